@@ -1,0 +1,37 @@
+"""Random numbers without state: u(seed, stream, id) is a pure function.
+
+The n-th request has the same demands in both engines, on every platform and in every process, so
+that platforms meet the very same customers (common random numbers) and a run is its seed alone.
+The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+generators", OOPSLA 2014), applied once per word. `kernel/draws.py` writes the same lines for numba.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+MASK = 0xFFFFFFFFFFFFFFFF
+GOLDEN = 0x9E3779B97F4A7C15
+
+# per-request streams; the control plane names its own with `stream()`
+ARRIVAL, CPU, QUERY, PUSH, ERROR, ROUTE, BACKOFF, JOB_CPU, JOB_QUERY, POISON, JOB_BACKOFF = range(11)
+
+
+def mix(x: int) -> int:
+    """SplitMix64's finaliser: 64 bits in, 64 bits out, every output bit hangs on every input bit."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)
+
+
+def u(seed: int, stream: int, ident: int) -> float:
+    """A uniform number in the open interval (0, 1)."""
+    x = mix((seed + GOLDEN) & MASK)
+    x = mix((x + (stream + 1) * GOLDEN) & MASK)
+    x = mix((x + (ident + 1) * GOLDEN) & MASK)
+    return ((x >> 11) + 0.5) * 1.1102230246251565e-16
+
+
+def stream(name: str) -> int:
+    """A stable stream number for a named draw of the control plane (any process, any platform)."""
+    return 1000 + crc32(name.encode())

@@ -1,0 +1,68 @@
+"""One finished run, as experiment.py hands it over: the only input of every metric and plot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.dataplane.interface import PlaneGauge, Recording
+
+# columns of the one-second samples, in the order of series.csv
+SERIES = (
+    "in_flight",  # requests without an outcome
+    "retries",  # attempts beyond the first, so far
+    "jobs_queued",
+    "jobs_in_progress",
+    "connections",  # database slots in use
+    "connection_limit",
+    "connection_waits",  # requests and jobs waiting for a connection
+    "connections_refused",  # so far
+    "replicas",  # containers of the entry service that run
+    "ready",  # ... of which get traffic
+    "servers",  # rented and alive
+    "cpu_busy",  # cores in use over the last second, all servers
+)
+
+
+@dataclass(frozen=True)
+class TimelineRow:
+    """One line of the post-mortem: when, what kind (the scenario's own words), who, what."""
+
+    t_s: float
+    event: str  # operator_kill, page, restart, rollout, ...
+    subject: str  # api-1, server-2, operator
+    text: str  # a sentence a person can read
+
+
+@dataclass(frozen=True)
+class OperatorFigures:
+    pages: int = 0
+    minutes: float = 0.0  # hands on
+    mistakes: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """scenario x stack x platform x seed -> all that happened."""
+
+    scenario: str  # name, with `:variant` if one was chosen
+    stack: str
+    platform: str
+    seed: int
+    engine: str  # compiled or reference
+    horizon_s: float
+    slo_success: float
+    slo_latency_s: float | None
+    down_below: float
+    recording: Recording
+    gauge: PlaneGauge  # at the horizon
+    series: dict[str, NDArray[np.float64]]  # "t_s" and each of SERIES, one value a second
+    timeline: tuple[TimelineRow, ...]
+    fault_s: float | None  # the first event of the scenario
+    detected_s: float | None  # the first action, by a controller or a human, on that fault
+    containers_refused: int  # start-ups the database refused
+    operator: OperatorFigures = field(default_factory=OperatorFigures)
+    server_seconds: float = 0.0
+    usd: float = 0.0

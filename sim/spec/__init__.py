@@ -1,0 +1,1 @@
+"""Data only: what a scenario, a stack and a constant are. Imports nothing of ours."""

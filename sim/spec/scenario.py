@@ -1,0 +1,185 @@
+"""A scenario: who comes, what happens to the platform and when, and what the article claims of it.
+
+One YAML file teaches one lesson: stable (under 2 % errors) before its first event, visibly broken
+by it. Faults, deploys and requests to the operator stand in one list, `events`, each one record
+named by its kind. A name of a service may be a role (`http`, `worker`, `postgres`, `redis`): then
+it means the first service that plays it, so that a scenario runs on anybody's stack.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from sim.spec.fields import Bytes, Count, Duration, Fraction, LawSpec, Name, Rate, Record
+
+
+class Point(Record):
+    """From `at` the rate is `rate`, reached over `ramp` from what it was."""
+
+    at: Duration = 0.0
+    rate: Rate
+    ramp: Duration = 0.0
+
+
+class ClientSpec(Record):
+    """Users: open loop. See dataplane.interface.Client for the meaning of each field."""
+
+    timeout: Duration = 5.0
+    connect_timeout: Duration = 3.0
+    retries: Count = 0
+    backoff: Duration = 1.0
+    backoff_cap: Duration = 30.0
+    jitter: Fraction = 0.5
+    retry_budget: float | None = None
+
+
+class Traffic(Record):
+    rate: Rate | None = None  # constant; or
+    points: list[Point] = []  # a profile; or
+    trace: str | None = None  # a CSV file beside the scenario (`time,rate` or timestamps)
+    scale: float = 1.0
+    client: ClientSpec = ClientSpec()
+
+
+class Slo(Record):
+    success: Fraction = 0.98  # of requests, answered well
+    latency: Duration | None = None  # ... and as fast as this
+    down_below: Fraction = 0.5  # less than this answered well: downtime
+
+
+class Version(Record):
+    """What a deploy changes of a service; what is not named stays."""
+
+    name: str = "v2"
+    boot: LawSpec | None = None
+    crashes_at_start: bool = False  # exits 1 instead of listening
+    error_rate: Fraction = 0.0
+    leak_per_request: Bytes = 0
+    cpu_factor: float = 1.0
+
+
+class OperatorKill(Record):
+    """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
+
+    service: Name
+    replicas: Count = 1
+
+
+class ProcessCrash(Record):
+    """The process ends by itself: the restart policy applies."""
+
+    service: Name
+    replicas: Count = 1
+    exit_code: Count = 1
+
+
+class ServerCrash(Record):
+    """`reboot -f`, or a host that is gone for good (`returns: false`)."""
+
+    server: Count | None = None  # index; default: the server of `hosting`
+    hosting: Name = "postgres"
+    returns: bool = True
+
+
+class Hang(Record):
+    """Accepts and never answers, for a while (a deadlock, a stalled disk)."""
+
+    service: Name
+    replicas: Count = 1
+    lasts: Duration | None = None
+
+
+class Leak(Record):
+    """Memory that grows by the clock."""
+
+    service: Name
+    per_second: Bytes
+    replicas: Count = 1
+
+
+class Deploy(Record):
+    """A new version goes out the platform's way. `rollback_after` asks for the old one by hand."""
+
+    service: Name
+    version: Version = Version()
+    rollback: bool = True  # the operator rolls back when it turns out bad
+
+
+class RentServers(Record):
+    """The article's runbook: rent, SSH, install, copy, edit, start, configure a balancer."""
+
+    service: Name
+    servers: Count
+    replicas: Count
+    balancer: bool = True
+    wrong_backends: Count | None = None  # mistyped or forgotten; default: drawn from mistake rate
+
+
+class RaiseConnections(Record):
+    """Edit max_connections, then restart everything (a reload is not enough)."""
+
+    max_connections: Count
+    pool: Count | None = None  # and set each pool to this
+
+
+class Scale(Record):
+    """`docker compose up --scale` on the one server / a larger `replicas:`, by command."""
+
+    services: dict[Name, Count]
+
+
+class Event(Record):
+    """One entry of the list: `at` and exactly one kind."""
+
+    at: Duration
+    operator_kill: OperatorKill | None = None
+    process_crash: ProcessCrash | None = None
+    server_crash: ServerCrash | None = None
+    hang: Hang | None = None
+    leak: Leak | None = None
+    deploy: Deploy | None = None
+    scale: Scale | None = None
+    rent_servers: RentServers | None = None
+    raise_connections: RaiseConnections | None = None
+
+    def kind(self) -> str:
+        """The name of the one kind that is set."""
+        return next(k for k, v in self if k != "at" and v is not None)
+
+
+class Claim(Record):
+    """A sentence of the article that the run checks."""
+
+    id: Name
+    says: str
+    platform: Name
+    metric: str  # dotted path into a platform's figures: `downtime_s`, `jobs.lost.redis_wiped`
+    low: float | None = None
+    high: float | None = None
+    because: str = ""  # shown when it does not hold
+
+
+class Variant(Record):
+    """The same scenario with something else; chosen by `SCENARIO:VARIANT`."""
+
+    says: str
+    set: dict[str, Any] = {}  # dotted paths from `scenario.`, `stack.`, or a platform's name
+    events: list[Event] | None = None
+    claims: list[Claim] | None = None
+
+
+class Scenario(Record):
+    name: Name
+    title: str
+    lesson: str
+    stack: Name = "sspp"
+    horizon: Duration
+    traffic: Traffic
+    slo: Slo = Slo()
+    events: list[Event]
+    claims: list[Claim] = []
+    platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
+    set: dict[str, Any] = {}
+    variants: dict[Name, Variant] = {}

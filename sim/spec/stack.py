@@ -1,0 +1,211 @@
+"""A stack: the services of a platform, what they demand, and the machines they run on.
+
+Data, written by people (`sim/stacks/*.yaml`) or read from a Compose file. Units as people write
+them (`250ms`, `512Mi`, `500m`); fields below hold seconds, bytes and cores. A value per platform
+goes under `on:` (a patch of the stack), so that both platforms otherwise run the same services.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from sim.spec.fields import (
+    Bytes,
+    Cores,
+    Count,
+    Duration,
+    Fraction,
+    LawSpec,
+    Money,
+    Name,
+    Port,
+    Record,
+)
+
+Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
+
+
+class Cpu(Record):
+    demand: LawSpec = LawSpec()  # core seconds per request or job
+    limit: Cores | None = None  # CFS quota
+    request: Cores | None = None  # what the scheduler reserves, what the HPA divides by
+    threads: Count | None = None  # cores the process can use at all (Node: 1)
+    shares: Count = 1024
+
+
+class Memory(Record):
+    base: Bytes = 0
+    per_request: Bytes = 0
+    limit: Bytes | None = None
+    request: Bytes | None = None
+
+
+class DatabaseClient(Record):
+    demand: LawSpec = LawSpec()  # database core seconds per request or job
+    pool: Count = 10
+    at_start: Count = 0  # connections opened before listening, all or nothing (eager = pool)
+    checkout_timeout: Duration = 30.0
+
+
+class JobPush(Record):
+    share: Fraction = 0.0  # of requests
+    timeout: Duration = 2.0
+
+
+class JobWork(Record):
+    delivery: Literal["plain", "reliable"] = "plain"
+    redelivery: Duration = 30.0
+    attempts: Count = 1
+    backoff: Duration = 2.0
+    poison: Fraction = 0.0
+
+
+class Probe(Record):
+    """A Kubernetes probe; defaults are upstream's (kubernetes.md, section 1)."""
+
+    period: Duration = 10.0
+    timeout: Duration = 1.0
+    success: Count = 1
+    failure: Count = 3
+    initial_delay: Duration = 0.0
+    deep: bool = False  # the probe queries the database
+
+
+class Probes(Record):
+    startup: Probe | None = None
+    readiness: Probe | None = None
+    liveness: Probe | None = None
+
+
+class Healthcheck(Record):
+    """Docker's HEALTHCHECK; it labels, and does nothing else (orchestrators.md 1.4)."""
+
+    interval: Duration = 30.0
+    timeout: Duration = 30.0
+    retries: Count = 3
+    start_period: Duration = 0.0
+    deep: bool = False
+
+
+class Stop(Record):
+    """How the process answers SIGTERM."""
+
+    drains: bool = True  # finishes what runs, then exits 0; else it dies at once (exit 143)
+    ignores: bool = False  # no handler as PID 1: SIGTERM does nothing until SIGKILL
+    grace: Duration | None = None  # stop_grace_period / terminationGracePeriodSeconds
+    pre_stop: Duration = 0.0  # preStop sleep (Kubernetes)
+
+
+class Scaling(Record):
+    """What the service asks of a horizontal autoscaler."""
+
+    min: Count = 1
+    max: Count = 10
+    cpu: Fraction = 0.7  # target utilisation of the CPU request
+    queue: Count | None = None  # jobs per replica (KEDA redis-lists)
+
+
+class Service(Record):
+    role: Role
+    port: Port | None = None  # published on the server's address
+    replicas: Count = 1
+    restart: Literal["no", "always", "unless-stopped", "on-failure"] = "no"
+    restart_attempts: Count | None = None  # on-failure:N
+    concurrency: Count = 1  # requests or jobs inside at once
+    backlog: Count = 511
+    shed: bool = False
+    cancel_abandoned: bool = False
+    boot: LawSpec = LawSpec()  # process start to listening
+    cpu: Cpu = Cpu()
+    memory: Memory = Memory()
+    database: DatabaseClient | None = None
+    push: JobPush = JobPush()
+    job: JobWork = JobWork()
+    probes: Probes = Probes()
+    healthcheck: Healthcheck | None = None
+    stop: Stop = Stop()
+    scaling: Scaling | None = None
+    depends_on: list[Name] = []
+    image_size: Bytes = 200 * 1024**2
+    # role postgres
+    max_connections: Count = 100
+    superuser_reserved_connections: Count = 3
+    reserved_connections: Count = 0
+    connect: Duration = 0.0038
+    cost_growth: Fraction = 0.12  # from 1 to 90 active connections
+    keepalive: Duration = 7875.0
+    recovery: LawSpec = LawSpec()  # WAL replay after a crash, beside `boot`
+    pooler: Pooler | None = None
+    # role redis
+    persistence: Literal["none", "rdb", "aof_everysec", "aof_always"] = "none"
+    maxmemory: Bytes | None = None
+    eviction: Literal["noeviction", "allkeys"] = "noeviction"
+    job_size: Bytes = 1054
+
+
+class Pooler(Record):
+    """PgBouncer in transaction mode, beside the database."""
+
+    size: Count = 20
+    max_clients: Count = 1000
+    wait: Duration = 120.0
+
+
+class Machine(Record):
+    """A server as rented."""
+
+    cores: Cores = 4.0
+    memory: Bytes = 8 * 1024**3
+    boot: LawSpec = LawSpec()  # power-on to SSH, or to a Ready node
+    price_per_hour: Money = 0.0
+
+
+class Servers(Record):
+    machine: Machine = Machine()
+    count: Count = 1
+    reserved: Machine = Machine(cores=0.0, memory=0)  # taken by the system and agents
+
+
+class Step(Record):
+    """One step of a runbook: what the operator does and how long it takes."""
+
+    do: str
+    takes: LawSpec
+
+
+class Operator(Record):
+    """The human. Distributions and their sources: `sim explain operator`."""
+
+    monitoring: bool = True  # False: users complain, which takes `complaint`
+    detect: LawSpec = LawSpec()  # fault seen by users -> page sent
+    complaint: LawSpec = LawSpec()
+    acknowledge: LawSpec = LawSpec()  # page -> a human looks
+    missed_page: Fraction = 0.0  # silent phone, wrong setting: the fat tail
+    missed_page_costs: LawSpec = LawSpec()
+    login: LawSpec = LawSpec()  # SSH and find the right directory
+    diagnose: LawSpec = LawSpec()
+    command: LawSpec = LawSpec()  # type one command
+    mistake: Fraction = 0.0  # per step; the step is done again, or leaves a flaw
+    runbooks: dict[Name, list[Step]] = {}
+
+
+class Stack(Record):
+    name: Name
+    title: str = ""
+    source: str = ""
+    services: dict[Name, Service]
+    servers: Servers = Servers()
+    operator: Operator = Operator()
+    on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
+    assumed: list[str] = Field(default_factory=list)  # said to the user
+    ignored: list[str] = Field(default_factory=list)  # read and not simulated
+
+    def playing(self, role: Role) -> list[str]:
+        """Names of the services of a role, in file order."""
+        return [name for name, service in self.services.items() if service.role == role]
+
+
+Service.model_rebuild()
+Stack.model_rebuild()
