@@ -245,6 +245,8 @@ class PlaneGauge(NamedTuple):
     """The whole plane, now. Counts since the start unless said otherwise."""
 
     arrived: int
+    succeeded: int
+    failed: int  # all causes
     in_flight: int  # now: arrived, no outcome yet
     retries: int
     jobs_queued: int  # now, waiting retries and redeliveries included

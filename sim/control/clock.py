@@ -1,0 +1,74 @@
+"""The control plane's time: SimPy, with an order of simultaneous events that is stated here.
+
+Plain SimPy orders events of one instant by when each was scheduled, so that a ticker's period
+would change what another controller sees. Here each timed wait carries a rank (who) and a key
+(which of them); at one instant the data plane has acted, then ranks act in this order, and
+observers come last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from enum import IntEnum
+from typing import Any
+
+import simpy
+
+Loop = Generator[simpy.Event, Any, None]
+
+
+class Rank(IntEnum):
+    FAULT = 0
+    MACHINE = 1  # servers boot and die
+    RUNTIME = 2  # processes start, stop, restart (Docker Engine, kubelet)
+    PROBE = 3
+    NODE = 4  # heartbeats, node lifecycle
+    DISCOVERY = 5  # endpoints, balancer checks
+    SCHEDULER = 6
+    ROLLOUT = 7
+    AUTOSCALER = 8
+    OPERATOR = 9
+    OBSERVER = 15  # ticks and gauges: last in their instant
+
+
+class Timer(simpy.Event):
+    """A timeout whose place in its instant is (rank, key), not its order of insertion."""
+
+    def __init__(self, env: simpy.Environment, delay: float, rank: Rank, key: int) -> None:
+        super().__init__(env)
+        self._ok = True
+        self._value = None
+        # SimPy's own priorities are 0 (start, interrupt) and 1 (succeed): what follows at once
+        env.schedule(self, 2 + (int(rank) << 48) + key, delay)  # type: ignore[arg-type]
+
+
+class Clock:
+    """One per run; `env` is the control plane's own SimPy environment."""
+
+    def __init__(self) -> None:
+        self.env = simpy.Environment()
+
+    @property
+    def now(self) -> float:
+        return float(self.env.now)
+
+    def after(self, delay_s: float, rank: Rank, key: int = 0) -> simpy.Event:
+        """An event `delay_s` seconds from now. `key` must be unique among equals of a rank that can
+        meet at one instant (a container's or server's id does)."""
+        return Timer(self.env, max(0.0, delay_s), rank, key)
+
+    def at(self, t_s: float, rank: Rank, key: int = 0) -> simpy.Event:
+        """An event at an absolute time (k * period: repeated delays would drift)."""
+        return self.after(t_s - self.now, rank, key)
+
+    def event(self) -> simpy.Event:
+        """An event somebody will trigger with `succeed`."""
+        return self.env.event()
+
+    def loop(self, generator: Loop) -> simpy.Process:
+        """Run a controller's loop."""
+        return self.env.process(generator)
+
+    def set(self, t_s: float) -> None:
+        """Bring the clock to an instant at which the data plane sent a notice."""
+        self.env._now = t_s

@@ -1,0 +1,379 @@
+"""The one writer of cluster state and of the timeline.
+
+Controllers meet here, as real ones meet in the API server or the Docker Engine: each reads the
+records, waits for changes, and says what it wants in the verbs below. The verbs keep three things
+in step: the records, the data plane, the timeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import simpy
+
+from sim.control.clock import Clock, Loop, Rank
+from sim.dataplane import draws
+from sim.dataplane.arithmetic import draw
+from sim.dataplane.interface import DataPlane, Note, Notice, Profile
+from sim.results.run import TimelineRow
+from sim.spec.fields import LawSpec
+from sim.spec.scenario import Version
+from sim.spec.stack import Service, Stack
+
+State = Literal["created", "starting", "running", "stopping", "exited"]
+# what controllers can wait for
+ChangeKind = Literal[
+    "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
+    "server_up", "server_down", "server_added", "desired", "version", "probe",
+]  # fmt: skip
+LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
+
+
+@dataclass(eq=False)
+class Server:
+    """A machine. `alive` is the truth; `ready` is what the platform believes."""
+
+    id: int
+    name: str
+    cores: float
+    memory: int
+    alive: bool = True
+    ready: bool = True
+    cordoned: bool = False
+    rented_s: float = 0.0
+    released_s: float | None = None
+    boots: int = 0
+
+
+@dataclass(eq=False)
+class Container:
+    """One address and the process that lives at it (a Compose container, a pod)."""
+
+    id: int
+    name: str
+    service: str
+    server: Server
+    version: Version
+    profile: int
+    state: State = "created"
+    ready: bool = False
+    hung: bool = False
+    exit_code: int | None = None
+    oom_killed: bool = False
+    manually_stopped: bool = False  # docker kill / stop: the restart policy is cancelled
+    deleting: bool = False  # nobody wants it back
+    created_s: float = 0.0
+    started_s: float = 0.0
+    finished_s: float = 0.0
+    ready_since_s: float | None = None
+    restarts: int = 0
+    run: int = 0  # number of the process: tells a stale waiter that its process is gone
+
+    @property
+    def alive(self) -> bool:
+        """A process exists (as far as the truth goes, not the platform's belief)."""
+        return self.state in ("starting", "running", "stopping") and self.server.alive
+
+
+@dataclass(frozen=True)
+class Change:
+    kind: ChangeKind
+    container: Container | None = None
+    server: Server | None = None
+    service: str = ""
+    probe: int = -1
+    ok: bool = False
+
+
+@dataclass
+class Ledger:
+    """What the control plane counts for the summary."""
+
+    containers_refused: int = 0
+    pages: int = 0
+    hands_on_s: float = 0.0
+    mistakes: int = 0
+    fault_s: float | None = None
+    detected_s: float | None = None
+
+
+class PortTakenError(Exception):
+    """`Bind for 0.0.0.0:3000 failed: port is already allocated` (moby portallocator.go)."""
+
+
+@dataclass
+class Cluster:
+    """State, verbs, timeline. `profile_of(service, version)` makes a data-plane profile."""
+
+    clock: Clock
+    plane: DataPlane
+    stack: Stack
+    seed: int
+    profile_of: Callable[[str, Version], Profile]
+    host_ports: bool = True  # containers share the server's ports (Compose); pods do not
+    servers: list[Server] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
+    desired: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, Version] = field(default_factory=dict)
+    backends: tuple[int, ...] = ()
+    timeline: list[TimelineRow] = field(default_factory=list)
+    count: Ledger = field(default_factory=Ledger)
+    _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _drawn: dict[str, int] = field(default_factory=dict)
+    _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
+    _dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
+
+    # ---- reading ----
+    def service(self, name: str) -> Service:
+        return self.stack.services[name]
+
+    def of(self, service: str, *states: State) -> list[Container]:
+        """Containers of a service in creation order, in these states (all when none is named)."""
+        return [
+            c for c in self.containers if c.service == service and (not states or c.state in states)
+        ]
+
+    def on(self, server: Server) -> list[Container]:
+        return [c for c in self.containers if c.server is server]
+
+    def watch(self, *kinds: ChangeKind) -> simpy.Store:
+        """A queue of the Changes of these kinds from now on; `change = yield store.get()`."""
+        store = simpy.Store(self.clock.env)
+        self._watchers.append((frozenset(kinds), store))
+        return store
+
+    def random(self, name: str) -> float:
+        """The next uniform of a named stream: the same sequence on every platform and engine."""
+        n = self._drawn.get(name, 0)
+        self._drawn[name] = n + 1
+        return draws.u(self.seed, draws.stream(name), n)
+
+    def duration(self, law: LawSpec, name: str) -> float:
+        """The next value of a law, seconds, drawn from the stream `name`."""
+        u1, u2 = self.random(name), self.random(name)
+        return draw(LAWS[law.law], law.mean, law.cv, u1, u2)
+
+    # ---- telling ----
+    def say(self, event: str, subject: str, text: str) -> None:
+        self.timeline.append(TimelineRow(self.clock.now, event, subject, text))
+
+    def acted(self) -> None:
+        """The first action on the fault, automatic or human: stops the time-to-detect clock."""
+        if self.count.fault_s is not None and self.count.detected_s is None:
+            self.count.detected_s = self.clock.now
+
+    def tell(self, change: Change) -> None:
+        for kinds, store in self._watchers:
+            if change.kind in kinds:
+                store.put(change)
+
+    # ---- machines ----
+    def add_server(self) -> Server:
+        """A machine that is up now (renting and booting take time; the caller waits for it)."""
+        machine, reserved = self.stack.servers.machine, self.stack.servers.reserved
+        cores, memory = machine.cores - reserved.cores, machine.memory - reserved.memory
+        ident = self.plane.add_server(cores, memory)
+        server = Server(ident, f"server-{ident + 1}", cores, memory, rented_s=self.clock.now)
+        self.servers.append(server)
+        self.tell(Change("server_added", server=server))
+        return server
+
+    def server_down(self, server: Server) -> None:
+        """Power loss. What ran there is gone; nobody is told."""
+        server.alive = False
+        self.plane.server_down(server.id)
+        for c in self.on(server):
+            if c.state in ("starting", "running", "stopping"):
+                self._ended(c, 255, clean=False)  # dockerd records 255 for a task that vanished
+        self.tell(Change("server_down", server=server))
+
+    def server_up(self, server: Server) -> None:
+        """Booted and reachable; containers are as its last moment left them: exited."""
+        server.alive = True
+        server.boots += 1
+        self.plane.server_up(server.id)
+        self.tell(Change("server_up", server=server))
+
+    def release(self, server: Server) -> None:
+        """Give a machine back; it stops costing money."""
+        server.released_s = self.clock.now
+        server.alive = server.ready = False
+
+    # ---- containers ----
+    def create(self, service: str, server: Server, version: Version | None = None) -> Container:
+        """A container that does not run yet. Raises PortTakenError where host ports collide."""
+        version = version or self.versions[service]
+        port = self.service(service).port
+        if self.host_ports and port is not None:
+            for other in self.on(server):
+                holds = other.state in ("starting", "running", "stopping")
+                if holds and self.service(other.service).port == port:
+                    raise PortTakenError(f"Bind for 0.0.0.0:{port} failed: port is already allocated")
+        n = self._numbers[service] = self._numbers.get(service, 0) + 1
+        profile = self.profile(service, version)
+        ident = self.plane.add_container(profile, server.id)
+        made = Container(
+            ident, f"{service}-{n}", service, server, version, profile, created_s=self.clock.now
+        )
+        self.containers.append(made)
+        self.tell(Change("created", made))
+        return made
+
+    def profile(self, service: str, version: Version) -> int:
+        key = (service, version)
+        if key not in self._profiles:
+            self._profiles[key] = self.plane.add_profile(self.profile_of(service, version))
+        return self._profiles[key]
+
+    def start(self, c: Container, warm: bool = False) -> None:
+        """Start its process; it listens after its boot time (at once when `warm`)."""
+        c.state, c.started_s, c.run = "starting", self.clock.now, c.run + 1
+        c.exit_code, c.oom_killed, c.manually_stopped, c.hung = None, False, False, False
+        self.tell(Change("started", c))
+        if warm:
+            self.plane.start(c.id, c.profile)
+        else:
+            self.clock.loop(self._boot(c, c.run))
+
+    def _boot(self, c: Container, run: int) -> Loop:
+        service = self.service(c.service)
+        law = c.version.boot or service.boot
+        wait = self.duration(law, f"boot/{c.service}")
+        if c.service in self._dirty:
+            self._dirty.discard(c.service)
+            wait += self.duration(service.recovery, f"recovery/{c.service}")
+        yield self.clock.after(wait, Rank.RUNTIME, c.id)
+        if c.run != run or c.state != "starting" or not c.server.alive:
+            return
+        if c.version.crashes_at_start:
+            self.exit(c, 1, "crashed while starting")
+        else:
+            self.plane.start(c.id, c.profile)
+
+    def exit(self, c: Container, code: int, why: str, oom: bool = False) -> None:
+        """The process ends now. The restart policy (or the operator) decides what follows."""
+        if c.state in ("created", "exited"):
+            return
+        self.plane.exit(c.id, oom)
+        c.oom_killed = oom
+        self.say("exit", c.name, f"{c.name} {why} (exit {code})")
+        self._ended(c, code, clean=code in (0, 143))
+        self.tell(Change("exit", c))
+
+    def _ended(self, c: Container, code: int, clean: bool) -> None:
+        c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
+        if c.ready:
+            self.set_ready(c, False)
+        if self.service(c.service).role == "postgres" and not clean:
+            self._dirty.add(c.service)
+
+    def kill(self, c: Container, why: str) -> None:
+        """SIGKILL from outside (`docker kill`): exit 137, and Docker forgets its restart policy."""
+        c.manually_stopped = True
+        self.exit(c, 137, why)
+
+    def stop(self, c: Container, grace_s: float, pre_stop_s: float = 0.0) -> simpy.Process:
+        """SIGTERM, wait, SIGKILL; the returned process ends when the container has exited.
+
+        `pre_stop_s` runs inside the grace period, before SIGTERM (Kubernetes)."""
+        c.manually_stopped = True
+        c.state = "stopping" if c.state in ("starting", "running") else c.state
+        self.tell(Change("stopping", c))
+        return self.clock.loop(self._stop(c, c.run, grace_s, pre_stop_s))
+
+    def _stop(self, c: Container, run: int, grace_s: float, pre_stop_s: float) -> Loop:
+        def gone() -> bool:
+            return c.run != run or c.state != "stopping"
+
+        began = self.clock.now
+        if pre_stop_s > 0.0 and not gone():
+            yield self.clock.after(min(pre_stop_s, grace_s), Rank.RUNTIME, c.id)
+        if gone():
+            return
+        behaviour = self.service(c.service).stop
+        if behaviour.drains and not c.hung:
+            self.plane.drain(c.id)  # DRAINED ends it
+        elif not behaviour.ignores and not c.hung:
+            self.exit(c, 143, "terminated")
+            return
+        yield self.clock.after(began + grace_s - self.clock.now, Rank.RUNTIME, c.id)
+        if not gone():
+            self.exit(c, 137, "killed after its grace period")
+
+    def remove(self, c: Container) -> None:
+        """Forget a container that has exited (or never ran)."""
+        c.deleting = True
+        if c.alive:
+            self.exit(c, 137, "removed")
+        self.containers.remove(c)
+        self.tell(Change("removed", c))
+
+    def hang(self, c: Container) -> None:
+        c.hung = True
+        self.plane.hang(c.id)
+
+    def resume(self, c: Container) -> None:
+        if c.hung and c.alive:
+            c.hung = False
+            self.plane.resume(c.id)
+
+    def set_ready(self, c: Container, ready: bool) -> None:
+        """What the platform believes: may it get traffic?"""
+        if c.ready != ready:
+            c.ready = ready
+            c.ready_since_s = self.clock.now if ready else None
+            self.tell(Change("ready" if ready else "unready", c))
+
+    # ---- wishes ----
+    def want(self, service: str, replicas: int) -> None:
+        """Set the wanted number of replicas; whoever keeps it is told."""
+        self.desired[service] = replicas
+        self.tell(Change("desired", service=service))
+
+    def set_version(self, service: str, version: Version) -> None:
+        """Set the wanted version; whoever rolls out is told."""
+        self.versions[service] = version
+        self.tell(Change("version", service=service))
+
+    def publish(self, backends: list[Container], via: Container | None = None) -> None:
+        """What the balancer (or the users' address) points at, from now."""
+        self.backends = tuple(c.id for c in backends)
+        self.plane.publish(self.backends, -1 if via is None else via.id)
+
+    # ---- what the data plane tells ----
+    def notice(self, notice: Notice) -> None:
+        """Turn a notice of the data plane into state; called by the experiment at its instant."""
+        if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
+            self.tell(Change("probe", probe=notice.id, ok=notice.note == Note.PROBE_OK))
+            return
+        if notice.note == Note.SERVER_OOM:
+            self._server_oom(next(s for s in self.servers if s.id == notice.id))
+            return
+        c = next(c for c in self.containers if c.id == notice.id)
+        if notice.note == Note.LISTENING:
+            c.state = "running" if c.state == "starting" else c.state
+            self.tell(Change("listening", c))
+        elif notice.note == Note.START_REFUSED:
+            self.count.containers_refused += 1
+            self.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
+        elif notice.note == Note.DRAINED:
+            self.exit(c, 0, "finished its requests and stopped")
+        elif notice.note == Note.OOM:
+            self.exit(c, 137, "OOM-killed: above its memory limit", oom=True)
+        elif notice.note == Note.POISONED:
+            self.exit(c, 1, "crashed on a poison job")
+
+    def _server_oom(self, server: Server) -> None:
+        victim = self.oom_victim(server)
+        if victim is not None:
+            self.exit(victim, 137, f"OOM-killed: {server.name} is out of memory", oom=True)
+
+    def oom_victim(self, server: Server) -> Container | None:
+        """The kernel's choice with equal oom_score_adj: the largest process on the server."""
+        alive = [c for c in self.on(server) if c.alive]
+        return max(
+            alive, key=lambda c: (self.plane.container_gauge(c.id).memory, -c.id), default=None
+        )
