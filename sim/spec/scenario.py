@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sim.spec.fields import Bytes, Count, Duration, Fraction, LawSpec, Name, Rate, Record
+from sim.spec.fields import Bytes, Count, Duration, Fraction, Label, LawSpec, Name, Rate, Record
 
 
 class Point(Record):
@@ -152,7 +152,7 @@ class Event(Record):
 class Claim(Record):
     """A sentence of the article that the run checks."""
 
-    id: Name
+    id: Label
     says: str
     platform: Name
     metric: str  # dotted path into a platform's figures: `downtime_s`, `jobs.lost.redis_wiped`

@@ -21,6 +21,7 @@ from sim.spec.fields import (
     Money,
     Name,
     Port,
+    Ratio,
     Record,
 )
 
@@ -103,7 +104,7 @@ class Scaling(Record):
 
     min: Count = 1
     max: Count = 10
-    cpu: Fraction = 0.7  # target utilisation of the CPU request
+    cpu: Ratio = 0.7  # target utilisation of the CPU request
     queue: Count | None = None  # jobs per replica (KEDA redis-lists)
 
 
@@ -134,7 +135,7 @@ class Service(Record):
     superuser_reserved_connections: Count = 3
     reserved_connections: Count = 0
     connect: Duration = 0.0038
-    cost_growth: Fraction = 0.12  # from 1 to 90 active connections
+    cost_growth: Ratio = 0.12  # from 1 to 90 active connections
     keepalive: Duration = 7875.0
     recovery: LawSpec = LawSpec()  # WAL replay after a crash, beside `boot`
     pooler: Pooler | None = None

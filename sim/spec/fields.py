@@ -1,0 +1,322 @@
+"""Units as people write them, and the one message that tells what is wrong with an input.
+
+A file or a command line must name units (`250ms`, `5/s`, `512Mi`, `500m`, `2%`); Python code that
+builds records passes plain seconds, requests per second, bytes and cores. The difference is the
+validation context `FROM_TEXT`, which the loaders give. Bytes and cores follow the Kubernetes
+quantity rule (kubernetes/apimachinery pkg/api/resource/quantity.go); durations those of Go.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NoReturn
+
+import durationpy
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+FROM_TEXT = {"from_text": True}  # validation context: numbers need their unit
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One problem. `line` and `column` count from 1; 0 or empty: not known or not apt."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    field: str = ""
+    found: str = ""
+    expected: str = ""
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        where = ": ".join(part for part in (place, self.field) if part)
+        found = f"found {self.found}" if self.found else ""
+        expected = f"expected {self.expected}" if self.expected else ""
+        nearest = f"did you mean {self.nearest}?" if self.nearest else ""
+        what = "; ".join(part for part in (found, expected, nearest) if part)
+        return f"{where}: {what}" if where else what
+
+
+class InputError(Exception):
+    """What the user gave cannot be used. Its text is one line for each issue."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        file: str = "",
+        line: int = 0,
+        column: int = 0,
+        field: str = "",
+        found: str = "",
+        expected: str = "",
+        nearest: str = "",
+        issues: Iterable[Issue] = (),
+    ) -> None:
+        own = Issue(file, line, column, field, found, expected, nearest)
+        self.issues: tuple[Issue, ...] = tuple(issues) or (own,)
+        super().__init__("\n".join(str(issue) for issue in self.issues))
+
+
+class Record(BaseModel):
+    """A frozen record of parameters: no logic, no unknown fields, no infinities."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def refuse(expected: str, nearest: str = "") -> NoReturn:
+    """Stop validation of one value, saying what would do."""
+    raise PydanticCustomError("unit", "expected {expected}", _ctx(expected, nearest))
+
+
+def _ctx(expected: str, nearest: str) -> dict[str, Any]:
+    return {"expected": expected, "nearest": nearest}
+
+
+# --- parsers: text to number; they raise ValueError(expected) for what they cannot read -----------
+
+DURATION = "a duration such as 250ms, 5m or 1h30m"
+RATE = "a rate such as 5/s, 300/min or 10/h"
+BYTES = "a size such as 512Mi, 1Gi or 512M"
+CORES = "a number of cores such as 500m, 2 or 0.5"
+FRACTION = "a share from 0 to 1 such as 2% or 0.02"
+RATIO = "a ratio of at least 0 such as 70% or 0.7"
+COUNT = "a whole number of at least 0, without a unit"
+MONEY = "an amount of at least 0 such as 0.20"
+PORT = "a port from 1 to 65535"
+NAME = "a name of lower-case letters, digits, - and _ (first a letter or digit)"
+LAW = (
+    "a law: 20ms (constant), {exponential: 20ms}, {lognormal: {mean: 20ms, cv: 0.5}} "
+    "or {uniform: {low: 1s, high: 3s}}"
+)
+
+_DURATION = re.compile(r"(\d+(\.\d+)?(us|µs|ms|s|m|h|d|w))+")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|m|h|hour)")
+_PER_SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "h": 3600.0, "hour": 3600.0}
+_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([a-zA-Z]*)")
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
+_DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `250ms`, `1h30m`, `90s`, `2d`, `0` (units as durationpy, without months)."""
+    text = text.strip()
+    if text == "0":
+        return 0.0
+    if not _DURATION.fullmatch(text):
+        raise ValueError(DURATION)
+    try:
+        seconds = float(durationpy.from_str(text).total_seconds())
+    except (OverflowError, durationpy.DurationError):
+        raise ValueError(DURATION + ", at most some millions of years") from None
+    if seconds == 0 and any(digit in "123456789" for digit in text):
+        raise ValueError("a duration of at least 1us, or 0")
+    return seconds
+
+
+def parse_rate(text: str) -> float:
+    """Requests per second of `5/s`, `300/min`, `10/h`."""
+    match = _RATE.fullmatch(text.strip())
+    if not match:
+        raise ValueError(RATE)
+    return float(match[1]) / _PER_SECONDS.get(match[2], 60.0)
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of a Kubernetes quantity; a fraction of a byte rounds up, as there."""
+    match = _QUANTITY.fullmatch(text.strip())
+    scale = {**_DECIMAL, **_BINARY}.get(match[2]) if match else None
+    if match is None or scale is None:
+        raise ValueError(BYTES)
+    if not match[2] and not match[1].isdigit():
+        raise ValueError(BYTES)
+    return _ceil_product(match[1], scale)
+
+
+def parse_cores(text: str) -> float:
+    """Cores of `500m` (thousandths), `2`, `0.5`."""
+    match = _QUANTITY.fullmatch(text.strip())
+    if not match or match[2] not in ("", "m"):
+        raise ValueError(CORES)
+    return float(match[1]) / (1000.0 if match[2] else 1.0)
+
+
+def parse_ratio(text: str) -> float:
+    """`2%` or `0.02`."""
+    body, percent = text.strip().removesuffix("%").strip(), text.strip().endswith("%")
+    if not re.fullmatch(r"\d+(\.\d*)?|\.\d+", body):
+        raise ValueError(RATIO)
+    return float(body) / (100.0 if percent else 1.0)
+
+
+def _ceil_product(number: str, scale: int) -> int:
+    """number x scale, rounded up, exactly (a float would lose bytes above 2**53)."""
+    whole, _, part = number.partition(".")
+    digits = int((whole + part) or "0") * scale
+    return -(-digits // 10 ** len(part))
+
+
+# --- the annotated types --------------------------------------------------------------------------
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _finite(value: Any, expected: str) -> float:
+    if not math.isfinite(value) or value < 0:
+        refuse(expected)
+    return float(value)
+
+
+def _measure(parse: Callable[[str], float], expected: str, *, bare: bool, unit: str) -> Any:
+    """Validator of a number with a unit. `bare`: numbers may stand without one in files too."""
+
+    def read(value: Any, info: ValidationInfo) -> float:
+        if isinstance(value, str):
+            try:
+                return parse(value)
+            except ValueError as error:
+                refuse(str(error), _nearest_unit(value, unit))
+        if not _is_number(value):
+            refuse(expected)
+        number = _finite(value, expected)
+        if number and not bare and info.context and info.context.get("from_text"):
+            refuse(f"{expected}: the unit is missing", f"{value}{unit}")
+        return number
+
+    return BeforeValidator(read)
+
+
+def _nearest_unit(text: str, unit: str) -> str:
+    """A guess at what was meant: the unit that a bare number lacks, a sign too many."""
+    body = text.strip().removeprefix("-").strip()
+    if unit and re.fullmatch(r"\d+(\.\d+)?", body):
+        return f"{body}{unit}"
+    return body if text.strip().startswith("-") and body[:1].isdigit() else ""
+
+
+def _read_bytes(value: Any) -> int:
+    if isinstance(value, str):
+        try:
+            return parse_bytes(value)
+        except ValueError as error:
+            match = re.fullmatch(r"([\d.]+)\s*([kKMGT])(i?)[bB]?", value.strip())
+            refuse(str(error), _bytes_hint(match) if match else _nearest_unit(value, ""))
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        refuse(BYTES)
+    return value
+
+
+def _bytes_hint(match: re.Match[str]) -> str:
+    number, letter = match[1], match[2].upper()
+    decimal = "k" if letter == "K" else letter
+    binary = f"{number}{letter}i (powers of 1024)"
+    return binary if match[3] else f"{binary} or {number}{decimal} (powers of 1000)"
+
+
+def _read_count(value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\d{1,18}", value.strip()):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        refuse(COUNT)
+    return value
+
+
+def _in_share(value: float) -> float:
+    if value > 1:
+        refuse(FRACTION, f"{value:g}%" if value <= 100 else "")
+    return value
+
+
+def _in_ports(value: int) -> int:
+    if not 1 <= value <= 65535:
+        refuse(PORT)
+    return value
+
+
+def _read_name(value: Any) -> str:
+    if not isinstance(value, str):
+        refuse(NAME, f"'{value}' in quotes" if _is_number(value) else "")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+        guess = re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-_")
+        refuse(NAME, guess)
+    return value
+
+
+Duration = Annotated[float, _measure(parse_duration, DURATION, bare=False, unit="s")]  # seconds
+Rate = Annotated[float, _measure(parse_rate, RATE, bare=False, unit="/s")]  # requests per second
+Bytes = Annotated[int, BeforeValidator(_read_bytes)]
+Cores = Annotated[float, _measure(parse_cores, CORES, bare=True, unit="")]
+Ratio = Annotated[float, _measure(parse_ratio, RATIO, bare=True, unit="")]
+Fraction = Annotated[Ratio, AfterValidator(_in_share)]
+Money = Annotated[float, _measure(parse_ratio, MONEY, bare=True, unit="")]  # US dollars
+Count = Annotated[int, BeforeValidator(_read_count)]
+Port = Annotated[int, AfterValidator(_in_ports), BeforeValidator(_read_count)]
+Name = Annotated[str, BeforeValidator(_read_name)]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # ids such as S1a
+
+
+class LawSpec(Record):
+    """A non-negative random time: `mean` in seconds, `cv` = deviation / mean.
+
+    Files write `20ms` (constant), `{exponential: 20ms}`, `{lognormal: {mean: 20ms, cv: 0.5}}` or
+    `{uniform: {low: 1s, high: 3s}}`. `LawSpec()` is always 0.
+    """
+
+    law: Literal["constant", "exponential", "lognormal", "uniform"] = "constant"
+    mean: Duration = 0.0
+    cv: Annotated[float, Field(ge=0, le=100)] = 0.0
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _from_short_forms(
+        cls, value: Any, handler: ModelWrapValidatorHandler[LawSpec], info: ValidationInfo
+    ) -> LawSpec:
+        in_text = bool(info.context and info.context.get("from_text"))
+        if isinstance(value, dict):
+            if set(value) <= {"law", "mean", "cv"} and (value or not in_text):
+                return handler(value)  # the record's own form, as `model_dump` gives it
+            return _uniform(value, info) if "uniform" in value else handler(_long_form(value))
+        return handler(value if isinstance(value, cls) else {"mean": value})
+
+
+def _long_form(value: dict[str, Any]) -> dict[str, Any]:
+    """{"exponential": "20ms"} -> {"law": "exponential", "mean": "20ms", "cv": 1.0}"""
+    law, body = next(iter(value.items())) if len(value) == 1 else ("", None)
+    if law == "lognormal" and isinstance(body, dict) and set(body) == {"mean", "cv"}:
+        return {"law": law, **body}
+    if law in ("constant", "exponential") and not isinstance(body, dict | list):
+        return {"law": law, "mean": body, "cv": 1.0 if law == "exponential" else 0.0}
+    return refuse(LAW)
+
+
+class _Range(Record):
+    low: Duration
+    high: Duration
+
+
+def _uniform(value: dict[str, Any], info: ValidationInfo) -> LawSpec:
+    if len(value) != 1:
+        refuse(LAW)
+    span = _Range.model_validate(value["uniform"], context=info.context)
+    if span.high < span.low:
+        refuse("a uniform law whose low is not above its high")
+    mean = (span.low + span.high) / 2
+    cv = (span.high - span.low) / (2 * math.sqrt(3) * mean) if mean else 0.0
+    return LawSpec(law="uniform", mean=mean, cv=cv)
