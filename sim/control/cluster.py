@@ -9,11 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
 import simpy
 
 from sim.control.clock import Clock, Loop, Rank
+from sim.control.records import (
+    ALIVE,
+    Address,
+    Change,
+    ChangeKind,
+    Container,
+    Ledger,
+    PortTakenError,
+    Server,
+    State,
+)
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.interface import DataPlane, Note, Notice, Profile
@@ -22,85 +33,18 @@ from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
 from sim.spec.stack import Service, Stack
 
-State = Literal["created", "starting", "running", "stopping", "exited"]
-# what controllers can wait for
-ChangeKind = Literal[
-    "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
-    "server_up", "server_down", "server_added", "desired", "version", "probe",
-]  # fmt: skip
+__all__ = [
+    "Address",
+    "Change",
+    "ChangeKind",
+    "Cluster",
+    "Container",
+    "Ledger",
+    "PortTakenError",
+    "Server",
+    "State",
+]
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
-
-
-@dataclass(eq=False)
-class Server:
-    """A machine. `alive` is the truth; `ready` is what the platform believes."""
-
-    id: int
-    name: str
-    cores: float
-    memory: int
-    alive: bool = True
-    ready: bool = True
-    cordoned: bool = False
-    rented_s: float = 0.0
-    released_s: float | None = None
-    boots: int = 0
-
-
-@dataclass(eq=False)
-class Container:
-    """One address and the process that lives at it (a Compose container, a pod)."""
-
-    id: int
-    name: str
-    service: str
-    server: Server
-    version: Version
-    profile: int
-    state: State = "created"
-    ready: bool = False
-    hung: bool = False
-    exit_code: int | None = None
-    oom_killed: bool = False
-    manually_stopped: bool = False  # docker kill / stop: the restart policy is cancelled
-    deleting: bool = False  # nobody wants it back
-    created_s: float = 0.0
-    started_s: float = 0.0
-    finished_s: float = 0.0
-    ready_since_s: float | None = None
-    restarts: int = 0
-    run: int = 0  # number of the process: tells a stale waiter that its process is gone
-
-    @property
-    def alive(self) -> bool:
-        """A process exists (as far as the truth goes, not the platform's belief)."""
-        return self.state in ("starting", "running", "stopping") and self.server.alive
-
-
-@dataclass(frozen=True)
-class Change:
-    kind: ChangeKind
-    container: Container | None = None
-    server: Server | None = None
-    service: str = ""
-    probe: int = -1
-    ok: bool = False
-
-
-@dataclass
-class Ledger:
-    """What the control plane counts for the summary."""
-
-    containers_refused: int = 0
-    pages: int = 0
-    hands_on_s: float = 0.0
-    mistakes: int = 0
-    fault_s: float | None = None
-    detected_s: float | None = None
-
-
-class PortTakenError(Exception):
-    """`Bind for 0.0.0.0:3000 failed: port is already allocated` (moby portallocator.go)."""
 
 
 @dataclass
@@ -113,11 +57,15 @@ class Cluster:
     seed: int
     profile_of: Callable[[str, Version], Profile]
     host_ports: bool = True  # containers share the server's ports (Compose); pods do not
+    choices: Any = None  # the Platform: controllers ask each other's data (a grace period) here
+    left_to_operator: frozenset[str] = frozenset()  # names of the choices that are empty
     servers: list[Server] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     backends: tuple[int, ...] = ()
+    addresses: tuple[Address, ...] = ()  # what people wrote down: users' DNS, a balancer's file
+    balanced: bool = False  # a load balancer reads `addresses`; else users know the first
     timeline: list[TimelineRow] = field(default_factory=list)
     count: Ledger = field(default_factory=Ledger)
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
@@ -125,6 +73,7 @@ class Cluster:
     _drawn: dict[str, int] = field(default_factory=dict)
     _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
     _dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
+    _nowhere: dict[int, Container] = field(default_factory=dict)
 
     # ---- reading ----
     def service(self, name: str) -> Service:
@@ -138,6 +87,19 @@ class Cluster:
 
     def on(self, server: Server) -> list[Container]:
         return [c for c in self.containers if c.server is server]
+
+    @property
+    def entry(self) -> str:
+        """The service that users call: the first that answers requests."""
+        return next(iter(self.stack.playing("http")), "")
+
+    def choose_server(self, service: str) -> Server | None:
+        """Where a new container goes; without scheduling there is one server to choose from."""
+        if self.choices is not None and self.choices.scheduling is not None:
+            chosen: Server | None = self.choices.scheduling.choose(self, service)
+            return chosen
+        first = self.servers[0]
+        return first if first.alive else None
 
     def watch(self, *kinds: ChangeKind) -> simpy.Store:
         """A queue of the Changes of these kinds from now on; `change = yield store.get()`."""
@@ -182,11 +144,11 @@ class Cluster:
         return server
 
     def server_down(self, server: Server) -> None:
-        """Power loss. What ran there is gone; nobody is told."""
+        """Power loss. What ran there is gone; nobody is told, and beliefs (`ready`) stay."""
         server.alive = False
         self.plane.server_down(server.id)
         for c in self.on(server):
-            if c.state in ("starting", "running", "stopping"):
+            if c.state in ALIVE:
                 self._ended(c, 255, clean=False)  # dockerd records 255 for a task that vanished
         self.tell(Change("server_down", server=server))
 
@@ -195,6 +157,8 @@ class Cluster:
         server.alive = True
         server.boots += 1
         self.plane.server_up(server.id)
+        for c in self.on(server):
+            self.set_ready(c, False)
         self.tell(Change("server_up", server=server))
 
     def release(self, server: Server) -> None:
@@ -203,24 +167,32 @@ class Cluster:
         server.alive = server.ready = False
 
     # ---- containers ----
-    def create(self, service: str, server: Server, version: Version | None = None) -> Container:
-        """A container that does not run yet. Raises PortTakenError where host ports collide."""
+    def create(
+        self, service: str, server: Server, version: Version | None = None, port: int | None = None
+    ) -> Container:
+        """A container that does not run yet. `port`: on the server, if not the service's own."""
         version = version or self.versions[service]
-        port = self.service(service).port
-        if self.host_ports and port is not None:
-            for other in self.on(server):
-                holds = other.state in ("starting", "running", "stopping")
-                if holds and self.service(other.service).port == port:
-                    raise PortTakenError(f"Bind for 0.0.0.0:{port} failed: port is already allocated")
         n = self._numbers[service] = self._numbers.get(service, 0) + 1
         profile = self.profile(service, version)
         ident = self.plane.add_container(profile, server.id)
+        held = (port or self.service(service).port) if self.host_ports else None
         made = Container(
-            ident, f"{service}-{n}", service, server, version, profile, created_s=self.clock.now
-        )
+            ident, f"{service}-{n}", service, server, version, profile, held,
+            created_s=self.clock.now,
+        )  # fmt: skip
         self.containers.append(made)
         self.tell(Change("created", made))
         return made
+
+    def nowhere(self, server: Server) -> Container:
+        """A place on a server where nothing listens, for addresses that are wrong."""
+        if server.id not in self._nowhere:
+            profile = self.profile(self.entry, self.versions[self.entry])
+            ident = self.plane.add_container(profile, server.id)
+            self._nowhere[server.id] = Container(
+                ident, f"nothing on {server.name}", "", server, Version(), profile
+            )
+        return self._nowhere[server.id]
 
     def profile(self, service: str, version: Version) -> int:
         key = (service, version)
@@ -228,11 +200,31 @@ class Cluster:
             self._profiles[key] = self.plane.add_profile(self.profile_of(service, version))
         return self._profiles[key]
 
+    def edit(self, service: str, **changes: Any) -> None:
+        """Change a service's own settings; a process has them from its next start."""
+        edited = self.service(service).model_copy(update=changes)
+        services = {**self.stack.services, service: edited}
+        self.stack = self.stack.model_copy(update={"services": services})
+        self._profiles = {k: v for k, v in self._profiles.items() if k[0] != service}
+
+    def holder(self, server: Server, port: int) -> Container | None:
+        """Who has this port of the server now."""
+        return next((c for c in self.on(server) if c.port == port and c.state in ALIVE), None)
+
     def start(self, c: Container, warm: bool = False) -> None:
-        """Start its process; it listens after its boot time (at once when `warm`)."""
+        """Start its process; it listens after its boot time (at once when `warm`).
+
+        Raises PortTakenError, with nothing changed, where host ports collide."""
+        if not c.server.alive:
+            raise RuntimeError(f"{c.name} cannot start: {c.server.name} is down")
+        if c.port is not None and self.holder(c.server, c.port) is not None:
+            raise PortTakenError(f"Bind for 0.0.0.0:{c.port} failed: port is already allocated")
         c.state, c.started_s, c.run = "starting", self.clock.now, c.run + 1
         c.exit_code, c.oom_killed, c.manually_stopped, c.hung = None, False, False, False
+        c.profile = self.profile(c.service, c.version)
         self.tell(Change("started", c))
+        if "health_checks" in self.left_to_operator:
+            self.set_ready(c, True)  # nobody asks: a process that exists counts as ready
         if warm:
             self.plane.start(c.id, c.profile)
         else:
@@ -261,12 +253,11 @@ class Cluster:
         c.oom_killed = oom
         self.say("exit", c.name, f"{c.name} {why} (exit {code})")
         self._ended(c, code, clean=code in (0, 143))
+        self.set_ready(c, False)
         self.tell(Change("exit", c))
 
     def _ended(self, c: Container, code: int, clean: bool) -> None:
         c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
-        if c.ready:
-            self.set_ready(c, False)
         if self.service(c.service).role == "postgres" and not clean:
             self._dirty.add(c.service)
 
@@ -343,6 +334,11 @@ class Cluster:
         self.backends = tuple(c.id for c in backends)
         self.plane.publish(self.backends, -1 if via is None else via.id)
 
+    def point(self, addresses: tuple[Address, ...], balanced: bool) -> None:
+        """Write down other addresses (an edited balancer file, a DNS record)."""
+        self.addresses, self.balanced = addresses, balanced
+        self.tell(Change("addresses"))
+
     # ---- what the data plane tells ----
     def notice(self, notice: Notice) -> None:
         """Turn a notice of the data plane into state; called by the experiment at its instant."""
@@ -357,14 +353,21 @@ class Cluster:
             c.state = "running" if c.state == "starting" else c.state
             self.tell(Change("listening", c))
         elif notice.note == Note.START_REFUSED:
-            self.count.containers_refused += 1
-            self.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
+            self._start_refused(c)
         elif notice.note == Note.DRAINED:
             self.exit(c, 0, "finished its requests and stopped")
         elif notice.note == Note.OOM:
             self.exit(c, 137, "OOM-killed: above its memory limit", oom=True)
         elif notice.note == Note.POISONED:
             self.exit(c, 1, "crashed on a poison job")
+
+    def _start_refused(self, c: Container) -> None:
+        databases = self.stack.playing("postgres")
+        if any(self.of(d, "running") for d in databases):
+            self.count.containers_refused += 1
+            self.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
+        else:
+            self.exit(c, 1, "could not reach its database")
 
     def _server_oom(self, server: Server) -> None:
         victim = self.oom_victim(server)

@@ -1,0 +1,100 @@
+"""What the control plane keeps about the world: servers, containers, and the changes of both.
+
+Only `cluster.py` writes these records; everybody else reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from sim.spec.scenario import Version
+
+State = Literal["created", "starting", "running", "stopping", "exited"]
+# what controllers can wait for
+ChangeKind = Literal[
+    "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
+    "server_up", "server_down", "server_added", "desired", "version", "probe", "addresses",
+]  # fmt: skip
+ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
+
+
+@dataclass(eq=False)
+class Server:
+    """A machine. `alive` is the truth; `ready` is what the platform believes."""
+
+    id: int
+    name: str
+    cores: float
+    memory: int
+    alive: bool = True
+    ready: bool = True
+    cordoned: bool = False
+    rented_s: float = 0.0
+    released_s: float | None = None
+    boots: int = 0
+
+
+@dataclass(eq=False)
+class Container:
+    """One address and the process that lives at it (a Compose container, a pod)."""
+
+    id: int
+    name: str
+    service: str
+    server: Server
+    version: Version
+    profile: int
+    port: int | None = None  # held on the server's own address while a process lives (Compose)
+    state: State = "created"
+    ready: bool = False
+    hung: bool = False
+    exit_code: int | None = None
+    oom_killed: bool = False
+    manually_stopped: bool = False  # docker kill / stop: the restart policy is cancelled
+    deleting: bool = False  # nobody wants it back
+    created_s: float = 0.0
+    started_s: float = 0.0
+    finished_s: float = 0.0
+    ready_since_s: float | None = None
+    restarts: int = 0
+    run: int = 0  # number of the process: tells a stale waiter that its process is gone
+
+    @property
+    def alive(self) -> bool:
+        """A process exists (as far as the truth goes, not the platform's belief)."""
+        return self.state in ALIVE and self.server.alive
+
+
+class Address(NamedTuple):
+    """A line of a balancer's file, or what users have in their DNS: a place, not a container."""
+
+    server: int
+    port: int | None = None
+    checked: bool = True  # the balancer checks it
+
+
+@dataclass(frozen=True)
+class Change:
+    kind: ChangeKind
+    container: Container | None = None
+    server: Server | None = None
+    service: str = ""
+    probe: int = -1
+    ok: bool = False
+
+
+@dataclass
+class Ledger:
+    """What the control plane counts for the summary."""
+
+    containers_refused: int = 0
+    pages: int = 0
+    hands_on_s: float = 0.0
+    mistakes: int = 0
+    fault_s: float | None = None
+    detected_s: float | None = None
+
+
+class PortTakenError(Exception):
+    """`Bind for 0.0.0.0:3000 failed: port is already allocated` (moby portallocator.go)."""
