@@ -166,7 +166,8 @@ def _ceil_product(number: str, scale: int) -> int:
     """number x scale, rounded up, exactly (a float would lose bytes above 2**53)."""
     whole, _, part = number.partition(".")
     digits = int((whole + part) or "0") * scale
-    return -(-digits // 10 ** len(part))
+    tenths: int = 10 ** len(part)
+    return -(-digits // tenths)
 
 
 # --- the annotated types --------------------------------------------------------------------------
@@ -250,6 +251,18 @@ def _in_ports(value: int) -> int:
     return value
 
 
+def _at_least_one(value: int) -> int:
+    if value < 1:
+        refuse("a whole number of at least 1")
+    return value
+
+
+def _above_zero(value: float) -> float:
+    if value <= 0:
+        refuse("more than 0")
+    return value
+
+
 def _read_name(value: Any) -> str:
     if not isinstance(value, str):
         refuse(NAME, f"'{value}' in quotes" if _is_number(value) else "")
@@ -267,6 +280,8 @@ Ratio = Annotated[float, _measure(parse_ratio, RATIO, bare=True, unit="")]
 Fraction = Annotated[Ratio, AfterValidator(_in_share)]
 Money = Annotated[float, _measure(parse_ratio, MONEY, bare=True, unit="")]  # US dollars
 Count = Annotated[int, BeforeValidator(_read_count)]
+Positive = Annotated[Count, AfterValidator(_at_least_one)]
+Span = Annotated[Duration, AfterValidator(_above_zero)]  # a duration that cannot be 0
 Port = Annotated[int, AfterValidator(_in_ports), BeforeValidator(_read_count)]
 Name = Annotated[str, BeforeValidator(_read_name)]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # ids such as S1a

@@ -12,7 +12,20 @@ from typing import Any
 
 from pydantic import Field
 
-from sim.spec.fields import Bytes, Count, Duration, Fraction, Label, LawSpec, Name, Rate, Record
+from sim.spec.fields import (
+    Bytes,
+    Count,
+    Duration,
+    Fraction,
+    Label,
+    LawSpec,
+    Name,
+    Positive,
+    Rate,
+    Ratio,
+    Record,
+    Span,
+)
 
 
 class Point(Record):
@@ -26,26 +39,26 @@ class Point(Record):
 class ClientSpec(Record):
     """Users: open loop. See dataplane.interface.Client for the meaning of each field."""
 
-    timeout: Duration = 5.0
-    connect_timeout: Duration = 3.0
+    timeout: Span = 5.0
+    connect_timeout: Span = 3.0
     retries: Count = 0
     backoff: Duration = 1.0
     backoff_cap: Duration = 30.0
     jitter: Fraction = 0.5
-    retry_budget: float | None = None
+    retry_budget: Ratio | None = None
 
 
 class Traffic(Record):
     rate: Rate | None = None  # constant; or
     points: list[Point] = []  # a profile; or
     trace: str | None = None  # a CSV file beside the scenario (`time,rate` or timestamps)
-    scale: float = 1.0
+    scale: Ratio = 1.0
     client: ClientSpec = ClientSpec()
 
 
 class Slo(Record):
     success: Fraction = 0.98  # of requests, answered well
-    latency: Duration | None = None  # ... and as fast as this
+    latency: Span | None = None  # ... and as fast as this
     down_below: Fraction = 0.5  # less than this answered well: downtime
 
 
@@ -57,21 +70,21 @@ class Version(Record):
     crashes_at_start: bool = False  # exits 1 instead of listening
     error_rate: Fraction = 0.0
     leak_per_request: Bytes = 0
-    cpu_factor: float = 1.0
+    cpu_factor: Ratio = 1.0
 
 
 class OperatorKill(Record):
     """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
 
     service: Name
-    replicas: Count = 1
+    replicas: Positive = 1
 
 
 class ProcessCrash(Record):
     """The process ends by itself: the restart policy applies."""
 
     service: Name
-    replicas: Count = 1
+    replicas: Positive = 1
     exit_code: Count = 1
 
 
@@ -87,8 +100,8 @@ class Hang(Record):
     """Accepts and never answers, for a while (a deadlock, a stalled disk)."""
 
     service: Name
-    replicas: Count = 1
-    lasts: Duration | None = None
+    replicas: Positive = 1
+    lasts: Span | None = None
 
 
 class Leak(Record):
@@ -96,7 +109,7 @@ class Leak(Record):
 
     service: Name
     per_second: Bytes
-    replicas: Count = 1
+    replicas: Positive = 1
 
 
 class Deploy(Record):
@@ -111,8 +124,8 @@ class RentServers(Record):
     """The article's runbook: rent, SSH, install, copy, edit, start, configure a balancer."""
 
     service: Name
-    servers: Count
-    replicas: Count
+    servers: Positive
+    replicas: Positive
     balancer: bool = True
     wrong_backends: Count | None = None  # mistyped or forgotten; default: drawn from mistake rate
 
@@ -120,8 +133,8 @@ class RentServers(Record):
 class RaiseConnections(Record):
     """Edit max_connections, then restart everything (a reload is not enough)."""
 
-    max_connections: Count
-    pool: Count | None = None  # and set each pool to this
+    max_connections: Positive
+    pool: Positive | None = None  # and set each pool to this
 
 
 class Scale(Record):
@@ -175,7 +188,7 @@ class Scenario(Record):
     title: str
     lesson: str
     stack: Name = "sspp"
-    horizon: Duration
+    horizon: Span
     traffic: Traffic
     slo: Slo = Slo()
     events: list[Event]
@@ -183,3 +196,4 @@ class Scenario(Record):
     platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
     set: dict[str, Any] = {}
     variants: dict[Name, Variant] = {}
+    variant: Name | None = None  # the one in force; the loader says so, a file may not

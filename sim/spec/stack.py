@@ -21,8 +21,10 @@ from sim.spec.fields import (
     Money,
     Name,
     Port,
+    Positive,
     Ratio,
     Record,
+    Span,
 )
 
 Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
@@ -32,8 +34,8 @@ class Cpu(Record):
     demand: LawSpec = LawSpec()  # core seconds per request or job
     limit: Cores | None = None  # CFS quota
     request: Cores | None = None  # what the scheduler reserves, what the HPA divides by
-    threads: Count | None = None  # cores the process can use at all (Node: 1)
-    shares: Count = 1024
+    threads: Positive | None = None  # cores the process can use at all (Node: 1)
+    shares: Positive = 1024
 
 
 class Memory(Record):
@@ -58,7 +60,7 @@ class JobPush(Record):
 class JobWork(Record):
     delivery: Literal["plain", "reliable"] = "plain"
     redelivery: Duration = 30.0
-    attempts: Count = 1
+    attempts: Positive = 1
     backoff: Duration = 2.0
     poison: Fraction = 0.0
 
@@ -66,10 +68,10 @@ class JobWork(Record):
 class Probe(Record):
     """A Kubernetes probe; defaults are upstream's (kubernetes.md, section 1)."""
 
-    period: Duration = 10.0
-    timeout: Duration = 1.0
-    success: Count = 1
-    failure: Count = 3
+    period: Span = 10.0
+    timeout: Span = 1.0
+    success: Positive = 1
+    failure: Positive = 3
     initial_delay: Duration = 0.0
     deep: bool = False  # the probe queries the database
 
@@ -83,9 +85,9 @@ class Probes(Record):
 class Healthcheck(Record):
     """Docker's HEALTHCHECK; it labels, and does nothing else (orchestrators.md 1.4)."""
 
-    interval: Duration = 30.0
-    timeout: Duration = 30.0
-    retries: Count = 3
+    interval: Span = 30.0
+    timeout: Span = 30.0
+    retries: Positive = 3
     start_period: Duration = 0.0
     deep: bool = False
 
@@ -102,10 +104,10 @@ class Stop(Record):
 class Scaling(Record):
     """What the service asks of a horizontal autoscaler."""
 
-    min: Count = 1
-    max: Count = 10
+    min: Positive = 1
+    max: Positive = 10
     cpu: Ratio = 0.7  # target utilisation of the CPU request
-    queue: Count | None = None  # jobs per replica (KEDA redis-lists)
+    queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
 
 
 class Service(Record):
@@ -114,7 +116,7 @@ class Service(Record):
     replicas: Count = 1
     restart: Literal["no", "always", "unless-stopped", "on-failure"] = "no"
     restart_attempts: Count | None = None  # on-failure:N
-    concurrency: Count = 1  # requests or jobs inside at once
+    concurrency: Positive = 1  # requests or jobs inside at once
     backlog: Count = 511
     shed: bool = False
     cancel_abandoned: bool = False
@@ -131,7 +133,7 @@ class Service(Record):
     depends_on: list[Name] = []
     image_size: Bytes = 200 * 1024**2
     # role postgres
-    max_connections: Count = 100
+    max_connections: Positive = 100
     superuser_reserved_connections: Count = 3
     reserved_connections: Count = 0
     connect: Duration = 0.0038
@@ -149,8 +151,8 @@ class Service(Record):
 class Pooler(Record):
     """PgBouncer in transaction mode, beside the database."""
 
-    size: Count = 20
-    max_clients: Count = 1000
+    size: Positive = 20
+    max_clients: Positive = 1000
     wait: Duration = 120.0
 
 
@@ -165,7 +167,7 @@ class Machine(Record):
 
 class Servers(Record):
     machine: Machine = Machine()
-    count: Count = 1
+    count: Positive = 1
     reserved: Machine = Machine(cores=0.0, memory=0)  # taken by the system and agents
 
 
