@@ -56,8 +56,7 @@ def backoff(base: float, factor: float, cap: float, retry: int, jitter: float, u
         wait = wait * factor
         if wait >= cap:
             break
-    if wait > cap:
-        wait = cap
+    wait = min(wait, cap)
     return wait * (1.0 - jitter * u1)
 
 
@@ -73,3 +72,77 @@ def query_cost(demand: float, growth: float, active: int) -> float:
     """Database work grows with concurrency: measured about 12 % from 1 to 90 connections
     (shared facts, dataplane 1.5), linear in `active` - 1."""
     return demand * (1.0 + growth * (active - 1))
+
+
+def next_arrival(
+    i: int,
+    t: float,
+    work: float,
+    start: tuple[float, ...],
+    rate: tuple[float, ...],
+    slope: tuple[float, ...],
+    end: float,
+) -> tuple[int, float]:
+    """Segment and time at which the integrated rate has grown by `work` since (i, t).
+
+    `work` is a unit exponential: this is inversion of a non-homogeneous Poisson process. Time inf:
+    nobody comes any more."""
+    n = len(start)
+    t = max(t, start[0])
+    while True:
+        stop = end if i + 1 >= n else start[i + 1]
+        into = t - start[i]
+        here = rate[i] + slope[i] * into
+        wait = gap(here, slope[i], work)
+        if t + wait < stop:
+            return i, t + wait
+        if i + 1 >= n or stop >= end:
+            return i, INFINITY
+        work -= area(here, slope[i], stop - t)
+        work = max(work, 0.0)
+        t = stop
+        i += 1
+
+
+def share_cores(
+    count: int, n: list[int], cap: list[float], weight: list[float], cores: float, rate: list[float]
+) -> None:
+    """Cores per request of each of `count` stations on one server, written into `rate`.
+
+    A station with n requests can use min(n, cap) cores. If all fit, each gets that; else max-min
+    fairness by weight (cgroup shares): stations that want less than their share get what they
+    want, the others split the rest. Each request has one core at most."""
+    total = 0.0
+    for k in range(count):
+        total += n[k] if n[k] <= cap[k] else cap[k]
+    if total <= cores:
+        for k in range(count):
+            rate[k] = 1.0 if n[k] <= cap[k] else cap[k] / n[k]
+        return
+    left = cores
+    weights = 0.0
+    unsettled = 0
+    for k in range(count):
+        if n[k] > 0:
+            rate[k] = -1.0
+            weights += weight[k]
+            unsettled += 1
+        else:
+            rate[k] = 1.0
+    while unsettled > 0:
+        level = left / weights
+        settled = False
+        for k in range(count):
+            if rate[k] < 0.0:
+                want = n[k] if n[k] <= cap[k] else cap[k]
+                if want <= level * weight[k]:
+                    rate[k] = want / n[k]
+                    left -= want
+                    weights -= weight[k]
+                    unsettled -= 1
+                    settled = True
+        if not settled:
+            for k in range(count):
+                if rate[k] < 0.0:
+                    rate[k] = level * weight[k] / n[k]
+            return

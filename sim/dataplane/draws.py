@@ -14,11 +14,11 @@ MASK = 0xFFFFFFFFFFFFFFFF
 GOLDEN = 0x9E3779B97F4A7C15
 
 # per-request streams; the control plane names its own with `stream()`
-ARRIVAL, CPU, QUERY, PUSH, ERROR, ROUTE, BACKOFF, JOB_CPU, JOB_QUERY, POISON, JOB_BACKOFF = range(11)
+ARRIVAL, CPU, QUERY, PUSH, ERROR, ROUTE, BACKOFF, JOB_CPU, JOB_QUERY, POISON = range(10)
 
 
 def mix(x: int) -> int:
-    """SplitMix64's finaliser: 64 bits in, 64 bits out, every output bit hangs on every input bit."""
+    """SplitMix64's finaliser: every output bit hangs on every input bit."""
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
     return x ^ (x >> 31)

@@ -309,7 +309,7 @@ class DataPlane(Protocol):
     now: float
 
     def advance(self, until: float) -> tuple[float, list[Notice]]:
-        """Run to `until` (inclusive) or to the first instant with notices; return where it stands."""
+        """Run to `until` (inclusive) or to the first instant with notices: (where, notices)."""
 
     # machines
     def add_server(self, cores: float, memory: int) -> int: ...

@@ -1,0 +1,265 @@
+"""Who asks, and how a request reaches a container: arrivals, patience, retries, the balancer.
+
+Three ways of being unreachable stay apart: a dead process refuses at once; a dead host swallows
+packets until a connect timeout; a hung process accepts and never answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from sim.dataplane import draws
+from sim.dataplane.arithmetic import INFINITY, backoff, next_arrival, snap
+from sim.dataplane.interface import Algorithm, Arrivals, Outcome, Workload
+from sim.dataplane.reference.timing import Due, Timer
+from sim.dataplane.reference.work import ATTEMPTS, Attempt, Phase
+
+if TYPE_CHECKING:
+    from sim.dataplane.reference.containers import Container
+    from sim.dataplane.reference.recorder import Recorder
+
+SYN_RESEND_S = 1.0  # a SYN dropped at a full backlog is sent again (shared facts, dataplane)
+BUDGET_CAP = 100.0  # retries a budget can save up
+
+
+class Clients:
+    """The open-loop users: they come when they come, whatever state the platform is in."""
+
+    def __init__(
+        self, env: simpy.Environment, work: Workload, balancer: Balancer, recorder: Recorder
+    ) -> None:
+        self.env, self.seed, self.policy = env, work.seed, work.client
+        self.arrivals, self.lattice = work.arrivals, work.lattice_s
+        self.end = min(work.horizon_s, work.arrivals.end_s)
+        self.balancer, self.recorder = balancer, recorder
+        self.waiting: dict[int, float] = {}  # open requests -> when they arrived
+        self.segment, self.last = 0, 0.0
+        self.most_tokens = BUDGET_CAP if work.client.budget < INFINITY else INFINITY
+        self.tokens = 0.0
+        self.retries = 0
+        self.next(0)
+
+    def next(self, request: int) -> None:
+        """Set the timer of the next arrival."""
+        a: Arrivals = self.arrivals
+        if a.times_s is not None:
+            t = float(a.times_s[request]) if request < len(a.times_s) else INFINITY
+        elif a.start_s:
+            work = -math.log(draws.u(self.seed, draws.ARRIVAL, request))
+            self.segment, self.last = next_arrival(
+                self.segment, self.last, work, a.start_s, a.rate, a.slope, self.end
+            )
+            t = snap(self.last, self.lattice) if self.last < INFINITY else INFINITY
+        else:
+            t = INFINITY
+        if t < self.end:
+            Timer(self.env, max(0.0, t - self.env.now), Due.ARRIVAL, request, self.arrive)
+
+    def arrive(self, request: int) -> None:
+        now = self.env.now
+        self.recorder.arrived(now)
+        self.waiting[request] = now
+        self.tokens = min(self.tokens + self.policy.budget, self.most_tokens)
+        self.next(request + 1)
+        self.env.process(self.request(request, now))
+
+    def request(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
+        """One request: attempts until an answer, the last retry, or an empty retry budget."""
+        policy, number = self.policy, 0
+        while True:
+            attempt = Attempt(request * ATTEMPTS + number, request=request, number=number)
+            attempt.reply = self.env.event()
+            Timer(self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
+            self.balancer.dial(attempt)
+            outcome: int = yield attempt.reply  # -> replied
+            if outcome == Outcome.SUCCEEDED or number >= policy.retries or self.tokens < 1.0:
+                break
+            self.tokens -= 1.0
+            self.retries += 1
+            yield self.pause(attempt)  # -> retried
+            number += 1
+        del self.waiting[request]
+        self.recorder.ended(arrived_s, outcome, self.env.now)
+
+    def pause(self, attempt: Attempt) -> simpy.Event:
+        """The client's back-off before its next attempt."""
+        p = self.policy
+        u1 = draws.u(self.seed, draws.BACKOFF, attempt.id)
+        wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, attempt.number, p.jitter, u1)
+        over = self.env.event()
+        wait = snap(wait, self.lattice)
+        Timer(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
+        return over
+
+    @staticmethod
+    def resumed(event: simpy.Event) -> None:
+        event.succeed()
+
+    def patience_of(self, attempt: Attempt) -> Any:
+        def gives_up(_: int) -> None:
+            if attempt.reply is not None:
+                self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
+
+        return gives_up
+
+
+class Balancer:
+    """Between client and replica: one address, or a list that may be stale."""
+
+    def __init__(self, env: simpy.Environment, work: Workload) -> None:
+        self.env, self.seed = env, work.seed
+        self.routing, self.client = work.routing, work.client
+        self.backends: list[Container] = []
+        self.via: Container | None = None
+        self.turn = 0  # round robin
+        self.queue: deque[Attempt] = deque()
+        timeout = self.routing.connect_timeout_s if self.routing.proxy else None
+        self.connect_timeout = timeout or self.client.connect_timeout_s
+
+    def reply(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Tell the client, if it still waits. What serves the attempt goes on regardless."""
+        attempt.dial_at = INFINITY
+        if attempt.phase != Phase.INSIDE:
+            attempt.phase = Phase.NOWHERE
+        reply = attempt.reply
+        if reply is not None:
+            attempt.reply = None
+            attempt.abandoned = outcome == Outcome.CLIENT_TIMEOUT
+            reply.succeed(outcome)
+
+    def dial(self, attempt: Attempt) -> None:
+        """The client connects: to the proxy, if there is one, and through it to a replica."""
+        if self.via is not None:
+            if not self.via.server.alive:
+                self.wait(attempt, Phase.CONNECTING, self.client.connect_timeout_s)
+                attempt.dials = self.routing.retries  # the proxy itself is gone: nobody retries
+                return
+            if not self.via.listening:
+                self.reply(attempt, Outcome.REFUSED)
+                return
+            if self.via.hung:
+                return  # accepted, silent: the client's patience ends it
+        self.route(attempt)
+
+    def route(self, attempt: Attempt) -> None:
+        """Choose a backend from the published list, however stale."""
+        if not self.backends:
+            self.reply(attempt, Outcome.NO_BACKEND)
+            return
+        at = self.pick(attempt)
+        most = self.routing.maxconn
+        if most > 0:
+            n = len(self.backends)
+            for i in range(n):
+                if self.backends[(at + i) % n].connections() < most:
+                    at = (at + i) % n
+                    break
+            else:
+                self.queue.append(attempt)
+                self.wait(attempt, Phase.QUEUEING, self.routing.queue_timeout_s)
+                return
+        self.connect(attempt, self.backends[at])
+
+    def pick(self, attempt: Attempt) -> int:
+        n = len(self.backends)
+        algorithm = self.routing.algorithm
+        if algorithm == Algorithm.FIRST or n == 1:
+            return 0
+        if algorithm == Algorithm.RANDOM:
+            return int(draws.u(self.seed, draws.ROUTE, attempt.id) * n)
+        at = self.turn % n
+        self.turn = at + 1
+        if algorithm == Algorithm.LEAST_CONNECTIONS:
+            best = at
+            for i in range(1, n):
+                other = (at + i) % n
+                if self.backends[other].connections() < self.backends[best].connections():
+                    best = other
+            at = best
+        return at
+
+    def connect(self, attempt: Attempt, target: Container) -> None:
+        """Open a connection to a replica that may be there, dead, or behind a dead host."""
+        attempt.target = target
+        if not target.server.alive:
+            self.wait(attempt, Phase.CONNECTING, self.connect_timeout)
+        elif not target.listening:
+            self.failed(attempt, Outcome.REFUSED)
+        elif target.room():
+            attempt.phase, attempt.dial_at = Phase.INSIDE, INFINITY
+            target.accept(attempt)
+        elif target.profile.shed:
+            self.reply(attempt, Outcome.SHED)
+        else:
+            if attempt.phase != Phase.RESENDING:
+                attempt.dial_until = self.env.now + self.connect_timeout
+            self.wait(
+                attempt, Phase.RESENDING, min(SYN_RESEND_S, attempt.dial_until - self.env.now)
+            )
+
+    def wait(self, attempt: Attempt, phase: Phase, delay: float) -> None:
+        attempt.phase = phase
+        attempt.dial_at = self.env.now + delay
+        Timer(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
+
+    def dialled_of(self, attempt: Attempt) -> Any:
+        def dialled(_: int) -> None:
+            if attempt.dial_at != self.env.now:
+                return  # it got on since, or gave up
+            phase, attempt.dial_at = attempt.phase, INFINITY
+            assert phase in (Phase.QUEUEING, Phase.CONNECTING) or attempt.target is not None
+            if phase == Phase.QUEUEING:
+                self.reply(attempt, Outcome.NO_BACKEND)
+            elif phase == Phase.CONNECTING or (
+                phase == Phase.RESENDING and self.env.now >= attempt.dial_until
+            ):
+                self.failed(attempt, Outcome.CONNECT_TIMEOUT)
+            elif attempt.target is not None:
+                self.connect(attempt, attempt.target)
+
+        return dialled
+
+    def failed(self, attempt: Attempt, why: Outcome) -> None:
+        """A connection failed. HAProxy: the same server again after a pause, even once it is DOWN,
+        or with redispatch another one at once; then 503 (shared facts, dataplane section 3)."""
+        if attempt.dials >= self.routing.retries:
+            self.reply(attempt, why)
+            return
+        attempt.dials += 1
+        if self.routing.redispatch:
+            self.redispatch(attempt)
+        else:
+            self.wait(attempt, Phase.PAUSING, self.routing.retry_pause_s)
+
+    def redispatch(self, attempt: Attempt) -> None:
+        """The next server of the list after the one that failed."""
+        attempt.phase = Phase.NOWHERE
+        if not self.backends:
+            self.reply(attempt, Outcome.NO_BACKEND)
+            return
+        n = len(self.backends)
+        at = next((i for i in range(n) if self.backends[i] is attempt.target), -1)
+        self.connect(attempt, self.backends[(at + 1) % n])
+
+    def dropped(self, attempt: Attempt, why: Outcome) -> None:
+        """A replica died with the attempt inside; some proxies replay it elsewhere."""
+        attempt.phase = Phase.NOWHERE
+        waits = attempt.reply is not None
+        if waits and self.routing.retry_errors and attempt.dials < self.routing.retries:
+            attempt.dials += 1
+            self.redispatch(attempt)
+        else:
+            self.reply(attempt, why)
+
+    def freed(self, container: Container) -> None:
+        """A connection to this replica ended: the balancer's queue moves up."""
+        most = self.routing.maxconn
+        while self.queue and container.connections() < most and container in self.backends:
+            attempt = self.queue.popleft()
+            if attempt.phase == Phase.QUEUEING:
+                self.connect(attempt, container)

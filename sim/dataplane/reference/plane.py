@@ -1,0 +1,351 @@
+"""The reference engine: the verbs of interface.py over the processes of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import simpy
+
+from sim.dataplane.interface import (
+    Books,
+    ContainerGauge,
+    Kind,
+    Note,
+    Notice,
+    Outcome,
+    PlaneGauge,
+    Profile,
+    Recording,
+    Workload,
+)
+from sim.dataplane.reference.clients import Balancer, Clients
+from sim.dataplane.reference.containers import Container, Life, Machine
+from sim.dataplane.reference.jobs import Jobs
+from sim.dataplane.reference.postgres import SILENT, Postgres
+from sim.dataplane.reference.recorder import Recorder
+from sim.dataplane.reference.stations import Cpu, Settling
+from sim.dataplane.reference.timing import TIMED, Due, Timer
+from sim.dataplane.reference.work import PROBE_BASE, Attempt, Job, Probe, Work
+
+SILENT_RETRY_S = 1.0  # a start-up connection to a silent host is tried again
+
+
+class ReferencePlane:
+    """One process a request. See interface.DataPlane for what each verb means."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.env = simpy.Environment()
+        self.seed, self.lattice = workload.seed, workload.lattice_s
+        self.recorder = Recorder(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
+        self.settling = Settling(self.env)
+        self.profiles: list[Profile] = []
+        self.servers: list[Machine] = []
+        self.containers: list[Container] = []
+        self.notices: list[Notice] = []
+        self.probes = 0
+        self.balancer = Balancer(self.env, workload)
+        self.postgres = Postgres(self)
+        self.jobs = Jobs(self)
+        self.clients = Clients(self.env, workload, self.balancer, self.recorder)
+
+    # ---- time ----
+    @property
+    def now(self) -> float:
+        return float(self.env.now)
+
+    def note(self, note: Note, ident: int) -> None:
+        self.notices.append(Notice(self.now, note, ident))
+
+    def advance(self, until: float) -> tuple[float, list[Notice]]:
+        env = self.env
+        while not self.notices and env.peek() <= until:
+            env.step()
+            self.follow_through()
+        if not self.notices:
+            env._now = until
+        told, self.notices = self.notices, []
+        return self.now, told
+
+    def follow_through(self) -> None:
+        """Finish the instant: all that follows at once, then the CPU shares settle."""
+        env = self.env
+        queue = env._queue
+        while queue and queue[0][0] == env.now and queue[0][1] < TIMED:
+            env.step()
+
+    # ---- machines ----
+    def add_server(self, cores: float, memory: int) -> int:
+        ident = len(self.servers)
+        cpu = Cpu(self.env, cores, self.settling)
+        self.servers.append(Machine(ident, cpu, memory, self.now))
+        return ident
+
+    def server_down(self, server: int) -> None:
+        machine = self.servers[server]
+        if not machine.alive:
+            return
+        here = [c for c in self.containers if c.server is machine]
+        for container in here:
+            if container.life != Life.EXITED:
+                self.end(container, Outcome.DROPPED_ON_KILL, silently=True)
+        machine.powered = machine.uptime(self.now)
+        machine.alive = False
+        for container in here:  # what other hosts' clients run here stands still, unanswered
+            container.station.frozen = True
+            container.station.touch()
+        self.follow_through()
+
+    def server_up(self, server: int) -> None:
+        machine = self.servers[server]
+        if machine.alive:
+            return
+        machine.alive, machine.since = True, self.now
+        for container in self.containers:
+            if container.server is machine:
+                container.station.frozen = False
+                container.station.touch()
+                if container is self.postgres.db:
+                    self.postgres.reset()  # the kernel answers old connections with a reset
+        self.follow_through()
+
+    # ---- containers ----
+    def add_profile(self, profile: Profile) -> int:
+        self.profiles.append(profile)
+        return len(self.profiles) - 1
+
+    def add_container(self, profile: int, server: int) -> int:
+        ident = len(self.containers)
+        made = Container(self, ident, self.profiles[profile], self.servers[server])
+        self.containers.append(made)
+        kind = made.profile.kind
+        if kind == Kind.DATABASE and self.postgres.db is None:
+            self.postgres.db = made
+        elif kind == Kind.QUEUE and self.jobs.redis is None:
+            self.jobs.redis = made
+        elif kind == Kind.WORKER:
+            self.jobs.workers.append(made)
+        return ident
+
+    def start(self, container: int, profile: int) -> None:
+        c = self.containers[container]
+        if c.life != Life.EXITED or not c.server.alive:
+            return
+        c.born(self.profiles[profile])
+        if c.profile.kind == Kind.DATABASE and self.postgres.db is not c:
+            self.postgres.reset()
+            self.postgres.db = c
+        elif c.profile.kind == Kind.QUEUE:
+            self.jobs.redis = c
+        if c.profile.pool_at_start > 0:
+            self.open_later(c, self.connect_s())
+        else:
+            self.listen(c)
+        self.follow_through()
+
+    def connect_s(self) -> float:
+        db = self.postgres.db
+        return db.profile.connect_s if db is not None else 0.0
+
+    def open_later(self, c: Container, delay: float) -> None:
+        c.open_at = self.now + delay
+        Timer(self.env, delay, Due.OPEN, c.id, self.open_next)
+
+    def open_next(self, container: int) -> None:
+        """One start-up connection: all of them or nothing."""
+        c = self.containers[container]
+        if c.open_at != self.env.now:
+            return
+        code = self.postgres.open_one(c.pool)
+        if code == SILENT:
+            self.open_later(c, SILENT_RETRY_S)
+        elif code:
+            self.postgres.close(c.pool, c.pool.open)
+            self.note(Note.START_REFUSED, c.id)
+        elif c.pool.open < c.profile.pool_at_start:
+            self.open_later(c, self.connect_s())
+        else:
+            c.pool.idle = c.pool.open
+            self.listen(c)
+
+    def listen(self, c: Container) -> None:
+        c.life = Life.LISTENING
+        self.note(Note.LISTENING, c.id)
+        if c is self.postgres.db:
+            self.postgres.at_limit()
+        elif c is self.jobs.redis:
+            self.jobs.hand_out()
+        elif c.profile.kind == Kind.WORKER:
+            self.jobs.worker_up(c)
+        elif c in self.balancer.backends:
+            self.balancer.freed(c)
+
+    def drain(self, container: int) -> None:
+        c = self.containers[container]
+        if c.life != Life.LISTENING:
+            return
+        if c.profile.kind == Kind.WORKER:
+            self.jobs.worker_down(c)
+        c.life = Life.DRAINING
+        waiting = list(c.backlog)
+        c.backlog.clear()
+        for work in waiting:
+            self.dropped(work, Outcome.DROPPED_ON_KILL)
+        c.drained()
+        self.follow_through()
+
+    def exit(self, container: int, oom: bool = False) -> None:
+        c = self.containers[container]
+        if c.life != Life.EXITED:
+            self.end(c, Outcome.OOM if oom else Outcome.DROPPED_ON_KILL, silently=False)
+        self.follow_through()
+
+    def end(self, c: Container, why: Outcome, silently: bool) -> None:
+        """A process ends. `silently`: its host lost power, so that nobody is told."""
+        kind = c.profile.kind
+        if kind == Kind.WORKER:
+            self.jobs.worker_down(c)
+        inside = c.died()
+        self.postgres.client_died(c, inside, silently)
+        if c is self.jobs.redis:
+            self.jobs.crashed(host=silently)
+        elif c is self.postgres.db and not silently:
+            self.postgres.reset()
+        for work in inside:
+            self.dropped(work, why, silently)
+
+    def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
+        c = work.container
+        assert c is not None
+        if isinstance(work, Job):
+            self.jobs.orphaned(work, c)
+        elif isinstance(work, Attempt):
+            if work.pushing:
+                self.jobs.push_lost(work)
+            if not silently:
+                self.balancer.dropped(work, why)
+        elif isinstance(work, Probe) and not silently:
+            self.note(Note.PROBE_FAILED, self.probe_number(work))
+
+    def hang(self, container: int) -> None:
+        c = self.containers[container]
+        if c.life == Life.EXITED or c.hung:
+            return
+        c.hung = c.station.frozen = True
+        c.station.touch()
+        self.follow_through()
+
+    def resume(self, container: int) -> None:
+        c = self.containers[container]
+        if not c.hung:
+            return
+        c.hung = c.station.frozen = False
+        c.station.touch()
+        c.move_up()
+        if c is self.jobs.redis:
+            self.jobs.hand_out()
+        self.follow_through()
+
+    def set_cpu_limit(self, container: int, cores: float) -> None:
+        station = self.containers[container].station
+        station.cap = cores
+        station.touch()
+        self.follow_through()
+
+    def set_extra_memory(self, container: int, extra: int) -> None:
+        c = self.containers[container]
+        if c.life != Life.EXITED:
+            by, c.extra = extra - c.extra, extra
+            c.grow(by)
+
+    # ---- what the balancer believes ----
+    def publish(self, backends: Sequence[int], via: int = -1) -> None:
+        balancer = self.balancer
+        balancer.backends = [self.containers[i] for i in backends]
+        balancer.via = self.containers[via] if via >= 0 else None
+        for container in balancer.backends:
+            balancer.freed(container)
+        self.follow_through()
+
+    def probe_number(self, work: Probe) -> int:
+        return work.id - PROBE_BASE
+
+    def probe(self, container: int, deep: bool = False) -> int:
+        number, self.probes = self.probes, self.probes + 1
+        c = self.containers[container]
+        work = Probe(PROBE_BASE + number, container=c, deep=deep)
+        if c.server.alive:
+            if not c.listening:
+                self.note(Note.PROBE_FAILED, number)
+            elif c.profile.kind != Kind.HTTP:
+                c.enter_exec(work)
+            elif c.room():
+                c.accept(work)
+        self.follow_through()
+        return number
+
+    def connects(self, container: int) -> bool | None:
+        c = self.containers[container]
+        if not c.server.alive:
+            return None
+        return c.listening and (c.profile.kind != Kind.HTTP or c.room())
+
+    # ---- observation ----
+    def gauge(self) -> PlaneGauge:
+        db, rec, now = self.postgres, self.recorder, self.now
+        working = sum(w.held for w in self.jobs.workers) - self.jobs.copies_working
+        answers = db.db is not None and db.db.server.alive and db.db.listening
+        full = now - db.full_since if db.full_since < now else 0.0
+        return PlaneGauge(
+            arrived=rec.arrivals,
+            succeeded=rec.successes,
+            failed=rec.failures,
+            in_flight=rec.arrivals - rec.successes - rec.failures,
+            retries=self.clients.retries,
+            jobs_queued=self.jobs.queued(),
+            jobs_in_progress=working + self.jobs.pushing,
+            connections=db.used if answers else 0,  # of a dead server nobody holds a slot
+            connection_limit=db.limit,
+            connection_waits=db.waits,
+            connections_peak=db.peak,
+            connections_refused=rec.refusals,
+            exhausted_s=db.exhausted_s + full,
+            backlog_peak=self.jobs.backlog_peak,
+        )
+
+    def container_gauge(self, container: int) -> ContainerGauge:
+        c = self.containers[container]
+        return ContainerGauge(
+            inside=c.held,
+            waiting=len(c.backlog),
+            busy_s=c.station.busy_now(self.now),
+            memory=c.memory,
+            served=c.served,
+            errors=c.errors,
+            connections=c.pool.open,
+        )
+
+    def books(self) -> Books:
+        db, jobs, now = self.postgres, self.jobs, self.now
+        waiting = [*jobs.entries, *jobs.parked.values()]
+        working = [w for c in jobs.workers for w in c.inside.values() if isinstance(w, Job)]
+        pools = 0 if db.pooled else sum(c.pool.open for c in self.containers)
+        busy = [0.0] * len(self.servers)
+        memory = [0] * len(self.servers)
+        for c in self.containers:
+            busy[c.server.id] += c.station.busy_now(now)
+            memory[c.server.id] += c.memory
+        return Books(
+            open_requests=len(self.clients.waiting),
+            jobs_queued=sum(not job.copy for job in waiting),
+            jobs_in_progress=sum(not job.copy for job in working) + jobs.pushing,
+            connections_open=pools + db.servers + sum(db.ghosts.values()),
+            connections_granted=db.granted,
+            connections_closed=db.closed,
+            busy_s=tuple(busy),
+            capacity_s=tuple(s.cpu.cores * s.uptime(now) for s in self.servers),
+            memory=tuple(memory),
+            memory_counted=tuple(s.memory for s in self.servers),
+        )
+
+    def recording(self) -> Recording:
+        return self.recorder.recording()

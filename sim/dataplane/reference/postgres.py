@@ -1,0 +1,304 @@
+"""Postgres: server slots, pools, a pooler, and what happens to connections when somebody dies.
+
+An ordinary connection takes one of max_connections - reserved slots, or is refused at once
+(SQLSTATE 53300). Queries share the database's cores. Connections of a dead process are freed at
+once; of a vanished host only after TCP keepalive. A dead database host leaves its clients hanging
+on half-open connections until it is back and resets them (shared facts, dataplane section 1).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from sim.dataplane.arithmetic import INFINITY, query_cost
+from sim.dataplane.interface import Outcome, Profile
+from sim.dataplane.reference.timing import Due, Timer
+from sim.dataplane.reference.work import Work
+
+if TYPE_CHECKING:
+    from sim.dataplane.reference.containers import Container
+    from sim.dataplane.reference.plane import ReferencePlane
+
+SILENT = -1  # the host or the process accepts nothing and says nothing
+Use = Generator[simpy.Event, Any, int]
+
+
+class Pool:
+    """The connections of one process."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.size = profile.pool  # 0: no pool, one connection per use
+        self.open = 0
+        self.idle = 0
+        self.opening = 0  # waits on a silent database
+        self.waiting: deque[Work] = deque()
+
+
+class Postgres:
+    """The database as its clients see it; `db` is the container that plays it."""
+
+    def __init__(self, plane: ReferencePlane) -> None:
+        self.plane, self.env = plane, plane.env
+        self.db: Container | None = None
+        self.inside: dict[int, Work] = {}  # queries that run, in order
+        self.session = 0  # grows with each reset: connections of another life are gone
+        self.used = 0
+        self.peak = self.granted = self.closed = 0
+        self.exhausted_s, self.full_since = 0.0, INFINITY
+        self.ghosts: dict[int, int] = {}  # ghost number -> connections
+        self.ghost_number = 0
+        self.waits = 0  # works that wait for a connection
+        # PgBouncer, when the database's profile has one
+        self.clients = 0  # connections of pools to it
+        self.servers = self.servers_idle = 0
+        self.queue: deque[Work] = deque()
+
+    # ---- slots ----
+    @property
+    def limit(self) -> int:
+        return self.db.profile.connection_slots if self.db is not None else 0
+
+    @property
+    def pooled(self) -> bool:
+        return self.db is not None and self.db.profile.pooler_size > 0
+
+    def count(self, by: int) -> None:
+        """Server slots taken (+) or freed (-)."""
+        self.used += by
+        if by > 0:
+            self.granted += by
+            self.peak = max(self.peak, self.used)
+        else:
+            self.closed -= by
+        self.at_limit()
+
+    def at_limit(self) -> None:
+        full = self.limit > 0 and self.used >= self.limit
+        if full and self.full_since == INFINITY:
+            self.full_since = self.env.now
+        elif not full and self.full_since < INFINITY:
+            self.exhausted_s += self.env.now - self.full_since
+            self.full_since = INFINITY
+
+    def reach(self) -> int:
+        """0 if the database answers, else what the caller sees."""
+        db = self.db
+        if db is None:
+            return Outcome.HTTP_500
+        if not db.server.alive or db.hung:
+            return SILENT
+        return 0 if db.listening else Outcome.HTTP_500
+
+    def open_one(self, pool: Pool) -> int:
+        """Open a connection for a pool: 0, a failing outcome, or SILENT."""
+        code = self.reach()
+        if code:
+            return code
+        assert self.db is not None
+        if self.pooled:
+            if self.clients >= self.db.profile.pooler_clients:
+                self.plane.recorder.connection_refused(self.env.now)
+                return Outcome.DB_REFUSED
+            self.clients += 1
+        else:
+            if self.used >= self.limit:
+                self.plane.recorder.connection_refused(self.env.now)
+                return Outcome.DB_REFUSED
+            self.count(1)
+        pool.open += 1
+        return 0
+
+    def close(self, pool: Pool, n: int) -> None:
+        pool.open -= n
+        if self.pooled:
+            self.clients -= n
+        elif n:
+            self.count(-n)
+
+    # ---- the story of a query ----
+    def use(self, work: Work, demand: float) -> Use:
+        """Check out a connection, run `demand` core seconds of query, give it back."""
+        code: int = yield from self.checkout(work)
+        if code == Outcome.SUCCEEDED and self.pooled:
+            work.session = self.session
+            code = yield from self.server_connection(work)
+            if code != Outcome.SUCCEEDED and work.session == self.session:
+                self.give_back(work)
+        if code != Outcome.SUCCEEDED:
+            yield from self.thaw(work)
+            return code
+        db = self.db
+        assert db is not None
+        if work.fresh:
+            demand += db.profile.connect_cpu_s
+        cost = query_cost(demand, db.profile.cost_growth, db.station.n + 1)
+        self.inside[work.id] = work
+        work.session = self.session
+        failed = yield db.station.join(work, cost)  # -> query_done
+        if not failed:
+            del self.inside[work.id]
+        yield from self.thaw(work)
+        if failed:
+            return int(failed)  # reset: the connection is gone
+        if work.session == self.session:  # else it broke while the process hung
+            self.server_free(work)
+            self.give_back(work)
+        return Outcome.SUCCEEDED
+
+    def thaw(self, work: Work) -> Generator[simpy.Event, Any, None]:
+        """A hung process does not notice the answer until it goes on."""
+        assert work.container is not None
+        if work.container.hung:
+            yield work.container.station.join(work, 0.0)  # -> thawed
+
+    def checkout(self, work: Work) -> Use:
+        assert work.container is not None
+        pool = work.container.pool
+        work.fresh = False
+        if pool.idle:
+            pool.idle -= 1
+            return Outcome.SUCCEEDED
+        if pool.size == 0 or pool.open + pool.opening < pool.size:
+            work.fresh = True
+            code = self.open_one(pool)
+            if code == 0:
+                return Outcome.SUCCEEDED
+            if code != SILENT:
+                return code
+            pool.opening += 1
+            work.opening = True
+        else:
+            pool.waiting.append(work)
+        code = yield self.wait(work, work.container.profile.checkout_timeout_s)  # -> checked_out
+        if work.opening:
+            work.opening = False
+            pool.opening -= 1
+        return code or Outcome.SUCCEEDED
+
+    def server_connection(self, work: Work) -> Use:
+        """Transaction pooling: one of the pooler's own connections for the time of the query."""
+        assert self.db is not None
+        work.fresh = False
+        if self.servers_idle:
+            self.servers_idle -= 1
+            work.pooled = True
+            return Outcome.SUCCEEDED
+        if self.servers < self.db.profile.pooler_size and self.used < self.limit:
+            self.servers += 1
+            self.count(1)
+            work.fresh = work.pooled = True
+            return Outcome.SUCCEEDED
+        self.queue.append(work)
+        code = yield self.wait(work, self.db.profile.pooler_wait_s)  # -> served by the pooler
+        work.pooled = code == 0
+        return code or Outcome.SUCCEEDED
+
+    def wait(self, work: Work, timeout_s: float) -> simpy.Event:
+        """Wait to be resumed, at most `timeout_s` (then POOL_TIMEOUT)."""
+        self.waits += 1
+        work.waits = True
+        work.wake = self.env.event()
+        work.timer_at = self.env.now + timeout_s
+        Timer(self.env, timeout_s, Due.CHECKOUT, work.id, lambda _: self.timed_out(work))
+        return work.wake
+
+    def granted_to(self, work: Work, code: int = 0) -> None:
+        self.waits -= 1
+        work.waits = False
+        work.timer_at = INFINITY
+        work.resume(code)
+
+    def timed_out(self, work: Work) -> None:
+        if work.timer_at != self.env.now:
+            return  # served since, or dead
+        self.forget(work)
+        self.granted_to(work, Outcome.POOL_TIMEOUT)
+
+    def forget(self, work: Work) -> None:
+        assert work.container is not None
+        for queue in (work.container.pool.waiting, self.queue):
+            if work in queue:
+                queue.remove(work)
+                return
+
+    def server_free(self, work: Work) -> None:
+        """The pooler's server connection serves the next, in order of arrival."""
+        if not work.pooled:
+            return
+        work.pooled = False
+        if self.queue:
+            self.granted_to(self.queue.popleft())
+        else:
+            self.servers_idle += 1
+
+    def give_back(self, work: Work) -> None:
+        assert work.container is not None
+        pool = work.container.pool
+        if pool.size == 0:
+            self.close(pool, 1)
+        elif pool.waiting:
+            self.granted_to(pool.waiting.popleft())
+        else:
+            pool.idle += 1
+
+    # ---- deaths ----
+    def reset(self) -> None:
+        """The database process is gone: every connection breaks, every query and waiter fails."""
+        self.session += 1
+        self.ghosts.clear()
+        self.servers = self.servers_idle = 0
+        broken, self.inside = list(self.inside.values()), {}
+        if self.db is not None:
+            self.db.station.drop(lambda _: True)
+        for container in self.plane.containers:
+            broken += [w for w in container.pool.waiting if w not in self.queue]
+            container.pool.waiting.clear()
+            container.pool.open = container.pool.idle = 0
+        broken += self.queue
+        self.queue.clear()
+        self.clients = 0
+        self.count(-self.used)
+        for work in broken:
+            if work.waits:
+                self.granted_to(work, Outcome.HTTP_500)
+            else:
+                work.resume(Outcome.HTTP_500)
+
+    def client_died(self, container: Container, inside: list[Work], silently: bool) -> None:
+        """A client process ended (its connections close at once) or its host vanished (they stay
+        open on the server until keepalive)."""
+        dead = {w.id for w in inside}
+        served = [i for i in self.inside if i in dead]
+        for ident in served:
+            del self.inside[ident]
+        if self.db is not None and served:
+            self.db.station.drop(lambda w: w.id in dead)
+        for work in inside:
+            if work.waits:
+                self.waits -= 1
+                work.waits = False
+                if work in self.queue:
+                    self.queue.remove(work)
+            work.timer_at = INFINITY
+            work.wake = None
+        for work in inside:
+            if work.session == self.session:
+                self.server_free(work)
+        pool, open_now = container.pool, container.pool.open
+        if silently and open_now and not self.pooled and self.db is not None:
+            number = self.ghost_number = self.ghost_number + 1
+            self.ghosts[number] = open_now
+            Timer(self.env, self.db.profile.keepalive_s, Due.GHOST, number, self.ghost_closed)
+            pool.open = 0
+        else:
+            self.close(pool, open_now)
+        container.pool = Pool(container.profile)
+
+    def ghost_closed(self, number: int) -> None:
+        n = self.ghosts.pop(number, 0)
+        if n:
+            self.count(-n)

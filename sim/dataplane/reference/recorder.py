@@ -1,0 +1,81 @@
+"""Counters and histograms: memory does not grow with the number of requests."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.dataplane.arithmetic import latency_bin
+from sim.dataplane.interface import (
+    ARRIVED,
+    FIRST_CAUSE,
+    FIRST_LOSS,
+    IN_SLO,
+    JOB_COLUMNS,
+    LATENCY_BINS,
+    REQUEST_COLUMNS,
+    SUCCEEDED,
+    JobLoss,
+    Outcome,
+    Recording,
+)
+
+
+class Recorder:
+    """Counts per time bucket. Requests by the bucket in which they arrived."""
+
+    def __init__(self, horizon_s: float, bucket_s: float, slo_s: float) -> None:
+        self.bucket_s, self.slo_s = bucket_s, slo_s
+        self.buckets = max(1, math.ceil(horizon_s / bucket_s))
+        self.requests = [0] * (self.buckets * REQUEST_COLUMNS)
+        self.jobs = [0] * (self.buckets * JOB_COLUMNS)
+        self.refused = [0] * self.buckets
+        self.latency = [0] * LATENCY_BINS
+        self.latency_sum = [0.0] * self.buckets
+        self.latency_max = 0.0
+        self.arrivals = self.successes = self.failures = self.refusals = 0
+
+    def bucket(self, t: float) -> int:
+        return min(int(t / self.bucket_s), self.buckets - 1)
+
+    def arrived(self, t: float) -> None:
+        self.arrivals += 1
+        self.requests[self.bucket(t) * REQUEST_COLUMNS + ARRIVED] += 1
+
+    def ended(self, arrived_s: float, outcome: int, now: float) -> None:
+        at = self.bucket(arrived_s)
+        row = at * REQUEST_COLUMNS
+        if outcome != Outcome.SUCCEEDED:
+            self.failures += 1
+            self.requests[row + FIRST_CAUSE + outcome - Outcome.REFUSED] += 1
+            return
+        latency = now - arrived_s
+        self.successes += 1
+        self.requests[row + SUCCEEDED] += 1
+        if latency <= self.slo_s:
+            self.requests[row + IN_SLO] += 1
+        self.latency[latency_bin(latency)] += 1
+        self.latency_sum[at] += latency
+        self.latency_max = max(self.latency_max, latency)
+
+    def job(self, column: int, t: float) -> None:
+        self.jobs[self.bucket(t) * JOB_COLUMNS + column] += 1
+
+    def lost(self, why: JobLoss, t: float) -> None:
+        self.job(FIRST_LOSS + why, t)
+
+    def connection_refused(self, t: float) -> None:
+        self.refusals += 1
+        self.refused[self.bucket(t)] += 1
+
+    def recording(self) -> Recording:
+        return Recording(
+            self.bucket_s,
+            np.array(self.requests, np.int64).reshape(self.buckets, REQUEST_COLUMNS),
+            np.array(self.jobs, np.int64).reshape(self.buckets, JOB_COLUMNS),
+            np.array(self.refused, np.int64),
+            np.array(self.latency, np.int64),
+            np.array(self.latency_sum, np.float64),
+            self.latency_max,
+        )

@@ -1,0 +1,85 @@
+"""What moves: one attempt of a request, one job, one health probe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from sim.dataplane.arithmetic import INFINITY
+
+if TYPE_CHECKING:
+    import simpy
+
+    from sim.dataplane.reference.containers import Container
+
+ATTEMPTS = 8  # attempts a request can have: attempt id = request * ATTEMPTS + k
+JOB_BASE = 1 << 44  # job id = JOB_BASE + the attempt that pushed it
+PROBE_BASE = 1 << 45
+COPY_BASE = 1 << 46  # jobs that came back
+
+
+class Phase(IntEnum):
+    """Where an attempt stands on its way to a container."""
+
+    NOWHERE = 0
+    CONNECTING = 1  # packets vanish; waits for the connect timeout
+    RESENDING = 2  # listen backlog full; the kernel sends the SYN again
+    PAUSING = 3  # the proxy waits before it tries the same server again
+    QUEUEING = 4  # in the balancer: every server is at its maxconn
+    INSIDE = 5  # accepted: in a listen backlog, or served
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """Something a container works on. A work whose container dies is never resumed."""
+
+    id: int
+    container: Container | None = None
+    wake: simpy.Event | None = None  # what its handler waits for
+    timer_at: float = INFINITY  # when its checkout (or push) timer is due
+    fresh: bool = False  # its connection is new: the first query pays for it
+    waits: bool = False  # for a connection
+    opening: bool = False  # ... of a silent database
+    session: int = 0  # the database's life in which its connection was opened
+    pooled: bool = False  # holds one of the pooler's server connections
+
+    def resume(self, code: int) -> None:
+        """Let its handler go on with `code` (0: fine)."""
+        wake = self.wake
+        self.wake = None
+        assert wake is not None
+        wake.succeed(code)
+
+
+@dataclass(eq=False, slots=True)
+class Attempt(Work):
+    """One try of a request. `abandoned`: the client has left, the server may not know."""
+
+    request: int = 0
+    number: int = 0
+    reply: simpy.Event | None = None
+    abandoned: bool = False
+    phase: Phase = Phase.NOWHERE
+    dial_at: float = INFINITY
+    dial_until: float = INFINITY  # connect timeout of a SYN that is being resent
+    dials: int = 0  # retries the proxy has used
+    target: Container | None = None
+    pushing: bool = False  # its job waits for a silent queue server
+
+
+@dataclass(eq=False, slots=True)
+class Job(Work):
+    """One entry of the queue. A `copy` is a job that came back after it had been taken."""
+
+    tries: int = 0
+    copy: bool = False
+    pushed_s: float = 0.0
+    sequence: int = 0
+    park_at: float = INFINITY  # when it returns to the queue
+    epoch: int = 0  # of the queue when it was taken
+
+
+@dataclass(eq=False, slots=True)
+class Probe(Work):
+    deep: bool = field(default=False)
