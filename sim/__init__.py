@@ -1,0 +1,65 @@
+"""Outage Lab: replay outages of a small platform under Docker Compose, Kubernetes and others.
+
+    import sim
+    r = sim.run("container_crash", platform="kubernetes", seed=7)
+    r.summary; r.timeline; r.series; r.plot()
+    sim.compare("black_friday", ["compose", "kubernetes"], reps=30).table()
+
+`import sim` is light: each name loads what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.results.result import Result
+    from sim.spec.fields import InputError
+    from sim.spec.loader import list_scenarios, list_stacks, load_scenario, load_stack
+    from sim.spec.scenario import Scenario
+    from sim.spec.stack import Stack
+    from sim.study import compare, list_platforms, run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "InputError",
+    "Result",
+    "Scenario",
+    "Stack",
+    "compare",
+    "list_platforms",
+    "list_scenarios",
+    "list_stacks",
+    "load_scenario",
+    "load_stack",
+    "run",
+]
+
+_HOME = {
+    "InputError": "sim.spec.fields",
+    "Result": "sim.results.result",
+    "Scenario": "sim.spec.scenario",
+    "Stack": "sim.spec.stack",
+    "compare": "sim.study",
+    "list_platforms": "sim.study",
+    "list_scenarios": "sim.spec.loader",
+    "list_stacks": "sim.spec.loader",
+    "load_scenario": "sim.spec.loader",
+    "load_stack": "sim.spec.loader",
+    "run": "sim.study",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'sim' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,146 @@
+"""The ledger: everything that enters is accounted for, at every instant, per cause.
+
+The experiment checks it once a simulated minute and at the end of every run, not only in tests.
+Two independent countings meet here: the running counters (`recording`, `gauge`) and the walk over
+the state (`books`). An engine that loses a request, grants a connection twice or invents CPU
+time cannot finish a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sim.dataplane.interface import (
+    ARRIVED,
+    DONE,
+    ENQUEUED,
+    FIRST_CAUSE,
+    FIRST_LOSS,
+    IN_SLO,
+    JOB_CAUSES,
+    REQUEST_CAUSES,
+    SUCCEEDED,
+    Books,
+    PlaneGauge,
+    Recording,
+)
+
+CPU_TOLERANCE = 1e-6  # relative: sums of millions of slices; and as many core seconds, absolute
+
+
+class LedgerError(AssertionError):
+    """An equation of the ledger does not hold: a defect of the program, never of the input."""
+
+
+Finding = tuple[str, str, str]  # the equation, its left side and its right side in numbers
+
+
+def check(
+    books: Books,
+    recording: Recording,
+    gauge: PlaneGauge,
+    at_s: float | None = None,
+    highest_limit: int = 0,
+) -> None:
+    """Raise `LedgerError` with every equation that does not hold, both sides and the time.
+
+    `at_s`: simulated seconds, for the message (default: the last second in which anything
+    arrived). `highest_limit`: the largest connection limit so far; after a limit was lowered the
+    connections above it stay until they close, which is no error.
+    """
+    findings = [
+        *_requests(books, recording, gauge),
+        *_jobs(books, recording, gauge),
+        *_connections(books, recording, gauge, highest_limit),
+        *_servers(books),
+    ]
+    if findings:
+        when = f"at {at_s:.3f} s" if at_s is not None else f"near {_last_second(recording):.0f} s"
+        lines = [f"{equation}: {left} against {right}" for equation, left, right in findings]
+        raise LedgerError(f"the ledger does not balance {when}: " + "; ".join(lines))
+
+
+def _requests(books: Books, recording: Recording, gauge: PlaneGauge) -> Iterator[Finding]:
+    table = recording.requests
+    totals = [int(x) for x in table.sum(axis=0)]
+    causes = totals[FIRST_CAUSE:]
+    left, right = totals[ARRIVED], totals[SUCCEEDED] + sum(causes) + books.open_requests
+    if left != right:
+        parts = f"{totals[SUCCEEDED]} + {_by(REQUEST_CAUSES, causes)} + {books.open_requests}"
+        equation = "requests arrived = succeeded + failed + open"
+        yield equation, str(left), f"{right} ({parts})"
+    yield from _same("requests arrived, gauge = recording", gauge.arrived, left)
+    yield from _same("requests in flight, gauge = books", gauge.in_flight, books.open_requests)
+    yield from _same("requests succeeded, gauge = recording", gauge.succeeded, totals[SUCCEEDED])
+    yield from _same("requests failed, gauge = recording", gauge.failed, sum(causes))
+    answered = int(recording.latency.sum())
+    yield from _same("latencies counted = requests succeeded", answered, totals[SUCCEEDED])
+    settled = table[:, SUCCEEDED] + table[:, FIRST_CAUSE:].sum(axis=1)
+    wrong = (settled > table[:, ARRIVED]) | (table[:, IN_SLO] > table[:, SUCCEEDED])
+    wrong |= (table < 0).any(axis=1)
+    if wrong.any():
+        bucket = int(np.argmax(wrong))
+        row = [int(x) for x in table[bucket]]
+        where = f"{bucket * recording.bucket_s:g} s"
+        yield f"requests of {where}: 0 <= settled <= arrived, in SLO <= succeeded", str(row), "0.."
+
+
+def _jobs(books: Books, recording: Recording, gauge: PlaneGauge) -> Iterator[Finding]:
+    totals = [int(x) for x in recording.jobs.sum(axis=0)]
+    losses = totals[FIRST_LOSS:]
+    right = totals[DONE] + sum(losses) + books.jobs_queued + books.jobs_in_progress
+    if totals[ENQUEUED] != right:
+        parts = f"{totals[DONE]} + {_by(JOB_CAUSES, losses)}"
+        parts += f" + {books.jobs_queued} + {books.jobs_in_progress}"
+        equation = "jobs enqueued = done + lost + queued + in progress"
+        yield equation, str(totals[ENQUEUED]), f"{right} ({parts})"
+    yield from _same("jobs queued, gauge = books", gauge.jobs_queued, books.jobs_queued)
+    progress = books.jobs_in_progress
+    yield from _same("jobs in progress, gauge = books", gauge.jobs_in_progress, progress)
+    if gauge.backlog_peak < gauge.jobs_queued:
+        yield "backlog peak >= jobs queued", str(gauge.backlog_peak), str(gauge.jobs_queued)
+
+
+def _connections(
+    books: Books, recording: Recording, gauge: PlaneGauge, highest_limit: int
+) -> Iterator[Finding]:
+    granted, closed = books.connections_granted, books.connections_closed
+    used = books.connections_open
+    if granted != closed + used:
+        yield "connections granted = closed + open", str(granted), f"{closed} + {used}"
+    limit = max(gauge.connection_limit, highest_limit)
+    if not 0 <= used <= limit:
+        yield "0 <= connections used <= limit", str(used), str(limit)
+    yield from _same("connections used, gauge = books", gauge.connections, used)
+    refused = int(recording.refused.sum())
+    yield from _same("connections refused, gauge = recording", gauge.connections_refused, refused)
+    if gauge.connections_peak < used:
+        yield "connections peak >= used", str(gauge.connections_peak), str(used)
+
+
+def _servers(books: Books) -> Iterator[Finding]:
+    for server, (busy, capacity) in enumerate(zip(books.busy_s, books.capacity_s, strict=True)):
+        if not 0.0 <= busy <= capacity * (1.0 + CPU_TOLERANCE) + CPU_TOLERANCE:
+            yield f"server {server}: CPU busy <= cores x time", f"{busy!r} s", f"{capacity!r} s"
+    memory = zip(books.memory_counted, books.memory, strict=True)
+    for server, (counted, summed) in enumerate(memory):
+        name = f"server {server}: memory counted = memory summed over containers"
+        yield from _same(name, counted, summed)
+
+
+def _same(equation: str, left: int, right: int) -> Iterator[Finding]:
+    if left != right:
+        yield equation, str(left), str(right)
+
+
+def _by(causes: tuple[str, ...], counts: list[int]) -> str:
+    """`(3 refused, 1 oom)`: only what is not zero."""
+    parts = [f"{n} {cause}" for cause, n in zip(causes, counts, strict=True) if n]
+    return f"({', '.join(parts)})" if parts else "0"
+
+
+def _last_second(recording: Recording) -> float:
+    seen = np.flatnonzero(recording.requests[:, ARRIVED])
+    return float(seen[-1]) * recording.bucket_s if seen.size else 0.0

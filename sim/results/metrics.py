@@ -1,0 +1,204 @@
+"""Metrics from the users' side: downtime, degraded time, latency, recovery, backlog.
+
+Every figure comes from what clients saw (`Recording`) and from the plane's counters, never from
+container state. Times are simulated seconds. A request counts in the second it arrived in;
+requests still in flight at the horizon are neither good nor bad.
+
+Whether a second is down. A second with at least 20 requests is judged by its own. A quieter one
+borrows from its neighbours until the window holds 20: with the threshold 50 %, half of the loan
+comes from before and half from after, like a running median, so that the edge of an outage stays
+where it is (a window of plain width would shift it, or smear it by its own width). For a
+threshold p the same argument asks for two windows, one with the share p of its loan before and
+1 - p after, one mirrored; the second is under the threshold if both windows are. At 50 % the two
+are the same; at 98 % one looks back and one ahead, and a single failure costs its own second
+only. A second without requests takes the verdict of the nearest one that has some: a quiet
+second is no outage, and a quiet second between two failures is no recovery. Tested in
+tests/results/test_metrics.py: at 0.2, 1, 5 and 250 requests/s a five-minute outage measures five
+minutes in expectation.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.dataplane.interface import (
+    ARRIVED,
+    FIRST_CAUSE,
+    IN_SLO,
+    LATENCY_GROWTH,
+    LATENCY_MIN_S,
+    SUCCEEDED,
+)
+from sim.results.run import Run
+
+ENOUGH = 20  # requests that a window must hold (DESIGN.md, section 5)
+REACH_S = 300.0  # a window borrows from at most so far away, on either side
+SUSTAINED_S = 60.0  # the SLO must hold so long before a platform counts as recovered
+
+
+def under(
+    due: NDArray[np.int64],
+    good: NDArray[np.int64],
+    threshold: float,
+    bucket_s: float = 1.0,
+    enough: int = ENOUGH,
+) -> NDArray[np.bool_]:
+    """Which buckets answered less than `threshold` of their requests well.
+
+    `due`, `good`: shape (buckets,), requests that got an outcome, and those with a good one.
+    Returns shape (buckets,). See the module's docstring for the windows.
+    """
+    buckets = due.size
+    busy = np.flatnonzero(due)
+    if not busy.size:
+        return np.zeros(buckets, dtype=np.bool_)
+    seen = np.concatenate(([0], np.cumsum(due)))  # requests before bucket i
+    well = np.concatenate(([0], np.cumsum(good)))
+    reach = max(1, math.ceil(REACH_S / bucket_s))
+    first = seen[np.maximum(busy - reach, 0)]
+    last = seen[np.minimum(busy + 1 + reach, buckets)]
+    loan = np.maximum(enough - due[busy], 0)
+
+    def share(before: float) -> NDArray[np.float64]:
+        low = np.maximum(seen[busy] - before * loan, first)
+        high = np.minimum(seen[busy + 1] + (1.0 - before) * loan, last)
+        answered = np.interp(high, seen, well) - np.interp(low, seen, well)
+        return np.asarray(answered / (high - low), dtype=np.float64)
+
+    best = np.maximum(share(threshold), share(1.0 - threshold))
+    return _spread(best < threshold - 1e-9, busy, buckets, reach)
+
+
+def _spread(
+    verdict: NDArray[np.bool_], busy: NDArray[np.intp], buckets: int, reach: int
+) -> NDArray[np.bool_]:
+    """Give each quiet bucket the verdict of its nearest busy one, within `reach`; beyond: False.
+
+    Before the first and after the last busy bucket nobody came, so nothing was down.
+    """
+    everyone = np.arange(buckets)
+    after = np.clip(np.searchsorted(busy, everyone), 0, busy.size - 1)
+    before = np.clip(after - 1, 0, None)
+    to_after, to_before = np.abs(busy[after] - everyone), np.abs(everyone - busy[before])
+    nearest = np.where(to_before <= to_after, before, after)
+    distance = np.minimum(to_before, to_after)
+    inside = (everyone >= busy[0]) & (everyone <= busy[-1])
+    return np.asarray(verdict[nearest] & (distance <= reach) & inside, dtype=np.bool_)
+
+
+def due(run: Run) -> NDArray[np.int64]:
+    """Requests with an outcome, by the bucket of their arrival, shape (buckets,)."""
+    table = run.recording.requests
+    return np.asarray(table[:, SUCCEEDED] + table[:, FIRST_CAUSE:].sum(axis=1), dtype=np.int64)
+
+
+def down(run: Run) -> NDArray[np.bool_]:
+    """Which buckets were down: under `down_below` answered well and in the client's time."""
+    recording = run.recording
+    good = recording.requests[:, SUCCEEDED]
+    return _and_cut_off(run, under(due(run), good, run.down_below, recording.bucket_s))
+
+
+def degraded(run: Run) -> NDArray[np.bool_]:
+    """Which buckets missed the SLO: too few good answers that were also fast enough."""
+    recording = run.recording
+    good = recording.requests[:, IN_SLO]
+    return _and_cut_off(run, under(due(run), good, run.slo_success, recording.bucket_s))
+
+
+def _and_cut_off(run: Run, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Arrivals cut off by the horizon keep the verdict of the last bucket that has outcomes."""
+    settled = np.flatnonzero(due(run))
+    arrived = np.flatnonzero(run.recording.requests[:, ARRIVED])
+    if settled.size and arrived.size and arrived[-1] > settled[-1]:
+        flags[settled[-1] : arrived[-1] + 1] = flags[settled[-1]]
+    return flags
+
+
+def seconds(flags: NDArray[np.bool_], run: Run) -> float:
+    """Total time of the flagged buckets; the last bucket may be cut off by the horizon."""
+    width = run.recording.bucket_s
+    starts = np.flatnonzero(flags) * width
+    return float(np.minimum(width, np.maximum(run.horizon_s - starts, 0.0)).sum())
+
+
+def availability(run: Run) -> float:
+    """Good / due requests over the horizon; 1.0 if nobody came."""
+    total = int(due(run).sum())
+    return float(run.recording.requests[:, SUCCEEDED].sum()) / total if total else 1.0
+
+
+def slo_share(run: Run) -> float:
+    """Requests answered within the SLO / due requests over the horizon; 1.0 if nobody came."""
+    total = int(due(run).sum())
+    return float(run.recording.requests[:, IN_SLO].sum()) / total if total else 1.0
+
+
+def percentile(latency: NDArray[np.int64], share: float, longest_s: float) -> float | None:
+    """The latency in seconds that `share` of the successes stayed under; None without any.
+
+    `latency`: histogram, shape (LATENCY_BINS,). Inside its bin (2 % wide) a value is
+    interpolated on the logarithmic scale; `longest_s` is exact and bounds it.
+    """
+    counted = np.cumsum(latency)
+    total = int(counted[-1])
+    if not total:
+        return None
+    rank = max(share * total, 1e-9)  # share 0: the first bin that holds anything
+    bin_ = min(int(np.searchsorted(counted, rank)), latency.size - 1)
+    before = int(counted[bin_ - 1]) if bin_ else 0
+    part = (rank - before) / int(latency[bin_]) if latency[bin_] else 0.0
+    return min(LATENCY_MIN_S * float(LATENCY_GROWTH ** (bin_ + part)), longest_s)
+
+
+def detect_s(run: Run) -> float | None:
+    """From the fault to the first action on it, by a controller or a human; None if never."""
+    if run.fault_s is None or run.detected_s is None:
+        return None
+    return max(0.0, run.detected_s - run.fault_s)
+
+
+def recover_s(run: Run) -> float | None:
+    """From the fault to the first second after which the SLO holds for a sustained minute.
+
+    The search starts where the fault first shows (a leak needs its time to hurt): 0.0 if it never
+    shows. None without a fault, or when the horizon comes first.
+    """
+    if run.fault_s is None:
+        return None
+    width = run.recording.bucket_s
+    bad = degraded(run)
+    fault = int(run.fault_s // width)
+    hurt = fault + np.flatnonzero(bad[fault:])
+    if not hurt.size:
+        return 0.0
+    # the ends of each stretch without a bad bucket, the horizon as the last
+    stops = np.append(hurt, run.horizon_s / width)
+    calm = np.flatnonzero(np.diff(stops) - 1 >= SUSTAINED_S / width)
+    if not calm.size:
+        return None
+    return float((hurt[calm[0]] + 1) * width - run.fault_s)
+
+
+def drained_at_s(run: Run) -> float | None:
+    """The first second after the backlog's peak with no more jobs than before the fault.
+
+    The fault's own time if the queue never grew beyond that; 0.0 without a fault; None if the
+    queue is still longer at the horizon.
+    """
+    time, queued = run.series["t_s"], run.series["jobs_queued"]
+    start = run.fault_s or 0.0
+    later = np.flatnonzero(time >= start)
+    if not later.size:
+        return start
+    earlier = queued[time < start]
+    normal = float(earlier.max()) if earlier.size else 0.0
+    after = queued[later]
+    peak = int(np.argmax(after))
+    if after[peak] <= normal:
+        return start
+    calm = np.flatnonzero(after[peak:] <= normal)
+    return float(time[later[peak + calm[0]]]) if calm.size else None

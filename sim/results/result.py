@@ -1,0 +1,163 @@
+"""`Result`: what one scenario did on one or several platforms, over one or several seeds.
+
+It holds figures, not states, and shows itself: as a record (`summary`), as frames (`timeline`,
+`series`), as text (`table`), as pictures (`plot`), and in Jupyter. pandas and matplotlib load
+when first asked for. The pictures and the table are made by sim.report, which reads results;
+`Result` calls it by name at the last moment, the one arrow that points upwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from sim.results.claims import evaluate
+from sim.results.intervals import interval
+from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
+from sim.results.run import Run
+from sim.results.summary import SCHEMA, Figures, Replication, lookup, mean_figures, paths
+from sim.spec.scenario import Claim
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far `platform` is from `baseline` in one figure: mean over the same seeds, 95 %."""
+
+    metric: str
+    platform: str
+    baseline: str
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """Read `summary` (record), `timeline` and `series` (DataFrames); call `plot()`, `table()`."""
+
+    scenario: str
+    title: str
+    lesson: str
+    stack: str
+    seed: int  # of the first replication; the others count up from it
+    reps: int  # finished, at least on one platform
+    horizon_s: float
+    version: str
+    replications: Mapping[str, tuple[Replication, ...]]  # by platform, at least one each
+    asked: tuple[Claim, ...] = ()
+    assumed: tuple[str, ...] = ()  # said to the user: what the stack left open
+    ignored: tuple[str, ...] = ()  # read and not simulated
+    titles: Mapping[str, str] = field(default_factory=dict)  # how platforms call themselves
+    interrupted: bool = False
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The first replication of each platform, whole: what plots and files show."""
+        firsts = (replications[0].run for replications in self.replications.values())
+        return tuple(run for run in firsts if run is not None)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """summary.json as a dict, schema 1 (DESIGN.md section 6). Seconds, bytes, US dollars."""
+        platforms = {name: mean_figures(found) for name, found in self.replications.items()}
+        engines = {r.engine for found in self.replications.values() for r in found}
+        return {
+            "schema": SCHEMA,
+            "scenario": self.scenario,
+            "stack": self.stack,
+            "seed": self.seed,
+            "reps": self.reps,
+            "horizon_s": float(self.horizon_s),
+            "engine": ",".join(sorted(engines)),
+            "version": self.version,
+            "platforms": platforms,
+            "claims": evaluate(self.asked, platforms),
+        }
+
+    @property
+    def platforms(self) -> dict[str, Figures]:
+        """The records of `summary["platforms"]`."""
+        return dict(self.summary["platforms"])
+
+    @property
+    def verdicts(self) -> list[tuple[dict[str, Any], str]]:
+        """Each row of the summary's claims with the claim's `because`."""
+        reasons = [claim.because for claim in self.asked if claim.platform in self.replications]
+        return list(zip(self.summary["claims"], reasons, strict=True))
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """Paired differences between platforms, over the seeds both finished (at least two).
+
+        The same seed means the same customers on both, so the pairs differ by the platform only.
+        """
+        found = []
+        for baseline, platform in combinations(self.replications, 2):
+            theirs = {r.seed: r.figures for r in self.replications[baseline]}
+            pairs = [
+                (theirs[r.seed], r.figures) for r in self.replications[platform] if r.seed in theirs
+            ]
+            if len(pairs) > 1:
+                found += _differences(baseline, platform, pairs)
+        return tuple(found)
+
+    @cached_property
+    def timeline(self) -> pd.DataFrame:
+        """What happened on each platform, first replication: one row an event.
+
+        Columns: platform, seed, t_s (simulated seconds), event, subject, text.
+        """
+        import pandas as pd  # noqa: PLC0415 - 1.5 s that a text-only run does not pay
+
+        return pd.DataFrame(list(timeline_rows(self.runs)), columns=list(TIMELINE_COLUMNS))
+
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """Second by second, first replication of each platform; columns as in series.csv."""
+        import pandas as pd  # noqa: PLC0415
+
+        frames = []
+        for run in self.runs:
+            frame = pd.DataFrame(series_columns(run))
+            frame.insert(0, "platform", run.platform)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def plot(self, what: str = "downtime") -> Figure:
+        """A matplotlib Figure: "downtime", "jobs" or "connections". ValueError for another."""
+        from sim.report import plots  # noqa: PLC0415
+
+        return plots.figure(self, what)
+
+    def table(self) -> str:
+        """Platforms side by side and the claims, at most 100 columns wide, plain text."""
+        from sim.report.table import plain  # noqa: PLC0415
+
+        return plain(self)
+
+    def _repr_html_(self) -> str:
+        """How Jupyter shows a result."""
+        from sim.report.table import html  # noqa: PLC0415
+
+        return html(self)
+
+
+def _differences(
+    baseline: str, platform: str, pairs: list[tuple[Figures, Figures]]
+) -> list[Difference]:
+    found = []
+    for metric in paths(pairs[0][0]):
+        ours = [(lookup(a, metric), lookup(b, metric)) for a, b in pairs]
+        gaps = [b - a for a, b in ours if a is not None and b is not None]
+        if len(gaps) == len(pairs):
+            low, high = interval(gaps)
+            found.append(Difference(metric, platform, baseline, fmean(gaps), low, high))
+    return found
