@@ -21,6 +21,7 @@ from sim.control.records import (
     ChangeKind,
     Container,
     Ledger,
+    Pending,
     PortTakenError,
     Server,
     State,
@@ -34,16 +35,9 @@ from sim.spec.scenario import Version
 from sim.spec.stack import Service, Stack
 
 __all__ = [
-    "Address",
-    "Change",
-    "ChangeKind",
-    "Cluster",
-    "Container",
-    "Ledger",
-    "PortTakenError",
-    "Server",
-    "State",
-]
+    "Address", "Change", "ChangeKind", "Cluster", "Container", "Ledger", "Pending",
+    "PortTakenError", "Server", "State",
+]  # fmt: skip
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
@@ -63,6 +57,8 @@ class Cluster:
     containers: list[Container] = field(default_factory=list)
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
+    previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
+    pending: list[Pending] = field(default_factory=list)  # kept by replicas.py
     backends: tuple[int, ...] = ()
     addresses: tuple[Address, ...] = ()  # what people wrote down: users' DNS, a balancer's file
     balanced: bool = False  # a load balancer reads `addresses`; else users know the first
@@ -165,6 +161,18 @@ class Cluster:
         """Give a machine back; it stops costing money."""
         server.released_s = self.clock.now
         server.alive = server.ready = False
+        self.tell(Change("server_released", server=server))
+
+    def set_server_ready(self, server: Server, ready: bool) -> None:
+        """What the platform believes of a machine."""
+        if server.ready != ready:
+            server.ready = ready
+            self.tell(Change("server_ready" if ready else "server_unready", server=server))
+
+    def cordon(self, server: Server, cordoned: bool) -> None:
+        """Nothing new is placed on a cordoned server."""
+        server.cordoned = cordoned
+        self.tell(Change("cordoned", server=server))
 
     # ---- containers ----
     def create(
@@ -211,16 +219,18 @@ class Cluster:
         """Who has this port of the server now."""
         return next((c for c in self.on(server) if c.port == port and c.state in ALIVE), None)
 
-    def start(self, c: Container, warm: bool = False) -> None:
+    def start(self, c: Container, warm: bool = False, again: bool = False) -> None:
         """Start its process; it listens after its boot time (at once when `warm`).
 
-        Raises PortTakenError, with nothing changed, where host ports collide."""
+        `again`: a restart, which counts. Raises PortTakenError, with nothing changed, where host
+        ports collide."""
         if not c.server.alive:
             raise RuntimeError(f"{c.name} cannot start: {c.server.name} is down")
         if c.port is not None and self.holder(c.server, c.port) is not None:
             raise PortTakenError(f"Bind for 0.0.0.0:{c.port} failed: port is already allocated")
         c.state, c.started_s, c.run = "starting", self.clock.now, c.run + 1
         c.exit_code, c.oom_killed, c.manually_stopped, c.hung = None, False, False, False
+        c.restarting, c.restarts = False, c.restarts + again
         c.profile = self.profile(c.service, c.version)
         self.tell(Change("started", c))
         if "health_checks" in self.left_to_operator:
@@ -294,6 +304,15 @@ class Cluster:
         if not gone():
             self.exit(c, 137, "killed after its grace period")
 
+    def retire(self, c: Container) -> None:
+        """Nobody wants it back: it gets no new traffic, and will be stopped and removed."""
+        c.deleting, c.restarting = True, False
+        self.tell(Change("stopping", c))
+
+    def renew(self, c: Container, version: Version) -> None:
+        """A retired container that has exited may start again under its name (a StatefulSet)."""
+        c.deleting, c.restarts, c.version = False, 0, version
+
     def remove(self, c: Container) -> None:
         """Forget a container that has exited (or never ran)."""
         c.deleting = True
@@ -311,6 +330,10 @@ class Cluster:
             c.hung = False
             self.plane.resume(c.id)
 
+    def set_restarting(self, c: Container, restarting: bool) -> None:
+        """A runtime says whether it will start an exited container again."""
+        c.restarting = restarting
+
     def set_ready(self, c: Container, ready: bool) -> None:
         """What the platform believes: may it get traffic?"""
         if c.ready != ready:
@@ -326,6 +349,7 @@ class Cluster:
 
     def set_version(self, service: str, version: Version) -> None:
         """Set the wanted version; whoever rolls out is told."""
+        self.previous[service] = self.versions.get(service, version)
         self.versions[service] = version
         self.tell(Change("version", service=service))
 
@@ -346,7 +370,9 @@ class Cluster:
             self.tell(Change("probe", probe=notice.id, ok=notice.note == Note.PROBE_OK))
             return
         if notice.note == Note.SERVER_OOM:
-            self._server_oom(next(s for s in self.servers if s.id == notice.id))
+            victim = self.oom_victim(next(s for s in self.servers if s.id == notice.id))
+            if victim is not None:
+                self.exit(victim, 137, f"OOM-killed: {victim.server.name} is full", oom=True)
             return
         c = next(c for c in self.containers if c.id == notice.id)
         if notice.note == Note.LISTENING:
@@ -369,14 +395,8 @@ class Cluster:
         else:
             self.exit(c, 1, "could not reach its database")
 
-    def _server_oom(self, server: Server) -> None:
-        victim = self.oom_victim(server)
-        if victim is not None:
-            self.exit(victim, 137, f"OOM-killed: {server.name} is out of memory", oom=True)
-
     def oom_victim(self, server: Server) -> Container | None:
         """The kernel's choice with equal oom_score_adj: the largest process on the server."""
-        alive = [c for c in self.on(server) if c.alive]
-        return max(
-            alive, key=lambda c: (self.plane.container_gauge(c.id).memory, -c.id), default=None
-        )
+        here = [c for c in self.on(server) if c.alive]
+        alive = [(self.plane.container_gauge(c.id).memory, -c.id, c) for c in here]
+        return max(alive)[2] if alive else None

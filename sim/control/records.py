@@ -14,7 +14,8 @@ State = Literal["created", "starting", "running", "stopping", "exited"]
 # what controllers can wait for
 ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
-    "server_up", "server_down", "server_added", "desired", "version", "probe", "addresses",
+    "server_up", "server_down", "server_added", "server_ready", "server_unready",
+    "server_released", "cordoned", "desired", "version", "probe", "addresses", "pending",
 ]  # fmt: skip
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
 
@@ -52,6 +53,7 @@ class Container:
     exit_code: int | None = None
     oom_killed: bool = False
     manually_stopped: bool = False  # docker kill / stop: the restart policy is cancelled
+    restarting: bool = False  # exited, and somebody will start it again (docker ps says so)
     deleting: bool = False  # nobody wants it back
     created_s: float = 0.0
     started_s: float = 0.0
@@ -64,6 +66,17 @@ class Container:
     def alive(self) -> bool:
         """A process exists (as far as the truth goes, not the platform's belief)."""
         return self.state in ALIVE and self.server.alive
+
+
+@dataclass(eq=False)
+class Pending:
+    """A replica that is wanted and has no server yet (a Pending pod)."""
+
+    id: int
+    service: str
+    version: Version
+    since_s: float
+    unschedulable: bool = False  # tried, and no server takes it
 
 
 class Address(NamedTuple):
