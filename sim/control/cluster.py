@@ -222,8 +222,7 @@ class Cluster:
     def start(self, c: Container, warm: bool = False, again: bool = False) -> None:
         """Start its process; it listens after its boot time (at once when `warm`).
 
-        `again`: a restart, which counts. Raises PortTakenError, with nothing changed, where host
-        ports collide."""
+        `again` counts a restart. PortTakenError, nothing changed, where host ports collide."""
         if not c.server.alive:
             raise RuntimeError(f"{c.name} cannot start: {c.server.name} is down")
         if c.port is not None and self.holder(c.server, c.port) is not None:
@@ -388,8 +387,7 @@ class Cluster:
             self.exit(c, 1, "crashed on a poison job")
 
     def _start_refused(self, c: Container) -> None:
-        databases = self.stack.playing("postgres")
-        if any(self.of(d, "running") for d in databases):
+        if any(self.of(d, "running") for d in self.stack.playing("postgres")):
             self.count.containers_refused += 1
             self.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
         else:
