@@ -55,7 +55,7 @@ class Issue:
 class InputError(Exception):
     """What the user gave cannot be used. Its text is one line for each issue."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         file: str = "",
         line: int = 0,
