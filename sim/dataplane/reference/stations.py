@@ -38,9 +38,10 @@ class Station:
 
     def sync(self, now: float) -> None:
         """Bring the virtual clock to now. Only for joins, completions, drops, changes of rate."""
-        had = now - self.since
-        self.busy += self.n * self.rate * had
-        self.virtual += self.rate * had
+        if self.n:
+            had = now - self.since
+            self.busy += self.n * self.rate * had
+            self.virtual += self.rate * had
         self.since = now
 
     def busy_now(self, now: float) -> float:
