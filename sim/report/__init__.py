@@ -1,0 +1,1 @@
+"""How results look: tables, timelines, plots, files. Everything from a Result alone."""

@@ -9,7 +9,7 @@ when first asked for. The pictures and the table are made by sim.report, which r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from statistics import fmean
@@ -55,7 +55,6 @@ class Result:
     asked: tuple[Claim, ...] = ()
     assumed: tuple[str, ...] = ()  # said to the user: what the stack left open
     ignored: tuple[str, ...] = ()  # read and not simulated
-    titles: Mapping[str, str] = field(default_factory=dict)  # how platforms call themselves
     interrupted: bool = False
 
     @cached_property
@@ -155,6 +154,8 @@ def _differences(
 ) -> list[Difference]:
     found = []
     for metric in paths(pairs[0][0]):
+        if metric.startswith("latency_s."):
+            continue  # percentiles are merged, not averaged (sim.results.summary)
         ours = [(lookup(a, metric), lookup(b, metric)) for a, b in pairs]
         gaps = [b - a for a, b in ours if a is not None and b is not None]
         if len(gaps) == len(pairs):

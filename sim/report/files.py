@@ -1,0 +1,155 @@
+"""DIR: summary.json, summary.md, timeline.csv, series.csv and the plots, all or nothing.
+
+The files are written to a folder beside DIR that takes its place when it is complete, so that a
+reader never sees half a report and a failure leaves the old one. summary.json, timeline.csv and
+series.csv are the same bytes for the same seed; no file holds a wall-clock time.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from sim.report.markdown import markdown
+from sim.results.result import Result
+from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
+from sim.spec.fields import InputError
+
+PICTURES = ("downtime.png", "jobs.png", "connections.png")
+OURS = frozenset(
+    {"summary.json", "summary.md", "timeline.csv", "series.csv", "report.html", *PICTURES}
+)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `InputError` if `write` could not put a report there. Leaves nothing behind.
+
+    A folder that holds anything but a report is refused: replacing it would delete that.
+    """
+    if folder.is_symlink() and not folder.exists():
+        raise _refused(folder, "a link to nowhere", "a folder that can be written")
+    if folder.exists() and not folder.is_dir():
+        raise _refused(folder, "a file", "a folder, or a name that is free")
+    if folder.is_dir():
+        strangers = sorted({entry.name for entry in folder.iterdir()} - OURS)
+        if strangers:
+            found = f"a folder with other files in it ({', '.join(strangers[:3])})"
+            raise _refused(folder, found, "an empty folder, an earlier report, or a new name")
+    above = folder.resolve().parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir():
+        raise _refused(folder, f"{above.name} is a file", "a path through folders")
+    try:  # asking the permission bits is not enough: read-only mounts, /proc, quotas
+        Path(tempfile.mkdtemp(prefix=".sim.", dir=above)).rmdir()
+    except OSError as error:
+        found = f"{above}: {error.strerror or error}"
+        raise _refused(folder, found, "a folder that can be written") from None
+
+
+def _refused(folder: Path, found: str, expected: str) -> InputError:
+    return InputError(field=f"--out {folder}", found=found, expected=expected)
+
+
+def write(result: Result, folder: Path, plots: bool = True) -> None:
+    """Write the report to `folder`, replacing an earlier one when the new one is complete.
+
+    Raises `InputError` if the folder cannot be written.
+    """
+    check_folder(folder)
+    target = folder.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise _refused(
+            folder, error.strerror or str(error), "a folder that can be written"
+        ) from None
+    try:
+        _fill(result, fresh, plots)
+        fresh.chmod(0o777 & ~_umask())
+        _swap(fresh, target)
+    except OSError as error:
+        raise _refused(
+            folder, error.strerror or str(error), "a folder that can be written"
+        ) from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    """`fresh` becomes `target`; the old one goes only once the new one stands."""
+    old = fresh.with_name(fresh.name + ".old")
+    if target.exists():
+        target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(result: Result, folder: Path, plots: bool) -> None:
+    pictures = _pictures(result, folder) if plots and result.runs else []
+    (folder / "summary.json").write_text(summary_json(result), encoding="utf-8")
+    (folder / "summary.md").write_text(markdown(result, pictures), encoding="utf-8")
+    with _text(folder / "timeline.csv") as file:
+        _table(file, TIMELINE_COLUMNS, timeline_rows(result.runs))
+    with _text(folder / "series.csv") as file:
+        _series(file, result)
+
+
+def _pictures(result: Result, folder: Path) -> list[str]:
+    from sim.report.plots import figure  # noqa: PLC0415 - a text-only run has no matplotlib
+
+    for name in PICTURES:
+        figure(result, name.removesuffix(".png")).savefig(folder / name)
+    return list(PICTURES)
+
+
+def summary_json(result: Result) -> str:
+    """summary.json, schema 1: keys in their documented order, floats as Python writes them."""
+    return json.dumps(result.summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _text(path: Path) -> IO[str]:
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def _table(file: IO[str], header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def _series(file: IO[str], result: Result) -> None:
+    for position, run in enumerate(result.runs):
+        columns = series_columns(run)
+        if position == 0:
+            _table(file, ("platform", *columns), ())
+        texts = [list(_cells(values.tolist())) for values in columns.values()]
+        rows = zip([run.platform] * len(texts[0]), *texts, strict=True)
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _cells(values: list[float]) -> Iterator[str]:
+    """Whole numbers without a point, others as Python writes them, NaN as an empty cell."""
+    for value in values:
+        if value != value:  # noqa: PLR0124 - NaN alone differs from itself
+            yield ""
+        else:
+            yield str(int(value)) if float(value).is_integer() else repr(value)

@@ -1,0 +1,92 @@
+"""Numbers as people read them: durations, counts, shares, clock times."""
+
+from __future__ import annotations
+
+NOTHING = "-"  # a figure that does not exist: never recovered, nothing answered
+
+
+def platform(name: str) -> str:
+    """`Compose`, `Kubernetes`: a platform's name as a heading."""
+    return name[:1].upper() + name[1:].replace("_", " ")
+
+
+def duration(seconds: float | None) -> str:
+    """`0 s`, `12 s`, `5 min 41 s`, `2 h 03 min`; below 10 s with one decimal; `-` for None."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if 0 < seconds < 0.95:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.0095 else f"{seconds * 1000:.1f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
+
+
+def clock(seconds: float) -> str:
+    """Simulated time of day zero: `00:05:00`, `103:20:07`."""
+    whole = int(seconds + 1e-9)
+    return f"{whole // 3600:02d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+
+
+def count(value: float | None) -> str:
+    """`18,024`; a mean over replications keeps one decimal below 100."""
+    if value is None:
+        return NOTHING
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def share(value: float) -> str:
+    """`99.97 %`; never rounded up to 100."""
+    text = f"{value * 100:.2f}"
+    return f"{'99.99' if text == '100.00' and value < 1 else text} %".replace("100.00", "100")
+
+
+def money(value: float) -> str:
+    return f"${value:,.2f}"
+
+
+def causes(counts: dict[str, float], most: int = 4) -> str:
+    """`1,530 refused, 204 http 500`: the largest first, the rest summed up; empty if all are 0."""
+    ranked = sorted(((n, name) for name, n in counts.items() if n), key=lambda x: (-x[0], x[1]))
+    parts = [f"{count(n)} {name.replace('_', ' ')}" for n, name in ranked[:most]]
+    rest = sum(n for n, _ in ranked[most:])
+    return ", ".join([*parts, f"{count(rest)} other"] if rest else parts)
+
+
+def figure(path: str, value: float | None) -> str:
+    """A figure of the platform record by its dotted path, in the unit that its name says."""
+    if value is None:
+        return NOTHING
+    name = path.rpartition(".")[2]
+    if path.startswith("latency_s.") or name.endswith("_s"):
+        return duration(value)
+    if name == "availability":
+        return share(value)
+    if name == "usd":
+        return money(value)
+    if name == "minutes":
+        return f"{value:.1f} min"
+    if name == "server_hours":
+        return f"{value:.2f} h"
+    return count(value)
+
+
+def bounds(path: str, low: float | None, high: float | None) -> str:
+    """What a claim allows: `2 min .. 10 min`, `at most 0 s`, `exactly 8`."""
+    if low is not None and high is not None:
+        if low == high:
+            return f"exactly {figure(path, low)}"
+        return f"{figure(path, low)} .. {figure(path, high)}"
+    if low is not None:
+        return f"at least {figure(path, low)}"
+    return f"at most {figure(path, high)}"
