@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import simpy
 
-Loop = Generator[simpy.Event, Any, None]
+T = TypeVar("T")
+Task = Generator[simpy.Event, Any, T]  # something that takes time and yields a T in the end
+Loop = Task[None]
 
 
 class Rank(IntEnum):

@@ -14,6 +14,7 @@ from typing import Any
 import simpy
 
 from sim.control.clock import Clock, Loop, Rank
+from sim.control.notices import heard
 from sim.control.records import (
     ALIVE,
     Address,
@@ -28,7 +29,7 @@ from sim.control.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.interface import DataPlane, Note, Notice, Profile
+from sim.dataplane.interface import DataPlane, Notice, Profile
 from sim.results.run import TimelineRow
 from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
@@ -129,12 +130,13 @@ class Cluster:
                 store.put(change)
 
     # ---- machines ----
-    def add_server(self) -> Server:
+    def add_server(self, rented_s: float | None = None) -> Server:
         """A machine that is up now (renting and booting take time; the caller waits for it)."""
+        since_s = self.clock.now if rented_s is None else rented_s
         machine, reserved = self.stack.servers.machine, self.stack.servers.reserved
         cores, memory = machine.cores - reserved.cores, machine.memory - reserved.memory
         ident = self.plane.add_server(cores, memory)
-        server = Server(ident, f"server-{ident + 1}", cores, memory, rented_s=self.clock.now)
+        server = Server(ident, f"server-{ident + 1}", cores, memory, rented_s=since_s)
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
@@ -229,7 +231,7 @@ class Cluster:
             raise PortTakenError(f"Bind for 0.0.0.0:{c.port} failed: port is already allocated")
         c.state, c.started_s, c.run = "starting", self.clock.now, c.run + 1
         c.exit_code, c.oom_killed, c.manually_stopped, c.hung = None, False, False, False
-        c.restarting, c.restarts = False, c.restarts + again
+        c.refused, c.restarting, c.restarts = False, False, c.restarts + again
         c.profile = self.profile(c.service, c.version)
         self.tell(Change("started", c))
         if "health_checks" in self.left_to_operator:
@@ -364,37 +366,14 @@ class Cluster:
 
     # ---- what the data plane tells ----
     def notice(self, notice: Notice) -> None:
-        """Turn a notice of the data plane into state; called by the experiment at its instant."""
-        if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
-            self.tell(Change("probe", probe=notice.id, ok=notice.note == Note.PROBE_OK))
-            return
-        if notice.note == Note.SERVER_OOM:
-            victim = self.oom_victim(next(s for s in self.servers if s.id == notice.id))
-            if victim is not None:
-                self.exit(victim, 137, f"OOM-killed: {victim.server.name} is full", oom=True)
-            return
-        c = next(c for c in self.containers if c.id == notice.id)
-        if notice.note == Note.LISTENING:
-            c.state = "running" if c.state == "starting" else c.state
-            self.tell(Change("listening", c))
-        elif notice.note == Note.START_REFUSED:
-            self._start_refused(c)
-        elif notice.note == Note.DRAINED:
-            self.exit(c, 0, "finished its requests and stopped")
-        elif notice.note == Note.OOM:
-            self.exit(c, 137, "OOM-killed: above its memory limit", oom=True)
-        elif notice.note == Note.POISONED:
-            self.exit(c, 1, "crashed on a poison job")
+        """Called by the experiment at the notice's instant."""
+        heard(self, notice)
 
-    def _start_refused(self, c: Container) -> None:
-        if any(self.of(d, "running") for d in self.stack.playing("postgres")):
-            self.count.containers_refused += 1
-            self.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
-        else:
-            self.exit(c, 1, "could not reach its database")
+    def listening(self, c: Container) -> None:
+        c.state = "running" if c.state == "starting" else c.state
+        self.tell(Change("listening", c))
 
-    def oom_victim(self, server: Server) -> Container | None:
-        """The kernel's choice with equal oom_score_adj: the largest process on the server."""
-        here = [c for c in self.on(server) if c.alive]
-        alive = [(self.plane.container_gauge(c.id).memory, -c.id, c) for c in here]
-        return max(alive)[2] if alive else None
+    def refuse(self, c: Container) -> None:
+        """Its database had no connection slot for it."""
+        c.refused = True
+        self.count.containers_refused += 1

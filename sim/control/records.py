@@ -52,6 +52,7 @@ class Container:
     hung: bool = False
     exit_code: int | None = None
     oom_killed: bool = False
+    refused: bool = False  # exited because its database had no slot for it
     manually_stopped: bool = False  # docker kill / stop: the restart policy is cancelled
     restarting: bool = False  # exited, and somebody will start it again (docker ps says so)
     deleting: bool = False  # nobody wants it back

@@ -1,0 +1,213 @@
+"""Where requests are sent when nobody discovers anything: written-down addresses, and HAProxy.
+
+An address is a place (a server and a port), not a container: a container that is recreated at the
+same port is found again, a moved or new one is not until a person edits the file. HAProxy checks
+each line of its file on its own and leaves out those that are DOWN. Rules and constants: shared
+facts, orchestrators section 7 and dataplane section 3 (HAProxy 2.6 measured, 3.5 read).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import simpy
+
+from sim.control.clock import Loop, Rank
+from sim.control.cluster import Address, Cluster, Container
+from sim.dataplane.interface import Algorithm, Routing
+from sim.spec.facts import Fact
+
+HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt"
+INTER = Fact("haproxy.inter", 2.0, "s", "time between two checks of one server", HAPROXY)
+FALL = Fact("haproxy.fall", 3, "checks", "failed checks in a row until DOWN", HAPROXY)
+RISE = Fact("haproxy.rise", 2, "checks", "passed checks in a row until UP", HAPROXY)
+CHECK_TIMEOUT = Fact(
+    "haproxy.check_timeout", 2.0, "s", "a check without answer fails (inter, if not set)", HAPROXY
+)
+RETRIES = Fact("haproxy.retries", 3, "", "new attempts after a failed connection", HAPROXY)
+RETRY_PAUSE = Fact(
+    "haproxy.retry_pause", 1.0, "s", "before the same server is tried again", HAPROXY
+)
+CONNECT_TIMEOUT = Fact(
+    "haproxy.connect_timeout", 5.0, "s", "of the article's kind of file: `timeout connect 5s`",
+    "haproxy doc/configuration.txt, example of section 2.7",
+)  # fmt: skip
+
+
+class Health(NamedTuple):
+    """What HAProxy knows of one server."""
+
+    up: bool = True
+    streak: int = 0  # checks in a row that contradict `up`
+
+
+def checked(health: Health, passed: bool, fall: int, rise: int) -> Health:
+    """HAProxy's counting: `fall` failures in a row make DOWN, `rise` passes in a row make UP.
+
+    Source: haproxy src/check.c (shared facts, orchestrators section 7)."""
+    if passed == health.up:
+        return Health(health.up, 0)
+    streak = health.streak + 1
+    turns = streak >= (fall if health.up else rise)
+    return Health(passed, 0) if turns else Health(health.up, streak)
+
+
+# ---- addresses ----
+def addresses_of(cluster: Cluster) -> tuple[Address, ...]:
+    """The addresses of the entry service as it stands, each once."""
+    places = [Address(c.server.id, c.port) for c in cluster.of(cluster.entry)]
+    return tuple(dict.fromkeys(places))
+
+
+def at(cluster: Cluster, address: Address) -> list[Container]:
+    """Who answers at an address: the newest container there, or a place where nothing listens.
+
+    Without a port (names in Docker's DNS) it is every container of the service on the server."""
+    here = [
+        c
+        for c in cluster.of(cluster.entry)
+        if c.server.id == address.server and c.port == address.port and not c.deleting
+    ]
+    if address.port is not None:
+        living = [c for c in here if c.alive]
+        here = (living or here)[-1:]
+    server = next(s for s in cluster.servers if s.id == address.server)
+    return here or [cluster.nowhere(server)]
+
+
+def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:
+    """Publish, if it changes anything, through the stack's own proxy if there is one."""
+    proxies = [c for name in cluster.stack.playing("proxy") for c in cluster.of(name)]
+    backends = list(containers)
+    if tuple(c.id for c in backends) != cluster.backends:
+        cluster.publish(backends, proxies[0] if proxies else None)
+
+
+@dataclass(frozen=True)
+class StaticAddress:
+    """What users know without discovery: the address that somebody wrote down once."""
+
+    def run(self, cluster: Cluster) -> Loop:
+        changes = cluster.watch("created", "started", "removed", "addresses")
+        while True:
+            yield changes.get()
+            if not cluster.balanced:
+                send_to(cluster, [c for a in cluster.addresses for c in at(cluster, a)])
+
+
+# ---- HAProxy ----
+@dataclass(frozen=True)
+class HAProxy:
+    """HAProxy with `balance roundrobin` and `option httpchk`: data per request, and its checks.
+
+    A bare TCP check would find a hung process healthy: the kernel accepts for it."""
+
+    inter_s: float = INTER.value
+    fall: int = FALL.value
+    rise: int = RISE.value
+    check_timeout_s: float = CHECK_TIMEOUT.value
+    retries: int = RETRIES.value
+    retry_pause_s: float = RETRY_PAUSE.value
+    redispatch: bool = False
+    connect_timeout_s: float = CONNECT_TIMEOUT.value
+    algorithm: Algorithm = field(default=Algorithm.ROUND_ROBIN)
+
+    def routing(self) -> Routing:
+        return Routing(
+            algorithm=self.algorithm,
+            proxy=True,
+            connect_timeout_s=self.connect_timeout_s,
+            retries=self.retries,
+            retry_pause_s=self.retry_pause_s,
+            redispatch=self.redispatch,
+        )
+
+    def run(self, cluster: Cluster) -> Loop:
+        """Check every line of the file; start anew when the file is edited (a reload)."""
+        edits = cluster.watch("addresses")
+        answers = Answers(cluster)
+        loaded = File(cluster)
+        cluster.clock.loop(answers.run())
+        cluster.clock.loop(loaded.follow())
+        while True:
+            loaded.load(cluster.addresses)
+            for line, address in enumerate(cluster.addresses):
+                if address.checked:
+                    cluster.clock.loop(self.check(loaded, answers, line, address))
+            yield edits.get()
+
+    def check(self, file: File, answers: Answers, line: int, address: Address) -> Loop:
+        """Check one line for as long as this version of the file is loaded."""
+        cluster, clock, version = file.cluster, file.cluster.clock, file.version
+        health = Health()
+        yield clock.after(
+            cluster.random("haproxy/phase") * self.inter_s, Rank.DISCOVERY, line
+        )  # servers are checked out of step with each other
+        while file.version == version:
+            answer = answers.to(at(cluster, address)[0])
+            yield answer | clock.after(self.check_timeout_s, Rank.DISCOVERY, line)
+            passed = bool(answer.triggered and answer.value)
+            was, health = health, checked(health, passed, self.fall, self.rise)
+            if health.up != was.up and file.version == version:
+                file.turn(line, health.up)
+            yield clock.after(self.inter_s, Rank.DISCOVERY, line)
+
+
+class Answers:
+    """Who asked gets the answer: sends probes and hands out their results."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.results = cluster.watch("probe")
+        self.waiting: dict[int, simpy.Event] = {}
+
+    def to(self, container: Container) -> simpy.Event:
+        """An event that carries whether the container answered; it may never come."""
+        asked = self.cluster.clock.event()
+        self.waiting[self.cluster.plane.probe(container.id)] = asked
+        return asked
+
+    def run(self) -> Loop:
+        while True:
+            change = yield self.results.get()
+            asked = self.waiting.pop(change.probe, None)
+            if asked is not None:
+                asked.succeed(change.ok)
+
+
+class File:
+    """The balancer's file as loaded, and which of its lines are UP."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.version = 0
+        self.addresses: tuple[Address, ...] = ()
+        self.up: list[bool] = []
+
+    def load(self, addresses: tuple[Address, ...]) -> None:
+        self.version += 1
+        self.addresses, self.up = addresses, [True] * len(addresses)
+        self.publish()
+
+    def turn(self, line: int, up: bool) -> None:
+        """A line goes UP or DOWN."""
+        self.up[line] = up
+        address = self.addresses[line]
+        place = f"server-{address.server + 1}" + (f":{address.port}" if address.port else "")
+        word = "UP" if up else "DOWN"
+        self.cluster.say("balancer", place, f"HAProxy marks {place} {word}")
+        self.cluster.acted()
+        self.publish()
+
+    def publish(self) -> None:
+        lines = [a for a, up in zip(self.addresses, self.up, strict=True) if up]
+        send_to(self.cluster, [c for a in lines for c in at(self.cluster, a)])
+
+    def follow(self) -> Loop:
+        """The place stays, whoever lives there changes: a recreated container is found again."""
+        moves = self.cluster.watch("created", "started", "removed")
+        while True:
+            yield moves.get()
+            self.publish()

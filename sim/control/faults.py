@@ -1,0 +1,162 @@
+"""Fate: the scenario's list of events, each carried out by the cluster's verbs at its time.
+
+An event is a fault (kill, crash, hang, leak, a lost server) or something that is asked of the
+operator or the platform (deploy, scale, rent, raise). Service names may be roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sim.control import runbooks
+from sim.control.clock import Loop, Rank
+from sim.control.cluster import Cluster, Container
+from sim.control.human import Human
+from sim.control.operator import deploy
+from sim.spec.facts import Fact
+from sim.spec.scenario import (
+    Deploy,
+    Event,
+    Hang,
+    Leak,
+    OperatorKill,
+    ProcessCrash,
+    RaiseConnections,
+    RentServers,
+    Scale,
+    ServerCrash,
+)
+from sim.spec.stack_checks import resolve
+
+LEAK_TICK = Fact("fault.leak_tick", 1.0, "s", "a leak grows in steps of this", "chosen")
+
+
+def victims(containers: list[Container], replicas: int) -> list[Container]:
+    """Whom a fault hits: the oldest that live, in the order of their creation."""
+    return [c for c in containers if c.alive and not c.deleting][:replicas]
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Each event in its own loop: some last."""
+
+    events: tuple[Event, ...]
+    human: Human
+
+    def run(self, cluster: Cluster) -> Loop:
+        happen: dict[str, Callable[[Cluster, Any], Loop]] = {
+            "operator_kill": operator_kill,
+            "process_crash": process_crash,
+            "server_crash": server_crash,
+            "hang": hang,
+            "leak": leak,
+            "deploy": self.deploy,
+            "scale": scale,
+            "rent_servers": self.rent_servers,
+            "raise_connections": self.raise_connections,
+        }
+        for number, event in sorted(enumerate(self.events), key=lambda item: item[1].at):
+            yield cluster.clock.at(event.at, Rank.FAULT, number)
+            if cluster.count.fault_s is None:
+                cluster.count.fault_s = cluster.clock.now
+            kind = event.kind()
+            cluster.clock.loop(happen[kind](cluster, getattr(event, kind)))
+
+    # ---- asked of the operator or the platform ----
+    def deploy(self, cluster: Cluster, ask: Deploy) -> Loop:
+        service = resolve(cluster.stack, ask.service)
+        cluster.say("deploy", service, f"{service} {ask.version.name} is deployed")
+        yield from deploy(self.human, ask, service)
+
+    def rent_servers(self, cluster: Cluster, ask: RentServers) -> Loop:
+        service = resolve(cluster.stack, ask.service)
+        if "scheduling" in cluster.left_to_operator:
+            named = ask.model_copy(update={"service": service})
+            yield from runbooks.rent_servers(self.human, named)
+        else:
+            cluster.say("scale", service, f"{ask.replicas} replicas of {service} are asked for")
+            cluster.want(service, max(ask.replicas, cluster.desired[service]))
+
+    def raise_connections(self, cluster: Cluster, ask: RaiseConnections) -> Loop:
+        cluster.say("raise_connections", "operator", "operator is asked for more connections")
+        yield from self.human.login()
+        yield from runbooks.raise_connections(self.human, ask)
+
+
+# ---- faults ----
+def operator_kill(cluster: Cluster, spec: OperatorKill) -> Loop:
+    """`docker kill`: Docker forgets its restart policy; a kubelet does not care who killed."""
+    service = resolve(cluster.stack, spec.service)
+    for c in victims(cluster.of(service), spec.replicas):
+        cluster.kill(c, "killed by docker kill" if cluster.host_ports else "killed by hand")
+    yield from ()
+
+
+def process_crash(cluster: Cluster, spec: ProcessCrash) -> Loop:
+    service = resolve(cluster.stack, spec.service)
+    for c in victims(cluster.of(service), spec.replicas):
+        cluster.exit(c, spec.exit_code, "crashed")
+    yield from ()
+
+
+def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
+    """Power loss or `reboot -f`; back after the machine's boot, unless it is gone for good."""
+    if spec.server is not None:
+        server = cluster.servers[spec.server]
+    else:
+        hosted = cluster.of(resolve(cluster.stack, spec.hosting))
+        server = next((c.server for c in hosted if c.alive), cluster.servers[0])
+    if not server.alive:
+        return
+    lost = [c.name for c in cluster.on(server) if c.alive]
+    cluster.say("server_crash", server.name, f"{server.name} crashes with {', '.join(lost)}")
+    cluster.server_down(server)
+    if not spec.returns:
+        return
+    boot = cluster.stack.servers.machine.boot
+    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE, server.id)
+    if server.released_s is None:
+        cluster.say("server_up", server.name, f"{server.name} has booted")
+        cluster.server_up(server)
+
+
+def hang(cluster: Cluster, spec: Hang) -> Loop:
+    """Accepts and never answers; a restart ends it sooner."""
+    chosen = victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas)
+    runs = [c.run for c in chosen]
+    for c in chosen:
+        cluster.say("hang", c.name, f"{c.name} hangs: it accepts and never answers")
+        cluster.hang(c)
+    if spec.lasts is None:
+        return
+    yield cluster.clock.after(spec.lasts, Rank.FAULT)
+    for c, run in zip(chosen, runs, strict=True):
+        if c.run == run and c.hung and c.alive:
+            cluster.say("resume", c.name, f"{c.name} answers again")
+            cluster.resume(c)
+
+
+def leak(cluster: Cluster, spec: Leak) -> Loop:
+    """Memory that grows by the clock until the process ends."""
+    chosen = victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas)
+    runs = [c.run for c in chosen]
+    for c in chosen:
+        cluster.say("leak", c.name, f"{c.name} begins to leak memory")
+    grown = 0.0
+    while any(c.run == run and c.alive for c, run in zip(chosen, runs, strict=True)):
+        yield cluster.clock.after(LEAK_TICK.value, Rank.FAULT)
+        grown += spec.per_second * LEAK_TICK.value
+        for c, run in zip(chosen, runs, strict=True):
+            if c.run == run and c.alive:
+                cluster.plane.set_extra_memory(c.id, int(grown))
+
+
+def scale(cluster: Cluster, spec: Scale) -> Loop:
+    """A wish for replicas by command; whoever keeps their number carries it out."""
+    for name, replicas in spec.services.items():
+        service = resolve(cluster.stack, name)
+        cluster.say("scale", service, f"{replicas} replicas of {service} are asked for")
+        cluster.want(service, replicas)
+    yield from ()

@@ -1,0 +1,51 @@
+"""What the data plane tells, turned into state and a line of the timeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sim.control.records import Change, Container, Server
+from sim.dataplane.interface import Note, Notice
+
+if TYPE_CHECKING:
+    from sim.control.cluster import Cluster
+
+
+def heard(cluster: Cluster, notice: Notice) -> None:
+    """The data plane only tells; whether a process ends is decided here, at the same instant."""
+    if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
+        cluster.tell(Change("probe", probe=notice.id, ok=notice.note == Note.PROBE_OK))
+        return
+    if notice.note == Note.SERVER_OOM:
+        server = next(s for s in cluster.servers if s.id == notice.id)
+        victim = oom_victim(cluster, server)
+        if victim is not None:
+            cluster.exit(victim, 137, f"OOM-killed: {server.name} is full", oom=True)
+        return
+    c = next(c for c in cluster.containers if c.id == notice.id)
+    if notice.note == Note.LISTENING:
+        cluster.listening(c)
+    elif notice.note == Note.START_REFUSED:
+        start_refused(cluster, c)
+    elif notice.note == Note.DRAINED:
+        cluster.exit(c, 0, "finished its requests and stopped")
+    elif notice.note == Note.OOM:
+        cluster.exit(c, 137, "OOM-killed: above its memory limit", oom=True)
+    elif notice.note == Note.POISONED:
+        cluster.exit(c, 1, "crashed on a poison job")
+
+
+def start_refused(cluster: Cluster, c: Container) -> None:
+    """A process that cannot open its start-up connections exits; why decides what helps."""
+    if any(cluster.of(d, "running") for d in cluster.stack.playing("postgres")):
+        cluster.refuse(c)
+        cluster.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
+    else:
+        cluster.exit(c, 1, "could not reach its database")
+
+
+def oom_victim(cluster: Cluster, server: Server) -> Container | None:
+    """The kernel's choice with equal oom_score_adj: the largest process on the server."""
+    here = [c for c in cluster.on(server) if c.alive]
+    alive = [(cluster.plane.container_gauge(c.id).memory, -c.id, c) for c in here]
+    return max(alive)[2] if alive else None

@@ -1,0 +1,108 @@
+"""What one `docker compose` command does: up, up --scale, and a deploy that recreates.
+
+One-shot: a plan is carried out and nobody looks again. In a recreate all replicas stop together,
+then the new ones start one by one; no two versions ever serve at once. Source: docker/compose
+f7297942 pkg/compose reconcile.go, executor.go, convergence.go (shared facts, orchestrators 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sim.control.clock import Loop
+from sim.control.cluster import Cluster, Container, PortTakenError, State
+from sim.spec.facts import Fact
+from sim.spec.scenario import Version
+
+STOP_GRACE = Fact(
+    "docker.stop_grace", 10.0, "s", "SIGTERM, this wait, then SIGKILL",
+    "moby daemon/config/config_linux.go; compose-spec 05-services.md stop_grace_period",
+)  # fmt: skip
+
+
+def start_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
+    """Services so that each comes after those it depends on; else in the file's order.
+
+    Source: compose-go dependency graph; shared facts, orchestrators 2 (depends_on)."""
+    order: list[str] = []
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in order or name in above or name not in depends_on:
+            return
+        for needed in depends_on[name]:
+            visit(needed, (*above, name))
+        order.append(name)
+
+    for name in depends_on:
+        visit(name, ())
+    return order
+
+
+def grace_s(cluster: Cluster, service: str) -> float:
+    """stop_grace_period, or Docker's 10 s."""
+    grace = cluster.service(service).stop.grace
+    return STOP_GRACE.value if grace is None else grace
+
+
+def down(cluster: Cluster) -> list[Container]:
+    """What is down, stays down and could start, in the order in which `up -d` starts it."""
+    states: tuple[State, ...] = ("exited", "created") if cluster.host_ports else ("exited",)
+    order = start_order({n: s.depends_on for n, s in cluster.stack.services.items()})
+    return [
+        c
+        for name in order
+        for c in cluster.of(name, *states)
+        if not c.deleting
+        and not c.restarting
+        and c.server.alive
+        and (c.port is None or cluster.holder(c.server, c.port) is None)
+    ]
+
+
+def start(cluster: Cluster, c: Container) -> bool:
+    """`docker start`; a taken port is an error message and a container that stays down."""
+    try:
+        cluster.start(c)
+    except PortTakenError as taken:
+        cluster.say("port_taken", c.name, f"{c.name} did not start: {taken}")
+        return False
+    return True
+
+
+def up(cluster: Cluster) -> list[Container]:
+    """`docker compose up -d`: start everything that is down; what runs is left alone."""
+    return [c for c in down(cluster) if start(cluster, c)]
+
+
+def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
+    """`docker compose up -d SERVICE` with a new image: stop and remove all, then start the new."""
+    cluster.set_version(service, version)
+    old = [c for c in cluster.of(service) if c.server.alive and not c.deleting]
+    new = [cluster.create(service, c.server, version, c.port) for c in old]
+    yield from stop_all(cluster, old)
+    for c in old:
+        cluster.remove(c)
+    for c in new:
+        start(cluster, c)
+
+
+def stop_all(cluster: Cluster, containers: Sequence[Container]) -> Loop:
+    """`docker stop` of each at once; returns when the last has exited."""
+    yield cluster.clock.env.all_of(
+        [cluster.stop(c, grace_s(cluster, c.service)) for c in containers]
+    )
+
+
+def scale(cluster: Cluster, service: str, replicas: int) -> Loop:
+    """`docker compose up -d --scale SERVICE=N`: all new replicas on the one server, or fewer."""
+    have = [c for c in cluster.of(service) if not c.deleting]
+    for _ in range(replicas - len(have)):
+        server = cluster.choose_server(service)
+        if server is None:
+            return
+        if not start(cluster, cluster.create(service, server)):
+            return  # the command fails at the first error
+    extra = have[replicas:]
+    yield from stop_all(cluster, extra)
+    for c in extra:
+        cluster.remove(c)

@@ -1,0 +1,344 @@
+"""One run: a scenario on a stack under a platform with a seed. The two planes meet here.
+
+`run_once` reads as numbered phases. The loop asks the control plane when its next event is, lets
+the data plane run so far (or to the first instant of which the control plane must know), and then
+takes one control event.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.control.balancer import HAProxy, StaticAddress, addresses_of
+from sim.control.clock import Clock, Loop, Rank
+from sim.control.cluster import Cluster, Container, PortTakenError
+from sim.control.faults import Faults
+from sim.control.human import Human
+from sim.control.operator import OnCall
+from sim.control.profiles import profile_of
+from sim.dataplane.interface import Arrivals, Client, DataPlane, PlaneGauge, Routing, Workload
+from sim.dataplane.reference.plane import ReferencePlane
+from sim.platforms import configure, load
+from sim.platforms.platform import Platform
+from sim.results import ledger
+from sim.results.run import SERIES, OperatorFigures, Run
+from sim.spec.fields import InputError
+from sim.spec.loader import stack_on
+from sim.spec.scenario import Scenario, Traffic, Version
+from sim.spec.settings import split_settings
+from sim.spec.stack import Stack
+from sim.spec.traffic import TraceTimes, arrivals
+
+CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls of `progress`
+SAMPLES = 172_800  # at most so many samples a run: one a second up to 48 h, coarser beyond
+BOOT_ORDER = ("postgres", "redis", "other", "http", "worker", "proxy")
+Progress = Callable[[float, int], None]  # simulated seconds, requests so far
+
+
+MakePlane = Callable[[Workload], Any]  # a DataPlane
+
+
+def run_once(
+    scenario: Scenario,
+    stack: Stack,
+    platform_name: str,
+    seed: int,
+    *,
+    engine: str = "auto",
+    progress: Progress | None = None,
+) -> Run:
+    """Replay the scenario once and return all that happened.
+
+    `stack` is as loaded: what it and the scenario (`set:`) say for this platform is applied here.
+    `engine`: reference, compiled, or auto. `progress(simulated_s, requests)` is called each
+    simulated minute. Raises `InputError` for a platform that does not exist.
+    """
+    # 1. what runs: the stack on this platform, and the platform's ten choices
+    platform = platform_of(scenario, platform_name)
+    stack = stack_on(stack, platform_name, scenario)
+
+    # 2. the data plane: everything that acts once per request
+    name, make = engine_of(engine)
+    step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))
+    plane = make(
+        Workload(
+            seed=seed,
+            horizon_s=scenario.horizon,
+            arrivals=arrivals_of(scenario.traffic),
+            client=client_of(scenario),
+            routing=routing_of(scenario, platform),
+            bucket_s=step_s,
+        )
+    )
+
+    # 3. the control plane, and the steady state of second 0
+    cluster = cluster_of(plane, stack, platform, seed)
+    bootstrap(cluster)
+
+    # 4. who acts: the platform's controllers, the operator, and fate
+    start_controllers(cluster, scenario)
+    observer = Observer(cluster, scenario.horizon, step_s, progress)
+    cluster.clock.loop(observer.run())
+    cluster.clock.loop(observer.audit())
+
+    # 5. the two-plane loop
+    advance(cluster, scenario.horizon)
+
+    # 6. what is left
+    observer.check()
+    return finished(scenario, stack, platform_name, seed, name, cluster, observer.series)
+
+
+def advance(cluster: Cluster, horizon_s: float) -> None:
+    """Run both planes to the horizon, control events exactly at it included."""
+    clock, plane = cluster.clock, cluster.plane
+    while True:
+        until = min(float(clock.env.peek()), horizon_s)
+        now, notices = plane.advance(until)
+        clock.set(now)
+        for notice in notices:
+            cluster.notice(notice)
+        if notices:
+            continue  # what they woke comes before the control events of this instant
+        if clock.env.peek() > horizon_s:
+            return
+        clock.env.step()
+
+
+# ---- phase 1 and 2: data ----
+def platform_of(scenario: Scenario, name: str) -> Platform:
+    """The platform with what the scenario and the command line set of it."""
+    return configure(load(name), split_settings(scenario.set).platforms.get(name, {}))
+
+
+def engine_of(engine: str) -> tuple[str, MakePlane]:
+    """`auto` takes the compiled engine where it is installed."""
+    if engine not in ("auto", "reference", "compiled"):
+        raise InputError(field="engine", found=repr(engine), expected="compiled or reference")
+    try:
+        has_kernel = find_spec("sim.dataplane.kernel.plane") is not None
+    except ModuleNotFoundError:
+        has_kernel = False
+    if engine != "reference" and has_kernel:
+        if find_spec("numba") is not None:
+            kernel = import_module("sim.dataplane.kernel.plane")  # compiles: only when asked for
+            return "compiled", kernel.CompiledPlane
+        warnings.warn("numba is not installed: using the reference engine", stacklevel=3)
+    elif engine == "compiled":
+        raise InputError(field="engine", found="compiled", expected="reference (no kernel here)")
+    return "reference", ReferencePlane
+
+
+def arrivals_of(traffic: Traffic) -> Arrivals:
+    found = arrivals(traffic)
+    if isinstance(found, TraceTimes):
+        return Arrivals(times_s=found.times_s)
+    return Arrivals(found.start_s, found.rate, found.slope, found.end_s)
+
+
+def client_of(scenario: Scenario) -> Client:
+    spec, slo = scenario.traffic.client, scenario.slo
+    return Client(
+        timeout_s=spec.timeout,
+        connect_timeout_s=spec.connect_timeout,
+        retries=spec.retries,
+        backoff_s=spec.backoff,
+        backoff_cap_s=spec.backoff_cap,
+        jitter=spec.jitter,
+        budget=math.inf if spec.retry_budget is None else spec.retry_budget,
+        slo_s=math.inf if slo.latency is None else slo.latency,
+    )
+
+
+def routing_of(scenario: Scenario, platform: Platform) -> Routing:
+    """How requests find a replica: the platform's balancer, or the one that will be built by hand.
+
+    Routing is fixed for a run. Before a balancer by hand is up its list has one backend, so that
+    only its connect timeout and retries are early.
+    """
+    if platform.load_balancing is not None:
+        routing: Routing = platform.load_balancing.routing()
+        return routing
+    builds = any(e.rent_servers is not None and e.rent_servers.balancer for e in scenario.events)
+    return HAProxy().routing() if builds and platform.scheduling is None else Routing()
+
+
+# ---- phase 3: the steady state ----
+def cluster_of(plane: DataPlane, stack: Stack, platform: Platform, seed: int) -> Cluster:
+    empty = [f for f in platform.__dataclass_fields__ if getattr(platform, f) is None]
+    shared = platform.scheduling is None and platform.service_discovery is None
+    cluster = Cluster(
+        clock=Clock(),
+        plane=plane,
+        stack=stack,
+        seed=seed,
+        profile_of=lambda name, version: profile_of(
+            cluster.service(name), version, platform.resource_limits
+        ),
+        host_ports=shared,  # else each container has an address of its own
+        choices=platform,
+        left_to_operator=frozenset(empty),
+    )
+    return cluster
+
+
+def bootstrap(cluster: Cluster) -> None:
+    """Second 0: servers exist, every container runs, is warm and ready, users know where."""
+    stack, scheduling = cluster.stack, cluster.choices.scheduling
+    servers = stack.servers.count if scheduling is None else scheduling.servers(stack)
+    for _ in range(servers):
+        cluster.add_server()
+    for role in BOOT_ORDER:
+        for name in [n for n, s in stack.services.items() if s.role == role]:
+            cluster.versions[name] = Version(name="v1")
+            cluster.desired[name] = stack.services[name].replicas
+            for _ in range(stack.services[name].replicas):
+                boot(cluster, name)
+    cluster.point(addresses_of(cluster), balanced=cluster.choices.load_balancing is not None)
+    cluster.publish([c for c in cluster.of(cluster.entry) if c.ready], proxy_of(cluster))
+
+
+def boot(cluster: Cluster, service: str) -> None:
+    server = cluster.choose_server(service)
+    if server is None:
+        return  # whoever keeps the replicas will find it a place
+    made = cluster.create(service, server)
+    try:
+        cluster.start(made, warm=True)
+    except PortTakenError as taken:
+        cluster.say("port_taken", made.name, f"{made.name} did not start: {taken}")
+        return
+    cluster.set_ready(made, True)
+
+
+def proxy_of(cluster: Cluster) -> Container | None:
+    """The container through which all traffic passes, if the stack has one."""
+    proxies = [c for name in cluster.stack.playing("proxy") for c in cluster.of(name)]
+    return proxies[0] if proxies else None
+
+
+# ---- phase 4: who acts ----
+def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
+    platform = cluster.choices
+    for field in platform.__dataclass_fields__:
+        run = getattr(getattr(platform, field), "run", None)
+        if run is not None:
+            cluster.clock.loop(run(cluster))
+    if cluster.host_ports:
+        cluster.clock.loop(StaticAddress().run(cluster))
+    human = Human(cluster)
+    cluster.clock.loop(OnCall(human).run(cluster))
+    cluster.clock.loop(Faults(tuple(scenario.events), human).run(cluster))
+
+
+class Observer:
+    """Looks once a second and writes nothing that anybody acts on."""
+
+    def __init__(
+        self, cluster: Cluster, horizon_s: float, step_s: float, progress: Progress | None
+    ) -> None:
+        self.cluster, self.step_s, self.progress = cluster, step_s, progress
+        count = int(horizon_s / step_s) + 1
+        self.series: dict[str, NDArray[np.float64]] = {
+            "t_s": np.linspace(0.0, (count - 1) * step_s, count)
+        }
+        self.series |= {column: np.zeros(count) for column in SERIES}
+        self.busy_s: dict[int, float] = {}  # per container, when last seen
+        self.highest_limit = 0
+
+    def run(self) -> Loop:
+        for k in range(len(self.series["t_s"])):
+            yield self.cluster.clock.at(k * self.step_s, Rank.OBSERVER)
+            for column, value in self.sample().items():
+                self.series[column][k] = value
+
+    def sample(self) -> dict[str, float]:
+        cluster = self.cluster
+        gauge = cluster.plane.gauge()
+        self.highest_limit = max(self.highest_limit, gauge.connection_limit)
+        running = [c for c in cluster.of(cluster.entry, "running") if c.alive]
+        return {
+            "in_flight": gauge.in_flight,
+            "retries": gauge.retries,
+            "jobs_queued": gauge.jobs_queued,
+            "jobs_in_progress": gauge.jobs_in_progress,
+            "connections": gauge.connections,
+            "connection_limit": gauge.connection_limit,
+            "connection_waits": gauge.connection_waits,
+            "connections_refused": gauge.connections_refused,
+            "replicas": len(running),
+            "ready": sum(c.id in cluster.backends for c in running),
+            "servers": sum(s.alive for s in cluster.servers),
+            "cpu_busy": self.cores() / self.step_s,
+        }
+
+    def cores(self) -> float:
+        """CPU seconds used since the last look."""
+        used = 0.0
+        for c in self.cluster.containers:
+            busy = self.cluster.plane.container_gauge(c.id).busy_s
+            used += busy - self.busy_s.get(c.id, 0.0)
+            self.busy_s[c.id] = busy
+        return used
+
+    def audit(self) -> Loop:
+        """The ledger must balance at every minute, not only at the end."""
+        k = 1
+        while True:
+            yield self.cluster.clock.at(k * CHECK_S, Rank.OBSERVER, 1)
+            self.check()
+            if self.progress is not None:
+                self.progress(self.cluster.clock.now, self.cluster.plane.gauge().arrived)
+            k += 1
+
+    def check(self) -> None:
+        plane = self.cluster.plane
+        gauge: PlaneGauge = plane.gauge()
+        self.highest_limit = max(self.highest_limit, gauge.connection_limit)
+        now = self.cluster.clock.now
+        ledger.check(plane.books(), plane.recording(), gauge, now, self.highest_limit)
+
+
+# ---- phase 6 ----
+def finished(
+    scenario: Scenario,
+    stack: Stack,
+    platform: str,
+    seed: int,
+    engine: str,
+    cluster: Cluster,
+    series: dict[str, NDArray[np.float64]],
+) -> Run:
+    count, end = cluster.count, scenario.horizon
+    seconds = sum(
+        (end if s.released_s is None else s.released_s) - s.rented_s for s in cluster.servers
+    )
+    return Run(
+        scenario=scenario.name + (f":{scenario.variant}" if scenario.variant else ""),
+        stack=stack.name,
+        platform=platform,
+        seed=seed,
+        engine=engine,
+        horizon_s=end,
+        slo_success=scenario.slo.success,
+        slo_latency_s=scenario.slo.latency,
+        down_below=scenario.slo.down_below,
+        recording=cluster.plane.recording(),
+        gauge=cluster.plane.gauge(),
+        series=series,
+        timeline=tuple(cluster.timeline),
+        fault_s=count.fault_s,
+        detected_s=count.detected_s,
+        containers_refused=count.containers_refused,
+        operator=OperatorFigures(count.pages, count.hands_on_s / 60.0, count.mistakes),
+        server_seconds=seconds,
+        usd=seconds / 3600.0 * stack.servers.machine.price_per_hour,
+    )
