@@ -62,7 +62,6 @@ def load_scenario(
     for source in sources:
         own = split_settings(source.settings).scenario
         scenario = apply_settings(scenario, own, source.document, source.at, "scenario")
-    scenario = _with_trace(scenario, path, document)
     scenario = scenario.model_copy(update={"set": _left_over(sources)})
     stack = stack or _stack_of(scenario, document)
     for platform in scenario.platforms:
@@ -72,7 +71,7 @@ def load_scenario(
             patched = apply_settings(patched, own, source.document, source.at, "stack")
         check_stack(patched.model_copy(update={"on": {}}), Document(f"{document.file}: set"))
     check_scenario(scenario, stack, document, metrics=metrics, platforms=platforms)
-    return scenario
+    return _with_trace(scenario, path, document)
 
 
 def load_stack(name_or_path: str) -> Stack:

@@ -113,9 +113,7 @@ def _unknown_service(
 def _claim_issues(
     scenario: Scenario, metrics: Collection[str] | None, document: Document
 ) -> Iterator[Issue]:
-    base: tuple[Key, ...] = ("claims",)
-    if scenario.variant and scenario.variants[scenario.variant].claims is not None:
-        base = ("variants", scenario.variant, "claims")
+    base = _claims_path(scenario)
     for i, claim in enumerate(scenario.claims):
         yield from _claim_bounds(claim, (*base, i), document)
         if metrics is not None and claim.metric not in metrics:
@@ -126,6 +124,13 @@ def _claim_issues(
             found = f"the unknown metric {claim.metric!r}"
             expected = "a number in summary.json such as downtime_s or jobs.lost.redis_wiped"
             yield document.issue((*base, i, "metric"), found, expected, near)
+
+
+def _claims_path(scenario: Scenario) -> tuple[Key, ...]:
+    """Where the claims in force stand: in the chosen variant, if it has its own."""
+    if scenario.variant and scenario.variants[scenario.variant].claims is not None:
+        return ("variants", scenario.variant, "claims")
+    return ("claims",)
 
 
 def _claim_bounds(claim: Claim, path: tuple[Key, ...], document: Document) -> Iterator[Issue]:
@@ -143,8 +148,11 @@ def _platform_issues(
         yield document.issue(("platforms",), "an empty list", "at least one platform")
     if platforms is None:
         return
-    places = [(("platforms", i), name) for i, name in enumerate(scenario.platforms)]
-    places += [(("claims", i), claim.platform) for i, claim in enumerate(scenario.claims)]
+    places: list[tuple[tuple[Key, ...], str]] = []
+    places += [(("platforms", i), name) for i, name in enumerate(scenario.platforms)]
+    base = _claims_path(scenario)
+    for i, claim in enumerate(scenario.claims):
+        places.append(((*base, i, "platform"), claim.platform))
     for path, name in places:
         if name not in platforms:
             found = f"the unknown platform {describe(name)}"

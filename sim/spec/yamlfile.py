@@ -174,7 +174,7 @@ class _Reader:
                 self.tell(place, (*path, key), f"the key {key!r} again", first)
             lines.setdefault(key, place[0])
             self.keys[(*path, key)] = place
-            scalar = isinstance(value_node, ScalarNode)
+            scalar = isinstance(value_node, ScalarNode) and bool(value_node.value)
             self.marks[(*path, key)] = _place(value_node) if scalar else place
             own[key] = self.value(value_node, (*path, key))
         return own | self.merge(merged, path, own) if merged else own
