@@ -73,10 +73,10 @@ class Clients:
         policy, number = self.policy, 0
         while True:
             attempt = Attempt(request * ATTEMPTS + number, request=request, number=number)
-            attempt.reply = self.env.event()
+            reply = attempt.reply = self.env.event()
             Timer(self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
             self.balancer.dial(attempt)
-            outcome: int = yield attempt.reply  # -> replied
+            outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
             if outcome == Outcome.SUCCEEDED or number >= policy.retries or self.tokens < 1.0:
                 break
             self.tokens -= 1.0
