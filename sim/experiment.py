@@ -24,7 +24,16 @@ from sim.control.faults import Faults
 from sim.control.human import Human
 from sim.control.operator import OnCall
 from sim.control.profiles import profile_of
-from sim.dataplane.interface import Arrivals, Client, DataPlane, PlaneGauge, Routing, Workload
+from sim.control.recreate import place
+from sim.dataplane.interface import (
+    Algorithm,
+    Arrivals,
+    Client,
+    DataPlane,
+    PlaneGauge,
+    Routing,
+    Workload,
+)
 from sim.dataplane.reference.plane import ReferencePlane
 from sim.platforms import configure, load
 from sim.platforms.platform import Platform
@@ -74,7 +83,7 @@ def run_once(
             horizon_s=scenario.horizon,
             arrivals=arrivals_of(scenario.traffic),
             client=client_of(scenario),
-            routing=routing_of(scenario, platform),
+            routing=routing_of(scenario, stack, platform),
             bucket_s=step_s,
         )
     )
@@ -158,17 +167,29 @@ def client_of(scenario: Scenario) -> Client:
     )
 
 
-def routing_of(scenario: Scenario, platform: Platform) -> Routing:
+def routing_of(scenario: Scenario, stack: Stack, platform: Platform) -> Routing:
     """How requests find a replica: the platform's balancer, or the one that will be built by hand.
 
     Routing is fixed for a run. Before a balancer by hand is up its list has one backend, so that
-    only its connect timeout and retries are early.
+    only its connect timeout and retries are early. Without published ports it is Docker's DNS,
+    which shuffles (shared facts, orchestrators 1.5).
     """
     if platform.load_balancing is not None:
         routing: Routing = platform.load_balancing.routing()
         return routing
+    entry = next((s for s in stack.services.values() if s.role == "http"), None)
+    if entry is not None and entry.port is None:
+        return Routing(algorithm=Algorithm.RANDOM, proxy=bool(stack.playing("proxy")))
     builds = any(e.rent_servers is not None and e.rent_servers.balancer for e in scenario.events)
-    return HAProxy().routing() if builds and platform.scheduling is None else Routing()
+    has = built_by_hand(stack, platform)
+    return HAProxy().routing() if has or (builds and platform.scheduling is None) else Routing()
+
+
+def built_by_hand(stack: Stack, platform: Platform) -> bool:
+    """Several published addresses at second 0: then somebody has put HAProxy before them."""
+    entry = next((s for s in stack.services.values() if s.role == "http"), None)
+    by_hand = platform.load_balancing is None and platform.service_discovery is None
+    return by_hand and entry is not None and entry.port is not None and entry.replicas > 1
 
 
 # ---- phase 3: the steady state ----
@@ -202,15 +223,16 @@ def bootstrap(cluster: Cluster) -> None:
             cluster.desired[name] = stack.services[name].replicas
             for _ in range(stack.services[name].replicas):
                 boot(cluster, name)
-    cluster.point(addresses_of(cluster), balanced=cluster.choices.load_balancing is not None)
+    balanced = cluster.choices.load_balancing is not None or built_by_hand(stack, cluster.choices)
+    cluster.point(addresses_of(cluster), balanced)
     cluster.publish([c for c in cluster.of(cluster.entry) if c.ready], proxy_of(cluster))
 
 
 def boot(cluster: Cluster, service: str) -> None:
-    server = cluster.choose_server(service)
+    server, port = place(cluster, service)
     if server is None:
         return  # whoever keeps the replicas will find it a place
-    made = cluster.create(service, server)
+    made = cluster.create(service, server, port=port)
     try:
         cluster.start(made, warm=True)
     except PortTakenError as taken:
@@ -234,6 +256,8 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
             cluster.clock.loop(run(cluster))
     if cluster.host_ports:
         cluster.clock.loop(StaticAddress().run(cluster))
+    if built_by_hand(cluster.stack, platform):
+        cluster.clock.loop(HAProxy().run(cluster))
     human = Human(cluster)
     cluster.clock.loop(OnCall(human).run(cluster))
     cluster.clock.loop(Faults(tuple(scenario.events), human).run(cluster))

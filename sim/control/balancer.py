@@ -70,9 +70,9 @@ def at(cluster: Cluster, address: Address) -> list[Container]:
         for c in cluster.of(cluster.entry)
         if c.server.id == address.server and c.port == address.port and not c.deleting
     ]
+    here = [c for c in here if c.alive] or here
     if address.port is not None:
-        living = [c for c in here if c.alive]
-        here = (living or here)[-1:]
+        here = here[-1:]
     server = next(s for s in cluster.servers if s.id == address.server)
     return here or [cluster.nowhere(server)]
 

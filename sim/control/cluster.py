@@ -371,6 +371,8 @@ class Cluster:
 
     def listening(self, c: Container) -> None:
         c.state = "running" if c.state == "starting" else c.state
+        if c.run > 1:
+            self.say("listening", c.name, f"{c.name} listens again")
         self.tell(Change("listening", c))
 
     def refuse(self, c: Container) -> None:

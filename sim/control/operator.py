@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+import simpy
+
 from sim.control import recreate, runbooks
 from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Cluster, Container, Server
@@ -152,21 +154,22 @@ class OnCall:
     human: Human
 
     def run(self, cluster: Cluster) -> Loop:
-        """Look every ten seconds; one incident at a time."""
+        """Monitoring looks every ten seconds; one incident at a time."""
         cluster.clock.loop(self.scale_by_hand(cluster))
         seen = Window()
+        incident: simpy.Process | None = None
         while True:
             yield cluster.clock.after(LOOK.value, Rank.OPERATOR)
             self.human.refused_lately = seen.add(cluster.clock.now, cluster.plane.gauge())
-            if seen.alarms() and not self.human.looking:
-                yield from self.incident(cluster, seen)
+            is_open = incident is not None and incident.is_alive
+            if seen.alarms() and not is_open and not self.human.looking:
+                incident = cluster.clock.loop(self.incident(cluster, seen))
 
     def incident(self, cluster: Cluster, seen: Window) -> Loop:
         """From the alarm to the last check. Alarms that pass by themselves page nobody."""
         human, spec = self.human, self.human.spec
         law = spec.detect if spec.monitoring else spec.complaint
         yield from human.wait(cluster.duration(law, "operator/detect"))
-        human.refused_lately = seen.add(cluster.clock.now, cluster.plane.gauge())
         if not seen.alarms() or human.looking:
             return
         yield from self.page(cluster)
@@ -207,7 +210,6 @@ class OnCall:
         patience = 6 * int(WINDOW.value / RECHECK.value)
         for _ in range(patience):
             yield from human.wait(RECHECK.value)
-            human.refused_lately = seen.add(cluster.clock.now, cluster.plane.gauge())
             if next_action(look(human)) != "none":
                 return False
             if seen.quiet():
@@ -225,6 +227,8 @@ class OnCall:
                     f"`docker compose up -d --scale {change.service}={wanted}`"
                 )
                 yield from recreate.scale(cluster, change.service, wanted)
+                if cluster.balanced and cluster.host_ports and change.service == cluster.entry:
+                    yield from runbooks.fix_backends(self.human)
 
 
 def act(human: Human, action: Action) -> Loop:
@@ -302,6 +306,8 @@ class Window:
         return gauge.connections_refused - self.seen[0][1].connections_refused
 
     def alarms(self) -> bool:
+        if not self.seen:
+            return False
         first, last = self.seen[0][1], self.seen[-1][1]
         whole = self.seen[-1][0] - self.seen[0][0] >= WINDOW.value - LOOK.value
         waiting = min(gauge.jobs_queued for _, gauge in self.seen) if whole else 0
@@ -309,7 +315,7 @@ class Window:
 
     def quiet(self) -> bool:
         """A whole window without an alarm."""
-        span = self.seen[-1][0] - self.seen[0][0]
+        span = self.seen[-1][0] - self.seen[0][0] if self.seen else 0.0
         return span >= WINDOW.value - LOOK.value and not self.alarms()
 
     def forget(self) -> None:

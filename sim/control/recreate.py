@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sim.control.clock import Loop
-from sim.control.cluster import Cluster, Container, PortTakenError, State
+from sim.control.cluster import Cluster, Container, PortTakenError, Server, State
 from sim.spec.facts import Fact
 from sim.spec.scenario import Version
 
@@ -93,14 +93,28 @@ def stop_all(cluster: Cluster, containers: Sequence[Container]) -> Loop:
     )
 
 
+def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
+    """Where one more replica goes, and the port it gets there: the server with the fewest.
+
+    One server has one Compose file with one port in it. Several servers were set up by hand, each
+    with a file of its own, and whoever did that gave a second replica the next port."""
+    if not cluster.host_ports or len(cluster.servers) == 1:
+        return cluster.choose_server(service), None
+    here = {s.id: 0 for s in cluster.servers if s.alive}
+    for c in cluster.of(service):
+        if c.server.id in here and not c.deleting:
+            here[c.server.id] += 1
+    server = next((s for s in cluster.servers if here.get(s.id, -1) == min(here.values())), None)
+    port = cluster.service(service).port
+    return server, port + here[server.id] if server is not None and port is not None else None
+
+
 def scale(cluster: Cluster, service: str, replicas: int) -> Loop:
     """`docker compose up -d --scale SERVICE=N`: all new replicas on the one server, or fewer."""
     have = [c for c in cluster.of(service) if not c.deleting]
     for _ in range(replicas - len(have)):
-        server = cluster.choose_server(service)
-        if server is None:
-            return
-        if not start(cluster, cluster.create(service, server)):
+        server, port = place(cluster, service)
+        if server is None or not start(cluster, cluster.create(service, server, port=port)):
             return  # the command fails at the first error
     extra = have[replicas:]
     yield from stop_all(cluster, extra)
