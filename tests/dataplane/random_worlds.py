@@ -1,0 +1,357 @@
+"""Random small worlds from an integer seed: every field of the interface, every verb, many faults.
+
+`make_world(seed, lattice)` is a pure function. On a lattice all durations are multiples of a
+power of two, so that many events share an instant and a wrong tie rule shows; without it, draws
+are continuous. The worlds are meant to be cruel, not plausible.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from sim.dataplane.interface import (
+    Algorithm,
+    Arrivals,
+    Client,
+    Kind,
+    Law,
+    LawKind,
+    Persistence,
+    Profile,
+    Routing,
+    Workload,
+)
+from tests.dataplane.worlds import Step, World
+
+MIB = 2**20
+INF = math.inf
+
+
+class Dice:
+    """Random choices; durations fall on the lattice, if there is one."""
+
+    def __init__(self, seed: int, lattice: bool) -> None:
+        self.random = Random(2 * seed + lattice)
+        self.lattice = self.random.choice((1 / 32, 1 / 32, 1 / 128)) if lattice else 0.0
+
+    def __call__(self, chance: float) -> bool:
+        return self.random.random() < chance
+
+    def pick(self, *options: Any) -> Any:
+        return self.random.choice(options)
+
+    def int(self, low: int, high: int) -> int:
+        return self.random.randint(low, high)
+
+    def s(self, low: float, high: float) -> float:
+        """A duration or an instant."""
+        x = self.random.uniform(low, high)
+        return x if self.lattice == 0.0 else math.floor(x / self.lattice + 0.5) * self.lattice
+
+    def law(self, mean: float) -> Law:
+        kind = LawKind(self.int(0, 3))
+        return Law(kind, self.s(0.2 * mean, 1.5 * mean), self.pick(0.3, 1.0, 3.0))
+
+    def cores(self) -> float:
+        return self.pick(0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+
+
+def http(dice: Dice, calm: float) -> Profile:
+    """A version of the API. `calm` > 1 stretches demands (the long worlds have low rates)."""
+    pool = dice.pick(0, 1, 2, 4, 8)
+    return Profile(
+        Kind.HTTP,
+        slots=dice.pick(1, 2, 4, 8, 16, 64),
+        backlog=dice.pick(0, 1, 3, 8, 32, 511),
+        shed=dice(0.3),
+        cancel=dice(0.4),
+        cpu=dice.law(dice.pick(0.0, 0.02, 0.06, 0.15) * calm),
+        cpu_limit=dice.pick(INF, INF, 0.5, 1.0, 2.0),
+        cpu_weight=dice.pick(1024.0, 1024.0, 512.0, 2048.0),
+        probe_cpu_s=dice.s(0.0, 0.1),
+        memory_base=dice.int(10, 60) * MIB,
+        memory_per_request=dice.pick(0, 1, 5) * MIB,
+        memory_limit=dice.pick(0, 0, 64, 80, 120) * MIB,
+        leak_per_request=dice.pick(0, 0, 0, MIB // 16, MIB // 4),
+        error_rate=dice.pick(0.0, 0.0, 0.02, 0.3),
+        query=dice.law(dice.pick(0.01, 0.03, 0.08) * calm) if dice(0.8) else Law(),
+        pool=pool,
+        pool_at_start=dice.int(0, pool) if dice(0.4) else 0,
+        checkout_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
+        push_rate=dice.pick(0.0, 0.3, 0.7, 1.0),
+        push_timeout_s=dice.pick(0.25, 0.5, 2.0),
+    )
+
+
+def worker(dice: Dice, calm: float) -> Profile:
+    pool = dice.pick(0, 1, 3)
+    return Profile(
+        Kind.WORKER,
+        slots=dice.pick(1, 2, 4),
+        cpu=dice.law(dice.pick(0.02, 0.06, 0.2) * calm),
+        cpu_limit=dice.pick(INF, 1.0, 0.5),
+        cpu_weight=dice.pick(1024.0, 256.0),
+        probe_cpu_s=dice.s(0.0, 0.1),
+        memory_base=dice.int(10, 60) * MIB,
+        memory_per_request=dice.pick(0, 2, 8) * MIB,
+        memory_limit=dice.pick(0, 0, 64) * MIB,
+        leak_per_request=dice.pick(0, 0, MIB // 4),
+        poison_rate=dice.pick(0.0, 0.0, 0.02, 0.1),
+        query=dice.law(dice.pick(0.01, 0.05) * calm) if dice(0.6) else Law(),
+        pool=pool,
+        pool_at_start=dice.int(0, pool) if dice(0.4) else 0,
+        checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
+        reliable=dice(0.6),
+        redelivery_s=dice.pick(0.5, 2.0, 8.0),
+        job_attempts=dice.int(1, 4),
+        job_backoff_s=dice.pick(0.25, 0.5, 2.0),
+    )
+
+
+def database(dice: Dice) -> Profile:
+    pooler = dice(0.3)
+    return Profile(
+        Kind.DATABASE,
+        cpu_limit=dice.pick(INF, 1.0, 2.0),
+        probe_cpu_s=dice.s(0.0, 0.1),
+        memory_base=dice.int(10, 60) * MIB,
+        memory_limit=dice.pick(0, 0, 64) * MIB,
+        connection_slots=dice.pick(1, 4, 8, 16, 32, 97),
+        connect_cpu_s=dice.s(0.0, 0.07),
+        connect_s=dice.s(0.0, 0.1),
+        cost_growth=dice.pick(0.0, 0.125, 0.5),
+        keepalive_s=dice.pick(1.0, 4.0, 12.0, 7875.0),
+        pooler_size=dice.pick(1, 2, 5) if pooler else 0,
+        pooler_clients=dice.pick(2, 6, 100),
+        pooler_wait_s=dice.pick(0.25, 1.0, 4.0),
+    )
+
+
+def queue(dice: Dice) -> Profile:
+    job_bytes = dice.pick(1000, 1054)
+    return Profile(
+        Kind.QUEUE,
+        probe_cpu_s=dice.s(0.0, 0.1),
+        memory_base=dice.int(1, 20) * MIB,
+        persistence=Persistence(dice.int(0, 3)),
+        queue_bytes=dice.pick(0, 0, 1, 5, 20) * job_bytes,
+        evict=dice(0.5),
+        job_bytes=job_bytes,
+    )
+
+
+def client(dice: Dice) -> Client:
+    return Client(
+        timeout_s=dice.pick(0.25, 1.0, 2.0, 5.0),
+        connect_timeout_s=dice.pick(0.25, 1.0, 3.0),
+        retries=dice.pick(0, 0, 1, 2, 3, 7),
+        backoff_s=dice.pick(0.0, 0.25, 0.5, 1.0),
+        backoff_factor=dice.pick(1.0, 2.0, 3.0),
+        backoff_cap_s=dice.pick(0.5, 1.0, 30.0),
+        jitter=dice.pick(0.0, 0.5, 1.0),
+        budget=dice.pick(INF, INF, 0.0, 0.125, 0.5),
+        slo_s=dice.pick(INF, 0.25, 1.0),
+    )
+
+
+def routing(dice: Dice) -> Routing:
+    return Routing(
+        algorithm=Algorithm(dice.int(0, 3)),
+        proxy=dice(0.6),
+        connect_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
+        retries=dice.pick(0, 1, 3),
+        retry_pause_s=dice.pick(0.25, 1.0),
+        redispatch=dice(0.5),
+        retry_errors=dice(0.4),
+        maxconn=dice.pick(0, 0, 1, 2, 8),
+        queue_timeout_s=dice.pick(0.25, 1.0, 5.0),
+    )
+
+
+def arrivals(dice: Dice, horizon: float, rate: float) -> Arrivals:
+    """A rate in linear pieces, or explicit instants (with crowds that come at the same one)."""
+    if dice(0.25):
+        n = int(horizon * rate)
+        times = sorted(dice.s(0.0, horizon) for _ in range(n))
+        crowds = [t for t in times if dice(0.03) for _ in range(dice.int(1, 20))]
+        return Arrivals(times_s=np.array(sorted(times + crowds), np.float64))
+    starts, rates, slopes = [dice.pick(0.0, dice.s(0.0, 2.0))], [rate], [0.0]
+    for _ in range(dice.int(0, 4)):
+        starts.append(starts[-1] + dice.s(0.1, 0.3) * horizon)
+        rates.append(rate * dice.pick(0.0, 0.5, 1.0, 3.0))
+        # down to zero, and beyond, within the segment; or up
+        slopes.append(dice.pick(0.0, 0.0, 0.1, -0.2, -1.0) * rate)
+    end = INF if dice(0.7) else dice.s(0.6, 1.0) * horizon
+    return Arrivals(tuple(starts), tuple(rates), tuple(slopes), end)
+
+
+class Author:
+    """Writes the script: the set-up at 0, then faults, repairs and nonsense at random instants."""
+
+    def __init__(self, dice: Dice, horizon: float, calm: float) -> None:
+        self.dice, self.horizon = dice, horizon
+        self.profiles: list[Profile] = []
+        self.versions: dict[Kind, list[int]] = {}
+        self.kind_of: list[Kind] = []  # of containers
+        self.steps: list[Step] = []
+        makers = {
+            Kind.HTTP: lambda: http(dice, calm),
+            Kind.WORKER: lambda: worker(dice, calm),
+            Kind.DATABASE: lambda: database(dice),
+            Kind.QUEUE: lambda: queue(dice),
+            Kind.PROXY: lambda: Profile(Kind.PROXY, memory_base=5 * MIB),
+            Kind.PLAIN: lambda: Profile(Kind.PLAIN, memory_base=dice.int(1, 50) * MIB),
+        }
+        for kind, make in makers.items():
+            first = make()
+            self.versions[kind] = [self.known(first)]
+            if dice(0.5):  # a second version, by chance hardly different
+                other = make() if dice(0.5) else replace(first, slots=first.slots + 1)
+                self.versions[kind].append(self.known(other))
+        self.servers = dice.int(1, 3)
+
+    def known(self, profile: Profile) -> int:
+        self.profiles.append(profile)
+        return len(self.profiles) - 1
+
+    def step(self, t: float, verb: str, *args: Any) -> None:
+        self.steps.append(Step(t, verb, args))
+
+    def container(self, t: float, kind: Kind) -> int:
+        profile = self.dice.pick(*self.versions[kind])
+        self.step(t, "add_container", profile, self.dice.int(0, self.servers - 1))
+        self.kind_of.append(kind)
+        return len(self.kind_of) - 1
+
+    def some(self, *kinds: Kind) -> int:
+        """A container, of these kinds if there is one."""
+        fit = [c for c, kind in enumerate(self.kind_of) if kind in kinds]
+        return self.dice.pick(*(fit or range(len(self.kind_of))))
+
+    def version(self, container: int) -> int:
+        return self.dice.pick(*self.versions[self.kind_of[container]])
+
+    def set_up(self) -> None:
+        dice = self.dice
+        for _ in range(self.servers):
+            self.step(0.0, "add_server", dice.pick(0.5, 1.0, 2.0, 4.0), dice.int(200, 3000) * MIB)
+        counts = {
+            Kind.DATABASE: dice.pick(0, 1, 1, 1, 2),
+            Kind.QUEUE: dice.pick(0, 1, 1, 1, 2),
+            Kind.PROXY: dice.pick(0, 1),
+            Kind.HTTP: dice.int(1, 4),
+            Kind.WORKER: dice.int(0, 3),
+            Kind.PLAIN: dice.int(0, 1),
+        }
+        kinds = [kind for kind, n in counts.items() for _ in range(n)]
+        if dice(0.3):
+            dice.random.shuffle(kinds)  # clients before what they need
+        for kind in kinds:
+            self.container(0.0, kind)
+        for c in range(len(kinds)):
+            if dice(0.9):
+                self.step(dice.pick(0.0, 0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))
+        self.publish(0.0, all_of_them=dice(0.7))
+
+    def publish(self, t: float, all_of_them: bool = False) -> None:
+        dice = self.dice
+        apis = [c for c, kind in enumerate(self.kind_of) if kind == Kind.HTTP]
+        listed = apis if all_of_them else [c for c in apis if dice(0.6)]
+        if not all_of_them:
+            dice.random.shuffle(listed)
+        proxies = [c for c, kind in enumerate(self.kind_of) if kind == Kind.PROXY]
+        via = dice.pick(*proxies) if proxies and dice(0.7) else -1
+        self.step(t, "publish", tuple(listed), via)
+
+    def trouble(self, t: float) -> None:
+        """One verb, and often its inverse later."""
+        dice = self.dice
+        later = t + dice.s(0.0, 0.2) * self.horizon if dice(0.8) else INF
+        c = self.some(*dice.pick((Kind.HTTP,), (Kind.WORKER,), (Kind.DATABASE,), (Kind.QUEUE,), ()))
+        kill, hang, power = self.kill, self.hang, self.power
+        change, grow = self.change, self.grow
+        dice.pick(kill, kill, kill, hang, hang, self.drain, power, change, change, grow)(
+            t, later, c
+        )
+
+    def kill(self, t: float, later: float, c: int) -> None:
+        self.step(t, "exit", c, self.dice(0.3))
+        if later < INF:
+            self.step(later, "start", c, self.version(c))
+
+    def hang(self, t: float, later: float, c: int) -> None:
+        self.step(t, "hang", c)
+        if later < INF:
+            self.step(later, "resume", c)
+
+    def drain(self, t: float, later: float, c: int) -> None:
+        self.step(t, "drain", c)
+        if self.dice(0.5) and later < INF:
+            self.step(later, "exit", c, False)
+            self.step(later, "start", c, self.version(c))
+
+    def power(self, t: float, later: float, _: int) -> None:
+        dice, server = self.dice, self.dice.int(0, self.servers - 1)
+        self.step(t, "server_down", server)
+        if later < INF:
+            self.step(later, "server_up", server)
+            for c in range(len(self.kind_of)):
+                if dice(0.8):
+                    self.step(later + dice.pick(0.0, dice.s(0.0, 2.0)), "start", c, self.version(c))
+
+    def change(self, t: float, _: float, c: int) -> None:
+        dice, what = self.dice, self.dice.int(0, 3)
+        if what == 0:
+            self.step(t, "set_cpu_limit", c, dice.cores())
+        elif what == 1:
+            self.step(t, "set_extra_memory", c, dice.int(0, 80) * MIB)
+        elif what == 2:
+            self.publish(t)
+        else:
+            for _ in range(dice.int(1, 5)):
+                self.step(t, "probe", dice.int(0, len(self.kind_of) - 1), dice(0.4))
+
+    def grow(self, t: float, _: float, __: int) -> None:
+        """The platform grows: a server, a replica that the balancer learns of later."""
+        dice = self.dice
+        if dice(0.3) and self.servers < 5:
+            self.step(t, "add_server", dice.cores(), dice.int(200, 3000) * MIB)
+            self.servers += 1
+        if len(self.kind_of) < 14:
+            kind = dice.pick(Kind.HTTP, Kind.HTTP, Kind.WORKER, Kind.WORKER, Kind.DATABASE)
+            c = self.container(t, kind)
+            self.step(t + dice.pick(0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))
+            if kind == Kind.HTTP:
+                self.publish(t + dice.pick(0.0, dice.s(0.0, 3.0)), all_of_them=dice(0.5))
+
+
+def make_world(seed: int, lattice: bool) -> World:
+    """The world of this seed: (workload, profiles, script, restart delays, end)."""
+    dice = Dice(seed, lattice)
+    long = dice(0.1)  # long and slow: save points of 300 s are reached
+    horizon = dice.s(400.0, 700.0) if long else dice.s(15.0, 40.0)
+    rate = dice.random.uniform(1.0, 3.0) if long else dice.pick(5.0, 20.0, 40.0, 60.0)
+    workload = Workload(
+        seed=dice.int(0, 2**31),
+        horizon_s=horizon,
+        arrivals=arrivals(dice, horizon, rate),
+        client=client(dice),
+        routing=routing(dice),
+        bucket_s=dice.pick(0.5, 1.0, 10.0),
+        lattice_s=dice.lattice,
+    )
+    author = Author(dice, horizon, calm=5.0 if long else 1.0)
+    author.set_up()
+    # in order of time, so that a step never names what is made after it
+    for t in sorted(dice.s(0.0, horizon) for _ in range(dice.pick(1, 4, 8, 15, 40))):
+        for _ in range(dice.pick(1, 1, 1, 2, 4)):  # several at one instant
+            author.trouble(t)
+    restart = tuple(dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
+    script = sorted(author.steps, key=lambda step: step.t_s)
+    end = horizon + dice.pick(0.0, 5.0, 30.0)
+    return World(workload, tuple(author.profiles), tuple(script), restart, end)
