@@ -338,7 +338,7 @@ class Cluster:
     def set_ready(self, c: Container, ready: bool) -> None:
         """What the platform believes: may it get traffic?"""
         if c.ready != ready:
-            c.ready = ready
+            c.ready, c.turned_s = ready, self.clock.now
             c.ready_since_s = self.clock.now if ready else None
             self.tell(Change("ready" if ready else "unready", c))
 

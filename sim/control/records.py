@@ -60,6 +60,7 @@ class Container:
     started_s: float = 0.0
     finished_s: float = 0.0
     ready_since_s: float | None = None
+    turned_s: float = 0.0  # when `ready` last changed
     restarts: int = 0
     run: int = 0  # number of the process: tells a stale waiter that its process is gone
 

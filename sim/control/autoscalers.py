@@ -1,0 +1,214 @@
+"""Autoscaling: the horizontal autoscaler changes replicas; servers.py adds machines for them.
+
+The loop and its metrics; the arithmetic is in hpa.py. CPU usage comes from a metrics server that
+asks every 15 s, so that a decision is about usage of 0 to 30 s ago. Rules and constants: shared
+facts, kubernetes section 5. Left out: the kubelet's own window, metrics other than CPU and queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sim.control import hpa
+from sim.control.clock import Loop, Rank
+from sim.control.cluster import Cluster, Container
+from sim.control.placement import requests
+from sim.control.servers import ServerAutoscaler
+from sim.spec.facts import Fact
+from sim.spec.stack import Scaling
+
+DEFAULTS = "kubernetes/kubernetes pkg/controller/podautoscaler/config"
+HORIZONTAL = "kubernetes/kubernetes pkg/controller/podautoscaler/horizontal.go"
+SYNC = Fact("hpa.sync", 15.0, "s", "the autoscaler looks", DEFAULTS)
+TOLERANCE = Fact("hpa.tolerance", 0.1, "", "a ratio this near to 1 moves nothing", DEFAULTS)
+CPU_INIT = Fact(
+    "hpa.cpu_initialization", 300.0, "s",
+    "a younger replica's CPU counts only if it is ready and sampled since", DEFAULTS,
+)  # fmt: skip
+READINESS_DELAY = Fact(
+    "hpa.initial_readiness_delay", 30.0, "s",
+    "a replica unready since then has never been ready: set aside", DEFAULTS,
+)  # fmt: skip
+STABILISATION = Fact(
+    "hpa.downscale_stabilization", 300.0, "s", "scale down to the highest wish of this time",
+    DEFAULTS,
+)  # fmt: skip
+UP_FACTOR = Fact("hpa.scale_up_factor", 2.0, "x", "at most so much at one look", HORIZONTAL)
+UP_FLOOR = Fact("hpa.scale_up_floor", 4.0, "replicas", "... but this is allowed", HORIZONTAL)
+RESOLUTION = Fact(
+    "metrics_server.resolution", 15.0, "s", "CPU usage is read, and averaged over this time",
+    "kubernetes-sigs/metrics-server manifests/base/deployment.yaml @5ed5d3a2",
+)  # fmt: skip
+
+
+# ---- metrics ----
+class Sample(NamedTuple):
+    t_s: float
+    busy_s: float
+    run: int  # of which process
+
+
+class Metrics:
+    """The metrics server: CPU seconds of each container, as of the last two readings."""
+
+    def __init__(self, cluster: Cluster, resolution_s: float) -> None:
+        self.cluster, self.resolution_s = cluster, resolution_s
+        self.samples: dict[int, tuple[Sample, Sample]] = {}
+
+    def run(self) -> Loop:
+        first = self.cluster.random("metrics/phase") * self.resolution_s
+        k = 0
+        while True:
+            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.AUTOSCALER, 0)
+            self.read()
+            k += 1
+
+    def read(self) -> None:
+        now, plane = self.cluster.clock.now, self.cluster.plane
+        fresh: dict[int, tuple[Sample, Sample]] = {}
+        for c in self.cluster.containers:
+            if c.alive:  # a silent server's kubelet gives no numbers
+                sample = Sample(now, plane.container_gauge(c.id).busy_s, c.run)
+                last = self.samples[c.id][1] if c.id in self.samples else sample
+                fresh[c.id] = (last if last.run == c.run else sample, sample)
+        self.samples = fresh
+
+    def of(self, c: Container) -> tuple[int, float, float] | None:
+        """(millicores, age of the reading, its window), None before the second reading."""
+        first, last = self.samples.get(c.id, (None, None))
+        if first is None or last is None or first.t_s == last.t_s:
+            return None
+        window = last.t_s - first.t_s
+        millicores = int((last.busy_s - first.busy_s) / window * 1000 + 0.5)
+        return millicores, self.cluster.clock.now - last.t_s, window
+
+
+# ---- the choice ----
+@dataclass(frozen=True)
+class Autoscaling:
+    """The HPA on CPU (and on the queue, where the stack asks for it); `servers`: the cluster
+    autoscaler, None for a fixed number of servers."""
+
+    sync_s: float = SYNC.value
+    tolerance: float = TOLERANCE.value
+    cpu_init_s: float = CPU_INIT.value
+    readiness_delay_s: float = READINESS_DELAY.value
+    stabilisation_s: float = STABILISATION.value
+    up_factor: float = UP_FACTOR.value
+    up_floor: float = UP_FLOOR.value
+    resolution_s: float = RESOLUTION.value
+    behaviour: hpa.Behaviour | None = None  # upstream's default: none is set
+    servers: ServerAutoscaler | None = field(default_factory=ServerAutoscaler)
+
+    def run(self, cluster: Cluster) -> Loop:
+        metrics = Metrics(cluster, self.resolution_s)
+        cluster.clock.loop(metrics.run())
+        if self.servers is not None:
+            cluster.clock.loop(self.servers.run(cluster))
+        scalers = [
+            Scaler(cluster, self, metrics, name, service.scaling)
+            for name, service in cluster.stack.services.items()
+            if service.scaling is not None
+        ]
+        first = cluster.random("hpa/phase") * self.sync_s
+        k = 0
+        while True:
+            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER, 1)
+            for scaler in scalers:
+                scaler.sync()
+            k += 1
+
+
+class Scaler:
+    """The autoscaler of one service."""
+
+    def __init__(
+        self, cluster: Cluster, rules: Autoscaling, metrics: Metrics, service: str, asks: Scaling
+    ) -> None:
+        self.cluster, self.rules, self.metrics = cluster, rules, metrics
+        self.service, self.asks = service, asks
+        self.history: list[hpa.Recommendation] = []
+        self.events: list[hpa.Scaled] = []
+
+    def sync(self) -> None:
+        current = self.cluster.desired[self.service]
+        if current == 0:
+            return  # paused
+        least, most = self.asks.min, self.asks.max
+        if not least <= current <= most:  # at once, whatever the load is
+            self.scale(current, min(max(current, least), most), "its limits")
+            return
+        now = self.cluster.clock.now
+        if not self.history:  # recordInitialRecommendation: no scale-down in the first window
+            self.history.append(hpa.Recommendation(now, current))
+        wish = self.wish(current)
+        if wish is None:
+            return
+        wanted, why = wish
+        rules, behaviour = self.rules, self.rules.behaviour
+        if behaviour is None:
+            calm = hpa.stabilised(self.history, now, rules.stabilisation_s, wanted)
+            new = hpa.limited(current, calm, least, most, rules.up_factor, rules.up_floor)
+        else:
+            calm = hpa.stabilised_between(self.history, now, current, wanted, behaviour)
+            new = hpa.limited_by(current, calm, now, self.events, behaviour)
+            new = min(max(new, least), most)
+        longest = max(rules.stabilisation_s, behaviour.down_window_s if behaviour else 0.0)
+        self.history = [r for r in self.history if r.t_s > now - longest]
+        self.history.append(hpa.Recommendation(now, wanted))
+        if new != current:
+            self.scale(current, new, why)
+
+    def wish(self, current: int) -> tuple[int, str] | None:
+        """What the metrics ask for, and in words why."""
+        pods, rules = self.pods(), self.rules
+        target = round(self.asks.cpu * 100)
+        usage = sum(pod.usage or 0 for pod in pods)
+        asked = sum(pod.request for pod in pods if pod.usage is not None)
+        cpu: int | None = None
+        if all(pod.request > 0 for pod in pods):
+            cpu = hpa.replicas_for_cpu(
+                current, pods, target, rules.tolerance, rules.cpu_init_s, rules.readiness_delay_s
+            )
+        proposals = [cpu]
+        why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
+        if self.asks.queue is not None:
+            waiting = self.cluster.plane.gauge().jobs_queued
+            proposals.append(
+                hpa.replicas_for_queue(current, waiting, self.asks.queue, rules.tolerance)
+            )
+            why += f"; {waiting} jobs, target {self.asks.queue} a replica"
+        wanted = hpa.combined(current, proposals)
+        return None if wanted is None else (wanted, why)
+
+    def pods(self) -> list[hpa.Pod]:
+        cluster, now = self.cluster, self.cluster.clock.now
+        request = int(requests(cluster.service(self.service)).cores * 1000 + 0.5)
+        pods = [
+            hpa.Pod(request, pending=True) for p in cluster.pending if p.service == self.service
+        ]
+        for c in cluster.of(self.service):
+            if c.deleting:
+                continue
+            read = self.metrics.of(c)
+            pods.append(
+                hpa.Pod(
+                    request,
+                    usage=None if read is None else read[0],
+                    pending=c.state == "created",
+                    ready=c.ready,
+                    age_s=now - c.created_s,
+                    ready_age_s=now - max(c.created_s, c.turned_s),
+                    sample_age_s=read[1] if read else 0.0,
+                    window_s=read[2] if read else 0.0,
+                )
+            )
+        return pods
+
+    def scale(self, current: int, new: int, why: str) -> None:
+        text = f"{self.service} scaled from {current} to {new} replicas: {why}"
+        self.cluster.say("autoscaling", self.service, text)
+        self.cluster.acted()
+        self.events.append(hpa.Scaled(self.cluster.clock.now, new - current))
+        self.cluster.want(self.service, new)

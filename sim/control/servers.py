@@ -1,0 +1,207 @@
+"""The cluster autoscaler: servers for replicas that fit nowhere, and fewer when they are idle.
+
+Rules and constants: shared facts, kubernetes section 6 (kubernetes/autoscaler
+cluster-autoscaler/FAQ.md @55c37cd5). Left out: several node groups and their back-off, failed boots,
+the limits on unready servers, disruption budgets when it drains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sim.control.clock import Loop, Rank
+from sim.control.cluster import Cluster, Server
+from sim.control.placement import Load, Resources, fits, load_of, requests
+from sim.control.replicas import STATEFUL
+from sim.spec.facts import Fact
+from sim.spec.fields import LawSpec
+
+CA_FAQ = "kubernetes/autoscaler cluster-autoscaler/FAQ.md @55c37cd5"
+SCAN = Fact(
+    "cluster_autoscaler.scan", 10.0, "s",
+    "it looks for replicas that fit nowhere; this makes the 5 s on average that its FAQ gives from "
+    "unschedulable to the cloud request", CA_FAQ,
+)  # fmt: skip
+BOOT = Fact(
+    "cluster_autoscaler.boot", 180.0, "s",
+    "mean from the request to a Ready server, where the stack gives none (uniform, 60 to 300 s)",
+    CA_FAQ + "; shared facts, kubernetes section 6 (blogs)",
+)  # fmt: skip
+UNNEEDED = Fact("cluster_autoscaler.unneeded", 600.0, "s", "idle so long: given back", CA_FAQ)
+DELAY_AFTER_ADD = Fact(
+    "cluster_autoscaler.delay_after_add", 600.0, "s", "no scale-down so long after an addition",
+    CA_FAQ,
+)  # fmt: skip
+IDLE_BELOW = Fact(
+    "cluster_autoscaler.utilization_threshold", 0.5, "",
+    "requested share of a server below which it may go", CA_FAQ,
+)  # fmt: skip
+QUOTA = Fact(
+    "cluster_autoscaler.max_servers", 20, "servers", "largest size of the node group, or the quota",
+    "chosen: providers' default quotas for new accounts differ",
+)  # fmt: skip
+
+
+# ---- rules ----
+def servers_needed(wanted: Sequence[Resources], capacity: Resources) -> int:
+    """How many empty servers take these replicas: first fit, the largest first. What fits on no
+    server at all helps nobody. Source: cluster-autoscaler estimator/binpacking_estimator.go."""
+
+    def size(r: Resources) -> float:
+        return r.cores / capacity.cores + r.memory / capacity.memory
+
+    bins: list[Load] = []
+    for one in sorted(wanted, key=size, reverse=True):
+        empty = Load(len(bins), capacity, Resources(0.0, 0), 0)
+        if not fits(empty, one):
+            continue
+        i = next((b.id for b in bins if fits(b, one)), len(bins))
+        if i == len(bins):
+            bins.append(empty)
+        taken = bins[i].requested
+        total = Resources(taken.cores + one.cores, taken.memory + one.memory)
+        bins[i] = bins[i]._replace(requested=total)
+    return len(bins)
+
+
+def to_request(needed: int, booting: int, have: int, most: int) -> int:
+    """Servers to ask for now: what is on its way counts; the quota binds."""
+    return max(0, min(needed - booting, most - have - booting))
+
+
+def could_go(load: Load, guests: Sequence[Resources], others: Sequence[Load], below: float) -> bool:
+    """Is a server unneeded: little requested there, and all of it fits elsewhere?
+
+    Source: cluster-autoscaler FAQ, "How does scale-down work?"."""
+    cores = load.requested.cores / load.capacity.cores
+    if max(cores, load.requested.memory / load.capacity.memory) >= below:
+        return False
+    rooms = list(others)
+    for guest in guests:
+        i = next((i for i, room in enumerate(rooms) if fits(room, guest)), None)
+        if i is None:
+            return False
+        taken = rooms[i].requested
+        total = Resources(taken.cores + guest.cores, taken.memory + guest.memory)
+        rooms[i] = rooms[i]._replace(requested=total)
+    return True
+
+
+# ---- the choice ----
+@dataclass(frozen=True)
+class ServerAutoscaler:
+    """The cluster autoscaler with one node group of the stack's machines."""
+
+    scan_s: float = SCAN.value
+    max_servers: int = QUOTA.value
+    boot_s: float = BOOT.value
+    unneeded_s: float = UNNEEDED.value
+    delay_after_add_s: float = DELAY_AFTER_ADD.value
+    idle_below: float = IDLE_BELOW.value
+
+    def run(self, cluster: Cluster) -> Loop:
+        group = NodeGroup(cluster, self)
+        first = cluster.random("cluster_autoscaler/phase") * self.scan_s
+        k = 0
+        while True:
+            yield cluster.clock.at(first + k * self.scan_s, Rank.AUTOSCALER, 2)
+            group.grow()
+            group.shrink()
+            k += 1
+
+
+class NodeGroup:
+    """The servers that the cluster autoscaler adds and takes away."""
+
+    def __init__(self, cluster: Cluster, rules: ServerAutoscaler) -> None:
+        self.cluster, self.rules = cluster, rules
+        self.least = len(cluster.servers)
+        self.booting = 0
+        self.asked = 0
+        self.added_s = -rules.delay_after_add_s
+        self.unneeded: dict[int, float] = {}  # since when
+        self.leaving: set[int] = set()
+        self.quota_told = False
+
+    def have(self) -> list[Server]:
+        return [s for s in self.cluster.servers if s.released_s is None]
+
+    def waiting(self) -> list[Resources]:
+        return [
+            requests(self.cluster.service(p.service))
+            for p in self.cluster.pending
+            if p.unschedulable
+        ]
+
+    # ---- more ----
+    def grow(self) -> None:
+        machine, reserved = self.cluster.stack.servers.machine, self.cluster.stack.servers.reserved
+        capacity = Resources(machine.cores - reserved.cores, machine.memory - reserved.memory)
+        needed = servers_needed(self.waiting(), capacity)
+        number = to_request(needed, self.booting, len(self.have()), self.rules.max_servers)
+        if number:
+            text = f"cluster autoscaler asks for {number} more: {len(self.waiting())} replicas wait"
+            self.cluster.say("servers", "cluster autoscaler", text)
+            self.cluster.acted()
+        elif needed > self.booting and not self.quota_told:
+            self.quota_told = True
+            text = f"cluster autoscaler may not exceed {self.rules.max_servers} servers"
+            self.cluster.say("quota", "cluster autoscaler", text)
+        for _ in range(number):
+            self.booting += 1
+            self.asked += 1
+            self.cluster.clock.loop(self.boot(self.asked))
+
+    def boot(self, number: int) -> Loop:
+        """Rent a server; it costs money from now, and helps when it is Ready."""
+        ordered_s = self.cluster.clock.now
+        law = self.cluster.stack.servers.machine.boot
+        if law.mean == 0.0:
+            law = LawSpec(law="uniform", mean=self.rules.boot_s, cv=0.385)
+        seconds = self.cluster.duration(law, "cluster_autoscaler/boot")
+        yield self.cluster.clock.after(seconds, Rank.MACHINE, (1 << 40) + number)
+        self.booting -= 1
+        self.added_s = self.cluster.clock.now
+        server = self.cluster.add_server(ordered_s)
+        text = f"{server.name} is Ready, {seconds:.0f} s after it was asked for"
+        self.cluster.say("server", server.name, text)
+
+    # ---- less ----
+    def shrink(self) -> None:
+        """Give back one server that has been unneeded for long enough."""
+        now, rules = self.cluster.clock.now, self.rules
+        ready = [s for s in self.have() if s.ready and not s.cordoned]
+        loads = {s.id: load_of(self.cluster, s, "") for s in ready}
+        for server in ready:
+            if self.could_go(server, loads):
+                self.unneeded.setdefault(server.id, now)
+            else:
+                self.unneeded.pop(server.id, None)
+        long = [s for s in ready if now - self.unneeded.get(s.id, now) >= rules.unneeded_s]
+        busy = self.booting or self.leaving or self.waiting()
+        rested = now - self.added_s >= rules.delay_after_add_s
+        if long and rested and not busy and len(self.have()) > self.least:
+            self.unneeded.pop(long[-1].id)
+            self.cluster.clock.loop(self.leave(long[-1]))
+
+    def could_go(self, server: Server, loads: dict[int, Load]) -> bool:
+        here = [c for c in self.cluster.on(server) if not c.deleting]
+        if any(self.cluster.service(c.service).role in STATEFUL for c in here):
+            return False
+        guests = [requests(self.cluster.service(c.service)) for c in here]
+        others = [load for i, load in loads.items() if i != server.id]
+        return could_go(loads[server.id], guests, others, self.rules.idle_below)
+
+    def leave(self, server: Server) -> Loop:
+        """Drain: nothing new, everything there ends gracefully and begins anew elsewhere."""
+        cluster = self.cluster
+        self.leaving.add(server.id)
+        cluster.say("servers", server.name, f"cluster autoscaler drains {server.name}: unneeded")
+        cluster.cordon(server, True)
+        for c in [c for c in cluster.on(server) if not c.deleting]:
+            cluster.retire(c)
+        while cluster.on(server):
+            yield cluster.clock.after(1.0, Rank.AUTOSCALER, (1 << 40) + server.id)
+        cluster.release(server)
+        self.leaving.discard(server.id)
