@@ -29,6 +29,7 @@ from sim.spec.loader import load_scenario, load_stack
 from sim.spec.scenario import Scenario
 from sim.spec.settings import apply_settings, parse_setting, split_settings
 from sim.spec.stack import Stack
+from sim.spec.traffic import arrivals
 from sim.spec.validate import closest, one_of
 
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]
@@ -65,6 +66,12 @@ class Plan:
     seed: int = DEFAULT_SEED
     reps: int = 1
     engine: str = "auto"
+
+    @property
+    def name(self) -> str:
+        """The scenario's name, `:variant` included."""
+        variant = self.scenario.variant
+        return self.scenario.name + (f":{variant}" if variant else "")
 
 
 class Task(NamedTuple):
@@ -138,7 +145,7 @@ def plan(
     own = load_stack(stack) if isinstance(stack, str) else stack
     read = _scenario(scenario, own, _settings(settings))
     if traffic is not None:
-        read = _with_traffic(read, traffic)
+        read = _with_trace(read, traffic)
     return Plan(
         scenario=read,
         stack=own or load_stack(read.stack),
@@ -217,10 +224,11 @@ def _scenario(scenario: str | Scenario, stack: Stack | None, settings: dict[str,
     return load_scenario(scenario, stack=stack, settings=settings, metrics=METRICS, platforms=known)
 
 
-def _with_traffic(scenario: Scenario, path: str) -> Scenario:
-    """The scenario with a trace in place of its own arrivals; its clients stay."""
-    trace: dict[str, Any] = {"trace": path, "rate": None, "points": []}
-    traffic = scenario.traffic.model_copy(update=trace)
+def _with_trace(scenario: Scenario, path: str) -> Scenario:
+    """The scenario with a trace in place of its own arrivals; its clients and scale stay."""
+    given: dict[str, Any] = {"trace": path, "rate": None, "points": []}
+    traffic = scenario.traffic.model_copy(update=given)
+    arrivals(traffic)  # read once now, so that a bad file is told before anything runs
     return scenario.model_copy(update={"traffic": traffic})
 
 
@@ -242,8 +250,8 @@ def _one(task: Task, watch: Watch) -> Replication:
 
     try:
         done = run_once(
-            planned.scenario, planned.stack, platform, seed, engine=planned.engine,
-            progress=progress,
+            planned.scenario, planned.stack, platform, seed,
+            engine=planned.engine, progress=progress,
         )  # fmt: skip
     except (LedgerError, AssertionError) as error:
         where = f"{platform}, seed {seed}, after {at_s:g} s and {arrived} requests"
@@ -336,7 +344,7 @@ def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Resul
         if any(r.platform == platform for r in found)
     }
     return Result(
-        scenario=scenario.name + (f":{scenario.variant}" if scenario.variant else ""),
+        scenario=planned.name,
         title=scenario.title,
         lesson=scenario.lesson,
         stack=stack.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ GREY = "#6b6b6b"
 SIZE = (12.8, 7.2)  # inches; 150 dots an inch make 1920 x 1080
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 LANE = 0.024  # height of one lane of event names, share of the page
+TOP, BOTTOM, HEADER = 0.86, 0.075, 0.045  # of the platforms' bands; of their headers
 LABEL = FontProperties(size=9.5)
 
 
@@ -56,11 +57,38 @@ def slide(result: Result, finding: str) -> Figure:
     return figure
 
 
-def bands(result: Result, bottom: float = 0.085, top: float = 0.86) -> list[tuple[float, float]]:
-    """(bottom, height) of each platform's part of the page, the first one on top."""
-    n = len(result.runs)
-    height = (top - bottom) / n
-    return [(bottom + (n - 1 - i) * height, height) for i in range(n)]
+class Band(NamedTuple):
+    """One platform's part of the page: its axes (shares of the page) and its named events."""
+
+    run: Run
+    bottom: float
+    height: float
+    named: list[marks.Placed]
+    rise: float  # height of the lanes of names above the axes, the same for all platforms
+
+
+def bands(result: Result, page: Figure, width: float) -> list[Band]:
+    """The platforms from top to bottom, with axes of one size, `width` wide, below their names."""
+    start, end = window(result)
+    whole = (TOP - BOTTOM) / len(result.runs)
+    lanes = max(0, min(marks.LANES, int((whole - HEADER - 0.1) / LANE)))
+    pixels = width * page.bbox.width
+    named = [
+        marks.place(
+            marks.chosen(run, start, end),
+            lambda t: (t - start) / (end - start) * pixels,
+            lambda text: _width(page, text, LABEL),
+            pixels,
+            lanes,
+        )
+        for run in result.runs
+    ]
+    rise = max([0, *(one.lane + 1 for each in named for one in each)]) * LANE
+    height = whole - HEADER - rise - 0.035
+    return [
+        Band(run, TOP - (i + 1) * whole + 0.015, height, found, rise)
+        for i, (run, found) in enumerate(zip(result.runs, named, strict=True))
+    ]
 
 
 def tidy(axes: Axes, unit: str) -> None:
@@ -72,27 +100,24 @@ def tidy(axes: Axes, unit: str) -> None:
     axes.set_ylabel(unit, size=10.5, color=GREY)
 
 
-def header(axes: Axes, platform: str, text: str, raised: float = 0.0) -> None:
-    """`Compose  5 min 41 s down` above the axes (and above `raised`, a share of the page)."""
-    box = axes.get_position()
-    y = box.y1 + raised + 0.012
-    figure = axes.figure
-    name = figure.text(box.x0, y, words.platform(platform), size=14, weight="bold", color=INK)
-    width = _width(axes, name.get_text(), FontProperties(size=14, weight="bold"))
-    after = box.x0 + width / (figure.bbox.width or 1.0) + 0.012
-    figure.text(after, y, text, size=12, color=INK)
+def header(axes: Axes, band: Band, text: str) -> None:
+    """`Compose  5 min 41 s down` above the axes and its names."""
+    page, y = _page(axes), axes.get_position().y1 + band.rise + 0.012
+    left = axes.get_position().x0
+    name = words.platform(band.run.platform)
+    page.text(left, y, name, size=14, weight="bold", color=INK)
+    after = _width(page, name, FontProperties(size=14, weight="bold")) / page.bbox.width
+    page.text(left + after + 0.012, y, text, size=12, color=INK)
 
 
-def key(axes: Axes, entries: Sequence[tuple[str, str]], raised: float = 0.0) -> None:
+def key(axes: Axes, band: Band, entries: Sequence[tuple[str, str]]) -> None:
     """Names of colours, right-aligned above the axes: [("answered", BLUE), ...]."""
-    box = axes.get_position()
-    figure = axes.figure
-    x = box.x1
+    page, y = _page(axes), axes.get_position().y1 + band.rise + 0.012
+    x = axes.get_position().x1
     for name, colour in reversed(entries):
         text = f"\u25a0 {name}"
-        figure.text(x, box.y1 + raised + 0.012, text, size=11, color=colour, ha="right")
-        width = _width(axes, text, FontProperties(size=11))
-        x -= width / (figure.bbox.width or 1.0) + 0.014
+        page.text(x, y, text, size=11, color=colour, ha="right")
+        x -= _width(page, text, FontProperties(size=11)) / page.bbox.width + 0.014
 
 
 def window(result: Result) -> tuple[float, float]:
@@ -112,13 +137,14 @@ def window(result: Result) -> tuple[float, float]:
     return (start, end) if end - start < 0.6 * result.horizon_s else (0.0, result.horizon_s)
 
 
-def time_axis(axes: Axes, start: float, end: float, labels: bool) -> None:
+def time_axis(axes: Axes, result: Result, labels: bool) -> None:
     """The simulated clock along the bottom; labels on the lowest plot only."""
+    start, end = window(result)
     axes.set_xlim(start, end)
     step = next((t for t in TICKS if (end - start) / t <= 10), TICKS[-1])
     ticks = np.arange(np.ceil(start / step) * step, end + 1e-9, step)
     axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
-    axes.tick_params(labelbottom=labels)
+    axes.tick_params(axis="x", labelbottom=labels, pad=6)
     if labels:
         short = step % 60 == 0
 
@@ -127,37 +153,24 @@ def time_axis(axes: Axes, start: float, end: float, labels: bool) -> None:
 
         axes.xaxis.set_major_formatter(FuncFormatter(clock))
         unit = "hours:minutes" if short else "hours:minutes:seconds"
-        axes.set_xlabel(f"simulated time ({unit})", size=10.5, color=GREY)
+        part = ""
+        if end - start < result.horizon_s:
+            part = f", {words.duration(end - start)} of {words.duration(result.horizon_s)}"
+        axes.set_xlabel(f"simulated time ({unit}){part}", size=10.5, color=GREY)
 
 
-def events(axes: Axes, run: Run, start: float, end: float) -> float:
-    """Mark the timeline's events: a line each, names in lanes above the axes.
-
-    Returns the height that the lanes take, as a share of the page. Call after `time_axis`.
-    """
-    figure = axes.figure
-    box = axes.get_window_extent()
-    placed = marks.place(
-        marks.chosen(run, start, end),
-        lambda t: (t - start) / (end - start) * box.width,
-        lambda text: _width(axes, text, LABEL),
-        box.width,
-    )
-    page = figure.bbox.height
-    top = 0.0
-    for one in placed:
-        height = 0.0 if one.lane is None else (one.lane + 0.9) * LANE
-        rise = height * page / box.height
+def events(axes: Axes, band: Band) -> None:
+    """Mark the timeline's events: a line each, rising to its name above the axes."""
+    page, box = _page(axes), axes.get_position()
+    for one in band.named:
+        top = 1 + (one.lane + 0.9) * LANE / box.height
         axes.plot(
-            [one.mark.t_s] * 2, [0, 1 + rise], color=INK, linewidth=0.8, linestyle=(0, (2, 2)),
+            [one.mark.t_s] * 2, [0, top], color=INK, linewidth=0.8, linestyle=(0, (2, 2)),
             transform=axes.get_xaxis_transform(), clip_on=False, zorder=4,
         )  # fmt: skip
-        if one.lane is not None:
-            x = axes.get_position().x0 + one.low / figure.bbox.width
-            y = axes.get_position().y1 + (one.lane + 0.55) * LANE
-            figure.text(x, y, one.mark.label, fontproperties=LABEL, color=INK, va="center")
-            top = max(top, (one.lane + 1) * LANE)
-    return top
+        x = box.x0 + one.low / page.bbox.width
+        y = box.y1 + (one.lane + 0.55) * LANE
+        page.text(x, y, one.mark.label, fontproperties=LABEL, color=INK, va="center")
 
 
 def per_second(
@@ -188,7 +201,12 @@ def stretches(flags: NDArray[np.bool_], width: float) -> list[tuple[float, float
     return [(float(a) * width, float(b) * width) for a, b in zip(starts, ends, strict=True)]
 
 
-def _width(axes: Axes, text: str, font: FontProperties) -> float:
+def _page(axes: Axes) -> Figure:
+    """The figure that the axes stand on."""
+    return cast(Figure, axes.figure)
+
+
+def _width(page: Figure, text: str, font: FontProperties) -> float:
     """Width of a text on this page, in pixels."""
-    renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    renderer = cast(Any, page.canvas).get_renderer()
     return float(renderer.get_text_width_height_descent(text, font, False)[0])

@@ -24,7 +24,6 @@ from sim.report.canvas import (
     GREY,
     INK,
     PURPLE,
-    SKY,
     VERMILLION,
     bands,
     events,
@@ -64,10 +63,10 @@ def downtime(result: Result) -> Figure:
     page = slide(result, content.headline(result))
     start, end = window(result)
     drawn: list[Axes] = []
-    for run, (bottom, height) in zip(result.runs, bands(result), strict=True):
-        shared = drawn[0] if drawn else None
-        box = (LEFT, bottom + 0.015, RIGHT - LEFT, height * 0.62)
-        axes = page.add_axes(box, sharey=shared)
+    for band in bands(result, page, RIGHT - LEFT):
+        run = band.run
+        box = (LEFT, band.bottom, RIGHT - LEFT, band.height)
+        axes = page.add_axes(box, sharey=drawn[0] if drawn else None)
         table = run.recording.requests
         edges, good = per_second(table[:, SUCCEEDED], run, start, end)
         _, bad = per_second(table[:, FIRST_CAUSE:].sum(axis=1), run, start, end)
@@ -76,10 +75,10 @@ def downtime(result: Result) -> Figure:
         for a, b in stretches(metrics.down(run), run.recording.bucket_s):
             axes.axvspan(a, b, color=SHADE, alpha=0.55, zorder=0, linewidth=0)
         tidy(axes, "requests/s")
-        time_axis(axes, start, end, labels=run is result.runs[-1])
-        raised = events(axes, run, start, end)
-        header(axes, run.platform, _down_text(result, run), raised)
-        key(axes, [("answered", BLUE), ("failed", VERMILLION), ("down", GREY)], raised)
+        time_axis(axes, result, labels=run is result.runs[-1])
+        events(axes, band)
+        header(axes, band, _down_text(result, run))
+        key(axes, band, [("answered", BLUE), ("failed", VERMILLION), ("down", GREY)])
         drawn.append(axes)
 
     drawn[0].set_ylim(0, _ceiling(result, start, end))
@@ -106,7 +105,6 @@ def _down_text(result: Result, run: Run) -> str:
 def jobs(result: Result) -> Figure:
     """The backlog over time, and how many jobs were lost, by cause."""
     page = slide(result, _jobs_finding(result))
-    start, end = window(result)
     causes = [
         cause
         for cause in JOB_CAUSES
@@ -114,23 +112,23 @@ def jobs(result: Result) -> Figure:
     ]
     queue: list[Axes] = []
     lost: list[Axes] = []
-    for run, (bottom, height) in zip(result.runs, bands(result), strict=True):
-        last = run is result.runs[-1]
-        box = (LEFT, bottom + 0.015, 0.60, height * 0.62)
+    for band in bands(result, page, 0.60):
+        run = band.run
+        box = (LEFT, band.bottom, 0.60, band.height)
         axes = page.add_axes(box, sharey=queue[0] if queue else None)
         axes.fill_between(
             run.series["t_s"], run.series["jobs_queued"], step="post", color=PURPLE, linewidth=0
         )
         tidy(axes, "jobs queued")
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-        time_axis(axes, start, end, labels=last)
-        raised = events(axes, run, start, end)
+        time_axis(axes, result, labels=run is result.runs[-1])
+        events(axes, band)
         figures = result.platforms[run.platform]["jobs"]
         peak = words.count(figures["backlog_peak"])
         text = f"longest backlog {peak}, {words.count(sum(figures['lost'].values()))} jobs lost"
-        header(axes, run.platform, text, raised)
+        header(axes, band, text)
         queue.append(axes)
-        side = (0.80, bottom + 0.015, RIGHT - 0.80, height * 0.62)
+        side = (0.80, band.bottom, RIGHT - 0.80, band.height)
         lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
         _lost(lost[-1], figures["lost"], causes)
     highest = max(float(run.series["jobs_queued"].max(initial=0)) for run in result.runs)
@@ -171,27 +169,30 @@ def connections(result: Result) -> Figure:
     start, end = window(result)
     used: list[Axes] = []
     strips: list[Axes] = []
-    for run, (bottom, height) in zip(result.runs, bands(result), strict=True):
-        last = run is result.runs[-1]
-        base = bottom + 0.015
-        box = (LEFT, base + height * 0.19, RIGHT - LEFT, height * 0.43)
+    for band in bands(result, page, RIGHT - LEFT):
+        run = band.run
+        box = (LEFT, band.bottom + band.height * 0.31, RIGHT - LEFT, band.height * 0.69)
         axes = page.add_axes(box, sharey=used[0] if used else None)
         time, series = run.series["t_s"], run.series
-        axes.fill_between(time, series["connections"], step="post", color=SKY, linewidth=0)
+        axes.fill_between(
+            time, series["connections"], step="post", color=BLUE, alpha=0.85, linewidth=0
+        )
         axes.step(time, series["connection_limit"], where="post", color=INK, linewidth=1.6)
         tidy(axes, "connections")
-        time_axis(axes, start, end, labels=False)
-        strip = page.add_axes(
-            (LEFT, base, RIGHT - LEFT, height * 0.13), sharey=strips[0] if strips else None
-        )
+        time_axis(axes, result, labels=False)
+        box = (LEFT, band.bottom, RIGHT - LEFT, band.height * 0.23)
+        strip = page.add_axes(box, sharey=strips[0] if strips else None)
         edges, refused = per_second(run.recording.refused, run, start, end)
         strip.fill_between(edges, refused, step="post", color=VERMILLION, linewidth=0)
-        tidy(strip, "refused/s")
+        tidy(strip, "")
+        strip.text(0.004, 0.9, "refused/s", size=10.5, color=GREY, va="top",
+                   transform=strip.transAxes)  # fmt: skip
         strip.yaxis.set_major_locator(MaxNLocator(2))
-        time_axis(strip, start, end, labels=last)
-        raised = events(axes, run, start, end)
-        header(axes, run.platform, _connections_text(result, run), raised)
-        key(axes, [("in use", BLUE), ("limit", INK), ("refused", VERMILLION)], raised)
+        strip.yaxis.set_major_formatter("{x:g}")
+        time_axis(strip, result, labels=run is result.runs[-1])
+        events(axes, band)
+        header(axes, band, _connections_text(result, run))
+        key(axes, band, [("in use", BLUE), ("limit", INK), ("refused", VERMILLION)])
         used.append(axes)
         strips.append(strip)
     top = max(float(run.series["connection_limit"].max(initial=0)) for run in result.runs)

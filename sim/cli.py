@@ -1,0 +1,306 @@
+"""The command line: list, run, explain. A stable contract (DESIGN.md, section 6).
+
+Exit status: 0 done; 1 `--check` and something did not hold; 2 bad usage or input, told in one
+message; 70 a run contradicted itself (a defect of the program); 130 interrupted. Results go to
+standard output, everything else to standard error. Heavy things load when a command needs them.
+"""
+
+from __future__ import annotations
+
+import json as json_
+import os
+import pkgutil
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from sim import __version__
+from sim.spec.fields import InputError
+
+if TYPE_CHECKING:
+    from sim.results.result import Result
+    from sim.spec.facts import Fact
+
+DONE, NOT_HELD, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 70, 130
+REPORTS = Path("reports")
+SHOWN = 25  # timeline events of each platform on the terminal; the files have all
+
+app = App(
+    name="sim",
+    help="Replay outages of a small platform under Docker Compose, Kubernetes and others.",
+    version=__version__,
+    help_format="plaintext",
+    print_error=False,
+    exit_on_error=False,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    warnings.showwarning = _warn
+    for stream in (sys.stdout, sys.stderr):  # a terminal without our dots and dashes gets `?`
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        status = app(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+        return int(status or DONE)
+    except (CycloptsError, InputError) as error:
+        return _say(str(error), USAGE)
+    except BrokenPipeError:  # `sim run ... | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        return _say("interrupted: no run was finished", INTERRUPTED)
+    except Exception as error:
+        return _broken(error)
+
+
+def _say(message: str, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status
+
+
+def _broken(error: Exception) -> int:
+    """A defect of ours: what a report of it needs."""
+    if type(error).__name__ != "BrokenRunError":
+        traceback.print_exception(error)
+    return _say(f"internal error (please report it with the command): {error}", BROKEN)
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+# --- list -----------------------------------------------------------------------------------------
+
+
+@app.command(name="list")
+def list_(
+    what: Literal["scenarios", "platforms", "stacks"] | None = None, /, *, json: Flag = False
+) -> int:
+    """List what there is to run.
+
+    Parameters
+    ----------
+    what
+        Only scenarios, platforms or stacks.
+    json
+        Print a JSON object of lists instead.
+    """
+    makers = {"scenarios": _scenarios, "platforms": _platforms, "stacks": _stacks}
+    listed = {name: make() for name, make in makers.items() if what in (None, name)}
+    if json:
+        print(json_.dumps(listed, indent=2, ensure_ascii=False))
+        return DONE
+    for name, rows in listed.items():
+        print(name)
+        width = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            print(f"  {row['name']:<{width}}  {row['title']}")
+    return DONE
+
+
+def _scenarios() -> list[dict[str, str]]:
+    from sim.spec.loader import list_scenarios, load_scenario  # noqa: PLC0415
+
+    rows = []
+    for name in list_scenarios():
+        found = load_scenario(name)
+        rows.append({"name": name, "title": found.title})
+        rows += [
+            {"name": f"{name}:{variant}", "title": one.says}
+            for variant, one in found.variants.items()
+        ]
+    return rows
+
+
+def _platforms() -> list[dict[str, str]]:
+    from sim.platforms import names  # noqa: PLC0415
+
+    return [{"name": name, "title": _first_line(f"sim.platforms.{name}")} for name in names()]
+
+
+def _stacks() -> list[dict[str, str]]:
+    from sim.spec.loader import list_stacks, load_stack  # noqa: PLC0415
+
+    return [{"name": name, "title": load_stack(name).title} for name in list_stacks()]
+
+
+def _first_line(module: str) -> str:
+    """First line of a module's docstring, without importing it (a platform loads simpy)."""
+    import ast  # noqa: PLC0415
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    found = find_spec(module)
+    if found is None or found.origin is None:
+        return ""
+    doc = ast.get_docstring(ast.parse(Path(found.origin).read_text(encoding="utf-8")))
+    return (doc or "").partition("\n")[0]
+
+
+# --- run ------------------------------------------------------------------------------------------
+
+
+@app.command
+def run(
+    scenario: str,
+    /,
+    *,
+    platform: str | None = None,
+    stack: str | None = None,
+    traffic: str | None = None,
+    seed: int = 1,
+    reps: int = 1,
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    engine: Literal["auto", "compiled", "reference"] = "auto",
+    out: Path | None = None,
+    json: Flag = False,
+    plots: Annotated[bool, Parameter(name="--plots", negative="--no-plots")] = True,
+    check: Flag = False,
+) -> int:
+    """Replay a scenario and write what it showed.
+
+    Parameters
+    ----------
+    scenario
+        Name, NAME:VARIANT, or path to a YAML file.
+    platform
+        Platforms, separated by commas [default: the scenario's own: compose,kubernetes].
+    stack
+        Name of a stack, or path to a stack's or docker-compose YAML file.
+    traffic
+        CSV file of arrivals (`time,rate`, or a time stamp a line) in place of the scenario's.
+    seed
+        Seed of the first replication.
+    reps
+        Replications, with seeds counting up.
+    settings
+        PATH=VALUE, e.g. stack.services.api.replicas=3; may be given several times.
+    engine
+        Data plane.
+    out
+        Folder for the report [default: reports/SCENARIO].
+    json
+        Print summary.json and nothing else on standard output.
+    plots
+        Draw the plots.
+    check
+        Exit with status 1 if a claim or the SLO does not hold.
+    """
+    from sim import study  # noqa: PLC0415
+    from sim.report import files  # noqa: PLC0415
+    from sim.report.progress import watching  # noqa: PLC0415
+
+    wanted = None if platform is None else [p.strip() for p in platform.split(",") if p.strip()]
+    planned = study.plan(scenario, wanted, seed, reps, stack, settings or (), engine, traffic)
+    folder = out or REPORTS / planned.name.replace(":", "-")
+    files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
+    errors = Console(stderr=True)
+    with watching(planned.platforms, reps, planned.scenario.horizon, errors) as watch:
+        result = study.study(planned, watch)
+    files.write(result, folder, plots)
+    if json:
+        sys.stdout.write(files.summary_json(result))
+    else:
+        _show(result, folder)
+    if result.interrupted:
+        return _say(f"interrupted: what was finished is in {folder}", INTERRUPTED)
+    return _checked(result) if check else DONE
+
+
+def _show(result: Result, folder: Path) -> None:
+    from sim.report import table, timeline, words  # noqa: PLC0415
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=table.WIDTH)
+    table.show(result, console)
+    for run in result.runs:
+        print(f"\nWhat happened under {words.platform(run.platform)} (seed {run.seed})")
+        for row in run.timeline[:SHOWN]:
+            print(f"  {timeline.line(row)}")
+        if len(run.timeline) > SHOWN:
+            print(f"  ... {len(run.timeline) - SHOWN} more in {folder / 'timeline.csv'}")
+    print(f"report: {folder}", file=sys.stderr)
+
+
+def _checked(result: Result) -> int:
+    """Status 1 and a line for each claim and each SLO that did not hold."""
+    failures = [
+        f"claim {row['id']} does not hold: {row['platform']}.{row['metric']} is {row['measured']}"
+        for row in result.summary["claims"]
+        if not row["holds"]
+    ]
+    failures += [
+        f"the SLO does not hold under {name}"
+        for name, replications in result.replications.items()
+        if not all(one.slo_held for one in replications)
+    ]
+    return _say("\n".join(failures), NOT_HELD) if failures else DONE
+
+
+# --- explain --------------------------------------------------------------------------------------
+
+
+@app.command
+def explain(subject: str, /) -> int:
+    """Say what is assumed, with sources.
+
+    Parameters
+    ----------
+    subject
+        A scenario, a platform, a constant (hpa.sync_period), or the first words of some (hpa).
+    """
+    from sim.platforms import load, names  # noqa: PLC0415
+    from sim.report import explain as text  # noqa: PLC0415
+    from sim.spec.loader import list_scenarios, load_scenario, load_stack  # noqa: PLC0415
+    from sim.spec.validate import closest  # noqa: PLC0415
+
+    if subject in names():
+        module = import_module(f"sim.platforms.{subject}")
+        print(text.platform(subject, module.__doc__ or "", load(subject), _facts()), end="")
+        return DONE
+    known = {fact.name: fact for fact in _facts()}
+    matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
+    if matching:
+        print(text.facts(matching), end="")
+        return DONE
+    is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
+    if is_path or subject.partition(":")[0] in list_scenarios():
+        found = load_scenario(subject)
+        print(text.scenario(found, load_stack(found.stack)), end="")
+        return DONE
+    families = {name.partition(".")[0] for name in known}
+    everything = [*list_scenarios(), *names(), *known, *families]
+    raise InputError(
+        found=f"nothing to explain named {subject!r}",
+        expected="a scenario or platform (see `sim list`), a constant, or one of "
+        + ", ".join(sorted(families)),
+        nearest=closest(subject, everything),
+    )
+
+
+def _facts() -> list[Fact[Any]]:
+    """Every constant with a source, by name: found in the modules that use them."""
+    from sim.spec.facts import facts_of  # noqa: PLC0415
+
+    found = {fact.name: fact for module in _modules() for fact in facts_of(import_module(module))}
+    return [found[name] for name in sorted(found)]
+
+
+def _modules() -> Iterator[str]:
+    yield "sim.spec.facts"
+    for package in ("sim.control", "sim.platforms"):
+        paths = import_module(package).__path__
+        yield from (f"{package}.{one.name}" for one in pkgutil.iter_modules(paths))

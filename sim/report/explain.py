@@ -1,0 +1,119 @@
+"""`sim explain`: what a scenario, a platform or a constant assumes, in plain lines with sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from sim.report import words
+from sim.spec.facts import Fact
+from sim.spec.scenario import Scenario
+from sim.spec.stack import Stack
+
+
+def scenario(it: Scenario, stack: Stack) -> str:
+    """The lesson, the events, the claims, the traffic, and the numbers of the stack."""
+    return "\n".join([*_scenario(it), "", *_stack(stack)]) + "\n"
+
+
+def _scenario(it: Scenario) -> Iterator[str]:
+    yield f"{it.name}: {it.title}"
+    yield ""
+    yield it.lesson.strip()
+    yield ""
+    yield f"simulated for {words.duration(it.horizon)}, under {', '.join(it.platforms)}"
+    slo = f"SLO: {words.share(it.slo.success)} of requests answered well"
+    if it.slo.latency is not None:
+        slo += f" within {words.duration(it.slo.latency)}"
+    yield f"{slo}; down below {words.share(it.slo.down_below)}"
+    yield f"traffic: {_said(it.traffic)}"
+    yield ""
+    yield "what happens"
+    for event in it.events:
+        body = getattr(event, event.kind())
+        yield f"  {words.clock(event.at)} {event.kind()} {_said(body)}".rstrip()
+    if it.claims:
+        yield ""
+        yield "what the article claims"
+    for claim in it.claims:
+        bounds = words.bounds(claim.metric, claim.low, claim.high)
+        yield f"  {claim.id}: {words.platform(claim.platform)}: {claim.says}"
+        yield f"    checked as {claim.metric}: {bounds}"
+    if it.variants:
+        yield ""
+        yield "variants"
+        yield from (f"  {it.name}:{name}: {one.says}" for name, one in it.variants.items())
+
+
+def _stack(stack: Stack) -> Iterator[str]:
+    yield f"stack {stack.name}: {stack.title}".rstrip(": ")
+    if stack.source:
+        yield f"source: {stack.source}"
+    for name, service in stack.services.items():
+        yield f"  {name}: {_said(service)}"
+    yield f"  servers: {_said(stack.servers)}"
+    yield f"  operator: {_said(stack.operator)}"
+    for heading, notes in (("assumed", stack.assumed), ("not simulated", stack.ignored)):
+        if notes:
+            yield f"{heading}"
+            yield from (f"  {note}" for note in notes)
+
+
+def platform(name: str, doc: str, choices: Any, facts: Iterable[Fact[Any]]) -> str:
+    """The ten choices of a platform (a frozen record each), and the constants behind them."""
+    lines = [f"{name}: {doc.strip()}", "", "the ten choices"]
+    for field in fields(choices):
+        choice = getattr(choices, field.name)
+        said = "left to the operator" if choice is None else _choice(choice)
+        lines.append(f"  {field.name.replace('_', ' ')}: {said}")
+    lines += ["", "constants", *(f"  {line}" for one in facts for line in fact(one))]
+    return "\n".join(lines) + "\n"
+
+
+def fact(it: Fact[Any]) -> list[str]:
+    """One constant, two lines: name, value and meaning; then its source."""
+    value = f"{it.value} {it.unit}".rstrip()
+    return [f"{it.name} = {value}: {it.says}", f"    source: {it.source}"]
+
+
+def facts(those: Iterable[Fact[Any]]) -> str:
+    """Several constants."""
+    return "\n".join(line for one in those for line in fact(one)) + "\n"
+
+
+def _choice(choice: Any) -> str:
+    """A mechanism with its parameters, as its record says them."""
+    if not is_dataclass(choice):
+        return str(choice)
+    parts = ", ".join(f"{f.name} {_plain(getattr(choice, f.name))}" for f in fields(choice))
+    return f"{type(choice).__name__}({parts})" if parts else type(choice).__name__
+
+
+def _said(record: BaseModel) -> str:
+    """What a record says beyond its defaults: `rate 5, client (timeout 5.0)`; laws in short."""
+    data = record.model_dump(exclude_defaults=True)
+    return _mapping(data)
+
+
+def _mapping(data: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {_plain(value)}" for name, value in data.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        if set(value) <= {"law", "mean", "cv"} and "mean" in value:
+            return _law(value)
+        return f"({_mapping(value)})"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_plain(one) for one in value)}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _law(value: dict[str, Any]) -> str:
+    """`120 s (lognormal, cv 0.2)`"""
+    mean = words.duration(value["mean"])
+    law = value.get("law", "constant")
+    return mean if law == "constant" else f"{mean} ({law}, cv {value.get('cv', 0.0):.2g})"
