@@ -1,8 +1,8 @@
 """The cluster autoscaler: servers for replicas that fit nowhere, and fewer when they are idle.
 
 Rules and constants: shared facts, kubernetes section 6 (kubernetes/autoscaler
-cluster-autoscaler/FAQ.md @55c37cd5). Left out: several node groups and their back-off, failed boots,
-the limits on unready servers, disruption budgets when it drains.
+cluster-autoscaler/FAQ.md @55c37cd5). Left out: several node groups and their back-off, boots that
+fail, the limits on unready servers, disruption budgets when it drains.
 """
 
 from __future__ import annotations

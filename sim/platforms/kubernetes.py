@@ -1,0 +1,41 @@
+"""Kubernetes, a managed cluster of three servers with upstream's defaults.
+
+Each choice is the upstream mechanism with its upstream constants (shared facts, kubernetes): what a
+team gets that installs nothing else. What its manifests ask for (probes, requests, preStop, HPA
+targets) is the stack's, under `on: kubernetes`. The control plane itself never fails here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.control.autoscalers import Autoscaling
+from sim.control.endpoints import Endpoints, ServiceBalancing
+from sim.control.placement import Scheduling
+from sim.control.probes import HealthChecks
+from sim.control.profiles import Limits
+from sim.control.restarts import KubeletRestarts
+from sim.control.rollouts import RollingUpdates, RolloutUndo
+from sim.platforms.platform import Platform
+
+
+@dataclass(frozen=True)
+class SecretVolumes:
+    """Secrets mounted as volumes. In etcd they are base64, which is no encryption.
+
+    Nothing rotates a password in this model yet, so that the record has no constants: it only says
+    that no operator keeps a `.env` file."""
+
+
+PLATFORM = Platform(
+    self_healing=KubeletRestarts(),  # the same replica on the same server, with back-off
+    autoscaling=Autoscaling(),  # HPA v2 on CPU requests, and the cluster autoscaler
+    load_balancing=ServiceBalancing(),  # random per connection, no retry
+    service_discovery=Endpoints(),  # ready replicas, a second or two late
+    rolling_updates=RollingUpdates(),  # 25 % surge, 25 % unavailable
+    rollback=RolloutUndo(),  # one command, never automatic
+    health_checks=HealthChecks(),  # the probes that the stack writes
+    resource_limits=Limits(weights="requests"),  # CFS quota, OOM kill, shares by request
+    secrets=SecretVolumes(),
+    scheduling=Scheduling(),  # by requests; 50 s + 300 s when a server dies
+)
