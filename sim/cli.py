@@ -223,9 +223,10 @@ def _show(result: Result, folder: Path) -> None:
     from sim.report import table, timeline, words  # noqa: PLC0415
 
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=table.WIDTH)
-    table.show(result, console)
+    if console.is_terminal:
+        table.show(result, console)
+    else:
+        sys.stdout.write(result.table())
     for run in result.runs:
         print(f"\nWhat happened under {words.platform(run.platform)} (seed {run.seed})")
         for row in run.timeline[:SHOWN]:

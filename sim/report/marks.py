@@ -62,11 +62,11 @@ def chosen(run: Run, start_s: float, end_s: float) -> list[Mark]:
 
 
 def label(row: TimelineRow) -> str:
-    """The event's sentence if it is short, else its kind and whom it hit."""
-    if 0 < len(row.text) <= LONGEST:
-        return row.text
-    words = f"{row.subject}: {row.event.replace('_', ' ')}" if row.subject else row.event
-    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "\u2026"
+    """The event's sentence, cut at a word if it is long; its kind if it has none."""
+    text = row.text or f"{row.subject} {row.event.replace('_', ' ')}".strip()
+    if len(text) <= LONGEST:
+        return text
+    return text[:LONGEST].rpartition(" ")[0].rstrip(",;:") + " \u2026"
 
 
 def place(

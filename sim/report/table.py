@@ -48,7 +48,7 @@ def _document(result: Result) -> RenderableType:
     verdicts = content.verdicts(result)
     if verdicts:
         parts.append(Text("\nWhat the article claims", style="bold"))
-        parts += [_verdict(verdict) for verdict in verdicts]
+        parts.append(_verdicts(verdicts))
     return Group(*parts)
 
 
@@ -65,13 +65,17 @@ def _figures(result: Result) -> Table:
     return table
 
 
-def _verdict(verdict: content.Verdict) -> RenderableType:
-    word, style = ("holds", "green") if verdict.holds else ("does not hold", "bold red")
-    first = Text.assemble((word, style), f"  {verdict.platform}: {verdict.says}")
-    more: list[RenderableType] = [Text(verdict.finding, style="dim")]
-    if verdict.because:
-        more.append(Text(f"because {verdict.because}"))
-    return Padding(Group(first, Padding(Group(*more), (0, 0, 0, 4))), (0, 0, 0, 2))
+def _verdicts(verdicts: list[content.Verdict]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for verdict in verdicts:
+        word, style = ("holds", "green") if verdict.holds else ("does not hold", "bold red")
+        grid.add_row(Text(word, style=style), Text(f"{verdict.platform}: {verdict.says}"))
+        grid.add_row("", Text(verdict.finding, style="dim"))
+        if verdict.because:
+            grid.add_row("", Text(f"because {verdict.because}"))
+    return Padding(grid, (0, 0, 0, 2))
 
 
 def html(result: Result) -> str:

@@ -89,4 +89,4 @@ def bounds(path: str, low: float | None, high: float | None) -> str:
         return f"{figure(path, low)} .. {figure(path, high)}"
     if low is not None:
         return f"at least {figure(path, low)}"
-    return f"at most {figure(path, high)}"
+    return f"at most {figure(path, high)}" if high else figure(path, high)
