@@ -315,7 +315,9 @@ class Cluster:
         c.deleting, c.restarts, c.version = False, 0, version
 
     def remove(self, c: Container) -> None:
-        """Forget a container that has exited (or never ran)."""
+        """Forget a container that has exited (or never ran); whoever comes second does nothing."""
+        if c not in self.containers:
+            return
         c.deleting = True
         if c.alive:
             self.exit(c, 137, "removed")

@@ -79,6 +79,8 @@ def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
     cluster.set_version(service, version)
     old = [c for c in cluster.of(service) if c.server.alive and not c.deleting]
     new = [cluster.create(service, c.server, version, c.port) for c in old]
+    for c in old:
+        cluster.retire(c)
     yield from stop_all(cluster, old)
     for c in old:
         cluster.remove(c)
