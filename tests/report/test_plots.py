@@ -1,0 +1,97 @@
+"""Plots: the finding in the title, names that never hide one another, slides of one size."""
+
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.report import marks
+from sim.report.canvas import window
+from tests.results.results import busy_timeline, result
+from tests.results.synthetic import recording
+
+KINDS = ("downtime", "jobs", "connections")
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.parametrize("what", KINDS)
+@pytest.mark.parametrize("reps", [1, 3])
+def test_every_plot_is_a_slide_of_1920_by_1080(what, reps):
+    out = BytesIO()
+    result(reps, timeline=busy_timeline()).plot(what).savefig(out, format="png")
+    head = out.getvalue()[16:24]
+    assert (int.from_bytes(head[:4]), int.from_bytes(head[4:])) == (1920, 1080)
+
+
+def test_the_title_says_the_finding():
+    assert texts(result().plot())[0] == "Compose: 5 min 41 s down \u00b7 Kubernetes: 3 s"
+    assert texts(result().plot("jobs"))[0].startswith("Compose: ")
+    assert "jobs lost" in texts(result().plot("jobs"))[0]
+    assert "connections refused" in texts(result().plot("connections"))[0]
+
+
+def test_both_platforms_share_their_axes():
+    above, below = result().plot().axes
+    assert above.get_xlim() == below.get_xlim()
+    assert above.get_ylim() == below.get_ylim()
+
+
+def test_the_fault_and_the_cure_are_named():
+    said = texts(result().plot())
+    assert said.count("api-1 killed by docker kill (exit 137)") == 2
+
+
+def test_no_text_of_a_slide_hides_another():
+    for what in KINDS:
+        figure = result(timeline=busy_timeline()).plot(what)
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in figure.texts]
+        for i, one in enumerate(boxes):
+            for other in boxes[i + 1 :]:
+                assert not one.overlaps(other)
+
+
+def test_the_window_holds_the_trouble_and_says_so():
+    start, end = window(result())
+    assert start < 300
+    assert end > 641
+    assert end - start < 1200 * 0.6
+
+
+def test_a_run_without_trouble_is_shown_whole():
+    calm = result(fault_s=None, detected_s=None, recording=recording(5.0, 1200, ()))
+    assert window(calm) == (0.0, 1200.0)
+    calm.plot()
+
+
+def test_a_run_without_any_request_has_plots():
+    empty = result(recording=recording(0.0, 1200, ()), timeline=())
+    for what in KINDS:
+        empty.plot(what).draw_without_rendering()
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1000), st.text("abcdefg ", min_size=1, max_size=40)), max_size=12
+    )
+)
+def test_placed_names_keep_clear_of_each_other_and_of_lines(events):
+    wanted = [marks.Mark(t, label) for t, label in events]
+    placed = marks.place(wanted, lambda t: t * 1.5, lambda text: 7.0 * len(text), 1500.0)
+    for one in placed:
+        assert 0 <= one.lane < marks.LANES
+        assert one.low >= 0
+        assert one.high <= 1500
+        for other in placed:
+            if one is other:
+                continue
+            if one.lane == other.lane:
+                assert one.high <= other.low or other.high <= one.low
+            if other.lane >= one.lane:
+                assert not one.low < other.x < one.high
+    if wanted:
+        assert any(one.mark == wanted[0] for one in placed)  # the most important one is there

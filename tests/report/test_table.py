@@ -1,0 +1,79 @@
+"""The table on a terminal and in a pipe, the markdown page, the timeline's lines."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from sim.report import table, timeline
+from sim.report.markdown import markdown
+from sim.results.run import TimelineRow
+from tests.results.results import busy_timeline, result
+
+
+@pytest.mark.parametrize("reps", [1, 4])
+def test_the_table_fits_100_columns_and_shows_both_platforms_and_the_claims(reps):
+    text = result(reps).table()
+    assert max(len(line) for line in text.splitlines()) <= 100
+    assert "Compose" in text
+    assert "Kubernetes" in text
+    assert "holds" in text
+    assert "does not hold" in text
+    assert "because the container has to boot" in text
+    assert "\x1b" not in text
+
+
+def test_the_figures_of_both_platforms_stand_in_one_line():
+    (line,) = [x for x in result().table().splitlines() if x.strip().startswith("down ")]
+    assert "5 min 41 s" in line
+    assert line.rstrip().endswith("3 s")
+
+
+def test_replications_show_intervals_and_paired_differences():
+    text = result(4).table()
+    assert "\u00b1" in text
+    assert "downtime_s: Kubernetes - Compose: -5 min 38 s" in text
+
+
+def test_a_narrow_terminal_is_respected_and_colour_is_an_option():
+    out = StringIO()
+    table.show(result(), Console(file=out, width=70, force_terminal=True, color_system="standard"))
+    assert "\x1b[" in out.getvalue()
+    plain = StringIO()
+    table.show(result(), Console(file=plain, width=70, force_terminal=True, no_color=True))
+    assert "\x1b[3" not in plain.getvalue()  # bold may stay, colours may not
+
+
+def test_square_brackets_of_users_are_no_markup():
+    one = result()
+    object.__setattr__(one, "title", "[red]not red[/red]")
+    assert "[red]not red[/red]" in one.table()
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (
+            TimelineRow(300.2, "operator_kill", "api-1", "api-1 killed by docker kill (exit 137)"),
+            "00:05:00 api-1 killed by docker kill (exit 137)",
+        ),
+        (TimelineRow(521.0, "page", "operator", "is paged"), "00:08:41 operator is paged"),
+        (TimelineRow(1.0, "node_lost", "server-2", ""), "00:00:01 server-2 node lost"),
+    ],
+)
+def test_the_timeline_reads_as_a_post_mortem(row, text):
+    assert timeline.line(row) == text
+
+
+def test_the_page_has_the_finding_the_claims_and_the_timeline():
+    page = markdown(result(), ["downtime.png"])
+    assert "**Compose: 5 min 41 s down \u00b7 Kubernetes: 3 s**" in page
+    assert "![downtime](downtime.png)" in page
+    assert "**does not hold**" in page
+    assert "00:05:00 api-1 killed by docker kill (exit 137)" in page
+    assert "postgres has its defaults" in page
+
+
+def test_a_very_long_timeline_is_cut_on_the_page():
+    page = markdown(result(timeline=busy_timeline(500)))
+    assert "more in timeline.csv" in page

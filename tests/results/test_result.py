@@ -1,0 +1,62 @@
+"""Result: record, frames, pictures, differences, Jupyter."""
+
+import json
+
+import pytest
+
+from sim.results.rows import TIMELINE_COLUMNS
+from tests.results.results import result
+
+
+def test_the_summary_is_json_with_the_documented_keys():
+    summary = result().summary
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    assert list(summary) == [
+        "schema", "scenario", "stack", "seed", "reps", "horizon_s", "engine", "version",
+        "platforms", "claims",
+    ]  # fmt: skip
+    assert [row["holds"] for row in summary["claims"]] == [True, False]
+
+
+def test_the_timeline_is_a_frame_of_all_platforms():
+    frame = result().timeline
+    assert list(frame.columns) == list(TIMELINE_COLUMNS)
+    assert set(frame["platform"]) == {"compose", "kubernetes"}
+
+
+def test_the_series_has_a_row_a_second_and_adds_up_to_the_summary():
+    one = result()
+    frame = one.series
+    assert len(frame) == 2 * 1200
+    for name, figures in one.platforms.items():
+        own = frame[frame["platform"] == name]
+        assert own["requests_arrived"].sum() == figures["requests"]["arrived"]
+        assert own["requests_refused"].sum() == figures["requests"]["failed"]["refused"]
+        assert own["down"].sum() == figures["downtime_s"]
+
+
+def test_paired_differences_need_two_replications():
+    assert result(1).differences == ()
+    found = {d.metric: d for d in result(4).differences}
+    gap = found["downtime_s"]
+    assert (gap.baseline, gap.platform) == ("compose", "kubernetes")
+    assert gap.mean == pytest.approx(-338, abs=2)
+    assert gap.high - gap.low < 5  # the outages vary by 3 s a seed, their differences do not
+    assert not any(metric.startswith("latency_s.") for metric in found)
+
+
+def test_only_the_first_replication_is_kept_whole():
+    one = result(3)
+    assert [run.seed for run in one.runs] == [7, 7]
+    assert all(r.run is None for r in one.replications["compose"][1:])
+
+
+def test_it_shows_itself_in_jupyter_and_escapes_what_users_wrote():
+    html = result()._repr_html_()
+    assert html.count("<tr>") > 20
+    assert "5 min 41 s" in html
+
+
+def test_an_unknown_plot_is_refused_by_name():
+    with pytest.raises(ValueError, match="downtime, jobs, connections"):
+        result().plot("heat")
