@@ -132,18 +132,24 @@ def engine_of(engine: str) -> tuple[str, MakePlane]:
     """`auto` takes the compiled engine where it is installed."""
     if engine not in ("auto", "reference", "compiled"):
         raise InputError(field="engine", found=repr(engine), expected="compiled or reference")
-    try:
-        has_kernel = find_spec("sim.dataplane.kernel.plane") is not None
-    except ModuleNotFoundError:
-        has_kernel = False
-    if engine != "reference" and has_kernel:
-        if find_spec("numba") is not None:
-            kernel = import_module("sim.dataplane.kernel.plane")  # compiles: only when asked for
-            return "compiled", kernel.CompiledPlane
-        warnings.warn("numba is not installed: using the reference engine", stacklevel=3)
-    elif engine == "compiled":
-        raise InputError(field="engine", found="compiled", expected="reference (no kernel here)")
+    if engine != "reference":
+        kernel = compiled_engine()
+        if kernel is not None:
+            return "compiled", kernel
+        if engine == "compiled":
+            raise InputError(field="engine", found="compiled", expected="reference, or numba")
     return "reference", ReferencePlane
+
+
+def compiled_engine() -> MakePlane | None:
+    """The kernel, loaded only when it is asked for; None where it or numba is missing."""
+    if find_spec("sim.dataplane.kernel") is None:
+        return None
+    if find_spec("numba") is None:
+        warnings.warn("numba is not installed: using the reference engine", stacklevel=4)
+        return None
+    found: MakePlane | None = getattr(import_module("sim.dataplane.kernel"), "CompiledPlane", None)
+    return found
 
 
 def arrivals_of(traffic: Traffic) -> Arrivals:
@@ -261,6 +267,15 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
     human = Human(cluster)
     cluster.clock.loop(OnCall(human).run(cluster))
     cluster.clock.loop(Faults(tuple(scenario.events), human).run(cluster))
+    if not scenario.events:
+        cluster.clock.loop(users_are_the_event(cluster, scenario.traffic))
+
+
+def users_are_the_event(cluster: Cluster, traffic: Traffic) -> Loop:
+    """Without events the fault is the first change of the traffic."""
+    for point in traffic.points[1:2]:
+        yield cluster.clock.at(point.at, Rank.FAULT)
+        cluster.count.fault_s = cluster.clock.now
 
 
 class Observer:

@@ -28,8 +28,8 @@ class Human:
         """Time that passes without her hands."""
         yield self.cluster.clock.after(seconds, Rank.OPERATOR)
 
-    def work(self, law: LawSpec, stream: str, text: str = "") -> Loop:
-        """Hands on: one step, done again if it went wrong."""
+    def work(self, law: LawSpec, stream: str, text: str = "", step: str = "") -> Loop:
+        """Hands on: one step, done again if it went wrong. `text`: what the timeline says of it."""
         while True:
             seconds = self.cluster.duration(law, f"operator/{stream}")
             self.cluster.count.hands_on_s += seconds
@@ -37,14 +37,14 @@ class Human:
             if self.cluster.random(f"operator/{stream}/mistake") >= self.spec.mistake:
                 break
             self.cluster.count.mistakes += 1
-            self.say(f"makes a mistake and does it again: {text or stream}", "mistake")
-        if text:
-            self.say(text)
+            self.say(f"makes a mistake and does it again: {step or text or stream}", "mistake")
+        if text or step:
+            self.say(text or f"has done: {step}")
 
     def runbook(self, name: str) -> Loop:
         """The steps of a runbook, one after the other."""
         for step in self.spec.runbooks.get(name, []):
-            yield from self.work(step.takes, name, step.do)
+            yield from self.work(step.takes, name, step=step.do)
 
     def command(self, text: str) -> Loop:
         yield from self.work(self.spec.command, "command", f"runs {text}")

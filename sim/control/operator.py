@@ -15,6 +15,7 @@ from typing import Literal
 import simpy
 
 from sim.control import recreate, runbooks
+from sim.control.balancer import addresses_of
 from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.human import Human
@@ -146,6 +147,11 @@ def wrong_address(cluster: Cluster) -> bool:
     return any(backend not in ours for backend in cluster.backends)
 
 
+def unlisted(cluster: Cluster) -> bool:
+    """A replica runs whose address the balancer's file does not have."""
+    return any(address not in cluster.addresses for address in addresses_of(cluster))
+
+
 # ---- the controller ----
 @dataclass(frozen=True)
 class OnCall:
@@ -176,6 +182,7 @@ class OnCall:
         human.looking += 1
         yield from human.login()
         human.say("looks around")
+        idle = False
         while True:
             yield from human.work(spec.diagnose, "diagnose")
             action = next_action(look(human))
@@ -183,7 +190,9 @@ class OnCall:
                 yield from act(human, action)
                 seen.forget()
             elif not (yield from self.served(cluster, seen)):
-                human.say("finds nothing broken that is left to her: she waits and looks again")
+                if not idle:
+                    human.say("finds nothing broken that is left to her: she waits and looks again")
+                idle = True
                 yield from human.wait(IDLE_LOOK.value)
             if (yield from self.served(cluster, seen)):
                 break
@@ -227,7 +236,7 @@ class OnCall:
                     f"`docker compose up -d --scale {change.service}={wanted}`"
                 )
                 yield from recreate.scale(cluster, change.service, wanted)
-                if cluster.balanced and cluster.host_ports and change.service == cluster.entry:
+                if cluster.balanced and cluster.host_ports and unlisted(cluster):
                     yield from runbooks.fix_backends(self.human)
 
 

@@ -126,14 +126,14 @@ def rent_one(human: Human) -> Task[Server]:
     """One server, from the order to `docker compose up -d`; it costs money from its order."""
     cluster, steps = human.cluster, human.spec.runbooks.get("rent_server", [])
     for step in steps[:1]:
-        yield from human.work(step.takes, "rent_server", step.do)
+        yield from human.work(step.takes, "rent_server", step=step.do)
     ordered_s = cluster.clock.now
     boot: LawSpec = cluster.stack.servers.machine.boot
     yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE)
     server = cluster.add_server(ordered_s)
     cluster.say("server", server.name, f"{server.name} is up")
     for step in steps[1:]:
-        yield from human.work(step.takes, "rent_server", f"{step.do} on {server.name}")
+        yield from human.work(step.takes, "rent_server", step=f"{step.do} ({server.name})")
     return server
 
 
