@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 from rich.console import Console
 
 from sim import __version__
@@ -43,6 +43,17 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 Flag = Annotated[bool, Parameter(negative="")]
+
+
+def _whole(_: Any, tokens: Sequence[Token]) -> int:
+    """A whole number as written; cyclopts alone would take `--reps 1.5` for 2."""
+    text = tokens[0].value
+    if not text.removeprefix("-").isdecimal():
+        raise ValueError(f'"{text}" is no whole number.')
+    return int(text)
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -160,8 +171,8 @@ def run(
     platform: str | None = None,
     stack: str | None = None,
     traffic: str | None = None,
-    seed: int = 1,
-    reps: int = 1,
+    seed: Whole = 1,
+    reps: Whole = 1,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     engine: Literal["auto", "compiled", "reference"] = "auto",
     out: Path | None = None,
@@ -261,11 +272,11 @@ def explain(subject: str, /) -> int:
     Parameters
     ----------
     subject
-        A scenario, a platform, a constant (hpa.sync_period), or the first words of some (hpa).
+        A scenario, a stack, a platform, a constant (hpa.sync_period), or the first word of some.
     """
     from sim.platforms import load, names  # noqa: PLC0415
     from sim.report import explain as text  # noqa: PLC0415
-    from sim.spec.loader import list_scenarios, load_scenario, load_stack  # noqa: PLC0415
+    from sim.spec.loader import list_scenarios, list_stacks, load_scenario  # noqa: PLC0415
     from sim.spec.validate import closest  # noqa: PLC0415
 
     if subject in names():
@@ -280,16 +291,27 @@ def explain(subject: str, /) -> int:
     is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
     if is_path or subject.partition(":")[0] in list_scenarios():
         found = load_scenario(subject)
-        print(text.scenario(found, load_stack(found.stack)), end="")
+        print(text.scenario(found, _stack_text(found.stack)), end="")
+        return DONE
+    if subject in list_stacks():
+        print(_stack_text(subject), end="")
         return DONE
     families = {name.partition(".")[0] for name in known}
-    everything = [*list_scenarios(), *names(), *known, *families]
+    everything = [*list_scenarios(), *list_stacks(), *names(), *known, *families]
     raise InputError(
         found=f"nothing to explain named {subject!r}",
-        expected="a scenario or platform (see `sim list`), a constant, or one of "
+        expected="a scenario, stack or platform (see `sim list`), a constant, or one of "
         + ", ".join(sorted(families)),
         nearest=closest(subject, everything),
     )
+
+
+def _stack_text(name: str) -> str:
+    """The stack's own file: its comments say where each number comes from."""
+    from sim.spec.loader import STACK_FOLDERS  # noqa: PLC0415
+
+    files = (folder / f"{name}.yaml" for folder in STACK_FOLDERS)
+    return next(path.read_text(encoding="utf-8") for path in files if path.is_file())
 
 
 def _facts() -> list[Fact[Any]]:

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from textwrap import fill
 from typing import Any
 
 from pydantic import BaseModel
 
 from sim.report import words
 from sim.spec.facts import Fact
-from sim.spec.scenario import Scenario
-from sim.spec.stack import Stack
+from sim.spec.scenario import Scenario, Traffic
+
+WIDTH = 100
 
 
-def scenario(it: Scenario, stack: Stack) -> str:
-    """The lesson, the events, the claims, the traffic, and the numbers of the stack."""
-    return "\n".join([*_scenario(it), "", *_stack(stack)]) + "\n"
+def scenario(it: Scenario, stack: str) -> str:
+    """The lesson, the events and the claims, then `stack`: the text of the stack's file, whose
+    comments are its sources."""
+    return "\n".join([*_scenario(it), "", f"the stack, {it.stack}", "", stack.rstrip()]) + "\n"
 
 
 def _scenario(it: Scenario) -> Iterator[str]:
     yield f"{it.name}: {it.title}"
     yield ""
-    yield it.lesson.strip()
+    yield fill(it.lesson, WIDTH)
     yield ""
     yield f"simulated for {words.duration(it.horizon)}, under {', '.join(it.platforms)}"
     slo = f"SLO: {words.share(it.slo.success)} of requests answered well"
     if it.slo.latency is not None:
         slo += f" within {words.duration(it.slo.latency)}"
     yield f"{slo}; down below {words.share(it.slo.down_below)}"
-    yield f"traffic: {_said(it.traffic)}"
+    yield from _traffic(it.traffic)
     yield ""
     yield "what happens"
     for event in it.events:
@@ -48,23 +51,26 @@ def _scenario(it: Scenario) -> Iterator[str]:
         yield from (f"  {it.name}:{name}: {one.says}" for name, one in it.variants.items())
 
 
-def _stack(stack: Stack) -> Iterator[str]:
-    yield f"stack {stack.name}: {stack.title}".rstrip(": ")
-    if stack.source:
-        yield f"source: {stack.source}"
-    for name, service in stack.services.items():
-        yield f"  {name}: {_said(service)}"
-    yield f"  servers: {_said(stack.servers)}"
-    yield f"  operator: {_said(stack.operator)}"
-    for heading, notes in (("assumed", stack.assumed), ("not simulated", stack.ignored)):
-        if notes:
-            yield f"{heading}"
-            yield from (f"  {note}" for note in notes)
+def _traffic(traffic: Traffic) -> Iterator[str]:
+    scale = f", times {traffic.scale:g}" if traffic.scale != 1.0 else ""
+    if traffic.rate is not None:
+        yield f"traffic: {traffic.rate:g} requests/s{scale}"
+    elif traffic.trace is not None:
+        yield f"traffic: the trace {traffic.trace}{scale}"
+    else:
+        yield f"traffic{scale}"
+        for point in traffic.points:
+            ramp = f", reached over {words.duration(point.ramp)}" if point.ramp else ""
+            yield f"  from {words.clock(point.at)}: {point.rate:g} requests/s{ramp}"
+    client = traffic.client
+    patience = f"clients wait {words.duration(client.timeout)}"
+    yield f"{patience} and try {client.retries} more times" if client.retries else patience
 
 
 def platform(name: str, doc: str, choices: Any, facts: Iterable[Fact[Any]]) -> str:
     """The ten choices of a platform (a frozen record each), and the constants behind them."""
-    lines = [f"{name}: {doc.strip()}", "", "the ten choices"]
+    head, _, rest = doc.strip().partition("\n")
+    lines = [f"{name}: {head}", rest, "", "the ten choices"]
     for field in fields(choices):
         choice = getattr(choices, field.name)
         said = "left to the operator" if choice is None else _choice(choice)

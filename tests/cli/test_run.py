@@ -1,0 +1,218 @@
+"""`run`: what is run, what is printed where, what is written, which status."""
+
+import json
+
+import pytest
+
+from sim.results.ledger import LedgerError
+from sim.spec.scenario import Scenario
+
+RUN = ("run", "container_crash", "--no-plots")
+
+
+def test_it_runs_both_platforms_and_writes_a_report(sim, calls, tmp_path):
+    said = sim("run", "container_crash")
+    assert said.status == 0
+    assert [(platform, seed) for platform, seed, *_ in calls] == [("compose", 1), ("kubernetes", 1)]
+    assert "5 min 41 s" in said.out
+    assert "00:05:00 api-1 killed by docker kill (exit 137)" in said.out
+    report = tmp_path / "reports" / "container_crash"
+    assert {path.name for path in report.iterdir()} == {
+        "summary.json", "summary.md", "timeline.csv", "series.csv",
+        "downtime.png", "jobs.png", "connections.png",
+    }  # fmt: skip
+
+
+def test_piped_output_is_plain_and_fits_100_columns(sim, calls):
+    said = sim(*RUN)
+    assert "\x1b" not in said.out + said.err
+    assert max(len(line) for line in said.out.splitlines()) <= 100
+    assert not any(line != line.rstrip() for line in said.out.splitlines())
+
+
+def test_json_is_alone_on_standard_output(sim, calls, tmp_path):
+    said = sim(*RUN, "--json", "--out", "here")
+    assert json.loads(said.out)["schema"] == 1
+    assert said.out == (tmp_path / "here" / "summary.json").read_text()
+    assert "requests" in said.err  # progress went to the other stream
+
+
+def test_progress_is_one_line_a_platform_without_a_terminal(sim, calls):
+    said = sim(*RUN, "--reps", "3")
+    lines = [line for line in said.err.splitlines() if "simulated" in line]
+    assert [line.split(":")[0] for line in lines] == ["compose", "kubernetes"]
+    assert all("3 runs" in line for line in lines)
+
+
+def test_replications_count_seeds_up_on_every_platform(sim, calls):
+    said = sim(*RUN, "--reps", "2", "--seed", "40", "--json")
+    assert sorted(seed for _, seed, *_ in calls) == [40, 40, 41, 41]
+    summary = json.loads(said.out)
+    assert summary["reps"] == 2
+    assert "downtime_s" in summary["platforms"]["compose"]["intervals"]
+
+
+def test_platforms_can_be_chosen(sim, calls):
+    assert sim(*RUN, "--platform", "kubernetes").status == 0
+    assert [platform for platform, *_ in calls] == ["kubernetes"]
+
+
+def test_settings_reach_the_run(sim, calls):
+    said = sim(*RUN, "--set", "scenario.horizon=20m", "--set", "stack.services.api.replicas=4")
+    assert said.status == 0
+    scenario = calls[0][3]
+    assert scenario.horizon == 1200.0
+    assert scenario.set["stack.services.api.replicas"] == 4
+
+
+def test_the_engine_reaches_the_run(sim, calls):
+    sim(*RUN, "--engine", "reference")
+    assert {engine for _, _, engine, *_ in calls} == {"reference"}
+
+
+def test_a_trace_takes_the_place_of_the_traffic(sim, calls, tmp_path):
+    (tmp_path / "trace.csv").write_text("time,rate\n0,3\n60,9\n")
+    assert sim(*RUN, "--traffic", "trace.csv").status == 0
+    traffic = calls[0][3].traffic
+    assert traffic.trace == "trace.csv"
+    assert traffic.rate is None
+
+
+def test_a_scenario_from_a_file(sim, calls, tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\ntitle: Mine\nlesson: Mine.\nhorizon: 20m\ntraffic: {rate: 5/s}\n"
+        "events:\n  - at: 5m\n    operator_kill: {service: api}\n"
+    )
+    assert sim("run", "mine.yaml", "--no-plots").status == 0
+    assert (tmp_path / "reports" / "mine" / "summary.json").exists()
+
+
+def test_a_variant_has_a_report_of_its_own(sim, calls, tmp_path):
+    assert sim("run", "container_crash:process_crash", "--no-plots").status == 0
+    assert (tmp_path / "reports" / "container_crash-process_crash").is_dir()
+
+
+def test_check_says_what_did_not_hold_and_exits_1(sim, calls):
+    said = sim(*RUN, "--check")
+    assert said.status == 1
+    assert "the SLO does not hold under compose" in said.err
+    assert sim(*RUN).status == 0  # without --check a claim is only shown
+
+
+def test_check_passes_when_claims_and_slo_hold(sim, calls):
+    said = sim(*RUN, "--check", "--platform", "kubernetes", "--set", "scenario.claims=[]")
+    assert said.status == 0, said.err
+
+
+def test_a_broken_ledger_exits_70_with_platform_seed_and_time(sim, calls, monkeypatch):
+    def broken(scenario, stack, platform, seed, *, engine="auto", progress=None):
+        progress(120.0, 480)
+        raise LedgerError("the ledger does not balance at 180.000 s: jobs: 3 against 4")
+
+    monkeypatch.setattr("sim.experiment.run_once", broken)
+    said = sim(*RUN, "--seed", "9")
+    assert said.status == 70
+    assert "compose, seed 9, after 120 s" in said.err
+    assert "jobs: 3 against 4" in said.err
+    assert "Traceback" not in said.err
+
+
+def interrupting(monkeypatch, after):
+    from sim import experiment
+
+    real, done = experiment.run_once, []
+
+    def run_once(*arguments, **more):
+        if len(done) == after:
+            raise KeyboardInterrupt
+        done.append(1)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr("sim.experiment.run_once", run_once)
+
+
+def test_interrupted_keeps_what_was_finished_and_exits_130(sim, calls, monkeypatch, tmp_path):
+    interrupting(monkeypatch, after=1)
+    said = sim(*RUN)
+    assert said.status == 130
+    summary = json.loads((tmp_path / "reports/container_crash/summary.json").read_text())
+    assert list(summary["platforms"]) == ["compose"]
+    assert "interrupted" in said.err
+
+
+def test_interrupted_before_anything_was_finished_writes_nothing(sim, calls, monkeypatch, tmp_path):
+    interrupting(monkeypatch, after=0)
+    said = sim(*RUN)
+    assert said.status == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unusable_folder_is_told_before_the_run(sim, calls, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    said = sim(*RUN, "--out", ".")
+    assert said.status == 2
+    assert "notes.txt" in said.err
+    assert calls == []
+
+
+BAD = [
+    (("run",), "SCENARIO"),
+    (("rnu", "container_crash"), 'Did you mean "run"'),
+    (("run", "container_crush"), "did you mean container_crash?"),
+    (("run", "container_crash:nope"), "unknown variant"),
+    (("run", "missing.yaml"), "no such file"),
+    ((*RUN, "--sed", "3"), "Did you mean --seed"),
+    ((*RUN, "--seed", "many"), "--seed"),
+    ((*RUN, "--seed", "-1"), "seed: found -1"),
+    ((*RUN, "--seed", str(2**70)), "seed"),
+    ((*RUN, "--reps", "0"), "reps: found 0"),
+    ((*RUN, "--reps", "1.5"), "--reps"),
+    ((*RUN, "--platform", "kubernets"), "did you mean kubernetes?"),
+    ((*RUN, "--platform", ","), "platform"),
+    ((*RUN, "--engine", "fast"), "--engine"),
+    ((*RUN, "--stack", "sspq"), "did you mean sspp?"),
+    ((*RUN, "--stack", "nowhere/docker-compose.yml"), "no such file"),
+    ((*RUN, "--traffic", "nowhere.csv"), "nowhere.csv"),
+    ((*RUN, "--set", "scenario.horizn=1h"), "did you mean horizon?"),
+    ((*RUN, "--set", "stak.services.api.replicas=3"), "did you mean stack?"),
+    ((*RUN, "--set", "horizon"), "PATH=VALUE"),
+    ((*RUN, "--set", "scenario.traffic.rate=-5/s"), "a rate such as"),
+    ((*RUN, "--set", "stack.services.api.replicas=512Mi"), "replicas"),
+    ((*RUN, "--set", "scenario.events.0.at=99h"), "before the horizon"),
+    ((*RUN, "--out", "/proc/nothing"), "--out"),
+    (("explain", "hpaa"), "nothing to explain"),
+    (("list", "scenaros"), "scenaros"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input_is_one_message_and_status_2(sim, calls, arguments, said):
+    told = sim(*arguments)
+    assert told.status == 2
+    assert said in told.err
+    assert told.out == ""
+    assert "Traceback" not in told.err
+    assert calls == []
+
+
+def test_yaml_that_is_not_yaml_names_file_and_line(sim, calls, tmp_path):
+    (tmp_path / "bad.yaml").write_text("name: x\n  title: [\n")
+    told = sim("run", "bad.yaml")
+    assert told.status == 2
+    assert "bad.yaml:2" in told.err
+
+
+def test_claims_about_unknown_figures_are_refused(sim, calls, tmp_path):
+    claim = "{id: c, says: s, platform: compose, metric: downtme_s, low: 1}"
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\ntitle: Mine\nlesson: Mine.\nhorizon: 20m\ntraffic: {rate: 5/s}\n"
+        f"events:\n  - at: 5m\n    operator_kill: {{service: api}}\nclaims: [{claim}]\n"
+    )
+    told = sim("run", "mine.yaml")
+    assert told.status == 2
+    assert "downtime_s" in told.err
+
+
+def test_the_fixture_hands_over_what_run_once_takes(sim, calls):
+    sim(*RUN)
+    assert isinstance(calls[0][3], Scenario)
