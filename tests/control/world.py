@@ -1,0 +1,166 @@
+"""A small control plane for tests: a data plane that only answers, and a cluster around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sim.control.clock import Clock
+from sim.control.cluster import Cluster, Container
+from sim.dataplane.interface import ContainerGauge, Note, Notice, PlaneGauge, Profile
+from sim.platforms.kubernetes import PLATFORM
+from sim.platforms.platform import Platform
+from sim.spec.scenario import Version
+from sim.spec.stack import Stack
+
+EMPTY = Platform(*[None] * 10)
+MANAGED = replace(PLATFORM, autoscaling=None)  # what most tests leave still
+
+
+class FakePlane:
+    """Answers probes at once unless told otherwise; uses CPU as told; drains at once."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.notices: list[Notice] = []
+        self.silent: set[int] = set()  # containers that do not answer
+        self.refusing: set[int] = set()
+        self.listening: set[int] = set()
+        self.dead: set[int] = set()  # servers
+        self.home: list[int] = []  # server of each container
+        self.servers = self.probes = 0
+        self.cpu: Callable[[int, float], float] = lambda _container, _now: 0.0
+        self.queued = 0
+        self.published: list[tuple[float, tuple[int, ...]]] = []
+        self.probed: list[tuple[float, int, bool]] = []
+
+    def advance(self, until: float) -> tuple[float, list[Notice]]:
+        told, self.notices = self.notices, []
+        if not told:
+            self.now = until
+        return self.now, told
+
+    def tell(self, note: Note, ident: int) -> None:
+        self.notices.append(Notice(self.now, note, ident))
+
+    def add_server(self, cores: float, memory: int) -> int:
+        self.servers += 1
+        return self.servers - 1
+
+    def server_down(self, server: int) -> None:
+        self.dead.add(server)
+        self.listening -= {c for c, s in enumerate(self.home) if s == server}
+
+    def server_up(self, server: int) -> None:
+        self.dead.discard(server)
+
+    def add_profile(self, profile: Profile) -> int:
+        return 0
+
+    def add_container(self, profile: int, server: int) -> int:
+        self.home.append(server)
+        return len(self.home) - 1
+
+    def start(self, container: int, profile: int) -> None:
+        self.listening.add(container)
+        self.silent.discard(container)
+        self.tell(Note.LISTENING, container)
+
+    def drain(self, container: int) -> None:
+        if container in self.listening:
+            self.listening.discard(container)
+            self.tell(Note.DRAINED, container)
+
+    def exit(self, container: int, oom: bool = False) -> None:
+        self.listening.discard(container)
+
+    def hang(self, container: int) -> None:
+        self.silent.add(container)
+
+    def resume(self, container: int) -> None:
+        self.silent.discard(container)
+
+    def publish(self, backends: Any, via: int = -1) -> None:
+        self.published.append((self.now, tuple(backends)))
+
+    def probe(self, container: int, deep: bool = False) -> int:
+        number, self.probes = self.probes, self.probes + 1
+        self.probed.append((self.now, container, deep))
+        if self.home[container] in self.dead or container in self.silent:
+            return number
+        ok = container in self.listening and container not in self.refusing
+        self.tell(Note.PROBE_OK if ok else Note.PROBE_FAILED, number)
+        return number
+
+    def gauge(self) -> PlaneGauge:
+        return PlaneGauge(0, 0, 0, 0, 0, self.queued, 0, 0, 0, 0, 0, 0, 0.0, 0)
+
+    def container_gauge(self, container: int) -> ContainerGauge:
+        return ContainerGauge(0, 0, self.cpu(container, self.now), 0, 0, 0, 0)
+
+
+def stack_of(services: dict[str, dict[str, Any]], **servers: Any) -> Stack:
+    """Services as in a stack file; roles by name (`api`, `worker`, `postgres`, `redis`)."""
+    roles = {"api": "http"}
+    full = {n: {"role": roles.get(n, n), "boot": 2.0, **s} for n, s in services.items()}
+    return Stack.model_validate({"name": "test", "services": full, "servers": servers})
+
+
+class World:
+    """A cluster on a fake plane, with a platform's controllers running."""
+
+    def __init__(self, stack: Stack, platform: Platform = MANAGED, servers: int = 3) -> None:
+        self.plane = FakePlane()
+        empty = [f for f in platform.__dataclass_fields__ if getattr(platform, f) is None]
+        self.cluster = Cluster(
+            clock=Clock(),
+            plane=self.plane,  # type: ignore[arg-type]
+            stack=stack,
+            seed=1,
+            profile_of=lambda _service, _version: None,  # type: ignore[arg-type, return-value]
+            host_ports=False,
+            choices=platform,
+            left_to_operator=frozenset(empty),
+        )
+        for _ in range(servers):
+            self.cluster.add_server()
+        for name, service in stack.services.items():
+            self.cluster.versions[name] = Version(name="v1")
+            self.cluster.desired[name] = service.replicas
+            for _ in range(service.replicas):
+                server = self.cluster.choose_server(name)
+                if server is not None:
+                    made = self.cluster.create(name, server)
+                    self.cluster.start(made, warm=True)
+                    self.cluster.set_ready(made, True)
+        for name in platform.__dataclass_fields__:
+            run = getattr(getattr(platform, name), "run", None)
+            if run is not None:
+                self.cluster.clock.loop(run(self.cluster))
+
+    def until(self, t_s: float) -> None:
+        """Run both planes to this instant, control events at it included."""
+        env = self.cluster.clock.env
+        while True:
+            now, notices = self.plane.advance(min(float(env.peek()), t_s))
+            self.cluster.clock.set(now)
+            for notice in notices:
+                self.cluster.notice(notice)
+            if notices:
+                continue
+            if env.peek() > t_s:
+                return
+            env.step()
+
+    def at(self, t_s: float) -> Cluster:
+        self.until(t_s)
+        return self.cluster
+
+    def get(self, name: str) -> Container:
+        return next(c for c in self.cluster.containers if c.name == name)
+
+    def when(self, event: str, subject: str = "", after: float = 0.0) -> float:
+        """The time of the first such line of the timeline."""
+        rows = (r for r in self.cluster.timeline if r.event == event and r.t_s >= after)
+        return next(r.t_s for r in rows if subject in r.subject)
