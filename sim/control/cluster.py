@@ -70,6 +70,7 @@ class Cluster:
     _drawn: dict[str, int] = field(default_factory=dict)
     _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
     _dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
+    _exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
     _nowhere: dict[int, Container] = field(default_factory=dict)
 
     # ---- reading ----
@@ -269,6 +270,8 @@ class Cluster:
 
     def _ended(self, c: Container, code: int, clean: bool) -> None:
         c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
+        if c.id in self._exits:
+            self._exits.pop(c.id).succeed()
         if self.service(c.service).role == "postgres" and not clean:
             self._dirty.add(c.service)
 
@@ -301,7 +304,8 @@ class Cluster:
         elif not behaviour.ignores and not c.hung:
             self.exit(c, 143, "terminated")
             return
-        yield self.clock.after(began + grace_s - self.clock.now, Rank.RUNTIME, c.id)
+        exited = self._exits.setdefault(c.id, self.clock.event())
+        yield exited | self.clock.at(began + grace_s, Rank.RUNTIME, c.id)
         if not gone():
             self.exit(c, 137, "killed after its grace period")
 
