@@ -9,6 +9,7 @@ from other files, `include`, override files, variables of the shell, the images 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,19 @@ from sim.spec.compose_values import Node
 from sim.spec.fields import InputError, Issue
 from sim.spec.stack import Service, Stack
 from sim.spec.validate import closest, one_of
-from sim.spec.yamlfile import Document
+from sim.spec.yamlfile import Document, describe
 
+_SHAPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "depends_on": ((list, dict), "a list of services"),
+    "links": ((list,), "a list of services"),
+    "ports": ((list,), "a list of ports"),
+    "command": ((str, list), "text or a list of words"),
+    "entrypoint": ((str, list), "text or a list of words"),
+    "environment": ((list, dict), "a mapping of variables"),
+    "extends": ((str, dict), "service: and the name of a service"),
+    "deploy": ((dict,), "a mapping"),
+    "healthcheck": ((dict,), "a mapping"),
+}
 _TOP = ("services", "version", "name", "networks", "volumes", "configs", "secrets", "include")
 
 
@@ -95,10 +107,11 @@ def _patch(patch: dict[str, Any], like: Stack, services: dict[str, Service]) -> 
         part = deepcopy(of_role.get(service.role))
         if part is None:
             continue
+        # the file's own limits hold everywhere; a limit without a request is the request too
         if service.memory.limit or service.memory.request:
-            part.pop("memory", None)  # the file's own limits hold everywhere
+            part["memory"] = {"request": service.memory.request or service.memory.limit}
         if service.cpu.limit or service.cpu.request:
-            part.pop("cpu", None)
+            part["cpu"] = {"request": service.cpu.request or service.cpu.limit}
         if service.stop.grace is not None:
             part.get("stop", {}).pop("grace", None)
         if "replicas" in part:
@@ -122,23 +135,29 @@ def _bodies(document: Document) -> dict[str, dict[str, Any]]:
             near = closest(key, _TOP)
             issues += [document.issue((key,), f"the unknown key {key!r}", one_of(_TOP), near)]
     for name, body in services.items():
-        at = ("services", name)
-        if not isinstance(body, dict):
-            found = "nothing" if body is None else repr(body)
-            issues.append(document.issue(at, found, "a mapping with image or build", key=True))
-            continue
-        depends = body.get("depends_on") or []
-        if not isinstance(depends, dict | list):
-            issues.append(document.issue((*at, "depends_on"), repr(depends), "a list of services"))
-            continue
-        for other in depends:
-            if str(other) not in services:
-                found, near = f"the unknown service {other!r}", closest(str(other), services)
-                issue = document.issue((*at, "depends_on"), found, one_of(services), near)
-                issues.append(issue)
+        issues += _shape_issues(name, body, services, document)
     if issues:
         raise InputError(issues=issues)
     return {name: _extended(name, services, document, ()) for name in services}
+
+
+def _shape_issues(
+    name: str, body: Any, services: dict[str, Any], document: Document
+) -> Iterator[Issue]:
+    """What has the wrong shape in a service, and dependencies that do not exist."""
+    at = ("services", name)
+    if not isinstance(body, dict):
+        yield document.issue(at, describe(body), "a mapping with image or build", key=True)
+        return
+    for key, (kinds, expected) in _SHAPES.items():
+        value = body.get(key)
+        if value is not None and not isinstance(value, kinds):
+            yield document.issue((*at, key), describe(value), expected)
+    depends = body.get("depends_on")
+    for other in depends if isinstance(depends, list | dict) else []:
+        if str(other) not in services:
+            found, near = f"the unknown service {str(other)!r}", closest(str(other), services)
+            yield document.issue((*at, "depends_on"), found, one_of(services), near)
 
 
 def _extended(
@@ -151,8 +170,8 @@ def _extended(
     if base is None or (isinstance(extends, dict) and extends.get("file")):
         return body
     path = ("services", name, "extends")
-    if base not in services:
-        found = f"the unknown service {base!r}"
+    if str(base) not in services:
+        found = f"the unknown service {str(base)!r}"
         raise document.error(path, found, one_of(services), closest(str(base), services))
     if name in trail:
         raise document.error(path, f"the cycle {' -> '.join([*trail, name])}", "no cycle")

@@ -226,12 +226,21 @@ def _redis(node: Node, name: str, template: Service, notes: Notes) -> dict[str, 
         given["persistence"] = "aof_always" if always else "aof_everysec"
     memory = option(words, "--maxmemory")
     if memory is not None:
-        given["maxmemory"] = Node(node.document, (*node.path, "command"), memory).size()
+        given["maxmemory"] = _redis_size(Node(node.document, (*node.path, "command"), memory))
     if (option(words, "--maxmemory-policy") or "").startswith("allkeys"):
         given["eviction"] = "allkeys"
     if any(word.endswith(".conf") for word in words):
         notes.assumed.append(f"{name}: persistence {given['persistence']} (its file is not read)")
     return given
+
+
+def _redis_size(node: Node) -> int | None:
+    """Redis counts `100mb` in 1024s and `100m` in 1000s (the head of its redis.conf)."""
+    text = node.text().lower()
+    powers = {"k": 1, "m": 2, "g": 3}
+    if text[-1:] in powers and text[:-1].isdigit():
+        return int(text[:-1]) * 1000 ** powers[text[-1]] or None
+    return node.size()
 
 
 def _client(
