@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DONE, NOT_HELD, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 70, 130
 REPORTS = Path("reports")
-SHOWN = 25  # timeline events of each platform on the terminal; the files have all
+SHOWN = 25  # lines of the timeline of each platform on the terminal; the files have all
 
 app = App(
     name="sim",
@@ -240,10 +240,7 @@ def _show(result: Result, folder: Path) -> None:
         sys.stdout.write(result.table())
     for run in result.runs:
         print(f"\nWhat happened under {words.platform(run.platform)} (seed {run.seed})")
-        for row in run.timeline[:SHOWN]:
-            print(f"  {timeline.line(row)}")
-        if len(run.timeline) > SHOWN:
-            print(f"  ... {len(run.timeline) - SHOWN} more in {folder / 'timeline.csv'}")
+        print("".join(f"  {line}\n" for line in timeline.lines(run, SHOWN)), end="")
     print(f"report: {folder}", file=sys.stderr)
 
 

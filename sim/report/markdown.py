@@ -8,7 +8,7 @@ from sim.report import content, timeline, words
 from sim.results.result import Result
 from sim.results.run import Run
 
-LONGEST = 200  # events of one platform's timeline; all of them are in timeline.csv
+LONGEST = 120  # lines of one platform's timeline
 
 
 def markdown(result: Result, pictures: Iterable[str] = ()) -> str:
@@ -57,9 +57,7 @@ def _claims(result: Result) -> Iterator[str]:
 def _timeline(run: Run) -> Iterator[str]:
     yield f"\n## What happened under {words.platform(run.platform)} (seed {run.seed})\n"
     yield "```"
-    yield from (timeline.line(row) for row in run.timeline[:LONGEST])
-    if len(run.timeline) > LONGEST:
-        yield f"... and {len(run.timeline) - LONGEST} more in timeline.csv"
+    yield from timeline.lines(run, LONGEST)
     yield "```"
 
 

@@ -41,6 +41,7 @@ from sim.results.result import Result
 from sim.results.run import Run
 
 LEFT, RIGHT = 0.075, 0.975
+QUEUE, LOST = 0.57, 0.815  # width of the backlog, left edge of the losses; names between them
 SHADE = "#c9c9c9"
 
 
@@ -112,9 +113,9 @@ def jobs(result: Result) -> Figure:
     ]
     queue: list[Axes] = []
     lost: list[Axes] = []
-    for band in bands(result, page, 0.60):
+    for band in bands(result, page, QUEUE):
         run = band.run
-        box = (LEFT, band.bottom, 0.60, band.height)
+        box = (LEFT, band.bottom, QUEUE, band.height)
         axes = page.add_axes(box, sharey=queue[0] if queue else None)
         axes.fill_between(
             run.series["t_s"], run.series["jobs_queued"], step="post", color=PURPLE, linewidth=0
@@ -128,7 +129,7 @@ def jobs(result: Result) -> Figure:
         text = f"longest backlog {peak}, {words.count(sum(figures['lost'].values()))} jobs lost"
         header(axes, band, text)
         queue.append(axes)
-        side = (0.80, band.bottom, RIGHT - 0.80, band.height)
+        side = (LOST, band.bottom, RIGHT - LOST, band.height)
         lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
         _lost(lost[-1], figures["lost"], causes)
     highest = max(float(run.series["jobs_queued"].max(initial=0)) for run in result.runs)
@@ -179,6 +180,7 @@ def connections(result: Result) -> Figure:
         )
         axes.step(time, series["connection_limit"], where="post", color=INK, linewidth=1.6)
         tidy(axes, "connections")
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         time_axis(axes, result, labels=False)
         box = (LEFT, band.bottom, RIGHT - LEFT, band.height * 0.23)
         strip = page.add_axes(box, sharey=strips[0] if strips else None)

@@ -9,6 +9,7 @@ from sim.report import table, timeline
 from sim.report.markdown import markdown
 from sim.results.run import TimelineRow
 from tests.results.results import busy_timeline, result
+from tests.results.synthetic import run
 
 
 @pytest.mark.parametrize("reps", [1, 4])
@@ -76,4 +77,15 @@ def test_the_page_has_the_finding_the_claims_and_the_timeline():
 
 def test_a_very_long_timeline_is_cut_on_the_page():
     page = markdown(result(timeline=busy_timeline(500)))
-    assert "more in timeline.csv" in page
+    assert "more events in timeline.csv" in page
+
+
+def test_what_happens_to_many_at_once_is_told_once():
+    rows = [TimelineRow(60.0 + k, "exit", f"api-{k}", f"api-{k} stopped") for k in range(9)]
+    rows += [TimelineRow(90.0, "operator", "operator", f"operator step {k}") for k in range(5)]
+    told = timeline.lines(run(timeline=tuple(rows)), 25)
+    assert told[:2] == [
+        "00:01:00 api-0 stopped",
+        "         likewise api-1, api-2, api-3 and 5 more, by 00:01:08",
+    ]
+    assert len(told) == 7  # one person's steps are told one by one
