@@ -284,6 +284,9 @@ def _side_by_side(
         except BaseException:
             stop.set()  # each run ends at its next simulated minute
             pool.shutdown(wait=False, cancel_futures=True)
+            for future, i in index.items():  # ended, and not yet looked at
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    finished[i] = _unwrapped(future.result())
             raise
 
 
