@@ -296,19 +296,22 @@ class Keeper:
 
     def place(self) -> None:
         """Bind what waits, first in first out; what fits nowhere waits for a change."""
+        placed: dict[str, list[Container]] = {}
         for pending in list(self.cluster.pending):
             server = self.cluster.choose_server(pending.service)
             if server is not None:
-                self.bind(pending, server)
+                placed.setdefault(pending.service, []).append(self.bind(pending, server))
             elif not pending.unschedulable:
                 self.unschedulable(pending)
+        for service, bound in placed.items():
+            text = ", ".join(f"{c.name} on {c.server.name}" for c in bound)
+            self.cluster.say("placed", service, f"placed ({bound[-1].version.name}): {text}")
 
-    def bind(self, pending: Pending, server: Server) -> None:
+    def bind(self, pending: Pending, server: Server) -> Container:
         self.cluster.pending.remove(pending)
         c = self.cluster.create(pending.service, server, pending.version)
-        text = f"{c.name} ({c.version.name}) placed on {server.name}"
-        self.cluster.say("placed", c.name, text)
         self.cluster.clock.loop(self.kubelets.launch(c))
+        return c
 
     def unschedulable(self, pending: Pending) -> None:
         first = not any(p.unschedulable for p in self.pending(pending.service))

@@ -1,0 +1,177 @@
+"""The cluster autoscaler: how many servers, when they help, and when they go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sim.control.autoscalers import Autoscaling
+from sim.control.placement import Load, Resources
+from sim.control.servers import (
+    BOOT,
+    DELAY_AFTER_ADD,
+    IDLE_BELOW,
+    QUOTA,
+    SCAN,
+    UNNEEDED,
+    ServerAutoscaler,
+    could_go,
+    servers_needed,
+    to_request,
+)
+from sim.platforms.kubernetes import PLATFORM
+from tests.control.world import World, stack_of
+
+GIB = 1024**3
+FULL = Resources(4.0, 8 * GIB)
+
+
+# ---- rules ----
+@pytest.mark.parametrize(
+    ("wanted", "servers"),
+    [
+        ([], 0),
+        ([(1.0, GIB)], 1),
+        ([(1.0, GIB)] * 4, 1),
+        ([(1.0, GIB)] * 5, 2),
+        ([(0.1, 5 * GIB)] * 2, 2),  # memory binds
+        ([(1.0, 0), (3.0, 0), (1.0, 0), (3.0, 0)], 2),  # largest first
+        ([(9.0, 0)], 0),  # fits on no server: none would help
+    ],
+)
+def test_servers_needed(wanted, servers):
+    assert servers_needed([Resources(*w) for w in wanted], FULL) == servers
+
+
+@pytest.mark.parametrize(
+    ("needed", "booting", "have", "most", "number"),
+    [(2, 0, 3, 20, 2), (2, 1, 3, 20, 1), (2, 3, 3, 20, 0), (5, 0, 3, 4, 1), (5, 1, 3, 4, 0)],
+)
+def test_to_request(needed, booting, have, most, number):
+    assert to_request(needed, booting, have, most) == number
+
+
+def test_could_go():
+    def load(ident: int, cores: float) -> Load:
+        return Load(ident, FULL, Resources(cores, 0), 0)
+
+    guest = Resources(1.0, 0)
+    assert could_go(load(0, 1.0), [guest], [load(1, 3.0)], IDLE_BELOW.value)
+    assert not could_go(load(0, 1.0), [guest], [load(1, 3.5)], IDLE_BELOW.value)  # no room
+    assert not could_go(load(0, 2.0), [guest] * 2, [load(1, 0.0)], IDLE_BELOW.value)  # half used
+    assert could_go(load(0, 2.0), [guest] * 2, [load(1, 0.0)], 0.6)
+    assert not could_go(load(0, 1.0), [guest] * 2, [load(1, 3.0)], IDLE_BELOW.value)
+
+
+# ---- the loop ----
+def world(rules: ServerAutoscaler, boot: float | None = 100.0, replicas: int = 3) -> World:
+    machine = {"cores": 4.0, "memory": 8 * GIB} | ({"boot": boot} if boot else {})
+    stack = stack_of({"api": {"replicas": replicas, "cpu": {"request": 3.0}}}, machine=machine)
+    return World(stack, replace(PLATFORM, autoscaling=Autoscaling(servers=rules)))
+
+
+def added(made: World) -> list[float]:
+    return [r.t_s for r in made.cluster.timeline if r.event == "server"]
+
+
+def test_unschedulable_replicas_get_servers_after_a_scan_and_a_boot():
+    made = world(ServerAutoscaler())
+    made.at(50.0).want("api", 5)
+    made.until(400.0)
+    assert 100.0 <= added(made)[0] - 50.0 <= 100.0 + SCAN.value
+    assert len(made.cluster.servers) == 5
+    assert sum(c.ready for c in made.cluster.of("api")) == 5
+    ordered = [s.rented_s for s in made.cluster.servers[3:]]
+    assert all(50.0 <= t <= 60.0 for t in ordered)  # money counts from the order
+
+
+def test_scan_and_boot_are_fields():
+    fast = world(ServerAutoscaler(scan_s=1.0))
+    slow = world(ServerAutoscaler(scan_s=200.0))
+    for made in (fast, slow):
+        made.at(50.0).want("api", 4)
+        made.until(600.0)
+    assert added(fast)[0] <= 151.1
+    assert added(slow)[0] > 160.0
+    drawn = world(ServerAutoscaler(), boot=None)
+    drawn.at(50.0).want("api", 4)
+    drawn.until(500.0)
+    assert 60.0 <= added(drawn)[0] - 50.0 <= 310.0
+    longer = world(ServerAutoscaler(boot_s=BOOT.value * 2), boot=None)
+    longer.at(50.0).want("api", 4)
+    longer.until(900.0)
+    assert added(longer)[0] > added(drawn)[0]
+
+
+def test_the_quota_binds_and_is_told():
+    made = world(ServerAutoscaler(max_servers=4))
+    made.at(50.0).want("api", 6)
+    made.until(600.0)
+    assert len(made.cluster.servers) == 4
+    assert len(made.cluster.pending) == 2
+    assert sum(r.event == "quota" for r in made.cluster.timeline) == 1
+    assert QUOTA.value == ServerAutoscaler().max_servers
+
+
+def test_no_autoscaler_no_servers():
+    stack = stack_of({"api": {"replicas": 3, "cpu": {"request": 3.0}}})
+    made = World(stack, replace(PLATFORM, autoscaling=Autoscaling(servers=None)))
+    made.at(50.0).want("api", 6)
+    made.until(900.0)
+    assert len(made.cluster.servers) == 3
+
+
+@pytest.mark.parametrize(
+    ("rules", "earliest"),
+    [
+        (ServerAutoscaler(), 600.0 + UNNEEDED.value),
+        (ServerAutoscaler(unneeded_s=100.0), 750.0),  # 600 s after it was added
+        (ServerAutoscaler(unneeded_s=100.0, delay_after_add_s=60.0), 700.0),
+        (ServerAutoscaler(unneeded_s=100.0, delay_after_add_s=1000.0), 1155.0),
+    ],
+)
+def test_an_idle_server_goes_after_its_time(rules, earliest):
+    made = world(rules)
+    made.at(50.0).want("api", 4)
+    made.until(600.0)
+    made.cluster.want("api", 3)
+    made.until(2500.0)
+    (gone,) = [s for s in made.cluster.servers if s.released_s is not None]
+    assert gone.released_s is not None
+    assert earliest <= gone.released_s <= earliest + 40.0
+    assert len([c for c in made.cluster.of("api") if c.ready]) == 3
+    assert DELAY_AFTER_ADD.value == 600.0
+
+
+def test_the_threshold_is_a_field_and_the_first_servers_stay():
+    keep = world(ServerAutoscaler(idle_below=0.0, unneeded_s=60.0, delay_after_add_s=0.0))
+    keep.at(50.0).want("api", 4)
+    keep.until(600.0)
+    keep.cluster.want("api", 3)
+    keep.until(1500.0)
+    assert all(s.released_s is None for s in keep.cluster.servers)
+    least = world(ServerAutoscaler(unneeded_s=60.0, delay_after_add_s=0.0), replicas=1)
+    least.until(1500.0)
+    assert len(least.cluster.servers) == 3
+    assert all(s.released_s is None for s in least.cluster.servers)
+
+
+def test_what_runs_on_a_leaving_server_moves_first():
+    machine = {"cores": 4.0, "memory": 8 * GIB, "boot": 100.0}
+    services = {
+        "api": {"replicas": 3, "cpu": {"request": 3.0}},
+        "worker": {"replicas": 0, "cpu": {"request": 1.5}},
+    }
+    rules = ServerAutoscaler(unneeded_s=60.0, delay_after_add_s=0.0)
+    platform = replace(PLATFORM, autoscaling=Autoscaling(servers=rules))
+    made = World(stack_of(services, machine=machine), platform)
+    made.at(50.0).want("worker", 1)
+    made.until(300.0)
+    assert made.get("worker-1").server.id == 3
+    made.cluster.want("api", 2)
+    made.until(600.0)
+    assert made.cluster.servers[3].released_s is not None
+    (worker,) = made.cluster.of("worker")
+    assert worker.ready
+    assert worker.server.id != 3
