@@ -27,6 +27,7 @@ from sim.spec.fields import InputError
 if TYPE_CHECKING:
     from sim.results.result import Result
     from sim.spec.facts import Fact
+    from sim.study import Plan
 
 DONE, NOT_HELD, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 70, 130
 REPORTS = Path("reports")
@@ -210,16 +211,22 @@ def run(
         Exit with status 1 if a claim or the SLO does not hold.
     """
     from sim import study  # noqa: PLC0415
-    from sim.report import files  # noqa: PLC0415
-    from sim.report.progress import watching  # noqa: PLC0415
 
     wanted = None if platform is None else [p.strip() for p in platform.split(",") if p.strip()]
     planned = study.plan(scenario, wanted, seed, reps, stack, settings or (), engine, traffic)
+    return _replay(planned, out, json=json, plots=plots, check=check)
+
+
+def _replay(planned: Plan, out: Path | None, *, json: bool, plots: bool, check: bool) -> int:
+    from sim.report import files  # noqa: PLC0415
+    from sim.report.progress import watching  # noqa: PLC0415
+    from sim.study import study  # noqa: PLC0415
+
     folder = out or REPORTS / planned.name.replace(":", "-")
     files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
     errors = Console(stderr=True)
-    with watching(planned.platforms, reps, planned.scenario.horizon, errors) as watch:
-        result = study.study(planned, watch)
+    with watching(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watch:
+        result = study(planned, watch)
     files.write(result, folder, plots)
     if json:
         sys.stdout.write(files.summary_json(result))
