@@ -26,6 +26,7 @@ from sim.spec.scenario import Deploy
 CHOSEN = "chosen: no source gives it; monitoring set-ups differ"
 LOOK = Fact("monitoring.look", 10.0, "s", "monitoring looks at users' success", CHOSEN)
 WINDOW = Fact("monitoring.window", 60.0, "s", "the time over which it counts", CHOSEN)
+CONFIRM = Fact("monitoring.confirm", 30.0, "s", "bad until now, or nobody is paged", CHOSEN)
 ALARM_SHARE = Fact("monitoring.alarm_share", 0.05, "", "share of failures that alarms", CHOSEN)
 ALARM_FAILED = Fact("monitoring.alarm_failed", 3, "requests", "fewer never alarm", CHOSEN)
 ALARM_JOBS = Fact("monitoring.alarm_jobs", 200, "jobs", "waiting for a whole window", CHOSEN)
@@ -176,7 +177,7 @@ class OnCall:
         human, spec = self.human, self.human.spec
         law = spec.detect if spec.monitoring else spec.complaint
         yield from human.wait(cluster.duration(law, "operator/detect"))
-        if not seen.alarms() or human.looking:
+        if not seen.alarms(CONFIRM.value) or human.looking:
             return
         yield from self.page(cluster)
         human.looking += 1
@@ -314,12 +315,15 @@ class Window:
             self.seen.popleft()
         return gauge.connections_refused - self.seen[0][1].connections_refused
 
-    def alarms(self) -> bool:
-        if not self.seen:
+    def alarms(self, within_s: float = WINDOW.value) -> bool:
+        """Was it bad over the last `within_s`?"""
+        latest = self.seen[-1][0] if self.seen else 0.0
+        seen = [(t, gauge) for t, gauge in self.seen if t >= latest - within_s]
+        if not seen:
             return False
-        first, last = self.seen[0][1], self.seen[-1][1]
-        whole = self.seen[-1][0] - self.seen[0][0] >= WINDOW.value - LOOK.value
-        waiting = min(gauge.jobs_queued for _, gauge in self.seen) if whole else 0
+        first, last = seen[0][1], seen[-1][1]
+        whole = latest - seen[0][0] >= within_s - LOOK.value
+        waiting = min(gauge.jobs_queued for _, gauge in seen) if whole else 0
         return alarms(last.succeeded - first.succeeded, last.failed - first.failed, waiting)
 
     def quiet(self) -> bool:

@@ -1,0 +1,96 @@
+"""HAProxy's counting and routing, and addresses that people wrote down."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.control.balancer import (
+    CHECK_TIMEOUT,
+    CONNECT_TIMEOUT,
+    FALL,
+    INTER,
+    RETRIES,
+    RETRY_PAUSE,
+    RISE,
+    HAProxy,
+    Health,
+    checked,
+)
+from sim.dataplane.interface import Algorithm
+from tests.control.outage import replay, rows, when
+
+FIVE = {  # five replicas on five servers: the operator's HAProxy is there from the start
+    "stack.servers.count": 5,
+    "stack.services.api.replicas": 5,
+}
+
+
+@pytest.mark.parametrize(
+    ("checks", "states"),
+    [
+        ("---", "UUD"),  # fall 3
+        ("--+--", "UUUUU"),  # only failures in a row count
+        ("---++", "UUDDU"),  # rise 2
+        ("---+-+", "UUDDDD"),
+    ],
+)
+def test_checked(checks: str, states: str) -> None:
+    health, seen = Health(), ""
+    for check in checks:
+        health = checked(health, check == "+", FALL.value, RISE.value)
+        seen += "U" if health.up else "D"
+    assert seen == states
+
+
+def test_constants() -> None:
+    routing = HAProxy().routing()
+    assert (INTER.value, FALL.value, RISE.value, CHECK_TIMEOUT.value) == (2.0, 3, 2, 2.0)
+    assert (routing.retries, routing.retry_pause_s) == (RETRIES.value, RETRY_PAUSE.value) == (3, 1)
+    assert routing.connect_timeout_s == CONNECT_TIMEOUT.value == 5.0
+    assert routing.algorithm == Algorithm.ROUND_ROBIN
+    assert routing.proxy
+    assert not routing.redispatch
+    assert HAProxy(redispatch=True).routing().redispatch
+
+
+def test_a_dead_backend_is_down_after_four_to_six_seconds() -> None:
+    """(fall - 1) x inter + U(0, inter): shared facts, dataplane section 3, measured."""
+    seen = set()
+    for seed in range(1, 6):
+        run = replay(
+            {"at": 300, "operator_kill": {"service": "http"}},
+            settings=FIVE, seed=seed, horizon_s=400.0,
+        )  # fmt: skip
+        (down,) = when(run, "balancer")
+        assert 304.0 <= down <= 306.0
+        seen.add(down)
+    assert len(seen) > 1, "the phase is drawn"
+
+
+def test_a_hung_backend_costs_each_check_its_timeout() -> None:
+    """[(2 fall - 1) x inter, 2 fall x inter] = 10-12 s; a TCP check would never see it."""
+    run = replay({"at": 300, "hang": {"service": "http"}}, settings=FIVE, horizon_s=400.0)
+    (down,) = when(run, "balancer")
+    assert 310.0 <= down <= 312.0
+
+
+def test_up_again_two_to_four_seconds_after_it_listens() -> None:
+    run = replay({"at": 300, "hang": {"service": "http", "lasts": 60}}, settings=FIVE,
+                 horizon_s=500.0)  # fmt: skip
+    _, up = rows(run, "balancer")
+    assert up.text.endswith("UP")
+    assert 362.0 <= up.t_s <= 364.0
+
+
+def test_five_replicas_on_five_servers_lose_a_fifth_for_some_seconds() -> None:
+    kill = {"at": 300, "operator_kill": {"service": "http"}}
+    run = replay(kill, settings=FIVE, rate=20.0, horizon_s=400.0)
+    failed = run.gauge.failed
+    assert 5 <= failed <= 40  # 20/s x a fifth x 4-6 s, those of the last 3 s retried in vain
+
+
+def test_users_know_one_published_address() -> None:
+    """The recreated container has the same address: nobody has to be told."""
+    run = replay({"at": 300, "deploy": {"service": "http"}}, horizon_s=600.0)
+    late = run.recording.requests[400:]
+    assert late[:, 1].sum() == late[:, 0].sum() > 0

@@ -1,0 +1,189 @@
+"""The human: what alarms, what she does next, and what her steps cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.control.operator import (
+    ALARM_FAILED,
+    ALARM_JOBS,
+    ALARM_SHARE,
+    CONFIRM,
+    DEPLOY_WATCH,
+    GIVES_UP,
+    IDLE_LOOK,
+    LOOK,
+    RECHECK,
+    SSH_RETRY,
+    WINDOW,
+    Action,
+    View,
+    alarms,
+    next_action,
+)
+from sim.control.runbooks import share, wanted_connections
+from tests.control.outage import replay, rows, when
+
+KILL = {"at": 300, "operator_kill": {"service": "http"}}
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "failed", "waiting", "alarmed"),
+    [
+        (100, 0, 0, False),
+        (0, 2, 0, False),  # too few to call anybody
+        (0, 3, 0, True),
+        (96, 4, 0, False),  # 4 %
+        (95, 5, 0, True),  # 5 %
+        (100, 0, 199, False),
+        (100, 0, 200, True),  # nobody empties the queue
+    ],
+)
+def test_alarms(succeeded: int, failed: int, waiting: int, alarmed: bool) -> None:
+    assert alarms(succeeded, failed, waiting) is alarmed
+
+
+@pytest.mark.parametrize(
+    ("view", "action"),
+    [
+        (View(), "none"),
+        (View(wrong_address=True), "fix_backends"),
+        (View(hung=1, wrong_address=True), "restart"),
+        (View(down=2, hung=1), "start"),
+        (View(connections_short=True, down=2), "raise_connections"),
+        (View(bad_version=True, connections_short=True, down=1), "rollback"),
+        (View(server_away=True, bad_version=True, down=4), "wait_for_server"),
+    ],
+)
+def test_next_action(view: View, action: Action) -> None:
+    assert next_action(view) == action
+
+
+@pytest.mark.parametrize(
+    ("pools", "reserved", "limit"),
+    [([(10, 10), (10, 10)], 3, 300), ([(1, 10), (1, 10)], 3, 100), ([(10, 10)], 0, 100)],
+)
+def test_wanted_connections(pools: list[tuple[int, int]], reserved: int, limit: int) -> None:
+    assert wanted_connections(pools, reserved) == limit
+
+
+def test_five_replicas_over_three_servers() -> None:
+    assert [share(5, 3, server) for server in range(3)] == [2, 2, 1]
+    assert [share(6, 6, server) for server in range(6)] == [1] * 6
+
+
+def test_constants() -> None:
+    assert (LOOK.value, WINDOW.value, CONFIRM.value, RECHECK.value) == (10.0, 60.0, 30.0, 10.0)
+    assert (ALARM_SHARE.value, ALARM_FAILED.value, ALARM_JOBS.value) == (0.05, 3, 200)
+    assert (SSH_RETRY.value, GIVES_UP.value) == (10.0, 900.0)
+    assert (IDLE_LOOK.value, DEPLOY_WATCH.value) == (300.0, 300.0)
+
+
+def test_a_killed_container_costs_detection_ssh_and_restart() -> None:
+    """Each step takes its mean: 10 look + 60 detect, 100 acknowledge, 20 + 40 + 10, 8 boot."""
+    run = replay(KILL, rate=4.0)
+    assert when(run, "page") == [370.0]
+    assert run.detected_s == 370.0
+    assert when(run, "acknowledged") == [470.0]
+    assert when(run, "start", "api-1") == [540.0]
+    assert when(run, "listening", "api-1") == [548.0]
+    assert len(rows(run, "closed")) == 1
+    assert run.operator.pages == 1
+    assert run.operator.minutes == pytest.approx(70.0 / 60.0)  # login, diagnose, command
+
+
+def test_a_missed_page_is_the_fat_tail() -> None:
+    settings = {
+        "stack.operator.missed_page": "100%",
+        "stack.operator.missed_page_costs": "15m",
+    }
+    run = replay(KILL, settings=settings, rate=4.0)
+    assert when(run, "page") == [370.0, 1270.0]
+    assert when(run, "start", "api-1") == [1440.0]
+    assert run.operator.pages == 2
+
+
+def test_without_monitoring_users_complain() -> None:
+    settings = {"stack.operator.monitoring": False, "stack.operator.complaint": "10m"}
+    run = replay(KILL, settings=settings, rate=4.0)
+    assert when(run, "page") == [910.0]
+    assert rows(run, "page")[0].text == "users complain to the operator"
+
+
+def test_mistakes_cost_the_step_again() -> None:
+    calm, clumsy = replay(KILL), replay(KILL, settings={"stack.operator.mistake": "60%"})
+    assert calm.operator.mistakes == 0 < clumsy.operator.mistakes
+    assert clumsy.operator.minutes > calm.operator.minutes
+
+
+def test_a_short_outage_pages_nobody() -> None:
+    crash = {"at": 300, "process_crash": {"service": "http"}}
+    run = replay(crash, settings={"stack.services.api.restart": "always"}, rate=4.0)
+    assert run.operator.pages == 0
+
+
+def test_a_dead_worker_is_found_by_its_backlog() -> None:
+    run = replay({"at": 300, "operator_kill": {"service": "worker"}}, rate=8.0)
+    assert run.gauge.failed == 0
+    assert len(when(run, "start", "worker-1")) == 1
+    assert run.gauge.jobs_queued < 10
+
+
+def test_a_hung_process_is_restarted_by_hand() -> None:
+    run = replay({"at": 300, "hang": {"service": "http"}}, rate=4.0)
+    stopped = rows(run, "exit", "api-1")
+    assert "killed after its grace period (exit 137)" in stopped[0].text
+    assert len(when(run, "listening", "api-1")) == 1
+
+
+def test_ssh_answers_only_when_the_server_is_back() -> None:
+    settings = {"stack.servers.machine.boot": "400s", "stack.operator.acknowledge": "0s"}
+    run = replay({"at": 300, "server_crash": {}}, settings=settings)
+    assert when(run, "server_up") == [700.0]
+    assert min(when(run, "listening")) > 700.0
+    assert {row.subject for row in rows(run, "listening")} == {
+        "api-1", "worker-1", "postgres-1", "redis-1",
+    }  # fmt: skip
+
+
+def test_a_server_that_stays_away_is_replaced() -> None:
+    crash = {"at": 300, "server_crash": {"returns": False}}
+    run = replay(crash, horizon_s=5400.0, rate=2.0)
+    late = run.recording.requests[5000:5300].sum(axis=0)
+    assert late[1] == late[0] > 0, "users are served again, by another server"
+    assert run.series["servers"][-1] == 1
+    assert run.server_seconds < 5400.0 + 4500.0, "the lost one is given back"
+
+
+def test_nobody_is_paged_twice_for_one_outage() -> None:
+    settings = {"stack.operator.acknowledge": "20m"}
+    run = replay(KILL, settings=settings)
+    assert run.operator.pages == 1
+
+
+def test_a_bad_version_is_rolled_back_by_hand() -> None:
+    """Seen within the watch; then find the commit, rebuild, `up -d`: the old version again."""
+    bad = {"at": 300, "deploy": {"service": "http", "version": {"error_rate": 1.0}}}
+    run = replay(bad, rate=4.0)
+    (rolled,) = when(run, "rollback")
+    assert 320.0 < rolled < 420.0
+    late = run.recording.requests[1700:].sum(axis=0)
+    assert late[1] == late[0] > 0
+
+
+def test_nobody_rolls_back_when_the_scenario_says_so() -> None:
+    bad = {"at": 300, "deploy": {"service": "http", "version": {"error_rate": 1.0},
+                                 "rollback": False}}  # fmt: skip
+    assert when(replay(bad, rate=2.0), "rollback") == []
+
+
+def test_a_wrong_backend_answers_its_share_until_it_is_found() -> None:
+    rent = {"at": 60, "rent_servers": {"service": "http", "servers": 1, "replicas": 2,
+                                       "wrong_backends": 1}}  # fmt: skip
+    quick = {f"stack.operator.runbooks.{name}": [] for name in ("balancer", "rent_server")}
+    run = replay(rent, settings=quick, rate=4.0, horizon_s=1500.0)
+    wrong = run.recording.requests[200:260].sum(axis=0)
+    assert 0.3 < 1 - wrong[1] / wrong[0] < 0.7, "half of the requests fail"
+    late = run.recording.requests[1300:1400].sum(axis=0)
+    assert late[1] == late[0] > 0
+    assert run.operator.mistakes == 1

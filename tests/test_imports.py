@@ -1,0 +1,113 @@
+"""Who may import whom (DESIGN.md section 8), held by reading the source with `ast`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SIM = Path(__file__).resolve().parents[1] / "sim"
+ARITHMETIC = ("sim.dataplane.interface", "sim.dataplane.draws", "sim.dataplane.arithmetic")
+
+# a layer -> what of ours it may import (prefixes); the longest prefix of a module is its layer
+MAY: dict[str, tuple[str, ...]] = {
+    "sim.spec": ("sim.spec",),
+    "sim.dataplane.interface": ("sim.spec",),
+    "sim.dataplane.draws": (),
+    "sim.dataplane.arithmetic": (),
+    "sim.dataplane.reference": ("sim.dataplane.reference", "sim.spec", *ARITHMETIC),
+    "sim.dataplane.kernel": ("sim.dataplane.kernel", "sim.spec", *ARITHMETIC),
+    # a line of the timeline and the fields of a run are the format in which control reports
+    "sim.control": ("sim.control", "sim.spec", *ARITHMETIC, "sim.results.run"),
+    "sim.platforms": ("sim.platforms", "sim.control", "sim.spec", "sim.dataplane.interface"),
+    "sim.results": ("sim.results", "sim.spec", "sim.dataplane.interface"),
+    # Result shows itself: pictures and tables load when they are asked for
+    "sim.results.result": ("sim.results", "sim.spec", "sim.dataplane.interface", "sim.report"),
+    "sim.report": ("sim.report", "sim.results", "sim.spec", "sim.dataplane.interface"),
+    "sim.experiment": (
+        "sim.control", "sim.platforms", "sim.results", "sim.spec",
+        "sim.dataplane.interface", "sim.dataplane.reference", "sim.dataplane.kernel",
+    ),
+}  # fmt: skip
+
+# a library -> who may import it
+ONLY: dict[str, tuple[str, ...]] = {
+    "simpy": ("sim.control", "sim.dataplane.reference", "sim.experiment"),
+    "numba": ("sim.dataplane.kernel",),
+    "matplotlib": ("sim.report",),
+    "pandas": ("sim.report", "sim.results"),
+}
+NOWHERE = ("random", "secrets", "uuid", "datetime.now", "numpy.random")
+WALL_CLOCK = {"time"}  # progress bars and file names may look at it: outside the model
+TABLES = ("sim.dataplane.kernel.layout.fields",)  # long because it lists, not because it decides
+MODEL = ("sim.spec", "sim.dataplane", "sim.control", "sim.platforms", "sim.results")
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(SIM.rglob("*.py")):
+        parts = ("sim", *path.relative_to(SIM).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path, module: str) -> Iterator[str]:
+    """Every module imported when something runs, also inside functions; `from x import y` gives x.y
+    if that is a module. Imports for type checkers alone load nothing."""
+    known, tree = modules(), ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in known else str(node.module)
+
+
+def within(module: str, prefixes: tuple[str, ...]) -> bool:
+    return any(module == p or module.startswith(p + ".") for p in prefixes)
+
+
+def layer(module: str) -> str | None:
+    return max((p for p in MAY if within(module, (p,))), key=len, default=None)
+
+
+@pytest.mark.parametrize("module", list(modules()))
+def test_directions(module: str) -> None:
+    path, own = modules()[module], layer(module)
+    for imported in imports(path, module):
+        if within(imported, ("sim",)) and own is not None:
+            assert within(imported, MAY[own]), f"{module} must not import {imported}"
+        for library, users in ONLY.items():
+            if within(imported, (library,)):
+                assert within(module, users), f"{module} must not import {library}"
+        assert not within(imported, NOWHERE), f"{module} must not import {imported}"
+        if within(module, MODEL):
+            assert imported not in WALL_CLOCK, f"{module}: the model has no wall clock"
+
+
+def test_engines_never_meet() -> None:
+    for module, path in modules().items():
+        for imported in imports(path, module):
+            if within(module, ("sim.dataplane.kernel",)):
+                assert not within(imported, ("sim.dataplane.reference",))
+            if within(module, ("sim.dataplane.reference",)):
+                assert not within(imported, ("sim.dataplane.kernel",))
+
+
+def test_files_stay_small() -> None:
+    """STYLE.md section 6: files of at most 400 lines, functions of at most 60."""
+    for module, path in modules().items():
+        text = path.read_text()
+        assert text.count("\n") <= 400, module
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                name = f"{module}.{node.name}"
+                assert length <= 60 or name in TABLES, f"{name}: {length} lines"
