@@ -7,6 +7,7 @@ facts, kubernetes section 5. Left out: the kubelet's own window, metrics other t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -128,6 +129,7 @@ class Scaler:
     ) -> None:
         self.cluster, self.rules, self.metrics = cluster, rules, metrics
         self.service, self.asks = service, asks
+        self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins
         self.history: list[hpa.Recommendation] = []
         self.events: list[hpa.Scaled] = []
 
@@ -198,7 +200,7 @@ class Scaler:
                     usage=None if read is None else read[0],
                     pending=c.state == "created",
                     ready=c.ready,
-                    age_s=now - c.created_s,
+                    age_s=math.inf if c.id in self.old else now - c.created_s,
                     ready_age_s=now - max(c.created_s, c.turned_s),
                     sample_age_s=read[1] if read else 0.0,
                     window_s=read[2] if read else 0.0,
