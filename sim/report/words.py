@@ -75,7 +75,7 @@ def figure(path: str, value: float | None) -> str:
     if name == "usd":
         return money(value)
     if name == "minutes":
-        return f"{value:.1f} min"
+        return duration(60.0 * value)
     if name == "server_hours":
         return f"{value:.2f} h"
     return count(value)
