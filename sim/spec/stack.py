@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from sim.spec import facts
 from sim.spec.fields import (
     Bytes,
     Cores,
@@ -35,7 +36,7 @@ class Cpu(Record):
     limit: Cores | None = None  # CFS quota
     request: Cores | None = None  # what the scheduler reserves, what the HPA divides by
     threads: Positive | None = None  # cores the process can use at all (Node: 1)
-    shares: Positive = 1024
+    shares: Positive = facts.SHARES.value
 
 
 class Memory(Record):
@@ -68,10 +69,10 @@ class JobWork(Record):
 class Probe(Record):
     """A Kubernetes probe; defaults are upstream's (kubernetes.md, section 1)."""
 
-    period: Span = 10.0
-    timeout: Span = 1.0
-    success: Positive = 1
-    failure: Positive = 3
+    period: Span = facts.PROBE_PERIOD.value
+    timeout: Span = facts.PROBE_TIMEOUT.value
+    success: Positive = facts.PROBE_SUCCESS.value
+    failure: Positive = facts.PROBE_FAILURE.value
     initial_delay: Duration = 0.0
     deep: bool = False  # the probe queries the database
 
@@ -85,9 +86,9 @@ class Probes(Record):
 class Healthcheck(Record):
     """Docker's HEALTHCHECK; it labels, and does nothing else (orchestrators.md 1.4)."""
 
-    interval: Span = 30.0
-    timeout: Span = 30.0
-    retries: Positive = 3
+    interval: Span = facts.HEALTH_INTERVAL.value
+    timeout: Span = facts.HEALTH_TIMEOUT.value
+    retries: Positive = facts.HEALTH_RETRIES.value
     start_period: Duration = 0.0
     deep: bool = False
 
@@ -117,7 +118,7 @@ class Service(Record):
     restart: Literal["no", "always", "unless-stopped", "on-failure"] = "no"
     restart_attempts: Count | None = None  # on-failure:N
     concurrency: Positive = 1  # requests or jobs inside at once
-    backlog: Count = 511
+    backlog: Count = facts.BACKLOG.value
     shed: bool = False
     cancel_abandoned: bool = False
     boot: LawSpec = LawSpec()  # process start to listening
@@ -133,27 +134,27 @@ class Service(Record):
     depends_on: list[Name] = []
     image_size: Bytes = 200 * 1024**2
     # role postgres
-    max_connections: Positive = 100
-    superuser_reserved_connections: Count = 3
-    reserved_connections: Count = 0
-    connect: Duration = 0.0038
-    cost_growth: Ratio = 0.12  # from 1 to 90 active connections
-    keepalive: Duration = 7875.0
+    max_connections: Positive = facts.MAX_CONNECTIONS.value
+    superuser_reserved_connections: Count = facts.SUPERUSER_RESERVED.value
+    reserved_connections: Count = facts.RESERVED.value
+    connect: Duration = facts.CONNECT.value
+    cost_growth: Ratio = facts.COST_GROWTH.value  # from 1 to 90 active connections
+    keepalive: Duration = facts.KEEPALIVE.value
     recovery: LawSpec = LawSpec()  # WAL replay after a crash, beside `boot`
     pooler: Pooler | None = None
     # role redis
     persistence: Literal["none", "rdb", "aof_everysec", "aof_always"] = "none"
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
-    job_size: Bytes = 1054
+    job_size: Bytes = facts.JOB_SIZE.value
 
 
 class Pooler(Record):
     """PgBouncer in transaction mode, beside the database."""
 
-    size: Positive = 20
+    size: Positive = facts.POOLER_SIZE.value
     max_clients: Positive = 1000
-    wait: Duration = 120.0
+    wait: Duration = facts.POOLER_WAIT.value
 
 
 class Machine(Record):

@@ -183,9 +183,11 @@ class _Reader:
         """Merge keys (`<<: *base`): the mapping's own keys win, then the earlier merge's."""
         result: dict[str, Any] = {}
         for node in nodes:
-            known = {key: self.marks[(*path, key)] for key in own | result}
+            known = [(*path, key) for key in own | result]
+            marks, keys = ({at: places[at] for at in known} for places in (self.marks, self.keys))
             value = self.value(node, path)
-            self.marks.update({(*path, key): mark for key, mark in known.items()})
+            self.marks |= marks
+            self.keys |= keys
             if isinstance(value, dict):
                 result = value | result
             else:

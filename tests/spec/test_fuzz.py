@@ -51,7 +51,7 @@ def _replace(data: Any, path: tuple[Any, ...], value: Any) -> None:
 
 @pytest.mark.parametrize("kind", FILES)
 @settings(
-    max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(source=st.data())
 def test_one_value_replaced_by_junk(kind: str, source: st.DataObject, tmp_path: Path) -> None:
