@@ -42,6 +42,7 @@ class Clients:
         self.most_tokens = BUDGET_CAP if work.client.budget < INFINITY else INFINITY
         self.tokens = 0.0
         self.retries = 0
+        self.trace: list[tuple[int, int, float]] | None = None  # tests: every outcome
         self.next(0)
 
     def next(self, request: int) -> None:
@@ -84,6 +85,8 @@ class Clients:
             yield self.pause(attempt)  # -> retried
             number += 1
         del self.waiting[request]
+        if self.trace is not None:
+            self.trace.append((request, int(outcome), self.env.now - arrived_s))
         self.recorder.ended(arrived_s, outcome, self.env.now)
 
     def pause(self, attempt: Attempt) -> simpy.Event:

@@ -1,0 +1,295 @@
+"""Who asks, and how a request reaches a container: reference/clients.py over arrays.
+
+An attempt is a work; its request's place r keeps what the client's process keeps in the reference
+(when it arrived, which attempt it waits for).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.dataplane import arithmetic
+from sim.dataplane.interface import Algorithm, Outcome
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.containers import accept, connections, room
+from sim.dataplane.kernel.draws import snap, uniform
+from sim.dataplane.kernel.layout import (
+    BALANCER_QUEUE,
+    CONNECTING,
+    INSIDE,
+    LISTENING,
+    NOWHERE,
+    OUT_ARRIVED,
+    PAUSING,
+    QUEUEING,
+    REQUEST,
+    RESENDING,
+)
+from sim.dataplane.kernel.timing import (
+    DIAL,
+    INF,
+    PATIENCE,
+    RETRY,
+    agenda,
+    free_work,
+    new_work,
+    out,
+    push_back,
+    set_timer,
+    unlink,
+)
+
+backoff = inner(arithmetic.backoff)
+
+ATTEMPTS = 8
+SYN_RESEND_S = 1.0
+ROUTE, BACKOFF = 5, 6  # streams, as in dataplane/draws.py
+FIRST, RANDOM, LEAST_CONNECTIONS = (
+    int(Algorithm.FIRST),
+    int(Algorithm.RANDOM),
+    int(Algorithm.LEAST_CONNECTIONS),
+)
+SUCCEEDED, REFUSED, NO_BACKEND, CONNECT_TIMEOUT, CLIENT_TIMEOUT, SHED = (
+    int(Outcome.SUCCEEDED),
+    int(Outcome.REFUSED),
+    int(Outcome.NO_BACKEND),
+    int(Outcome.CONNECT_TIMEOUT),
+    int(Outcome.CLIENT_TIMEOUT),
+    int(Outcome.SHED),
+)
+
+
+# ---- clients ----
+@inner
+def arrive(w: Any) -> None:
+    request = w.request
+    w.request = request + 1
+    out(w, OUT_ARRIVED, w.now, 0.0, request)
+    w.tokens = min(w.tokens + w.budget, w.most_tokens)
+    r = w.request_free
+    if r < 0:
+        r = w.request_top
+        w.request_top = r + 1
+    else:
+        w.request_free = w.request_[r].work
+    w.request_[r].id, w.request_[r].arrived, w.request_[r].number = request, w.now, 0
+    attempt(w, r)
+
+
+@inner
+def attempt(w: Any, r: int) -> None:
+    """One more try of a request: patience starts, the client dials."""
+    ident = w.request_[r].id * ATTEMPTS + w.request_[r].number
+    s = new_work(w, ident, REQUEST)
+    w.work[s].of_request = r
+    w.work[s].number = w.request_[r].id
+    w.request_[r].work = s
+    set_timer(w, PATIENCE, w.timeout, ident, s)
+    dial(w, s)
+
+
+@inner
+def replied(w: Any, r: int, outcome: int) -> None:
+    """The client has its answer: done, or again after a back-off."""
+    number = w.request_[r].number
+    if outcome == SUCCEEDED or number >= w.retries or w.tokens < 1.0:
+        if outcome == SUCCEEDED:
+            w.successes += 1
+        else:
+            w.failures += 1
+        out(w, outcome, w.request_[r].arrived, w.now - w.request_[r].arrived, w.request_[r].id)
+        w.request_[r].id = -1
+        w.request_[r].work = w.request_free
+        w.request_free = r
+        return
+    w.tokens -= 1.0
+    w.retried += 1
+    ident = w.request_[r].id * ATTEMPTS + number
+    u1 = uniform(w, BACKOFF, ident)
+    wait = backoff(w.backoff, w.backoff_factor, w.backoff_cap, number, w.jitter, u1)
+    set_timer(w, RETRY, snap(wait, w.lattice), ident, r)
+
+
+@inner
+def retry(w: Any, r: int) -> None:
+    w.request_[r].number += 1
+    attempt(w, r)
+
+
+@inner
+def gives_up(w: Any, s: int) -> None:
+    if w.work[s].replied == 0:
+        reply(w, s, CLIENT_TIMEOUT)
+
+
+# ---- the balancer ----
+@inner
+def reply(w: Any, s: int, outcome: int) -> None:
+    w.work[s].dial_at = INF
+    if w.work[s].phase == QUEUEING:
+        unlink(w, BALANCER_QUEUE, 2 * s)
+    if w.work[s].phase != INSIDE:
+        w.work[s].phase = NOWHERE
+    if w.work[s].replied == 0:
+        w.work[s].replied = 1
+        w.work[s].abandoned = 1 if outcome == CLIENT_TIMEOUT else 0
+        agenda(w, -1 - w.work[s].of_request, outcome)
+    if w.work[s].phase == NOWHERE:
+        free_work(w, s)
+
+
+@inner
+def dial(w: Any, s: int) -> None:
+    via = w.via
+    if via >= 0:
+        if w.machine[w.container[via].server].alive == 0:
+            wait(w, s, CONNECTING, w.connect_timeout)
+            w.work[s].dials = w.dial_retries
+            return
+        if w.container[via].life != LISTENING:
+            reply(w, s, REFUSED)
+            return
+        if w.container[via].hung != 0:
+            return
+    route(w, s)
+
+
+@inner
+def route(w: Any, s: int) -> None:
+    if w.backends == 0:
+        reply(w, s, NO_BACKEND)
+        return
+    at = pick(w, s)
+    most = w.maxconn
+    if most > 0:
+        n = w.backends
+        found = -1
+        for i in range(n):
+            if connections(w, w.backend[(at + i) % n]) < most:
+                found = (at + i) % n
+                break
+        if found < 0:
+            push_back(w, BALANCER_QUEUE, 2 * s)
+            wait(w, s, QUEUEING, w.queue_timeout)
+            return
+        at = found
+    connect(w, s, w.backend[at])
+
+
+@inner
+def pick(w: Any, s: int) -> int:
+    n = w.backends
+    if w.algorithm == FIRST or n == 1:
+        return 0
+    if w.algorithm == RANDOM:
+        return int(uniform(w, ROUTE, w.work[s].wid) * n)
+    at = w.turn % n
+    w.turn = at + 1
+    if w.algorithm == LEAST_CONNECTIONS:
+        best = at
+        for i in range(1, n):
+            other = (at + i) % n
+            if connections(w, w.backend[other]) < connections(w, w.backend[best]):
+                best = other
+        at = best
+    return at
+
+
+@inner
+def connect(w: Any, s: int, target: int) -> None:
+    """connect, failed and redispatch of the reference, as one loop over the servers tried."""
+    while True:
+        w.work[s].target = target
+        if w.machine[w.container[target].server].alive == 0:
+            wait(w, s, CONNECTING, w.dial_timeout)
+            return
+        if w.container[target].life == LISTENING:
+            if room(w, target):
+                w.work[s].phase = INSIDE
+                w.work[s].dial_at = INF
+                accept(w, target, s)
+            elif w.version[w.container[target].profile].shed != 0:
+                reply(w, s, SHED)
+            else:
+                if w.work[s].phase != RESENDING:
+                    w.work[s].dial_until = w.now + w.dial_timeout
+                wait(w, s, RESENDING, min(SYN_RESEND_S, w.work[s].dial_until - w.now))
+            return
+        if not again(w, s, REFUSED):
+            return
+        target = redispatched(w, s)
+        if target < 0:
+            return
+
+
+@inner
+def again(w: Any, s: int, why: int) -> bool:
+    """The reference's `failed`: True if another server is to be tried at once."""
+    if w.work[s].dials >= w.dial_retries:
+        reply(w, s, why)
+        return False
+    w.work[s].dials += 1
+    if w.redispatch != 0:
+        return True
+    wait(w, s, PAUSING, w.dial_pause)
+    return False
+
+
+@inner
+def redispatched(w: Any, s: int) -> int:
+    w.work[s].phase = NOWHERE
+    n = w.backends
+    if n == 0:
+        reply(w, s, NO_BACKEND)
+        return -1
+    at = -1
+    for i in range(n):
+        if w.backend[i] == w.work[s].target:
+            at = i
+            break
+    return w.backend[(at + 1) % n]
+
+
+@inner
+def wait(w: Any, s: int, phase: int, delay: float) -> None:
+    w.work[s].phase = phase
+    w.work[s].dial_at = set_timer(w, DIAL, delay, w.work[s].wid, s)
+
+
+@inner
+def dialled(w: Any, s: int) -> None:
+    if w.work[s].dial_at != w.now:
+        return
+    phase = w.work[s].phase
+    w.work[s].dial_at = INF
+    if phase == QUEUEING:
+        reply(w, s, NO_BACKEND)
+    elif phase == CONNECTING or (phase == RESENDING and w.now >= w.work[s].dial_until):
+        if again(w, s, CONNECT_TIMEOUT):
+            target = redispatched(w, s)
+            if target >= 0:
+                connect(w, s, target)
+    else:
+        connect(w, s, w.work[s].target)
+
+
+@inner
+def dropped(w: Any, s: int, why: int) -> None:
+    w.work[s].phase = NOWHERE
+    if w.work[s].replied == 0 and w.retry_errors != 0 and w.work[s].dials < w.dial_retries:
+        w.work[s].dials += 1
+        target = redispatched(w, s)
+        if target >= 0:
+            connect(w, s, target)
+    else:
+        reply(w, s, why)
+
+
+@inner
+def freed(w: Any, c: int) -> None:
+    most = w.maxconn
+    while w.head[BALANCER_QUEUE] >= 0 and connections(w, c) < most and w.container[c].published != 0:
+        s = w.head[BALANCER_QUEUE] >> 1
+        unlink(w, BALANCER_QUEUE, 2 * s)
+        w.work[s].phase = NOWHERE
+        connect(w, s, c)

@@ -1,0 +1,78 @@
+"""How the kernel is compiled and where the machine code is kept.
+
+Numba's own cache looks at one file's date, but a kernel function is made of many files: so the
+cache folder is named by a hash of all of them (and of the shared arithmetic). The inner functions
+have no Python wrappers: nobody but the kernel calls them, and wrappers cost a third of the
+compile time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from types import FunctionType
+from typing import Any, TypeVar
+
+import numba
+from numba import config, types
+
+F = TypeVar("F", bound=Callable[..., Any])
+HERE = Path(__file__).parent
+
+
+def fingerprint() -> str:
+    """Changes with any source that ends up in the machine code."""
+    digest = sha256(numba.__version__.encode())
+    for path in [*sorted(HERE.glob("*.py")), HERE.parent / "arithmetic.py"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Per user; NUMBA_CACHE_DIR overrides."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    base = Path(chosen) if chosen else Path.home() / ".cache" / "outage-lab"
+    return base / fingerprint()
+
+
+try:
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    config.CACHE_DIR = str(cache_folder())
+    CACHED = os.access(cache_folder(), os.W_OK)
+except OSError:  # no home to write to: compile in every process
+    CACHED = False
+
+
+def is_cached() -> bool:
+    """Has this kernel been compiled here before?"""
+    return CACHED and any(cache_folder().rglob("*.nbc"))
+
+
+def inner(function: F) -> F:
+    """A kernel function that only kernel functions call.
+
+    Numba would compile it anew for each literal argument (`note(w, 3, c)`, `note(w, 4, c)`); here
+    a literal is an int, so that each function is compiled once."""
+    made: Any = numba.njit(
+        error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath=False
+    )(function)
+    template = made.get_call_template
+
+    def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        return template(tuple(types.unliteral(a) for a in args), kws)
+
+    made.get_call_template = get_call_template
+    return made  # type: ignore[no-any-return]
+
+
+def shared(function: F, **uses: Any) -> F:
+    """A plain function of arithmetic.py for the kernel; `uses`: the compiled ones that it calls."""
+    return inner(FunctionType(function.__code__, {**function.__globals__, **uses}))  # type: ignore[arg-type,return-value]
+
+
+def entry(function: F) -> F:
+    """A kernel function that Python calls."""
+    made: F = numba.njit(error_model="numpy", cache=CACHED, fastmath=False)(function)
+    return made

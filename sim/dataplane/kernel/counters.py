@@ -1,0 +1,93 @@
+"""What comes in and what goes out of the kernel in bulk: arrival times, and the counters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.dataplane import arithmetic
+from sim.dataplane.interface import (
+    ARRIVED,
+    FIRST_CAUSE,
+    IN_SLO,
+    SUCCEEDED,
+    Outcome,
+)
+from sim.dataplane.kernel.compile import entry, inner, shared
+from sim.dataplane.kernel.draws import snap, uniform
+from sim.dataplane.kernel.layout import CHUNK, OUT_ARRIVED, OUT_JOB, OUT_REFUSED
+
+next_arrival = shared(
+    arithmetic.next_arrival, gap=inner(arithmetic.gap), area=inner(arithmetic.area)
+)
+latency_bin = inner(arithmetic.latency_bin)
+ARRIVAL_STREAM = 0
+GOOD, FIRST_BAD = int(Outcome.SUCCEEDED), int(Outcome.REFUSED)
+
+
+@entry
+def more_arrivals(
+    box: Any, start: Any, rate: Any, slope: Any, times: Any, end: float, state: Any
+) -> None:
+    """Fill the chunk of arrival times. `state`: next request, segment, last time, last event."""
+    w = box[0]
+    n = 0
+    request, segment = int(state[0]), int(state[1])
+    last, event = state[2], state[3]
+    while n < CHUNK:
+        if times.size > 0:
+            t = times[request] if request < times.size else math.inf
+        elif start.size > 0:
+            work = -math.log(uniform(w, ARRIVAL_STREAM, request))
+            segment, last = next_arrival(segment, last, work, start, rate, slope, end)
+            t = snap(last, w.lattice) if last < math.inf else math.inf
+        else:
+            t = math.inf
+        if t >= end:
+            w.arrival_at[n] = math.inf
+            n += 1
+            break
+        wait = t - event
+        event = event + (wait if wait > 0.0 else 0.0)
+        w.arrival_at[n] = event
+        n += 1
+        request += 1
+    w.arrival, w.arrivals = 0, n
+    state[0], state[1], state[2], state[3] = request, segment, last, event
+
+
+@entry
+def fold(
+    box: Any,
+    bucket_s: float,
+    requests: Any,
+    jobs: Any,
+    refused: Any,
+    latency: Any,
+    latency_sum: Any,
+    latency_max: Any,
+) -> None:
+    """Empty the out ring into the counters (Recorder of the reference)."""
+    w = box[0]
+    last = requests.shape[0] - 1
+    for k in range(w.outs):
+        kind, t = w.out[k].kind, w.out[k].t
+        at = min(int(t / bucket_s), last)
+        if kind == OUT_ARRIVED:
+            requests[at, ARRIVED] += 1
+        elif kind >= OUT_JOB:
+            jobs[at, kind - OUT_JOB] += 1
+        elif kind == OUT_REFUSED:
+            refused[at] += 1
+        elif kind == GOOD:
+            took = w.out[k].latency
+            requests[at, SUCCEEDED] += 1
+            if took <= w.slo:
+                requests[at, IN_SLO] += 1
+            latency[latency_bin(took)] += 1
+            latency_sum[at] += took
+            if took > latency_max[0]:
+                latency_max[0] = took
+        else:
+            requests[at, FIRST_CAUSE + kind - FIRST_BAD] += 1
+    w.outs = 0

@@ -1,0 +1,397 @@
+"""Redis as a job queue, and the workers: reference/jobs.py over arrays.
+
+A job has a place j as long as it exists. The queue and the list of what was taken since the last
+durable point are chains through `j_next`. A job in a worker is a work s with `of_job` = j.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.dataplane.interface import (
+    DONE,
+    DUPLICATED,
+    ENQUEUED,
+    FIRST_LOSS,
+    JobLoss,
+    Outcome,
+    Persistence,
+)
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.containers import enter, leave
+from sim.dataplane.kernel.layout import (
+    FREE,
+    JOB,
+    LISTENING,
+    OUT_JOB,
+    PARKED,
+    PUSH_FAILED,
+    QUEUED,
+    TAKEN,
+    WORKING,
+)
+from sim.dataplane.kernel.timing import CHECKOUT, INF, JOB_BACK, free_work, new_work, out, set_timer
+
+JOB_BASE, COPY_BASE = 1 << 44, 1 << 46
+REAPER_RETRY_S = 1.0
+WAITS = -2
+NONE, RDB, EVERYSEC, ALWAYS = (
+    int(Persistence.NONE),
+    int(Persistence.RDB),
+    int(Persistence.AOF_EVERYSEC),
+    int(Persistence.AOF_ALWAYS),
+)
+WIPED, DOWN, KILLED, FULL, EVICTED, EXHAUSTED = (
+    int(JobLoss.REDIS_WIPED),
+    int(JobLoss.REDIS_DOWN),
+    int(JobLoss.WORKER_KILLED),
+    int(JobLoss.QUEUE_FULL),
+    int(JobLoss.EVICTED),
+    int(JobLoss.ATTEMPTS_EXHAUSTED),
+)
+SUCCEEDED, HTTP_500 = int(Outcome.SUCCEEDED), int(Outcome.HTTP_500)
+
+
+# ---- counting ----
+@inner
+def queued_jobs(w: Any) -> int:
+    return w.entries + w.parked - w.copies_waiting
+
+
+@inner
+def peak(w: Any) -> None:
+    w.backlog_peak = max(w.backlog_peak, queued_jobs(w))
+
+
+@inner
+def count_job(w: Any, column: int) -> None:
+    out(w, OUT_JOB + column, w.now, 0.0, 0)
+
+
+@inner
+def up(w: Any) -> bool:
+    c = w.redis
+    return c >= 0 and w.container[c].life == LISTENING and w.machine[w.container[c].server].alive != 0 and w.container[c].hung == 0
+
+
+# ---- places ----
+@inner
+def new_job(w: Any, ident: int) -> int:
+    j = w.job_free
+    if j < 0:
+        j = w.job_top
+        w.job_top = j + 1
+    else:
+        w.job_free = w.job[j].next
+    w.jobs_used += 1
+    w.job[j].id = ident
+    w.job[j].state = QUEUED
+    w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
+    w.job[j].park_at = INF
+    w.job[j].next = -1
+    return j
+
+
+@inner
+def free_job(w: Any, j: int) -> None:
+    w.job[j].state = FREE
+    w.job[j].id = -1
+    w.job[j].next = w.job_free
+    w.job_free = j
+    w.jobs_used -= 1
+
+
+# ---- durable points ----
+@inner
+def persistence(w: Any) -> int:
+    return w.version[w.container[w.redis].profile].persistence
+
+
+@inner
+def save(w: Any, at: float) -> None:
+    w.saved, w.saved_sequence, w.changes = at, w.sequence, 0
+    forget_taken(w)
+
+
+@inner
+def forget_taken(w: Any) -> None:
+    j = w.t_head
+    while j >= 0:
+        after = w.job[j].next
+        free_job(w, j)
+        j = after
+    w.t_head = w.t_tail = -1
+
+
+@inner
+def save_due(w: Any) -> None:
+    kind = persistence(w)
+    if kind == EVERYSEC:
+        second = float(math.floor(w.now))
+        if second > w.saved:
+            save(w, second)
+    elif kind == RDB:
+        due = INF
+        if w.changes >= 1:
+            due = w.saved + 3600.0
+        if w.changes >= 100 and w.saved + 300.0 < due:
+            due = w.saved + 300.0
+        if w.changes >= 10_000 and w.saved + 60.0 < due:
+            due = w.saved + 60.0
+        if due <= w.now:
+            save(w, due)
+
+
+@inner
+def changed(w: Any) -> None:
+    if persistence(w) == RDB:
+        w.changes += 1
+        save_due(w)
+
+
+# ---- pushing ----
+@inner
+def push(w: Any, s: int) -> int:
+    c = w.redis
+    count_job(w, ENQUEUED)
+    if w.machine[w.container[c].server].alive == 0 or w.container[c].hung != 0:
+        w.work[s].push = 1
+        w.pushing += 1
+        w.work[s].stage = PUSH_FAILED
+        timeout = w.version[w.container[w.work[s].at].profile].push_timeout
+        w.work[s].timer_at = set_timer(w, CHECKOUT, timeout, w.work[s].wid, s)
+        return WAITS
+    if w.container[c].life != LISTENING:
+        count_job(w, FIRST_LOSS + DOWN)
+        return HTTP_500
+    if not make_room(w):
+        count_job(w, FIRST_LOSS + FULL)
+        return HTTP_500
+    append(w, new_job(w, JOB_BASE + w.work[s].wid))
+    return SUCCEEDED
+
+
+@inner
+def push_lost(w: Any, s: int) -> None:
+    w.work[s].push = 0
+    w.pushing -= 1
+    count_job(w, FIRST_LOSS + DOWN)
+
+
+@inner
+def make_room(w: Any) -> bool:
+    p = w.container[w.redis].profile
+    most = w.version[p].queue_bytes
+    if most == 0 or (w.entries + w.parked + 1) * w.version[p].job_bytes <= most:
+        return True
+    if w.version[p].evict == 0:
+        return False
+    j = w.q_head
+    while j >= 0:
+        after = w.job[j].next
+        lose(w, j, EVICTED)
+        free_job(w, j)
+        j = after
+    w.q_head = w.q_tail = -1
+    w.entries = 0
+    lose_parked(w, EVICTED)
+    w.copies_waiting = 0
+    return True
+
+
+@inner
+def append(w: Any, j: int) -> None:
+    save_due(w)
+    w.job[j].sequence = w.sequence
+    w.job[j].state = QUEUED
+    w.sequence += 1
+    chain(w, j)
+    changed(w)
+    peak(w)
+    hand_out(w)
+
+
+@inner
+def chain(w: Any, j: int) -> None:
+    """To the end of the queue."""
+    w.job[j].next = -1
+    if w.q_tail < 0:
+        w.q_head = j
+    else:
+        w.job[w.q_tail].next = j
+    w.q_tail = j
+    w.entries += 1
+
+
+@inner
+def lose(w: Any, j: int, why: int) -> None:
+    if w.job[j].copy == 0:
+        count_job(w, FIRST_LOSS + why)
+
+
+@inner
+def lose_parked(w: Any, why: int) -> None:
+    for j in range(w.job_top):
+        if w.job[j].state == PARKED:
+            lose(w, j, why)
+            free_job(w, j)
+    w.parked = 0
+
+
+# ---- taking ----
+@inner
+def hand_out(w: Any) -> None:
+    while w.entries > 0 and w.idle > 0 and up(w):
+        n = w.workers
+        found = -1
+        for i in range(n):
+            c = w.worker[(w.worker_turn + i) % n]
+            if w.container[c].life == LISTENING and w.container[c].held < w.version[w.container[c].profile].slots:
+                w.worker_turn = (w.worker_turn + i + 1) % n
+                found = c
+                break
+        if found < 0:
+            return
+        take(w, found)
+
+
+@inner
+def take(w: Any, c: int) -> None:
+    save_due(w)
+    j = w.q_head
+    w.q_head = w.job[j].next
+    if w.q_head < 0:
+        w.q_tail = -1
+    w.entries -= 1
+    kind = persistence(w)
+    if (kind == RDB or kind == EVERYSEC) and w.job[j].sequence < w.saved_sequence:
+        remember_taken(w, w.job[j].sequence)
+    changed(w)
+    w.idle -= 1
+    w.copies_waiting -= w.job[j].copy
+    w.copies_working += w.job[j].copy
+    w.job[j].state = WORKING
+    w.job[j].epoch = w.epoch
+    s = new_work(w, w.job[j].id, JOB)
+    w.work[s].of_job = j
+    enter(w, c, s)
+
+
+@inner
+def remember_taken(w: Any, sequence: int) -> None:
+    t = new_job(w, -2)
+    w.job[t].state = TAKEN
+    w.job[t].sequence = sequence
+    if w.t_tail < 0:
+        w.t_head = t
+    else:
+        w.job[w.t_tail].next = t
+    w.t_tail = t
+
+
+@inner
+def finished(w: Any, s: int, well: bool) -> None:
+    """Also the end of the job's work: its slot is free."""
+    c, j = w.work[s].at, w.work[s].of_job
+    leave(w, c, s)
+    w.container[c].served += 1
+    if not well:
+        w.container[c].errors += 1
+    free_work(w, s)
+    if w.container[c].life == LISTENING:
+        w.idle += 1
+    w.copies_working -= w.job[j].copy
+    p = w.container[c].profile
+    if well:
+        count_job(w, DUPLICATED if w.job[j].copy != 0 else DONE)
+        free_job(w, j)
+    elif w.job[j].tries + 1 < w.version[p].job_attempts:
+        pause = w.version[p].job_backoff * 2.0 ** w.job[j].tries
+        w.job[j].tries += 1
+        park(w, j, pause)
+    else:
+        lose(w, j, EXHAUSTED)
+        free_job(w, j)
+    hand_out(w)
+
+
+@inner
+def orphaned(w: Any, j: int, c: int) -> None:
+    w.copies_working -= w.job[j].copy
+    p = w.container[c].profile
+    if w.version[p].reliable != 0 and w.job[j].epoch == w.epoch:
+        park(w, j, w.version[p].redelivery)
+    else:
+        lose(w, j, KILLED)
+        free_job(w, j)
+
+
+@inner
+def park(w: Any, j: int, pause: float) -> None:
+    w.job[j].state = PARKED
+    w.parked += 1
+    w.copies_waiting += w.job[j].copy
+    peak(w)
+    w.job[j].park_at = set_timer(w, JOB_BACK, pause, w.job[j].id, j)
+
+
+@inner
+def returned(w: Any, j: int) -> None:
+    if not up(w):
+        w.job[j].park_at = set_timer(w, JOB_BACK, REAPER_RETRY_S, w.job[j].id, j)
+        return
+    w.job[j].park_at = INF
+    w.parked -= 1
+    append(w, j)
+
+
+# ---- workers come and go, the queue's own death ----
+@inner
+def worker_up(w: Any, c: int) -> None:
+    w.idle += w.version[w.container[c].profile].slots - w.container[c].held
+    hand_out(w)
+
+
+@inner
+def worker_down(w: Any, c: int) -> None:
+    if w.container[c].life == LISTENING:
+        w.idle -= w.version[w.container[c].profile].slots - w.container[c].held
+
+
+@inner
+def crashed(w: Any, host: bool) -> None:
+    save_due(w)
+    kind = persistence(w)
+    if kind == ALWAYS or (kind == EVERYSEC and not host):
+        return
+    saved = w.saved_sequence if kind != NONE else 0
+    # what was taken since the durable point comes back first, as copies
+    j, w.q_head, w.q_tail, w.entries = w.q_head, -1, -1, 0
+    w.copies_waiting = 0
+    if kind != NONE:
+        t = w.t_head
+        while t >= 0:
+            copy = new_job(w, COPY_BASE + w.copies_made)
+            w.job[copy].copy, w.job[copy].sequence = 1, w.job[t].sequence
+            w.copies_made += 1
+            w.copies_waiting += 1
+            chain(w, copy)
+            t = w.job[t].next
+    forget_taken(w)
+    while j >= 0:
+        after = w.job[j].next
+        if w.job[j].sequence < saved:
+            chain(w, j)
+            w.copies_waiting += w.job[j].copy
+        else:
+            lose(w, j, WIPED)
+            free_job(w, j)
+        j = after
+    if kind != EVERYSEC:
+        lose_parked(w, WIPED)
+        w.epoch += 1
+    for j in range(w.job_top):
+        if w.job[j].state == PARKED:
+            w.copies_waiting += w.job[j].copy
+    w.saved, w.changes = w.now, 0

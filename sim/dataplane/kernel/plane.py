@@ -1,0 +1,371 @@
+"""The compiled engine behind the interface: plane.py of the reference, verb by verb.
+
+Python keeps nothing but the record, the counters and the clock; see loop.py for what runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sim.dataplane import draws
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.interface import (
+    JOB_COLUMNS,
+    LATENCY_BINS,
+    REQUEST_COLUMNS,
+    Books,
+    ContainerGauge,
+    Kind,
+    Note,
+    Notice,
+    PlaneGauge,
+    Profile,
+    Recording,
+    Workload,
+)
+from sim.dataplane.kernel import loop
+from sim.dataplane.kernel.counters import fold, more_arrivals
+from sim.dataplane.kernel.layout import (
+    CONTAINERS,
+    FIRST_LIST,
+    LISTENING,
+    OUT_REFUSED,
+    PARKED,
+    PROFILES,
+    QUEUED,
+    VERSION,
+    WORKING,
+    WORKS,
+    grown,
+    world,
+)
+
+SLICE = 400_000  # events between two looks at Ctrl-C
+BUDGET_CAP = 100.0  # retries a budget can save up, as in reference/clients.py
+# names of Profile's fields where a column's name differs
+FIELDS = {
+    "cpu_mean": "cpu.mean", "cpu_cv": "cpu.cv", "cpu_law": "cpu.kind",
+    "query_mean": "query.mean", "query_cv": "query.cv", "query_law": "query.kind",
+    "probe_cpu": "probe_cpu_s", "checkout_timeout": "checkout_timeout_s",
+    "push_timeout": "push_timeout_s", "redelivery": "redelivery_s",
+    "job_backoff": "job_backoff_s", "connect_cpu": "connect_cpu_s",
+    "connect": "connect_s", "keepalive": "keepalive_s", "pooler_wait": "pooler_wait_s",
+    "leak": "leak_per_request",
+}  # fmt: skip
+
+
+class KernelError(RuntimeError):
+    """An invariant broke inside the kernel: a bug of ours, told with seed and time."""
+
+
+class CompiledPlane:
+    """See interface.DataPlane for what each verb means. `trace`: keep every outcome (tests)."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        trace: bool = False,
+        works: int = WORKS,
+        containers: int = CONTAINERS,
+    ) -> None:
+        self.seed, self.now = workload.seed, 0.0
+        self.box = world(works, containers)
+        self.works, self.places = works, containers
+        self.bucket_s = workload.bucket_s
+        buckets = max(1, math.ceil(workload.horizon_s / workload.bucket_s))
+        self.requests = np.zeros((buckets, REQUEST_COLUMNS), np.int64)
+        self.jobs = np.zeros((buckets, JOB_COLUMNS), np.int64)
+        self.refused = np.zeros(buckets, np.int64)
+        self.latency = np.zeros(LATENCY_BINS, np.int64)
+        self.latency_sum = np.zeros(buckets, np.float64)
+        self.latency_max = np.zeros(1, np.float64)
+        self.profiles = 0
+        self.trace: list[tuple[int, int, float]] | None = [] if trace else None
+        self.end = min(workload.horizon_s, workload.arrivals.end_s)
+        a = workload.arrivals
+        self.curve = tuple(np.array(x, np.float64) for x in (a.start_s, a.rate, a.slope))
+        times = np.zeros(0) if a.times_s is None else np.asarray(a.times_s, np.float64)
+        self.times = times if a.times_s is None or len(times) else np.array([INFINITY])
+        self.state = np.zeros(4, np.float64)  # of the arrival stream
+        self._settings(workload)
+
+    def _settings(self, workload: Workload) -> None:
+        w, client, routing = self.box[0], workload.client, workload.routing
+        limited = client.budget < INFINITY
+        for name, value in {
+            "lattice": workload.lattice_s, "slo": client.slo_s, "timeout": client.timeout_s,
+            "connect_timeout": client.connect_timeout_s, "retries": client.retries,
+            "backoff": client.backoff_s, "backoff_factor": client.backoff_factor,
+            "backoff_cap": client.backoff_cap_s, "jitter": client.jitter,
+            "budget": client.budget, "most_tokens": BUDGET_CAP if limited else INFINITY,
+            "algorithm": int(routing.algorithm),
+            "dial_timeout": (routing.connect_timeout_s if routing.proxy else 0.0)
+            or client.connect_timeout_s,
+            "dial_retries": routing.retries, "dial_pause": routing.retry_pause_s,
+            "redispatch": routing.redispatch, "retry_errors": routing.retry_errors,
+            "maxconn": routing.maxconn, "queue_timeout": routing.queue_timeout_s,
+        }.items():  # fmt: skip
+            w[name] = value
+        for stream in range(len(w["key"])):
+            x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
+            w["key"][stream] = draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
+
+    # ---- time ----
+    def advance(self, until: float) -> tuple[float, list[Notice]]:
+        while True:
+            why = loop.advance(self.box, until, SLICE)
+            if why in (loop.REACHED, loop.TOLD):
+                break
+            if why == loop.OUT_FULL:
+                self._fold()
+            elif why == loop.NEED_ARRIVALS:
+                more_arrivals(self.box, *self.curve, self.times, self.end, self.state)
+            elif why == loop.NEED_PLACES:
+                self._grow(2 * self.works, self.places)
+            elif why == loop.BROKEN:
+                raise KernelError(
+                    f"seed {self.seed}, t = {float(self.box[0]['now'])!r}: one instant told more "
+                    "than the kernel's rings hold"
+                )
+        w = self.box[0]
+        self.now = float(w["now"])
+        return self.now, self._notices(w) if w["notes"] else []
+
+    def _notices(self, w: Any) -> list[Notice]:
+        n = int(w["notes"])
+        w["notes"] = 0
+        kinds, ids = w["told"]["kind"][:n].tolist(), w["told"]["id"][:n].tolist()
+        return [Notice(self.now, Note(k), i) for k, i in zip(kinds, ids, strict=True)]
+
+    def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
+        loop.act(self.box, verb, at, b, x)
+
+    def _grow(self, works: int, containers: int) -> None:
+        self._fold()
+        self.box = grown(self.box, works, containers)
+        self.works, self.places = works, containers
+
+    # ---- machines and containers ----
+    def add_server(self, cores: float, memory: int) -> int:
+        w = self.box[0]
+        v = int(w["servers"])
+        if v >= self.places:
+            self._grow(self.works, 2 * self.places)
+            w = self.box[0]
+        w["servers"] = v + 1
+        w["machine"]["cores"][v], w["machine"]["capacity"][v], w["machine"]["alive"][v] = cores, memory, 1
+        w["machine"]["up_since"][v] = self.now
+        return v
+
+    def server_down(self, server: int) -> None:
+        self._act(loop.SERVER_DOWN, server)
+
+    def server_up(self, server: int) -> None:
+        self._act(loop.SERVER_UP, server)
+
+    def add_profile(self, profile: Profile) -> int:
+        p = self.profiles
+        if p >= PROFILES:
+            raise KernelError(f"more than {PROFILES} versions of services in one run")
+        self.profiles = p + 1
+        w = self.box[0]
+        for column, _ in VERSION:
+            value: Any = profile
+            for part in FIELDS.get(column, column).split("."):
+                value = getattr(value, part)
+            w["version"][column][p] = value
+        return p
+
+    def add_container(self, profile: int, server: int) -> int:
+        w = self.box[0]
+        c = int(w["containers"])
+        if c >= self.places:
+            self._grow(self.works, 2 * self.places)
+            w = self.box[0]
+        w["containers"] = c + 1
+        w["container"]["profile"][c], w["container"]["server"][c], w["container"]["rate"][c] = profile, server, 1.0
+        w["container"]["cap"][c], w["container"]["weight"][c] = w["version"]["cpu_limit"][profile], w["version"]["cpu_weight"][profile]
+        w["container"]["neighbour"][c] = -1
+        last = int(w["machine"]["first"][server])
+        if last < 0:
+            w["machine"]["first"][server] = c
+        else:
+            while w["container"]["neighbour"][last] >= 0:
+                last = int(w["container"]["neighbour"][last])
+            w["container"]["neighbour"][last] = c
+        kind = w["version"]["kind"][profile]
+        if kind == Kind.DATABASE and w["db"] < 0:
+            w["db"] = c
+        elif kind == Kind.QUEUE and w["redis"] < 0:
+            w["redis"] = c
+        elif kind == Kind.WORKER:
+            w["worker"][int(w["workers"])] = c
+            w["workers"] += 1
+        return c
+
+    def start(self, container: int, profile: int) -> None:
+        self._act(loop.START, container, profile)
+
+    def drain(self, container: int) -> None:
+        self._act(loop.DRAIN, container)
+
+    def exit(self, container: int, oom: bool = False) -> None:
+        self._act(loop.EXIT, container, int(oom))
+
+    def hang(self, container: int) -> None:
+        self._act(loop.HANG, container)
+
+    def resume(self, container: int) -> None:
+        self._act(loop.RESUME, container)
+
+    def set_cpu_limit(self, container: int, cores: float) -> None:
+        self._act(loop.CPU_LIMIT, container, 0, float(cores))
+
+    def set_extra_memory(self, container: int, extra: int) -> None:
+        self._act(loop.MEMORY, container, int(extra))
+
+    # ---- what the balancer believes ----
+    def publish(self, backends: Sequence[int], via: int = -1) -> None:
+        w = self.box[0]
+        n = len(backends)
+        if n > self.places:
+            self._grow(self.works, 2 * self.places)
+            w = self.box[0]
+        w["container"]["published"][: int(w["containers"])] = 0
+        w["backend"][:n] = backends
+        w["container"]["published"][list(backends)] = 1
+        w["backends"], w["via"] = n, via
+        self._act(loop.PUBLISHED, 0)
+
+    def probe(self, container: int, deep: bool = False) -> int:
+        number = int(self.box[0]["probes"])
+        self._act(loop.PROBE_SENT, container, int(deep))
+        return number
+
+    def connects(self, container: int) -> bool | None:
+        w, c = self.box[0], container
+        if not w["machine"]["alive"][w["container"]["server"][c]]:
+            return None
+        p = w["container"]["profile"][c]
+        if w["container"]["life"][c] != LISTENING:
+            return False
+        free = w["container"]["held"][c] < w["version"]["slots"][p] and not w["container"]["hung"][c]
+        return bool(w["version"]["kind"][p] != Kind.HTTP or free or w["container"]["queued"][c] < w["version"]["backlog"][p])
+
+    # ---- observation ----
+    def gauge(self) -> PlaneGauge:
+        w = self.box[0]
+        db = int(w["db"])
+        answers = db >= 0 and w["machine"]["alive"][w["container"]["server"][db]] and w["container"]["life"][db] == LISTENING
+        full = self.now - w["full_since"] if w["full_since"] < self.now else 0.0
+        workers = w["worker"][: int(w["workers"])]
+        working = w["container"]["held"][workers].sum() - w["copies_working"]
+        arrived = self._arrived(w)
+        return PlaneGauge(
+            arrived=arrived,
+            succeeded=int(w["successes"]),
+            failed=int(w["failures"]),
+            in_flight=int(arrived - w["successes"] - w["failures"]),
+            retries=int(w["retried"]),
+            jobs_queued=int(w["entries"] + w["parked"] - w["copies_waiting"]),
+            jobs_in_progress=int(working + w["pushing"]),
+            connections=int(w["used"]) if answers else 0,
+            connection_limit=int(w["version"]["connection_slots"][w["container"]["profile"][db]]) if db >= 0 else 0,
+            connection_waits=int(w["waits"]),
+            connections_peak=int(w["peak"]),
+            connections_refused=int(w["refusals"]),
+            exhausted_s=float(w["exhausted"] + full),
+            backlog_peak=int(w["backlog_peak"]),
+        )
+
+    @staticmethod
+    def _arrived(w: Any) -> int:
+        return int(w["request"])
+
+    def container_gauge(self, container: int) -> ContainerGauge:
+        w, c = self.box[0], container
+        if c >= w["containers"]:
+            raise IndexError(c)
+        running = w["container"]["n"][c] * w["container"]["rate"][c] * (self.now - w["container"]["since"][c]) if w["container"]["n"][c] else 0.0
+        return ContainerGauge(
+            inside=int(w["container"]["held"][c]),
+            waiting=int(w["container"]["queued"][c]),
+            busy_s=float(w["container"]["busy"][c] + running),
+            memory=int(w["container"]["memory"][c]),
+            served=int(w["container"]["served"][c]),
+            errors=int(w["container"]["errors"][c]),
+            connections=int(w["container"]["pool_open"][c]),
+        )
+
+    def books(self) -> Books:
+        w = self.box[0]
+        n, servers = int(w["containers"]), int(w["servers"])
+        state, copy = w["job"]["state"][: int(w["job_top"])], w["job"]["copy"][: int(w["job_top"])]
+        waiting = ((state == QUEUED) | (state == PARKED)) & (copy == 0)
+        working = (state == WORKING) & (copy == 0)
+        db = int(w["db"])
+        pooled = db >= 0 and w["version"]["pooler_size"][w["container"]["profile"][db]] > 0
+        pools = 0 if pooled else int(w["container"]["pool_open"][:n].sum())
+        alive = w["machine"]["alive"][:servers] != 0
+        uptime = w["machine"]["powered"][:servers] + np.where(alive, self.now - w["machine"]["up_since"][:servers], 0.0)
+        busy, memory = [0.0] * servers, [0] * servers
+        for c in range(n):
+            gauge = self.container_gauge(c)
+            busy[int(w["container"]["server"][c])] += gauge.busy_s
+            memory[int(w["container"]["server"][c])] += gauge.memory
+        return Books(
+            open_requests=self._open_requests(w),
+            jobs_queued=int(waiting.sum()),
+            jobs_in_progress=int(working.sum() + w["pushing"]),
+            connections_open=pools + int(w["servers_open"] + w["ghost"]["n"].sum()),
+            connections_granted=int(w["granted"]),
+            connections_closed=int(w["closed"]),
+            busy_s=tuple(busy),
+            capacity_s=tuple((w["machine"]["cores"][:servers] * uptime).tolist()),
+            memory=tuple(memory),
+            memory_counted=tuple(w["machine"]["memory"][:servers].tolist()),
+        )
+
+    @staticmethod
+    def _open_requests(w: Any) -> int:
+        return int((w["request_"]["id"][: int(w["request_top"])] >= 0).sum())
+
+    def recording(self) -> Recording:
+        self._fold()
+        return Recording(
+            self.bucket_s,
+            self.requests.copy(),
+            self.jobs.copy(),
+            self.refused.copy(),
+            self.latency.copy(),
+            self.latency_sum.copy(),
+            float(self.latency_max[0]),
+        )
+
+    def _fold(self) -> None:
+        w = self.box[0]
+        if self.trace is not None:
+            n = int(w["outs"])
+            kind = w["out"]["kind"][:n]
+            ended = (kind > 0) & (kind < OUT_REFUSED)
+            ids, took = w["out"]["id"][:n], w["out"]["latency"][:n]
+            self.trace += zip(
+                ids[ended].tolist(), kind[ended].tolist(), took[ended].tolist(), strict=True
+            )
+        fold(
+            self.box,
+            self.bucket_s,
+            self.requests,
+            self.jobs,
+            self.refused,
+            self.latency,
+            self.latency_sum,
+            self.latency_max,
+        )
+
+
+__all__ = ["FIRST_LIST", "CompiledPlane", "KernelError"]

@@ -1,0 +1,237 @@
+"""The stories of requests, jobs and probes, one function for each stretch between two yields.
+
+In reference/ they are generators: Container.serve, .probed, .work_job and Postgres.use. Here a
+work's `stage` names the stretch that follows when the agenda wakes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.dataplane.interface import Kind, Note, Outcome
+from sim.dataplane.kernel.clients import freed, replied, reply
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.containers import HTTP, drained, grow, leave, move_up
+from sim.dataplane.kernel.draws import demand_of, uniform
+from sim.dataplane.kernel.jobs import finished, push, push_lost
+from sim.dataplane.kernel.layout import (
+    CHECKED_OUT,
+    CPU_DONE,
+    FIRST_LIST,
+    JOB,
+    NOWHERE,
+    POOLER_SERVED,
+    PROBE,
+    PUSH_FAILED,
+    QUERIES,
+    QUERY_DONE,
+    REQUEST,
+    THAWED,
+)
+from sim.dataplane.kernel.postgres import (
+    WAITS,
+    checkout,
+    give_back,
+    pooled_db,
+    query,
+    server_connection,
+    server_free,
+)
+from sim.dataplane.kernel.stations import join, settle
+from sim.dataplane.kernel.timing import free_work, note, unlink
+
+QUERY, PUSH, ERROR, JOB_QUERY, POISON = 2, 3, 4, 8, 9  # streams, as in dataplane/draws.py
+SUCCEEDED, HTTP_500, CLIENT_TIMEOUT = (
+    int(Outcome.SUCCEEDED),
+    int(Outcome.HTTP_500),
+    int(Outcome.CLIENT_TIMEOUT),
+)
+POISONED, PROBE_OK, PROBE_FAILED = int(Note.POISONED), int(Note.PROBE_OK), int(Note.PROBE_FAILED)
+PROBE_BASE = 1 << 45
+assert int(Kind.HTTP) == HTTP
+
+
+@inner
+def follow_through(w: Any) -> None:
+    """Finish the instant: the agenda first in first out, then the CPU shares settle."""
+    while w.agenda_head < w.agenda_tail:
+        k = w.agenda_head
+        w.agenda_head = k + 1
+        s, code = w.agenda[k].at, w.agenda[k].code
+        if s < 0:
+            replied(w, -1 - s, code)
+        else:
+            resumed(w, s, code)
+    w.agenda_head = w.agenda_tail = 0
+    settle(w)
+
+
+@inner
+def resumed(w: Any, s: int, code: int) -> None:
+    stage = w.work[s].stage
+    if stage == CPU_DONE:
+        cpu_done(w, s)
+    elif stage == QUERY_DONE:
+        query_done(w, s, code)
+    elif stage == THAWED:
+        thawed(w, s, w.work[s].code)
+    elif stage == CHECKED_OUT:
+        if w.work[s].opening != 0:
+            w.work[s].opening = 0
+            w.container[w.work[s].at].pool_opening -= 1
+        checked_out(w, s, code if code != 0 else SUCCEEDED)
+    elif stage == POOLER_SERVED:
+        w.work[s].pooled = 1 if code == 0 else 0
+        pooler_served(w, s, code if code != 0 else SUCCEEDED)
+    elif stage == PUSH_FAILED:
+        push_lost(w, s)
+        answer(w, s, HTTP_500)
+
+
+@inner
+def cpu_done(w: Any, s: int) -> None:
+    c = w.work[s].at
+    p = w.container[c].profile
+    kind = w.work[s].kind
+    if kind == REQUEST:
+        if w.work[s].abandoned != 0 and w.version[p].cancel != 0:
+            answer(w, s, CLIENT_TIMEOUT)
+            return
+        if w.version[p].error_rate > 0.0 and uniform(w, ERROR, w.work[s].wid) < w.version[p].error_rate:
+            answer(w, s, HTTP_500)
+            return
+        stream, ident = QUERY, w.work[s].number
+    elif kind == JOB:
+        if w.version[p].poison_rate > 0.0 and uniform(w, POISON, w.work[s].wid) < w.version[p].poison_rate:
+            note(w, POISONED, c)
+            return
+        stream, ident = JOB_QUERY, w.work[s].wid
+    elif w.work[s].deep != 0:
+        use(w, s, w.version[p].probe_cpu)
+        return
+    else:
+        told(w, s, SUCCEEDED)
+        return
+    if w.version[p].query_mean > 0.0:
+        use(
+            w, s,
+            demand_of(w, w.version[p].query_law, w.version[p].query_mean, w.version[p].query_cv, stream, ident),
+        )  # fmt: skip
+    else:
+        told(w, s, SUCCEEDED)
+
+
+# ---- the database ----
+@inner
+def use(w: Any, s: int, demand: float) -> None:
+    w.work[s].demand = demand
+    code = checkout(w, s)
+    if code != WAITS:
+        checked_out(w, s, code)
+
+
+@inner
+def checked_out(w: Any, s: int, code: int) -> None:
+    if code == SUCCEEDED and pooled_db(w):
+        w.work[s].in_session = w.session
+        code = server_connection(w, s)
+        if code == WAITS:
+            return
+        pooler_served(w, s, code)
+    else:
+        connected(w, s, code)
+
+
+@inner
+def pooler_served(w: Any, s: int, code: int) -> None:
+    if code != SUCCEEDED and w.work[s].in_session == w.session:
+        give_back(w, s)
+    connected(w, s, code)
+
+
+@inner
+def connected(w: Any, s: int, code: int) -> None:
+    if code == SUCCEEDED:
+        query(w, s)
+    else:
+        thaw(w, s, code)
+
+
+@inner
+def query_done(w: Any, s: int, failed: int) -> None:
+    if failed == 0:
+        unlink(w, QUERIES, 2 * s + 1)
+        thaw(w, s, SUCCEEDED)
+    else:
+        thaw(w, s, failed)
+
+
+@inner
+def thaw(w: Any, s: int, code: int) -> None:
+    """A hung process does not notice until it goes on."""
+    c = w.work[s].at
+    if w.container[c].hung != 0:
+        w.work[s].code = code
+        join(w, c, s, 0.0, THAWED)
+    else:
+        thawed(w, s, code)
+
+
+@inner
+def thawed(w: Any, s: int, code: int) -> None:
+    if code == SUCCEEDED and w.work[s].in_session == w.session:
+        server_free(w, s)
+        give_back(w, s)
+    told(w, s, code)
+
+
+# ---- the end of a story ----
+@inner
+def told(w: Any, s: int, code: int) -> None:
+    """The database (or nothing) said `code`: what follows for each kind of work."""
+    c = w.work[s].at
+    p = w.container[c].profile
+    if w.work[s].kind == JOB:
+        finished(w, s, code == SUCCEEDED)
+        drained(w, c)
+    elif w.work[s].kind == PROBE:
+        probe_told(w, s, code)
+    elif code != SUCCEEDED:
+        answer(w, s, code)
+    elif (
+        w.version[p].push_rate > 0.0 and w.redis >= 0 and uniform(w, PUSH, w.work[s].number) < w.version[p].push_rate
+    ):
+        code = push(w, s)
+        if code != WAITS:
+            answer(w, s, code)
+    else:
+        answer(w, s, SUCCEEDED)
+
+
+@inner
+def answer(w: Any, s: int, outcome: int) -> None:
+    c = w.work[s].at
+    leave(w, c, s)
+    w.container[c].served += 1
+    if outcome != SUCCEEDED:
+        w.container[c].errors += 1
+    w.work[s].phase = NOWHERE
+    reply(w, s, outcome)
+    freed(w, c)
+    move_up(w, c)
+
+
+@inner
+def probe_told(w: Any, s: int, code: int) -> None:
+    c = w.work[s].at
+    unlink(w, FIRST_LIST + 3 * c, 2 * s)
+    number = w.work[s].wid - PROBE_BASE
+    http = w.version[w.container[c].profile].kind == HTTP
+    if http:
+        w.container[c].held -= 1
+        grow(w, c, -w.version[w.container[c].profile].memory_per_request)
+    free_work(w, s)
+    note(w, PROBE_OK if code == SUCCEEDED else PROBE_FAILED, number)
+    if http:
+        freed(w, c)
+    move_up(w, c)

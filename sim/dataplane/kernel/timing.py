@@ -1,0 +1,179 @@
+"""Time in the kernel: which timed event is next, what follows at once, linked lists, places.
+
+An instant, as in reference/timing.py: one timed event -> the agenda, first in first out -> settle
+-> notices. The next timed event is the least by (time, kind, id) of: the stations' completions,
+the next arrival, three rings of timers with constant delays (in order as they are set) and a heap
+for the rest. A timer is never taken out; when it is due it acts only if its work (same place, same
+id) still waits for exactly this time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.layout import NOTES, OUTS
+
+INF = float("inf")
+# kinds of timed events, in the order in which they act at one instant (reference.timing.Due)
+COMPLETION, ARRIVAL, RETRY, DIAL, OPEN, CHECKOUT, PATIENCE, JOB_BACK, GHOST = range(9)
+SHIFT = 48
+DIAL_RING, CHECKOUT_RING, PATIENCE_RING = range(3)
+
+
+# ---- lists: a node is 2*s (where a work stands) or 2*s+1 (what it waits for) ----
+@inner
+def push_back(w: Any, list_: int, node: int) -> None:
+    last = w.tail[list_]
+    w.prev[node] = last
+    w.next[node] = -1
+    if last < 0:
+        w.head[list_] = node
+    else:
+        w.next[last] = node
+    w.tail[list_] = node
+
+
+@inner
+def unlink(w: Any, list_: int, node: int) -> None:
+    before, after = w.prev[node], w.next[node]
+    if before < 0:
+        w.head[list_] = after
+    else:
+        w.next[before] = after
+    if after < 0:
+        w.tail[list_] = before
+    else:
+        w.prev[after] = before
+
+
+# ---- places ----
+@inner
+def new_work(w: Any, ident: int, kind: int) -> int:
+    s = w.work_free
+    if s < 0:
+        s = w.work_top
+        w.work_top = s + 1
+    else:
+        w.work_free = w.work[s].sibling
+    w.work_used += 1
+    w.work[s].wid = ident
+    w.work[s].kind = kind
+    w.work[s].at = -1
+    w.work[s].child = w.work[s].sibling = -1
+    w.work[s].timer_at = w.work[s].dial_at = w.work[s].dial_until = INF
+    w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].in_session = w.work[s].pooled = 0
+    w.work[s].of_request = w.work[s].target = w.work[s].of_job = -1
+    w.work[s].phase = w.work[s].abandoned = w.work[s].dials = w.work[s].push = w.work[s].replied = w.work[s].deep = 0
+    w.work[s].number = 0
+    return s
+
+
+@inner
+def free_work(w: Any, s: int) -> None:
+    w.work[s].wid = -1
+    w.work[s].sibling = w.work_free
+    w.work_free = s
+    w.work_used -= 1
+
+
+# ---- timers ----
+@inner
+def heap_push(w: Any, t: float, key: int, at: int) -> None:
+    i = w.heap_n
+    w.heap_n = i + 1
+    while i > 0:
+        up = (i - 1) >> 1
+        if w.heap[up].t < t or (w.heap[up].t == t and w.heap[up].key <= key):
+            break
+        w.heap[i].t, w.heap[i].key, w.heap[i].at = w.heap[up].t, w.heap[up].key, w.heap[up].at
+        i = up
+    w.heap[i].t, w.heap[i].key, w.heap[i].at = t, key, at
+
+
+@inner
+def heap_pop(w: Any) -> None:
+    n = w.heap_n - 1
+    w.heap_n = n
+    t, key, at = w.heap[n].t, w.heap[n].key, w.heap[n].at
+    i = 0
+    while True:
+        down = 2 * i + 1
+        if down >= n:
+            break
+        other = down + 1
+        if other < n and (
+            w.heap[other].t < w.heap[down].t
+            or (w.heap[other].t == w.heap[down].t and w.heap[other].key < w.heap[down].key)
+        ):
+            down = other
+        if t < w.heap[down].t or (t == w.heap[down].t and key <= w.heap[down].key):
+            break
+        w.heap[i].t, w.heap[i].key, w.heap[i].at = (
+            w.heap[down].t,
+            w.heap[down].key,
+            w.heap[down].at,
+        )
+        i = down
+    w.heap[i].t, w.heap[i].key, w.heap[i].at = t, key, at
+
+
+@inner
+def ring_push(w: Any, ring: int, kind: int, t: float, ident: int, s: int) -> None:
+    """A timer with a constant delay; one that would be out of order goes to the heap."""
+    mask = w.ring_mask
+    head, tail = w.ring_head[ring], w.ring_tail[ring]
+    if (tail > head and w.ring[ring, (tail - 1) & mask].t > t) or tail - head >= mask:
+        heap_push(w, t, (kind << SHIFT) + ident, s)
+        return
+    w.ring_tail[ring] = tail + 1
+    while tail > head:
+        before = w.ring[ring, (tail - 1) & mask]
+        if before.t != t or before.id <= ident:
+            break
+        moved = w.ring[ring, tail & mask]  # equal times stand in order of id
+        moved.t, moved.id, moved.at = before.t, before.id, before.at
+        tail -= 1
+    timer = w.ring[ring, tail & mask]
+    timer.t, timer.id, timer.at = t, ident, s
+
+
+@inner
+def set_timer(w: Any, kind: int, delay: float, ident: int, s: int) -> float:
+    """When it will be due: now + delay, the same sum as SimPy's."""
+    t = w.now + delay
+    if kind == PATIENCE:
+        ring_push(w, PATIENCE_RING, kind, t, ident, s)
+    elif kind == CHECKOUT:
+        ring_push(w, CHECKOUT_RING, kind, t, ident, s)
+    elif kind == DIAL:
+        ring_push(w, DIAL_RING, kind, t, ident, s)
+    else:
+        heap_push(w, t, (kind << SHIFT) + ident, s)
+    return t
+
+
+# ---- what follows at once, what is told ----
+@inner
+def agenda(w: Any, s: int, code: int) -> None:
+    """A wake-up of work s (or, as -1 - r, of the client of request r)."""
+    k = w.agenda_tail
+    w.agenda[k].at, w.agenda[k].code = s, code
+    w.agenda_tail = k + 1
+
+
+@inner
+def note(w: Any, kind: int, ident: int) -> None:
+    k = w.notes
+    if k < NOTES:
+        w.told[k].kind, w.told[k].id = kind, ident
+    w.notes = k + 1
+
+
+@inner
+def out(w: Any, kind: int, t: float, latency: float, ident: int) -> None:
+    """One entry for the counters; `advance` stops before the ring is full."""
+    k = w.outs
+    if k < OUTS:
+        w.out[k].kind, w.out[k].t, w.out[k].latency, w.out[k].id = kind, t, latency, ident
+    w.outs = k + 1

@@ -1,0 +1,76 @@
+"""Run one world on both engines and say where they first differ, if they do."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from sim.dataplane.interface import DataPlane, Outcome, Workload
+from sim.dataplane.kernel.plane import CompiledPlane
+from sim.dataplane.reference.plane import ReferencePlane
+from tests.dataplane.worlds import Run, World, drive
+
+
+def reference(workload: Workload) -> DataPlane:
+    plane = ReferencePlane(workload)
+    plane.clients.trace = []
+    return plane
+
+
+def compiled(workload: Workload) -> DataPlane:
+    return CompiledPlane(workload, trace=True)
+
+
+def watched(plane_class: Any, world: World, tick_s: float) -> tuple[Run, list[Any]]:
+    """The run and all gauges at every tick."""
+    seen: list[Any] = []
+    containers = sum(step.verb == "add_container" for step in world.script)
+
+    def observe(plane: DataPlane) -> None:
+        seen.append((plane.now, plane.gauge()))
+        for c in range(containers):
+            try:
+                seen.append((c, plane.container_gauge(c)))
+            except IndexError:  # not made yet
+                break
+
+    end = world.end_s or world.workload.horizon_s
+    ticks = [k * tick_s for k in range(1, int(end / tick_s))]
+    return drive(plane_class, world, ticks, observe), seen
+
+
+def difference(world: World, tick_s: float = 1.0, kernel_tick_s: float | None = None) -> str:
+    """Empty if the engines agree in every bit; else the first thing in which they differ."""
+    ours, seen = watched(reference, world, tick_s)
+    theirs, seen_too = watched(compiled, world, kernel_tick_s or tick_s)
+    a, b = ours.recording, theirs.recording
+    trace, trace_too = ours.plane.clients.trace, theirs.plane.trace  # type: ignore[attr-defined]
+    for one, two in zip(trace, trace_too, strict=False):
+        if one != two:
+            return f"request {one[0]}: reference {told(one)}, compiled {told(two)} (in order of end)"
+    if len(trace) != len(trace_too):
+        more = (trace if len(trace) > len(trace_too) else trace_too)[min(len(trace), len(trace_too))]
+        return f"only one engine ends request {more[0]}: {told(more)}"
+    if ours.notices != theirs.notices:
+        pairs = zip([*ours.notices, None], [*theirs.notices, None], strict=False)
+        return f"notices: {next((x, y) for x, y in pairs if x != y)}"
+    if ours.answers != theirs.answers:
+        return "a verb's answer"
+    for field in fields(a):
+        if not np.array_equal(getattr(a, field.name), getattr(b, field.name)):
+            return f"recording.{field.name}"
+    if kernel_tick_s is None:
+        for x, y in zip(seen, seen_too, strict=True):
+            if x != y:
+                return f"gauge {x} != {y}"
+    if ours.plane.gauge() != theirs.plane.gauge():
+        return f"last gauge {ours.plane.gauge()} != {theirs.plane.gauge()}"
+    if ours.plane.books() != theirs.plane.books():
+        return f"books {ours.plane.books()} != {theirs.plane.books()}"
+    return ""
+
+
+def told(row: tuple[int, int, float]) -> str:
+    return f"{row[0]} {Outcome(row[1]).name.lower()} after {row[2]!r} s"
