@@ -113,9 +113,10 @@ def jobs(result: Result) -> Figure:
     ]
     queue: list[Axes] = []
     lost: list[Axes] = []
-    for band in bands(result, page, QUEUE):
+    width = QUEUE if causes else RIGHT - LEFT
+    for band in bands(result, page, width):
         run = band.run
-        box = (LEFT, band.bottom, QUEUE, band.height)
+        box = (LEFT, band.bottom, width, band.height)
         axes = page.add_axes(box, sharey=queue[0] if queue else None)
         axes.fill_between(
             run.series["t_s"], run.series["jobs_queued"], step="post", color=PURPLE, linewidth=0
@@ -129,21 +130,28 @@ def jobs(result: Result) -> Figure:
         text = f"longest backlog {peak}, {words.count(sum(figures['lost'].values()))} jobs lost"
         header(axes, band, text)
         queue.append(axes)
-        side = (LOST, band.bottom, RIGHT - LOST, band.height)
-        lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
-        _lost(lost[-1], figures["lost"], causes)
+        if causes:
+            side = (LOST, band.bottom, RIGHT - LOST, band.height)
+            lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
+            _lost(lost[-1], figures["lost"], causes)
     highest = max(float(run.series["jobs_queued"].max(initial=0)) for run in result.runs)
     queue[0].set_ylim(0, max(highest * 1.08, 5))
     return page
 
 
 def _jobs_finding(result: Result) -> str:
-    parts = []
-    for i, (name, figures) in enumerate(result.platforms.items()):
-        number = sum(figures["jobs"]["lost"].values())
-        what = (" job lost" if number == 1 else " jobs lost") if i == 0 else ""
-        parts.append(f"{words.platform(name)}: {words.count(number) if number else 'no'}{what}")
-    return " · ".join(parts).replace(": no", ": 0", len(parts))
+    """`Compose: 109 jobs lost · Kubernetes: 3`; if none was lost, the longest backlogs."""
+    lost = {n: sum(f["jobs"]["lost"].values()) for n, f in result.platforms.items()}
+    if any(lost.values()):
+        return _finding({name: words.count(number) for name, number in lost.items()}, "jobs lost")
+    peaks = {n: words.count(f["jobs"]["backlog_peak"]) for n, f in result.platforms.items()}
+    return _finding(peaks, "jobs waiting at most, none lost")
+
+
+def _finding(figures: dict[str, str], what: str) -> str:
+    """`Compose: 781 jobs · Kubernetes: 1`: the first platform says what is counted."""
+    first, *others = (f"{words.platform(name)}: {text}" for name, text in figures.items())
+    return " · ".join([f"{first} {what}", *others])
 
 
 def _lost(axes: Axes, counts: dict[str, float], causes: list[str]) -> None:
@@ -151,10 +159,6 @@ def _lost(axes: Axes, counts: dict[str, float], causes: list[str]) -> None:
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="both", length=0, labelsize=11)
     axes.xaxis.set_visible(False)
-    if not causes:
-        axes.set_axis_off()
-        axes.text(0, 0.5, "no job was lost", size=12, color=GREY, transform=axes.transAxes)
-        return
     values = [counts[cause] for cause in causes]
     colours = [CAUSE_COLOURS[JOB_CAUSES.index(c) % len(CAUSE_COLOURS)] for c in causes]
     bars = axes.barh([c.replace("_", " ") for c in causes], values, color=colours, height=0.5)
@@ -189,7 +193,7 @@ def connections(result: Result) -> Figure:
         tidy(strip, "")
         strip.text(0.004, 0.9, "refused/s", size=10.5, color=GREY, va="top",
                    transform=strip.transAxes)  # fmt: skip
-        strip.yaxis.set_major_locator(MaxNLocator(2))
+        strip.yaxis.set_major_locator(MaxNLocator(2, integer=True))
         strip.yaxis.set_major_formatter("{x:g}")
         time_axis(strip, result, labels=run is result.runs[-1])
         events(axes, band)
@@ -220,9 +224,10 @@ def _connections_text(result: Result, run: Run) -> str:
 
 
 def _connections_finding(result: Result) -> str:
-    parts = []
-    for i, (name, figures) in enumerate(result.platforms.items()):
-        found = figures["connections"]
-        what = " connections refused" if i == 0 else ""
-        parts.append(f"{words.platform(name)}: {words.count(found['refused'])}{what}")
-    return " · ".join(parts)
+    """`Compose: 790 connections refused · Kubernetes: 792`; if none was, the peaks."""
+    found = {name: figures["connections"] for name, figures in result.platforms.items()}
+    if any(one["refused"] for one in found.values()):
+        counts = {name: words.count(one["refused"]) for name, one in found.items()}
+        return _finding(counts, "connections refused")
+    peaks = {n: f"{words.count(c['peak'])} of {words.count(c['limit'])}" for n, c in found.items()}
+    return _finding(peaks, "connections at most, none refused")
