@@ -225,6 +225,7 @@ class RollingUpdates:
             if change.kind == "version":
                 rollouts[change.service] = rollout = Rollout(self, cluster, change.service)
                 cluster.clock.loop(rollout.deadline(rollouts))
+                rollout.look(rollouts)  # nothing may be left to do
             elif change.container is not None and change.container.service in rollouts:
                 rollout = rollouts[change.container.service]
                 rollout.look(rollouts)
@@ -286,14 +287,10 @@ class Rollout:
 @dataclass(frozen=True)
 class RolloutUndo:
     """`kubectl rollout undo`: the old template is written back; the rollout itself is an ordinary
-    one, under the same limits, that begins with the broken replicas.
+    one, under the same limits, that begins with the broken replicas. A person types it.
 
     Source: deployment/util FindNewReplicaSet: the old ReplicaSet is found again by its template."""
 
-    command: str = "kubectl rollout undo"
-
     def undo(self, cluster: Cluster, service: str) -> None:
-        """The previous version is wanted again."""
-        old = cluster.previous.get(service, cluster.versions[service])
-        cluster.say("rollback", service, f"{self.command} deployment/{service}: back to {old.name}")
-        cluster.set_version(service, old)
+        """The previous version is wanted again; a second undo is a redo."""
+        cluster.set_version(service, cluster.previous.get(service, cluster.versions[service]))
