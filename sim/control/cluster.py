@@ -31,6 +31,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.interface import DataPlane, Notice, Profile
 from sim.results.run import TimelineRow
+from sim.spec.facts import Fact
 from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
 from sim.spec.stack import Service, Stack
@@ -39,6 +40,10 @@ __all__ = [
     "Address", "Change", "ChangeKind", "Cluster", "Container", "Ledger", "Pending",
     "PortTakenError", "Server", "State",
 ]  # fmt: skip
+PRE_STOP_EXTENSION = Fact(
+    "pod.pre_stop_extension", 2.0, "s", "left for SIGTERM when preStop used up the grace period",
+    "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle @00aacfad",
+)  # fmt: skip
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
@@ -305,7 +310,8 @@ class Cluster:
             self.exit(c, 143, "terminated")
             return
         exited = self._exits.setdefault(c.id, self.clock.event())
-        yield exited | self.clock.at(began + grace_s, Rank.RUNTIME, c.id)
+        extra = PRE_STOP_EXTENSION.value if 0.0 < grace_s <= pre_stop_s else 0.0
+        yield exited | self.clock.at(began + grace_s + extra, Rank.RUNTIME, c.id)
         if not gone():
             self.exit(c, 137, "killed after its grace period")
 

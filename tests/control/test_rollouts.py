@@ -289,3 +289,12 @@ def test_a_version_that_is_there_already_is_complete_at_once():
     world.until(900.0)
     assert any("is complete after 0 s" in r.text for r in world.cluster.timeline)
     assert not any("ProgressDeadlineExceeded" in r.text for r in world.cluster.timeline)
+
+
+def test_a_pre_stop_as_long_as_the_grace_leaves_two_seconds():
+    stop = {"grace": 10.0, "pre_stop": 15.0, "drains": False, "ignores": True}
+    world = World(stack_of({"api": {"replicas": 2, "stop": stop}}))
+    c = world.at(50.0).of("api")[0]
+    world.cluster.retire(c)
+    world.until(100.0)
+    assert c.finished_s - 50.0 == pytest.approx(12.0)
