@@ -116,6 +116,9 @@ def _patch(patch: dict[str, Any], like: Stack, services: dict[str, Service]) -> 
             part.get("stop", {}).pop("grace", None)
         if "replicas" in part:
             part["replicas"] = max(int(part["replicas"]), service.replicas)
+        if "scaling" in part:
+            for bound in ("min", "max"):
+                part["scaling"][bound] = max(int(part["scaling"][bound]), service.replicas)
         result["services"][name] = part
     return result
 

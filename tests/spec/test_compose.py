@@ -105,6 +105,8 @@ def test_other_platforms_follow_the_like_stack(shop: Stack) -> None:
     assert web.stop.grace == 45.0
     worker = stack_on(shop, "kubernetes").services["worker-mail"]
     assert worker.replicas == 3  # the file's, more than the like stack's 2
+    assert worker.scaling is not None
+    assert worker.scaling.min == 3
     assert worker.cpu.request == 1.5  # a limit without a request is the request
 
 
