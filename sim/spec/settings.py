@@ -69,8 +69,9 @@ def apply_settings(
     for path, raw in settings.items():
         spot = (*at, f"{root}.{path}" if root else path)
         try:
-            steps = _resolve_alias(model, path.split("."))
-            model = _set(model, type(model), steps, raw, _Spot(document, spot, path))
+            where_it_stands = _Spot(document, spot)
+            steps = _resolve_alias(model, path.split("."), where_it_stands)
+            model = _set(model, type(model), steps, raw, where_it_stands)
         except InputError as error:
             issues += error.issues
     if issues:
@@ -83,17 +84,16 @@ def stack_for(stack: Stack, platform: str, where: Document | None = None) -> Sta
     patch = stack.on.get(platform)
     if not patch:
         return stack
-    spot = _Spot(where or Document(stack.name), ("on", platform), "")
+    spot = _Spot(where or Document(stack.name), ("on", platform))
     patched: Stack = _patch(stack, Stack, patch, spot)
     return patched
 
 
 class _Spot(NamedTuple):
-    """Where a setting stands: document, path in it, and the path that messages explain."""
+    """Where a setting stands, for messages."""
 
     document: Document
     path: Path_
-    said: str
 
     def down(self, key: str) -> _Spot:
         return self._replace(path=(*self.path, key))
@@ -104,14 +104,18 @@ class _Spot(NamedTuple):
         return self.document.error(self.path, found, one_of(names), nearest)
 
 
-def _resolve_alias(model: BaseModel, steps: list[str]) -> list[str]:
+def _resolve_alias(model: BaseModel, steps: list[str], spot: _Spot) -> list[str]:
     """`services.http.replicas` -> `services.api.replicas` on a stack whose http service is api."""
-    if isinstance(model, Stack) and steps[0] == "services" and len(steps) > 1:
-        alias = steps[1]
-        if alias not in model.services and alias in get_args(Role):
-            playing = [name for name, service in model.services.items() if service.role == alias]
-            return ["services", *(playing[:1] or [alias]), *steps[2:]]
-    return steps
+    if not isinstance(model, Stack) or steps[0] != "services" or len(steps) < 2:
+        return steps
+    alias = steps[1]
+    if alias in model.services or alias not in get_args(Role):
+        return steps
+    playing = [name for name, service in model.services.items() if service.role == alias]
+    if not playing:
+        found = f"no service called {alias!r} or with that role in the stack {model.name}"
+        raise spot.document.error(spot.path, found, one_of(model.services))
+    return ["services", playing[0], *steps[2:]]
 
 
 def _set(value: Any, annotation: Any, steps: list[str], raw: Any, spot: _Spot) -> Any:

@@ -145,6 +145,7 @@ def test_settings_reach_everywhere(sspp: Stack) -> None:
         ("services.api.replica", 5, "did you mean replicas"),
         ("service.api.replicas", 5, "did you mean services"),
         ("services.apl.replicas", 5, "did you mean api"),
+        ("services.proxy.replicas", 5, "no service called 'proxy' or with that role"),
         ("services.api.replicas", "many", "whole number"),
         ("services.api.replicas.x", 5, "a path that ends before it"),
         ("services.api.boot", 5, "unit is missing"),
