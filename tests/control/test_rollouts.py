@@ -10,6 +10,7 @@ from sim.control.replicas import ReplicaSet
 from sim.control.rollouts import (
     MAX_SURGE,
     MAX_UNAVAILABLE,
+    MIN_READY,
     Progress,
     RollingUpdates,
     RolloutUndo,
@@ -173,7 +174,7 @@ def test_a_good_version_replaces_the_old_one_without_ever_being_short():
 
 
 def test_defaults_are_upstreams_and_change_the_rollout():
-    assert (MAX_SURGE.value, MAX_UNAVAILABLE.value) == ("25%", "25%")
+    assert (MAX_SURGE.value, MAX_UNAVAILABLE.value, MIN_READY.value) == ("25%", "25%", 0.0)
     fast = replace(MANAGED, rolling_updates=RollingUpdates(max_surge="100%"))
     slow = replace(MANAGED, rolling_updates=RollingUpdates(max_surge="0", max_unavailable="1"))
     peak, ends = [], []
