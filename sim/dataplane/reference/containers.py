@@ -94,8 +94,8 @@ class Container:
         self.open_at = INFINITY
         self.hung = self.station.frozen = False
         self.station.touch()
-        if self.profile.kind != Kind.DATABASE:  # whose queries belong to others
-            self.station.drop(lambda _: True)
+        # its own work; the queries in a database belong to others, whose connections must break
+        self.station.drop(lambda work: work.container is self)
         self.grow(-self.memory)
         self.server.noted = False
         return inside
