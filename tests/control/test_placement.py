@@ -124,6 +124,13 @@ def test_statefulset_updates_one_at_a_time(live, wanted, index):
     assert next_stale(live, wanted) == index
 
 
+def test_constants_are_upstreams():
+    assert Kubelet() == Kubelet(25.0 * 1024**2, 0.94, 0.29, 360.0)
+    plain = Scheduling()
+    assert (plain.fit_weight, plain.balance_weight, plain.spread_weight) == EVEN
+    assert (plain.max_skew, plain.default_servers) == (3, 3)
+
+
 # ---- placing ----
 def homes(world: World, service: str) -> list[int]:
     return sorted(c.server.id for c in world.cluster.of(service) if not c.deleting)

@@ -64,6 +64,10 @@ def test_could_go():
     assert not could_go(load(0, 1.0), [guest] * 2, [load(1, 3.0)], IDLE_BELOW.value)
 
 
+def test_constants_are_upstreams():
+    assert ServerAutoscaler() == ServerAutoscaler(10.0, 20, 180.0, 600.0, 600.0, 0.5)
+
+
 # ---- the loop ----
 def world(rules: ServerAutoscaler, boot: float | None = 100.0, replicas: int = 3) -> World:
     machine = {"cores": 4.0, "memory": 8 * GIB} | ({"boot": boot} if boot else {})
