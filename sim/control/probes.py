@@ -19,7 +19,6 @@ from sim.control.cluster import Cluster, Container
 from sim.spec.facts import Fact
 from sim.spec.stack import Probe, Probes
 
-WORKER = "kubernetes/kubernetes pkg/kubelet/prober/worker.go @00421113"
 GRACE = Fact(
     "pod.termination_grace", 30.0, "s",
     "a killed container has so long between SIGTERM and SIGKILL",
