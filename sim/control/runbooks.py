@@ -81,7 +81,9 @@ def wanted_connections(pools: list[tuple[int, int]], reserved: int) -> int:
 
 
 def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop:
-    """Edit max_connections (and pools), then restart: a reload is not enough (dataplane.md 1.3)."""
+    """Edit max_connections (and pools), then restart: a reload is not enough (dataplane.md 1.3).
+
+    One Compose file is one `up -d` of everything; elsewhere what was changed is restarted."""
     cluster = human.cluster
     clients = [n for n, s in cluster.stack.services.items() if s.database is not None]
     database = cluster.stack.playing("postgres")[0]
@@ -98,8 +100,15 @@ def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop
             client = cluster.service(name).database
             assert client is not None
             cluster.edit(name, database=client.model_copy(update={"pool": ask.pool}))
-    human.say(f"sets max_connections to {ask.max_connections} and restarts everything")
-    yield from restart_everything(human)
+    if cluster.host_ports:
+        human.say(f"sets max_connections to {ask.max_connections} and restarts everything")
+        yield from restart_everything(human)
+        return
+    services = [database, *(clients if ask.pool is not None else [])]
+    human.say(f"sets max_connections to {ask.max_connections}, restarts {', '.join(services)}")
+    stopped = [c for name in services for c in cluster.of(name) if c.alive and not c.deleting]
+    yield from recreate.stop_all(cluster, stopped)
+    yield from by_hand_unless_restarted(human, stopped)
 
 
 # ---- servers ----
