@@ -158,7 +158,7 @@ class Postgres:
     def checkout(self, work: Work) -> Use:
         assert work.container is not None
         pool = work.container.pool
-        work.fresh = False
+        work.fresh = work.opening = False  # a job or a replayed attempt may come here again
         if pool.idle:
             pool.idle -= 1
             return Outcome.SUCCEEDED
@@ -182,7 +182,7 @@ class Postgres:
     def server_connection(self, work: Work) -> Use:
         """Transaction pooling: one of the pooler's own connections for the time of the query."""
         assert self.db is not None
-        work.fresh = False
+        work.fresh = work.pooled = False
         if self.servers_idle:
             self.servers_idle -= 1
             work.pooled = True
