@@ -26,7 +26,7 @@ from sim.dataplane.interface import (
     Persistence,
 )
 from sim.dataplane.reference.timing import Due, Timer
-from sim.dataplane.reference.work import COPY_BASE, JOB_BASE, Attempt, Job, Work
+from sim.dataplane.reference.work import COPY_BASE, JOB_BASE, Attempt, Job
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Container
@@ -131,8 +131,8 @@ class Jobs:
         self.pushing -= 1
         self.recorder.lost(JobLoss.REDIS_DOWN, self.env.now)
 
-    def push_timed_out(self, work: Work) -> None:
-        if work.timer_at == self.env.now:
+    def push_timed_out(self, work: Attempt) -> None:
+        if work.timer_at == self.env.now and work.pushing:
             work.timer_at = INFINITY
             work.resume(Outcome.HTTP_500)
 

@@ -213,8 +213,8 @@ class Postgres:
         work.resume(code)
 
     def timed_out(self, work: Work) -> None:
-        if work.timer_at != self.env.now:
-            return  # served since, or dead
+        if work.timer_at != self.env.now or not work.waits:
+            return  # served since, or dead; or it is the push that is due at this instant
         self.forget(work)
         self.granted_to(work, Outcome.POOL_TIMEOUT)
 
