@@ -14,6 +14,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -219,14 +220,14 @@ def run(
 
 def _replay(planned: Plan, out: Path | None, *, json: bool, plots: bool, check: bool) -> int:
     from sim.report import files  # noqa: PLC0415
-    from sim.report.progress import watching  # noqa: PLC0415
+    from sim.report.progress import compiling, watching  # noqa: PLC0415
     from sim.study import study  # noqa: PLC0415
 
     folder = out or REPORTS / planned.name.replace(":", "-")
     files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
     errors = Console(stderr=True)
     with watching(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watch:
-        result = study(planned, watch)
+        result = study(planned, watch, compiling=partial(compiling, errors))
     files.write(result, folder, plots)
     if json:
         sys.stdout.write(files.summary_json(result))

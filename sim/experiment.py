@@ -8,11 +8,7 @@ takes one control event.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +30,11 @@ from sim.dataplane.interface import (
     Routing,
     Workload,
 )
-from sim.dataplane.reference.plane import ReferencePlane
+from sim.engines import choose, expected_requests, plane_class
 from sim.platforms import configure, load
 from sim.platforms.platform import Platform
 from sim.results import ledger
 from sim.results.run import SERIES, OperatorFigures, Run
-from sim.spec.fields import InputError
 from sim.spec.loader import stack_on
 from sim.spec.scenario import Scenario, Traffic, Version
 from sim.spec.settings import split_settings
@@ -50,9 +45,6 @@ CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls 
 SAMPLES = 172_800  # at most so many samples a run: one a second up to 48 h, coarser beyond
 BOOT_ORDER = ("postgres", "redis", "other", "http", "worker", "proxy")
 Progress = Callable[[float, int], None]  # simulated seconds, requests so far
-
-
-MakePlane = Callable[[Workload], Any]  # a DataPlane
 
 
 def run_once(
@@ -75,13 +67,14 @@ def run_once(
     stack = stack_on(stack, platform_name, scenario)
 
     # 2. the data plane: everything that acts once per request
-    name, make = engine_of(engine)
     step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))
-    plane = make(
+    come = arrivals_of(scenario.traffic)
+    name = choose(engine, expected_requests(come, scenario.horizon))
+    plane = plane_class(name)(
         Workload(
             seed=seed,
             horizon_s=scenario.horizon,
-            arrivals=arrivals_of(scenario.traffic),
+            arrivals=come,
             client=client_of(scenario),
             routing=routing_of(scenario, stack, platform),
             bucket_s=step_s,
@@ -126,30 +119,6 @@ def advance(cluster: Cluster, horizon_s: float) -> None:
 def platform_of(scenario: Scenario, name: str) -> Platform:
     """The platform with what the scenario and the command line set of it."""
     return configure(load(name), split_settings(scenario.set).platforms.get(name, {}))
-
-
-def engine_of(engine: str) -> tuple[str, MakePlane]:
-    """`auto` takes the compiled engine where it is installed."""
-    if engine not in ("auto", "reference", "compiled"):
-        raise InputError(field="engine", found=repr(engine), expected="compiled or reference")
-    if engine != "reference":
-        kernel = compiled_engine()
-        if kernel is not None:
-            return "compiled", kernel
-        if engine == "compiled":
-            raise InputError(field="engine", found="compiled", expected="reference, or numba")
-    return "reference", ReferencePlane
-
-
-def compiled_engine() -> MakePlane | None:
-    """The kernel, loaded only when it is asked for; None where it or numba is missing."""
-    if find_spec("sim.dataplane.kernel") is None:
-        return None
-    if find_spec("numba") is None:
-        warnings.warn("numba is not installed: using the reference engine", stacklevel=4)
-        return None
-    found: MakePlane | None = getattr(import_module("sim.dataplane.kernel"), "CompiledPlane", None)
-    return found
 
 
 def arrivals_of(traffic: Traffic) -> Arrivals:

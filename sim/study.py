@@ -11,14 +11,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event as Flag
 from signal import SIG_IGN, SIGINT, signal
 from typing import Any, NamedTuple
 
-from sim import __version__
+from sim import __version__, engines
+from sim.engines import ENGINES
 from sim.platforms import names as list_platforms
 from sim.results.claims import METRICS
 from sim.results.ledger import LedgerError
@@ -35,7 +37,6 @@ from sim.spec.validate import closest, one_of
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]
 
 DEFAULT_SEED = 1
-ENGINES = ("auto", "compiled", "reference")
 SEEDS = 2**63  # one 64-bit word in the draws
 
 
@@ -156,13 +157,20 @@ def plan(
     )
 
 
-def study(planned: Plan, watch: Watch = lambda tick: None, workers: int | None = None) -> Result:
-    """Run a plan. `watch` hears about once a simulated minute of each run, in this process.
+def study(
+    planned: Plan,
+    watch: Watch = lambda tick: None,
+    workers: int | None = None,
+    compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Result:
+    """Run a plan. `watch` hears about once a simulated minute of each run, in this process;
+    `compiling` is held while the kernel compiles (the very first use only).
 
     `workers`: processes at most; default: as many as there are processors. On Ctrl-C returns what
     was finished, with `interrupted` set; raises KeyboardInterrupt if that is nothing. Raises
     `BrokenRunError` for a run whose ledger does not balance.
     """
+    planned = _with_engine(planned, compiling)
     tasks = [
         Task(planned, platform, planned.seed + k)
         for k in range(planned.reps)
@@ -182,6 +190,19 @@ def study(planned: Plan, watch: Watch = lambda tick: None, workers: int | None =
             raise
         interrupted = True
     return _result(planned, [finished[index] for index in sorted(finished)], interrupted)
+
+
+def _with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[object]]) -> Plan:
+    """The plan with its engine chosen, and compiled: once, before any process is spawned."""
+    from sim.experiment import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
+
+    come = arrivals_of(planned.scenario.traffic)
+    requests = engines.expected_requests(come, planned.scenario.horizon) * planned.reps
+    name = engines.choose(planned.engine, requests)
+    if name == "compiled" and not engines.is_compiled():
+        with compiling():
+            engines.prepare()
+    return replace(planned, engine=name)
 
 
 # --- checks ---------------------------------------------------------------------------------------

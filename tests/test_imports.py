@@ -26,9 +26,10 @@ MAY: dict[str, tuple[str, ...]] = {
     # Result shows itself: pictures and tables load when they are asked for
     "sim.results.result": ("sim.results", "sim.spec", "sim.dataplane.interface", "sim.report"),
     "sim.report": ("sim.report", "sim.results", "sim.spec", "sim.dataplane.interface"),
+    "sim.engines": ("sim.dataplane.interface", "sim.dataplane.reference", "sim.dataplane.kernel"),
     "sim.experiment": (
         "sim.control", "sim.platforms", "sim.results", "sim.spec",
-        "sim.dataplane.interface", "sim.dataplane.reference", "sim.dataplane.kernel",
+        "sim.dataplane.interface", "sim.engines",
     ),
 }  # fmt: skip
 

@@ -306,7 +306,8 @@ class Books(NamedTuple):
 class DataPlane(Protocol):
     """The seam. Verbs act at `now` and finish all that follows at once before they return."""
 
-    now: float
+    @property
+    def now(self) -> float: ...
 
     def advance(self, until: float) -> tuple[float, list[Notice]]:
         """Run to `until` (inclusive) or to the first instant with notices: (where, notices)."""

@@ -70,6 +70,18 @@ class Watch:
 
 
 @contextmanager
+def compiling(console: Console) -> Iterator[None]:
+    """Says that the kernel compiles, and that it is for once."""
+    text = "compiling the engine (some twenty seconds, this first time only)"
+    if console.is_terminal:
+        with console.status(text):
+            yield
+        return
+    console.print(text, highlight=False)
+    yield
+
+
+@contextmanager
 def watching(
     platforms: tuple[str, ...], reps: int, horizon_s: float, console: Console
 ) -> Iterator[Watch]:

@@ -79,11 +79,12 @@ def arrive(w: Any) -> None:
 @inner
 def attempt(w: Any, r: int) -> None:
     """One more try of a request: patience starts, the client dials."""
-    ident = w.request_[r].id * ATTEMPTS + w.request_[r].number
+    client = w.request_[r]
+    ident = client.id * ATTEMPTS + client.number
     s = new_work(w, ident, REQUEST)
     w.work[s].of_request = r
-    w.work[s].number = w.request_[r].id
-    w.request_[r].work = s
+    w.work[s].number = client.id
+    client.work = s
     set_timer(w, PATIENCE, w.timeout, ident, s)
     dial(w, s)
 
@@ -91,20 +92,21 @@ def attempt(w: Any, r: int) -> None:
 @inner
 def replied(w: Any, r: int, outcome: int) -> None:
     """The client has its answer: done, or again after a back-off."""
-    number = w.request_[r].number
+    client = w.request_[r]
+    number = client.number
     if outcome == SUCCEEDED or number >= w.retries or w.tokens < 1.0:
         if outcome == SUCCEEDED:
             w.successes += 1
         else:
             w.failures += 1
-        out(w, outcome, w.request_[r].arrived, w.now - w.request_[r].arrived, w.request_[r].id)
-        w.request_[r].id = -1
-        w.request_[r].work = w.request_free
+        out(w, outcome, client.arrived, w.now - client.arrived, client.id)
+        client.id = -1
+        client.work = w.request_free
         w.request_free = r
         return
     w.tokens -= 1.0
     w.retried += 1
-    ident = w.request_[r].id * ATTEMPTS + number
+    ident = client.id * ATTEMPTS + number
     u1 = uniform(w, BACKOFF, ident)
     wait = backoff(w.backoff, w.backoff_factor, w.backoff_cap, number, w.jitter, u1)
     set_timer(w, RETRY, snap(wait, w.lattice), ident, r)
@@ -125,16 +127,17 @@ def gives_up(w: Any, s: int) -> None:
 # ---- the balancer ----
 @inner
 def reply(w: Any, s: int, outcome: int) -> None:
-    w.work[s].dial_at = INF
-    if w.work[s].phase == QUEUEING:
+    work = w.work[s]
+    work.dial_at = INF
+    if work.phase == QUEUEING:
         unlink(w, BALANCER_QUEUE, 2 * s)
-    if w.work[s].phase != INSIDE:
-        w.work[s].phase = NOWHERE
-    if w.work[s].replied == 0:
-        w.work[s].replied = 1
-        w.work[s].abandoned = 1 if outcome == CLIENT_TIMEOUT else 0
-        agenda(w, -1 - w.work[s].of_request, outcome)
-    if w.work[s].phase == NOWHERE:
+    if work.phase != INSIDE:
+        work.phase = NOWHERE
+    if work.replied == 0:
+        work.replied = 1
+        work.abandoned = 1 if outcome == CLIENT_TIMEOUT else 0
+        agenda(w, -1 - work.of_request, outcome)
+    if work.phase == NOWHERE:
         free_work(w, s)
 
 
@@ -198,22 +201,23 @@ def pick(w: Any, s: int) -> int:
 @inner
 def connect(w: Any, s: int, target: int) -> None:
     """connect, failed and redispatch of the reference, as one loop over the servers tried."""
+    work = w.work[s]
     while True:
-        w.work[s].target = target
+        work.target = target
         if w.machine[w.container[target].server].alive == 0:
             wait(w, s, CONNECTING, w.dial_timeout)
             return
         if w.container[target].life == LISTENING:
             if room(w, target):
-                w.work[s].phase = INSIDE
-                w.work[s].dial_at = INF
+                work.phase = INSIDE
+                work.dial_at = INF
                 accept(w, target, s)
             elif w.version[w.container[target].profile].shed != 0:
                 reply(w, s, SHED)
             else:
-                if w.work[s].phase != RESENDING:
-                    w.work[s].dial_until = w.now + w.dial_timeout
-                wait(w, s, RESENDING, min(SYN_RESEND_S, w.work[s].dial_until - w.now))
+                if work.phase != RESENDING:
+                    work.dial_until = w.now + w.dial_timeout
+                wait(w, s, RESENDING, min(SYN_RESEND_S, work.dial_until - w.now))
             return
         if not again(w, s, REFUSED):
             return
@@ -225,10 +229,11 @@ def connect(w: Any, s: int, target: int) -> None:
 @inner
 def again(w: Any, s: int, why: int) -> bool:
     """The reference's `failed`: True if another server is to be tried at once."""
-    if w.work[s].dials >= w.dial_retries:
+    work = w.work[s]
+    if work.dials >= w.dial_retries:
         reply(w, s, why)
         return False
-    w.work[s].dials += 1
+    work.dials += 1
     if w.redispatch != 0:
         return True
     wait(w, s, PAUSING, w.dial_pause)
@@ -237,14 +242,15 @@ def again(w: Any, s: int, why: int) -> bool:
 
 @inner
 def redispatched(w: Any, s: int) -> int:
-    w.work[s].phase = NOWHERE
+    work = w.work[s]
+    work.phase = NOWHERE
     n = w.backends
     if n == 0:
         reply(w, s, NO_BACKEND)
         return -1
     at = -1
     for i in range(n):
-        if w.backend[i] == w.work[s].target:
+        if w.backend[i] == work.target:
             at = i
             break
     return w.backend[(at + 1) % n]
@@ -252,32 +258,35 @@ def redispatched(w: Any, s: int) -> int:
 
 @inner
 def wait(w: Any, s: int, phase: int, delay: float) -> None:
-    w.work[s].phase = phase
-    w.work[s].dial_at = set_timer(w, DIAL, delay, w.work[s].wid, s)
+    work = w.work[s]
+    work.phase = phase
+    work.dial_at = set_timer(w, DIAL, delay, work.wid, s)
 
 
 @inner
 def dialled(w: Any, s: int) -> None:
-    if w.work[s].dial_at != w.now:
+    work = w.work[s]
+    if work.dial_at != w.now:
         return
-    phase = w.work[s].phase
-    w.work[s].dial_at = INF
+    phase = work.phase
+    work.dial_at = INF
     if phase == QUEUEING:
         reply(w, s, NO_BACKEND)
-    elif phase == CONNECTING or (phase == RESENDING and w.now >= w.work[s].dial_until):
+    elif phase == CONNECTING or (phase == RESENDING and w.now >= work.dial_until):
         if again(w, s, CONNECT_TIMEOUT):
             target = redispatched(w, s)
             if target >= 0:
                 connect(w, s, target)
     else:
-        connect(w, s, w.work[s].target)
+        connect(w, s, work.target)
 
 
 @inner
 def dropped(w: Any, s: int, why: int) -> None:
-    w.work[s].phase = NOWHERE
-    if w.work[s].replied == 0 and w.retry_errors != 0 and w.work[s].dials < w.dial_retries:
-        w.work[s].dials += 1
+    work = w.work[s]
+    work.phase = NOWHERE
+    if work.replied == 0 and w.retry_errors != 0 and work.dials < w.dial_retries:
+        work.dials += 1
         target = redispatched(w, s)
         if target >= 0:
             connect(w, s, target)
@@ -288,7 +297,9 @@ def dropped(w: Any, s: int, why: int) -> None:
 @inner
 def freed(w: Any, c: int) -> None:
     most = w.maxconn
-    while w.head[BALANCER_QUEUE] >= 0 and connections(w, c) < most and w.container[c].published != 0:
+    while (
+        w.head[BALANCER_QUEUE] >= 0 and connections(w, c) < most and w.container[c].published != 0
+    ):
         s = w.head[BALANCER_QUEUE] >> 1
         unlink(w, BALANCER_QUEUE, 2 * s)
         w.work[s].phase = NOWHERE

@@ -20,6 +20,7 @@ from numba import config, types
 
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
+ENTRIES = 4  # functions that Python calls: act, advance, fold, more_arrivals
 
 
 def fingerprint() -> str:
@@ -39,7 +40,7 @@ def cache_folder() -> Path:
 
 try:
     cache_folder().mkdir(parents=True, exist_ok=True)
-    config.CACHE_DIR = str(cache_folder())
+    config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
     CACHED = os.access(cache_folder(), os.W_OK)
 except OSError:  # no home to write to: compile in every process
     CACHED = False
@@ -47,7 +48,7 @@ except OSError:  # no home to write to: compile in every process
 
 def is_cached() -> bool:
     """Has this kernel been compiled here before?"""
-    return CACHED and any(cache_folder().rglob("*.nbc"))
+    return CACHED and len(list(cache_folder().rglob("*.nbc"))) >= ENTRIES
 
 
 def inner(function: F) -> F:
@@ -55,24 +56,28 @@ def inner(function: F) -> F:
 
     Numba would compile it anew for each literal argument (`note(w, 3, c)`, `note(w, 4, c)`); here
     a literal is an int, so that each function is compiled once."""
-    made: Any = numba.njit(
+    compiler: Any = numba.njit  # its stubs do not know the two wrappers
+    made: Any = compiler(
         error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath=False
     )(function)
     template = made.get_call_template
+    unliteral: Any = types.unliteral
 
     def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
-        return template(tuple(types.unliteral(a) for a in args), kws)
+        return template(tuple(unliteral(a) for a in args), kws)
 
     made.get_call_template = get_call_template
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def shared(function: F, **uses: Any) -> F:
     """A plain function of arithmetic.py for the kernel; `uses`: the compiled ones that it calls."""
-    return inner(FunctionType(function.__code__, {**function.__globals__, **uses}))  # type: ignore[arg-type,return-value]
+    made: Any = FunctionType(function.__code__, {**function.__globals__, **uses})
+    return inner(made)
 
 
 def entry(function: F) -> F:
     """A kernel function that Python calls."""
-    made: F = numba.njit(error_model="numpy", cache=CACHED, fastmath=False)(function)
+    compiler: Any = numba.njit
+    made: F = compiler(error_model="numpy", cache=CACHED, fastmath=False)(function)
     return made

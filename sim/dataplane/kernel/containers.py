@@ -32,60 +32,81 @@ CPU, JOB_CPU = 1, 7  # streams, as in dataplane/draws.py
 # ---- admission ----
 @inner
 def connections(w: Any, c: int) -> int:
-    return w.container[c].held + w.container[c].queued
+    here = w.container[c]
+    return here.held + here.queued
 
 
 @inner
 def room(w: Any, c: int) -> bool:
-    p = w.container[c].profile
-    return (w.container[c].held < w.version[p].slots and w.container[c].hung == 0) or w.container[c].queued < w.version[p].backlog
+    here = w.container[c]
+    rules = w.version[here.profile]
+    return (here.held < rules.slots and here.hung == 0) or here.queued < rules.backlog
 
 
 @inner
 def accept(w: Any, c: int, s: int) -> None:
+    here = w.container[c]
     w.work[s].at = c
-    if w.container[c].held < w.version[w.container[c].profile].slots and w.container[c].hung == 0:
+    if here.held < w.version[here.profile].slots and here.hung == 0:
         enter(w, c, s)
     else:
         push_back(w, FIRST_LIST + 3 * c + IN_BACKLOG, 2 * s)
-        w.container[c].queued += 1
+        here.queued += 1
 
 
 @inner
 def enter(w: Any, c: int, s: int) -> None:
     """A slot is taken and the handler starts: its first stretch is CPU."""
-    w.work[s].at = c
+    work = w.work[s]
+    here = w.container[c]
+    work.at = c
     push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
-    w.container[c].held += 1
-    p = w.container[c].profile
-    grow(w, c, w.version[p].memory_per_request)
-    if w.work[s].kind == PROBE:
-        demand = w.version[p].probe_cpu
-    elif w.work[s].kind == JOB:
-        demand = demand_of(w, w.version[p].cpu_law, w.version[p].cpu_mean, w.version[p].cpu_cv, JOB_CPU, w.work[s].wid)
+    here.held += 1
+    rules = w.version[here.profile]
+    grow(w, c, rules.memory_per_request)
+    if work.kind == PROBE:
+        demand = rules.probe_cpu
+    elif work.kind == JOB:
+        demand = demand_of(
+            w,
+            rules.cpu_law,
+            rules.cpu_mean,
+            rules.cpu_cv,
+            JOB_CPU,
+            work.wid,
+        )
     else:
-        demand = demand_of(w, w.version[p].cpu_law, w.version[p].cpu_mean, w.version[p].cpu_cv, CPU, w.work[s].number)
+        demand = demand_of(
+            w,
+            rules.cpu_law,
+            rules.cpu_mean,
+            rules.cpu_cv,
+            CPU,
+            work.number,
+        )
     join(w, c, s, demand, CPU_DONE)
 
 
 @inner
 def leave(w: Any, c: int, s: int) -> None:
+    here = w.container[c]
     unlink(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
-    w.container[c].held -= 1
-    p = w.container[c].profile
-    grow(w, c, w.version[p].leak - w.version[p].memory_per_request)
+    here.held -= 1
+    rules = w.version[here.profile]
+    grow(w, c, rules.leak - rules.memory_per_request)
 
 
 @inner
 def move_up(w: Any, c: int) -> None:
-    p = w.container[c].profile
+    here = w.container[c]
+    rules = w.version[here.profile]
     backlog = FIRST_LIST + 3 * c + IN_BACKLOG
-    while w.container[c].queued > 0 and w.container[c].held < w.version[p].slots and w.container[c].hung == 0:
+    while here.queued > 0 and here.held < rules.slots and here.hung == 0:
         node = w.head[backlog]
         unlink(w, backlog, node)
-        w.container[c].queued -= 1
+        here.queued -= 1
         s = node >> 1
-        if w.work[s].kind != PROBE and w.work[s].abandoned != 0 and w.version[p].cancel != 0:
+        if w.work[s].kind != PROBE and w.work[s].abandoned != 0 and rules.cancel != 0:
             free_work(w, s)
         else:
             enter(w, c, s)
@@ -94,22 +115,24 @@ def move_up(w: Any, c: int) -> None:
 
 @inner
 def drained(w: Any, c: int) -> None:
-    if w.container[c].life == DRAINING and w.head[FIRST_LIST + 3 * c + IN_SLOTS] < 0:
-        w.container[c].life = DRAINED
+    here = w.container[c]
+    if here.life == DRAINING and w.head[FIRST_LIST + 3 * c + IN_SLOTS] < 0:
+        here.life = DRAINED
         note(w, NOTE_DRAINED, c)
 
 
 # ---- memory ----
 @inner
 def grow(w: Any, c: int, by: int) -> None:
+    here = w.container[c]
     if by == 0:
         return
-    v = w.container[c].server
-    w.container[c].memory += by
+    v = here.server
+    here.memory += by
     w.machine[v].memory += by
-    limit = w.version[w.container[c].profile].memory_limit
-    if limit != 0 and w.container[c].memory > limit and w.container[c].noted == 0:
-        w.container[c].noted = 1
+    limit = w.version[here.profile].memory_limit
+    if limit != 0 and here.memory > limit and here.noted == 0:
+        here.noted = 1
         note(w, NOTE_OOM, c)
     elif w.machine[v].memory > w.machine[v].capacity and w.machine[v].noted == 0:
         w.machine[v].noted = 1

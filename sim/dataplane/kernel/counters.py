@@ -86,8 +86,7 @@ def fold(
                 requests[at, IN_SLO] += 1
             latency[latency_bin(took)] += 1
             latency_sum[at] += took
-            if took > latency_max[0]:
-                latency_max[0] = took
+            latency_max[0] = max(latency_max[0], took)
         else:
             requests[at, FIRST_CAUSE + kind - FIRST_BAD] += 1
     w.outs = 0

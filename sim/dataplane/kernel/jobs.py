@@ -72,7 +72,12 @@ def count_job(w: Any, column: int) -> None:
 @inner
 def up(w: Any) -> bool:
     c = w.redis
-    return c >= 0 and w.container[c].life == LISTENING and w.machine[w.container[c].server].alive != 0 and w.container[c].hung == 0
+    return (
+        c >= 0
+        and w.container[c].life == LISTENING
+        and w.machine[w.container[c].server].alive != 0
+        and w.container[c].hung == 0
+    )
 
 
 # ---- places ----
@@ -106,6 +111,12 @@ def free_job(w: Any, j: int) -> None:
 @inner
 def persistence(w: Any) -> int:
     return w.version[w.container[w.redis].profile].persistence
+
+
+@inner
+def restorable(w: Any) -> bool:
+    kind = persistence(w)
+    return kind == RDB or kind == EVERYSEC  # noqa: PLR1714 (no sets in the kernel)
 
 
 @inner
@@ -153,14 +164,15 @@ def changed(w: Any) -> None:
 # ---- pushing ----
 @inner
 def push(w: Any, s: int) -> int:
+    work = w.work[s]
     c = w.redis
     count_job(w, ENQUEUED)
     if w.machine[w.container[c].server].alive == 0 or w.container[c].hung != 0:
-        w.work[s].push = 1
+        work.push = 1
         w.pushing += 1
-        w.work[s].stage = PUSH_FAILED
-        timeout = w.version[w.container[w.work[s].at].profile].push_timeout
-        w.work[s].timer_at = set_timer(w, CHECKOUT, timeout, w.work[s].wid, s)
+        work.stage = PUSH_FAILED
+        timeout = w.version[w.container[work.at].profile].push_timeout
+        work.timer_at = set_timer(w, CHECKOUT, timeout, work.wid, s)
         return WAITS
     if w.container[c].life != LISTENING:
         count_job(w, FIRST_LOSS + DOWN)
@@ -168,7 +180,7 @@ def push(w: Any, s: int) -> int:
     if not make_room(w):
         count_job(w, FIRST_LOSS + FULL)
         return HTTP_500
-    append(w, new_job(w, JOB_BASE + w.work[s].wid))
+    append(w, new_job(w, JOB_BASE + work.wid))
     return SUCCEEDED
 
 
@@ -247,7 +259,10 @@ def hand_out(w: Any) -> None:
         found = -1
         for i in range(n):
             c = w.worker[(w.worker_turn + i) % n]
-            if w.container[c].life == LISTENING and w.container[c].held < w.version[w.container[c].profile].slots:
+            if (
+                w.container[c].life == LISTENING
+                and w.container[c].held < w.version[w.container[c].profile].slots
+            ):
                 w.worker_turn = (w.worker_turn + i + 1) % n
                 found = c
                 break
@@ -264,8 +279,7 @@ def take(w: Any, c: int) -> None:
     if w.q_head < 0:
         w.q_tail = -1
     w.entries -= 1
-    kind = persistence(w)
-    if (kind == RDB or kind == EVERYSEC) and w.job[j].sequence < w.saved_sequence:
+    if restorable(w) and w.job[j].sequence < w.saved_sequence:
         remember_taken(w, w.job[j].sequence)
     changed(w)
     w.idle -= 1
@@ -293,7 +307,8 @@ def remember_taken(w: Any, sequence: int) -> None:
 @inner
 def finished(w: Any, s: int, well: bool) -> None:
     """Also the end of the job's work: its slot is free."""
-    c, j = w.work[s].at, w.work[s].of_job
+    work = w.work[s]
+    c, j = work.at, work.of_job
     leave(w, c, s)
     w.container[c].served += 1
     if not well:
@@ -302,12 +317,12 @@ def finished(w: Any, s: int, well: bool) -> None:
     if w.container[c].life == LISTENING:
         w.idle += 1
     w.copies_working -= w.job[j].copy
-    p = w.container[c].profile
+    rules = w.version[w.container[c].profile]
     if well:
         count_job(w, DUPLICATED if w.job[j].copy != 0 else DONE)
         free_job(w, j)
-    elif w.job[j].tries + 1 < w.version[p].job_attempts:
-        pause = w.version[p].job_backoff * 2.0 ** w.job[j].tries
+    elif w.job[j].tries + 1 < rules.job_attempts:
+        pause = rules.job_backoff * 2.0 ** w.job[j].tries
         w.job[j].tries += 1
         park(w, j, pause)
     else:
@@ -319,9 +334,9 @@ def finished(w: Any, s: int, well: bool) -> None:
 @inner
 def orphaned(w: Any, j: int, c: int) -> None:
     w.copies_working -= w.job[j].copy
-    p = w.container[c].profile
-    if w.version[p].reliable != 0 and w.job[j].epoch == w.epoch:
-        park(w, j, w.version[p].redelivery)
+    rules = w.version[w.container[c].profile]
+    if rules.reliable != 0 and w.job[j].epoch == w.epoch:
+        park(w, j, rules.redelivery)
     else:
         lose(w, j, KILLED)
         free_job(w, j)
@@ -349,14 +364,16 @@ def returned(w: Any, j: int) -> None:
 # ---- workers come and go, the queue's own death ----
 @inner
 def worker_up(w: Any, c: int) -> None:
-    w.idle += w.version[w.container[c].profile].slots - w.container[c].held
+    here = w.container[c]
+    w.idle += w.version[here.profile].slots - here.held
     hand_out(w)
 
 
 @inner
 def worker_down(w: Any, c: int) -> None:
-    if w.container[c].life == LISTENING:
-        w.idle -= w.version[w.container[c].profile].slots - w.container[c].held
+    here = w.container[c]
+    if here.life == LISTENING:
+        w.idle -= w.version[here.profile].slots - here.held
 
 
 @inner

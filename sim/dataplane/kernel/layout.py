@@ -35,76 +35,77 @@ IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
 RecordFields = list[tuple[str, type]]
-F, I = np.float64, np.int64
+F, N = np.float64, np.int64  # a number with a fraction, and one without
 
 # ---- one of each ----
 WORK: RecordFields = [
-    ("wid", I), ("kind", I), ("stage", I), ("code", I), ("at", I), ("finish", F), ("child", I),
-    ("sibling", I), ("timer_at", F), ("demand", F), ("fresh", I), ("waiting", I), ("opening", I),
-    ("in_session", I), ("pooled", I),
+    ("wid", N), ("kind", N), ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
+    ("sibling", N), ("timer_at", F), ("demand", F), ("fresh", N), ("waiting", N), ("opening", N),
+    ("in_session", N), ("pooled", N),
     # of an attempt
-    ("of_request", I), ("phase", I), ("abandoned", I), ("dial_at", F), ("dial_until", F),
-    ("dials", I), ("target", I), ("push", I), ("replied", I), ("number", I),
-    ("deep", I),  # of a probe
-    ("of_job", I),  # of a job
+    ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
+    ("dials", N), ("target", N), ("push", N), ("replied", N), ("number", N),
+    ("deep", N),  # of a probe
+    ("of_job", N),  # of a job
 ]  # fmt: skip
-REQUESTS: RecordFields = [("id", I), ("arrived", F), ("work", I), ("number", I)]
+REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("number", N)]
 JOBS: RecordFields = [
-    ("id", I), ("state", I), ("tries", I), ("copy", I), ("sequence", I), ("park_at", F),
-    ("epoch", I), ("next", I),
+    ("id", N), ("state", N), ("tries", N), ("copy", N), ("sequence", N), ("park_at", F),
+    ("epoch", N), ("next", N),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
-    ("profile", I), ("server", I), ("life", I), ("hung", I), ("held", I), ("queued", I),
-    ("memory", I), ("extra", I), ("noted", I), ("open_at", F), ("served", I), ("errors", I),
-    ("published", I), ("pool_open", I), ("pool_idle", I), ("pool_opening", I),
+    ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
+    ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
+    ("published", N), ("pool_open", N), ("pool_idle", N), ("pool_opening", N),
     # its station
-    ("n", I), ("rate", F), ("virtual", F), ("since", F), ("busy", F), ("root", I), ("cap", F),
-    ("weight", F), ("frozen", I), ("capped", I), ("touched", I), ("neighbour", I),
+    ("n", N), ("rate", F), ("virtual", F), ("since", F), ("busy", F), ("root", N), ("cap", F),
+    ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
+    ("listed", N),
 ]  # fmt: skip
 MACHINE: RecordFields = [
-    ("cores", F), ("capacity", I), ("alive", I), ("powered", F), ("up_since", F), ("memory", I),
-    ("noted", I), ("first", I), ("touched", I), ("running", I), ("binding", I), ("plain", I),
+    ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
+    ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
 VERSION: RecordFields = [  # a Profile of interface.py
-    ("kind", I), ("slots", I), ("backlog", I), ("shed", I), ("cancel", I), ("cpu_law", I),
+    ("kind", N), ("slots", N), ("backlog", N), ("shed", N), ("cancel", N), ("cpu_law", N),
     ("cpu_mean", F), ("cpu_cv", F), ("cpu_limit", F), ("cpu_weight", F), ("probe_cpu", F),
-    ("memory_base", I), ("memory_per_request", I), ("memory_limit", I), ("leak", I),
+    ("memory_base", N), ("memory_per_request", N), ("memory_limit", N), ("leak", N),
     ("error_rate", F), ("poison_rate", F),
-    ("query_law", I), ("query_mean", F), ("query_cv", F), ("pool", I), ("pool_at_start", I),
+    ("query_law", N), ("query_mean", F), ("query_cv", F), ("pool", N), ("pool_at_start", N),
     ("checkout_timeout", F), ("push_rate", F), ("push_timeout", F),
-    ("reliable", I), ("redelivery", F), ("job_attempts", I), ("job_backoff", F),
-    ("connection_slots", I), ("connect_cpu", F), ("connect", F), ("cost_growth", F),
-    ("keepalive", F), ("pooler_size", I), ("pooler_clients", I), ("pooler_wait", F),
-    ("persistence", I), ("queue_bytes", I), ("evict", I), ("job_bytes", I),
+    ("reliable", N), ("redelivery", F), ("job_attempts", N), ("job_backoff", F),
+    ("connection_slots", N), ("connect_cpu", F), ("connect", F), ("cost_growth", F),
+    ("keepalive", F), ("pooler_size", N), ("pooler_clients", N), ("pooler_wait", F),
+    ("persistence", N), ("queue_bytes", N), ("evict", N), ("job_bytes", N),
 ]  # fmt: skip
-TIMER: RecordFields = [("t", F), ("id", I), ("at", I)]
-HEAPED: RecordFields = [("t", F), ("key", I), ("at", I)]  # key: kind << 48 + id
+TIMER: RecordFields = [("t", F), ("id", N), ("at", N)]
+HEAPED: RecordFields = [("t", F), ("key", N), ("at", N)]  # key: kind << 48 + id
 
 # ---- the world ----
 WORLD: RecordFields = [
-    ("now", F), ("lattice", F), ("slo", F), ("works", I), ("ring_mask", I),
+    ("now", F), ("lattice", F), ("slo", F), ("works", N), ("ring_mask", N),
     # clients and routing
-    ("timeout", F), ("connect_timeout", F), ("retries", I), ("backoff", F), ("backoff_factor", F),
+    ("timeout", F), ("connect_timeout", F), ("retries", N), ("backoff", F), ("backoff_factor", F),
     ("backoff_cap", F), ("jitter", F), ("budget", F), ("most_tokens", F), ("tokens", F),
-    ("algorithm", I), ("dial_timeout", F), ("dial_retries", I), ("dial_pause", F),
-    ("redispatch", I), ("retry_errors", I), ("maxconn", I), ("queue_timeout", F), ("turn", I),
-    ("via", I), ("backends", I), ("arrival", I), ("arrivals", I), ("request", I),
-    ("successes", I), ("failures", I), ("retried", I),
+    ("algorithm", N), ("dial_timeout", F), ("dial_retries", N), ("dial_pause", F),
+    ("redispatch", N), ("retry_errors", N), ("maxconn", N), ("queue_timeout", F), ("turn", N),
+    ("via", N), ("backends", N), ("arrival", N), ("arrivals", N), ("request", N),
+    ("successes", N), ("failures", N), ("retried", N),
     # postgres
-    ("db", I), ("session", I), ("used", I), ("peak", I), ("granted", I), ("closed", I),
-    ("exhausted", F), ("full_since", F), ("ghosts", I), ("waits", I), ("clients", I),
-    ("servers_open", I), ("servers_idle", I), ("refusals", I),
+    ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
+    ("exhausted", F), ("full_since", F), ("ghosts", N), ("waits", N), ("clients", N),
+    ("servers_open", N), ("servers_idle", N), ("refusals", N),
     # jobs
-    ("redis", I), ("sequence", I), ("epoch", I), ("backlog_peak", I), ("workers", I),
-    ("worker_turn", I), ("idle", I), ("pushing", I), ("copies_made", I), ("copies_waiting", I),
-    ("copies_working", I), ("entries", I), ("parked", I), ("saved", F), ("saved_sequence", I),
-    ("changes", I), ("q_head", I), ("q_tail", I), ("t_head", I), ("t_tail", I),
+    ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("workers", N),
+    ("worker_turn", N), ("idle", N), ("pushing", N), ("copies_made", N), ("copies_waiting", N),
+    ("copies_working", N), ("entries", N), ("parked", N), ("saved", F), ("saved_sequence", N),
+    ("changes", N), ("q_head", N), ("q_tail", N), ("t_head", N), ("t_tail", N),
     # places
-    ("work_top", I), ("work_free", I), ("work_used", I), ("request_top", I), ("request_free", I),
-    ("job_top", I), ("job_free", I), ("jobs_used", I), ("containers", I), ("servers", I),
+    ("work_top", N), ("work_free", N), ("work_used", N), ("request_top", N), ("request_free", N),
+    ("job_top", N), ("job_free", N), ("jobs_used", N), ("containers", N), ("servers", N),
     # timing
-    ("heap_n", I), ("agenda_head", I), ("agenda_tail", I), ("outs", I), ("notes", I),
-    ("touched_stations", I), ("touched_servers", I), ("dirty_blocks", I), ("probes", I),
+    ("heap_n", N), ("agenda_head", N), ("agenda_tail", N), ("outs", N), ("notes", N),
+    ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
 ]  # fmt: skip
 
 
@@ -114,30 +115,31 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
     tables: list[tuple[Any, ...]] = [
         ("key", np.uint64, (256,)),  # of each stream of draws
         ("arrival_at", F, (CHUNK + 1,)),
-        ("backend", I, (c,)),
+        ("backend", N, (c,)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request_", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (w,)),
         ("container", np.dtype(CONTAINER, align=True), (c,)),
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
-        ("worker", I, (c,)),
+        ("worker", N, (c,)),
         # lists
-        ("next", I, (2 * w,)), ("prev", I, (2 * w,)),
-        ("head", I, (FIRST_LIST + 3 * c,)), ("tail", I, (FIRST_LIST + 3 * c,)),
+        ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
+        ("head", N, (FIRST_LIST + 3 * c,)), ("tail", N, (FIRST_LIST + 3 * c,)),
         # stations: when the next completion is due, and the least of each block
-        ("due", F, (c,)), ("block_due", F, (c // BLOCK + 1,)), ("block_dirty", I, (c,)),
-        ("dirty", I, (c,)), ("touched_station", I, (c,)), ("touched_server", I, (c,)),
-        ("share_n", I, (c,)), ("share_cap", F, (c,)), ("share_weight", F, (c,)),
-        ("share_rate", F, (c,)), ("share_of", I, (c,)),
-        ("ghost", np.dtype([("number", I), ("n", I)]), (GHOSTS,)),
+        ("due", F, (c,)), ("block_due", F, (c // BLOCK + 1,)), ("block_at", N, (c // BLOCK + 1,)),
+        ("block_dirty", N, (c,)),
+        ("dirty", N, (c,)), ("touched_station", N, (c,)), ("touched_server", N, (c,)),
+        ("share_n", N, (c,)), ("share_cap", F, (c,)), ("share_weight", F, (c,)),
+        ("share_rate", F, (c,)), ("share_of", N, (c,)),
+        ("ghost", np.dtype([("number", N), ("n", N)]), (GHOSTS,)),
         # timers: a heap, and three rings of constant delays (each in order of time)
         ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (3, 4 * w)),
-        ("ring_head", I, (3,)), ("ring_tail", I, (3,)),
+        ("ring_head", N, (3,)), ("ring_tail", N, (3,)),
         # what follows at once, what is told, what is counted
-        ("agenda", np.dtype([("at", I), ("code", I)]), (w,)),
-        ("told", np.dtype([("kind", I), ("id", I)]), (NOTES,)),
-        ("out", np.dtype([("kind", I), ("t", F), ("latency", F), ("id", I)]), (OUTS,)),
+        ("agenda", np.dtype([("at", N), ("code", N)]), (w,)),
+        ("told", np.dtype([("kind", N), ("id", N)]), (NOTES,)),
+        ("out", np.dtype([("kind", N), ("t", F), ("latency", F), ("id", N)]), (OUTS,)),
     ]  # fmt: skip
     return [*WORLD, *tables]
 

@@ -1,6 +1,7 @@
 """The compiled engine behind the interface: plane.py of the reference, verb by verb.
 
-Python keeps nothing but the record, the counters and the clock; see loop.py for what runs.
+Python keeps nothing but the record, the counters and the clock; what runs is in loop.py and
+verbs.py.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sim.dataplane.interface import (
     JOB_COLUMNS,
     LATENCY_BINS,
     REQUEST_COLUMNS,
+    Arrivals,
     Books,
     ContainerGauge,
     Kind,
@@ -27,11 +29,10 @@ from sim.dataplane.interface import (
     Recording,
     Workload,
 )
-from sim.dataplane.kernel import loop
+from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import fold, more_arrivals
 from sim.dataplane.kernel.layout import (
     CONTAINERS,
-    FIRST_LIST,
     LISTENING,
     OUT_REFUSED,
     PARKED,
@@ -58,8 +59,16 @@ FIELDS = {
 }  # fmt: skip
 
 
-class KernelError(RuntimeError):
+class KernelError(AssertionError):
     """An invariant broke inside the kernel: a bug of ours, told with seed and time."""
+
+
+def warm() -> None:
+    """Compile (or load) all that Python calls, on a world with nothing in it."""
+    plane = CompiledPlane(Workload(0, 1.0, Arrivals()))
+    plane.server_up(plane.add_server(1.0, 1))
+    plane.advance(0.0)
+    plane.recording()
 
 
 class CompiledPlane:
@@ -123,7 +132,8 @@ class CompiledPlane:
             if why == loop.OUT_FULL:
                 self._fold()
             elif why == loop.NEED_ARRIVALS:
-                more_arrivals(self.box, *self.curve, self.times, self.end, self.state)
+                start, rate, slope = self.curve
+                more_arrivals(self.box, start, rate, slope, self.times, self.end, self.state)
             elif why == loop.NEED_PLACES:
                 self._grow(2 * self.works, self.places)
             elif why == loop.BROKEN:
@@ -142,7 +152,7 @@ class CompiledPlane:
         return [Notice(self.now, Note(k), i) for k, i in zip(kinds, ids, strict=True)]
 
     def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
-        loop.act(self.box, verb, at, b, x)
+        verbs.act(self.box, verb, at, b, x)
 
     def _grow(self, works: int, containers: int) -> None:
         self._fold()
@@ -157,15 +167,19 @@ class CompiledPlane:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
         w["servers"] = v + 1
-        w["machine"]["cores"][v], w["machine"]["capacity"][v], w["machine"]["alive"][v] = cores, memory, 1
+        w["machine"]["cores"][v], w["machine"]["capacity"][v], w["machine"]["alive"][v] = (
+            cores,
+            memory,
+            1,
+        )
         w["machine"]["up_since"][v] = self.now
         return v
 
     def server_down(self, server: int) -> None:
-        self._act(loop.SERVER_DOWN, server)
+        self._act(verbs.SERVER_DOWN, server)
 
     def server_up(self, server: int) -> None:
-        self._act(loop.SERVER_UP, server)
+        self._act(verbs.SERVER_UP, server)
 
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
@@ -187,16 +201,15 @@ class CompiledPlane:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
         w["containers"] = c + 1
-        w["container"]["profile"][c], w["container"]["server"][c], w["container"]["rate"][c] = profile, server, 1.0
-        w["container"]["cap"][c], w["container"]["weight"][c] = w["version"]["cpu_limit"][profile], w["version"]["cpu_weight"][profile]
-        w["container"]["neighbour"][c] = -1
-        last = int(w["machine"]["first"][server])
-        if last < 0:
-            w["machine"]["first"][server] = c
-        else:
-            while w["container"]["neighbour"][last] >= 0:
-                last = int(w["container"]["neighbour"][last])
-            w["container"]["neighbour"][last] = c
+        w["container"]["profile"][c], w["container"]["server"][c], w["container"]["rate"][c] = (
+            profile,
+            server,
+            1.0,
+        )
+        w["container"]["cap"][c], w["container"]["weight"][c] = (
+            w["version"]["cpu_limit"][profile],
+            w["version"]["cpu_weight"][profile],
+        )
         kind = w["version"]["kind"][profile]
         if kind == Kind.DATABASE and w["db"] < 0:
             w["db"] = c
@@ -208,25 +221,25 @@ class CompiledPlane:
         return c
 
     def start(self, container: int, profile: int) -> None:
-        self._act(loop.START, container, profile)
+        self._act(verbs.START, container, profile)
 
     def drain(self, container: int) -> None:
-        self._act(loop.DRAIN, container)
+        self._act(verbs.DRAIN, container)
 
     def exit(self, container: int, oom: bool = False) -> None:
-        self._act(loop.EXIT, container, int(oom))
+        self._act(verbs.EXIT, container, int(oom))
 
     def hang(self, container: int) -> None:
-        self._act(loop.HANG, container)
+        self._act(verbs.HANG, container)
 
     def resume(self, container: int) -> None:
-        self._act(loop.RESUME, container)
+        self._act(verbs.RESUME, container)
 
     def set_cpu_limit(self, container: int, cores: float) -> None:
-        self._act(loop.CPU_LIMIT, container, 0, float(cores))
+        self._act(verbs.CPU_LIMIT, container, 0, float(cores))
 
     def set_extra_memory(self, container: int, extra: int) -> None:
-        self._act(loop.MEMORY, container, int(extra))
+        self._act(verbs.MEMORY, container, int(extra))
 
     # ---- what the balancer believes ----
     def publish(self, backends: Sequence[int], via: int = -1) -> None:
@@ -239,11 +252,11 @@ class CompiledPlane:
         w["backend"][:n] = backends
         w["container"]["published"][list(backends)] = 1
         w["backends"], w["via"] = n, via
-        self._act(loop.PUBLISHED, 0)
+        self._act(verbs.PUBLISHED, 0)
 
     def probe(self, container: int, deep: bool = False) -> int:
         number = int(self.box[0]["probes"])
-        self._act(loop.PROBE_SENT, container, int(deep))
+        self._act(verbs.PROBE_SENT, container, int(deep))
         return number
 
     def connects(self, container: int) -> bool | None:
@@ -253,14 +266,24 @@ class CompiledPlane:
         p = w["container"]["profile"][c]
         if w["container"]["life"][c] != LISTENING:
             return False
-        free = w["container"]["held"][c] < w["version"]["slots"][p] and not w["container"]["hung"][c]
-        return bool(w["version"]["kind"][p] != Kind.HTTP or free or w["container"]["queued"][c] < w["version"]["backlog"][p])
+        free = (
+            w["container"]["held"][c] < w["version"]["slots"][p] and not w["container"]["hung"][c]
+        )
+        return bool(
+            w["version"]["kind"][p] != Kind.HTTP
+            or free
+            or w["container"]["queued"][c] < w["version"]["backlog"][p]
+        )
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
         w = self.box[0]
         db = int(w["db"])
-        answers = db >= 0 and w["machine"]["alive"][w["container"]["server"][db]] and w["container"]["life"][db] == LISTENING
+        answers = (
+            db >= 0
+            and w["machine"]["alive"][w["container"]["server"][db]]
+            and w["container"]["life"][db] == LISTENING
+        )
         full = self.now - w["full_since"] if w["full_since"] < self.now else 0.0
         workers = w["worker"][: int(w["workers"])]
         working = w["container"]["held"][workers].sum() - w["copies_working"]
@@ -274,7 +297,9 @@ class CompiledPlane:
             jobs_queued=int(w["entries"] + w["parked"] - w["copies_waiting"]),
             jobs_in_progress=int(working + w["pushing"]),
             connections=int(w["used"]) if answers else 0,
-            connection_limit=int(w["version"]["connection_slots"][w["container"]["profile"][db]]) if db >= 0 else 0,
+            connection_limit=int(w["version"]["connection_slots"][w["container"]["profile"][db]])
+            if db >= 0
+            else 0,
             connection_waits=int(w["waits"]),
             connections_peak=int(w["peak"]),
             connections_refused=int(w["refusals"]),
@@ -290,7 +315,13 @@ class CompiledPlane:
         w, c = self.box[0], container
         if c >= w["containers"]:
             raise IndexError(c)
-        running = w["container"]["n"][c] * w["container"]["rate"][c] * (self.now - w["container"]["since"][c]) if w["container"]["n"][c] else 0.0
+        running = (
+            w["container"]["n"][c]
+            * w["container"]["rate"][c]
+            * (self.now - w["container"]["since"][c])
+            if w["container"]["n"][c]
+            else 0.0
+        )
         return ContainerGauge(
             inside=int(w["container"]["held"][c]),
             waiting=int(w["container"]["queued"][c]),
@@ -311,7 +342,9 @@ class CompiledPlane:
         pooled = db >= 0 and w["version"]["pooler_size"][w["container"]["profile"][db]] > 0
         pools = 0 if pooled else int(w["container"]["pool_open"][:n].sum())
         alive = w["machine"]["alive"][:servers] != 0
-        uptime = w["machine"]["powered"][:servers] + np.where(alive, self.now - w["machine"]["up_since"][:servers], 0.0)
+        uptime = w["machine"]["powered"][:servers] + np.where(
+            alive, self.now - w["machine"]["up_since"][:servers], 0.0
+        )
         busy, memory = [0.0] * servers, [0] * servers
         for c in range(n):
             gauge = self.container_gauge(c)
@@ -366,6 +399,3 @@ class CompiledPlane:
             self.latency_sum,
             self.latency_max,
         )
-
-
-__all__ = ["FIRST_LIST", "CompiledPlane", "KernelError"]

@@ -122,40 +122,42 @@ def close(w: Any, c: int, n: int) -> None:
 # ---- the story of a query ----
 @inner
 def checkout(w: Any, s: int) -> int:
-    c = w.work[s].at
-    p = w.container[c].profile
-    w.work[s].fresh = 0
+    work = w.work[s]
+    c = work.at
+    rules = w.version[w.container[c].profile]
+    work.fresh = work.opening = 0
     if w.container[c].pool_idle > 0:
         w.container[c].pool_idle -= 1
         return SUCCEEDED
-    size = w.version[p].pool
+    size = rules.pool
     if size == 0 or w.container[c].pool_open + w.container[c].pool_opening < size:
-        w.work[s].fresh = 1
+        work.fresh = 1
         code = open_one(w, c)
         if code == 0:
             return SUCCEEDED
         if code != SILENT:
             return code
         w.container[c].pool_opening += 1
-        w.work[s].opening = 1
+        work.opening = 1
     else:
         push_back(w, FIRST_LIST + 3 * c + IN_POOL, 2 * s + 1)
-    wait_for(w, s, w.version[p].checkout_timeout, CHECKED_OUT)
+    wait_for(w, s, rules.checkout_timeout, CHECKED_OUT)
     return WAITS
 
 
 @inner
 def server_connection(w: Any, s: int) -> int:
+    work = w.work[s]
     p = w.container[w.db].profile
-    w.work[s].fresh = 0
+    work.fresh = work.pooled = 0
     if w.servers_idle > 0:
         w.servers_idle -= 1
-        w.work[s].pooled = 1
+        work.pooled = 1
         return SUCCEEDED
     if w.servers_open < w.version[p].pooler_size and w.used < limit(w):
         w.servers_open += 1
         count(w, 1)
-        w.work[s].fresh = w.work[s].pooled = 1
+        work.fresh = work.pooled = 1
         return SUCCEEDED
     push_back(w, POOLER_QUEUE, 2 * s + 1)
     wait_for(w, s, w.version[p].pooler_wait, POOLER_SERVED)
@@ -164,17 +166,19 @@ def server_connection(w: Any, s: int) -> int:
 
 @inner
 def wait_for(w: Any, s: int, timeout: float, stage: int) -> None:
+    work = w.work[s]
     w.waits += 1
-    w.work[s].waiting = 1
-    w.work[s].stage = stage
-    w.work[s].timer_at = set_timer(w, CHECKOUT, timeout, w.work[s].wid, s)
+    work.waiting = 1
+    work.stage = stage
+    work.timer_at = set_timer(w, CHECKOUT, timeout, work.wid, s)
 
 
 @inner
 def granted_to(w: Any, s: int, code: int) -> None:
+    work = w.work[s]
     w.waits -= 1
-    w.work[s].waiting = 0
-    w.work[s].timer_at = INF
+    work.waiting = 0
+    work.timer_at = INF
     agenda(w, s, code)
 
 
@@ -186,31 +190,34 @@ def timed_out(w: Any, s: int) -> None:
 
 @inner
 def forget(w: Any, s: int) -> None:
-    if w.work[s].stage == POOLER_SERVED:
+    work = w.work[s]
+    if work.stage == POOLER_SERVED:
         unlink(w, POOLER_QUEUE, 2 * s + 1)
-    elif w.work[s].opening == 0:
-        unlink(w, FIRST_LIST + 3 * w.work[s].at + IN_POOL, 2 * s + 1)
+    elif work.opening == 0:
+        unlink(w, FIRST_LIST + 3 * work.at + IN_POOL, 2 * s + 1)
 
 
 @inner
 def query(w: Any, s: int) -> None:
     """The connection is there: run the query on the database's cores."""
+    work = w.work[s]
     db = w.db
-    p = w.container[db].profile
-    demand = w.work[s].demand
-    if w.work[s].fresh != 0:
-        demand += w.version[p].connect_cpu
-    cost = query_cost(demand, w.version[p].cost_growth, w.container[db].n + 1)
+    rules = w.version[w.container[db].profile]
+    demand = work.demand
+    if work.fresh != 0:
+        demand += rules.connect_cpu
+    cost = query_cost(demand, rules.cost_growth, w.container[db].n + 1)
     push_back(w, QUERIES, 2 * s + 1)
-    w.work[s].in_session = w.session
+    work.in_session = w.session
     join(w, db, s, cost, QUERY_DONE)
 
 
 @inner
 def server_free(w: Any, s: int) -> None:
-    if w.work[s].pooled == 0:
+    work = w.work[s]
+    if work.pooled == 0:
         return
-    w.work[s].pooled = 0
+    work.pooled = 0
     node = w.head[POOLER_QUEUE]
     if node >= 0:
         unlink(w, POOLER_QUEUE, node)
@@ -273,6 +280,7 @@ def fail_all(w: Any, list_: int) -> None:
 @inner
 def client_died(w: Any, c: int, silently: bool) -> None:
     """Call before the container's lists are cleared; its works are walked in order."""
+    here = w.container[c]
     drop_queries(w, c)
     for which in range(2):
         node = w.head[FIRST_LIST + 3 * c + which]
@@ -289,7 +297,7 @@ def client_died(w: Any, c: int, silently: bool) -> None:
         if w.work[node >> 1].in_session == w.session:
             server_free(w, node >> 1)
         node = w.next[node]
-    n = w.container[c].pool_open
+    n = here.pool_open
     if silently and n != 0 and not pooled_db(w) and w.db >= 0:
         w.ghosts += 1
         at = w.ghosts % GHOSTS
@@ -297,7 +305,7 @@ def client_died(w: Any, c: int, silently: bool) -> None:
         set_timer(w, GHOST, w.version[w.container[w.db].profile].keepalive, w.ghosts, at)
     else:
         close(w, c, n)
-    w.container[c].pool_open = w.container[c].pool_idle = w.container[c].pool_opening = 0
+    here.pool_open = here.pool_idle = here.pool_opening = 0
 
 
 @inner

@@ -11,7 +11,7 @@ from typing import Any
 
 from sim.dataplane import arithmetic
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.layout import BLOCK, CPU_DONE
+from sim.dataplane.kernel.layout import BLOCK
 from sim.dataplane.kernel.timing import INF, agenda
 
 share_cores = inner(arithmetic.share_cores)
@@ -24,7 +24,9 @@ def meld(w: Any, a: int, b: int) -> int:
         return b
     if b < 0:
         return a
-    if w.work[b].finish < w.work[a].finish or (w.work[b].finish == w.work[a].finish and w.work[b].wid < w.work[a].wid):
+    if w.work[b].finish < w.work[a].finish or (
+        w.work[b].finish == w.work[a].finish and w.work[b].wid < w.work[a].wid
+    ):
         a, b = b, a
     w.work[b].sibling = w.work[a].child
     w.work[a].child = b
@@ -59,20 +61,22 @@ def without_root(w: Any, root: int) -> int:
 
 @inner
 def sync(w: Any, c: int) -> None:
-    if w.container[c].n > 0:
-        had = w.now - w.container[c].since
-        w.container[c].busy += w.container[c].n * w.container[c].rate * had
-        w.container[c].virtual += w.container[c].rate * had
-    w.container[c].since = w.now
+    here = w.container[c]
+    if here.n > 0:
+        had = w.now - here.since
+        here.busy += here.n * here.rate * had
+        here.virtual += here.rate * had
+    here.since = w.now
 
 
 @inner
 def touch(w: Any, c: int) -> None:
-    if w.container[c].touched == 0:
-        w.container[c].touched = 1
+    here = w.container[c]
+    if here.touched == 0:
+        here.touched = 1
         w.touched_station[w.touched_stations] = c
         w.touched_stations += 1
-        v = w.container[c].server
+        v = here.server
         if w.machine[v].touched == 0:
             w.machine[v].touched = 1
             w.touched_server[w.touched_servers] = v
@@ -81,40 +85,45 @@ def touch(w: Any, c: int) -> None:
 
 @inner
 def limit_of(w: Any, c: int) -> float:
-    return 0.0 if w.container[c].frozen != 0 else w.container[c].cap
+    here = w.container[c]
+    return 0.0 if here.frozen != 0 else here.cap
 
 
 @inner
 def recount(w: Any, c: int, by: int) -> None:
     """n changes: keep the server's count of requests, and of stations above their cap."""
-    w.container[c].n += by
-    v = w.container[c].server
+    here = w.container[c]
+    here.n += by
+    v = here.server
     w.machine[v].running += by
-    binds = 1 if w.container[c].n > limit_of(w, c) else 0
-    w.machine[v].binding += binds - w.container[c].capped
-    w.container[c].capped = binds
+    binds = 1 if here.n > limit_of(w, c) else 0
+    w.machine[v].binding += binds - here.capped
+    here.capped = binds
 
 
 @inner
 def join(w: Any, c: int, s: int, demand: float, stage: int) -> None:
+    work = w.work[s]
+    here = w.container[c]
     sync(w, c)
-    w.work[s].finish = w.container[c].virtual + demand
-    w.work[s].child = w.work[s].sibling = -1
-    w.container[c].root = meld(w, w.container[c].root, s)
+    work.finish = here.virtual + demand
+    work.child = work.sibling = -1
+    here.root = meld(w, here.root, s)
     recount(w, c, 1)
-    w.work[s].stage = stage
+    work.stage = stage
     touch(w, c)
 
 
 @inner
 def complete(w: Any, c: int) -> None:
+    here = w.container[c]
     sync(w, c)
-    s = w.container[c].root
-    w.container[c].virtual = w.work[s].finish
-    w.container[c].root = without_root(w, s)
+    s = here.root
+    here.virtual = w.work[s].finish
+    here.root = without_root(w, s)
     recount(w, c, -1)
-    if w.container[c].n == 0:
-        w.container[c].virtual = 0.0
+    if here.n == 0:
+        here.virtual = 0.0
     set_due(w, c, INF)
     touch(w, c)
     agenda(w, s, 0)
@@ -123,9 +132,10 @@ def complete(w: Any, c: int) -> None:
 @inner
 def drop(w: Any, c: int, only: int) -> None:
     """Take out all work (`only` < 0), or that of container `only`, without finishing it."""
+    here = w.container[c]
     # flatten the heap into a chain through `sibling`, then meld anew what stays
     chain, kept, gone = -1, -1, 0
-    todo = w.container[c].root
+    todo = here.root
     while todo >= 0:
         s = todo
         todo = w.work[s].sibling
@@ -147,13 +157,13 @@ def drop(w: Any, c: int, only: int) -> None:
         w.work[chain].sibling = -1
         kept = meld(w, kept, chain)
         chain = after
-    w.container[c].root = kept
+    here.root = kept
     if gone == 0:
         return
     sync(w, c)
     recount(w, c, -gone)
-    if w.container[c].n == 0:
-        w.container[c].virtual = 0.0
+    if here.n == 0:
+        here.virtual = 0.0
     touch(w, c)
 
 
@@ -170,11 +180,45 @@ def set_due(w: Any, c: int, t: float) -> None:
 
 @inner
 def retime(w: Any, c: int) -> None:
-    if w.container[c].n == 0 or w.container[c].rate == 0.0:
+    here = w.container[c]
+    if here.n == 0 or here.rate == 0.0:
         set_due(w, c, INF)
         return
-    left = (w.work[w.container[c].root].finish - w.container[c].virtual) / w.container[c].rate
+    left = (w.work[here.root].finish - here.virtual) / here.rate
     set_due(w, c, w.now + (left if left > 0.0 else 0.0))
+
+
+@inner
+def enlist(w: Any, c: int) -> None:
+    """A process starts: its station joins its server's list, which is in order of id."""
+    here = w.container[c]
+    if here.listed != 0:
+        return
+    here.listed = 1
+    machine = w.machine[here.server]
+    before, after = -1, machine.first
+    while 0 <= after < c:
+        before, after = after, w.container[after].neighbour
+    here.neighbour = after
+    if before < 0:
+        machine.first = c
+    else:
+        w.container[before].neighbour = c
+
+
+@inner
+def strike(w: Any, c: int) -> None:
+    """It ended: an empty station would only be skipped by all who share the cores."""
+    here = w.container[c]
+    here.listed = 0
+    machine = w.machine[here.server]
+    if machine.first == c:
+        machine.first = here.neighbour
+        return
+    at = machine.first
+    while w.container[at].neighbour != c:
+        at = w.container[at].neighbour
+    w.container[at].neighbour = here.neighbour
 
 
 @inner
@@ -226,6 +270,3 @@ def settle(w: Any) -> None:
             w.machine[v].plain = 1
     w.touched_servers = 0
     w.touched_stations = 0
-
-
-__all__ = ["CPU_DONE", "complete", "drop", "join", "set_due", "settle", "sync", "touch"]

@@ -68,20 +68,21 @@ def follow_through(w: Any) -> None:
 
 @inner
 def resumed(w: Any, s: int, code: int) -> None:
-    stage = w.work[s].stage
+    work = w.work[s]
+    stage = work.stage
     if stage == CPU_DONE:
         cpu_done(w, s)
     elif stage == QUERY_DONE:
         query_done(w, s, code)
     elif stage == THAWED:
-        thawed(w, s, w.work[s].code)
+        thawed(w, s, work.code)
     elif stage == CHECKED_OUT:
-        if w.work[s].opening != 0:
-            w.work[s].opening = 0
-            w.container[w.work[s].at].pool_opening -= 1
+        if work.opening != 0:
+            work.opening = 0
+            w.container[work.at].pool_opening -= 1
         checked_out(w, s, code if code != 0 else SUCCEEDED)
     elif stage == POOLER_SERVED:
-        w.work[s].pooled = 1 if code == 0 else 0
+        work.pooled = 1 if code == 0 else 0
         pooler_served(w, s, code if code != 0 else SUCCEEDED)
     elif stage == PUSH_FAILED:
         push_lost(w, s)
@@ -90,32 +91,33 @@ def resumed(w: Any, s: int, code: int) -> None:
 
 @inner
 def cpu_done(w: Any, s: int) -> None:
-    c = w.work[s].at
-    p = w.container[c].profile
-    kind = w.work[s].kind
+    work = w.work[s]
+    c = work.at
+    rules = w.version[w.container[c].profile]
+    kind = work.kind
     if kind == REQUEST:
-        if w.work[s].abandoned != 0 and w.version[p].cancel != 0:
+        if work.abandoned != 0 and rules.cancel != 0:
             answer(w, s, CLIENT_TIMEOUT)
             return
-        if w.version[p].error_rate > 0.0 and uniform(w, ERROR, w.work[s].wid) < w.version[p].error_rate:
+        if rules.error_rate > 0.0 and uniform(w, ERROR, work.wid) < rules.error_rate:
             answer(w, s, HTTP_500)
             return
-        stream, ident = QUERY, w.work[s].number
+        stream, ident = QUERY, work.number
     elif kind == JOB:
-        if w.version[p].poison_rate > 0.0 and uniform(w, POISON, w.work[s].wid) < w.version[p].poison_rate:
+        if rules.poison_rate > 0.0 and uniform(w, POISON, work.wid) < rules.poison_rate:
             note(w, POISONED, c)
             return
-        stream, ident = JOB_QUERY, w.work[s].wid
-    elif w.work[s].deep != 0:
-        use(w, s, w.version[p].probe_cpu)
+        stream, ident = JOB_QUERY, work.wid
+    elif work.deep != 0:
+        use(w, s, rules.probe_cpu)
         return
     else:
         told(w, s, SUCCEEDED)
         return
-    if w.version[p].query_mean > 0.0:
+    if rules.query_mean > 0.0:
         use(
             w, s,
-            demand_of(w, w.version[p].query_law, w.version[p].query_mean, w.version[p].query_cv, stream, ident),
+            demand_of(w, rules.query_law, rules.query_mean, rules.query_cv, stream, ident),
         )  # fmt: skip
     else:
         told(w, s, SUCCEEDED)
@@ -169,9 +171,10 @@ def query_done(w: Any, s: int, failed: int) -> None:
 @inner
 def thaw(w: Any, s: int, code: int) -> None:
     """A hung process does not notice until it goes on."""
-    c = w.work[s].at
+    work = w.work[s]
+    c = work.at
     if w.container[c].hung != 0:
-        w.work[s].code = code
+        work.code = code
         join(w, c, s, 0.0, THAWED)
     else:
         thawed(w, s, code)
@@ -189,18 +192,17 @@ def thawed(w: Any, s: int, code: int) -> None:
 @inner
 def told(w: Any, s: int, code: int) -> None:
     """The database (or nothing) said `code`: what follows for each kind of work."""
-    c = w.work[s].at
-    p = w.container[c].profile
-    if w.work[s].kind == JOB:
+    work = w.work[s]
+    c = work.at
+    rules = w.version[w.container[c].profile]
+    if work.kind == JOB:
         finished(w, s, code == SUCCEEDED)
         drained(w, c)
-    elif w.work[s].kind == PROBE:
+    elif work.kind == PROBE:
         probe_told(w, s, code)
     elif code != SUCCEEDED:
         answer(w, s, code)
-    elif (
-        w.version[p].push_rate > 0.0 and w.redis >= 0 and uniform(w, PUSH, w.work[s].number) < w.version[p].push_rate
-    ):
+    elif rules.push_rate > 0.0 and w.redis >= 0 and uniform(w, PUSH, work.number) < rules.push_rate:
         code = push(w, s)
         if code != WAITS:
             answer(w, s, code)
@@ -210,12 +212,13 @@ def told(w: Any, s: int, code: int) -> None:
 
 @inner
 def answer(w: Any, s: int, outcome: int) -> None:
-    c = w.work[s].at
+    work = w.work[s]
+    c = work.at
     leave(w, c, s)
     w.container[c].served += 1
     if outcome != SUCCEEDED:
         w.container[c].errors += 1
-    w.work[s].phase = NOWHERE
+    work.phase = NOWHERE
     reply(w, s, outcome)
     freed(w, c)
     move_up(w, c)
@@ -223,9 +226,10 @@ def answer(w: Any, s: int, outcome: int) -> None:
 
 @inner
 def probe_told(w: Any, s: int, code: int) -> None:
-    c = w.work[s].at
+    work = w.work[s]
+    c = work.at
     unlink(w, FIRST_LIST + 3 * c, 2 * s)
-    number = w.work[s].wid - PROBE_BASE
+    number = work.wid - PROBE_BASE
     http = w.version[w.container[c].profile].kind == HTTP
     if http:
         w.container[c].held -= 1

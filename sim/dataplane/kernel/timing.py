@@ -62,17 +62,22 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     w.work[s].at = -1
     w.work[s].child = w.work[s].sibling = -1
     w.work[s].timer_at = w.work[s].dial_at = w.work[s].dial_until = INF
-    w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].in_session = w.work[s].pooled = 0
+    w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].in_session = w.work[
+        s
+    ].pooled = 0
     w.work[s].of_request = w.work[s].target = w.work[s].of_job = -1
-    w.work[s].phase = w.work[s].abandoned = w.work[s].dials = w.work[s].push = w.work[s].replied = w.work[s].deep = 0
+    w.work[s].phase = w.work[s].abandoned = w.work[s].dials = w.work[s].push = w.work[
+        s
+    ].replied = w.work[s].deep = 0
     w.work[s].number = 0
     return s
 
 
 @inner
 def free_work(w: Any, s: int) -> None:
-    w.work[s].wid = -1
-    w.work[s].sibling = w.work_free
+    work = w.work[s]
+    work.wid = -1
+    work.sibling = w.work_free
     w.work_free = s
     w.work_used -= 1
 

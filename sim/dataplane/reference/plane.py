@@ -88,6 +88,7 @@ class ReferencePlane:
         for container in here:
             if container.life != Life.EXITED:
                 self.end(container, Outcome.DROPPED_ON_KILL, silently=True)
+                self.follow_through()  # or a wake-up would reach a container that dies next
         machine.powered = machine.uptime(self.now)
         machine.alive = False
         for container in here:  # what other hosts' clients run here stands still, unanswered

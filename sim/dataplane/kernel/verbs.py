@@ -1,0 +1,287 @@
+"""The verbs of the control plane over the record: reference/plane.py, and how processes end.
+
+`act` is what Python calls; each verb finishes all that follows at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.dataplane.interface import Kind, Note, Outcome
+from sim.dataplane.kernel.clients import dropped, freed
+from sim.dataplane.kernel.compile import entry, inner
+from sim.dataplane.kernel.containers import HTTP, accept, drained, grow, move_up, room
+from sim.dataplane.kernel.jobs import crashed, hand_out, orphaned, push_lost, worker_down, worker_up
+from sim.dataplane.kernel.layout import (
+    CPU_DONE,
+    DRAINING,
+    EXITED,
+    FIRST_LIST,
+    IN_BACKLOG,
+    IN_POOL,
+    IN_SLOTS,
+    JOB,
+    LISTENING,
+    NOWHERE,
+    PROBE,
+    STARTING,
+)
+from sim.dataplane.kernel.postgres import SILENT, at_limit, client_died, close, open_one, reset
+from sim.dataplane.kernel.stations import drop, enlist, join, recount, strike, touch
+from sim.dataplane.kernel.stories import PROBE_BASE, follow_through
+from sim.dataplane.kernel.timing import INF, OPEN, free_work, new_work, note, push_back, set_timer
+
+SILENT_RETRY_S = 1.0
+DATABASE, QUEUE, WORKER = int(Kind.DATABASE), int(Kind.QUEUE), int(Kind.WORKER)
+DROPPED_ON_KILL, OOM = int(Outcome.DROPPED_ON_KILL), int(Outcome.OOM)
+NOTE_LISTENING, NOTE_REFUSED, NOTE_PROBE_FAILED = (
+    int(Note.LISTENING),
+    int(Note.START_REFUSED),
+    int(Note.PROBE_FAILED),
+)
+(SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
+ PROBE_SENT) = range(11)  # fmt: skip
+
+
+@inner
+def end(w: Any, c: int, why: int, silently: bool) -> None:
+    """A process ends: CPU, connections, memory and slots go back; then what was inside is told."""
+    here = w.container[c]
+    kind = w.version[here.profile].kind
+    if kind == WORKER:
+        worker_down(w, c)
+    inside, backlog = FIRST_LIST + 3 * c + IN_SLOTS, FIRST_LIST + 3 * c + IN_BACKLOG
+    client_died(w, c, silently)
+    here.life = EXITED
+    here.open_at = INF
+    here.hung = here.frozen = 0
+    recount(w, c, 0)
+    touch(w, c)
+    drop(w, c, c)  # its own work; the queries in a database belong to others
+    if kind != DATABASE:
+        strike(w, c)
+    here.held = here.queued = 0
+    w.head[FIRST_LIST + 3 * c + IN_POOL] = w.tail[FIRST_LIST + 3 * c + IN_POOL] = -1
+    first, second = w.head[inside], w.head[backlog]
+    w.head[inside] = w.tail[inside] = w.head[backlog] = w.tail[backlog] = -1
+    grow(w, c, -here.memory)
+    w.machine[here.server].noted = 0
+    if c == w.redis:
+        crashed(w, silently)
+    elif c == w.db and not silently:
+        reset(w)
+    tell_all(w, first, c, why, silently)
+    tell_all(w, second, c, why, silently)
+
+
+@inner
+def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
+    while node >= 0:
+        after = w.next[node]
+        s = node >> 1
+        if w.work[s].kind == JOB:
+            j = w.work[s].of_job
+            free_work(w, s)
+            orphaned(w, j, c)
+        elif w.work[s].kind == PROBE:
+            if not silently:
+                note(w, NOTE_PROBE_FAILED, w.work[s].wid - PROBE_BASE)
+            free_work(w, s)
+        else:
+            if w.work[s].push != 0:
+                push_lost(w, s)
+            if not silently:
+                dropped(w, s, why)
+            else:
+                w.work[s].phase = NOWHERE
+                if w.work[s].replied != 0:
+                    free_work(w, s)
+        node = after
+
+
+@inner
+def listen(w: Any, c: int) -> None:
+    here = w.container[c]
+    here.life = LISTENING
+    note(w, NOTE_LISTENING, c)
+    if c == w.db:
+        at_limit(w)
+    elif c == w.redis:
+        hand_out(w)
+    elif w.version[here.profile].kind == WORKER:
+        worker_up(w, c)
+    elif here.published != 0:
+        freed(w, c)
+
+
+@inner
+def connect_s(w: Any) -> float:
+    return w.version[w.container[w.db].profile].connect if w.db >= 0 else 0.0
+
+
+@inner
+def open_next(w: Any, c: int) -> None:
+    here = w.container[c]
+    if here.open_at != w.now:
+        return
+    code = open_one(w, c)
+    if code == SILENT:
+        here.open_at = set_timer(w, OPEN, SILENT_RETRY_S, c, c)
+    elif code != 0:
+        close(w, c, here.pool_open)
+        note(w, NOTE_REFUSED, c)
+    elif here.pool_open < w.version[here.profile].pool_at_start:
+        here.open_at = set_timer(w, OPEN, connect_s(w), c, c)
+    else:
+        here.pool_idle = here.pool_open
+        listen(w, c)
+
+
+@inner
+def start(w: Any, c: int, p: int) -> None:
+    here = w.container[c]
+    if here.life != EXITED or w.machine[here.server].alive == 0:
+        return
+    here.profile = p
+    enlist(w, c)
+    here.pool_open = here.pool_idle = here.pool_opening = 0
+    here.cap, here.weight = w.version[p].cpu_limit, w.version[p].cpu_weight
+    here.frozen = here.hung = here.noted = here.extra = 0
+    recount(w, c, 0)
+    touch(w, c)
+    here.life = STARTING
+    grow(w, c, w.version[p].memory_base)
+    kind = w.version[p].kind
+    if kind == DATABASE and w.db != c:
+        reset(w)
+        w.db = c
+    elif kind == QUEUE:
+        w.redis = c
+    if w.version[p].pool_at_start > 0:
+        here.open_at = set_timer(w, OPEN, connect_s(w), c, c)
+    else:
+        listen(w, c)
+
+
+@inner
+def server_down(w: Any, v: int) -> None:
+    if w.machine[v].alive == 0:
+        return
+    for c in range(w.containers):
+        if w.container[c].server == v and w.container[c].life != EXITED:
+            end(w, c, DROPPED_ON_KILL, True)
+            follow_through(w)  # or a wake-up would reach a container that dies next
+    w.machine[v].powered += w.now - w.machine[v].up_since
+    w.machine[v].alive = 0
+    for c in range(w.containers):
+        if w.container[c].server == v:
+            freeze(w, c, 1)
+
+
+@inner
+def server_up(w: Any, v: int) -> None:
+    if w.machine[v].alive != 0:
+        return
+    w.machine[v].alive = 1
+    w.machine[v].up_since = w.now
+    for c in range(w.containers):
+        if w.container[c].server == v:
+            freeze(w, c, 0)
+            if c == w.db:
+                reset(w)
+
+
+@inner
+def freeze(w: Any, c: int, frozen: int) -> None:
+    w.container[c].frozen = frozen
+    recount(w, c, 0)
+    touch(w, c)
+
+
+@inner
+def drain(w: Any, c: int) -> None:
+    here = w.container[c]
+    if here.life != LISTENING:
+        return
+    if w.version[here.profile].kind == WORKER:
+        worker_down(w, c)
+    here.life = DRAINING
+    backlog = FIRST_LIST + 3 * c + IN_BACKLOG
+    node = w.head[backlog]
+    w.head[backlog] = w.tail[backlog] = -1
+    here.queued = 0
+    tell_all(w, node, c, DROPPED_ON_KILL, False)
+    drained(w, c)
+
+
+@inner
+def resume(w: Any, c: int) -> None:
+    here = w.container[c]
+    if here.hung == 0:
+        return
+    here.hung = 0
+    freeze(w, c, 0)
+    move_up(w, c)
+    if c == w.redis:
+        hand_out(w)
+
+
+@inner
+def probe(w: Any, c: int, deep: int) -> None:
+    here = w.container[c]
+    number = w.probes
+    w.probes = number + 1
+    if w.machine[here.server].alive == 0:
+        return
+    if here.life != LISTENING:
+        note(w, NOTE_PROBE_FAILED, number)
+        return
+    http = w.version[here.profile].kind == HTTP
+    if http and not room(w, c):
+        return
+    s = new_work(w, PROBE_BASE + number, PROBE)
+    w.work[s].deep = deep
+    if http:
+        accept(w, c, s)
+    else:
+        w.work[s].at = c
+        push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
+        join(w, c, s, w.version[here.profile].probe_cpu, CPU_DONE)
+
+
+@entry
+def act(box: Any, verb: int, at: int, b: int, x: float) -> None:
+    """One verb of the control plane, and all that follows at once."""
+    w = box[0]
+    if verb == SERVER_DOWN:
+        server_down(w, at)
+    elif verb == SERVER_UP:
+        server_up(w, at)
+    elif verb == START:
+        start(w, at, b)
+    elif verb == DRAIN:
+        drain(w, at)
+    elif verb == EXIT:
+        if w.container[at].life != EXITED:
+            end(w, at, OOM if b != 0 else DROPPED_ON_KILL, False)
+    elif verb == HANG:
+        if w.container[at].life != EXITED and w.container[at].hung == 0:
+            w.container[at].hung = 1
+            freeze(w, at, 1)
+    elif verb == RESUME:
+        resume(w, at)
+    elif verb == CPU_LIMIT:
+        w.container[at].cap = x
+        recount(w, at, 0)
+        touch(w, at)
+    elif verb == MEMORY:
+        if w.container[at].life != EXITED:
+            by = b - w.container[at].extra
+            w.container[at].extra = b
+            grow(w, at, by)
+    elif verb == PUBLISHED:
+        for i in range(w.backends):
+            freed(w, w.backend[i])
+    elif verb == PROBE_SENT:
+        probe(w, at, b)
+    follow_through(w)

@@ -1,0 +1,73 @@
+"""Which data plane runs, and having it ready.
+
+Outcomes are equal to the last bit, so `auto` looks at time alone: the reference engine starts at
+once and serves some 15,000 requests a second; the compiled one serves a hundred times as many,
+loads in a second, and compiles for some twenty on the very first use (kept on disk after that).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from sim.dataplane.interface import Arrivals, DataPlane, Workload
+
+MakePlane = Callable[[Workload], DataPlane]
+ENGINES = ("auto", "compiled", "reference")
+WORTH_LOADING = 20_000  # requests
+WORTH_COMPILING = 300_000
+
+
+def expected_requests(arrivals: Arrivals, horizon_s: float) -> float:
+    """How many requests will arrive: the integral of the rate, or the length of the trace."""
+    if arrivals.times_s is not None:
+        return float(len(arrivals.times_s))
+    end = min(arrivals.end_s, horizon_s)
+    total = 0.0
+    stops = [*arrivals.start_s[1:], end]
+    for start, stop, rate, slope in zip(
+        arrivals.start_s, stops, arrivals.rate, arrivals.slope, strict=True
+    ):
+        lasts = max(0.0, min(stop, end) - start)
+        total += (rate + 0.5 * slope * lasts) * lasts
+    return total
+
+
+def choose(engine: str, requests: float) -> str:
+    """`compiled` or `reference`. Without numba it is the reference engine, and a line says so."""
+    if engine == "reference":
+        return "reference"
+    if find_spec("numba") is None:
+        print("numba is not installed: the reference engine runs instead", file=sys.stderr)
+        return "reference"
+    if engine == "compiled":
+        return "compiled"
+    if requests < WORTH_LOADING:
+        return "reference"
+    return "compiled" if is_compiled() or requests >= WORTH_COMPILING else "reference"
+
+
+def is_compiled() -> bool:
+    """Is the kernel's machine code on disk?"""
+    from sim.dataplane.kernel.compile import is_cached  # noqa: PLC0415 - loads numba
+
+    return is_cached()
+
+
+def prepare() -> None:
+    """Compile the kernel now, once, so that spawned processes find it on disk."""
+    from sim.dataplane.kernel.plane import warm  # noqa: PLC0415
+
+    warm()
+
+
+def plane_class(engine: str) -> MakePlane:
+    """The class behind a chosen name."""
+    if engine == "compiled":
+        from sim.dataplane.kernel.plane import CompiledPlane  # noqa: PLC0415
+
+        return CompiledPlane
+    from sim.dataplane.reference.plane import ReferencePlane  # noqa: PLC0415
+
+    return ReferencePlane
