@@ -138,7 +138,7 @@ def queue(dice: Dice) -> Profile:
         Kind.QUEUE,
         probe_cpu_s=dice.s(0.0, 0.1),
         memory_base=dice.int(1, 20) * MIB,
-        persistence=Persistence(dice.int(0, 3)),
+        persistence=dice.pick(*Persistence, Persistence.AOF_EVERYSEC, Persistence.AOF_EVERYSEC),
         queue_bytes=dice.pick(0, 0, 1, 5, 20) * job_bytes,
         evict=dice(0.5),
         job_bytes=job_bytes,
@@ -198,6 +198,7 @@ class Author:
         self.profiles: list[Profile] = []
         self.versions: dict[Kind, list[int]] = {}
         self.kind_of: list[Kind] = []  # of containers
+        self.server_of: list[int] = []
         self.steps: list[Step] = []
         makers = {
             Kind.HTTP: lambda: http(dice, calm),
@@ -214,6 +215,7 @@ class Author:
                 other = make() if dice(0.5) else replace(first, slots=first.slots + 1)
                 self.versions[kind].append(self.known(other))
         self.servers = dice.int(1, 3)
+        self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE)
 
     def known(self, profile: Profile) -> int:
         self.profiles.append(profile)
@@ -224,13 +226,15 @@ class Author:
 
     def container(self, t: float, kind: Kind) -> int:
         profile = self.dice.pick(*self.versions[kind])
-        self.step(t, "add_container", profile, self.dice.int(0, self.servers - 1))
+        server = self.dice.int(0, self.servers - 1)
+        self.step(t, "add_container", profile, server)
         self.kind_of.append(kind)
+        self.server_of.append(server)
         return len(self.kind_of) - 1
 
-    def some(self, *kinds: Kind) -> int:
-        """A container, of these kinds if there is one."""
-        fit = [c for c, kind in enumerate(self.kind_of) if kind in kinds]
+    def some(self, kind: Kind | None) -> int:
+        """A container, of this kind if there is one."""
+        fit = [c for c, other in enumerate(self.kind_of) if other == kind]
         return self.dice.pick(*(fit or range(len(self.kind_of))))
 
     def version(self, container: int) -> int:
@@ -239,7 +243,7 @@ class Author:
     def set_up(self) -> None:
         dice = self.dice
         for _ in range(self.servers):
-            self.step(0.0, "add_server", dice.pick(0.5, 1.0, 2.0, 4.0), dice.int(200, 3000) * MIB)
+            self.step(0.0, "add_server", dice.pick(0.5, 1.0, 2.0, 4.0), dice.int(120, 2000) * MIB)
         counts = {
             Kind.DATABASE: dice.pick(0, 1, 1, 1, 2),
             Kind.QUEUE: dice.pick(0, 1, 1, 1, 2),
@@ -272,7 +276,12 @@ class Author:
         """One verb, and often its inverse later."""
         dice = self.dice
         later = t + dice.s(0.0, 0.2) * self.horizon if dice(0.8) else INF
-        c = self.some(*dice.pick((Kind.HTTP,), (Kind.WORKER,), (Kind.DATABASE,), (Kind.QUEUE,), ()))
+        kinds = (Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, None)
+        kind = self.focus if dice(0.4) else dice.pick(*kinds)
+        c = self.some(kind)
+        if kind == self.focus == Kind.QUEUE and dice(0.6):  # what a dead host loses, and doubles
+            self.power(t, t + dice.s(0.0, 2.0), c)
+            return
         kill, hang, power = self.kill, self.hang, self.power
         change, grow = self.change, self.grow
         dice.pick(kill, kill, kill, hang, hang, self.drain, power, change, change, grow)(
@@ -295,14 +304,15 @@ class Author:
             self.step(later, "exit", c, False)
             self.step(later, "start", c, self.version(c))
 
-    def power(self, t: float, later: float, _: int) -> None:
-        dice, server = self.dice, self.dice.int(0, self.servers - 1)
+    def power(self, t: float, later: float, c: int) -> None:
+        dice, server = self.dice, self.server_of[c]
         self.step(t, "server_down", server)
         if later < INF:
             self.step(later, "server_up", server)
-            for c in range(len(self.kind_of)):
+            for other in range(len(self.kind_of)):
                 if dice(0.8):
-                    self.step(later + dice.pick(0.0, dice.s(0.0, 2.0)), "start", c, self.version(c))
+                    again = later + dice.pick(0.0, dice.s(0.0, 2.0))
+                    self.step(again, "start", other, self.version(other))
 
     def change(self, t: float, _: float, c: int) -> None:
         dice, what = self.dice, self.dice.int(0, 3)
@@ -320,7 +330,7 @@ class Author:
         """The platform grows: a server, a replica that the balancer learns of later."""
         dice = self.dice
         if dice(0.3) and self.servers < 5:
-            self.step(t, "add_server", dice.cores(), dice.int(200, 3000) * MIB)
+            self.step(t, "add_server", dice.cores(), dice.int(120, 2000) * MIB)
             self.servers += 1
         if len(self.kind_of) < 14:
             kind = dice.pick(Kind.HTTP, Kind.HTTP, Kind.WORKER, Kind.WORKER, Kind.DATABASE)
