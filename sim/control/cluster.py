@@ -237,7 +237,8 @@ class Cluster:
             raise PortTakenError(f"Bind for 0.0.0.0:{c.port} failed: port is already allocated")
         c.state, c.started_s, c.run = "starting", self.clock.now, c.run + 1
         c.exit_code, c.oom_killed, c.manually_stopped, c.hung = None, False, False, False
-        c.refused, c.restarting, c.restarts = False, False, c.restarts + again
+        c.refused, c.booted, c.restarting = False, False, False
+        c.restarts += again
         c.profile = self.profile(c.service, c.version)
         self.tell(Change("started", c))
         if "health_checks" in self.left_to_operator:
@@ -304,7 +305,7 @@ class Cluster:
         if gone():
             return
         behaviour = self.service(c.service).stop
-        if behaviour.drains and not c.hung:
+        if behaviour.drains and c.booted and not c.hung:
             self.plane.drain(c.id)  # DRAINED ends it
         elif not behaviour.ignores and not c.hung:
             self.exit(c, 143, "terminated")
@@ -382,7 +383,7 @@ class Cluster:
         heard(self, notice)
 
     def listening(self, c: Container) -> None:
-        c.state = "running" if c.state == "starting" else c.state
+        c.state, c.booted = "running" if c.state == "starting" else c.state, True
         if c.run > 1:
             self.say("listening", c.name, f"{c.name} listens again")
         self.tell(Change("listening", c))

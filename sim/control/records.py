@@ -49,6 +49,7 @@ class Container:
     port: int | None = None  # held on the server's own address while a process lives (Compose)
     state: State = "created"
     ready: bool = False
+    booted: bool = False  # this process has listened: it has a handler for SIGTERM
     hung: bool = False
     exit_code: int | None = None
     oom_killed: bool = False
