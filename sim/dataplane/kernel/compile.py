@@ -20,7 +20,7 @@ from numba import config, types
 
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
-ENTRIES = 4  # functions that Python calls: act, advance, fold, more_arrivals
+ENTRIES = 3  # functions that Python calls: call, fold, more_arrivals
 
 
 def fingerprint() -> str:

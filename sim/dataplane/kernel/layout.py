@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORKS, CONTAINERS, PROFILES = 1 << 20, 1 << 12, 1 << 10
-NOTES, OUTS, CHUNK, GHOSTS = 1 << 16, 1 << 16, 1 << 14, 1 << 12
+NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
 BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
@@ -78,6 +78,16 @@ VERSION: RecordFields = [  # a Profile of interface.py
     ("keepalive", F), ("pooler_size", N), ("pooler_clients", N), ("pooler_wait", F),
     ("persistence", N), ("queue_bytes", N), ("evict", N), ("job_bytes", N),
 ]  # fmt: skip
+# names of Profile's fields where a column's name differs
+FIELDS = {
+    "cpu_mean": "cpu.mean", "cpu_cv": "cpu.cv", "cpu_law": "cpu.kind",
+    "query_mean": "query.mean", "query_cv": "query.cv", "query_law": "query.kind",
+    "probe_cpu": "probe_cpu_s", "checkout_timeout": "checkout_timeout_s",
+    "push_timeout": "push_timeout_s", "redelivery": "redelivery_s",
+    "job_backoff": "job_backoff_s", "connect_cpu": "connect_cpu_s",
+    "connect": "connect_s", "keepalive": "keepalive_s", "pooler_wait": "pooler_wait_s",
+    "leak": "leak_per_request",
+}  # fmt: skip
 TIMER: RecordFields = [("t", F), ("id", N), ("at", N)]
 HEAPED: RecordFields = [("t", F), ("key", N), ("at", N)]  # key: kind << 48 + id
 
@@ -134,7 +144,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("share_rate", F, (c,)), ("share_of", N, (c,)),
         ("ghost", np.dtype([("number", N), ("n", N)]), (GHOSTS,)),
         # timers: a heap, and three rings of constant delays (each in order of time)
-        ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (3, 4 * w)),
+        ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (3, RING)),
         ("ring_head", N, (3,)), ("ring_tail", N, (3,)),
         # what follows at once, what is told, what is counted
         ("agenda", np.dtype([("at", N), ("code", N)]), (w,)),
@@ -158,24 +168,19 @@ def world(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np.void]:
     w["container"]["neighbour"][:] = w["container"]["root"][:] = -1
     w["due"][:] = w["block_due"][:] = w["container"]["open_at"][:] = np.inf
     w["full_since"] = np.inf
-    w["works"], w["ring_mask"] = works, 4 * works - 1
+    w["works"], w["ring_mask"] = works, RING - 1
     return box
 
 
 def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void]:
-    """The same world with more places. Rings start anew at 0, in order; indices stay valid."""
+    """The same world with more places; indices stay valid."""
     new = world(works, containers)
     old, w = box[0], new[0]
     for name in box.dtype.names or ():
-        if name in ("works", "ring_mask", "ring"):
+        if name == "works":
             continue
         if box.dtype[name].shape:
             w[name][: len(old[name])] = old[name]
         else:
             w[name] = old[name]
-    for ring in range(3):
-        head, tail = int(old["ring_head"][ring]), int(old["ring_tail"][ring])
-        at = np.arange(head, tail) & int(old["ring_mask"])
-        w["ring"][ring, : tail - head] = old["ring"][ring, at]
-        w["ring_head"][ring], w["ring_tail"][ring] = 0, tail - head
     return new

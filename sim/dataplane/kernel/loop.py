@@ -1,4 +1,4 @@
-"""What Python calls to let time pass: `advance`, from one control event to the next.
+"""How time passes: `advance`, from one control event to the next; and the kernel's one door.
 
 `advance` stops early, at a whole instant, when there is something to tell (a notice), something to
 fetch (the out ring is nearly full), something to bring (more arrivals, more places), or when its
@@ -34,7 +34,7 @@ from sim.dataplane.kernel.timing import (
     agenda,
     heap_pop,
 )
-from sim.dataplane.kernel.verbs import open_next
+from sim.dataplane.kernel.verbs import ADVANCE, act, open_next
 
 # why advance stopped
 REACHED, TOLD, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
@@ -155,10 +155,9 @@ def step(w: Any, until: float) -> bool:
     return True
 
 
-@entry
-def advance(box: Any, until: float, budget: int) -> int:
+@inner
+def advance(w: Any, until: float, budget: int) -> int:
     """Run to `until` (inclusive); the reason why it stopped. `now` is where it stands."""
-    w = box[0]
     works = w.works
     for _ in range(budget):
         if w.notes > 0:
@@ -177,3 +176,14 @@ def advance(box: Any, until: float, budget: int) -> int:
             w.now = until
             return REACHED
     return BUDGET
+
+
+@entry
+def call(box: Any, verb: int, at: int, b: int, x: float) -> int:
+    """All that Python asks of the kernel, behind one door: a second one would be compiled with
+    all of the kernel inside once more. ADVANCE: to time x, at most b events; else a verb."""
+    w = box[0]
+    if verb == ADVANCE:
+        return advance(w, x, b)
+    act(w, verb, at, b, x)
+    return REACHED

@@ -33,6 +33,7 @@ from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import fold, more_arrivals
 from sim.dataplane.kernel.layout import (
     CONTAINERS,
+    FIELDS,
     LISTENING,
     OUT_REFUSED,
     PARKED,
@@ -47,16 +48,6 @@ from sim.dataplane.kernel.layout import (
 
 SLICE = 400_000  # events between two looks at Ctrl-C
 BUDGET_CAP = 100.0  # retries a budget can save up, as in reference/clients.py
-# names of Profile's fields where a column's name differs
-FIELDS = {
-    "cpu_mean": "cpu.mean", "cpu_cv": "cpu.cv", "cpu_law": "cpu.kind",
-    "query_mean": "query.mean", "query_cv": "query.cv", "query_law": "query.kind",
-    "probe_cpu": "probe_cpu_s", "checkout_timeout": "checkout_timeout_s",
-    "push_timeout": "push_timeout_s", "redelivery": "redelivery_s",
-    "job_backoff": "job_backoff_s", "connect_cpu": "connect_cpu_s",
-    "connect": "connect_s", "keepalive": "keepalive_s", "pooler_wait": "pooler_wait_s",
-    "leak": "leak_per_request",
-}  # fmt: skip
 
 
 class KernelError(AssertionError):
@@ -126,7 +117,7 @@ class CompiledPlane:
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
         while True:
-            why = loop.advance(self.box, until, SLICE)
+            why = loop.call(self.box, verbs.ADVANCE, 0, SLICE, until)
             if why in (loop.REACHED, loop.TOLD):
                 break
             if why == loop.OUT_FULL:
@@ -152,7 +143,7 @@ class CompiledPlane:
         return [Notice(self.now, Note(k), i) for k, i in zip(kinds, ids, strict=True)]
 
     def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
-        verbs.act(self.box, verb, at, b, x)
+        loop.call(self.box, verb, at, b, x)
 
     def _grow(self, works: int, containers: int) -> None:
         self._fold()

@@ -1,6 +1,6 @@
 """The verbs of the control plane over the record: reference/plane.py, and how processes end.
 
-`act` is what Python calls; each verb finishes all that follows at once.
+Each verb finishes all that follows at once before it returns.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.dataplane.interface import Kind, Note, Outcome
 from sim.dataplane.kernel.clients import dropped, freed
-from sim.dataplane.kernel.compile import entry, inner
+from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import HTTP, accept, drained, grow, move_up, room
 from sim.dataplane.kernel.jobs import crashed, hand_out, orphaned, push_lost, worker_down, worker_up
 from sim.dataplane.kernel.layout import (
@@ -40,7 +40,7 @@ NOTE_LISTENING, NOTE_REFUSED, NOTE_PROBE_FAILED = (
     int(Note.PROBE_FAILED),
 )
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT) = range(11)  # fmt: skip
+ PROBE_SENT, ADVANCE) = range(12)  # fmt: skip
 
 
 @inner
@@ -249,10 +249,9 @@ def probe(w: Any, c: int, deep: int) -> None:
         join(w, c, s, w.version[here.profile].probe_cpu, CPU_DONE)
 
 
-@entry
-def act(box: Any, verb: int, at: int, b: int, x: float) -> None:
+@inner
+def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
     """One verb of the control plane, and all that follows at once."""
-    w = box[0]
     if verb == SERVER_DOWN:
         server_down(w, at)
     elif verb == SERVER_UP:

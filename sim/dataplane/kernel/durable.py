@@ -1,0 +1,115 @@
+"""The queue on disk: what a crash of Redis would bring back. Part of reference/jobs.py.
+
+Also the places of jobs. The list of what was taken since the last durable point is a chain through
+`next`, of places whose state is TAKEN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.dataplane.interface import Persistence
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.layout import FREE, QUEUED, TAKEN
+from sim.dataplane.kernel.timing import INF
+
+NONE, RDB, EVERYSEC, ALWAYS = (
+    int(Persistence.NONE),
+    int(Persistence.RDB),
+    int(Persistence.AOF_EVERYSEC),
+    int(Persistence.AOF_ALWAYS),
+)
+
+
+# ---- places ----
+@inner
+def new_job(w: Any, ident: int) -> int:
+    j = w.job_free
+    if j < 0:
+        j = w.job_top
+        w.job_top = j + 1
+    else:
+        w.job_free = w.job[j].next
+    w.jobs_used += 1
+    w.job[j].id = ident
+    w.job[j].state = QUEUED
+    w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
+    w.job[j].park_at = INF
+    w.job[j].next = -1
+    return j
+
+
+@inner
+def free_job(w: Any, j: int) -> None:
+    w.job[j].state = FREE
+    w.job[j].id = -1
+    w.job[j].next = w.job_free
+    w.job_free = j
+    w.jobs_used -= 1
+
+
+# ---- durable points ----
+@inner
+def persistence(w: Any) -> int:
+    return w.version[w.container[w.redis].profile].persistence
+
+
+@inner
+def restorable(w: Any) -> bool:
+    kind = persistence(w)
+    return kind == RDB or kind == EVERYSEC  # noqa: PLR1714 (no sets in the kernel)
+
+
+@inner
+def save(w: Any, at: float) -> None:
+    w.saved, w.saved_sequence, w.changes = at, w.sequence, 0
+    forget_taken(w)
+
+
+@inner
+def forget_taken(w: Any) -> None:
+    j = w.t_head
+    while j >= 0:
+        after = w.job[j].next
+        free_job(w, j)
+        j = after
+    w.t_head = w.t_tail = -1
+
+
+@inner
+def save_due(w: Any) -> None:
+    kind = persistence(w)
+    if kind == EVERYSEC:
+        second = float(math.floor(w.now))
+        if second > w.saved:
+            save(w, second)
+    elif kind == RDB:
+        due = INF
+        if w.changes >= 1:
+            due = w.saved + 3600.0
+        if w.changes >= 100 and w.saved + 300.0 < due:
+            due = w.saved + 300.0
+        if w.changes >= 10_000 and w.saved + 60.0 < due:
+            due = w.saved + 60.0
+        if due <= w.now:
+            save(w, due)
+
+
+@inner
+def changed(w: Any) -> None:
+    if persistence(w) == RDB:
+        w.changes += 1
+        save_due(w)
+
+
+@inner
+def remember_taken(w: Any, sequence: int) -> None:
+    t = new_job(w, -2)
+    w.job[t].state = TAKEN
+    w.job[t].sequence = sequence
+    if w.t_tail < 0:
+        w.t_head = t
+    else:
+        w.job[w.t_tail].next = t
+    w.t_tail = t
