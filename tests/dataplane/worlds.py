@@ -104,18 +104,19 @@ def at(*times: float) -> Arrivals:
 def world(
     workload: Workload,
     *profiles: Profile,
-    cores: float = 64.0,
+    cores: float | Sequence[float] = 64.0,
+    on: Sequence[int] = (),
     script: Sequence[tuple[float, str, tuple[Any, ...]]] = (),
     via: int = -1,
     restart_s: tuple[float, ...] = (),
     end_s: float = 0.0,
 ) -> World:
-    """One server for each profile, one container of each, all started at 0; the balancer knows
-    every HTTP container. Container i runs profile i on server i."""
-    steps: list[Step] = []
-    for i in range(len(profiles)):
-        steps.append(Step(0.0, "add_server", (cores, 2**50)))
-        steps.append(Step(0.0, "add_container", (i, i)))
+    """One container of each profile, all started at 0; the balancer knows every HTTP container.
+    Container i runs profile i on server on[i]; default: every container has a server to itself."""
+    place = tuple(on) or tuple(range(len(profiles)))
+    sizes = [cores] * (max(place) + 1) if isinstance(cores, float | int) else list(cores)
+    steps = [Step(0.0, "add_server", (size, 2**50)) for size in sizes]
+    steps += [Step(0.0, "add_container", (i, place[i])) for i in range(len(profiles))]
     # databases and queues first, so that whoever needs them at start finds them
     order = sorted(range(len(profiles)), key=lambda i: profiles[i].kind < Kind.DATABASE)
     backends = tuple(i for i, p in enumerate(profiles) if p.kind == Kind.HTTP)
@@ -178,7 +179,11 @@ class Driver:
         return now if told else math.inf
 
     def go(self, ticks: Sequence[float], observe: Callable[[DataPlane], None] | None) -> Run:
-        """Verbs in the order of the script; ticks come last in their instant and do nothing."""
+        """Verbs in the order of the script; those at 0 set up the world before anybody comes.
+        Ticks come last in their instant and do nothing."""
+        while self.agenda and self.agenda[0][0] == 0.0:
+            _, _, verb, args = heappop(self.agenda)
+            self.act(verb, args)
         end = self.world.end_s or self.world.workload.horizon_s
         stops = [*sorted(t for t in ticks if t < end), end]
         for stop in stops:
@@ -206,6 +211,39 @@ def drive(
 
 
 # ---- reading ----
+def latency(run: Run, arrived_s: float) -> float:
+    """Of the requests that arrived in the bucket of this instant: the sum (one: its latency)."""
+    recording = run.recording
+    return float(recording.latency_sum[int(arrived_s / recording.bucket_s)])
+
+
+def cause(run: Run, arrived_s: float) -> Outcome:
+    """How the one request that arrived in the bucket of this instant ended."""
+    recording = run.recording
+    row = recording.requests[int(arrived_s / recording.bucket_s)]
+    assert row[0] == 1
+    if row[1]:
+        return Outcome.SUCCEEDED
+    ended = [Outcome(i + Outcome.REFUSED) for i, n in enumerate(row[FIRST_CAUSE:]) if n]
+    return ended[0] if ended else Outcome.IN_FLIGHT
+
+
+def ends(
+    plane_class: Callable[[Workload], DataPlane], world: World, step_s: float = 1 / 64
+) -> list[tuple[float, int, int]]:
+    """(instant, succeeded, failed so far) at each instant on a grid at which one of them grew."""
+    found: list[tuple[float, int, int]] = [(0.0, 0, 0)]
+
+    def look(plane: DataPlane) -> None:
+        gauge = plane.gauge()
+        if (gauge.succeeded, gauge.failed) != found[-1][1:]:
+            found.append((plane.now, gauge.succeeded, gauge.failed))
+
+    end = world.end_s or world.workload.horizon_s
+    drive(plane_class, world, [k * step_s for k in range(int(end / step_s) + 1)], look)
+    return found[1:]
+
+
 def causes(recording: Recording) -> dict[Outcome, int]:
     """How many requests ended how, without the zeros."""
     totals = recording.requests.sum(axis=0)
