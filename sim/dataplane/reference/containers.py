@@ -131,7 +131,7 @@ class Container:
         self.grow(self.profile.leak_per_request - self.profile.memory_per_request)
 
     def move_up(self) -> None:
-        """The backlog moves up; last in its caller, since it starts a process."""
+        """The backlog moves up; late in its caller, since it starts a process."""
         while self.backlog and self.held < self.profile.slots and not self.hung:
             work = self.backlog.popleft()
             gone = isinstance(work, Attempt) and work.abandoned and self.profile.cancel
@@ -201,8 +201,8 @@ class Container:
         self.served += 1
         self.errors += outcome != Outcome.SUCCEEDED
         self.plane.balancer.reply(work, outcome)
-        self.plane.balancer.freed(self)
         self.move_up()
+        self.plane.balancer.freed(self)  # after the backlog, or its queue would overtake it
 
     def probed(self, work: Work) -> Handler:
         """A health check takes a slot like any request (exec probes of others take only CPU)."""
@@ -215,9 +215,9 @@ class Container:
         self.probe_ended(work)
         ok = code == Outcome.SUCCEEDED
         plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, plane.probe_number(work))
+        self.move_up()
         if profile.kind == Kind.HTTP:
             plane.balancer.freed(self)
-        self.move_up()
 
     def probe_ended(self, work: Probe) -> None:
         del self.inside[work.id]
