@@ -288,7 +288,11 @@ class ReferencePlane:
         c = self.containers[container]
         if not c.server.alive:
             return None
-        return c.listening and (c.profile.kind != Kind.HTTP or c.room())
+        if not c.listening:
+            return False
+        if c.profile.kind != Kind.HTTP or c.room():
+            return True
+        return True if c.profile.shed else None  # a full backlog drops the SYN
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
