@@ -242,6 +242,7 @@ class ReferencePlane:
         c.hung = c.station.frozen = False
         c.station.touch()
         c.move_up()
+        self.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
         if c is self.jobs.redis:
             self.jobs.hand_out()
         self.follow_through()
