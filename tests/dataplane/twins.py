@@ -49,9 +49,13 @@ def difference(world: World, tick_s: float = 1.0, kernel_tick_s: float | None = 
     trace, trace_too = ours.plane.clients.trace, theirs.plane.trace  # type: ignore[attr-defined]
     for one, two in zip(trace, trace_too, strict=False):
         if one != two:
-            return f"request {one[0]}: reference {told(one)}, compiled {told(two)} (in order of end)"
+            return (
+                f"request {one[0]}: reference {told(one)}, compiled {told(two)} (in order of end)"
+            )
     if len(trace) != len(trace_too):
-        more = (trace if len(trace) > len(trace_too) else trace_too)[min(len(trace), len(trace_too))]
+        more = (trace if len(trace) > len(trace_too) else trace_too)[
+            min(len(trace), len(trace_too))
+        ]
         return f"only one engine ends request {more[0]}: {told(more)}"
     if ours.notices != theirs.notices:
         pairs = zip([*ours.notices, None], [*theirs.notices, None], strict=False)
