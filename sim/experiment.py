@@ -259,7 +259,7 @@ class Observer:
             "t_s": np.linspace(0.0, (count - 1) * step_s, count)
         }
         self.series |= {column: np.zeros(count) for column in SERIES}
-        self.busy_s: dict[int, float] = {}  # per container, when last seen
+        self.busy_s = 0.0  # when last seen
         self.highest_limit = 0
 
     def run(self) -> Loop:
@@ -271,6 +271,7 @@ class Observer:
     def sample(self) -> dict[str, float]:
         cluster = self.cluster
         gauge = cluster.plane.gauge()
+        before, self.busy_s = self.busy_s, gauge.busy_s
         self.highest_limit = max(self.highest_limit, gauge.connection_limit)
         running = [c for c in cluster.of(cluster.entry, "running") if c.alive]
         return {
@@ -285,17 +286,8 @@ class Observer:
             "replicas": len(running),
             "ready": sum(c.id in cluster.backends for c in running),
             "servers": sum(s.alive for s in cluster.servers),
-            "cpu_busy": self.cores() / self.step_s,
+            "cpu_busy": (gauge.busy_s - before) / self.step_s,
         }
-
-    def cores(self) -> float:
-        """CPU seconds used since the last look."""
-        used = 0.0
-        for c in self.cluster.containers:
-            busy = self.cluster.plane.container_gauge(c.id).busy_s
-            used += busy - self.busy_s.get(c.id, 0.0)
-            self.busy_s[c.id] = busy
-        return used
 
     def audit(self) -> Loop:
         """The ledger must balance at every minute, not only at the end."""

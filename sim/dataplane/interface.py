@@ -234,11 +234,11 @@ class ContainerGauge(NamedTuple):
 
     inside: int  # requests or jobs being served
     waiting: int  # in the listen backlog
-    busy_s: float  # CPU seconds used so far
     memory: int  # bytes
     served: int  # answers given so far (any status)
     errors: int  # of which failed
     connections: int  # database connections held
+    busy_s: float  # CPU seconds used so far
 
 
 class PlaneGauge(NamedTuple):
@@ -256,8 +256,9 @@ class PlaneGauge(NamedTuple):
     connection_waits: int  # now: requests and jobs that wait for a connection
     connections_peak: int
     connections_refused: int
-    exhausted_s: float  # seconds at the limit
     backlog_peak: int
+    exhausted_s: float  # seconds at the limit
+    busy_s: float = 0.0  # CPU seconds used so far, all containers
 
 
 # columns of Recording.requests; then one per REQUEST_CAUSES
@@ -275,9 +276,10 @@ LATENCY_BINS = 1024
 @dataclass(frozen=True)
 class Recording:
     """All that a run leaves. Shapes: requests (buckets, REQUEST_COLUMNS) by the bucket in which a
-    request arrived; jobs (buckets, JOB_COLUMNS) by the bucket in which it happened; refused
-    (buckets,) connection refusals; latency (LATENCY_BINS,) of succeeded requests; seconds of
-    latency summed per arrival bucket in latency_sum."""
+        request arrived; jobs (buckets, JOB_COLUMNS) by the bucket in which it happened; refused
+        (buckets,) connection refusals; latency (LATENCY_BINS,) of succeeded requests; seconds of
+    latency summed per arrival bucket in latency_sum. The arrays are the engine's own: read them
+        before the run goes on."""
 
     bucket_s: float
     requests: NDArray[np.int64]

@@ -94,10 +94,10 @@ class FakePlane:
         return number
 
     def gauge(self) -> PlaneGauge:
-        return PlaneGauge(0, 0, 0, 0, 0, self.queued, 0, 0, 0, 0, 0, 0, 0.0, 0)
+        return PlaneGauge(0, 0, 0, 0, 0, self.queued, 0, 0, 0, 0, 0, 0, 0, 0.0)
 
     def container_gauge(self, container: int) -> ContainerGauge:
-        return ContainerGauge(0, 0, self.cpu(container, self.now), 0, 0, 0, 0)
+        return ContainerGauge(0, 0, 0, 0, 0, 0, self.cpu(container, self.now))
 
 
 def stack_of(services: dict[str, dict[str, Any]], **servers: Any) -> Stack:

@@ -20,7 +20,7 @@ from numba import config, types
 
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
-ENTRIES = 3  # functions that Python calls: call, fold, more_arrivals
+ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, look_at
 
 
 def fingerprint() -> str:
@@ -74,6 +74,16 @@ def shared(function: F, **uses: Any) -> F:
     """A plain function of arithmetic.py for the kernel; `uses`: the compiled ones that it calls."""
     made: Any = FunctionType(function.__code__, {**function.__globals__, **uses})
     return inner(made)
+
+
+def direct(function: Any, *args: Any) -> Any:
+    """The compiled code of an `entry` for these arguments' types, without numba's look-up.
+
+    The look-up hashes the whole record type at every call, which takes ten times as long as an
+    uneventful call."""
+    type_of: Any = numba.typeof
+    function(*args)  # compiles, or loads from disk
+    return function.overloads[tuple(type_of(a) for a in args)].entry_point
 
 
 def entry(function: F) -> F:

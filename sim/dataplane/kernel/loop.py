@@ -179,11 +179,14 @@ def advance(w: Any, until: float, budget: int) -> int:
 
 
 @entry
-def call(box: Any, verb: int, at: int, b: int, x: float) -> int:
+def call(box: Any, verb: int, at: int, b: int, x: float) -> tuple[int, float, int]:
     """All that Python asks of the kernel, behind one door: a second one would be compiled with
-    all of the kernel inside once more. ADVANCE: to time x, at most b events; else a verb."""
+    all of the kernel inside once more. ADVANCE: to time x, at most b events; else a verb.
+    Returns why it stopped, where it stands, and how many notices wait."""
     w = box[0]
+    why = REACHED
     if verb == ADVANCE:
-        return advance(w, x, b)
-    act(w, verb, at, b, x)
-    return REACHED
+        why = advance(w, x, b)
+    else:
+        act(w, verb, at, b, x)
+    return why, w.now, w.notes

@@ -30,7 +30,9 @@ from sim.dataplane.interface import (
     Workload,
 )
 from sim.dataplane.kernel import loop, verbs
+from sim.dataplane.kernel.compile import direct
 from sim.dataplane.kernel.counters import fold, more_arrivals
+from sim.dataplane.kernel.gauges import CONTAINER, COUNTS, PLANE, look, look_at
 from sim.dataplane.kernel.layout import (
     CONTAINERS,
     FIELDS,
@@ -83,7 +85,8 @@ class CompiledPlane:
         self.latency = np.zeros(LATENCY_BINS, np.int64)
         self.latency_sum = np.zeros(buckets, np.float64)
         self.latency_max = np.zeros(1, np.float64)
-        self.profiles = 0
+        self.profiles = self.made = 0  # versions, containers
+        self.figures = np.zeros(PLANE)
         self.trace: list[tuple[int, int, float]] | None = [] if trace else None
         self.end = min(workload.horizon_s, workload.arrivals.end_s)
         a = workload.arrivals
@@ -92,6 +95,13 @@ class CompiledPlane:
         self.times = times if a.times_s is None or len(times) else np.array([INFINITY])
         self.state = np.zeros(4, np.float64)  # of the arrival stream
         self._settings(workload)
+        self._bind()
+
+    def _bind(self) -> None:
+        """Straight to the machine code for this record's type."""
+        self.call = direct(loop.call, self.box, verbs.ADVANCE, 0, 0, 0.0)
+        self.look = direct(look, self.box, self.figures)
+        self.look_at = direct(look_at, self.box, 0, self.figures)
 
     def _settings(self, workload: Workload) -> None:
         w, client, routing = self.box[0], workload.client, workload.routing
@@ -117,7 +127,7 @@ class CompiledPlane:
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
         while True:
-            why = loop.call(self.box, verbs.ADVANCE, 0, SLICE, until)
+            why, self.now, told = self.call(self.box, verbs.ADVANCE, 0, SLICE, until)
             if why in (loop.REACHED, loop.TOLD):
                 break
             if why == loop.OUT_FULL:
@@ -129,26 +139,25 @@ class CompiledPlane:
                 self._grow(2 * self.works, self.places)
             elif why == loop.BROKEN:
                 raise KernelError(
-                    f"seed {self.seed}, t = {float(self.box[0]['now'])!r}: one instant told more "
+                    f"seed {self.seed}, t = {self.now!r}: one instant told more "
                     "than the kernel's rings hold"
                 )
-        w = self.box[0]
-        self.now = float(w["now"])
-        return self.now, self._notices(w) if w["notes"] else []
+        return self.now, self._notices(told) if told else []
 
-    def _notices(self, w: Any) -> list[Notice]:
-        n = int(w["notes"])
+    def _notices(self, n: int) -> list[Notice]:
+        w = self.box[0]
         w["notes"] = 0
         kinds, ids = w["told"]["kind"][:n].tolist(), w["told"]["id"][:n].tolist()
         return [Notice(self.now, Note(k), i) for k, i in zip(kinds, ids, strict=True)]
 
     def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
-        loop.call(self.box, verb, at, b, x)
+        self.call(self.box, verb, at, b, x)
 
     def _grow(self, works: int, containers: int) -> None:
         self._fold()
         self.box = grown(self.box, works, containers)
         self.works, self.places = works, containers
+        self._bind()
 
     # ---- machines and containers ----
     def add_server(self, cores: float, memory: int) -> int:
@@ -191,7 +200,7 @@ class CompiledPlane:
         if c >= self.places:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
-        w["containers"] = c + 1
+        w["containers"] = self.made = c + 1
         w["container"]["profile"][c], w["container"]["server"][c], w["container"]["rate"][c] = (
             profile,
             server,
@@ -268,60 +277,16 @@ class CompiledPlane:
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
-        w = self.box[0]
-        db = int(w["db"])
-        answers = (
-            db >= 0
-            and w["machine"]["alive"][w["container"]["server"][db]]
-            and w["container"]["life"][db] == LISTENING
-        )
-        full = self.now - w["full_since"] if w["full_since"] < self.now else 0.0
-        workers = w["worker"][: int(w["workers"])]
-        working = w["container"]["held"][workers].sum() - w["copies_working"]
-        arrived = self._arrived(w)
-        return PlaneGauge(
-            arrived=arrived,
-            succeeded=int(w["successes"]),
-            failed=int(w["failures"]),
-            in_flight=int(arrived - w["successes"] - w["failures"]),
-            retries=int(w["retried"]),
-            jobs_queued=int(w["entries"] + w["parked"] - w["copies_waiting"]),
-            jobs_in_progress=int(working + w["pushing"]),
-            connections=int(w["used"]) if answers else 0,
-            connection_limit=int(w["version"]["connection_slots"][w["container"]["profile"][db]])
-            if db >= 0
-            else 0,
-            connection_waits=int(w["waits"]),
-            connections_peak=int(w["peak"]),
-            connections_refused=int(w["refusals"]),
-            exhausted_s=float(w["exhausted"] + full),
-            backlog_peak=int(w["backlog_peak"]),
-        )
-
-    @staticmethod
-    def _arrived(w: Any) -> int:
-        return int(w["request"])
+        self.look(self.box, self.figures)
+        figures: list[Any] = self.figures.tolist()
+        return PlaneGauge._make([*map(int, figures[:COUNTS]), *figures[COUNTS:]])
 
     def container_gauge(self, container: int) -> ContainerGauge:
-        w, c = self.box[0], container
-        if c >= w["containers"]:
-            raise IndexError(c)
-        running = (
-            w["container"]["n"][c]
-            * w["container"]["rate"][c]
-            * (self.now - w["container"]["since"][c])
-            if w["container"]["n"][c]
-            else 0.0
-        )
-        return ContainerGauge(
-            inside=int(w["container"]["held"][c]),
-            waiting=int(w["container"]["queued"][c]),
-            busy_s=float(w["container"]["busy"][c] + running),
-            memory=int(w["container"]["memory"][c]),
-            served=int(w["container"]["served"][c]),
-            errors=int(w["container"]["errors"][c]),
-            connections=int(w["container"]["pool_open"][c]),
-        )
+        if container >= self.made:
+            raise IndexError(container)
+        self.look_at(self.box, container, self.figures)
+        figures: list[Any] = self.figures[:CONTAINER].tolist()
+        return ContainerGauge._make([*map(int, figures[:-1]), figures[-1]])
 
     def books(self) -> Books:
         w = self.box[0]
@@ -342,7 +307,7 @@ class CompiledPlane:
             busy[int(w["container"]["server"][c])] += gauge.busy_s
             memory[int(w["container"]["server"][c])] += gauge.memory
         return Books(
-            open_requests=self._open_requests(w),
+            open_requests=int((w["request_"]["id"][: int(w["request_top"])] >= 0).sum()),
             jobs_queued=int(waiting.sum()),
             jobs_in_progress=int(working.sum() + w["pushing"]),
             connections_open=pools + int(w["servers_open"] + w["ghost"]["n"].sum()),
@@ -354,19 +319,15 @@ class CompiledPlane:
             memory_counted=tuple(w["machine"]["memory"][:servers].tolist()),
         )
 
-    @staticmethod
-    def _open_requests(w: Any) -> int:
-        return int((w["request_"]["id"][: int(w["request_top"])] >= 0).sum())
-
     def recording(self) -> Recording:
         self._fold()
         return Recording(
             self.bucket_s,
-            self.requests.copy(),
-            self.jobs.copy(),
-            self.refused.copy(),
-            self.latency.copy(),
-            self.latency_sum.copy(),
+            self.requests,
+            self.jobs,
+            self.refused,
+            self.latency,
+            self.latency_sum,
             float(self.latency_max[0]),
         )
 

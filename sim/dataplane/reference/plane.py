@@ -316,6 +316,7 @@ class ReferencePlane:
             connections_refused=rec.refusals,
             exhausted_s=db.exhausted_s + full,
             backlog_peak=self.jobs.backlog_peak,
+            busy_s=sum(c.station.busy_now(now) for c in self.containers),
         )
 
     def container_gauge(self, container: int) -> ContainerGauge:
