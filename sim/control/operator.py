@@ -282,18 +282,18 @@ def deploy(human: Human, ask: Deploy, service: str) -> Loop:
     """A planned deploy: the platform's way, or by hand; who deploys watches it for a while."""
     cluster = human.cluster
     human.looking += 1
-    human.deployed[service] = ask.version
+    human.deployed.pop(service, None)
+    if ask.rollback:
+        human.deployed[service] = ask.version
     if "rolling_updates" in cluster.left_to_operator:
         yield from human.command(f"`docker compose up -d {service}`")
         yield from recreate.recreate(cluster, service, ask.version)
     else:
         cluster.set_version(service, ask.version)
-    if not ask.rollback:
-        del human.deployed[service]
-    began = cluster.clock.now
-    while cluster.clock.now < began + DEPLOY_WATCH.value:
+    until = cluster.clock.now + DEPLOY_WATCH.value
+    while cluster.clock.now < until and cluster.versions[service] == ask.version:
         yield from human.wait(LOOK.value)
-        if bad_version(human) == service:
+        if human.deployed.get(service) == ask.version and bad_version(human) == service:
             human.say(f"sees that {service} {ask.version.name} is bad")
             cluster.acted()
             yield from human.work(human.spec.diagnose, "diagnose")

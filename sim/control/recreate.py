@@ -85,7 +85,8 @@ def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
     for c in old:
         cluster.remove(c)
     for c in new:
-        start(cluster, c)
+        if not c.deleting:  # nobody has deployed over it meanwhile
+            start(cluster, c)
 
 
 def stop_all(cluster: Cluster, containers: Sequence[Container]) -> Loop:
