@@ -260,20 +260,17 @@ class CompiledPlane:
         return number
 
     def connects(self, container: int) -> bool | None:
-        w, c = self.box[0], container
-        if not w["machine"]["alive"][w["container"]["server"][c]]:
+        w = self.box[0]
+        here = w["container"][container]
+        rules = w["version"][here["profile"]]
+        if not w["machine"]["alive"][here["server"]]:
             return None
-        p = w["container"]["profile"][c]
-        if w["container"]["life"][c] != LISTENING:
+        if here["life"] != LISTENING:
             return False
-        free = (
-            w["container"]["held"][c] < w["version"]["slots"][p] and not w["container"]["hung"][c]
-        )
-        return bool(
-            w["version"]["kind"][p] != Kind.HTTP
-            or free
-            or w["container"]["queued"][c] < w["version"]["backlog"][p]
-        )
+        free = here["held"] < rules["slots"] and not here["hung"]
+        if rules["kind"] != Kind.HTTP or free or here["queued"] < rules["backlog"]:
+            return True
+        return True if rules["shed"] else None
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:

@@ -220,8 +220,8 @@ def answer(w: Any, s: int, outcome: int) -> None:
         w.container[c].errors += 1
     work.phase = NOWHERE
     reply(w, s, outcome)
-    freed(w, c)
     move_up(w, c)
+    freed(w, c)  # after the backlog, or its queue would overtake it
 
 
 @inner
@@ -236,6 +236,6 @@ def probe_told(w: Any, s: int, code: int) -> None:
         grow(w, c, -w.version[w.container[c].profile].memory_per_request)
     free_work(w, s)
     note(w, PROBE_OK if code == SUCCEEDED else PROBE_FAILED, number)
+    move_up(w, c)
     if http:
         freed(w, c)
-    move_up(w, c)

@@ -222,6 +222,7 @@ def resume(w: Any, c: int) -> None:
     here.hung = 0
     freeze(w, c, 0)
     move_up(w, c)
+    freed(w, c)
     if c == w.redis:
         hand_out(w)
 
