@@ -116,6 +116,7 @@ class Jobs:
             self.pushing += 1
             yield work.wake  # -> push_failed
             self.push_lost(work)
+            yield from self.plane.postgres.thaw(work)
             return Outcome.HTTP_500
         if not redis.listening:
             self.recorder.lost(JobLoss.REDIS_DOWN, self.env.now)
