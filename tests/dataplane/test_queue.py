@@ -1,0 +1,213 @@
+"""Redis as a job queue: what a crash loses, what a full one refuses (shared facts, dataplane 2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sim.dataplane.interface import Client, Kind, Outcome, Persistence, Profile, Workload
+from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, world
+
+NONE, RDB, EVERYSEC, ALWAYS = Persistence
+API = Profile(Kind.HTTP, slots=10**6, cpu=constant(0.0), push_rate=1.0)
+QUEUE = Profile(Kind.QUEUE)
+WORKER = Profile(Kind.WORKER, cpu=constant(1.0))
+CLIENT = Client(timeout_s=30.0)
+
+
+def load(*times: float, horizon_s: float = 60.0) -> Workload:
+    return Workload(1, horizon_s, at(*times), CLIENT, bucket_s=1 / 16)
+
+
+def crash(plane_class, persistence, pushes, killed_s, host=False, more=(), script=()) -> dict:
+    """Push at these instants, kill the queue at `killed_s`, bring it back: what became of jobs."""
+    queue = replace(QUEUE, persistence=persistence)
+    fault = [(killed_s, "server_down", (1,)), (killed_s + 2, "server_up", (1,))]
+    if not host:
+        fault = [(killed_s, "exit", (1,))]
+    fault += [(killed_s + 5, "start", (1, 1))]
+    w = world(load(*pushes, horizon_s=killed_s + 30), API, queue, *more, script=[*fault, *script])
+    run = drive(plane_class, w)
+    found = run.jobs()
+    assert run.plane.gauge().jobs_queued == run.plane.books().jobs_queued
+    return {"queued": run.plane.gauge().jobs_queued, **found}
+
+
+@pytest.mark.parametrize("after_s", [0.0, 3.0])
+@pytest.mark.parametrize(
+    ("persistence", "host", "lost"),
+    [
+        (NONE, False, 200),
+        (NONE, True, 200),
+        (RDB, False, 200),
+        (RDB, True, 200),
+        (EVERYSEC, False, 0),
+        (ALWAYS, False, 0),
+        (ALWAYS, True, 0),
+    ],
+)
+def test_what_a_kill_loses_by_persistence(plane_class, persistence, host, lost, after_s):
+    found = crash(plane_class, persistence, [10.25] * 200, 10.25 + after_s, host)
+    assert found.get("redis_wiped", 0) == lost
+    assert found.get("queued", 0) == 200 - lost
+
+
+@pytest.mark.parametrize(("killed_s", "lost"), [(10.75, 3), (11.0, 0), (11.25, 0)])
+def test_everysec_loses_the_last_second_with_the_host_and_nothing_with_the_process(
+    plane_class, killed_s, lost
+):
+    pushes = [8.5, 9.25, 10.25, 10.5, 10.5]
+    found = crash(plane_class, EVERYSEC, pushes, killed_s, host=True)
+    assert found.get("redis_wiped", 0) == lost
+    assert "redis_wiped" not in crash(plane_class, EVERYSEC, pushes, killed_s, host=False)
+
+
+@pytest.mark.parametrize(
+    ("pushes", "killed_s", "lost"),
+    [
+        ({1.0: 9_990}, 67.0, 9_990),
+        ({1.0: 10_000}, 67.0, 0),
+        ({1.0: 10_100}, 67.0, 0),
+        ({1.0: 10_000}, 31.0, 10_000),
+        ({1.0: 10_000, 70.0: 500}, 75.0, 500),
+        ({1.0: 9_999, 70.0: 1}, 71.0, 0),  # the count is met late: it saves at once
+        ({1.0: 99}, 320.0, 99),
+        ({1.0: 100}, 299.0, 100),
+        ({1.0: 100}, 301.0, 0),
+        ({1.0: 100, 310.0: 5}, 500.0, 5),
+        ({1.0: 1}, 3599.0, 1),
+        ({1.0: 1}, 3601.0, 0),
+    ],
+)
+def test_rdb_save_points_need_count_and_age(plane_class, pushes, killed_s, lost):
+    """redis.conf: save 3600 1 300 100 60 10000. Facts: 9,990 queued and 66 s later all lost;
+    10,000 or 10,100 none; 30 s later all; 10,000 saved and 500 more: exactly the 500."""
+    times = [t for t, n in pushes.items() for _ in range(n)]
+    found = crash(plane_class, RDB, times, killed_s)
+    assert found.get("redis_wiped", 0) == lost
+    assert found["queued"] == len(times) - lost
+
+
+def test_a_second_crash_loses_nothing_that_the_first_brought_back(plane_class):
+    script = [(320.0, "exit", (1,)), (322.0, "start", (1, 1))]
+    found = crash(plane_class, RDB, [1.0] * 100, 310.0, script=script)
+    assert found == {"queued": 100, "enqueued": 100}
+
+
+def test_what_was_taken_since_the_save_comes_back_and_is_done_twice(plane_class):
+    """Pushed at 5, on disk at 6; taken at 6.25; the host dies at 6.5, when the removal was not on
+    disk. The worker, elsewhere, finishes; the restored entry is a duplicate."""
+    script = [(0.0, "exit", (2,)), (6.25, "start", (2, 2))]
+    found = crash(plane_class, EVERYSEC, [5.0], 6.5, True, [WORKER], script)
+    assert found == {"queued": 0, "enqueued": 1, "done": 1, "duplicated": 1}
+    found = crash(plane_class, EVERYSEC, [5.0], 7.0, True, [WORKER], script)
+    assert found == {"queued": 0, "enqueued": 1, "done": 1}
+
+
+# ---- pushing ----
+def test_a_push_to_a_dead_queue_fails_at_once(plane_class):
+    w = world(load(2.0), API, QUEUE, script=[(1.0, "exit", (1,))])
+    assert ends(plane_class, w) == [(2.0, 0, 1)]
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.HTTP_500: 1}
+    assert run.jobs() == {"enqueued": 1, "redis_down": 1}
+
+
+@pytest.mark.parametrize("verb", ["hang", "server_down"])
+def test_a_push_to_a_silent_queue_fails_after_its_timeout(plane_class, verb):
+    slow = replace(API, push_timeout_s=3.0)
+    w = world(load(2.0), slow, QUEUE, script=[(1.0, verb, (1,))])
+    assert ends(plane_class, w) == [(5.0, 0, 1)]
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.HTTP_500: 1}
+    assert run.jobs() == {"enqueued": 1, "redis_down": 1}
+
+
+def test_a_push_that_waits_is_in_progress_and_lost_with_its_process(plane_class):
+    slow = replace(API, push_timeout_s=3.0)
+    script = [(1.0, "hang", (1,)), (4.0, "exit", (0,))]
+    seen = []
+    run = drive(
+        plane_class,
+        world(load(2.0), slow, QUEUE, script=script),
+        [3.0],
+        lambda plane: seen.append(plane.gauge().jobs_in_progress),
+    )
+    assert seen[0] == 1
+    assert run.jobs() == {"enqueued": 1, "redis_down": 1}
+    assert run.causes() == {Outcome.DROPPED_ON_KILL: 1}
+
+
+def test_a_hung_process_does_not_answer_when_its_push_times_out(plane_class):
+    slow = replace(API, push_timeout_s=3.0)
+    script = [(1.0, "hang", (1,)), (3.0, "hang", (0,)), (8.0, "resume", (0,))]
+    assert ends(plane_class, world(load(2.0), slow, QUEUE, script=script)) == [(8.0, 0, 1)]
+
+
+def test_without_a_queue_in_the_stack_requests_enqueue_nothing(plane_class):
+    run = drive(plane_class, world(load(2.0), API))
+    assert run.causes() == {Outcome.SUCCEEDED: 1}
+    assert run.jobs() == {}
+
+
+def test_the_push_rate_is_a_share_of_requests(plane_class):
+    times = [1.0 + k / 64 for k in range(1000)]
+    run = drive(plane_class, world(load(*times), replace(API, push_rate=0.3), QUEUE))
+    assert 225 < run.jobs()["enqueued"] < 375  # 5 deviations of 14.5
+
+
+# ---- a full queue ----
+FULL = replace(QUEUE, queue_bytes=5 * 1054)
+
+
+def test_noeviction_refuses_the_push_and_accepts_again_after_pops(plane_class):
+    times = [1.0 + k / 8 for k in range(8)] + [20.0]
+    script = [(0.0, "exit", (2,)), (10.0, "start", (2, 2))]
+    run = drive(plane_class, world(load(*times), API, FULL, WORKER, script=script))
+    assert [cause(run, t) for t in times] == (
+        [Outcome.SUCCEEDED] * 5 + [Outcome.HTTP_500] * 3 + [Outcome.SUCCEEDED]
+    )
+    assert run.jobs() == {"enqueued": 9, "queue_full": 3, "done": 6}
+
+
+def test_an_evicting_policy_drops_the_whole_list(plane_class):
+    times = [1.0 + k / 8 for k in range(8)]
+    run = drive(plane_class, world(load(*times), API, replace(FULL, evict=True)))
+    assert run.causes() == {Outcome.SUCCEEDED: 8}  # nobody is told
+    assert run.jobs() == {"enqueued": 8, "evicted": 5}
+    assert run.plane.gauge().jobs_queued == 3
+
+
+def test_the_job_size_decides_how_many_fit(plane_class):
+    run = drive(plane_class, world(load(*[1.0] * 9), API, replace(FULL, job_bytes=2 * 1054)))
+    assert run.jobs()["queue_full"] == 7
+
+
+def test_the_backlog_peak_is_remembered(plane_class):
+    script = [(0.0, "exit", (2,)), (10.0, "start", (2, 2))]
+    run = drive(plane_class, world(load(*[1.0] * 7), API, QUEUE, WORKER, script=script))
+    gauge = run.plane.gauge()
+    assert (gauge.backlog_peak, gauge.jobs_queued) == (7, 0)
+
+
+def test_a_hung_queue_hands_out_nothing_until_it_goes_on(plane_class):
+    script = [
+        (0.0, "exit", (2,)),
+        (2.0, "hang", (1,)),
+        (3.0, "start", (2, 2)),
+        (9.0, "resume", (1,)),
+    ]
+    seen = []
+    drive(
+        plane_class,
+        world(load(1.0), API, QUEUE, WORKER, script=script),
+        [8.0, 9.5, 10.0],
+        lambda plane: seen.append(plane.gauge()[5:7]),
+    )
+    assert seen[:3] == [(1, 0), (0, 1), (0, 0)]
+
+
+def test_the_latency_of_a_request_does_not_hang_on_its_job(plane_class):
+    run = drive(plane_class, world(load(2.0), API, QUEUE, WORKER))
+    assert latency(run, 2.0) == 0.0

@@ -1,0 +1,176 @@
+"""Workers: plain and reliable pops, kills in the middle of a job, retries, poison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sim.dataplane.interface import Client, Kind, Note, Profile, Workload
+from tests.dataplane.worlds import at, constant, drive, world
+
+API = Profile(Kind.HTTP, slots=10**6, cpu=constant(0.0), push_rate=1.0)
+QUEUE = Profile(Kind.QUEUE)
+WORKER = Profile(Kind.WORKER, cpu=constant(1.0))
+RELIABLE = replace(WORKER, reliable=True, redelivery_s=5.0)
+
+
+def load(*times: float, horizon_s: float = 60.0) -> Workload:
+    return Workload(1, horizon_s, at(*times), Client(timeout_s=30.0), bucket_s=1 / 16)
+
+
+def done_by(plane_class, w, *ticks: float) -> list[int]:
+    """Jobs done at each tick."""
+    seen: list[int] = []
+    drive(plane_class, w, ticks, lambda plane: seen.append(int(plane.recording().jobs[:, 1].sum())))
+    return seen[: len(ticks)]
+
+
+def test_jobs_are_done_in_order_one_per_slot(plane_class):
+    w = world(load(2.0, 2.0, 2.0), API, QUEUE, replace(WORKER, slots=2))
+    assert done_by(plane_class, w, 2.9375, 3.0, 3.9375, 4.0) == [0, 2, 2, 3]
+
+
+def test_idle_workers_take_turns(plane_class):
+    times = [2.0 + 2 * k for k in range(6)]
+    run = drive(plane_class, world(load(*times), API, QUEUE, WORKER, WORKER, WORKER))
+    assert [run.plane.container_gauge(c).served for c in (2, 3, 4)] == [2, 2, 2]
+
+
+def test_a_worker_uses_its_cpu_limit(plane_class):
+    w = world(load(2.0), API, QUEUE, replace(WORKER, cpu_limit=0.5))
+    assert done_by(plane_class, w, 3.9375, 4.0) == [0, 1]
+
+
+@pytest.mark.parametrize(("worker", "lost"), [(WORKER, 4), (RELIABLE, 0)])
+def test_a_kill_in_the_middle_of_a_job(plane_class, worker, lost):
+    """Facts: BRPOP loses 1.0 job per kill of a busy worker, LMOVE with a processing list none."""
+    four = [worker] * 4
+    script = [(2.5, "exit", (c,)) for c in range(2, 6)] + [
+        (4.0, "start", (c, c)) for c in range(2, 6)
+    ]
+    run = drive(plane_class, world(load(*[2.0] * 20), API, QUEUE, *four, script=script))
+    expected = {"enqueued": 20, "done": 20 - lost}
+    assert run.jobs() == (expected | {"worker_killed": lost} if lost else expected)
+
+
+def test_a_kill_between_jobs_loses_nothing(plane_class):
+    run = drive(plane_class, world(load(2.0), API, QUEUE, WORKER, script=[(4.0, "exit", (2,))]))
+    assert run.jobs() == {"enqueued": 1, "done": 1}
+
+
+def test_a_redelivery_waits_its_time_and_goes_to_whoever_is_there(plane_class):
+    script = [(2.5, "exit", (2,))]
+    w = world(load(2.0), API, QUEUE, RELIABLE, RELIABLE, script=script)
+    # killed at 2.5, back in the queue at 7.5, done by the other at 8.5
+    assert done_by(plane_class, w, 8.4375, 8.5) == [0, 1]
+    seen = []
+    drive(plane_class, w, [2.25, 5.0, 8.0], lambda plane: seen.append(plane.gauge()[5:7]))
+    assert seen[:3] == [(0, 1), (1, 0), (0, 1)]  # (queued, in progress): never lost from sight
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_the_death_of_the_workers_host_counts_like_a_kill(plane_class, silent):
+    script = [(2.5, "server_down", (2,))]
+    run = drive(
+        plane_class,
+        world(load(2.0), API, QUEUE, RELIABLE if silent else WORKER, WORKER, script=script),
+    )
+    assert run.jobs() == (
+        {"enqueued": 1, "done": 1} if silent else {"enqueued": 1, "worker_killed": 1}
+    )
+
+
+def test_a_redelivery_waits_for_a_queue_that_is_down(plane_class):
+    script = [(2.5, "exit", (2,)), (5.0, "hang", (1,)), (9.75, "resume", (1,))]
+    w = world(load(2.0), API, QUEUE, RELIABLE, RELIABLE, script=script)
+    # due at 7.5: looked at again each second, 10.5 is the first that finds the queue
+    assert done_by(plane_class, w, 11.4375, 11.5) == [0, 1]
+
+
+def test_a_wiped_queue_forgets_what_was_being_processed(plane_class):
+    """The processing list was in the same memory: the worker that dies after it loses its job."""
+    script = [(2.25, "exit", (1,)), (2.375, "start", (1, 1)), (2.5, "exit", (2,))]
+    run = drive(plane_class, world(load(2.0), API, QUEUE, RELIABLE, RELIABLE, script=script))
+    assert run.jobs() == {"enqueued": 1, "worker_killed": 1}
+
+
+def test_a_job_survives_the_queues_death_in_its_workers_hands(plane_class):
+    run = drive(plane_class, world(load(2.0), API, QUEUE, WORKER, script=[(2.5, "exit", (1,))]))
+    assert run.jobs() == {"enqueued": 1, "done": 1}
+
+
+def test_a_drained_worker_finishes_and_takes_no_more(plane_class):
+    script = [(2.5, "drain", (2,))]
+    run = drive(plane_class, world(load(2.0, 2.0), API, QUEUE, WORKER, script=script))
+    assert run.told(Note.DRAINED) == [(3.0, 2)]
+    assert run.jobs() == {"enqueued": 2, "done": 1}
+    assert run.plane.gauge().jobs_queued == 1
+
+
+# ---- failures ----
+FAILING = replace(WORKER, query=constant(0.5), pool=1, job_attempts=3, job_backoff_s=2.0)
+DB = Profile(Kind.DATABASE, connect_cpu_s=0.0)
+
+
+def test_a_failing_job_is_tried_again_with_back_off_and_then_given_up(plane_class):
+    """The database is dead: tried at 2, after 2 s more, after 4 s more; each try costs 1 s."""
+    script = [(1.0, "exit", (3,))]
+    w = world(load(2.0), API, QUEUE, FAILING, DB, script=script)
+    seen = []
+    run = drive(
+        plane_class,
+        w,
+        [2.5, 4.0, 5.5, 8.0, 10.5, 11.0],
+        lambda plane: seen.append(plane.gauge()[5:7]),
+    )
+    assert seen[:6] == [(0, 1), (1, 0), (0, 1), (1, 0), (0, 1), (0, 0)]
+    assert run.jobs() == {"enqueued": 1, "attempts_exhausted": 1}
+    gauge = run.plane.container_gauge(2)
+    assert (gauge.served, gauge.errors) == (3, 3)
+
+
+def test_a_retry_after_the_database_is_back_succeeds(plane_class):
+    script = [(1.0, "exit", (3,)), (4.0, "start", (3, 3))]
+    w = world(load(2.0), API, QUEUE, FAILING, DB, script=script)
+    assert done_by(plane_class, w, 6.4375, 6.5) == [0, 1]
+
+
+def test_one_attempt_means_none_again(plane_class):
+    once = replace(FAILING, job_attempts=1)
+    run = drive(plane_class, world(load(2.0), API, QUEUE, once, DB, script=[(1.0, "exit", (3,))]))
+    assert run.jobs() == {"enqueued": 1, "attempts_exhausted": 1}
+    assert run.plane.container_gauge(2).served == 1
+
+
+def test_a_poison_job_tells_and_the_restarted_worker_goes_on(plane_class):
+    poison = replace(WORKER, poison_rate=1.0)
+    w = world(load(2.0), API, QUEUE, poison, restart_s=(9.0, 9.0, 0.5))
+    run = drive(plane_class, w)
+    assert run.told(Note.POISONED) == [(3.0, 2)]
+    assert run.told(Note.LISTENING)[-1] == (3.5, 2)
+    assert run.jobs() == {"enqueued": 1, "worker_killed": 1}
+
+
+def test_a_poison_job_redelivered_kills_again_and_again(plane_class):
+    """A reliable queue without a limit of deliveries: the crash loop that a poison pill makes."""
+    poison = replace(RELIABLE, poison_rate=1.0)
+    w = world(load(2.0), API, QUEUE, poison, restart_s=(9.0, 9.0, 0.5))
+    run = drive(plane_class, w)
+    # taken at 2, 8, 14, ...: 1 s of work, 5 s until it is delivered again
+    assert [t for t, _ in run.told(Note.POISONED)] == [3.0 + 6.0 * k for k in range(10)]
+    assert run.jobs() == {"enqueued": 1}
+
+
+def test_the_poison_rate_is_a_share_of_jobs(plane_class):
+    poison = replace(WORKER, poison_rate=0.2, cpu=constant(0.0))
+    times = [1.0 + k / 16 for k in range(500)]
+    w = world(load(*times), API, QUEUE, poison, restart_s=(9.0, 9.0, 1 / 64))
+    poisoned = len(drive(plane_class, w).told(Note.POISONED))
+    assert 100 - 45 < poisoned < 100 + 45  # 5 deviations of 9
+
+
+def test_leaks_count_per_job(plane_class):
+    leaky = replace(WORKER, leak_per_request=100, memory_base=1000, memory_per_request=7)
+    run = drive(plane_class, world(load(2.0, 2.0, 2.0), API, QUEUE, leaky))
+    assert run.plane.container_gauge(2).memory == 1300
