@@ -217,6 +217,14 @@ def test_a_probe_dies_with_its_container(plane_class):
     assert probed(plane_class, *steps, api=CHECKED) == ([], [(2.125, 0)])
 
 
+@pytest.mark.parametrize("spare", [1, 2])
+def test_a_probe_of_a_dying_database_fails_whether_or_not_it_is_in_use(plane_class, spare):
+    database = Profile(Kind.DATABASE, probe_cpu_s=1.0)
+    script = [(2.0, "probe", (spare, False)), (2.5, "exit", (spare,))]
+    run = drive(plane_class, world(load(), API, database, database, script=script))
+    assert (run.told(Note.PROBE_OK), run.told(Note.PROBE_FAILED)) == ([], [(2.5, 0)])
+
+
 def test_a_probe_slows_the_requests_beside_it(plane_class):
     run = drive(plane_class, world(load(2.0), CHECKED, cores=1.0, script=[probe(2.0)]))
     assert latency(run, 2.0) == 1.25

@@ -174,3 +174,50 @@ def test_leaks_count_per_job(plane_class):
     leaky = replace(WORKER, leak_per_request=100, memory_base=1000, memory_per_request=7)
     run = drive(plane_class, world(load(2.0, 2.0, 2.0), API, QUEUE, leaky))
     assert run.plane.container_gauge(2).memory == 1300
+
+
+# ---- what a job must not carry from one worker to the next ----
+def test_a_job_that_died_while_it_dialled_does_not_widen_the_next_pool(plane_class):
+    """Its first worker died waiting for a silent database. Later it waits its turn for the one
+    connection of its second worker: no third job may open another beside it."""
+    worker = replace(
+        RELIABLE, slots=3, cpu=constant(0.0), query=constant(2.0), pool=1, redelivery_s=2.0
+    )
+    script = [
+        (1.0, "hang", (3,)),
+        (3.0, "exit", (2,)),
+        (4.0, "start", (2, 2)),
+        (4.0, "resume", (3,)),
+    ]
+    # the second job takes the connection at 4.5; the first is back at 5 and waits
+    w = world(load(2.0, 4.5, 7.0), API, QUEUE, worker, DB, script=script)
+    run = drive(plane_class, w)
+    assert run.jobs() == {"enqueued": 3, "done": 3}
+    assert run.plane.gauge().connections_peak == 1
+
+
+def test_a_job_that_lost_its_server_connection_does_not_give_it_back_later(plane_class):
+    """The database's death broke its query at the pooler; its retry waits at the pooler when its
+    worker is killed. That must not free a server connection which it no longer had."""
+    pooled = replace(DB, pooler_size=1)
+    first = replace(
+        RELIABLE,
+        cpu=constant(0.0),
+        query=constant(4.0),
+        pool=9,
+        job_attempts=9,
+        redelivery_s=30.0,
+        job_backoff_s=2.0,
+    )
+    script = [
+        (3.0, "exit", (3,)),
+        (3.5, "start", (3, 3)),
+        (4.0, "start", (4, 4)),
+        (6.0, "exit", (2,)),
+    ]
+    # pushed at 2, broken at 3, again at 5: behind the job of 4.5, which runs until 8.5
+    w = world(load(2.0, 4.5, 6.5), API, QUEUE, first, pooled, first, script=script)
+    w = w._replace(script=tuple(s for s in w.script if s != (0.0, "start", (4, 4))))
+    # the third needs a worker: the first one is back at 6.25
+    w = w._replace(script=(*w.script, type(w.script[0])(6.25, "start", (2, 2))))
+    assert done_by(plane_class, w, 8.4375, 8.5, 10.5, 12.5) == [0, 1, 1, 2]
