@@ -1,0 +1,276 @@
+"""Queueing theory: closed forms inside an interval computed from the sample, over many seeds.
+
+Each figure is the t-interval (99.9 %) of per-seed means; the interval must also be narrow, so that
+a wrong model cannot hide in it. Names and formulas: Kleinrock, Queueing Systems I (1975); for
+impatience Baccelli and Hebuterne (1981); insensitivity of processor sharing: Kelly (1979).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sim.dataplane.interface import ARRIVED, FIRST_CAUSE, SUCCEEDED, Client, Kind, Outcome, Profile
+from sim.dataplane.interface import Workload as Load
+from tests.dataplane.worlds import World, constant, drive, exponential, lognormal, poisson, world
+
+SEEDS = 12
+PATIENT = Client(timeout_s=1e7)
+SERVICE_S = 0.1
+MU = 1 / SERVICE_S
+API = Profile(Kind.HTTP, slots=10**6, backlog=10**6, cpu=exponential(SERVICE_S))
+
+
+def interval(sample: list[float]) -> tuple[float, float]:
+    mean, error = float(np.mean(sample)), float(stats.sem(sample))
+    reach = float(stats.t.ppf(0.9995, len(sample) - 1)) * error
+    return mean - reach, mean + reach
+
+
+def agrees(sample: list[float], theory: float, narrow: float = 0.12) -> None:
+    low, high = interval(sample)
+    assert low <= theory <= high, f"theory {theory:.5g} outside {low:.5g} .. {high:.5g}"
+    assert (high - low) / 2 < narrow * theory, f"the interval {low:.5g} .. {high:.5g} says little"
+
+
+def load(seed: int, rate: float, requests: int, client: Client = PATIENT) -> Load:
+    horizon = requests / rate
+    return Load(seed, horizon, poisson(rate), client, bucket_s=horizon / 10)
+
+
+def mean_latency(plane_class, rate: float, requests: int, *profiles, cores=1.0) -> list[float]:
+    """Per seed: the mean time in the system of those who came after the first tenth."""
+    means = []
+    for seed in range(SEEDS):
+        w = world(load(seed, rate, requests), *profiles, cores=cores)
+        run = drive(plane_class, w._replace(end_s=4 * w.workload.horizon_s))
+        recording = run.recording
+        assert recording.requests[:, SUCCEEDED].sum() == recording.requests[:, ARRIVED].sum()
+        warm = slice(1, None)
+        sums, n = recording.latency_sum[warm].sum(), recording.requests[warm, SUCCEEDED].sum()
+        means.append(float(sums / n))
+    return means
+
+
+def share_of(plane_class, worlds: list[World], outcome: Outcome) -> list[float]:
+    """Per seed: the share of requests, after the first tenth, that ended so."""
+    shares = []
+    for w in worlds:
+        run = drive(plane_class, w._replace(end_s=w.workload.horizon_s + 60))
+        table = run.recording.requests[1:]
+        column = FIRST_CAUSE + outcome - Outcome.REFUSED
+        shares.append(float(table[:, column].sum() / table[:, ARRIVED].sum()))
+    return shares
+
+
+# ---- formulas ----
+def erlang_b(c: int, a: float) -> float:
+    b = 1.0
+    for k in range(1, c + 1):
+        b = a * b / (k + a * b)
+    return b
+
+
+def erlang_c(c: int, a: float) -> float:
+    b = erlang_b(c, a)
+    return c * b / (c - a * (1 - b))
+
+
+def mmc_time(c: int, rate: float, mu: float) -> float:
+    """Mean time in an M/M/c."""
+    return erlang_c(c, rate / mu) / (c * mu - rate) + 1 / mu
+
+
+def mmck_blocking(c: int, k: int, a: float) -> float:
+    weight = [a**n / math.factorial(n) for n in range(c + 1)]
+    weight += [weight[c] * (a / c) ** n for n in range(1, k - c + 1)]
+    return weight[k] / sum(weight)
+
+
+# ---- one station ----
+@pytest.mark.parametrize("slots", [10**6, 1], ids=["processor sharing", "first come first served"])
+def test_mm1_has_the_same_mean_under_both_disciplines(plane_class, slots):
+    rate = 0.6 * MU
+    got = mean_latency(plane_class, rate, 2500, replace(API, slots=slots))
+    agrees(got, 1 / (MU - rate))
+
+
+def test_mmc(plane_class):
+    rate = 0.7 * 3 * MU
+    got = mean_latency(plane_class, rate, 2500, replace(API, slots=3), cores=3.0)
+    agrees(got, mmc_time(3, rate, MU))
+
+
+@pytest.mark.parametrize(("c", "k"), [(1, 1), (2, 5)])
+def test_mmck_blocks_by_the_erlang_formula(plane_class, c, k):
+    rate = 0.9 * c * MU
+    shedding = replace(API, slots=c, backlog=k - c, shed=True)
+    worlds = [world(load(seed, rate, 2500), shedding, cores=float(c)) for seed in range(SEEDS)]
+    blocked = share_of(plane_class, worlds, Outcome.SHED)
+    agrees(blocked, mmck_blocking(c, k, rate / MU))
+
+
+@pytest.mark.parametrize(
+    ("law", "requests"),
+    [(constant(SERVICE_S), 2500), (lognormal(SERVICE_S, 3.0), 3500)],
+    ids=["constant", "lognormal cv 3"],
+)
+def test_mg1_processor_sharing_is_insensitive_to_the_law(plane_class, law, requests):
+    rate = 0.5 * MU
+    got = mean_latency(plane_class, rate, requests, replace(API, cpu=law))
+    agrees(got, 1 / (MU - rate), narrow=0.2)  # first come first served: three times as long
+
+
+@pytest.mark.parametrize(
+    ("law", "requests"),
+    [(constant(SERVICE_S), 2500), (lognormal(SERVICE_S, 3.0), 3500)],
+    ids=["constant", "lognormal cv 3"],
+)
+def test_mgc_processor_sharing_with_a_core_a_job_has_the_mean_of_mmc(plane_class, law, requests):
+    rate = 0.6 * 2 * MU
+    got = mean_latency(plane_class, rate, requests, replace(API, cpu=law), cores=2.0)
+    agrees(got, mmc_time(2, rate, MU), narrow=0.2)
+
+
+def test_md1_waits_half_as_long_as_mm1_first_come_first_served(plane_class):
+    """Pollaczek-Khinchine: with slots = 1 the law matters."""
+    rate = 0.6 * MU
+    one = replace(API, slots=1, cpu=constant(SERVICE_S))
+    wait = 0.6 * SERVICE_S / (2 * (1 - 0.6))
+    agrees(mean_latency(plane_class, rate, 2500, one), SERVICE_S + wait)
+
+
+def test_the_time_in_mm1_first_come_first_served_is_exponential(plane_class):
+    """Not only the mean: the latency histogram, over all seeds, at the theory's quantiles."""
+    rate = 0.6 * MU
+    shares = {q: [] for q in (0.5, 0.9, 0.99)}
+    for seed in range(SEEDS):
+        w = world(load(100 + seed, rate, 2500), replace(API, slots=1), cores=1.0)
+        histogram = drive(plane_class, w._replace(end_s=4 * w.workload.horizon_s)).recording.latency
+        edges = 1e-4 * 1.02 ** np.arange(1, len(histogram) + 1)
+        for q, found in shares.items():
+            bound = -math.log(1 - q) / (MU - rate)
+            below = int(np.searchsorted(edges, bound))
+            # a bin is 2 % wide: interpolate in it
+            into = (bound - edges[below - 1]) / (edges[below] - edges[below - 1])
+            part = histogram[:below].sum() + into * histogram[below]
+            found.append(float(part / histogram.sum()))
+    for q, found in shares.items():
+        agrees(found, q)
+
+
+# ---- deterministic patience: M/M/1+D ----
+def md_patience(rate: float, mu: float, patience: float) -> tuple[float, float]:
+    """(share that never begins service, share whose client has left before the answer).
+
+    Our server drops an abandoned request when its turn comes (cancel) and finishes what it began:
+    patience acts on the wait. So the virtual wait V has the M/M/1+D density rate P0 exp(-(mu -
+    rate) v) up to D and falls with exp(-mu v) beyond. The client, however, counts the service as
+    well: it has left if V + S > D.
+    """
+    gap, d = mu - rate, patience
+    below = rate * (1 - math.exp(-gap * d)) / gap
+    beyond = rate / mu * math.exp(-gap * d)
+    p0 = 1 / (1 + below + beyond)
+    never = p0 * beyond
+    return never, never + p0 * math.exp(-gap * d)
+
+
+@pytest.mark.parametrize("load_factor", [0.8, 1.3])
+def test_deterministic_patience(plane_class, load_factor):
+    rate, patience = load_factor * MU, 3 * SERVICE_S
+    client = Client(timeout_s=patience)
+    one = replace(API, slots=1, cancel=True)
+    worlds = [world(load(s, rate, 2500, client), one, cores=1.0) for s in range(SEEDS)]
+    never, left = md_patience(rate, MU, patience)
+    agrees(share_of(plane_class, worlds, Outcome.CLIENT_TIMEOUT), left)
+    # the CPU is busy with those that begin service: rate (1 - never) S of the time
+    busy = []
+    for w in worlds:
+        books = drive(plane_class, w).plane.books()
+        busy.append(books.busy_s[0] / w.workload.horizon_s)
+    agrees(busy, rate * (1 - never) * SERVICE_S)
+
+
+def test_without_cancellation_abandoned_work_is_done_all_the_same(plane_class):
+    """Zombies: the server is a plain M/M/1, and clients leave if their time in it exceeds D."""
+    rate, patience = 0.6 * MU, 3 * SERVICE_S
+    client = Client(timeout_s=patience)
+    one = replace(API, slots=1)
+    worlds = [world(load(s, rate, 3000, client), one, cores=1.0) for s in range(SEEDS)]
+    left = share_of(plane_class, worlds, Outcome.CLIENT_TIMEOUT)
+    agrees(left, math.exp(-(MU - rate) * patience), narrow=0.15)
+
+
+# ---- more than one station ----
+def test_an_open_jackson_network(plane_class):
+    """Container (2 cores) then database (1 core): each is as if alone, the times add up."""
+    rate = 8.0
+    database = Profile(Kind.DATABASE, connection_slots=10**6, connect_cpu_s=0.0)
+    api = replace(API, cpu=exponential(0.15), query=exponential(0.075), pool=10**6)
+    got = mean_latency(plane_class, rate, 3000, api, database, cores=[2.0, 1.0])
+    agrees(got, mmc_time(2, rate, 1 / 0.15) + 1 / (1 / 0.075 - rate))
+
+
+def test_workers_are_an_mmc_queue_of_jobs(plane_class):
+    """Mean number of waiting jobs, sampled each second: Erlang C."""
+    rate, c = 0.6 * 2 * MU, 2
+    api = replace(API, cpu=constant(0.0), push_rate=1.0)
+    worker = Profile(Kind.WORKER, slots=c, cpu=exponential(SERVICE_S))
+    means = []
+    for seed in range(SEEDS):
+        w = world(load(seed, rate, 2500), api, Profile(Kind.QUEUE), worker)
+        seen: list[int] = []
+        ticks = np.arange(0.1, 1.0, 0.002) * w.workload.horizon_s
+        drive(plane_class, w, list(ticks), lambda p, seen=seen: seen.append(p.gauge().jobs_queued))
+        means.append(float(np.mean(seen)))
+    a = rate / MU
+    agrees(means, erlang_c(c, a) * a / (c - a), narrow=0.25)
+
+
+def test_a_pool_of_connections_is_a_queue_too(plane_class):
+    """A pool smaller than the database's cores: an M/M/c whose servers are connections."""
+    rate = 0.6 * 3 * MU
+    database = Profile(Kind.DATABASE, connect_cpu_s=0.0)
+    api = replace(
+        API, cpu=constant(0.0), query=exponential(SERVICE_S), pool=3, checkout_timeout_s=1e6
+    )
+    got = mean_latency(plane_class, rate, 2000, api, database, cores=8.0)
+    agrees(got, mmc_time(3, rate, MU))
+
+
+def test_random_choice_splits_a_poisson_stream_and_one_queue_beats_it(plane_class):
+    """Two servers at random are two M/M/1; a queue in the balancer makes them one M/M/2."""
+    from sim.dataplane.interface import Algorithm, Routing
+
+    rate = 0.5 * 2 * MU
+    one = replace(API, slots=1)
+    pooled = Routing(Algorithm.ROUND_ROBIN, proxy=True, maxconn=1, queue_timeout_s=1e6)
+    for routing, theory in (
+        (Routing(Algorithm.RANDOM), 1 / (MU - rate / 2)),
+        (pooled, mmc_time(2, rate, MU)),
+    ):
+        means = []
+        for seed in range(SEEDS):
+            w = replace(load(seed, rate, 2500), routing=routing)
+            recording = drive(
+                plane_class, world(w, one, one, cores=1.0)._replace(end_s=4 * w.horizon_s)
+            ).recording
+            means.append(
+                float(recording.latency_sum[1:].sum() / recording.requests[1:, SUCCEEDED].sum())
+            )
+        agrees(means, theory)
+
+
+def test_the_check_itself_can_fail():
+    """A five per cent error is outside of intervals as narrow as ours."""
+    sample = list(np.random.default_rng(1).normal(1.0, 0.02, SEEDS))
+    agrees(sample, 1.0)
+    with pytest.raises(AssertionError, match="outside"):
+        agrees(sample, 1.05)
+    with pytest.raises(AssertionError, match="says little"):
+        agrees([0.1, 3.0, 0.2, 1.0, 2.0, 0.5], 1.0)
