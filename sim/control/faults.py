@@ -75,6 +75,8 @@ class Faults:
         if "scheduling" in cluster.left_to_operator:
             named = ask.model_copy(update={"service": service})
             yield from runbooks.rent_servers(self.human, named)
+        elif "autoscaling" not in cluster.left_to_operator and cluster.service(service).scaling:
+            cluster.say("scale", service, f"nobody rents servers: {service} has an autoscaler")
         else:
             cluster.say("scale", service, f"{ask.replicas} replicas of {service} are asked for")
             cluster.want(service, max(ask.replicas, cluster.desired[service]))

@@ -1,0 +1,82 @@
+"""The compiled engine gives the reports of the reference engine, byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim import engines, study
+from sim.dataplane.interface import Arrivals
+from sim.report import files
+from sim.spec.loader import list_scenarios, load_scenario
+
+QUICK = ("container_crash", "server_crash:aof")
+# a whole Black Friday takes the reference engine minutes; the shape of the day stays
+SCALED = {"black_friday": ["scenario.traffic.scale=0.1"]}
+NAMES = [
+    name + variant
+    for name in list_scenarios()
+    for variant in ("", *(f":{v}" for v in load_scenario(name).variants))
+]
+
+
+def report(name: str, engine: str, folder_name: str, tmp_path: object) -> dict[str, str]:
+    settings = SCALED.get(name.partition(":")[0], [])
+    planned = study.plan(name, seed=5, settings=settings, engine=engine)
+    result = study.study(planned, workers=1)
+    folder = tmp_path / folder_name  # type: ignore[operator]
+    files.write(result, folder, plots=False)
+    texts = {path.name: path.read_text() for path in sorted(folder.iterdir())}
+    assert f'"engine": "{engine}"' in texts["summary.json"]
+    texts["summary.json"] = texts["summary.json"].replace(engine, "ENGINE")
+    del texts["summary.md"]  # prose of the same figures, with the engine's name
+    return texts
+
+
+def same(name: str, tmp_path: object) -> None:
+    reference = report(name, "reference", "reference", tmp_path)
+    compiled = report(name, "compiled", "compiled", tmp_path)
+    assert {"summary.json", "timeline.csv", "series.csv"} <= set(reference)
+    for file, text in reference.items():
+        assert text == compiled[file], f"{name}: {file}"
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_reports_are_equal(name: str, tmp_path: object) -> None:
+    same(name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in QUICK])
+def test_every_scenario_and_variant(name: str, tmp_path: object) -> None:
+    same(name, tmp_path)
+
+
+def test_auto_weighs_compiling_against_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = {"yes": False}
+    monkeypatch.setattr(engines, "is_compiled", lambda: compiled["yes"])
+    assert engines.choose("auto", 50_000) == "reference"
+    assert engines.choose("auto", 1_000_000) == "compiled"
+    compiled["yes"] = True
+    assert engines.choose("auto", 50_000) == "compiled"
+    assert engines.choose("auto", 5_000) == "reference"
+    assert engines.choose("reference", 1e9) == "reference"
+
+
+def test_without_numba_the_reference_runs_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    assert engines.choose("auto", 1e7) == "reference"
+    assert "numba is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "horizon", "requests"),
+    [
+        (Arrivals((0.0,), (5.0,), (0.0,)), 100.0, 500.0),
+        (Arrivals((0.0, 10.0), (0.0, 10.0), (1.0, 0.0), end_s=15.0), 100.0, 100.0),
+        (Arrivals((50.0,), (5.0,), (0.0,)), 10.0, 0.0),
+    ],
+)
+def test_expected_requests(arrivals: Arrivals, horizon: float, requests: float) -> None:
+    assert engines.expected_requests(arrivals, horizon) == pytest.approx(requests)
