@@ -86,7 +86,7 @@ def resumed(w: Any, s: int, code: int) -> None:
         pooler_served(w, s, code if code != 0 else SUCCEEDED)
     elif stage == PUSH_FAILED:
         push_lost(w, s)
-        answer(w, s, HTTP_500)
+        thaw(w, s, HTTP_500)
 
 
 @inner
