@@ -1,0 +1,132 @@
+"""What the documents say is true: commands parse and run, links lead somewhere, files exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim import list_platforms, list_scenarios, list_stacks, study
+from sim.cli import app, main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    *ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("notebooks/*.md"),
+    ROOT / "reports" / "README.md",
+]  # fmt: skip
+COMPOSE = ROOT / "tests" / "data" / "compose" / "plain.yml"
+SHORT = ("--set", "scenario.horizon=7m", "--no-plots")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def commands(text: str) -> list[list[str]]:
+    """Arguments of every `python -m sim ...`, also at the end of a longer line."""
+    lines = [line for block in blocks(text, "sh") for line in block.splitlines()]
+    found = [line.partition("python -m sim ")[2] for line in lines]
+    return [shlex.split(rest, comments=True) for rest in found if rest]
+
+
+COMMANDS = commands(README)
+RUNS = [c for c in COMMANDS if c[0] == "run"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A reader's folder: with a Compose file and a trace of their own."""
+    (tmp_path / "docker-compose.yml").write_bytes(COMPOSE.read_bytes())
+    (tmp_path / "trace.csv").write_text("time,rate\n0,3\n600,12\n1200,3\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(COMMANDS) > 10
+    assert ["run", "black_friday"] in COMMANDS
+
+
+@pytest.mark.parametrize("arguments", RUNS, ids=" ".join)
+@pytest.mark.usefixtures("folder")
+def test_every_run_is_a_valid_plan(arguments: list[str]) -> None:
+    _, bound, _ = app.parse_args(arguments, print_error=False, exit_on_error=False)
+    given: dict[str, Any] = bound.arguments
+    wanted = given.get("platform")
+    study.plan(
+        given["scenario"], wanted and wanted.split(","), given.get("seed", 1),
+        given.get("reps", 1), given.get("stack"), given.get("settings") or (),
+        given.get("engine", "auto"), given.get("traffic"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [c for c in COMMANDS if c[0] != "run"], ids=" ".join)
+def test_list_and_explain_answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [c for c in RUNS if c[1].startswith("container_crash") and "--reps" not in c],
+    ids=" ".join,
+)
+def test_quick_runs_run(arguments: list[str], folder: Path) -> None:
+    assert main([*arguments, *SHORT]) == 0
+    (report,) = (folder / "reports").iterdir()
+    for name in ("summary.json", "summary.md", "timeline.csv", "series.csv"):
+        assert (report / name).stat().st_size > 0
+        assert f"`{name}`" in README
+    if "--stack" in arguments:
+        assert "## Assumed" in (report / "summary.md").read_text(encoding="utf-8")
+
+
+def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    for block in blocks(README, "python"):
+        exec(compile(block, "README.md", "exec"), {})
+    assert "Kubernetes" in capsys.readouterr().out
+
+
+def test_the_readme_names_everything_there_is() -> None:
+    for name in (*list_scenarios(), *list_platforms(), *list_stacks()):
+        assert re.search(rf"^\| `{name}` \|", README, re.M), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "#")):
+            assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """`a/b.py` and `b/` in code marks stand below the repository, sim/, or sim/dataplane/."""
+    bases = (ROOT, ROOT / "sim", ROOT / "sim" / "dataplane", ROOT / "docs")
+    written = re.findall(r"`([\w./-]+(?:\.(?:py|yaml|md|toml|ipynb)|/))`", page.read_text("utf-8"))
+    for name in written:
+        is_path = "/" in name.rstrip("/") or name.endswith((".py", "/"))
+        if is_path and not re.search("[A-Z]{2,}", name):  # NN_name.py, reports/SCENARIO/
+            assert any((base / name).exists() for base in bases), f"{page.name}: {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_know_no_machine(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"/(work|root|home|tmp)/", text)
+
+
+@pytest.mark.parametrize("source", sorted(ROOT.glob("notebooks/[0-9]*.py")), ids=lambda s: s.name)
+def test_notebooks_are_generated_from_their_sources(source: Path) -> None:
+    jupytext = pytest.importorskip("jupytext")
+    written = json.loads(source.with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
+    ours = [(cell.cell_type, cell.source) for cell in jupytext.read(source).cells]
+    assert [(cell["cell_type"], "".join(cell["source"])) for cell in written] == ours
+    code = [cell for cell in written if cell["cell_type"] == "code"]
+    assert all(cell["execution_count"] for cell in code), "not executed: python notebooks/make.py"
+    assert not any(out["output_type"] == "error" for cell in code for out in cell["outputs"])
