@@ -145,9 +145,8 @@ def main() -> None:
         for name, run in rows.items():
             rates[name].append(run())
     base = rates["W2, SimPy as documented"]
-    print(
-        f"{'requests/s, median of ' + str(given.runs):44} {'median':>10} {'best':>10} {'x SimPy':>8}"
-    )
+    title = f"requests/s, {given.runs} runs"
+    print(f"{title:44} {'median':>10} {'best':>10} {'x SimPy':>8}")
     for name, found in rates.items():
         ratio = median(a / b for a, b in zip(found, base, strict=True))
         print(f"{name:44} {median(found):10,.0f} {max(found):10,.0f} {ratio:8.1f}")
