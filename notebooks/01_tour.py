@@ -40,8 +40,8 @@ first
 # Compose: the process was dead at once, and a dead process *refuses*: users get their error in a
 # millisecond. Everything after that is people: monitoring notices, the pager rings, somebody
 # acknowledges, logs in, looks, types one command. Kubernetes started it again after half a second,
-# and two other replicas served meanwhile. It lost a handful of requests all the same: what was inside
-# the process, and what was sent there before every server had learned that it was gone.
+# and two other replicas served meanwhile. It lost a handful of requests all the same: what was
+# inside the process, and what was sent there before every server had learned that it was gone.
 
 # %%
 first.plot()
