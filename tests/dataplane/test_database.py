@@ -258,6 +258,58 @@ def test_a_hung_client_holds_its_connections_and_its_answers(plane_class):
     assert connections(plane_class, w, 5.0, 8.0) == [1, 0]
 
 
+def test_those_who_wait_for_a_connection_die_with_their_process(plane_class):
+    narrow = replace(API, pool=1)
+    run = drive(plane_class, world(load(2.0, 2.25), narrow, DB, script=[(2.5, "exit", (0,))]))
+    assert run.plane.gauge().connection_waits == 0
+    assert run.causes() == {Outcome.DROPPED_ON_KILL: 2}
+
+
+def test_a_hung_process_does_not_tell_that_its_checkout_timed_out(plane_class):
+    narrow = replace(API, pool=1, checkout_timeout_s=1.0, query=constant(9.0))
+    script = [(2.5, "hang", (0,)), (8.0, "resume", (0,))]
+    w = world(load(2.0, 2.25), narrow, DB, script=script)
+    assert ends(plane_class, w) == [(8.0, 0, 1), (11.0, 1, 1)]
+
+
+def test_a_database_that_restarts_while_its_client_hangs_breaks_the_connection(plane_class):
+    script = [
+        (2.5, "hang", (0,)),
+        (4.0, "exit", (1,)),
+        (5.0, "start", (1, 1)),
+        (6.0, "resume", (0,)),
+    ]
+    w = world(load(2.0, 8.0), API, DB, script=script)
+    assert connections(plane_class, w, 3.5, 7.0, 8.5) == [1, 0, 1]
+
+
+def test_a_dial_that_failed_leaves_its_place_in_the_pool(plane_class):
+    """A pool of one: its dial to a silent database gave up; later there is one again, not two."""
+    narrow = replace(API, pool=1, checkout_timeout_s=1.5)
+    script = [(1.0, "hang", (1,)), (5.0, "resume", (1,))]
+    run = drive(plane_class, world(load(2.0, 6.0, 6.0), narrow, DB, script=script))
+    assert run.causes() == {Outcome.POOL_TIMEOUT: 1, Outcome.SUCCEEDED: 2}
+    assert run.plane.gauge().connections_peak == 1
+
+
+def test_ghosts_end_with_the_database_process_and_not_again_later(plane_class):
+    script = [
+        (5.0, "server_down", (0,)),
+        (10.0, "exit", (2,)),
+        (11.0, "start", (2, 2)),
+        (11.5, "publish", ((1,), -1)),
+    ]
+    short = replace(DB, keepalive_s=20.0)
+    w = world(
+        load(2.0, 2.125, 12.0, 12.0),
+        API,
+        API,
+        short,
+        script=[(1.0, "publish", ((0,), -1)), *script],
+    )
+    assert connections(plane_class, w, 6.0, 10.0, 13.0, 26.0) == [2, 0, 2, 2]
+
+
 # ---- cost ----
 def test_queries_share_the_databases_cores(plane_class):
     run = drive(plane_class, world(load(2.0, 2.5), API, DB, cores=[64.0, 1.0]))

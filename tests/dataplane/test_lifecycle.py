@@ -132,6 +132,30 @@ def test_a_server_out_of_memory_is_told_and_the_largest_dies(plane_class):
     assert [run.plane.container_gauge(c).memory for c in (0, 1)] == [2**48, 2**49]
 
 
+def test_a_fresh_process_knows_nothing_of_extra_memory(plane_class):
+    box = replace(API, memory_base=10 * MIB)
+    script = [
+        (1.0, "set_extra_memory", (0, 5 * MIB)),
+        (2.0, "exit", (0,)),
+        (2.0, "start", (0, 0)),
+        (3.0, "set_extra_memory", (0, 5 * MIB)),
+    ]
+    seen = []
+    drive(
+        plane_class,
+        world(load(), box, script=script),
+        [1.5, 2.5, 3.5],
+        lambda plane: seen.append(plane.container_gauge(0).memory // MIB),
+    )
+    assert seen[:3] == [15, 10, 15]
+
+
+def test_a_server_that_runs_out_of_memory_again_tells_again(plane_class):
+    huge = replace(API, memory_base=2**50 + 1)
+    run = drive(plane_class, world(load(), huge, restart_s=(4.0,)))
+    assert run.told(Note.SERVER_OOM) == [(4.0 * k, 0) for k in range(11)]
+
+
 def test_a_server_death_frees_its_memory(plane_class):
     box = replace(API, memory_base=10 * MIB)
     script = [(1.0, "server_down", (0,)), (2.0, "server_up", (0,))]
@@ -223,6 +247,18 @@ def test_a_probe_of_a_dying_database_fails_whether_or_not_it_is_in_use(plane_cla
     script = [(2.0, "probe", (spare, False)), (2.5, "exit", (spare,))]
     run = drive(plane_class, world(load(), API, database, database, script=script))
     assert (run.told(Note.PROBE_OK), run.told(Note.PROBE_FAILED)) == ([], [(2.5, 0)])
+
+
+def test_a_probe_gives_its_memory_back(plane_class):
+    box = replace(CHECKED, memory_base=10 * MIB, memory_per_request=MIB)
+    seen = []
+    drive(
+        plane_class,
+        world(load(), box, script=[probe(2.0)]),
+        [2.125, 3.0],
+        lambda plane: seen.append(plane.container_gauge(0).memory // MIB),
+    )
+    assert seen[:2] == [11, 10]
 
 
 def test_a_probe_slows_the_requests_beside_it(plane_class):

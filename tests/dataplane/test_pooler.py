@@ -102,3 +102,10 @@ def test_a_database_death_fails_all_who_wait_at_the_pooler(plane_class):
     )
     assert ends(plane_class, w) == [(2.25, 0, 5), (7.0, 1, 5)]
     assert drive(plane_class, w).causes() == {Outcome.HTTP_500: 5, Outcome.SUCCEEDED: 1}
+
+
+def test_a_dead_client_frees_its_places_at_the_pooler(plane_class):
+    tight = replace(POOLED, pooler_clients=2)
+    script = [(5.0, "exit", (0,)), (6.0, "start", (0, 0))]
+    run = drive(plane_class, world(load(2.0, 2.0, 7.0, 7.0), API, tight, script=script))
+    assert run.causes() == {Outcome.SUCCEEDED: 4}

@@ -105,6 +105,44 @@ def test_what_was_taken_since_the_save_comes_back_and_is_done_twice(plane_class)
     assert found == {"queued": 0, "enqueued": 1, "done": 1}
 
 
+def test_what_was_pushed_and_taken_since_the_last_second_does_not_come_back(plane_class):
+    found = crash(plane_class, EVERYSEC, [5.25], 5.5, True, [WORKER])
+    assert found == {"queued": 0, "enqueued": 1, "done": 1}
+
+
+def test_every_crash_brings_back_what_was_taken_since_the_save_once_more(plane_class):
+    """Two jobs on disk at 6. One is taken at 6.25 and back after the crash of 6.5; both are taken
+    at 9 and back after the crash of 9.5: two done, three done again."""
+    slow = replace(WORKER, cpu=constant(10.0))
+    script = [
+        (0.0, "exit", (2,)),
+        (0.0, "exit", (3,)),
+        (6.25, "start", (2, 2)),
+        (6.75, "start", (3, 3)),
+        (9.0, "start", (1, 1)),
+        (9.5, "server_down", (1,)),
+        (9.75, "server_up", (1,)),
+        (11.75, "start", (1, 1)),
+    ]
+    found = crash(
+        plane_class, EVERYSEC, [5.0, 5.0], 6.5, True, [slow, replace(slow, slots=4)], script
+    )
+    assert found == {"queued": 0, "enqueued": 2, "done": 2, "duplicated": 3}
+
+
+def test_the_save_points_count_anew_from_a_restart(plane_class):
+    """100 pushes are lost at 285; 50 more at 291. At 310 there are not 100 changes since 285."""
+    script = [(310.0, "exit", (1,)), (312.0, "start", (1, 1))]
+    found = crash(plane_class, RDB, [1.0] * 100 + [291.0] * 50, 285.0, script=script)
+    assert found == {"queued": 0, "enqueued": 150, "redis_wiped": 150}
+
+
+def test_pops_are_changes_too(plane_class):
+    """60 pushes and 40 pops by 283 s: the save point of 300 s and 100 changes is met."""
+    slow = replace(WORKER, cpu=constant(7.25))
+    assert "redis_wiped" not in crash(plane_class, RDB, [1.0] * 60, 301.0, more=[slow])
+
+
 # ---- pushing ----
 def test_a_push_to_a_dead_queue_fails_at_once(plane_class):
     w = world(load(2.0), API, QUEUE, script=[(1.0, "exit", (1,))])
@@ -177,6 +215,17 @@ def test_an_evicting_policy_drops_the_whole_list(plane_class):
     assert run.causes() == {Outcome.SUCCEEDED: 8}  # nobody is told
     assert run.jobs() == {"enqueued": 8, "evicted": 5}
     assert run.plane.gauge().jobs_queued == 3
+
+
+@pytest.mark.parametrize("evict", [False, True])
+def test_a_job_that_waits_for_its_retry_uses_memory_as_well(plane_class, evict):
+    """It failed at 3 and is to come back at 5; at 4 there is no room for another."""
+    queue = replace(QUEUE, queue_bytes=1054, evict=evict)
+    failing = replace(WORKER, query=constant(0.5), job_attempts=2, job_backoff_s=2.0)
+    dead = Profile(Kind.DATABASE)
+    w = world(load(2.0, 4.0), API, queue, failing, dead, script=[(1.0, "exit", (3,))])
+    cause_of = "evicted" if evict else "queue_full"
+    assert drive(plane_class, w).jobs() == {"enqueued": 2, cause_of: 1, "attempts_exhausted": 1}
 
 
 def test_the_job_size_decides_how_many_fit(plane_class):

@@ -293,3 +293,37 @@ def test_a_backend_that_starts_takes_the_balancers_queue(plane_class):
     w = world(load(1.0, 1.5, routing=haproxy(maxconn=1)), one, one, script=script)
     run = drive(plane_class, w)
     assert latency(run, 1.5) == 1.0 + 3.0
+
+
+def test_a_proxy_replays_as_often_as_it_retries_and_no_more(plane_class):
+    """Killed on the first server, replayed, killed on the second: that was the one retry."""
+    routing = haproxy(retries=1, redispatch=True, retry_errors=True)
+    script = [(2.125, "exit", (0,)), (2.25, "exit", (1,))]
+    run = drive(plane_class, world(load(2.0, routing=routing), API, API, API, script=script))
+    assert run.causes() == {Outcome.DROPPED_ON_KILL: 1}
+
+
+def test_a_server_taken_out_of_the_list_gets_nothing_from_the_queue(plane_class):
+    one = Profile(Kind.HTTP, slots=1, cpu=constant(1.0))
+    script = [(1.0, "publish", ((0,), -1)), (2.25, "publish", ((1,), -1))]
+    # one runs on 0 until 3, one on 1 until 3.5; the third waits for 1
+    w = world(load(2.0, 2.5, 2.75, routing=haproxy(maxconn=1)), one, one, script=script)
+    run = drive(plane_class, w)
+    assert latency(run, 2.75) == 0.75 + 1.0
+    assert [run.plane.container_gauge(c).served for c in (0, 1)] == [1, 2]
+
+
+def test_who_left_the_balancers_queue_is_not_served(plane_class):
+    one = Profile(Kind.HTTP, slots=1, cpu=constant(2.0))
+    client = Client(timeout_s=1.75)
+    run = drive(plane_class, world(load(2.0, 2.0, client=client, routing=haproxy(maxconn=1)), one))
+    assert run.plane.container_gauge(0).busy_s == 2.0  # the first's, in vain; nothing for the other
+
+
+def test_the_balancers_queue_outlives_its_server_and_goes_on_with_the_next_process(plane_class):
+    one = Profile(Kind.HTTP, slots=1, cpu=constant(1.0))
+    script = [(2.5, "exit", (0,)), (4.0, "start", (0, 0))]
+    routing = haproxy(maxconn=1, queue_timeout_s=20.0)
+    run = drive(plane_class, world(load(2.0, 2.25, routing=routing), one, script=script))
+    assert run.causes() == {Outcome.DROPPED_ON_KILL: 1, Outcome.SUCCEEDED: 1}
+    assert latency(run, 2.25) == 1.75 + 1.0
