@@ -38,7 +38,8 @@ from sim.dataplane.kernel.verbs import ADVANCE, act, open_next
 
 # why advance stopped
 REACHED, TOLD, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
-ROOM = 1 << 15  # entries an instant may add to the out ring, places it may take
+ROOM = 1 << 15  # places an instant may take
+FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
 HTTP_500 = int(Outcome.HTTP_500)
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
 
@@ -162,7 +163,7 @@ def advance(w: Any, until: float, budget: int) -> int:
     for _ in range(budget):
         if w.notes > 0:
             return TOLD if w.notes <= NOTES else BROKEN
-        if w.outs > OUTS - ROOM:
+        if w.outs > FETCH:
             return OUT_FULL if w.outs <= OUTS else BROKEN
         if w.arrival >= w.arrivals:
             return NEED_ARRIVALS

@@ -41,6 +41,7 @@ from sim.dataplane.kernel.layout import (
     PARKED,
     PROFILES,
     QUEUED,
+    RING,
     VERSION,
     WORKING,
     WORKS,
@@ -62,6 +63,21 @@ def warm() -> None:
     plane.server_up(plane.add_server(1.0, 1))
     plane.advance(0.0)
     plane.recording()
+
+
+def ring_size(workload: Workload) -> int:
+    """Timers a ring holds: twice what a peak needs, and no more, so that they stay in the cache.
+    What does not fit goes to the heap."""
+    a = workload.arrivals
+    if a.times_s is not None or not a.start_s:
+        return RING
+    stops = [*a.start_s[1:], min(a.end_s, workload.horizon_s)]
+    ends = [
+        rate + slope * max(0.0, stop - start)
+        for start, stop, rate, slope in zip(a.start_s, stops, a.rate, a.slope, strict=True)
+    ]
+    live = 2.0 * max([0.0, *a.rate, *ends]) * workload.client.timeout_s
+    return min(RING, 1 << max(12, math.ceil(math.log2(max(1.0, live)))))
 
 
 class CompiledPlane:
@@ -100,6 +116,10 @@ class CompiledPlane:
     def _bind(self) -> None:
         """Straight to the machine code for this record's type."""
         self.call = direct(loop.call, self.box, verbs.ADVANCE, 0, 0, 0.0)
+        self.fold = direct(
+            fold, self.box, self.bucket_s, self.requests, self.jobs, self.refused, self.latency,
+            self.latency_sum, self.latency_max,
+        )  # fmt: skip
         self.look = direct(look, self.box, self.figures)
         self.look_at = direct(look_at, self.box, 0, self.figures)
 
@@ -118,6 +138,7 @@ class CompiledPlane:
             "dial_retries": routing.retries, "dial_pause": routing.retry_pause_s,
             "redispatch": routing.redispatch, "retry_errors": routing.retry_errors,
             "maxconn": routing.maxconn, "queue_timeout": routing.queue_timeout_s,
+            "ring_mask": ring_size(workload) - 1,
         }.items():  # fmt: skip
             w[name] = value
         for stream in range(len(w["key"])):
@@ -338,7 +359,7 @@ class CompiledPlane:
             self.trace += zip(
                 ids[ended].tolist(), kind[ended].tolist(), took[ended].tolist(), strict=True
             )
-        fold(
+        self.fold(
             self.box,
             self.bucket_s,
             self.requests,
