@@ -17,6 +17,7 @@ MakePlane = Callable[[Workload], DataPlane]
 ENGINES = ("auto", "compiled", "reference")
 WORTH_LOADING = 20_000  # requests
 WORTH_COMPILING = 300_000
+MOST_REQUESTS = 1e12  # ids of attempts and jobs stay within 48 bits (dataplane, ids of timers)
 
 
 def expected_requests(arrivals: Arrivals, horizon_s: float) -> float:

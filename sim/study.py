@@ -197,7 +197,14 @@ def _with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[o
     from sim.experiment import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
 
     come = arrivals_of(planned.scenario.traffic)
-    requests = engines.expected_requests(come, planned.scenario.horizon) * planned.reps
+    each = engines.expected_requests(come, planned.scenario.horizon)
+    if each > engines.MOST_REQUESTS:
+        raise InputError(
+            field="scenario.traffic",
+            found=f"{each:.3g} requests over {planned.scenario.horizon:g} s",
+            expected=f"at most {engines.MOST_REQUESTS:.3g}: a lower rate or a shorter horizon",
+        )
+    requests = each * planned.reps
     name = engines.choose(planned.engine, requests)
     if name == "compiled" and not engines.is_compiled():
         with compiling():

@@ -7,6 +7,7 @@ import pytest
 from sim import engines, study
 from sim.dataplane.interface import Arrivals
 from sim.report import files
+from sim.spec.fields import InputError
 from sim.spec.loader import list_scenarios, load_scenario
 
 QUICK = ("container_crash", "server_crash:aof")
@@ -80,3 +81,9 @@ def test_without_numba_the_reference_runs_and_says_so(
 )
 def test_expected_requests(arrivals: Arrivals, horizon: float, requests: float) -> None:
     assert engines.expected_requests(arrivals, horizon) == pytest.approx(requests)
+
+
+def test_a_flood_that_would_overflow_the_ids_is_refused() -> None:
+    planned = study.plan("container_crash", settings=["scenario.traffic.rate=1000000000/s"])
+    with pytest.raises(InputError, match=r"traffic.*at most 1e\+12"):
+        study.study(planned, workers=1)
