@@ -8,7 +8,7 @@ it means the first service that plays it, so that a scenario runs on anybody's s
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -41,7 +41,7 @@ class ClientSpec(Record):
 
     timeout: Span = 5.0
     connect_timeout: Span = 3.0
-    retries: Count = 0
+    retries: Annotated[Count, Field(le=7)] = 0  # ids leave room for eight attempts a request
     backoff: Duration = 1.0
     backoff_cap: Duration = 30.0
     jitter: Fraction = 0.5

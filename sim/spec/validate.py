@@ -58,7 +58,7 @@ def issues_of(
         is_key = bool(one["loc"]) and one["loc"][-1] == "[key]"
         path = tuple(key for key in one["loc"] if key != "[key]")
         kind, ctx, found = one["type"], one.get("ctx", {}), describe(one["input"])
-        expected, nearest = _EXPECTED.get(kind, one["msg"]), ""
+        expected, nearest = _EXPECTED.get(kind, one["msg"].removeprefix("Input should be ")), ""
         if kind == "unit":
             expected, nearest = ctx["expected"], ctx["nearest"]
         elif kind == "missing":

@@ -199,3 +199,9 @@ def test_yaml_keeps_places_and_words() -> None:
     assert document.marks["more", "y"] == (6, 6)
     assert document.keys["more", "y"] == (6, 3)
     assert document.issue(("more", "z", 3)).line == 4  # the nearest place that is known
+
+
+def test_more_retries_than_the_ids_have_room_for_are_refused() -> None:
+    settings = {"scenario.traffic.client.retries": 8}
+    with pytest.raises(InputError, match=r"client\.retries: found 8; expected less than or equal"):
+        load_scenario("container_crash", settings=settings)
