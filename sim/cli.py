@@ -226,6 +226,12 @@ def _replay(planned: Plan, out: Path | None, *, json: bool, plots: bool, check: 
     folder = out or REPORTS / planned.name.replace(":", "-")
     files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
     errors = Console(stderr=True)
+    for said, lines in (
+        ("assumed", planned.stack.assumed),
+        ("not simulated", planned.stack.ignored),
+    ):
+        for line in lines:  # of somebody's own Compose file
+            print(f"{said}: {line}", file=sys.stderr)
     with watching(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watch:
         result = study(planned, watch, compiling=partial(compiling, errors))
     files.write(result, folder, plots)
