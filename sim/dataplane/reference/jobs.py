@@ -156,7 +156,7 @@ class Jobs:
 
     def append(self, job: Job) -> None:
         self.save_due()
-        job.pushed_s, job.sequence = self.env.now, self.sequence
+        job.sequence = self.sequence
         self.sequence += 1
         self.entries.append(job)
         self.changed()

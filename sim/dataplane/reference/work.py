@@ -74,7 +74,6 @@ class Job(Work):
 
     tries: int = 0
     copy: bool = False
-    pushed_s: float = 0.0
     sequence: int = 0
     park_at: float = INFINITY  # when it returns to the queue
     epoch: int = 0  # of the queue when it was taken
