@@ -13,7 +13,8 @@ from typing import Any
 
 import simpy
 
-from sim.control.clock import Clock, Loop, Rank
+from sim.control import lifecycle
+from sim.control.clock import Clock
 from sim.control.notices import heard
 from sim.control.records import (
     ALIVE,
@@ -31,7 +32,6 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.interface import DataPlane, Notice, Profile
 from sim.results.run import TimelineRow
-from sim.spec.facts import Fact
 from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
 from sim.spec.stack import Service, Stack
@@ -40,10 +40,6 @@ __all__ = [
     "Address", "Change", "ChangeKind", "Cluster", "Container", "Ledger", "Pending",
     "PortTakenError", "Server", "State",
 ]  # fmt: skip
-PRE_STOP_EXTENSION = Fact(
-    "pod.pre_stop_extension", 2.0, "s", "left for SIGTERM when preStop used up the grace period",
-    "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle @00aacfad",
-)  # fmt: skip
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
@@ -74,8 +70,8 @@ class Cluster:
     _numbers: dict[str, int] = field(default_factory=dict)
     _drawn: dict[str, int] = field(default_factory=dict)
     _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
-    _dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
-    _exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
+    dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
+    exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
     _nowhere: dict[int, Container] = field(default_factory=dict)
 
     # ---- reading ----
@@ -246,22 +242,7 @@ class Cluster:
         if warm:
             self.plane.start(c.id, c.profile)
         else:
-            self.clock.loop(self._boot(c, c.run))
-
-    def _boot(self, c: Container, run: int) -> Loop:
-        service = self.service(c.service)
-        law = c.version.boot or service.boot
-        wait = self.duration(law, f"boot/{c.service}")
-        if c.service in self._dirty:
-            self._dirty.discard(c.service)
-            wait += self.duration(service.recovery, f"recovery/{c.service}")
-        yield self.clock.after(wait, Rank.RUNTIME, c.id)
-        if c.run != run or c.state != "starting" or not c.server.alive:
-            return
-        if c.version.crashes_at_start:
-            self.exit(c, 1, "crashed while starting")
-        else:
-            self.plane.start(c.id, c.profile)
+            self.clock.loop(lifecycle.boot(self, c, c.run))
 
     def exit(self, c: Container, code: int, why: str, oom: bool = False) -> None:
         """The process ends now. The restart policy (or the operator) decides what follows."""
@@ -276,10 +257,10 @@ class Cluster:
 
     def _ended(self, c: Container, code: int, clean: bool) -> None:
         c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
-        if c.id in self._exits:
-            self._exits.pop(c.id).succeed()
+        if c.id in self.exits:
+            self.exits.pop(c.id).succeed()
         if self.service(c.service).role == "postgres" and not clean:
-            self._dirty.add(c.service)
+            self.dirty.add(c.service)
 
     def kill(self, c: Container, why: str) -> None:
         """SIGKILL from outside (`docker kill`): exit 137, and Docker forgets its restart policy."""
@@ -293,28 +274,7 @@ class Cluster:
         c.manually_stopped = True
         c.state = "stopping" if c.state in ("starting", "running") else c.state
         self.tell(Change("stopping", c))
-        return self.clock.loop(self._stop(c, c.run, grace_s, pre_stop_s))
-
-    def _stop(self, c: Container, run: int, grace_s: float, pre_stop_s: float) -> Loop:
-        def gone() -> bool:
-            return c.run != run or c.state != "stopping"
-
-        began = self.clock.now
-        if pre_stop_s > 0.0 and not gone():
-            yield self.clock.after(min(pre_stop_s, grace_s), Rank.RUNTIME, c.id)
-        if gone():
-            return
-        behaviour = self.service(c.service).stop
-        if behaviour.drains and c.booted and not c.hung:
-            self.plane.drain(c.id)  # DRAINED ends it
-        elif not behaviour.ignores and not c.hung:
-            self.exit(c, 143, "terminated")
-            return
-        exited = self._exits.setdefault(c.id, self.clock.event())
-        extra = PRE_STOP_EXTENSION.value if 0.0 < grace_s <= pre_stop_s else 0.0
-        yield exited | self.clock.at(began + grace_s + extra, Rank.RUNTIME, c.id)
-        if not gone():
-            self.exit(c, 137, "killed after its grace period")
+        return self.clock.loop(lifecycle.stop(self, c, c.run, grace_s, pre_stop_s))
 
     def retire(self, c: Container) -> None:
         """Nobody wants it back: it gets no new traffic, and will be stopped and removed."""
