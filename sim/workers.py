@@ -1,0 +1,172 @@
+"""Runs in processes of their own: what a study hands out, and what comes back.
+
+Spawned, not forked: the same on every system, and no threads are copied. A script that calls us
+without an `if __name__ == "__main__":` guard is run again by every worker; then the work is done
+in this process, with a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import current_process, get_context
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event as Flag
+from signal import SIG_IGN, SIGINT, signal
+from typing import TYPE_CHECKING, NamedTuple
+
+from sim.results.ledger import LedgerError
+from sim.results.summary import Replication, replication
+from sim.spec.fields import InputError, Issue
+
+if TYPE_CHECKING:
+    from sim.study import Plan
+
+
+class BrokenRunError(RuntimeError):
+    """A run that contradicts itself: a defect of the program. Names platform, seed and time."""
+
+
+class Tick(NamedTuple):
+    """How far one run is; `done` once, at its end."""
+
+    platform: str
+    seed: int
+    now_s: float
+    arrived: int
+    done: bool = False
+
+
+Watch = Callable[[Tick], None]
+
+
+class Task(NamedTuple):
+    plan: Plan
+    platform: str
+    seed: int
+
+
+def run_tasks(
+    tasks: list[Task], watch: Watch, workers: int, finished: dict[int, Replication]
+) -> None:
+    """Run all tasks, in this process or in several; fills `finished` by their index."""
+    if getattr(current_process(), "_inheriting", False):
+        raise SystemExit  # a worker that runs its parent's unguarded script again
+    if workers > 1:
+        try:
+            side_by_side(tasks, watch, workers, finished)
+        except BrokenProcessPool:
+            warnings.warn(
+                "worker processes could not start, so that runs follow each other; in a script, "
+                'put the call below `if __name__ == "__main__":`',
+                stacklevel=2,
+            )
+    for index, task in enumerate(tasks):
+        if index not in finished:
+            finished[index] = run_task(task, watch)
+
+
+def run_task(task: Task, watch: Watch) -> Replication:
+    """One run, in this process."""
+    from sim.experiment import run_once  # noqa: PLC0415 - simpy and the engine load when they run
+
+    planned, platform, seed = task
+    at_s = 0.0
+    arrived = 0
+
+    def progress(now_s: float, so_far: int) -> None:
+        nonlocal at_s, arrived
+        at_s, arrived = now_s, so_far
+        watch(Tick(platform, seed, now_s, so_far))
+
+    try:
+        done = run_once(
+            planned.scenario, planned.stack, platform, seed,
+            engine=planned.engine, progress=progress,
+        )  # fmt: skip
+    except (LedgerError, AssertionError) as error:
+        where = f"{platform}, seed {seed}, after {at_s:g} s and {arrived} requests"
+        raise BrokenRunError(f"{where}: {error or 'an invariant does not hold'}") from error
+    found = replication(done, keep=seed == planned.seed)
+    arrived = found.figures["requests"]["arrived"]
+    watch(Tick(platform, seed, planned.scenario.horizon, arrived, done=True))
+    return found
+
+
+def side_by_side(
+    tasks: list[Task], watch: Watch, workers: int, finished: dict[int, Replication]
+) -> None:
+    """All tasks in `workers` spawned processes; fills `finished` as they end."""
+    context = get_context("spawn")  # the same on every system, and no threads are copied
+    ticks: Queue[Tick] = context.Queue()
+    stop = context.Event()
+    with ProcessPoolExecutor(workers, context, _enlist, (ticks, stop)) as pool:
+        index = {pool.submit(_in_worker, task): i for i, task in enumerate(tasks)}
+        pending: set[Future[Replication | InputIssues]] = set(index)
+        try:
+            while pending:
+                ended, pending = wait(pending, timeout=0.1)
+                while not ticks.empty():
+                    watch(ticks.get())
+                for future in ended:
+                    finished[index[future]] = _unwrapped(future.result())
+            while not ticks.empty():
+                watch(ticks.get())
+        except BaseException:
+            stop.set()  # each run ends at its next simulated minute
+            pool.shutdown(wait=False, cancel_futures=True)
+            for future, i in index.items():  # ended, and not yet looked at
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    finished[i] = _unwrapped(future.result())
+            raise
+
+
+class InputIssues(NamedTuple):
+    """An InputError on its way between processes (exceptions travel by their text alone)."""
+
+    issues: tuple[Issue, ...]
+
+
+class _StoppedError(Exception):
+    """The parent no longer wants this run."""
+
+
+class _Line(NamedTuple):
+    """A worker's line to its parent."""
+
+    ticks: Queue[Tick]
+    stop: Flag
+
+
+_line: _Line | None = None  # set once in each worker process
+
+
+def _enlist(ticks: Queue[Tick], stop: Flag) -> None:
+    """First thing in a worker: Ctrl-C is the parent's business."""
+    global _line  # noqa: PLW0603 - a process pool has no other place for it
+    signal(SIGINT, SIG_IGN)
+    ticks.cancel_join_thread()
+    _line = _Line(ticks, stop)
+
+
+def _in_worker(task: Task) -> Replication | InputIssues:
+    assert _line is not None, "a worker that was not enlisted"
+    ticks, stop = _line
+
+    def watch(tick: Tick) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        ticks.put(tick)
+
+    try:
+        return run_task(task, watch)
+    except InputError as error:
+        return InputIssues(error.issues)
+
+
+def _unwrapped(found: Replication | InputIssues) -> Replication:
+    if isinstance(found, InputIssues):
+        raise InputError(issues=found.issues)
+    return found
