@@ -1,9 +1,13 @@
 """A script without a main guard: spawned workers run it again, and must not spoil it."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import sim
 
 SCRIPT = """
 import sim
@@ -16,7 +20,10 @@ print(sim.compare("container_crash", ["compose", "kubernetes"], settings=fast).s
 def test_an_unguarded_script_works_and_is_told(tmp_path):
     script = tmp_path / "unguarded.py"
     script.write_text(SCRIPT)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    found = {**os.environ, "PYTHONPATH": str(Path(sim.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, str(script)], check=False, capture_output=True, text=True, env=found
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "1\n"
     assert "__main__" in done.stderr
