@@ -163,10 +163,10 @@ class Answers:
         self.results = cluster.watch("probe")
         self.waiting: dict[int, simpy.Event] = {}
 
-    def to(self, container: Container) -> simpy.Event:
+    def to(self, container: Container, deep: bool = False) -> simpy.Event:
         """An event that carries whether the container answered; it may never come."""
         asked = self.cluster.clock.event()
-        self.waiting[self.cluster.plane.probe(container.id)] = asked
+        self.waiting[self.cluster.plane.probe(container.id, deep)] = asked
         return asked
 
     def run(self) -> Loop:

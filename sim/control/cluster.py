@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import simpy
 
@@ -314,6 +314,17 @@ class Cluster:
             c.ready, c.turned_s = ready, self.clock.now
             c.ready_since_s = self.clock.now if ready else None
             self.tell(Change("ready" if ready else "unready", c))
+
+    def set_health(
+        self, c: Container, health: Literal["", "starting", "healthy", "unhealthy"]
+    ) -> None:
+        """Docker's label; whoever acts on it is told."""
+        if c.health == health:
+            return
+        if health == "unhealthy" or c.health == "unhealthy":
+            self.say("health", c.name, f"{c.name} is labelled {health} by its HEALTHCHECK")
+        c.health = health
+        self.tell(Change("health", c))
 
     # ---- wishes ----
     def want(self, service: str, replicas: int) -> None:

@@ -128,15 +128,15 @@ def connections_short(human: Human) -> bool:
 
 
 def hung(cluster: Cluster) -> list[Container]:
-    """Up, silent, and without a liveness probe that would end it."""
-    unprobed = "health_checks" in cluster.left_to_operator
+    """Up, silent, and no health check ends it."""
+    checks = cluster.choices.health_checks if cluster.choices is not None else None
     return [
         c
         for c in cluster.containers
         if c.hung
         and c.state == "running"
         and c.alive
-        and (unprobed or cluster.service(c.service).probes.liveness is None)
+        and (checks is None or not checks.ends(cluster.service(c.service)))
     ]
 
 

@@ -17,7 +17,7 @@ import simpy
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.spec.facts import Fact
-from sim.spec.stack import Probe, Probes
+from sim.spec.stack import Probe, Probes, Service
 
 GRACE = Fact(
     "pod.termination_grace", 30.0, "s",
@@ -87,6 +87,10 @@ class HealthChecks:
     process has started (and its startup probe, if any, has passed)."""
 
     grace_s: float = GRACE.value
+
+    def ends(self, service: Service) -> bool:
+        """Does it end a process that hangs?"""
+        return service.probes.liveness is not None
 
     def run(self, cluster: Cluster) -> Loop:
         prober = Prober(cluster, self.grace_s)

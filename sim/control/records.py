@@ -15,7 +15,7 @@ State = Literal["created", "starting", "running", "stopping", "exited"]
 ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
-    "server_released", "cordoned", "desired", "version", "probe", "addresses", "pending",
+    "server_released", "cordoned", "desired", "version", "probe", "addresses", "pending", "health",
 ]  # fmt: skip
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
 
@@ -49,6 +49,7 @@ class Container:
     port: int | None = None  # held on the server's own address while a process lives (Compose)
     state: State = "created"
     ready: bool = False
+    health: Literal["", "starting", "healthy", "unhealthy"] = ""  # Docker's label
     booted: bool = False  # this process has listened: it has a handler for SIGTERM
     hung: bool = False
     exit_code: int | None = None

@@ -1,11 +1,12 @@
 """Docker Compose on one server, as in the article: Docker's engine, and an operator for the rest.
 
-Two choices are filled because Docker Engine does them, whatever people say of Compose: it restarts
-what exits and holds containers to limits - if the file says so. The article's file says neither
-(`restart: "no"`, no limits), so that both capabilities are there and do nothing. Sources: shared
-facts, orchestrators sections 1, 2 and 8.
+Three choices are filled because Docker Engine does them, whatever people say of Compose: it
+restarts what exits, labels what fails its HEALTHCHECK, and holds containers to limits - if the file
+says so. The article's file says none of it (`restart: "no"`, no checks, no limits), so that these
+capabilities are there and do nothing. Sources: shared facts, orchestrators sections 1, 2 and 8.
 """
 
+from sim.control.healthchecks import DockerHealthchecks
 from sim.control.profiles import Limits
 from sim.control.restarts import DockerRestarts
 from sim.platforms.platform import Platform
@@ -17,7 +18,7 @@ PLATFORM = Platform(
     service_discovery=None,
     rolling_updates=None,
     rollback=None,
-    health_checks=None,
+    health_checks=DockerHealthchecks(),
     resource_limits=Limits(weights="shares"),
     secrets=None,
     scheduling=None,

@@ -28,10 +28,10 @@ def test_unknown_platform_names_the_nearest() -> None:
     assert raised.value.issues[0].nearest == "kubernetes"
 
 
-def test_compose_leaves_eight_choices_to_the_operator() -> None:
+def test_compose_leaves_seven_choices_to_the_operator() -> None:
     compose = load("compose")
     empty = [f.name for f in fields(Platform) if getattr(compose, f.name) is None]
-    assert len(empty) == 8
+    assert len(empty) == 7
     assert compose.self_healing is not None, "Docker's engine is there; the file says no"
 
 
