@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sim.control import hpa
 from sim.control.clock import Loop, Rank
@@ -90,6 +90,8 @@ class Metrics:
 class Autoscaling:
     """The HPA on CPU (and on the queue, where the stack asks for it); `servers`: the cluster
     autoscaler, None for a fixed number of servers."""
+
+    capability: ClassVar[str] = "autoscaling"
 
     sync_s: float = SYNC.value
     tolerance: float = TOLERANCE.value

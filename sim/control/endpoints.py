@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
@@ -62,6 +62,8 @@ def next_sync(now_s: float, last_sync_s: float, min_sync_s: float) -> float:
 class ServiceBalancing:
     """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
 
+    capability: ClassVar[str] = "load_balancing"
+
     algorithm: Algorithm = Algorithm.RANDOM
 
     def routing(self) -> Routing:
@@ -72,6 +74,8 @@ class ServiceBalancing:
 @dataclass(frozen=True)
 class Endpoints:
     """Each change of an endpoint reaches the proxies after its delay, in order."""
+
+    capability: ClassVar[str] = "service_discovery"
 
     watch_delay_s: float = WATCH_DELAY.value
     min_sync_s: float = MIN_SYNC.value

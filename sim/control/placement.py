@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sim.control.clock import Loop
 from sim.control.cluster import Cluster, Server
@@ -150,6 +150,8 @@ def load_of(cluster: Cluster, server: Server, service: str) -> Load:
 class Scheduling:
     """kube-scheduler; and what happens when a server dies (nodes.py), how its kubelet starts a
     replica, and who replaces one (replicas.py)."""
+
+    capability: ClassVar[str] = "scheduling"
 
     default_servers: int = SERVERS.value  # where the stack asks for one only
     max_skew: int = MAX_SKEW.value

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import simpy
 
@@ -85,6 +85,8 @@ def first_tick(now_s: float, kubelet_since_s: float, period_s: float, u: float) 
 class HealthChecks:
     """Probes as the stack writes them; a container without a readiness probe is ready once its
     process has started (and its startup probe, if any, has passed)."""
+
+    capability: ClassVar[str] = "health_checks"
 
     grace_s: float = GRACE.value
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sim.dataplane.interface import Kind, Law, LawKind, Persistence, Profile
 from sim.spec.facts import Fact
@@ -42,6 +42,8 @@ class Limits:
     `weights`: who yields when a server's cores are short. Docker: `cpu_shares`; Kubernetes: the
     CPU request.
     """
+
+    capability: ClassVar[str] = "resource_limits"
 
     weights: Literal["shares", "requests"] = "shares"
 

@@ -8,6 +8,7 @@ kubelet's requeue jitter (newer kubelets requeue at the back-off's expiry), imag
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, PortTakenError
@@ -88,6 +89,8 @@ class DockerRestarts:
     """The Engine's restart manager. It is always there; what it does is the service's `restart:`,
     and that is "no" unless somebody writes it into the file."""
 
+    capability: ClassVar[str] = "self_healing"
+
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up")
         known: dict[int, Restarts] = {}
@@ -141,6 +144,8 @@ class Restarts:
 @dataclass(frozen=True)
 class KubeletRestarts:
     """restartPolicy Always: the same pod on the same server, with CrashLoopBackOff."""
+
+    capability: ClassVar[str] = "self_healing"
 
     relist_s: float = field(default=PLEG_RELIST.value)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
@@ -190,8 +190,10 @@ def resize(
 
 # ---- the choices ----
 @dataclass(frozen=True)
-class RollingUpdates:
+class RollingUpdate:
     """A Deployment's strategy RollingUpdate; the keeper of replicas.py carries it out."""
+
+    capability: ClassVar[str] = "rolling_updates"
 
     max_surge: str = MAX_SURGE.value
     max_unavailable: str = MAX_UNAVAILABLE.value
@@ -236,7 +238,7 @@ class RollingUpdates:
 class Rollout:
     """One rollout on its way."""
 
-    def __init__(self, strategy: RollingUpdates, cluster: Cluster, service: str) -> None:
+    def __init__(self, strategy: RollingUpdate, cluster: Cluster, service: str) -> None:
         self.strategy, self.cluster, self.service = strategy, cluster, service
         self.version = cluster.versions[service]
         self.began_s = self.progress_s = cluster.clock.now
@@ -290,6 +292,8 @@ class RolloutUndo:
     one, under the same limits, that begins with the broken replicas. A person types it.
 
     Source: deployment/util FindNewReplicaSet: the old ReplicaSet is found again by its template."""
+
+    capability: ClassVar[str] = "rollback"
 
     def undo(self, cluster: Cluster, service: str) -> None:
         """The previous version is wanted again; a second undo is a redo."""

@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 from typing import Any
 
+from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError, parse_duration
 
@@ -47,7 +48,10 @@ def _module(name: str) -> Any:
 
 
 def configure(platform: Platform, settings: Mapping[str, Any]) -> Platform:
-    """The platform with dotted fields set: `autoscaling: null`, `self_healing.cap_s: 60s`."""
+    """The platform with dotted fields set: `autoscaling: null`, `self_healing.cap_s: 60s`.
+
+    A choice may also be another mechanism, by name, with or without fields:
+    `rolling_updates: canary`, `rolling_updates: {mechanism: canary, interval_s: 30s}`."""
     for path, value in settings.items():
         platform = _set(platform, path.split("."), value, path)
     return platform
@@ -67,7 +71,32 @@ def _set(record: Any, steps: list[str], value: Any, path: str) -> Any:
         if not is_dataclass(old):
             raise InputError(field=path, found=f"{step} has no parts", expected="a shorter path")
         return replace(record, **{step: _set(old, rest, value, path)})
+    if isinstance(record, Platform) and isinstance(value, str | dict):
+        return replace(record, **{step: _choice(old, step, value, path)})
+    if isinstance(value, dict) and is_dataclass(old):
+        return replace(record, **{step: _merged(old, value, path)})
     return replace(record, **{step: _like(old, value, path)})
+
+
+def _choice(old: Any, capability: str, value: str | dict[str, Any], path: str) -> Any:
+    """Another mechanism by name, with the fields given; without a name, the old one's fields."""
+    fields_given = dict(value) if isinstance(value, dict) else {"mechanism": value}
+    if "mechanism" not in fields_given and old is not None:
+        return _merged(old, fields_given, path)
+    known = mechanisms(capability)
+    name = fields_given.pop("mechanism", None)
+    if name not in known:
+        close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+        found = "no mechanism" if name is None else f"the unknown mechanism {name!r}"
+        expected = f"null or one of {', '.join(known)}"
+        raise InputError(field=path, found=found, expected=expected, nearest="".join(close))
+    return _merged(known[name](), fields_given, path)
+
+
+def _merged(record: Any, parts: Mapping[str, Any], path: str) -> Any:
+    for step, value in parts.items():
+        record = _set(record, [str(step)], value, f"{path}.{step}")
+    return record
 
 
 def _like(old: Any, value: Any, path: str) -> Any:
@@ -83,6 +112,8 @@ def _like(old: Any, value: Any, path: str) -> Any:
         ok = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
         ok = ok and (isinstance(old, float) or isinstance(value, int))
         value = type(old)(value) if ok else value
+    elif isinstance(old, tuple) and isinstance(value, list | tuple) and old:
+        return tuple(_like(old[0], one, path) for one in value)
     else:
         ok = isinstance(old, str) and isinstance(value, str)
     if not ok:

@@ -15,7 +15,7 @@ from sim.control.placement import Scheduling
 from sim.control.probes import HealthChecks
 from sim.control.profiles import Limits
 from sim.control.restarts import KubeletRestarts
-from sim.control.rollouts import RollingUpdates, RolloutUndo
+from sim.control.rollouts import RollingUpdate, RolloutUndo
 from sim.platforms.platform import Platform
 
 
@@ -32,7 +32,7 @@ PLATFORM = Platform(
     autoscaling=Autoscaling(),  # HPA v2 on CPU requests, and the cluster autoscaler
     load_balancing=ServiceBalancing(),  # random per connection, no retry
     service_discovery=Endpoints(),  # ready replicas, a second or two late
-    rolling_updates=RollingUpdates(),  # 25 % surge, 25 % unavailable
+    rolling_updates=RollingUpdate(),  # 25 % surge, 25 % unavailable
     rollback=RolloutUndo(),  # one command, never automatic
     health_checks=HealthChecks(),  # the probes that the stack writes
     resource_limits=Limits(weights="requests"),  # CFS quota, OOM kill, shares by request

@@ -6,6 +6,8 @@ from dataclasses import fields
 
 import pytest
 
+from sim.control.mechanisms import mechanisms, name_of
+from sim.control.restarts import DockerRestarts
 from sim.platforms import configure, load, names, title
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError
@@ -46,6 +48,45 @@ def test_a_constant_of_a_mechanism() -> None:
     assert changed.self_healing.relist_s == 5.0
 
 
+def test_a_choice_takes_another_mechanism_by_name() -> None:
+    changed = configure(load("kubernetes"), {"self_healing": "docker_restarts"})
+    assert changed.self_healing == DockerRestarts()
+    filled = configure(load("compose"), {"rolling_updates": {"mechanism": "rolling_update"}})
+    assert filled.rolling_updates == load("kubernetes").rolling_updates
+
+
+def test_a_mechanism_comes_with_fields_and_fields_come_without_a_name() -> None:
+    settings = {"rolling_updates": {"mechanism": "rolling_update", "max_surge": "2"}}
+    assert configure(load("compose"), settings).rolling_updates.max_surge == "2"
+    nested = {"scheduling": {"kubelet": {"pull_rate": 1e9}, "max_skew": 2}}
+    scheduling = configure(load("kubernetes"), nested).scheduling
+    assert (scheduling.kubelet.pull_rate, scheduling.max_skew) == (1e9, 2)
+
+
+def test_an_unknown_mechanism_names_the_nearest_of_its_capability() -> None:
+    with pytest.raises(InputError) as raised:
+        configure(load("kubernetes"), {"rolling_updates": "rolling_updte"})
+    issue = raised.value.issues[0]
+    assert issue.nearest == "rolling_update"
+    assert "kubelet_restarts" not in issue.expected
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [("BlueGreen", "blue_green"), ("KEDA", "keda"), ("HAProxyChecks", "ha_proxy_checks")],
+)
+def test_a_mechanism_is_called_as_its_class_in_snake_case(cls: str, name: str) -> None:
+    assert name_of(type(cls, (), {})) == name
+
+
+def test_every_platform_uses_mechanisms_that_can_be_chosen_by_name() -> None:
+    for name in ("compose", "kubernetes"):
+        for field in fields(Platform):
+            choice = getattr(load(name), field.name)
+            if choice is not None and type(choice).__module__.startswith("sim.control"):
+                assert mechanisms(field.name)[name_of(type(choice))] is type(choice)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -54,6 +95,10 @@ def test_a_constant_of_a_mechanism() -> None:
         ("self_healing.relist_s", "five"),
         ("self_healing.relist_s", -1),
         ("self_healing", "docker"),
+        ("self_healing", {"relist": 1.0}),
+        ("self_healing", {"mechanism": "docker_restarts", "relist_s": 1.0}),
+        ("secrets", {"x": 1}),
+        ("scheduling.kubelet", {"pull_rat": 1.0}),
         ("autoscaling.x.y", 1),
     ],
 )

@@ -12,7 +12,7 @@ from sim.control.rollouts import (
     MAX_UNAVAILABLE,
     MIN_READY,
     Progress,
-    RollingUpdates,
+    RollingUpdate,
     RolloutUndo,
     is_complete,
     is_progressing,
@@ -175,8 +175,8 @@ def test_a_good_version_replaces_the_old_one_without_ever_being_short():
 
 def test_defaults_are_upstreams_and_change_the_rollout():
     assert (MAX_SURGE.value, MAX_UNAVAILABLE.value, MIN_READY.value) == ("25%", "25%", 0.0)
-    fast = replace(MANAGED, rolling_updates=RollingUpdates(max_surge="100%"))
-    slow = replace(MANAGED, rolling_updates=RollingUpdates(max_surge="0", max_unavailable="1"))
+    fast = replace(MANAGED, rolling_updates=RollingUpdate(max_surge="100%"))
+    slow = replace(MANAGED, rolling_updates=RollingUpdate(max_surge="0", max_unavailable="1"))
     peak, ends = [], []
     for platform in (fast, MANAGED, slow):
         world = World(stack_of({"api": {"replicas": 4, **READINESS}}), platform)
@@ -200,7 +200,7 @@ def test_a_broken_version_stalls_and_keeps_the_old_ones_and_only_tells_after_600
     told = [r.t_s for r in world.cluster.timeline if "ProgressDeadlineExceeded" in r.text]
     assert len(told) == 1
     assert 600.0 <= told[0] - 60.0 <= 640.0
-    earlier = replace(MANAGED, rolling_updates=RollingUpdates(progress_deadline_s=100.0))
+    earlier = replace(MANAGED, rolling_updates=RollingUpdate(progress_deadline_s=100.0))
     world = World(stack_of({"api": {"replicas": 3, **READINESS}}), earlier)
     world.at(60.0).set_version("api", Version(name="v2", crashes_at_start=True))
     world.until(400.0)
@@ -228,7 +228,7 @@ def test_without_a_readiness_probe_a_bad_version_rolls_out_completely():
 
 
 def test_min_ready_seconds_slow_every_step():
-    patient = replace(MANAGED, rolling_updates=RollingUpdates(min_ready_s=30.0))
+    patient = replace(MANAGED, rolling_updates=RollingUpdate(min_ready_s=30.0))
     ends = []
     for platform in (MANAGED, patient):
         world = World(stack_of({"api": {"replicas": 3, **READINESS}}), platform)
@@ -252,7 +252,7 @@ def test_terminating_replicas_do_not_count_so_that_the_peak_exceeds_the_surge():
 
 def test_the_grace_of_a_deleted_replica_is_a_field():
     stuck = {"drains": False, "ignores": True}
-    short = replace(MANAGED, rolling_updates=RollingUpdates(grace_s=3.0))
+    short = replace(MANAGED, rolling_updates=RollingUpdate(grace_s=3.0))
     for platform, grace in ((MANAGED, 30.0), (short, 3.0)):
         world = World(stack_of({"api": {"replicas": 2, "stop": stuck}}), platform)
         c = world.at(50.0).of("api")[0]
