@@ -285,14 +285,16 @@ def explain(subject: str, /) -> int:
     subject
         A scenario, a stack, a platform, a constant (hpa.sync_period), or the first word of some.
     """
-    from sim.platforms import load, names  # noqa: PLC0415
+    from sim.platforms import layers, load, names  # noqa: PLC0415
     from sim.report import explain as text  # noqa: PLC0415
     from sim.spec.loader import list_scenarios, list_stacks, load_scenario  # noqa: PLC0415
     from sim.spec.validate import closest  # noqa: PLC0415
 
     if subject in names():
         module = import_module(f"sim.platforms.{subject}")
-        print(text.platform(subject, module.__doc__ or "", load(subject), _facts()), end="")
+        doc = module.__doc__ or ""
+        said = text.platform(subject, doc, load(subject), _facts(), layers(subject))
+        print(said, end="")
         return DONE
     known = {fact.name: fact for fact in _facts()}
     matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]

@@ -31,7 +31,7 @@ from sim.dataplane.interface import (
     Workload,
 )
 from sim.engines import choose, expected_requests, plane_class
-from sim.platforms import configure, load
+from sim.platforms import configured, layers
 from sim.platforms.platform import Platform
 from sim.results import ledger
 from sim.results.run import SERIES, OperatorFigures, Run
@@ -64,7 +64,7 @@ def run_once(
     """
     # 1. what runs: the stack on this platform, and the platform's ten choices
     platform = platform_of(scenario, platform_name)
-    stack = stack_on(stack, platform_name, scenario)
+    stack = stack_on(stack, layers(platform_name), scenario)
 
     # 2. the data plane: everything that acts once per request
     step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))
@@ -118,7 +118,7 @@ def advance(cluster: Cluster, horizon_s: float) -> None:
 # ---- phase 1 and 2: data ----
 def platform_of(scenario: Scenario, name: str) -> Platform:
     """The platform with what the scenario and the command line set of it."""
-    return configure(load(name), split_settings(scenario.set).platforms.get(name, {}))
+    return configured(name, split_settings(scenario.set).platforms)
 
 
 def arrivals_of(traffic: Traffic) -> Arrivals:

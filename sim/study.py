@@ -16,12 +16,13 @@ from typing import Any
 
 from sim import __version__, engines
 from sim.engines import ENGINES
+from sim.platforms import configured, layers
 from sim.platforms import names as list_platforms
 from sim.results.claims import METRICS
 from sim.results.result import Result
 from sim.results.summary import Replication
 from sim.spec.fields import InputError, Issue
-from sim.spec.loader import load_scenario, load_stack
+from sim.spec.loader import load_scenario, load_stack, stack_on
 from sim.spec.scenario import Scenario
 from sim.spec.settings import apply_settings, parse_setting, split_settings
 from sim.spec.stack import Stack
@@ -119,10 +120,13 @@ def plan(
     read = _scenario(scenario, own, _settings(settings))
     if traffic is not None:
         read = _with_trace(read, traffic)
+    own = own or load_stack(read.stack)
+    chosen = wanted or tuple(read.platforms)
+    _check_settings(read, own, chosen)
     return Plan(
         scenario=read,
-        stack=own or load_stack(read.stack),
-        platforms=wanted or tuple(read.platforms),
+        stack=own,
+        platforms=chosen,
         seed=seed,
         reps=reps,
         engine=engine,
@@ -217,7 +221,23 @@ def _scenario(scenario: str | Scenario, stack: Stack | None, settings: dict[str,
         changed = apply_settings(scenario, split_settings(settings).scenario, root="scenario")
         rest = {path: raw for path, raw in settings.items() if not path.startswith("scenario.")}
         return changed.model_copy(update={"set": {**scenario.set, **rest}})
-    return load_scenario(scenario, stack=stack, settings=settings, metrics=METRICS, platforms=known)
+    return load_scenario(
+        scenario,
+        stack=stack,
+        settings=settings,
+        metrics=METRICS,
+        platforms=known,
+        layers_of=layers,
+    )
+
+
+def _check_settings(scenario: Scenario, stack: Stack, platforms: Iterable[str]) -> None:
+    """Settings of each platform that is named, run or not, and the stack on each that runs."""
+    settings = split_settings(scenario.set).platforms
+    for name in dict.fromkeys([*settings, *platforms]):
+        configured(name, settings)
+    for name in platforms:
+        stack_on(stack, layers(name), scenario)
 
 
 def _with_trace(scenario: Scenario, path: str) -> Scenario:

@@ -1,6 +1,12 @@
 """Platforms, found by scanning this folder: a module with a PLATFORM is a platform.
 
-Its name is the module's, its title the first line of the module's docstring.
+Its name is the module's, its title the first line of the module's docstring. Two more names may
+stand beside PLATFORM:
+
+- `EXTENDS = "kubernetes"`: what a stack says `on: kubernetes`, and what a scenario or `--set` says
+  below `kubernetes.`, holds here too, as far as this platform has the field.
+- `STACK = {"services.http.restart": "unless-stopped"}`: what the platform's own manifests ask of a
+  stack, by role, on every stack that runs here.
 """
 
 from __future__ import annotations
@@ -15,6 +21,8 @@ from typing import Any
 from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError, parse_duration
+from sim.spec.settings import Layer
+from sim.spec.validate import closest
 
 
 def names() -> list[str]:
@@ -27,6 +35,49 @@ def load(name: str) -> Platform:
     """The ten choices of the platform of that name."""
     platform: Platform = _module(name).PLATFORM
     return platform
+
+
+def chain(name: str) -> tuple[str, ...]:
+    """The platform and what it builds on, the base first."""
+    found: list[str] = []
+    base: str | None = name
+    while base is not None:
+        if base in found:
+            again = " -> ".join([*found, base])
+            raise InputError(_file(name), field="EXTENDS", found=again, expected="no cycle")
+        found.append(base)
+        base = _extends(base)
+    return tuple(reversed(found))
+
+
+def layers(name: str) -> tuple[Layer, ...]:
+    """What the platform brings to every stack that runs on it, what it builds on first."""
+    return tuple(Layer(one, _asks(one), _file(one)) for one in chain(name))
+
+
+def _extends(name: str) -> str | None:
+    base = getattr(_module(name), "EXTENDS", None)
+    if base is not None and base not in names():
+        raise InputError(
+            _file(name),
+            field="EXTENDS",
+            found=repr(base),
+            expected=f"one of {', '.join(names())}",
+            nearest=closest(str(base), names()),
+        )
+    return base
+
+
+def _asks(name: str) -> dict[str, Any]:
+    asked = getattr(_module(name), "STACK", {})
+    if not isinstance(asked, dict) or not all(isinstance(path, str) for path in asked):
+        expected = "a dict from dotted paths to values"
+        raise InputError(_file(name), field="STACK", found=repr(asked), expected=expected)
+    return asked
+
+
+def _file(name: str) -> str:
+    return f"sim/platforms/{name}.py"
 
 
 def title(name: str) -> str:
@@ -45,6 +96,29 @@ def _module(name: str) -> Any:
             nearest=next(iter(close), ""),
         )
     return import_module(f"{__name__}.{name}")
+
+
+def configured(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Platform:
+    """The platform of that name with settings, by platform: `{"kubernetes": {"secrets": None}}`.
+
+    Those for what it builds on come first, and hold as far as it has the field (its own mechanism
+    may not know a constant of its base's); those for itself come last."""
+    platform = load(name)
+    for base in chain(name)[:-1]:
+        for path, value in settings.get(base, {}).items():
+            configure(load(base), {path: value})  # wrong for the base is wrong
+            if _has(platform, path.split(".")):
+                platform = configure(platform, {path: value})
+    return configure(platform, settings.get(name, {}))
+
+
+def _has(record: Any, steps: list[str]) -> bool:
+    """Is there such a field, all the way down?"""
+    for step in steps:
+        if not is_dataclass(record) or step not in {f.name for f in fields(record)}:
+            return False
+        record = getattr(record, step)
+    return True
 
 
 def configure(platform: Platform, settings: Mapping[str, Any]) -> Platform:

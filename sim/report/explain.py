@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from textwrap import fill
 from typing import Any
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sim.report import words
 from sim.spec.facts import Fact
 from sim.spec.scenario import Scenario, Traffic
+from sim.spec.settings import Layer
 
 WIDTH = 100
 
@@ -67,16 +68,39 @@ def _traffic(traffic: Traffic) -> Iterator[str]:
     yield f"{patience} and try {client.retries} more times" if client.retries else patience
 
 
-def platform(name: str, doc: str, choices: Any, facts: Iterable[Fact[Any]]) -> str:
-    """The ten choices of a platform (a frozen record each), and the constants behind them."""
+def platform(
+    name: str,
+    doc: str,
+    choices: Any,
+    facts: Iterable[Fact[Any]],
+    layers: Sequence[Layer] = (),
+) -> str:
+    """The ten choices of a platform (a frozen record each), what it builds on and asks of a stack
+    (`layers`, the base first), and the constants behind them."""
     head, _, rest = doc.strip().partition("\n")
     lines = [f"{name}: {head}", rest, "", "the ten choices"]
     for field in fields(choices):
         choice = getattr(choices, field.name)
         said = "left to the operator" if choice is None else _choice(choice)
         lines.append(f"  {field.name.replace('_', ' ')}: {said}")
+    lines += list(_layers(layers))
     lines += ["", "constants", *(f"  {line}" for one in facts for line in fact(one))]
     return "\n".join(lines) + "\n"
+
+
+def _layers(layers: Sequence[Layer]) -> Iterator[str]:
+    bases = [layer.platform for layer in layers[:-1]]
+    if bases:
+        yield ""
+        yield f"builds on {', '.join(bases)}: what a stack says `on: {bases[-1]}` holds here too,"
+        yield f"and so do settings below `{bases[-1]}.`, as far as this platform has the field"
+    asked = [(layer, path, raw) for layer in layers for path, raw in layer.settings.items()]
+    if asked:
+        yield ""
+        yield "what its own manifests ask of every stack (by role; `--set stack.PATH` changes it)"
+    for layer, path, raw in asked:
+        from_base = "" if layer is layers[-1] else f" (from {layer.platform})"
+        yield f"  {path} = {_plain(raw)}{from_base}"
 
 
 def fact(it: Fact[Any]) -> list[str]:

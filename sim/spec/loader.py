@@ -8,7 +8,7 @@ wheel; stacks those in `sim/stacks`. A stack may also be a docker-compose file: 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from sim.spec.compose_file import read_compose
 from sim.spec.fields import InputError
 from sim.spec.scenario import Scenario
 from sim.spec.scenario_checks import check_scenario
-from sim.spec.settings import apply_settings, split_settings, stack_for
+from sim.spec.settings import Layer, apply_settings, split_settings, stack_for
 from sim.spec.stack import Stack
 from sim.spec.stack_checks import check_stack
 from sim.spec.validate import closest, one_of, read_record
@@ -46,13 +46,15 @@ def load_scenario(
     settings: Mapping[str, Any] | None = None,
     metrics: Collection[str] | None = None,
     platforms: Collection[str] | None = None,
+    layers_of: Callable[[str], Sequence[Layer]] = lambda name: (Layer(name),),
 ) -> Scenario:
     """The scenario, checked against `stack` (default: the stack that it names).
 
     `NAME:VARIANT` or `variant` applies a variant. Of the scenario's `set:`, the variant's, and
     `settings` (full dotted paths, as from `--set`), in this order, the `scenario.` part is applied;
     `set` of the result holds the rest, for `stack_on` and for the platforms. `metrics`,
-    `platforms`: the names that exist, if known: claims about others are refused.
+    `platforms`: the names that exist, if known: claims about others are refused. `layers_of`: what
+    a platform brings to a stack (`sim.platforms.layers`).
     """
     name_or_path, variant = _split_variant(name_or_path, variant)
     path = _find(name_or_path, SCENARIO_FOLDERS, "scenario")
@@ -64,8 +66,9 @@ def load_scenario(
         scenario = apply_settings(scenario, own, source.document, source.at, "scenario")
     scenario = scenario.model_copy(update={"set": _left_over(sources)})
     stack = stack or _stack_of(scenario, document)
-    for platform in scenario.platforms:
-        patched = stack_for(stack, platform)
+    known = [name for name in scenario.platforms if platforms is None or name in platforms]
+    for platform in known:
+        patched = stack_for(stack, layers_of(platform))
         for source in sources:
             own = split_settings(source.settings).stack
             patched = apply_settings(patched, own, source.document, source.at, "stack")
@@ -87,9 +90,11 @@ def load_stack(name_or_path: str) -> Stack:
     return stack
 
 
-def stack_on(stack: Stack, platform: str, scenario: Scenario | None = None) -> Stack:
-    """The stack as it runs on a platform: its `on:` patch, then the scenario's `stack.` settings
-    (those from `--set` among them), checked again."""
+def stack_on(
+    stack: Stack, platform: str | Sequence[Layer], scenario: Scenario | None = None
+) -> Stack:
+    """The stack as it runs on a platform: what the platform brings (`stack_for`), then the
+    scenario's `stack.` settings (those from `--set` among them), checked again."""
     patched = stack_for(stack, platform)
     if scenario is not None:
         own = split_settings(scenario.set).stack

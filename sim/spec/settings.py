@@ -79,14 +79,51 @@ def apply_settings(
     return model
 
 
-def stack_for(stack: Stack, platform: str, where: Document | None = None) -> Stack:
-    """The stack as it runs on one platform: its `on:` patch applied."""
-    patch = stack.on.get(platform)
-    if not patch:
-        return stack
-    spot = _Spot(where or Document(stack.name), ("on", platform))
-    patched: Stack = _patch(stack, Stack, patch, spot)
-    return patched
+class Layer(NamedTuple):
+    """What one platform brings to every stack: the `on:` patch of its name, and its own settings.
+
+    `settings`: dotted paths without `stack.`, by role: `services.http.restart` means every service
+    of that role, and nothing on a stack without one. `file` is what messages name."""
+
+    platform: str
+    settings: Mapping[str, Any] = {}
+    file: str = ""
+
+
+def stack_for(
+    stack: Stack, platform: str | Sequence[Layer], where: Document | None = None
+) -> Stack:
+    """The stack as it runs on one platform.
+
+    `platform`: its layers, what it builds on first (a name alone is one layer without settings). Of
+    each layer the platform's own settings come first, then the stack's `on:` patch for it: what
+    somebody wrote for exactly this platform wins."""
+    layers = (Layer(platform),) if isinstance(platform, str) else platform
+    for layer in layers:
+        if layer.settings:
+            stack = _with_layer(stack, layer)
+        patch = stack.on.get(layer.platform)
+        if patch:
+            spot = _Spot(where or Document(stack.name), ("on", layer.platform))
+            stack = _patch(stack, Stack, patch, spot)
+    return stack
+
+
+def _with_layer(stack: Stack, layer: Layer) -> Stack:
+    """A platform's own settings, for all services of each role."""
+    document, at = Document(layer.file or layer.platform), ("STACK",)
+    for path, raw in layer.settings.items():
+        steps = path.split(".")
+        names = [path]
+        if steps[0] == "services":
+            role: Any = steps[1] if len(steps) > 1 else ""
+            if role not in get_args(Role):
+                found = f"{role!r}, which is no role"
+                expected, near = one_of(get_args(Role)), closest(role, get_args(Role))
+                raise document.error((*at, path), found, expected, near)
+            names = [".".join(("services", n, *steps[2:])) for n in stack.playing(role)]
+        stack = apply_settings(stack, dict.fromkeys(names, raw), document, at)
+    return stack
 
 
 class _Spot(NamedTuple):
