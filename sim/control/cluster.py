@@ -60,6 +60,7 @@ class Cluster:
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
+    paused: set[str] = field(default_factory=set)  # services whose rollout stands still
     pending: list[Pending] = field(default_factory=list)  # kept by replicas.py
     backends: tuple[int, ...] = ()
     addresses: tuple[Address, ...] = ()  # what people wrote down: users' DNS, a balancer's file
@@ -257,6 +258,8 @@ class Cluster:
 
     def _ended(self, c: Container, code: int, clean: bool) -> None:
         c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
+        if code != 0 and not c.deleting:
+            c.server.failures.append((self.clock.now, c.service))
         if c.id in self.exits:
             self.exits.pop(c.id).succeed()
         if self.service(c.service).role == "postgres" and not clean:
@@ -336,7 +339,12 @@ class Cluster:
         """Set the wanted version; whoever rolls out is told."""
         self.previous[service] = self.versions.get(service, version)
         self.versions[service] = version
+        self.paused.discard(service)
         self.tell(Change("version", service=service))
+
+    def pause(self, service: str) -> None:
+        """Its rollout stands still until another version is set."""
+        self.paused.add(service)
 
     def publish(self, backends: list[Container], via: Container | None = None) -> None:
         """What the balancer (or the users' address) points at, from now."""

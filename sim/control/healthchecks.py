@@ -8,7 +8,7 @@ start the check's own process.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from sim.control.balancer import Answers
 from sim.control.clock import Loop, Rank
@@ -59,6 +59,8 @@ def next_check_s(label: Label, check: Healthcheck, age_s: float, start_interval_
 @dataclass(frozen=True)
 class DockerHealthchecks:
     """The Engine labels; nobody acts on it. Every process that exists may get traffic."""
+
+    capability: ClassVar[str] = "health_checks"
 
     start_interval_s: float = START_INTERVAL.value
 

@@ -5,7 +5,7 @@ Only `cluster.py` writes these records; everybody else reads them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from sim.spec.scenario import Version
@@ -34,6 +34,7 @@ class Server:
     rented_s: float = 0.0
     released_s: float | None = None
     boots: int = 0
+    failures: list[tuple[float, str]] = field(default_factory=list)  # when, of which service
 
 
 @dataclass(eq=False)

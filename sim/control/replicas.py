@@ -91,6 +91,10 @@ class Strategy(Protocol):
     def grace_s(self) -> float: ...
     @property
     def min_ready_s(self) -> float: ...
+    @property
+    def stop_first(self) -> bool:
+        """No new replica while an old one of the service is still stopping."""
+
     def resize(
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet]
     ) -> tuple[int, list[int]]: ...
@@ -219,6 +223,8 @@ class Keeper:
         sets = [ReplicaSet(sizes[v], self.available(service, v, strategy.min_ready_s)) for v in old]
         new = ReplicaSet(sizes[wanted], self.available(service, wanted, strategy.min_ready_s))
         number, before = self.cluster.desired[service], self.sized_for[service]
+        if service in self.cluster.paused and number == before:
+            return False
         sizes[wanted], shrunk = strategy.resize(number, before, new, sets)
         sizes.update(zip(old, shrunk, strict=True))
         self.sized_for[service] = number
@@ -261,6 +267,8 @@ class Keeper:
     ) -> None:
         """Ask for missing replicas, retire surplus ones."""
         surplus = len(live) + len(asked) - size
+        if surplus < 0 and self.must_wait(service):
+            return  # a removal comes as a change
         for _ in range(-surplus):
             self.ask(service, version)
         if surplus > 0:
@@ -272,6 +280,12 @@ class Keeper:
             for c in live:
                 if c.id in order:
                     self.cluster.retire(c)
+
+    def must_wait(self, service: str) -> bool:
+        """Does a strategy that stops first still stop one?"""
+        if self.strategy is None or not self.strategy.stop_first:
+            return False
+        return any(c.deleting and c.alive for c in self.cluster.of(service))
 
     def stateful(self, service: str) -> None:
         """One name, one replica: no new one while the old one exists, wherever it is."""

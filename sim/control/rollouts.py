@@ -194,6 +194,7 @@ class RollingUpdate:
     """A Deployment's strategy RollingUpdate; the keeper of replicas.py carries it out."""
 
     capability: ClassVar[str] = "rolling_updates"
+    stop_first: ClassVar[bool] = False
 
     max_surge: str = MAX_SURGE.value
     max_unavailable: str = MAX_UNAVAILABLE.value

@@ -20,7 +20,9 @@ from sim.spec.stack import Service
 
 
 # ---- rules: a server that is silent ----
-def given_up_s(crash_s: float, age_s: float, period_s: float, multiple: float, grace_s: float):
+def given_up_s(
+    crash_s: float, age_s: float, period_s: float, multiple: float, grace_s: float
+) -> float:
     """When a silent server is believed down: `multiple` periods and a grace after its last beat,
     which was `age_s` before the crash.
 
@@ -113,10 +115,10 @@ class GatedHealthchecks:
             c = change.container
             if c is None or not c.alive:
                 continue
-            checked = cluster.service(c.service).healthcheck is not None
-            if change.kind == "started" and not checked:
-                cluster.set_ready(c, True)
-            elif change.kind == "health" and c.health == "healthy":
+            runs = cluster.service(c.service).healthcheck is None  # all that is asked of it
+            if (change.kind == "started" and runs) or (
+                change.kind == "health" and c.health == "healthy"
+            ):
                 cluster.set_ready(c, True)
             elif change.kind == "health" and c.health == "unhealthy":
                 cluster.set_ready(c, False)
@@ -182,32 +184,18 @@ class Heartbeats:
             cluster.set_ready(c, False)
 
 
-class Failures:
-    """Where which service failed, and when: a server on which it fails is tried last."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.at: dict[tuple[int, str], list[float]] = {}
-
-    def run(self) -> Loop:
-        exits = self.cluster.watch("exit")
-        while True:
-            c = (yield exits.get()).container
-            if not c.deleting:
-                self.at.setdefault((c.server.id, c.service), []).append(self.cluster.clock.now)
-
-
+# ---- placement ----
 def candidates(
-    cluster: Cluster, service: str, failures: Failures | None, window_s: float, most: int
+    cluster: Cluster, service: str, most_failures: int, window_s: float
 ) -> list[Candidate]:
     """All servers that may take a task, as the scheduler sees them."""
     now, found = cluster.clock.now, []
     for server in cluster.servers:
         if not server.ready or server.cordoned or server.released_s is not None:
             continue
-        failed = failures.at.get((server.id, service), []) if failures else []
+        failed = [t_s for t_s, name in server.failures if name == service]
         tasks = sum(not c.deleting for c in cluster.on(server))
-        faulty = is_faulty(failed, now, window_s, most)
+        faulty = is_faulty(failed, now, window_s, most_failures)
         found.append(Candidate(load_of(cluster, server, service), tasks, faulty))
     return found
 
