@@ -125,8 +125,7 @@ class HAProxy:
         )
 
     def run(self, cluster: Cluster) -> Loop:
-        """Go live, then check every line of the file; start anew when it is edited (a reload)."""
-        cluster.route(self.routing())
+        """Check every line of the file; start anew when the file is edited (a reload)."""
         edits = cluster.watch("addresses")
         answers = Answers(cluster)
         loaded = File(cluster)

@@ -1,0 +1,148 @@
+"""Scenarios on balancing, probes and retries: stable before, broken by their event, the headline.
+
+Each is small enough for the reference engine.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from sim.experiment import run_once
+from sim.platforms import names
+from sim.results.claims import METRICS, evaluate
+from sim.results.run import Run
+from sim.results.summary import Figures, figures
+from sim.spec.loader import load_scenario, load_stack
+
+SCENARIOS = ("deep_health_check", "half_open_connections", "retry_storm", "sick_container")
+BROKEN_ON = {"half_open_connections": "kubernetes"}  # HAProxy notices a lost server in 10 s
+VARIANTS = [
+    *SCENARIOS,
+    *(f"{name}:{variant}" for name in SCENARIOS for variant in load_scenario(name).variants),
+]
+
+
+@cache
+def replay(name: str, platform: str, seed: int = 1) -> Run:
+    scenario = load_scenario(name, platforms=names())
+    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine="reference")
+
+
+@cache
+def found(name: str, platform: str, seed: int = 1) -> Figures:
+    return figures(replay(name, platform, seed))
+
+
+def share_failed(run: Run, begin_s: float, end_s: float) -> float:
+    arrived, succeeded = run.recording.requests[int(begin_s) : int(end_s), :2].sum(axis=0)
+    return 1.0 - float(succeeded) / float(arrived)
+
+
+# ---- all of them ----
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("platform", ["compose", "kubernetes"])
+def test_stable_before_its_event(name: str, platform: str) -> None:
+    run = replay(name, platform)
+    assert run.fault_s is not None
+    assert share_failed(run, 0, run.fault_s) < 0.02
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_broken_by_its_event(name: str) -> None:
+    run = replay(name, BROKEN_ON.get(name, "compose"))
+    assert run.fault_s is not None
+    begin = int(run.fault_s)
+    after = [share_failed(run, t, t + 60) for t in range(begin, begin + 600, 60)]
+    assert max(after) > 0.10, "at least one minute in which one request in ten fails"
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_claims_that_do_not_hold_say_why(name: str) -> None:
+    scenario = load_scenario(name, metrics=METRICS, platforms=names())
+    for platform in dict.fromkeys(claim.platform for claim in scenario.claims):
+        rows: dict[str, Any] = {
+            row["id"]: row for row in evaluate(scenario.claims, {platform: found(name, platform)})
+        }
+        for claim in scenario.claims:
+            if claim.platform == platform:
+                assert rows[claim.id]["holds"] == (not claim.because), rows[claim.id]
+
+
+# ---- sick_container ----
+def test_nothing_notices_a_hung_container_on_compose() -> None:
+    """A third of the requests wait in vain until a person comes, HEALTHCHECK or not."""
+    for name in ("sick_container", "sick_container:healthcheck"):
+        run = replay(name, "compose")
+        assert 0.25 < share_failed(run, 640, 780) < 0.45
+        assert not [r for r in run.timeline if r.event in ("restart", "exit") and r.t_s < 780]
+    labels = [r.text for r in replay("sick_container:healthcheck", "compose").timeline]
+    assert any("labelled unhealthy" in text for text in labels)
+
+
+def test_readiness_gates_and_liveness_restarts() -> None:
+    assert found("sick_container", "kubernetes")["degraded_s"] <= 30
+    gated = replay("sick_container:no_liveness", "kubernetes")
+    assert found("sick_container:no_liveness", "kubernetes")["degraded_s"] <= 30
+    assert not [r for r in gated.timeline if r.event == "restart"]
+    assert found("sick_container:no_probes", "kubernetes")["degraded_s"] > 180
+
+
+# ---- retry_storm ----
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_storm_outlives_its_trigger(seed: int) -> None:
+    """The database answers again at 10:30; a quarter of an hour later nobody is served."""
+    run = replay("retry_storm", "compose", seed)
+    assert "postgres-1 answers again" in {r.text for r in run.timeline if r.t_s <= 630.0}
+    assert share_failed(run, 1500, 1800) > 0.9
+    assert share_failed(run, 2100, 2340) > 0.9
+
+
+@pytest.mark.parametrize("variant", ["budget", "shedding"])
+def test_a_budget_or_a_short_queue_ends_the_storm(variant: str) -> None:
+    run = replay(f"retry_storm:{variant}", "compose")
+    assert share_failed(run, 600, 630) > 0.5, "the trigger is felt all the same"
+    assert share_failed(run, 720, 2340) < 0.01
+
+
+def test_only_readiness_saves_kubernetes_from_the_storm() -> None:
+    assert share_failed(replay("retry_storm", "kubernetes"), 720, 2340) < 0.01
+    assert share_failed(replay("retry_storm:no_probes", "kubernetes"), 1500, 2340) > 0.9
+
+
+# ---- deep_health_check ----
+def test_a_deep_liveness_probe_kills_every_api() -> None:
+    def killed(name: str) -> set[str]:
+        rows = replay(name, "kubernetes").timeline
+        return {r.subject for r in rows if r.event == "liveness"}
+
+    assert killed("deep_health_check") == {"api-1", "api-2", "api-3"}
+    assert killed("deep_health_check:shallow") == set()
+    assert killed("deep_health_check:readiness") == set()
+    deep = found("deep_health_check", "kubernetes")["degraded_s"]
+    shallow = found("deep_health_check:shallow", "kubernetes")["degraded_s"]
+    assert deep > shallow + 20
+    assert found("deep_health_check", "compose")["degraded_s"] < deep
+
+
+# ---- half_open_connections ----
+@pytest.mark.parametrize("platform", ["compose", "kubernetes"])
+def test_replacements_find_the_slots_of_the_dead(platform: str) -> None:
+    """4 x 15 lived on, 2 x 15 are ghosts: 7 of 97 are free, and each new process wants 15."""
+    assert found("half_open_connections", platform)["connections"]["containers_refused"] > 10
+    tuned = found("half_open_connections:keepalive", platform)
+    assert tuned["connections"]["containers_refused"] == 0
+    refused = [r for r in replay("half_open_connections", platform).timeline if "53300" in r.text]
+    assert {r.subject for r in refused if r.t_s < 1500} <= (
+        {"api-3", "api-6"} if platform == "compose" else {"api-1", "api-4"}
+    )
+
+
+def test_nobody_notices_before_the_evening() -> None:
+    run = replay("half_open_connections", "kubernetes")
+    assert share_failed(run, 900, 1500) < 0.02, "four replicas are enough by day"
+    assert share_failed(run, 1700, 2400) > 0.3, "and too few in the evening"
+    tuned = replay("half_open_connections:keepalive", "kubernetes")
+    assert share_failed(tuned, 1700, 2400) < 0.05
