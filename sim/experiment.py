@@ -76,7 +76,7 @@ def run_once(
             horizon_s=scenario.horizon,
             arrivals=come,
             client=client_of(scenario),
-            routing=routing_of(scenario, stack, platform),
+            routing=routing_of(stack, platform),
             bucket_s=step_s,
         )
     )
@@ -142,12 +142,10 @@ def client_of(scenario: Scenario) -> Client:
     )
 
 
-def routing_of(scenario: Scenario, stack: Stack, platform: Platform) -> Routing:
-    """How requests find a replica: the platform's balancer, or the one that will be built by hand.
-
-    Routing is fixed for a run. Before a balancer by hand is up its list has one backend, so that
-    only its connect timeout and retries are early. Without published ports it is Docker's DNS,
-    which shuffles (shared facts, orchestrators 1.5).
+def routing_of(stack: Stack, platform: Platform) -> Routing:
+    """How requests find a replica at second 0: the platform's balancer, one that somebody has
+    built, or none; one that is built during the run brings its own (`HAProxy.run`). Without
+    published ports it is Docker's DNS, which shuffles (shared facts, orchestrators 1.5).
     """
     if platform.load_balancing is not None:
         routing: Routing = platform.load_balancing.routing()
@@ -155,9 +153,7 @@ def routing_of(scenario: Scenario, stack: Stack, platform: Platform) -> Routing:
     entry = next((s for s in stack.services.values() if s.role == "http"), None)
     if entry is not None and entry.port is None:
         return Routing(algorithm=Algorithm.RANDOM, proxy=bool(stack.playing("proxy")))
-    builds = any(e.rent_servers is not None and e.rent_servers.balancer for e in scenario.events)
-    has = built_by_hand(stack, platform)
-    return HAProxy().routing() if has or (builds and platform.scheduling is None) else Routing()
+    return HAProxy().routing() if built_by_hand(stack, platform) else Routing()
 
 
 def built_by_hand(stack: Stack, platform: Platform) -> bool:

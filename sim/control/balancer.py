@@ -125,7 +125,8 @@ class HAProxy:
         )
 
     def run(self, cluster: Cluster) -> Loop:
-        """Check every line of the file; start anew when the file is edited (a reload)."""
+        """Go live, then check every line of the file; start anew when it is edited (a reload)."""
+        cluster.route(self.routing())
         edits = cluster.watch("addresses")
         answers = Answers(cluster)
         loaded = File(cluster)

@@ -30,7 +30,7 @@ from sim.control.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.interface import DataPlane, Notice, Profile
+from sim.dataplane.interface import DataPlane, Notice, Profile, Routing
 from sim.results.run import TimelineRow
 from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
@@ -307,6 +307,12 @@ class Cluster:
             c.hung = False
             self.plane.resume(c.id)
 
+    def lock_out(self, c: Container, locked: bool) -> None:
+        """The database refuses (or takes again) the password this container holds: only new
+        connections ask for it. Stays as it is when its process starts anew."""
+        c.locked_out = locked
+        self.plane.lock_out(c.id, locked)
+
     def set_restarting(self, c: Container, restarting: bool) -> None:
         """A runtime says whether it will start an exited container again."""
         c.restarting = restarting
@@ -350,6 +356,10 @@ class Cluster:
         """What the balancer (or the users' address) points at, from now."""
         self.backends = tuple(c.id for c in backends)
         self.plane.publish(self.backends, -1 if via is None else via.id)
+
+    def route(self, routing: Routing) -> None:
+        """Other rules between users and replicas from now on: a balancer goes live."""
+        self.plane.set_routing(routing)
 
     def point(self, addresses: tuple[Address, ...], balanced: bool) -> None:
         """Write down other addresses (an edited balancer file, a DNS record)."""

@@ -22,6 +22,11 @@ def heard(cluster: Cluster, notice: Notice) -> None:
         if victim is not None:
             cluster.exit(victim, 137, f"OOM-killed: {server.name} is full", oom=True)
         return
+    if notice.note == Note.OUTLIER:
+        outlier = next((c for c in cluster.containers if c.id == notice.id), None)
+        if outlier is not None:  # else it is removed, and its proxy has not heard of it
+            cluster.tell(Change("outlier", outlier))
+        return
     c = next(c for c in cluster.containers if c.id == notice.id)
     if notice.note == Note.LISTENING:
         cluster.listening(c)
@@ -37,7 +42,10 @@ def heard(cluster: Cluster, notice: Notice) -> None:
 
 def start_refused(cluster: Cluster, c: Container) -> None:
     """A process that cannot open its start-up connections exits; why decides what helps."""
-    if any(cluster.of(d, "running") for d in cluster.stack.playing("postgres")):
+    up = any(cluster.of(d, "running") for d in cluster.stack.playing("postgres"))
+    if up and c.locked_out:
+        cluster.exit(c, 1, "could not open its database connections: SQLSTATE 28P01")
+    elif up:
         cluster.refuse(c)
         cluster.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
     else:

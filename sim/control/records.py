@@ -16,6 +16,7 @@ ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "probe", "addresses", "pending", "health",
+    "outlier",
 ]  # fmt: skip
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
 
@@ -53,6 +54,7 @@ class Container:
     health: Literal["", "starting", "healthy", "unhealthy"] = ""  # Docker's label
     booted: bool = False  # this process has listened: it has a handler for SIGTERM
     hung: bool = False
+    locked_out: bool = False  # its database refuses the password that it holds
     exit_code: int | None = None
     oom_killed: bool = False
     refused: bool = False  # exited because its database had no slot for it

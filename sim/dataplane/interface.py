@@ -171,7 +171,7 @@ class Routing:
     """What stands between client and replicas. Data: both engines read it per request."""
 
     algorithm: Algorithm = Algorithm.FIRST
-    proxy: bool = False  # a proxy opens the connection (its timeouts and retries apply)
+    proxy: bool = False  # a proxy opens the connection (its timeouts, retries, outliers apply)
     connect_timeout_s: float = 5.0  # the proxy's
     retries: int = 0  # the proxy's, connection failures only
     retry_pause_s: float = 1.0  # before trying the same server again
@@ -179,6 +179,7 @@ class Routing:
     retry_errors: bool = False  # also replay requests lost with their server (idempotent ones)
     maxconn: int = 0  # per server; more wait in the balancer. 0: no limit
     queue_timeout_s: float = 5.0  # ... at most so long (then no_backend)
+    outlier_failures: int = 0  # failures in a row of one backend until OUTLIER; 0: never
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Workload:
-    """All that is fixed for a run. `profiles` may grow later by `add_profile`."""
+    """All that is fixed for a run; `routing` is the first (`set_routing` replaces it)."""
 
     seed: int
     horizon_s: float
@@ -221,6 +222,7 @@ class Note(IntEnum):
     POISONED = 5  # container: a job ended the process (exit 1)
     PROBE_OK = 6  # probe id: answered
     PROBE_FAILED = 7  # probe id: refused, dropped with its container, or its query failed
+    OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
 
 
 class Notice(NamedTuple):
@@ -339,12 +341,20 @@ class DataPlane(Protocol):
 
     def resume(self, container: int) -> None: ...
     def set_cpu_limit(self, container: int, cores: float) -> None: ...
+    def lock_out(self, container: int, locked: bool) -> None:
+        """The database refuses the password that this container holds (SQLSTATE 28P01): its new
+        connections fail, those that are open stay. Holds for its next processes too, until undone.
+        """
+
     def set_extra_memory(self, container: int, extra: int) -> None:
         """Bytes a fault adds to the container (a leak by the clock)."""
 
     # what the balancer believes
     def publish(self, backends: Sequence[int], via: int = -1) -> None:
         """Route to these containers; `via` is the proxy's own container, -1 if it cannot fail."""
+
+    def set_routing(self, routing: Routing) -> None:
+        """Other rules from now on (a balancer goes live); failures in a row count from 0."""
 
     def probe(self, container: int, deep: bool = False) -> int:
         """Send a health check through the container's own queue; `deep` queries the database.

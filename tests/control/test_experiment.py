@@ -9,7 +9,7 @@ from sim import experiment
 from sim.dataplane.interface import Algorithm
 from sim.platforms import load
 from sim.results.run import SERIES, Run
-from sim.spec.scenario import RentServers, Scenario
+from sim.spec.scenario import Scenario
 from sim.spec.stack import Stack
 from tests.control.outage import replay, rows, sspp, when
 
@@ -97,17 +97,14 @@ def test_trace_times_replace_the_rate(tmp_path: object) -> None:
     assert run.recording.requests[:4, 0].tolist() == [1, 1, 1, 0]
 
 
-def test_routing_is_the_platforms_or_what_will_be_built() -> None:
+def test_routing_is_the_platforms_or_what_was_built() -> None:
     compose, stack = load("compose"), sspp()
-    rent = scenario(events=[{"at": 1, "rent_servers": RentServers(service="http", servers=1,
-                                                                  replicas=2)}])  # fmt: skip
-    assert experiment.routing_of(scenario(), stack, compose).algorithm == Algorithm.FIRST
-    assert experiment.routing_of(rent, stack, compose).proxy
+    assert experiment.routing_of(stack, compose).algorithm == Algorithm.FIRST
     five = with_api(stack, replicas=5)
-    assert experiment.routing_of(scenario(), five, compose).algorithm == Algorithm.ROUND_ROBIN
+    assert experiment.routing_of(five, compose).algorithm == Algorithm.ROUND_ROBIN
     hidden = with_api(stack, replicas=5, port=None)
-    assert experiment.routing_of(scenario(), hidden, compose).algorithm == Algorithm.RANDOM
-    managed = experiment.routing_of(rent, stack, load("kubernetes"))
+    assert experiment.routing_of(hidden, compose).algorithm == Algorithm.RANDOM
+    managed = experiment.routing_of(stack, load("kubernetes"))
     assert managed == load("kubernetes").load_balancing.routing()
 
 

@@ -187,3 +187,18 @@ def test_a_wrong_backend_answers_its_share_until_it_is_found() -> None:
     late = run.recording.requests[1300:1400].sum(axis=0)
     assert late[1] == late[0] > 0
     assert run.operator.mistakes == 1
+
+
+@pytest.mark.parametrize(("crash_s", "waits"), [(200, False), (900, True)])
+def test_haproxy_retries_for_users_only_once_it_is_there(crash_s: int, waits: bool) -> None:
+    """Refused at once without it; with it each request to a dead replica is tried four times, a
+    second apart, until it is marked DOWN. The balancer is there some 700 s after 60."""
+    rent = {"at": 60, "rent_servers": {"service": "http", "servers": 1, "replicas": 2}}
+    crash = {"at": crash_s, "process_crash": {"service": "http"}}
+    steps = [{"do": "builds", "takes": "300s"}]
+    slow = {f"stack.operator.runbooks.{name}": steps for name in ("balancer", "rent_server")}
+    off = {"stack.operator.detect": "1h"}  # she does not hear of the crash
+    run = replay(rent, crash, settings={**slow, **off}, rate=4.0, horizon_s=1000.0)
+    until_down = run.series["in_flight"][crash_s + 1 : crash_s + 6]
+    assert (until_down.max() >= 3) == waits
+    assert waits or until_down.max() == 0

@@ -170,6 +170,7 @@ def routing(dice: Dice) -> Routing:
         retry_errors=dice(0.4),
         maxconn=dice.pick(0, 0, 1, 2, 8),
         queue_timeout_s=dice.pick(0.25, 1.0, 5.0),
+        outlier_failures=dice.pick(0, 1, 3),
     )
 
 
@@ -215,7 +216,7 @@ class Author:
                 other = make() if dice(0.5) else replace(first, slots=first.slots + 1)
                 self.versions[kind].append(self.known(other))
         self.servers = dice.int(1, 3)
-        self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE)
+        self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, Kind.PROXY)
 
     def known(self, profile: Profile) -> int:
         self.profiles.append(profile)
@@ -276,7 +277,7 @@ class Author:
         """One verb, and often its inverse later."""
         dice = self.dice
         later = t + dice.s(0.0, 0.2) * self.horizon if dice(0.8) else INF
-        kinds = (Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, None)
+        kinds = (Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, Kind.PROXY, None)
         kind = self.focus if dice(0.4) else dice.pick(*kinds)
         c = self.some(kind)
         if kind == self.focus == Kind.QUEUE and dice(0.6):  # what a dead host loses, and doubles
@@ -314,14 +315,20 @@ class Author:
                     again = later + dice.pick(0.0, dice.s(0.0, 2.0))
                     self.step(again, "start", other, self.version(other))
 
-    def change(self, t: float, _: float, c: int) -> None:
-        dice, what = self.dice, self.dice.int(0, 3)
+    def change(self, t: float, later: float, c: int) -> None:
+        dice, what = self.dice, self.dice.int(0, 5)
         if what == 0:
             self.step(t, "set_cpu_limit", c, dice.cores())
         elif what == 1:
             self.step(t, "set_extra_memory", c, dice.int(0, 80) * MIB)
         elif what == 2:
             self.publish(t)
+        elif what == 3:
+            self.step(t, "set_routing", routing(dice))
+        elif what == 4:
+            self.step(t, "lock_out", c, True)
+            if later < INF:
+                self.step(later, "lock_out", c, False)
         else:
             for _ in range(dice.int(1, 5)):
                 self.step(t, "probe", dice.int(0, len(self.kind_of) - 1), dice(0.4))

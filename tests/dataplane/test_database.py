@@ -240,6 +240,22 @@ def test_a_hung_database_stalls_queries_and_loses_none(plane_class):
     assert ends(plane_class, w) == [(8.75, 1, 0)]
 
 
+def test_connections_that_a_hung_database_accepted_are_there_when_it_goes_on(plane_class):
+    """Hung from 1 to 4; two dial at 2, one slot: one runs from 4 to 5, the other is refused."""
+    tight = replace(DB, connection_slots=1)
+    script = [(1.0, "hang", (1,)), (4.0, "resume", (1,))]
+    w = world(load(2.0, 2.0), API, tight, script=script)
+    assert ends(plane_class, w) == [(4.0, 0, 1), (5.0, 1, 1)]
+    assert drive(plane_class, w).causes() == {Outcome.SUCCEEDED: 1, Outcome.DB_REFUSED: 1}
+
+
+def test_connections_that_a_hung_database_accepted_break_when_it_is_killed(plane_class):
+    script = [(1.0, "hang", (1,)), (4.0, "exit", (1,))]
+    w = world(load(2.0), API, DB, script=script)
+    assert ends(plane_class, w) == [(4.0, 0, 1)]
+    assert drive(plane_class, w).causes() == {Outcome.HTTP_500: 1}
+
+
 def test_a_database_elsewhere_takes_over_with_fresh_connections(plane_class):
     script = [(3.0, "server_down", (1,)), (5.0, "start", (2, 2))]
     w = world(load(2.0, 6.0), API, DB, DB, script=script)
@@ -330,3 +346,48 @@ def test_a_request_without_a_query_needs_no_database(plane_class, database):
     script = [(1.0, "exit", (1,))] if database else []
     run = drive(plane_class, world(load(2.0), static, *more, script=script))
     assert run.causes() == {Outcome.SUCCEEDED: 1}
+
+
+# ---- a password that is no longer right ----
+def test_a_locked_out_client_keeps_its_connections_and_opens_no_more(plane_class):
+    """One connection is there; of two at 5 one uses it, the other needs a second one."""
+    script = [(4.0, "lock_out", (0, True)), (8.0, "lock_out", (0, False))]
+    w = world(load(2.0, 5.0, 5.0, 9.0, 9.0), API, DB, script=script)
+    run = drive(plane_class, w)
+    assert ends(plane_class, w) == [(3.0, 1, 0), (5.0, 1, 1), (6.0, 2, 1), (10.0, 4, 1)]
+    assert run.causes() == {Outcome.SUCCEEDED: 4, Outcome.HTTP_500: 1}
+    assert run.plane.gauge().connections_refused == 0  # not SQLSTATE 53300
+
+
+def test_a_locked_out_process_cannot_start_with_a_pool(plane_class):
+    """A restart does not help: the same password is in its environment."""
+    eager = replace(API, pool_at_start=2)
+    script = [
+        (2.0, "lock_out", (0, True)), (3.0, "exit", (0,)), (4.0, "start", (0, 0)),
+        (5.0, "exit", (0,)), (6.0, "lock_out", (0, False)), (7.0, "start", (0, 0)),
+    ]  # fmt: skip
+    run = drive(plane_class, world(load(), eager, DB, script=script))
+    assert run.told(Note.START_REFUSED) == [(4.25, 0)]
+    assert run.told(Note.LISTENING)[-1] == (7.5, 0)
+
+
+def test_others_are_not_locked_out(plane_class):
+    script = [(1.0, "lock_out", (0, True)), (1.0, "publish", ((1,), -1))]
+    run = drive(plane_class, world(load(2.0), API, API, DB, script=script))
+    assert run.causes() == {Outcome.SUCCEEDED: 1}
+
+
+def test_the_pooler_asks_for_the_password_as_well(plane_class):
+    pooled = replace(DB, pooler_size=2)
+    run = drive(plane_class, world(load(2.0), API, pooled, script=[(1.0, "lock_out", (0, True))]))
+    assert run.causes() == {Outcome.HTTP_500: 1}
+
+
+def test_a_locked_out_workers_job_fails_and_is_tried_again(plane_class):
+    """Locked out until 4: tried at 2, 3 (after 1 s) and 5 (after 2 s more)."""
+    api = replace(API, query=constant(0.0), push_rate=1.0)
+    worker = Profile(Kind.WORKER, query=constant(1.0), pool=1, job_attempts=3, job_backoff_s=1.0)
+    script = [(1.0, "lock_out", (1, True)), (4.0, "lock_out", (1, False))]
+    run = drive(plane_class, world(load(2.0), api, worker, DB, Profile(Kind.QUEUE), script=script))
+    assert run.jobs() == {"enqueued": 1, "done": 1}
+    assert run.plane.container_gauge(1).errors == 2

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane import arithmetic
-from sim.dataplane.interface import Algorithm, Outcome
+from sim.dataplane.interface import UNLIMITED, Algorithm, Note, Outcome
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room
 from sim.dataplane.kernel.draws import snap, uniform
 from sim.dataplane.kernel.layout import (
     BALANCER_QUEUE,
     CONNECTING,
+    HELD,
     INSIDE,
     LISTENING,
     NOWHERE,
@@ -24,15 +25,18 @@ from sim.dataplane.kernel.layout import (
     QUEUEING,
     REQUEST,
     RESENDING,
+    UNDER_WAY,
 )
 from sim.dataplane.kernel.timing import (
     DIAL,
+    FREED,
     INF,
     PATIENCE,
     RETRY,
     agenda,
     free_work,
     new_work,
+    note,
     out,
     push_back,
     set_timer,
@@ -49,6 +53,7 @@ FIRST, RANDOM, LEAST_CONNECTIONS = (
     int(Algorithm.RANDOM),
     int(Algorithm.LEAST_CONNECTIONS),
 )
+OUTLIER = int(Note.OUTLIER)
 SUCCEEDED, REFUSED, NO_BACKEND, CONNECT_TIMEOUT, CLIENT_TIMEOUT, SHED = (
     int(Outcome.SUCCEEDED),
     int(Outcome.REFUSED),
@@ -126,13 +131,33 @@ def gives_up(w: Any, s: int) -> None:
 
 # ---- the balancer ----
 @inner
+def move(w: Any, s: int, phase: int) -> None:
+    work = w.work[s]
+    was = CONNECTING <= work.phase <= HELD
+    work.phase = phase
+    c = work.target
+    if was and not CONNECTING <= phase <= HELD:
+        unlink(w, UNDER_WAY, 2 * s)
+        if c >= 0:
+            w.container[c].dialled -= 1
+            if phase == NOWHERE and w.maxconn > 0:
+                agenda(w, FREED + c, 0)
+    elif not was and CONNECTING <= phase <= HELD:
+        push_back(w, UNDER_WAY, 2 * s)
+        if c >= 0:
+            w.container[c].dialled += 1
+
+
+@inner
 def reply(w: Any, s: int, outcome: int) -> None:
     work = w.work[s]
     work.dial_at = INF
     if work.phase == QUEUEING:
         unlink(w, BALANCER_QUEUE, 2 * s)
     if work.phase != INSIDE:
-        work.phase = NOWHERE
+        move(w, s, NOWHERE)
+    if work.cut != 0 and work.replied == 0 and outcome != CLIENT_TIMEOUT:
+        return
     if work.replied == 0:
         work.replied = 1
         work.abandoned = 1 if outcome == CLIENT_TIMEOUT else 0
@@ -147,12 +172,14 @@ def dial(w: Any, s: int) -> None:
     if via >= 0:
         if w.machine[w.container[via].server].alive == 0:
             wait(w, s, CONNECTING, w.connect_timeout)
-            w.work[s].dials = w.dial_retries
+            w.work[s].dials = UNLIMITED
             return
         if w.container[via].life != LISTENING:
             reply(w, s, REFUSED)
             return
+        w.work[s].via = via
         if w.container[via].hung != 0:
+            move(w, s, HELD)
             return
     route(w, s)
 
@@ -209,10 +236,11 @@ def connect(w: Any, s: int, target: int) -> None:
             return
         if w.container[target].life == LISTENING:
             if room(w, target):
-                work.phase = INSIDE
+                move(w, s, INSIDE)
                 work.dial_at = INF
                 accept(w, target, s)
             elif w.version[w.container[target].profile].shed != 0:
+                judge(w, s, target, SHED)
                 reply(w, s, SHED)
             else:
                 if work.phase != RESENDING:
@@ -230,6 +258,8 @@ def connect(w: Any, s: int, target: int) -> None:
 def again(w: Any, s: int, why: int) -> bool:
     """The reference's `failed`: True if another server is to be tried at once."""
     work = w.work[s]
+    if work.target >= 0:
+        judge(w, s, work.target, why)
     if work.dials >= w.dial_retries:
         reply(w, s, why)
         return False
@@ -243,7 +273,7 @@ def again(w: Any, s: int, why: int) -> bool:
 @inner
 def redispatched(w: Any, s: int) -> int:
     work = w.work[s]
-    work.phase = NOWHERE
+    move(w, s, NOWHERE)
     n = w.backends
     if n == 0:
         reply(w, s, NO_BACKEND)
@@ -259,7 +289,7 @@ def redispatched(w: Any, s: int) -> int:
 @inner
 def wait(w: Any, s: int, phase: int, delay: float) -> None:
     work = w.work[s]
-    work.phase = phase
+    move(w, s, phase)
     work.dial_at = set_timer(w, DIAL, delay, work.wid, s)
 
 
@@ -285,7 +315,10 @@ def dialled(w: Any, s: int) -> None:
 def dropped(w: Any, s: int, why: int) -> None:
     work = w.work[s]
     work.phase = NOWHERE
-    if work.replied == 0 and w.retry_errors != 0 and work.dials < w.dial_retries:
+    if work.target >= 0:
+        judge(w, s, work.target, why)
+    waits = work.replied == 0 and work.cut == 0
+    if waits and w.retry_errors != 0 and work.dials < w.dial_retries:
         work.dials += 1
         target = redispatched(w, s)
         if target >= 0:
@@ -304,3 +337,15 @@ def freed(w: Any, c: int) -> None:
         unlink(w, BALANCER_QUEUE, 2 * s)
         w.work[s].phase = NOWHERE
         connect(w, s, c)
+
+
+# ---- what a proxy sees ----
+@inner
+def judge(w: Any, s: int, c: int, outcome: int) -> None:
+    here = w.container[c]
+    if w.outlier == 0 or w.work[s].replied != 0 or w.work[s].cut != 0:
+        return
+    here.failures = 0 if outcome == SUCCEEDED else here.failures + 1
+    if here.failures >= w.outlier:
+        here.failures = 0
+        note(w, OUTLIER, c)

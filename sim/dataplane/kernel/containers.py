@@ -33,7 +33,7 @@ CPU, JOB_CPU = 1, 7  # streams, as in dataplane/draws.py
 @inner
 def connections(w: Any, c: int) -> int:
     here = w.container[c]
-    return here.held + here.queued
+    return here.held + here.queued + here.dialled
 
 
 @inner

@@ -7,8 +7,8 @@ that is wider still grows into the next size (`grown`), at the price of one more
 
 Indices: s = work (an attempt, a job in a worker, a probe), r = request, c = container,
 v = server, p = profile, j = job. -1 means none. A node of a linked list is 2*s for the list that
-says where a work stands (inside, backlog, balancer's queue), 2*s+1 for the one that says what it
-waits for (queries that run, waiting for a connection or the pooler).
+says where a work stands (inside, backlog, balancer's queue, under way), 2*s+1 for the one that says
+what it waits for (queries that run, waiting for a connection, for its dial or the pooler).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ REQUEST, JOB, PROBE = 0, 1, 2
 CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, POOLER_SERVED, PUSH_FAILED = range(6)
 # lives of a container, phases of an attempt, states of a job: as in reference/
 EXITED, STARTING, LISTENING, DRAINING, DRAINED = range(5)
-NOWHERE, CONNECTING, RESENDING, PAUSING, QUEUEING, INSIDE = range(6)
+NOWHERE, CONNECTING, RESENDING, PAUSING, HELD, QUEUEING, INSIDE = range(7)
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
-# lists: three of the world, then three per container
-BALANCER_QUEUE, QUERIES, POOLER_QUEUE, FIRST_LIST = 0, 1, 2, 3
+# lists: five of the world, then three per container
+BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, FIRST_LIST = range(6)
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
@@ -44,7 +44,8 @@ WORK: RecordFields = [
     ("in_session", N), ("pooled", N),
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("push", N), ("replied", N), ("number", N),
+    ("dials", N), ("target", N), ("push", N), ("replied", N), ("number", N), ("via", N),
+    ("cut", N),
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job
 ]  # fmt: skip
@@ -56,7 +57,8 @@ JOBS: RecordFields = [
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
     ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
-    ("published", N), ("pool_open", N), ("pool_idle", N), ("pool_opening", N),
+    ("published", N), ("pool_open", N), ("pool_idle", N), ("pool_opening", N), ("dialled", N),
+    ("failures", N), ("locked", N),
     # its station
     ("n", N), ("rate", F), ("virtual", F), ("since", F), ("busy", F), ("root", N), ("cap", F),
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
@@ -98,7 +100,8 @@ WORLD: RecordFields = [
     ("timeout", F), ("connect_timeout", F), ("retries", N), ("backoff", F), ("backoff_factor", F),
     ("backoff_cap", F), ("jitter", F), ("budget", F), ("most_tokens", F), ("tokens", F),
     ("algorithm", N), ("dial_timeout", F), ("dial_retries", N), ("dial_pause", F),
-    ("redispatch", N), ("retry_errors", N), ("maxconn", N), ("queue_timeout", F), ("turn", N),
+    ("redispatch", N), ("retry_errors", N), ("maxconn", N), ("queue_timeout", F), ("outlier", N),
+    ("turn", N),
     ("via", N), ("backends", N), ("arrival", N), ("arrivals", N), ("request", N),
     ("successes", N), ("failures", N), ("retried", N),
     # postgres

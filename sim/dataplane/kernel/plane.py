@@ -27,6 +27,7 @@ from sim.dataplane.interface import (
     PlaneGauge,
     Profile,
     Recording,
+    Routing,
     Workload,
 )
 from sim.dataplane.kernel import loop, verbs
@@ -124,7 +125,7 @@ class CompiledPlane:
         self.look_at = direct(look_at, self.box, 0, self.figures)
 
     def _settings(self, workload: Workload) -> None:
-        w, client, routing = self.box[0], workload.client, workload.routing
+        w, client = self.box[0], workload.client
         limited = client.budget < INFINITY
         for name, value in {
             "lattice": workload.lattice_s, "slo": client.slo_s, "timeout": client.timeout_s,
@@ -132,18 +133,27 @@ class CompiledPlane:
             "backoff": client.backoff_s, "backoff_factor": client.backoff_factor,
             "backoff_cap": client.backoff_cap_s, "jitter": client.jitter,
             "budget": client.budget, "most_tokens": BUDGET_CAP if limited else INFINITY,
-            "algorithm": int(routing.algorithm),
-            "dial_timeout": (routing.connect_timeout_s if routing.proxy else 0.0)
-            or client.connect_timeout_s,
-            "dial_retries": routing.retries, "dial_pause": routing.retry_pause_s,
-            "redispatch": routing.redispatch, "retry_errors": routing.retry_errors,
-            "maxconn": routing.maxconn, "queue_timeout": routing.queue_timeout_s,
             "ring_mask": ring_size(workload) - 1,
         }.items():  # fmt: skip
             w[name] = value
+        self._route(workload.routing)
         for stream in range(len(w["key"])):
             x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
             w["key"][stream] = draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
+
+    def _route(self, routing: Routing) -> None:
+        """A proxy's own rules hold only where a proxy opens the connection."""
+        w, proxy = self.box[0], routing.proxy
+        for name, value in {
+            "algorithm": int(routing.algorithm),
+            "dial_timeout": (routing.connect_timeout_s if proxy else 0.0)
+            or float(w["connect_timeout"]),
+            "dial_retries": routing.retries if proxy else 0, "dial_pause": routing.retry_pause_s,
+            "redispatch": routing.redispatch, "retry_errors": routing.retry_errors,
+            "maxconn": routing.maxconn, "queue_timeout": routing.queue_timeout_s,
+            "outlier": routing.outlier_failures if proxy else 0,
+        }.items():  # fmt: skip
+            w[name] = value
 
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
@@ -259,6 +269,9 @@ class CompiledPlane:
     def set_cpu_limit(self, container: int, cores: float) -> None:
         self._act(verbs.CPU_LIMIT, container, 0, float(cores))
 
+    def lock_out(self, container: int, locked: bool) -> None:
+        self.box[0]["container"]["locked"][container] = locked
+
     def set_extra_memory(self, container: int, extra: int) -> None:
         self._act(verbs.MEMORY, container, int(extra))
 
@@ -274,6 +287,10 @@ class CompiledPlane:
         w["container"]["published"][list(backends)] = 1
         w["backends"], w["via"] = n, via
         self._act(verbs.PUBLISHED, 0)
+
+    def set_routing(self, routing: Routing) -> None:
+        self._route(routing)
+        self._act(verbs.REROUTED, 0)
 
     def probe(self, container: int, deep: bool = False) -> int:
         number = int(self.box[0]["probes"])

@@ -13,6 +13,7 @@ from sim.dataplane.interface import Outcome
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import (
     CHECKED_OUT,
+    DB_DIALS,
     FIRST_LIST,
     GHOSTS,
     IN_POOL,
@@ -94,6 +95,8 @@ def open_one(w: Any, c: int) -> int:
     code = reach(w)
     if code != 0:
         return code
+    if w.container[c].locked != 0:
+        return HTTP_500
     if pooled_db(w):
         if w.clients >= w.version[w.container[w.db].profile].pooler_clients:
             w.refusals += 1
@@ -139,6 +142,7 @@ def checkout(w: Any, s: int) -> int:
             return code
         w.container[c].pool_opening += 1
         work.opening = 1
+        push_back(w, DB_DIALS, 2 * s + 1)
     else:
         push_back(w, FIRST_LIST + 3 * c + IN_POOL, 2 * s + 1)
     wait_for(w, s, rules.checkout_timeout, CHECKED_OUT)
@@ -179,6 +183,9 @@ def granted_to(w: Any, s: int, code: int) -> None:
     w.waits -= 1
     work.waiting = 0
     work.timer_at = INF
+    if work.opening != 0:
+        work.opening = 0
+        w.container[work.at].pool_opening -= 1
     agenda(w, s, code)
 
 
@@ -193,7 +200,9 @@ def forget(w: Any, s: int) -> None:
     work = w.work[s]
     if work.stage == POOLER_SERVED:
         unlink(w, POOLER_QUEUE, 2 * s + 1)
-    elif work.opening == 0:
+    elif work.opening != 0:
+        unlink(w, DB_DIALS, 2 * s + 1)
+    else:
         unlink(w, FIRST_LIST + 3 * work.at + IN_POOL, 2 * s + 1)
 
 
@@ -241,10 +250,20 @@ def give_back(w: Any, s: int) -> None:
         w.container[c].pool_idle += 1
 
 
+@inner
+def goes_on(w: Any) -> None:
+    node = w.head[DB_DIALS]
+    w.head[DB_DIALS] = w.tail[DB_DIALS] = -1
+    while node >= 0:
+        after = w.next[node]
+        granted_to(w, node >> 1, open_one(w, w.work[node >> 1].at))
+        node = after
+
+
 # ---- deaths ----
 @inner
 def reset(w: Any) -> None:
-    """Order of the broken: queries, pools by container, the pooler's queue."""
+    """Order of the broken: queries, pools by container, dials, the pooler's queue."""
     w.session += 1
     for i in range(GHOSTS):
         if w.ghost[i].n != 0:
@@ -264,6 +283,7 @@ def reset(w: Any) -> None:
         node = after
     for c in range(w.containers):
         fail_all(w, FIRST_LIST + 3 * c + IN_POOL)
+    fail_all(w, DB_DIALS)
     fail_all(w, POOLER_QUEUE)
 
 

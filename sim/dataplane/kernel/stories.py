@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.interface import Kind, Note, Outcome
-from sim.dataplane.kernel.clients import freed, replied, reply
+from sim.dataplane.kernel.clients import freed, judge, replied, reply
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import HTTP, drained, grow, leave, move_up
 from sim.dataplane.kernel.draws import demand_of, uniform
@@ -38,7 +38,7 @@ from sim.dataplane.kernel.postgres import (
     server_free,
 )
 from sim.dataplane.kernel.stations import join, settle
-from sim.dataplane.kernel.timing import free_work, note, unlink
+from sim.dataplane.kernel.timing import FREED, free_work, note, unlink
 
 QUERY, PUSH, ERROR, JOB_QUERY, POISON = 2, 3, 4, 8, 9  # streams, as in dataplane/draws.py
 SUCCEEDED, HTTP_500, CLIENT_TIMEOUT = (
@@ -60,6 +60,8 @@ def follow_through(w: Any) -> None:
         s, code = w.agenda[k].at, w.agenda[k].code
         if s < 0:
             replied(w, -1 - s, code)
+        elif s >= FREED:
+            freed(w, s - FREED)
         else:
             resumed(w, s, code)
     w.agenda_head = w.agenda_tail = 0
@@ -77,9 +79,6 @@ def resumed(w: Any, s: int, code: int) -> None:
     elif stage == THAWED:
         thawed(w, s, work.code)
     elif stage == CHECKED_OUT:
-        if work.opening != 0:
-            work.opening = 0
-            w.container[work.at].pool_opening -= 1
         checked_out(w, s, code if code != 0 else SUCCEEDED)
     elif stage == POOLER_SERVED:
         work.pooled = 1 if code == 0 else 0
@@ -219,6 +218,7 @@ def answer(w: Any, s: int, outcome: int) -> None:
     if outcome != SUCCEEDED:
         w.container[c].errors += 1
     work.phase = NOWHERE
+    judge(w, s, c, outcome)
     reply(w, s, outcome)
     move_up(w, c)
     freed(w, c)  # after the backlog, or its queue would overtake it

@@ -19,6 +19,7 @@ INF = float("inf")
 COMPLETION, ARRIVAL, RETRY, DIAL, OPEN, CHECKOUT, PATIENCE, JOB_BACK, GHOST = range(9)
 SHIFT = 48
 DIAL_RING, CHECKOUT_RING, PATIENCE_RING = range(3)
+FREED = 1 << 40  # in the agenda, before a container: its connection was given up
 
 
 # ---- lists: a node is 2*s (where a work stands) or 2*s+1 (what it waits for) ----
@@ -65,10 +66,10 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].in_session = w.work[
         s
     ].pooled = 0
-    w.work[s].of_request = w.work[s].target = w.work[s].of_job = -1
+    w.work[s].of_request = w.work[s].target = w.work[s].of_job = w.work[s].via = -1
     w.work[s].phase = w.work[s].abandoned = w.work[s].dials = w.work[s].push = w.work[
         s
-    ].replied = w.work[s].deep = 0
+    ].replied = w.work[s].deep = w.work[s].cut = 0
     w.work[s].number = 0
     return s
 
@@ -161,7 +162,8 @@ def set_timer(w: Any, kind: int, delay: float, ident: int, s: int) -> float:
 # ---- what follows at once, what is told ----
 @inner
 def agenda(w: Any, s: int, code: int) -> None:
-    """A wake-up of work s (or, as -1 - r, of the client of request r)."""
+    """A wake-up of work s (or, as -1 - r, of the client of request r; as FREED + c, of the
+    balancer's queue for container c)."""
     k = w.agenda_tail
     w.agenda[k].at, w.agenda[k].code = s, code
     w.agenda_tail = k + 1

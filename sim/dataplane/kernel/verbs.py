@@ -26,13 +26,27 @@ from sim.dataplane.kernel.layout import (
     PROBE,
     STARTING,
 )
-from sim.dataplane.kernel.postgres import SILENT, at_limit, client_died, close, open_one, reset
+from sim.dataplane.kernel.postgres import (
+    SILENT,
+    at_limit,
+    client_died,
+    close,
+    goes_on,
+    open_one,
+    reset,
+)
+from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, rerouted
 from sim.dataplane.kernel.stations import drop, enlist, join, recount, strike, touch
 from sim.dataplane.kernel.stories import PROBE_BASE, follow_through
 from sim.dataplane.kernel.timing import INF, OPEN, free_work, new_work, note, push_back, set_timer
 
 SILENT_RETRY_S = 1.0
-DATABASE, QUEUE, WORKER = int(Kind.DATABASE), int(Kind.QUEUE), int(Kind.WORKER)
+DATABASE, QUEUE, WORKER, PROXY = (
+    int(Kind.DATABASE),
+    int(Kind.QUEUE),
+    int(Kind.WORKER),
+    int(Kind.PROXY),
+)
 DROPPED_ON_KILL, OOM = int(Outcome.DROPPED_ON_KILL), int(Outcome.OOM)
 NOTE_LISTENING, NOTE_REFUSED, NOTE_PROBE_FAILED = (
     int(Note.LISTENING),
@@ -40,7 +54,7 @@ NOTE_LISTENING, NOTE_REFUSED, NOTE_PROBE_FAILED = (
     int(Note.PROBE_FAILED),
 )
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, ADVANCE) = range(12)  # fmt: skip
+ PROBE_SENT, REROUTED, ADVANCE) = range(13)  # fmt: skip
 
 
 @inner
@@ -72,6 +86,8 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
         reset(w)
     tell_all(w, first, c, why, silently)
     tell_all(w, second, c, why, silently)
+    if kind == PROXY:
+        proxy_died(w, c, silently)
 
 
 @inner
@@ -225,6 +241,9 @@ def resume(w: Any, c: int) -> None:
     freed(w, c)
     if c == w.redis:
         hand_out(w)
+    if c == w.db:
+        goes_on(w)
+    proxy_goes_on(w, c)
 
 
 @inner
@@ -284,4 +303,6 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
             freed(w, w.backend[i])
     elif verb == PROBE_SENT:
         probe(w, at, b)
+    elif verb == REROUTED:
+        rerouted(w)
     follow_through(w)

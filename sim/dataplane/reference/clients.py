@@ -15,12 +15,21 @@ import simpy
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, backoff, next_arrival, snap
-from sim.dataplane.interface import Algorithm, Arrivals, Outcome, Workload
+from sim.dataplane.interface import (
+    UNLIMITED,
+    Algorithm,
+    Arrivals,
+    Note,
+    Outcome,
+    Routing,
+    Workload,
+)
 from sim.dataplane.reference.timing import Due, Timer
-from sim.dataplane.reference.work import ATTEMPTS, Attempt, Phase
+from sim.dataplane.reference.work import ATTEMPTS, UNDER_WAY, Attempt, Phase
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Container
+    from sim.dataplane.reference.plane import ReferencePlane
     from sim.dataplane.reference.recorder import Recorder
 
 SYN_RESEND_S = 1.0  # a SYN dropped at a full backlog is sent again (shared facts, dataplane)
@@ -114,23 +123,68 @@ class Clients:
 class Balancer:
     """Between client and replica: one address, or a list that may be stale."""
 
-    def __init__(self, env: simpy.Environment, work: Workload) -> None:
-        self.env, self.seed = env, work.seed
-        self.routing, self.client = work.routing, work.client
+    def __init__(self, plane: ReferencePlane, work: Workload) -> None:
+        self.plane, self.env, self.seed = plane, plane.env, work.seed
+        self.client = work.client
         self.backends: list[Container] = []
         self.via: Container | None = None
         self.turn = 0  # round robin
         self.queue: deque[Attempt] = deque()
-        timeout = self.routing.connect_timeout_s if self.routing.proxy else None
+        self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
+        self.use(work.routing)
+
+    def use(self, routing: Routing) -> None:
+        """A proxy's own rules hold only where a proxy opens the connection."""
+        self.routing, proxy = routing, routing.proxy
+        self.retries = routing.retries if proxy else 0
+        self.outlier_failures = routing.outlier_failures if proxy else 0
+        timeout = routing.connect_timeout_s if proxy else 0.0
         self.connect_timeout = timeout or self.client.connect_timeout_s
+
+    def set_routing(self, routing: Routing) -> None:
+        """From now on; what is being tried goes on as it began."""
+        self.use(routing)
+        for container in self.plane.containers:
+            container.failures = 0
+        if routing.maxconn > 0:
+            for container in self.backends:
+                self.freed(container)
+            return
+        waiting, self.queue = self.queue, deque()
+        for attempt in waiting:
+            if attempt.phase == Phase.QUEUEING:
+                attempt.phase = Phase.NOWHERE
+                self.route(attempt)
+
+    def move(self, attempt: Attempt, phase: Phase) -> None:
+        """Where the attempt stands now. One that is under way to a container counts among its
+        connections; when it comes to nothing, the queue moves up."""
+        was, attempt.phase = attempt.phase in UNDER_WAY, phase
+        target = attempt.target
+        if was and phase not in UNDER_WAY:
+            del self.under_way[attempt.id]
+            if target is not None:
+                target.dialled -= 1
+                if phase == Phase.NOWHERE and self.routing.maxconn > 0:
+                    self.freed_at_once(target)
+        elif not was and phase in UNDER_WAY:
+            self.under_way[attempt.id] = attempt
+            if target is not None:
+                target.dialled += 1
+
+    def freed_at_once(self, container: Container) -> None:
+        """`freed` as a wake-up of its own: it may be far inside of what it would start."""
+        event = self.env.event()
+        event.callbacks = [lambda _: self.freed(container)]
+        event.succeed()
 
     def reply(self, attempt: Attempt, outcome: Outcome) -> None:
         """Tell the client, if it still waits. What serves the attempt goes on regardless."""
         attempt.dial_at = INFINITY
         if attempt.phase != Phase.INSIDE:
-            attempt.phase = Phase.NOWHERE
+            self.move(attempt, Phase.NOWHERE)
         reply = attempt.reply
-        if reply is not None:
+        if reply is not None and (not attempt.cut or outcome == Outcome.CLIENT_TIMEOUT):
             attempt.reply = None
             attempt.abandoned = outcome == Outcome.CLIENT_TIMEOUT
             reply.succeed(outcome)
@@ -140,13 +194,15 @@ class Balancer:
         if self.via is not None:
             if not self.via.server.alive:
                 self.wait(attempt, Phase.CONNECTING, self.client.connect_timeout_s)
-                attempt.dials = self.routing.retries  # the proxy itself is gone: nobody retries
+                attempt.dials = UNLIMITED  # the proxy itself is gone: nobody retries
                 return
             if not self.via.listening:
                 self.reply(attempt, Outcome.REFUSED)
                 return
+            attempt.via = self.via
             if self.via.hung:
-                return  # accepted, silent: the client's patience ends it
+                self.move(attempt, Phase.HELD)  # accepted, silent
+                return
         self.route(attempt)
 
     def route(self, attempt: Attempt) -> None:
@@ -194,9 +250,11 @@ class Balancer:
         elif not target.listening:
             self.failed(attempt, Outcome.REFUSED)
         elif target.room():
-            attempt.phase, attempt.dial_at = Phase.INSIDE, INFINITY
+            self.move(attempt, Phase.INSIDE)
+            attempt.dial_at = INFINITY
             target.accept(attempt)
         elif target.profile.shed:
+            self.judge(attempt, target, Outcome.SHED)
             self.reply(attempt, Outcome.SHED)
         else:
             if attempt.phase != Phase.RESENDING:
@@ -206,7 +264,7 @@ class Balancer:
             )
 
     def wait(self, attempt: Attempt, phase: Phase, delay: float) -> None:
-        attempt.phase = phase
+        self.move(attempt, phase)
         attempt.dial_at = self.env.now + delay
         Timer(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
 
@@ -230,7 +288,9 @@ class Balancer:
     def failed(self, attempt: Attempt, why: Outcome) -> None:
         """A connection failed. HAProxy: the same server again after a pause, even once it is DOWN,
         or with redispatch another one at once; then 503 (shared facts, dataplane section 3)."""
-        if attempt.dials >= self.routing.retries:
+        if attempt.target is not None:
+            self.judge(attempt, attempt.target, why)
+        if attempt.dials >= self.retries:
             self.reply(attempt, why)
             return
         attempt.dials += 1
@@ -241,7 +301,7 @@ class Balancer:
 
     def redispatch(self, attempt: Attempt) -> None:
         """The next server of the list after the one that failed."""
-        attempt.phase = Phase.NOWHERE
+        self.move(attempt, Phase.NOWHERE)
         if not self.backends:
             self.reply(attempt, Outcome.NO_BACKEND)
             return
@@ -252,8 +312,10 @@ class Balancer:
     def dropped(self, attempt: Attempt, why: Outcome) -> None:
         """A replica died with the attempt inside; some proxies replay it elsewhere."""
         attempt.phase = Phase.NOWHERE
-        waits = attempt.reply is not None
-        if waits and self.routing.retry_errors and attempt.dials < self.routing.retries:
+        if attempt.target is not None:
+            self.judge(attempt, attempt.target, why)
+        waits = attempt.reply is not None and not attempt.cut
+        if waits and self.routing.retry_errors and attempt.dials < self.retries:
             attempt.dials += 1
             self.redispatch(attempt)
         else:
@@ -265,4 +327,46 @@ class Balancer:
         while self.queue and container.connections() < most and container in self.backends:
             attempt = self.queue.popleft()
             if attempt.phase == Phase.QUEUEING:
+                attempt.phase = Phase.NOWHERE
                 self.connect(attempt, container)
+
+    # ---- what a proxy sees, and its own end ----
+    def judge(self, attempt: Attempt, target: Container, outcome: Outcome) -> None:
+        """Envoy's consecutive_5xx: answers 5xx in a row, and what never became one (refused, timed
+        out, reset: mapped to 5xx unless split_external_local_origin_errors). Of an attempt whose
+        client has left the proxy sees no answer. Source: envoyproxy.io, outlier detection."""
+        most = self.outlier_failures
+        if most == 0 or attempt.reply is None or attempt.cut:
+            return
+        target.failures = 0 if outcome == Outcome.SUCCEEDED else target.failures + 1
+        if target.failures >= most:
+            target.failures = 0
+            self.plane.note(Note.OUTLIER, target.id)
+
+    def proxy_died(self, proxy: Container, silently: bool) -> None:
+        """All that goes through it: reset at once; or, with its host, heard of no more."""
+        inside = [
+            work
+            for c in self.plane.containers
+            for work in (*c.inside.values(), *c.backlog)
+            if isinstance(work, Attempt)
+        ]
+        queue = [a for a in self.queue if a.phase == Phase.QUEUEING]
+        for attempt in (*queue, *self.under_way.values(), *inside):
+            if attempt.via is not proxy or attempt.reply is None:
+                continue
+            if silently:
+                attempt.cut = True
+                if attempt.phase != Phase.INSIDE:
+                    attempt.dial_at = INFINITY
+                    self.move(attempt, Phase.NOWHERE)
+            else:
+                self.reply(attempt, Outcome.DROPPED_ON_KILL)
+                attempt.abandoned = True  # its connection to the server is closed as well
+
+    def proxy_goes_on(self, proxy: Container) -> None:
+        """A hung proxy goes on: it routes what it has accepted."""
+        for attempt in list(self.under_way.values()):
+            if attempt.phase == Phase.HELD and attempt.via is proxy:
+                self.move(attempt, Phase.NOWHERE)
+                self.route(attempt)

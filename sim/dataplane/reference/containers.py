@@ -69,6 +69,9 @@ class Container:
         self.noted = False  # OOM was told
         self.open_at = INFINITY  # when the next start-up connection is due
         self.served = self.errors = 0
+        self.dialled = 0  # attempts under way to it, as the balancer counts
+        self.failures = 0  # in a row, as a proxy sees them
+        self.locked = False  # the database refuses its password
 
     # ---- life ----
     @property
@@ -102,7 +105,8 @@ class Container:
 
     # ---- admission ----
     def connections(self) -> int:
-        return self.held + len(self.backlog)
+        """As the balancer counts: those that it is opening included (HAProxy's `served`)."""
+        return self.held + len(self.backlog) + self.dialled
 
     def room(self) -> bool:
         """Would the kernel accept one more connection?"""
@@ -200,6 +204,7 @@ class Container:
         self.leave(work)
         self.served += 1
         self.errors += outcome != Outcome.SUCCEEDED
+        self.plane.balancer.judge(work, self, outcome)
         self.plane.balancer.reply(work, outcome)
         self.move_up()
         self.plane.balancer.freed(self)  # after the backlog, or its queue would overtake it

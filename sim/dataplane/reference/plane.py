@@ -16,6 +16,7 @@ from sim.dataplane.interface import (
     PlaneGauge,
     Profile,
     Recording,
+    Routing,
     Workload,
 )
 from sim.dataplane.reference.clients import Balancer, Clients
@@ -43,7 +44,7 @@ class ReferencePlane:
         self.containers: list[Container] = []
         self.notices: list[Notice] = []
         self.probes = 0
-        self.balancer = Balancer(self.env, workload)
+        self.balancer = Balancer(self, workload)
         self.postgres = Postgres(self)
         self.jobs = Jobs(self)
         self.clients = Clients(self.env, workload, self.balancer, self.recorder)
@@ -156,7 +157,7 @@ class ReferencePlane:
         c = self.containers[container]
         if c.open_at != self.env.now:
             return
-        code = self.postgres.open_one(c.pool)
+        code = self.postgres.open_one(c)
         if code == SILENT:
             self.open_later(c, SILENT_RETRY_S)
         elif code:
@@ -213,6 +214,8 @@ class ReferencePlane:
             self.postgres.reset()
         for work in inside:
             self.dropped(work, why, silently)
+        if kind == Kind.PROXY:
+            self.balancer.proxy_died(c, silently)
 
     def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
         c = work.container
@@ -245,7 +248,13 @@ class ReferencePlane:
         self.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
         if c is self.jobs.redis:
             self.jobs.hand_out()
+        if c is self.postgres.db:
+            self.postgres.goes_on()
+        self.balancer.proxy_goes_on(c)
         self.follow_through()
+
+    def lock_out(self, container: int, locked: bool) -> None:
+        self.containers[container].locked = locked
 
     def set_cpu_limit(self, container: int, cores: float) -> None:
         station = self.containers[container].station
@@ -266,6 +275,10 @@ class ReferencePlane:
         balancer.via = self.containers[via] if via >= 0 else None
         for container in balancer.backends:
             balancer.freed(container)
+        self.follow_through()
+
+    def set_routing(self, routing: Routing) -> None:
+        self.balancer.set_routing(routing)
         self.follow_through()
 
     def probe_number(self, work: Probe) -> int:

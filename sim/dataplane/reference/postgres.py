@@ -52,6 +52,7 @@ class Postgres:
         self.ghosts: dict[int, int] = {}  # ghost number -> connections
         self.ghost_number = 0
         self.waits = 0  # works that wait for a connection
+        self.dials: dict[int, Work] = {}  # ... that a silent database has not answered, in order
         # PgBouncer, when the database's profile has one
         self.clients = 0  # connections of pools to it
         self.servers = self.servers_idle = 0
@@ -93,11 +94,16 @@ class Postgres:
             return SILENT
         return 0 if db.listening else Outcome.HTTP_500
 
-    def open_one(self, pool: Pool) -> int:
-        """Open a connection for a pool: 0, a failing outcome, or SILENT."""
+    def open_one(self, client: Container) -> int:
+        """Open a connection for a client's pool: 0, a failing outcome, or SILENT.
+
+        The password is looked at here and never again (PostgreSQL and PgBouncer alike); before
+        the slots of ordinary users, which PostgreSQL counts after authentication."""
         code = self.reach()
         if code:
             return code
+        if client.locked:
+            return Outcome.HTTP_500
         assert self.db is not None
         if self.pooled:
             if self.clients >= self.db.profile.pooler_clients:
@@ -109,7 +115,7 @@ class Postgres:
                 self.plane.recorder.connection_refused(self.env.now)
                 return Outcome.DB_REFUSED
             self.count(1)
-        pool.open += 1
+        client.pool.open += 1
         return 0
 
     def close(self, pool: Pool, n: int) -> None:
@@ -164,19 +170,17 @@ class Postgres:
             return Outcome.SUCCEEDED
         if pool.size == 0 or pool.open + pool.opening < pool.size:
             work.fresh = True
-            code = self.open_one(pool)
+            code = self.open_one(work.container)
             if code == 0:
                 return Outcome.SUCCEEDED
             if code != SILENT:
                 return code
             pool.opening += 1
             work.opening = True
+            self.dials[work.id] = work
         else:
             pool.waiting.append(work)
         code = yield self.wait(work, work.container.profile.checkout_timeout_s)  # -> checked_out
-        if work.opening:
-            work.opening = False
-            pool.opening -= 1
         return code or Outcome.SUCCEEDED
 
     def server_connection(self, work: Work) -> Use:
@@ -210,6 +214,10 @@ class Postgres:
         self.waits -= 1
         work.waits = False
         work.timer_at = INFINITY
+        if work.opening:
+            assert work.container is not None
+            work.opening = False
+            work.container.pool.opening -= 1
         work.resume(code)
 
     def timed_out(self, work: Work) -> None:
@@ -220,6 +228,8 @@ class Postgres:
 
     def forget(self, work: Work) -> None:
         assert work.container is not None
+        if self.dials.pop(work.id, None) is not None:
+            return
         for queue in (work.container.pool.waiting, self.queue):
             if work in queue:
                 queue.remove(work)
@@ -245,6 +255,14 @@ class Postgres:
         else:
             pool.idle += 1
 
+    def goes_on(self) -> None:
+        """The hung process goes on: connections that were being opened are there, or refused."""
+        dials = list(self.dials.values())
+        self.dials.clear()
+        for work in dials:
+            assert work.container is not None
+            self.granted_to(work, self.open_one(work.container))
+
     # ---- deaths ----
     def reset(self) -> None:
         """The database process is gone: every connection breaks, every query and waiter fails."""
@@ -258,6 +276,8 @@ class Postgres:
             broken += [w for w in container.pool.waiting if w not in self.queue]
             container.pool.waiting.clear()
             container.pool.open = container.pool.idle = 0
+        broken += self.dials.values()
+        self.dials.clear()
         broken += self.queue
         self.queue.clear()
         self.clients = 0
@@ -281,6 +301,7 @@ class Postgres:
             if work.waits:
                 self.waits -= 1
                 work.waits = False
+                self.dials.pop(work.id, None)
                 if work in self.queue:
                     self.queue.remove(work)
             work.timer_at = INFINITY

@@ -26,8 +26,12 @@ class Phase(IntEnum):
     CONNECTING = 1  # packets vanish; waits for the connect timeout
     RESENDING = 2  # listen backlog full; the kernel sends the SYN again
     PAUSING = 3  # the proxy waits before it tries the same server again
-    QUEUEING = 4  # in the balancer: every server is at its maxconn
-    INSIDE = 5  # accepted: in a listen backlog, or served
+    HELD = 4  # a hung proxy has accepted it
+    QUEUEING = 5  # in the balancer: every server is at its maxconn
+    INSIDE = 6  # accepted: in a listen backlog, or served
+
+
+UNDER_WAY = (Phase.CONNECTING, Phase.RESENDING, Phase.PAUSING, Phase.HELD)
 
 
 @dataclass(eq=False, slots=True)
@@ -65,6 +69,8 @@ class Attempt(Work):
     dial_until: float = INFINITY  # connect timeout of a SYN that is being resent
     dials: int = 0  # retries the proxy has used
     target: Container | None = None
+    via: Container | None = None  # the proxy through which it goes
+    cut: bool = False  # that proxy's server lost power: no answer gets through
     pushing: bool = False  # its job waits for a silent queue server
 
 

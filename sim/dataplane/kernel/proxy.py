@@ -1,0 +1,86 @@
+"""A balancer's own life: other rules, its death, its hang. Part of reference/clients.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.dataplane.interface import Outcome
+from sim.dataplane.kernel.clients import freed, move, reply, route
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.layout import (
+    BALANCER_QUEUE,
+    FIRST_LIST,
+    HELD,
+    IN_BACKLOG,
+    IN_SLOTS,
+    INSIDE,
+    NOWHERE,
+    QUEUEING,
+    REQUEST,
+    UNDER_WAY,
+)
+from sim.dataplane.kernel.timing import INF, unlink
+
+DROPPED_ON_KILL = int(Outcome.DROPPED_ON_KILL)
+
+
+@inner
+def rerouted(w: Any) -> None:
+    """`set_routing` of the reference, after its fields were written."""
+    for c in range(w.containers):
+        w.container[c].failures = 0
+    if w.maxconn > 0:
+        for i in range(w.backends):
+            freed(w, w.backend[i])
+        return
+    node = w.head[BALANCER_QUEUE]
+    w.head[BALANCER_QUEUE] = w.tail[BALANCER_QUEUE] = -1
+    while node >= 0:
+        after = w.next[node]
+        w.work[node >> 1].phase = NOWHERE
+        route(w, node >> 1)
+        node = after
+
+
+@inner
+def proxy_died(w: Any, proxy: int, silently: bool) -> None:
+    cut_off(w, BALANCER_QUEUE, proxy, silently)
+    cut_off(w, UNDER_WAY, proxy, silently)
+    for c in range(w.containers):
+        cut_off(w, FIRST_LIST + 3 * c + IN_SLOTS, proxy, silently)
+        cut_off(w, FIRST_LIST + 3 * c + IN_BACKLOG, proxy, silently)
+
+
+@inner
+def cut_off(w: Any, list_: int, proxy: int, silently: bool) -> None:
+    node = w.head[list_]
+    while node >= 0:
+        after = w.next[node]
+        s = node >> 1
+        work = w.work[s]
+        if work.kind == REQUEST and work.via == proxy and work.replied == 0:
+            if not silently:
+                inside = work.phase == INSIDE
+                reply(w, s, DROPPED_ON_KILL)
+                if inside:
+                    work.abandoned = 1
+            else:
+                work.cut = 1
+                if work.phase != INSIDE:
+                    if work.phase == QUEUEING:
+                        unlink(w, BALANCER_QUEUE, node)
+                    work.dial_at = INF
+                    move(w, s, NOWHERE)
+        node = after
+
+
+@inner
+def proxy_goes_on(w: Any, proxy: int) -> None:
+    node = w.head[UNDER_WAY]
+    while node >= 0:
+        after = w.next[node]
+        s = node >> 1
+        if w.work[s].phase == HELD and w.work[s].via == proxy:
+            move(w, s, NOWHERE)
+            route(w, s)
+        node = after
