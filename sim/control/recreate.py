@@ -18,6 +18,7 @@ STOP_GRACE = Fact(
     "docker.stop_grace", 10.0, "s", "SIGTERM, this wait, then SIGKILL",
     "moby daemon/config/config_linux.go; compose-spec 05-services.md stop_grace_period",
 )  # fmt: skip
+BEHIND_BALANCER = 49_152  # numbers for replicas that a balancer knows by name, not by a host port
 
 
 def start_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
@@ -99,9 +100,12 @@ def stop_all(cluster: Cluster, containers: Sequence[Container]) -> Loop:
 def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
     """Where one more replica goes, and the port it gets there: the server with the fewest.
 
-    One server has one Compose file with one port in it. Several servers were set up by hand, each
-    with a file of its own, and whoever did that gave a second replica the next port."""
-    if not cluster.host_ports or len(cluster.servers) == 1:
+    One server has one Compose file with one port in it, unless it has a balancer: then the file
+    gives a range (`"3000-3009:3000"`), or the balancer knows each replica by its own name. Several
+    servers were set up by hand, each with a file of its own, and whoever did that gave a second
+    replica the next port."""
+    balanced = cluster.choices is not None and cluster.choices.load_balancing is not None
+    if not cluster.host_ports or (len(cluster.servers) == 1 and not balanced):
         return cluster.choose_server(service), None
     here = {s.id: 0 for s in cluster.servers if s.alive}
     for c in cluster.of(service):
@@ -109,6 +113,8 @@ def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
             here[c.server.id] += 1
     server = next((s for s in cluster.servers if here.get(s.id, -1) == min(here.values())), None)
     port = cluster.service(service).port
+    if port is None and balanced and service == cluster.entry:
+        port = BEHIND_BALANCER
     return server, port + here[server.id] if server is not None and port is not None else None
 
 

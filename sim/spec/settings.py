@@ -79,11 +79,40 @@ def apply_settings(
     return model
 
 
+class AtLeast(NamedTuple):
+    """A layer's setting that raises a number and never lowers it."""
+
+    value: int
+
+    def over(self, current: Any) -> Any:
+        return max(self.value, current or 0)
+
+    def __str__(self) -> str:
+        return f"at least {self.value}"
+
+
+class IfMissing(NamedTuple):
+    """A layer's setting for what nobody has set (null)."""
+
+    value: Any
+
+    def over(self, current: Any) -> Any:
+        return self.value if current is None else _KEEP
+
+    def __str__(self) -> str:
+        return f"{self.value}, where none is set"
+
+
+_KEEP = object()
+
+
 class Layer(NamedTuple):
     """What one platform brings to every stack: the `on:` patch of its name, and its own settings.
 
     `settings`: dotted paths without `stack.`, by role: `services.http.restart` means every service
-    of that role, and nothing on a stack without one. `file` is what messages name."""
+    of that role, and nothing on a stack without one. A value may be `AtLeast(2)` or
+    `IfMissing("512Mi")`, so that it spoils nothing of a stack that asks for more. `file` is what
+    messages name."""
 
     platform: str
     settings: Mapping[str, Any] = {}
@@ -122,8 +151,20 @@ def _with_layer(stack: Stack, layer: Layer) -> Stack:
                 expected, near = one_of(get_args(Role)), closest(role, get_args(Role))
                 raise document.error((*at, path), found, expected, near)
             names = [".".join(("services", n, *steps[2:])) for n in stack.playing(role)]
-        stack = apply_settings(stack, dict.fromkeys(names, raw), document, at)
+        for name in names:
+            value = raw
+            if isinstance(raw, AtLeast | IfMissing):
+                value = raw.over(_value_at(stack, name.split(".")))
+            if value is not _KEEP:
+                stack = apply_settings(stack, {name: value}, document, at)
     return stack
+
+
+def _value_at(record: Any, steps: Sequence[str]) -> Any:
+    """What stands at a path now; None where something on the way is missing."""
+    for step in steps:
+        record = record.get(step) if isinstance(record, dict) else getattr(record, step, None)
+    return record
 
 
 class _Spot(NamedTuple):

@@ -1,0 +1,35 @@
+"""Kubernetes as a careful team runs it: the same cluster, and manifests that ask for more.
+
+The control plane is that of `kubernetes`. What differs is what somebody wrote down: a preStop sleep
+and a grace period that holds it, one replica a server where that is possible, 30 s of toleration
+instead of 300 s for a lost server, workers that scale on the queue's length, jobs that are
+acknowledged, an append-only file for the queue, and PgBouncer before the database.
+"""
+
+from dataclasses import replace
+
+from sim.control.nodes import NodeLifecycle
+from sim.control.placement import Scheduling
+from sim.platforms.kubernetes import PLATFORM as KUBERNETES
+from sim.spec.settings import AtLeast
+
+EXTENDS = "kubernetes"
+
+STACK = {
+    "services.http.stop.pre_stop": "10s",  # chosen: longer than a change of endpoints travels
+    "services.http.stop.grace": "40s",
+    "services.http.replicas": AtLeast(3),
+    "services.worker.scaling.queue": 20,  # KEDA's redis-lists: chosen, seconds of work a replica
+    "services.worker.job.delivery": "reliable",  # taken, and removed only when done
+    "services.worker.job.attempts": AtLeast(3),
+    "services.redis.persistence": "aof_everysec",
+    "services.postgres.pooler": {"size": 40, "max_clients": 1000},  # PgBouncer; chosen below 97
+}
+
+PLATFORM = replace(
+    KUBERNETES,
+    scheduling=Scheduling(
+        max_skew=1,  # topologySpreadConstraints: as even as can be
+        lifecycle=NodeLifecycle(toleration_s=30.0),  # tolerationSeconds: 30
+    ),
+)
