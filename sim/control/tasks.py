@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.healthchecks import monitor
 from sim.control.placement import Load, Resources, fits, load_of, requests
+from sim.control.replicas import STATEFUL, ReplicaSet
 from sim.spec.stack import Service
+
+Order = Literal["stop-first", "start-first"]
 
 
 # ---- rules: a server that is silent ----
@@ -55,6 +58,36 @@ def is_faulty(failures_s: Sequence[float], now_s: float, window_s: float, most: 
 
     Source: moby/swarmkit manager/scheduler nodeinfo.go countRecentFailures."""
     return sum(now_s - t < window_s for t in failures_s) >= most
+
+
+# ---- rules: updates ----
+def batch(total: int, parallelism: int) -> int:
+    """Tasks replaced at a time; 0 means all. Source: swarmkit updater.go Run."""
+    return total if parallelism == 0 else min(parallelism, total)
+
+
+def update_step(
+    replicas: int, parallelism: int, order: Order, new: ReplicaSet, old: Sequence[ReplicaSet]
+) -> tuple[int, list[int]]:
+    """The sizes after one step of an update: (new, old ones).
+
+    stop-first: a batch of old tasks goes, then as many new ones come, and only when those run goes
+    the next batch. start-first: the other way round. Source: swarmkit updater.go updateTask,
+    useExistingTask; the gate is that the new task is RUNNING (healthy, with a HEALTHCHECK)."""
+    sizes = [s.spec for s in old]
+    left, total = sum(sizes), new.spec + sum(sizes)
+    if new.available < new.spec:
+        return new.spec, sizes  # the update waits for its tasks
+    step = batch(left, parallelism)
+    room = replicas - total if order == "stop-first" or not left else replicas + step - total
+    if room > 0:
+        return new.spec + min(room, replicas - new.spec), sizes
+    goes = step if order == "stop-first" or total > replicas else 0
+    for i, size in enumerate(sizes):
+        gone = min(goes, size)
+        sizes[i] -= gone
+        goes -= gone
+    return min(new.spec, replicas), sizes
 
 
 # ---- self-healing ----
@@ -147,7 +180,9 @@ class Heartbeats:
             if change.kind == "server_down":
                 cluster.clock.loop(self.silence(cluster, server, server.boots))
             elif not server.ready:
-                cluster.say("ready", server.name, f"{server.name} is back, and empty")
+                cluster.say(
+                    "ready", server.name, f"{server.name} is back: nothing moves there by itself"
+                )
                 cluster.set_server_ready(server, True)
 
     def silence(self, cluster: Cluster, server: Server, boot: int) -> Loop:
@@ -173,10 +208,20 @@ class Heartbeats:
         yield cluster.clock.after(self.delay_s, Rank.NODE, server.id)
         doomed = [c for c in cluster.on(server) if not c.deleting]
         if doomed:
-            names = ", ".join(c.name for c in doomed)
-            cluster.say("eviction", server.name, f"{names} replaced: {server.name} is down")
+            self.tell(cluster, server, doomed)
         for c in doomed:
             cluster.retire(c)
+
+    def tell(self, cluster: Cluster, server: Server, doomed: list[Container]) -> None:
+        """Who begins anew elsewhere, and who waits for the disk that went with the server."""
+        pinned = [c.name for c in doomed if cluster.service(c.service).role in STATEFUL]
+        names = [c.name for c in doomed if c.name not in pinned]
+        if names:
+            text = f"{', '.join(names)} replaced: {server.name} is down"
+            cluster.say("eviction", server.name, text)
+        if pinned:
+            text = f"{', '.join(pinned)} cannot move: the volume is on {server.name}"
+            cluster.say("unschedulable", server.name, text)
 
     def withdraw(self, cluster: Cluster, server: Server, gone: bool) -> None:
         """No more traffic to what is there."""

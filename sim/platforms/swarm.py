@@ -24,9 +24,11 @@ from sim.control.replicas import Kubelet, ReplicaSet, keep
 from sim.control.tasks import (
     GatedHealthchecks,
     Heartbeats,
+    Order,
     TaskReplacement,
     candidates,
     spread_choice,
+    update_step,
     wanted,
 )
 from sim.dataplane.interface import Algorithm
@@ -69,10 +71,7 @@ MONITOR = Fact(
     "swarm.update_monitor", 5.0, "s", "a failure so soon after the start counts", SERVICE
 )
 RATIO = Fact("swarm.max_failure_ratio", 0.0, "", "a larger share of failures ends it", UPDATER)
-CHECK_INTERVAL = Fact("swarm.check_interval", 10.0, "s", "of the HEALTHCHECK", "chosen")
-CHECK_TIMEOUT = Fact("swarm.check_timeout", 3.0, "s", "of the HEALTHCHECK", "chosen")
 
-Order = Literal["stop-first", "start-first"]
 OnFailure = Literal["pause", "continue", "rollback"]
 
 
@@ -114,35 +113,6 @@ class SwarmScheduling:
 
 
 # ---- updates ----
-def batch(total: int, parallelism: int) -> int:
-    """Tasks replaced at a time; 0 means all. Source: swarmkit updater.go Run."""
-    return total if parallelism == 0 else min(parallelism, total)
-
-
-def update_step(
-    replicas: int, parallelism: int, order: Order, new: ReplicaSet, old: Sequence[ReplicaSet]
-) -> tuple[int, list[int]]:
-    """The sizes after one step of an update: (new, old ones).
-
-    stop-first: a batch of old tasks goes, then as many new ones come, and only when those run goes
-    the next batch. start-first: the other way round. Source: swarmkit updater.go updateTask,
-    useExistingTask; the gate is that the new task is RUNNING (healthy, with a HEALTHCHECK)."""
-    sizes = [s.spec for s in old]
-    left, total = sum(sizes), new.spec + sum(sizes)
-    if new.available < new.spec:
-        return new.spec, sizes  # the update waits for its tasks
-    step = batch(left, parallelism)
-    room = replicas - total if order == "stop-first" or not left else replicas + step - total
-    if room > 0:
-        return new.spec + min(room, replicas - new.spec), sizes
-    goes = step if order == "stop-first" or total > replicas else 0
-    for i, size in enumerate(sizes):
-        gone = min(goes, size)
-        sizes[i] -= gone
-        goes -= gone
-    return min(new.spec, replicas), sizes
-
-
 def too_many_failures(failures: int, tasks: int, ratio: float) -> bool:
     """Does an update stop? Source: swarmkit updater.go: failures / tasks > max_failure_ratio."""
     return tasks > 0 and failures / tasks > ratio
@@ -244,6 +214,17 @@ class SwarmSecrets:
 
     encrypted_at_rest: bool = True
 
+
+# what a team adds to its Compose file before `docker stack deploy`
+STACK = {
+    "services.http.replicas": 3,  # one a server
+    "services.worker.replicas": 2,
+    "services.http.healthcheck": {
+        "interval": "10s", "timeout": "3s", "start_period": "30s",  # chosen
+    },
+    "services.http.stop.pre_stop": f"{CONVERGE.value}s",  # Swarm's own wait, before SIGTERM
+    "services.http.stop.grace": f"{CONVERGE.value + STOP_GRACE.value}s",
+}  # fmt: skip
 
 PLATFORM = Platform(
     self_healing=TaskReplacement(delay_s=RESTART_DELAY.value),  # a new task, after 5 s, for ever

@@ -1,0 +1,61 @@
+"""One event on the article's stack under any platform, on the reference engine; what was said."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sim.dataplane.interface import ARRIVED, SUCCEEDED
+from sim.experiment import run_once
+from sim.results.run import Run
+from sim.results.summary import replication
+from sim.spec.loader import load_scenario, load_stack
+from sim.spec.scenario import Event, Scenario
+from sim.spec.stack import Stack
+
+FAULT_S = 120.0
+
+
+@cache
+def sspp() -> Stack:
+    return load_stack("sspp")
+
+
+def replay(
+    platform: str,
+    event: dict[str, Any] | None,
+    *,
+    rate: float = 6.0,
+    horizon_s: float = 400.0,
+    settings: dict[str, Any] | None = None,
+    seed: int = 1,
+) -> Run:
+    """One event at FAULT_S."""
+    made = Scenario(
+        name="test",
+        title="test",
+        lesson="test",
+        horizon=horizon_s,
+        traffic={"rate": rate},
+        events=[Event.model_validate({"at": FAULT_S, **event})] if event else [],
+        set=settings or {},
+    )
+    return run_once(made, sspp(), platform, seed, engine="reference")
+
+
+@cache
+def figures(scenario: str, platform: str, seed: int = 1) -> dict[str, Any]:
+    """summary.json's entry of one run of one of our scenarios."""
+    found = load_scenario(scenario)
+    run = run_once(found, load_stack(found.stack), platform, seed)
+    return replication(run, keep=False).figures
+
+
+def when(run: Run, event: str, text: str = "") -> list[float]:
+    """Seconds after the fault of the timeline's rows of a kind."""
+    return [r.t_s - FAULT_S for r in run.timeline if r.event == event and text in r.text]
+
+
+def availability(run: Run) -> float:
+    total = run.recording.requests.sum(axis=0)
+    return float(total[SUCCEEDED] / total[ARRIVED])

@@ -1,0 +1,220 @@
+"""Nomad: its constants, its rules as tables, and what it makes of the outages."""
+
+import math
+
+import pytest
+
+from sim.control import servicechecks
+from sim.control.placement import Load, Resources
+from sim.control.servicechecks import restarts
+from sim.control.tasks import given_up_s
+from sim.platforms import load, nomad
+from sim.platforms.nomad import (
+    PLATFORM,
+    Restart,
+    binpack_choice,
+    binpack_score,
+    reschedule_delay,
+    restarts_in_place,
+    target_value,
+)
+from sim.spec.facts import facts_of
+from tests.platforms.outage import FAULT_S, availability, figures, replay, when
+
+DOCUMENTED = {  # shared facts, orchestrators section 4; Traefik's and Consul's documentation
+    "nomad.servers": 3,
+    "nomad.restart_attempts": 2,
+    "nomad.restart_delay": 15.0,
+    "nomad.restart_jitter": 0.25,
+    "nomad.restart_interval": 1800.0,
+    "nomad.reschedule_delay": 30.0,
+    "nomad.reschedule_cap": 3600.0,
+    "nomad.heartbeat_ttl_least": 10.0,
+    "nomad.heartbeat_ttl_most": 20.0,
+    "nomad.heartbeat_grace": 10.0,
+    "consul.gossip_failure": 5.0,
+    "traefik.refresh_interval": 15.0,
+    "traefik.throttle": 2.0,
+    "traefik.dial_timeout": 30.0,
+    "nomad.max_parallel": 1,
+    "nomad.min_healthy_time": 10.0,
+    "nomad.progress_deadline": 600.0,
+    "nomad.kill_timeout": 5.0,
+    "nomad.task_start": 1.0,
+    "nomad.task_start_cv": 0.3,
+    "nomad_autoscaler.evaluation": 10.0,
+    "nomad_autoscaler.cooldown": 300.0,
+    "nomad_autoscaler.threshold": 0.01,
+}
+CHECKS = {
+    "nomad.check_restart_limit": 0,
+    "nomad.check_restart_grace": 1.0,
+    "nomad.check_restart_kill": 5.0,
+}
+GIB = 1 << 30
+
+
+def test_constants():
+    assert {fact.name: fact.value for fact in facts_of(nomad)} == DOCUMENTED
+    assert {fact.name: fact.value for fact in facts_of(servicechecks)} == CHECKS
+    assert load("nomad") is PLATFORM
+    assert not PLATFORM.rolling_updates.auto_revert
+
+
+# ---- rules ----
+@pytest.mark.parametrize(
+    ("failures_s", "expected"),
+    [([], True), ([100.0], True), ([100.0, 200.0], False), ([-1700.0, 200.0], True)],
+)
+def test_two_restarts_in_half_an_hour(failures_s, expected):
+    assert restarts_in_place(failures_s, 300.0, Restart()) is expected
+
+
+def test_reschedule_delays_double_to_an_hour():
+    delays, last = [], 0.0
+    for _ in range(9):
+        last = reschedule_delay(last, 10.0, 30.0, 3600.0)
+        delays.append(last)
+    assert delays == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert reschedule_delay(3600.0, 3700.0, 30.0, 3600.0) == 30.0  # it outlived the cap
+    assert reschedule_delay(960.0, 3700.0, 30.0, 3600.0) == 1920.0
+
+
+@pytest.mark.parametrize(
+    ("age_s", "ttl_s", "expected"), [(10.0, 10.0, 10.0), (0.0, 20.0, 30.0), (7.5, 15.0, 17.5)]
+)
+def test_a_silent_client_is_down_after_10_to_30_s(age_s, ttl_s, expected):
+    assert given_up_s(0.0, age_s, ttl_s, 1.0, 10.0) == expected
+
+
+def client(ident, used, same=0):
+    capacity = Resources(4.0, 8 * GIB)
+    return Load(ident, capacity, Resources(4.0 * used, int(8 * GIB * used)), same)
+
+
+@pytest.mark.parametrize(
+    ("used", "expected"), [(0.0, 0.0), (1.0, 18.0), (0.5, 20 - 2 * math.sqrt(10.0))]
+)
+def test_binpack_score(used, expected):
+    assert binpack_score(client(0, used), Resources(0.0, 0)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("clients", "expected"),
+    [
+        ([client(0, 0.1), client(1, 0.5)], 1),  # the fuller one
+        ([client(0, 0.1), client(1, 0.2, same=1)], 0),  # but not beside its like
+        ([client(0, 0.99), client(1, 0.0)], 1),  # full
+        ([client(0, 0.99)], None),
+        ([client(0, 0.3), client(1, 0.3)], 0),
+    ],
+)
+def test_placement(clients, expected):
+    assert binpack_choice(clients, Resources(0.25, GIB), 3) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "metric", "expected"),
+    [(3, 0.7, 3), (3, 0.705, 3), (3, 0.72, 4), (3, 1.4, 6), (4, 0.1, 1), (0, 1.4, 2), (10, 7.0, 100)],
+)
+def test_target_value(count, metric, expected):
+    assert target_value(count, metric, 0.7, 0.01) == expected
+
+
+@pytest.mark.parametrize(
+    ("streak", "age_s", "limit", "expected"),
+    [(9, 100.0, 0, False), (2, 100.0, 3, False), (3, 100.0, 3, True), (3, 0.5, 3, False)],
+)
+def test_check_restart(streak, age_s, limit, expected):
+    assert restarts(streak, age_s, limit, 1.0) is expected
+
+
+# ---- outages ----
+def test_a_crash_waits_15_s_and_jitter():
+    run = replay("nomad", {"process_crash": {"service": "http"}})
+    (again,) = when(run, "restart")
+    assert 15.0 <= again <= 18.75
+
+
+def test_the_third_failure_is_rescheduled():
+    broken = {"crashes_at_start": True, "boot": "1s"}
+    run = replay(
+        "nomad", {"deploy": {"service": "http", "version": broken, "rollback": False}},
+        horizon_s=700.0,
+    )  # fmt: skip
+    assert len(when(run, "reschedule", "in 30 s")) == 1
+    assert len(when(run, "reschedule", "in 60 s")) == 1, "the delay follows the allocation"
+    assert len(when(run, "restart")) >= 4
+    assert availability(run) > 0.97  # two of three old ones serve on
+    assert not when(run, "rollback")
+
+
+def test_a_deployment_fails_after_ten_minutes_and_reverts_only_if_told():
+    broken = {"crashes_at_start": True, "boot": "1s"}
+    event = {"deploy": {"service": "http", "version": broken, "rollback": False}}
+    for revert in (False, True):
+        settings = {"nomad.rolling_updates.auto_revert": revert}
+        run = replay("nomad", event, horizon_s=900.0, rate=2.0, settings=settings)
+        (failed,) = when(run, "rollout", "failed")
+        assert failed == pytest.approx(600.0, abs=2.0)
+        assert len(when(run, "rollback")) == revert
+
+
+def test_updates_are_one_at_a_time_and_wait_for_ten_healthy_seconds():
+    run = replay("nomad", {"deploy": {"service": "http", "version": {"name": "v2"}}})
+    begins = when(run, "placed")
+    assert len(begins) == 3
+    assert all(b - a >= 10.0 for a, b in zip(begins, begins[1:], strict=False))  # noqa: RUF007
+    assert run.series["replicas"].min() == 2
+    assert when(run, "rollout", "complete")
+
+
+def test_a_lost_client_is_noticed_in_10_to_30_s_and_replaced_at_once():
+    for seed in (1, 2, 3):
+        run = replay("nomad", {"server_crash": {"hosting": "http", "returns": False}}, seed=seed)
+        (down,) = when(run, "not_ready")
+        assert 10.0 <= down <= 30.0
+        assert when(run, "eviction") == [down]
+
+
+def test_a_hung_allocation_loses_its_traffic_but_is_not_restarted():
+    run = replay("nomad", {"hang": {"service": "http"}}, horizon_s=FAULT_S + 60.0)
+    assert when(run, "readiness")
+    assert not when(run, "restart")
+    settings = {"nomad.health_checks.restart_limit": 3}
+    run = replay("nomad", {"hang": {"service": "http"}}, settings=settings)
+    assert when(run, "restart")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "metric", "low", "high"),
+    [
+        ("container_crash", "downtime_s", 0, 0),
+        ("server_crash", "downtime_s", 60, 600),  # the database waits for its server
+        ("bad_rollout", "downtime_s", 0, 0),
+        ("manual_scaling", "downtime_s", 0, 10),
+        ("connection_limits", "degraded_s", 10, 7200),
+    ],
+)
+def test_scenarios(scenario, metric, low, high):
+    assert low <= figures(scenario, "nomad")[metric] <= high
+
+
+def test_it_caps_no_connections_and_makes_no_queue_durable():
+    assert figures("connection_limits", "nomad")["connections"]["refused"] > 0
+    assert figures("server_crash:redis", "nomad")["jobs"]["lost"]["redis_wiped"] > 0
+
+
+@pytest.mark.slow
+def test_black_friday_ends_at_three_servers():
+    found = figures("black_friday:do_nothing", "nomad")
+    assert 0.0 < found["availability"] < 0.98
+    assert found["cost"]["server_hours"] == pytest.approx(15.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["process_crash", "server_crash", "hang"])
+def test_the_ledger_balances_in_any_outage(kind, seed):
+    spec = {"hosting": "postgres"} if kind == "server_crash" else {"service": "http"}
+    run = replay("nomad", {kind: spec}, seed=seed, horizon_s=FAULT_S + 180.0)
+    assert availability(run) > 0.2  # run_once itself asserts the books

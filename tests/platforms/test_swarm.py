@@ -1,0 +1,219 @@
+"""Docker Swarm: swarmkit's constants, its rules as tables, and what it makes of the outages."""
+
+import itertools
+from dataclasses import fields
+
+import pytest
+
+from sim.control.placement import Load, Resources
+from sim.control.replicas import ReplicaSet
+from sim.control.tasks import Candidate, batch, given_up_s, is_faulty, spread_choice, update_step
+from sim.platforms import load, swarm
+from sim.platforms.swarm import PLATFORM, too_many_failures
+from sim.spec.facts import facts_of
+from tests.platforms.outage import FAULT_S, availability, figures, replay, when
+
+DOCUMENTED = {  # shared facts, orchestrators section 3
+    "swarm.servers": 3,
+    "swarm.restart_delay": 5.0,
+    "swarm.stop_grace": 10.0,
+    "swarm.gossip_converge": 2.0,
+    "swarm.heartbeat_least": 4.5,
+    "swarm.heartbeat_most": 5.5,
+    "swarm.heartbeats_missed": 3.0,
+    "swarm.gossip_failure": 5.0,
+    "swarm.gossip": 1.0,
+    "swarm.task_start": 1.0,
+    "swarm.task_start_cv": 0.3,
+    "swarm.max_failures": 5,
+    "swarm.monitor_failures": 300.0,
+    "swarm.update_parallelism": 1,
+    "swarm.update_delay": 0.0,
+    "swarm.update_monitor": 5.0,
+    "swarm.max_failure_ratio": 0.0,
+    "healthcheck.start_interval": 5.0,
+}
+
+
+def test_constants():
+    assert {fact.name: fact.value for fact in facts_of(swarm)} == DOCUMENTED
+
+
+def test_defaults():
+    assert PLATFORM.autoscaling is None
+    assert [f.name for f in fields(PLATFORM) if getattr(PLATFORM, f.name) is None] == [
+        "autoscaling"
+    ]
+    assert PLATFORM.rolling_updates.order == "stop-first"
+    assert PLATFORM.rolling_updates.failure_action == "pause"
+    assert PLATFORM.secrets.encrypted_at_rest
+    assert load("swarm") is PLATFORM
+
+
+# ---- rules ----
+@pytest.mark.parametrize(
+    ("age_s", "period_s", "expected"),
+    [(4.5, 4.5, 9.0), (0.0, 5.5, 16.5), (0.0, 5.0, 15.0), (2.5, 5.0, 12.5)],
+)
+def test_a_silent_server_is_down_after_9_to_16_5_s(age_s, period_s, expected):
+    assert given_up_s(0.0, age_s, period_s, 3.0, 0.0) == expected
+
+
+def server(ident, same=0, tasks=0, faulty=False, cores=1.0):
+    used = Resources(4.0 - cores, 0)
+    return Candidate(Load(ident, Resources(4.0, 8 << 30), used, same), tasks, faulty)
+
+
+@pytest.mark.parametrize(
+    ("servers", "expected"),
+    [
+        ([server(0, 1), server(1, 0, 9)], 1),  # fewest of the service, before fewest of all
+        ([server(0, 1, 5), server(1, 1, 4)], 1),
+        ([server(0), server(1)], 0),
+        ([server(0, faulty=True), server(1, 3, 9)], 1),  # five failures in five minutes: last
+        ([server(0, faulty=True)], 0),  # ... but better than nowhere
+        ([server(0, cores=0.1), server(1, 3, 9)], 1),  # reservations filter
+        ([server(0, cores=0.1)], None),
+    ],
+)
+def test_placement(servers, expected):
+    assert spread_choice(servers, Resources(0.25, 0)) == expected
+
+
+@pytest.mark.parametrize(
+    ("failures_s", "expected"),
+    [([], False), ([1, 2, 3, 4], False), ([1, 2, 3, 4, 5], True), ([-400, 2, 3, 4, 5], False)],
+)
+def test_faulty(failures_s, expected):
+    assert is_faulty(failures_s, 10.0, 300.0, 5) is expected
+
+
+@pytest.mark.parametrize(("total", "parallelism", "expected"), [(5, 1, 1), (5, 0, 5), (2, 4, 2)])
+def test_batch(total, parallelism, expected):
+    assert batch(total, parallelism) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "new", "old", "expected"),
+    [
+        ("stop-first", (0, 0), 3, (0, 2)),  # an old one goes first
+        ("stop-first", (0, 0), 2, (1, 2)),  # then a new one comes
+        ("stop-first", (1, 0), 2, (1, 2)),  # the update waits for it, for ever if need be
+        ("stop-first", (1, 1), 2, (1, 1)),
+        ("stop-first", (2, 2), 1, (2, 0)),
+        ("stop-first", (2, 2), 0, (3, 0)),
+        ("stop-first", (3, 3), 0, (3, 0)),
+        ("start-first", (0, 0), 3, (1, 3)),  # the new one overlaps
+        ("start-first", (1, 0), 3, (1, 3)),
+        ("start-first", (1, 1), 3, (1, 2)),
+        ("start-first", (3, 3), 1, (3, 0)),
+    ],
+)
+def test_update_step(order, new, old, expected):
+    size, sizes = update_step(3, 1, order, ReplicaSet(*new), [ReplicaSet(old, old)])
+    assert (size, *sizes) == expected
+
+
+@pytest.mark.parametrize(
+    ("failures", "ratio", "expected"), [(0, 0.0, False), (1, 0.0, True), (1, 0.4, False)]
+)
+def test_failure_ratio(failures, ratio, expected):
+    assert too_many_failures(failures, 3, ratio) is expected
+
+
+# ---- outages ----
+def test_a_killed_task_is_replaced_after_5_s_even_after_docker_kill():
+    run = replay("swarm", {"operator_kill": {"service": "http"}})
+    assert when(run, "restart") == [pytest.approx(5.0)]
+    assert availability(run) > 0.99
+
+
+def test_a_task_that_crashes_for_ever_is_replaced_without_back_off():
+    broken = {"crashes_at_start": True, "boot": "1s"}
+    run = replay("swarm", {"deploy": {"service": "http", "version": broken, "rollback": False}})
+    replaced = when(run, "restart")
+    assert len(replaced) > 20
+    gaps = [b - a for a, b in itertools.pairwise(replaced)]
+    assert max(gaps) < 20.0  # 5 s, a start and a boot; never minutes
+    assert when(run, "rollout", "paused"), "the first failure pauses the update"
+    assert availability(run) > 0.98  # two of three old ones serve on
+
+
+def test_a_failed_update_can_roll_back_by_itself():
+    broken = {"crashes_at_start": True, "boot": "1s"}
+    run = replay(
+        "swarm",
+        {"deploy": {"service": "http", "version": broken, "rollback": False}},
+        settings={"swarm.rolling_updates.failure_action": "rollback"},
+    )
+    assert len(when(run, "rollback")) == 1
+    assert len(when(run, "restart")) <= 2
+    assert when(run, "rollout", "complete")
+
+
+def test_an_update_stops_first_one_at_a_time():
+    run = replay("swarm", {"deploy": {"service": "http", "version": {"name": "v2"}}})
+    stops, begins = when(run, "exit"), when(run, "placed")
+    assert len(stops) == len(begins) == 3
+    assert all(a <= b for a, b in zip(stops, begins, strict=True))
+    assert all(b <= a for a, b in zip(stops[1:], begins, strict=False))
+    assert run.series["replicas"].min() == 2
+    first = min(stops)
+    assert first >= 2.0  # it leaves the mesh two seconds before SIGTERM
+    assert availability(run) > 0.999
+
+
+def test_a_lost_server_is_noticed_in_9_to_17_s_and_its_tasks_move():
+    for seed in (1, 2, 3):
+        run = replay("swarm", {"server_crash": {"hosting": "http", "returns": False}}, seed=seed)
+        (down,) = when(run, "not_ready")
+        assert 9.0 <= down <= 16.5
+        (moved,) = when(run, "eviction")
+        assert moved == pytest.approx(down + 5.0)
+
+
+def test_nothing_rebalances_when_a_server_returns():
+    crash = {"server_crash": {"hosting": "http"}}
+    run = replay("swarm", crash, settings={"stack.servers.machine.boot": "60s"})
+    back = when(run, "server_up")[0]
+    assert not [t for t in when(run, "placed") if t > back + 1.0]
+
+
+def test_a_hung_task_is_shut_down_and_replaced():
+    run = replay("swarm", {"hang": {"service": "http"}})
+    (unhealthy,) = when(run, "liveness")
+    assert 20.0 <= unhealthy <= 40.0  # three checks of 10 + 3 s
+    assert when(run, "restart")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "metric", "low", "high"),
+    [
+        ("container_crash", "downtime_s", 0, 0),
+        ("server_crash", "downtime_s", 60, 600),  # the database waits for its server
+        ("bad_rollout", "downtime_s", 0, 0),
+        ("manual_scaling", "downtime_s", 0, 0),
+        ("connection_limits", "degraded_s", 10, 7200),
+    ],
+)
+def test_scenarios(scenario, metric, low, high):
+    assert low <= figures(scenario, "swarm")[metric] <= high
+
+
+def test_it_caps_no_connections_and_makes_no_queue_durable():
+    assert figures("connection_limits", "swarm")["connections"]["refused"] > 0
+    assert figures("server_crash:redis", "swarm")["jobs"]["lost"]["redis_wiped"] > 0
+
+
+@pytest.mark.slow
+def test_black_friday_without_an_autoscaler_is_lost():
+    """Claim A1: Swarm has no HPA."""
+    assert figures("black_friday:do_nothing", "swarm")["availability"] < 0.5
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["process_crash", "server_crash", "hang"])
+def test_the_ledger_balances_in_any_outage(kind, seed):
+    spec = {"hosting": "postgres"} if kind == "server_crash" else {"service": "http"}
+    run = replay("swarm", {kind: spec}, seed=seed, horizon_s=FAULT_S + 180.0)
+    assert availability(run) > 0.2  # run_once itself asserts the books
