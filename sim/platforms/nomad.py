@@ -15,10 +15,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sim.control.autoscalers import Metrics
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.endpoints import Endpoints
+from sim.control.nomad_autoscaler import NomadAutoscaler
 from sim.control.placement import Load, Resources, fits, load_of, requests
 from sim.control.profiles import Limits
 from sim.control.replicas import Kubelet, ReplicaSet, keep
@@ -33,10 +33,7 @@ from sim.spec.stack import Stack
 STRUCTS = "hashicorp/nomad nomad/structs/structs.go @aa026cc9"
 RESTARTS = "hashicorp/nomad client/allocrunner/taskrunner/restarts/restarts.go @aa026cc9"
 HEARTBEAT = "hashicorp/nomad nomad/heartbeat.go, nomad/config.go @aa026cc9"
-AUTOSCALER = "hashicorp/nomad-autoscaler agent/config/config.go @ede4e617"
-SERVERS = Fact(
-    "nomad.servers", 3, "servers", "clients; its own servers cost extra", "chosen"
-)
+SERVERS = Fact("nomad.servers", 3, "servers", "clients; its own servers cost extra", "chosen")
 ATTEMPTS = Fact("nomad.restart_attempts", 2, "restarts", "in place, within the interval", STRUCTS)
 RESTART_DELAY = Fact("nomad.restart_delay", 15.0, "s", "before a restart in place", STRUCTS)
 RESTART_JITTER = Fact("nomad.restart_jitter", 0.25, "", "at most so much more", RESTARTS)
@@ -68,12 +65,6 @@ PROGRESS = Fact("nomad.progress_deadline", 600.0, "s", "nothing newly healthy: f
 KILL_TIMEOUT = Fact("nomad.kill_timeout", 5.0, "s", "signal, this wait, then SIGKILL", STRUCTS)
 TASK_START = Fact("nomad.task_start", 1.0, "s", "mean from a placement to the process", "chosen")
 TASK_START_CV = Fact("nomad.task_start_cv", 0.3, "", "deviation / mean of that time", "chosen")
-EVALUATION = Fact("nomad_autoscaler.evaluation", 10.0, "s", "a policy is looked at", AUTOSCALER)
-COOLDOWN = Fact("nomad_autoscaler.cooldown", 300.0, "s", "after an action, both ways", AUTOSCALER)
-THRESHOLD = Fact(
-    "nomad_autoscaler.threshold", 0.01, "", "a factor this near to 1 moves nothing",
-    "hashicorp/nomad-autoscaler plugins/builtin/strategy/target-value @ede4e617",
-)  # fmt: skip
 
 
 # ---- rules ----
@@ -114,16 +105,6 @@ def binpack_choice(loads: Sequence[Load], wanted: Resources, count: int) -> int 
 
     able = [load for load in loads if fits(load, wanted)]
     return max(able, key=lambda load: (score(load), -load.id)).id if able else None
-
-
-def target_value(count: int, metric: float, target: float, threshold: float) -> int:
-    """The autoscaler's count: ceil(count x metric / target), no cap up or down.
-
-    Source: nomad-autoscaler target-value plugin.go (count 0: ceil of the factor)."""
-    factor = metric / target
-    if abs(factor - 1.0) <= threshold:
-        return count
-    return math.ceil(factor if count == 0 else count * factor)
 
 
 # ---- self-healing ----
@@ -329,51 +310,6 @@ class Traefik:
             proxy=True,
             connect_timeout_s=self.connect_timeout_s,
         )
-
-
-@dataclass(frozen=True)
-class NomadAutoscaler:
-    """target-value on CPU of what is reserved; servers are fixed."""
-
-    evaluation_s: float = EVALUATION.value
-    cooldown_s: float = COOLDOWN.value
-    threshold: float = THRESHOLD.value
-
-    def run(self, cluster: Cluster) -> Loop:
-        metrics = Metrics(cluster, self.evaluation_s)
-        cluster.clock.loop(metrics.run())
-        free_s: dict[str, float] = {}
-        first = cluster.random("nomad_autoscaler/phase") * self.evaluation_s
-        k = 0
-        while True:
-            yield cluster.clock.at(first + k * self.evaluation_s, Rank.AUTOSCALER, 1)
-            k += 1
-            for name, service in cluster.stack.services.items():
-                rested = cluster.clock.now >= free_s.get(name, 0.0)
-                if service.scaling is not None and rested and self.look(cluster, metrics, name):
-                    free_s[name] = cluster.clock.now + self.cooldown_s
-
-    def look(self, cluster: Cluster, metrics: Metrics, name: str) -> bool:
-        """One evaluation; did it act?"""
-        asks = cluster.service(name).scaling
-        assert asks is not None
-        reserved = requests(cluster.service(name)).cores * 1000.0
-        read = [metrics.of(c) for c in cluster.of(name) if not c.deleting]
-        usage = [one[0] for one in read if one is not None]
-        if not usage or reserved <= 0.0:
-            return False
-        share = sum(usage) / len(usage) / reserved
-        count = cluster.desired[name]
-        wanted = target_value(count, share, asks.cpu, self.threshold)
-        wanted = min(max(wanted, asks.min), asks.max)
-        if wanted == count:
-            return False
-        why = f"CPU at {share:.0%} of what is reserved, target {asks.cpu:.0%}"
-        cluster.say("autoscaling", name, f"{name} scaled from {count} to {wanted}: {why}")
-        if wanted > count:
-            cluster.acted()
-        cluster.want(name, wanted)
-        return True
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,12 @@ def replay(
 
 
 @cache
-def figures(scenario: str, platform: str, seed: int = 1) -> dict[str, Any]:
+def figures(
+    scenario: str, platform: str, seed: int = 1, settings: tuple[tuple[str, Any], ...] = ()
+) -> dict[str, Any]:
     """summary.json's entry of one run of one of our scenarios."""
     found = load_scenario(scenario)
+    found = found.model_copy(update={"set": {**found.set, **dict(settings)}})
     run = run_once(found, load_stack(found.stack), platform, seed)
     return replication(run, keep=False).figures
 
