@@ -282,6 +282,11 @@ class Author:
         c = self.some(kind)
         if kind == self.focus == Kind.QUEUE and dice(0.6):  # what a dead host loses, and doubles
             self.power(t, t + dice.s(0.0, 2.0), c)
+            if dice(0.5):  # ... while a worker holds what comes back
+                self.kill(t + dice.s(0.0, 4.0), t + dice.s(4.0, 8.0), self.some(Kind.WORKER))
+            return
+        if kind == self.focus == Kind.DATABASE and dice(0.4):  # who dials it waits, and is answered
+            self.hang(t, t + dice.s(0.0, 3.0), c)
             return
         kill, hang, power = self.kill, self.hang, self.power
         change, grow = self.change, self.grow

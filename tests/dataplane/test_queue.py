@@ -130,6 +130,43 @@ def test_every_crash_brings_back_what_was_taken_since_the_save_once_more(plane_c
     assert found == {"queued": 0, "enqueued": 2, "done": 2, "duplicated": 3}
 
 
+# pushed at 5, on disk at 6, taken at 6.25 by the first worker, back after the host's death at 6.5
+SLOW, QUICK = replace(WORKER, cpu=constant(10.0)), replace(WORKER, cpu=constant(0.5))
+TAKEN_TWICE = [(0.0, "exit", (2,)), (0.0, "exit", (3,)), (6.25, "start", (2, 2))]
+
+
+def restored(plane_class, first: Profile, second: Profile, *script) -> dict:
+    steps = [*TAKEN_TWICE, (11.75, "start", (3, 3)), *script]
+    return crash(plane_class, EVERYSEC, [5.0], 6.5, True, [first, second], steps)
+
+
+def test_a_job_whose_worker_died_is_done_by_the_entry_that_came_back(plane_class):
+    """Killed at 8 with the job inside; the second worker does it from 11.75: neither lost nor
+    done twice."""
+    found = restored(plane_class, SLOW, QUICK, (8.0, "exit", (2,)))
+    assert found == {"queued": 0, "enqueued": 1, "done": 1}
+
+
+def test_whichever_entry_is_finished_first_is_the_job(plane_class):
+    """The copy is done at 12.25, the first entry at 16.25, or never: its worker dies at 14."""
+    assert restored(plane_class, SLOW, QUICK) == {
+        "queued": 0, "enqueued": 1, "done": 1, "duplicated": 1,
+    }  # fmt: skip
+    found = restored(plane_class, SLOW, QUICK, (14.0, "exit", (2,)))
+    assert found == {"queued": 0, "enqueued": 1, "done": 1}
+
+
+def test_a_job_is_lost_when_its_last_entry_is(plane_class):
+    found = restored(plane_class, SLOW, SLOW, (14.0, "exit", (3,)), (15.0, "exit", (2,)))
+    assert found == {"queued": 0, "enqueued": 1, "worker_killed": 1}
+
+
+def test_a_loss_that_an_old_save_brings_back_is_no_duplicate(plane_class):
+    """Lost with its worker at 6.375, back from the disk: done once, and booked as lost."""
+    found = restored(plane_class, SLOW, QUICK, (6.375, "exit", (2,)))
+    assert found == {"queued": 0, "enqueued": 1, "worker_killed": 1}
+
+
 def test_the_save_points_count_anew_from_a_restart(plane_class):
     """100 pushes are lost at 285; 50 more at 291. At 310 there are not 100 changes since 285."""
     script = [(310.0, "exit", (1,)), (312.0, "start", (1, 1))]

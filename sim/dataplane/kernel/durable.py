@@ -1,7 +1,8 @@
 """The queue on disk: what a crash of Redis would bring back. Part of reference/jobs.py.
 
 Also the places of jobs. The list of what was taken since the last durable point is a chain through
-`next`, of places whose state is TAKEN.
+`next`, of places whose state is TAKEN. All places of one job (its entries, and where it is in that
+list) are a ring through `kin`, and each knows the job's fate.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ NONE, RDB, EVERYSEC, ALWAYS = (
     int(Persistence.AOF_EVERYSEC),
     int(Persistence.AOF_ALWAYS),
 )
+OPEN, WAS_DONE, WAS_LOST = range(3)  # fates of a job
 
 
 # ---- places ----
@@ -37,11 +39,26 @@ def new_job(w: Any, ident: int) -> int:
     w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
     w.job[j].park_at = INF
     w.job[j].next = -1
+    w.job[j].kin, w.job[j].fate = j, OPEN
     return j
 
 
 @inner
+def new_kin(w: Any, j: int, ident: int) -> int:
+    """One more place of the job of place j."""
+    k = new_job(w, ident)
+    w.job[k].sequence, w.job[k].fate = w.job[j].sequence, w.job[j].fate
+    w.job[k].kin = w.job[j].kin
+    w.job[j].kin = k
+    return k
+
+
+@inner
 def free_job(w: Any, j: int) -> None:
+    k = j
+    while w.job[k].kin != j:
+        k = w.job[k].kin
+    w.job[k].kin = w.job[j].kin
     w.job[j].state = FREE
     w.job[j].id = -1
     w.job[j].next = w.job_free
@@ -104,10 +121,9 @@ def changed(w: Any) -> None:
 
 
 @inner
-def remember_taken(w: Any, sequence: int) -> None:
-    t = new_job(w, -2)
+def remember_taken(w: Any, j: int) -> None:
+    t = new_kin(w, j, -2)
     w.job[t].state = TAKEN
-    w.job[t].sequence = sequence
     if w.t_tail < 0:
         w.t_head = t
     else:

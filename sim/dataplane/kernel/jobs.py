@@ -22,10 +22,13 @@ from sim.dataplane.kernel.durable import (
     ALWAYS,
     EVERYSEC,
     NONE,
+    WAS_DONE,
+    WAS_LOST,
     changed,
     forget_taken,
     free_job,
     new_job,
+    new_kin,
     persistence,
     remember_taken,
     restorable,
@@ -38,6 +41,7 @@ from sim.dataplane.kernel.layout import (
     PARKED,
     PUSH_FAILED,
     QUEUED,
+    TAKEN,
     WORKING,
 )
 from sim.dataplane.kernel.timing import CHECKOUT, INF, JOB_BACK, free_work, new_work, out, set_timer
@@ -125,7 +129,6 @@ def make_room(w: Any) -> bool:
     while j >= 0:
         after = w.job[j].next
         lose(w, j, EVICTED)
-        free_job(w, j)
         j = after
     w.q_head = w.q_tail = -1
     w.entries = 0
@@ -158,10 +161,58 @@ def chain(w: Any, j: int) -> None:
     w.entries += 1
 
 
+# ---- what becomes of a job ----
 @inner
 def lose(w: Any, j: int, why: int) -> None:
+    """Frees its place, too."""
     if w.job[j].copy == 0:
-        count_job(w, FIRST_LOSS + why)
+        heir = -1
+        k = w.job[j].kin
+        while k != j:
+            if w.job[k].state != TAKEN and (heir < 0 or w.job[k].id < w.job[heir].id):
+                heir = k
+            k = w.job[k].kin
+        if heir >= 0:
+            stand_for(w, heir, True)
+        else:
+            settle_fate(w, j, WAS_LOST)
+            count_job(w, FIRST_LOSS + why)
+    free_job(w, j)
+
+
+@inner
+def done(w: Any, j: int) -> None:
+    """Frees its place, too."""
+    fate = w.job[j].fate
+    if fate != WAS_LOST:
+        count_job(w, DUPLICATED if fate == WAS_DONE else DONE)
+    settle_fate(w, j, WAS_DONE)
+    k = w.job[j].kin
+    while k != j:
+        if w.job[k].state != TAKEN and w.job[k].copy == 0:
+            stand_for(w, k, False)
+        k = w.job[k].kin
+    free_job(w, j)
+
+
+@inner
+def settle_fate(w: Any, j: int, fate: int) -> None:
+    k = j
+    while True:
+        w.job[k].fate = fate
+        k = w.job[k].kin
+        if k == j:
+            return
+
+
+@inner
+def stand_for(w: Any, k: int, stands: bool) -> None:
+    w.job[k].copy = 0 if stands else 1
+    by = -1 if stands else 1
+    if w.job[k].state == WORKING:
+        w.copies_working += by
+    else:
+        w.copies_waiting += by
 
 
 @inner
@@ -169,7 +220,6 @@ def lose_parked(w: Any, why: int) -> None:
     for j in range(w.job_top):
         if w.job[j].state == PARKED:
             lose(w, j, why)
-            free_job(w, j)
     w.parked = 0
 
 
@@ -202,7 +252,7 @@ def take(w: Any, c: int) -> None:
         w.q_tail = -1
     w.entries -= 1
     if restorable(w) and w.job[j].sequence < w.saved_sequence:
-        remember_taken(w, w.job[j].sequence)
+        remember_taken(w, j)
     changed(w)
     w.idle -= 1
     w.copies_waiting -= w.job[j].copy
@@ -229,15 +279,14 @@ def finished(w: Any, s: int, well: bool) -> None:
     w.copies_working -= w.job[j].copy
     rules = w.version[w.container[c].profile]
     if well:
-        count_job(w, DUPLICATED if w.job[j].copy != 0 else DONE)
-        free_job(w, j)
+        done(w, j)
     elif w.job[j].tries + 1 < rules.job_attempts:
         pause = rules.job_backoff * 2.0 ** w.job[j].tries
         w.job[j].tries += 1
         park(w, j, pause)
     else:
         lose(w, j, EXHAUSTED)
-        free_job(w, j)
+        peak(w)
     hand_out(w)
 
 
@@ -249,7 +298,7 @@ def orphaned(w: Any, j: int, c: int) -> None:
         park(w, j, rules.redelivery)
     else:
         lose(w, j, KILLED)
-        free_job(w, j)
+        peak(w)
 
 
 @inner
@@ -295,14 +344,12 @@ def crashed(w: Any, host: bool) -> None:
     saved = w.saved_sequence if kind != NONE else 0
     # what was taken since the durable point comes back first, as copies
     j, w.q_head, w.q_tail, w.entries = w.q_head, -1, -1, 0
-    w.copies_waiting = 0
     if kind != NONE:
         t = w.t_head
         while t >= 0:
-            copy = new_job(w, COPY_BASE + w.copies_made)
-            w.job[copy].copy, w.job[copy].sequence = 1, w.job[t].sequence
+            copy = new_kin(w, t, COPY_BASE + w.copies_made)
+            w.job[copy].copy = 1
             w.copies_made += 1
-            w.copies_waiting += 1
             chain(w, copy)
             t = w.job[t].next
     forget_taken(w)
@@ -310,15 +357,15 @@ def crashed(w: Any, host: bool) -> None:
         after = w.job[j].next
         if w.job[j].sequence < saved:
             chain(w, j)
-            w.copies_waiting += w.job[j].copy
         else:
             lose(w, j, WIPED)
-            free_job(w, j)
         j = after
     if kind != EVERYSEC:
         lose_parked(w, WIPED)
         w.epoch += 1
+    w.copies_waiting = 0
     for j in range(w.job_top):
-        if w.job[j].state == PARKED:
+        if w.job[j].state == PARKED or w.job[j].state == QUEUED:
             w.copies_waiting += w.job[j].copy
+    peak(w)
     w.saved, w.changes = w.now, 0

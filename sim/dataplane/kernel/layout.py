@@ -52,7 +52,7 @@ WORK: RecordFields = [
 REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("number", N)]
 JOBS: RecordFields = [
     ("id", N), ("state", N), ("tries", N), ("copy", N), ("sequence", N), ("park_at", F),
-    ("epoch", N), ("next", N),
+    ("epoch", N), ("next", N), ("kin", N), ("fate", N),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),

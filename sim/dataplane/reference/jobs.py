@@ -3,7 +3,8 @@
 What a crash loses is what was not at the last durable point: everything (no persistence), the
 changes since the last completed save (RDB: save points need count and age), the last second on a
 dead host (AOF everysec; a dead process loses nothing), nothing (AOF always). A job that comes back
-after it had been taken is a copy: finishing it counts as a duplicate (shared facts, dataplane 2).
+after it had been taken has two entries: the first that is finished is the job, the other a
+duplicate; it is lost when its last entry is (shared facts, dataplane 2).
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ class Jobs:
     def recount(self) -> None:
         self.copies_waiting = sum(job.copy for job in (*self.entries, *self.parked.values()))
 
+    def peak(self) -> None:
+        self.backlog_peak = max(self.backlog_peak, self.queued())
+
     def up(self) -> bool:
         redis = self.redis
         return redis is not None and redis.listening and redis.server.alive and not redis.hung
@@ -124,7 +128,9 @@ class Jobs:
         if not self.make_room():
             self.recorder.lost(JobLoss.QUEUE_FULL, self.env.now)
             return Outcome.HTTP_500
-        self.append(Job(JOB_BASE + work.id))
+        job = Job(JOB_BASE + work.id)
+        job.fate.entries.append(job)
+        self.append(job)
         return Outcome.SUCCEEDED
 
     def push_lost(self, work: Attempt) -> None:
@@ -160,13 +166,44 @@ class Jobs:
         self.sequence += 1
         self.entries.append(job)
         self.changed()
-        self.backlog_peak = max(self.backlog_peak, self.queued())
+        self.peak()
         self.hand_out()
 
+    # ---- what becomes of a job ----
     def lose(self, job: Job, why: JobLoss) -> None:
+        """This entry is gone. The job is lost with the last of them; until then another one (the
+        first by id) stands for it."""
         job.park_at = INFINITY
-        if not job.copy:
+        fate = job.fate
+        fate.entries.remove(job)
+        if job.copy:
+            return
+        if fate.entries:
+            self.stand_for(min(fate.entries, key=lambda entry: entry.id), True)
+        else:
+            fate.lost = True
             self.recorder.lost(why, self.env.now)
+
+    def done(self, job: Job) -> None:
+        """The first entry that is finished is the job. What was counted as lost and came back from
+        an old save stays lost in the books, and is no duplicate either."""
+        fate = job.fate
+        fate.entries.remove(job)
+        if fate.done or not fate.lost:
+            self.recorder.job(DUPLICATED if fate.done else DONE, self.env.now)
+        fate.done = True
+        for entry in fate.entries:
+            if not entry.copy:
+                self.stand_for(entry, False)
+
+    def stand_for(self, entry: Job, stands: bool) -> None:
+        """It stands for its job from now, or is a copy from now."""
+        entry.copy = not stands
+        by = -1 if stands else 1
+        if entry.container is None:
+            self.copies_waiting += by
+        else:
+            self.copies_working += by
 
     # ---- taking ----
     def hand_out(self) -> None:
@@ -203,13 +240,14 @@ class Jobs:
             self.idle += 1
         self.copies_working -= job.copy
         if well:
-            self.recorder.job(DUPLICATED if job.copy else DONE, self.env.now)
+            self.done(job)
         elif job.tries + 1 < worker.profile.job_attempts:
             wait = worker.profile.job_backoff_s * 2.0**job.tries
             job.tries += 1
             self.park(job, wait)
         else:
             self.lose(job, JobLoss.ATTEMPTS_EXHAUSTED)
+            self.peak()
         self.hand_out()
 
     def orphaned(self, job: Job, worker: Container) -> None:
@@ -219,13 +257,14 @@ class Jobs:
             self.park(job, worker.profile.redelivery_s)
         else:
             self.lose(job, JobLoss.WORKER_KILLED)
+            self.peak()
 
     def park(self, job: Job, wait_s: float) -> None:
         job.container = None
         job.park_at = self.env.now + wait_s
         self.parked[job.id] = job
         self.copies_waiting += job.copy
-        self.backlog_peak = max(self.backlog_peak, self.queued())
+        self.peak()
         Timer(self.env, wait_s, Due.JOB, job.id, lambda _: self.returned(job))
 
     def returned(self, job: Job) -> None:
@@ -258,7 +297,7 @@ class Jobs:
         if kind == Persistence.AOF_ALWAYS or (kind == Persistence.AOF_EVERYSEC and not host):
             return
         saved = self.saved_sequence if kind != Persistence.NONE else 0
-        back = [] if kind == Persistence.NONE else self.taken
+        again = [] if kind == Persistence.NONE else [self.restored(job) for job in self.taken]
         kept = [job for job in self.entries if job.sequence < saved]
         for job in self.entries:
             if job.sequence >= saved:
@@ -268,12 +307,15 @@ class Jobs:
                 self.lose(job, JobLoss.REDIS_WIPED)
             self.parked.clear()
             self.epoch += 1
-        again = [
-            Job(COPY_BASE + self.copies_made + i, copy=True, sequence=job.sequence)
-            for i, job in enumerate(back)
-        ]
-        self.copies_made += len(again)
         self.entries = deque(sorted([*again, *kept], key=lambda job: job.sequence))
         self.taken = []
         self.recount()
+        self.peak()
         self.saved_s, self.changes = self.env.now, 0
+
+    def restored(self, job: Job) -> Job:
+        """The entry that an old save still holds of a job that was taken since."""
+        again = Job(COPY_BASE + self.copies_made, copy=True, fate=job.fate, sequence=job.sequence)
+        self.copies_made += 1
+        job.fate.entries.append(again)
+        return again

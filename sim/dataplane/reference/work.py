@@ -75,11 +75,21 @@ class Attempt(Work):
 
 
 @dataclass(eq=False, slots=True)
+class Fate:
+    """What became of one job, of which a restored queue may hold several entries."""
+
+    entries: list[Job] = field(default_factory=list)  # those that exist
+    done: bool = False
+    lost: bool = False  # counted as lost; an old copy may come back all the same
+
+
+@dataclass(eq=False, slots=True)
 class Job(Work):
-    """One entry of the queue. A `copy` is a job that came back after it had been taken."""
+    """One entry of the queue. Of all entries of a job one stands for it; the others are copies."""
 
     tries: int = 0
     copy: bool = False
+    fate: Fate = field(default_factory=Fate)
     sequence: int = 0
     park_at: float = INFINITY  # when it returns to the queue
     epoch: int = 0  # of the queue when it was taken
