@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sim.control import runbooks
+from sim.control import drain, runbooks
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.control.human import Human
@@ -18,6 +18,7 @@ from sim.control.operator import deploy
 from sim.spec.facts import Fact
 from sim.spec.scenario import (
     Deploy,
+    Drain,
     Event,
     Hang,
     Leak,
@@ -52,6 +53,7 @@ class Faults:
             "server_crash": server_crash,
             "hang": hang,
             "leak": leak,
+            "drain": self.drain,
             "deploy": self.deploy,
             "scale": scale,
             "rent_servers": self.rent_servers,
@@ -69,6 +71,9 @@ class Faults:
         service = resolve(cluster.stack, ask.service)
         cluster.say("deploy", service, f"{service} {ask.version.name} is deployed")
         yield from deploy(self.human, ask, service)
+
+    def drain(self, cluster: Cluster, ask: Drain) -> Loop:
+        yield from drain.maintain(self.human, ask)
 
     def rent_servers(self, cluster: Cluster, ask: RentServers) -> Loop:
         service = resolve(cluster.stack, ask.service)

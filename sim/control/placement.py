@@ -1,9 +1,10 @@
 """Scheduling: which server takes a replica. Filter by requests, then score; real usage is ignored.
 
 Rules and constants: shared facts, kubernetes section 6 (kubernetes/kubernetes pkg/scheduler
-apis/config/v1/default_plugins.go @01db4ae9; website topology-spread-constraints @02aa04fe). Left
-out: image locality (a few points for the images here), zones, affinity, priorities and preemption,
-the scheduler's own queue back-off. Nothing is ever moved to rebalance.
+apis/config/v1/default_plugins.go @01db4ae9; website topology-spread-constraints @02aa04fe). Two
+choices beside upstream's defaults: bin packing, and a hard spread. Left out: image locality (a few
+points for the images here), zones, affinity, the scheduler's own queue back-off. Nothing is ever
+moved to rebalance.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import ClassVar, NamedTuple
 
 from sim.control.clock import Loop
 from sim.control.cluster import Cluster, Server
+from sim.control.disruption import Evictions
 from sim.control.nodes import NodeLifecycle
 from sim.control.replicas import Kubelet, keep
 from sim.spec.facts import Fact
@@ -32,6 +34,11 @@ MAX_SKEW = Fact(
     "scheduler.max_skew", 3, "replicas",
     "default soft spread over servers (ScheduleAnyway): it only prefers",
     "kubernetes.io/docs topology-spread-constraints @02aa04fe",
+)  # fmt: skip
+HARD_SKEW = Fact(
+    "scheduler.hard_max_skew", 1, "replicas",
+    "of a hard spread (DoNotSchedule), where one is asked for",
+    "kubernetes.io/docs topology-spread-constraints @02aa04fe, its examples",
 )  # fmt: skip
 SMALLEST_CPU = Fact(
     "scheduler.default_cpu_request", 0.1, "cores", "counted in scores where nothing is requested",
@@ -94,6 +101,13 @@ def least_allocated(load: Load, wanted: Resources) -> float:
     return 100.0 * (2.0 - cores - memory) / 2.0
 
 
+def most_allocated(load: Load, wanted: Resources) -> float:
+    """0..100: the mean used share; the fullest server wins (bin packing).
+
+    Source: noderesources/most_allocated.go."""
+    return 100.0 - least_allocated(load, wanted)
+
+
 def balanced(load: Load, wanted: Resources) -> float:
     """0..100: less the standard deviation of the shares (of two: half their distance).
 
@@ -112,19 +126,31 @@ def spread(same: Sequence[int], max_skew: int) -> list[float]:
     return [100.0 * (most + min(raw) - r) / most if most else 100.0 for r in raw]
 
 
+def within_skew(here: int, domains: Sequence[int], max_skew: int) -> bool:
+    """May one more replica go where `here` are, given those in all domains? (DoNotSchedule.)
+
+    A cordoned or silent server is a domain too, with its zero replicas (nodeTaintsPolicy: Ignore is
+    the default): it may hold up all others. Source: podtopologyspread/filtering.go, here + 1 - the
+    least of all <= maxSkew."""
+    return here + 1 - min(domains, default=0) <= max_skew
+
+
 def best(
     loads: Sequence[Load],
     wanted: Resources,
     max_skew: int,
     weights: tuple[float, float, float],
+    pack: bool = False,
 ) -> int | None:
     """The id of the server for a replica: filter, score, the lowest id among equals.
 
-    (Upstream breaks ties at random; here a run must be its seed alone.) None: unschedulable."""
+    `pack`: the fullest server instead of the emptiest. (Upstream breaks ties at random; here a run
+    must be its seed alone.) None: unschedulable."""
+    allocated = most_allocated if pack else least_allocated
     able = [load for load in loads if fits(load, wanted)]
     spreads = spread([load.same for load in able], max_skew)
     scores = [
-        weights[0] * least_allocated(load, wanted)
+        weights[0] * allocated(load, wanted)
         + weights[1] * balanced(load, wanted)
         + weights[2] * apart
         for load, apart in zip(able, spreads, strict=True)
@@ -158,8 +184,12 @@ class Scheduling:
     fit_weight: float = FIT_WEIGHT.value
     balance_weight: float = BALANCE_WEIGHT.value
     spread_weight: float = SPREAD_WEIGHT.value
+    bin_pack: bool = False  # MostAllocated instead of LeastAllocated
+    hard_spread: bool = False  # topologySpreadConstraints with DoNotSchedule for every service
+    hard_max_skew: int = HARD_SKEW.value
     kubelet: Kubelet = field(default_factory=Kubelet)
     lifecycle: NodeLifecycle = field(default_factory=NodeLifecycle)
+    evictions: Evictions = field(default_factory=Evictions)  # how a drain empties a server
 
     def servers(self, stack: Stack) -> int:
         """How many servers the cluster has at second 0."""
@@ -167,11 +197,25 @@ class Scheduling:
 
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more replica; None if it must wait."""
-        able = [s for s in cluster.servers if s.ready and not s.cordoned]
+        able = self.able(cluster, service)
         loads = [load_of(cluster, s, service) for s in able]
         weights = (self.fit_weight, self.balance_weight, self.spread_weight)
-        ident = best(loads, requests(cluster.service(service)), self.max_skew, weights)
+        wanted = requests(cluster.service(service))
+        ident = best(loads, wanted, self.max_skew, weights, self.bin_pack)
         return next((s for s in able if s.id == ident), None)
+
+    def able(self, cluster: Cluster, service: str) -> list[Server]:
+        """Servers that pass all filters but that for resources."""
+        up = [s for s in cluster.servers if s.ready and not s.cordoned]
+        if not self.hard_spread:
+            return up
+        same = {
+            s.id: sum(c.service == service and not c.deleting for c in cluster.on(s))
+            for s in cluster.servers
+            if s.released_s is None
+        }
+        domains = list(same.values())
+        return [s for s in up if within_skew(same[s.id], domains, self.hard_max_skew)]
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.lifecycle.run(cluster))

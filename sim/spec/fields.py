@@ -97,6 +97,7 @@ RATIO = "a ratio of at least 0 such as 70% or 0.7"
 COUNT = "a whole number of at least 0, without a unit"
 MONEY = "an amount of at least 0 such as 0.20"
 PORT = "a port from 1 to 65535"
+AMOUNT = "a whole number such as 1, or a share such as 50%"
 NAME = "a name of lower-case letters, digits, - and _ (first a letter or digit)"
 LAW = (
     "a law: 20ms (constant), {exponential: 20ms}, {lognormal: {mean: 20ms, cv: 0.5}} "
@@ -239,6 +240,20 @@ def _read_count(value: Any) -> int:
     return value
 
 
+def _read_amount(value: Any) -> int | float:
+    """An int is a number of things, a float a share of them (`50%` or `0.5`)."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            value = parse_ratio(value)
+        except ValueError:
+            refuse(AMOUNT)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        refuse(AMOUNT)
+    if isinstance(value, float) and value > 1:
+        refuse(AMOUNT, f"{value:g}%" if value <= 100 else "")
+    return value
+
+
 def _in_share(value: float) -> float:
     if value > 1:
         refuse(FRACTION, f"{value:g}%" if value <= 100 else "")
@@ -278,6 +293,7 @@ Bytes = Annotated[int, BeforeValidator(_read_bytes)]
 Cores = Annotated[float, _measure(parse_cores, CORES, bare=True, unit="")]
 Ratio = Annotated[float, _measure(parse_ratio, RATIO, bare=True, unit="")]
 Fraction = Annotated[Ratio, AfterValidator(_in_share)]
+Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; float: a share
 Money = Annotated[float, _measure(parse_ratio, MONEY, bare=True, unit="")]  # US dollars
 Count = Annotated[int, BeforeValidator(_read_count)]
 Positive = Annotated[Count, AfterValidator(_at_least_one)]

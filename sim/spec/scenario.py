@@ -96,6 +96,16 @@ class ServerCrash(Record):
     returns: bool = True
 
 
+class Drain(Record):
+    """Planned work on servers, one after the other: emptied, worked on, rebooted, taken back."""
+
+    server: Count | None = None  # index; default: the server of `hosting`, or every server
+    hosting: Name | None = None
+    lasts: Duration = 60.0  # hands-on work on the emptied server
+    reboot: bool = True
+    pause: Duration = 60.0  # she watches so long before the next server
+
+
 class Hang(Record):
     """Accepts and never answers, for a while (a deadlock, a stalled disk)."""
 
@@ -150,6 +160,7 @@ class Event(Record):
     operator_kill: OperatorKill | None = None
     process_crash: ProcessCrash | None = None
     server_crash: ServerCrash | None = None
+    drain: Drain | None = None
     hang: Hang | None = None
     leak: Leak | None = None
     deploy: Deploy | None = None

@@ -80,12 +80,13 @@ def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Itera
             continue
         for path, name in _named_services(event, given[0]):
             yield from _unknown_service(stack, name, (*base, i, *path), document)
-        if event.server_crash is not None and event.server_crash.server is not None:
+        body = getattr(event, given[0])
+        if getattr(body, "server", None) is not None:
             stacks = [stack_for(stack, platform) for platform in scenario.platforms]
             count = max((one.servers.count for one in stacks), default=1)
-            if event.server_crash.server >= count:
-                found = f"server {event.server_crash.server}"
-                path = (*base, i, "server_crash", "server")
+            if body.server >= count:
+                found = f"server {body.server}"
+                path = (*base, i, given[0], "server")
                 yield document.issue(path, found, f"an index below {count} (the stack's servers)")
 
 
@@ -93,7 +94,7 @@ def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], 
     """Each place in an event that names a service."""
     body = getattr(event, kind)
     for field in ("service", "hosting"):
-        if field in type(body).model_fields:
+        if getattr(body, field, None) is not None:
             yield (kind, field), getattr(body, field)
     if event.scale is not None:
         for name in event.scale.services:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from sim.spec import facts
 from sim.spec.fields import (
+    Amount,
     Bytes,
     Cores,
     Count,
@@ -111,6 +112,14 @@ class Scaling(Record):
     queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
 
 
+class Disruption(Record):
+    """A PodDisruptionBudget: how many replicas a drain may take away. One of the two bounds."""
+
+    min_available: Amount | None = None
+    max_unavailable: Amount | None = None
+    unhealthy: Literal["if_healthy_budget", "always_allow"] = "if_healthy_budget"
+
+
 class Service(Record):
     role: Role
     port: Port | None = None  # published on the server's address
@@ -131,6 +140,7 @@ class Service(Record):
     healthcheck: Healthcheck | None = None
     stop: Stop = Stop()
     scaling: Scaling | None = None
+    disruption: Disruption | None = None
     depends_on: list[Name] = []
     image_size: Bytes = 200 * 1024**2
     # role postgres

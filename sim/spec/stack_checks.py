@@ -117,6 +117,11 @@ def _service_issues(
     if service.scaling and service.scaling.min > service.scaling.max:
         found = f"min {service.scaling.min} above max {service.scaling.max}"
         yield document.issue((*at, "scaling", "min"), found, "min <= max")
+    bounds = service.disruption
+    if bounds and (bounds.min_available is None) == (bounds.max_unavailable is None):
+        found = "neither bound" if bounds.min_available is None else "both bounds"
+        expected = "exactly one of min_available and max_unavailable"
+        yield document.issue((*at, "disruption"), found, expected)
     reserved = service.superuser_reserved_connections + service.reserved_connections
     if service.role == "postgres" and reserved >= service.max_connections:
         found = f"{reserved} reserved of max_connections {service.max_connections}"

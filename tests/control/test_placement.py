@@ -15,12 +15,15 @@ from sim.control.placement import (
     best,
     fits,
     least_allocated,
+    most_allocated,
     requests,
     spread,
+    within_skew,
 )
 from sim.control.replicas import (
     POD_START,
     PULL_RATE,
+    VOLUME_ATTACH,
     VOLUME_DETACH,
     Candidate,
     Kubelet,
@@ -288,7 +291,8 @@ def test_a_database_moves_only_when_its_server_is_gone_for_good():
         world.until(2000.0)
         (moved,) = world.cluster.of("postgres")
         assert moved.server is not home
-        assert detach <= moved.started_s - 1000.0 <= detach + 3.0
+        begin = detach + VOLUME_ATTACH.value
+        assert begin <= moved.started_s - 1000.0 <= begin + 3.0
 
 
 def test_a_deleted_database_comes_back_in_place():
@@ -298,3 +302,52 @@ def test_a_deleted_database_comes_back_in_place():
     world.until(60.0)
     assert world.cluster.of("postgres") == [c]
     assert (c.state, c.ready, c.deleting) == ("running", True, False)
+
+
+# ---- bin packing and a hard spread ----
+@pytest.mark.parametrize(
+    ("cores", "memory", "score"), [(0.0, 0, 12.5), (2.0, 4 * GIB, 62.5), (3.0, 6 * GIB, 87.5)]
+)
+def test_most_allocated_is_the_mirror_of_least_allocated(cores, memory, score):
+    one = Resources(0.5, GIB)
+    assert most_allocated(load(0, cores, memory), one) == pytest.approx(score)
+    assert least_allocated(load(0, cores, memory), one) == pytest.approx(100.0 - score)
+
+
+def test_packing_takes_the_fullest_server_that_has_room():
+    loads = [load(0), load(1, 2.0, 4 * GIB), load(2, 3.9, 7 * GIB)]
+    one = Resources(0.5, GIB)
+    assert best(loads, one, 3, (1.0, 0.0, 0.0)) == 0
+    assert best(loads, one, 3, (1.0, 0.0, 0.0), pack=True) == 1
+
+
+@pytest.mark.parametrize(
+    ("here", "domains", "skew", "ok"),
+    [
+        (0, [0, 0, 0], 1, True),
+        (1, [1, 1, 1], 1, True),
+        (1, [1, 1, 0], 1, False),
+        (1, [1, 1, 0], 2, True),
+        (2, [2, 2, 1], 1, False),
+        (0, [0], 1, True),
+    ],
+)
+def test_hard_skew(here, domains, skew, ok):
+    assert within_skew(here, domains, skew) is ok
+
+
+def test_a_cordoned_server_holds_up_a_hard_spread():
+    """nodeTaintsPolicy Ignore: it counts as a domain with no replicas until it is back."""
+    hard = replace(MANAGED, scheduling=Scheduling(hard_spread=True))
+    world = World(stack_of({"api": {"replicas": 3}}), hard)
+    assert sorted(c.server.id for c in world.cluster.of("api")) == [0, 1, 2]
+    world.until(10.0)
+    first = world.get("api-1")
+    world.cluster.cordon(first.server, True)
+    world.cluster.retire(first)
+    world.until(60.0)
+    assert len(world.cluster.of("api")) == 2
+    assert world.when("unschedulable", "api") < 60.0
+    world.cluster.cordon(first.server, False)
+    world.until(120.0)
+    assert [c.server.id for c in world.cluster.of("api")] == [1, 2, 0]
