@@ -146,3 +146,11 @@ def test_nobody_notices_before_the_evening() -> None:
     assert share_failed(run, 1700, 2400) > 0.3, "and too few in the evening"
     tuned = replay("half_open_connections:keepalive", "kubernetes")
     assert share_failed(tuned, 1700, 2400) < 0.05
+
+
+def test_outlier_detection_does_not_see_silence_and_least_connections_does() -> None:
+    mesh = replay("sick_container:outliers", "kubernetes")
+    assert not [r for r in mesh.timeline if r.event == "ejected" and r.t_s < 780]
+    assert share_failed(mesh, 640, 780) > 0.25
+    least = found("sick_container:least_connections", "kubernetes")
+    assert least["requests"]["failed"]["client_timeout"] < 10

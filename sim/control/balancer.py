@@ -9,8 +9,8 @@ facts, orchestrators section 7 and dataplane section 3 (HAProxy 2.6 measured, 3.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import simpy
 
@@ -81,7 +81,7 @@ def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:
     """Publish, if it changes anything, through the stack's own proxy if there is one."""
     proxies = [c for name in cluster.stack.playing("proxy") for c in cluster.of(name)]
     backends = list(containers)
-    if tuple(c.id for c in backends) != cluster.backends:
+    if tuple(c.id for c in backends) != cluster.listed:
         cluster.publish(backends, proxies[0] if proxies else None)
 
 
@@ -104,6 +104,7 @@ class HAProxy:
 
     A bare TCP check would find a hung process healthy: the kernel accepts for it."""
 
+    capability: ClassVar[str] = "load_balancing"
     inter_s: float = INTER.value
     fall: int = FALL.value
     rise: int = RISE.value
@@ -112,7 +113,7 @@ class HAProxy:
     retry_pause_s: float = RETRY_PAUSE.value
     redispatch: bool = False
     connect_timeout_s: float = CONNECT_TIMEOUT.value
-    algorithm: Algorithm = field(default=Algorithm.ROUND_ROBIN)
+    algorithm: Algorithm = Algorithm.ROUND_ROBIN
 
     def routing(self) -> Routing:
         return Routing(

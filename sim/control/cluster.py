@@ -62,7 +62,9 @@ class Cluster:
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
     pending: list[Pending] = field(default_factory=list)  # kept by replicas.py
-    backends: tuple[int, ...] = ()
+    listed: tuple[int, ...] = ()  # whom discovery names
+    admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
+    backends: tuple[int, ...] = ()  # who gets requests
     addresses: tuple[Address, ...] = ()  # what people wrote down: users' DNS, a balancer's file
     balanced: bool = False  # a load balancer reads `addresses`; else users know the first
     timeline: list[TimelineRow] = field(default_factory=list)
@@ -74,6 +76,7 @@ class Cluster:
     dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
     exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
     _nowhere: dict[int, Container] = field(default_factory=dict)
+    _via: int = -1  # the proxy's container
 
     # ---- reading ----
     def service(self, name: str) -> Service:
@@ -354,8 +357,14 @@ class Cluster:
 
     def publish(self, backends: list[Container], via: Container | None = None) -> None:
         """What the balancer (or the users' address) points at, from now."""
-        self.backends = tuple(c.id for c in backends)
-        self.plane.publish(self.backends, -1 if via is None else via.id)
+        self.listed = tuple(c.id for c in backends)
+        self._via = -1 if via is None else via.id
+        self.send()
+
+    def send(self) -> None:
+        """Requests go to the listed containers, less those that the balancer leaves out."""
+        self.backends = self.admit(self.listed)
+        self.plane.publish(self.backends, self._via)
 
     def route(self, routing: Routing) -> None:
         """Other rules between users and replicas from now on: a balancer goes live."""

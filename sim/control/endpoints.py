@@ -128,7 +128,7 @@ class Proxy:
 
     def publish(self) -> None:
         ids = chosen(self.known)
-        if ids != self.cluster.backends:
+        if ids != self.cluster.listed:
             self.cluster.publish([self.addresses[i] for i in ids], self.via())
 
     def via(self) -> Container | None:

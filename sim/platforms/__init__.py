@@ -15,6 +15,7 @@ import difflib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from importlib import import_module
 from typing import Any
 
@@ -173,8 +174,20 @@ def _merged(record: Any, parts: Mapping[str, Any], path: str) -> Any:
     return record
 
 
+def _member(kind: type[Enum], value: Any, path: str) -> Enum:
+    """One of a fixed set of words, such as `round_robin`."""
+    words = {member.name.lower(): member for member in kind}
+    if not isinstance(value, str) or value.lower() not in words:
+        nearest = "".join(difflib.get_close_matches(str(value), words, n=1, cutoff=0.4))
+        expected = f"one of {', '.join(words)}"
+        raise InputError(field=path, found=repr(value), expected=expected, nearest=nearest)
+    return words[value.lower()]
+
+
 def _like(old: Any, value: Any, path: str) -> Any:
     """`value` as the old one's type; null empties a choice."""
+    if isinstance(old, Enum):
+        return _member(type(old), value, path)
     if value is None or isinstance(old, bool):
         ok = value is None or isinstance(value, bool)
     elif isinstance(old, float) and isinstance(value, str):
