@@ -26,6 +26,7 @@ from sim.control.records import (
     Pending,
     PortTakenError,
     Server,
+    Split,
     State,
 )
 from sim.dataplane import draws
@@ -38,7 +39,7 @@ from sim.spec.stack import Service, Stack
 
 __all__ = [
     "Address", "Change", "ChangeKind", "Cluster", "Container", "Ledger", "Pending",
-    "PortTakenError", "Server", "State",
+    "PortTakenError", "Server", "Split", "State",
 ]  # fmt: skip
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
@@ -61,6 +62,7 @@ class Cluster:
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
+    splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
     pending: list[Pending] = field(default_factory=list)  # kept by replicas.py
     listed: tuple[int, ...] = ()  # whom discovery names
     admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
@@ -354,6 +356,16 @@ class Cluster:
     def pause(self, service: str) -> None:
         """Its rollout stands still until another version is set."""
         self.paused.add(service)
+
+    def split(self, service: str, split: Split) -> None:
+        """Set how two versions share a service; whoever keeps replicas or endpoints is told."""
+        self.splits[service] = split
+        self.tell(Change("split", service=service))
+
+    def selected(self, c: Container) -> bool:
+        """Does the service's selector choose this replica? All versions, unless one is active."""
+        split = self.splits.get(c.service)
+        return split is None or split.active is None or split.active == c.version
 
     def publish(self, backends: list[Container], via: Container | None = None) -> None:
         """What the balancer (or the users' address) points at, from now."""

@@ -76,13 +76,14 @@ class Endpoints:
     """Each change of an endpoint reaches the proxies after its delay, in order."""
 
     capability: ClassVar[str] = "service_discovery"
+    selects: ClassVar[bool] = True  # a selector can leave a version out
 
     watch_delay_s: float = WATCH_DELAY.value
     min_sync_s: float = MIN_SYNC.value
 
     def run(self, cluster: Cluster) -> Loop:
         proxy = Proxy(cluster, self.min_sync_s)
-        changes = cluster.watch("ready", "unready", "stopping", "removed", "exit")
+        changes = cluster.watch("ready", "unready", "stopping", "removed", "exit", "split")
         arrival_s, number = 0.0, 0
         sent = proxy.known = proxy.look()
         proxy.publish()
@@ -109,7 +110,7 @@ class Proxy:
 
     def look(self) -> tuple[Endpoint, ...]:
         """The endpoint slice of the entry service as it is now."""
-        entry = self.cluster.of(self.cluster.entry)
+        entry = [c for c in self.cluster.of(self.cluster.entry) if self.cluster.selected(c)]
         self.addresses |= {c.id: c for c in entry}
         return tuple(Endpoint(c.id, c.ready, c.deleting) for c in entry)
 

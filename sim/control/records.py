@@ -15,8 +15,8 @@ State = Literal["created", "starting", "running", "stopping", "exited"]
 ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
-    "server_released", "cordoned", "desired", "version", "probe", "addresses", "pending", "health",
-    "outlier",
+    "server_released", "cordoned", "desired", "version", "split", "probe", "addresses",
+    "pending", "health", "outlier",
 ]  # fmt: skip
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
 
@@ -114,6 +114,19 @@ class Ledger:
     mistakes: int = 0
     fault_s: float | None = None
     detected_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """How far a new version is let in: which versions share a service, and who gets users.
+
+    Shares are percent of the wanted replicas; both full is a double set."""
+
+    version: Version  # the new one; a split of another version is out of date
+    stable: Version  # the one before
+    new: float
+    old: float
+    active: Version | None = None  # only these replicas get users (a Service's selector)
 
 
 class PortTakenError(Exception):

@@ -56,6 +56,14 @@ class ReplicaSet(NamedTuple):
     available: int
 
 
+class Phase(NamedTuple):
+    """How far a controller has let the new version in: percent of the wanted replicas."""
+
+    new: float = 0.0
+    old: float = 100.0
+    stable: int = -1  # index of the version before in the list of old ones; -1: it is gone
+
+
 class Candidate(NamedTuple):
     """A replica that a shrinking ReplicaSet may delete."""
 
@@ -101,8 +109,9 @@ class Strategy(Protocol):
         """No new replica while an old one of the service is still stopping."""
 
     def resize(
-        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet]
-    ) -> tuple[int, list[int]]: ...
+        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
+    ) -> tuple[int, list[int]]:
+        """The sizes after one sync: of the new version, and of the old ones, oldest first."""
 
 
 # ---- the kubelets' part: from a bound replica to a process ----
@@ -180,8 +189,8 @@ class Keeper:
 
     def run(self) -> Loop:
         changes = self.cluster.watch(
-            "desired", "version", "created", "stopping", "removed", "ready", "unready", "exit",
-            "server_up", "server_added", "server_ready", "server_released", "cordoned",
+            "desired", "version", "split", "created", "stopping", "removed", "ready", "unready",
+            "exit", "server_up", "server_added", "server_ready", "server_released", "cordoned",
         )  # fmt: skip
         for service in self.cluster.versions:
             self.sync(service)
@@ -237,15 +246,23 @@ class Keeper:
         sizes[wanted] = sizes.pop(wanted, 0)  # the newest revision comes last
         old = list(sizes)[:-1]
         now = dict(sizes)
-        sets = [ReplicaSet(sizes[v], self.available(service, v, strategy.min_ready_s)) for v in old]
-        new = ReplicaSet(sizes[wanted], self.available(service, wanted, strategy.min_ready_s))
+        ready_s = strategy.min_ready_s
+        sets = [ReplicaSet(n, self.available(service, v, ready_s)) for v, n in sizes.items()]
         number, before = self.cluster.desired[service], self.sized_for[service]
         if service in self.cluster.paused and number == before:
             return False
-        sizes[wanted], shrunk = strategy.resize(number, before, new, sets)
+        phase = self.phase(service, old)
+        sizes[wanted], shrunk = strategy.resize(number, before, sets[-1], sets[:-1], phase)
         sizes.update(zip(old, shrunk, strict=True))
         self.sized_for[service] = number
         return sizes != now or number != before
+
+    def phase(self, service: str, old: list[Version]) -> Phase:
+        """What a rollout's controller last said; nothing yet about a version that is this new."""
+        split = self.cluster.splits.get(service)
+        if split is None or split.version != self.cluster.versions[service]:
+            return Phase(stable=len(old) - 1)
+        return Phase(split.new, split.old, old.index(split.stable) if split.stable in old else -1)
 
     def available(self, service: str, version: Version, min_ready_s: float) -> int:
         """Ready for long enough."""

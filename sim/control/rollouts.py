@@ -12,12 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
 from sim.control.probes import GRACE
-from sim.control.replicas import ReplicaSet, keep
+from sim.control.replicas import Phase, ReplicaSet, keep
 from sim.spec.facts import Fact
 from sim.spec.fields import InputError
 
@@ -188,7 +188,26 @@ def resize(
     return dealt[0], dealt[:0:-1]
 
 
+def recreated(replicas: int, new: ReplicaSet, old: Sequence[ReplicaSet]) -> int:
+    """The new ReplicaSet's size in a Recreate: nothing while an old one has replicas (`stop_first`
+    has the keeper wait for those that are still terminating).
+
+    Source: kubernetes/kubernetes pkg/controller/deployment/recreate.go rolloutRecreate."""
+    return new.spec if any(s.spec for s in old) else replicas
+
+
 # ---- the choices ----
+class Reported(Protocol):
+    """What the report of a rollout asks of its strategy."""
+
+    @property
+    def min_ready_s(self) -> float: ...
+    @property
+    def progress_deadline_s(self) -> float: ...
+    def begins(self, replicas: int) -> str:
+        """How it goes about it, in words."""
+
+
 @dataclass(frozen=True)
 class RollingUpdate:
     """A Deployment's strategy RollingUpdate; the keeper of replicas.py carries it out."""
@@ -205,8 +224,12 @@ class RollingUpdate:
     def fenceposts(self, replicas: int) -> tuple[int, int]:
         return resolve_fenceposts(self.max_surge, self.max_unavailable, replicas)
 
+    def begins(self, replicas: int) -> str:
+        surge, unavailable = self.fenceposts(replicas)
+        return f"begins (surge {surge}, unavailable {unavailable})"
+
     def resize(
-        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet]
+        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
         """The sizes after one sync: of the new version, and of the old ones, oldest first."""
         surge_before, _ = self.fenceposts(before)
@@ -215,37 +238,63 @@ class RollingUpdate:
     def run(self, cluster: Cluster) -> Loop:
         if cluster.choices.scheduling is None:  # else that choice keeps the replicas
             cluster.clock.loop(keep(cluster))
-        yield from self.report(cluster)
+        yield from report(cluster, self)
 
-    def report(self, cluster: Cluster) -> Loop:
-        """The status of each Deployment: complete, progressing, or past its deadline."""
-        changes = cluster.watch(
-            "version", "created", "removed", "ready", "unready", "stopping", "exit"
-        )
-        rollouts: dict[str, Rollout] = {}
-        while True:
-            change = yield changes.get()
-            if change.kind == "version":
-                rollouts[change.service] = rollout = Rollout(self, cluster, change.service)
-                cluster.clock.loop(rollout.deadline(rollouts))
-                rollout.look(rollouts)  # nothing may be left to do
-            elif change.container is not None and change.container.service in rollouts:
-                rollout = rollouts[change.container.service]
-                rollout.look(rollouts)
-                if change.kind == "ready" and self.min_ready_s:
-                    cluster.clock.loop(rollout.look_later(rollouts, change.container.id))
+
+@dataclass(frozen=True)
+class Recreate:
+    """A Deployment's strategy Recreate: an outage as long as stopping and starting take, and no
+    two versions ever side by side."""
+
+    capability: ClassVar[str] = "rolling_updates"
+    stop_first: ClassVar[bool] = True
+
+    min_ready_s: float = MIN_READY.value
+    progress_deadline_s: float = PROGRESS_DEADLINE.value
+    grace_s: float = GRACE.value
+
+    def begins(self, replicas: int) -> str:
+        return f"begins: the old replicas stop first, then {replicas} start"
+
+    def resize(
+        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
+    ) -> tuple[int, list[int]]:
+        """The sizes after one sync: of the new version, and of the old ones."""
+        return recreated(wanted, new, old), [0] * len(old)
+
+    def run(self, cluster: Cluster) -> Loop:
+        if cluster.choices.scheduling is None:
+            cluster.clock.loop(keep(cluster))
+        yield from report(cluster, self)
+
+
+# ---- the status of a Deployment ----
+def report(cluster: Cluster, strategy: Reported) -> Loop:
+    """The status of each Deployment: complete, progressing, or past its deadline."""
+    changes = cluster.watch("version", "created", "removed", "ready", "unready", "stopping", "exit")
+    rollouts: dict[str, Rollout] = {}
+    while True:
+        change = yield changes.get()
+        if change.kind == "version":
+            rollouts[change.service] = rollout = Rollout(strategy, cluster, change.service)
+            cluster.clock.loop(rollout.deadline(rollouts))
+            rollout.look(rollouts)  # nothing may be left to do
+        elif change.container is not None and change.container.service in rollouts:
+            rollout = rollouts[change.container.service]
+            rollout.look(rollouts)
+            if change.kind == "ready" and strategy.min_ready_s:
+                cluster.clock.loop(rollout.look_later(rollouts, change.container.id))
 
 
 class Rollout:
     """One rollout on its way."""
 
-    def __init__(self, strategy: RollingUpdate, cluster: Cluster, service: str) -> None:
+    def __init__(self, strategy: Reported, cluster: Cluster, service: str) -> None:
         self.strategy, self.cluster, self.service = strategy, cluster, service
         self.version = cluster.versions[service]
         self.began_s = self.progress_s = cluster.clock.now
         self.best = self.status()
-        surge, unavailable = strategy.fenceposts(cluster.desired[service])
-        self.say(f"begins (surge {surge}, unavailable {unavailable})")
+        self.say(strategy.begins(cluster.desired[service]))
 
     def say(self, text: str) -> None:
         text = f"rollout of {self.service} {self.version.name} {text}"

@@ -57,17 +57,22 @@ def restart_everything(human: Human) -> Loop:
 
 # ---- versions ----
 def rollback(human: Human, service: str) -> Loop:
-    """Back to the version before: one command, or rebuild the old image and recreate."""
+    """Back to the version before: one command, or rebuild the old image and recreate.
+
+    Somebody may have been quicker (an automatic rollback): then nothing is left to do."""
     cluster = human.cluster
-    old = cluster.previous[service]
+    deployed, old = human.deployed.pop(service, None), cluster.previous[service]
     cluster.say("rollback", service, f"operator rolls {service} back to {old.name}")
-    human.deployed.pop(service, None)
     if "rollback" in cluster.left_to_operator:
         yield from human.runbook("rollback")
     else:
         yield from human.command(f"the rollback of {service} to {old.name}")
-    if "rolling_updates" in cluster.left_to_operator:
+    if deployed is not None and cluster.versions[service] != deployed:
+        human.say(f"finds that {service} is back at {cluster.versions[service].name} already")
+    elif "rolling_updates" in cluster.left_to_operator:
         yield from recreate.recreate(cluster, service, old)
+    elif cluster.choices.rollback is not None:
+        cluster.choices.rollback.undo(cluster, service)
     else:
         cluster.set_version(service, old)
 

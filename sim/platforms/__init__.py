@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
@@ -142,6 +142,8 @@ def _set(record: Any, steps: list[str], value: Any, path: str) -> Any:
             field=path, found=repr(step), expected=expected, nearest=next(iter(close), "")
         )
     old = getattr(record, step)
+    if old is None and (rest or isinstance(value, dict)):
+        old = _default(record, step)  # an optional part that is switched on
     if rest:
         if not is_dataclass(old):
             raise InputError(field=path, found=f"{step} has no parts", expected="a shorter path")
@@ -151,6 +153,12 @@ def _set(record: Any, steps: list[str], value: Any, path: str) -> Any:
     if isinstance(value, dict) and is_dataclass(old):
         return replace(record, **{step: _merged(old, value, path)})
     return replace(record, **{step: _like(old, value, path)})
+
+
+def _default(record: Any, step: str) -> Any:
+    """A new record for an optional field (`analysis: Analysis | None`); None where it has none."""
+    kinds: list[Any] = [*filter(is_dataclass, get_args(get_type_hints(type(record))[step]))]
+    return kinds[0]() if kinds else None
 
 
 def _choice(old: Any, capability: str, value: str | dict[str, Any], path: str) -> Any:

@@ -21,7 +21,7 @@ from sim.control.endpoints import Endpoints
 from sim.control.nomad_autoscaler import NomadAutoscaler
 from sim.control.placement import Load, Resources, fits, load_of, requests
 from sim.control.profiles import Limits
-from sim.control.replicas import Kubelet, ReplicaSet, keep
+from sim.control.replicas import Kubelet, Phase, ReplicaSet, keep
 from sim.control.restarts import start_again
 from sim.control.servicechecks import ServiceChecks
 from sim.control.tasks import Heartbeats, update_step
@@ -242,7 +242,7 @@ class Update:
         return True
 
     def resize(
-        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet]
+        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
         """The sizes after one step."""
         sizes = [s.spec for s in old]

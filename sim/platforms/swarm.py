@@ -20,7 +20,7 @@ from sim.control.cluster import Cluster, Server
 from sim.control.endpoints import Endpoints, ServiceBalancing
 from sim.control.healthchecks import START_INTERVAL
 from sim.control.profiles import Limits
-from sim.control.replicas import Kubelet, ReplicaSet, keep
+from sim.control.replicas import Kubelet, Phase, ReplicaSet, keep
 from sim.control.tasks import (
     GatedHealthchecks,
     Heartbeats,
@@ -140,7 +140,7 @@ class SwarmUpdate:
         return self.order == "stop-first"
 
     def resize(
-        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet]
+        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
         """The sizes after one step; a changed number goes to the newest version that has tasks."""
         sizes = [s.spec for s in old]

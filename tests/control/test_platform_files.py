@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 
+from sim.control.analysis import Analysis
 from sim.control.mechanisms import mechanisms, name_of
 from sim.control.restarts import DockerRestarts
 from sim.platforms import configure, load, names, title
@@ -61,6 +62,23 @@ def test_a_mechanism_comes_with_fields_and_fields_come_without_a_name() -> None:
     nested = {"scheduling": {"kubelet": {"pull_rate": 1e9}, "max_skew": 2}}
     scheduling = configure(load("kubernetes"), nested).scheduling
     assert (scheduling.kubelet.pull_rate, scheduling.max_skew) == (1e9, 2)
+
+
+@pytest.mark.parametrize("setting", [{"analysis": {"success": 0.9}}, {"analysis.success": 0.9}])
+def test_an_optional_part_is_switched_on_by_setting_it(setting: dict[str, object]) -> None:
+    filled = configure(load("kubernetes"), {"rollback": "auto_rollback"})
+    assert filled.rollback.analysis is None
+    watched = configure(filled, {f"rollback.{path}": value for path, value in setting.items()})
+    assert watched.rollback.analysis == Analysis(success=0.9)
+
+
+def test_a_list_takes_a_list_of_the_same_kind() -> None:
+    steps = {"rolling_updates": {"mechanism": "canary", "weights": [10, 50]}}
+    assert configure(load("kubernetes"), steps).rolling_updates.weights == (10.0, 50.0)
+    with pytest.raises(InputError):
+        configure(
+            load("kubernetes"), {"rolling_updates": {"mechanism": "canary", "weights": ["a"]}}
+        )
 
 
 def test_an_unknown_mechanism_names_the_nearest_of_its_capability() -> None:

@@ -12,12 +12,14 @@ from sim.control.rollouts import (
     MAX_UNAVAILABLE,
     MIN_READY,
     Progress,
+    Recreate,
     RollingUpdate,
     RolloutUndo,
     is_complete,
     is_progressing,
     new_replica_set_size,
     proportions,
+    recreated,
     resize,
     resolve_fenceposts,
     scaled,
@@ -130,6 +132,22 @@ def test_scaling_in_mid_rollout_is_proportional(sizes, before, after, expected):
     result = proportions(sizes, before, after)
     assert sum(result) == after
     assert sorted(result) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [
+        # recreate_test.go TestScaleDownOldReplicaSets
+        ((0, 0), [(3, 3)], 0),
+        ((0, 0), [(0, 0), (1, 0)], 0),
+        ((0, 0), [(0, 0)], 3),
+        ((0, 0), [], 3),
+        ((3, 3), [], 3),
+        ((2, 2), [(1, 1)], 2),  # a new version never grows beside an old one
+    ],
+)
+def test_recreate_waits_for_the_last_old_replica(new, old, expected):
+    assert recreated(3, ReplicaSet(*new), [ReplicaSet(*o) for o in old]) == expected
 
 
 def test_scaling_a_single_replica_set_just_sets_it():
@@ -259,6 +277,46 @@ def test_the_grace_of_a_deleted_replica_is_a_field():
         world.cluster.retire(c)
         world.until(100.0)
         assert c.finished_s - 50.0 == pytest.approx(grace)
+
+
+def test_recreate_never_runs_two_versions_and_is_an_outage():
+    platform = replace(MANAGED, rolling_updates=Recreate())
+    slow_stop = {"drains": False, "ignores": True, "grace": 20.0}
+    stack = stack_of({"api": {"replicas": 3, "stop": slow_stop, **READINESS}})
+    world = World(stack, platform)
+    world.at(60.0).set_version("api", Version(name="v2"))
+    none_ready = 0
+    for t in range(60, 200):
+        world.until(float(t))
+        alive = {c.version.name for c in world.cluster.of("api") if c.alive}
+        assert len(alive) <= 1
+        none_ready += not any(c.ready and not c.deleting for c in world.cluster.of("api"))
+    assert counts(world, "v2") == (3, 3)
+    assert 20 <= none_ready <= 40  # the grace, a start, a boot, a readiness probe
+    assert any("is complete" in r.text for r in world.cluster.timeline)
+
+
+def test_recreate_tells_when_it_is_stuck_and_an_undo_starts_the_old_version_anew():
+    platform = replace(MANAGED, rolling_updates=Recreate(progress_deadline_s=100.0))
+    world = World(stack_of({"api": {"replicas": 2, **READINESS}}), platform)
+    world.at(60.0).set_version("api", Version(name="v2", crashes_at_start=True))
+    world.until(300.0)
+    assert any("ProgressDeadlineExceeded" in r.text for r in world.cluster.timeline)
+    assert counts(world, "v1") == (0, 0)
+    RolloutUndo().undo(world.cluster, "api")
+    world.until(360.0)
+    assert counts(world, "v1") == (2, 2)
+
+
+def test_recreate_waits_for_min_ready_seconds():
+    ends = []
+    for min_ready_s in (0.0, 30.0):
+        platform = replace(MANAGED, rolling_updates=Recreate(min_ready_s=min_ready_s, grace_s=5.0))
+        world = World(stack_of({"api": {"replicas": 2, **READINESS}}), platform)
+        world.at(60.0).set_version("api", Version(name="v2"))
+        world.until(300.0)
+        ends.append(next(r.t_s for r in world.cluster.timeline if "is complete" in r.text))
+    assert ends[1] - ends[0] == pytest.approx(30.0, abs=1.0)
 
 
 def test_scaling_in_mid_rollout_keeps_the_limits():
