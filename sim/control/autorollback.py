@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from sim.control.analysis import Analysis, AnalysisRun
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
-from sim.control.replicas import STATEFUL
+from sim.control.kubelet import STATEFUL
 from sim.spec.facts import Fact
 from sim.spec.scenario import Version
 

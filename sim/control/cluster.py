@@ -362,11 +362,6 @@ class Cluster:
         self.splits[service] = split
         self.tell(Change("split", service=service))
 
-    def selected(self, c: Container) -> bool:
-        """Does the service's selector choose this replica? All versions, unless one is active."""
-        split = self.splits.get(c.service)
-        return split is None or split.active is None or split.active == c.version
-
     def publish(self, backends: list[Container], via: Container | None = None) -> None:
         """What the balancer (or the users' address) points at, from now."""
         self.listed = tuple(c.id for c in backends)

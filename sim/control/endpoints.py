@@ -110,7 +110,10 @@ class Proxy:
 
     def look(self) -> tuple[Endpoint, ...]:
         """The endpoint slice of the entry service as it is now."""
-        entry = [c for c in self.cluster.of(self.cluster.entry) if self.cluster.selected(c)]
+        split = self.cluster.splits.get(self.cluster.entry)
+        entry = [
+            c for c in self.cluster.of(self.cluster.entry) if split is None or split.chooses(c)
+        ]
         self.addresses |= {c.id: c for c in entry}
         return tuple(Endpoint(c.id, c.ready, c.deleting) for c in entry)
 

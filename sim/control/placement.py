@@ -17,8 +17,9 @@ from typing import ClassVar, NamedTuple
 from sim.control.clock import Loop
 from sim.control.cluster import Cluster, Server
 from sim.control.disruption import Evictions
+from sim.control.kubelet import Kubelet
 from sim.control.nodes import NodeLifecycle
-from sim.control.replicas import Kubelet, keep
+from sim.control.replicas import keep
 from sim.spec.facts import Fact
 from sim.spec.stack import Service, Stack
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from sim.control.analysis import Analysis, AnalysisRun
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Split
-from sim.control.replicas import STATEFUL
+from sim.control.kubelet import STATEFUL
 from sim.spec.facts import Fact
 from sim.spec.scenario import Version
 

@@ -128,6 +128,10 @@ class Split:
     old: float
     active: Version | None = None  # only these replicas get users (a Service's selector)
 
+    def chooses(self, c: Container) -> bool:
+        """Does the service's selector choose this replica? All versions, unless one is active."""
+        return self.active is None or self.active == c.version
+
 
 class PortTakenError(Exception):
     """`Bind for 0.0.0.0:3000 failed: port is already allocated` (moby portallocator.go)."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Server
+from sim.control.kubelet import STATEFUL
 from sim.control.placement import Load, Resources, fits, load_of, requests
-from sim.control.replicas import STATEFUL
 from sim.spec.facts import Fact
 from sim.spec.fields import LawSpec
 

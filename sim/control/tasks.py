@@ -15,8 +15,9 @@ from typing import Literal, NamedTuple
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.healthchecks import monitor
+from sim.control.kubelet import STATEFUL
 from sim.control.placement import Load, Resources, fits, load_of, requests
-from sim.control.replicas import STATEFUL, ReplicaSet
+from sim.control.replicas import ReplicaSet
 from sim.spec.stack import Service
 
 Order = Literal["stop-first", "start-first"]

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.endpoints import Endpoints
+from sim.control.kubelet import Kubelet
 from sim.control.nomad_autoscaler import NomadAutoscaler
 from sim.control.placement import Load, Resources, fits, load_of, requests
 from sim.control.profiles import Limits
-from sim.control.replicas import Kubelet, Phase, ReplicaSet, keep
+from sim.control.replicas import Phase, ReplicaSet, keep
 from sim.control.restarts import start_again
 from sim.control.servicechecks import ServiceChecks
 from sim.control.tasks import Heartbeats, update_step

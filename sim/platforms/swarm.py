@@ -19,8 +19,9 @@ from sim.control.clock import Loop
 from sim.control.cluster import Cluster, Server
 from sim.control.endpoints import Endpoints, ServiceBalancing
 from sim.control.healthchecks import START_INTERVAL
+from sim.control.kubelet import Kubelet
 from sim.control.profiles import Limits
-from sim.control.replicas import Kubelet, Phase, ReplicaSet, keep
+from sim.control.replicas import Phase, ReplicaSet, keep
 from sim.control.tasks import (
     GatedHealthchecks,
     Heartbeats,

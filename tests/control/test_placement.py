@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sim.control.kubelet import POD_START, PULL_RATE, VOLUME_ATTACH, VOLUME_DETACH, Kubelet
 from sim.control.placement import (
     SERVERS,
     Load,
@@ -20,16 +21,7 @@ from sim.control.placement import (
     spread,
     within_skew,
 )
-from sim.control.replicas import (
-    POD_START,
-    PULL_RATE,
-    VOLUME_ATTACH,
-    VOLUME_DETACH,
-    Candidate,
-    Kubelet,
-    deletion_order,
-    next_stale,
-)
+from sim.control.replicas import Candidate, deletion_order, next_stale
 from sim.spec.stack import Service
 from tests.control.world import MANAGED, World, stack_of
 

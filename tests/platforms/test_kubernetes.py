@@ -17,10 +17,10 @@ import pytest
 from sim.control import (
     autoscalers,
     endpoints,
+    kubelet,
     nodes,
     placement,
     probes,
-    replicas,
     restarts,
     rollouts,
     servers,
@@ -36,7 +36,7 @@ from sim.spec.scenario import Event, Scenario
 from sim.spec.stack import Stack
 
 MODULES = (
-    autoscalers, endpoints, nodes, placement, probes, replicas, restarts, rollouts, servers,
+    autoscalers, endpoints, kubelet, nodes, placement, probes, restarts, rollouts, servers,
 )  # fmt: skip
 CHOICES = [f.name for f in fields(PLATFORM)]
 FAULT_S = 120.0
