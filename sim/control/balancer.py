@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import simpy
 
 from sim.control.clock import Loop, Rank
-from sim.control.cluster import Address, Cluster, Container
+from sim.control.cluster import Address, Cluster, Container, Server
 from sim.dataplane.interface import Algorithm, Routing
 from sim.spec.facts import Fact
 
@@ -74,7 +74,18 @@ def at(cluster: Cluster, address: Address) -> list[Container]:
     if address.port is not None:
         here = here[-1:]
     server = next(s for s in cluster.servers if s.id == address.server)
-    return here or [cluster.nowhere(server)]
+    return here or [nowhere(cluster, server)]
+
+
+def nowhere(cluster: Cluster, server: Server) -> Container:
+    """A place on a server where nothing listens, for addresses that are wrong."""
+    if server.id not in cluster.nowhere:
+        version = cluster.versions[cluster.entry]
+        profile = cluster.profile(cluster.entry, version)
+        ident = cluster.plane.add_container(profile, server.id)
+        name = f"nothing on {server.name}"
+        cluster.nowhere[server.id] = Container(ident, name, "", server, version, profile)
+    return cluster.nowhere[server.id]
 
 
 def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:

@@ -77,7 +77,7 @@ class Cluster:
     _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
     exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
-    _nowhere: dict[int, Container] = field(default_factory=dict)
+    nowhere: dict[int, Container] = field(default_factory=dict)  # places of balancer.py
     _via: int = -1  # the proxy's container
 
     # ---- reading ----
@@ -179,6 +179,12 @@ class Cluster:
             server.ready = ready
             self.tell(Change("server_ready" if ready else "server_unready", server=server))
 
+    def set_daemon(self, server: Server, up: bool) -> None:
+        """dockerd stops or starts; nobody restarts a container while it is away."""
+        server.daemon = up
+        if up:
+            self.tell(Change("daemon_up", server=server))
+
     def cordon(self, server: Server, cordoned: bool) -> None:
         """Nothing new is placed on a cordoned server."""
         server.cordoned = cordoned
@@ -201,16 +207,6 @@ class Cluster:
         self.containers.append(made)
         self.tell(Change("created", made))
         return made
-
-    def nowhere(self, server: Server) -> Container:
-        """A place on a server where nothing listens, for addresses that are wrong."""
-        if server.id not in self._nowhere:
-            profile = self.profile(self.entry, self.versions[self.entry])
-            ident = self.plane.add_container(profile, server.id)
-            self._nowhere[server.id] = Container(
-                ident, f"nothing on {server.name}", "", server, Version(), profile
-            )
-        return self._nowhere[server.id]
 
     def profile(self, service: str, version: Version) -> int:
         key = (service, version)
@@ -275,11 +271,13 @@ class Cluster:
         c.manually_stopped = True
         self.exit(c, 137, why)
 
-    def stop(self, c: Container, grace_s: float, pre_stop_s: float = 0.0) -> simpy.Process:
+    def stop(
+        self, c: Container, grace_s: float, pre_stop_s: float = 0.0, by_hand: bool = True
+    ) -> simpy.Process:
         """SIGTERM, wait, SIGKILL; the returned process ends when the container has exited.
 
         `pre_stop_s` runs inside the grace period, before SIGTERM (Kubernetes)."""
-        c.manually_stopped = True
+        c.manually_stopped = c.manually_stopped or by_hand
         c.state = "stopping" if c.state in ("starting", "running") else c.state
         self.tell(Change("stopping", c))
         return self.clock.loop(lifecycle.stop(self, c, c.run, grace_s, pre_stop_s))

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sim.control import drain, runbooks
+from sim.control import drain, recreate, runbooks
 from sim.control.clock import Loop, Rank
-from sim.control.cluster import Cluster, Container
+from sim.control.cluster import Cluster, Container, Server
 from sim.control.human import Human
 from sim.control.operator import deploy
 from sim.spec.facts import Fact
 from sim.spec.scenario import (
+    DaemonRestart,
     Deploy,
     Drain,
     Event,
@@ -53,6 +54,7 @@ class Faults:
             "server_crash": server_crash,
             "hang": hang,
             "leak": leak,
+            "daemon_restart": daemon_restart,
             "drain": self.drain,
             "deploy": self.deploy,
             "scale": scale,
@@ -108,13 +110,43 @@ def process_crash(cluster: Cluster, spec: ProcessCrash) -> Loop:
     yield from ()
 
 
+def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
+    """The server that is named, or the one that hosts a service."""
+    if spec.server is not None:
+        return cluster.servers[spec.server]
+    hosted = cluster.of(resolve(cluster.stack, spec.hosting))
+    return next((c.server for c in hosted if c.alive), cluster.servers[0])
+
+
+def outlive(cluster: Cluster) -> bool:
+    """Do containers run on without their daemon? Those of containerd have a shim each."""
+    healing = cluster.choices.self_healing
+    return not cluster.host_ports if healing is None else getattr(healing, "shims", False)
+
+
+def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
+    """Stop all at once, each with its own grace; then the policies decide (restarts.py)."""
+    server = hit(cluster, spec)
+    if not server.alive:
+        return
+    if outlive(cluster):
+        text = f"containerd restarts on {server.name}: its containers run on"
+        cluster.say("daemon_restart", server.name, text)
+        return
+    running = [c for c in cluster.on(server) if c.alive]
+    names = ", ".join(c.name for c in running)
+    cluster.say("daemon_restart", server.name, f"Docker stops on {server.name} with {names}")
+    cluster.set_daemon(server, up=False)
+    yield from recreate.stop_all(cluster, running, by_hand=False)
+    yield cluster.clock.after(spec.takes, Rank.RUNTIME, server.id)
+    if server.alive:
+        cluster.say("daemon_restart", server.name, f"Docker is up again on {server.name}")
+    cluster.set_daemon(server, up=True)
+
+
 def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
     """Power loss or `reboot -f`; back after the machine's boot, unless it is gone for good."""
-    if spec.server is not None:
-        server = cluster.servers[spec.server]
-    else:
-        hosted = cluster.of(resolve(cluster.stack, spec.hosting))
-        server = next((c.server for c in hosted if c.alive), cluster.servers[0])
+    server = hit(cluster, spec)
     if not server.alive:
         return
     lost = [c.name for c in cluster.on(server) if c.alive]

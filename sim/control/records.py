@@ -16,7 +16,7 @@ ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "split", "probe", "addresses",
-    "pending", "health", "outlier",
+    "pending", "health", "outlier", "daemon_up",
 ]  # fmt: skip
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
 
@@ -32,6 +32,7 @@ class Server:
     alive: bool = True
     ready: bool = True
     cordoned: bool = False
+    daemon: bool = True  # Docker Engine runs
     rented_s: float = 0.0
     released_s: float | None = None
     boots: int = 0

@@ -90,10 +90,10 @@ def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
             start(cluster, c)
 
 
-def stop_all(cluster: Cluster, containers: Sequence[Container]) -> Loop:
+def stop_all(cluster: Cluster, containers: Sequence[Container], by_hand: bool = True) -> Loop:
     """`docker stop` of each at once; returns when the last has exited."""
     yield cluster.clock.env.all_of(
-        [cluster.stop(c, grace_s(cluster, c.service)) for c in containers]
+        [cluster.stop(c, grace_s(cluster, c.service), by_hand=by_hand) for c in containers]
     )
 
 

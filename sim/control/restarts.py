@@ -92,19 +92,22 @@ class DockerRestarts:
     capability: ClassVar[str] = "self_healing"
 
     def run(self, cluster: Cluster) -> Loop:
-        changes = cluster.watch("exit", "server_up")
+        changes = cluster.watch("exit", "server_up", "daemon_up")
         known: dict[int, Restarts] = {}
         while True:
             change = yield changes.get()
             if change.container is not None:
                 self.exited(cluster, change.container, known)
             elif change.server is not None:
+                if not change.server.alive:
+                    continue
                 for c in [c for c in cluster.on(change.server) if c.state == "exited"]:
                     policy = cluster.service(c.service).restart
                     if not c.deleting and daemon_starts(
                         policy, c.exit_code or 0, c.manually_stopped
                     ):
-                        start_again(cluster, c, f"started by Docker at boot (restart: {policy})")
+                        when = "at boot" if change.kind == "server_up" else "when it is up"
+                        start_again(cluster, c, f"started by Docker {when} (restart: {policy})")
 
     def exited(self, cluster: Cluster, c: Container, known: dict[int, Restarts]) -> None:
         service = cluster.service(c.service)
@@ -112,8 +115,12 @@ class DockerRestarts:
         if past.run != c.run:  # somebody started it by hand: the budget is whole again
             past.count, past.wait_s = 0, 0.0
         attempts = service.restart_attempts or 0
-        if c.deleting or not docker_restart(
-            service.restart, c.exit_code or 0, c.manually_stopped, past.count, attempts
+        if (
+            c.deleting
+            or not c.server.daemon
+            or not docker_restart(
+                service.restart, c.exit_code or 0, c.manually_stopped, past.count, attempts
+            )
         ):
             return
         past.wait_s = docker_backoff(past.wait_s, cluster.clock.now - c.started_s)
@@ -126,7 +133,7 @@ class DockerRestarts:
         yield cluster.clock.after(wait_s, Rank.RUNTIME, c.id)
         if c.run != run or not c.restarting or not c.server.alive:
             return
-        if c.manually_stopped or c.deleting:
+        if c.manually_stopped or c.deleting or not c.server.daemon:
             cluster.set_restarting(c, False)
         else:
             start_again(cluster, c, f"restarted by Docker after {wait_s:g} s ({policy})")
@@ -146,6 +153,7 @@ class KubeletRestarts:
     """restartPolicy Always: the same pod on the same server, with CrashLoopBackOff."""
 
     capability: ClassVar[str] = "self_healing"
+    shims: ClassVar[bool] = True  # containers outlive a restart of containerd
 
     relist_s: float = field(default=PLEG_RELIST.value)
 

@@ -96,6 +96,15 @@ class ServerCrash(Record):
     returns: bool = True
 
 
+class DaemonRestart(Record):
+    """dockerd stops and starts (an upgrade of Docker), without live-restore: every container of
+    the server is stopped, and what its restart policy says is started (orchestrators.md 1.3)."""
+
+    server: Count | None = None  # index; default: the server of `hosting`
+    hosting: Name = "postgres"
+    takes: Duration = 2.0  # from the last container's exit until dockerd is up again; chosen
+
+
 class Drain(Record):
     """Planned work on servers, one after the other: emptied, worked on, rebooted, taken back."""
 
@@ -160,6 +169,7 @@ class Event(Record):
     operator_kill: OperatorKill | None = None
     process_crash: ProcessCrash | None = None
     server_crash: ServerCrash | None = None
+    daemon_restart: DaemonRestart | None = None
     drain: Drain | None = None
     hang: Hang | None = None
     leak: Leak | None = None

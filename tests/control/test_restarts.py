@@ -142,3 +142,58 @@ def test_the_kubelet_restarts_at_once_and_does_not_care_who_killed() -> None:
         run = replay({"at": 300, kind: {"service": "http"}}, platform="kubernetes")
         (restarted,) = when(run, "restart")
         assert 300.0 < restarted <= 301.0  # its next listing
+
+
+# ---- dockerd restarts: shared facts, orchestrators 1.3, first column ----
+@pytest.mark.parametrize(
+    ("policy", "stop", "killed_before", "starts"),
+    [
+        ("no", {}, False, False),
+        ("always", {}, False, True),
+        ("unless-stopped", {}, False, True),  # a daemon's shutdown is not "by hand"
+        ("on-failure", {"drains": True}, False, False),  # exits 0 on SIGTERM
+        ("on-failure", {"drains": False}, False, True),  # 143
+        ("on-failure", {"drains": False, "ignores": True}, False, True),  # 137 after its grace
+        ("always", {}, True, True),  # `docker kill` first: only this one comes back,
+        ("unless-stopped", {}, True, False),  # ... this one stays down,
+        ("on-failure", {}, True, True),  # ... and for this one 137 is a failure
+        ("no", {}, True, False),
+    ],
+)
+def test_a_restart_of_the_daemon(policy, stop, killed_before, starts) -> None:
+    settings = {f"stack.services.api.stop.{key}": value for key, value in stop.items()}
+    events = [{"at": 295, "operator_kill": {"service": "http"}}] if killed_before else []
+    restarted = {"at": 300, "daemon_restart": {"hosting": "http", "takes": "3s"}}
+    run = replay(
+        *events, restarted, settings={"stack.services.api.restart": policy, **settings},
+        horizon_s=350.0,
+    )  # fmt: skip
+    assert [row.text for row in rows(run, "restart", "api")] == (
+        [f"api-1 started by Docker when it is up (restart: {policy})"] if starts else []
+    )
+
+
+def test_nobody_restarts_a_container_while_the_daemon_is_away() -> None:
+    always = {f"stack.services.{name}.restart": "always" for name in ("api", "worker", "redis")}
+    event = {"at": 300, "daemon_restart": {"takes": "7s"}}
+    run = replay(event, settings=always, horizon_s=350.0)
+    away, back = when(run, "daemon_restart")
+    assert (away, back) == (300.0, max(when(run, "exit")) + 7.0)
+    assert set(when(run, "restart")) == {back}
+    assert {row.subject for row in rows(run, "restart")} >= {"api-1", "redis-1"}
+    assert not rows(run, "restart", "postgres")  # the article's file says nothing of it
+
+
+def test_containers_outlive_a_restart_of_containerd() -> None:
+    event = {"at": 300, "daemon_restart": {"hosting": "http"}}
+    run = replay(event, platform="kubernetes", horizon_s=400.0)
+    assert "run on" in rows(run, "daemon_restart")[0].text
+    assert rows(run, "exit") == []
+
+
+def test_a_pending_restart_is_lost_with_the_daemon_and_its_start_decides() -> None:
+    crash = {"at": 299.99, "process_crash": {"service": "http"}}
+    event = {"at": 300, "daemon_restart": {"hosting": "postgres", "takes": "2s"}}
+    run = replay(crash, event, settings={"stack.services.api.restart": "always"}, horizon_s=350.0)
+    (started,) = when(run, "restart", "api")
+    assert started > 301.0
