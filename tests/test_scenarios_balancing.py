@@ -17,7 +17,9 @@ from sim.results.run import Run
 from sim.results.summary import Figures, figures
 from sim.spec.loader import load_scenario, load_stack
 
-SCENARIOS = ("deep_health_check", "half_open_connections", "retry_storm", "sick_container")
+SCENARIOS = (
+    "deep_health_check", "half_open_connections", "moving_target", "retry_storm", "sick_container",
+)  # fmt: skip
 BROKEN_ON = {"half_open_connections": "kubernetes"}  # HAProxy notices a lost server in 10 s
 VARIANTS = [
     *SCENARIOS,
@@ -154,3 +156,27 @@ def test_outlier_detection_does_not_see_silence_and_least_connections_does() -> 
     assert share_failed(mesh, 640, 780) > 0.25
     least = found("sick_container:least_connections", "kubernetes")
     assert least["requests"]["failed"]["client_timeout"] < 10
+
+
+# ---- moving_target ----
+def test_a_proxy_that_looked_once_sends_everybody_to_nobody() -> None:
+    """All containers are up ten seconds after the deploy; nothing is served until a reload."""
+    run = replay("moving_target", "compose")
+    (looked,) = [r for r in run.timeline if r.event == "resolved"]
+    assert looked.text == "nginx looks up api: api-4, api-5, api-6"
+    assert looked.t_s > 1000
+    assert run.series["replicas"][700:1000].min() == 3, "they run"
+    assert share_failed(run, 640, looked.t_s) == 1.0
+    assert share_failed(run, looked.t_s + 1, 2600) == 0.0
+
+
+def test_the_age_of_the_answer_is_the_outage() -> None:
+    down = {
+        name: found(f"moving_target{name}", "compose")["downtime_s"]
+        for name in ("", ":docker_ttl", ":valid", ":pushed")
+    }
+    assert down[":pushed"] <= down[":valid"] <= down[":pushed"] + 11
+    assert down[":valid"] < down[""] / 10
+    assert down[":docker_ttl"] <= 630
+    assert found("moving_target", "kubernetes")["availability"] == 1.0
+    assert 0.98 < found("moving_target:headless", "kubernetes")["availability"] < 1.0

@@ -16,6 +16,7 @@ import simpy
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Address, Cluster, Container, Server
+from sim.control.dns import by_name
 from sim.dataplane.interface import Algorithm, Routing
 from sim.spec.facts import Fact
 
@@ -101,7 +102,12 @@ class StaticAddress:
     """What users know without discovery: the address that somebody wrote down once."""
 
     def run(self, cluster: Cluster) -> Loop:
-        changes = cluster.watch("created", "started", "removed", "addresses")
+        for proxy in cluster.stack.playing("proxy"):
+            lookup = cluster.service(proxy).lookup
+            if lookup is not None and cluster.service(cluster.entry).port is None:
+                yield from by_name(cluster, proxy, lookup)
+        # what has exited is not in Docker's DNS any more; a published port stays where it is
+        changes = cluster.watch("created", "started", "exit", "removed", "addresses")
         while True:
             yield changes.get()
             if not cluster.balanced:

@@ -183,9 +183,13 @@ def mistyped(human: Human, right: tuple[Address, ...], wrong: int | None) -> tup
 
 
 def fix_backends(human: Human) -> Loop:
-    """Find the wrong line, edit, reload."""
-    yield from human.runbook("edit_backends")
+    """Find the wrong line, edit, reload; a proxy that knows names only has to look again."""
     cluster = human.cluster
+    named = [p for p in cluster.stack.playing("proxy") if cluster.service(p).lookup is not None]
+    if named and cluster.service(cluster.entry).port is None:
+        yield from human.command(f"a reload of {named[0]}, which looks its names up again")
+    else:
+        yield from human.runbook("edit_backends")
     if cluster.host_ports:
         cluster.point(addresses_of(cluster), cluster.balanced)
     else:

@@ -66,3 +66,7 @@ PROBE_FAILURE = Fact("probe.failure", 3, "results", "in a row, to fail", _PROBE)
 HEALTH_INTERVAL = Fact("healthcheck.interval", 30.0, "s", "also before the first", _DOCKER)
 HEALTH_TIMEOUT = Fact("healthcheck.timeout", 30.0, "s", "per check", _DOCKER)
 HEALTH_RETRIES = Fact("healthcheck.retries", 3, "failures", "in a row: unhealthy", _DOCKER)
+DOCKER_TTL = Fact(
+    "docker.dns_ttl", 600.0, "s", "an answer of Docker's DNS may be kept so long",
+    "moby/moby @b985e231 daemon/libnetwork/resolver.go respTTL",
+)  # fmt: skip

@@ -103,6 +103,13 @@ class Stop(Record):
     pre_stop: Duration = 0.0  # preStop sleep (Kubernetes)
 
 
+class Lookup(Record):
+    """How a proxy finds the containers behind a name in Docker's DNS."""
+
+    once: bool = True  # when it starts and when it is reloaded, as nginx does; else after each
+    ttl: Span = facts.DOCKER_TTL.value  # ... of the answer, or the proxy's own `valid=`
+
+
 class Scaling(Record):
     """What the service asks of a horizontal autoscaler."""
 
@@ -143,6 +150,8 @@ class Service(Record):
     disruption: Disruption | None = None
     depends_on: list[Name] = []
     image_size: Bytes = 200 * 1024**2
+    # role proxy; null: it hears of every change at once (Traefik reads Docker's events)
+    lookup: Lookup | None = None
     # role postgres
     max_connections: Positive = facts.MAX_CONNECTIONS.value
     superuser_reserved_connections: Count = facts.SUPERUSER_RESERVED.value

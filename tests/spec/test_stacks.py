@@ -6,7 +6,7 @@ import pytest
 
 from sim.spec import facts
 from sim.spec.loader import load_stack, stack_on
-from sim.spec.stack import Cpu, Healthcheck, Pooler, Probe, Service, Stack
+from sim.spec.stack import Cpu, Healthcheck, Lookup, Pooler, Probe, Service, Stack
 
 PEAK = 4.0 * 50  # requests/s, the article's Black Friday on a shop of 4/s
 
@@ -96,7 +96,7 @@ def test_facts_are_the_defaults_of_a_stack() -> None:
     """Every documented constant is in force: the record holds it, and nothing else stands there."""
     found = facts.facts_of(facts)
     assert len({fact.name for fact in found}) == len(found) > 15
-    defaults = [Service(role="postgres"), Probe(), Healthcheck(), Pooler(), Cpu()]
+    defaults = [Service(role="postgres"), Probe(), Healthcheck(), Pooler(), Cpu(), Lookup()]
     in_force = [value for record in defaults for _, value in record]
     assert all(fact.value in in_force for fact in found)
     assert all(fact.says and fact.source and fact.unit for fact in found)
