@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sim.control import drain, recreate, runbooks
+from sim.control import drain, passwords, recreate, runbooks
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.human import Human
@@ -27,6 +27,7 @@ from sim.spec.scenario import (
     ProcessCrash,
     RaiseConnections,
     RentServers,
+    RotateSecret,
     Scale,
     ServerCrash,
 )
@@ -60,6 +61,7 @@ class Faults:
             "scale": scale,
             "rent_servers": self.rent_servers,
             "raise_connections": self.raise_connections,
+            "rotate_secret": self.rotate_secret,
         }
         for number, event in sorted(enumerate(self.events), key=lambda item: item[1].at):
             yield cluster.clock.at(event.at, Rank.FAULT, number)
@@ -92,6 +94,11 @@ class Faults:
         cluster.say("raise_connections", "operator", "operator is asked for more connections")
         yield from self.human.login()
         yield from runbooks.raise_connections(self.human, ask)
+
+    def rotate_secret(self, cluster: Cluster, ask: RotateSecret) -> Loop:
+        service = resolve(cluster.stack, ask.service)
+        cluster.say("rotate_secret", service, f"the password of {service} must be changed")
+        yield from passwords.rotate(self.human, ask, service)
 
 
 # ---- faults ----

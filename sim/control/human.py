@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
+from sim.control.passwords import Passwords
 from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
 
@@ -20,6 +21,7 @@ class Human:
         self.looking = 0  # how many things she has before her eyes: then nobody needs to page her
         self.deployed: dict[str, Version] = {}  # what she would roll back
         self.refused_lately = 0  # database connections, within monitoring's window
+        self.passwords: Passwords | None = None  # once one was rotated
 
     def say(self, text: str, event: str = "operator") -> None:
         self.cluster.say(event, "operator", f"operator {text}")

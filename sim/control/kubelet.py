@@ -57,7 +57,7 @@ class Kubelets:
 
     def __init__(self, cluster: Cluster, kubelet: Kubelet) -> None:
         self.cluster, self.kubelet = cluster, kubelet
-        self.images = {(c.server.id, c.service, c.version) for c in cluster.containers}
+        self.images = {(c.server.id, c.service, c.version.image) for c in cluster.containers}
         self.puller_free_s: dict[int, float] = {}
         self.volume_free_s: dict[str, float] = {}
         self.volume_at = {c.service: c.server.id for c in cluster.containers}  # who mounts it
@@ -85,7 +85,7 @@ class Kubelets:
 
     def pulled(self, c: Container) -> float:
         """When the image is there: servers pull one after the other, and keep what they have."""
-        image, now = (c.server.id, c.service, c.version), self.cluster.clock.now
+        image, now = (c.server.id, c.service, c.version.image), self.cluster.clock.now
         if image not in self.images:
             self.images.add(image)
             begins = max(now, self.puller_free_s.get(c.server.id, 0.0))

@@ -14,7 +14,7 @@ from typing import Literal
 
 import simpy
 
-from sim.control import recreate, runbooks
+from sim.control import passwords, recreate, runbooks
 from sim.control.balancer import addresses_of
 from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Cluster, Container, Server
@@ -42,8 +42,9 @@ DEPLOY_WATCH = Fact(
     "operator.deploy_watch", 300.0, "s", "who deploys watches the new version so long", CHOSEN
 )
 Action = Literal[
-    "wait_for_server", "rollback", "raise_connections", "start", "restart", "fix_backends", "none"
-]
+    "wait_for_server", "rollback", "fix_secret", "raise_connections", "start", "restart",
+    "fix_backends", "none",
+]  # fmt: skip
 
 
 # ---- rules ----
@@ -59,6 +60,7 @@ class View:
 
     server_away: bool = False
     bad_version: bool = False
+    locked_out: bool = False  # the database refuses a password that was forgotten somewhere
     connections_short: bool = False
     down: int = 0  # containers that nobody restarts
     hung: int = 0  # up, and answer nobody
@@ -67,11 +69,13 @@ class View:
 
 def next_action(view: View) -> Action:
     """The first thing that has to be done: nothing helps while the server is away; restarting a bad
-    version, or a process that finds no connection slot, only repeats the failure."""
+    version, or a process that the database refuses, only repeats the failure."""
     if view.server_away:
         return "wait_for_server"
     if view.bad_version:
         return "rollback"
+    if view.locked_out:
+        return "fix_secret"
     if view.connections_short:
         return "raise_connections"
     if view.down:
@@ -87,6 +91,7 @@ def look(human: Human) -> View:
     return View(
         server_away=lost_server(cluster) is not None,
         bad_version=bad_version(human) is not None,
+        locked_out=human.passwords is not None and bool(human.passwords.missed()),
         connections_short=connections_short(human),
         down=len(recreate.down(cluster)),
         hung=len(hung(cluster)),
@@ -106,7 +111,7 @@ def bad_version(human: Human) -> str | None:
     """A service whose deployed version fails: it exited, crash-loops, or answers with errors."""
     cluster = human.cluster
     for service, deployed in human.deployed.items():
-        mine = [c for c in cluster.of(service) if c.version == deployed and not c.deleting]
+        mine = [c for c in cluster.of(service) if c.version.image == deployed and not c.deleting]
         if any(failing(cluster, c) for c in mine):
             return service
     return None
@@ -250,6 +255,8 @@ def act(human: Human, action: Action) -> Loop:
         service = bad_version(human)
         assert service is not None
         yield from runbooks.rollback(human, service)
+    elif action == "fix_secret":
+        yield from passwords.repair(human)
     elif action == "raise_connections":
         yield from runbooks.raise_connections(human)
     elif action == "start":

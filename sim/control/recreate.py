@@ -90,6 +90,20 @@ def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
             start(cluster, c)
 
 
+def again(cluster: Cluster, old: Sequence[Container]) -> Loop:
+    """`docker compose up -d` after an edit: these are replaced by new ones of the same version."""
+    new = [cluster.create(c.service, c.server, c.version, c.port) for c in old]
+    for c in old:
+        cluster.retire(c)
+    yield from stop_all(cluster, old)
+    for c in old:
+        cluster.remove(c)
+    rank = start_order({n: s.depends_on for n, s in cluster.stack.services.items()}).index
+    for c in sorted(new, key=lambda c: rank(c.service)):
+        if not c.deleting and start(cluster, c):
+            cluster.say("start", c.name, f"{c.name} started: recreated, its environment is new")
+
+
 def stop_all(cluster: Cluster, containers: Sequence[Container], by_hand: bool = True) -> Loop:
     """`docker stop` of each at once; returns when the last has exited."""
     yield cluster.clock.env.all_of(

@@ -7,25 +7,15 @@ targets) is the stack's, under `on: kubernetes`. The control plane itself never 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sim.control.autoscalers import Autoscaling
 from sim.control.endpoints import Endpoints, ServiceBalancing
+from sim.control.passwords import SecretEnv
 from sim.control.placement import Scheduling
 from sim.control.probes import HealthChecks
 from sim.control.profiles import Limits
 from sim.control.restarts import KubeletRestarts
 from sim.control.rollouts import RollingUpdate, RolloutUndo
 from sim.platforms.platform import Platform
-
-
-@dataclass(frozen=True)
-class SecretVolumes:
-    """Secrets mounted as volumes. In etcd they are base64, which is no encryption.
-
-    Nothing rotates a password in this model yet, so that the record has no constants: it only says
-    that no operator keeps a `.env` file."""
-
 
 PLATFORM = Platform(
     self_healing=KubeletRestarts(),  # the same replica on the same server, with back-off
@@ -36,6 +26,6 @@ PLATFORM = Platform(
     rollback=RolloutUndo(),  # one command, never automatic
     health_checks=HealthChecks(),  # the probes that the stack writes
     resource_limits=Limits(weights="requests"),  # CFS quota, OOM kill, shares by request
-    secrets=SecretVolumes(),
+    secrets=SecretEnv(),  # environment variables; base64 in etcd, no encryption
     scheduling=Scheduling(),  # by requests; 50 s + 300 s when a server dies
 )

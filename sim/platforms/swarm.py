@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sim.control.clock import Loop
 from sim.control.cluster import Cluster, Server
 from sim.control.endpoints import Endpoints, ServiceBalancing
 from sim.control.healthchecks import START_INTERVAL
 from sim.control.kubelet import Kubelet
+from sim.control.passwords import SecretEnv, Taken
 from sim.control.profiles import Limits
 from sim.control.replicas import Phase, ReplicaSet, keep
 from sim.control.tasks import (
@@ -207,11 +208,14 @@ class ServiceRollback:
 
 # ---- secrets ----
 @dataclass(frozen=True)
-class SwarmSecrets:
+class SwarmSecrets(SecretEnv):
     """Secrets in the managers' encrypted Raft log, mounted in memory; a change is a new secret and
     a service update that restarts each task.
 
     Source: docker/docs engine/swarm/secrets.md @1ae0cc41."""
+
+    taken: ClassVar[Taken] = "created"
+    rolled_by: ClassVar[str] = "`docker service update --secret-rm --secret-add`"
 
     encrypted_at_rest: bool = True
 

@@ -71,6 +71,12 @@ class Version(Record):
     error_rate: Fraction = 0.0
     leak_per_request: Bytes = 0
     cpu_factor: Ratio = 1.0
+    restarted: Count = 0  # `rollout restart`: the same code, other pods (a template's annotation)
+
+    @property
+    def image(self) -> Version:
+        """The version without its restarts: what is pulled, and what may be bad."""
+        return self.model_copy(update={"restarted": 0}) if self.restarted else self
 
 
 class OperatorKill(Record):
@@ -162,6 +168,14 @@ class Scale(Record):
     services: dict[Name, Count]
 
 
+class RotateSecret(Record):
+    """The database's password must be changed: a leak, or a policy (sim/control/passwords.py)."""
+
+    service: Name = "postgres"
+    overlap: bool = False  # a second user, valid beside the old one until all have it
+    missed: Count | None = None  # of several places, forgotten; default: drawn from mistake rate
+
+
 class Event(Record):
     """One entry of the list: `at` and exactly one kind."""
 
@@ -177,6 +191,7 @@ class Event(Record):
     scale: Scale | None = None
     rent_servers: RentServers | None = None
     raise_connections: RaiseConnections | None = None
+    rotate_secret: RotateSecret | None = None
 
     def kind(self) -> str:
         """The name of the one kind that is set."""

@@ -80,6 +80,8 @@ def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Itera
             continue
         for path, name in _named_services(event, given[0]):
             yield from _unknown_service(stack, name, (*base, i, *path), document)
+        if event.rotate_secret is not None:
+            yield from _no_database(stack, event.rotate_secret.service, (*base, i), document)
         body = getattr(event, given[0])
         if getattr(body, "server", None) is not None:
             stacks = [stack_for(stack, platform) for platform in scenario.platforms]
@@ -99,6 +101,17 @@ def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], 
     if event.scale is not None:
         for name in event.scale.services:
             yield ("scale", "services", name), name
+
+
+def _no_database(
+    stack: Stack, name: str, path: tuple[Key, ...], document: Document
+) -> Iterator[Issue]:
+    """Only a database has a password here."""
+    databases = stack.playing("postgres")
+    if databases and name not in (*databases, "postgres") and name in stack.services:
+        found = f"{name}, a service of role {stack.services[name].role}"
+        where = (*path, "rotate_secret", "service")
+        yield document.issue(where, found, one_of(databases), closest(name, databases))
 
 
 def _unknown_service(
