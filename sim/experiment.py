@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,18 +102,22 @@ def run_once(
 
 def advance(cluster: Cluster, horizon_s: float) -> None:
     """Run both planes to the horizon, control events exactly at it included."""
-    clock, plane = cluster.clock, cluster.plane
+    clock, plane, env, notice = cluster.clock, cluster.plane, cluster.clock.env, cluster.notice
+    reached = -math.inf
     while True:
-        until = min(float(clock.env.peek()), horizon_s)
-        now, notices = plane.advance(until)
-        clock.set(now)
-        for notice in notices:
-            cluster.notice(notice)
-        if notices:
-            continue  # what they woke comes before the control events of this instant
-        if clock.env.peek() > horizon_s:
+        due = env.peek()
+        until = min(due, horizon_s)
+        if until != reached or plane.stirred:
+            now, notices = plane.advance(until)
+            clock.set(now)
+            for told in notices:
+                notice(told)
+            reached = -math.inf if notices else until
+            if notices:
+                continue  # what they woke comes before the control events of this instant
+        if due > horizon_s:
             return
-        clock.env.step()
+        env.step()
 
 
 # ---- phase 1 and 2: data ----
@@ -290,17 +295,25 @@ class Observer:
         k = 1
         while True:
             yield self.cluster.clock.at(k * CHECK_S, Rank.OBSERVER, 1)
-            self.check()
+            self.check(int(k * CHECK_S / self.step_s) + 1)
             if self.progress is not None:
                 self.progress(self.cluster.clock.now, self.cluster.plane.gauge().arrived)
             k += 1
 
-    def check(self) -> None:
+    def check(self, buckets: int | None = None) -> None:
+        """`buckets`: so many from the first (what comes later has not been); at the end all."""
         plane = self.cluster.plane
         gauge: PlaneGauge = plane.gauge()
         self.highest_limit = max(self.highest_limit, gauge.connection_limit)
         now = self.cluster.clock.now
-        ledger.check(plane.books(), plane.recording(), gauge, now, self.highest_limit)
+        recording = plane.recording()
+        seen = replace(
+            recording,
+            requests=recording.requests[:buckets],
+            jobs=recording.jobs[:buckets],
+            refused=recording.refused[:buckets],
+        )
+        ledger.check(plane.books(), seen, gauge, now, self.highest_limit)
 
 
 # ---- phase 6 ----

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import sim
 from sim import engines, study
 from sim.dataplane.interface import Arrivals
 from sim.report import files
 from sim.spec.fields import InputError
 from sim.spec.loader import list_scenarios, load_scenario
 
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+W2, W2_STACK = BENCHMARKS / "w2.yaml", BENCHMARKS / "w2_stack.yaml"
 QUICK = ("container_crash", "server_crash:aof")
 # a whole Black Friday takes the reference engine minutes; the shape of the day stays
 SCALED = {"black_friday": ["scenario.traffic.scale=0.1"]}
@@ -87,3 +95,40 @@ def test_a_flood_that_would_overflow_the_ids_is_refused() -> None:
     planned = study.plan("container_crash", settings=["scenario.traffic.rate=1000000000/s"])
     with pytest.raises(InputError, match=r"traffic.*at most 1e\+12"):
         study.study(planned, workers=1)
+
+
+INTERRUPTED = """
+import sys
+from sim import cli, experiment
+
+check = experiment.Observer.check
+
+def told(self, *given):
+    print("running", flush=True)
+    return check(self, *given)
+
+experiment.Observer.check = told
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_is_heard_inside_the_kernel_and_an_earlier_report_stays(tmp_path: Path) -> None:
+    """Thousands of millions of requests would take hours; the process is gone long before."""
+    folder = tmp_path / "report"
+    files.write(sim.run("container_crash", "compose", engine="reference"), folder, plots=False)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    flood = ["--set", "scenario.traffic.rate=200000/s", "--set", "scenario.horizon=10h"]
+    arguments = ["run", str(W2), "--stack", str(W2_STACK), "--engine", "compiled", *flood]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, *arguments, "--out", str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -8,8 +8,9 @@ observers come last.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from enum import IntEnum
+from heapq import heappush
 from typing import Any, TypeVar
 
 import simpy
@@ -37,9 +38,9 @@ class Timer(simpy.Event):
     """A timeout whose place in its instant is (rank, key), not its order of insertion."""
 
     def __init__(self, env: simpy.Environment, delay: float, rank: Rank, key: int) -> None:
-        super().__init__(env)
-        self._ok = True
-        self._value = None
+        self.env = env
+        self.callbacks: list[Any] = []
+        self._ok, self._value, self._defused = True, None, False
         # SimPy's own priorities are 0 (start, interrupt) and 1 (succeed): what follows at once
         env.schedule(self, 2 + (int(rank) << 48) + key, delay)  # type: ignore[arg-type]
 
@@ -62,6 +63,22 @@ class Clock:
     def at(self, t_s: float, rank: Rank, key: int = 0) -> simpy.Event:
         """An event at an absolute time (k * period: repeated delays would drift)."""
         return self.after(t_s - self.now, rank, key)
+
+    def exactly(self, t_s: float, rank: Rank, key: int) -> simpy.Event:
+        """An event at an instant that was computed earlier, to the last bit."""
+        made = Timer.__new__(Timer)
+        made.env, made.callbacks = self.env, []
+        made._ok, made._value, made._defused = True, None, False
+        priority = 2 + (int(rank) << 48) + key
+        queue: list[Any] = self.env._queue
+        heappush(queue, (t_s, priority, next(self.env._eid), made))
+        return made
+
+    def at_once(self, action: Callable[[simpy.Event], None]) -> None:
+        """`action` follows at once: after what was woken before it at this instant."""
+        event = self.env.event()
+        event.callbacks = [action]
+        event.succeed()
 
     def event(self) -> simpy.Event:
         """An event somebody will trigger with `succeed`."""

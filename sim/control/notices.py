@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 def heard(cluster: Cluster, notice: Notice) -> None:
     """The data plane only tells; whether a process ends is decided here, at the same instant."""
     if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
-        cluster.tell(Change("probe", probe=notice.id, ok=notice.note == Note.PROBE_OK))
+        ok = notice.note == Note.PROBE_OK
+        asked = cluster.asked.pop(notice.id, None)
+        if asked is not None:
+            asked(ok)
+        else:
+            cluster.tell(Change("probe", probe=notice.id, ok=ok))
         return
     if notice.note == Note.SERVER_OOM:
         server = next(s for s in cluster.servers if s.id == notice.id)

@@ -313,6 +313,10 @@ class DataPlane(Protocol):
     @property
     def now(self) -> float: ...
 
+    @property
+    def stirred(self) -> bool:
+        """Has a verb acted since the last `advance`? If not, nothing more is due at `now`."""
+
     def advance(self, until: float) -> tuple[float, list[Notice]]:
         """Run to `until` (inclusive) or to the first instant with notices: (where, notices)."""
 

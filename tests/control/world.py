@@ -21,6 +21,8 @@ MANAGED = replace(PLATFORM, autoscaling=None)  # what most tests leave still
 class FakePlane:
     """Answers probes at once unless told otherwise; uses CPU as told; drains at once."""
 
+    stirred = True
+
     def __init__(self) -> None:
         self.now = 0.0
         self.notices: list[Notice] = []

@@ -305,3 +305,23 @@ def test_least_connections_counts_probes_too(plane_class):
     routing = Routing(Algorithm.LEAST_CONNECTIONS)
     run = drive(plane_class, world(load(2.5, routing=routing), slow, API, script=[probe(2.0)]))
     assert run.plane.container_gauge(1).served == 1
+
+
+def test_a_plane_says_whether_anything_more_can_be_due_at_this_instant(plane_class):
+    """The experiment asks before it advances to where it already is."""
+    plane = plane_class(load())
+    server = plane.add_server(1.0, 2**40)
+    container = plane.add_container(plane.add_profile(API), server)
+    plane.advance(1.0)
+    assert not plane.stirred
+    assert plane.advance(1.0) == (1.0, [])
+    verbs = [
+        (plane.start, (container, 0)), (plane.publish, ((container,),)),
+        (plane.set_extra_memory, (container, 5)), (plane.probe, (container,)),
+        (plane.hang, (container,)), (plane.resume, (container,)), (plane.exit, (container,)),
+    ]  # fmt: skip
+    for verb, given in verbs:
+        verb(*given)
+        assert plane.stirred, verb
+        plane.advance(1.0)
+        assert not plane.stirred

@@ -50,6 +50,7 @@ from sim.dataplane.kernel.layout import (
     world,
 )
 
+NOTE_OF = list(Note)
 SLICE = 400_000  # events between two looks at Ctrl-C
 BUDGET_CAP = 100.0  # retries a budget can save up, as in reference/clients.py
 
@@ -102,7 +103,8 @@ class CompiledPlane:
         self.latency = np.zeros(LATENCY_BINS, np.int64)
         self.latency_sum = np.zeros(buckets, np.float64)
         self.latency_max = np.zeros(1, np.float64)
-        self.profiles = self.made = 0  # versions, containers
+        self.profiles = self.made = self.probes = 0  # versions, containers
+        self.stirred = True
         self.figures = np.zeros(PLANE)
         self.trace: list[tuple[int, int, float]] | None = [] if trace else None
         self.end = min(workload.horizon_s, workload.arrivals.end_s)
@@ -116,6 +118,9 @@ class CompiledPlane:
 
     def _bind(self) -> None:
         """Straight to the machine code for this record's type."""
+        w = self.box[0]
+        self.told_kind, self.told_id = w["told"]["kind"], w["told"]["id"]
+        self.notes = self.box["notes"]
         self.call = direct(loop.call, self.box, verbs.ADVANCE, 0, 0, 0.0)
         self.fold = direct(
             fold, self.box, self.bucket_s, self.requests, self.jobs, self.refused, self.latency,
@@ -173,16 +178,19 @@ class CompiledPlane:
                     f"seed {self.seed}, t = {self.now!r}: one instant told more "
                     "than the kernel's rings hold"
                 )
+        self.stirred = False
         return self.now, self._notices(told) if told else []
 
     def _notices(self, n: int) -> list[Notice]:
-        w = self.box[0]
-        w["notes"] = 0
-        kinds, ids = w["told"]["kind"][:n].tolist(), w["told"]["id"][:n].tolist()
+        self.notes[0] = 0
+        if n == 1:
+            return [Notice(self.now, NOTE_OF[self.told_kind[0]], int(self.told_id[0]))]
+        kinds, ids = self.told_kind[:n].tolist(), self.told_id[:n].tolist()
         return [Notice(self.now, Note(k), i) for k, i in zip(kinds, ids, strict=True)]
 
     def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
         self.call(self.box, verb, at, b, x)
+        self.stirred = True
 
     def _grow(self, works: int, containers: int) -> None:
         self._fold()
@@ -293,7 +301,7 @@ class CompiledPlane:
         self._act(verbs.REROUTED, 0)
 
     def probe(self, container: int, deep: bool = False) -> int:
-        number = int(self.box[0]["probes"])
+        number, self.probes = self.probes, self.probes + 1
         self._act(verbs.PROBE_SENT, container, int(deep))
         return number
 

@@ -44,6 +44,7 @@ class ReferencePlane:
         self.containers: list[Container] = []
         self.notices: list[Notice] = []
         self.probes = 0
+        self.stirred = True
         self.balancer = Balancer(self, workload)
         self.postgres = Postgres(self)
         self.jobs = Jobs(self)
@@ -65,11 +66,12 @@ class ReferencePlane:
         if not self.notices:
             env._now = until
         told, self.notices = self.notices, []
+        self.stirred = False
         return self.now, told
 
     def follow_through(self) -> None:
         """Finish the instant: all that follows at once, then the CPU shares settle."""
-        env = self.env
+        env, self.stirred = self.env, True
         queue = env._queue
         while queue and queue[0][0] == env.now and queue[0][1] < TIMED:
             env.step()
@@ -267,6 +269,7 @@ class ReferencePlane:
         if c.life != Life.EXITED:
             by, c.extra = extra - c.extra, extra
             c.grow(by)
+            self.follow_through()
 
     # ---- what the balancer believes ----
     def publish(self, backends: Sequence[int], via: int = -1) -> None:
