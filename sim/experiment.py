@@ -234,7 +234,7 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
         cluster.clock.loop(StaticAddress().run(cluster))
     if built_by_hand(cluster.stack, platform):
         cluster.clock.loop(HAProxy().run(cluster))
-    human = Human(cluster)
+    human = Human(cluster, scenario.starts_at)
     cluster.clock.loop(OnCall(human).run(cluster))
     cluster.clock.loop(Faults(tuple(scenario.events), human).run(cluster))
     if not scenario.events:

@@ -10,18 +10,39 @@ from sim.control.cluster import Cluster
 from sim.control.passwords import Passwords
 from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
+from sim.spec.stack import Night
+
+DAY_S = 86_400.0
+
+
+def is_night(time_of_day_s: float, begins_s: float, ends_s: float) -> bool:
+    """Is this time of day within [begins, ends)? A night may pass midnight; equal ends: never."""
+    t, begin, end = (x % DAY_S for x in (time_of_day_s, begins_s, ends_s))
+    return begin <= t < end if begin <= end else t >= begin or t < end
 
 
 class Human:
-    """The person on call; deploys and runbooks are hers too."""
+    """The person on call; deploys and runbooks are hers too. `starts_at_s`: time of day of 0."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, starts_at_s: float = 10 * 3600.0) -> None:
         self.cluster = cluster
+        self.starts_at_s = starts_at_s
         self.spec = cluster.stack.operator
         self.looking = 0  # how many things she has before her eyes: then nobody needs to page her
         self.deployed: dict[str, Version] = {}  # what she would roll back
         self.refused_lately = 0  # database connections, within monitoring's window
         self.passwords: Passwords | None = None  # once one was rotated
+
+    @property
+    def night(self) -> Night | None:
+        """What holds for her now beside her days, if it is night."""
+        night, now = self.spec.night, self.starts_at_s + self.cluster.clock.now
+        return night if night is not None and is_night(now, night.begins, night.ends) else None
+
+    @property
+    def mistake(self) -> float:
+        """Mistakes per step, at this hour."""
+        return self.spec.mistake if self.night is None else self.night.mistake
 
     def say(self, text: str, event: str = "operator") -> None:
         self.cluster.say(event, "operator", f"operator {text}")
@@ -36,7 +57,7 @@ class Human:
             seconds = self.cluster.duration(law, f"operator/{stream}")
             self.cluster.count.hands_on_s += seconds
             yield self.cluster.clock.after(seconds, Rank.OPERATOR)
-            if self.cluster.random(f"operator/{stream}/mistake") >= self.spec.mistake:
+            if self.cluster.random(f"operator/{stream}/mistake") >= self.mistake:
                 break
             self.cluster.count.mistakes += 1
             self.say(f"makes a mistake and does it again: {step or text or stream}", "mistake")

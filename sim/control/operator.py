@@ -208,15 +208,16 @@ class OnCall:
     def page(self, cluster: Cluster) -> Loop:
         """The page and its fat tail: a silent phone, a wrong setting."""
         human, spec = self.human, self.human.spec
+        hours = human.night or spec
         how = "operator paged" if spec.monitoring else "users complain to the operator"
         cluster.count.pages += 1
         cluster.say("page", "operator", how)
         cluster.acted()
-        if cluster.random("operator/missed_page") < spec.missed_page:
+        if cluster.random("operator/missed_page") < hours.missed_page:
             yield from human.wait(cluster.duration(spec.missed_page_costs, "operator/missed_cost"))
             cluster.count.pages += 1
             cluster.say("page", "operator", "the first page was missed; operator paged again")
-        yield from human.wait(cluster.duration(spec.acknowledge, "operator/acknowledge"))
+        yield from human.wait(cluster.duration(hours.acknowledge, "operator/acknowledge"))
         human.say("acknowledges the page", "acknowledged")
 
     def served(self, cluster: Cluster, seen: Window) -> Task[bool]:

@@ -348,7 +348,7 @@ def reached(human: Human, places: list[str], missed: int | None) -> list[str]:
     if len(places) < 2:
         return places
     if missed is None:
-        drawn = [cluster.random("operator/secret_places") < human.spec.mistake for _ in places]
+        drawn = [cluster.random("operator/secret_places") < human.mistake for _ in places]
     else:
         drawn = [k >= len(places) - missed for k in range(len(places))]
     cluster.count.mistakes += sum(drawn)

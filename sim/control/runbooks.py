@@ -171,7 +171,7 @@ def mistyped(human: Human, right: tuple[Address, ...], wrong: int | None) -> tup
     those lack their check as well (a checked line would be marked DOWN and only cost capacity)."""
     cluster = human.cluster
     if wrong is None:
-        drawn = [cluster.random("operator/backends") < human.spec.mistake for _ in right]
+        drawn = [cluster.random("operator/backends") < human.mistake for _ in right]
     else:
         drawn = [k >= len(right) - wrong for k in range(len(right))]
     cluster.count.mistakes += sum(drawn)

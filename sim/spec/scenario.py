@@ -225,6 +225,7 @@ class Scenario(Record):
     lesson: str
     stack: Name = "sspp"
     horizon: Span
+    starts_at: Duration = 10 * 3600.0  # time of day of second 0; chosen: a morning at the office
     traffic: Traffic
     slo: Slo = Slo()
     events: list[Event]

@@ -198,6 +198,16 @@ class Step(Record):
     takes: LawSpec
 
 
+class Night(Record):
+    """What is different when the operator sleeps; a time of day is hours from midnight (`22h`)."""
+
+    begins: Duration = 22 * 3600.0
+    ends: Duration = 7 * 3600.0
+    acknowledge: LawSpec = LawSpec()
+    missed_page: Fraction = 0.0
+    mistake: Fraction = 0.0
+
+
 class Operator(Record):
     """The human. Distributions and their sources: `sim explain operator`."""
 
@@ -211,6 +221,7 @@ class Operator(Record):
     diagnose: LawSpec = LawSpec()
     command: LawSpec = LawSpec()  # type one command
     mistake: Fraction = 0.0  # per step; the step is done again, or leaves a flaw
+    night: Night | None = None  # None: as by day
     runbooks: dict[Name, list[Step]] = {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sim.control.human import is_night
 from sim.control.operator import (
     ALARM_FAILED,
     ALARM_JOBS,
@@ -108,6 +109,50 @@ def test_without_monitoring_users_complain() -> None:
     run = replay(KILL, settings=settings, rate=4.0)
     assert when(run, "page") == [910.0]
     assert rows(run, "page")[0].text == "users complain to the operator"
+
+
+@pytest.mark.parametrize(
+    ("hour", "begins", "ends", "night"),
+    [
+        (3, 22, 7, True), (22, 22, 7, True), (21.9, 22, 7, False), (7, 22, 7, False),
+        (10, 22, 7, False), (27, 22, 7, True), (2, 1, 5, True), (0.5, 1, 5, False),
+        (5, 5, 5, False),
+    ],
+)  # fmt: skip
+def test_is_night(hour: float, begins: float, ends: float, night: bool) -> None:
+    assert is_night(hour * 3600, begins * 3600, ends * 3600) is night
+
+
+NIGHT = {"stack.operator.night": {"acknowledge": "400s", "missed_page": "0%", "mistake": "0%"}}
+
+
+def test_at_night_she_is_woken_first() -> None:
+    """400 s to acknowledge instead of 100; by day the night changes nothing."""
+    assert when(replay(KILL, rate=4.0, settings=NIGHT), "acknowledged") == [470.0]
+    late = replay(KILL, rate=4.0, settings=NIGHT, starts_at=3 * 3600.0)
+    assert when(late, "acknowledged") == [770.0]
+    long_days = {**NIGHT, "stack.operator.night.ends": "2h"}
+    awake = replay(KILL, rate=4.0, settings=long_days, starts_at=3 * 3600.0)
+    assert when(awake, "acknowledged") == [470.0]
+
+
+def test_at_night_pages_are_missed_and_fingers_slip() -> None:
+    tail = {"stack.operator.missed_page_costs": "5m"}
+    bad = {"acknowledge": "100s", "missed_page": "100%", "mistake": "60%"}
+    night = {**tail, "stack.operator.night": bad}
+    late = replay(KILL, rate=4.0, settings=night, starts_at=23 * 3600.0)
+    assert late.operator.pages == 2
+    assert late.operator.mistakes > 0
+    by_day = replay(KILL, rate=4.0, settings=night)
+    assert (by_day.operator.pages, by_day.operator.mistakes) == (1, 0)
+
+
+def test_a_night_ends_while_she_works() -> None:
+    """Killed at 06:57:48, paged at 06:58:58: acknowledged as at night, typed as by day."""
+    bad = {"acknowledge": "400s", "missed_page": "0%", "mistake": "100%"}
+    run = replay(KILL, rate=4.0, settings={"stack.operator.night": bad}, starts_at=6.88 * 3600.0)
+    assert when(run, "acknowledged") == [770.0]
+    assert run.operator.mistakes == 0
 
 
 def test_mistakes_cost_the_step_again() -> None:
