@@ -8,9 +8,9 @@ facts, orchestrators section 7 and dataplane section 3 (HAProxy 2.6 measured, 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import simpy
 
@@ -37,6 +37,14 @@ CONNECT_TIMEOUT = Fact(
 )  # fmt: skip
 
 
+LEAST_UP = Fact(
+    "haproxy.least_up", 0, "servers",
+    "with fewer UP requests go to all lines; 0: never, the answer is 503. An Application Load "
+    "Balancer's default is 1: it fails open",
+    "haproxy doc/configuration.txt; AWS docs, target group health (minimum healthy target count)",
+)  # fmt: skip
+
+
 class Health(NamedTuple):
     """What HAProxy knows of one server."""
 
@@ -53,6 +61,14 @@ def checked(health: Health, passed: bool, fall: int, rise: int) -> Health:
     streak = health.streak + 1
     turns = streak >= (fall if health.up else rise)
     return Health(passed, 0) if turns else Health(health.up, streak)
+
+
+def in_use(up: Sequence[bool], least_up: int) -> tuple[int, ...]:
+    """Which lines get requests: those that are UP; all of them when fewer than `least_up` are.
+
+    Source: AWS docs, target-group-health (routing failover, "fail open"); HAProxy: `least_up` 0."""
+    lines = tuple(line for line, is_up in enumerate(up) if is_up)
+    return tuple(range(len(up))) if len(lines) < least_up else lines
 
 
 # ---- addresses ----
@@ -119,7 +135,10 @@ class StaticAddress:
 class HAProxy:
     """HAProxy with `balance roundrobin` and `option httpchk`: data per request, and its checks.
 
-    A bare TCP check would find a hung process healthy: the kernel accepts for it."""
+    A bare TCP check would find a hung process healthy: the kernel accepts for it. `redispatch`: the
+    next try goes to another server at once, as measured; by its manual only the last try does, but
+    round robin over several servers without persistence need not wait for that (haproxy
+    src/backend.c, stream_choose_redispatch)."""
 
     capability: ClassVar[str] = "load_balancing"
     inter_s: float = INTER.value
@@ -131,6 +150,13 @@ class HAProxy:
     redispatch: bool = False
     connect_timeout_s: float = CONNECT_TIMEOUT.value
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
+    least_up: int = LEAST_UP.value
+
+    def conflicts(self, platform: Any) -> str:
+        """Why it cannot balance here; "" if it can."""
+        if platform.service_discovery is not None:
+            return "HAProxy's file is written by hand: it needs service_discovery left empty"
+        return ""
 
     def routing(self) -> Routing:
         return Routing(
@@ -147,7 +173,7 @@ class HAProxy:
         cluster.route(self.routing())
         edits = cluster.watch("addresses")
         answers = Answers(cluster)
-        loaded = File(cluster)
+        loaded = File(cluster, self.least_up)
         cluster.clock.loop(answers.run())
         cluster.clock.loop(loaded.follow())
         while True:
@@ -199,8 +225,8 @@ class Answers:
 class File:
     """The balancer's file as loaded, and which of its lines are UP."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
+    def __init__(self, cluster: Cluster, least_up: int) -> None:
+        self.cluster, self.least_up = cluster, least_up
         self.version = 0
         self.addresses: tuple[Address, ...] = ()
         self.up: list[bool] = []
@@ -221,7 +247,7 @@ class File:
         self.publish()
 
     def publish(self) -> None:
-        lines = [a for a, up in zip(self.addresses, self.up, strict=True) if up]
+        lines = [self.addresses[line] for line in in_use(self.up, self.least_up)]
         send_to(self.cluster, [c for a in lines for c in at(self.cluster, a)])
 
     def follow(self) -> Loop:

@@ -9,14 +9,17 @@ from sim.control.balancer import (
     CONNECT_TIMEOUT,
     FALL,
     INTER,
+    LEAST_UP,
     RETRIES,
     RETRY_PAUSE,
     RISE,
     HAProxy,
     Health,
     checked,
+    in_use,
 )
 from sim.dataplane.interface import Algorithm
+from sim.platforms import load
 from tests.control.outage import replay, rows, when
 
 FIVE = {  # five replicas on five servers: the operator's HAProxy is there from the start
@@ -40,6 +43,39 @@ def test_checked(checks: str, states: str) -> None:
         health = checked(health, check == "+", FALL.value, RISE.value)
         seen += "U" if health.up else "D"
     assert seen == states
+
+
+@pytest.mark.parametrize(
+    ("up", "least", "used"),
+    [
+        ("UUU", 0, (0, 1, 2)),
+        ("UDU", 0, (0, 2)),
+        ("DDD", 0, ()),  # HAProxy: 503
+        ("DDD", 1, (0, 1, 2)),  # an Application Load Balancer fails open
+        ("DUD", 1, (1,)),
+        ("DUD", 2, (0, 1, 2)),  # minimum healthy target count 2
+        ("", 1, ()),
+    ],
+)
+def test_who_is_in_use(up: str, least: int, used: tuple[int, ...]) -> None:
+    assert in_use([state == "U" for state in up], least) == used
+
+
+@pytest.mark.parametrize(("least_up", "served"), [(0, False), (1, True)])
+def test_too_slow_for_every_check_is_not_dead(least_up: int, served: bool) -> None:
+    """Checks that ask more than users do: all lines DOWN, and users could have been served."""
+    balancer = {"mechanism": "ha_proxy", "check_timeout_s": 0.0005, "least_up": least_up}
+    slow = {"stack.services.api.cpu.demand": "50ms", "compose.load_balancing": balancer}
+    run = replay({"at": 300, "hang": {"service": "worker", "lasts": 1}},
+                 settings={**FIVE, **slow}, rate=4.0, horizon_s=400.0)  # fmt: skip
+    arrived, succeeded = run.recording.requests[60:360, :2].sum(axis=0)
+    assert bool(succeeded == arrived) is served, (succeeded, arrived)
+    assert LEAST_UP.value == 0
+
+
+def test_a_file_written_by_hand_is_no_discovery() -> None:
+    assert not HAProxy().conflicts(load("compose"))
+    assert "service_discovery" in HAProxy().conflicts(load("kubernetes"))
 
 
 def test_constants() -> None:
