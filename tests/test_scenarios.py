@@ -181,6 +181,39 @@ def test_readiness_does_not_see_errors() -> None:
         assert found["requests"]["failed"]["http_500"] > 20
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_canary_shows_a_bad_version_to_few_users_and_takes_it_back_by_itself(seed: int) -> None:
+    """Against the same version by a rolling update, which a person takes back."""
+    canary = figures(replay("bad_rollout:canary", "kubernetes", seed))
+    rolling = figures(replay("bad_rollout:errors", "kubernetes", seed))
+    assert canary["operator"]["minutes"] == 0.0 < rolling["operator"]["minutes"]
+    met = [found["requests"]["failed"]["http_500"] for found in (canary, rolling)]
+    assert 0 < met[0] < 0.5 * met[1]
+
+
+def test_an_automatic_rollback_is_quicker_than_a_person_and_slower_than_a_canary() -> None:
+    def errors(variant: str) -> int:
+        found = figures(replay(f"bad_rollout:{variant}", "kubernetes"))
+        return int(found["requests"]["failed"]["http_500"])
+
+    assert errors("canary") < errors("auto_rollback") < errors("errors")
+
+
+def test_blue_green_doubles_the_connections_and_its_way_back_ends_after_thirty_seconds() -> None:
+    short = replay("bad_rollout:blue_green", "kubernetes")
+    rolling = replay("bad_rollout:errors", "kubernetes")
+    assert figures(short)["connections"]["peak"] > figures(rolling)["connections"]["peak"]
+    kept = {"mechanism": "blue_green", "scale_down_delay_s": "10m"}
+    settings = {"kubernetes.rolling_updates": kept}
+    scenario = load_scenario("bad_rollout:blue_green", settings=settings, platforms=names())
+    long = run_once(scenario, load_stack(scenario.stack), "kubernetes", 1, engine="reference")
+    assert figures(long)["recover_s"] < figures(short)["recover_s"] - 10.0
+
+
+def test_recreate_is_an_outage_on_kubernetes_too() -> None:
+    assert 10 <= figures(replay("bad_rollout:recreate", "kubernetes"))["downtime_s"] <= 40
+
+
 # ---- manual_scaling ----
 def test_the_second_replica_finds_port_3000_taken() -> None:
     run = replay("manual_scaling", "compose", 1, SHORTER["manual_scaling"])

@@ -19,7 +19,7 @@ from enum import Enum
 from importlib import import_module
 from typing import Any, get_args, get_type_hints
 
-from sim.control.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms, name_of
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError, parse_duration
 from sim.spec.settings import Layer
@@ -110,7 +110,19 @@ def configured(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Platform
             configure(load(base), {path: value})  # wrong for the base is wrong
             if _has(platform, path.split(".")):
                 platform = configure(platform, {path: value})
-    return configure(platform, settings.get(name, {}))
+    return checked(name, configure(platform, settings.get(name, {})))
+
+
+def checked(name: str, platform: Platform) -> Platform:
+    """The platform, if its choices go together: each may object to the rest (`conflicts`)."""
+    for field in fields(platform):
+        choice = getattr(platform, field.name)
+        objects = getattr(choice, "conflicts", None)
+        why = "" if objects is None else objects(platform)
+        if why:
+            found, expected = name_of(type(choice)), f"another mechanism, or what it needs: {why}"
+            raise InputError(field=f"{name}.{field.name}", found=found, expected=expected)
+    return platform
 
 
 def _has(record: Any, steps: list[str]) -> bool:
@@ -126,7 +138,7 @@ def configure(platform: Platform, settings: Mapping[str, Any]) -> Platform:
     """The platform with dotted fields set: `autoscaling: null`, `self_healing.cap_s: 60s`.
 
     A choice may also be another mechanism, by name, with or without fields:
-    `rolling_updates: canary`, `rolling_updates: {mechanism: canary, interval_s: 30s}`."""
+    `rolling_updates: canary`, `rolling_updates: {mechanism: canary, pause_s: 60s}`."""
     for path, value in settings.items():
         platform = _set(platform, path.split("."), value, path)
     return platform

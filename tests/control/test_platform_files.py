@@ -9,7 +9,7 @@ import pytest
 from sim.control.analysis import Analysis
 from sim.control.mechanisms import mechanisms, name_of
 from sim.control.restarts import DockerRestarts
-from sim.platforms import configure, load, names, title
+from sim.platforms import configure, configured, load, names, title
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError
 
@@ -79,6 +79,34 @@ def test_a_list_takes_a_list_of_the_same_kind() -> None:
         configure(
             load("kubernetes"), {"rolling_updates": {"mechanism": "canary", "weights": ["a"]}}
         )
+
+
+@pytest.mark.parametrize(
+    ("platform", "settings", "field", "why"),
+    [
+        ("compose", {"rolling_updates": "canary"}, "compose.rolling_updates", "load balancer"),
+        (
+            "kubernetes",
+            {"rolling_updates": "blue_green", "service_discovery": None},
+            "kubernetes.rolling_updates",
+            "selector",
+        ),
+        (
+            "kubernetes",
+            {"rollback": "auto_rollback", "rolling_updates": None},
+            "kubernetes.rollback",
+            "rolling updates",
+        ),
+    ],
+)
+def test_an_impossible_pair_is_bad_input(
+    platform: str, settings: dict[str, object], field: str, why: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        configured(platform, {platform: settings})
+    issue = raised.value.issues[0]
+    assert issue.field == field
+    assert why in issue.expected
 
 
 def test_an_unknown_mechanism_names_the_nearest_of_its_capability() -> None:
