@@ -41,3 +41,38 @@ def test_a_budget_for_a_single_database_stops_the_upgrade() -> None:
     events = [row.event for row in run.timeline]
     assert "drain_failed" in events
     assert events.count("reboot") == 2
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_leak_without_limits_takes_the_database_and_with_them_itself(seed: int) -> None:
+    run = replay("noisy_neighbour", "compose", seed)
+    assert share_failed(run, 60, 480) < 0.02
+    killed = [row.text for row in run.timeline if "OOM-killed" in row.text]
+    assert killed[0].startswith("postgres-1 OOM-killed: server-1 is full")
+    assert claims("noisy_neighbour", "compose", seed)["N8"]["holds"]
+    rows = claims("noisy_neighbour", "kubernetes", seed)
+    assert rows["K9"]["holds"]
+    assert not rows["X-OOM-JOBS"]["holds"]
+
+
+def test_two_lines_in_the_compose_file_do_the_same() -> None:
+    assert not claims("noisy_neighbour:limits", "compose")["N8"]["holds"]
+    run = replay("noisy_neighbour:limits", "compose")
+    assert all("postgres" not in row.text for row in run.timeline if row.event == "exit")
+
+
+def test_resource_limits_are_what_saves_the_database() -> None:
+    assert not claims("noisy_neighbour:ablated", "kubernetes")["K9"]["holds"]
+    assert not claims("noisy_neighbour:no_limit", "kubernetes")["X-QOS"]["holds"]
+    evicted = [
+        row
+        for row in replay("noisy_neighbour:no_limit", "kubernetes").timeline
+        if "evicted" in row.text
+    ]
+    assert evicted
+
+
+def test_cpu_is_shared_fairly() -> None:
+    assert not claims("noisy_neighbour:cpu", "compose")["X-CPU"]["holds"]
+    before, after = (figures(replay(n, "compose")) for n in ("node_drain", "noisy_neighbour:cpu"))
+    assert after["latency_s"]["p99"] > 1.1 * before["latency_s"]["p99"]  # slower, not away

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sim.control import qos
 from sim.control.records import Change, Container, Server
 from sim.dataplane.interface import Note, Notice
 
@@ -58,7 +59,17 @@ def start_refused(cluster: Cluster, c: Container) -> None:
 
 
 def oom_victim(cluster: Cluster, server: Server) -> Container | None:
-    """The kernel's choice with equal oom_score_adj: the largest process on the server."""
+    """The kernel's choice among all on the server (qos.py); a kubelet has marked them before."""
+    limits = None if cluster.choices is None else cluster.choices.resource_limits
+    capacity = cluster.stack.servers.machine.memory
+
+    def seen(c: Container) -> qos.Process:
+        service, adj = cluster.service(c.service), qos.ADJ_DOCKER.value
+        if limits is not None and limits.qos:
+            wanted = service.memory.request or service.memory.limit or 0
+            adj = qos.oom_score_adj(qos.qos_class(service), wanted, capacity)
+        return qos.Process(c.id, cluster.plane.container_gauge(c.id).memory, adj)
+
     here = [c for c in cluster.on(server) if c.alive]
-    alive = [(cluster.plane.container_gauge(c.id).memory, -c.id, c) for c in here]
-    return max(alive)[2] if alive else None
+    victim = qos.oom_victim([seen(c) for c in here], capacity)
+    return next((c for c in here if c.id == victim), None)

@@ -41,6 +41,10 @@ GIVES_UP = Fact(
 DEPLOY_WATCH = Fact(
     "operator.deploy_watch", 300.0, "s", "who deploys watches the new version so long", CHOSEN
 )
+LEAKS = Fact(
+    "operator.leaks", 3.0, "x", "a new version that has grown so much is to blame for an OOM kill",
+    CHOSEN,
+)  # fmt: skip
 Action = Literal[
     "wait_for_server", "rollback", "fix_secret", "raise_connections", "start", "restart",
     "fix_backends", "none",
@@ -121,6 +125,10 @@ def failing(cluster: Cluster, c: Container) -> bool:
     if (c.state == "exited" and c.exit_code != 0 and c.server.alive) or c.restarts > 0:
         return True
     gauge = cluster.plane.container_gauge(c.id)
+    if any(other.oom_killed for other in cluster.on(c.server)) and c.state == "running":
+        base = cluster.service(c.service).memory.base
+        if base and gauge.memory > LEAKS.value * base:
+            return True  # `docker stats`: it has grown, and the kernel has killed a neighbour
     return gauge.errors >= ALARM_FAILED.value and gauge.errors >= 0.1 * gauge.served
 
 

@@ -44,6 +44,7 @@ class Limits:
     """
 
     capability: ClassVar[str] = "resource_limits"
+    qos: ClassVar[bool] = False  # oom_score_adj follows from requests (kubelet)
 
     weights: Literal["shares", "requests"] = "shares"
 

@@ -11,8 +11,8 @@ from sim.control.autoscalers import Autoscaling
 from sim.control.endpoints import Endpoints, ServiceBalancing
 from sim.control.passwords import SecretEnv
 from sim.control.placement import Scheduling
+from sim.control.pressure import KubeletLimits
 from sim.control.probes import HealthChecks
-from sim.control.profiles import Limits
 from sim.control.restarts import KubeletRestarts
 from sim.control.rollouts import RollingUpdate, RolloutUndo
 from sim.platforms.platform import Platform
@@ -25,7 +25,7 @@ PLATFORM = Platform(
     rolling_updates=RollingUpdate(),  # 25 % surge, 25 % unavailable
     rollback=RolloutUndo(),  # one command, never automatic
     health_checks=HealthChecks(),  # the probes that the stack writes
-    resource_limits=Limits(weights="requests"),  # CFS quota, OOM kill, shares by request
+    resource_limits=KubeletLimits(),  # CFS quota, OOM kill, shares by request, QoS classes
     secrets=SecretEnv(),  # environment variables; base64 in etcd, no encryption
     scheduling=Scheduling(),  # by requests; 50 s + 300 s when a server dies
 )
