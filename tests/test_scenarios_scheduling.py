@@ -76,3 +76,9 @@ def test_cpu_is_shared_fairly() -> None:
     assert not claims("noisy_neighbour:cpu", "compose")["X-CPU"]["holds"]
     before, after = (figures(replay(n, "compose")) for n in ("node_drain", "noisy_neighbour:cpu"))
     assert after["latency_s"]["p99"] > 1.1 * before["latency_s"]["p99"]  # slower, not away
+
+
+def test_a_single_database_on_a_lost_server_is_not_replaced() -> None:
+    row = claims("server_crash:gone_database", "kubernetes")["K2"]
+    assert not row["holds"]
+    assert figures(replay("server_crash:gone_database", "kubernetes"))["downtime_s"] > 2900
