@@ -7,6 +7,7 @@ loads in a second, and compiles for some twenty on the very first use (kept on d
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -17,6 +18,9 @@ MakePlane = Callable[[Workload], DataPlane]
 ENGINES = ("auto", "compiled", "reference")
 WORTH_LOADING = 20_000  # requests
 WORTH_COMPILING = 300_000
+RATE = {"reference": 15_000.0, "compiled": 1_200_000.0}  # requests a second of one process
+CONTROL_S = 1e-4  # the control plane's part of a simulated second, large platforms
+SPAWN_S = 2.0  # a process of its own imports everything, and loads the kernel
 MOST_REQUESTS = 1e12  # ids of attempts and jobs stay within 48 bits (dataplane, ids of timers)
 
 
@@ -47,6 +51,15 @@ def choose(engine: str, requests: float) -> str:
     if requests < WORTH_LOADING:
         return "reference"
     return "compiled" if is_compiled() or requests >= WORTH_COMPILING else "reference"
+
+
+def processes(engine: str, runs: int, requests: float, horizon_s: float, processors: int) -> int:
+    """How many processes should share so many equal runs: all processors, or this one alone when
+    it is done before others would have begun. Rough is enough: outcomes do not hang on it."""
+    each_s = requests / RATE[engine] + horizon_s * CONTROL_S
+    together = min(runs, processors)
+    shared_s = SPAWN_S + math.ceil(runs / together) * each_s
+    return together if shared_s < runs * each_s else 1
 
 
 def is_compiled() -> bool:

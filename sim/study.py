@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sim import __version__, engines
-from sim.engines import ENGINES
+from sim.engines import ENGINES, processes
 from sim.platforms import configured, layers
 from sim.platforms import names as list_platforms
 from sim.results.claims import METRICS
@@ -142,9 +142,10 @@ def study(
     """Run a plan. `watch` hears about once a simulated minute of each run, in this process;
     `compiling` is held while the kernel compiles (the very first use only).
 
-    `workers`: processes at most; default: as many as there are processors. On Ctrl-C returns what
-    was finished, with `interrupted` set; raises KeyboardInterrupt if that is nothing. Raises
-    `BrokenRunError` for a run whose ledger does not balance.
+    `workers`: processes at most; default: as many as there are processors, or only this one where
+    that is sooner. On Ctrl-C returns what was finished, with `interrupted` set; raises
+    KeyboardInterrupt if that is nothing. Raises `BrokenRunError` for a run whose ledger does not
+    balance.
     """
     planned = _with_engine(planned, compiling)
     tasks = [
@@ -154,7 +155,10 @@ def study(
     ]
     finished: dict[int, Replication] = {}
     interrupted = False
-    workers = min(len(tasks), workers or os.cpu_count() or 1)
+    if workers is None:
+        requests, horizon = _requests(planned), planned.scenario.horizon
+        workers = processes(planned.engine, len(tasks), requests, horizon, os.cpu_count() or 1)
+    workers = min(len(tasks), workers)
     try:
         run_tasks(tasks, watch, workers, finished)
     except KeyboardInterrupt:
@@ -166,10 +170,7 @@ def study(
 
 def _with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[object]]) -> Plan:
     """The plan with its engine chosen, and compiled: once, before any process is spawned."""
-    from sim.experiment import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
-
-    come = arrivals_of(planned.scenario.traffic)
-    each = engines.expected_requests(come, planned.scenario.horizon)
+    each = _requests(planned)
     if each > engines.MOST_REQUESTS:
         raise InputError(
             field="scenario.traffic",
@@ -182,6 +183,14 @@ def _with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[o
         with compiling():
             engines.prepare()
     return replace(planned, engine=name)
+
+
+def _requests(planned: Plan) -> float:
+    """How many are expected in one run."""
+    from sim.experiment import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
+
+    come = arrivals_of(planned.scenario.traffic)
+    return engines.expected_requests(come, planned.scenario.horizon)
 
 
 # --- checks ---------------------------------------------------------------------------------------

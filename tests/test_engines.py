@@ -91,6 +91,24 @@ def test_expected_requests(arrivals: Arrivals, horizon: float, requests: float) 
     assert engines.expected_requests(arrivals, horizon) == pytest.approx(requests)
 
 
+@pytest.mark.parametrize(
+    ("engine", "runs", "requests", "horizon_s", "processors", "wanted"),
+    [
+        ("reference", 1, 1e6, 3600.0, 8, 1),  # one run needs no other process
+        ("compiled", 2, 2e4, 3600.0, 2, 1),  # done before another has begun
+        ("reference", 2, 2e4, 3600.0, 2, 1),  # 1.7 s each: 3.4 s here, 3.7 s side by side
+        ("reference", 2, 1e5, 3600.0, 2, 2),
+        ("compiled", 2, 1.7e6, 18_000.0, 2, 2),  # Black Friday
+        ("compiled", 2, 1.7e6, 18_000.0, 1, 1),  # ... on one processor
+        ("reference", 40, 2e4, 3600.0, 4, 4),  # many small runs are one large one
+    ],
+)
+def test_how_many_processes_share_the_runs(
+    engine: str, runs: int, requests: float, horizon_s: float, processors: int, wanted: int
+) -> None:
+    assert engines.processes(engine, runs, requests, horizon_s, processors) == wanted
+
+
 def test_a_flood_that_would_overflow_the_ids_is_refused() -> None:
     planned = study.plan("container_crash", settings=["scenario.traffic.rate=1000000000/s"])
     with pytest.raises(InputError, match=r"traffic.*at most 1e\+12"):

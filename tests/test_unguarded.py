@@ -11,8 +11,9 @@ import sim
 
 SCRIPT = """
 import sim
-fast = {"scenario.horizon": "20m"}
-print(sim.compare("container_crash", ["compose", "kubernetes"], settings=fast).summary["seed"])
+many = {"scenario.horizon": "20m", "scenario.traffic.scale": 10}  # worth other processes
+both = ["compose", "kubernetes"]
+print(sim.compare("container_crash", both, settings=many, engine="reference").summary["seed"])
 """
 
 
