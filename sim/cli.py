@@ -273,6 +273,42 @@ def _checked(result: Result) -> int:
     return _say("\n".join(failures), NOT_HELD) if failures else DONE
 
 
+# --- quarter --------------------------------------------------------------------------------------
+
+
+@app.command
+def quarter(
+    *,
+    platform: str = "compose,kubernetes",
+    seed: Whole = 1,
+    json: Flag = False,
+    out: Path = REPORTS / "quarter",
+) -> int:
+    """Replay a quarter of ordinary incidents and planned work; sum the operator's minutes.
+
+    Parameters
+    ----------
+    platform
+        Platforms, separated by commas.
+    seed
+        Draws the incidents.
+    json
+        Print quarter.json and nothing else on standard output.
+    out
+        Folder for quarter.json, quarter.md and quarter.csv.
+    """
+    from sim import quarter as toil  # noqa: PLC0415
+    from sim.report import files  # noqa: PLC0415
+
+    files.check_folder(out)
+    done = toil.quarter([p.strip() for p in platform.split(",") if p.strip()], seed)
+    texts = {"json": toil.as_json(done), "md": toil.as_text(done, True), "csv": toil.as_csv(done)}
+    files.write_texts({f"quarter.{kind}": text for kind, text in texts.items()}, out)
+    sys.stdout.write(texts["json"] if json else toil.as_text(done))
+    print(f"report: {out}", file=sys.stderr)
+    return DONE
+
+
 # --- explain --------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,17 @@ from sim.spec.fields import InputError
 
 PICTURES = ("downtime.png", "jobs.png", "connections.png")
 OURS = frozenset(
-    {"summary.json", "summary.md", "timeline.csv", "series.csv", "report.html", *PICTURES}
+    {
+        "summary.json",
+        "summary.md",
+        "timeline.csv",
+        "series.csv",
+        "report.html",
+        *PICTURES,
+        "quarter.json",
+        "quarter.md",
+        "quarter.csv",
+    }
 )
 
 
@@ -81,6 +91,21 @@ def write(result: Result, folder: Path, plots: bool = True) -> None:
         ) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> None:
+    """Write these files (name -> text) to `folder`, all or nothing. Raises `InputError`."""
+    target = folder.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        for name, text in texts.items():
+            (fresh / name).write_text(text, encoding="utf-8")
+        fresh.chmod(0o777 & ~_umask())
+        _swap(fresh, target)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise _refused(folder, found, "a folder that can be written") from None
 
 
 def _umask() -> int:
