@@ -153,7 +153,7 @@ class Quarter:
     def record(self) -> dict[str, Any]:
         """quarter.json."""
         working = self.rates.weeks * self.rates.hours_per_week * 60.0
-        platforms = {}
+        platforms: dict[str, dict[str, Any]] = {}
         for name in self.platforms:
             total = self.total(name)
             after = total.pages * self.rates.follow_up / 60.0
