@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json as json_
 import os
-import pkgutil
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +26,6 @@ from sim.spec.fields import InputError
 
 if TYPE_CHECKING:
     from sim.results.result import Result
-    from sim.spec.facts import Fact
     from sim.study import Plan
 
 DONE, NOT_HELD, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 70, 130
@@ -321,6 +319,7 @@ def explain(subject: str, /) -> int:
     subject
         A scenario, a stack, a platform, a constant (hpa.sync_period), or the first word of some.
     """
+    from sim.assumptions import constants  # noqa: PLC0415
     from sim.platforms import layers, load, names  # noqa: PLC0415
     from sim.report import explain as text  # noqa: PLC0415
     from sim.spec.loader import list_scenarios, list_stacks, load_scenario  # noqa: PLC0415
@@ -329,10 +328,10 @@ def explain(subject: str, /) -> int:
     if subject in names():
         module = import_module(f"sim.platforms.{subject}")
         doc = module.__doc__ or ""
-        said = text.platform(subject, doc, load(subject), _facts(), layers(subject))
+        said = text.platform(subject, doc, load(subject), constants(), layers(subject))
         print(said, end="")
         return DONE
-    known = {fact.name: fact for fact in _facts()}
+    known = {fact.name: fact for fact in constants()}
     matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
     if matching:
         print(text.facts(matching), end="")
@@ -361,18 +360,3 @@ def _stack_text(name: str) -> str:
 
     files = (folder / f"{name}.yaml" for folder in STACK_FOLDERS)
     return next(path.read_text(encoding="utf-8") for path in files if path.is_file())
-
-
-def _facts() -> list[Fact[Any]]:
-    """Every constant with a source, by name: found in the modules that use them."""
-    from sim.spec.facts import facts_of  # noqa: PLC0415
-
-    found = {fact.name: fact for module in _modules() for fact in facts_of(import_module(module))}
-    return [found[name] for name in sorted(found)]
-
-
-def _modules() -> Iterator[str]:
-    yield "sim.spec.facts"
-    for package in ("sim.control", "sim.platforms"):
-        paths = import_module(package).__path__
-        yield from (f"{package}.{one.name}" for one in pkgutil.iter_modules(paths))

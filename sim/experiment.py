@@ -21,6 +21,7 @@ from sim.control.faults import Faults
 from sim.control.human import Human
 from sim.control.operator import OnCall
 from sim.control.profiles import profile_of
+from sim.control.recorder import Recorder
 from sim.control.recreate import place
 from sim.dataplane.interface import (
     Algorithm,
@@ -91,13 +92,14 @@ def run_once(
     observer = Observer(cluster, scenario.horizon, step_s, progress)
     cluster.clock.loop(observer.run())
     cluster.clock.loop(observer.audit())
+    cluster.clock.loop(observer.recorder.run())
 
     # 5. the two-plane loop
     advance(cluster, scenario.horizon)
 
     # 6. what is left
     observer.check()
-    return finished(scenario, stack, platform_name, seed, name, cluster, observer.series)
+    return finished(scenario, stack, platform_name, seed, name, cluster, observer)
 
 
 def advance(cluster: Cluster, horizon_s: float) -> None:
@@ -262,12 +264,14 @@ class Observer:
         self.series |= {column: np.zeros(count) for column in SERIES}
         self.busy_s = 0.0  # when last seen
         self.highest_limit = 0
+        self.recorder = Recorder(cluster)
 
     def run(self) -> Loop:
         for k in range(len(self.series["t_s"])):
             yield self.cluster.clock.at(k * self.step_s, Rank.OBSERVER)
             for column, value in self.sample().items():
                 self.series[column][k] = value
+            self.recorder.second()
 
     def sample(self) -> dict[str, float]:
         cluster = self.cluster
@@ -324,7 +328,7 @@ def finished(
     seed: int,
     engine: str,
     cluster: Cluster,
-    series: dict[str, NDArray[np.float64]],
+    observer: Observer,
 ) -> Run:
     count, end = cluster.count, scenario.horizon
     seconds = sum(
@@ -342,7 +346,7 @@ def finished(
         down_below=scenario.slo.down_below,
         recording=cluster.plane.recording(),
         gauge=cluster.plane.gauge(),
-        series=series,
+        series=observer.series,
         timeline=tuple(cluster.timeline),
         fault_s=count.fault_s,
         detected_s=count.detected_s,
@@ -350,4 +354,5 @@ def finished(
         operator=OperatorFigures(count.pages, count.hands_on_s / 60.0, count.mistakes),
         server_seconds=seconds,
         usd=seconds / 3600.0 * stack.servers.machine.price_per_hour,
+        spans=observer.recorder.finished(end),
     )

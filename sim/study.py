@@ -14,7 +14,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sim import __version__, engines
+from sim import engines
+from sim.assumptions import command_of, versions
 from sim.engines import ENGINES, processes
 from sim.platforms import configured, layers
 from sim.platforms import names as list_platforms
@@ -46,6 +47,7 @@ class Plan:
     seed: int = DEFAULT_SEED
     reps: int = 1
     engine: str = "auto"
+    command: str = ""  # the command line that asks for the same; empty for records of a program
 
     @property
     def name(self) -> str:
@@ -130,6 +132,7 @@ def plan(
         seed=seed,
         reps=reps,
         engine=engine,
+        command=command_of(scenario, chosen, seed, reps, stack, settings, engine, traffic),
     )
 
 
@@ -261,7 +264,10 @@ def _with_trace(scenario: Scenario, path: str) -> Scenario:
 
 
 def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
+    from sim.assumptions import constants  # noqa: PLC0415 - loads all mechanisms
+
     scenario, stack = planned.scenario, planned.stack
+    settings = split_settings(scenario.set).platforms
     by_platform = {
         platform: tuple(r for r in found if r.platform == platform)
         for platform in planned.platforms
@@ -275,10 +281,14 @@ def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Resul
         seed=planned.seed,
         reps=max(len(replications) for replications in by_platform.values()),
         horizon_s=scenario.horizon,
-        version=__version__,
+        version=versions()[0][1],
         replications=by_platform,
         asked=tuple(scenario.claims),
         assumed=tuple(stack.assumed),
         ignored=tuple(stack.ignored),
         interrupted=interrupted,
+        command=planned.command,
+        versions=versions(),
+        choices={name: configured(name, settings) for name in by_platform},
+        facts=tuple(constants()),
     )

@@ -37,6 +37,8 @@ def report(name: str, engine: str, folder_name: str, tmp_path: object) -> dict[s
     texts = {path.name: path.read_text() for path in sorted(folder.iterdir())}
     assert f'"engine": "{engine}"' in texts["summary.json"]
     texts["summary.json"] = texts["summary.json"].replace(engine, "ENGINE")
+    texts["report.html"] = texts["report.html"].replace(f"{engine} engine", "ENGINE")
+    texts["report.html"] = texts["report.html"].replace(f"--engine {engine}", "ENGINE")
     del texts["summary.md"]  # prose of the same figures, with the engine's name
     return texts
 

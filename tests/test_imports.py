@@ -38,6 +38,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "simpy": ("sim.control", "sim.dataplane.reference", "sim.experiment"),
     "numba": ("sim.dataplane.kernel",),
     "matplotlib": ("sim.report",),
+    "jinja2": ("sim.report.page",),
     "pandas": ("sim.report", "sim.results"),
 }
 NOWHERE = ("random", "secrets", "uuid", "datetime.now", "numpy.random")

@@ -110,7 +110,7 @@ def empty(cluster: Cluster, server: Server, rules: Evictions | None) -> Task[boo
 def work(human: Human, server: Server, ask: Drain) -> Loop:
     """Her work on a server on which nothing runs any more, and its reboot."""
     cluster = human.cluster
-    cluster.count.hands_on_s += ask.lasts
+    human.hands(ask.lasts, f"work on {server.name}")
     yield from human.wait(ask.lasts)
     if not ask.reboot or not server.alive:
         return

@@ -51,11 +51,17 @@ class Human:
         """Time that passes without her hands."""
         yield self.cluster.clock.after(seconds, Rank.OPERATOR)
 
+    def hands(self, seconds: float, what: str, since_s: float | None = None) -> None:
+        """Count her minutes: she is busy so long, from now or from `since_s`."""
+        began = self.cluster.clock.now if since_s is None else since_s
+        self.cluster.count.hands_on_s += seconds
+        self.cluster.count.hands.append((began, began + seconds, what))
+
     def work(self, law: LawSpec, stream: str, text: str = "", step: str = "") -> Loop:
         """Hands on: one step, done again if it went wrong. `text`: what the timeline says of it."""
         while True:
             seconds = self.cluster.duration(law, f"operator/{stream}")
-            self.cluster.count.hands_on_s += seconds
+            self.hands(seconds, step or text or stream)
             yield self.cluster.clock.after(seconds, Rank.OPERATOR)
             if self.cluster.random(f"operator/{stream}/mistake") >= self.mistake:
                 break

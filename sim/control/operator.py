@@ -284,8 +284,9 @@ def wait_for_server(human: Human) -> Loop:
     human.say(f"cannot reach {server.name} by SSH and tries again")
     tries = int(GIVES_UP.value / SSH_RETRY.value)
     for _ in range(tries):
+        started = human.cluster.clock.now
         yield from human.wait(SSH_RETRY.value)
-        cluster.count.hands_on_s += SSH_RETRY.value
+        human.hands(SSH_RETRY.value, "try SSH", started)
         if server.alive:
             human.say(f"is on {server.name} again")
             yield from human.runbook("restore_server")

@@ -112,6 +112,7 @@ class Ledger:
     containers_refused: int = 0
     pages: int = 0
     hands_on_s: float = 0.0
+    hands: list[tuple[float, float, str]] = field(default_factory=list)  # from, to, what
     mistakes: int = 0
     fault_s: float | None = None
     detected_s: float | None = None

@@ -20,7 +20,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
 from sim.report import content, marks, words
-from sim.results import metrics
+from sim.report.stretches import window
 from sim.results.result import Result
 from sim.results.run import Run
 
@@ -120,23 +120,6 @@ def key(axes: Axes, band: Band, entries: Sequence[tuple[str, str]]) -> None:
         x -= _width(page, text, FontProperties(size=11)) / page.bbox.width + 0.014
 
 
-def window(result: Result) -> tuple[float, float]:
-    """The part of the horizon that is worth looking at, in seconds: from before the first fault
-    to after the last trouble, or everything if that is most of it."""
-    first, last = result.horizon_s, 0.0
-    for run in result.runs:
-        trouble = np.flatnonzero(metrics.degraded(run)) * run.recording.bucket_s
-        starts = [t for t in (run.fault_s, trouble[0] if trouble.size else None) if t is not None]
-        first = min([first, *starts])
-        ends = [metrics.drained_at_s(run) or 0.0, run.detected_s or 0.0]
-        last = max([last, *starts, *ends, float(trouble[-1]) if trouble.size else 0.0])
-    if last < first:
-        return 0.0, result.horizon_s
-    pad = max(60.0, 0.12 * (last - first))
-    start, end = max(0.0, first - pad), min(result.horizon_s, last + pad)
-    return (start, end) if end - start < 0.6 * result.horizon_s else (0.0, result.horizon_s)
-
-
 def time_axis(axes: Axes, result: Result, labels: bool) -> None:
     """The simulated clock along the bottom; labels on the lowest plot only."""
     start, end = window(result)
@@ -192,13 +175,6 @@ def per_second(
     edges = np.append(np.arange(summed.size) * buckets * width, counts.size * width)
     rates = summed / full
     return np.asarray(edges, dtype=np.float64), np.append(rates, rates[-1])
-
-
-def stretches(flags: NDArray[np.bool_], width: float) -> list[tuple[float, float]]:
-    """(from, to) in seconds of each run of True."""
-    steps = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
-    starts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    return [(float(a) * width, float(b) * width) for a, b in zip(starts, ends, strict=True)]
 
 
 def _page(axes: Axes) -> Figure:

@@ -45,6 +45,32 @@ def headline(result: Result) -> str:
     return " · ".join(parts)
 
 
+def verdict(result: Result) -> str:
+    """One sentence for everybody: `Compose: 5 min 41 s down, 1,204 failed requests, 14 operator
+    minutes; Kubernetes: 0 s down, 37 failed requests`."""
+    return "; ".join(
+        f"{words.platform(name)}: {_suffered(figures)}"
+        for name, figures in result.platforms.items()
+    )
+
+
+def _suffered(figures: Figures) -> str:
+    failed = sum(figures["requests"]["failed"].values())
+    plural = "" if failed == 1 else "s"
+    parts = [
+        f"{words.duration(figures['downtime_s'])} down",
+        f"{words.count(failed)} failed request{plural}",
+    ]
+    lost = sum(figures["jobs"]["lost"].values())
+    if lost:
+        parts.append(f"{words.count(lost)} job{'' if lost == 1 else 's'} lost")
+    minutes = figures["operator"]["minutes"]
+    if minutes:
+        whole = max(1, round(minutes))
+        parts.append(f"{words.count(whole)} operator minute{'' if whole == 1 else 's'}")
+    return ", ".join(parts)
+
+
 def setting(result: Result) -> str:
     """What was run, in one line: stack, seed, replications, simulated time, engine."""
     last = result.seed + result.reps - 1

@@ -1,4 +1,4 @@
-"""DIR: summary.json, summary.md, timeline.csv, series.csv and the plots, all or nothing.
+"""DIR: report.html, summary.json, summary.md, timeline.csv, series.csv, plots: all or nothing.
 
 The files are written to a folder beside DIR that takes its place when it is complete, so that a
 reader never sees half a report and a failure leaves the old one. summary.json, timeline.csv and
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sim.report.markdown import markdown
+from sim.report.page.write import page
 from sim.results.result import Result
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.spec.fields import InputError
@@ -132,6 +133,7 @@ def _fill(result: Result, folder: Path, plots: bool) -> None:
     pictures = _pictures(result, folder) if plots and result.runs else []
     (folder / "summary.json").write_text(summary_json(result), encoding="utf-8")
     (folder / "summary.md").write_text(markdown(result, pictures), encoding="utf-8")
+    (folder / "report.html").write_text(page(result), encoding="utf-8")
     with _text(folder / "timeline.csv") as file:
         _table(file, TIMELINE_COLUMNS, timeline_rows(result.runs))
     with _text(folder / "series.csv") as file:

@@ -31,11 +31,10 @@ from sim.report.canvas import (
     key,
     per_second,
     slide,
-    stretches,
     tidy,
     time_axis,
-    window,
 )
+from sim.report.stretches import stretches, window
 from sim.results import metrics
 from sim.results.result import Result
 from sim.results.run import Run

@@ -9,9 +9,10 @@ when first asked for. The pictures and the table are made by sim.report, which r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from sim.results.intervals import interval
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.results.run import Run
 from sim.results.summary import SCHEMA, Figures, Replication, lookup, mean_figures, paths
+from sim.spec.facts import Fact
 from sim.spec.scenario import Claim
 
 if TYPE_CHECKING:
@@ -56,6 +58,10 @@ class Result:
     assumed: tuple[str, ...] = ()  # said to the user: what the stack left open
     ignored: tuple[str, ...] = ()  # read and not simulated
     interrupted: bool = False
+    command: str = ""  # what makes this result again
+    versions: tuple[tuple[str, str], ...] = ()  # of what made it: name, version
+    choices: Mapping[str, Any] = field(default_factory=dict)  # by platform: its ten, as they ran
+    facts: tuple[Fact[Any], ...] = ()  # the constants of the simulator, with their sources
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -141,6 +147,23 @@ class Result:
         from sim.report.table import plain  # noqa: PLC0415
 
         return plain(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write report.html, one offline file, to `path`. OSError if that cannot be written."""
+        from sim.report.page.write import page  # noqa: PLC0415
+
+        target = Path(path)
+        target.write_text(page(self), encoding="utf-8")
+        return target
+
+    def write(self, folder: str | Path, plots: bool = True) -> Path:
+        """Write all that `sim run` writes to `folder`: report.html, summary.json, summary.md,
+        timeline.csv, series.csv and, with `plots`, three PNG files. InputError if that cannot be,
+        or if the folder holds anything but an earlier report."""
+        from sim.report.files import write  # noqa: PLC0415
+
+        write(self, Path(folder), plots)
+        return Path(folder)
 
     def _repr_html_(self) -> str:
         """How Jupyter shows a result."""

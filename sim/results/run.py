@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,26 @@ class TimelineRow:
     text: str  # a sentence a person can read
 
 
+class Span(NamedTuple):
+    """A stretch of time in which one thing was in one state; at most one a thing at a time.
+
+    kind, then state:
+      container: created, starting, ready, not_ready, hung, stopping, exited, back_off, and away or
+        evicting while its server is lost (sim.control.recorder)
+      server: up, not_ready, away
+      pending: pending (a wanted replica that no server has room for)
+      operator: acknowledge, hands_on (`service` then says at what)
+    """
+
+    kind: str
+    name: str
+    state: str
+    start_s: float
+    end_s: float
+    service: str = ""
+    server: str = ""
+
+
 @dataclass(frozen=True)
 class OperatorFigures:
     pages: int = 0
@@ -66,3 +87,4 @@ class Run:
     operator: OperatorFigures = field(default_factory=OperatorFigures)
     server_seconds: float = 0.0
     usd: float = 0.0
+    spans: tuple[Span, ...] = ()  # what was where in which state, by start

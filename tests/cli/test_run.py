@@ -19,7 +19,7 @@ def test_it_runs_both_platforms_and_writes_a_report(sim, calls, tmp_path):
     report = tmp_path / "reports" / "container_crash"
     assert {path.name for path in report.iterdir()} == {
         "summary.json", "summary.md", "timeline.csv", "series.csv",
-        "downtime.png", "jobs.png", "connections.png",
+        "report.html", "downtime.png", "jobs.png", "connections.png",
     }  # fmt: skip
 
 

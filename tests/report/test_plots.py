@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.report import marks
-from sim.report.canvas import window
+from sim.report.stretches import window
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import recording
 

@@ -1,0 +1,65 @@
+"""What stands behind a study: every constant with its source, the command line that asks for the
+same, and the versions that answered."""
+
+from __future__ import annotations
+
+import pkgutil
+import platform
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from sim import __version__
+from sim.spec.facts import Fact, facts_of
+
+
+def constants() -> list[Fact[Any]]:
+    """Every constant with a source, by name: found in the modules that use them."""
+    found = {fact.name: fact for module in _modules() for fact in facts_of(import_module(module))}
+    return [found[name] for name in sorted(found)]
+
+
+def _modules() -> Iterator[str]:
+    yield "sim.spec.facts"
+    for package in ("sim.control", "sim.platforms"):
+        paths = import_module(package).__path__
+        yield from (f"{package}.{one.name}" for one in pkgutil.iter_modules(paths))
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """What a result depends on: name and version."""
+    return (
+        ("Outage Lab", __version__),
+        ("Python", platform.python_version()),
+        ("numpy", np.__version__),
+    )
+
+
+def command_of(
+    scenario: object,
+    platforms: Sequence[str],
+    seed: int,
+    reps: int,
+    stack: object,
+    settings: Mapping[str, Any] | Sequence[str],
+    engine: str,
+    traffic: str | None,
+) -> str:
+    """`python -m sim run ...` for the arguments of `sim.study.plan`; empty if one of them is a
+    record, which no command line can name."""
+    if not isinstance(scenario, str) or not (stack is None or isinstance(stack, str)):
+        return ""
+    words = ["python", "-m", "sim", "run", scenario, "--platform", ",".join(platforms)]
+    words += ["--seed", str(seed)]
+    words += ["--reps", str(reps)] if reps > 1 else []
+    words += ["--stack", stack] if stack else []
+    words += ["--traffic", traffic] if traffic else []
+    words += ["--engine", engine] if engine != "auto" else []
+    pairs = settings.items() if isinstance(settings, Mapping) else None
+    told = settings if pairs is None else [f"{path}={value}" for path, value in pairs]
+    for setting in told:
+        words += ["--set", str(setting)]
+    return shlex.join(words)

@@ -1,0 +1,156 @@
+"""The sections of report.html, in their order: what each says, as plain data for its template.
+
+A section is a function from a result to a `Section` or None (nothing to say) and a template of the
+same name in `templates/`. To add one, write both and put the function into SECTIONS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple
+
+from sim.report import content, timeline, words
+from sim.report.page import places
+from sim.report.page.charts import charts
+from sim.report.page.spent import KINDS, spent
+from sim.results.result import Result
+
+LONGEST = 150  # lines of one platform's timeline
+
+
+class Section(NamedTuple):
+    """`ident`: its anchor, and the name of its template."""
+
+    ident: str
+    title: str
+    data: Any
+
+
+def figures(result: Result) -> Section:
+    """The table and the claims."""
+    return Section(
+        "figures",
+        "What users, jobs, people and money saw",
+        {
+            "heads": [words.platform(name) for name in result.platforms],
+            "sections": content.sections(result),
+            "differences": content.differences(result),
+        },
+    )
+
+
+def claims(result: Result) -> Section | None:
+    """What is claimed, and whether it holds."""
+    found = content.verdicts(result)
+    return Section("claims", "What is claimed, and what came out", found) if found else None
+
+
+def series(result: Result) -> Section | None:
+    """What happened second by second."""
+    return Section("series", "How it went", charts(result)) if result.runs else None
+
+
+class Bar(NamedTuple):
+    """One platform's degraded time: (kind, seconds, share of the longest bar)."""
+
+    platform: str
+    total: str
+    parts: list[tuple[int, str, str, float, float]]  # kind, name, duration, x and width in percent
+
+
+def time_spent(result: Result) -> Section | None:
+    """Where the degraded time went."""
+    found = {words.platform(run.platform): spent(run) for run in result.runs}
+    longest = max((sum(parts.values()) for parts in found.values()), default=0.0)
+    if not longest:
+        return None
+    bars = []
+    for name, parts in found.items():
+        x, cells = 0.0, []
+        for kind, (what, seconds) in enumerate(parts.items()):
+            width = 100.0 * seconds / longest
+            cells.append((kind, what, words.duration(seconds), round(x, 3), round(width, 3)))
+            x += width
+        bars.append(Bar(name, words.duration(sum(parts.values())), cells))
+    shown = [k for k, what in enumerate(KINDS) if any(parts[what] for parts in found.values())]
+    return Section("spent", "Where the time went", {"bars": bars, "kinds": KINDS, "shown": shown})
+
+
+def topology(result: Result) -> Section | None:
+    """What stood where."""
+    found = {words.platform(run.platform): places.moments(run) for run in result.runs}
+    found = {name: moments for name, moments in found.items() if moments}
+    if not found:
+        return None
+    legend = places.used(moment for moments in found.values() for moment in moments)
+    return Section("topology", "What stood where", {"platforms": found, "legend": legend})
+
+
+def events(result: Result) -> Section | None:
+    """The timelines."""
+    found = [
+        (words.platform(run.platform), run.seed, timeline.lines(run, LONGEST))
+        for run in result.runs
+    ]
+    return Section("events", "What happened", found) if found else None
+
+
+def assumptions(result: Result) -> Section:
+    """What was assumed, with sources; what the stack left open."""
+    choices = {
+        words.platform(name): [
+            (field.name.replace("_", " "), mechanism(getattr(choice, field.name)))
+            for field in fields(choice)
+        ]
+        for name, choice in result.choices.items()
+        if is_dataclass(choice)
+    }
+    notes = [("Assumed", result.assumed), ("Not simulated", result.ignored)]
+    return Section(
+        "assumptions",
+        "What is assumed",
+        {"choices": choices, "facts": result.facts, "notes": [n for n in notes if n[1]]},
+    )
+
+
+def mechanism(choice: Any) -> str:
+    """A choice of a platform with its parameters: `KubeletRestarts: relist_s 1`."""
+    if choice is None:
+        return "left to the operator"
+    if not is_dataclass(choice):
+        return str(choice)
+    parts = []
+    for field in fields(choice):
+        value = getattr(choice, field.name)
+        said = f"({mechanism(value)})" if is_dataclass(value) else _short(value)
+        parts.append(f"{field.name} {said}")
+    name = type(choice).__name__
+    return f"{name}: {', '.join(parts)}" if parts else name
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def again(result: Result) -> Section:
+    """Seed, versions, and the command that makes this report again."""
+    return Section("again", "Do it again", {"result": result, "setting": content.setting(result)})
+
+
+SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
+    series,
+    figures,
+    claims,
+    time_spent,
+    topology,
+    events,
+    assumptions,
+    again,
+)
+
+
+def sections(result: Result) -> list[Section]:
+    """Those that have something to say."""
+    made = (section(result) for section in SECTIONS)
+    return [one for one in made if one is not None]

@@ -1,0 +1,54 @@
+"""report.html: the verdict, then the sections. Self-contained: no request leaves the file.
+
+Readable without scripts, without colour and on paper: curves are SVG made here, the script adds
+looking closer only. Titles and texts are anybody's: everything is escaped. The page forbids itself
+to load anything (Content-Security-Policy).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from sim.report import content, words
+from sim.report.page import charts, curves
+from sim.report.page.sections import sections
+from sim.results.result import Result
+
+
+def page(result: Result) -> str:
+    """The whole document."""
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            result=result,
+            verdict=content.verdict(result),
+            setting=content.setting(result),
+            sections=sections(result),
+            css=Markup(_source("report.css")),
+            script=Markup(_source("report.js")),
+            geometry=charts,
+            box=curves,
+        )
+    )
+
+
+def _source(name: str) -> str:
+    return files("sim.report.page").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["clock"] = words.clock
+    return made

@@ -1,0 +1,156 @@
+"""report.html as text: what it says, that it is whole by itself, small, and safe."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from sim.report.page.places import moment, moments
+from sim.report.page.sections import SECTIONS, mechanism, sections
+from sim.report.page.write import page
+from sim.results.run import Span
+from tests.report import pages
+from tests.results.results import result
+
+
+class Reader(HTMLParser):
+    """Tags that are open, attributes that load something, and the text."""
+
+    VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses, self.tags, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "xlink:href", "action")]
+        self.addresses += [k for k, _ in attrs if k.startswith("on")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(text):
+    reader = Reader()
+    reader.feed(text)
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture(scope="module", params=pages.CASES)
+def made(request):
+    return request.param, page(pages.CASES[request.param]())
+
+
+def test_it_is_well_formed_and_loads_nothing(made):
+    _, text = made
+    reader = read(text)
+    assert all(one.startswith("#") or one == "data:," for one in reader.addresses)
+    assert reader.tags.count("script") == 1
+    assert re.findall(r"https?://[^\"]*", text) == ["http://www.w3.org/2000/svg"]  # a name, no link
+
+
+def test_it_is_small_however_long_the_run_or_large_the_platform(made):
+    name, text = made
+    assert len(text.encode()) < 400_000, name
+
+
+def test_the_verdict_comes_first():
+    reader = read(page(result()))
+    said = "".join(reader.text)
+    verdict = r"Compose: 5 min 41 s down, [0-9,]+ failed requests, .*; +Kubernetes: 3 s down, "
+    found = re.search(verdict, said)
+    assert found
+    assert found.start() < said.index("availability")
+
+
+def test_texts_are_texts_and_never_markup():
+    text = page(pages.hostile())
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert "&lt;script&gt;alert" in text
+    assert "{{ 7 * 7 }}" in text  # no template runs inside another
+
+
+def test_the_same_result_is_the_same_page():
+    assert page(pages.plain()) == page(pages.plain())
+
+
+def test_the_seed_the_versions_and_the_command_are_there():
+    one = replace(result(), command="python -m sim run x --seed 7", versions=(("Python", "3.x"),))
+    text = "".join(read(page(one)).text)
+    assert "python -m sim run x --seed 7" in text
+    assert "Python 3.x" in text
+    assert "seed 7" in text
+    assert "postgres has its defaults" in text
+
+
+def test_every_section_has_an_anchor_and_a_heading():
+    one = pages.plain()
+    text = page(one)
+    for section in sections(one):
+        assert f'<section id="{section.ident}">' in text
+        assert f'<a href="#{section.ident}">' in text
+    assert len(sections(one)) == len(SECTIONS)
+
+
+def test_sections_that_have_nothing_to_say_are_left_out():
+    idents = [section.ident for section in sections(pages.nothing())]
+    assert "spent" not in idents
+    assert "topology" not in idents
+    assert "series" in idents
+
+
+def test_curves_have_words_for_who_does_not_see_them():
+    labels = re.findall(r'role="img" aria-label="([^"]*)"', page(pages.plain()))
+    assert any("Compose: down from 00:05:00 to 00:10:4" in label for label in labels)
+    assert any(label.startswith("Requests answered well: Compose 0 to 100 %") for label in labels)
+
+
+def test_topology_tells_the_loss_of_a_server():
+    (before, worst, after) = moments(pages.plain().runs[0])
+    groups = [[(g.service, g.state, g.number) for g in place.groups] for place in before.places]
+    assert groups == [[("api", "ready", 2)], [("api", "ready", 1)], [("api", "ready", 1)]]
+    assert after.places == before.places
+    lost = moment("", 330.0, pages.plain().runs[0].spans)
+    assert [(g.state, g.number) for g in lost.places[0].groups] == [("away", 2)]
+    assert worst.t_s == pytest.approx(470.5, abs=2)  # the middle of five minutes and 41 s
+
+
+def test_topology_counts_what_has_no_server():
+    waiting = Span("pending", "api (no server yet)", "pending", 5.0, 9.0, "api")
+    server = Span("server", "server-1", "up", 0.0, 9.0, "", "server-1")
+    found = moment("", 6.0, [server, waiting, waiting._replace(start_s=5.5)])
+    assert [(g.service, g.state, g.number) for g in found.waiting] == [("api", "pending", 2)]
+    assert moment("", 4.0, [server, waiting]).waiting == ()
+
+
+def test_a_thousand_servers_are_summed_up():
+    many = [Span("server", f"server-{k}", "up", 0.0, 9.0, "", f"server-{k}") for k in range(1000)]
+    found = moment("", 1.0, many)
+    assert [place.name for place in found.places][:3] == ["server-0", "server-1", "server-2"]
+    assert len(found.places) + found.unshown == 1000
+
+
+def test_mechanisms_are_told_with_their_parameters():
+    from sim.platforms.kubernetes import PLATFORM
+
+    assert mechanism(None) == "left to the operator"
+    assert mechanism(PLATFORM.self_healing) == "KubeletRestarts: relist_s 1"
+
+
+def test_a_result_writes_its_page_anywhere(tmp_path):
+    path = result().report(tmp_path / "one.html")
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    folder = result().write(tmp_path / "folder", plots=False)
+    assert (folder / "report.html").is_file()
