@@ -34,9 +34,9 @@ def test_explain_a_platform_says_its_ten_choices(sim):
 
 
 def test_explain_a_constant_says_value_and_source(sim):
-    from sim.cli import _facts
+    from sim.assumptions import constants
 
-    fact = _facts()[0]
+    fact = constants()[0]
     said = sim("explain", fact.name)
     assert said.status == 0
     assert f"{fact.name} = {fact.value}" in said.out
@@ -46,6 +46,6 @@ def test_explain_a_constant_says_value_and_source(sim):
 
 
 def test_every_constant_has_a_source(sim):
-    from sim.cli import _facts
+    from sim.assumptions import constants
 
-    assert all(fact.source and fact.says for fact in _facts())
+    assert all(fact.source and fact.says for fact in constants())
