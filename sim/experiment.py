@@ -331,9 +331,11 @@ def finished(
     observer: Observer,
 ) -> Run:
     count, end = cluster.count, scenario.horizon
-    seconds = sum(
-        (end if s.released_s is None else s.released_s) - s.rented_s for s in cluster.servers
-    )
+    rented = [
+        ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
+        for s in cluster.servers
+    ]
+    seconds = sum(each for each, _ in rented)
     return Run(
         scenario=scenario.name + (f":{scenario.variant}" if scenario.variant else ""),
         stack=stack.name,
@@ -353,6 +355,6 @@ def finished(
         containers_refused=count.containers_refused,
         operator=OperatorFigures(count.pages, count.hands_on_s / 60.0, count.mistakes),
         server_seconds=seconds,
-        usd=seconds / 3600.0 * stack.servers.machine.price_per_hour,
+        usd=sum(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
     )

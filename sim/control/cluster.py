@@ -7,14 +7,11 @@ in step: the records, the data plane, the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import simpy
 
 from sim.control import lifecycle
-from sim.control.clock import Clock
 from sim.control.notices import heard
 from sim.control.records import (
     ALIVE,
@@ -29,76 +26,21 @@ from sim.control.records import (
     Split,
     State,
 )
-from sim.dataplane import draws
-from sim.dataplane.arithmetic import draw
-from sim.dataplane.interface import DataPlane, Notice, Profile, Routing
+from sim.control.world import World
+from sim.dataplane.interface import Notice, Routing
 from sim.results.run import TimelineRow
-from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
-from sim.spec.stack import Service, Stack
 
 __all__ = [
     "Address", "Change", "ChangeKind", "Cluster", "Container", "Ledger", "Pending",
     "PortTakenError", "Server", "Split", "State",
 ]  # fmt: skip
-LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
-@dataclass
-class Cluster:
-    """State, verbs, timeline. `profile_of(service, version)` makes a data-plane profile."""
+class Cluster(World):
+    """The world with its verbs."""
 
-    clock: Clock
-    plane: DataPlane
-    stack: Stack
-    seed: int
-    profile_of: Callable[[str, Version], Profile]
-    host_ports: bool = True  # containers share the server's ports (Compose); pods do not
-    choices: Any = None  # the Platform: controllers ask each other's data (a grace period) here
-    left_to_operator: frozenset[str] = frozenset()  # names of the choices that are empty
-    servers: list[Server] = field(default_factory=list)
-    containers: list[Container] = field(default_factory=list)
-    desired: dict[str, int] = field(default_factory=dict)
-    versions: dict[str, Version] = field(default_factory=dict)
-    previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
-    paused: set[str] = field(default_factory=set)  # services whose rollout stands still
-    splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
-    pending: list[Pending] = field(default_factory=list)  # kept by replicas.py
-    listed: tuple[int, ...] = ()  # whom discovery names
-    admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
-    backends: tuple[int, ...] = ()  # who gets requests
-    addresses: tuple[Address, ...] = ()  # what people wrote down: users' DNS, a balancer's file
-    balanced: bool = False  # a load balancer reads `addresses`; else users know the first
-    timeline: list[TimelineRow] = field(default_factory=list)
-    count: Ledger = field(default_factory=Ledger)
-    _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
-    _numbers: dict[str, int] = field(default_factory=dict)
-    _drawn: dict[str, int] = field(default_factory=dict)
-    _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
-    dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
-    asked: dict[int, Callable[[bool], None]] = field(default_factory=dict)  # by number of probe
-    exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
-    nowhere: dict[int, Container] = field(default_factory=dict)  # places of balancer.py
-    _via: int = -1  # the proxy's container
-
-    # ---- reading ----
-    def service(self, name: str) -> Service:
-        return self.stack.services[name]
-
-    def of(self, service: str, *states: State) -> list[Container]:
-        """Containers of a service in creation order, in these states (all when none is named)."""
-        return [
-            c for c in self.containers if c.service == service and (not states or c.state in states)
-        ]
-
-    def on(self, server: Server) -> list[Container]:
-        return [c for c in self.containers if c.server is server]
-
-    @property
-    def entry(self) -> str:
-        """The service that users call: the first that answers requests."""
-        return next(iter(self.stack.playing("http")), "")
-
+    # ---- asking ----
     def choose_server(self, service: str) -> Server | None:
         """Where a new container goes; without scheduling there is one server to choose from."""
         if self.choices is not None and self.choices.scheduling is not None:
@@ -106,23 +48,6 @@ class Cluster:
             return chosen
         first = self.servers[0]
         return first if first.alive else None
-
-    def watch(self, *kinds: ChangeKind) -> simpy.Store:
-        """A queue of the Changes of these kinds from now on; `change = yield store.get()`."""
-        store = simpy.Store(self.clock.env)
-        self._watchers.append((frozenset(kinds), store))
-        return store
-
-    def random(self, name: str) -> float:
-        """The next uniform of a named stream: the same sequence on every platform and engine."""
-        n = self._drawn.get(name, 0)
-        self._drawn[name] = n + 1
-        return draws.u(self.seed, draws.stream(name), n)
-
-    def duration(self, law: LawSpec, name: str) -> float:
-        """The next value of a law, seconds, drawn from the stream `name`."""
-        u1, u2 = self.random(name), self.random(name)
-        return draw(LAWS[law.law], law.mean, law.cv, u1, u2)
 
     # ---- telling ----
     def say(self, event: str, subject: str, text: str) -> None:
@@ -139,13 +64,20 @@ class Cluster:
                 store.put(change)
 
     # ---- machines ----
-    def add_server(self, rented_s: float | None = None) -> Server:
-        """A machine that is up now (renting and booting take time; the caller waits for it)."""
+    def add_server(
+        self, rented_s: float | None = None, size: tuple[float, int] | None = None,
+        price_per_hour: float | None = None,
+    ) -> Server:  # fmt: skip
+        """A machine that is up now (renting and booting take time; the caller waits for it), of the
+        stack's kind and price unless `size` (cores, bytes) and `price_per_hour` say otherwise."""
         since_s = self.clock.now if rented_s is None else rented_s
         machine, reserved = self.stack.servers.machine, self.stack.servers.reserved
-        cores, memory = machine.cores - reserved.cores, machine.memory - reserved.memory
+        cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
+        price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        server = Server(ident, f"server-{ident + 1}", cores, memory, rented_s=since_s)
+        server = Server(
+            ident, f"server-{ident + 1}", cores, memory, price_per_hour=price, rented_s=since_s
+        )
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
@@ -262,6 +194,8 @@ class Cluster:
         c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
         if code != 0 and not c.deleting:
             c.server.failures.append((self.clock.now, c.service))
+            key = (c.service, c.version.image)
+            self.failed[key] = self.failed.get(key, 0) + 1
         if c.id in self.exits:
             self.exits.pop(c.id).succeed()
         if self.service(c.service).role == "postgres" and not clean:

@@ -41,12 +41,15 @@ class Endpoint(NamedTuple):
     terminating: bool  # it is being deleted
 
 
-def chosen(endpoints: Sequence[Endpoint]) -> tuple[int, ...]:
+def chosen(endpoints: Sequence[Endpoint], fail_open: bool = False) -> tuple[int, ...]:
     """Who gets new connections: ready ones; only if there is none, serving and terminating ones.
+    A balancer that fails open then takes all that are registered, however sick (an AWS ALB does).
 
     Source: KEP-1669 (GA in 1.28), kubernetes/kubernetes pkg/proxy/topology.go; ready means serving
     and not terminating (kubernetes/api discovery/v1 types.go)."""
     ready = tuple(e.id for e in endpoints if e.serving and not e.terminating)
+    if not ready and fail_open:
+        return tuple(e.id for e in endpoints if not e.terminating)
     return ready or tuple(e.id for e in endpoints if e.serving and e.terminating)
 
 
@@ -80,9 +83,10 @@ class Endpoints:
 
     watch_delay_s: float = WATCH_DELAY.value
     min_sync_s: float = MIN_SYNC.value
+    fail_open: bool = False  # with no ready one, everyone that is registered
 
     def run(self, cluster: Cluster) -> Loop:
-        proxy = Proxy(cluster, self.min_sync_s)
+        proxy = Proxy(cluster, self.min_sync_s, self.fail_open)
         changes = cluster.watch("ready", "unready", "stopping", "removed", "exit", "split")
         arrival_s, number = 0.0, 0
         sent = proxy.known = proxy.look()
@@ -101,8 +105,8 @@ class Endpoints:
 class Proxy:
     """What kube-proxy knows, and when it wrote its rules."""
 
-    def __init__(self, cluster: Cluster, min_sync_s: float) -> None:
-        self.cluster, self.min_sync_s = cluster, min_sync_s
+    def __init__(self, cluster: Cluster, min_sync_s: float, fail_open: bool = False) -> None:
+        self.cluster, self.min_sync_s, self.fail_open = cluster, min_sync_s, fail_open
         self.known: tuple[Endpoint, ...] = ()
         self.last_sync_s = -min_sync_s
         self.planned = False
@@ -131,7 +135,7 @@ class Proxy:
         self.publish()
 
     def publish(self) -> None:
-        ids = chosen(self.known)
+        ids = chosen(self.known, self.fail_open)
         if ids != self.cluster.listed:
             self.cluster.publish([self.addresses[i] for i in ids], self.via())
 

@@ -45,6 +45,9 @@ LEAKS = Fact(
     "operator.leaks", 3.0, "x", "a new version that has grown so much is to blame for an OOM kill",
     CHOSEN,
 )  # fmt: skip
+REPLACED_OFTEN = Fact(
+    "operator.replaced_often", 2, "exits", "of a new version make it a bad one", CHOSEN
+)
 Action = Literal[
     "wait_for_server", "rollback", "fix_secret", "raise_connections", "start", "restart",
     "fix_backends", "none",
@@ -116,7 +119,8 @@ def bad_version(human: Human) -> str | None:
     cluster = human.cluster
     for service, deployed in human.deployed.items():
         mine = [c for c in cluster.of(service) if c.version.image == deployed and not c.deleting]
-        if any(failing(cluster, c) for c in mine):
+        gone = cluster.failed.get((service, deployed), 0)  # replaced before she looked
+        if any(failing(cluster, c) for c in mine) or gone >= REPLACED_OFTEN.value:
             return service
     return None
 

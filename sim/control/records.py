@@ -33,6 +33,7 @@ class Server:
     ready: bool = True
     cordoned: bool = False
     daemon: bool = True  # Docker Engine runs
+    price_per_hour: float = 0.0
     rented_s: float = 0.0
     released_s: float | None = None
     boots: int = 0

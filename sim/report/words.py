@@ -6,8 +6,12 @@ NOTHING = "-"  # a figure that does not exist: never recovered, nothing answered
 
 
 def platform(name: str) -> str:
-    """`Compose`, `Kubernetes`: a platform's name as a heading."""
-    return name[:1].upper() + name[1:].replace("_", " ")
+    """`Compose`, `Kubernetes tuned`, `ECS Fargate`: a platform's name as a heading."""
+    proper = {"ecs": "ECS", "fargate": "Fargate", "run": "Run"}
+    first, *rest = name.split("_")
+    return " ".join(
+        [proper.get(first, first[:1].upper() + first[1:]), *(proper.get(w, w) for w in rest)]
+    )
 
 
 def duration(seconds: float | None) -> str:

@@ -1,0 +1,144 @@
+"""Cloud Run: its constants, its rules as tables, and what it makes of the outages."""
+
+import pytest
+
+from sim.control.replicas import Phase, ReplicaSet
+from sim.platforms import cloud_run, load
+from sim.platforms.cloud_run import PLATFORM, Revisions, allowed, instances_for
+from sim.spec.facts import facts_of
+from tests.platforms.outage import FAULT_S, availability, figures, replay, when
+
+DOCUMENTED = {  # shared facts, orchestrators section 6
+    "cloud_run.concurrency": 80,
+    "cloud_run.cpu_target": 0.6,
+    "cloud_run.concurrency_target": 0.6,
+    "cloud_run.window": 60.0,
+    "cloud_run.evaluation": 5.0,
+    "cloud_run.idle": 900.0,
+    "cloud_run.overshoot": 1.5,
+    "cloud_run.overshoot_lasts": 900.0,
+    "cloud_run.pending": 10.0,
+    "cloud_run.stop": 10.0,
+    "cloud_run.instance_start": 1.0,
+    "cloud_run.instance_start_cv": 0.5,
+    "cloud_run.route": 1.0,
+    "cloud_run.connect_timeout": 5.0,
+    "cloud_run.core_price": 0.0864,
+    "cloud_run.gib_price": 0.009,
+}
+
+
+def test_constants():
+    assert {fact.name: fact.value for fact in facts_of(cloud_run)} == DOCUMENTED
+    assert load("cloud_run") is PLATFORM
+    routing = PLATFORM.load_balancing.routing()
+    assert (routing.maxconn, routing.queue_timeout_s) == (80, 10.0)
+
+
+# ---- rules ----
+@pytest.mark.parametrize(
+    ("cpu", "in_flight", "waiting", "expected"),
+    [
+        (0.6, 1.0, 1, 1),  # 60 % of one instance's CPU
+        (0.61, 1.0, 1, 2),
+        (0.1, 48.0, 48, 1),  # 60 % of 80 requests
+        (0.1, 49.0, 49, 2),
+        (0.1, 1.0, 400, 5),  # on demand: what waits now
+        (3.0, 10.0, 10, 5),
+        (0.0, 0.0, 0, 0),
+    ],
+)
+def test_instances(cpu, in_flight, waiting, expected):
+    assert instances_for(cpu, in_flight, waiting, (0.6, 0.6), 80) == expected
+
+
+@pytest.mark.parametrize(
+    ("wish", "surging_s", "expected"),
+    [(5, 0.0, 5), (25, 0.0, 25), (99, 0.0, 30), (99, 899.0, 30), (99, 900.0, 20), (5, 900.0, 5)],
+)
+def test_the_maximum_may_be_exceeded_for_a_while(wish, surging_s, expected):
+    assert allowed(wish, 20, 1.5, surging_s, 900.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [((0, 0), 3, (3, [3])), ((3, 2), 3, (3, [3])), ((3, 3), 3, (3, [0])), ((3, 3), 0, (3, [0]))],
+)
+def test_a_revision_gets_the_traffic_when_it_is_ready(new, old, expected):
+    assert Revisions().resize(3, 3, ReplicaSet(*new), [ReplicaSet(old, old)], Phase()) == expected
+
+
+# ---- outages ----
+def test_a_crashed_instance_is_replaced_at_once_and_then_starts_cold():
+    run = replay("cloud_run", {"operator_kill": {"service": "http"}})
+    assert when(run, "restart") == [0.0]
+    lacking = (run.series["ready"][int(FAULT_S) + 2 :] == 0).sum()
+    assert 3.0 < lacking < 40.0  # the only instance: a cold start is an outage
+    twice = {"stack.services.http.scaling.min": 2, "stack.services.http.replicas": 2}
+    assert (
+        availability(replay("cloud_run", {"operator_kill": {"service": "http"}}, settings=twice))
+        > 0.99
+    )
+
+
+def test_a_revision_that_does_not_start_gets_no_traffic():
+    broken = {"crashes_at_start": True, "boot": "1s"}
+    run = replay("cloud_run", {"deploy": {"service": "http", "version": broken}})
+    assert when(run, "rollout", "did not start")
+    assert availability(run) == 1.0
+
+
+def test_a_revision_with_errors_gets_all_the_traffic_until_a_person_sends_it_back():
+    bad = {"name": "v2", "error_rate": 0.5, "boot": "1s"}
+    run = replay("cloud_run", {"deploy": {"service": "http", "version": bad}}, horizon_s=600.0)
+    assert when(run, "rollout", "has all the traffic")
+    assert when(run, "rollback")
+    assert availability(run) < 0.99
+
+
+def test_a_surge_is_met_within_seconds_and_idle_instances_stay():
+    settings = {"stack.services.http.cpu.demand": {"exponential": "200ms"}}
+    run = replay("cloud_run", None, rate=20.0, horizon_s=300.0, settings=settings)
+    first = min(r.t_s for r in run.timeline if r.event == "autoscaling")
+    assert first <= 60.0
+    assert run.series["replicas"][-1] >= 6
+
+
+def test_workers_are_a_pool_that_nothing_scales():
+    """No pull workers in a service: the queue grows while producers are faster."""
+    settings = {"stack.services.worker.cpu.demand": {"exponential": "4s"}}
+    run = replay("cloud_run", None, rate=10.0, settings=settings)
+    assert run.series["jobs_queued"][-1] > 200
+    assert not [r for r in run.timeline if r.event == "autoscaling" and r.subject == "worker"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "metric", "low", "high"),
+    [
+        ("container_crash", "downtime_s", 3, 40),  # one instance: a cold start
+        ("server_crash", "downtime_s", 60, 600),  # the database's server
+        ("bad_rollout", "downtime_s", 0, 0),
+        ("manual_scaling", "downtime_s", 0, 10),
+        ("connection_limits", "degraded_s", 10, 7200),
+    ],
+)
+def test_scenarios(scenario, metric, low, high):
+    assert low <= figures(scenario, "cloud_run")[metric] <= high
+
+
+def test_it_caps_no_connections_and_makes_no_queue_durable():
+    assert figures("connection_limits", "cloud_run")["connections"]["refused"] > 0
+    assert figures("server_crash:redis", "cloud_run")["jobs"]["lost"]["redis_wiped"] > 0
+
+
+@pytest.mark.slow
+def test_black_friday():
+    assert figures("black_friday:do_nothing", "cloud_run")["availability"] > 0.98
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["process_crash", "server_crash", "hang"])
+def test_the_ledger_balances_in_any_outage(kind, seed):
+    spec = {"hosting": "postgres"} if kind == "server_crash" else {"service": "http"}
+    run = replay("cloud_run", {kind: spec}, seed=seed, horizon_s=FAULT_S + 180.0)
+    assert availability(run) > 0.1  # run_once itself asserts the books

@@ -1,0 +1,230 @@
+"""ECS on Fargate: its constants, its rules as tables, and what it makes of the outages."""
+
+import pytest
+
+from sim.control import targets, targettracking
+from sim.control.endpoints import Endpoint, chosen
+from sim.control.microvms import GIB, Price, bucket, task_size
+from sim.control.placement import Resources
+from sim.control.targets import Target, counted
+from sim.control.targettracking import alarm, proportional
+from sim.platforms import ecs_fargate, load
+from sim.platforms.ecs_fargate import PLATFORM, SIZES, breaker_threshold, fenceposts
+from sim.spec.facts import facts_of
+from tests.platforms.outage import FAULT_S, availability, figures, replay, when
+
+DOCUMENTED = {  # shared facts, orchestrators section 5
+    "ecs.stop_timeout": 30.0,
+    "fargate.provisioning": 23.0,
+    "fargate.provisioning_cv": 0.3,
+    "fargate.pull_rate": 12 * 1024**2,
+    "fargate.launch_burst": 100.0,
+    "fargate.launch_rate": 20.0,
+    "ecs.min_healthy_percent": 100,
+    "ecs.max_percent": 200,
+    "ecs.breaker_share": 0.5,
+    "ecs.breaker_least": 3,
+    "ecs.breaker_most": 200,
+    "alb.propagation": 2.0,
+    "alb.deregistration": 5.0,
+    "fargate.core_price": 0.04048,
+    "fargate.gib_price": 0.004445,
+}
+HEALTH = {
+    "alb.interval": 30.0,
+    "alb.timeout": 5.0,
+    "alb.healthy": 5,
+    "alb.unhealthy": 2,
+    "alb.first": 1,
+    "ecs.health_check_grace": 0.0,
+    "ecs.stop_timeout": 30.0,
+}
+TRACKING = {
+    "target_tracking.period": 60.0,
+    "target_tracking.lag": 120.0,
+    "target_tracking.out_points": 3,
+    "target_tracking.in_points": 15,
+    "target_tracking.in_share": 0.9,
+    "target_tracking.out_cooldown": 300.0,
+    "target_tracking.in_cooldown": 300.0,
+}
+
+
+def test_constants():
+    for module, values in (
+        (ecs_fargate, DOCUMENTED), (targets, HEALTH), (targettracking, TRACKING),
+    ):  # fmt: skip
+        assert {fact.name: fact.value for fact in facts_of(module)} == values
+    assert load("ecs_fargate") is PLATFORM
+    assert not PLATFORM.rolling_updates.breaker
+
+
+# ---- rules ----
+@pytest.mark.parametrize(
+    ("target", "ok", "expected"),
+    [
+        (Target(None, 0), True, Target(True, 0)),  # a new target needs one pass only
+        (Target(None, 0), False, Target(None, 1)),
+        (Target(None, 1), False, Target(False, 0)),
+        (Target(True, 0), False, Target(True, 1)),
+        (Target(True, 1), False, Target(False, 0)),
+        (Target(True, 1), True, Target(True, 0)),
+        (Target(False, 3), True, Target(False, 4)),
+        (Target(False, 4), True, Target(True, 0)),
+        (Target(False, 4), False, Target(False, 0)),
+    ],
+)
+def test_target_health(target, ok, expected):
+    assert counted(target, ok, 1, 5, 2) == expected
+
+
+def test_with_no_healthy_target_the_balancer_fails_open():
+    sick = [Endpoint(1, False, False), Endpoint(2, False, False), Endpoint(3, False, True)]
+    assert chosen(sick, fail_open=True) == (1, 2)
+    assert chosen(sick) == ()
+    well = [*sick, Endpoint(4, True, False)]
+    assert chosen(well, fail_open=True) == (4,)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ((0.2, 0.3), (0.25, 0.5)),
+        ((0.25, 3.0), (0.5, 3.0)),  # a quarter core offers 2 GiB at most
+        ((1.0, 1.0), (1.0, 2.0)),  # a core begins at 2 GiB
+        ((3.0, 4.0), (4.0, 8.0)),
+        ((9.0, 99.0), (4.0, 30.0)),
+    ],
+)
+def test_task_sizes(wanted, expected):
+    size = task_size(Resources(wanted[0], int(wanted[1] * GIB)), SIZES)
+    assert (size.cores, size.memory / GIB) == expected
+
+
+def test_price():
+    assert Price(0.04048, 0.004445).of(Resources(1.0, 2 * GIB)) == pytest.approx(0.04937)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "since_s", "expected"), [(0.0, 1.0, 20.0), (90.0, 5.0, 100.0), (3.0, 0.0, 3.0)]
+)
+def test_launch_rate(tokens, since_s, expected):
+    assert bucket(tokens, since_s, 20.0, 100.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("desired", "percents", "expected"),
+    [
+        (3, (100, 200), (3, 0)),
+        (3, (50, 150), (1, 1)),
+        (1, (0, 100), (0, 1)),
+        (4, (50, 100), (0, 2)),
+    ],
+)
+def test_fenceposts(desired, percents, expected):
+    assert fenceposts(desired, *percents) == expected
+
+
+@pytest.mark.parametrize(("desired", "expected"), [(1, 3), (6, 3), (7, 4), (20, 10), (1000, 200)])
+def test_breaker_threshold(desired, expected):
+    assert breaker_threshold(desired, 0.5, 3, 200) == expected
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [([0.9] * 2, False), ([0.9] * 3, True), ([0.9, 0.5, 0.9], False), ([0.5] + [0.9] * 3, True)],
+)  # fmt: skip
+def test_scale_out_alarm(points, expected):
+    assert alarm(points, 3, 0.7, above=True) is expected
+
+
+@pytest.mark.parametrize(("metric", "expected"), [(0.7, 3), (0.71, 4), (1.4, 6), (0.1, 1)])
+def test_proportional(metric, expected):
+    assert proportional(3, metric, 0.7) == expected
+
+
+# ---- outages ----
+def test_a_crashed_task_is_replaced_by_a_new_machine_in_half_a_minute_or_more():
+    run = replay("ecs_fargate", {"operator_kill": {"service": "http"}})
+    assert when(run, "restart") == [0.0]
+    back = run.series["replicas"]
+    lacking = back[int(FAULT_S) + 1 :] < 3
+    assert 23.0 < lacking.sum() < 120.0  # provisioning, the whole image, the boot
+    assert availability(run) > 0.99
+
+
+def test_a_hung_task_is_stopped_after_two_checks_and_replaced():
+    run = replay("ecs_fargate", {"hang": {"service": "http"}})
+    (stopped,) = when(run, "liveness")
+    assert 30.0 <= stopped <= 70.0
+    assert when(run, "restart")
+
+
+def test_a_bad_deployment_is_tried_for_ever_unless_the_breaker_is_on():
+    broken = {"crashes_at_start": True, "boot": "1s"}
+    event = {"deploy": {"service": "http", "version": broken, "rollback": False}}
+    run = replay("ecs_fargate", event, horizon_s=500.0)
+    assert len(when(run, "restart")) > 10
+    assert availability(run) == 1.0  # 100 % of the old ones serve on
+    on = {
+        "ecs_fargate.rolling_updates.breaker": True,
+        "ecs_fargate.rolling_updates.rollback": True,
+    }
+    run = replay("ecs_fargate", event, settings=on, horizon_s=500.0)
+    assert len(when(run, "rollback")) == 1
+    assert len(when(run, "restart")) <= 6
+
+
+def test_who_deploys_sees_that_tasks_of_the_new_version_are_replaced_again_and_again():
+    broken = {"crashes_at_start": True, "boot": "1s"}
+    run = replay("ecs_fargate", {"deploy": {"service": "http", "version": broken}})
+    assert when(run, "rollback")
+
+
+def test_scaling_out_takes_minutes():
+    settings = {"stack.services.http.cpu.demand": {"exponential": "150ms"}}
+    run = replay("ecs_fargate", None, rate=18.0, horizon_s=900.0, settings=settings)
+    first = min(r.t_s for r in run.timeline if r.event == "autoscaling")
+    assert 3 * 60.0 + 120.0 <= first <= 3 * 60.0 + 120.0 + 60.0
+
+
+def test_a_lost_machine_is_one_lost_task():
+    run = replay("ecs_fargate", {"server_crash": {"hosting": "http"}})
+    assert when(run, "not_ready") == [60.0]
+    assert when(run, "placed")
+    assert availability(run) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("scenario", "metric", "low", "high"),
+    [
+        ("container_crash", "downtime_s", 0, 0),
+        ("server_crash", "downtime_s", 60, 600),  # the database's server
+        ("bad_rollout", "downtime_s", 0, 0),
+        ("manual_scaling", "downtime_s", 0, 10),
+        ("connection_limits", "degraded_s", 10, 7200),
+    ],
+)
+def test_scenarios(scenario, metric, low, high):
+    assert low <= figures(scenario, "ecs_fargate")[metric] <= high
+
+
+def test_it_caps_no_connections_and_makes_no_queue_durable():
+    assert figures("connection_limits", "ecs_fargate")["connections"]["refused"] > 0
+    still = (("ecs_fargate.autoscaling", None),)
+    lost = figures("server_crash:redis", "ecs_fargate", settings=still)["jobs"]["lost"]
+    assert lost["redis_wiped"] > 0
+
+
+@pytest.mark.slow
+def test_black_friday_outruns_minutes_of_metric_lag():
+    found = figures("black_friday:do_nothing", "ecs_fargate")
+    assert 300.0 < found["downtime_s"] < 3600.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["process_crash", "server_crash", "hang"])
+def test_the_ledger_balances_in_any_outage(kind, seed):
+    spec = {"hosting": "postgres"} if kind == "server_crash" else {"service": "http"}
+    run = replay("ecs_fargate", {kind: spec}, seed=seed, horizon_s=FAULT_S + 180.0)
+    assert availability(run) > 0.2  # run_once itself asserts the books
