@@ -174,6 +174,7 @@ def run(
     seed: Whole = 1,
     reps: Whole = 1,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    ablate: str | None = None,
     engine: Literal["auto", "compiled", "reference"] = "auto",
     out: Path | None = None,
     json: Flag = False,
@@ -198,6 +199,9 @@ def run(
         Replications, with seeds counting up.
     settings
         PATH=VALUE, e.g. stack.services.api.replicas=3; may be given several times.
+    ablate
+        Capabilities, separated by commas (autoscaling,rollback): each platform that has them also
+        runs without them, as PLATFORM-autoscaling-rollback.
     engine
         Data plane.
     out
@@ -212,7 +216,12 @@ def run(
     from sim import study  # noqa: PLC0415
 
     wanted = None if platform is None else [p.strip() for p in platform.split(",") if p.strip()]
-    planned = study.plan(scenario, wanted, seed, reps, stack, settings or (), engine, traffic)
+    without = [one for one in (ablate or "").split(",") if one.strip()]
+    planned = study.plan(
+        scenario, wanted, seed, reps, stack, settings or (), engine, traffic, without
+    )
+    for note in planned.notes:
+        print(note, file=sys.stderr)
     return _replay(planned, out, json=json, plots=plots, check=check)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from sim import engines
 from sim.assumptions import command_of, versions
 from sim.engines import ENGINES, processes
-from sim.platforms import configured, layers
+from sim.platforms import ablated, capabilities, configured, layers, load
 from sim.platforms import names as list_platforms
 from sim.results.claims import METRICS
 from sim.results.result import Result
@@ -48,6 +48,7 @@ class Plan:
     reps: int = 1
     engine: str = "auto"
     command: str = ""  # the command line that asks for the same; empty for records of a program
+    notes: tuple[str, ...] = ()  # what the user should know before it runs
 
     @property
     def name(self) -> str:
@@ -104,8 +105,11 @@ def plan(
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
     traffic: str | None = None,
+    ablate: Sequence[str] = (),
 ) -> Plan:
-    """Read and check everything that a study needs; all that can fail by bad input fails here."""
+    """Read and check everything that a study needs; all that can fail by bad input fails here.
+
+    `ablate`: capabilities that each platform also runs without, side by side with the whole one."""
     issues = [
         *_whole("seed", seed, 0, SEEDS - 1),
         *_whole("reps", reps, 1, 1_000_000),
@@ -115,7 +119,7 @@ def plan(
     if wanted == ():
         issues.append(Issue(field="platform", found="none", expected=one_of(list_platforms())))
     for name in wanted or ():
-        issues += _named("platform", name, list_platforms())
+        issues += _platform(name)
     if issues:
         raise InputError(issues=issues)
     own = load_stack(stack) if isinstance(stack, str) else stack
@@ -125,6 +129,7 @@ def plan(
     own = own or load_stack(read.stack)
     chosen = wanted or tuple(read.platforms)
     _check_settings(read, own, chosen)
+    chosen, notes = _with_ablations(read, chosen, capabilities(ablate))
     return Plan(
         scenario=read,
         stack=own,
@@ -133,7 +138,26 @@ def plan(
         reps=reps,
         engine=engine,
         command=command_of(scenario, chosen, seed, reps, stack, settings, engine, traffic),
+        notes=notes,
     )
+
+
+def _with_ablations(
+    scenario: Scenario, platforms: Sequence[str], without: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Each platform, and after it the same without those capabilities that it has."""
+    chosen: list[str] = []
+    notes: list[str] = []
+    settings = split_settings(scenario.set).platforms
+    for name in platforms:
+        chosen.append(name)
+        has = [one for one in without if getattr(configured(name, settings), one) is not None]
+        missing = [one.replace("_", " ") for one in without if one not in has]
+        if missing:
+            notes.append(f"{name} has no {' and no '.join(missing)} to take away")
+        if has:
+            chosen.append(ablated(name, has))
+    return tuple(dict.fromkeys(chosen)), tuple(notes)
 
 
 def study(
@@ -209,6 +233,14 @@ def _named(name: str, value: str, known: Sequence[str]) -> Iterable[Issue]:
     if value not in known:
         expected, near = one_of(known), closest(str(value), known)
         yield Issue(field=name, found=repr(value), expected=expected, nearest=near)
+
+
+def _platform(name: str) -> Iterable[Issue]:
+    """A platform's name, or one with `-capability`."""
+    try:
+        load(name)
+    except InputError as error:
+        yield from error.issues
 
 
 def _settings(settings: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:

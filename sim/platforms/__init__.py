@@ -7,13 +7,16 @@ stand beside PLATFORM:
   below `kubernetes.`, holds here too, as far as this platform has the field.
 - `STACK = {"services.http.restart": "unless-stopped"}`: what the platform's own manifests ask of a
   stack, by role, on every stack that runs here.
+
+`kubernetes-autoscaling` is `kubernetes` without that one choice (`kubernetes-autoscaling-rollback`:
+without two): an ablation has a name like any platform and runs beside it.
 """
 
 from __future__ import annotations
 
 import difflib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from importlib import import_module
@@ -23,7 +26,7 @@ from sim.control.mechanisms import mechanisms, name_of
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError, parse_duration
 from sim.spec.settings import Layer
-from sim.spec.validate import closest
+from sim.spec.validate import closest, one_of
 
 
 def names() -> list[str]:
@@ -34,14 +37,39 @@ def names() -> list[str]:
 
 def load(name: str) -> Platform:
     """The ten choices of the platform of that name."""
-    platform: Platform = _module(name).PLATFORM
-    return platform
+    base, removed = taken_away(name)
+    platform: Platform = _module(base).PLATFORM
+    return replace(platform, **dict.fromkeys(removed)) if removed else platform
+
+
+def capabilities(names: Iterable[str]) -> tuple[str, ...]:
+    """The names as they are, if each is one of the ten; hyphens and spaces will do."""
+    ten = [f.name for f in fields(Platform)]
+    wanted = tuple(
+        dict.fromkeys(name.strip().replace("-", "_").replace(" ", "_") for name in names)
+    )
+    for name in wanted:
+        if name not in ten:
+            found, near = f"the unknown capability {name!r}", closest(name, ten)
+            raise InputError(field="ablate", found=found, expected=one_of(ten), nearest=near)
+    return wanted
+
+
+def ablated(name: str, without: Iterable[str]) -> str:
+    """The name of a platform without some of its choices."""
+    return "-".join([name, *without])
+
+
+def taken_away(name: str) -> tuple[str, tuple[str, ...]]:
+    """`kubernetes-autoscaling` -> ("kubernetes", ("autoscaling",))."""
+    base, *without = name.split("-")
+    return base, capabilities(without)
 
 
 def chain(name: str) -> tuple[str, ...]:
     """The platform and what it builds on, the base first."""
     found: list[str] = []
-    base: str | None = name
+    base: str | None = taken_away(name)[0]
     while base is not None:
         if base in found:
             again = " -> ".join([*found, base])
@@ -83,7 +111,10 @@ def _file(name: str) -> str:
 
 def title(name: str) -> str:
     """One line that says what it is."""
-    return (_module(name).__doc__ or name).strip().splitlines()[0]
+    base, removed = taken_away(name)
+    line = str(_module(base).__doc__ or base).strip().splitlines()[0]
+    without = " and ".join(one.replace("_", " ") for one in removed)
+    return f"{line.rstrip('.')}; without {without}" if removed else line
 
 
 def _module(name: str) -> Any:
@@ -104,13 +135,15 @@ def configured(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Platform
 
     Those for what it builds on come first, and hold as far as it has the field (its own mechanism
     may not know a constant of its base's); those for itself come last."""
-    platform = load(name)
-    for base in chain(name)[:-1]:
+    own, removed = taken_away(name)
+    platform = load(own)
+    for base in chain(own)[:-1]:
         for path, value in settings.get(base, {}).items():
             configure(load(base), {path: value})  # wrong for the base is wrong
             if _has(platform, path.split(".")):
                 platform = configure(platform, {path: value})
-    return checked(name, configure(platform, settings.get(name, {})))
+    whole = checked(own, configure(platform, settings.get(own, {})))
+    return replace(whole, **dict.fromkeys(removed)) if removed else whole
 
 
 def checked(name: str, platform: Platform) -> Platform:

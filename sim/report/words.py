@@ -6,12 +6,14 @@ NOTHING = "-"  # a figure that does not exist: never recovered, nothing answered
 
 
 def platform(name: str) -> str:
-    """`Compose`, `Kubernetes tuned`, `ECS Fargate`: a platform's name as a heading."""
+    """`Compose`, `ECS Fargate`, `Kubernetes without autoscaling`: a platform's name as a heading."""
     proper = {"ecs": "ECS", "fargate": "Fargate", "run": "Run"}
-    first, *rest = name.split("_")
-    return " ".join(
-        [proper.get(first, first[:1].upper() + first[1:]), *(proper.get(w, w) for w in rest)]
-    )
+    base, *without = name.split("-")
+    first, *rest = base.split("_")
+    first = proper.get(first, first[:1].upper() + first[1:])
+    heading = " ".join([first, *(proper.get(word, word) for word in rest)])
+    taken = " and ".join(without).replace("_", " ")
+    return f"{heading} without {taken}" if without else heading
 
 
 def duration(seconds: float | None) -> str:
