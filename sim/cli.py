@@ -316,6 +316,53 @@ def quarter(
     return DONE
 
 
+# --- table ----------------------------------------------------------------------------------------
+
+
+@app.command
+def table(
+    *,
+    platform: str | None = None,
+    seed: Whole = 1,
+    reps: Whole = 1,
+    out: Path = REPORTS / "table",
+    json: Flag = False,
+    plots: Annotated[bool, Parameter(name="--plots", negative="--no-plots")] = True,
+) -> int:
+    """Measure the article's table: ten capabilities, each taken away once.
+
+    Parameters
+    ----------
+    platform
+        Platforms, separated by commas [default: compose, kubernetes and their hardened variants].
+    seed
+        Seed of the first replication.
+    reps
+        Replications, with seeds counting up; figures are then means.
+    out
+        Folder for table.md, table.csv, table.json and table.png.
+    json
+        Print table.json and nothing else on standard output.
+    plots
+        Draw the picture.
+    """
+    from sim.article_table import measure, prepare  # noqa: PLC0415
+    from sim.report import article_table as article  # noqa: PLC0415
+    from sim.report import files  # noqa: PLC0415
+    from sim.report.progress import compiling, counting  # noqa: PLC0415
+
+    wanted = None if platform is None else [p.strip() for p in platform.split(",") if p.strip()]
+    work = prepare(wanted, seed, reps)
+    files.check_folder(out, article.FILES)
+    errors = Console(stderr=True)
+    with counting(len(work.tasks), errors) as watch:
+        found = measure(work, watch, compiling=partial(compiling, errors))
+    files.replace_folder(out, lambda folder: article.fill(found, folder, plots), article.FILES)
+    sys.stdout.write(article.json_text(found) if json else article.text(found))
+    print(f"table: {out}", file=sys.stderr)
+    return DONE
+
+
 # --- explain --------------------------------------------------------------------------------------
 
 

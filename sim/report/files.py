@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,7 +38,7 @@ OURS = frozenset(
 )
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, ours: frozenset[str] = OURS) -> None:
     """Raise `InputError` if `write` could not put a report there. Leaves nothing behind.
 
     A folder that holds anything but a report is refused: replacing it would delete that.
@@ -48,7 +48,7 @@ def check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise _refused(folder, "a file", "a folder, or a name that is free")
     if folder.is_dir():
-        strangers = sorted({entry.name for entry in folder.iterdir()} - OURS)
+        strangers = sorted({entry.name for entry in folder.iterdir()} - ours)
         if strangers:
             found = f"a folder with other files in it ({', '.join(strangers[:3])})"
             raise _refused(folder, found, "an empty folder, an earlier report, or a new name")
@@ -73,7 +73,15 @@ def write(result: Result, folder: Path, plots: bool = True) -> None:
 
     Raises `InputError` if the folder cannot be written.
     """
-    check_folder(folder)
+    replace_folder(folder, lambda fresh: _fill(result, fresh, plots))
+
+
+def replace_folder(folder: Path, fill: Callable[[Path], None], ours: frozenset[str] = OURS) -> None:
+    """`fill` writes into a new folder, which takes the place of `folder` when it is complete.
+
+    `ours`: names of files that an earlier report may have left there. Raises `InputError`.
+    """
+    check_folder(folder, ours)
     target = folder.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +91,7 @@ def write(result: Result, folder: Path, plots: bool = True) -> None:
             folder, error.strerror or str(error), "a folder that can be written"
         ) from None
     try:
-        _fill(result, fresh, plots)
+        fill(fresh)
         fresh.chmod(0o777 & ~_umask())
         _swap(fresh, target)
     except OSError as error:

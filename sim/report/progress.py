@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -79,6 +79,32 @@ def compiling(console: Console) -> Iterator[None]:
         return
     console.print(text, highlight=False)
     yield
+
+
+@contextmanager
+def counting(runs: int, console: Console) -> Iterator[Callable[[Tick], None]]:
+    """A watch that counts finished runs: a bar on a terminal, else a line for each tenth."""
+    done = 0
+    columns = (TextColumn("{task.completed} of {task.total} runs"), BarColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("", total=runs)
+
+    def watch(tick: Tick) -> None:
+        nonlocal done
+        if not tick.done:
+            return
+        done += 1
+        bar.update(task, completed=done)
+        if console.is_terminal:
+            return
+        if done == runs or done * 10 // runs > (done - 1) * 10 // runs:
+            console.print(f"{done} of {runs} runs", highlight=False)
+
+    if not console.is_terminal:
+        yield watch
+        return
+    with bar:
+        yield watch
 
 
 @contextmanager

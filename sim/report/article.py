@@ -1,0 +1,147 @@
+"""The article's closing table and its general claims, as data: what each is checked with.
+
+`ROWS`: the ten capabilities in the article's order, each with a scenario in which it matters.
+`CLAIMS`: N1-N10 ("production needs it, and Compose gives you none of these"), K1-K11 (what
+Kubernetes "solves"). `NOT_CHECKABLE`: what no run can decide. Claims about single failures (BF, S,
+T, Y) stand in the scenarios. Sources: docs/facts/article.md; orchestrators.md section 10.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Row(NamedTuple):
+    """A line of the article's table: `Problem | Docker Compose | Kubernetes`."""
+
+    capability: str  # field of Platform
+    problem: str
+    compose: str  # what the article says it is there
+    kubernetes: str
+    scenario: str  # SCENARIO or SCENARIO:VARIANT
+    metric: str  # the figure of a Loss that this capability protects
+
+
+ROWS = (
+    Row(
+        "self_healing", "A container crashes", "restart by hand", "restarted by itself",
+        "container_crash:every_replica", "downtime_s",
+    ),
+    Row(
+        "autoscaling", "Fifty times the traffic", "rent and configure servers", "HPA",
+        "black_friday:rush", "downtime_s",
+    ),
+    Row(
+        "load_balancing", "More load than one replica serves", "HAProxy by hand", "built in",
+        "manual_scaling:no_mistake", "failed",
+    ),
+    Row(
+        "service_discovery", "Addresses change", "a file, edited by hand", "dynamic",
+        "bad_rollout:good", "downtime_s",
+    ),
+    Row(
+        "rolling_updates", "A new version goes out", "stop, then start", "without downtime",
+        "bad_rollout:good", "downtime_s",
+    ),
+    Row(
+        "rollback", "A bad version went out", "build the old one again", "one command",
+        "bad_rollout:errors", "minutes",
+    ),
+    Row(
+        "health_checks", "A process hangs", "users notice", "liveness and readiness",
+        "sick_container", "failed",
+    ),
+    Row(
+        "resource_limits", "A version leaks memory", "it takes the neighbours' too", "limits",
+        "bad_rollout:leak", "failed",
+    ),
+    Row(
+        "scheduling", "A server is gone for good", "one server is one fate", "several servers",
+        "server_crash:gone", "downtime_s",
+    ),
+)  # fmt: skip
+
+# the margin by which a loss must move before it counts, by metric
+MARGIN = {"downtime_s": 5.0, "failed": 20.0, "jobs_lost": 5.0, "minutes": 1.0}
+
+
+class Claim(NamedTuple):
+    """A general claim, checked on a row. `because`: said where it does not hold.
+
+    `kind` needed: Kubernetes loses more without it, and `compose` leaves that choice empty; solved:
+    Kubernetes' figure (`metric`) is at most `limit`.
+    """
+
+    id: str
+    says: str
+    capability: str
+    kind: Literal["needed", "solved"]
+    limit: float = 0.0
+    metric: str = ""  # default: the row's own
+    because: str = ""
+
+
+NONE = "production needs it, and Compose has none"
+CLAIMS = (
+    Claim(
+        "N1", f"self-healing: {NONE}", "self_healing", "needed",
+        because="Docker Engine restarts what crashed if the file says `restart:`; only what was "
+        "killed by hand stays down",
+    ),
+    Claim("N2", f"autoscaling: {NONE}", "autoscaling", "needed"),
+    Claim(
+        "N3", f"load balancing: {NONE}", "load_balancing", "needed",
+        because="Compose brings none, and nothing keeps HAProxy out of the same file",
+    ),
+    Claim("N4", f"service discovery: {NONE}", "service_discovery", "needed"),
+    Claim("N5", f"rolling updates: {NONE}", "rolling_updates", "needed"),
+    Claim("N6", f"rollback: {NONE}", "rollback", "needed"),
+    Claim(
+        "N7", f"health checks: {NONE}", "health_checks", "needed",
+        because="Docker has HEALTHCHECK, which labels; a container beside it that restarts what is "
+        "labelled is five lines of the file",
+    ),
+    Claim(
+        "N8", f"resource limits: {NONE}", "resource_limits", "needed",
+        because="`mem_limit` and `cpus` are cgroup limits like those of Kubernetes, and as there "
+        "nobody gets one without writing it",
+    ),
+    Claim("N10", f"several servers: {NONE}", "scheduling", "needed"),
+    Claim(
+        "K1", "a crashed container restarts by itself", "self_healing", "solved", 30.0,
+        because="it restarts at once and boots no faster than elsewhere",
+    ),
+    Claim(
+        "K2", "several servers: users do not see the loss of one", "scheduling", "solved", 60.0,
+        because="the database has one replica, and it waits for its volume",
+    ),
+    Claim("K3", "load balancing is built in", "load_balancing", "solved", 50.0),
+    Claim(
+        "K4", "the HPA scales with the traffic", "autoscaling", "solved", 60.0,
+        because="it needs requests, a metrics pipeline and servers, which take minutes to boot",
+    ),
+    Claim(
+        "K5", "rolling updates are without downtime", "rolling_updates", "solved", 0.0, "failed",
+        because="a replica that stops gets connections until every server has learned of it; a "
+        "preStop sleep hides that, and nobody gets one without writing it",
+    ),
+    Claim("K6", "a rollback is one command", "rollback", "solved", 3.0),
+    Claim(
+        "K7", "probes take a hung process out and restart it", "health_checks", "solved", 60.0,
+        because="probes are opt-in, and three of them must fail first",
+    ),
+    Claim("K9", "a limit holds a leak", "resource_limits", "solved", 60.0, "downtime_s"),
+    Claim("K10", "addresses are discovered", "service_discovery", "solved", 5.0),
+    Claim(
+        "K11", "three replicas are declared, and the system keeps them over the loss of a server",
+        "scheduling", "solved", 1.0, "minutes",
+    ),
+)  # fmt: skip
+
+NOT_CHECKABLE = (
+    ("cost", "what a managed cluster, a salary or a migration costs: prices differ and change"),
+    ("popularity", "who uses which orchestrator, and how large its community is"),
+    ("hiring", "what employers look for"),
+    ("simplicity", "how hard something is to learn, how much of a file one can keep in mind"),
+    ("lock-in", "how hard it is to leave a provider"),
+)
