@@ -65,7 +65,16 @@ def test_every_run_is_a_valid_plan(arguments: list[str]) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", [c for c in COMMANDS if c[0] != "run"], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(c, marks=[pytest.mark.slow] if c[0] == "table" else [])
+        for c in COMMANDS
+        if c[0] != "run"
+    ],
+    ids=lambda c: " ".join(c),
+)
+@pytest.mark.usefixtures("folder")
 def test_list_and_explain_answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     assert capsys.readouterr().out

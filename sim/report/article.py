@@ -32,7 +32,7 @@ ROWS = (
         "black_friday:rush", "downtime_s",
     ),
     Row(
-        "load_balancing", "More load than one replica serves", "HAProxy by hand", "built in",
+        "load_balancing", "One replica is not enough", "HAProxy by hand", "built in",
         "manual_scaling:no_mistake", "failed",
     ),
     Row(

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sim.report import words
+from sim.report.article import MARGIN
 from sim.report.article_table import FIGURES, ArticleTable, Measured, figure
 from sim.report.canvas import BLUE, GREEN, GREY, INK, ORANGE, SIZE, SKY, VERMILLION, Slide
 
@@ -38,17 +39,18 @@ def picture(table: ArticleTable) -> Figure:
 
 
 def _finding(table: ArticleTable) -> str:
-    """How many of the capabilities matter to Kubernetes when they are taken away."""
+    """How many of the capabilities Kubernetes misses when they are taken away."""
     worse = total = 0
     for row, losses in table.rows:
         with_it = losses.get("kubernetes")
         without = losses.get(f"kubernetes-{row.capability}")
         if with_it is not None and without is not None:
             total += 1
-            worse += getattr(without, row.metric) > getattr(with_it, row.metric)
+            lost = getattr(without, row.metric) - getattr(with_it, row.metric)
+            worse += lost >= MARGIN[row.metric]
     if not total:
         return "What each platform loses"
-    return f"{worse} of {total} capabilities: take one away, and Kubernetes loses what Compose does"
+    return f"Take one capability away: in {worse} of {total} cases Kubernetes loses more without it"
 
 
 def _bars(axes: Axes, measured: Measured, colours: dict[str, str]) -> None:
@@ -58,9 +60,9 @@ def _bars(axes: Axes, measured: Measured, colours: dict[str, str]) -> None:
     page = axes.figure
     box = axes.get_position()
     title = row.capability.replace("_", " ")
-    page.text(box.x0, box.y1 + 0.048, title, size=12.5, weight="bold", color=INK)  # type: ignore[union-attr]
+    page.text(box.x0, box.y1 + 0.048, title, size=12.5, weight="bold", color=INK)
     unit = UNITS.get(row.metric, FIGURES[row.metric])
-    page.text(box.x0, box.y1 + 0.022, f"{row.problem}: {unit}", size=8.5, color=GREY)  # type: ignore[union-attr]
+    page.text(box.x0, box.y1 + 0.022, f"{row.problem}: {unit}", size=8.5, color=GREY)
     for y, (name, value) in enumerate(zip(losses, values, strict=True)):
         base, *without = name.split("-")
         axes.barh(
