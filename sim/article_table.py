@@ -100,7 +100,8 @@ def elsewhere() -> dict[str, tuple[str, ...]]:
 def _verdict(claim: Claim, rows: Iterable[Measured]) -> Verdict | None:
     measured = next(m for m in rows if m.row.capability == claim.capability)
     filled = getattr(load("compose"), claim.capability) is not None
-    return verdict(claim, measured, filled)
+    secrets = load("kubernetes").secrets
+    return verdict(claim, measured, filled, bool(getattr(secrets, "encrypted_at_rest", False)))
 
 
 def _engine(tasks: Iterable[Task], compiling: Callable[[], AbstractContextManager[object]]) -> str:

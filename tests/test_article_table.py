@@ -90,8 +90,8 @@ def test_ablate_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtur
 # ---- data ----
 def test_the_rows_are_the_capabilities_and_their_scenarios_exist() -> None:
     capabilities = [row.capability for row in ROWS]
-    assert len(set(capabilities)) == len(capabilities)
-    assert set(capabilities) <= set(Platform.__dataclass_fields__)
+    assert len(capabilities) == 10
+    assert set(capabilities) == set(Platform.__dataclass_fields__)
     for row in ROWS:
         assert load_scenario(row.scenario).horizon > 0
         assert row.metric in MARGIN
@@ -133,6 +133,14 @@ def test_verdict(kind: Any, limit: float, filled: bool, losses: Any, holds: bool
     claim = Claim("K6", "a rollback is one command", "rollback", kind, limit)
     found = verdict(claim, Measured(ROW, losses), filled)
     assert (None if found is None else found.holds) is holds
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_secrets_are_encrypted_only_where_that_is_configured(encrypted: bool) -> None:
+    claim = Claim("K8", "secrets are encrypted", "secrets", "encrypted")
+    found = verdict(claim, Measured(ROW, LOSSES), filled=False, encrypted=encrypted)
+    assert found is not None
+    assert found.holds is encrypted
 
 
 # ---- files ----

@@ -72,7 +72,7 @@ def test_every_run_is_a_valid_plan(arguments: list[str]) -> None:
         for c in COMMANDS
         if c[0] != "run"
     ],
-    ids=lambda c: " ".join(c),
+    ids=" ".join,
 )
 @pytest.mark.usefixtures("folder")
 def test_list_and_explain_answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

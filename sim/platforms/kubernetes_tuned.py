@@ -3,15 +3,17 @@
 The control plane is that of `kubernetes`. What differs is what somebody wrote down: a preStop sleep
 and a grace period that holds it, one replica a server where that is possible, 30 s of toleration
 instead of 300 s for a lost server, workers that scale on the queue's length, jobs that are
-acknowledged, an append-only file for the queue, and PgBouncer before the database.
+acknowledged, an append-only file for the queue, PgBouncer before the database, a budget for planned
+disruptions, and new versions that a canary tries first.
 """
 
 from dataclasses import replace
 
+from sim.control.canary import Canary
 from sim.control.nodes import NodeLifecycle
 from sim.control.placement import Scheduling
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
-from sim.spec.settings import AtLeast
+from sim.spec.settings import AtLeast, IfMissing
 
 EXTENDS = "kubernetes"
 
@@ -19,6 +21,8 @@ STACK = {
     "services.http.stop.pre_stop": "10s",  # chosen: longer than a change of endpoints travels
     "services.http.stop.grace": "40s",
     "services.http.replicas": AtLeast(3),
+    "services.http.disruption": IfMissing({"max_unavailable": 1}),  # a PodDisruptionBudget
+    "services.worker.disruption": IfMissing({"max_unavailable": 1}),
     "services.worker.scaling.queue": 20,  # KEDA's redis-lists: chosen, seconds of work a replica
     "services.worker.job.delivery": "reliable",  # taken, and removed only when done
     "services.worker.job.attempts": AtLeast(3),
@@ -28,6 +32,7 @@ STACK = {
 
 PLATFORM = replace(
     KUBERNETES,
+    rolling_updates=Canary(),  # Argo Rollouts: 20, 40, 60, 80 %, with an analysis that ends it
     scheduling=Scheduling(
         max_skew=1,  # topologySpreadConstraints: as even as can be
         lifecycle=NodeLifecycle(toleration_s=30.0),  # tolerationSeconds: 30

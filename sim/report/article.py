@@ -37,7 +37,7 @@ ROWS = (
     ),
     Row(
         "service_discovery", "Addresses change", "a file, edited by hand", "dynamic",
-        "bad_rollout:good", "downtime_s",
+        "moving_target", "downtime_s",
     ),
     Row(
         "rolling_updates", "A new version goes out", "stop, then start", "without downtime",
@@ -56,6 +56,10 @@ ROWS = (
         "bad_rollout:leak", "failed",
     ),
     Row(
+        "secrets", "A password is rotated", "edit `.env` on every server", "one place, encrypted",
+        "secret_rotation:two_users", "minutes",
+    ),
+    Row(
         "scheduling", "A server is gone for good", "one server is one fate", "several servers",
         "server_crash:gone", "downtime_s",
     ),
@@ -69,13 +73,13 @@ class Claim(NamedTuple):
     """A general claim, checked on a row. `because`: said where it does not hold.
 
     `kind` needed: Kubernetes loses more without it, and `compose` leaves that choice empty; solved:
-    Kubernetes' figure (`metric`) is at most `limit`.
+    Kubernetes' figure (`metric`) is at most `limit`; encrypted: its Secrets are, at rest.
     """
 
     id: str
     says: str
     capability: str
-    kind: Literal["needed", "solved"]
+    kind: Literal["needed", "solved", "encrypted"]
     limit: float = 0.0
     metric: str = ""  # default: the row's own
     because: str = ""
@@ -106,6 +110,7 @@ CLAIMS = (
         because="`mem_limit` and `cpus` are cgroup limits like those of Kubernetes, and as there "
         "nobody gets one without writing it",
     ),
+    Claim("N9", f"secrets management: {NONE}", "secrets", "needed"),
     Claim("N10", f"several servers: {NONE}", "scheduling", "needed"),
     Claim(
         "K1", "a crashed container restarts by itself", "self_healing", "solved", 30.0,
@@ -129,6 +134,10 @@ CLAIMS = (
     Claim(
         "K7", "probes take a hung process out and restart it", "health_checks", "solved", 60.0,
         because="probes are opt-in, and three of them must fail first",
+    ),
+    Claim(
+        "K8", "secrets are encrypted", "secrets", "encrypted",
+        because="a Secret is base64 in etcd unless somebody configures encryption at rest",
     ),
     Claim("K9", "a limit holds a leak", "resource_limits", "solved", 60.0, "downtime_s"),
     Claim("K10", "addresses are discovered", "service_discovery", "solved", 5.0),

@@ -58,8 +58,11 @@ class ArticleTable(NamedTuple):
 
 
 # ---- verdicts ----
-def verdict(claim: Claim, measured: Measured, filled: bool) -> Verdict | None:
-    """Does a claim hold? `filled`: plain Compose has a mechanism for that capability.
+def verdict(
+    claim: Claim, measured: Measured, filled: bool, encrypted: bool = False
+) -> Verdict | None:
+    """Does a claim hold? `filled`: plain Compose has a mechanism for that capability. `encrypted`:
+    Kubernetes' Secrets are, at rest.
 
     None: what decides it was not measured."""
     metric = claim.metric or measured.row.metric
@@ -67,6 +70,9 @@ def verdict(claim: Claim, measured: Measured, filled: bool) -> Verdict | None:
     whole = losses.get("kubernetes")
     if whole is None:
         return None
+    if claim.kind == "encrypted":
+        said = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
+        return Verdict(claim, encrypted, said)
     if claim.kind == "solved":
         value = getattr(whole, metric)
         said = f"Kubernetes: {figure(metric, value)} {FIGURES[metric]}"

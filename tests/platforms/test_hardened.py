@@ -106,6 +106,15 @@ def test_a_leak_is_held_by_its_limit() -> None:
     assert hard["downtime_s"] < 0.5 * plain["downtime_s"]
 
 
+def test_a_canary_keeps_a_version_that_errs_from_most_users() -> None:
+    errors = {
+        p: found("bad_rollout:errors", p)["requests"]["failed"]["http_500"] for p in PLAIN.values()
+    }
+    tuned = found("bad_rollout:errors", "kubernetes_tuned")["requests"]["failed"]["http_500"]
+    assert errors["kubernetes"] >= 50
+    assert tuned <= 0.5 * errors["kubernetes"]
+
+
 def test_tuned_kubernetes_keeps_jobs_that_kubernetes_loses() -> None:
     name = "server_crash:redis"
     lost = {p: sum(found(name, p)["jobs"]["lost"].values()) for p in PLAIN.values()}
