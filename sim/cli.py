@@ -14,7 +14,6 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -375,44 +374,7 @@ def explain(subject: str, /) -> int:
     subject
         A scenario, a stack, a platform, a constant (hpa.sync_period), or the first word of some.
     """
-    from sim.assumptions import constants  # noqa: PLC0415
-    from sim.platforms import layers, load, names  # noqa: PLC0415
-    from sim.report import explain as text  # noqa: PLC0415
-    from sim.spec.loader import list_scenarios, list_stacks, load_scenario  # noqa: PLC0415
-    from sim.spec.validate import closest  # noqa: PLC0415
+    from sim.explaining import about  # noqa: PLC0415
 
-    if subject in names():
-        module = import_module(f"sim.platforms.{subject}")
-        doc = module.__doc__ or ""
-        said = text.platform(subject, doc, load(subject), constants(), layers(subject))
-        print(said, end="")
-        return DONE
-    known = {fact.name: fact for fact in constants()}
-    matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
-    if matching:
-        print(text.facts(matching), end="")
-        return DONE
-    is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
-    if is_path or subject.partition(":")[0] in list_scenarios():
-        found = load_scenario(subject)
-        print(text.scenario(found, _stack_text(found.stack)), end="")
-        return DONE
-    if subject in list_stacks():
-        print(_stack_text(subject), end="")
-        return DONE
-    families = {name.partition(".")[0] for name in known}
-    everything = [*list_scenarios(), *list_stacks(), *names(), *known, *families]
-    raise InputError(
-        found=f"nothing to explain named {subject!r}",
-        expected="a scenario, stack or platform (see `sim list`), a constant, or one of "
-        + ", ".join(sorted(families)),
-        nearest=closest(subject, everything),
-    )
-
-
-def _stack_text(name: str) -> str:
-    """The stack's own file: its comments say where each number comes from."""
-    from sim.spec.loader import STACK_FOLDERS  # noqa: PLC0415
-
-    files = (folder / f"{name}.yaml" for folder in STACK_FOLDERS)
-    return next(path.read_text(encoding="utf-8") for path in files if path.is_file())
+    print(about(subject), end="")
+    return DONE

@@ -1,0 +1,46 @@
+"""`sim explain`: finds what a word names, and says what that assumes."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+from sim.assumptions import constants
+from sim.platforms import layers, load, names
+from sim.report import explain as text
+from sim.spec.fields import InputError
+from sim.spec.loader import STACK_FOLDERS, list_scenarios, list_stacks, load_scenario
+from sim.spec.validate import closest
+
+
+def about(subject: str) -> str:
+    """The text about a scenario, a stack, a platform, a constant, or the first word of some.
+
+    Raises `InputError`, with the nearest name, for anything else."""
+    if subject in names():
+        doc = import_module(f"sim.platforms.{subject}").__doc__ or ""
+        return text.platform(subject, doc, load(subject), constants(), layers(subject))
+    known = {fact.name: fact for fact in constants()}
+    matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
+    if matching:
+        return text.facts(matching)
+    is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
+    if is_path or subject.partition(":")[0] in list_scenarios():
+        found = load_scenario(subject)
+        return text.scenario(found, _stack_text(found.stack))
+    if subject in list_stacks():
+        return _stack_text(subject)
+    families = {name.partition(".")[0] for name in known}
+    everything = [*list_scenarios(), *list_stacks(), *names(), *known, *families]
+    raise InputError(
+        found=f"nothing to explain named {subject!r}",
+        expected="a scenario, stack or platform (see `sim list`), a constant, or one of "
+        + ", ".join(sorted(families)),
+        nearest=closest(subject, everything),
+    )
+
+
+def _stack_text(name: str) -> str:
+    """The stack's own file: its comments say where each number comes from."""
+    files = (folder / f"{name}.yaml" for folder in STACK_FOLDERS)
+    return next(path.read_text(encoding="utf-8") for path in files if path.is_file())
