@@ -6,7 +6,7 @@ NOTHING = "-"  # a figure that does not exist: never recovered, nothing answered
 
 
 def platform(name: str) -> str:
-    """`Compose`, `ECS Fargate`, `Kubernetes without autoscaling`: a platform's name as a heading."""
+    """A platform's name as a heading: `ECS Fargate`, `Kubernetes without autoscaling`."""
     proper = {"ecs": "ECS", "fargate": "Fargate", "run": "Run"}
     base, *without = name.split("-")
     first, *rest = base.split("_")
