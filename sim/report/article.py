@@ -52,8 +52,8 @@ ROWS = (
         "sick_container", "failed",
     ),
     Row(
-        "resource_limits", "A version leaks memory", "it takes the neighbours' too", "limits",
-        "bad_rollout:leak", "failed",
+        "resource_limits", "A neighbour leaks memory", "it takes the others' too", "limits",
+        "noisy_neighbour", "failed",
     ),
     Row(
         "secrets", "A password is rotated", "edit `.env` on every server", "one place, encrypted",

@@ -15,7 +15,7 @@ from sim.report.canvas import BLUE, GREEN, GREY, INK, ORANGE, SIZE, SKY, VERMILL
 
 COLOURS = (VERMILLION, BLUE, ORANGE, SKY, GREEN)  # of whole platforms, in their order
 COLUMNS = 5
-UNITS = {"downtime_s": "time down", "failed": "requests failed", "minutes": "work by hand"}
+UNITS = {"downtime_s": "time down", "failed": "failures", "minutes": "work by hand"}
 
 
 def picture(table: ArticleTable) -> Figure:
