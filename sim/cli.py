@@ -178,6 +178,8 @@ def run(
     out: Path | None = None,
     json: Flag = False,
     plots: Annotated[bool, Parameter(name="--plots", negative="--no-plots")] = True,
+    export: str = "",
+    watch: Flag = False,
     check: Flag = False,
 ) -> int:
     """Replay a scenario and write what it showed.
@@ -209,6 +211,10 @@ def run(
         Print summary.json and nothing else on standard output.
     plots
         Draw the plots.
+    export
+        More files, separated by commas: trace (for Perfetto), openmetrics, parquet, k6; or all.
+    watch
+        Show the runs live: events as they happen, users' success, the backlog.
     check
         Exit with status 1 if a claim or the SLO does not hold.
     """
@@ -221,15 +227,27 @@ def run(
     )
     for note in planned.notes:
         print(note, file=sys.stderr)
-    return _replay(planned, out, json=json, plots=plots, check=check)
+    return _replay(planned, out, export, json=json, plots=plots, watch=watch, check=check)
 
 
-def _replay(planned: Plan, out: Path | None, *, json: bool, plots: bool, check: bool) -> int:
+def _replay(
+    planned: Plan,
+    out: Path | None,
+    export: str,
+    *,
+    json: bool,
+    plots: bool,
+    watch: bool,
+    check: bool,
+) -> int:
     from sim.report import files  # noqa: PLC0415
+    from sim.report.exports.write import chosen  # noqa: PLC0415
+    from sim.report.live import live  # noqa: PLC0415
     from sim.report.progress import compiling, watching  # noqa: PLC0415
     from sim.study import study  # noqa: PLC0415
 
     folder = out or REPORTS / planned.name.replace(":", "-")
+    exports = chosen(export)
     files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
     errors = Console(stderr=True)
     for said, lines in (
@@ -238,9 +256,10 @@ def _replay(planned: Plan, out: Path | None, *, json: bool, plots: bool, check: 
     ):
         for line in lines:  # of somebody's own Compose file
             print(f"{said}: {line}", file=sys.stderr)
-    with watching(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watch:
-        result = study(planned, watch, compiling=partial(compiling, errors))
-    files.write(result, folder, plots)
+    show: Any = live if watch else watching
+    with show(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watcher:
+        result = study(planned, watcher, compiling=partial(compiling, errors))
+    files.write(result, folder, plots, exports)
     if json:
         sys.stdout.write(files.summary_json(result))
     else:

@@ -36,7 +36,7 @@ from sim.engines import choose, expected_requests, plane_class
 from sim.platforms import configured, layers
 from sim.platforms.platform import Platform
 from sim.results import ledger
-from sim.results.run import SERIES, OperatorFigures, Run
+from sim.results.run import SERIES, Glance, OperatorFigures, Run
 from sim.spec.loader import stack_on
 from sim.spec.scenario import Scenario, Traffic, Version
 from sim.spec.settings import split_settings
@@ -46,7 +46,7 @@ from sim.spec.traffic import TraceTimes, arrivals
 CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls of `progress`
 SAMPLES = 172_800  # at most so many samples a run: one a second up to 48 h, coarser beyond
 BOOT_ORDER = ("postgres", "redis", "other", "http", "worker", "proxy")
-Progress = Callable[[float, int], None]  # simulated seconds, requests so far
+Progress = Callable[[float, int, Glance], None]  # simulated seconds, requests so far, a look
 
 
 def run_once(
@@ -61,7 +61,7 @@ def run_once(
     """Replay the scenario once and return all that happened.
 
     `stack` is as loaded: what it and the scenario (`set:`) say for this platform is applied here.
-    `engine`: reference, compiled, or auto. `progress(simulated_s, requests)` is called each
+    `engine`: reference, compiled, or auto. `progress(simulated_s, requests, glance)` is called each
     simulated minute. Raises `InputError` for a platform that does not exist.
     """
     # 1. what runs: the stack on this platform, and the platform's ten choices
@@ -264,6 +264,7 @@ class Observer:
         self.series |= {column: np.zeros(count) for column in SERIES}
         self.busy_s = 0.0  # when last seen
         self.highest_limit = 0
+        self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = Recorder(cluster)
 
     def run(self) -> Loop:
@@ -301,8 +302,14 @@ class Observer:
             yield self.cluster.clock.at(k * CHECK_S, Rank.OBSERVER, 1)
             self.check(int(k * CHECK_S / self.step_s) + 1)
             if self.progress is not None:
-                self.progress(self.cluster.clock.now, self.cluster.plane.gauge().arrived)
+                gauge = self.cluster.plane.gauge()
+                self.progress(self.cluster.clock.now, gauge.arrived, self.glance(gauge))
             k += 1
+
+    def glance(self, gauge: PlaneGauge) -> Glance:
+        rows = tuple(self.cluster.timeline[self.told :])
+        self.told += len(rows)
+        return Glance(gauge.succeeded, gauge.failed, gauge.jobs_queued, rows)
 
     def check(self, buckets: int | None = None) -> None:
         """`buckets`: so many from the first (what comes later has not been); at the end all."""

@@ -321,6 +321,8 @@ def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Resul
         interrupted=interrupted,
         command=planned.command,
         versions=versions(),
+        traffic=scenario.traffic,
+        slo=scenario.slo,
         choices={name: configured(name, settings) for name in by_platform},
         facts=tuple(constants()),
     )

@@ -18,6 +18,7 @@ from signal import SIG_IGN, SIGINT, signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.results.ledger import LedgerError
+from sim.results.run import Glance
 from sim.results.summary import Replication, replication
 from sim.spec.fields import InputError, Issue
 
@@ -29,6 +30,9 @@ class BrokenRunError(RuntimeError):
     """A run that contradicts itself: a defect of the program. Names platform, seed and time."""
 
 
+NOTHING = Glance()
+
+
 class Tick(NamedTuple):
     """How far one run is; `done` once, at its end."""
 
@@ -37,6 +41,7 @@ class Tick(NamedTuple):
     now_s: float
     arrived: int
     done: bool = False
+    glance: Glance = NOTHING
 
 
 Watch = Callable[[Tick], None]
@@ -76,10 +81,12 @@ def run_task(task: Task, watch: Watch) -> Replication:
     at_s = 0.0
     arrived = 0
 
-    def progress(now_s: float, so_far: int) -> None:
-        nonlocal at_s, arrived
-        at_s, arrived = now_s, so_far
-        watch(Tick(platform, seed, now_s, so_far))
+    told = 0  # rows of the timeline
+
+    def progress(now_s: float, so_far: int, glance: Glance = NOTHING) -> None:
+        nonlocal at_s, arrived, told
+        at_s, arrived, told = now_s, so_far, told + len(glance.rows)
+        watch(Tick(platform, seed, now_s, so_far, glance=glance))
 
     try:
         done = run_once(
@@ -91,7 +98,10 @@ def run_task(task: Task, watch: Watch) -> Replication:
         raise BrokenRunError(f"{where}: {error or 'an invariant does not hold'}") from error
     found = replication(done, keep=seed == planned.seed)
     arrived = found.figures["requests"]["arrived"]
-    watch(Tick(platform, seed, planned.scenario.horizon, arrived, done=True))
+    last = Glance(
+        done.gauge.succeeded, done.gauge.failed, done.gauge.jobs_queued, done.timeline[told:]
+    )
+    watch(Tick(platform, seed, planned.scenario.horizon, arrived, done=True, glance=last))
     return found
 
 

@@ -12,10 +12,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from sim.report.exports.write import FILES, export
 from sim.report.markdown import markdown
 from sim.report.page.write import page
 from sim.results.result import Result
@@ -23,19 +24,9 @@ from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.spec.fields import InputError
 
 PICTURES = ("downtime.png", "jobs.png", "connections.png")
-OURS = frozenset(
-    {
-        "summary.json",
-        "summary.md",
-        "timeline.csv",
-        "series.csv",
-        "report.html",
-        *PICTURES,
-        "quarter.json",
-        "quarter.md",
-        "quarter.csv",
-    }
-)
+DATA = ("report.html", "summary.json", "summary.md", "timeline.csv", "series.csv")
+QUARTER = ("quarter.json", "quarter.md", "quarter.csv")
+OURS = frozenset({*DATA, *PICTURES, *QUARTER, *FILES.values()})
 
 
 def check_folder(folder: Path, ours: frozenset[str] = OURS) -> None:
@@ -68,12 +59,18 @@ def _refused(folder: Path, found: str, expected: str) -> InputError:
     return InputError(field=f"--out {folder}", found=found, expected=expected)
 
 
-def write(result: Result, folder: Path, plots: bool = True) -> None:
+def write(result: Result, folder: Path, plots: bool = True, exports: Sequence[str] = ()) -> None:
     """Write the report to `folder`, replacing an earlier one when the new one is complete.
 
     Raises `InputError` if the folder cannot be written.
     """
-    replace_folder(folder, lambda fresh: _fill(result, fresh, plots))
+
+
+    def fill(fresh: Path) -> None:
+        _fill(result, fresh, plots)
+        export(result, exports, fresh)
+
+    replace_folder(folder, fill)
 
 
 def replace_folder(folder: Path, fill: Callable[[Path], None], ours: frozenset[str] = OURS) -> None:

@@ -8,7 +8,7 @@ when first asked for. The pictures and the table are made by sim.report, which r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -22,7 +22,7 @@ from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.results.run import Run
 from sim.results.summary import SCHEMA, Figures, Replication, lookup, mean_figures, paths
 from sim.spec.facts import Fact
-from sim.spec.scenario import Claim
+from sim.spec.scenario import Claim, Slo, Traffic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +61,8 @@ class Result:
     command: str = ""  # what makes this result again
     versions: tuple[tuple[str, str], ...] = ()  # of what made it: name, version
     choices: Mapping[str, Any] = field(default_factory=dict)  # by platform: its ten, as they ran
+    traffic: Traffic | None = None  # who came; None in a result that was made by hand
+    slo: Slo = field(default_factory=Slo)
     facts: tuple[Fact[Any], ...] = ()  # the constants of the simulator, with their sources
 
     @cached_property
@@ -156,13 +158,14 @@ class Result:
         target.write_text(page(self), encoding="utf-8")
         return target
 
-    def write(self, folder: str | Path, plots: bool = True) -> Path:
+    def write(self, folder: str | Path, plots: bool = True, exports: Sequence[str] = ()) -> Path:
         """Write all that `sim run` writes to `folder`: report.html, summary.json, summary.md,
-        timeline.csv, series.csv and, with `plots`, three PNG files. InputError if that cannot be,
-        or if the folder holds anything but an earlier report."""
+        timeline.csv, series.csv and, with `plots`, three PNG files. `exports`: some of
+        trace, openmetrics, parquet, k6. InputError if that cannot be, or if the folder holds
+        anything but an earlier report."""
         from sim.report.files import write  # noqa: PLC0415
 
-        write(self, Path(folder), plots)
+        write(self, Path(folder), plots, exports)
         return Path(folder)
 
     def _repr_html_(self) -> str:

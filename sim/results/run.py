@@ -57,6 +57,15 @@ class Span(NamedTuple):
     server: str = ""
 
 
+class Glance(NamedTuple):
+    """A look at a run while it goes on: counts so far, and what happened since the last look."""
+
+    succeeded: int = 0
+    failed: int = 0
+    jobs_queued: int = 0
+    rows: tuple[TimelineRow, ...] = ()
+
+
 @dataclass(frozen=True)
 class OperatorFigures:
     pages: int = 0

@@ -1,0 +1,266 @@
+"""Exports, each read back by the parser of its own format."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sim.report import files
+from sim.report.exports import write
+from sim.report.exports.k6 import k6, script, stages
+from sim.report.exports.openmetrics import openmetrics
+from sim.report.exports.trace import trace
+from sim.results.run import Span
+from sim.spec.fields import InputError
+from sim.spec.scenario import Point, Slo, Traffic
+from sim.spec.traffic import TraceTimes, arrivals
+from sim.study import compare
+from tests.report import pages
+from tests.results.results import result
+
+# the Trace Event Format (Google, 2016), as far as these files use it
+EVENT = {
+    "type": "object",
+    "required": ["ph", "pid", "tid", "ts", "name"],
+    "properties": {
+        "ph": {"enum": ["X", "i", "C", "M"]},
+        "pid": {"type": "integer", "minimum": 0},
+        "tid": {"type": "integer", "minimum": 0},
+        "ts": {"type": "integer", "minimum": 0},
+        "name": {"type": "string", "minLength": 1},
+        "cat": {"type": "string"},
+    },
+    "allOf": [
+        {
+            "if": {"properties": {"ph": {"const": "X"}}},
+            "then": {
+                "required": ["dur"],
+                "properties": {"dur": {"type": "integer", "minimum": 0}},
+            },
+        },
+        {
+            "if": {"properties": {"ph": {"const": "i"}}},
+            "then": {"required": ["s"], "properties": {"s": {"enum": ["g", "p", "t"]}}},
+        },
+        {
+            "if": {"properties": {"ph": {"const": "C"}}},
+            "then": {
+                "required": ["args"],
+                "properties": {"args": {"additionalProperties": {"type": "number"}}},
+            },
+        },
+        {
+            "if": {"properties": {"ph": {"const": "M"}}},
+            "then": {
+                "required": ["args"],
+                "properties": {
+                    "name": {
+                        "enum": [
+                            "process_name", "process_sort_index",
+                            "thread_name", "thread_sort_index",
+                        ]
+                    }
+                },
+            },
+        },
+    ],
+}  # fmt: skip
+SCHEMA = {
+    "type": "object",
+    "required": ["traceEvents"],
+    "properties": {"traceEvents": {"type": "array", "items": EVENT}},
+}
+
+
+@pytest.fixture(scope="module")
+def crash():
+    settings = {"scenario.horizon": "15m"}
+    return compare("container_crash", settings=settings, engine="reference")
+
+
+@pytest.fixture(scope="module", params=["crash", "plain", "hostile", "nothing", "moment", "crowd"])
+def some(request):
+    made = pages.CASES.get(request.param)
+    return made() if made else request.getfixturevalue("crash")
+
+
+def tracks(text):
+    """(pid, thread's name) -> slices."""
+    events = json.loads(text)["traceEvents"]
+    names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    found = {}
+    for event in events:
+        if event["ph"] == "X":
+            found.setdefault((event["pid"], names[event["pid"], event["tid"]]), []).append(event)
+    return found
+
+
+# ---- trace ----
+def test_a_trace_keeps_to_its_format(some):
+    jsonschema = pytest.importorskip("jsonschema")
+    text = trace(some)
+    jsonschema.validate(json.loads(text), SCHEMA)
+    for slices in tracks(text).values():
+        ends = [0, *(e["ts"] + e["dur"] for e in slices)]
+        assert all(e["ts"] >= end for e, end in zip(slices, ends, strict=False))
+
+
+def test_a_trace_has_a_track_for_each_container_server_and_the_operator(crash):
+    found = tracks(trace(crash))
+    for name in ("api-1", "postgres-1", "redis-1", "worker-1", "server-1 (server)", "operator"):
+        assert (1, name) in found, name
+    assert (2, "server-3 (server)") in found
+    assert [e["name"] for e in found[1, "api-1"]] == ["ready", "exited", "starting", "ready"]
+    assert found[1, "api-1"][1]["ts"] == 300_000_000  # microseconds
+
+
+def test_replicas_that_wait_at_once_get_a_track_each():
+    waiting = [Span("pending", "api", "pending", 5.0, 20.0 + k, "api") for k in range(3)]
+    run = replace(result(platforms=("compose",)).runs[0], spans=tuple(waiting))
+    text = trace(pages.of(run))
+    slices = [e for e in json.loads(text)["traceEvents"] if e["ph"] == "X"]
+    assert len({e["tid"] for e in slices}) == 3
+
+
+# ---- openmetrics ----
+def families(text):
+    parser = pytest.importorskip("prometheus_client.openmetrics.parser")
+    return {family.name: family for family in parser.text_string_to_metric_families(text)}
+
+
+def test_openmetrics_reads_back(some):
+    found = families(openmetrics(some))
+    for run in some.runs:
+        final = [
+            s
+            for s in found["sim_requests"].samples
+            if s.labels["platform"] == run.platform and float(s.timestamp) == run.horizon_s
+        ]
+        counted = sum(s.value for s in final)
+        assert counted == run.gauge.succeeded + run.gauge.failed
+    assert found["sim_requests"].type == "counter"
+    assert found["sim_latency_seconds"].unit == "seconds"
+
+
+def test_openmetrics_tells_when_users_were_down(crash):
+    down = [s for s in families(openmetrics(crash))["sim_down"].samples if s.value == 1]
+    assert {s.labels["platform"] for s in down} == {"compose"}
+    assert 300.0 <= min(float(s.timestamp) for s in down) <= 315.0
+
+
+def test_the_latency_histogram_counts_each_success_once(crash):
+    for run in crash.runs:
+        samples = [
+            s
+            for s in families(openmetrics(crash))["sim_latency_seconds"].samples
+            if s.labels["platform"] == run.platform and s.name.endswith("_bucket")
+        ]
+        counts = [s.value for s in samples]
+        assert counts == sorted(counts)
+        assert counts[-1] == run.gauge.succeeded
+
+
+# ---- parquet ----
+def test_parquet_holds_what_series_csv_holds(crash, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    files.write(crash, tmp_path / "r", plots=False, exports=("parquet",))
+    table = parquet.read_table(tmp_path / "r" / "series.parquet")
+    assert table.num_rows == 2 * 900
+    assert table.column_names == ["platform", *crash.series.columns[1:]]
+    arrived = np.asarray(table["requests_arrived"])
+    assert arrived.tolist() == crash.series["requests_arrived"].tolist()
+    assert table.schema.metadata[b"scenario"] == b"container_crash"
+
+
+# ---- k6 ----
+def expected(start, planned, horizon_s):
+    """Requests that a list of stages makes."""
+    rate, at_s, total = start, 0.0, 0.0
+    for stage in planned:
+        total += stage.duration_s * (rate + stage.target) / 2
+        rate, at_s = stage.target, at_s + stage.duration_s
+    assert at_s == pytest.approx(horizon_s)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("traffic", "start", "requests"),
+    [
+        (Traffic(rate=5.0), 5.0, 3000),
+        (Traffic(points=[Point(rate=2.0), Point(at=300.0, rate=10.0)]), 2.0, 600 + 3000),
+        (Traffic(points=[Point(rate=2.0), Point(at=300.0, rate=10.0, ramp=100.0)]), 2.0,
+         600 + 600 + 2000),
+        (Traffic(points=[Point(at=200.0, rate=1.0)]), 0.0, 400),
+        (Traffic(points=[Point(rate=2.0), Point(at=900.0, rate=99.0)]), 2.0, 1200),
+        (Traffic(points=[Point(rate=2.0), Point(at=500.0, rate=12.0, ramp=200.0)], scale=2.0), 4.0,
+         2 * (1000 + 450)),
+    ],
+)  # fmt: skip
+def test_stages_make_the_requests_of_the_profile(traffic, start, requests):
+    found, planned = stages(arrivals(traffic), 600.0)
+    assert found == start
+    assert expected(found, planned, 600.0) == pytest.approx(requests)
+
+
+def test_time_stamps_become_rates():
+    times = np.sort(np.random.default_rng(1).uniform(0, 600, 4321))
+    start, planned = stages(TraceTimes(times), 600.0)
+    assert expected(start, planned, 600.0) == pytest.approx(4321)
+
+
+HOSTILE = "*/ x\n'; evil() //\u2028 ${1}"
+
+
+@pytest.mark.parametrize("title", ["Black Friday", HOSTILE])
+def test_a_script_is_java_script(title, tmp_path):
+    traffic = Traffic(points=[Point(rate=2.5), Point(at=60.0, rate=10.0, ramp=5.0)])
+    text = script("black_friday", title, traffic, Slo(latency=0.3), 600.0)
+    esprima = pytest.importorskip("esprima")
+    body = esprima.parseModule(text).body
+    assert [statement.type for statement in body][:3] == [
+        "ImportDeclaration", "ImportDeclaration", "ExportNamedDeclaration",
+    ]  # fmt: skip
+    assert body[-1].type == "ExportDefaultDeclaration"
+    assert "evil" not in str([statement for statement in body])
+    if node := shutil.which("node"):
+        path = tmp_path / "traffic.mjs"
+        path.write_text(text, encoding="utf-8")
+        subprocess.run([node, "--check", str(path)], check=True, capture_output=True)
+
+
+def test_options_are_those_of_the_executor(crash):
+    text = k6(crash)
+    options = json.loads(re.search(r"options = (\{.*?\n\});", text, re.S)[1])
+    users = options["scenarios"]["users"]
+    assert users["executor"] == "ramping-arrival-rate"
+    assert all(isinstance(stage["target"], int) for stage in users["stages"])  # k6 takes no other
+    seconds = sum(int(stage["duration"].removesuffix("ms")) for stage in users["stages"]) / 1000
+    assert seconds == crash.horizon_s
+    assert users["maxVUs"] >= users["preAllocatedVUs"]
+    assert options["thresholds"]["checks"] == [f"rate>={crash.slo.success:g}"]
+
+
+# ---- which ----
+def test_exports_go_with_the_report_and_with_the_next(crash, tmp_path):
+    files.write(crash, tmp_path / "r", plots=False, exports=tuple(write.FILES))
+    names = {path.name for path in (tmp_path / "r").iterdir()}
+    assert names >= set(write.FILES.values())
+    files.write(crash, tmp_path / "r", plots=False)  # its own files are no strangers
+    assert not {path.name for path in (tmp_path / "r").iterdir()} & set(write.FILES.values())
+
+
+def test_names_are_checked():
+    assert write.chosen("") == ()
+    assert write.chosen("trace, k6,trace") == ("trace", "k6")
+    with pytest.raises(InputError, match="did you mean openmetrics"):
+        write.chosen("openmetric")
+
+
+def test_a_missing_library_is_told_with_its_cure(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
+    with pytest.raises(InputError, match=r"pip install 'outage-lab\[parquet\]'"):
+        write.chosen("parquet")
