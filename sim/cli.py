@@ -201,8 +201,7 @@ def run(
     settings
         PATH=VALUE, e.g. stack.services.api.replicas=3; may be given several times.
     ablate
-        Capabilities, separated by commas (autoscaling,rollback): each platform that has them also
-        runs without them, as PLATFORM-autoscaling-rollback.
+        Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
     engine
         Data plane.
     out
@@ -220,14 +219,13 @@ def run(
     """
     from sim import study  # noqa: PLC0415
 
-    wanted = None if platform is None else [p.strip() for p in platform.split(",") if p.strip()]
-    without = [one for one in (ablate or "").split(",") if one.strip()]
-    planned = study.plan(
-        scenario, wanted, seed, reps, stack, settings or (), engine, traffic, without
-    )
-    for note in planned.notes:
-        print(note, file=sys.stderr)
+    wanted, without, changes = _names(platform), _names(ablate) or (), settings or ()
+    planned = study.plan(scenario, wanted, seed, reps, stack, changes, engine, traffic, without)
     return _replay(planned, out, export, json=json, plots=plots, watch=watch, check=check)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [one.strip() for one in text.split(",") if one.strip()]
 
 
 def _replay(
@@ -251,11 +249,12 @@ def _replay(
     files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
     errors = Console(stderr=True)
     for said, lines in (
-        ("assumed", planned.stack.assumed),
-        ("not simulated", planned.stack.ignored),
+        ("assumed: ", planned.stack.assumed),
+        ("not simulated: ", planned.stack.ignored),
+        ("", planned.notes),
     ):
         for line in lines:  # of somebody's own Compose file
-            print(f"{said}: {line}", file=sys.stderr)
+            print(f"{said}{line}", file=sys.stderr)
     show: Any = live if watch else watching
     with show(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watcher:
         result = study(planned, watcher, compiling=partial(compiling, errors))

@@ -65,7 +65,6 @@ def write(result: Result, folder: Path, plots: bool = True, exports: Sequence[st
     Raises `InputError` if the folder cannot be written.
     """
 
-
     def fill(fresh: Path) -> None:
         _fill(result, fresh, plots)
         export(result, exports, fresh)
