@@ -189,7 +189,7 @@ def run(
     scenario
         Name, NAME:VARIANT, or path to a YAML file.
     platform
-        Platforms, separated by commas [default: the scenario's own: compose,kubernetes].
+        Platforms, separated by commas, or `all` [default: the scenario's own: compose,kubernetes].
     stack
         Name of a stack, or path to a stack's or docker-compose YAML file.
     traffic

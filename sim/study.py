@@ -34,6 +34,7 @@ from sim.workers import Task, Tick, Watch, run_tasks
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]
 
 DEFAULT_SEED = 1
+ALL = ("all",)  # every platform there is, the scenario's own first
 SEEDS = 2**63  # one 64-bit word in the draws
 
 
@@ -118,7 +119,7 @@ def plan(
     wanted = None if platforms is None else tuple(dict.fromkeys(platforms))
     if wanted == ():
         issues.append(Issue(field="platform", found="none", expected=one_of(list_platforms())))
-    for name in wanted or ():
+    for name in wanted or () if wanted != ALL else ():
         issues += _platform(name)
     if issues:
         raise InputError(issues=issues)
@@ -127,6 +128,8 @@ def plan(
     if traffic is not None:
         read = _with_trace(read, traffic)
     own = own or load_stack(read.stack)
+    if wanted == ALL:
+        wanted = tuple(dict.fromkeys((*read.platforms, *list_platforms())))
     chosen = wanted or tuple(read.platforms)
     _check_settings(read, own, chosen)
     chosen, notes = _with_ablations(read, chosen, capabilities(ablate))

@@ -44,9 +44,10 @@ class Slide(Figure):
         return out.getvalue()
 
 
-def slide(result: Result, finding: str) -> Figure:
+def slide(result: Result, finding: str, bands_each: bool = True) -> Figure:
     """An empty page with its finding on top and what was run beneath it."""
-    figure = Slide(figsize=SIZE, dpi=150, facecolor="white")
+    tall = max(1.0, len(result.runs) / 3) if bands_each else 1.0  # a band needs its height
+    figure = Slide(figsize=(SIZE[0], SIZE[1] * tall), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
     size = 21.0 if len(finding) < 64 else max(13.0, 21.0 * 64 / len(finding))
     figure.text(0.055, 0.945, finding, size=size, weight="bold", color=INK, va="center")

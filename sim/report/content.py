@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sim.report import words
+from sim.report import overview, words
 from sim.results.result import Difference, Result
 from sim.results.summary import Figures, lookup
 
@@ -38,6 +38,8 @@ Cell = Callable[[Figures], str]
 
 def headline(result: Result) -> str:
     """The finding in one line: `Compose: 5 min 41 s down · Kubernetes: 0 s`."""
+    if overview.is_many(result):
+        return overview.headline(result)
     parts = []
     for position, (name, figures) in enumerate(result.platforms.items()):
         unit = " down" if position == 0 else ""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from sim.report import overview
 from sim.report.exports.write import FILES, export
 from sim.report.markdown import markdown
 from sim.report.page.write import page
@@ -26,7 +27,7 @@ from sim.spec.fields import InputError
 PICTURES = ("downtime.png", "jobs.png", "connections.png")
 DATA = ("report.html", "summary.json", "summary.md", "timeline.csv", "series.csv")
 QUARTER = ("quarter.json", "quarter.md", "quarter.csv")
-OURS = frozenset({*DATA, *PICTURES, *QUARTER, *FILES.values()})
+OURS = frozenset({*DATA, "compare.png", *PICTURES, *QUARTER, *FILES.values()})
 
 
 def check_folder(folder: Path, ours: frozenset[str] = OURS) -> None:
@@ -147,9 +148,15 @@ def _fill(result: Result, folder: Path, plots: bool) -> None:
 def _pictures(result: Result, folder: Path) -> list[str]:
     from sim.report.plots import figure  # noqa: PLC0415 - a text-only run has no matplotlib
 
-    for name in PICTURES:
+    names = pictures(result)
+    for name in names:
         figure(result, name.removesuffix(".png")).savefig(folder / name)
-    return list(PICTURES)
+    return names
+
+
+def pictures(result: Result) -> list[str]:
+    """Which plots there are; many platforms are compared in small multiples first."""
+    return [*(["compare.png"] if overview.is_many(result) else []), *PICTURES]
 
 
 def summary_json(result: Result) -> str:

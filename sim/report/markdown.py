@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sim.report import content, timeline, words
+from sim.report import content, overview, timeline, words
 from sim.results.result import Result
 from sim.results.run import Run
 
@@ -25,6 +25,11 @@ def _lines(result: Result, pictures: Iterable[str]) -> Iterator[str]:
         yield "Interrupted: these are the runs that were finished.\n"
     for picture in pictures:
         yield f"![{picture.removesuffix('.png')}]({picture})\n"
+    if overview.is_many(result):
+        yield f"|  | {' | '.join(overview.COLUMNS)} |"
+        yield "|---" * (len(overview.COLUMNS) + 1) + "|"
+        yield from (f"| {' | '.join(row)} |" for row in overview.rows(result))
+        yield ""
     heads = [words.platform(name) for name in result.platforms]
     yield f"|  | {' | '.join(heads)} |"
     yield "|---" * (len(heads) + 1) + "|"

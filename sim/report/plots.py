@@ -34,6 +34,7 @@ from sim.report.canvas import (
     tidy,
     time_axis,
 )
+from sim.report.multiples import compare
 from sim.report.stretches import stretches, window
 from sim.results import metrics
 from sim.results.result import Result
@@ -45,11 +46,12 @@ SHADE = "#c9c9c9"
 
 
 def figure(result: Result, what: str) -> Figure:
-    """The plot of that name: downtime, jobs or connections. ValueError for another."""
+    """The plot of that name: downtime, jobs, connections or compare. ValueError for another."""
     made: dict[str, Callable[[Result], Figure]] = {
         "downtime": downtime,
         "jobs": jobs,
         "connections": connections,
+        "compare": compare,
     }
     if what not in made:
         raise ValueError(f"no plot {what!r}; there are {', '.join(made)}")

@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sim.report import content, words
+from sim.report import content, overview, words
 from sim.results.result import Result
 
 WIDTH = 100
@@ -40,7 +40,7 @@ def _document(result: Result) -> RenderableType:
     ]
     if result.interrupted:
         parts.append(Text("interrupted: these are the runs that were finished", style="yellow"))
-    parts.append(_figures(result))
+    parts.append(_overview(result) if overview.is_many(result) else _figures(result))
     differences = content.differences(result)
     if differences:
         parts += [Text("\nDifferences, pair by pair of seeds (95 %)", style="bold")]
@@ -62,6 +62,16 @@ def _figures(result: Result) -> Table:
         for label, cells in section.rows:
             table.add_row(f"  {label}", *cells)
     table.expand = len(result.platforms) > 1
+    return table
+
+
+def _overview(result: Result) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for head in overview.COLUMNS:
+        table.add_column(head, justify="right", overflow="fold")
+    for row in overview.rows(result):
+        table.add_row(*row)
     return table
 
 

@@ -139,7 +139,7 @@ class Result:
         return pd.concat(frames, ignore_index=True)
 
     def plot(self, what: str = "downtime") -> Figure:
-        """A matplotlib Figure: "downtime", "jobs" or "connections". ValueError for another."""
+        """A matplotlib Figure: "downtime", "jobs", "connections" or "compare"; else ValueError."""
         from sim.report import plots  # noqa: PLC0415
 
         return plots.figure(self, what)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,8 @@ def test_ctrl_c_keeps_the_runs_that_were_finished(workers):
 
 
 def test_an_input_error_inside_a_worker_is_still_an_input_error():
-    planned = study.plan("container_crash", settings=[*SHORT, "kubernetes.schedulin=null"])
+    planned = study.plan("container_crash", settings=SHORT)
+    wrong = {**planned.scenario.set, "kubernetes.schedulin": None}  # past the plan's own checks
+    planned = replace(planned, scenario=planned.scenario.model_copy(update={"set": wrong}))
     with pytest.raises(sim.InputError, match="scheduling"):
         study.study(planned, workers=2)
