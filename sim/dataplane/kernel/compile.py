@@ -9,7 +9,8 @@ compile time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
@@ -17,6 +18,8 @@ from typing import Any, TypeVar
 
 import numba
 from numba import config, types
+from numba.core import codegen
+from numba.core.compiler_lock import global_compiler_lock
 
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
@@ -51,11 +54,58 @@ def is_cached() -> bool:
     return CACHED and len(list(cache_folder().rglob("*.nbc"))) >= ENTRIES
 
 
+INNER: set[str] = set()  # names of the functions below
+
+
+@contextmanager
+def linked_only() -> Iterator[None]:
+    """While an entry compiles: inner functions are only linked into it.
+
+    Numba would optimise each with all that it calls, and make machine code of it that nobody runs:
+    a third of the compile time. Where numba's insides have changed, that is what happens."""
+    library: Any = getattr(codegen, "JITCodeLibrary", None)
+    target: Any = getattr(codegen, "JITCPUCodegen", None)
+    steps = ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
+    if not all(hasattr(library, step) for step in steps) or not hasattr(target, "set_env"):
+        yield
+        return
+    optimise, finalise, set_env = (
+        library._optimize_final_module, library._finalize_final_module, target.set_env,
+    )  # fmt: skip
+
+    def optimise_entry(self: Any) -> None:
+        if self.name not in INNER:
+            optimise(self)
+
+    def finalise_entry(self: Any) -> None:
+        if self.name not in INNER:
+            finalise(self)
+        else:
+            self._finalize_dynamic_globals()
+            self._finalized = True
+
+    def set_env_if_loaded(self: Any, name: str, env: Any) -> None:
+        if self._engine.get_global_value_address(name):
+            set_env(self, name, env)
+
+    with global_compiler_lock:
+        library._optimize_final_module = optimise_entry
+        library._finalize_final_module = finalise_entry
+        target.set_env = set_env_if_loaded
+        try:
+            yield
+        finally:
+            library._optimize_final_module = optimise
+            library._finalize_final_module = finalise
+            target.set_env = set_env
+
+
 def inner(function: F) -> F:
     """A kernel function that only kernel functions call.
 
     Numba would compile it anew for each literal argument (`note(w, 3, c)`, `note(w, 4, c)`); here
     a literal is an int, so that each function is compiled once."""
+    INNER.add(function.__name__)
     compiler: Any = numba.njit  # its stubs do not know the two wrappers
     made: Any = compiler(
         error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath=False
@@ -82,7 +132,8 @@ def direct(function: Any, *args: Any) -> Any:
     The look-up hashes the whole record type at every call, which takes ten times as long as an
     uneventful call."""
     type_of: Any = numba.typeof
-    function(*args)  # compiles, or loads from disk
+    with linked_only():
+        function(*args)  # compiles, or loads from disk
     return function.overloads[tuple(type_of(a) for a in args)].entry_point
 
 
