@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +155,13 @@ def test_a_result_writes_its_page_anywhere(tmp_path):
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
     folder = result().write(tmp_path / "folder", plots=False)
     assert (folder / "report.html").is_file()
+
+
+def test_the_committed_sample_has_every_section():
+    """`reports/README.md` says how to make it again."""
+    sample = (Path(__file__).parents[2] / "reports/sample/report.html").read_text(encoding="utf-8")
+    assert re.findall(r'<section id="(\w+)">', sample) == [
+        section.ident for section in sections(pages.plain())
+    ]
+    assert len(sample.encode()) < 400_000
+    read(sample)
