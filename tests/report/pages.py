@@ -99,7 +99,7 @@ def moment() -> Result:
 
 
 def month() -> Result:
-    """Thirty days in samples of fifteen seconds, noisy all the time, on six platforms."""
+    """Thirty days in samples of fifteen seconds, noisy all the time, on nine platforms."""
     step, count = 15.0, 172_800
     draw = np.random.default_rng(1)
     record = recording(0.5, count, ((90_000.0, 90_400.0),), noise=0.01)
@@ -111,7 +111,7 @@ def month() -> Result:
     rows = tuple(
         TimelineRow(k * 3600.0, "exit", f"api-{k}", f"api-{k} crashed") for k in range(700)
     )
-    names = ("compose", "kubernetes", "swarm", "nomad", "ecs", "systemd")
+    names = ("compose", "kubernetes", "swarm", "nomad", "ecs", "systemd", "k3s", "own", "other")
     runs = (
         replace(
             base, platform=name, horizon_s=step * count, recording=record, gauge=gauge(record),

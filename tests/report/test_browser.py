@@ -143,7 +143,7 @@ def test_lines_differ_by_more_than_colour(opened):
         "[...document.querySelector('figure').querySelectorAll('path.line')]"
         ".map(line => getComputedStyle(line).strokeDasharray)"
     )
-    assert len(styles) == len(set(styles)) == 6
+    assert len(styles) == len(set(styles)) == 9
 
 
 def test_it_prints_on_paper(opened):

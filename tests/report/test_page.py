@@ -3,10 +3,12 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from sim.report.page.charts import TALL, apart
 from sim.report.page.places import moment, moments
 from sim.report.page.sections import SECTIONS, mechanism, sections
 from sim.report.page.write import page
@@ -116,6 +118,18 @@ def test_curves_have_words_for_who_does_not_see_them():
     labels = re.findall(r'role="img" aria-label="([^"]*)"', page(pages.plain()))
     assert any("Compose: down from 00:05:00 to 00:10:4" in label for label in labels)
     assert any(label.startswith("Requests answered well: Compose 0 to 100 %") for label in labels)
+
+
+@pytest.mark.parametrize(
+    "wanted", [[50.0], [92.0] * 8, [0.0, *[92.0] * 8], [10.0, 90.0], [0.0] * 12]
+)
+def test_names_beside_a_curve_never_cover_each_other(wanted):
+    placed = apart(wanted)
+    assert all(-5.0 <= y <= TALL + 5.0 for y in placed)
+    gaps = [b - a for a, b in pairwise(sorted(placed))]
+    assert min(gaps, default=99.0) >= min(14.9, 100.0 / len(wanted))
+    if len(wanted) == 2:
+        assert placed == wanted  # where there is room they stand at their curves' ends
 
 
 def test_topology_tells_the_loss_of_a_server():

@@ -245,9 +245,7 @@ def chart(subject: Subject, result: Result, start: float, end: float, columns: i
     y_of = [_last(high, top) for _, high in found]
     lines = tuple(
         Line(i, words.platform(run.platform), curves.path(low, high, top), y)
-        for i, (run, (low, high), y) in enumerate(
-            zip(result.runs, found, _apart(y_of), strict=True)
-        )
+        for i, (run, (low, high), y) in enumerate(zip(result.runs, found, apart(y_of), strict=True))
     )
     ticks = tuple((TALL * (1 - share), f"{top * share:g}") for share in (0.0, 0.5, 1.0))
     said = "; ".join(
@@ -268,12 +266,16 @@ def _last(values: Values, top: float) -> float:
     return TALL * (1 - min(float(known[-1]), top) / top) if known.size else TALL / 2
 
 
-def _apart(wanted: list[float], gap: float = 15.0) -> list[float]:
-    """Heights of names near the wanted ones, no two closer than `gap`."""
+def apart(wanted: list[float]) -> list[float]:
+    """Heights of names near the wanted ones, evenly apart and beside the plot, however many."""
+    gap = min(15.0, (TALL + 12.0) / len(wanted))
     order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
     placed = [0.0] * len(wanted)
-    y = -np.inf
+    y = -4.0 - gap
     for i in order:
         y = placed[i] = max(wanted[i], y + gap)
-    over = max(0.0, y - TALL - 4)
-    return [round(p - over, 1) for p in placed]
+    lowest = TALL + 4.0
+    for i in reversed(order):
+        placed[i] = min(placed[i], lowest)
+        lowest = placed[i] - gap
+    return [round(y, 1) for y in placed]
