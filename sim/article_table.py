@@ -99,7 +99,8 @@ def elsewhere() -> dict[str, tuple[str, ...]]:
 
 def _verdict(claim: Claim, rows: Iterable[Measured]) -> Verdict | None:
     measured = next(m for m in rows if m.row.capability == claim.capability)
-    filled = getattr(load("compose"), claim.capability) is not None
+    whose = claim.platform if claim.kind == "lacks" else "compose"
+    filled = getattr(load(whose), claim.capability) is not None
     secrets = load("kubernetes").secrets
     return verdict(claim, measured, filled, bool(getattr(secrets, "encrypted_at_rest", False)))
 

@@ -73,16 +73,18 @@ class Claim(NamedTuple):
     """A general claim, checked on a row. `because`: said where it does not hold.
 
     `kind` needed: Kubernetes loses more without it, and `compose` leaves that choice empty; solved:
-    Kubernetes' figure (`metric`) is at most `limit`; encrypted: its Secrets are, at rest.
+    the platform's figure (`metric`) is at most `limit`; lacks: the platform leaves the choice empty
+    and its figure is above `limit`; encrypted: Kubernetes' Secrets are, at rest.
     """
 
     id: str
     says: str
     capability: str
-    kind: Literal["needed", "solved", "encrypted"]
+    kind: Literal["needed", "solved", "lacks", "encrypted"]
     limit: float = 0.0
     metric: str = ""  # default: the row's own
     because: str = ""
+    platform: str = "kubernetes"  # of `solved` and `lacks`; others count only where they were run
 
 
 NONE = "production needs it, and Compose has none"
@@ -144,6 +146,34 @@ CLAIMS = (
     Claim(
         "K11", "three replicas are declared, and the system keeps them over the loss of a server",
         "scheduling", "solved", 1.0, "minutes",
+    ),
+    Claim("A1", "Swarm has no HPA", "autoscaling", "lacks", 60.0, platform="swarm"),
+    Claim(
+        "A1-features", "Swarm has fewer features: rolling updates lose requests", "rolling_updates",
+        "lacks", 0.0, "failed", platform="swarm",
+        because="it updates one task at a time, behind health checks, and takes each out of the "
+        "balancer two seconds before it stops; autoscaling is what it has not",
+    ),
+    Claim(
+        "A2", "managed services work well: ECS on Fargate scales with the traffic", "autoscaling",
+        "solved", 60.0, platform="ecs_fargate",
+        because="target tracking waits for three one-minute datapoints; AWS itself measured 363 s "
+        "to the trigger. What is fifty times as much has long been down, and the balancer's health "
+        "checks replace tasks that are only busy",
+    ),
+    Claim(
+        "A2-run", "managed services work well: Cloud Run scales with the traffic", "autoscaling",
+        "solved", 60.0, platform="cloud_run",
+    ),
+    Claim(
+        "A3", "Nomad is excellent: a crashed container restarts by itself", "self_healing",
+        "solved", 30.0, platform="nomad",
+        because="it waits 15 s and jitter before each restart",
+    ),
+    Claim(
+        "A3-server", "Nomad is excellent: users do not see the loss of a server", "scheduling",
+        "solved", 60.0, platform="nomad",
+        because="the database has one replica, and it waits for its volume",
     ),
 )  # fmt: skip
 

@@ -61,22 +61,28 @@ class ArticleTable(NamedTuple):
 def verdict(
     claim: Claim, measured: Measured, filled: bool, encrypted: bool = False
 ) -> Verdict | None:
-    """Does a claim hold? `filled`: plain Compose has a mechanism for that capability. `encrypted`:
-    Kubernetes' Secrets are, at rest.
+    """Does a claim hold? `filled`: plain Compose (for `lacks`: the claim's platform) has that
+    capability. `encrypted`: Kubernetes' Secrets are, at rest.
 
     None: what decides it was not measured."""
     metric = claim.metric or measured.row.metric
     losses = measured.losses
-    whole = losses.get("kubernetes")
+    whole = losses.get(claim.platform)
     if whole is None:
         return None
+    name = words.platform(claim.platform)
     if claim.kind == "encrypted":
         said = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
         return Verdict(claim, encrypted, said)
     if claim.kind == "solved":
         value = getattr(whole, metric)
-        said = f"Kubernetes: {figure(metric, value)} {FIGURES[metric]}"
+        said = f"{name}: {figure(metric, value)} {FIGURES[metric]}"
         return Verdict(claim, value <= claim.limit, said)
+    if claim.kind == "lacks":
+        value = getattr(whole, metric)
+        said = f"{name}, {'with' if filled else 'without'} it: "
+        said += f"{figure(metric, value)} {FIGURES[metric]}"
+        return Verdict(claim, not filled and value > claim.limit, said)
     without = losses.get(f"kubernetes-{claim.capability}")
     if without is None or "compose" not in losses:
         return None

@@ -51,7 +51,7 @@ def test_progress_is_told_each_minute() -> None:
     told: list[tuple[float, int]] = []
     experiment.run_once(
         scenario(horizon=200.0), sspp(), "compose", 1, engine="reference",
-        progress=lambda t, n: told.append((t, n)),
+        progress=lambda t, n, _: told.append((t, n)),
     )  # fmt: skip
     assert [t for t, _ in told] == [60.0, 120.0, 180.0]
     assert [n for _, n in told] == sorted(n for _, n in told)
