@@ -7,6 +7,7 @@ in this process, with a warning.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -15,6 +16,7 @@ from multiprocessing import current_process, get_context
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event as Flag
 from signal import SIG_IGN, SIGINT, signal
+from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.results.ledger import LedgerError
@@ -125,11 +127,11 @@ def side_by_side(
             while not ticks.empty():
                 watch(ticks.get())
         except BaseException:
-            stop.set()  # each run ends at its next simulated minute
-            pool.shutdown(wait=False, cancel_futures=True)
             for future, i in index.items():  # ended, and not yet looked at
                 if future.done() and not future.cancelled() and future.exception() is None:
                     finished[i] = _unwrapped(future.result())
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop.set()  # every worker ends where it stands
             raise
 
 
@@ -139,39 +141,28 @@ class InputIssues(NamedTuple):
     issues: tuple[Issue, ...]
 
 
-class _StoppedError(Exception):
-    """The parent no longer wants this run."""
-
-
-class _Line(NamedTuple):
-    """A worker's line to its parent."""
-
-    ticks: Queue[Tick]
-    stop: Flag
-
-
-_line: _Line | None = None  # set once in each worker process
+_ticks: Queue[Tick] | None = None  # a worker's line to its parent, set once in each process
 
 
 def _enlist(ticks: Queue[Tick], stop: Flag) -> None:
-    """First thing in a worker: Ctrl-C is the parent's business."""
-    global _line  # noqa: PLW0603 - a process pool has no other place for it
+    """First thing in a worker: Ctrl-C is the parent's business, who sets `stop`."""
+    global _ticks  # noqa: PLW0603 - a process pool has no other place for it
     signal(SIGINT, SIG_IGN)
     ticks.cancel_join_thread()
-    _line = _Line(ticks, stop)
+    _ticks = ticks
+    Thread(target=_leave, args=(stop,), daemon=True).start()
+
+
+def _leave(stop: Flag) -> None:
+    """End this process when the parent no longer wants its run: nothing of it is kept."""
+    stop.wait()
+    os._exit(1)
 
 
 def _in_worker(task: Task) -> Replication | InputIssues:
-    assert _line is not None, "a worker that was not enlisted"
-    ticks, stop = _line
-
-    def watch(tick: Tick) -> None:
-        if stop.is_set():
-            raise _StoppedError
-        ticks.put(tick)
-
+    assert _ticks is not None, "a worker that was not enlisted"
     try:
-        return run_task(task, watch)
+        return run_task(task, _ticks.put)
     except InputError as error:
         return InputIssues(error.issues)
 
