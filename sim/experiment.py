@@ -33,7 +33,7 @@ from sim.dataplane.interface import (
     Workload,
 )
 from sim.engines import choose, expected_requests, plane_class
-from sim.platforms import configured, layers
+from sim.platforms import configured, layers, takes
 from sim.platforms.platform import Platform
 from sim.results import ledger
 from sim.results.run import SERIES, Glance, OperatorFigures, Run
@@ -67,6 +67,7 @@ def run_once(
     # 1. what runs: the stack on this platform, and the platform's ten choices
     platform = platform_of(scenario, platform_name)
     stack = stack_on(stack, layers(platform_name), scenario)
+    takes(platform_name, platform, stack)
 
     # 2. the data plane: everything that acts once per request
     step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))

@@ -17,7 +17,7 @@ from typing import Any
 from sim import engines
 from sim.assumptions import command_of, versions
 from sim.engines import ENGINES, processes
-from sim.platforms import ablated, capabilities, configured, layers, load
+from sim.platforms import ablated, capabilities, configured, layers, load, takes
 from sim.platforms import names as list_platforms
 from sim.results.claims import METRICS
 from sim.results.result import Result
@@ -284,7 +284,8 @@ def _check_settings(scenario: Scenario, stack: Stack, platforms: Iterable[str]) 
     for name in dict.fromkeys([*settings, *platforms]):
         configured(name, settings)
     for name in platforms:
-        stack_on(stack, layers(name), scenario)
+        own = stack_on(stack, layers(name), scenario)
+        takes(name, configured(name, settings), own)
 
 
 def _with_trace(scenario: Scenario, path: str) -> Scenario:

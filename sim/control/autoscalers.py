@@ -2,7 +2,8 @@
 
 The loop and its metrics; the arithmetic is in hpa.py. CPU usage comes from a metrics server that
 asks every 15 s, so that a decision is about usage of 0 to 30 s ago. Rules and constants: shared
-facts, kubernetes section 5. Left out: the kubelet's own window, metrics other than CPU and queue.
+facts, kubernetes section 5. The queue's length comes from KEDA (keda.py). Left out: the kubelet's
+own window, metrics other than CPU and queue.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import ClassVar, NamedTuple
 from sim.control import hpa
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
+from sim.control.keda import Keda
 from sim.control.placement import requests
 from sim.control.servers import ServerAutoscaler
 from sim.spec.facts import Fact
-from sim.spec.stack import Scaling
+from sim.spec.stack import Scaling, Stack
 
 DEFAULTS = "kubernetes/kubernetes pkg/controller/podautoscaler/config"
 HORIZONTAL = "kubernetes/kubernetes pkg/controller/podautoscaler/horizontal.go"
@@ -88,8 +90,9 @@ class Metrics:
 # ---- the choice ----
 @dataclass(frozen=True)
 class Autoscaling:
-    """The HPA on CPU (and on the queue, where the stack asks for it); `servers`: the cluster
-    autoscaler, None for a fixed number of servers."""
+    """The HPA on CPU, and on the queue where the stack asks for it. `keda`: who serves the queue's
+    length, None where it is not installed; `servers`: the cluster autoscaler, None for a fixed
+    number of servers."""
 
     capability: ClassVar[str] = "autoscaling"
 
@@ -102,11 +105,26 @@ class Autoscaling:
     up_floor: float = UP_FLOOR.value
     resolution_s: float = RESOLUTION.value
     behaviour: hpa.Behaviour | None = None  # upstream's default: none is set
+    keda: Keda | None = None
     servers: ServerAutoscaler | None = field(default_factory=ServerAutoscaler)
+
+    def refuses(self, stack: Stack) -> str:
+        """Why the API server takes no such manifests, or empty. Source: a ScaledObject is a kind
+        that KEDA brings; kubernetes.io/docs horizontal-pod-autoscale: minReplicas 0 needs the
+        feature gate HPAScaleToZero, which is off."""
+        for name, service in stack.services.items():
+            asks = service.scaling
+            if asks is not None and asks.queue is not None and self.keda is None:
+                return f"{name} is scaled on the queue's length, which KEDA serves (keda: {{}})"
+            if asks is not None and asks.queue is None and asks.min == 0:
+                return f"{name} may have no replica, and only KEDA on a queue starts the first one"
+        return ""
 
     def run(self, cluster: Cluster) -> Loop:
         metrics = Metrics(cluster, self.resolution_s)
         cluster.clock.loop(metrics.run())
+        if self.keda is not None:
+            cluster.clock.loop(self.keda.run(cluster))
         if self.servers is not None:
             cluster.clock.loop(self.servers.run(cluster))
         scalers = [
@@ -134,12 +152,13 @@ class Scaler:
         self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins
         self.history: list[hpa.Recommendation] = []
         self.events: list[hpa.Scaled] = []
+        self.blind_told = False
 
     def sync(self) -> None:
         current = self.cluster.desired[self.service]
         if current == 0:
             return  # paused
-        least, most = self.asks.min, self.asks.max
+        least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's
         if not least <= current <= most:  # at once, whatever the load is
             self.scale(current, min(max(current, least), most), "its limits")
             return
@@ -175,7 +194,11 @@ class Scaler:
             cpu = hpa.replicas_for_cpu(
                 current, pods, target, rules.tolerance, rules.cpu_init_s, rules.readiness_delay_s
             )
-        proposals = [cpu]
+        elif not self.blind_told:  # replica_calculator.go: FailedGetResourceMetric, at each sync
+            self.blind_told = True
+            text = f"{self.service} is not scaled on CPU: its containers have no CPU request"
+            self.cluster.say("metric_failed", self.service, text)
+        proposals: list[int | None] = [cpu]
         why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
         if self.asks.queue is not None:
             waiting = self.cluster.plane.gauge().jobs_queued
@@ -213,6 +236,7 @@ class Scaler:
     def scale(self, current: int, new: int, why: str) -> None:
         text = f"{self.service} scaled from {current} to {new} replicas: {why}"
         self.cluster.say("autoscaling", self.service, text)
-        self.cluster.acted()
+        if new > current:  # fewer replicas after a quiet time are no answer to a fault
+            self.cluster.acted()
         self.events.append(hpa.Scaled(self.cluster.clock.now, new - current))
         self.cluster.want(self.service, new)

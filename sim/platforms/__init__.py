@@ -26,6 +26,7 @@ from sim.control.mechanisms import mechanisms, name_of
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError, parse_duration
 from sim.spec.settings import Layer
+from sim.spec.stack import Stack
 from sim.spec.validate import closest, one_of
 
 
@@ -156,6 +157,16 @@ def checked(name: str, platform: Platform) -> Platform:
             found, expected = name_of(type(choice)), f"another mechanism, or what it needs: {why}"
             raise InputError(field=f"{name}.{field.name}", found=found, expected=expected)
     return platform
+
+
+def takes(name: str, platform: Platform, stack: Stack) -> None:
+    """Raise InputError if one of the choices turns down what the stack asks of it (`refuses`)."""
+    for field in fields(platform):
+        refuses = getattr(getattr(platform, field.name), "refuses", None)
+        why = "" if refuses is None else refuses(stack)
+        if why:
+            expected = f"a stack that it takes: {why}"
+            raise InputError(field=f"{name}.{field.name}", found=stack.name, expected=expected)
 
 
 def _has(record: Any, steps: list[str]) -> bool:

@@ -30,6 +30,7 @@ from sim.control.tasks import TaskReplacement
 from sim.dataplane.interface import Algorithm
 from sim.platforms.platform import Platform
 from sim.spec.facts import Fact
+from sim.spec.settings import AtLeast
 
 SERVICE = "awsdocs/amazon-ecs-developer-guide service_definition_parameters.md @49232cf2"
 BREAKER = "Amazon ECS API reference, DeploymentCircuitBreaker"
@@ -165,8 +166,8 @@ class SecretsManager:
 
 # what a team writes into its task definitions and services
 STACK = {
-    "services.http.replicas": 3,
-    "services.worker.replicas": 2,
+    "services.http.replicas": AtLeast(3),
+    "services.worker.replicas": AtLeast(2),
     "services.http.cpu.request": "1",
     "services.worker.cpu.request": "1",
     "services.http.memory.request": "2Gi",

@@ -10,6 +10,7 @@ disruptions, and new versions that a canary tries first.
 from dataclasses import replace
 
 from sim.control.canary import Canary
+from sim.control.keda import Keda
 from sim.control.nodes import NodeLifecycle
 from sim.control.placement import Scheduling
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
@@ -23,7 +24,7 @@ STACK = {
     "services.http.replicas": AtLeast(3),
     "services.http.disruption": IfMissing({"max_unavailable": 1}),  # a PodDisruptionBudget
     "services.worker.disruption": IfMissing({"max_unavailable": 1}),
-    "services.worker.scaling.queue": 20,  # KEDA's redis-lists: chosen, seconds of work a replica
+    "services.worker.scaling.queue": 20,  # KEDA's redis-lists: chosen
     "services.worker.job.delivery": "reliable",  # taken, and removed only when done
     "services.worker.job.attempts": AtLeast(3),
     "services.redis.persistence": "aof_everysec",
@@ -32,6 +33,7 @@ STACK = {
 
 PLATFORM = replace(
     KUBERNETES,
+    autoscaling=replace(KUBERNETES.autoscaling, keda=Keda()),
     rolling_updates=Canary(),  # Argo Rollouts: 20, 40, 60, 80 %, with an analysis that ends it
     scheduling=Scheduling(
         max_skew=1,  # topologySpreadConstraints: as even as can be

@@ -29,6 +29,7 @@ from sim.control.tasks import Heartbeats, update_step
 from sim.dataplane.interface import Algorithm, Routing
 from sim.platforms.platform import Platform
 from sim.spec.facts import Fact
+from sim.spec.settings import AtLeast
 from sim.spec.stack import Stack
 
 STRUCTS = "hashicorp/nomad nomad/structs/structs.go @aa026cc9"
@@ -324,8 +325,8 @@ class NomadVariables:
 
 # what a team writes into its job files
 STACK = {
-    "services.http.replicas": 3,
-    "services.worker.replicas": 2,
+    "services.http.replicas": AtLeast(3),
+    "services.worker.replicas": AtLeast(2),
     "services.http.cpu.request": "250m",
     "services.worker.cpu.request": "250m",
     "services.http.memory.request": "192Mi",

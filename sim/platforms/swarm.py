@@ -36,6 +36,7 @@ from sim.control.tasks import (
 from sim.dataplane.interface import Algorithm
 from sim.platforms.platform import Platform
 from sim.spec.facts import Fact
+from sim.spec.settings import AtLeast
 from sim.spec.stack import Stack
 
 SERVICE = "moby/swarmkit api/defaults/service.go @3e72cb64"
@@ -222,8 +223,8 @@ class SwarmSecrets(SecretEnv):
 
 # what a team adds to its Compose file before `docker stack deploy`
 STACK = {
-    "services.http.replicas": 3,  # one a server
-    "services.worker.replicas": 2,
+    "services.http.replicas": AtLeast(3),  # one a server
+    "services.worker.replicas": AtLeast(2),
     "services.http.healthcheck": {
         "interval": "10s", "timeout": "3s", "start_period": "30s",  # chosen
     },

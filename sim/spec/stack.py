@@ -113,7 +113,7 @@ class Lookup(Record):
 class Scaling(Record):
     """What the service asks of a horizontal autoscaler."""
 
-    min: Positive = 1
+    min: Count = 1  # 0: only KEDA goes there and back; the HPA's own minimum is 1
     max: Positive = 10
     cpu: Ratio = 0.7  # target utilisation of the CPU request
     queue: Positive | None = None  # jobs per replica (KEDA redis-lists)

@@ -21,6 +21,7 @@ from sim.control.autoscalers import (
     Autoscaling,
 )
 from sim.control.hpa import Behaviour, Pod, Policy, Recommendation, Scaled
+from sim.control.keda import Keda
 from sim.platforms.kubernetes import PLATFORM
 from sim.platforms.platform import Platform
 from tests.control.world import World, stack_of
@@ -171,7 +172,7 @@ def test_with_behaviour_the_rate_is_limited(current, wanted, events, rules, expe
 
 def test_constants_are_upstreams():
     assert Autoscaling(servers=None) == Autoscaling(
-        15.0, 0.1, 300.0, 30.0, 300.0, 2.0, 4.0, 15.0, None, None
+        15.0, 0.1, 300.0, 30.0, 300.0, 2.0, 4.0, 15.0, None, None, None
     )
     assert (SYNC.value, TOLERANCE.value, RESOLUTION.value) == (15.0, 0.1, 15.0)
 
@@ -308,11 +309,28 @@ def test_without_requests_there_is_no_utilisation():
     world = world_of(ALONE, lambda _: 5.0, cpu={})
     world.until(300.0)
     assert not steps(world)
+    assert [r.event for r in world.cluster.timeline].count("metric_failed") == 1
+
+
+def test_a_scale_down_is_no_answer_to_a_fault():
+    world = world_of(ALONE, lambda t: 0.5 if t < 100.0 else 0.2)
+    world.cluster.count.fault_s = 50.0
+    world.until(700.0)
+    assert steps(world)[-1][1] == 1
+    assert world.cluster.count.detected_s is None
+
+
+def test_a_scale_up_is_one():
+    world = world_of(ALONE, lambda t: 0.5 if t < 100.0 else 4.0)
+    world.cluster.count.fault_s = 50.0
+    world.until(300.0)
+    assert world.cluster.count.detected_s == steps(world)[0][0]
 
 
 def test_the_queue_asks_for_workers_where_the_stack_says_so():
     service = {"worker": {**SERVICE, "scaling": {"max": 50, "cpu": 0.7, "queue": 5}}}
-    world = World(stack_of(service, machine={"cores": 1000.0, "memory": 2**50}), scaling(ALONE))
+    rules = replace(ALONE, keda=Keda())
+    world = World(stack_of(service, machine={"cores": 1000.0, "memory": 2**50}), scaling(rules))
     world.plane.queued = 100
     world.until(120.0)
     assert world.cluster.desired["worker"] == 20

@@ -157,3 +157,11 @@ def test_a_run_under_it_shows_what_it_asks(make: Make) -> None:
     assert kept["operator"]["pages"] == 0
     assert kept["downtime_s"] < 20
     assert plain["downtime_s"] > 120
+
+
+@pytest.mark.parametrize("name", ["compose_hardened", "kubernetes_tuned", "swarm", "nomad"])
+def test_a_platform_takes_no_replicas_away_that_somebody_wrote(name: str) -> None:
+    sspp = load_stack("sspp")
+    more = {"api": sspp.services["api"].model_copy(update={"replicas": 5})}
+    many = sspp.model_copy(update={"services": {**sspp.services, **more}, "on": {}})
+    assert stack_on(many, layers(name)).services["api"].replicas == 5
