@@ -14,6 +14,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,6 +27,7 @@ from sim.spec.fields import InputError
 if TYPE_CHECKING:
     from sim.results.result import Result
     from sim.study import Plan
+    from sim.workers import Tick, Watch
 
 DONE, NOT_HELD, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 70, 130
 REPORTS = Path("reports")
@@ -257,7 +259,8 @@ def _replay(
             print(f"{said}{line}", file=sys.stderr)
     show: Any = live if watch else watching
     with show(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watcher:
-        result = study(planned, watcher, compiling=partial(compiling, errors))
+        told = _ready_to_draw(watcher) if plots else watcher
+        result = study(planned, told, compiling=partial(compiling, errors))
     files.write(result, folder, plots, exports)
     if json:
         sys.stdout.write(files.summary_json(result))
@@ -266,6 +269,17 @@ def _replay(
     if result.interrupted:
         return _say(f"interrupted: what was finished is in {folder}", INTERRUPTED)
     return _checked(result) if check else DONE
+
+
+def _ready_to_draw(watcher: Watch) -> Watch:
+    """matplotlib takes half a second to load: while another process still runs, that is free."""
+
+    def told(tick: Tick) -> None:
+        watcher(tick)
+        if tick.done:
+            import_module("sim.report.plots")
+
+    return told
 
 
 def _show(result: Result, folder: Path) -> None:

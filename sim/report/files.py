@@ -12,9 +12,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sim.report import overview
 from sim.report.exports.write import FILES, export
@@ -179,15 +182,19 @@ def _series(file: IO[str], result: Result) -> None:
         columns = series_columns(run)
         if position == 0:
             _table(file, ("platform", *columns), ())
-        texts = [list(_cells(values.tolist())) for values in columns.values()]
-        rows = zip([run.platform] * len(texts[0]), *texts, strict=True)
+        cells = [_cells(np.asarray(values, dtype=np.float64)) for values in columns.values()]
+        rows = zip([run.platform] * len(cells[0]), *cells, strict=True)
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _cells(values: list[float]) -> Iterator[str]:
-    """Whole numbers without a point, others as Python writes them, NaN as an empty cell."""
-    for value in values:
-        if value != value:  # noqa: PLR0124 - NaN alone differs from itself
-            yield ""
-        else:
-            yield str(int(value)) if float(value).is_integer() else repr(value)
+def _cells(values: NDArray[np.float64]) -> list[Any]:
+    """Whole numbers without a point, others as Python writes them, NaN as an empty cell.
+
+    A column at once: five hours have a million cells, and most columns hold whole numbers alone."""
+    whole = np.trunc(values) == values
+    if whole.all():
+        return list(values.astype(np.int64).tolist())
+    cells = values.astype(object)
+    cells[whole] = values[whole].astype(np.int64)
+    cells[np.isnan(values)] = ""
+    return list(cells)
