@@ -8,6 +8,7 @@ drawn by Agg without pyplot, so that no global state and no display is touched.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple, cast
 
@@ -74,11 +75,12 @@ def bands(result: Result, page: Figure, width: float) -> list[Band]:
     whole = (TOP - BOTTOM) / len(result.runs)
     lanes = max(0, min(marks.LANES, int((whole - HEADER - 0.1) / LANE)))
     pixels = width * page.bbox.width
+    text_width = cache(lambda text: _width(page, text, LABEL))  # every try to place asks again
     named = [
         marks.place(
             marks.chosen(run, start, end),
             lambda t: (t - start) / (end - start) * pixels,
-            lambda text: _width(page, text, LABEL),
+            text_width,
             pixels,
             lanes,
         )
