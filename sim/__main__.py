@@ -1,8 +1,8 @@
 """`python -m sim`: the command line of sim.cli."""
 
-import sys
+if __name__ == "__main__":  # worker processes import this file too, and need no command line
+    import sys
 
-from sim.cli import main
+    from sim.cli import main
 
-if __name__ == "__main__":  # worker processes import this file too
     sys.exit(main())

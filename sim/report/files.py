@@ -153,7 +153,7 @@ def _pictures(result: Result, folder: Path) -> list[str]:
 
     names = pictures(result)
     for name in names:
-        figure(result, name.removesuffix(".png")).savefig(folder / name, pil_kwargs={"compress_level": 3})
+        figure(result, name.removesuffix(".png")).savefig(folder / name)
     return names
 
 
