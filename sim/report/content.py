@@ -142,6 +142,7 @@ def _jobs(horizon_s: float) -> dict[str, Cell]:
         "done twice": _plain("jobs.duplicated"),
         "queued + in progress at the end": unfinished,
         "longest backlog": _plain("jobs.backlog_peak"),
+        "oldest job in line": _plain("jobs.oldest_s"),
         "backlog as before the fault": drained,
     }
 

@@ -20,10 +20,12 @@ COLUMNS: dict[str, Cell] = {
     "failed": lambda f: words.count(sum(f["requests"]["failed"].values())),
     "jobs lost": lambda f: words.count(sum(f["jobs"]["lost"].values())),
     "twice": lambda f: words.count(f["jobs"]["duplicated"]),
+    "oldest job": lambda f: words.duration(f["jobs"]["oldest_s"]),
     "refused": lambda f: words.count(f["connections"]["refused"]),  # database connections
     "hands-on": lambda f: words.figure("operator.minutes", f["operator"]["minutes"]),
     "cost": lambda f: words.figure("cost.usd", f["cost"]["usd"]),
 }
+SELDOM = ("twice", "refused")  # a terminal is narrow: not shown where nobody has any
 
 
 def is_many(result: Result) -> bool:

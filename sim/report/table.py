@@ -68,10 +68,14 @@ def _figures(result: Result) -> Table:
 def _overview(result: Result) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
-    for head in overview.COLUMNS:
-        table.add_column(head, justify="right", overflow="fold")
-    for row in overview.rows(result):
-        table.add_row(*row)
+    rows = overview.rows(result)
+    shown = [0]
+    for i, head in enumerate(overview.COLUMNS, start=1):
+        if head not in overview.SELDOM or any(row[i] != "0" for row in rows):
+            table.add_column(head, justify="right", overflow="fold")
+            shown.append(i)
+    for row in rows:
+        table.add_row(*(row[i] for i in shown))
     return table
 
 

@@ -22,6 +22,7 @@ METRICS: tuple[str, ...] = (
     *(f"jobs.lost.{cause}" for cause in JOB_CAUSES),
     "jobs.backlog_peak",
     "jobs.drained_at_s",
+    "jobs.oldest_s",
     "downtime_s",
     "degraded_s",
     "availability",

@@ -26,11 +26,14 @@ from numpy.typing import NDArray
 
 from sim.dataplane.interface import (
     ARRIVED,
+    ENQUEUED,
     FIRST_CAUSE,
+    FIRST_LOSS,
     IN_SLO,
     LATENCY_GROWTH,
     LATENCY_MIN_S,
     SUCCEEDED,
+    JobLoss,
 )
 from sim.results.run import Run
 
@@ -202,3 +205,21 @@ def drained_at_s(run: Run) -> float | None:
         return start
     calm = np.flatnonzero(after[peak:] <= normal)
     return float(time[later[peak + calm[0]]]) if calm.size else None
+
+
+def oldest_s(run: Run) -> float:
+    """The longest that the job at the head of the queue had stood there, at any second.
+
+    First in, first out: of the jobs that ever came in, as many as wait now are the last ones. A job
+    that came back (a retry, a redelivery) counts as if it were new, so that this is the least.
+    """
+    recording = run.recording
+    turned_away = [FIRST_LOSS + JobLoss.REDIS_DOWN, FIRST_LOSS + JobLoss.QUEUE_FULL]
+    entered = recording.jobs[:, ENQUEUED] - recording.jobs[:, turned_away].sum(axis=1)
+    time, waiting = run.series["t_s"], run.series["jobs_queued"]
+    so_far = np.concatenate([[0], np.cumsum(entered)])
+    begun = np.minimum((time / recording.bucket_s).astype(int), so_far.size - 1)
+    head = so_far[begun] - waiting  # so many have left it
+    came = (np.searchsorted(so_far, head, side="right") - 1) * recording.bucket_s
+    aged = np.where(waiting > 0, time - came, 0.0)
+    return float(max(0.0, aged.max(initial=0.0)))

@@ -89,6 +89,7 @@ def figures(run: Run) -> Figures:
             "lost": dict(zip(JOB_CAUSES, jobs[FIRST_LOSS:], strict=True)),
             "backlog_peak": gauge.backlog_peak,
             "drained_at_s": metrics.drained_at_s(run),
+            "oldest_s": metrics.oldest_s(run),
         },
         "downtime_s": metrics.seconds(metrics.down(run), run),
         "degraded_s": metrics.seconds(metrics.degraded(run), run),

@@ -31,6 +31,9 @@ def test_a_row_each_within_100_columns(everybody):
     }
     assert rows["Kubernetes"]["down"] == "0 s"
     assert rows["Compose"]["down"] != "0 s"
+    assert "oldest job" in text
+    assert all(row["refused"] == "0" for row in rows.values())
+    assert "refused" not in text.partition("claims")[0]  # nobody has any
 
 
 def test_four_platforms_stand_side_by_side():

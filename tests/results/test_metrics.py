@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.dataplane.interface import IN_SLO, LATENCY_BINS
+from sim.dataplane.interface import ENQUEUED, FIRST_LOSS, IN_SLO, LATENCY_BINS, JobLoss
 from sim.results import metrics
 from tests.results.synthetic import recording, run, series
 
@@ -155,6 +155,31 @@ def backlog(*pieces):
 def test_backlog_is_drained_when_it_is_as_short_as_before_the_fault(queue, drained):
     record = recording(5.0, 1200, ())
     assert metrics.drained_at_s(run(record=record, series=series(record, queue))) == drained
+
+
+def jobs_of(horizon_s: int, per_second: int, refused_s: tuple[int, ...] = ()):
+    """So many jobs a second; in some seconds the queue turns them away."""
+    record = recording(5.0, horizon_s, ())
+    record.jobs[:] = 0
+    record.jobs[:, ENQUEUED] = per_second
+    record.jobs[list(refused_s), FIRST_LOSS + JobLoss.REDIS_DOWN] = per_second
+    return record
+
+
+@pytest.mark.parametrize(
+    ("refused_s", "queue", "oldest"),
+    [
+        ((), backlog((600, 0)), 0.0),
+        ((), backlog((600, 1)), 1.0),  # the one that has just come
+        # for a minute nobody works: 120 jobs wait, then 120 are always before a new one
+        ((), np.concatenate([np.zeros(100), np.arange(0, 122, 2), np.full(439, 120)]), 60.0),
+        # the queue is away for the minute after: what stands in it grows older
+        (tuple(range(160, 220)), backlog((160, 0), (60, 4), (380, 0)), 61.0),
+    ],
+)
+def test_the_oldest_job_is_the_head_of_the_line(refused_s, queue, oldest):
+    record = jobs_of(600, 2, refused_s)
+    assert metrics.oldest_s(run(record=record, series=series(record, queue))) == oldest
 
 
 @settings(max_examples=40, deadline=None)
