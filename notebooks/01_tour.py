@@ -52,8 +52,7 @@ first.plot()
 # The timeline says who did what. Subtract: which step was the longest?
 
 # %%
-for row in first.timeline.itertuples():
-    print(f"{row.platform:<10} {row.t_s:7.1f} s  {row.text}")
+print(first.story())
 
 # %% [markdown]
 # ## 4. Look behind the averages
@@ -74,8 +73,8 @@ down.groupby("platform")[["requests_arrived", "requests_succeeded", "jobs_enqueu
 # %%
 always = {"stack.services.http.restart": "always"}
 second = sim.run("container_crash", "compose", seed=1, settings=always)
-print(first.summary["platforms"]["compose"]["downtime_s"], "s before")
-print(second.summary["platforms"]["compose"]["downtime_s"], "s with restart: always")
+print(first.figures.compose["downtime_s"], "s before")
+print(second.figures.compose["downtime_s"], "s with restart: always")
 
 # %% [markdown]
 # Nothing changed. `docker kill` counts as a manual stop, and Docker does not restart what somebody
@@ -84,9 +83,8 @@ print(second.summary["platforms"]["compose"]["downtime_s"], "s with restart: alw
 
 # %%
 crash = sim.run("container_crash:process_crash", "compose", seed=1, settings=always)
-print(crash.summary["platforms"]["compose"]["downtime_s"], "s after a crash, with restart: always")
-for row in crash.timeline.itertuples():
-    print(f"{row.t_s:7.1f} s  {row.text}")
+print(crash.figures.compose["downtime_s"], "s after a crash, with restart: always")
+print(crash.story())
 
 # %% [markdown]
 # ## 6. Was it luck?
@@ -101,7 +99,7 @@ for name, found in nights.summary["platforms"].items():
     print(f"{name:<10} {found['downtime_s']:6.1f} s down on average ({low:.0f} .. {high:.0f})")
 
 # %%
-[round(one.figures["downtime_s"]) for one in nights.replications["compose"]]
+nights.per_seed.loc["compose", "downtime_s"].round().to_dict()
 
 # %% [markdown]
 # The machine's part is the same every night. The person's is not: an alarm that comes late, a slow

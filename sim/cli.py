@@ -283,16 +283,14 @@ def _ready_to_draw(watcher: Watch) -> Watch:
 
 
 def _show(result: Result, folder: Path) -> None:
-    from sim.report import table, timeline, words  # noqa: PLC0415
+    from sim.report import table  # noqa: PLC0415
 
     console = Console()
     if console.is_terminal:
         table.show(result, console)
     else:
         sys.stdout.write(result.table())
-    for run in result.runs:
-        print(f"\nWhat happened under {words.platform(run.platform)} (seed {run.seed})")
-        print("".join(f"  {line}\n" for line in timeline.lines(run, SHOWN)), end="")
+    sys.stdout.write(f"\n{result.story(SHOWN)}")
     print(f"report: {folder}", file=sys.stderr)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from sim.report import words
@@ -16,6 +16,15 @@ def line(row: TimelineRow) -> str:
     text = row.text or row.event.replace("_", " ")
     who = "" if not row.subject or row.subject in text else f"{row.subject} "
     return f"{words.clock(row.t_s)} {who}{text}"
+
+
+def story(runs: Iterable[Run], most: int) -> str:
+    """What happened in each run under its heading, at most `most` lines a run."""
+    parts = []
+    for run in runs:
+        head = f"What happened under {words.platform(run.platform)} (seed {run.seed})\n"
+        parts.append(head + "".join(f"  {line}\n" for line in lines(run, most)))
+    return "\n".join(parts)
 
 
 def lines(run: Run, most: int) -> list[str]:

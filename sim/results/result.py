@@ -41,9 +41,10 @@ class Difference:
     high: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
-    """Read `summary` (record), `timeline` and `series` (DataFrames); call `plot()`, `table()`."""
+    """Read `summary` (record), `figures`, `per_seed`, `timeline` and `series` (DataFrames); call
+    `table()`, `plot()`, `story()`, `report()`, `write()`."""
 
     scenario: str
     title: str
@@ -117,6 +118,32 @@ class Result:
         return tuple(found)
 
     @cached_property
+    def figures(self) -> pd.DataFrame:
+        """Every figure of the summary: a row each by its dotted path (`requests.failed.refused`;
+        units are in the names), a column a platform. Means over the replications; NaN where a
+        figure does not exist (`recover_s` of a run that never recovered)."""
+        import pandas as pd  # noqa: PLC0415
+
+        columns = {
+            name: {path: lookup(found, path) for path in paths(found)}
+            for name, found in self.platforms.items()
+        }
+        return pd.DataFrame(columns).astype(float).rename_axis("figure")
+
+    @cached_property
+    def per_seed(self) -> pd.DataFrame:
+        """The same figures run by run: one row a platform and seed, a column a figure."""
+        import pandas as pd  # noqa: PLC0415
+
+        rows = [
+            {"platform": name, "seed": each.seed}
+            | {path: lookup(each.figures, path) for path in paths(each.figures)}
+            for name, found in self.replications.items()
+            for each in found
+        ]
+        return pd.DataFrame(rows).set_index(["platform", "seed"]).astype(float)
+
+    @cached_property
     def timeline(self) -> pd.DataFrame:
         """What happened on each platform, first replication: one row an event.
 
@@ -150,6 +177,13 @@ class Result:
 
         return plain(self)
 
+    def story(self, most: int = 25) -> str:
+        """What happened when on each platform, first replication: plain text, at most `most` lines
+        a platform (`timeline` has every event)."""
+        from sim.report.timeline import story  # noqa: PLC0415
+
+        return story(self.runs, most)
+
     def report(self, path: str | Path) -> Path:
         """Write report.html, one offline file, to `path`. OSError if that cannot be written."""
         from sim.report.page.write import page  # noqa: PLC0415
@@ -167,6 +201,12 @@ class Result:
 
         write(self, Path(folder), plots, exports)
         return Path(folder)
+
+    def __repr__(self) -> str:
+        """One line: `<Result container_crash: Compose: 4 min 05 s down · Kubernetes: 0 s>`."""
+        from sim.report.content import headline  # noqa: PLC0415
+
+        return f"<Result {self.scenario}: {headline(self)}>"
 
     def _repr_html_(self) -> str:
         """How Jupyter shows a result."""

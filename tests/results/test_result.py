@@ -35,6 +35,26 @@ def test_the_series_has_a_row_a_second_and_adds_up_to_the_summary():
         assert own["down"].sum() == figures["downtime_s"]
 
 
+def test_figures_are_a_frame_with_a_column_a_platform():
+    one = result()
+    frame = one.figures
+    assert list(frame.columns) == ["compose", "kubernetes"]
+    for name, figures in one.platforms.items():
+        assert frame.loc["downtime_s", name] == figures["downtime_s"]
+        refused = figures["requests"]["failed"]["refused"]
+        assert frame.loc["requests.failed.refused", name] == refused
+    assert {kind.kind for kind in frame.dtypes} == {"f"}  # what does not exist is NaN, no object
+
+
+def test_figures_of_each_run_average_to_those_of_the_result():
+    many = result(4)
+    each = many.per_seed
+    assert [*each.index] == [(p, 7 + k) for p in ("compose", "kubernetes") for k in range(4)]
+    for path in ("downtime_s", "availability", "requests.failed.refused"):
+        means = each[path].groupby("platform").mean()
+        assert means.to_dict() == pytest.approx(many.figures.loc[path].to_dict())
+
+
 def test_paired_differences_need_two_replications():
     assert result(1).differences == ()
     found = {d.metric: d for d in result(4).differences}
@@ -51,10 +71,24 @@ def test_only_the_first_replication_is_kept_whole():
     assert all(r.run is None for r in one.replications["compose"][1:])
 
 
+def test_it_shows_itself_in_a_line_where_there_is_no_html():
+    assert repr(result()) == "<Result container_crash: Compose: 5 min 41 s down · Kubernetes: 3 s>"
+
+
 def test_it_shows_itself_in_jupyter_and_escapes_what_users_wrote():
     html = result()._repr_html_()
     assert html.count("<tr>") > 20
     assert "5 min 41 s" in html
+
+
+def test_the_story_has_a_heading_a_platform_and_a_clock_before_each_event():
+    told = result().story()
+    assert "What happened under Compose (seed 7)\n  00:05:00 " in told
+    assert "What happened under Kubernetes (seed 7)" in told
+    short = result().story(most=1)
+    assert "more events in timeline.csv" in short
+    assert "operator paged" in told
+    assert "operator paged" not in short
 
 
 def test_an_unknown_plot_is_refused_by_name():
