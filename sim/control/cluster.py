@@ -222,6 +222,12 @@ class Cluster(World):
         c.deleting, c.restarting = True, False
         self.tell(Change("stopping", c))
 
+    def preempt(self, c: Container) -> None:
+        """Its place goes to a replica of higher priority: it ends as any that is retired."""
+        c.preempted = True
+        if not c.deleting:
+            self.retire(c)
+
     def renew(self, c: Container, version: Version) -> None:
         """A retired container that has exited may start again under its name (a StatefulSet)."""
         c.deleting, c.restarts, c.version = False, 0, version

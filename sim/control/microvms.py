@@ -1,5 +1,6 @@
 """A machine of its own for each task: Fargate, Cloud Run. Nobody schedules onto servers; a launch
-rents a machine of the task's size, and its end gives it back.
+rents a machine of the task's size, and its end gives it back. So nobody has to give way either:
+priorities mean nothing here.
 
 What has a volume (the database, the queue) stays on one rented server, as it would run beside a
 serverless platform. Rules: shared facts, orchestrators sections 5 and 6.

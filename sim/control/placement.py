@@ -1,27 +1,23 @@
-"""Scheduling: which server takes a replica. Filter by requests, then score; real usage is ignored.
+"""Placement: which server takes a replica. Filter by requests, then score; real usage is ignored.
 
-Rules and constants: shared facts, kubernetes section 6 (kubernetes/kubernetes pkg/scheduler
-apis/config/v1/default_plugins.go @01db4ae9; website topology-spread-constraints @02aa04fe). Two
-choices beside upstream's defaults: bin packing, and a hard spread. Left out: image locality (a few
-points for the images here), zones, affinity, the scheduler's own queue back-off. Nothing is ever
-moved to rebalance.
+Pure rules; scheduler.py asks them. Rules and constants: shared facts, kubernetes section 6
+(kubernetes/kubernetes pkg/scheduler apis/config/v1/default_plugins.go @01db4ae9; website
+topology-spread-constraints @02aa04fe). Two choices beside upstream's defaults: bin packing, and a
+hard spread. Of the default score plugins left out: ImageLocality (a few points for the images
+here), NodeAffinity and InterPodAffinity (no stack here asks for either), TaintToleration (no
+PreferNoSchedule taint exists here). Left out as well: zones, the scheduler's own queue back-off.
+Nothing is ever moved to rebalance.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-from sim.control.clock import Loop
 from sim.control.cluster import Cluster, Server
-from sim.control.disruption import Evictions
-from sim.control.kubelet import Kubelet
-from sim.control.nodes import NodeLifecycle
-from sim.control.replicas import keep
 from sim.spec.facts import Fact
-from sim.spec.stack import Service, Stack
+from sim.spec.stack import Service
 
 PLUGINS = "kubernetes/kubernetes pkg/scheduler/apis/config/v1/default_plugins.go @01db4ae9"
 FIT_WEIGHT = Fact(
@@ -160,7 +156,7 @@ def best(
     return ranked[0][1].id if ranked else None
 
 
-# ---- the choice ----
+# ---- what schedulers ask ----
 def load_of(cluster: Cluster, server: Server, service: str) -> Load:
     """A server with everything placed on it, whatever state that is in."""
     here = cluster.on(server)
@@ -171,53 +167,3 @@ def load_of(cluster: Cluster, server: Server, service: str) -> Load:
         Resources(sum(r.cores for r in each), sum(r.memory for r in each)),
         sum(c.service == service and not c.deleting for c in here),
     )
-
-
-@dataclass(frozen=True)
-class Scheduling:
-    """kube-scheduler; and what happens when a server dies (nodes.py), how its kubelet starts a
-    replica, and who replaces one (replicas.py)."""
-
-    capability: ClassVar[str] = "scheduling"
-
-    default_servers: int = SERVERS.value  # where the stack asks for one only
-    max_skew: int = MAX_SKEW.value
-    fit_weight: float = FIT_WEIGHT.value
-    balance_weight: float = BALANCE_WEIGHT.value
-    spread_weight: float = SPREAD_WEIGHT.value
-    bin_pack: bool = False  # MostAllocated instead of LeastAllocated
-    hard_spread: bool = False  # topologySpreadConstraints with DoNotSchedule for every service
-    hard_max_skew: int = HARD_SKEW.value
-    kubelet: Kubelet = field(default_factory=Kubelet)
-    lifecycle: NodeLifecycle = field(default_factory=NodeLifecycle)
-    evictions: Evictions = field(default_factory=Evictions)  # how a drain empties a server
-
-    def servers(self, stack: Stack) -> int:
-        """How many servers the cluster has at second 0."""
-        return max(self.default_servers, stack.servers.count)
-
-    def choose(self, cluster: Cluster, service: str) -> Server | None:
-        """A server for one more replica; None if it must wait."""
-        able = self.able(cluster, service)
-        loads = [load_of(cluster, s, service) for s in able]
-        weights = (self.fit_weight, self.balance_weight, self.spread_weight)
-        wanted = requests(cluster.service(service))
-        ident = best(loads, wanted, self.max_skew, weights, self.bin_pack)
-        return next((s for s in able if s.id == ident), None)
-
-    def able(self, cluster: Cluster, service: str) -> list[Server]:
-        """Servers that pass all filters but that for resources."""
-        up = [s for s in cluster.servers if s.ready and not s.cordoned]
-        if not self.hard_spread:
-            return up
-        same = {
-            s.id: sum(c.service == service and not c.deleting for c in cluster.on(s))
-            for s in cluster.servers
-            if s.released_s is None
-        }
-        domains = list(same.values())
-        return [s for s in up if within_skew(same[s.id], domains, self.hard_max_skew)]
-
-    def run(self, cluster: Cluster) -> Loop:
-        cluster.clock.loop(self.lifecycle.run(cluster))
-        yield from keep(cluster)

@@ -56,9 +56,10 @@ class KubeletLimits(Limits):
             return
         ranked = eviction_ranking(
             [
-                Consumer(c.id, 0, used[c.id], spec.request or spec.limit or 0)
+                Consumer(c.id, service.priority, used[c.id], memory.request or memory.limit or 0)
                 for c in here
-                for spec in [cluster.service(c.service).memory]
+                for service in [cluster.service(c.service)]
+                for memory in [service.memory]
                 if not c.deleting
             ]
         )

@@ -63,6 +63,7 @@ class Container:
     manually_stopped: bool = False  # docker kill / stop: the restart policy is cancelled
     restarting: bool = False  # exited, and somebody will start it again (docker ps says so)
     deleting: bool = False  # nobody wants it back
+    preempted: bool = False  # ... since its place is another's
     created_s: float = 0.0
     started_s: float = 0.0
     finished_s: float = 0.0
@@ -86,6 +87,7 @@ class Pending:
     version: Version
     since_s: float
     unschedulable: bool = False  # tried, and no server takes it
+    nominated: Server | None = None  # where room is being made for it, and kept
 
 
 class Address(NamedTuple):

@@ -86,17 +86,47 @@ class Strategy(Protocol):
         """The sizes after one sync: of the new version, and of the old ones, oldest first."""
 
 
+class Queue(Protocol):
+    """What the keeper asks of a scheduler about replicas that wait for a server."""
+
+    def order(self, waiting: Sequence[Pending]) -> Sequence[Pending]:
+        """Whom to try, in this order."""
+
+    def choose(self, waiting: Pending) -> Server | None: ...
+    def rejected(self, waiting: Pending) -> None:
+        """It was tried and fits nowhere."""
+
+
+class FirstComeFirstServed:
+    """No priorities: who has waited for longest is tried first, and nobody gives way."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def order(self, waiting: Sequence[Pending]) -> Sequence[Pending]:
+        return waiting
+
+    def choose(self, waiting: Pending) -> Server | None:
+        return self.cluster.choose_server(waiting.service)
+
+    def rejected(self, waiting: Pending) -> None:
+        pass
+
+
 # ---- the keeper ----
-def keep(cluster: Cluster) -> Loop:
+def keep(cluster: Cluster, queue: Queue | None = None) -> Loop:
     """Keep every service at its wanted replicas for the whole run."""
     scheduling = cluster.choices.scheduling
     kubelet = Kubelet() if scheduling is None else scheduling.kubelet
-    yield from Keeper(cluster, kubelet, cluster.choices.rolling_updates).run()
+    queue = queue or FirstComeFirstServed(cluster)
+    yield from Keeper(cluster, kubelet, cluster.choices.rolling_updates, queue).run()
 
 
 class Keeper:
-    def __init__(self, cluster: Cluster, kubelet: Kubelet, strategy: Strategy | None) -> None:
-        self.cluster, self.strategy = cluster, strategy
+    def __init__(
+        self, cluster: Cluster, kubelet: Kubelet, strategy: Strategy | None, queue: Queue
+    ) -> None:
+        self.cluster, self.strategy, self.queue = cluster, strategy, queue
         self.kubelets = Kubelets(cluster, kubelet)
         self.sizes = {s: {v: cluster.desired[s]} for s, v in cluster.versions.items()}
         self.sized_for = dict(cluster.desired)  # the wanted number that sizes were made for
@@ -260,14 +290,16 @@ class Keeper:
         self.cluster.pending.append(Pending(self.asked, service, version, now))
 
     def place(self) -> None:
-        """Bind what waits, first in first out; what fits nowhere waits for a change."""
+        """Bind what waits, in the scheduler's order; what fits nowhere waits for a change."""
         placed: dict[str, list[Container]] = {}
-        for pending in list(self.cluster.pending):
-            server = self.cluster.choose_server(pending.service)
+        for pending in self.queue.order(list(self.cluster.pending)):
+            server = self.queue.choose(pending)
             if server is not None:
                 placed.setdefault(pending.service, []).append(self.bind(pending, server))
-            elif not pending.unschedulable:
+                continue
+            if not pending.unschedulable:
                 self.unschedulable(pending)
+            self.queue.rejected(pending)
         for service, bound in placed.items():
             text = ", ".join(f"{c.name} on {c.server.name}" for c in bound)
             self.cluster.say("placed", service, f"placed ({bound[-1].version.name}): {text}")
@@ -306,7 +338,7 @@ class Keeper:
         if not server.alive and server.released_s is None:
             return  # Terminating until its kubelet answers
         wanted = len(self.cluster.of(c.service)) <= self.cluster.desired[c.service]
-        stays = server.alive and not server.cordoned and wanted
+        stays = server.alive and not server.cordoned and wanted and not c.preempted
         if stays and self.cluster.service(c.service).role in STATEFUL:
             self.cluster.renew(c, self.cluster.versions[c.service])
             self.cluster.clock.loop(self.kubelets.launch(c))

@@ -37,6 +37,11 @@ IDLE_BELOW = Fact(
     "cluster_autoscaler.utilization_threshold", 0.5, "",
     "requested share of a server below which it may go", CA_FAQ,
 )  # fmt: skip
+EXPENDABLE = Fact(
+    "cluster_autoscaler.expendable_cutoff", -10, "",
+    "of less priority: no server is added or kept for it",
+    CA_FAQ + "; core/podlistprocessor/filter_out_expendable.go @142808dc",
+)  # fmt: skip
 QUOTA = Fact(
     "cluster_autoscaler.max_servers", 20, "servers", "largest size of the node group, or the quota",
     "chosen: providers' default quotas for new accounts differ",
@@ -63,6 +68,12 @@ def servers_needed(wanted: Sequence[Resources], capacity: Resources) -> int:
         total = Resources(taken.cores + one.cores, taken.memory + one.memory)
         bins[i] = bins[i]._replace(requested=total)
     return len(bins)
+
+
+def asks_for_server(priority: int, nominated: bool, cutoff: int) -> bool:
+    """Does a replica that fits nowhere call for a server? Not if it is expendable, nor if room is
+    being made for it. Source: core/podlistprocessor/filter_out_expendable.go."""
+    return priority >= cutoff and not nominated
 
 
 def to_request(needed: int, booting: int, have: int, most: int) -> int:
@@ -99,6 +110,7 @@ class ServerAutoscaler:
     unneeded_s: float = UNNEEDED.value
     delay_after_add_s: float = DELAY_AFTER_ADD.value
     idle_below: float = IDLE_BELOW.value
+    expendable_below: int = EXPENDABLE.value  # a priority
 
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)
@@ -129,10 +141,14 @@ class NodeGroup:
 
     def waiting(self) -> list[Resources]:
         return [
-            requests(self.cluster.service(p.service))
+            requests(service)
             for p in self.cluster.pending
-            if p.unschedulable
+            for service in [self.cluster.service(p.service)]
+            if p.unschedulable and self.counts(service.priority, p.nominated is not None)
         ]
+
+    def counts(self, priority: int, nominated: bool = False) -> bool:
+        return asks_for_server(priority, nominated, self.rules.expendable_below)
 
     # ---- more ----
     def grow(self) -> None:
@@ -172,21 +188,35 @@ class NodeGroup:
         """Give back one server that has been unneeded for long enough."""
         now, rules = self.cluster.clock.now, self.rules
         ready = [s for s in self.have() if s.ready and not s.cordoned]
-        loads = {s.id: load_of(self.cluster, s, "") for s in ready}
+        loads = {s.id: self.load(s) for s in ready}
         for server in ready:
             if self.could_go(server, loads):
                 self.unneeded.setdefault(server.id, now)
             else:
                 self.unneeded.pop(server.id, None)
         long = [s for s in ready if now - self.unneeded.get(s.id, now) >= rules.unneeded_s]
-        busy = self.booting or self.leaving or self.waiting()
+        promised = any(p.nominated for p in self.cluster.pending)
+        busy = self.booting or self.leaving or self.waiting() or promised
         rested = now - self.added_s >= rules.delay_after_add_s
         if long and rested and not busy and len(self.have()) > self.least:
             self.unneeded.pop(long[-1].id)
             self.cluster.clock.loop(self.leave(long[-1]))
 
+    def load(self, server: Server) -> Load:
+        """A server without what is expendable there."""
+        load = load_of(self.cluster, server, "")
+        services = [self.cluster.service(c.service) for c in self.cluster.on(server)]
+        spare = [requests(s) for s in services if not self.counts(s.priority)]
+        cores = load.requested.cores - sum(r.cores for r in spare)
+        memory = load.requested.memory - sum(r.memory for r in spare)
+        return load._replace(requested=Resources(cores, memory))
+
     def could_go(self, server: Server, loads: dict[int, Load]) -> bool:
-        here = [c for c in self.cluster.on(server) if not c.deleting]
+        here = [
+            c
+            for c in self.cluster.on(server)
+            if not c.deleting and self.counts(self.cluster.service(c.service).priority)
+        ]
         if any(self.cluster.service(c.service).role in STATEFUL for c in here):
             return False
         guests = [requests(self.cluster.service(c.service)) for c in here]

@@ -260,7 +260,8 @@ def _like(old: Any, value: Any, path: str) -> Any:
         except ValueError as error:
             raise InputError(field=path, found=repr(value), expected=str(error)) from None
     elif isinstance(old, int | float):
-        ok = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+        ok = isinstance(value, int | float) and not isinstance(value, bool)
+        ok = ok and (value >= 0 or old < 0)  # where a negative number means something
         ok = ok and (isinstance(old, float) or isinstance(value, int))
         value = type(old)(value) if ok else value
     elif isinstance(old, tuple) and isinstance(value, list | tuple) and old:

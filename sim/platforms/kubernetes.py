@@ -10,11 +10,11 @@ from __future__ import annotations
 from sim.control.autoscalers import Autoscaling
 from sim.control.endpoints import Endpoints, ServiceBalancing
 from sim.control.passwords import SecretEnv
-from sim.control.placement import Scheduling
 from sim.control.pressure import KubeletLimits
 from sim.control.probes import HealthChecks
 from sim.control.restarts import KubeletRestarts
 from sim.control.rollouts import RollingUpdate, RolloutUndo
+from sim.control.scheduler import Scheduling
 from sim.platforms.platform import Platform
 
 PLATFORM = Platform(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sim.control.canary import Canary
 from sim.control.keda import Keda
 from sim.control.nodes import NodeLifecycle
-from sim.control.placement import Scheduling
+from sim.control.scheduler import Scheduling
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 from sim.spec.settings import AtLeast, IfMissing
 

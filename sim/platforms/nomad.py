@@ -7,6 +7,8 @@ Nomad's own servers never fail here. Source of the rules: shared facts, orchestr
 server by gossip (derived from memberlist's LAN defaults, not measured); the time from a placed
 allocation to its started process is chosen; checks are written by the team, since Nomad has no
 default interval. The database and the queue have a host volume: nothing moves them.
+Preemption is off for service jobs unless an administrator enables it (developer.hashicorp.com
+nomad/docs/job-scheduling/preemption; open source since 0.12): a stack's priorities change nothing.
 """
 
 from __future__ import annotations

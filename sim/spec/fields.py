@@ -97,6 +97,8 @@ RATIO = "a ratio of at least 0 such as 70% or 0.7"
 COUNT = "a whole number of at least 0, without a unit"
 MONEY = "an amount of at least 0 such as 0.20"
 PORT = "a port from 1 to 65535"
+LEAST_PRIORITY, MOST_PRIORITY = -(2**31), 1_000_000_000
+PRIORITY = f"a whole number from {LEAST_PRIORITY} to {MOST_PRIORITY} (larger ones are the system's)"
 AMOUNT = "a whole number such as 1, or a share such as 50%"
 NAME = "a name of lower-case letters, digits, - and _ (first a letter or digit)"
 LAW = (
@@ -254,6 +256,18 @@ def _read_amount(value: Any) -> int | float:
     return value
 
 
+def _read_priority(value: Any) -> int:
+    """What a PriorityClass of one's own may say; more is the system's (kubernetes/kubernetes
+    pkg/apis/scheduling/types.go HighestUserDefinablePriority)."""
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value.strip()):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        refuse(PRIORITY)
+    if not LEAST_PRIORITY <= value <= MOST_PRIORITY:
+        refuse(PRIORITY)
+    return value
+
+
 def _in_share(value: float) -> float:
     if value > 1:
         refuse(FRACTION, f"{value:g}%" if value <= 100 else "")
@@ -297,6 +311,7 @@ Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; 
 Money = Annotated[float, _measure(parse_ratio, MONEY, bare=True, unit="")]  # US dollars
 Count = Annotated[int, BeforeValidator(_read_count)]
 Positive = Annotated[Count, AfterValidator(_at_least_one)]
+Priority = Annotated[int, BeforeValidator(_read_priority)]
 Span = Annotated[Duration, AfterValidator(_above_zero)]  # a duration that cannot be 0
 Port = Annotated[int, AfterValidator(_in_ports), BeforeValidator(_read_count)]
 Name = Annotated[str, BeforeValidator(_read_name)]

@@ -24,6 +24,7 @@ from sim.spec.fields import (
     Name,
     Port,
     Positive,
+    Priority,
     Ratio,
     Record,
     Span,
@@ -148,6 +149,8 @@ class Service(Record):
     stop: Stop = Stop()
     scaling: Scaling | None = None
     disruption: Disruption | None = None
+    priority: Priority = 0  # the value of its PriorityClass; Kubernetes alone reads it
+    preemption_policy: Literal["preempt_lower_priority", "never"] = "preempt_lower_priority"
     depends_on: list[Name] = []
     image_size: Bytes = 200 * 1024**2
     # role proxy; null: it hears of every change at once (Traefik reads Docker's events)

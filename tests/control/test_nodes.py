@@ -22,7 +22,7 @@ from sim.control.nodes import (
     is_silent,
     zone_state,
 )
-from sim.control.placement import Scheduling
+from sim.control.scheduler import Scheduling
 from sim.platforms.platform import Platform
 from tests.control.world import MANAGED, World, stack_of
 

@@ -11,7 +11,6 @@ from sim.control.placement import (
     SERVERS,
     Load,
     Resources,
-    Scheduling,
     balanced,
     best,
     fits,
@@ -22,6 +21,7 @@ from sim.control.placement import (
     within_skew,
 )
 from sim.control.replicas import Candidate, deletion_order, next_stale
+from sim.control.scheduler import Scheduling
 from sim.spec.stack import Service
 from tests.control.world import MANAGED, World, stack_of
 

@@ -177,3 +177,14 @@ def test_a_higher_threshold_evicts_sooner():
     )
     gap = rows(late, "exit")[0].t_s - rows(soon, "exit")[0].t_s
     assert gap == pytest.approx((GIB - EVICTION_HARD.value) / (8 * MIB), abs=15.0)
+
+
+@pytest.mark.parametrize(("priority", "victim"), [(0, "postgres-"), (1000, "worker-")])
+def test_of_those_above_their_request_the_lower_priority_is_evicted(priority, victim):
+    settings = {
+        "stack.services.postgres.memory": {"base": "4Gi", "request": "1Gi"},  # 3 GiB above
+        "stack.services.postgres.priority": priority,
+    }
+    first = rows(full("kubernetes", **settings), "exit")[0]
+    assert first.text.startswith(victim)
+    assert "evicted: server-1 is short of memory" in first.text
