@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from sim.control.cluster import Cluster
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.scenario import Version
 
 ANALYSIS = "argoproj/argo-rollouts analysis/analysis.go @c9dd7ea0"
@@ -79,10 +79,10 @@ def assessed(counts: Counts, failure_limit: int, error_limit: int) -> State:
 class Analysis:
     """What is measured of a new version, how often, and how much is forgiven."""
 
-    interval_s: float = INTERVAL.value
-    success: float = SUCCESS.value
-    failure_limit: int = FAILURE_LIMIT.value
-    error_limit: int = ERROR_LIMIT.value
+    interval_s: float = constant(INTERVAL)
+    success: float = constant(SUCCESS)
+    failure_limit: int = constant(FAILURE_LIMIT)
+    error_limit: int = constant(ERROR_LIMIT)
 
 
 class AnalysisRun:

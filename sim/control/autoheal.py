@@ -16,7 +16,7 @@ from sim.control import recreate
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.control.healthchecks import DockerHealthchecks, Status
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Service
 
 AUTOHEAL = "willfarrell/docker-autoheal docker-entrypoint and README @00b0c4b7"
@@ -52,9 +52,9 @@ class Autoheal:
 
     capability: ClassVar[str] = "health_checks"
 
-    interval_s: float = INTERVAL.value
-    start_period_s: float = START_PERIOD.value
-    stop_timeout_s: float = STOP_TIMEOUT.value
+    interval_s: float = constant(INTERVAL)
+    start_period_s: float = constant(START_PERIOD)
+    stop_timeout_s: float = constant(STOP_TIMEOUT)
     engine: DockerHealthchecks = field(default_factory=DockerHealthchecks)
 
     def ends(self, service: Service) -> bool:

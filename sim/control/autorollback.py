@@ -18,7 +18,7 @@ from sim.control.analysis import Analysis, AnalysisRun
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
 from sim.control.kubelet import STATEFUL
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.scenario import Version
 
 ROLLBACK_TIMEOUT = Fact(
@@ -57,9 +57,9 @@ class AutoRollback:
 
     capability: ClassVar[str] = "rollback"
 
-    timeout_s: float = ROLLBACK_TIMEOUT.value
-    bake_s: float = BAKE.value
-    check_s: float = CHECK.value
+    timeout_s: float = constant(ROLLBACK_TIMEOUT)
+    bake_s: float = constant(BAKE)
+    check_s: float = constant(CHECK)
     analysis: Analysis | None = None
 
     def conflicts(self, platform: Any) -> str:

@@ -18,7 +18,7 @@ from sim.control.cluster import Cluster, Container
 from sim.control.keda import Keda
 from sim.control.placement import requests
 from sim.control.servers import ServerAutoscaler
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Scaling, Stack
 
 DEFAULTS = "kubernetes/kubernetes pkg/controller/podautoscaler/config"
@@ -96,14 +96,14 @@ class Autoscaling:
 
     capability: ClassVar[str] = "autoscaling"
 
-    sync_s: float = SYNC.value
-    tolerance: float = TOLERANCE.value
-    cpu_init_s: float = CPU_INIT.value
-    readiness_delay_s: float = READINESS_DELAY.value
-    stabilisation_s: float = STABILISATION.value
-    up_factor: float = UP_FACTOR.value
-    up_floor: float = UP_FLOOR.value
-    resolution_s: float = RESOLUTION.value
+    sync_s: float = constant(SYNC)
+    tolerance: float = constant(TOLERANCE)
+    cpu_init_s: float = constant(CPU_INIT)
+    readiness_delay_s: float = constant(READINESS_DELAY)
+    stabilisation_s: float = constant(STABILISATION)
+    up_factor: float = constant(UP_FACTOR)
+    up_floor: float = constant(UP_FLOOR)
+    resolution_s: float = constant(RESOLUTION)
     behaviour: hpa.Behaviour | None = None  # upstream's default: none is set
     keda: Keda | None = None
     servers: ServerAutoscaler | None = field(default_factory=ServerAutoscaler)

@@ -18,7 +18,7 @@ from sim.control.clock import Loop, Rank
 from sim.control.cluster import Address, Cluster, Container, Server
 from sim.control.dns import by_name
 from sim.dataplane.interface import Algorithm, Routing
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt"
 INTER = Fact("haproxy.inter", 2.0, "s", "time between two checks of one server", HAPROXY)
@@ -141,16 +141,16 @@ class HAProxy:
     src/backend.c, stream_choose_redispatch)."""
 
     capability: ClassVar[str] = "load_balancing"
-    inter_s: float = INTER.value
-    fall: int = FALL.value
-    rise: int = RISE.value
-    check_timeout_s: float = CHECK_TIMEOUT.value
-    retries: int = RETRIES.value
-    retry_pause_s: float = RETRY_PAUSE.value
+    inter_s: float = constant(INTER)
+    fall: int = constant(FALL)
+    rise: int = constant(RISE)
+    check_timeout_s: float = constant(CHECK_TIMEOUT)
+    retries: int = constant(RETRIES)
+    retry_pause_s: float = constant(RETRY_PAUSE)
     redispatch: bool = False
-    connect_timeout_s: float = CONNECT_TIMEOUT.value
+    connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
-    least_up: int = LEAST_UP.value
+    least_up: int = constant(LEAST_UP)
 
     def conflicts(self, platform: Any) -> str:
         """Why it cannot balance here; "" if it can."""

@@ -27,7 +27,7 @@ from sim.control.progressive import (
     releases,
 )
 from sim.control.replicas import Phase, ReplicaSet, keep
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.scenario import Version
 
 BLUE_GREEN = "argoproj/argo-rollouts docs/features/bluegreen.md @023c7449"
@@ -66,14 +66,14 @@ class BlueGreen:
     capability: ClassVar[str] = "rolling_updates"
     stop_first: ClassVar[bool] = False
 
-    auto_promotion_s: float = AUTO_PROMOTION.value
-    scale_down_delay_s: float = SCALE_DOWN_DELAY.value
-    abort_scale_down_delay_s: float = ABORT_DELAY.value
+    auto_promotion_s: float = constant(AUTO_PROMOTION)
+    scale_down_delay_s: float = constant(SCALE_DOWN_DELAY)
+    abort_scale_down_delay_s: float = constant(ABORT_DELAY)
     analysis: Analysis | None = None
     min_ready_s: float = 0.0
-    progress_deadline_s: float = DEADLINE.value
-    abort_at_deadline: bool = ABORT_AT_DEADLINE.value
-    grace_s: float = GRACE.value
+    progress_deadline_s: float = constant(DEADLINE)
+    abort_at_deadline: bool = constant(ABORT_AT_DEADLINE)
+    grace_s: float = constant(GRACE)
 
     def conflicts(self, platform: Any) -> str:
         """Why this platform cannot switch between two sets; "" if it can."""

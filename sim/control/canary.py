@@ -22,11 +22,11 @@ from sim.control.probes import GRACE
 from sim.control.progressive import ABORT_AT_DEADLINE, DEADLINE, Release, releases
 from sim.control.replicas import Phase, ReplicaSet, keep
 from sim.control.rollouts import scaled
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.scenario import Version
 
 CANARY_DOCS = "argoproj/argo-rollouts docs/features/canary.md @0fb0fbb3"
-WEIGHTS = Fact(
+WEIGHTS: Fact[tuple[float, ...]] = Fact(
     "canary.weights", (20.0, 40.0, 60.0, 80.0), "%", "of the replicas, step by step, then all",
     "argoproj/argo-rollouts docs/features/analysis.md @010ad554, example; the API has no default",
 )  # fmt: skip
@@ -107,15 +107,15 @@ class Canary:
     capability: ClassVar[str] = "rolling_updates"
     stop_first: ClassVar[bool] = False
 
-    weights: tuple[float, ...] = WEIGHTS.value
-    pause_s: float = PAUSE.value
+    weights: tuple[float, ...] = constant(WEIGHTS)
+    pause_s: float = constant(PAUSE)
     analysis: Analysis | None = field(default_factory=Analysis)
-    max_surge: str = CANARY_SURGE.value
-    max_unavailable: str = CANARY_UNAVAILABLE.value
+    max_surge: str = constant(CANARY_SURGE)
+    max_unavailable: str = constant(CANARY_UNAVAILABLE)
     min_ready_s: float = 0.0
-    progress_deadline_s: float = DEADLINE.value
-    abort_at_deadline: bool = ABORT_AT_DEADLINE.value
-    grace_s: float = GRACE.value
+    progress_deadline_s: float = constant(DEADLINE)
+    abort_at_deadline: bool = constant(ABORT_AT_DEADLINE)
+    grace_s: float = constant(GRACE)
 
     def conflicts(self, platform: Any) -> str:
         """Why this platform cannot have a canary; "" if it can."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sim.control.cluster import Cluster, Container
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Disruption
 
 DRAIN_RETRY = Fact(
@@ -75,8 +75,8 @@ def may_evict(runs: bool, ready: bool, budget: Budget, always_allow_unhealthy: b
 class Evictions:
     """How a drain empties a server: through the eviction API, which keeps budgets."""
 
-    retry_s: float = DRAIN_RETRY.value
-    timeout_s: float = DRAIN_TIMEOUT.value
+    retry_s: float = constant(DRAIN_RETRY)
+    timeout_s: float = constant(DRAIN_TIMEOUT)
 
 
 def budget_of(cluster: Cluster, service: str) -> Budget | None:

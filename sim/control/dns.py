@@ -20,13 +20,9 @@ from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.control.endpoints import Endpoint, chosen
 from sim.dataplane.interface import Algorithm, Routing
-from sim.spec.facts import Fact
+from sim.spec.facts import NGINX_CONNECT, Fact, constant
 from sim.spec.stack import Lookup
 
-NGINX = "nginx/nginx @3f6f7824 src/http/modules/ngx_http_proxy_module.c, ngx_http_upstream.c"
-NGINX_CONNECT = Fact(
-    "nginx.proxy_connect_timeout", 60.0, "s", "a vanished host costs so long a try", NGINX
-)
 NAME_TTL = Fact(
     "coredns.ttl", 30.0, "s", "an address of a headless service is kept so long",
     "kubernetes.io/docs, the Corefile of kubeadm; plugin kubernetes, ttl",
@@ -45,7 +41,7 @@ def expires(looked_s: float, ttl_s: float, once: bool, found: int) -> float:
     return looked_s + ttl_s
 
 
-def nginx(peers: int) -> Routing:
+def nginx(peers: int, connect_timeout_s: float = NGINX_CONNECT.value) -> Routing:
     """`proxy_pass` with defaults: round robin; on an error or time-out each other peer once.
 
     Source: ngx_http_proxy_module.c proxy_next_upstream (error timeout, tries unlimited),
@@ -54,7 +50,7 @@ def nginx(peers: int) -> Routing:
     return Routing(
         algorithm=Algorithm.ROUND_ROBIN,
         proxy=True,
-        connect_timeout_s=NGINX_CONNECT.value,
+        connect_timeout_s=connect_timeout_s,
         retries=max(0, peers - 1),
         redispatch=True,
         retry_errors=True,
@@ -114,14 +110,14 @@ def by_name(cluster: Cluster, proxy: str, lookup: Lookup) -> Loop:
     resolver = Resolver(cluster, proxy, lookup, lambda: running(cluster))
     changes = cluster.watch("started", "addresses")
     resolver.begin()
-    cluster.route(nginx(len(resolver.known)))
+    cluster.route(nginx(len(resolver.known), lookup.connect_timeout))
     while True:
         change = yield changes.get()
         mine = change.container is not None and change.container.service == proxy
         asks_again = not resolver.known and not lookup.once
         if change.kind == "addresses" or mine or asks_again:
             resolver.look()
-            cluster.route(nginx(len(resolver.known)))
+            cluster.route(nginx(len(resolver.known), lookup.connect_timeout))
 
 
 # ---- clients of a headless service ----
@@ -132,7 +128,7 @@ class HeadlessNames:
     One answer for all clients: as if they shared the cache of the cluster's DNS."""
 
     capability: ClassVar[str] = "service_discovery"
-    ttl_s: float = NAME_TTL.value
+    ttl_s: float = constant(NAME_TTL)
 
     def run(self, cluster: Cluster) -> Loop:
         def ready() -> list[Container]:

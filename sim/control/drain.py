@@ -14,14 +14,8 @@ from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Cluster, Server
 from sim.control.disruption import Evictions, budget_of, evictable
 from sim.control.human import Human
-from sim.spec.facts import Fact
 from sim.spec.scenario import Drain
 from sim.spec.stack_checks import resolve
-
-LOOK = Fact(
-    "drain.look", 1.0, "s", "she, or kubectl, looks whether the server is empty",
-    "kubernetes/kubectl pkg/drain/drain.go waitForDelete, poll interval 1 s",
-)  # fmt: skip
 
 
 def targets(cluster: Cluster, ask: Drain) -> list[Server]:
@@ -61,11 +55,11 @@ def emptied(human: Human, server: Server, ask: Drain) -> Loop:
     yield from human.command(f"the drain of {server.name}")
     cluster.say("drain", server.name, f"{server.name} is cordoned and drained")
     cluster.cordon(server, True)
-    if (yield from empty(cluster, server, rules)):
+    if (yield from empty(cluster, server, rules, human.spec.habits.drain_look)):
         cluster.say("drained", server.name, f"{server.name} is empty")
         yield from work(human, server, ask)
         while not server.ready and server.released_s is None:
-            yield from human.wait(LOOK.value)
+            yield from human.wait(human.spec.habits.drain_look)
     else:
         text = f"the drain of {server.name} is given up: the maintenance has to wait"
         cluster.say("drain_failed", server.name, text)
@@ -73,7 +67,7 @@ def emptied(human: Human, server: Server, ask: Drain) -> Loop:
     cluster.cordon(server, False)
 
 
-def empty(cluster: Cluster, server: Server, rules: Evictions | None) -> Task[bool]:
+def empty(cluster: Cluster, server: Server, rules: Evictions | None, look_s: float) -> Task[bool]:
     """Evict what runs there, each replica in a loop of its own; did it work?"""
     asking = True
     began = cluster.clock.now
@@ -99,7 +93,7 @@ def empty(cluster: Cluster, server: Server, rules: Evictions | None) -> Task[boo
     for c in [c for c in cluster.on(server) if not c.deleting]:
         cluster.clock.loop(one(c.id))
     while True:
-        yield cluster.clock.after(LOOK.value, Rank.OPERATOR, server.id)
+        yield cluster.clock.after(look_s, Rank.OPERATOR, server.id)
         if not cluster.on(server) or not server.alive:
             return True
         if rules is not None and cluster.clock.now - began >= rules.timeout_s:

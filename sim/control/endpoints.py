@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.dataplane.interface import Algorithm, Routing
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 VIRTUAL_IPS = "kubernetes.io/docs/reference/networking/virtual-ips @0180cc4b"
 MIN_SYNC = Fact(
@@ -81,8 +81,8 @@ class Endpoints:
     capability: ClassVar[str] = "service_discovery"
     selects: ClassVar[bool] = True  # a selector can leave a version out
 
-    watch_delay_s: float = WATCH_DELAY.value
-    min_sync_s: float = MIN_SYNC.value
+    watch_delay_s: float = constant(WATCH_DELAY)
+    min_sync_s: float = constant(MIN_SYNC)
     fail_open: bool = False  # with no ready one, everyone that is registered
 
     def run(self, cluster: Cluster) -> Loop:

@@ -15,7 +15,6 @@ from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.human import Human
 from sim.control.operator import deploy
-from sim.spec.facts import Fact
 from sim.spec.scenario import (
     DaemonRestart,
     Deploy,
@@ -32,8 +31,6 @@ from sim.spec.scenario import (
     ServerCrash,
 )
 from sim.spec.stack_checks import resolve
-
-LEAK_TICK = Fact("fault.leak_tick", 1.0, "s", "a leak grows in steps of this", "chosen")
 
 
 def victims(containers: list[Container], replicas: int) -> list[Container]:
@@ -192,8 +189,8 @@ def leak(cluster: Cluster, spec: Leak) -> Loop:
         cluster.say("leak", c.name, f"{c.name} begins to leak memory")
     grown = 0.0
     while any(c.run == run and c.alive for c, run in zip(chosen, runs, strict=True)):
-        yield cluster.clock.after(LEAK_TICK.value, Rank.FAULT)
-        grown += spec.per_second * LEAK_TICK.value
+        yield cluster.clock.after(spec.tick, Rank.FAULT)
+        grown += spec.per_second * spec.tick
         for c, run in zip(chosen, runs, strict=True):
             if c.run == run and c.alive:
                 cluster.plane.set_extra_memory(c.id, int(grown))

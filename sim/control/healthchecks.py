@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, NamedTuple
 from sim.control.balancer import Answers
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Healthcheck, Service
 
 START_INTERVAL = Fact(
@@ -62,7 +62,7 @@ class DockerHealthchecks:
 
     capability: ClassVar[str] = "health_checks"
 
-    start_interval_s: float = START_INTERVAL.value
+    start_interval_s: float = constant(START_INTERVAL)
 
     def ends(self, service: Service) -> bool:
         """Does it end a process that hangs? A label ends nothing."""

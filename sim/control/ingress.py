@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.dataplane.interface import Algorithm, Routing
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 CONFIG = "kubernetes/ingress-nginx internal/ingress/controller/config/config.go"
 CONNECT_TIMEOUT = Fact("ingress_nginx.proxy_connect_timeout", 5.0, "s", "of one try", CONFIG)
@@ -31,8 +31,8 @@ class IngressBalancing:
 
     capability: ClassVar[str] = "load_balancing"
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
-    connect_timeout_s: float = CONNECT_TIMEOUT.value
-    tries: int = TRIES.value
+    connect_timeout_s: float = constant(CONNECT_TIMEOUT)
+    tries: int = constant(TRIES)
     replay: bool = True
 
     def routing(self) -> Routing:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 TYPES = "kedacore/keda apis/keda/v1alpha1/withtriggers_types.go @8b4f083c"
 POLLING = Fact("keda.polling", 30.0, "s", "it asks whether there is work at all", TYPES)
@@ -45,9 +45,9 @@ def wanted_by_keda(
 class Keda:
     """A ScaledObject for each service whose `scaling.queue` is given (jobs per replica)."""
 
-    polling_s: float = POLLING.value
-    cooldown_s: float = COOLDOWN.value
-    activation: int = ACTIVATION.value
+    polling_s: float = constant(POLLING)
+    cooldown_s: float = constant(COOLDOWN)
+    activation: int = constant(ACTIVATION)
 
     def run(self, cluster: Cluster) -> Loop:
         last: dict[str, float] = {}  # when there was work

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
-from sim.spec.facts import Fact
+from sim.control.lifecycle import PRE_STOP_EXTENSION
+from sim.control.probes import GRACE
+from sim.spec.facts import Fact, constant
 from sim.spec.fields import LawSpec
 
 STATEFUL = ("postgres", "redis")  # roles with a volume
 PULL_RATE = Fact(
-    "kubelet.pull_rate", 25 * 1024**2, "bytes/s",
+    "kubelet.pull_rate", 25.0 * 1024**2, "bytes/s",
     "pull and unpack of an image that the server lacks; one image at a time per server",
     "chosen (413 MB start on Fargate in 53-62 s, elasticscale 2024, provisioning included); "
     "serial: kubernetes/kubernetes pkg/kubelet/apis/config/v1beta1/defaults.go @1c9cf914",
@@ -45,11 +47,13 @@ VOLUME_ATTACH = Fact(
 class Kubelet:
     """How a server starts what is bound to it."""
 
-    pull_rate: float = float(PULL_RATE.value)
-    start_mean_s: float = POD_START.value
-    start_cv: float = POD_START_CV.value
-    volume_detach_s: float = VOLUME_DETACH.value
-    volume_attach_s: float = VOLUME_ATTACH.value
+    pull_rate: float = constant(PULL_RATE)
+    start_mean_s: float = constant(POD_START)
+    start_cv: float = constant(POD_START_CV)
+    volume_detach_s: float = constant(VOLUME_DETACH)
+    volume_attach_s: float = constant(VOLUME_ATTACH)
+    grace_s: float = constant(GRACE)  # where no rollout brings one
+    pre_stop_extension_s: float = constant(PRE_STOP_EXTENSION)
 
 
 class Kubelets:

@@ -57,7 +57,9 @@ def stop(cluster: Cluster, c: Container, run: int, grace_s: float, pre_stop_s: f
         cluster.exit(c, 143, "terminated")
         return
     exited = cluster.exits.setdefault(c.id, clock.event())
-    extra = PRE_STOP_EXTENSION.value if 0.0 < grace_s <= pre_stop_s else 0.0
+    kubelet = getattr(getattr(cluster.choices, "scheduling", None), "kubelet", None)
+    extension = PRE_STOP_EXTENSION.value if kubelet is None else kubelet.pre_stop_extension_s
+    extra = extension if 0.0 < grace_s <= pre_stop_s else 0.0
     yield exited | clock.at(began + grace_s + extra, Rank.RUNTIME, c.id)
     if not gone():
         cluster.exit(c, 137, "killed after its grace period")

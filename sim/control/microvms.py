@@ -16,7 +16,7 @@ from sim.control.cluster import Change, Cluster, Server
 from sim.control.kubelet import STATEFUL, Kubelet
 from sim.control.placement import Resources, requests
 from sim.control.replicas import keep
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Service, Stack
 
 GIB = 1024**3
@@ -64,7 +64,7 @@ class MicroVMs:
     launch_rate: float  # machines a second
     launch_burst: float
     kubelet: Kubelet
-    detection_s: float = KEEPER.value
+    detection_s: float = constant(KEEPER)
     default_cores: float = 0.25
     default_memory: int = GIB // 2
     default_servers: int = field(default=1)  # for what has a volume

@@ -15,7 +15,7 @@ from typing import Literal
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Server
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 FLAGS = "kubernetes.io/docs reference kube-controller-manager flags"
 NODES = "kubernetes.io/docs architecture/nodes @0189ae0f"
@@ -100,15 +100,15 @@ def eviction_due(tainted_s: float, tolerations_s: list[float | None]) -> float |
 class NodeLifecycle:
     """Leases, the node controller, and taint-based eviction."""
 
-    renew_s: float = LEASE_RENEW.value
-    monitor_s: float = MONITOR_PERIOD.value
-    grace_s: float = MONITOR_GRACE.value
-    toleration_s: float = TOLERATION.value
-    eviction_rate: float = EVICTION_RATE.value
-    secondary_rate: float = SECONDARY_RATE.value
-    large_cluster: int = LARGE_CLUSTER.value
-    unhealthy_share: float = UNHEALTHY_SHARE.value
-    unhealthy_least: int = UNHEALTHY_LEAST.value
+    renew_s: float = constant(LEASE_RENEW)
+    monitor_s: float = constant(MONITOR_PERIOD)
+    grace_s: float = constant(MONITOR_GRACE)
+    toleration_s: float = constant(TOLERATION)
+    eviction_rate: float = constant(EVICTION_RATE)
+    secondary_rate: float = constant(SECONDARY_RATE)
+    large_cluster: int = constant(LARGE_CLUSTER)
+    unhealthy_share: float = constant(UNHEALTHY_SHARE)
+    unhealthy_least: int = constant(UNHEALTHY_LEAST)
 
     def run(self, cluster: Cluster) -> Loop:
         """The node controller's ticks; each server's lease and taint run beside it."""

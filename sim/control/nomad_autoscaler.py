@@ -14,7 +14,7 @@ from sim.control.autoscalers import Metrics
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
 from sim.control.placement import requests
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 AUTOSCALER = "hashicorp/nomad-autoscaler agent/config/config.go @ede4e617"
 EVALUATION = Fact("nomad_autoscaler.evaluation", 10.0, "s", "a policy is looked at", AUTOSCALER)
@@ -41,9 +41,9 @@ class NomadAutoscaler:
 
     capability: ClassVar[str] = "autoscaling"
 
-    evaluation_s: float = EVALUATION.value
-    cooldown_s: float = COOLDOWN.value
-    threshold: float = THRESHOLD.value
+    evaluation_s: float = constant(EVALUATION)
+    cooldown_s: float = constant(COOLDOWN)
+    threshold: float = constant(THRESHOLD)
 
     def run(self, cluster: Cluster) -> Loop:
         metrics = Metrics(cluster, self.evaluation_s)

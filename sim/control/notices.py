@@ -64,7 +64,8 @@ def oom_victim(cluster: Cluster, server: Server) -> Container | None:
     capacity = cluster.stack.servers.machine.memory
 
     def seen(c: Container) -> qos.Process:
-        service, adj = cluster.service(c.service), qos.ADJ_DOCKER.value
+        service = cluster.service(c.service)
+        adj = service.memory.oom_score_adj
         if limits is not None and limits.qos:
             wanted = service.memory.request or service.memory.limit or 0
             adj = qos.oom_score_adj(qos.qos_class(service), wanted, capacity)

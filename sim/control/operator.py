@@ -20,45 +20,23 @@ from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.human import Human
 from sim.dataplane.interface import PlaneGauge
-from sim.spec.facts import Fact
 from sim.spec.scenario import Deploy
+from sim.spec.stack import Alarm
 
-CHOSEN = "chosen: no source gives it; monitoring set-ups differ"
-LOOK = Fact("monitoring.look", 10.0, "s", "monitoring looks at users' success", CHOSEN)
-WINDOW = Fact("monitoring.window", 60.0, "s", "the time over which it counts", CHOSEN)
-CONFIRM = Fact("monitoring.confirm", 30.0, "s", "bad until now, or nobody is paged", CHOSEN)
-ALARM_SHARE = Fact("monitoring.alarm_share", 0.05, "", "share of failures that alarms", CHOSEN)
-ALARM_FAILED = Fact("monitoring.alarm_failed", 3, "requests", "fewer never alarm", CHOSEN)
-ALARM_JOBS = Fact("monitoring.alarm_jobs", 200, "jobs", "waiting for a whole window", CHOSEN)
-RECHECK = Fact("operator.recheck", 10.0, "s", "she looks again while an incident is open", CHOSEN)
-IDLE_LOOK = Fact(
-    "operator.idle_look", 300.0, "s", "she looks again when nothing was left to do", CHOSEN
-)
-SSH_RETRY = Fact("operator.ssh_retry", 10.0, "s", "SSH is tried again", CHOSEN)
-GIVES_UP = Fact(
-    "operator.gives_up", 900.0, "s", "a server that stays away so long is replaced", CHOSEN
-)
-DEPLOY_WATCH = Fact(
-    "operator.deploy_watch", 300.0, "s", "who deploys watches the new version so long", CHOSEN
-)
-LEAKS = Fact(
-    "operator.leaks", 3.0, "x", "a new version that has grown so much is to blame for an OOM kill",
-    CHOSEN,
-)  # fmt: skip
-REPLACED_OFTEN = Fact(
-    "operator.replaced_often", 2, "exits", "of a new version make it a bad one", CHOSEN
-)
 Action = Literal[
     "wait_for_server", "rollback", "fix_secret", "raise_connections", "start", "restart",
     "fix_backends", "none",
 ]  # fmt: skip
 
 
+ALARM = Alarm()
+
+
 # ---- rules ----
-def alarms(succeeded: int, failed: int, jobs_always_waiting: int) -> bool:
+def alarms(succeeded: int, failed: int, jobs_always_waiting: int, by: Alarm = ALARM) -> bool:
     """Does monitoring alarm on a window? On users' errors, or on a queue nobody empties."""
-    too_many = failed >= ALARM_FAILED.value and failed >= ALARM_SHARE.value * (succeeded + failed)
-    return too_many or jobs_always_waiting >= ALARM_JOBS.value
+    too_many = failed >= by.failed and failed >= by.share * (succeeded + failed)
+    return too_many or jobs_always_waiting >= by.jobs
 
 
 @dataclass(frozen=True)
@@ -120,20 +98,23 @@ def bad_version(human: Human) -> str | None:
     for service, deployed in human.deployed.items():
         mine = [c for c in cluster.of(service) if c.version.image == deployed and not c.deleting]
         gone = cluster.failed.get((service, deployed), 0)  # replaced before she looked
-        if any(failing(cluster, c) for c in mine) or gone >= REPLACED_OFTEN.value:
+        often = human.spec.habits.replaced_often
+        if any(failing(human, c) for c in mine) or gone >= often:
             return service
     return None
 
 
-def failing(cluster: Cluster, c: Container) -> bool:
+def failing(human: Human, c: Container) -> bool:
+    cluster, habits = human.cluster, human.spec.habits
     if (c.state == "exited" and c.exit_code != 0 and c.server.alive) or c.restarts > 0:
         return True
     gauge = cluster.plane.container_gauge(c.id)
     if any(other.oom_killed for other in cluster.on(c.server)) and c.state == "running":
         base = cluster.service(c.service).memory.base
-        if base and gauge.memory > LEAKS.value * base:
+        if base and gauge.memory > habits.leaks * base:
             return True  # `docker stats`: it has grown, and the kernel has killed a neighbour
-    return gauge.errors >= ALARM_FAILED.value and gauge.errors >= 0.1 * gauge.served
+    enough = gauge.errors >= human.spec.alarm.failed
+    return enough and gauge.errors >= habits.failing_share * gauge.served
 
 
 def connections_short(human: Human) -> bool:
@@ -178,12 +159,13 @@ class OnCall:
     human: Human
 
     def run(self, cluster: Cluster) -> Loop:
-        """Monitoring looks every ten seconds; one incident at a time."""
+        """Monitoring looks again and again; one incident at a time."""
         cluster.clock.loop(self.scale_by_hand(cluster))
-        seen = Window()
+        alarm = self.human.spec.alarm
+        seen = Window(alarm)
         incident: simpy.Process | None = None
         while True:
-            yield cluster.clock.after(LOOK.value, Rank.OPERATOR)
+            yield cluster.clock.after(alarm.look, Rank.OPERATOR)
             self.human.refused_lately = seen.add(cluster.clock.now, cluster.plane.gauge())
             is_open = incident is not None and incident.is_alive
             if seen.alarms() and not is_open and not self.human.looking:
@@ -194,7 +176,7 @@ class OnCall:
         human, spec = self.human, self.human.spec
         law = spec.detect if spec.monitoring else spec.complaint
         yield from human.wait(cluster.duration(law, "operator/detect"))
-        if not seen.alarms(CONFIRM.value) or human.looking:
+        if not seen.alarms(spec.alarm.confirm) or human.looking:
             return
         yield from self.page(cluster)
         human.looking += 1
@@ -211,7 +193,7 @@ class OnCall:
                 if not idle:
                     human.say("finds nothing broken that is left to her: she waits and looks again")
                 idle = True
-                yield from human.wait(IDLE_LOOK.value)
+                yield from human.wait(spec.habits.idle_look)
             if (yield from self.served(cluster, seen)):
                 break
         human.looking -= 1
@@ -234,10 +216,10 @@ class OnCall:
 
     def served(self, cluster: Cluster, seen: Window) -> Task[bool]:
         """Wait for a quiet window; give up waiting as soon as something is left to do."""
-        human = self.human
-        patience = 6 * int(WINDOW.value / RECHECK.value)
-        for _ in range(patience):
-            yield from human.wait(RECHECK.value)
+        human, habits = self.human, self.human.spec.habits
+        looks = habits.patience * int(human.spec.alarm.window / habits.recheck)
+        for _ in range(max(1, looks)):
+            yield from human.wait(habits.recheck)
             if next_action(look(human)) != "none":
                 return False
             if seen.quiet():
@@ -281,16 +263,16 @@ def act(human: Human, action: Action) -> Loop:
 
 
 def wait_for_server(human: Human) -> Loop:
-    """SSH is refused until the machine is back; after a quarter of an hour she takes another."""
-    cluster = human.cluster
+    """SSH is refused until the machine is back; after a while she takes another."""
+    cluster, habits = human.cluster, human.spec.habits
     server = lost_server(cluster)
     assert server is not None
     human.say(f"cannot reach {server.name} by SSH and tries again")
-    tries = int(GIVES_UP.value / SSH_RETRY.value)
+    tries = int(habits.gives_up / habits.ssh_retry)
     for _ in range(tries):
         started = human.cluster.clock.now
-        yield from human.wait(SSH_RETRY.value)
-        human.hands(SSH_RETRY.value, "try SSH", started)
+        yield from human.wait(habits.ssh_retry)
+        human.hands(habits.ssh_retry, "try SSH", started)
         if server.alive:
             human.say(f"is on {server.name} again")
             yield from human.runbook("restore_server")
@@ -311,9 +293,9 @@ def deploy(human: Human, ask: Deploy, service: str) -> Loop:
         yield from recreate.recreate(cluster, service, ask.version)
     else:
         cluster.set_version(service, ask.version)
-    until = cluster.clock.now + DEPLOY_WATCH.value
+    until = cluster.clock.now + human.spec.habits.deploy_watch
     while cluster.clock.now < until and cluster.versions[service] == ask.version:
-        yield from human.wait(LOOK.value)
+        yield from human.wait(human.spec.alarm.look)
         if human.deployed.get(service) == ask.version and bad_version(human) == service:
             human.say(f"sees that {service} {ask.version.name} is bad")
             cluster.acted()
@@ -324,33 +306,36 @@ def deploy(human: Human, ask: Deploy, service: str) -> Loop:
 
 
 class Window:
-    """The last minute of what users got."""
+    """What users got lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, alarm: Alarm) -> None:
+        self.alarm = alarm
         self.seen: deque[tuple[float, PlaneGauge]] = deque()
 
     def add(self, now: float, gauge: PlaneGauge) -> int:
         """Take a look; returns how many connections were refused within the window."""
         self.seen.append((now, gauge))
-        while self.seen[0][0] < now - WINDOW.value:
+        while self.seen[0][0] < now - self.alarm.window:
             self.seen.popleft()
         return gauge.connections_refused - self.seen[0][1].connections_refused
 
-    def alarms(self, within_s: float = WINDOW.value) -> bool:
-        """Was it bad over the last `within_s`?"""
+    def alarms(self, within_s: float | None = None) -> bool:
+        """Was it bad over the last `within_s` (the whole window)?"""
+        within_s = self.alarm.window if within_s is None else within_s
         latest = self.seen[-1][0] if self.seen else 0.0
         seen = [(t, gauge) for t, gauge in self.seen if t >= latest - within_s]
         if not seen:
             return False
         first, last = seen[0][1], seen[-1][1]
-        whole = latest - seen[0][0] >= within_s - LOOK.value
+        whole = latest - seen[0][0] >= within_s - self.alarm.look
         waiting = min(gauge.jobs_queued for _, gauge in seen) if whole else 0
-        return alarms(last.succeeded - first.succeeded, last.failed - first.failed, waiting)
+        failed = last.failed - first.failed
+        return alarms(last.succeeded - first.succeeded, failed, waiting, self.alarm)
 
     def quiet(self) -> bool:
         """A whole window without an alarm."""
         span = self.seen[-1][0] - self.seen[0][0] if self.seen else 0.0
-        return span >= WINDOW.value - LOOK.value and not self.alarms()
+        return span >= self.alarm.window - self.alarm.look and not self.alarms()
 
     def forget(self) -> None:
         """Something was done: count anew from the next look."""

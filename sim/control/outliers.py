@@ -18,7 +18,7 @@ from typing import ClassVar, NamedTuple
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.dataplane.interface import Algorithm, Routing
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 OUTLIER = "envoyproxy/envoy @00c7146d source/common/upstream/outlier_detection_impl.{h,cc}"
 ISTIO = "istio.io/docs/concepts/traffic-management (retries), reference DestinationRule"
@@ -101,15 +101,15 @@ class MeshBalancing:
 
     capability: ClassVar[str] = "load_balancing"
     algorithm: Algorithm = Algorithm.LEAST_CONNECTIONS
-    connect_timeout_s: float = CONNECT_TIMEOUT.value
-    retries: int = RETRIES.value
-    consecutive_failures: int = CONSECUTIVE.value
-    interval_s: float = INTERVAL.value
-    base_ejection_s: float = BASE.value
-    max_ejection_s: float = LONGEST.value
-    max_ejection_percent: float = MOST.value
-    always_eject_one: bool = ALWAYS_ONE.value
-    panic_percent: float = PANIC.value
+    connect_timeout_s: float = constant(CONNECT_TIMEOUT)
+    retries: int = constant(RETRIES)
+    consecutive_failures: int = constant(CONSECUTIVE)
+    interval_s: float = constant(INTERVAL)
+    base_ejection_s: float = constant(BASE)
+    max_ejection_s: float = constant(LONGEST)
+    max_ejection_percent: float = constant(MOST)
+    always_eject_one: bool = constant(ALWAYS_ONE)
+    panic_percent: float = constant(PANIC)
 
     def routing(self) -> Routing:
         return Routing(

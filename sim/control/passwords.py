@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from sim.control import recreate
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 if TYPE_CHECKING:
     from sim.control.human import Human
@@ -38,12 +38,6 @@ WATCH_DELAY = Fact(
     "secret.watch_delay", 1.0, "s", "until the kubelet's cache has a changed Secret (Watch)",
     "kubernetes.io/docs concepts/configuration/secret: one watch delay; its length is chosen",
 )  # fmt: skip
-CONFIRM_LOOK = Fact(
-    "operator.confirm_look", 10.0, "s", "she looks again whether all have a new password", "chosen"
-)
-ROTATION_WATCH = Fact(
-    "operator.rotation_watch", 900.0, "s", "she watches a rotation for so long at most", "chosen"
-)
 
 
 # ---- rules ----
@@ -264,9 +258,9 @@ class SecretVolumes(SecretEnv):
     taken: ClassVar[Taken] = "read"
     restarts: ClassVar[bool] = False
 
-    sync_period_s: float = KUBELET_SYNC.value
-    sync_jitter: float = SYNC_JITTER.value
-    watch_s: float = WATCH_DELAY.value
+    sync_period_s: float = constant(KUBELET_SYNC)
+    sync_jitter: float = constant(SYNC_JITTER)
+    watch_s: float = constant(WATCH_DELAY)
 
     def written(self, passwords: Passwords) -> None:
         for c in passwords.holders():
@@ -380,9 +374,10 @@ def waiting_for(passwords: Passwords, places: list[str]) -> list[Container]:
 
 def watch(human: Human, passwords: Passwords, places: list[str]) -> Loop:
     """Look until everybody she has thought of has the new one, or she has other things to do."""
-    until = human.cluster.clock.now + ROTATION_WATCH.value
+    habits = human.spec.habits
+    until = human.cluster.clock.now + habits.rotation_watch
     while waiting_for(passwords, places) and human.cluster.clock.now < until:
-        yield from human.wait(CONFIRM_LOOK.value)
+        yield from human.wait(habits.confirm_look)
 
 
 def repair(human: Human) -> Loop:

@@ -57,6 +57,9 @@ class Resources(NamedTuple):
     memory: int
 
 
+UNASKED = Resources(SMALLEST_CPU.value, SMALLEST_MEMORY.value)
+
+
 class Load(NamedTuple):
     """A server as the scheduler sees it."""
 
@@ -85,10 +88,17 @@ def fits(load: Load, wanted: Resources) -> bool:
     )
 
 
+def scored(wanted: Resources, smallest: Resources = UNASKED) -> Resources:
+    """What a score counts for a replica: its requests, or a little where nothing is requested.
+
+    Source: scheduler/util/pod_resources.go GetNonzeroRequests."""
+    return Resources(wanted.cores or smallest.cores, wanted.memory or smallest.memory)
+
+
 def _shares(load: Load, wanted: Resources) -> tuple[float, float]:
     """Requested shares of cores and memory with the replica placed."""
-    cores = (load.requested.cores + (wanted.cores or SMALLEST_CPU.value)) / load.capacity.cores
-    memory = load.requested.memory + (wanted.memory or SMALLEST_MEMORY.value)
+    cores = (load.requested.cores + wanted.cores) / load.capacity.cores
+    memory = load.requested.memory + wanted.memory
     return min(1.0, cores), min(1.0, memory / load.capacity.memory)
 
 
@@ -138,6 +148,7 @@ def best(
     max_skew: int,
     weights: tuple[float, float, float],
     pack: bool = False,
+    smallest: Resources = UNASKED,
 ) -> int | None:
     """The id of the server for a replica: filter, score, the lowest id among equals.
 
@@ -145,6 +156,7 @@ def best(
     must be its seed alone.) None: unschedulable."""
     allocated = most_allocated if pack else least_allocated
     able = [load for load in loads if fits(load, wanted)]
+    wanted = scored(wanted, smallest)
     spreads = spread([load.same for load in able], max_skew)
     scores = [
         weights[0] * allocated(load, wanted)

@@ -15,10 +15,11 @@ from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Server
 from sim.control.profiles import Limits
 from sim.control.qos import DOCS, Consumer, eviction_ranking
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 EVICTION_HARD = Fact(
-    "kubelet.eviction_hard_memory", 100 * 1024**2, "bytes", "less available: a replica is evicted",
+    "kubelet.eviction_hard_memory", 100.0 * 1024**2, "bytes",
+    "less available: a replica is evicted",
     DOCS + ", default hard thresholds: memory.available<100Mi",
 )  # fmt: skip
 EVICTION_MONITOR = Fact(
@@ -36,8 +37,8 @@ class KubeletLimits(Limits):
     qos: ClassVar[bool] = True
 
     weights: Literal["shares", "requests"] = "requests"
-    evict_below: float = float(EVICTION_HARD.value)
-    monitor_s: float = EVICTION_MONITOR.value
+    evict_below: float = constant(EVICTION_HARD)
+    monitor_s: float = constant(EVICTION_MONITOR)
 
     def run(self, cluster: Cluster) -> Loop:
         k = 0

@@ -17,7 +17,7 @@ import simpy
 
 from sim.control.clock import Clock, Loop, Rank
 from sim.control.cluster import Cluster, Container
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Probe, Probes, Service
 
 GRACE = Fact(
@@ -89,7 +89,7 @@ class HealthChecks:
 
     capability: ClassVar[str] = "health_checks"
 
-    grace_s: float = GRACE.value
+    grace_s: float = constant(GRACE)
 
     def ends(self, service: Service) -> bool:
         """Does it end a process that hangs?"""

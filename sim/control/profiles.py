@@ -27,11 +27,13 @@ SHARES_PER_CORE = Fact(
     "cgroup.shares_per_core", 1024.0, "shares",
     "one requested core weighs as much as Docker's default container",
     "kubernetes/kubernetes pkg/kubelet/cm/helpers_linux.go MilliCPUToShares",
+    fixed="compiled into the kubelet; only ratios of weights matter to the kernel",
 )  # fmt: skip
 SHARES_MIN = Fact(
     "cgroup.shares_min", 2.0, "shares",
     "what a container without a CPU request weighs on Kubernetes",
     "kubernetes/kubernetes pkg/kubelet/cm/helpers_linux.go MinShares",
+    fixed="the least that the kernel takes (MIN_SHARES in kernel/sched/sched.h)",
 )  # fmt: skip
 
 

@@ -17,16 +17,18 @@ from sim.spec.facts import Fact
 from sim.spec.stack import Service
 
 DOCS = "kubernetes.io/docs node-pressure-eviction @03c1bdca"
-ADJ_GUARANTEED = Fact("qos.adj_guaranteed", -997, "", "oom_score_adj of Guaranteed", DOCS)
-ADJ_BEST_EFFORT = Fact("qos.adj_best_effort", 1000, "", "oom_score_adj of BestEffort", DOCS)
-ADJ_BURSTABLE_LEAST = Fact("qos.adj_burstable_least", 2, "", "least of Burstable", DOCS)
-ADJ_BURSTABLE_MOST = Fact("qos.adj_burstable_most", 999, "", "most of Burstable", DOCS)
-ADJ_DOCKER = Fact(
-    "docker.oom_score_adj",
-    0,
-    "",
-    "of a container, unless it says otherwise",
-    "docker run reference",
+COMPILED = "compiled into the kubelet (pkg/kubelet/qos/policy.go): no flag, no field of a manifest"
+ADJ_GUARANTEED = Fact(
+    "qos.adj_guaranteed", -997, "points", "oom_score_adj of Guaranteed", DOCS, COMPILED
+)
+ADJ_BEST_EFFORT = Fact(
+    "qos.adj_best_effort", 1000, "points", "oom_score_adj of BestEffort", DOCS, COMPILED
+)
+ADJ_BURSTABLE_LEAST = Fact(
+    "qos.adj_burstable_least", 2, "points", "least of Burstable", DOCS, COMPILED
+)
+ADJ_BURSTABLE_MOST = Fact(
+    "qos.adj_burstable_most", 999, "points", "most of Burstable", DOCS, COMPILED
 )
 UNKILLABLE = -1000  # the kernel's own mark (OOM_SCORE_ADJ_MIN)
 

@@ -11,13 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from sim.control.clock import Loop
 from sim.control.cluster import Cluster, Container, PortTakenError, Server, State
-from sim.spec.facts import Fact
+from sim.spec.facts import STOP_GRACE
 from sim.spec.scenario import Version
 
-STOP_GRACE = Fact(
-    "docker.stop_grace", 10.0, "s", "SIGTERM, this wait, then SIGKILL",
-    "moby daemon/config/config_linux.go; compose-spec 05-services.md stop_grace_period",
-)  # fmt: skip
 BEHIND_BALANCER = 49_152  # numbers for replicas that a balancer knows by name, not by a host port
 
 

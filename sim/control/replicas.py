@@ -16,7 +16,6 @@ from typing import NamedTuple, Protocol
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Change, Cluster, Container, Pending, Server
 from sim.control.kubelet import STATEFUL, Kubelet, Kubelets
-from sim.control.probes import GRACE
 from sim.spec.scenario import Version
 
 
@@ -330,8 +329,8 @@ class Keeper:
         """preStop, SIGTERM, grace, SIGKILL; then the object goes, or its name begins anew."""
         stop = self.cluster.service(c.service).stop
         if c.alive:
-            grace = GRACE.value if self.strategy is None else self.strategy.grace_s
-            grace = grace if stop.grace is None else stop.grace
+            whose = self.strategy or self.kubelets.kubelet
+            grace = whose.grace_s if stop.grace is None else stop.grace
             yield self.cluster.stop(c, grace, stop.pre_stop)
         self.ending.discard(c.id)
         server = c.server

@@ -7,12 +7,12 @@ kubelet's requeue jitter (newer kubelets requeue at the back-off's expiry), imag
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, PortTakenError
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 MOBY = "moby/moby daemon/internal/restartmanager/restartmanager.go @b985e231"
 KUBELET = "kubernetes/kubernetes pkg/kubelet/kubelet.go; client-go util/flowcontrol/backoff.go"
@@ -38,6 +38,21 @@ PLEG_RELIST = Fact(
 )
 
 
+class Backoff(NamedTuple):
+    """Waits between restarts: the first, growth, the longest, and the run that forgets them."""
+
+    start_s: float
+    factor: float
+    cap_s: float
+    reset_s: float
+
+
+DOCKER = Backoff(BACKOFF_START.value, BACKOFF_FACTOR.value, BACKOFF_CAP.value, BACKOFF_RESET.value)
+CRASH_LOOP = Backoff(
+    CRASH_LOOP_START.value, CRASH_LOOP_FACTOR.value, CRASH_LOOP_CAP.value, CRASH_LOOP_RESET.value
+)
+
+
 # ---- Docker: rules ----
 def docker_restart(
     policy: str, exit_code: int, manually_stopped: bool, restart_count: int, max_attempts: int
@@ -53,13 +68,13 @@ def docker_restart(
     return policy in ("always", "unless-stopped")
 
 
-def docker_backoff(previous_wait_s: float, ran_s: float) -> float:
+def docker_backoff(previous_wait_s: float, ran_s: float, by: Backoff = DOCKER) -> float:
     """The next wait: 0.1 s, doubling to 60 s, from the start again after a run of 10 s.
 
     Source: moby restartmanager.go. `previous_wait_s` 0: no restart yet."""
-    if previous_wait_s == 0.0 or ran_s >= BACKOFF_RESET.value:
-        return BACKOFF_START.value
-    return min(previous_wait_s * BACKOFF_FACTOR.value, BACKOFF_CAP.value)
+    if previous_wait_s == 0.0 or ran_s >= by.reset_s:
+        return by.start_s
+    return min(previous_wait_s * by.factor, by.cap_s)
 
 
 def daemon_starts(policy: str, exit_code: int, manually_stopped: bool) -> bool:
@@ -73,14 +88,16 @@ def daemon_starts(policy: str, exit_code: int, manually_stopped: bool) -> bool:
 
 
 # ---- kubelet: rules ----
-def crash_loop_backoff(level_s: float, ran_s: float) -> tuple[float, float]:
+def crash_loop_backoff(
+    level_s: float, ran_s: float, by: Backoff = CRASH_LOOP
+) -> tuple[float, float]:
     """CrashLoopBackOff: (wait from the finish time, level for the next crash).
 
     `level_s` 0: no crash remembered. Source: kubelet doBackOff with client-go backoff.go: at once,
     then 10, 20, 40 .. 300 s; a run of more than 600 s forgets, a shorter one lowers nothing."""
-    if level_s == 0.0 or ran_s > CRASH_LOOP_RESET.value:
-        return 0.0, CRASH_LOOP_START.value
-    return level_s, min(level_s * CRASH_LOOP_FACTOR.value, CRASH_LOOP_CAP.value)
+    if level_s == 0.0 or ran_s > by.reset_s:
+        return 0.0, by.start_s
+    return level_s, min(level_s * by.factor, by.cap_s)
 
 
 # ---- controllers ----
@@ -90,6 +107,15 @@ class DockerRestarts:
     and that is "no" unless somebody writes it into the file."""
 
     capability: ClassVar[str] = "self_healing"
+
+    start_s: float = constant(BACKOFF_START)
+    factor: float = constant(BACKOFF_FACTOR)
+    cap_s: float = constant(BACKOFF_CAP)
+    reset_s: float = constant(BACKOFF_RESET)
+
+    @property
+    def backoff(self) -> Backoff:
+        return Backoff(self.start_s, self.factor, self.cap_s, self.reset_s)
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up", "daemon_up")
@@ -123,7 +149,7 @@ class DockerRestarts:
             )
         ):
             return
-        past.wait_s = docker_backoff(past.wait_s, cluster.clock.now - c.started_s)
+        past.wait_s = docker_backoff(past.wait_s, cluster.clock.now - c.started_s, self.backoff)
         past.count, past.run = past.count + 1, c.run + 1
         cluster.set_restarting(c, True)
         cluster.clock.loop(self.again(cluster, c, past.wait_s, f"restart: {service.restart}"))
@@ -155,7 +181,15 @@ class KubeletRestarts:
     capability: ClassVar[str] = "self_healing"
     shims: ClassVar[bool] = True  # containers outlive a restart of containerd
 
-    relist_s: float = field(default=PLEG_RELIST.value)
+    relist_s: float = constant(PLEG_RELIST)
+    start_s: float = constant(CRASH_LOOP_START)
+    factor: float = constant(CRASH_LOOP_FACTOR)
+    cap_s: float = constant(CRASH_LOOP_CAP)
+    reset_s: float = constant(CRASH_LOOP_RESET)
+
+    @property
+    def backoff(self) -> Backoff:
+        return Backoff(self.start_s, self.factor, self.cap_s, self.reset_s)
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up")
@@ -166,7 +200,8 @@ class KubeletRestarts:
                 c = change.container
                 if not c.deleting:
                     ran_s = c.finished_s - c.started_s
-                    wait_s, levels[c.id] = crash_loop_backoff(levels.get(c.id, 0.0), ran_s)
+                    level_s = levels.get(c.id, 0.0)
+                    wait_s, levels[c.id] = crash_loop_backoff(level_s, ran_s, self.backoff)
                     cluster.set_restarting(c, True)
                     cluster.clock.loop(self.again(cluster, c, wait_s))
             elif change.server is not None:

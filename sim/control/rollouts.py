@@ -18,7 +18,7 @@ from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
 from sim.control.probes import GRACE
 from sim.control.replicas import Phase, ReplicaSet, keep
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.fields import InputError
 
 TYPES = "kubernetes/api apps/v1/types.go @10b39a39"
@@ -215,11 +215,11 @@ class RollingUpdate:
     capability: ClassVar[str] = "rolling_updates"
     stop_first: ClassVar[bool] = False
 
-    max_surge: str = MAX_SURGE.value
-    max_unavailable: str = MAX_UNAVAILABLE.value
-    min_ready_s: float = MIN_READY.value
-    progress_deadline_s: float = PROGRESS_DEADLINE.value
-    grace_s: float = GRACE.value  # of a deleted replica, where the stack gives none
+    max_surge: str = constant(MAX_SURGE)
+    max_unavailable: str = constant(MAX_UNAVAILABLE)
+    min_ready_s: float = constant(MIN_READY)
+    progress_deadline_s: float = constant(PROGRESS_DEADLINE)
+    grace_s: float = constant(GRACE)  # of a deleted replica, where the stack gives none
 
     def fenceposts(self, replicas: int) -> tuple[int, int]:
         return resolve_fenceposts(self.max_surge, self.max_unavailable, replicas)
@@ -249,9 +249,9 @@ class Recreate:
     capability: ClassVar[str] = "rolling_updates"
     stop_first: ClassVar[bool] = True
 
-    min_ready_s: float = MIN_READY.value
-    progress_deadline_s: float = PROGRESS_DEADLINE.value
-    grace_s: float = GRACE.value
+    min_ready_s: float = constant(MIN_READY)
+    progress_deadline_s: float = constant(PROGRESS_DEADLINE)
+    grace_s: float = constant(GRACE)
 
     def begins(self, replicas: int) -> str:
         return f"begins: the old replicas stop first, then {replicas} start"

@@ -26,6 +26,8 @@ from sim.control.placement import (
     HARD_SKEW,
     MAX_SKEW,
     SERVERS,
+    SMALLEST_CPU,
+    SMALLEST_MEMORY,
     SPREAD_WEIGHT,
     Load,
     Resources,
@@ -37,6 +39,7 @@ from sim.control.placement import (
 )
 from sim.control.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
 from sim.control.replicas import keep
+from sim.spec.facts import constant
 from sim.spec.stack import Stack
 
 
@@ -66,14 +69,16 @@ class Scheduling:
 
     capability: ClassVar[str] = "scheduling"
 
-    default_servers: int = SERVERS.value  # where the stack asks for one only
-    max_skew: int = MAX_SKEW.value
-    fit_weight: float = FIT_WEIGHT.value
-    balance_weight: float = BALANCE_WEIGHT.value
-    spread_weight: float = SPREAD_WEIGHT.value
+    default_servers: int = constant(SERVERS)  # where the stack asks for one only
+    max_skew: int = constant(MAX_SKEW)
+    fit_weight: float = constant(FIT_WEIGHT)
+    balance_weight: float = constant(BALANCE_WEIGHT)
+    spread_weight: float = constant(SPREAD_WEIGHT)
+    default_cpu_request: float = constant(SMALLEST_CPU)
+    default_memory_request: int = constant(SMALLEST_MEMORY)
     bin_pack: bool = False  # MostAllocated instead of LeastAllocated
     hard_spread: bool = False  # topologySpreadConstraints with DoNotSchedule for every service
-    hard_max_skew: int = HARD_SKEW.value
+    hard_max_skew: int = constant(HARD_SKEW)
     preemption: bool = True  # the plugin DefaultPreemption; without it priorities only sort
     kubelet: Kubelet = field(default_factory=Kubelet)
     lifecycle: NodeLifecycle = field(default_factory=NodeLifecycle)
@@ -95,7 +100,8 @@ class Scheduling:
                 return waiting.nominated  # before any other
         loads = [load_of(cluster, s, service) for s in able]
         weights = (self.fit_weight, self.balance_weight, self.spread_weight)
-        ident = best(loads, wanted, self.max_skew, weights, self.bin_pack)
+        smallest = Resources(self.default_cpu_request, self.default_memory_request)
+        ident = best(loads, wanted, self.max_skew, weights, self.bin_pack, smallest)
         return next((s for s in able if s.id == ident), None)
 
     def able(self, cluster: Cluster, service: str) -> list[Server]:

@@ -14,7 +14,7 @@ from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Server
 from sim.control.kubelet import STATEFUL
 from sim.control.placement import Load, Resources, fits, load_of, requests
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.fields import LawSpec
 
 CA_FAQ = "kubernetes/autoscaler cluster-autoscaler/FAQ.md @55c37cd5"
@@ -104,13 +104,13 @@ def could_go(load: Load, guests: Sequence[Resources], others: Sequence[Load], be
 class ServerAutoscaler:
     """The cluster autoscaler with one node group of the stack's machines."""
 
-    scan_s: float = SCAN.value
-    max_servers: int = QUOTA.value
-    boot_s: float = BOOT.value
-    unneeded_s: float = UNNEEDED.value
-    delay_after_add_s: float = DELAY_AFTER_ADD.value
-    idle_below: float = IDLE_BELOW.value
-    expendable_below: int = EXPENDABLE.value  # a priority
+    scan_s: float = constant(SCAN)
+    max_servers: int = constant(QUOTA)
+    boot_s: float = constant(BOOT)
+    unneeded_s: float = constant(UNNEEDED)
+    delay_after_add_s: float = constant(DELAY_AFTER_ADD)
+    idle_below: float = constant(IDLE_BELOW)
+    expendable_below: int = constant(EXPENDABLE)  # a priority
 
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)

@@ -14,7 +14,7 @@ from typing import ClassVar
 from sim.control.balancer import Answers
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Service
 
 CHECK_RESTART = "hashicorp/nomad api/services.go CheckRestart @aa026cc9"
@@ -44,9 +44,9 @@ class ServiceChecks:
 
     capability: ClassVar[str] = "health_checks"
 
-    restart_limit: int = RESTART_LIMIT.value
-    restart_grace_s: float = RESTART_GRACE.value
-    kill_s: float = KILL.value
+    restart_limit: int = constant(RESTART_LIMIT)
+    restart_grace_s: float = constant(RESTART_GRACE)
+    kill_s: float = constant(KILL)
 
     def ends(self, service: Service) -> bool:
         """Does it end a process that hangs?"""

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 from sim.control.balancer import Answers
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Service
 
 ALB = "awsdocs/elb-application-load-balancers-user-guide target-group-health-checks @0835fefa"
@@ -55,13 +55,13 @@ class TargetHealth:
 
     capability: ClassVar[str] = "health_checks"
 
-    interval_s: float = INTERVAL.value
-    timeout_s: float = TIMEOUT.value
-    healthy: int = HEALTHY.value
-    unhealthy: int = UNHEALTHY.value
-    first: int = FIRST.value
-    grace_s: float = GRACE.value
-    stop_s: float = STOP_TIMEOUT.value
+    interval_s: float = constant(INTERVAL)
+    timeout_s: float = constant(TIMEOUT)
+    healthy: int = constant(HEALTHY)
+    unhealthy: int = constant(UNHEALTHY)
+    first: int = constant(FIRST)
+    grace_s: float = constant(GRACE)
+    stop_s: float = constant(STOP_TIMEOUT)
 
     def ends(self, service: Service) -> bool:
         """Does it end a process that hangs?"""

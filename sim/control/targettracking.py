@@ -16,7 +16,7 @@ from typing import ClassVar
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
 from sim.control.placement import requests
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 
 GUIDE = "awsdocs/amazon-ecs-developer-guide service-auto-scaling.md @49232cf2"
 ROADMAP = "aws/containers-roadmap issue 1208 (a user's report)"
@@ -52,13 +52,13 @@ class TargetTracking:
 
     capability: ClassVar[str] = "autoscaling"
 
-    period_s: float = PERIOD.value
-    lag_s: float = LAG.value
-    out_points: int = OUT_POINTS.value
-    in_points: int = IN_POINTS.value
-    in_share: float = IN_SHARE.value
-    out_cooldown_s: float = OUT_COOLDOWN.value
-    in_cooldown_s: float = IN_COOLDOWN.value
+    period_s: float = constant(PERIOD)
+    lag_s: float = constant(LAG)
+    out_points: int = constant(OUT_POINTS)
+    in_points: int = constant(IN_POINTS)
+    in_share: float = constant(IN_SHARE)
+    out_cooldown_s: float = constant(OUT_COOLDOWN)
+    in_cooldown_s: float = constant(IN_COOLDOWN)
 
     def run(self, cluster: Cluster) -> Loop:
         yield cluster.clock.at(0.0, Rank.AUTOSCALER, 1)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
@@ -28,7 +28,7 @@ from sim.control.replicas import Phase, ReplicaSet
 from sim.control.tasks import TaskReplacement
 from sim.dataplane.interface import Algorithm, Routing
 from sim.platforms.platform import Platform
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.stack import Service
 
 SCALING = "cloud.google.com/run/docs/about-instance-autoscaling"
@@ -91,14 +91,14 @@ def allowed(wish: int, most: int, overshoot: float, surging_s: float, lasts_s: f
 class OnDemand:
     """Instances from CPU, concurrency and what waits; idle ones stay for a quarter of an hour."""
 
-    cpu_target: float = CPU_TARGET.value
-    concurrency_target: float = CONCURRENCY_TARGET.value
-    concurrency: int = CONCURRENCY.value
-    window_s: float = WINDOW.value
-    evaluation_s: float = EVALUATION.value
-    idle_s: float = IDLE.value
-    overshoot: float = OVERSHOOT.value
-    overshoot_lasts_s: float = OVERSHOOT_LASTS.value
+    cpu_target: float = constant(CPU_TARGET)
+    concurrency_target: float = constant(CONCURRENCY_TARGET)
+    concurrency: int = constant(CONCURRENCY)
+    window_s: float = constant(WINDOW)
+    evaluation_s: float = constant(EVALUATION)
+    idle_s: float = constant(IDLE)
+    overshoot: float = constant(OVERSHOOT)
+    overshoot_lasts_s: float = constant(OVERSHOOT_LASTS)
 
     def run(self, cluster: Cluster) -> Loop:
         service = cluster.entry
@@ -154,9 +154,9 @@ class FrontEnd:
     """Google's front end: an instance takes 80 requests; more wait, and get 429 after 10 s."""
 
     algorithm: Algorithm = Algorithm.LEAST_CONNECTIONS
-    concurrency: int = CONCURRENCY.value
-    pending_s: float = PENDING.value
-    connect_timeout_s: float = CONNECT.value
+    concurrency: int = constant(CONCURRENCY)
+    pending_s: float = constant(PENDING)
+    connect_timeout_s: float = constant(CONNECT)
 
     def routing(self) -> Routing:
         return Routing(
@@ -190,7 +190,7 @@ class Revisions:
     """A new revision starts beside the old one, and gets the traffic when it is ready; one that
     does not start gets none. Each may use the maximum of instances: twice the connections."""
 
-    grace_s: float = STOP.value
+    grace_s: float = constant(STOP)
     min_ready_s: float = 0.0
     stop_first: bool = False
 
@@ -249,10 +249,51 @@ class SecretManager:
     encrypted_at_rest: bool = True
 
 
+# ---- instances ----
+@dataclass(frozen=True)
+class InstanceStart(Kubelet):
+    """How an instance starts: images are streamed, nothing is pulled before."""
+
+    pull_rate: float = math.inf
+    start_mean_s: float = constant(INSTANCE)
+    start_cv: float = constant(INSTANCE_CV)
+    volume_detach_s: float = 0.0
+    grace_s: float = constant(STOP)
+    pre_stop_extension_s: float = 0.0  # a kubelet's
+
+
+@dataclass(frozen=True)
+class InstancePrice(Price):
+    """What Google asks."""
+
+    core: float = constant(CORE_PRICE)
+    gib: float = constant(GIB_PRICE)
+
+
+@dataclass(frozen=True)
+class Instances(MicroVMs):
+    """An instance is a machine; as many as are asked for come at once."""
+
+    sizes: tuple[Resources, ...] = SIZES
+    price: Price = field(default_factory=InstancePrice)
+    launch_rate: float = math.inf
+    launch_burst: float = math.inf
+    kubelet: Kubelet = field(default_factory=InstanceStart)
+    default_cores: float = 1.0
+
+
+@dataclass(frozen=True)
+class Routes(Endpoints):
+    """Which instances the front end knows."""
+
+    watch_delay_s: float = constant(ROUTE)
+    min_sync_s: float = 0.0
+
+
 # what a team writes: instances of one core, and how many at most
 STACK = {
     "services.http.replicas": 1,
-    "services.http.concurrency": CONCURRENCY.value,
+    "services.http.concurrency": CONCURRENCY,
     "services.http.cpu.request": "1",
     "services.http.memory.request": "512Mi",
     "services.http.scaling": {"min": 1, "max": 20},
@@ -266,23 +307,11 @@ PLATFORM = Platform(
     self_healing=TaskReplacement(delay_s=0.0, who="Cloud Run"),  # another instance
     autoscaling=OnDemand(),  # within seconds; workers are not scaled
     load_balancing=FrontEnd(),  # 80 an instance; more wait, then 429
-    service_discovery=Endpoints(watch_delay_s=ROUTE.value, min_sync_s=0.0),
+    service_discovery=Routes(),
     rolling_updates=Revisions(),
     rollback=TrafficSplit(),  # one command
     health_checks=StartupProbe(),
     resource_limits=Limits(weights="requests"),  # an instance is its size
     secrets=SecretManager(),
-    scheduling=MicroVMs(
-        sizes=SIZES,
-        price=Price(CORE_PRICE.value, GIB_PRICE.value),
-        launch_rate=math.inf,
-        launch_burst=math.inf,
-        kubelet=Kubelet(
-            pull_rate=math.inf,  # images are streamed
-            start_mean_s=INSTANCE.value,
-            start_cv=INSTANCE_CV.value,
-            volume_detach_s=0.0,
-        ),
-        default_cores=1.0,
-    ),
+    scheduling=Instances(),
 )

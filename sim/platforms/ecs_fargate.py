@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sim.control.clock import Loop
 from sim.control.cluster import Cluster
@@ -29,7 +29,7 @@ from sim.control.targettracking import TargetTracking
 from sim.control.tasks import TaskReplacement
 from sim.dataplane.interface import Algorithm
 from sim.platforms.platform import Platform
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.settings import AtLeast
 
 SERVICE = "awsdocs/amazon-ecs-developer-guide service_definition_parameters.md @49232cf2"
@@ -41,7 +41,7 @@ PROVISION = Fact(
 )  # fmt: skip
 PROVISION_CV = Fact("fargate.provisioning_cv", 0.3, "", "deviation / mean of that time", "chosen")
 PULL_RATE = Fact(
-    "fargate.pull_rate", 12 * 1024**2, "bytes/s", "the whole image at each start: no cache",
+    "fargate.pull_rate", 12.0 * 1024**2, "bytes/s", "the whole image at each start: no cache",
     "derived: 413 MB start in 53-62 s (elasticscale 2024), less the provisioning",
 )  # fmt: skip
 LAUNCH_BURST = Fact("fargate.launch_burst", 100.0, "tasks", "at once", "Fargate throttling quotas")
@@ -89,14 +89,14 @@ class EcsDeployment:
     """New tasks first, as far as 200 % allow. The circuit breaker is off unless asked for: then a
     bad deployment is tried for ever, while the old tasks serve on."""
 
-    min_percent: int = MIN_PERCENT.value
-    max_percent: int = MAX_PERCENT.value
+    min_percent: int = constant(MIN_PERCENT)
+    max_percent: int = constant(MAX_PERCENT)
     breaker: bool = False
     rollback: bool = False  # the breaker also goes back to the last completed deployment
-    breaker_share: float = BREAKER_SHARE.value
-    breaker_least: int = BREAKER_LEAST.value
-    breaker_most: int = BREAKER_MOST.value
-    grace_s: float = STOP_TIMEOUT.value
+    breaker_share: float = constant(BREAKER_SHARE)
+    breaker_least: int = constant(BREAKER_LEAST)
+    breaker_most: int = constant(BREAKER_MOST)
+    grace_s: float = constant(STOP_TIMEOUT)
     min_ready_s: float = 0.0
     stop_first: bool = False
 
@@ -164,6 +164,47 @@ class SecretsManager:
     encrypted_at_rest: bool = True
 
 
+# ---- machines and targets ----
+@dataclass(frozen=True)
+class FargateAgent(Kubelet):
+    """How a task starts: a machine, the whole image, the process."""
+
+    pull_rate: float = constant(PULL_RATE)
+    start_mean_s: float = constant(PROVISION)
+    start_cv: float = constant(PROVISION_CV)
+    volume_detach_s: float = 0.0
+    grace_s: float = constant(STOP_TIMEOUT)
+    pre_stop_extension_s: float = 0.0  # a kubelet's
+
+
+@dataclass(frozen=True)
+class FargatePrice(Price):
+    """What AWS asks."""
+
+    core: float = constant(CORE_PRICE)
+    gib: float = constant(GIB_PRICE)
+
+
+@dataclass(frozen=True)
+class Fargate(MicroVMs):
+    """A task is a machine, within the account's launch rate."""
+
+    sizes: tuple[Resources, ...] = SIZES
+    price: Price = field(default_factory=FargatePrice)
+    launch_rate: float = constant(LAUNCH_RATE)
+    launch_burst: float = constant(LAUNCH_BURST)
+    kubelet: Kubelet = field(default_factory=FargateAgent)
+
+
+@dataclass(frozen=True)
+class Targets(Endpoints):
+    """The balancer's target group; when all targets are sick, all get traffic."""
+
+    watch_delay_s: float = constant(PROPAGATION)
+    min_sync_s: float = 0.0
+    fail_open: bool = True
+
+
 # what a team writes into its task definitions and services
 STACK = {
     "services.http.replicas": AtLeast(3),
@@ -174,7 +215,7 @@ STACK = {
     "services.worker.memory.request": "2Gi",
     "services.http.scaling": {"min": 3, "max": 20, "cpu": "70%"},
     "services.worker.scaling": {"min": 2, "max": 20, "cpu": "70%"},
-    "services.http.stop.pre_stop": f"{DEREGISTRATION.value}s",
+    "services.http.stop.pre_stop": DEREGISTRATION,
     "services.http.stop.grace": f"{DEREGISTRATION.value + STOP_TIMEOUT.value}s",
 }
 
@@ -182,24 +223,11 @@ PLATFORM = Platform(
     self_healing=TaskReplacement(delay_s=0.0, who="ECS"),  # a new task, a new machine
     autoscaling=TargetTracking(),  # minutes late
     load_balancing=ServiceBalancing(algorithm=Algorithm.ROUND_ROBIN),  # the ALB's default
-    service_discovery=Endpoints(
-        watch_delay_s=PROPAGATION.value, min_sync_s=0.0, fail_open=True
-    ),  # all sick: all get traffic
+    service_discovery=Targets(),  # all sick: all get traffic
     rolling_updates=EcsDeployment(),  # 100 / 200 %
     rollback=PreviousTaskDefinition(),  # by hand; the breaker's is opt-in
     health_checks=TargetHealth(),
     resource_limits=Limits(weights="requests"),  # a task's size is its machine
     secrets=SecretsManager(),
-    scheduling=MicroVMs(
-        sizes=SIZES,
-        price=Price(CORE_PRICE.value, GIB_PRICE.value),
-        launch_rate=LAUNCH_RATE.value,
-        launch_burst=LAUNCH_BURST.value,
-        kubelet=Kubelet(
-            pull_rate=float(PULL_RATE.value),
-            start_mean_s=PROVISION.value,
-            start_cv=PROVISION_CV.value,
-            volume_detach_s=0.0,
-        ),
-    ),
+    scheduling=Fargate(),
 )

@@ -30,7 +30,7 @@ from sim.control.servicechecks import ServiceChecks
 from sim.control.tasks import Heartbeats, update_step
 from sim.dataplane.interface import Algorithm, Routing
 from sim.platforms.platform import Platform
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.settings import AtLeast
 from sim.spec.stack import Stack
 
@@ -117,12 +117,12 @@ class Restart:
     """Two restarts in place within half an hour, each after 15 s and jitter; then the allocation
     failed, and another one is placed after 30 s, 60 s .. an hour."""
 
-    attempts: int = ATTEMPTS.value
-    delay_s: float = RESTART_DELAY.value
-    jitter: float = RESTART_JITTER.value
-    interval_s: float = RESTART_INTERVAL.value
-    reschedule_s: float = RESCHEDULE.value
-    reschedule_cap_s: float = RESCHEDULE_CAP.value
+    attempts: int = constant(ATTEMPTS)
+    delay_s: float = constant(RESTART_DELAY)
+    jitter: float = constant(RESTART_JITTER)
+    interval_s: float = constant(RESTART_INTERVAL)
+    reschedule_s: float = constant(RESCHEDULE)
+    reschedule_cap_s: float = constant(RESCHEDULE_CAP)
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up", "created")
@@ -192,25 +192,43 @@ class Client:
 
 # ---- scheduling ----
 @dataclass(frozen=True)
+class ClientAgent(Kubelet):
+    """How a client starts an allocation; nothing moves a host volume."""
+
+    start_mean_s: float = constant(TASK_START)
+    start_cv: float = constant(TASK_START_CV)
+    volume_detach_s: float = 0.0
+    grace_s: float = constant(KILL_TIMEOUT)
+    pre_stop_extension_s: float = 0.0  # a kubelet's
+
+
+@dataclass(frozen=True)
+class NomadHeartbeats(Heartbeats):
+    """Nomad's servers wait for a TTL and a grace; Consul's gossip is quicker."""
+
+    least_s: float = constant(TTL_LEAST)
+    most_s: float = constant(TTL_MOST)
+    multiple: float = 1.0  # one TTL
+    grace_s: float = constant(BEAT_GRACE)
+    withdrawn_s: float = constant(WITHDRAWN)
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Catalogue(Endpoints):
+    """Consul's catalogue, as Traefik polls it."""
+
+    watch_delay_s: float = constant(REFRESH)
+    min_sync_s: float = constant(THROTTLE)
+
+
+@dataclass(frozen=True)
 class NomadScheduling:
     """Bin-packing with a dislike of equals on one server; lost allocations are replaced at once."""
 
-    default_servers: int = SERVERS.value
-    kubelet: Kubelet = field(
-        default_factory=lambda: Kubelet(
-            start_mean_s=TASK_START.value, start_cv=TASK_START_CV.value, volume_detach_s=0.0
-        )
-    )
-    heartbeats: Heartbeats = field(
-        default_factory=lambda: Heartbeats(
-            least_s=TTL_LEAST.value,
-            most_s=TTL_MOST.value,
-            multiple=1.0,
-            grace_s=BEAT_GRACE.value,
-            withdrawn_s=WITHDRAWN.value,
-            delay_s=0.0,
-        )
-    )
+    default_servers: int = constant(SERVERS)
+    kubelet: Kubelet = field(default_factory=ClientAgent)
+    heartbeats: Heartbeats = field(default_factory=NomadHeartbeats)
 
     def servers(self, stack: Stack) -> int:
         return max(self.default_servers, stack.servers.count)
@@ -234,11 +252,11 @@ class Update:
     """One allocation at a time: stop the old, start the new, wait until it was healthy for 10 s.
     Ten minutes without a newly healthy one fail the deployment; only auto_revert takes it back."""
 
-    max_parallel: int = PARALLEL.value
-    min_ready_s: float = MIN_HEALTHY.value
-    progress_deadline_s: float = PROGRESS.value
+    max_parallel: int = constant(PARALLEL)
+    min_ready_s: float = constant(MIN_HEALTHY)
+    progress_deadline_s: float = constant(PROGRESS)
     auto_revert: bool = False
-    grace_s: float = KILL_TIMEOUT.value
+    grace_s: float = constant(KILL_TIMEOUT)
 
     @property
     def stop_first(self) -> bool:
@@ -306,7 +324,7 @@ class Traefik:
     """Round robin over what the catalogue listed at the last poll; no retry unless configured."""
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
-    connect_timeout_s: float = DIAL.value
+    connect_timeout_s: float = constant(DIAL)
 
     def routing(self) -> Routing:
         return Routing(
@@ -342,7 +360,7 @@ PLATFORM = Platform(
     self_healing=Restart(),  # twice in place, then elsewhere
     autoscaling=NomadAutoscaler(),  # a separate daemon; replicas only
     load_balancing=Traefik(),  # bring your own
-    service_discovery=Endpoints(watch_delay_s=REFRESH.value, min_sync_s=THROTTLE.value),
+    service_discovery=Catalogue(),  # polled
     rolling_updates=Update(),  # one at a time; failed after ten minutes
     rollback=JobRevert(),  # one command
     health_checks=ServiceChecks(),  # they gate; restarts are opt-in

@@ -35,7 +35,7 @@ from sim.control.tasks import (
 )
 from sim.dataplane.interface import Algorithm
 from sim.platforms.platform import Platform
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, constant
 from sim.spec.settings import AtLeast
 from sim.spec.stack import Stack
 
@@ -79,27 +79,60 @@ OnFailure = Literal["pause", "continue", "rollback"]
 
 
 @dataclass(frozen=True)
+class Agent(Kubelet):
+    """How a node starts a task; nothing moves a volume."""
+
+    start_mean_s: float = constant(TASK_START)
+    start_cv: float = constant(TASK_START_CV)
+    volume_detach_s: float = 0.0
+    grace_s: float = constant(STOP_GRACE)
+    pre_stop_extension_s: float = 0.0  # a kubelet's
+
+
+@dataclass(frozen=True)
+class SwarmHeartbeats(Heartbeats):
+    """swarmkit's dispatcher, and memberlist's gossip between the nodes."""
+
+    least_s: float = constant(LEAST_BEAT)
+    most_s: float = constant(MOST_BEAT)
+    multiple: float = constant(MISSED)
+    grace_s: float = 0.0
+    withdrawn_s: float = constant(WITHDRAWN)
+    delay_s: float = constant(RESTART_DELAY)
+
+
+@dataclass(frozen=True)
+class Gossip(Endpoints):
+    """Endpoints travel between the nodes' IPVS by gossip."""
+
+    watch_delay_s: float = constant(GOSSIP)
+    min_sync_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class SwarmReplacement(TaskReplacement):
+    """A new task after `restart_policy.delay`, for ever."""
+
+    delay_s: float = constant(RESTART_DELAY)
+
+
+@dataclass(frozen=True)
+class SwarmHealthchecks(GatedHealthchecks):
+    """HEALTHCHECK, as the Engine runs it on each node."""
+
+    start_interval_s: float = constant(START_INTERVAL)
+    grace_s: float = constant(STOP_GRACE)
+
+
+@dataclass(frozen=True)
 class SwarmScheduling:
     """Spread over servers; what a silent server ran begins anew elsewhere."""
 
-    default_servers: int = SERVERS.value
-    max_failures: int = FAULTY.value
-    failure_window_s: float = FAULTY_WINDOW.value
-    kubelet: Kubelet = field(
-        default_factory=lambda: Kubelet(
-            start_mean_s=TASK_START.value, start_cv=TASK_START_CV.value, volume_detach_s=0.0
-        )
-    )
-    heartbeats: Heartbeats = field(
-        default_factory=lambda: Heartbeats(
-            least_s=LEAST_BEAT.value,
-            most_s=MOST_BEAT.value,
-            multiple=MISSED.value,
-            grace_s=0.0,
-            withdrawn_s=WITHDRAWN.value,
-            delay_s=RESTART_DELAY.value,
-        )
-    )
+    default_servers: int = constant(SERVERS)
+    max_failures: int = constant(FAULTY)
+    failure_window_s: float = constant(FAULTY_WINDOW)
+    kubelet: Kubelet = field(default_factory=Agent)
+    heartbeats: Heartbeats = field(default_factory=SwarmHeartbeats)
 
     def servers(self, stack: Stack) -> int:
         return max(self.default_servers, stack.servers.count)
@@ -125,13 +158,13 @@ def too_many_failures(failures: int, tasks: int, ratio: float) -> bool:
 class SwarmUpdate:
     """One task at a time, stop-first; the first failure pauses the update."""
 
-    parallelism: int = PARALLELISM.value
-    delay_s: float = DELAY.value
+    parallelism: int = constant(PARALLELISM)
+    delay_s: float = constant(DELAY)
     order: Order = "stop-first"
-    monitor_s: float = MONITOR.value
-    max_failure_ratio: float = RATIO.value
+    monitor_s: float = constant(MONITOR)
+    max_failure_ratio: float = constant(RATIO)
     failure_action: OnFailure = "pause"
-    grace_s: float = STOP_GRACE.value
+    grace_s: float = constant(STOP_GRACE)
 
     @property
     def min_ready_s(self) -> float:
@@ -228,18 +261,18 @@ STACK = {
     "services.http.healthcheck": {
         "interval": "10s", "timeout": "3s", "start_period": "30s",  # chosen
     },
-    "services.http.stop.pre_stop": f"{CONVERGE.value}s",  # Swarm's own wait, before SIGTERM
+    "services.http.stop.pre_stop": CONVERGE,  # Swarm's own wait, before SIGTERM
     "services.http.stop.grace": f"{CONVERGE.value + STOP_GRACE.value}s",
 }  # fmt: skip
 
 PLATFORM = Platform(
-    self_healing=TaskReplacement(delay_s=RESTART_DELAY.value),  # a new task, after 5 s, for ever
+    self_healing=SwarmReplacement(),  # a new task, after 5 s, for ever
     autoscaling=None,  # not in its source
     load_balancing=ServiceBalancing(algorithm=Algorithm.ROUND_ROBIN),  # IPVS, on every server
-    service_discovery=Endpoints(watch_delay_s=GOSSIP.value, min_sync_s=0.0),  # healthy tasks only
+    service_discovery=Gossip(),  # healthy tasks only
     rolling_updates=SwarmUpdate(),  # one at a time, stop-first, pause on failure
     rollback=ServiceRollback(),  # one command, never by itself
-    health_checks=GatedHealthchecks(START_INTERVAL.value, STOP_GRACE.value),
+    health_checks=SwarmHealthchecks(),
     resource_limits=Limits(weights="shares"),
     secrets=SwarmSecrets(),
     scheduling=SwarmScheduling(),

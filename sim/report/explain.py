@@ -133,6 +133,8 @@ def _mapping(data: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, Fact):
+        value = value.written
     if isinstance(value, dict):
         if set(value) <= {"law", "mean", "cv"} and "mean" in value:
             return _law(value)

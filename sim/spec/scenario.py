@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from sim.spec.facts import LEAK_TICK, default
 from sim.spec.fields import (
     Bytes,
     Count,
@@ -135,6 +136,7 @@ class Leak(Record):
     service: Name
     per_second: Bytes
     replicas: Positive = 1
+    tick: Span = default(LEAK_TICK)
 
 
 class Deploy(Record):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel
 
+from sim.spec.facts import Fact
 from sim.spec.fields import InputError, Issue, LawSpec
 from sim.spec.stack import Role, Stack
 from sim.spec.validate import below, closest, one_of, read_value, record_type, unwrap
@@ -111,8 +112,8 @@ class Layer(NamedTuple):
 
     `settings`: dotted paths without `stack.`, by role: `services.http.restart` means every service
     of that role, and nothing on a stack without one. A value may be `AtLeast(2)` or
-    `IfMissing("512Mi")`, so that it spoils nothing of a stack that asks for more. `file` is what
-    messages name."""
+    `IfMissing("512Mi")`, so that it spoils nothing of a stack that asks for more, or a `Fact`.
+    `file` is what messages name."""
 
     platform: str
     settings: Mapping[str, Any] = {}
@@ -153,7 +154,9 @@ def _with_layer(stack: Stack, layer: Layer) -> Stack:
             names = [".".join(("services", n, *steps[2:])) for n in stack.playing(role)]
         for name in names:
             value = raw
-            if isinstance(raw, AtLeast | IfMissing):
+            if isinstance(raw, Fact):
+                value = raw.written
+            elif isinstance(raw, AtLeast | IfMissing):
                 value = raw.over(_value_at(stack, name.split(".")))
             if value is not _KEEP:
                 stack = apply_settings(stack, {name: value}, document, at)

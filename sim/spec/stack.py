@@ -7,11 +7,12 @@ goes under `on:` (a patch of the stack), so that both platforms otherwise run th
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from sim.spec import facts
+from sim.spec.facts import default, unless_set
 from sim.spec.fields import (
     Amount,
     Bytes,
@@ -30,6 +31,7 @@ from sim.spec.fields import (
     Span,
 )
 
+OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
 
 
@@ -38,7 +40,7 @@ class Cpu(Record):
     limit: Cores | None = None  # CFS quota
     request: Cores | None = None  # what the scheduler reserves, what the HPA divides by
     threads: Positive | None = None  # cores the process can use at all (Node: 1)
-    shares: Positive = facts.SHARES.value
+    shares: Positive = default(facts.SHARES)
 
 
 class Memory(Record):
@@ -46,6 +48,7 @@ class Memory(Record):
     per_request: Bytes = 0
     limit: Bytes | None = None
     request: Bytes | None = None
+    oom_score_adj: OomScore = default(facts.OOM_SCORE_ADJ)  # Docker; a kubelet writes its own
 
 
 class DatabaseClient(Record):
@@ -71,10 +74,10 @@ class JobWork(Record):
 class Probe(Record):
     """A Kubernetes probe; defaults are upstream's (kubernetes.md, section 1)."""
 
-    period: Span = facts.PROBE_PERIOD.value
-    timeout: Span = facts.PROBE_TIMEOUT.value
-    success: Positive = facts.PROBE_SUCCESS.value
-    failure: Positive = facts.PROBE_FAILURE.value
+    period: Span = default(facts.PROBE_PERIOD)
+    timeout: Span = default(facts.PROBE_TIMEOUT)
+    success: Positive = default(facts.PROBE_SUCCESS)
+    failure: Positive = default(facts.PROBE_FAILURE)
     initial_delay: Duration = 0.0
     deep: bool = False  # the probe queries the database
 
@@ -88,9 +91,9 @@ class Probes(Record):
 class Healthcheck(Record):
     """Docker's HEALTHCHECK; it labels, and does nothing else (orchestrators.md 1.4)."""
 
-    interval: Span = facts.HEALTH_INTERVAL.value
-    timeout: Span = facts.HEALTH_TIMEOUT.value
-    retries: Positive = facts.HEALTH_RETRIES.value
+    interval: Span = default(facts.HEALTH_INTERVAL)
+    timeout: Span = default(facts.HEALTH_TIMEOUT)
+    retries: Positive = default(facts.HEALTH_RETRIES)
     start_period: Duration = 0.0
     deep: bool = False
 
@@ -100,7 +103,8 @@ class Stop(Record):
 
     drains: bool = True  # finishes what runs, then exits 0; else it dies at once (exit 143)
     ignores: bool = False  # no handler as PID 1: SIGTERM does nothing until SIGKILL
-    grace: Duration | None = None  # stop_grace_period / terminationGracePeriodSeconds
+    # stop_grace_period / terminationGracePeriodSeconds; null: the platform's default
+    grace: Duration | None = unless_set(facts.STOP_GRACE)
     pre_stop: Duration = 0.0  # preStop sleep (Kubernetes)
 
 
@@ -108,7 +112,8 @@ class Lookup(Record):
     """How a proxy finds the containers behind a name in Docker's DNS."""
 
     once: bool = True  # when it starts and when it is reloaded, as nginx does; else after each
-    ttl: Span = facts.DOCKER_TTL.value  # ... of the answer, or the proxy's own `valid=`
+    ttl: Span = default(facts.DOCKER_TTL)  # ... of the answer, or the proxy's own `valid=`
+    connect_timeout: Span = default(facts.NGINX_CONNECT)  # proxy_connect_timeout
 
 
 class Scaling(Record):
@@ -135,7 +140,7 @@ class Service(Record):
     restart: Literal["no", "always", "unless-stopped", "on-failure"] = "no"
     restart_attempts: Count | None = None  # on-failure:N
     concurrency: Positive = 1  # requests or jobs inside at once
-    backlog: Count = facts.BACKLOG.value
+    backlog: Count = default(facts.BACKLOG)
     shed: bool = False
     cancel_abandoned: bool = False
     boot: LawSpec = LawSpec()  # process start to listening
@@ -156,27 +161,27 @@ class Service(Record):
     # role proxy; null: it hears of every change at once (Traefik reads Docker's events)
     lookup: Lookup | None = None
     # role postgres
-    max_connections: Positive = facts.MAX_CONNECTIONS.value
-    superuser_reserved_connections: Count = facts.SUPERUSER_RESERVED.value
-    reserved_connections: Count = facts.RESERVED.value
-    connect: Duration = facts.CONNECT.value
-    cost_growth: Ratio = facts.COST_GROWTH.value  # from 1 to 90 active connections
-    keepalive: Duration = facts.KEEPALIVE.value
+    max_connections: Positive = default(facts.MAX_CONNECTIONS)
+    superuser_reserved_connections: Count = default(facts.SUPERUSER_RESERVED)
+    reserved_connections: Count = default(facts.RESERVED)
+    connect: Duration = default(facts.CONNECT)
+    cost_growth: Ratio = default(facts.COST_GROWTH)  # from 1 to 90 active connections
+    keepalive: Duration = default(facts.KEEPALIVE)
     recovery: LawSpec = LawSpec()  # WAL replay after a crash, beside `boot`
     pooler: Pooler | None = None
     # role redis
     persistence: Literal["none", "rdb", "aof_everysec", "aof_always"] = "none"
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
-    job_size: Bytes = facts.JOB_SIZE.value
+    job_size: Bytes = default(facts.JOB_SIZE)
 
 
 class Pooler(Record):
     """PgBouncer in transaction mode, beside the database."""
 
-    size: Positive = facts.POOLER_SIZE.value
+    size: Positive = default(facts.POOLER_SIZE)
     max_clients: Positive = 1000
-    wait: Duration = facts.POOLER_WAIT.value
+    wait: Duration = default(facts.POOLER_WAIT)
 
 
 class Machine(Record):
@@ -211,6 +216,34 @@ class Night(Record):
     mistake: Fraction = 0.0
 
 
+class Alarm(Record):
+    """When monitoring pages somebody."""
+
+    look: Span = default(facts.ALARM_LOOK)
+    window: Span = default(facts.ALARM_WINDOW)
+    confirm: Span = default(facts.ALARM_CONFIRM)
+    share: Fraction = default(facts.ALARM_SHARE)  # of failures, within the window
+    failed: Positive = default(facts.ALARM_FAILED)
+    jobs: Positive = default(facts.ALARM_JOBS)
+
+
+class Habits(Record):
+    """How often and how long the operator looks at what, and what she blames."""
+
+    recheck: Span = default(facts.RECHECK)
+    idle_look: Span = default(facts.IDLE_LOOK)
+    patience: Positive = default(facts.PATIENCE)  # windows of the alarm
+    ssh_retry: Span = default(facts.SSH_RETRY)
+    gives_up: Duration = default(facts.GIVES_UP)
+    deploy_watch: Duration = default(facts.DEPLOY_WATCH)
+    leaks: Ratio = default(facts.LEAKS)
+    replaced_often: Positive = default(facts.REPLACED_OFTEN)
+    failing_share: Fraction = default(facts.FAILING_SHARE)
+    drain_look: Span = default(facts.DRAIN_LOOK)
+    confirm_look: Span = default(facts.CONFIRM_LOOK)
+    rotation_watch: Duration = default(facts.ROTATION_WATCH)
+
+
 class Operator(Record):
     """The human. Distributions and their sources: `sim explain operator`."""
 
@@ -224,6 +257,8 @@ class Operator(Record):
     diagnose: LawSpec = LawSpec()
     command: LawSpec = LawSpec()  # type one command
     mistake: Fraction = 0.0  # per step; the step is done again, or leaves a flaw
+    alarm: Alarm = Alarm()
+    habits: Habits = Habits()
     night: Night | None = None  # None: as by day
     runbooks: dict[Name, list[Step]] = {}
 

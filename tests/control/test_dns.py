@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sim.control.dns import NAME_TTL, NGINX_CONNECT, HeadlessNames, expires, nginx
+from sim.control.dns import NAME_TTL, HeadlessNames, expires, nginx
 from sim.dataplane.interface import Algorithm
 from sim.platforms import configure, load
 from sim.results.run import Run
-from sim.spec.facts import DOCKER_TTL
+from sim.spec.facts import DOCKER_TTL, NGINX_CONNECT
 from sim.spec.fields import InputError
 from sim.spec.loader import load_scenario
 from sim.spec.stack import Lookup

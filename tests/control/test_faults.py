@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.faults import LEAK_TICK
 from sim.dataplane.interface import FIRST_CAUSE, FIRST_LOSS, JobLoss, Outcome
 from sim.results.run import Run
+from sim.spec.scenario import Leak
 from tests.control.outage import replay, rows, when
 
 
@@ -59,7 +59,7 @@ def test_a_hang_that_ends_and_one_that_was_restarted() -> None:
 
 
 def test_a_leak_ends_in_an_oom_kill() -> None:
-    assert LEAK_TICK.value == 1.0
+    assert Leak(service="http", per_second=1).tick == 1.0
     leak = {"at": 60, "leak": {"service": "http", "per_second": 10 * 2**20}}
     settings = {"stack.services.api.memory.limit": "220Mi"}  # 120 Mi base, 100 Mi to go
     run = replay(leak, settings=settings, horizon_s=120.0)

@@ -5,24 +5,21 @@ from __future__ import annotations
 import pytest
 
 from sim.control.human import is_night
-from sim.control.operator import (
+from sim.control.operator import Action, View, alarms, next_action
+from sim.control.runbooks import share, wanted_connections
+from sim.spec.facts import (
+    ALARM_CONFIRM,
     ALARM_FAILED,
     ALARM_JOBS,
+    ALARM_LOOK,
     ALARM_SHARE,
-    CONFIRM,
+    ALARM_WINDOW,
     DEPLOY_WATCH,
     GIVES_UP,
     IDLE_LOOK,
-    LOOK,
     RECHECK,
     SSH_RETRY,
-    WINDOW,
-    Action,
-    View,
-    alarms,
-    next_action,
 )
-from sim.control.runbooks import share, wanted_connections
 from tests.control.outage import replay, rows, when
 
 KILL = {"at": 300, "operator_kill": {"service": "http"}}
@@ -74,7 +71,12 @@ def test_five_replicas_over_three_servers() -> None:
 
 
 def test_constants() -> None:
-    assert (LOOK.value, WINDOW.value, CONFIRM.value, RECHECK.value) == (10.0, 60.0, 30.0, 10.0)
+    assert (ALARM_LOOK.value, ALARM_WINDOW.value, ALARM_CONFIRM.value, RECHECK.value) == (
+        10.0,
+        60.0,
+        30.0,
+        10.0,
+    )
     assert (ALARM_SHARE.value, ALARM_FAILED.value, ALARM_JOBS.value) == (0.05, 3, 200)
     assert (SSH_RETRY.value, GIVES_UP.value) == (10.0, 900.0)
     assert (IDLE_LOOK.value, DEPLOY_WATCH.value) == (300.0, 300.0)

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from sim.control.passwords import (
-    CONFIRM_LOOK,
     KUBELET_SYNC,
-    ROTATION_WATCH,
     SYNC_JITTER,
     WATCH_DELAY,
     Step,
@@ -23,6 +21,7 @@ from sim.control.passwords import (
 from sim.dataplane.interface import FIRST_CAUSE, Outcome
 from sim.platforms import load
 from sim.results.run import Run
+from sim.spec.facts import CONFIRM_LOOK, ROTATION_WATCH
 from sim.spec.scenario import Version
 from tests.control.outage import replay, rows, when
 

@@ -17,6 +17,7 @@ from sim.control.placement import (
     least_allocated,
     most_allocated,
     requests,
+    scored,
     spread,
     within_skew,
 )
@@ -64,7 +65,7 @@ def test_scores():
     assert balanced(load(0, 2.0), wanted) == pytest.approx(75.0)  # shares 0.75 and 0.25
     nothing = Resources(0.0, 0)  # counted as 0.1 cores and 200 MiB
     expected = 100 * (2 - 0.1 / 4 - 200 / 8192) / 2
-    assert least_allocated(load(0), nothing) == pytest.approx(expected)
+    assert least_allocated(load(0), scored(nothing)) == pytest.approx(expected)
 
 
 def test_spread_prefers_few_of_the_same():

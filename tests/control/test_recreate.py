@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.recreate import STOP_GRACE, start_order
+from sim.control.recreate import start_order
+from sim.spec.facts import STOP_GRACE
 from tests.control.outage import replay, rows, when
 
 

@@ -6,7 +6,20 @@ import pytest
 
 from sim.spec import facts
 from sim.spec.loader import load_stack, stack_on
-from sim.spec.stack import Cpu, Healthcheck, Lookup, Pooler, Probe, Service, Stack
+from sim.spec.scenario import Leak
+from sim.spec.stack import (
+    Alarm,
+    Cpu,
+    Habits,
+    Healthcheck,
+    Lookup,
+    Memory,
+    Pooler,
+    Probe,
+    Service,
+    Stack,
+    Stop,
+)
 
 PEAK = 4.0 * 50  # requests/s, the article's Black Friday on a shop of 4/s
 
@@ -96,7 +109,14 @@ def test_facts_are_the_defaults_of_a_stack() -> None:
     """Every documented constant is in force: the record holds it, and nothing else stands there."""
     found = facts.facts_of(facts)
     assert len({fact.name for fact in found}) == len(found) > 15
-    defaults = [Service(role="postgres"), Probe(), Healthcheck(), Pooler(), Cpu(), Lookup()]
-    in_force = [value for record in defaults for _, value in record]
-    assert all(fact.value in in_force for fact in found)
+    records = [Service, Probe, Healthcheck, Pooler, Cpu, Memory, Lookup, Stop, Alarm, Habits, Leak]
+    in_force = {
+        fact.name: (fact.value, info.default)
+        for record in records
+        for name, info in record.model_fields.items()
+        if (fact := facts.fact_of(record, name)) is not None
+    }
+    assert in_force.keys() == {fact.name for fact in found}
+    assert in_force.pop("docker.stop_grace") == (10.0, None)  # unless a file says otherwise
+    assert all(value == set_to for value, set_to in in_force.values())
     assert all(fact.says and fact.source and fact.unit for fact in found)
