@@ -261,21 +261,27 @@ def test_the_place_is_kept_from_the_replacement_of_the_victim():
 
 
 @pytest.mark.parametrize(
-    ("api", "scheduling"),
-    [
-        ({"priority": 10, "preemption_policy": "never"}, None),
-        ({"priority": 10}, Scheduling(default_servers=1, preemption=False)),
-    ],
+    ("policy", "scheduling"),
+    [("never", Scheduling()), ("preempt_lower_priority", Scheduling(preemption=False))],
 )
-def test_without_preemption_a_priority_only_sorts(api, scheduling):
-    made = full(api, scheduling=scheduling)
-    made.cluster.want("worker", 5)  # asked for before, and yet behind
+def test_without_preemption_a_priority_only_sorts(policy, scheduling):
+    services = {
+        "worker": {"replicas": 3},
+        "redis": {},
+        "api": {"replicas": 0, "priority": 10, "preemption_policy": policy},
+    }
+    made = world(services, replace(scheduling, default_servers=1))
+    made.until(5.0)
+    made.cluster.want("worker", 4)
+    made.until(10.0)
+    made.cluster.want("api", 1)
     made.until(60.0)
-    assert made.cluster.of("api") == []
+    assert [p.service for p in made.cluster.pending] == ["worker", "api"]
     assert texts(made, "preempted") == []
-    made.cluster.want("worker", 3)  # a place is free
+    made.cluster.want("redis", 0)  # a place is free
     made.until(200.0)
     assert len(made.cluster.of("api")) == 1
+    assert [p.service for p in made.cluster.pending] == ["worker"]
 
 
 def test_it_goes_where_it_fits_first_and_the_victim_ends_in_vain():
@@ -321,7 +327,8 @@ def test_a_higher_one_takes_the_place_of_a_lower_one_that_waits():
     made.until(60.0)
     (postgres,), (api,) = made.cluster.of("postgres"), made.cluster.of("api")
     assert postgres.server is not api.server
-    assert len(texts(made, "preempted")) == 3
+    # the API's nomination ends when the database takes the server: it looks for another at once
+    assert [t_s for t_s, _ in texts(made, "preempted")] == [10.0, 12.0, 12.0]
 
 
 def test_a_cordoned_server_is_no_candidate_and_its_nomination_ends():
@@ -333,13 +340,59 @@ def test_a_cordoned_server_is_no_candidate_and_its_nomination_ends():
     made.until(60.0)
     (api,) = made.cluster.of("api")
     assert api.server is not there
-    assert len(texts(made, "preempted")) == 2
+    assert [t_s for t_s, _ in texts(made, "preempted")] == [10.0, 12.0], "it does not wait there"
+
+
+def test_a_nomination_ends_where_nobody_can_make_room_any_more():
+    services = {
+        "redis": {"replicas": 2, "priority": 99},
+        "worker": {"replicas": 1, "stop": STUBBORN},
+        "postgres": {"replicas": 1, "priority": 99},
+        "api": {"replicas": 0, "priority": 10},
+    }
+    made = world(services)
+    made.until(10.0)
+    made.cluster.want("api", 1)
+    made.until(12.0)
+    (waiting,) = [p for p in made.cluster.pending if p.service == "api"]
+    assert waiting.nominated is not None
+    made.cluster.cordon(waiting.nominated, True)
+    made.until(14.0)
+    assert waiting.nominated is None
+    assert waiting in made.cluster.pending
+
+
+def test_who_has_made_room_waits_although_a_cheaper_victim_turns_up():
+    services = {
+        "worker": {"replicas": 4, "priority": 5, "preemption_policy": "never", "stop": STUBBORN},
+        "redis": {"replicas": 0, "priority": 0},
+        "api": {"replicas": 0, "priority": 10},
+    }
+    made = world(services)
+    made.until(10.0)
+    made.cluster.want("api", 1)
+    made.until(12.0)
+    first = made.get("worker-1")
+    made.cluster.desired["redis"] = 1
+    made.cluster.remove(first)
+    made.cluster.create("redis", first.server)
+    made.until(60.0)
+    assert [name for _, name in texts(made, "preempted")] == ["worker-4"]
+    assert [c.created_s for c in made.cluster.of("api")] == [30.0]
+
+
+def test_two_of_equal_priority_do_not_count_on_the_same_place():
+    made = full({"priority": 10}, {"stop": STUBBORN})
+    made.cluster.want("api", 2)
+    made.until(60.0)
+    assert [t_s for t_s, _ in texts(made, "preempted")] == [10.0, 10.0]
+    assert [c.created_s for c in made.cluster.of("api")] == [30.0, 30.0]
 
 
 def test_a_budget_is_kept_where_another_victim_will_do():
     services = {
-        "worker": {"replicas": 2, "disruption": {"max_unavailable": 0}},
-        "redis": {"replicas": 2, "cpu": {"request": 2.0}},
+        "redis": {"replicas": 2},
+        "worker": {"replicas": 2, "disruption": {"max_unavailable": 0}},  # younger: first to go
         "api": {"replicas": 0, "priority": 10},
     }
     made = world(services)
@@ -443,15 +496,31 @@ def test_a_replica_that_waits_for_its_victims_needs_no_server():
 
 @pytest.mark.parametrize(("cutoff", "goes"), [(-10, True), (-20, False)])
 def test_a_server_is_not_kept_for_what_is_expendable(cutoff, goes):
+    """Nor must the expendable fit elsewhere: the other server is full."""
     services = {
+        "worker": {"cpu": {"request": 4.0}},
         "redis": {"replicas": 0},
-        "spare": {"role": "other", "priority": -11, "cpu": {"request": 3.0}, "replicas": 2},
+        "spare": {"role": "other", "priority": -11, "cpu": {"request": 3.0}},
     }
     made = world(services)
     group = NodeGroup(made.cluster, ServerAutoscaler(expendable_below=cutoff))
     loads = {s.id: group.load(s) for s in made.cluster.servers}
-    assert loads[0].requested.cores == (0.0 if goes else 3.0)
-    assert group.could_go(made.cluster.servers[0], loads) is goes
+    assert loads[1].requested.cores == (0.0 if goes else 3.0)
+    assert group.could_go(made.cluster.servers[1], loads) is goes
+
+
+@pytest.mark.parametrize("promised", [True, False])
+def test_no_server_is_given_back_while_room_is_being_made(promised):
+    made = world({"worker": {"replicas": 1}, "redis": {"replicas": 0}})
+    group = NodeGroup(made.cluster, ServerAutoscaler(unneeded_s=0.0, delay_after_add_s=0.0))
+    made.cluster.add_server()
+    waiting = Pending(99, "worker", Version(), 0.0)
+    waiting.nominated = made.cluster.servers[0] if promised else None
+    made.cluster.pending.append(waiting)
+    group.shrink()
+    made.cluster.pending.remove(waiting)
+    made.until(1.0)
+    assert any(s.cordoned for s in made.cluster.servers) is not promised
 
 
 def test_the_cutoff_is_a_setting() -> None:
