@@ -14,7 +14,6 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,16 +21,13 @@ from cyclopts import App, CycloptsError, Parameter, Token
 from rich.console import Console
 
 from sim import __version__
+from sim.replaying import DONE, INTERRUPTED, REPORTS, Show, replay
 from sim.spec.fields import InputError
 
 if TYPE_CHECKING:
-    from sim.results.result import Result
     from sim.study import Plan
-    from sim.workers import Tick, Watch
 
-DONE, NOT_HELD, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 70, 130
-REPORTS = Path("reports")
-SHOWN = 25  # lines of the timeline of each platform on the terminal; the files have all
+USAGE, BROKEN = 2, 70
 
 app = App(
     name="sim",
@@ -182,6 +178,7 @@ def run(
     plots: Annotated[bool, Parameter(name="--plots", negative="--no-plots")] = True,
     export: str = "",
     watch: Flag = False,
+    postmortem: Flag = False,
     check: Flag = False,
 ) -> int:
     """Replay a scenario and write what it showed.
@@ -216,97 +213,35 @@ def run(
         More files, separated by commas: trace (for Perfetto), openmetrics, parquet, k6; or all.
     watch
         Show the runs live: events as they happen, users' success, the backlog.
+    postmortem
+        Run it again with one thing changed at a time, and say what each would have saved.
     check
         Exit with status 1 if a claim or the SLO does not hold.
     """
+    planned = _plan(scenario, platform, seed, reps, stack, settings, engine, traffic, ablate)
+    shown = Show(json=json, plots=plots, watch=watch, check=check, postmortem=postmortem)
+    return replay(planned, out, export, shown)
+
+
+def _plan(
+    scenario: str,
+    platform: str | None,
+    seed: int,
+    reps: int,
+    stack: str | None,
+    settings: list[str] | None,
+    engine: str,
+    traffic: str | None,
+    ablate: str | None,
+) -> Plan:
     from sim import study  # noqa: PLC0415
 
     wanted, without, changes = _names(platform), _names(ablate) or (), settings or ()
-    planned = study.plan(scenario, wanted, seed, reps, stack, changes, engine, traffic, without)
-    return _replay(planned, out, export, json=json, plots=plots, watch=watch, check=check)
+    return study.plan(scenario, wanted, seed, reps, stack, changes, engine, traffic, without)
 
 
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [one.strip() for one in text.split(",") if one.strip()]
-
-
-def _replay(
-    planned: Plan,
-    out: Path | None,
-    export: str,
-    *,
-    json: bool,
-    plots: bool,
-    watch: bool,
-    check: bool,
-) -> int:
-    from sim.report import files  # noqa: PLC0415
-    from sim.report.exports.write import chosen  # noqa: PLC0415
-    from sim.report.live import live  # noqa: PLC0415
-    from sim.report.progress import compiling, watching  # noqa: PLC0415
-    from sim.study import study  # noqa: PLC0415
-
-    folder = out or REPORTS / planned.name.replace(":", "-")
-    exports = chosen(export)
-    files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
-    errors = Console(stderr=True)
-    for said, lines in (
-        ("assumed: ", planned.stack.assumed),
-        ("not simulated: ", planned.stack.ignored),
-        ("", planned.notes),
-    ):
-        for line in lines:  # of somebody's own Compose file
-            print(f"{said}{line}", file=sys.stderr)
-    show: Any = live if watch else watching
-    with show(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watcher:
-        told = _ready_to_draw(watcher) if plots else watcher
-        result = study(planned, told, compiling=partial(compiling, errors))
-    files.write(result, folder, plots, exports)
-    if json:
-        sys.stdout.write(files.summary_json(result))
-    else:
-        _show(result, folder)
-    if result.interrupted:
-        return _say(f"interrupted: what was finished is in {folder}", INTERRUPTED)
-    return _checked(result) if check else DONE
-
-
-def _ready_to_draw(watcher: Watch) -> Watch:
-    """matplotlib takes half a second to load: while another process still runs, that is free."""
-
-    def told(tick: Tick) -> None:
-        watcher(tick)
-        if tick.done:
-            import_module("sim.report.plots")
-
-    return told
-
-
-def _show(result: Result, folder: Path) -> None:
-    from sim.report import table  # noqa: PLC0415
-
-    console = Console()
-    if console.is_terminal:
-        table.show(result, console)
-    else:
-        sys.stdout.write(result.table())
-    sys.stdout.write(f"\n{result.story(SHOWN)}")
-    print(f"report: {folder}", file=sys.stderr)
-
-
-def _checked(result: Result) -> int:
-    """Status 1 and a line for each claim and each SLO that did not hold."""
-    failures = [
-        f"claim {row['id']} does not hold: {row['platform']}.{row['metric']} is {row['measured']}"
-        for row in result.summary["claims"]
-        if not row["holds"]
-    ]
-    failures += [
-        f"the SLO does not hold under {name}"
-        for name, replications in result.replications.items()
-        if not all(one.slo_held for one in replications)
-    ]
-    return _say("\n".join(failures), NOT_HELD) if failures else DONE
 
 
 # --- quarter --------------------------------------------------------------------------------------

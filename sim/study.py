@@ -67,6 +67,7 @@ def run(
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
     traffic: str | None = None,
+    postmortem: bool = False,
 ) -> Result:
     """Replay a scenario under one platform: `sim.run("container_crash", platform="kubernetes")`.
 
@@ -74,9 +75,10 @@ def run(
     replication, `reps` replications. `stack`: a name or a path (also of a docker-compose file).
     `settings`: dotted paths, `{"stack.services.api.replicas": 3}` or `["path=value"]`. `engine`:
     auto, compiled or reference. `traffic`: a CSV file of arrivals that replaces the scenario's.
+    `postmortem`: run it again with one thing changed at a time (sim.counterfactuals).
     Raises `InputError` for anything that is not usable.
     """
-    return compare(scenario, [platform], seed, reps, stack, settings, engine, traffic)
+    return compare(scenario, [platform], seed, reps, stack, settings, engine, traffic, postmortem)
 
 
 def compare(
@@ -88,13 +90,20 @@ def compare(
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
     traffic: str | None = None,
+    postmortem: bool = False,
 ) -> Result:
     """Replay a scenario under several platforms (default: the scenario's own) with equal seeds.
 
     The other parameters are those of `run`. Means, 95 % intervals and paired differences are in
     the `Result` when `reps` is at least 2.
     """
-    return study(plan(scenario, platforms, seed, reps, stack, settings, engine, traffic))
+    planned = plan(scenario, platforms, seed, reps, stack, settings, engine, traffic)
+    result = study(planned)
+    if not postmortem or result.interrupted:
+        return result
+    from sim.counterfactuals import investigate  # noqa: PLC0415 - it plans studies, too
+
+    return investigate(planned, result)
 
 
 def plan(
@@ -177,7 +186,7 @@ def study(
     KeyboardInterrupt if that is nothing. Raises `BrokenRunError` for a run whose ledger does not
     balance.
     """
-    planned = _with_engine(planned, compiling)
+    planned = with_engine(planned, compiling)
     tasks = [
         Task(planned, platform, planned.seed + k)
         for k in range(planned.reps)
@@ -186,7 +195,7 @@ def study(
     finished: dict[int, Replication] = {}
     interrupted = False
     if workers is None:
-        requests, horizon = _requests(planned), planned.scenario.horizon
+        requests, horizon = requests_of(planned), planned.scenario.horizon
         workers = processes(planned.engine, len(tasks), requests, horizon, os.cpu_count() or 1)
     workers = min(len(tasks), workers)
     try:
@@ -198,9 +207,9 @@ def study(
     return _result(planned, [finished[index] for index in sorted(finished)], interrupted)
 
 
-def _with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[object]]) -> Plan:
+def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[object]]) -> Plan:
     """The plan with its engine chosen, and compiled: once, before any process is spawned."""
-    each = _requests(planned)
+    each = requests_of(planned)
     if each > engines.MOST_REQUESTS:
         raise InputError(
             field="scenario.traffic",
@@ -215,8 +224,8 @@ def _with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[o
     return replace(planned, engine=name)
 
 
-def _requests(planned: Plan) -> float:
-    """How many are expected in one run."""
+def requests_of(planned: Plan) -> float:
+    """How many requests are expected in one run."""
     from sim.experiment import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
 
     come = arrivals_of(planned.scenario.traffic)

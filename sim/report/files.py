@@ -1,4 +1,4 @@
-"""DIR: report.html, summary.json, summary.md, timeline.csv, series.csv, plots: all or nothing.
+"""DIR: report.html, postmortem.md, summary.json, timeline.csv, plots and more: all or nothing.
 
 The files are written to a folder beside DIR that takes its place when it is complete, so that a
 reader never sees half a report and a failure leaves the old one. summary.json, timeline.csv and
@@ -23,12 +23,15 @@ from sim.report import overview
 from sim.report.exports.write import FILES, export
 from sim.report.markdown import markdown
 from sim.report.page.write import page
+from sim.report.postmortem.text import markdown as postmortem
 from sim.results.result import Result
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.spec.fields import InputError
 
 PICTURES = ("downtime.png", "jobs.png", "connections.png")
-DATA = ("report.html", "summary.json", "summary.md", "timeline.csv", "series.csv")
+DATA = (
+    "report.html", "summary.json", "summary.md", "postmortem.md", "timeline.csv", "series.csv",
+)  # fmt: skip
 QUARTER = ("quarter.json", "quarter.md", "quarter.csv")
 OURS = frozenset({*DATA, "compare.png", *PICTURES, *QUARTER, *FILES.values()})
 
@@ -141,6 +144,7 @@ def _fill(result: Result, folder: Path, plots: bool) -> None:
     pictures = _pictures(result, folder) if plots and result.runs else []
     (folder / "summary.json").write_text(summary_json(result), encoding="utf-8")
     (folder / "summary.md").write_text(markdown(result, pictures), encoding="utf-8")
+    (folder / "postmortem.md").write_text(postmortem(result), encoding="utf-8")
     (folder / "report.html").write_text(page(result), encoding="utf-8")
     with _text(folder / "timeline.csv") as file:
         _table(file, TIMELINE_COLUMNS, timeline_rows(result.runs))

@@ -17,6 +17,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from sim.results.claims import evaluate
+from sim.results.counterfactual import Counterfactual
 from sim.results.intervals import interval
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.results.run import Run
@@ -65,6 +66,8 @@ class Result:
     traffic: Traffic | None = None  # who came; None in a result that was made by hand
     slo: Slo = field(default_factory=Slo)
     facts: tuple[Fact[Any], ...] = ()  # the constants of the simulator, with their sources
+    # by platform: what one change would have done; None if that was not asked
+    counterfactuals: Mapping[str, tuple[Counterfactual, ...]] | None = None
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

@@ -18,7 +18,7 @@ def test_it_runs_both_platforms_and_writes_a_report(sim, calls, tmp_path):
     assert "00:05:00 api-1 killed by docker kill (exit 137)" in said.out
     report = tmp_path / "reports" / "container_crash"
     assert {path.name for path in report.iterdir()} == {
-        "summary.json", "summary.md", "timeline.csv", "series.csv",
+        "summary.json", "summary.md", "postmortem.md", "timeline.csv", "series.csv",
         "report.html", "downtime.png", "jobs.png", "connections.png",
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ from sim.report import files
 from sim.spec.fields import InputError
 from tests.results.results import result
 
-DATA = ("summary.json", "timeline.csv", "series.csv", "report.html")
+DATA = ("summary.json", "timeline.csv", "series.csv", "report.html", "postmortem.md")
 
 
 def test_all_files_are_there_and_nothing_else(tmp_path):

@@ -14,6 +14,7 @@ from sim.report import content, timeline, words
 from sim.report.page import places
 from sim.report.page.charts import charts
 from sim.report.page.spent import KINDS, spent
+from sim.report.postmortem.account import accounts
 from sim.results.result import Result
 
 LONGEST = 150  # lines of one platform's timeline
@@ -75,6 +76,12 @@ def time_spent(result: Result) -> Section | None:
         bars.append(Bar(name, words.duration(sum(parts.values())), cells))
     shown = [k for k, what in enumerate(KINDS) if any(parts[what] for parts in found.values())]
     return Section("spent", "Where the time went", {"bars": bars, "kinds": KINDS, "shown": shown})
+
+
+def postmortem(result: Result) -> Section:
+    """What went well and badly, and the causes that were run again."""
+    found = accounts(result)
+    return Section("postmortem", "Post-mortem", {"accounts": found, "reps": result.reps})
 
 
 def topology(result: Result) -> Section | None:
@@ -143,6 +150,7 @@ SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
     figures,
     claims,
     time_spent,
+    postmortem,
     topology,
     events,
     assumptions,

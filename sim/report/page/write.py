@@ -16,6 +16,7 @@ from markupsafe import Markup
 from sim.report import content, words
 from sim.report.page import charts, curves
 from sim.report.page.sections import sections
+from sim.report.postmortem import text
 from sim.results.result import Result
 
 
@@ -33,6 +34,7 @@ def page(result: Result) -> str:
             script=Markup(_source("report.js")),
             geometry=charts,
             box=curves,
+            say=text,
         )
     )
 

@@ -1,0 +1,125 @@
+"""What went well and what went badly: one sentence a rule, each a figure of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sim.dataplane.interface import FIRST_CAUSE
+from sim.report import words
+from sim.report.marks import FAULTS
+from sim.report.page.spent import spent
+from sim.report.postmortem.phrases import JOBS, ended, plural
+from sim.results.run import Run
+from sim.results.summary import Figures
+
+QUICK_S = 60.0  # chosen: a minute, as long as monitoring counts before it is sure
+SHORT_S = 10.0  # of so little it is idle to say where it went
+
+Judgement = Iterator[tuple[bool, str]]  # good?, a sentence
+
+
+def judged(figures: Figures, run: Run | None) -> Judgement:
+    """All sentences, in order. `run`: the first seed's, for what is no figure."""
+    yield from users(figures)
+    if run is not None and run.fault_s is not None:
+        yield from reaction(figures, run)
+        yield from people(figures, run)
+    yield from jobs(figures)
+    yield from database(figures)
+
+
+def users(figures: Figures) -> Judgement:
+    failed = sum(figures["requests"]["failed"].values())
+    down, degraded = figures["downtime_s"], figures["degraded_s"]
+    if not failed:
+        yield True, "Not one request failed."
+    elif not down:
+        yield True, f"Users were never down; {plural(failed, 'request')} failed."
+    if down:
+        yield False, f"Users were down for {words.duration(down)}."
+    elif degraded >= 1.0:
+        yield False, f"The SLO was missed for {words.duration(degraded)}."
+
+
+def reaction(figures: Figures, run: Run) -> Judgement:
+    """How long nobody was told or acted, what it cost, and where the time went."""
+    fault = run.fault_s
+    assert fault is not None
+    if not figures["degraded_s"] >= 1.0 and not any(figures["requests"]["failed"].values()):
+        return
+    page = next((row.t_s for row in run.timeline if row.event == "page" and row.t_s >= fault), None)
+    if page is not None:
+        told = words.duration(page - fault)
+        lost = plural(failed_between(run, fault, page), "request")
+        yield (
+            page - fault <= QUICK_S,
+            f"A person was told {told} after it began; by then {lost} had failed.",
+        )
+    elif run.detected_s is None:
+        yield False, "Nobody and nothing acted on it."
+    else:
+        what = first_action(run)
+        took = words.duration(run.detected_s - fault)
+        yield (
+            run.detected_s - fault <= QUICK_S,
+            f"The first action came {took} after it began{what}.",
+        )
+    if figures["degraded_s"] >= SHORT_S:
+        parts = sorted(spent(run).items(), key=lambda one: -one[1])
+        where = ", ".join(f"{words.duration(s)} {kind}" for kind, s in parts if s >= 1.0)
+        yield False, f"Where the time with the SLO missed went: {where}."
+    if figures["recover_s"] is None:
+        yield False, "Users were not served well again before the run ended."
+
+
+def first_action(run: Run) -> str:
+    """What the timeline says at the moment of the first action: `: operator sees that ...`."""
+    rows = (row for row in run.timeline if row.t_s == run.detected_s and row.event not in FAULTS)
+    row = next(rows, None)
+    return "" if row is None else f": {row.text or row.event.replace('_', ' ')}"
+
+
+def failed_between(run: Run, start_s: float, end_s: float) -> int:
+    """Requests that arrived in this time and failed."""
+    width = run.recording.bucket_s
+    table = run.recording.requests[int(start_s // width) : int(np.ceil(end_s / width))]
+    return int(table[:, FIRST_CAUSE:].sum())
+
+
+def people(figures: Figures, run: Run) -> Judgement:
+    operator = figures["operator"]
+    if not operator["minutes"] and not operator["pages"]:
+        yield True, "Nobody was called, and nobody had to do anything."
+    if any(row.event == "page" and "missed" in row.text for row in run.timeline):
+        yield False, "The first page was missed."
+    if operator["minutes"] >= 1.0:
+        minutes = words.figure("operator.minutes", operator["minutes"])
+        yield False, f"It took {minutes} of work by hand."
+    if operator["mistakes"]:
+        yield (
+            False,
+            f"{plural(operator['mistakes'], 'step')} went wrong by hand and had to be redone.",
+        )
+
+
+def jobs(figures: Figures) -> Judgement:
+    counted = figures["jobs"]
+    lost = sum(counted["lost"].values())
+    if lost:
+        yield False, f"{plural(lost, 'job')} lost: {ended(counted['lost'], JOBS)}."
+    if counted["duplicated"]:
+        yield False, f"{plural(counted['duplicated'], 'job')} done twice."
+    if counted["enqueued"] and not lost and not counted["duplicated"]:
+        yield True, "No job was lost, and none was done twice."
+    if counted["drained_at_s"] is None and counted["queued"]:
+        yield False, f"{plural(counted['queued'], 'job')} still waited when the run ended."
+
+
+def database(figures: Figures) -> Judgement:
+    connections = figures["connections"]
+    if connections["refused"]:
+        full = connections["exhausted_s"]
+        also = f", and had no slot free for {words.duration(full)}" if full else ""
+        yield False, f"The database refused {plural(connections['refused'], 'connection')}{also}."

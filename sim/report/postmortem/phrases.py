@@ -1,0 +1,47 @@
+"""How a post-mortem says causes of failure, shares and numbers to somebody who was not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sim.report import words
+
+REQUESTS = {  # sim.dataplane.interface.Outcome
+    "refused": "refused (nobody listened)",
+    "no_backend": "with no replica to go to",
+    "connect_timeout": "never connected",
+    "client_timeout": "given up by their clients",
+    "http_500": "answered with an error (500)",
+    "db_refused": "failed for want of a database slot",
+    "pool_timeout": "failed waiting for a database connection",
+    "dropped_on_kill": "cut off when a process died",
+    "oom": "cut off when the kernel killed a process for memory",
+    "shed": "turned away on purpose",
+}
+JOBS = {  # sim.dataplane.interface.JobLoss
+    "redis_wiped": "wiped with the queue's memory",
+    "redis_down": "never queued, the queue was down",
+    "worker_killed": "inside a worker that died",
+    "queue_full": "refused by a full queue",
+    "evicted": "thrown out of a full queue",
+    "attempts_exhausted": "failed as often as they may be tried",
+}
+
+
+def ended(counts: Mapping[str, float], said: Mapping[str, str]) -> str:
+    """`1,018 refused (nobody listened), 1 cut off when a process died`: the most first; one
+    alone without its number."""
+    order = sorted(((n, name) for name, n in counts.items() if n), key=lambda x: (-x[0], x[1]))
+    if len(order) == 1:  # the number has been told
+        return said[order[0][1]]
+    return ", ".join(f"{words.count(n)} {said[name]}" for n, name in order)
+
+
+def plural(number: float, word: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{words.count(number)} {word}{'' if number == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """`13.9 %`; never `0.0 %` of something."""
+    return f"{100 * share:.1f} %" if share >= 0.001 else "under 0.1 %"

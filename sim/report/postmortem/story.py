@@ -1,0 +1,128 @@
+"""The timeline in words: what happened, and when users began and ceased to feel it.
+
+What happens to several things at a time is one line. Of a kind of event that comes often the first
+few are told and how many more there were; what comes after the last trouble is one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from sim.report import words
+from sim.report.marks import FAULTS
+from sim.report.stretches import stretches
+from sim.results import metrics
+from sim.results.run import Run, TimelineRow
+
+OFTEN = 5  # of one kind of event: so many are told, and the rest counted
+NAMES = 3  # of things to which the same happened at once
+ALWAYS = ("page", "acknowledged", "closed", "rollback", *FAULTS)
+EARLY_S = 10.0  # quiet seconds borrow from their neighbours (sim.results.metrics): not before it
+AFTER_S = 60.0  # ... the last trouble is still part of the story
+
+
+class Moment(NamedTuple):
+    """`after`: since the first fault, empty before it and at it."""
+
+    clock: str
+    after: str
+    text: str
+    felt: bool  # by users; what else there is happened to the platform
+
+
+class Told(NamedTuple):
+    t_s: float
+    kind: str
+    text: str
+
+
+def moments(run: Run) -> Iterator[Moment]:
+    """In order of time; within a second what happened stands before what users felt of it."""
+    felt = list(_felt(run))
+    rows = list(together(run.timeline))
+    ends = [t_s for t_s, _ in felt]
+    ends += [one.t_s for one in rows if one.kind in ALWAYS]
+    found = [
+        (one.t_s, False, one.text) for one in shortened(rows, run.fault_s, max(ends, default=0.0))
+    ]
+    found += [(t_s, True, text) for t_s, text in felt]
+    start = None if run.fault_s is None else int(run.fault_s)
+    for t_s, by_users, text in sorted(found, key=lambda one: (int(one[0]), one[1])):
+        since = 0 if start is None else int(t_s) - start
+        after = f"+{words.duration(since)}" if since > 0 else ""
+        yield Moment(words.clock(t_s), after, text, by_users)
+
+
+def _felt(run: Run) -> Iterator[tuple[float, str]]:
+    """When users were down; where they never were, when the SLO was missed."""
+    width = run.recording.bucket_s
+    found = stretches(metrics.down(run), width)
+    begins, ends = "users are down", "users are served again"
+    if not found:
+        found = stretches(metrics.degraded(run), width)
+        begins, ends = "users are served badly: the SLO is missed", "users are served well again"
+    if not found:
+        return
+    start, end = found[0][0], min(found[-1][1], run.horizon_s)
+    if run.fault_s is not None and start < run.fault_s < start + EARLY_S:
+        start = run.fault_s
+    if len(found) > 1:
+        begins += f", on and off ({len(found)} times until {words.clock(end)})"
+    yield start, begins
+    yield end, ends if end < run.horizon_s else "the run ends, and it is not over for users"
+
+
+def together(rows: Sequence[TimelineRow]) -> Iterator[Told]:
+    """Rows of one kind that follow each other within one second of the clock as one."""
+    same: list[TimelineRow] = []
+    for row in rows:
+        if same and (row.event != same[0].event or int(row.t_s) != int(same[0].t_s)):
+            yield _merged(same)
+            same = []
+        if row.event in ALWAYS or row.subject == "operator":
+            yield from ([_merged(same)] if same else [])
+            same = []
+            yield _merged([row])
+        else:
+            same.append(row)
+    if same:
+        yield _merged(same)
+
+
+def _merged(rows: Sequence[TimelineRow]) -> Told:
+    first = rows[0]
+    text = first.text or first.event.replace("_", " ")
+    if first.subject and first.subject not in text:
+        text = f"{first.subject} {text}"
+    others = [row.subject for row in rows[1:]]
+    if others:
+        more = f" and {len(others) - NAMES} more" if len(others) > NAMES else ""
+        text += f"; likewise {', '.join(others[:NAMES])}{more}"
+    return Told(first.t_s, first.event, text)
+
+
+def shortened(rows: Sequence[Told], fault_s: float | None, end_s: float) -> Iterator[Told]:
+    """The first few of each kind, before the fault and after it, and how many more there were."""
+    late = [one for one in rows if one.t_s > end_s + AFTER_S]
+    of_kind: dict[tuple[bool, str], list[Told]] = {}
+    for one in rows[: len(rows) - len(late)]:
+        early = fault_s is not None and one.t_s < fault_s
+        of_kind.setdefault((early, one.kind), []).append(one)
+    for (early, kind), found in of_kind.items():
+        most = len(found) if kind in ALWAYS else 1 if early else OFTEN
+        if len(found) <= most + 1:
+            yield from found
+            continue
+        yield from found[:most]
+        rest = found[most:]
+        name = "things the operator does" if kind == "operator" else kind.replace("_", " ")
+        until = words.clock(rest[-1].t_s)
+        yield Told(
+            rest[0].t_s,
+            kind,
+            f"... and {len(rest)} more events of this kind ({name}) until {until}",
+        )
+    if late:
+        more = f"... and {len(late)} more events until the end, in timeline.csv"
+        yield Told(late[0].t_s, "", more)
