@@ -41,7 +41,7 @@ def moments(run: Run) -> Iterator[Moment]:
     """In order of time; within a second what happened stands before what users felt of it."""
     felt = list(_felt(run))
     rows = list(together(run.timeline))
-    ends = [t_s for t_s, _ in felt]
+    ends = [t_s for t_s, _ in felt] or [run.horizon_s]
     ends += [one.t_s for one in rows if one.kind in ALWAYS]
     found = [
         (one.t_s, False, one.text) for one in shortened(rows, run.fault_s, max(ends, default=0.0))
