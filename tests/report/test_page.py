@@ -161,7 +161,8 @@ def test_mechanisms_are_told_with_their_parameters():
     from sim.platforms.kubernetes import PLATFORM
 
     assert mechanism(None) == "left to the operator"
-    assert mechanism(PLATFORM.self_healing) == "KubeletRestarts: relist_s 1"
+    told = "KubeletRestarts: relist_s 1, start_s 10, factor 2, cap_s 300, reset_s 600"
+    assert mechanism(PLATFORM.self_healing) == told
 
 
 def test_a_result_writes_its_page_anywhere(tmp_path):
