@@ -82,3 +82,12 @@ def test_a_single_database_on_a_lost_server_is_not_replaced() -> None:
     row = claims("server_crash:gone_database", "kubernetes")["K2"]
     assert not row["holds"]
     assert figures(replay("server_crash:gone_database", "kubernetes"))["downtime_s"] > 2900
+
+
+def test_a_lost_server_must_be_marked_before_its_database_moves() -> None:
+    rows = claims("server_crash:gone_marked", "kubernetes")
+    assert rows["X-OUT-OF-SERVICE"]["holds"]
+    assert not rows["K2"]["holds"]
+    run = replay("server_crash:gone_marked", "kubernetes")
+    assert share_failed(run, 2400 + 120, 3600) < 0.02
+    assert share_failed(run, 1200, 2400) > 0.9

@@ -123,6 +123,12 @@ class Cluster(World):
         server.cordoned = cordoned
         self.tell(Change("cordoned", server=server))
 
+    def write_off(self, server: Server) -> None:
+        """Somebody knows that this server is off: nothing new goes there, and what had not ended
+        may be given up."""
+        self.tell(Change("out_of_service", server=server))
+        self.cordon(server, True)
+
     # ---- containers ----
     def create(
         self, service: str, server: Server, version: Version | None = None, port: int | None = None

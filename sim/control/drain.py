@@ -2,6 +2,7 @@
 
 Where a platform schedules, the operator types two commands and it moves what ran there: cordon,
 evict, wait, reboot, uncordon (kubernetes.io/docs tasks/administer-cluster/safely-drain-node).
+And a server that nobody planned to lose: she tells the cluster that it is off (node-shutdown).
 Kubernetes asks the budgets (disruption.py); Swarm's drain has none and ends all tasks at once
 (docs.docker.com engine/swarm/swarm-tutorial/drain-node). Without a scheduler nothing can move: she
 stops everything, reboots, and starts it again. Afterwards nothing moves back by itself.
@@ -14,7 +15,7 @@ from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Cluster, Server
 from sim.control.disruption import Evictions, budget_of, evictable
 from sim.control.human import Human
-from sim.spec.scenario import Drain
+from sim.spec.scenario import Drain, OutOfService
 from sim.spec.stack_checks import resolve
 
 
@@ -45,6 +46,28 @@ def maintain(human: Human, ask: Drain) -> Loop:
             yield from emptied(human, server, ask)
     human.looking -= 1
     human.say("has finished the maintenance", "maintenance")
+
+
+def write_off(human: Human, ask: OutOfService) -> Loop:
+    """Mark a lost server out of service, if it is one; where no controller heeds such a mark there
+    is nothing to do."""
+    cluster = human.cluster
+    if ask.server is not None:
+        lost = [s for s in cluster.servers if s.id == ask.server and not s.alive]
+    else:
+        hosted = cluster.of(resolve(cluster.stack, ask.hosting))
+        lost = [c.server for c in hosted if not c.server.alive][:1]
+    heeded = getattr(cluster.choices.scheduling, "lifecycle", None) is not None
+    if not lost or not heeded:
+        why = "no such server is lost" if heeded else "no controller here waits for that"
+        cluster.say("out_of_service", "operator", f"operator marks no server: {why}")
+        return
+    (server,) = lost
+    yield from human.login()
+    yield from human.command(f"`kubectl taint`, out-of-service, {server.name}")
+    if not server.alive:
+        cluster.say("out_of_service", server.name, f"{server.name} is marked out of service")
+        cluster.write_off(server)
 
 
 # ---- with a scheduler ----

@@ -23,6 +23,7 @@ from sim.spec.scenario import (
     Hang,
     Leak,
     OperatorKill,
+    OutOfService,
     ProcessCrash,
     RaiseConnections,
     RentServers,
@@ -54,6 +55,7 @@ class Faults:
             "leak": leak,
             "daemon_restart": daemon_restart,
             "drain": self.drain,
+            "out_of_service": self.out_of_service,
             "deploy": self.deploy,
             "scale": scale,
             "rent_servers": self.rent_servers,
@@ -75,6 +77,9 @@ class Faults:
 
     def drain(self, cluster: Cluster, ask: Drain) -> Loop:
         yield from drain.maintain(self.human, ask)
+
+    def out_of_service(self, cluster: Cluster, ask: OutOfService) -> Loop:
+        yield from drain.write_off(self.human, ask)
 
     def rent_servers(self, cluster: Cluster, ask: RentServers) -> Loop:
         service = resolve(cluster.stack, ask.service)

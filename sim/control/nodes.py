@@ -5,11 +5,13 @@ s to be gone: its replicas leave the endpoints at once, and are evicted when the
 s is over. A server that is back before that starts the same replicas again, in place. Rules and
 constants: shared facts, kubernetes section 3 (kubernetes/kubernetes pkg/controller/nodelifecycle,
 tainteviction; website architecture/nodes.md @0189ae0f). Left out: partitions (a silent server here
-is a dead one), several zones (one zone: all servers), the out-of-service taint (by hand).
+is a dead one), several zones (one zone: all servers). Pods of a lost server stay until it is back,
+unless somebody marks it out of service: then the pod garbage collector deletes them by force.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,6 +52,11 @@ UNHEALTHY_LEAST = Fact(
     "node.unhealthy_zone_least", 2, "servers",
     "and more than so many must be NotReady (the documentation leaves this out)",
     LIFECYCLE + " ComputeZoneState",
+)  # fmt: skip
+
+POD_GC = Fact(
+    "node.pod_gc", 20.0, "s", "the pod garbage collector looks",
+    "kubernetes/kubernetes pkg/controller/podgc/gc_controller.go @003e8629 gcCheckPeriod",
 )  # fmt: skip
 
 ZoneState = Literal["normal", "partial", "full"]
@@ -95,6 +102,13 @@ def eviction_due(tainted_s: float, tolerations_s: list[float | None]) -> float |
     return tainted_s + max(0.0, min(limited)) if limited else None
 
 
+def may_collect(terminating: bool, ready: bool, out_of_service: bool) -> bool:
+    """May a pod be deleted by force, though its kubelet has not answered?
+
+    Source: podgc/gc_controller.go gcTerminating."""
+    return terminating and not ready and out_of_service
+
+
 # ---- the controllers ----
 @dataclass(frozen=True)
 class NodeLifecycle:
@@ -109,6 +123,7 @@ class NodeLifecycle:
     large_cluster: int = constant(LARGE_CLUSTER)
     unhealthy_share: float = constant(UNHEALTHY_SHARE)
     unhealthy_least: int = constant(UNHEALTHY_LEAST)
+    pod_gc_s: float = constant(POD_GC)
 
     def run(self, cluster: Cluster) -> Loop:
         """The node controller's ticks; each server's lease and taint run beside it."""
@@ -151,9 +166,12 @@ class Nodes:
 
     def follow(self) -> Loop:
         """New and rebooted servers announce themselves."""
-        changes = self.cluster.watch("server_added", "server_up")
+        changes = self.cluster.watch("server_added", "server_up", "out_of_service")
         while True:
             change = yield changes.get()
+            if change.kind == "out_of_service":
+                self.cluster.clock.loop(self.collect(change.server))
+                continue
             self.register(change.server)
             if not change.server.ready:
                 self.back(change.server)
@@ -212,3 +230,22 @@ class Nodes:
             self.cluster.say("eviction", server.name, text)
         for c in doomed:
             self.cluster.retire(c)
+
+    def collect(self, server: Server) -> Loop:
+        """The out-of-service taint is NoExecute, and nobody tolerates it: all there is deleted now,
+        and by force when the garbage collector finds it terminating. Its volumes are free then."""
+        cluster, period = self.cluster, self.rules.pod_gc_s
+        for c in [c for c in cluster.on(server) if not c.deleting]:
+            cluster.retire(c)
+        phase = cluster.random("node/pod_gc") * period
+        k = math.ceil((cluster.clock.now - phase) / period)
+        while not server.alive and cluster.on(server):
+            yield cluster.clock.at(phase + k * period, Rank.NODE, (1 << 41) + server.id)
+            here = [c for c in cluster.on(server) if may_collect(c.deleting, server.ready, True)]
+            if here and not server.alive:
+                names = ", ".join(c.name for c in here)
+                text = f"{names} deleted by force: {server.name} is out of service"
+                cluster.say("eviction", server.name, text)
+                for c in here:
+                    cluster.remove(c)
+            k += 1

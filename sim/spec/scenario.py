@@ -103,6 +103,14 @@ class ServerCrash(Record):
     returns: bool = True
 
 
+class OutOfService(Record):
+    """The operator marks a lost server out of service, so that what has a volume may move
+    (kubernetes.io/docs cluster-administration/node-shutdown; on platforms with such a taint)."""
+
+    server: Count | None = None  # index; default: the lost server of `hosting`
+    hosting: Name = "postgres"
+
+
 class DaemonRestart(Record):
     """dockerd stops and starts (an upgrade of Docker), without live-restore: every container of
     the server is stopped, and what its restart policy says is started (orchestrators.md 1.3)."""
@@ -185,6 +193,7 @@ class Event(Record):
     operator_kill: OperatorKill | None = None
     process_crash: ProcessCrash | None = None
     server_crash: ServerCrash | None = None
+    out_of_service: OutOfService | None = None
     daemon_restart: DaemonRestart | None = None
     drain: Drain | None = None
     hang: Hang | None = None

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sim.control.kubelet import VOLUME_ATTACH
 from sim.control.nodes import (
     EVICTION_RATE,
     LARGE_CLUSTER,
@@ -20,10 +21,12 @@ from sim.control.nodes import (
     eviction_due,
     eviction_rate,
     is_silent,
+    may_collect,
     zone_state,
 )
 from sim.control.scheduler import Scheduling
 from sim.platforms.platform import Platform
+from tests.control.outage import replay
 from tests.control.world import MANAGED, World, stack_of
 
 ONE = {"probes": {"readiness": {}}}
@@ -93,7 +96,7 @@ def test_silence_is_longer_than_the_grace():
 def test_constants_are_upstreams():
     assert (LEASE_RENEW.value, MONITOR_PERIOD.value, MONITOR_GRACE.value) == (10.0, 5.0, 50.0)
     assert TOLERATION.value == 300.0
-    assert NodeLifecycle() == NodeLifecycle(10.0, 5.0, 50.0, 300.0, 0.1, 0.01, 50, 0.55, 2)
+    assert NodeLifecycle() == NodeLifecycle(10.0, 5.0, 50.0, 300.0, 0.1, 0.01, 50, 0.55, 2, 20.0)
 
 
 # ---- servers ----
@@ -226,3 +229,71 @@ def test_a_database_on_a_lost_server_is_not_replaced():
     world.until(1300.0)
     assert world.cluster.of("postgres") == [database]  # the same name, the same volume
     assert database.ready
+
+
+# ---- out of service ----
+@pytest.mark.parametrize(
+    ("terminating", "ready", "marked", "answer"),
+    [
+        (True, False, True, True),
+        (False, False, True, False),
+        (True, True, True, False),  # believed alive: its kubelet will answer
+        (True, False, False, False),  # until somebody says so
+    ],
+)
+def test_whom_the_garbage_collector_deletes_by_force(terminating, ready, marked, answer):
+    assert may_collect(terminating, ready, marked) is answer
+
+
+@pytest.mark.parametrize(("marked_s", "period_s"), [(600.0, 20.0), (105.0, 20.0), (600.0, 300.0)])
+def test_a_lost_server_that_is_marked_gives_its_volume_away(marked_s, period_s):
+    """At the collector's next look; marked too early, once the server is NotReady."""
+    world = World(stack_of({"postgres": {}, "api": {"replicas": 3}}), managed(pod_gc_s=period_s))
+    database = world.get("postgres-1")
+    lose(world, database.server.id, 100.0)
+    world.until(marked_s)
+    world.cluster.write_off(database.server)
+    world.until(marked_s + 450.0)
+    (moved,) = world.cluster.of("postgres")
+    assert moved.server is not database.server
+    possible = max(marked_s, world.when("not_ready"))
+    assert possible <= moved.created_s <= possible + period_s
+    assert moved.started_s - moved.created_s >= VOLUME_ATTACH.value
+    assert moved.ready
+
+
+def test_a_marked_server_that_is_back_takes_nothing_new_and_keeps_its_database():
+    world = World(stack_of({"postgres": {}, "api": {"replicas": 3}}))
+    database = world.get("postgres-1")
+    lose(world, database.server.id, 100.0)
+    world.until(105.0)
+    world.cluster.write_off(database.server)  # not NotReady yet: nobody is deleted by force
+    world.until(120.0)
+    world.cluster.server_up(database.server)
+    world.until(300.0)
+    (moved,) = world.cluster.of("postgres")
+    assert moved.server is not database.server, (
+        "deleted by its own kubelet; the taint is still there"
+    )
+    assert not any(r.event == "eviction" for r in world.cluster.timeline)
+
+
+def lost_and_marked(platform: str, returns: bool) -> list[str]:
+    events = (
+        {"at": 60, "server_crash": {"hosting": "postgres", "returns": returns}},
+        {"at": 300, "out_of_service": {"hosting": "postgres"}},
+    )
+    run = replay(*events, platform=platform, horizon_s=500.0)
+    return [row.text for row in run.timeline if row.event == "out_of_service"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "returns", "says"),
+    [
+        ("kubernetes", False, "server-1 is marked out of service"),
+        ("kubernetes", True, "operator marks no server: no such server is lost"),
+        ("compose", False, "operator marks no server: no controller here waits for that"),
+    ],
+)
+def test_the_operator_marks_only_what_is_lost(platform, returns, says):
+    assert lost_and_marked(platform, returns) == [says]
