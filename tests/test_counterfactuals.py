@@ -159,6 +159,16 @@ def test_both_engines_write_the_same_post_mortem() -> None:
     assert texts[0] == texts[1]
 
 
+def test_ten_seconds_of_it_can_be_read() -> None:
+    at_once = "scenario.events=[{at: 5s, operator_kill: {service: http}}]"
+    short = ["scenario.horizon=10s", at_once]
+    plan = study.plan("container_crash", settings=short, engine="reference")
+    result = counterfactuals.investigate(plan, study.study(plan, workers=1), workers=1)
+    text = markdown(result)
+    assert text.count("### Impact") == text.count("### Causes") == 2
+    assert "the run ends, and it is not over for users" in text
+
+
 # ---- the table of changes ----
 @cache
 def situations() -> list[Situation]:

@@ -216,3 +216,52 @@ def test_claims_about_unknown_figures_are_refused(sim, calls, tmp_path):
 def test_the_fixture_hands_over_what_run_once_takes(sim, calls):
     sim(*RUN)
     assert isinstance(calls[0][3], Scenario)
+
+
+def test_a_post_mortem_runs_it_again_with_one_thing_changed(sim, calls, tmp_path):
+    said = sim(*RUN, "--postmortem", "--platform", "compose")
+    assert said.status == 0
+    first, *again = calls
+    assert len(again) >= 4
+    changed = [(scenario, stack) for *_, scenario, stack in again]
+    assert all((scenario, stack) != first[3:] for scenario, stack in changed)
+    assert {seed for _, seed, *_ in calls} == {1}  # the same customers
+    assert "What would have helped under Compose" in said.out
+    assert max(len(line) for line in said.out.splitlines()) <= 100
+    text = (tmp_path / "reports" / "container_crash" / "postmortem.md").read_text()
+    assert "made no difference" in text  # these runs are all alike
+    assert "--postmortem" in text.splitlines()[-1]
+
+
+def test_without_it_nothing_runs_again_and_the_file_says_so(sim, calls, tmp_path):
+    assert sim(*RUN).status == 0
+    assert len(calls) == 2
+    text = (tmp_path / "reports" / "container_crash" / "postmortem.md").read_text()
+    assert "Not measured: a cause is only what was run again without it" in text
+
+
+def test_interrupted_while_it_runs_again_it_keeps_the_rest(sim, calls, tmp_path, monkeypatch):
+    from sim import experiment
+
+    run_once = experiment.run_once
+
+    def impatient(*arguments, **named):
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return run_once(*arguments, **named)
+
+    monkeypatch.setattr("sim.experiment.run_once", impatient)
+    said = sim(*RUN, "--postmortem", "--platform", "compose")
+    assert said.status == 130
+    text = (tmp_path / "reports" / "container_crash" / "postmortem.md").read_text()
+    assert "Interrupted" in text
+    assert "### Impact" in text
+    assert len(calls) == 3
+
+
+def test_from_python_it_is_a_word(calls):
+    from sim import compare
+
+    found = compare("container_crash", ["compose"], postmortem=True).counterfactuals
+    assert len(found["compose"]) >= 4
+    assert compare("container_crash", ["compose"]).counterfactuals is None
