@@ -8,6 +8,8 @@ from importlib import import_module
 from sim.assumptions import constants
 from sim.platforms import layers, load, names
 from sim.report import explain as text
+from sim.settable import by_hand, everywhere, of_platform, of_stack
+from sim.spec.facts import Setting
 from sim.spec.fields import InputError
 from sim.spec.loader import STACK_FOLDERS, list_scenarios, list_stacks, load_scenario
 from sim.spec.validate import closest
@@ -19,11 +21,12 @@ def about(subject: str) -> str:
     Raises `InputError`, with the nearest name, for anything else."""
     if subject in names():
         doc = import_module(f"sim.platforms.{subject}").__doc__ or ""
-        return text.platform(subject, doc, load(subject), constants(), layers(subject))
+        return text.platform(subject, doc, load(subject), _constants(subject), layers(subject))
     known = {fact.name: fact for fact in constants()}
     matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
     if matching:
-        return text.facts(matching)
+        paths = everywhere()
+        return text.facts({f.name: paths.get(f.name) or [Setting(f)] for f in matching})
     is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
     if is_path or subject.partition(":")[0] in list_scenarios():
         found = load_scenario(subject)
@@ -38,6 +41,20 @@ def about(subject: str) -> str:
         + ", ".join(sorted(families)),
         nearest=closest(subject, everything),
     )
+
+
+def _constants(platform: str) -> dict[str, list[Setting]]:
+    """What it uses, in three lists; a fourth for what people build where it has nothing."""
+    own, stack = of_platform(platform), of_stack(platform)
+    return {
+        "constants of the platform (`--set PATH=VALUE` changes one)": [s for s in own if s.path],
+        "constants that nobody can change": [s for s in own if not s.path],
+        "constants of the services, as far as they are read here (also by the service's name)": [
+            s for s in stack if s.path.startswith("stack.services.")
+        ],
+        "constants of the people": [s for s in stack if s.path.startswith("stack.operator.")],
+        "constants of HAProxy, if the operator builds one": by_hand(platform),
+    }
 
 
 def _stack_text(name: str) -> str:

@@ -51,6 +51,7 @@ class Autoheal:
     check."""
 
     capability: ClassVar[str] = "health_checks"
+    reads: ClassVar[str] = "healthcheck"  # of a service
 
     interval_s: float = constant(INTERVAL)
     start_period_s: float = constant(START_PERIOD)

@@ -9,12 +9,12 @@ from a server under pressure, disks, process ids.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Server
 from sim.control.profiles import Limits
-from sim.control.qos import DOCS, Consumer, eviction_ranking
+from sim.control.qos import ADJUSTMENTS, DOCS, Consumer, eviction_ranking
 from sim.spec.facts import Fact, constant
 
 EVICTION_HARD = Fact(
@@ -39,6 +39,11 @@ class KubeletLimits(Limits):
     weights: Literal["shares", "requests"] = "requests"
     evict_below: float = constant(EVICTION_HARD)
     monitor_s: float = constant(EVICTION_MONITOR)
+
+    @property
+    def fixed(self) -> tuple[Fact[Any], ...]:
+        """Weights, and what the kubelet writes as oom_score_adj."""
+        return (*super().fixed, *ADJUSTMENTS)
 
     def run(self, cluster: Cluster) -> Loop:
         k = 0

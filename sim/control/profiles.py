@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from sim.dataplane.interface import Kind, Law, LawKind, Persistence, Profile
 from sim.spec.facts import Fact
@@ -49,6 +49,11 @@ class Limits:
     qos: ClassVar[bool] = False  # oom_score_adj follows from requests (kubelet)
 
     weights: Literal["shares", "requests"] = "shares"
+
+    @property
+    def fixed(self) -> tuple[Fact[Any], ...]:
+        """Constants behind it that no setting changes."""
+        return (SHARES_PER_CORE, SHARES_MIN) if self.weights == "requests" else ()
 
 
 def weight(cpu: Cpu, weights: Literal["shares", "requests"]) -> float:

@@ -30,6 +30,7 @@ ADJ_BURSTABLE_LEAST = Fact(
 ADJ_BURSTABLE_MOST = Fact(
     "qos.adj_burstable_most", 999, "points", "most of Burstable", DOCS, COMPILED
 )
+ADJUSTMENTS = (ADJ_GUARANTEED, ADJ_BEST_EFFORT, ADJ_BURSTABLE_LEAST, ADJ_BURSTABLE_MOST)
 UNKILLABLE = -1000  # the kernel's own mark (OOM_SCORE_ADJ_MIN)
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container, Server
@@ -133,6 +133,8 @@ class GatedHealthchecks:
     and is shut down when it turns unhealthy.
 
     Source: moby daemon/cluster/executor/container/controller.go Start, Wait."""
+
+    reads: ClassVar[str] = "healthcheck"  # of a service
 
     start_interval_s: float
     grace_s: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from textwrap import fill
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sim.report import words
-from sim.spec.facts import Fact
+from sim.spec.facts import Fact, Setting
 from sim.spec.scenario import Scenario, Traffic
 from sim.spec.settings import Layer
 
@@ -72,11 +72,11 @@ def platform(
     name: str,
     doc: str,
     choices: Any,
-    facts: Iterable[Fact[Any]],
+    constants: Mapping[str, Sequence[Setting]],
     layers: Sequence[Layer] = (),
 ) -> str:
     """The ten choices of a platform (a frozen record each), what it builds on and asks of a stack
-    (`layers`, the base first), and the constants behind them."""
+    (`layers`, the base first), and the constants behind them, by title of their list."""
     head, _, rest = doc.strip().partition("\n")
     lines = [f"{name}: {head}", rest, "", "the ten choices"]
     for field in fields(choices):
@@ -84,7 +84,9 @@ def platform(
         said = "left to the operator" if choice is None else _choice(choice)
         lines.append(f"  {field.name.replace('_', ' ')}: {said}")
     lines += list(_layers(layers))
-    lines += ["", "constants", *(f"  {line}" for one in facts for line in fact(one))]
+    for title, settings in constants.items():
+        if settings:
+            lines += ["", title, *(f"  {line}" for one in settings for line in setting(one))]
     return "\n".join(lines) + "\n"
 
 
@@ -109,9 +111,28 @@ def fact(it: Fact[Any]) -> list[str]:
     return [f"{it.name} = {value}: {it.says}", f"    source: {it.source}"]
 
 
-def facts(those: Iterable[Fact[Any]]) -> str:
-    """Several constants."""
-    return "\n".join(line for one in those for line in fact(one)) + "\n"
+def setting(it: Setting) -> list[str]:
+    """One constant as it stands on a platform: the path that changes it, value and meaning; then
+    its name, and where that is written."""
+    known, value = it.fact, f"{_plain(it.value)} {it.fact.unit}".rstrip()
+    if not it.path:
+        return [*fact(known), *([f"    fixed: {known.fixed}"] if known.fixed else [])]
+    other = "" if it.value == known.value else f" (upstream: {_plain(known.value)})"
+    return [f"{it.path} = {value}{other}: {known.says}", f"    {known.name}; {known.source}"]
+
+
+def facts(those: Mapping[str, Sequence[Setting]]) -> str:
+    """Several constants, each with all the paths that change it."""
+    lines: list[str] = []
+    for settings in those.values():
+        known = settings[0].fact
+        lines += fact(known)
+        lines += [f"    fixed: {known.fixed}"] if known.fixed else []
+        for one in [s for s in settings if s.path]:
+            here = "" if one.value == known.value else f", {_plain(one.value)} there"
+            first = f" (after --set {one.first})" if one.first else ""
+            lines.append(f"    --set {one.path}=VALUE{first}{here}")
+    return "\n".join(lines) + "\n"
 
 
 def _choice(choice: Any) -> str:

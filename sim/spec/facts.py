@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, Field
 
@@ -36,6 +36,16 @@ class Fact(Generic[T]):
     def written(self) -> Any:
         """The value as a file or `--set` writes it: with a unit where one is needed."""
         return f"{self.value:g}s" if self.unit == "s" else self.value
+
+
+class Setting(NamedTuple):
+    """Where a constant stands: the `--set` path that changes it (empty: none does), the value that
+    holds there, and an assignment that has to come before."""
+
+    fact: Fact[Any]
+    path: str = ""
+    value: Any = None
+    first: str = ""
 
 
 def constant(fact: Fact[T]) -> T:
