@@ -160,6 +160,6 @@ assert "aborted" in canary("20%").story()
 assert "canary of api v2 is complete" in canary("2%").story()
 
 # %% [markdown]
-# Two in a hundred pass every measurement: each allows five. At five in a hundred it is luck whether
-# a minute's sample says so. A stricter `kubernetes.rolling_updates.analysis.success` finds more, and
-# sends good versions back: what would you set it to with four requests a second?
+# Two in a hundred pass every measurement: each allows five. At five in a hundred it is luck
+# whether a minute's sample says so. A stricter `kubernetes.rolling_updates.analysis.success` finds
+# more, and sends good versions back: what would you set it to with four requests a second?
