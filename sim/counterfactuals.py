@@ -197,9 +197,24 @@ def _number(raw: Any, now: Any, scenario: Scenario) -> Any:
         return by if now is None else min(now, by) if word == "at_most" else max(now, by)
     if word in ("plus", "plus_event"):
         return MISSING if now is None else now + by
+    if word == "also":
+        return _also(scenario, **by)
     if word == "times":
         return MISSING if now is None else now * by
     return raw
+
+
+def _also(scenario: Scenario, kind: str, about: str, after: float) -> list[dict[str, Any]]:
+    """The scenario's events, as a file has them, and so many seconds after each of the kind `about`
+    one more of `kind` on the same server."""
+    found = []
+    for event in scenario.events:
+        given = getattr(event, event.kind()).model_dump(exclude_unset=True)
+        found.append({"at": f"{event.at:g}s", event.kind(): given})
+        if event.kind() == about:
+            where = {key: given[key] for key in ("server", "hosting") if key in given}
+            found.append({"at": f"{event.at + after:g}s", kind: where})
+    return found
 
 
 def _of_event(scenario: Scenario, path: str) -> Any:

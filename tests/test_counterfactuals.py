@@ -270,6 +270,12 @@ def test_relative_settings() -> None:
     assert number({"event": "rent_servers.replicas"}, 1, scenario) == 5
     assert number({"plus_event": "rent_servers.servers"}, 1, scenario) == 3
     assert number({"event": "drain.lasts"}, 1, scenario) is counterfactuals.MISSING
+    crash = load_scenario("server_crash")
+    also = {"also": {"kind": "out_of_service", "about": "server_crash", "after": 120}}
+    assert number(also, [], crash) == [
+        {"at": "600s", "server_crash": {"hosting": "postgres"}},
+        {"at": "720s", "out_of_service": {"hosting": "postgres"}},
+    ]
     assert number({"plus": 1}, None, scenario) is counterfactuals.MISSING
     assert number({"period": "5s"}, None, scenario) == {"period": "5s"}
 

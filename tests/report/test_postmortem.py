@@ -143,3 +143,30 @@ def test_users_decide_before_jobs_and_money_decides_nothing():
     assert effect({"downtime_s": same, "lost": more, "usd": less}) is Effect.HURTS
     assert effect({"downtime_s": same, "usd": less}) is Effect.NOTHING
     assert ranked([]) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [("server_crash", False), ("exit", False), ("scale", True)]
+)
+def test_an_autoscaler_that_acts_by_chance_is_no_answer_to_what_broke(fault, told):
+    rows = (
+        TimelineRow(300.0, fault, "server-1", "server-1 crashes"),
+        TimelineRow(305.0, "autoscaling", "api", "api scaled from 2 to 4 replicas"),
+    )
+    one = result(platforms=("compose",), timeline=rows, detected_s=305.0, fault_s=300.0)
+    (found,) = accounts(one)
+    said = [*found.well, *found.badly]
+    assert any("api scaled" in line for line in said) is told
+
+
+def test_a_page_says_when_and_how_many_had_failed_by_then():
+    rows = (
+        TimelineRow(300.0, "exit", "api-1", "api-1 killed"),
+        TimelineRow(390.0, "page", "operator", "operator paged"),
+    )
+    one = result(platforms=("compose",), timeline=rows)
+    (found,) = accounts(one)
+    table = one.runs[0].recording.requests
+    failed = int(table[300:390, 3:].sum())
+    line = f"A person was told 1 min 30 s after it began; by then {failed:,} requests had failed."
+    assert line in found.badly

@@ -11,10 +11,19 @@ from sim.report import words
 from sim.report.marks import FAULTS
 from sim.report.page.spent import spent
 from sim.report.postmortem.phrases import JOBS, ended, plural
-from sim.results.run import Run
+from sim.results.run import Run, TimelineRow
 from sim.results.summary import Figures
 
 QUICK_S = 60.0  # chosen: a minute, as long as monitoring counts before it is sure
+BREAKS = (
+    "operator_kill",
+    "process_crash",
+    "server_crash",
+    "daemon_restart",
+    "hang",
+    "leak",
+    "exit",
+)
 SHORT_S = 10.0  # of so little it is idle to say where it went
 
 Judgement = Iterator[tuple[bool, str]]  # good?, a sentence
@@ -60,12 +69,16 @@ def reaction(figures: Figures, run: Run) -> Judgement:
     elif run.detected_s is None:
         yield False, "Nobody and nothing acted on it."
     else:
-        what = first_action(run)
+        action = first_action(run)
         took = words.duration(run.detected_s - fault)
-        yield (
-            run.detected_s - fault <= QUICK_S,
-            f"The first action came {took} after it began{what}.",
-        )
+        if action is None:
+            yield run.detected_s - fault <= QUICK_S, f"The first action came {took} after it began."
+        elif action.event != "autoscaling" or not broken(run):
+            said = action.text or action.event.replace("_", " ")
+            yield (
+                run.detected_s - fault <= QUICK_S,
+                f"The first action came {took} after it began: {said}.",
+            )
     if figures["degraded_s"] >= SHORT_S:
         parts = sorted(spent(run).items(), key=lambda one: -one[1])
         where = ", ".join(f"{words.duration(s)} {kind}" for kind, s in parts if s >= 1.0)
@@ -74,11 +87,18 @@ def reaction(figures: Figures, run: Run) -> Judgement:
         yield False, "Users were not served well again before the run ended."
 
 
-def first_action(run: Run) -> str:
-    """What the timeline says at the moment of the first action: `: operator sees that ...`."""
+def first_action(run: Run) -> TimelineRow | None:
+    """What the timeline says at the moment of the first action."""
     rows = (row for row in run.timeline if row.t_s == run.detected_s and row.event not in FAULTS)
-    row = next(rows, None)
-    return "" if row is None else f": {row.text or row.event.replace('_', ' ')}"
+    return next(rows, None)
+
+
+def broken(run: Run) -> bool:
+    """Did something break? An autoscaler that happens to act then is no answer to it."""
+    return any(
+        row.event in BREAKS or (row.event == "exit" and row.t_s == run.fault_s)
+        for row in run.timeline
+    )
 
 
 def failed_between(run: Run, start_s: float, end_s: float) -> int:
