@@ -1,4 +1,4 @@
-"""The command line: list, run, explain. A stable contract (DESIGN.md, section 6).
+"""The command line: list, run, explain and more. A stable contract (DESIGN.md, section 6).
 
 Exit status: 0 done; 1 `--check` and something did not hold; 2 bad usage or input, told in one
 message; 70 a run contradicted itself (a defect of the program); 130 interrupted. Results go to
@@ -17,17 +17,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Parameter, Token
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from sim import __version__
-from sim.replaying import DONE, INTERRUPTED, REPORTS, Show, replay
+from sim.options import BROKEN, DONE, INTERRUPTED, USAGE, Flag, Whole
+from sim.replaying import REPORTS, Show, replay
 from sim.spec.fields import InputError
+from sim.workshop.commands import challenge, quiz
 
 if TYPE_CHECKING:
     from sim.study import Plan
-
-USAGE, BROKEN = 2, 70
 
 app = App(
     name="sim",
@@ -39,18 +39,8 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-Flag = Annotated[bool, Parameter(negative="")]
-
-
-def _whole(_: Any, tokens: Sequence[Token]) -> int:
-    """A whole number as written; cyclopts alone would take `--reps 1.5` for 2."""
-    text = tokens[0].value
-    if not text.removeprefix("-").isdecimal():
-        raise ValueError(f'"{text}" is no whole number.')
-    return int(text)
-
-
-Whole = Annotated[int, Parameter(converter=_whole)]
+app.command(challenge)
+app.command(quiz)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
+from sim.options import DONE, INTERRUPTED, NOT_HELD
+
 if TYPE_CHECKING:
     from sim.results.result import Result
     from sim.study import Plan
     from sim.workers import Tick, Watch
 
-DONE, NOT_HELD, INTERRUPTED = 0, 1, 130
 REPORTS = Path("reports")
 SHOWN = 25  # lines of the timeline of each platform on the terminal; the files have all
 

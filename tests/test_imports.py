@@ -27,6 +27,12 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.results.result": ("sim.results", "sim.spec", "sim.dataplane.interface", "sim.report"),
     "sim.report": ("sim.report", "sim.results", "sim.spec", "sim.dataplane.interface"),
     "sim.engines": ("sim.dataplane.interface", "sim.dataplane.reference", "sim.dataplane.kernel"),
+    "sim.options": (),
+    # the workshop uses the program as its command line does; nobody but the command line uses it
+    "sim.workshop": (
+        "sim.workshop", "sim.options", "sim.study", "sim.report", "sim.results", "sim.platforms",
+        "sim.spec",
+    ),
     "sim.experiment": (
         "sim.control", "sim.platforms", "sim.results", "sim.spec",
         "sim.dataplane.interface", "sim.engines",
@@ -101,6 +107,12 @@ def test_engines_never_meet() -> None:
                 assert not within(imported, ("sim.dataplane.reference",))
             if within(module, ("sim.dataplane.reference",)):
                 assert not within(imported, ("sim.dataplane.kernel",))
+
+
+def test_only_the_command_line_knows_the_workshop() -> None:
+    for module, path in modules().items():
+        if not within(module, ("sim.workshop", "sim.cli")):
+            assert not any(within(one, ("sim.workshop",)) for one in imports(path, module)), module
 
 
 def test_files_stay_small() -> None:

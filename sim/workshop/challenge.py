@@ -1,0 +1,97 @@
+"""A challenge: a scenario that goes wrong, what may be changed, and the goal as figures.
+
+One YAML file each in `challenges/`, named NN_word.yaml. A goal is a bound on a figure of
+summary.json, a claim whose author is the teacher.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from sim.results.claims import METRICS
+from sim.spec.fields import InputError, Label, Name, Positive, Record
+from sim.spec.loader import load_scenario
+from sim.spec.scenario import Scenario
+from sim.spec.validate import closest, one_of, read_record
+from sim.spec.yamlfile import read_text, read_yaml
+
+FOLDER = Path(__file__).resolve().parent / "challenges"
+HINTS = 3
+
+
+class Goal(Record):
+    """A figure of the platform's record in summary.json, and its bounds (inclusive)."""
+
+    says: str
+    metric: str
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _measurable(self) -> Goal:
+        if self.metric not in METRICS or (self.low is None and self.high is None):
+            raise ValueError(f"a figure of summary.json with a bound, not {self.metric}")
+        return self
+
+    def reached(self, measured: float | None) -> bool:
+        """A figure that does not exist (never recovered) reaches nothing."""
+        return (
+            measured is not None
+            and (self.low is None or measured >= self.low)
+            and (self.high is None or measured <= self.high)
+        )
+
+
+class Knob(Record):
+    """What the student may set."""
+
+    what: str
+    now: Any = None  # its value at the start, as one writes it; also shows how it is written
+    low: float | None = None  # the least that is allowed, in the field's base unit
+
+
+class Challenge(Record):
+    number: Positive
+    title: str
+    article: Label | None = None  # id of the article's claim that it is about
+    story: str
+    scenario: str  # NAME or NAME:VARIANT
+    set: dict[str, Any] = {}  # dotted paths: the scenario as this challenge has it
+    platforms: list[Name]  # what the student may choose from
+    may: dict[str, Knob]  # by dotted path
+    start: Name  # the platform that the student begins with; nothing is set yet
+    goals: list[Goal] = Field(min_length=1)
+    hints: list[str] = Field(min_length=HINTS, max_length=HINTS)
+    lesson: str
+    then: str  # a command that shows more
+
+
+def challenges() -> list[Challenge]:
+    """All of them, by number."""
+    found = []
+    for path in sorted(FOLDER.glob("*.yaml")):
+        document = read_yaml(read_text(path, path.name), path.name)
+        found.append(read_record(Challenge, document))
+    return sorted(found, key=lambda one: one.number)
+
+
+def challenge(number: int) -> Challenge:
+    """The challenge of that number; InputError if there is none."""
+    known = {one.number: one for one in challenges()}
+    if number not in known:
+        expected = one_of([str(n) for n in known])
+        near = closest(str(number), map(str, known))
+        raise InputError(field="challenge", found=str(number), expected=expected, nearest=near)
+    return known[number]
+
+
+def scenario_of(one: Challenge) -> Scenario:
+    """What happens, as the challenge has it: its own title, and none of the article's claims."""
+    from sim.platforms import layers, names  # noqa: PLC0415 - loads simpy
+
+    loaded = load_scenario(one.scenario, settings=one.set, platforms=names(), layers_of=layers)
+    own = {"title": f"challenge {one.number}, {one.title}", "lesson": one.story, "claims": []}
+    return loaded.model_copy(update=own)

@@ -1,0 +1,84 @@
+"""Replay a student's answer and hold it against the goal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from sim.results.result import Result
+from sim.results.summary import lookup
+from sim.spec.fields import InputError
+from sim.spec.loader import load_stack, stack_on
+from sim.spec.stack import Role, Stack
+from sim.workshop.answer import placed, read_answer
+from sim.workshop.challenge import Challenge, Goal, scenario_of
+
+if TYPE_CHECKING:
+    from sim.study import Plan
+
+SEED = 1  # the same customers for the whole class; an answer that passes with these has passed
+
+
+class Score(NamedTuple):
+    """One goal and what was measured of it."""
+
+    goal: Goal
+    measured: float | None
+    reached: bool
+
+
+class Checked(NamedTuple):
+    platform: str
+    scores: tuple[Score, ...]
+    result: Result
+
+    @property
+    def passed(self) -> bool:
+        return all(score.reached for score in self.scores)
+
+
+def check(one: Challenge, file: Path, seed: int = SEED, engine: str = "auto") -> Checked:
+    """Run the answer in `file`. Raises `InputError` for a file that is no answer, or that changes
+    what the challenge does not allow."""
+    from sim.study import plan, study  # noqa: PLC0415 - not for a file that is refused
+
+    scenario = scenario_of(one)
+    answer, document = read_answer(file, one, load_stack(scenario.stack))
+    try:
+        planned = plan(scenario, [answer.platform], seed, settings=answer.set, engine=engine)
+        _within_bounds(one, planned)
+    except InputError as error:
+        raise placed(error, answer, document) from None
+    result = study(planned)
+    figures = result.summary["platforms"][answer.platform]
+    return Checked(answer.platform, score(one.goals, figures), result)
+
+
+def _within_bounds(one: Challenge, planned: Plan) -> None:
+    """Raise `InputError` for a value of the stack, as it runs, below what its knob allows."""
+    from sim.platforms import layers  # noqa: PLC0415
+
+    stack = stack_on(planned.stack, layers(planned.platforms[0]), planned.scenario)
+    for path, knob in one.may.items():
+        steps = path.removeprefix("stack.").split(".")
+        value = _at(stack, steps) if path.startswith("stack.") else None
+        if knob.low is not None and value is not None and value < knob.low:
+            raise InputError(field=path, found=f"{value:g}", expected=f"at least {knob.low:g}")
+
+
+def _at(stack: Stack, steps: list[str]) -> Any:
+    """What stands at a path such as services.http.replicas; the service by its role."""
+    record: Any = stack
+    for step in steps:
+        if isinstance(record, dict) and step not in record:
+            names = stack.playing(cast(Role, step))
+            record = record[names[0]] if names else None
+        else:
+            record = record[step] if isinstance(record, dict) else getattr(record, step, None)
+    return record
+
+
+def score(goals: list[Goal], figures: dict[str, object]) -> tuple[Score, ...]:
+    """Each goal against the platform's record of summary.json."""
+    measured = [(goal, lookup(figures, goal.metric)) for goal in goals]
+    return tuple(Score(goal, value, goal.reached(value)) for goal, value in measured)

@@ -1,0 +1,202 @@
+"""Each challenge is failed by its start file and passed by its solution; no cheating."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.spec.fields import InputError
+from sim.workshop.challenge import HINTS, Challenge, challenge, challenges
+from sim.workshop.check import Checked, check
+from sim.workshop.texts import start_file
+from tests.workshop.solutions import NEARLY, SOLUTIONS
+
+ALL = {one.number: one for one in challenges()}
+LONG = {3, 4, 10, 11}  # more than two seconds a run
+
+
+def numbers() -> list[Any]:
+    return [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in ALL]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("answers")
+
+
+def answer(folder: Path, platform: str, settings: dict[str, Any]) -> Path:
+    """A student's file (JSON is YAML)."""
+    file = folder / "my.yaml"
+    file.write_text(json.dumps({"platform": platform, "set": settings}))
+    return file
+
+
+@cache
+def started(number: int, folder: Path) -> Checked:
+    file = folder / f"start-{number}.yaml"
+    file.write_text(start_file(ALL[number]))
+    return check(ALL[number], file, engine="reference")
+
+
+def measured(done: Checked) -> list[tuple[str, float | None]]:
+    return [(score.goal.metric, score.measured) for score in done.scores]
+
+
+def test_there_are_twelve_and_the_first_four_are_the_articles() -> None:
+    assert list(ALL) == list(range(1, 13))
+    assert sorted(str(ALL[n].article) for n in range(1, 5)) == ["Y1", "Y2", "Y3", "Y4"]
+    assert set(SOLUTIONS) == set(NEARLY) == set(ALL)
+    for one in ALL.values():
+        assert len(one.hints) == HINTS
+        assert one.start in one.platforms
+        assert "always" not in one.story  # a story tells the trouble, not the way out
+
+
+@pytest.mark.parametrize("number", numbers())
+def test_the_start_file_does_not_pass(number: int, folder: Path) -> None:
+    done = started(number, folder)
+    assert not done.passed, measured(done)
+
+
+@pytest.mark.parametrize("number", numbers())
+def test_the_solution_passes(number: int, folder: Path) -> None:
+    done = check(ALL[number], answer(folder, *SOLUTIONS[number][0]), engine="reference")
+    assert done.passed, measured(done)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ALL)
+def test_every_solution_passes_with_other_customers_too(number: int, folder: Path) -> None:
+    for platform, settings in SOLUTIONS[number]:
+        for seed in (1, 2):
+            file = answer(folder, platform, settings)
+            done = check(ALL[number], file, seed, engine="reference")
+            assert done.passed, (platform, settings, seed, measured(done))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ALL)
+def test_what_one_tries_first_does_not_pass(number: int, folder: Path) -> None:
+    for platform, settings in NEARLY[number]:
+        done = check(ALL[number], answer(folder, platform, settings), engine="reference")
+        assert not done.passed, (platform, settings, measured(done))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ALL)
+def test_the_start_file_says_how_things_are(number: int, folder: Path) -> None:
+    """Every `now` set as it stands in the file changes no figure of the run."""
+    one = ALL[number]
+    now = {path: knob.now for path, knob in one.may.items() if knob.now is not None}
+    done = check(one, answer(folder, one.start, now), engine="reference")
+    assert done.result.summary == started(number, folder).result.summary
+
+
+# --- what is not allowed --------------------------------------------------------------------------
+
+CHEATS = {
+    "scenario.traffic.scale": 0.1,
+    "scenario.horizon": "5m",
+    "scenario.events": [],
+    "scenario.slo.down_below": 0,
+    "stack.servers.machine.price_per_hour": 0,
+    "stack.servers.machine.cores": 64,
+    "stack.operator.detect": "1s",
+    "stack.services.http.cpu.demand": "1us",
+    "stack.services.api.cpu.demand": "1us",
+    "stack.services.http": {"cpu": {"demand": "1us"}},
+    "stack.services": {"api": {"boot": "0s"}},
+    "stack": {"operator": {"detect": "1s"}},
+    "kubernetes.scheduling.default_servers": 50,
+    "stack.services.http.replicas_": 3,
+}
+
+
+@pytest.mark.parametrize("path", CHEATS)
+def test_nothing_but_what_is_offered_may_change(path: str, folder: Path) -> None:
+    allowed = next(iter(ALL[3].may))
+    file = folder / "cheat.yaml"
+    settings = json.dumps({allowed: 2, path: CHEATS[path]})
+    file.write_text(
+        f"platform: kubernetes\nset:\n  {settings[1:-1].replace(', ', chr(10) + '  ')}\n"
+    )
+    if isinstance(CHEATS[path], dict):
+        file = answer(folder, "kubernetes", {allowed: 2, path: CHEATS[path]})
+    with pytest.raises(InputError) as caught:
+        check(ALL[3], file)
+    (issue,) = caught.value.issues
+    assert issue.field.startswith(f"set.{path}")
+    assert "does not allow" in issue.found
+    assert allowed in issue.expected
+    assert issue.line
+
+
+def test_a_mapping_that_holds_an_allowed_and_a_forbidden_field(folder: Path) -> None:
+    inside = {"restart": "always", "boot": "0s"}
+    file = answer(folder, "compose", {"stack.services.api": inside})
+    with pytest.raises(InputError, match=r"set\.stack\.services\.api\.boot: .*does not allow"):
+        check(ALL[1], file)
+    file = answer(folder, "compose", {"stack.services.api": {"restart": "always"}})
+    assert check(ALL[1], file, engine="reference").passed  # by its name, inside a mapping
+
+
+def test_a_platform_that_is_not_offered(folder: Path) -> None:
+    with pytest.raises(InputError, match="platform: found 'kubernetes', which challenge 1"):
+        check(ALL[1], answer(folder, "kubernetes", {}))
+
+
+def test_a_budget_of_zero_stops_the_maintenance_and_is_refused(folder: Path) -> None:
+    for none in (0, "0%"):
+        settings = {"stack.services.api.disruption.max_unavailable": none}
+        with pytest.raises(InputError, match="expected at least 1"):
+            check(ALL[10], answer(folder, "kubernetes", settings))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "an empty file"),
+        ("- a", "a mapping of fields"),
+        ("platform: [", "not YAML"),
+        ("set: {}", "platform"),
+        ("platform: compose\nsettings: {}", "unknown field 'settings'"),
+        ("services:\n  api: {image: node}\n", "belongs to a scenario, a stack or a Compose file"),
+        ("platform: compose\nset:\n  stack.services.http.restart: allways\n", "my.yaml:3"),
+        ("platform: compose\nset: 3\n", "a mapping"),
+    ],
+)
+def test_what_is_no_answer(text: str, says: str, folder: Path) -> None:
+    file = folder / "my.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        check(ALL[1], file)
+    assert says in str(caught.value)
+    assert "my.yaml" in str(caught.value)
+
+
+def test_a_file_that_is_not_there_and_a_folder(folder: Path) -> None:
+    for path in (folder / "nothing.yaml", folder):
+        with pytest.raises(InputError):
+            check(ALL[1], path)
+
+
+def test_a_challenge_that_is_not_there() -> None:
+    with pytest.raises(InputError, match="one of 1, 2, 3"):
+        challenge(13)
+
+
+def test_goals_are_bounds_on_figures_that_exist() -> None:
+    one = ALL[1].model_dump()
+    for goal in ({"says": "x", "metric": "luck", "low": 1.0}, {"says": "x", "metric": "cost.usd"}):
+        with pytest.raises(ValueError, match=r"summary\.json"):
+            Challenge.model_validate({**one, "goals": [goal]})
+    (closed, paged) = ALL[1].goals
+    assert closed.reached(30.0)
+    assert not closed.reached(30.5)
+    assert not closed.reached(None)
+    assert paged.reached(0)
+    assert not paged.reached(1)

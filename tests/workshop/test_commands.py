@@ -1,0 +1,235 @@
+"""`challenge` and `quiz` on the command line, and every command of the workshop's documents."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from sim.cli import main
+from sim.report import words
+from sim.study import compare
+from sim.workshop.questions import DOWN, FAILED, HANDS_ON, Question, ask, questions, range_of
+from tests.test_docs import ROOT, blocks, commands
+
+DOCS = ROOT / "docs" / "workshop"
+SHORT = {"scenario.horizon": "9m"}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def test_a_student_s_way_through_a_challenge(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["challenge"]) == 0
+    assert "Black Friday on a budget" in capsys.readouterr().out
+    assert main(["challenge", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "downtime_s: at most 30 s" in shown
+    assert "challenge 1 --start my.yaml" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    assert main(["challenge", "1", "--start", "my.yaml"]) == 0
+    assert main(["challenge", "1", "--check", "my.yaml"]) == 1
+    said = capsys.readouterr().out
+    assert "Not passed: 0 of 2" in said
+    assert "The lesson" not in said
+    file = here / "my.yaml"
+    before = '# stack.services.http.restart: "no"'
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, "stack.services.http.restart: always"))
+    assert main(["challenge", "1", "--check", "my.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "Passed." in said
+    assert "The lesson" in said
+    assert (here / "reports" / "challenge-1" / "report.html").stat().st_size > 0
+    assert main(["challenge"]) == 0
+    passed = [line for line in capsys.readouterr().out.splitlines() if line.endswith("passed")]
+    assert len(passed) == 1
+    assert "Nobody starts it again" in passed[0]
+
+
+def test_hints_open_one_at_a_time_and_stay_open(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = []
+    for _ in range(4):
+        assert main(["challenge", "7", "--hint"]) == 0
+        shown.append(len(re.findall(r"^Hint \d of 3$", capsys.readouterr().out, re.M)))
+    assert shown == [1, 2, 3, 3]
+    assert json.loads((here / "reports" / "workshop.json").read_text())["hints"] == {"7": 3}
+    main(["challenge", "7"])
+    assert "3 of 3 are open" in capsys.readouterr().out
+    main(["challenge", "8"])
+    assert "0 of 3 are open" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["13"], "one of 1, 2"),
+        (["three"], "whole number"),
+        (["--hint"], "a challenge's number and one of"),
+        (["1", "--hint", "--check", "my.yaml"], "a challenge's number and one of"),
+        (["1", "--check", "no.yaml"], "no.yaml"),
+        (["1", "--start", "there.yaml"], "not overwritten"),
+        (["1", "--start", "no/such/my.yaml"], "folder"),
+        (["1", "--check", "cheat.yaml"], "challenge 1 does not allow"),
+    ],
+)
+def test_bad_input_is_told_in_a_message_and_status_2(
+    arguments: list[str], says: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "there.yaml").write_text("mine")
+    (here / "cheat.yaml").write_text("platform: compose\nset:\n  scenario.horizon: 1m\n")
+    assert main(["challenge", *arguments]) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert "Traceback" not in said.err
+    assert (here / "there.yaml").read_text() == "mine"
+    assert not (here / "reports").exists()
+
+
+def test_a_progress_file_that_is_something_else(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "reports").mkdir()
+    (here / "reports" / "workshop.json").write_text("[1, 2")
+    assert main(["challenge", "1", "--hint"]) == 2
+    assert "delete the file" in capsys.readouterr().err
+
+
+# --- quiz -----------------------------------------------------------------------------------------
+
+
+def test_the_quiz_asks_before_it_shows_and_keeps_the_score(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for played in (1, 2):
+        type_in(monkeypatch, "?\n" + "A\n" * 5)
+        assert main(["quiz", "container_crash"]) == 0
+        out = capsys.readouterr().out
+        assert out.count("\nQuestion ") == 5
+        assert out.count("Measured: ") == 5
+        assert out.index("Question 1") < out.index("Measured: ")
+        assert out.index("Measured: ") < out.index("Question 2")
+        assert "4 min 05 s down" not in out[: out.index("Question 5")]
+        assert "Please answer with one letter" in out
+        score = json.loads((here / "reports" / "workshop.json").read_text())["quiz"]
+        assert score["container_crash"]["asked"] == 5 * played
+        right = score["container_crash"]["right"]
+        assert f"{right} of {5 * played} right" in out
+
+
+def test_the_end_of_the_input_ends_the_quiz_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    type_in(monkeypatch, "a\n")
+    assert main(["quiz", "container_crash:process_crash"]) == 2
+    assert "the end of the input" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["quiz", "container_crash"]) == 2
+    assert "no standard input" in capsys.readouterr().err
+    assert main(["quiz", "container_crush"]) == 2
+
+
+def test_questions_are_about_what_was_measured() -> None:
+    result = compare("server_crash:redis", ["compose", "kubernetes"], engine="reference")
+    asked = questions(result, 100, seed=1)
+    assert asked == questions(result, 100, seed=1)
+    assert [q.text for q in asked] != [q.text for q in questions(result, 100, seed=2)]
+    kinds = {"down", "failed", "minutes", "operator", "longer", "jobs", "claim"}
+    assert {q.kind for q in asked} == kinds
+    assert {q.kind for q in asked[:7]} == kinds  # one of each before a second of any
+    for question in asked:
+        assert len(set(question.options)) == len(question.options) > question.right >= 0
+    by_kind = {q.kind: q for q in asked}
+    assert by_kind["jobs"].options[by_kind["jobs"].right] == "both"  # Redis forgets on both
+    compose = result.summary["platforms"]["compose"]
+    (down,) = [q for q in asked if q.text == "How long is the shop closed under Compose?"]
+    assert down.right == range_of(compose["downtime_s"], DOWN)
+    assert down.because == words.duration(compose["downtime_s"])
+    (operator,) = [q for q in asked if q.text == "What does the operator do first under Compose?"]
+    first = next(r.text for r in result.runs[0].timeline if r.text.startswith("operator runs"))
+    assert first == f"operator {operator.options[operator.right]}"
+
+
+@pytest.mark.parametrize(
+    ("value", "ranges", "says"),
+    [
+        (0, DOWN, "not at all"),
+        (29.9, DOWN, "less than half a minute"),
+        (30, DOWN, "half a minute to two minutes"),
+        (4000, DOWN, "longer than an hour"),
+        (0, FAILED, "none"),
+        (0.1, FAILED, "some, but fewer than 10"),
+        (1000, FAILED, "half of them or more"),
+        (0, HANDS_ON, "none"),
+        (15, HANDS_ON, "a quarter of an hour to an hour"),
+    ],
+)
+def test_ranges(value: float, ranges: tuple[tuple[float, str], ...], says: str) -> None:
+    assert ranges[range_of(value, ranges)][1] == says  # type: ignore[arg-type]
+
+
+def test_answers_count_as_they_should() -> None:
+    question = Question("x", "Which?", ("this", "that"), 1, "7")
+    answers = iter(["c\n", "b\n", " A \n"])
+    said: list[str] = []
+    assert list(ask([question, question], lambda: next(answers), said.append)) == [True, False]
+    assert "Right: that. Measured: 7" in said
+    assert "No: that. Measured: 7" in said
+
+
+# --- the documents --------------------------------------------------------------------------------
+
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")}
+INDENTED = {
+    name: re.sub(r"^  (?=```|python)", "", text, flags=re.M) for name, text in PAGES.items()
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_of_the_workshop_runs(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the order of the page, in one folder. An unchanged answer is not passed: status 1."""
+    found = commands(INDENTED[name])
+    assert len(found) >= 9
+    for arguments in found:
+        type_in(monkeypatch, "a\n" * 10)
+        short = ["--no-plots"] if arguments[0] == "run" else []
+        expected = 1 if "--check" in arguments else 0
+        assert main([*arguments, *short]) == expected, arguments
+        assert capsys.readouterr().out
+
+
+def test_the_hand_out_lists_every_challenge_and_gives_no_solution() -> None:
+    from sim.workshop.challenge import challenges
+
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGES["handout.md"], re.M)
+    assert [(int(n), title) for n, title in rows] == [(o.number, o.title) for o in challenges()]
+    assert not re.search(": always|pooler|canary|pre_stop|reliable", PAGES["handout.md"])
+    assert blocks(PAGES["handout.md"], "yaml")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(1, 13))
+def test_the_command_after_the_lesson_runs(number: int) -> None:
+    from sim.workshop.challenge import challenge
+
+    if "black_friday" in challenge(number).then:
+        pytest.skip("compiles the kernel; the scenario's own tests run it")
+    (arguments,) = commands(f"```sh\n{challenge(number).then}\n```\n")
+    assert main([*arguments, *(["--no-plots"] if arguments[0] == "run" else [])]) == 0
