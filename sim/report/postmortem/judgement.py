@@ -58,13 +58,14 @@ def reaction(figures: Figures, run: Run) -> Judgement:
     assert fault is not None
     if figures["degraded_s"] < 1.0:
         return  # a request or two, which nobody could have seen
+    of = f" (seed {run.seed})" if "intervals" in figures else ""  # the others are means
     page = next((row.t_s for row in run.timeline if row.event == "page" and row.t_s >= fault), None)
     if page is not None:
         told = words.duration(page - fault)
         lost = plural(failed_between(run, fault, page), "request")
         yield (
             page - fault <= QUICK_S,
-            f"A person was told {told} after it began; by then {lost} had failed.",
+            f"A person was told {told} after it began; by then {lost} had failed{of}.",
         )
     elif run.detected_s is None:
         yield False, "Nobody and nothing acted on it."
@@ -72,17 +73,20 @@ def reaction(figures: Figures, run: Run) -> Judgement:
         action = first_action(run)
         took = words.duration(run.detected_s - fault)
         if action is None:
-            yield run.detected_s - fault <= QUICK_S, f"The first action came {took} after it began."
+            yield (
+                run.detected_s - fault <= QUICK_S,
+                f"The first action came {took} after it began{of}.",
+            )
         elif action.event != "autoscaling" or not broken(run):
             said = action.text or action.event.replace("_", " ")
             yield (
                 run.detected_s - fault <= QUICK_S,
-                f"The first action came {took} after it began: {said}.",
+                f"The first action came {took} after it began{of}: {said}.",
             )
     if figures["degraded_s"] >= SHORT_S:
         parts = sorted(spent(run).items(), key=lambda one: -one[1])
         where = ", ".join(f"{words.duration(s)} {kind}" for kind, s in parts if s >= 1.0)
-        yield False, f"Where the time with the SLO missed went: {where}."
+        yield False, f"Where the time with the SLO missed went{of}: {where}."
     if figures["recover_s"] is None:
         yield False, "Users were not served well again before the run ended."
 
@@ -113,7 +117,8 @@ def people(figures: Figures, run: Run) -> Judgement:
     if not operator["minutes"] and not operator["pages"]:
         yield True, "Nobody was called, and nobody had to do anything."
     if any(row.event == "page" and "missed" in row.text for row in run.timeline):
-        yield False, "The first page was missed."
+        of = f" (seed {run.seed})" if "intervals" in figures else ""
+        yield False, f"The first page was missed{of}."
     if operator["minutes"] >= 1.0:
         minutes = words.figure("operator.minutes", operator["minutes"])
         yield False, f"It took {minutes} of work by hand."
