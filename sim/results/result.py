@@ -196,8 +196,8 @@ class Result:
         return target
 
     def write(self, folder: str | Path, plots: bool = True, exports: Sequence[str] = ()) -> Path:
-        """Write all that `sim run` writes to `folder`: report.html, postmortem.md, summary.json, summary.md,
-        timeline.csv, series.csv and, with `plots`, three PNG files. `exports`: some of
+        """Write all that `sim run` writes to `folder`: report.html, postmortem.md, summary.json,
+        summary.md, timeline.csv, series.csv and, with `plots`, three PNG files. `exports`: some of
         trace, openmetrics, parquet, k6. InputError if that cannot be, or if the folder holds
         anything but an earlier report."""
         from sim.report.files import write  # noqa: PLC0415
