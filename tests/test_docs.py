@@ -147,3 +147,53 @@ def test_notebooks_are_generated_from_their_sources(source: Path) -> None:
     assert all(cell["execution_count"] for cell in code), "not executed: python notebooks/make.py"
     assert not any(out["output_type"] == "error" for cell in code for out in cell["outputs"])
     assert source.with_suffix(".ipynb").stat().st_size < 300_000
+
+
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+
+
+def test_the_reading_order_has_stops_that_exist_and_names_what_is_there() -> None:
+    text = (ROOT / "docs" / "reading_order.md").read_text(encoding="utf-8")
+    stops = re.split(r"^\d+\. ", text, flags=re.M)[1:]
+    assert 10 <= len(stops) <= 12
+    for stop in stops:
+        files = re.findall(r"`([\w/]+\.(?:py|yaml))`", stop)
+        assert files
+        there = "".join((ROOT / file).read_text(encoding="utf-8") for file in files)
+        for name in re.findall(r"See [^:]*?`(\w+)`", stop):  # functions and classes to look at
+            assert re.search(rf"\b{name}\b", there), f"{name} is not in {files}"
+
+
+def glossary_column(heading: str, column: int) -> set[str]:
+    """The entries of a column of the glossary's table below `heading`, taken apart at commas."""
+    part = GLOSSARY.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.*) \|$", part, re.M)[1:]
+    entries = (row.split(" | ")[column] for row in rows)
+    return {one for entry in entries for one in (entry, *entry.split(", "))}
+
+
+def test_the_glossary_has_every_row_and_column_of_the_printed_tables() -> None:
+    from sim import compare
+    from sim.report import content, overview
+
+    short = compare("container_crash", settings={"scenario.horizon": "7m"})
+    labels = [row.label for section in content.sections(short) for row in section.rows]
+    assert len(labels) > 25  # all sections: this stack has jobs and a database
+    assert {*labels, *overview.COLUMNS} - glossary_column("The table, row by row", 0) == set()
+
+
+def test_the_glossary_has_every_figure_and_every_cause() -> None:
+    from sim.dataplane.interface import JOB_CAUSES, REQUEST_CAUSES
+    from sim.results.claims import METRICS
+
+    figures = {one.strip("`") for one in glossary_column("The table, row by row", 1)}
+    causes = ("requests.failed.", "jobs.lost.")
+    assert {one for one in METRICS if not one.startswith(causes)} - figures == set()
+    named = glossary_column("Failures", 0)
+    assert {one.replace("_", " ") for one in (*REQUEST_CAUSES, *JOB_CAUSES)} - named == set()
+
+
+@pytest.mark.parametrize("platform", list_platforms())
+def test_the_model_says_what_is_not_modelled_of_each_platform(platform: str) -> None:
+    text = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
+    assert f"**{platform}**" in text or platform in ("compose", "kubernetes")  # these have columns
