@@ -60,6 +60,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     assert {n for n in names if n.startswith("sim/stacks/")} == {
         f"sim/stacks/{name}.yaml" for name in list_stacks()
     }
+    assert len([n for n in names if n.startswith("sim/workshop/challenges/")]) == 12
     assert not [n for n in names if not n.startswith(("sim/", "outage_lab-"))]
     assert any(n.endswith("LICENSE") for n in names)
 

@@ -56,9 +56,11 @@ HANDS_ON = (
     Range(60, "more than an hour"),
 )
 NOBODY = "nothing: nobody calls her"
+TOO_LATE = "nothing: she is called, and it is over before she has done anything"
 # what operators do in other scenarios, for wrong options
 DEEDS = (
     NOBODY,
+    TOO_LATE,
     "runs `docker compose up -d`",
     "runs `docker restart api-1`",
     "rolls api back to v1",
@@ -136,7 +138,7 @@ def _operator(run: Run) -> Question:
     deeds = [r.text for r in run.timeline if r.text.startswith(ACTS)]
     first = deeds[0].removeprefix("operator ") if deeds else NOBODY
     if not deeds and run.operator.pages:
-        first = "is paged, and it is over before she has done anything"
+        first = TOO_LATE
     others = sorted(set(DEEDS) - {first}, key=lambda deed: _lot(0, run.scenario + deed))[:3]
     options = tuple(sorted({first, *others}, key=lambda deed: _lot(1, run.scenario + deed)))
     text = f"What does the operator do first under {under}?"

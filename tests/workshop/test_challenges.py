@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from sim import engines
+from sim.experiment import arrivals_of
 from sim.spec.fields import InputError
-from sim.workshop.challenge import HINTS, Challenge, challenge, challenges
+from sim.workshop.challenge import HINTS, Challenge, challenge, challenges, scenario_of
 from sim.workshop.check import Checked, check
 from sim.workshop.texts import start_file
 from tests.workshop.solutions import NEARLY, SOLUTIONS
@@ -94,6 +96,13 @@ def test_the_start_file_says_how_things_are(number: int, folder: Path) -> None:
     now = {path: knob.now for path, knob in one.may.items() if knob.now is not None}
     done = check(one, answer(folder, one.start, now), engine="reference")
     assert done.result.summary == started(number, folder).result.summary
+
+
+@pytest.mark.parametrize("number", ALL)
+def test_no_challenge_makes_a_class_wait_for_the_compiler(number: int) -> None:
+    scenario = scenario_of(ALL[number])
+    expected = engines.expected_requests(arrivals_of(scenario.traffic), scenario.horizon)
+    assert expected < engines.WORTH_COMPILING
 
 
 # --- what is not allowed --------------------------------------------------------------------------
