@@ -330,14 +330,14 @@ def investigate(
 def _collected(
     wanted: Sequence[Try], result: Result, finished: Mapping[int, Replication]
 ) -> dict[str, tuple[Counterfactual, ...]]:
-    """By platform, in the order of the file; what was not finished at all is left out."""
+    """By platform, in the order of the file; a change of which a seed is missing is left out."""
     found: dict[str, list[Counterfactual]] = {}
     index = 0
     for one in wanted:
         seeds = len(result.replications[one.platform])
         runs = tuple(finished[i] for i in range(index, index + seeds) if i in finished)
         index += seeds
-        if runs:
+        if len(runs) == seeds:
             found.setdefault(one.platform, []).append(
                 Counterfactual(
                     one.change.name, one.platform, one.change.says, written(one.settings),

@@ -141,6 +141,20 @@ def test_interrupted_it_keeps_what_was_finished(monkeypatch: pytest.MonkeyPatch)
     assert "Interrupted" in markdown(result)
 
 
+def test_interrupted_between_two_seeds_it_drops_the_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned("container_crash", platform="compose", reps=2)
+    base = study.study(plan, workers=1)
+
+    def three_and_out(tasks, watch, workers, finished):  # type: ignore[no-untyped-def]
+        study.run_tasks(tasks[:3], watch, 1, finished)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(counterfactuals, "run_tasks", three_and_out)
+    found = counterfactuals.investigate(plan, base, workers=1).counterfactuals
+    assert found is not None
+    assert [(one.name, len(one.replications)) for one in found["compose"]] == [("trigger", 2)]
+
+
 def test_where_nothing_was_lost_nothing_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned("container_crash", "scenario.events=[]", platform="kubernetes")
     base = study.study(plan, workers=1)
