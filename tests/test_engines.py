@@ -20,7 +20,10 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 W2, W2_STACK = BENCHMARKS / "w2.yaml", BENCHMARKS / "w2_stack.yaml"
 QUICK = ("container_crash", "server_crash:aof")
 # a whole Black Friday takes the reference engine minutes; the shape of the day stays
-SCALED = {"black_friday": ["scenario.traffic.scale=0.1"]}
+SCALED = {
+    "black_friday": ["scenario.traffic.scale=0.1"],
+    "black_friday_realistic": ["scenario.traffic.scale=0.3"],
+}
 NAMES = [
     name + variant
     for name in list_scenarios()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sim.control.keda import Keda
+from sim.experiment import run_once
 from sim.platforms import load, names
 from sim.results.summary import figures
+from sim.spec.fields import InputError
+from sim.spec.loader import load_scenario, load_stack
+from sim.study import plan
 from tests.test_scenarios import claims, replay, share_failed
 
 
@@ -74,3 +80,64 @@ def test_the_hpa_undoes_what_was_scaled_by_hand() -> None:
 def test_only_the_queues_length_helps(platform: str) -> None:
     waited = figures(replay("queue_backlog", platform))["jobs"]["oldest_s"]
     assert waited < 60 if platform == "kubernetes_tuned" else waited > 600
+
+
+# ---- overload: the article's "try it yourself" ----
+@pytest.mark.parametrize(
+    ("variant", "article", "kubernetes"),
+    [
+        ("", "Y2", "K4"),
+        (":kill", "Y1", "K1"),
+        (":deploy", "Y3", "K5"),
+        (":high_cpu", "Y4-COMPOSE", "Y4"),
+    ],
+)
+def test_try_it_yourself(variant: str, article: str, kubernetes: str) -> None:
+    name = f"overload{variant}"
+    assert share_failed(replay(name, "compose"), 0, 600) < 0.02
+    assert claims(name, "compose")[article]["holds"]
+    assert claims(name, "kubernetes")[kubernetes]["holds"]
+
+
+# ---- black_friday_realistic ----
+REALISTIC = "black_friday_realistic"
+
+
+def test_a_quota_stops_the_cluster_autoscaler() -> None:
+    run = replay(f"{REALISTIC}:quota", "kubernetes")
+    assert share_failed(run, 0, 1200) < 0.02
+    assert run.series["servers"].max() == 4
+    assert [row.text for row in run.timeline if row.event == "quota"]
+    assert not claims(f"{REALISTIC}:quota", "kubernetes")["K4"]["holds"]
+
+
+def test_the_operator_meets_the_quota_too() -> None:
+    settings: dict[str, Any] = {
+        "stack.servers.quota": 2, "scenario.horizon": "70m", "scenario.platforms": ["compose"],
+    }  # fmt: skip
+    scenario = load_scenario("manual_scaling", settings=settings)
+    run = run_once(scenario, load_stack("sspp"), "compose", 1, engine="reference")
+    assert run.series["servers"].max() == 2
+    assert [row.text for row in run.timeline if row.event == "quota"]
+
+
+def test_a_quota_below_what_is_there_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"quota >= count"):
+        plan("container_crash", ["kubernetes"], settings={"stack.servers.quota": 2})
+
+
+@pytest.mark.slow
+def test_ten_times_over_hours_leaves_time() -> None:
+    assert claims(REALISTIC, "compose")["BF1"]["holds"]
+    rows = claims(REALISTIC, "kubernetes")
+    assert rows["K4"]["holds"]
+    assert rows["K11"]["holds"]
+    assert claims(f"{REALISTIC}:prepared", "compose")["X-PREPARED"]["holds"]
+    assert claims(f"{REALISTIC}:prepared", "kubernetes")["X-PREPARED-K"]["holds"]
+
+
+@pytest.mark.slow
+def test_a_poison_job_is_lost_with_its_neighbours_or_comes_back() -> None:
+    assert not claims(f"{REALISTIC}:poison", "kubernetes")["X-POISON"]["holds"]
+    tuned = claims(f"{REALISTIC}:poison", "kubernetes_tuned")
+    assert not tuned["X-POISON-TUNED"]["holds"]

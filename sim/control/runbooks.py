@@ -123,6 +123,11 @@ def rent_servers(human: Human, ask: RentServers) -> Loop:
     human.say(f"begins to rent {ask.servers} servers for {ask.service}")
     fresh: list[Server] = []
     for _ in range(ask.servers):
+        quota = cluster.stack.servers.quota
+        if quota is not None and sum(s.released_s is None for s in cluster.servers) >= quota:
+            text = f"operator gets no more servers: her provider's quota is {quota}"
+            cluster.say("quota", "operator", text)
+            break
         fresh.append((yield from rent_one(human)))
         place_replicas(human, ask, fresh[-1], len(fresh))
     if ask.balancer and not cluster.balanced:

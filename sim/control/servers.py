@@ -1,8 +1,8 @@
 """The cluster autoscaler: servers for replicas that fit nowhere, and fewer when they are idle.
 
 Rules and constants: shared facts, kubernetes section 6 (kubernetes/autoscaler
-cluster-autoscaler/FAQ.md @55c37cd5). Left out: several node groups and their back-off, boots that
-fail, the limits on unready servers, disruption budgets when it drains.
+cluster-autoscaler/FAQ.md @55c37cd5). The provider's quota is the stack's (`servers.quota`). Left
+out: several node groups and their back-off, boots that fail, the limits on unready servers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.control.clock import Loop, Rank
-from sim.control.cluster import Cluster, Server
+from sim.control.cluster import Cluster, Container, Server
+from sim.control.disruption import evictable
 from sim.control.kubelet import STATEFUL
 from sim.control.placement import Load, Resources, fits, load_of, requests
 from sim.spec.facts import Fact, constant
@@ -42,9 +43,22 @@ EXPENDABLE = Fact(
     "of less priority: no server is added or kept for it",
     CA_FAQ + "; core/podlistprocessor/filter_out_expendable.go @142808dc",
 )  # fmt: skip
-QUOTA = Fact(
-    "cluster_autoscaler.max_servers", 20, "servers", "largest size of the node group, or the quota",
-    "chosen: providers' default quotas for new accounts differ",
+UNREADY = Fact(
+    "cluster_autoscaler.unready", 1200.0, "s", "unready and empty so long: given back",
+    CA_FAQ + ", scale-down-unready-time",
+)  # fmt: skip
+EVICTION_TIMEOUT = Fact(
+    "cluster_autoscaler.eviction_timeout", 120.0, "s",
+    "a budget that refuses an eviction for so long ends the drain",
+    CA_FAQ + ", max-pod-eviction-time",
+)  # fmt: skip
+EVICTION_RETRY = Fact(
+    "cluster_autoscaler.eviction_retry", 10.0, "s", "it asks again after a refusal",
+    "kubernetes/autoscaler cluster-autoscaler/core/scaledown/actuation/drain.go @1d0777f7",
+)  # fmt: skip
+MOST = Fact(
+    "cluster_autoscaler.max_servers", 20, "servers", "largest size of the node group",
+    "chosen: whoever makes the node group says it",
 )  # fmt: skip
 
 
@@ -105,12 +119,15 @@ class ServerAutoscaler:
     """The cluster autoscaler with one node group of the stack's machines."""
 
     scan_s: float = constant(SCAN)
-    max_servers: int = constant(QUOTA)
+    max_servers: int = constant(MOST)
     boot_s: float = constant(BOOT)
     unneeded_s: float = constant(UNNEEDED)
     delay_after_add_s: float = constant(DELAY_AFTER_ADD)
     idle_below: float = constant(IDLE_BELOW)
     expendable_below: int = constant(EXPENDABLE)  # a priority
+    unready_s: float = constant(UNREADY)
+    eviction_timeout_s: float = constant(EVICTION_TIMEOUT)
+    eviction_retry_s: float = constant(EVICTION_RETRY)
 
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)
@@ -129,10 +146,16 @@ class NodeGroup:
     def __init__(self, cluster: Cluster, rules: ServerAutoscaler) -> None:
         self.cluster, self.rules = cluster, rules
         self.least = len(cluster.servers)
+        quota = cluster.stack.servers.quota
+        self.most = rules.max_servers if quota is None else min(rules.max_servers, quota)
+        self.bound = (
+            "its provider's quota is" if self.most == quota else "its node group has at most"
+        )
         self.booting = 0
         self.asked = 0
         self.added_s = -rules.delay_after_add_s
         self.unneeded: dict[int, float] = {}  # since when
+        self.unready: dict[int, float] = {}
         self.leaving: set[int] = set()
         self.quota_told = False
 
@@ -155,14 +178,14 @@ class NodeGroup:
         machine, reserved = self.cluster.stack.servers.machine, self.cluster.stack.servers.reserved
         capacity = Resources(machine.cores - reserved.cores, machine.memory - reserved.memory)
         needed = servers_needed(self.waiting(), capacity)
-        number = to_request(needed, self.booting, len(self.have()), self.rules.max_servers)
+        number = to_request(needed, self.booting, len(self.have()), self.most)
         if number:
             text = f"cluster autoscaler asks for {number} more: {len(self.waiting())} replicas wait"
             self.cluster.say("servers", "cluster autoscaler", text)
             self.cluster.acted()
         elif needed > self.booting and not self.quota_told:
             self.quota_told = True
-            text = f"cluster autoscaler may not exceed {self.rules.max_servers} servers"
+            text = f"cluster autoscaler gets no more servers: {self.bound} {self.most}"
             self.cluster.say("quota", "cluster autoscaler", text)
         for _ in range(number):
             self.booting += 1
@@ -185,7 +208,7 @@ class NodeGroup:
 
     # ---- less ----
     def shrink(self) -> None:
-        """Give back one server that has been unneeded for long enough."""
+        """Give back one server that has been unneeded, or away, for long enough."""
         now, rules = self.cluster.clock.now, self.rules
         ready = [s for s in self.have() if s.ready and not s.cordoned]
         loads = {s.id: self.load(s) for s in ready}
@@ -198,7 +221,16 @@ class NodeGroup:
         promised = any(p.nominated for p in self.cluster.pending)
         busy = self.booting or self.leaving or self.waiting() or promised
         rested = now - self.added_s >= rules.delay_after_add_s
-        if long and rested and not busy and len(self.have()) > self.least:
+        away = self.away(now)
+        if not rested or busy or len(self.have()) <= self.least:
+            return
+        if away:
+            server = away[-1]
+            gone_s = now - self.unready.pop(server.id)
+            text = f"cluster autoscaler gives {server.name} back: away for {gone_s:.0f} s"
+            self.cluster.say("servers", server.name, text)
+            self.cluster.release(server)
+        elif long:
             self.unneeded.pop(long[-1].id)
             self.cluster.clock.loop(self.leave(long[-1]))
 
@@ -211,6 +243,17 @@ class NodeGroup:
         memory = load.requested.memory - sum(r.memory for r in spare)
         return load._replace(requested=Resources(cores, memory))
 
+    def away(self, now: float) -> list[Server]:
+        """Servers that were not Ready for long enough, and whose replicas have been evicted."""
+        unready = [s for s in self.have() if not s.ready]
+        self.unready = {s.id: self.unready.get(s.id, now) for s in unready}
+        return [
+            s
+            for s in unready
+            if now - self.unready[s.id] >= self.rules.unready_s
+            and all(c.deleting for c in self.cluster.on(s))
+        ]
+
     def could_go(self, server: Server, loads: dict[int, Load]) -> bool:
         here = [
             c
@@ -219,19 +262,39 @@ class NodeGroup:
         ]
         if any(self.cluster.service(c.service).role in STATEFUL for c in here):
             return False
+        if not all(evictable(self.cluster, c) for c in here):
+            return False  # simulator/drainability/rules/pdb: a budget that allows none now
         guests = [requests(self.cluster.service(c.service)) for c in here]
         others = [load for i, load in loads.items() if i != server.id]
         return could_go(loads[server.id], guests, others, self.rules.idle_below)
 
     def leave(self, server: Server) -> Loop:
-        """Drain: nothing new, everything there ends gracefully and begins anew elsewhere."""
+        """Drain: nothing new; what is there is evicted as its budget allows, ends gracefully and
+        begins anew elsewhere. A budget that refuses for too long keeps the server."""
         cluster = self.cluster
         self.leaving.add(server.id)
         cluster.say("servers", server.name, f"cluster autoscaler drains {server.name}: unneeded")
         cluster.cordon(server, True)
-        for c in [c for c in cluster.on(server) if not c.deleting]:
-            cluster.retire(c)
+        began, rules = cluster.clock.now, self.rules
+        while kept := self.evict(server):
+            if cluster.clock.now - began >= rules.eviction_timeout_s:
+                text = f"the drain of {server.name} is given up: a budget keeps {kept[0].name}"
+                cluster.say("drain_failed", server.name, text)
+                cluster.cordon(server, False)
+                self.leaving.discard(server.id)
+                return
+            yield cluster.clock.after(
+                rules.eviction_retry_s, Rank.AUTOSCALER, (1 << 40) + server.id
+            )
         while cluster.on(server):
             yield cluster.clock.after(1.0, Rank.AUTOSCALER, (1 << 40) + server.id)
         cluster.release(server)
         self.leaving.discard(server.id)
+
+    def evict(self, server: Server) -> list[Container]:
+        """Evict one after the other; what the eviction API refuses."""
+        here = [c for c in self.cluster.on(server) if not c.deleting]
+        for c in here:
+            if evictable(self.cluster, c):
+                self.cluster.retire(c)
+        return [c for c in here if not c.deleting]

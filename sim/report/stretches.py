@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from sim.results import metrics
 from sim.results.result import Result
 
+MANY_JOBS = 20  # left over at the end: a backlog, not the few that always wait
+
 
 def window(result: Result) -> tuple[float, float]:
     """The part of the horizon that is worth looking at, in seconds: from before the first fault
@@ -17,7 +19,10 @@ def window(result: Result) -> tuple[float, float]:
         trouble = np.flatnonzero(metrics.degraded(run)) * run.recording.bucket_s
         starts = [t for t in (run.fault_s, trouble[0] if trouble.size else None) if t is not None]
         first = min([first, *starts])
-        ends = [metrics.drained_at_s(run) or 0.0, run.detected_s or 0.0]
+        drained = metrics.drained_at_s(run)
+        if drained is None and run.gauge.jobs_queued >= MANY_JOBS:
+            drained = run.horizon_s  # the trouble is not over
+        ends = [drained or 0.0, run.detected_s or 0.0]
         last = max([last, *starts, *ends, float(trouble[-1]) if trouble.size else 0.0])
     if last < first:
         return 0.0, result.horizon_s

@@ -196,6 +196,7 @@ class Machine(Record):
 class Servers(Record):
     machine: Machine = Machine()
     count: Positive = 1
+    quota: Positive | None = None  # so many the provider lends at once; null: as many as asked for
     reserved: Machine = Machine(cores=0.0, memory=0)  # taken by the system and agents
 
 

@@ -84,6 +84,10 @@ def _stack_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         yield from _service_issues(name, service, stack, document)
     yield from _port_issues(stack, document)
     yield from _cycle_issues(stack, document)
+    count, quota = stack.servers.count, stack.servers.quota
+    if quota is not None and quota < count:
+        found = f"{quota}, and {count} servers from the beginning"
+        yield document.issue(("servers", "quota"), found, "quota >= count")
     machine, reserved = stack.servers.machine, stack.servers.reserved
     for size, taken, field in (
         (machine.cores, reserved.cores, "cores"),

@@ -12,7 +12,7 @@ from sim.control.servers import (
     BOOT,
     DELAY_AFTER_ADD,
     IDLE_BELOW,
-    QUOTA,
+    MOST,
     SCAN,
     UNNEEDED,
     ServerAutoscaler,
@@ -65,7 +65,9 @@ def test_could_go():
 
 
 def test_constants_are_upstreams():
-    assert ServerAutoscaler() == ServerAutoscaler(10.0, 20, 180.0, 600.0, 600.0, 0.5)
+    assert ServerAutoscaler() == ServerAutoscaler(
+        10.0, 20, 180.0, 600.0, 600.0, 0.5, -10, 1200.0, 120.0, 10.0
+    )
 
 
 # ---- the loop ----
@@ -115,7 +117,7 @@ def test_the_quota_binds_and_is_told():
     assert len(made.cluster.servers) == 4
     assert len(made.cluster.pending) == 2
     assert sum(r.event == "quota" for r in made.cluster.timeline) == 1
-    assert QUOTA.value == ServerAutoscaler().max_servers
+    assert MOST.value == ServerAutoscaler().max_servers
 
 
 def test_no_autoscaler_no_servers():
@@ -179,3 +181,87 @@ def test_what_runs_on_a_leaving_server_moves_first():
     (worker,) = made.cluster.of("worker")
     assert worker.ready
     assert worker.server.id != 3
+
+
+# ---- budgets, dead servers, the provider's quota ----
+def two_workers(rules: ServerAutoscaler, budget: dict[str, int], workers: int = 2) -> World:
+    """Three full servers, and workers on a fourth that the cluster autoscaler has added; then one
+    of the three becomes free."""
+    services = {
+        "api": {"replicas": 3, "cpu": {"request": 3.5}},
+        "worker": {"replicas": 0, "cpu": {"request": 0.9}, "disruption": budget},
+    }
+    machine = {"cores": 4.0, "memory": 8 * GIB, "boot": 100.0}
+    platform = replace(PLATFORM, autoscaling=Autoscaling(servers=rules))
+    made = World(stack_of(services, machine=machine), platform)
+    made.at(50.0).want("worker", workers)
+    made.until(300.0)
+    assert {c.server.id for c in made.cluster.of("worker")} == {3}
+    made.cluster.want("api", 2)
+    return made
+
+
+HASTY = ServerAutoscaler(unneeded_s=60.0, delay_after_add_s=0.0)
+
+
+def test_a_scale_down_evicts_one_at_a_time_where_a_budget_says_so():
+    for budget, gap in (
+        ({"max_unavailable": 1}, HASTY.eviction_retry_s),
+        ({"min_available": 0}, 0),
+    ):
+        made = two_workers(HASTY, budget)
+        made.until(700.0)
+        assert made.cluster.servers[3].released_s is not None
+        placed = [c.created_s for c in made.cluster.of("worker")]
+        assert placed[1] - placed[0] == pytest.approx(gap)
+
+
+def test_a_budget_that_allows_nothing_keeps_the_server():
+    made = two_workers(HASTY, {"min_available": 1}, workers=1)
+    made.until(1500.0)
+    assert made.cluster.servers[3].released_s is None
+    assert not [r for r in made.cluster.timeline if "drains server-4" in r.text]
+
+
+def test_a_drain_that_a_budget_stops_is_given_up_after_its_time():
+    made = two_workers(replace(HASTY, eviction_timeout_s=0.0), {"max_unavailable": 1})
+    made.until(500.0)
+    failed = made.when("drain_failed")
+    assert not made.cluster.servers[3].cordoned or made.when("servers", "server-4", failed) > failed
+    patient = two_workers(HASTY, {"max_unavailable": 1})
+    patient.until(700.0)
+    assert not [r for r in patient.cluster.timeline if r.event == "drain_failed"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "low", "high"),
+    [
+        (ServerAutoscaler(), 1640.0, 1670.0),  # 40 to 55 s until NotReady, then 20 min
+        (ServerAutoscaler(unready_s=100.0, delay_after_add_s=0.0), 700.0, 1000.0),
+    ],
+)
+def test_a_dead_server_is_given_back_after_its_time(rules, low, high):
+    made = world(rules)
+    made.at(50.0).want("api", 4)
+    made.until(400.0)
+    made.cluster.server_down(made.cluster.servers[3])
+    made.until(2000.0)
+    (gone,) = [s for s in made.cluster.servers if s.released_s is not None]
+    assert gone.id == 3
+    assert gone.released_s is not None
+    assert low <= gone.released_s <= high
+    assert sum(c.ready for c in made.cluster.of("api")) == 4  # on the one that came for it
+
+
+def test_the_providers_quota_is_the_stacks():
+    machine = {"cores": 4.0, "memory": 8 * GIB, "boot": 100.0}
+    services = {"api": {"replicas": 3, "cpu": {"request": 3.0}}}
+    made = World(
+        stack_of(services, machine=machine, quota=4),
+        replace(PLATFORM, autoscaling=Autoscaling(servers=ServerAutoscaler())),
+    )
+    made.at(50.0).want("api", 6)
+    made.until(600.0)
+    assert len(made.cluster.servers) == 4
+    (told,) = [r.text for r in made.cluster.timeline if r.event == "quota"]
+    assert "its provider's quota is 4" in told

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sim.report import marks
 from sim.report.stretches import window
 from tests.results.results import busy_timeline, result
-from tests.results.synthetic import recording
+from tests.results.synthetic import gauge, recording, series
 
 KINDS = ("downtime", "jobs", "connections")
 
@@ -61,6 +62,15 @@ def test_the_window_holds_the_trouble_and_says_so():
     assert start < 300
     assert end > 641
     assert end - start < 1200 * 0.6
+
+
+def test_a_backlog_at_the_end_belongs_to_the_trouble():
+    record = recording(20.0, 1200, ((300.0, 400.0),))
+    queued = np.concatenate([np.zeros(300), np.arange(900.0)])
+    for left, whole in ((899, True), (3, False)):
+        kept = gauge(record, jobs_queued=left, backlog_peak=899)
+        one = result(series=series(record, queued), gauge=kept)
+        assert (window(one)[1] == 1200.0) == whole
 
 
 def test_a_run_without_trouble_is_shown_whole():
