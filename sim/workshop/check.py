@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -49,7 +51,9 @@ def check(one: Challenge, file: Path, seed: int = SEED, engine: str = "auto") ->
         _within_bounds(one, planned)
     except InputError as error:
         raise placed(error, answer, document) from None
-    result = study(planned)
+    words = ["python", "-m", "sim", "challenge", str(one.number), "--check", str(file)]
+    words += ["--seed", str(seed)] if seed != SEED else []
+    result = study(replace(planned, command=shlex.join(words)))  # the report says how it was made
     figures = result.summary["platforms"][answer.platform]
     return Checked(answer.platform, score(one.goals, figures), result)
 

@@ -53,7 +53,8 @@ def test_a_student_s_way_through_a_challenge(
     said = capsys.readouterr().out
     assert "Passed." in said
     assert "The lesson" in said
-    assert (here / "reports" / "challenge-1" / "report.html").stat().st_size > 0
+    report = (here / "reports" / "challenge-1" / "report.html").read_text(encoding="utf-8")
+    assert "python -m sim challenge 1 --check my.yaml" in report
     assert main(["challenge"]) == 0
     passed = [line for line in capsys.readouterr().out.splitlines() if line.endswith("passed")]
     assert len(passed) == 1
