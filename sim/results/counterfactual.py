@@ -128,8 +128,11 @@ def effect(gains: Mapping[str, Gain]) -> Effect:
 
 
 def ranked(found: Sequence[Contribution]) -> list[Contribution]:
-    """Those that help, the most downtime saved first, then the most requests, and so on."""
-    helping = [one for one in found if one.effect is Effect.HELPS]
-    return sorted(
-        helping, key=lambda one: [-g.mean if g.clear else 0.0 for g in one.gains.values()]
-    )
+    """Those that help, the most requests saved first, then the most downtime, and so on: a request
+    is finer than a second, of which some are down by a hair."""
+    order = ["failed", *(loss.name for loss in LOSSES if loss.name != "failed")]
+
+    def saved(one: Contribution) -> list[float]:
+        return [-one.gains[name].mean if one.gains[name].clear else 0.0 for name in order]
+
+    return sorted((one for one in found if one.effect is Effect.HELPS), key=saved)

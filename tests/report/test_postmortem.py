@@ -7,7 +7,15 @@ import pytest
 from sim.report.page.write import page
 from sim.report.postmortem.account import accounts
 from sim.report.postmortem.text import markdown
-from sim.results.counterfactual import Counterfactual, Effect, effect, gain, ranked
+from sim.results.counterfactual import (
+    LOSSES,
+    Contribution,
+    Counterfactual,
+    Effect,
+    effect,
+    gain,
+    ranked,
+)
 from sim.results.run import OperatorFigures, TimelineRow
 from sim.results.summary import replication
 from tests.report import pages
@@ -142,7 +150,16 @@ def test_users_decide_before_jobs_and_money_decides_nothing():
     assert effect({"downtime_s": less, "lost": more}) is Effect.HELPS
     assert effect({"downtime_s": same, "lost": more, "usd": less}) is Effect.HURTS
     assert effect({"downtime_s": same, "usd": less}) is Effect.NOTHING
-    assert ranked([]) == []
+
+
+def test_of_two_that_end_the_downtime_the_one_that_saves_more_requests_comes_first():
+    def saves(name, down, failed):
+        gains = {one.name: gain([0.0], [0.0], 1.0) for one in LOSSES}
+        gains |= {"downtime_s": gain([8.0], [down], 5.0), "failed": gain([739.0], [failed], 2.0)}
+        return Contribution(changed(name, 0.0), gains, effect(gains))
+
+    found = ranked([saves("replicas", 0.0, 398.0), saves("probe", 1.0, 41.0)])
+    assert [one.change.name for one in found] == ["probe", "replicas"]
 
 
 @pytest.mark.parametrize(
