@@ -79,7 +79,7 @@ def assessed(counts: Counts, failure_limit: int, error_limit: int) -> State:
 class Analysis:
     """What is measured of a new version, how often, and how much is forgiven."""
 
-    interval_s: float = constant(INTERVAL)
+    interval_s: float = constant(INTERVAL, above_zero=True)
     success: float = constant(SUCCESS)
     failure_limit: int = constant(FAILURE_LIMIT)
     error_limit: int = constant(ERROR_LIMIT)

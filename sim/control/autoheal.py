@@ -53,7 +53,7 @@ class Autoheal:
     capability: ClassVar[str] = "health_checks"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
-    interval_s: float = constant(INTERVAL)
+    interval_s: float = constant(INTERVAL, above_zero=True)
     start_period_s: float = constant(START_PERIOD)
     stop_timeout_s: float = constant(STOP_TIMEOUT)
     engine: DockerHealthchecks = field(default_factory=DockerHealthchecks)

@@ -59,7 +59,7 @@ class AutoRollback:
 
     timeout_s: float = constant(ROLLBACK_TIMEOUT)
     bake_s: float = constant(BAKE)
-    check_s: float = constant(CHECK)
+    check_s: float = constant(CHECK, above_zero=True)
     analysis: Analysis | None = None
 
     def conflicts(self, platform: Any) -> str:

@@ -96,14 +96,14 @@ class Autoscaling:
 
     capability: ClassVar[str] = "autoscaling"
 
-    sync_s: float = constant(SYNC)
+    sync_s: float = constant(SYNC, above_zero=True)
     tolerance: float = constant(TOLERANCE)
     cpu_init_s: float = constant(CPU_INIT)
     readiness_delay_s: float = constant(READINESS_DELAY)
     stabilisation_s: float = constant(STABILISATION)
     up_factor: float = constant(UP_FACTOR)
     up_floor: float = constant(UP_FLOOR)
-    resolution_s: float = constant(RESOLUTION)
+    resolution_s: float = constant(RESOLUTION, above_zero=True)
     behaviour: hpa.Behaviour | None = None  # upstream's default: none is set
     keda: Keda | None = None
     servers: ServerAutoscaler | None = field(default_factory=ServerAutoscaler)
@@ -111,13 +111,16 @@ class Autoscaling:
     def refuses(self, stack: Stack) -> str:
         """Why the API server takes no such manifests, or empty. Source: a ScaledObject is a kind
         that KEDA brings; kubernetes.io/docs horizontal-pod-autoscale: minReplicas 0 needs the
-        feature gate HPAScaleToZero, which is off."""
+        feature gate HPAScaleToZero, which is off; an HPA on CPU says "missing request for cpu" and
+        does nothing where none is requested."""
         for name, service in stack.services.items():
             asks = service.scaling
             if asks is not None and asks.queue is not None and self.keda is None:
                 return f"{name} is scaled on the queue's length, which KEDA serves (keda: {{}})"
             if asks is not None and asks.queue is None and asks.min == 0:
                 return f"{name} may have no replica, and only KEDA on a queue starts the first one"
+            if asks is not None and asks.queue is None and not requests(service).cores:
+                return f"{name} is scaled on a share of its CPU request, and requests none"
         return ""
 
     def run(self, cluster: Cluster) -> Loop:

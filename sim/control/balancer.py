@@ -141,7 +141,7 @@ class HAProxy:
     src/backend.c, stream_choose_redispatch)."""
 
     capability: ClassVar[str] = "load_balancing"
-    inter_s: float = constant(INTER)
+    inter_s: float = constant(INTER, above_zero=True)
     fall: int = constant(FALL)
     rise: int = constant(RISE)
     check_timeout_s: float = constant(CHECK_TIMEOUT)

@@ -75,7 +75,7 @@ def may_evict(runs: bool, ready: bool, budget: Budget, always_allow_unhealthy: b
 class Evictions:
     """How a drain empties a server: through the eviction API, which keeps budgets."""
 
-    retry_s: float = constant(DRAIN_RETRY)
+    retry_s: float = constant(DRAIN_RETRY, above_zero=True)
     timeout_s: float = constant(DRAIN_TIMEOUT)
 
 

@@ -122,7 +122,7 @@ def process_crash(cluster: Cluster, spec: ProcessCrash) -> Loop:
 def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
     """The server that is named, or the one that hosts a service."""
     if spec.server is not None:
-        return cluster.servers[spec.server]
+        return cluster.numbered(spec.server)
     hosted = cluster.of(resolve(cluster.stack, spec.hosting))
     return next((c.server for c in hosted if c.alive), cluster.servers[0])
 

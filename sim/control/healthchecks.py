@@ -63,7 +63,7 @@ class DockerHealthchecks:
     capability: ClassVar[str] = "health_checks"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
-    start_interval_s: float = constant(START_INTERVAL)
+    start_interval_s: float = constant(START_INTERVAL, above_zero=True)
 
     def ends(self, service: Service) -> bool:
         """Does it end a process that hangs? A label ends nothing."""

@@ -45,7 +45,7 @@ def wanted_by_keda(
 class Keda:
     """A ScaledObject for each service whose `scaling.queue` is given (jobs per replica)."""
 
-    polling_s: float = constant(POLLING)
+    polling_s: float = constant(POLLING, above_zero=True)
     cooldown_s: float = constant(COOLDOWN)
     activation: int = constant(ACTIVATION)
 

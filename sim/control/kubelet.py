@@ -47,7 +47,7 @@ VOLUME_ATTACH = Fact(
 class Kubelet:
     """How a server starts what is bound to it."""
 
-    pull_rate: float = constant(PULL_RATE)
+    pull_rate: float = constant(PULL_RATE, above_zero=True)
     start_mean_s: float = constant(POD_START)
     start_cv: float = constant(POD_START_CV)
     volume_detach_s: float = constant(VOLUME_DETACH)

@@ -114,8 +114,8 @@ def may_collect(terminating: bool, ready: bool, out_of_service: bool) -> bool:
 class NodeLifecycle:
     """Leases, the node controller, and taint-based eviction."""
 
-    renew_s: float = constant(LEASE_RENEW)
-    monitor_s: float = constant(MONITOR_PERIOD)
+    renew_s: float = constant(LEASE_RENEW, above_zero=True)
+    monitor_s: float = constant(MONITOR_PERIOD, above_zero=True)
     grace_s: float = constant(MONITOR_GRACE)
     toleration_s: float = constant(TOLERATION)
     eviction_rate: float = constant(EVICTION_RATE)

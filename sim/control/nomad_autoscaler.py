@@ -41,7 +41,7 @@ class NomadAutoscaler:
 
     capability: ClassVar[str] = "autoscaling"
 
-    evaluation_s: float = constant(EVALUATION)
+    evaluation_s: float = constant(EVALUATION, above_zero=True)
     cooldown_s: float = constant(COOLDOWN)
     threshold: float = constant(THRESHOLD)
 

@@ -104,7 +104,7 @@ class MeshBalancing:
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     retries: int = constant(RETRIES)
     consecutive_failures: int = constant(CONSECUTIVE)
-    interval_s: float = constant(INTERVAL)
+    interval_s: float = constant(INTERVAL, above_zero=True)
     base_ejection_s: float = constant(BASE)
     max_ejection_s: float = constant(LONGEST)
     max_ejection_percent: float = constant(MOST)

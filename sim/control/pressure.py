@@ -38,7 +38,7 @@ class KubeletLimits(Limits):
 
     weights: Literal["shares", "requests"] = "requests"
     evict_below: float = constant(EVICTION_HARD)
-    monitor_s: float = constant(EVICTION_MONITOR)
+    monitor_s: float = constant(EVICTION_MONITOR, above_zero=True)
 
     @property
     def fixed(self) -> tuple[Fact[Any], ...]:

@@ -118,7 +118,7 @@ def could_go(load: Load, guests: Sequence[Resources], others: Sequence[Load], be
 class ServerAutoscaler:
     """The cluster autoscaler with one node group of the stack's machines."""
 
-    scan_s: float = constant(SCAN)
+    scan_s: float = constant(SCAN, above_zero=True)
     max_servers: int = constant(MOST)
     boot_s: float = constant(BOOT)
     unneeded_s: float = constant(UNNEEDED)
@@ -127,7 +127,7 @@ class ServerAutoscaler:
     expendable_below: int = constant(EXPENDABLE)  # a priority
     unready_s: float = constant(UNREADY)
     eviction_timeout_s: float = constant(EVICTION_TIMEOUT)
-    eviction_retry_s: float = constant(EVICTION_RETRY)
+    eviction_retry_s: float = constant(EVICTION_RETRY, above_zero=True)
 
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)

@@ -55,7 +55,7 @@ class TargetHealth:
 
     capability: ClassVar[str] = "health_checks"
 
-    interval_s: float = constant(INTERVAL)
+    interval_s: float = constant(INTERVAL, above_zero=True)
     timeout_s: float = constant(TIMEOUT)
     healthy: int = constant(HEALTHY)
     unhealthy: int = constant(UNHEALTHY)

@@ -52,7 +52,7 @@ class TargetTracking:
 
     capability: ClassVar[str] = "autoscaling"
 
-    period_s: float = constant(PERIOD)
+    period_s: float = constant(PERIOD, above_zero=True)
     lag_s: float = constant(LAG)
     out_points: int = constant(OUT_POINTS)
     in_points: int = constant(IN_POINTS)

@@ -26,7 +26,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.interface import DataPlane, Profile
 from sim.results.run import TimelineRow
-from sim.spec.fields import LawSpec
+from sim.spec.fields import InputError, LawSpec
 from sim.spec.scenario import Version
 from sim.spec.stack import Service, Stack
 
@@ -90,6 +90,16 @@ class World:
     def entry(self) -> str:
         """The service that users call: the first that answers requests."""
         return next(iter(self.stack.playing("http")), "")
+
+    def numbered(self, index: int) -> Server:
+        """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""
+        if index < len(self.servers):
+            return self.servers[index]
+        raise InputError(
+            field="server",
+            found=f"server {index} at {self.clock.now:g}s",
+            expected=f"an index below {len(self.servers)}: so many servers the platform has then",
+        )
 
     def watch(self, *kinds: ChangeKind) -> simpy.Store:
         """A queue of the Changes of these kinds from now on; `change = yield store.get()`."""

@@ -18,13 +18,13 @@ import difflib
 import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from enum import Enum
 from importlib import import_module
 from typing import Any, get_args, get_type_hints
 
 from sim.control.mechanisms import mechanisms, name_of
+from sim.platforms._values import read
 from sim.platforms.platform import Platform
-from sim.spec.fields import InputError, parse_duration
+from sim.spec.fields import InputError
 from sim.spec.settings import Layer
 from sim.spec.stack import Stack
 from sim.spec.validate import closest, one_of
@@ -140,10 +140,10 @@ def configured(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Platform
     platform = load(own)
     for base in chain(own)[:-1]:
         for path, value in settings.get(base, {}).items():
-            configure(load(base), {path: value})  # wrong for the base is wrong
+            configure(load(base), {path: value}, base)  # wrong for the base is wrong
             if _has(platform, path.split(".")):
-                platform = configure(platform, {path: value})
-    whole = checked(own, configure(platform, settings.get(own, {})))
+                platform = configure(platform, {path: value}, base)
+    whole = checked(own, configure(platform, settings.get(own, {}), own))
     return replace(whole, **dict.fromkeys(removed)) if removed else whole
 
 
@@ -178,13 +178,17 @@ def _has(record: Any, steps: list[str]) -> bool:
     return True
 
 
-def configure(platform: Platform, settings: Mapping[str, Any]) -> Platform:
+def configure(platform: Platform, settings: Mapping[str, Any], name: str = "") -> Platform:
     """The platform with dotted fields set: `autoscaling: null`, `self_healing.cap_s: 60s`.
 
     A choice may also be another mechanism, by name, with or without fields:
-    `rolling_updates: canary`, `rolling_updates: {mechanism: canary, pause_s: 60s}`."""
+    `rolling_updates: canary`, `rolling_updates: {mechanism: canary, pause_s: 60s}`. `name`: of the
+    platform, for messages."""
     for path, value in settings.items():
-        platform = _set(platform, path.split("."), value, path)
+        if not path:
+            expected = f"a path below it: {one_of([f.name for f in fields(platform)])}"
+            raise InputError(field=name, found="a whole platform", expected=expected)
+        platform = _set(platform, path.split("."), value, f"{name}.{path}" if name else path)
     return platform
 
 
@@ -208,7 +212,7 @@ def _set(record: Any, steps: list[str], value: Any, path: str) -> Any:
         return replace(record, **{step: _choice(old, step, value, path)})
     if isinstance(value, dict) and is_dataclass(old):
         return replace(record, **{step: _merged(old, value, path)})
-    return replace(record, **{step: _like(old, value, path)})
+    return replace(record, **{step: read(record, step, value, path)})
 
 
 def _default(record: Any, step: str) -> Any:
@@ -236,39 +240,3 @@ def _merged(record: Any, parts: Mapping[str, Any], path: str) -> Any:
     for step, value in parts.items():
         record = _set(record, [str(step)], value, f"{path}.{step}")
     return record
-
-
-def _member(kind: type[Enum], value: Any, path: str) -> Enum:
-    """One of a fixed set of words, such as `round_robin`."""
-    words = {member.name.lower(): member for member in kind}
-    if not isinstance(value, str) or value.lower() not in words:
-        nearest = "".join(difflib.get_close_matches(str(value), words, n=1, cutoff=0.4))
-        expected = f"one of {', '.join(words)}"
-        raise InputError(field=path, found=repr(value), expected=expected, nearest=nearest)
-    return words[value.lower()]
-
-
-def _like(old: Any, value: Any, path: str) -> Any:
-    """`value` as the old one's type; null empties a choice."""
-    if isinstance(old, Enum):
-        return _member(type(old), value, path)
-    if value is None or isinstance(old, bool):
-        ok = value is None or isinstance(value, bool)
-    elif isinstance(old, float) and isinstance(value, str):
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            raise InputError(field=path, found=repr(value), expected=str(error)) from None
-    elif isinstance(old, int | float):
-        ok = isinstance(value, int | float) and not isinstance(value, bool)
-        ok = ok and (value >= 0 or old < 0)  # where a negative number means something
-        ok = ok and (isinstance(old, float) or isinstance(value, int))
-        value = type(old)(value) if ok else value
-    elif isinstance(old, tuple) and isinstance(value, list | tuple) and old:
-        return tuple(_like(old[0], one, path) for one in value)
-    else:
-        ok = isinstance(old, str) and isinstance(value, str)
-    if not ok:
-        kind = "null" if is_dataclass(old) or old is None else f"something like {old!r}"
-        raise InputError(field=path, found=repr(value), expected=kind)
-    return value

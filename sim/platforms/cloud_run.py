@@ -91,11 +91,11 @@ def allowed(wish: int, most: int, overshoot: float, surging_s: float, lasts_s: f
 class OnDemand:
     """Instances from CPU, concurrency and what waits; idle ones stay for a quarter of an hour."""
 
-    cpu_target: float = constant(CPU_TARGET)
-    concurrency_target: float = constant(CONCURRENCY_TARGET)
-    concurrency: int = constant(CONCURRENCY)
+    cpu_target: float = constant(CPU_TARGET, above_zero=True)
+    concurrency_target: float = constant(CONCURRENCY_TARGET, above_zero=True)
+    concurrency: int = constant(CONCURRENCY, above_zero=True)
     window_s: float = constant(WINDOW)
-    evaluation_s: float = constant(EVALUATION)
+    evaluation_s: float = constant(EVALUATION, above_zero=True)
     idle_s: float = constant(IDLE)
     overshoot: float = constant(OVERSHOOT)
     overshoot_lasts_s: float = constant(OVERSHOOT_LASTS)
@@ -154,7 +154,7 @@ class FrontEnd:
     """Google's front end: an instance takes 80 requests; more wait, and get 429 after 10 s."""
 
     algorithm: Algorithm = Algorithm.LEAST_CONNECTIONS
-    concurrency: int = constant(CONCURRENCY)
+    concurrency: int = constant(CONCURRENCY, above_zero=True)
     pending_s: float = constant(PENDING)
     connect_timeout_s: float = constant(CONNECT)
 

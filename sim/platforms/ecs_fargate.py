@@ -169,7 +169,7 @@ class SecretsManager:
 class FargateAgent(Kubelet):
     """How a task starts: a machine, the whole image, the process."""
 
-    pull_rate: float = constant(PULL_RATE)
+    pull_rate: float = constant(PULL_RATE, above_zero=True)
     start_mean_s: float = constant(PROVISION)
     start_cv: float = constant(PROVISION_CV)
     volume_detach_s: float = 0.0

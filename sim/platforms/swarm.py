@@ -120,7 +120,7 @@ class SwarmReplacement(TaskReplacement):
 class SwarmHealthchecks(GatedHealthchecks):
     """HEALTHCHECK, as the Engine runs it on each node."""
 
-    start_interval_s: float = constant(START_INTERVAL)
+    start_interval_s: float = constant(START_INTERVAL, above_zero=True)
     grace_s: float = constant(STOP_GRACE)
 
 

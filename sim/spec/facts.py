@@ -48,9 +48,11 @@ class Setting(NamedTuple):
     first: str = ""
 
 
-def constant(fact: Fact[T]) -> T:
-    """The default of a dataclass' field; the field remembers the fact."""
-    return dataclasses.field(default=fact.value, metadata={"fact": fact})
+def constant(fact: Fact[T], above_zero: bool = False) -> T:
+    """The default of a dataclass' field; the field remembers the fact. `above_zero`: a period, or
+    something that is divided by."""
+    known = {"fact": fact, "above_zero": above_zero}
+    return dataclasses.field(default=fact.value, metadata=known)
 
 
 def default(fact: Fact[T]) -> T:
@@ -74,6 +76,12 @@ def fact_of(record: type, field: str) -> Fact[Any] | None:
         return cast(dict[str, Any], extra).get("fact") if isinstance(extra, dict) else None
     found: Fact[Any] | None = record.__dataclass_fields__[field].metadata.get("fact")  # type: ignore[attr-defined]
     return found
+
+
+def must_be_above_zero(record: type, field: str) -> bool:
+    """May this field of a dataclass not be 0?"""
+    fields = getattr(record, "__dataclass_fields__", {})
+    return field in fields and bool(fields[field].metadata.get("above_zero"))
 
 
 def facts_of(module: ModuleType) -> list[Fact[Any]]:

@@ -49,7 +49,7 @@ class Issue:
         expected = f"expected {self.expected}" if self.expected else ""
         nearest = f"did you mean {self.nearest}?" if self.nearest else ""
         what = "; ".join(part for part in (found, expected, nearest) if part)
-        return f"{where}: {what}" if where else what
+        return ": ".join(part for part in (where, what) if part)
 
 
 class InputError(Exception):

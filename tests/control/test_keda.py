@@ -82,18 +82,19 @@ def test_the_cooldown_is_a_field():
 
 
 @pytest.mark.parametrize(
-    ("scaling", "keda", "says"),
+    ("scaling", "keda", "cores", "says"),
     [
-        ({}, None, ""),
-        ({"queue": 5}, Keda(), ""),
-        ({"queue": 5}, None, "KEDA serves"),
-        ({"min": 0}, Keda(), "starts the first one"),
-        ({"min": 0, "queue": 5}, Keda(), ""),
+        ({}, None, 1.0, ""),
+        ({}, None, None, "a share of its CPU request"),  # the HPA: "missing request for cpu"
+        ({"queue": 5}, Keda(), None, ""),
+        ({"queue": 5}, None, 1.0, "KEDA serves"),
+        ({"min": 0}, Keda(), 1.0, "starts the first one"),
+        ({"min": 0, "queue": 5}, Keda(), 1.0, ""),
     ],
 )
-def test_what_the_api_server_refuses(scaling, keda, says):
+def test_what_the_api_server_refuses(scaling, keda, cores, says):
     platform = replace(PLATFORM, autoscaling=Autoscaling(keda=keda))
-    stack = stack_of({"worker": {"scaling": scaling}})
+    stack = stack_of({"worker": {"scaling": scaling, "cpu": {"request": cores}}})
     if not says:
         takes("kubernetes", platform, stack)
         return
