@@ -23,7 +23,8 @@ from sim.spec.validate import full_annotation, record_type
 
 # whose service a field belongs to; `http` where nothing is said (every service has it)
 ROLES = {
-    "lookup": "proxy", "job_size": "redis", "pooler": "postgres", "connect": "postgres",
+    "lookup": "proxy", "job": "worker", "job_size": "redis", "pooler": "postgres",
+    "connect": "postgres",
     "cost_growth": "postgres", "keepalive": "postgres", "max_connections": "postgres",
     "superuser_reserved_connections": "postgres", "reserved_connections": "postgres",
 }  # fmt: skip

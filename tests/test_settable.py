@@ -20,7 +20,7 @@ EVERY_ROLE = Stack.model_validate(
     {
         "name": "all",
         "services": {
-            "http": {"role": "http"}, "proxy": {"role": "proxy"},
+            "http": {"role": "http"}, "worker": {"role": "worker"}, "proxy": {"role": "proxy"},
             "redis": {"role": "redis"}, "postgres": {"role": "postgres"},
         },
     }

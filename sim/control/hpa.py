@@ -13,6 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from sim.spec.facts import Fact, constant
+
+API_DEFAULTS = "kubernetes/kubernetes pkg/apis/autoscaling/v2/defaults.go"
+UP_WINDOW = Fact("hpa.up_window", 0.0, "s", "with `behavior`: no wait before growing", API_DEFAULTS)
+DOWN_WINDOW = Fact(
+    "hpa.down_window", 300.0, "s", "with `behavior`: down to the highest wish of this time",
+    API_DEFAULTS,
+)  # fmt: skip
+
 
 class Pod(NamedTuple):
     """A replica as the autoscaler sees it. `usage` in millicores; None: no sample yet."""
@@ -156,8 +165,8 @@ class Behaviour:
 
     up: tuple[Policy, ...] = (Policy(4), Policy(100, percent=True))
     down: tuple[Policy, ...] = (Policy(100, percent=True),)
-    up_window_s: float = 0.0
-    down_window_s: float = 300.0
+    up_window_s: float = constant(UP_WINDOW)
+    down_window_s: float = constant(DOWN_WINDOW)
 
 
 class Scaled(NamedTuple):

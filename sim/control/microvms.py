@@ -26,6 +26,15 @@ KEEPER = Fact(
     "chosen: neither provider publishes it",
 )  # fmt: skip
 
+SMALLEST_CORES = Fact(
+    "serverless.smallest_cores", 0.25, "cores", "of a task that asks for nothing",
+    "Amazon ECS developer guide, Fargate task sizes: the smallest",
+)  # fmt: skip
+SMALLEST_MEMORY = Fact(
+    "serverless.smallest_memory", GIB // 2, "bytes", "of a task that asks for nothing",
+    "Amazon ECS developer guide, Fargate task sizes; Cloud Run's default memory limit",
+)  # fmt: skip
+
 
 # ---- rules ----
 def task_size(wanted: Resources, sizes: Sequence[Resources]) -> Resources:
@@ -65,8 +74,8 @@ class MicroVMs:
     launch_burst: float
     kubelet: Kubelet
     detection_s: float = constant(KEEPER)
-    default_cores: float = 0.25
-    default_memory: int = GIB // 2
+    default_cores: float = constant(SMALLEST_CORES)
+    default_memory: int = constant(SMALLEST_MEMORY)
     default_servers: int = field(default=1)  # for what has a volume
 
     def servers(self, stack: Stack) -> int:

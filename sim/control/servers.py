@@ -29,6 +29,10 @@ BOOT = Fact(
     "mean from the request to a Ready server, where the stack gives none (uniform, 60 to 300 s)",
     CA_FAQ + "; shared facts, kubernetes section 6 (blogs)",
 )  # fmt: skip
+BOOT_CV = Fact(
+    "cluster_autoscaler.boot_cv", 0.385, "", "deviation / mean of that time: 60 to 300 s",
+    "derived: (300 - 60) / sqrt(12) / 180",
+)  # fmt: skip
 UNNEEDED = Fact("cluster_autoscaler.unneeded", 600.0, "s", "idle so long: given back", CA_FAQ)
 DELAY_AFTER_ADD = Fact(
     "cluster_autoscaler.delay_after_add", 600.0, "s", "no scale-down so long after an addition",
@@ -128,6 +132,7 @@ class ServerAutoscaler:
     unready_s: float = constant(UNREADY)
     eviction_timeout_s: float = constant(EVICTION_TIMEOUT)
     eviction_retry_s: float = constant(EVICTION_RETRY, above_zero=True)
+    boot_cv: float = constant(BOOT_CV)
 
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)
@@ -197,7 +202,7 @@ class NodeGroup:
         ordered_s = self.cluster.clock.now
         law = self.cluster.stack.servers.machine.boot
         if law.mean == 0.0:
-            law = LawSpec(law="uniform", mean=self.rules.boot_s, cv=0.385)
+            law = LawSpec(law="uniform", mean=self.rules.boot_s, cv=self.rules.boot_cv)
         seconds = self.cluster.duration(law, "cluster_autoscaler/boot")
         yield self.cluster.clock.after(seconds, Rank.MACHINE, (1 << 40) + number)
         self.booting -= 1

@@ -114,6 +114,20 @@ POOLER_SIZE = Fact("pgbouncer.default_pool_size", 20, "connections", "to the ser
 POOLER_WAIT = Fact(
     "pgbouncer.query_wait_timeout", 120.0, "s", "a client waits for a connection", _BOUNCER
 )
+POOL = Fact("database.pool", 10, "connections", "of one process at most", "node-postgres Pool, max")
+CHECKOUT_TIMEOUT = Fact(
+    "database.checkout_timeout", 30.0, "s", "a request waits for a connection of its pool",
+    "SQLAlchemy QueuePool, timeout",
+)  # fmt: skip
+REDELIVERY = Fact(
+    "job.redelivery", 30.0, "s", "a taken job whose worker is silent is given out again", "chosen"
+)
+CPU_TARGET = Fact(
+    "scaling.cpu", 0.7, "ratio", "target utilisation, where a stack scales without one", "chosen"
+)
+IMAGE_SIZE = Fact(
+    "image.size", 200 * 1024**2, "bytes", "of a service, where none is said", "chosen"
+)
 JOB_SIZE = Fact("redis.job_size", 1054, "bytes", "a job of 1000 bytes in a list", _REDIS)
 BACKLOG = Fact("node.backlog", 511, "connections", "listen() without a number", "Node.js net")
 SHARES = Fact("docker.cpu_shares", 1024, "shares", "a container's weight", "docker run reference")

@@ -53,9 +53,9 @@ class Memory(Record):
 
 class DatabaseClient(Record):
     demand: LawSpec = LawSpec()  # database core seconds per request or job
-    pool: Count = 10
+    pool: Count = default(facts.POOL)
     at_start: Count = 0  # connections opened before listening, all or nothing (eager = pool)
-    checkout_timeout: Duration = 30.0
+    checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
 
 
 class JobPush(Record):
@@ -65,7 +65,7 @@ class JobPush(Record):
 
 class JobWork(Record):
     delivery: Literal["plain", "reliable"] = "plain"
-    redelivery: Duration = 30.0
+    redelivery: Duration = default(facts.REDELIVERY)
     attempts: Positive = 1
     backoff: Duration = 2.0
     poison: Fraction = 0.0
@@ -121,7 +121,7 @@ class Scaling(Record):
 
     min: Count = 1  # 0: only KEDA goes there and back; the HPA's own minimum is 1
     max: Positive = 10
-    cpu: Ratio = 0.7  # target utilisation of the CPU request
+    cpu: Ratio = default(facts.CPU_TARGET)  # target utilisation of the CPU request
     queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
 
 
@@ -157,7 +157,7 @@ class Service(Record):
     priority: Priority = 0  # the value of its PriorityClass; Kubernetes alone reads it
     preemption_policy: Literal["preempt_lower_priority", "never"] = "preempt_lower_priority"
     depends_on: list[Name] = []
-    image_size: Bytes = 200 * 1024**2
+    image_size: Bytes = default(facts.IMAGE_SIZE)
     # role proxy; null: it hears of every change at once (Traefik reads Docker's events)
     lookup: Lookup | None = None
     # role postgres

@@ -10,12 +10,15 @@ from sim.spec.scenario import Leak
 from sim.spec.stack import (
     Alarm,
     Cpu,
+    DatabaseClient,
     Habits,
     Healthcheck,
+    JobWork,
     Lookup,
     Memory,
     Pooler,
     Probe,
+    Scaling,
     Service,
     Stack,
     Stop,
@@ -109,7 +112,22 @@ def test_facts_are_the_defaults_of_a_stack() -> None:
     """Every documented constant is in force: the record holds it, and nothing else stands there."""
     found = facts.facts_of(facts)
     assert len({fact.name for fact in found}) == len(found) > 15
-    records = [Service, Probe, Healthcheck, Pooler, Cpu, Memory, Lookup, Stop, Alarm, Habits, Leak]
+    records = [
+        Service,
+        Probe,
+        Healthcheck,
+        Pooler,
+        Cpu,
+        Memory,
+        Lookup,
+        Stop,
+        DatabaseClient,
+        JobWork,
+        Scaling,
+        Alarm,
+        Habits,
+        Leak,
+    ]
     in_force = {
         fact.name: (fact.value, info.default)
         for record in records
