@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sim.platforms import add as add_platform
+    from sim.platforms.platform import Platform
     from sim.results.result import Result
     from sim.spec.fields import InputError
     from sim.spec.loader import list_scenarios, list_stacks, load_scenario, load_stack
@@ -25,9 +27,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "InputError",
+    "Platform",
     "Result",
     "Scenario",
     "Stack",
+    "add_platform",
     "compare",
     "list_platforms",
     "list_scenarios",
@@ -39,9 +43,11 @@ __all__ = [
 
 _HOME = {
     "InputError": "sim.spec.fields",
+    "Platform": "sim.platforms.platform",
     "Result": "sim.results.result",
     "Scenario": "sim.spec.scenario",
     "Stack": "sim.spec.stack",
+    "add_platform": "sim.platforms",
     "compare": "sim.study",
     "list_platforms": "sim.study",
     "list_scenarios": "sim.spec.loader",
@@ -56,7 +62,7 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module 'sim' has no attribute {name!r}; it has {', '.join(__all__)}")
-    value = getattr(import_module(_HOME[name]), name)
+    value = getattr(import_module(_HOME[name]), "add" if name == "add_platform" else name)
     globals()[name] = value
     return value
 

@@ -19,6 +19,7 @@ from signal import SIG_IGN, SIGINT, signal
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
+from sim.platforms import is_added
 from sim.results.ledger import LedgerError
 from sim.results.run import Glance
 from sim.results.summary import Replication, replication
@@ -61,7 +62,7 @@ def run_tasks(
     """Run all tasks, in this process or in several; fills `finished` by their index."""
     if getattr(current_process(), "_inheriting", False):
         raise SystemExit  # a worker that runs its parent's unguarded script again
-    if workers > 1:
+    if workers > 1 and not any(is_added(task.platform) for task in tasks):
         try:
             side_by_side(tasks, watch, workers, finished)
         except BrokenProcessPool:

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import difflib
 import pkgutil
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
+from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
 from sim.control.mechanisms import mechanisms, name_of
@@ -29,9 +31,43 @@ from sim.spec.settings import Layer
 from sim.spec.stack import Stack
 from sim.spec.validate import closest, one_of
 
+_ADDED: dict[str, ModuleType] = {}  # of this process only
+
+
+def add(
+    name: str,
+    platform: Platform,
+    title: str = "",
+    extends: str | None = None,
+    stack: Mapping[str, Any] | None = None,
+) -> None:
+    """Make a platform known by a name for the rest of this process, without a file: for notebooks.
+
+    As if a module `name` stood in this folder: `title` is its docstring, `extends` and `stack` are
+    its EXTENDS and STACK. Adding it again replaces it. InputError for a name that a file has, or
+    that is no lower-case word. What runs it stays in this process: others would not know it.
+    """
+    if name in _files() or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        expected = f"a new lower-case word, not one of {', '.join(_files())}"
+        raise InputError(field="platform", found=repr(name), expected=expected)
+    module = ModuleType(f"{__name__}.{name}", title or name)
+    module.PLATFORM = checked(name, platform)  # type: ignore[attr-defined]
+    module.EXTENDS = extends  # type: ignore[attr-defined]
+    module.STACK = dict(stack or {})  # type: ignore[attr-defined]
+    _ADDED[name] = module
+
+
+def is_added(name: str) -> bool:
+    """Is it known to this process only?"""
+    return any(one in _ADDED for one in chain(name))
+
 
 def names() -> list[str]:
     """All platforms, in alphabetical order."""
+    return sorted([*_files(), *_ADDED])
+
+
+def _files() -> list[str]:
     found = sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "platform")
     return [name for name in found if not name.startswith("_")]
 
@@ -120,6 +156,8 @@ def title(name: str) -> str:
 
 def _module(name: str) -> Any:
     known = names()
+    if name in _ADDED:
+        return _ADDED[name]
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         raise InputError(

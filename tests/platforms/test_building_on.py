@@ -165,3 +165,37 @@ def test_a_platform_takes_no_replicas_away_that_somebody_wrote(name: str) -> Non
     more = {"api": sspp.services["api"].model_copy(update={"replicas": 5})}
     many = sspp.model_copy(update={"services": {**sspp.services, **more}, "on": {}})
     assert stack_on(many, layers(name)).services["api"].replicas == 5
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgets afterwards what a test adds."""
+    monkeypatch.setattr(platforms, "_ADDED", {})
+
+
+@pytest.mark.usefixtures("added")
+def test_a_platform_may_be_made_in_python_and_runs_beside_the_others() -> None:
+    alone = replace(kubernetes.PLATFORM, self_healing=None)
+    sim.add_platform("alone", alone, "Kubernetes that mends nothing", extends="kubernetes")
+    assert "alone" in sim.list_platforms()
+    both = sim.compare(
+        "container_crash", ["kubernetes", "alone"], reps=2,  # two seeds: all in this process
+        settings={"scenario.horizon": "10m", "stack.services.http.replicas": 1,
+                  "stack.services.http.scaling.min": 1},
+    )  # fmt: skip
+    assert both.figures.kubernetes["downtime_s"] < both.figures.alone["downtime_s"]
+
+
+@pytest.mark.usefixtures("added")
+def test_what_is_set_of_an_added_platform_holds_and_a_mistake_is_told() -> None:
+    sim.add_platform("mine", kubernetes.PLATFORM)
+    assert configured("mine", {"mine": {"self_healing.cap_s": 60.0}}).self_healing.cap_s == 60.0
+    sim.add_platform("mine", replace(kubernetes.PLATFORM, self_healing=None))  # the cell runs again
+    assert configured("mine", {}).self_healing is None
+
+
+@pytest.mark.usefixtures("added")
+@pytest.mark.parametrize("name", ["kubernetes", "My-Own", ""])
+def test_an_added_platform_has_a_name_of_its_own(name: str) -> None:
+    with pytest.raises(InputError, match="platform"):
+        sim.add_platform(name, kubernetes.PLATFORM)
