@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What the operator's minutes cost
 #
-# **The question.** A container is dead. One command, eight letters and a flag, starts it again.
+# **The question.** A container is dead. One command, typed in seconds, starts it again.
 # Why is the shop closed for four minutes, sometimes for an hour? And what is worth paying for: a
 # faster alarm, a second phone, or a machine that types the command?
 #
