@@ -22,7 +22,10 @@ SOLUTIONS: dict[int, list[Answer]] = {
         ("kubernetes", {f"{HTTP}.scaling.min": 8}),
         ("compose_hardened", {"stack.servers.count": 3, f"{HTTP}.replicas": 9}),
     ],
-    4: [("kubernetes", {f"{HTTP}.cpu.request": "250m"})],
+    4: [
+        ("kubernetes", {f"{HTTP}.cpu.request": "250m"}),
+        ("kubernetes", {f"{HTTP}.scaling.cpu": 0.1}),
+    ],
     5: [("kubernetes", {f"{HTTP}.probes.readiness": PROBE, f"{HTTP}.probes.liveness": PROBE})],
     6: [
         ("kubernetes", {f"{HTTP}.probes.liveness.deep": False}),
@@ -65,7 +68,7 @@ NEARLY: dict[int, list[Answer]] = {
     1: [("compose", {f"{HTTP}.healthcheck": {"interval": "10s", "timeout": "1s"}})],
     2: [("kubernetes", {}), ("compose_hardened", {}), ("compose", {f"{HTTP}.stop.pre_stop": "5s"})],
     3: [("kubernetes", {}), ("kubernetes", {f"{HTTP}.replicas": 8})],
-    4: [("kubernetes", {f"{HTTP}.scaling.max": 30}), ("kubernetes", {f"{HTTP}.cpu.request": "2"})],
+    4: [("kubernetes", {f"{HTTP}.scaling.max": 30}), ("kubernetes", {f"{HTTP}.cpu.request": "1"})],
     5: [
         ("kubernetes", {f"{HTTP}.probes.readiness": PROBE}),
         ("kubernetes", {f"{HTTP}.probes.liveness": PROBE}),
