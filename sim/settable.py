@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
 
+from sim.control.autoscalers import Autoscaling
 from sim.control.balancer import HAProxy
 from sim.control.mechanisms import mechanisms
 from sim.platforms import configured, layers, load, names, taken_away
@@ -135,6 +136,8 @@ def _of_people() -> Iterator[Setting]:
 def _is_read(one: Setting, platform: Platform) -> bool:
     """Does anything on this platform read this field of a service?"""
     part = one.path.split(".")[3]
+    if ".scaling.behavior." in one.path:
+        return isinstance(platform.autoscaling, Autoscaling)
     if part in ("probes", "healthcheck"):
         return part == getattr(platform.health_checks, "reads", "")
     if part == "lookup":  # a proxy that looks names up in Docker's DNS

@@ -105,6 +105,8 @@ def test_a_platform_lists_what_it_uses_and_nothing_else():
     assert not by_hand("kubernetes")
     assert {"swarm.gossip_converge", "swarm.restart_delay"} <= used["swarm"]
     assert not {name for name in used["swarm"] if name.startswith(("nomad.", "hpa.", "kube_"))}
+    assert {"hpa.up_window", "hpa.up_pods"} <= used["kubernetes_tuned"]
+    assert not {"hpa.up_window", "hpa.up_pods"} & (used["nomad"] | used["ecs_fargate"])
     assert "fargate.pull_rate" in used["ecs_fargate"]
     assert "kubelet.pull_rate" not in used["ecs_fargate"]
     for name, listed in used.items():

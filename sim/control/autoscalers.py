@@ -90,11 +90,14 @@ class Metrics:
 # ---- the choice ----
 @dataclass(frozen=True)
 class Autoscaling:
-    """The HPA on CPU, and on the queue where the stack asks for it. `keda`: who serves the queue's
-    length, None where it is not installed; `servers`: the cluster autoscaler, None for a fixed
-    number of servers."""
+    """The HPA on CPU, and on the queue where the stack asks for it. How fast it may go is the
+    stack's to say (`scaling.behavior`); where it does not, `up_factor` and `up_floor` hold.
+
+    `keda`: who serves the queue's length, None where it is not installed; `servers`: the cluster
+    autoscaler, None for a fixed number of servers."""
 
     capability: ClassVar[str] = "autoscaling"
+    fixed: ClassVar = (hpa.UP_PODS, hpa.UP_PERCENT, hpa.DOWN_PERCENT, hpa.POLICY_PERIOD)
 
     sync_s: float = constant(SYNC, above_zero=True)
     tolerance: float = constant(TOLERANCE)
@@ -104,7 +107,6 @@ class Autoscaling:
     up_factor: float = constant(UP_FACTOR)
     up_floor: float = constant(UP_FLOOR)
     resolution_s: float = constant(RESOLUTION, above_zero=True)
-    behaviour: hpa.Behaviour | None = None  # upstream's default: none is set
     keda: Keda | None = None
     servers: ServerAutoscaler | None = field(default_factory=ServerAutoscaler)
 
@@ -152,6 +154,10 @@ class Scaler:
     ) -> None:
         self.cluster, self.rules, self.metrics = cluster, rules, metrics
         self.service, self.asks = service, asks
+        self.tolerance = hpa.tolerances(asks.behavior, rules.tolerance)
+        self.behavior: hpa.Behavior | None = None
+        if asks.behavior is not None:
+            self.behavior = hpa.behavior(asks.behavior, rules.stabilisation_s)
         self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins
         self.history: list[hpa.Recommendation] = []
         self.events: list[hpa.Scaled] = []
@@ -172,15 +178,16 @@ class Scaler:
         if wish is None:
             return
         wanted, why = wish
-        rules, behaviour = self.rules, self.rules.behaviour
-        if behaviour is None:
+        rules, behavior = self.rules, self.behavior
+        longest = rules.stabilisation_s
+        if behavior is None:
             calm = hpa.stabilised(self.history, now, rules.stabilisation_s, wanted)
             new = hpa.limited(current, calm, least, most, rules.up_factor, rules.up_floor)
         else:
-            calm = hpa.stabilised_between(self.history, now, current, wanted, behaviour)
-            new = hpa.limited_by(current, calm, now, self.events, behaviour)
+            calm = hpa.stabilised_between(self.history, now, current, wanted, behavior)
+            new = hpa.limited_by(current, calm, now, self.events, behavior)
             new = min(max(new, least), most)
-        longest = max(rules.stabilisation_s, behaviour.down_window_s if behaviour else 0.0)
+            longest = max(behavior.up.window_s, behavior.down.window_s)
         self.history = [r for r in self.history if r.t_s > now - longest]
         self.history.append(hpa.Recommendation(now, wanted))
         if new != current:
@@ -195,7 +202,7 @@ class Scaler:
         cpu: int | None = None
         if all(pod.request > 0 for pod in pods):
             cpu = hpa.replicas_for_cpu(
-                current, pods, target, rules.tolerance, rules.cpu_init_s, rules.readiness_delay_s
+                current, pods, target, self.tolerance, rules.cpu_init_s, rules.readiness_delay_s
             )
         elif not self.blind_told:  # replica_calculator.go: FailedGetResourceMetric, at each sync
             self.blind_told = True
@@ -206,7 +213,7 @@ class Scaler:
         if self.asks.queue is not None:
             waiting = self.cluster.plane.gauge().jobs_queued
             proposals.append(
-                hpa.replicas_for_queue(current, waiting, self.asks.queue, rules.tolerance)
+                hpa.replicas_for_queue(current, waiting, self.asks.queue, self.tolerance)
             )
             why += f"; {waiting} jobs, target {self.asks.queue} a replica"
         wanted = hpa.combined(current, proposals)

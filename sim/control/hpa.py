@@ -3,24 +3,39 @@
 Rules: shared facts, kubernetes section 5 (kubernetes/kubernetes pkg/controller/podautoscaler
 replica_calculator.go @00067268; horizontal.go as in omerap12/kubernetes @a769d588, which emulates
 1.37). autoscalers.py reads the metrics and carries the decisions out. Left out: memory and object
-metrics, per-HPA tolerances, selectPolicy Min.
+metrics.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from sim.spec.facts import Fact, constant
+from sim.spec import stack
+from sim.spec.facts import Fact
 
 API_DEFAULTS = "kubernetes/kubernetes pkg/apis/autoscaling/v2/defaults.go"
-UP_WINDOW = Fact("hpa.up_window", 0.0, "s", "with `behavior`: no wait before growing", API_DEFAULTS)
-DOWN_WINDOW = Fact(
-    "hpa.down_window", 300.0, "s", "with `behavior`: down to the highest wish of this time",
-    API_DEFAULTS,
-)  # fmt: skip
+_FIXED = "a stack that writes `scaling.behavior.*.policies` replaces all of them"
+UP_PODS = Fact(
+    "hpa.up_pods", 4, "replicas", "with `behavior`: may be added per period", API_DEFAULTS, _FIXED
+)
+UP_PERCENT = Fact(
+    "hpa.up_percent", 100, "%", "... or so much, whichever is more", API_DEFAULTS, _FIXED
+)
+DOWN_PERCENT = Fact(
+    "hpa.down_percent", 100, "%", "with `behavior`: may go per period", API_DEFAULTS, _FIXED
+)
+POLICY_PERIOD = Fact(
+    "hpa.policy_period", 15.0, "s", "the period of these policies", API_DEFAULTS, _FIXED
+)
+
+
+class Tolerances(NamedTuple):
+    """How far from 1 a ratio may be, either way, before anything moves."""
+
+    down: float
+    up: float
 
 
 class Pod(NamedTuple):
@@ -64,7 +79,7 @@ def replicas_for_cpu(
     current: int,
     pods: Sequence[Pod],
     target: int,
-    tolerance: float,
+    tolerance: Tolerances,
     cpu_init_s: float,
     readiness_delay_s: float,
 ) -> int | None:
@@ -102,12 +117,12 @@ def replicas_for_cpu(
     return current if against else wanted
 
 
-def within(ratio: float, tolerance: float) -> bool:
+def within(ratio: float, tolerance: Tolerances) -> bool:
     """No move. Source: replica_calculator.go Tolerances.isWithin."""
-    return 1.0 - tolerance <= ratio <= 1.0 + tolerance
+    return 1.0 - tolerance.down <= ratio <= 1.0 + tolerance.up
 
 
-def replicas_for_queue(current: int, total: int, target: int, tolerance: float) -> int:
+def replicas_for_queue(current: int, total: int, target: int, tolerance: Tolerances) -> int:
     """An external metric with an average target (KEDA's redis-lists: LLEN, jobs per replica).
 
     Source: replica_calculator.go GetExternalPerPodMetricReplicas."""
@@ -148,25 +163,60 @@ def limited(current: int, wanted: int, least: int, most: int, factor: float, flo
     return max(least, min(wanted, most, int(max(factor * current, floor))))
 
 
-@dataclass(frozen=True)
-class Policy:
-    """One entry of `behavior.scaleUp.policies`: so many replicas, or percent, per period."""
+class Policy(NamedTuple):
+    """So many replicas, or percent, per period."""
 
     value: int
     percent: bool = False
-    period_s: float = 15.0
+    period_s: float = POLICY_PERIOD.value
 
 
-@dataclass(frozen=True)
-class Behaviour:
-    """`behavior` of an autoscaler, with the API's defaults where a part is not written.
+class Rules(NamedTuple):
+    """`behavior.scaleUp` or `behavior.scaleDown`, with nothing left open."""
 
-    Source: kubernetes/api autoscaling/v2 types.go; pkg/apis/autoscaling/v2/defaults.go."""
+    policies: tuple[Policy, ...]
+    window_s: float
+    select: Literal["max", "min", "disabled"] = "max"
 
-    up: tuple[Policy, ...] = (Policy(4), Policy(100, percent=True))
-    down: tuple[Policy, ...] = (Policy(100, percent=True),)
-    up_window_s: float = constant(UP_WINDOW)
-    down_window_s: float = constant(DOWN_WINDOW)
+
+class Behavior(NamedTuple):
+    up: Rules
+    down: Rules
+
+
+UP_POLICIES = (Policy(UP_PODS.value), Policy(UP_PERCENT.value, percent=True))
+DOWN_POLICIES = (Policy(DOWN_PERCENT.value, percent=True),)
+
+
+def behavior(asks: stack.Behavior, stabilisation_s: float) -> Behavior:
+    """What a stack writes, with the API's policies and the controller's window down where it writes
+    none.
+
+    Source: defaults.go GenerateHPAScaleUpRules, GenerateHPAScaleDownRules; horizontal.go
+    maybeInitScaleDownStabilizationWindow."""
+
+    def policies(rules: stack.ScalingRules, otherwise: tuple[Policy, ...]) -> tuple[Policy, ...]:
+        if rules.policies is None:
+            return otherwise
+        return tuple(
+            Policy(p.pods or p.percent or 0, p.percent is not None, p.period)
+            for p in rules.policies
+        )
+
+    up, down = asks.up, asks.down
+    window = stabilisation_s if down.window is None else down.window
+    return Behavior(
+        Rules(policies(up, UP_POLICIES), up.window, up.select),
+        Rules(policies(down, DOWN_POLICIES), window, down.select),
+    )
+
+
+def tolerances(asks: stack.Behavior | None, otherwise: float) -> Tolerances:
+    """Of one HPA. Source: autoscaling/v2 types.go HPAScalingRules: null is the cluster's."""
+    if asks is None:
+        return Tolerances(otherwise, otherwise)
+    own = (asks.down.tolerance, asks.up.tolerance)
+    return Tolerances(*(otherwise if one is None else one for one in own))
 
 
 class Scaled(NamedTuple):
@@ -177,22 +227,22 @@ class Scaled(NamedTuple):
 
 
 def stabilised_between(
-    history: Sequence[Recommendation], now_s: float, current: int, wanted: int, rules: Behaviour
+    history: Sequence[Recommendation], now_s: float, current: int, wanted: int, rules: Behavior
 ) -> int:
     """With `behavior`: move into [lowest of the up window, highest of the down window].
 
     Source: horizontal.go stabilizeRecommendationWithBehaviors; `history` is unstabilised."""
-    up = [r.replicas for r in history if r.t_s > now_s - rules.up_window_s]
-    down = [r.replicas for r in history if r.t_s > now_s - rules.down_window_s]
+    up = [r.replicas for r in history if r.t_s > now_s - rules.up.window_s]
+    down = [r.replicas for r in history if r.t_s > now_s - rules.down.window_s]
     low, high = min([wanted, *up]), max([wanted, *down])
     return low if current < low else high if current > high else current
 
 
 def limited_by(
-    current: int, wanted: int, now_s: float, events: Sequence[Scaled], rules: Behaviour
+    current: int, wanted: int, now_s: float, events: Sequence[Scaled], rules: Behavior
 ) -> int:
-    """With `behavior`: the largest change that one of the policies allows from the number at the
-    beginning of its period.
+    """With `behavior`: the largest change (select `min`: the smallest) of those that the policies
+    allow from the number at the beginning of their periods; select `disabled`: none.
 
     Source: horizontal.go convertDesiredReplicasWithBehaviorRate, calculateScaleUpLimitWith-
     ScalingRules, calculateScaleDownLimitWithBehaviors; percent up rounds up, down truncates."""
@@ -200,16 +250,19 @@ def limited_by(
     def began(policy: Policy) -> int:
         return current - sum(e.by for e in events if e.t_s > now_s - policy.period_s)
 
+    way = rules.up if wanted > current else rules.down
+    if wanted == current or way.select == "disabled":
+        return current
     if wanted > current:
         caps = [
             math.ceil(began(p) * (1 + p.value / 100)) if p.percent else began(p) + p.value
-            for p in rules.up
+            for p in way.policies
         ]
-        return min(wanted, max(current, *caps))
-    if wanted < current:
-        floors = [
-            int(began(p) * (1 - p.value / 100)) if p.percent else began(p) - p.value
-            for p in rules.down
-        ]
-        return max(wanted, min(current, *floors), 0)
-    return wanted
+        cap = max(caps) if way.select == "max" else min(caps)
+        return min(wanted, max(current, cap))
+    floors = [
+        int(began(p) * (1 - p.value / 100)) if p.percent else began(p) - p.value
+        for p in way.policies
+    ]
+    floor = min(floors) if way.select == "max" else max(floors)
+    return max(wanted, min(current, floor), 0)

@@ -125,6 +125,8 @@ REDELIVERY = Fact(
 CPU_TARGET = Fact(
     "scaling.cpu", 0.7, "ratio", "target utilisation, where a stack scales without one", "chosen"
 )
+_HPA = "kubernetes/kubernetes pkg/apis/autoscaling/v2/defaults.go"
+HPA_UP_WINDOW = Fact("hpa.up_window", 0.0, "s", "with `behavior`: no wait before growing", _HPA)
 IMAGE_SIZE = Fact(
     "image.size", 200 * 1024**2, "bytes", "of a service, where none is said", "chosen"
 )

@@ -292,6 +292,17 @@ def _above_zero(value: float) -> float:
     return value
 
 
+def at_most(most: float, written: str) -> AfterValidator:
+    """The validator of a measure that has an upper bound; `written`: as people write it."""
+
+    def read(value: float) -> float:
+        if value > most:
+            refuse(f"at most {written}")
+        return value
+
+    return AfterValidator(read)
+
+
 def _read_name(value: Any) -> str:
     if not isinstance(value, str):
         refuse(NAME, f"'{value}' in quotes" if _is_number(value) else "")

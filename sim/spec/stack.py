@@ -29,9 +29,13 @@ from sim.spec.fields import (
     Ratio,
     Record,
     Span,
+    at_most,
 )
 
 OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
+# the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
+Window = Annotated[Duration, at_most(3600.0, "1h")]
+Period = Annotated[Span, at_most(1800.0, "30m")]
 Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
 
 
@@ -116,6 +120,38 @@ class Lookup(Record):
     connect_timeout: Span = default(facts.NGINX_CONNECT)  # proxy_connect_timeout
 
 
+class Policy(Record):
+    """One entry of `behavior.*.policies`: so many replicas, or percent, per period."""
+
+    pods: Positive | None = None
+    percent: Positive | None = None
+    period: Period
+
+
+class ScalingRules(Record):
+    """Null: the API's policies, the platform's tolerance."""
+
+    policies: list[Policy] | None = None
+    select: Literal["max", "min", "disabled"] = "max"  # selectPolicy: the larger change
+    tolerance: Ratio | None = None
+
+
+class ScaleUp(ScalingRules):
+    window: Window = default(facts.HPA_UP_WINDOW)  # stabilizationWindowSeconds
+
+
+class ScaleDown(ScalingRules):
+    window: Window | None = None  # null: the platform's
+
+
+class Behavior(Record):
+    """How fast an HPA may go. Source: kubernetes/api autoscaling/v2 types.go, and its defaults.go
+    for what is not written."""
+
+    up: ScaleUp = ScaleUp()
+    down: ScaleDown = ScaleDown()
+
+
 class Scaling(Record):
     """What the service asks of a horizontal autoscaler."""
 
@@ -123,6 +159,7 @@ class Scaling(Record):
     max: Positive = 10
     cpu: Ratio = default(facts.CPU_TARGET)  # target utilisation of the CPU request
     queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
+    behavior: Behavior | None = None  # Kubernetes' HPA alone reads it; null: its older limits
 
 
 class Disruption(Record):

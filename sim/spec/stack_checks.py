@@ -121,6 +121,7 @@ def _service_issues(
     if service.scaling and service.scaling.min > service.scaling.max:
         found = f"min {service.scaling.min} above max {service.scaling.max}"
         yield document.issue((*at, "scaling", "min"), found, "min <= max")
+    yield from _behavior_issues(service, document, (*at, "scaling", "behavior"))
     bounds = service.disruption
     if bounds and (bounds.min_available is None) == (bounds.max_unavailable is None):
         found = "neither bound" if bounds.min_available is None else "both bounds"
@@ -133,6 +134,20 @@ def _service_issues(
     if service.restart_attempts is not None and service.restart != "on-failure":
         found = f"restart_attempts with restart {service.restart}"
         yield document.issue((*at, "restart_attempts"), found, "it only with restart on-failure")
+
+
+def _behavior_issues(service: Service, document: Document, at: tuple[Key, ...]) -> Iterator[Issue]:
+    """What the API server turns down: kubernetes pkg/apis/autoscaling/validation/validation.go."""
+    behavior = service.scaling and service.scaling.behavior
+    for way in ("up", "down") if behavior else ():
+        policies = getattr(behavior, way).policies
+        if policies == []:
+            yield document.issue((*at, way, "policies"), "no policy", "at least one, or null")
+        for number, policy in enumerate(policies or ()):
+            if (policy.pods is None) == (policy.percent is None):
+                found = "neither pods nor percent" if policy.pods is None else "pods and percent"
+                spot = (*at, way, "policies", number)
+                yield document.issue(spot, found, "exactly one of pods and percent")
 
 
 def _needs(name: str, service: Service, stack: Stack, document: Document) -> Iterator[Issue]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -20,12 +21,15 @@ from sim.control.autoscalers import (
     UP_FLOOR,
     Autoscaling,
 )
-from sim.control.hpa import Behaviour, Pod, Policy, Recommendation, Scaled
+from sim.control.hpa import Behavior, Pod, Policy, Recommendation, Rules, Scaled, Tolerances
 from sim.control.keda import Keda
 from sim.platforms.kubernetes import PLATFORM
 from sim.platforms.platform import Platform
+from sim.spec import stack
 from tests.control.world import World, stack_of
 
+Select = Literal["max", "min", "disabled"]
+SAME = Tolerances(0.1, 0.1)
 N, U, P, M = "normal", "unready", "pending", "missing"  # kinds of pods in the tables
 
 
@@ -60,7 +64,7 @@ def pods(levels: list[int], kinds: list[str], request: int = 1000) -> list[Pod]:
     ],
 )
 def test_replica_calculator(name, current, target, levels, kinds, expected):
-    got = hpa.replicas_for_cpu(current, pods(levels, kinds), target, 0.1, 120.0, 10.0)
+    got = hpa.replicas_for_cpu(current, pods(levels, kinds), target, SAME, 120.0, 10.0)
     assert got == expected, name
 
 
@@ -72,7 +76,7 @@ def test_utilisation_is_whole_percent_rounded_down():
 def test_the_number_counts_ready_pods_not_replicas():
     """ceil(ratio x counted): two of five replicas have no say while usage is low."""
     five = pods([100, 100, 100, 0, 0], [N, N, N, U, U])
-    assert hpa.replicas_for_cpu(5, five, 50, 0.1, 120.0, 10.0) == 1
+    assert hpa.replicas_for_cpu(5, five, 50, SAME, 120.0, 10.0) == 1
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_the_number_counts_ready_pods_not_replicas():
 )
 def test_tolerance(tolerance, usage, expected):
     two = pods([usage, usage], [N, N])
-    assert hpa.replicas_for_cpu(2, two, 50, tolerance, 120.0, 10.0) == expected
+    assert hpa.replicas_for_cpu(2, two, 50, Tolerances(0.0, tolerance), 120.0, 10.0) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,10 +116,10 @@ def test_several_metrics_take_the_highest_and_a_failed_one_stops_scaling_down():
 
 def test_queue_metric():
     """Average target of an external metric: ceil(total / target) outside the tolerance."""
-    assert hpa.replicas_for_queue(2, 50, 5, 0.1) == 10
-    assert hpa.replicas_for_queue(10, 52, 5, 0.1) == 10
-    assert hpa.replicas_for_queue(10, 56, 5, 0.1) == 12
-    assert hpa.replicas_for_queue(0, 0, 5, 0.1) == 0
+    assert hpa.replicas_for_queue(2, 50, 5, SAME) == 10
+    assert hpa.replicas_for_queue(10, 52, 5, SAME) == 10
+    assert hpa.replicas_for_queue(10, 56, 5, SAME) == 12
+    assert hpa.replicas_for_queue(0, 0, 5, SAME) == 0
 
 
 # ---- from a recommendation to a number ----
@@ -136,33 +140,70 @@ def test_without_behaviour_at_most_double_or_four(current, wanted, expected):
     assert hpa.limited(current, wanted, 1, 100, UP_FACTOR.value, UP_FLOOR.value) == expected
 
 
+def asked(**ways: object) -> Behavior:
+    """What a stack asks for, with the API's rules where it is silent."""
+    return hpa.behavior(stack.Behavior.model_validate(ways), STABILISATION.value)
+
+
+def up(policies: tuple[Policy, ...], select: Select = "max") -> Behavior:
+    return asked()._replace(up=Rules(policies, 0.0, select))
+
+
+def down(policies: tuple[Policy, ...], select: Select = "max") -> Behavior:
+    return asked()._replace(down=Rules(policies, 0.0, select))
+
+
+def test_behavior_that_a_stack_does_not_write_is_the_apis():
+    """pkg/apis/autoscaling/v2/defaults.go; the window down is the controller's own flag."""
+    four, double, all_ = Policy(4, False, 15.0), Policy(100, True, 15.0), Policy(100, True, 15.0)
+    assert asked() == Behavior(Rules((four, double), 0.0), Rules((all_,), 300.0))
+    assert hpa.behavior(stack.Behavior(), 60.0).down.window_s == 60.0
+    own = asked(down={"policies": [{"pods": 1, "period": 60}], "window": 120, "select": "min"})
+    assert own == asked()._replace(down=Rules((Policy(1, False, 60.0),), 120.0, "min"))
+
+
+def test_a_tolerance_of_ones_own_goes_one_way():
+    """types.go HPAScalingRules: null is the cluster's."""
+    assert hpa.tolerances(None, 0.1) == (0.1, 0.1)
+    wide = stack.Behavior(up=stack.ScaleUp(tolerance=0.0), down=stack.ScaleDown(tolerance=0.5))
+    assert hpa.tolerances(wide, 0.1) == (0.5, 0.0)
+    assert hpa.tolerances(stack.Behavior(), 0.1) == (0.1, 0.1)
+
+
 def test_with_behaviour_the_window_is_an_interval():
     """horizontal_test.go TestScaleUpOneMetricStabilization and the like."""
-    rules = Behaviour(up_window_s=60.0, down_window_s=300.0)
+    rules = asked(up={"window": 60.0})
     history = [Recommendation(0.0, 8), Recommendation(250.0, 4)]
     at = 280.0
     assert hpa.stabilised_between(history, at, 5, 9, rules) == 5  # up: lowest of the last minute
     assert hpa.stabilised_between(history, at, 3, 9, rules) == 4
     assert hpa.stabilised_between(history, at, 9, 2, rules) == 8  # down: highest of five minutes
-    assert hpa.stabilised_between([], at, 3, 9, Behaviour()) == 9
+    assert hpa.stabilised_between([], at, 3, 9, asked()) == 9
 
 
 @pytest.mark.parametrize(
     ("current", "wanted", "events", "rules", "expected"),
     [
-        (6, 50, [], Behaviour(), 12),  # +100 %
-        (2, 50, [], Behaviour(), 6),  # +4
-        (12, 50, [Scaled(95.0, 6)], Behaviour(), 12),  # the period began with 6
-        (12, 50, [Scaled(80.0, 6)], Behaviour(), 24),  # that was longer ago
-        (20, 50, [Scaled(95.0, -10)], Behaviour(), 50),  # began with 30: up to 60
-        (10, 1, [], Behaviour(), 1),  # down 100 %
-        (10, 1, [], Behaviour(down=(Policy(10, percent=True, period_s=60.0),)), 9),
-        (15, 1, [], Behaviour(down=(Policy(10, percent=True),)), 13),  # truncated
-        (10, 1, [], Behaviour(down=(Policy(2),)), 8),
-        (8, 1, [Scaled(95.0, -2)], Behaviour(down=(Policy(2),)), 8),
-        (10, 12, [], Behaviour(up=(Policy(15, percent=True),)), 12),  # rounded up
-        (10, 10, [], Behaviour(), 10),
-        (40, 45, [Scaled(99.0, 38)], Behaviour(), 40),  # an outsized past change blocks
+        (6, 50, [], asked(), 12),  # +100 %
+        (2, 50, [], asked(), 6),  # +4
+        (12, 50, [Scaled(95.0, 6)], asked(), 12),  # the period began with 6
+        (12, 50, [Scaled(80.0, 6)], asked(), 24),  # that was longer ago
+        (20, 50, [Scaled(95.0, -10)], asked(), 50),  # began with 30: up to 60
+        (10, 1, [], asked(), 1),  # down 100 %
+        (10, 1, [], down((Policy(10, percent=True, period_s=60.0),)), 9),
+        (15, 1, [], down((Policy(10, percent=True),)), 13),  # truncated
+        (10, 1, [], down((Policy(2),)), 8),
+        (8, 1, [Scaled(95.0, -2)], down((Policy(2),)), 8),
+        (10, 12, [], up((Policy(15, percent=True),)), 12),  # rounded up
+        (10, 10, [], asked(), 10),
+        (40, 45, [Scaled(99.0, 38)], asked(), 40),  # an outsized past change blocks
+        (10, 50, [], up((Policy(4), Policy(200, percent=True)), "max"), 30),
+        (10, 50, [], up((Policy(4), Policy(200, percent=True)), "min"), 14),
+        (10, 50, [], up((Policy(4), Policy(200, percent=True)), "disabled"), 10),
+        (100, 1, [], down((Policy(5), Policy(20, percent=True)), "max"), 80),
+        (100, 1, [], down((Policy(5), Policy(20, percent=True)), "min"), 95),
+        (100, 1, [], down((Policy(5), Policy(20, percent=True)), "disabled"), 100),
+        (100, 1, [], up((Policy(5),), "disabled"), 1),  # the other way is as it was
     ],
 )
 def test_with_behaviour_the_rate_is_limited(current, wanted, events, rules, expected):
@@ -172,7 +213,7 @@ def test_with_behaviour_the_rate_is_limited(current, wanted, events, rules, expe
 
 def test_constants_are_upstreams():
     assert Autoscaling(servers=None) == Autoscaling(
-        15.0, 0.1, 300.0, 30.0, 300.0, 2.0, 4.0, 15.0, None, None, None
+        15.0, 0.1, 300.0, 30.0, 300.0, 2.0, 4.0, 15.0, None, None
     )
     assert (SYNC.value, TOLERANCE.value, RESOLUTION.value) == (15.0, 0.1, 15.0)
 
@@ -284,13 +325,84 @@ def test_step_limits_are_fields():
     assert steps(world)[0][1] == 12
 
 
-def test_behaviour_replaces_the_old_limits():
-    calm = Behaviour(up=(Policy(1, period_s=60.0),))
-    world = world_of(replace(ALONE, behaviour=calm), lambda _: 5.0)
+def behaving(cores: Callable[[float], float], replicas: int = 2, **ways: object) -> World:
+    """A world whose stack writes `scaling.behavior`."""
+    asks = {"min": 1, "max": 100, "cpu": 0.5, "behavior": ways}
+    return world_of(ALONE, cores, replicas=replicas, scaling=asks)
+
+
+def test_behavior_replaces_the_old_limits():
+    world = behaving(lambda _: 5.0, up={"policies": [{"pods": 1, "period": 60}]})
     world.until(400.0)
     times = [t for t, _ in steps(world)]
     assert all(b - a >= 60.0 for a, b in itertools.pairwise(times))
     assert [n for _, n in steps(world)][:3] == [3, 4, 5]
+
+
+BOTH = [{"pods": 3, "period": 15}, {"percent": 50, "period": 15}]
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        ({}, [6, 12, 24]),  # +4, then +100 %
+        ({"policies": BOTH}, [5, 8, 12]),  # +3, +3, +50 %
+        ({"policies": BOTH, "select": "min"}, [3, 5, 8]),  # +50 % up, then +3
+        ({"select": "disabled"}, []),
+    ],
+)
+def test_policies_up_make_the_steps(way, expected):
+    world = behaving(lambda _: 5.0, up=way)
+    world.until(200.0)
+    assert [n for _, n in steps(world)][:3] == expected
+
+
+@pytest.mark.parametrize(
+    ("way", "first_s", "reached"),
+    [
+        ({}, 300.0, 1),
+        ({"window": 60}, 60.0, 1),
+        ({"window": 0}, 0.0, 1),
+        ({"window": 0, "policies": [{"pods": 2, "period": 120}]}, 0.0, 4),
+        ({"window": 0, "policies": [{"percent": 50, "period": 300}]}, 0.0, 2),  # 5, then 2.5
+        ({"select": "disabled"}, None, 10),
+    ],
+)
+def test_rules_down_decide_when_and_how_fast(way, first_s, reached):
+    """Ten replicas that are needed until second 700, and one from then on."""
+    world = behaving(lambda t: 0.5 if t < 700.0 else 0.05, replicas=10, down=way)
+    world.until(1055.0)
+    times = [t - 700.0 for t, n in steps(world) if n < 10]
+    assert world.cluster.desired["api"] == reached
+    assert not times if first_s is None else first_s - 15.0 <= times[0] <= first_s + 45.0
+
+
+def test_a_window_up_waits_out_a_spike_however_long_it_is():
+    def spike(t: float) -> float:
+        return 0.5 if t < 1500.0 or t > 1590.0 else 1.0
+
+    for window, grows in ((0.0, True), (60.0, True), (120.0, False), (1200.0, False)):
+        world = behaving(spike, up={"window": window})
+        world.until(1800.0)
+        assert any(n > 2 for _, n in steps(world)) is grows
+
+
+@pytest.mark.parametrize(
+    ("way", "cores", "moves"),
+    [
+        ({}, 0.58, True),
+        ({"up": {"tolerance": 0.2}}, 0.58, False),
+        ({"down": {"tolerance": 0.2}}, 0.58, True),
+        ({}, 0.47, False),
+        ({"up": {"tolerance": 0.01}}, 0.47, False),
+        ({"down": {"tolerance": 0.01}}, 0.47, True),
+    ],
+)
+def test_a_tolerance_of_ones_own_changes_what_moves(way, cores, moves):
+    ways = {"up": {}, "down": {"window": 0}, **way}
+    world = behaving(lambda t: 0.5 if t < 400.0 else cores, replicas=20, **ways)
+    world.until(800.0)
+    assert bool(steps(world)) is moves
 
 
 def test_outside_its_limits_it_moves_at_once():

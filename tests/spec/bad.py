@@ -209,6 +209,18 @@ STACKS = (
         ("above limit",)),
     Bad("scaling upside down", "min: 1", "min: 9", 10, "services.api.scaling.min",
         ("min 9 above max 4",)),
+    Bad("behavior without a policy", "max: 4", "max: 4, behavior: {up: {policies: []}}", 10,
+        "services.api.scaling.behavior.up.policies", ("no policy", "at least one")),
+    Bad("a policy of two kinds", "max: 4", "max: 4, behavior: {down: {policies: [{pods: 1, "
+        "percent: 5, period: 1m}]}}", 10, "services.api.scaling.behavior.down.policies.0",
+        ("pods and percent", "exactly one")),
+    Bad("a policy of no kind", "max: 4", "max: 4, behavior: {up: {policies: [{period: 1m}]}}", 10,
+        "services.api.scaling.behavior.up.policies.0", ("neither pods nor percent",)),
+    Bad("a window beyond the API's", "max: 4", "max: 4, behavior: {down: {window: 61m}}", 10,
+        "services.api.scaling.behavior.down.window", ("at most 1h",)),
+    Bad("a period beyond the API's", "max: 4", "max: 4, behavior: {up: {policies: [{pods: 1, "
+        "period: 1h}]}}", 10, "services.api.scaling.behavior.up.policies.0.period",
+        ("at most 30m",)),
     Bad("nothing left to connect", "max_connections: 100", "max_connections: 3", 13,
         "services.db.max_connections", ("3 reserved of max_connections 3",)),
     Bad("attempts of no policy", "port: 3000", "restart_attempts: 3", 5,
