@@ -12,9 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-import simpy
-
-from sim.control.clock import Loop, Rank
+from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Address, Cluster, Container, Server
 from sim.control.dns import by_name
 from sim.dataplane.interface import Algorithm, Routing
@@ -172,18 +170,16 @@ class HAProxy:
         """Go live, then check every line of the file; start anew when it is edited (a reload)."""
         cluster.route(self.routing())
         edits = cluster.watch("addresses")
-        answers = Answers(cluster)
         loaded = File(cluster, self.least_up)
-        cluster.clock.loop(answers.run())
         cluster.clock.loop(loaded.follow())
         while True:
             loaded.load(cluster.addresses)
             for line, address in enumerate(cluster.addresses):
                 if address.checked:
-                    cluster.clock.loop(self.check(loaded, answers, line, address))
+                    cluster.clock.loop(self.check(loaded, line, address))
             yield edits.get()
 
-    def check(self, file: File, answers: Answers, line: int, address: Address) -> Loop:
+    def check(self, file: File, line: int, address: Address) -> Loop:
         """Check one line for as long as this version of the file is loaded."""
         cluster, clock, version = file.cluster, file.cluster.clock, file.version
         health = Health()
@@ -191,35 +187,23 @@ class HAProxy:
             cluster.random("haproxy/phase") * self.inter_s, Rank.DISCOVERY, line
         )  # servers are checked out of step with each other
         while file.version == version:
-            answer = answers.to(at(cluster, address)[0])
-            yield answer | clock.after(self.check_timeout_s, Rank.DISCOVERY, line)
-            passed = bool(answer.triggered and answer.value)
+            there = at(cluster, address)[0]
+            passed = yield from ask(cluster, there, self.check_timeout_s, Rank.DISCOVERY, line)
             was, health = health, checked(health, passed, self.fall, self.rise)
             if health.up != was.up and file.version == version:
                 file.turn(line, health.up)
             yield clock.after(self.inter_s, Rank.DISCOVERY, line)
 
 
-class Answers:
-    """Who asked gets the answer: sends probes and hands out their results."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.results = cluster.watch("probe")
-        self.waiting: dict[int, simpy.Event] = {}
-
-    def to(self, container: Container, deep: bool = False) -> simpy.Event:
-        """An event that carries whether the container answered; it may never come."""
-        asked = self.cluster.clock.event()
-        self.waiting[self.cluster.plane.probe(container.id, deep)] = asked
-        return asked
-
-    def run(self) -> Loop:
-        while True:
-            change = yield self.results.get()
-            asked = self.waiting.pop(change.probe, None)
-            if asked is not None:
-                asked.succeed(change.ok)
+def ask(
+    cluster: Cluster, c: Container, timeout_s: float, rank: Rank, key: int, deep: bool = False
+) -> Task[bool]:
+    """Send a probe and wait for its answer: False when it fails or none comes in time."""
+    number, answer = cluster.plane.probe(c.id, deep), cluster.clock.event()
+    cluster.asked[number] = answer.succeed
+    yield answer | cluster.clock.after(timeout_s, rank, key)
+    cluster.asked.pop(number, None)
+    return bool(answer.triggered and answer.value)
 
 
 class File:

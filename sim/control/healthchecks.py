@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
-from sim.control.balancer import Answers
+from sim.control.balancer import ask
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.spec.facts import Fact, constant
@@ -80,22 +80,20 @@ class DockerHealthchecks:
 
 def monitor(cluster: Cluster, start_interval_s: float = START_INTERVAL.value) -> Loop:
     """Check every container whose service has a HEALTHCHECK, and keep `Container.health`."""
-    answers = Answers(cluster)
     starts = cluster.watch("started")
-    cluster.clock.loop(answers.run())
     for c in cluster.containers:
         if c.alive and cluster.service(c.service).healthcheck is not None:
             cluster.set_health(c, "healthy")  # ran well for days before the run began
-            cluster.clock.loop(check(cluster, answers, c, start_interval_s))
+            cluster.clock.loop(check(cluster, c, start_interval_s))
     while True:
         change = yield starts.get()
         c = change.container
         if c is not None and cluster.service(c.service).healthcheck is not None:
             cluster.set_health(c, "starting")
-            cluster.clock.loop(check(cluster, answers, c, start_interval_s))
+            cluster.clock.loop(check(cluster, c, start_interval_s))
 
 
-def check(cluster: Cluster, answers: Answers, c: Container, start_interval_s: float) -> Loop:
+def check(cluster: Cluster, c: Container, start_interval_s: float) -> Loop:
     """One process's checks, for as long as it lives."""
     clock, run = cluster.clock, c.run
     asked = cluster.service(c.service).healthcheck
@@ -108,12 +106,10 @@ def check(cluster: Cluster, answers: Answers, c: Container, start_interval_s: fl
         yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
         if c.run != run or not c.alive:
             return
-        answer = answers.to(c, asked.deep)
-        yield answer | clock.after(asked.timeout, Rank.PROBE, c.id * 8 + 7)
+        ok = yield from ask(cluster, c, asked.timeout, Rank.PROBE, c.id * 8 + 7, asked.deep)
         if c.run != run or not c.alive:
             return
         age_s = clock.now - c.started_s
-        ok = bool(answer.triggered and answer.value)
         label = labelled(label, ok, asked.retries, age_s < asked.start_period)
         cluster.set_health(c, label.status)
         wait_s = next_check_s(label, asked, age_s, start_interval_s)

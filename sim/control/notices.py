@@ -15,12 +15,9 @@ if TYPE_CHECKING:
 def heard(cluster: Cluster, notice: Notice) -> None:
     """The data plane only tells; whether a process ends is decided here, at the same instant."""
     if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
-        ok = notice.note == Note.PROBE_OK
         asked = cluster.asked.pop(notice.id, None)
-        if asked is not None:
-            asked(ok)
-        else:
-            cluster.tell(Change("probe", probe=notice.id, ok=ok))
+        if asked is not None:  # else whoever asked has given up
+            asked(notice.note == Note.PROBE_OK)
         return
     if notice.note == Note.SERVER_OOM:
         server = next(s for s in cluster.servers if s.id == notice.id)

@@ -15,7 +15,7 @@ State = Literal["created", "starting", "running", "stopping", "exited"]
 ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
-    "server_released", "cordoned", "desired", "version", "split", "probe", "addresses",
+    "server_released", "cordoned", "desired", "version", "split", "addresses",
     "pending", "health", "outlier", "daemon_up", "out_of_service",
 ]  # fmt: skip
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
@@ -104,8 +104,6 @@ class Change:
     container: Container | None = None
     server: Server | None = None
     service: str = ""
-    probe: int = -1
-    ok: bool = False
 
 
 @dataclass

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sim.control.balancer import Answers
+from sim.control.balancer import ask
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.spec.facts import Fact, constant
@@ -54,12 +54,10 @@ class ServiceChecks:
         return self.restart_limit > 0 and service.healthcheck is not None
 
     def run(self, cluster: Cluster) -> Loop:
-        answers = Answers(cluster)
-        cluster.clock.loop(answers.run())
         starts = cluster.watch("started")
         for c in cluster.containers:
             if c.alive and cluster.service(c.service).healthcheck is not None:
-                cluster.clock.loop(self.check(cluster, answers, c))
+                cluster.clock.loop(self.check(cluster, c))
         while True:
             c = (yield starts.get()).container
             if c is None or not c.alive:
@@ -67,9 +65,9 @@ class ServiceChecks:
             if cluster.service(c.service).healthcheck is None:
                 cluster.set_ready(c, True)
             else:
-                cluster.clock.loop(self.check(cluster, answers, c))
+                cluster.clock.loop(self.check(cluster, c))
 
-    def check(self, cluster: Cluster, answers: Answers, c: Container) -> Loop:
+    def check(self, cluster: Cluster, c: Container) -> Loop:
         """One process's check, with a phase of its own, for as long as it lives."""
         clock, run, streak = cluster.clock, c.run, 0
         asked = cluster.service(c.service).healthcheck
@@ -79,11 +77,9 @@ class ServiceChecks:
             yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
             if c.run != run or not c.alive:
                 return
-            answer = answers.to(c, asked.deep)
-            yield answer | clock.after(asked.timeout, Rank.PROBE, c.id * 8 + 7)
+            ok = yield from ask(cluster, c, asked.timeout, Rank.PROBE, c.id * 8 + 7, asked.deep)
             if c.run != run or not c.alive:
                 return
-            ok = bool(answer.triggered and answer.value)
             streak = 0 if ok else streak + 1
             if c.ready and not ok:
                 cluster.say("readiness", c.name, f"{c.name} fails its check: no traffic")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from sim.control.balancer import Answers
+from sim.control.balancer import ask
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.spec.facts import Fact, constant
@@ -68,20 +68,18 @@ class TargetHealth:
         return service.role == "http"
 
     def run(self, cluster: Cluster) -> Loop:
-        answers = Answers(cluster)
-        cluster.clock.loop(answers.run())
         starts = cluster.watch("started")
         for c in cluster.of(cluster.entry):
             if c.alive:
-                cluster.clock.loop(self.check(cluster, answers, c, Target(True)))
+                cluster.clock.loop(self.check(cluster, c, Target(True)))
         while True:
             c = (yield starts.get()).container
             if c is not None and c.alive and c.service == cluster.entry:
-                cluster.clock.loop(self.check(cluster, answers, c, Target()))
+                cluster.clock.loop(self.check(cluster, c, Target()))
             elif c is not None and c.alive:
                 cluster.set_ready(c, True)
 
-    def check(self, cluster: Cluster, answers: Answers, c: Container, target: Target) -> Loop:
+    def check(self, cluster: Cluster, c: Container, target: Target) -> Loop:
         """One target's checks, with a phase of its own, for as long as its process lives."""
         clock, run = cluster.clock, c.run
         wait_s = cluster.random("alb/phase") * self.interval_s
@@ -89,11 +87,9 @@ class TargetHealth:
             yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
             if c.run != run or not c.alive:
                 return
-            answer = answers.to(c)
-            yield answer | clock.after(self.timeout_s, Rank.PROBE, c.id * 8 + 7)
+            ok = yield from ask(cluster, c, self.timeout_s, Rank.PROBE, c.id * 8 + 7)
             if c.run != run or not c.alive:
                 return
-            ok = bool(answer.triggered and answer.value)
             was, target = target, counted(target, ok, self.first, self.healthy, self.unhealthy)
             if target.healthy is not was.healthy:
                 cluster.set_ready(c, bool(target.healthy))
