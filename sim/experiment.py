@@ -108,7 +108,7 @@ def advance(cluster: Cluster, horizon_s: float) -> None:
     clock, plane, env, notice = cluster.clock, cluster.plane, cluster.clock.env, cluster.notice
     reached = -math.inf
     while True:
-        due = env.peek()
+        due = clock.due()
         until = min(due, horizon_s)
         if until != reached or plane.stirred:
             now, notices = plane.advance(until)

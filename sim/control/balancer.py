@@ -199,11 +199,19 @@ def ask(
     cluster: Cluster, c: Container, timeout_s: float, rank: Rank, key: int, deep: bool = False
 ) -> Task[bool]:
     """Send a probe and wait for its answer: False when it fails or none comes in time."""
-    number, answer = cluster.plane.probe(c.id, deep), cluster.clock.event()
-    cluster.asked[number] = answer.succeed
-    yield answer | cluster.clock.after(timeout_s, rank, key)
+    number, over = cluster.plane.probe(c.id, deep), cluster.clock.event()
+    deadline = cluster.clock.after(timeout_s, rank, key)
+
+    def heard(passed: bool) -> None:
+        if not over.triggered:  # else both came at this instant
+            over.succeed(passed)
+
+    deadline.callbacks.append(lambda _: heard(False))
+    cluster.asked[number] = heard
+    passed: bool = yield over
     cluster.asked.pop(number, None)
-    return bool(answer.triggered and answer.value)
+    deadline.cancel()
+    return passed
 
 
 class File:

@@ -8,9 +8,10 @@ observers come last.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from enum import IntEnum
-from heapq import heappush
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 import simpy
@@ -37,12 +38,18 @@ class Rank(IntEnum):
 class Timer(simpy.Event):
     """A timeout whose place in its instant is (rank, key), not its order of insertion."""
 
+    cancelled = False
+
     def __init__(self, env: simpy.Environment, delay: float, rank: Rank, key: int) -> None:
         self.env = env
         self.callbacks: list[Any] = []
         self._ok, self._value, self._defused = True, None, False
         # SimPy's own priorities are 0 (start, interrupt) and 1 (succeed): what follows at once
         env.schedule(self, 2 + (int(rank) << 48) + key, delay)  # type: ignore[arg-type]
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more, and nobody will: `Clock.due` drops it."""
+        self.callbacks, self.cancelled = [], True
 
 
 class Clock:
@@ -55,7 +62,14 @@ class Clock:
     def now(self) -> float:
         return float(self.env.now)
 
-    def after(self, delay_s: float, rank: Rank, key: int = 0) -> simpy.Event:
+    def due(self) -> float:
+        """When the next event is that somebody waits for; infinite if none is."""
+        queue: list[Any] = self.env._queue
+        while queue and type(queue[0][3]) is Timer and queue[0][3].cancelled:
+            heappop(queue)[3].callbacks = None  # as if it had been
+        return float(queue[0][0]) if queue else math.inf
+
+    def after(self, delay_s: float, rank: Rank, key: int = 0) -> Timer:
         """An event `delay_s` seconds from now. `key` must be unique among equals of a rank that can
         meet at one instant (a container's or server's id does)."""
         return Timer(self.env, max(0.0, delay_s), rank, key)

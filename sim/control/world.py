@@ -68,7 +68,7 @@ class World:
     _drawn: dict[str, int] = field(default_factory=dict)
     _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
-    asked: dict[int, Callable[[bool], object]] = field(default_factory=dict)  # by number of probe
+    asked: dict[int, Callable[[bool], None]] = field(default_factory=dict)  # by number of probe
     exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
     nowhere: dict[int, Container] = field(default_factory=dict)  # places of balancer.py
     _via: int = -1  # the proxy's container
