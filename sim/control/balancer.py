@@ -88,8 +88,9 @@ def at(cluster: Cluster, address: Address) -> list[Container]:
     here = [c for c in here if c.alive] or here
     if address.port is not None:
         here = here[-1:]
-    server = next(s for s in cluster.servers if s.id == address.server)
-    return here or [nowhere(cluster, server)]
+    if not here:
+        here = [nowhere(cluster, next(s for s in cluster.servers if s.id == address.server))]
+    return here
 
 
 def nowhere(cluster: Cluster, server: Server) -> Container:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import simpy
@@ -86,7 +87,7 @@ class World:
     def on(self, server: Server) -> list[Container]:
         return [c for c in self.containers if c.server is server]
 
-    @property
+    @cached_property  # roles do not change while it runs
     def entry(self) -> str:
         """The service that users call: the first that answers requests."""
         return next(iter(self.stack.playing("http")), "")
