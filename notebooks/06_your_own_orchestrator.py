@@ -136,5 +136,6 @@ assert bad.figures.kubernetes["downtime_s"] == 0
 #
 # **One number to change:** give the watchdog a back-off. Keep for each `container.id` when it was
 # last started, and double the wait each time. Then fill a second field: `replace(watchdog,
-# health_checks=...)`. As a file `sim/platforms/watchdog.py` with the record as `PLATFORM` it is
-# there in `sim list`, too.
+# health_checks=...)`. As a file `platforms/watchdog.py` in your folder, with the record as
+# `PLATFORM`, it is there in `sim list`, too: [the guide](../docs/own_orchestrator.md) builds such
+# a file, with a rule and constants that name their sources.

@@ -6,19 +6,22 @@ from __future__ import annotations
 import pkgutil
 import platform
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from sim import __version__
+from sim.platforms import own_modules, written
 from sim.spec.facts import Fact, facts_of
 
 
-def constants() -> list[Fact[Any]]:
-    """Every constant with a source, by name: found in the modules that use them."""
-    found = {fact.name: fact for module in _modules() for fact in facts_of(import_module(module))}
+def constants(platforms: Iterable[str] = ()) -> list[Fact[Any]]:
+    """Every constant with a source, by name: found in the modules that use them, and in the files
+    of those of `platforms` that come from outside the package."""
+    modules = [*own_modules(platforms), *map(import_module, _modules())]
+    found = {fact.name: fact for module in modules for fact in facts_of(module)}
     return [found[name] for name in sorted(found)]
 
 
@@ -52,7 +55,8 @@ def command_of(
     record, which no command line can name."""
     if not isinstance(scenario, str) or not (stack is None or isinstance(stack, str)):
         return ""
-    words = ["python", "-m", "sim", "run", scenario, "--platform", ",".join(platforms)]
+    words = ["python", "-m", "sim", "run", scenario, "--platform"]
+    words.append(",".join(written(name) for name in platforms))
     words += ["--seed", str(seed)]
     words += ["--reps", str(reps)] if reps > 1 else []
     words += ["--stack", stack] if stack else []

@@ -124,27 +124,15 @@ def _scenarios() -> list[dict[str, str]]:
 
 
 def _platforms() -> list[dict[str, str]]:
-    from sim.platforms import names  # noqa: PLC0415
+    from sim.platforms import headline, names  # noqa: PLC0415
 
-    return [{"name": name, "title": _first_line(f"sim.platforms.{name}")} for name in names()]
+    return [{"name": name, "title": headline(name)} for name in names()]
 
 
 def _stacks() -> list[dict[str, str]]:
     from sim.spec.loader import list_stacks, load_stack  # noqa: PLC0415
 
     return [{"name": name, "title": load_stack(name).title} for name in list_stacks()]
-
-
-def _first_line(module: str) -> str:
-    """First line of a module's docstring, without importing it (a platform loads simpy)."""
-    import ast  # noqa: PLC0415
-    from importlib.util import find_spec  # noqa: PLC0415
-
-    found = find_spec(module)
-    if found is None or found.origin is None:
-        return ""
-    doc = ast.get_docstring(ast.parse(Path(found.origin).read_text(encoding="utf-8")))
-    return (doc or "").partition("\n")[0]
 
 
 # --- run ------------------------------------------------------------------------------------------
@@ -178,7 +166,7 @@ def run(
     scenario
         Name, NAME:VARIANT, or path to a YAML file.
     platform
-        Platforms, separated by commas, or `all` [default: the scenario's own: compose,kubernetes].
+        Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
     stack
         Name of a stack, or path to a stack's or docker-compose YAML file.
     traffic

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 
 from sim.assumptions import constants
-from sim.platforms import layers, load, names
+from sim.platforms import docstring, layers, load, named, names, refresh
 from sim.report import explain as text
 from sim.settable import by_hand, everywhere, of_platform, of_stack
 from sim.spec.facts import Setting
@@ -19,10 +18,13 @@ def about(subject: str) -> str:
     """The text about a scenario, a stack, a platform, a constant, or the first word of some.
 
     Raises `InputError`, with the nearest name, for anything else."""
+    refresh()
+    if subject.endswith(".py"):
+        (subject,) = named([subject])
     if subject in names():
-        doc = import_module(f"sim.platforms.{subject}").__doc__ or ""
+        doc = docstring(subject)
         return text.platform(subject, doc, load(subject), _constants(subject), layers(subject))
-    known = {fact.name: fact for fact in constants()}
+    known = {fact.name: fact for fact in constants(names())}
     matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
     if matching:
         paths = everywhere()

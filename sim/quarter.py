@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.dataplane import draws
+from sim.platforms import named
 from sim.results.summary import Replication
 from sim.spec.fields import Duration, InputError, Ratio, Record
 from sim.spec.loader import load_stack, stack_on
@@ -212,7 +213,7 @@ def quarter(
 ) -> Quarter:
     """Draw the quarter and replay it under each platform. Raises `InputError`."""
     rates = rates or load_rates()
-    names = list(dict.fromkeys(platforms))
+    names = list(named(platforms))
     plans = {kind.scenario: plan(kind.scenario, names, seed=seed) for kind in rates.kinds}
     stacks = {name: _servers(name) for name in names}
     tasks, kinds = [], []

@@ -17,7 +17,7 @@ from typing import Any
 from sim import engines
 from sim.assumptions import command_of, versions
 from sim.engines import ENGINES, processes
-from sim.platforms import ablated, capabilities, configured, layers, load, takes
+from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh, takes
 from sim.platforms import names as list_platforms
 from sim.results.claims import METRICS
 from sim.results.result import Result
@@ -125,7 +125,8 @@ def plan(
         *_whole("reps", reps, 1, 1_000_000),
         *_named("engine", engine, ENGINES),
     ]
-    wanted = None if platforms is None else tuple(dict.fromkeys(platforms))
+    refresh()
+    wanted = None if platforms is None else named(platforms)
     if wanted == ():
         issues.append(Issue(field="platform", found="none", expected=one_of(list_platforms())))
     for name in wanted or () if wanted != ALL else ():
@@ -337,5 +338,5 @@ def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Resul
         traffic=scenario.traffic,
         slo=scenario.slo,
         choices={name: configured(name, settings) for name in by_platform},
-        facts=tuple(constants()),
+        facts=tuple(constants(by_platform)),
     )

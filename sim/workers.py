@@ -19,7 +19,7 @@ from signal import SIG_IGN, SIGINT, signal
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
-from sim.platforms import is_added
+from sim.platforms import Source, is_added, pin, sources
 from sim.results.ledger import LedgerError
 from sim.results.run import Glance
 from sim.results.summary import Replication, replication
@@ -115,7 +115,8 @@ def side_by_side(
     context = get_context("spawn")  # the same on every system, and no threads are copied
     ticks: Queue[Tick] = context.Queue()
     stop = context.Event()
-    with ProcessPoolExecutor(workers, context, _enlist, (ticks, stop)) as pool:
+    files = sources(task.platform for task in tasks)
+    with ProcessPoolExecutor(workers, context, _enlist, (ticks, stop, files)) as pool:
         index = {pool.submit(_in_worker, task): i for i, task in enumerate(tasks)}
         pending: set[Future[Replication | InputIssues]] = set(index)
         try:
@@ -145,10 +146,12 @@ class InputIssues(NamedTuple):
 _ticks: Queue[Tick] | None = None  # a worker's line to its parent, set once in each process
 
 
-def _enlist(ticks: Queue[Tick], stop: Flag) -> None:
-    """First thing in a worker: Ctrl-C is the parent's business, who sets `stop`."""
+def _enlist(ticks: Queue[Tick], stop: Flag, files: dict[str, Source]) -> None:
+    """First thing in a worker: Ctrl-C is the parent's business, who sets `stop`. `files`: the
+    platforms from outside the package, as the parent has read them."""
     global _ticks  # noqa: PLW0603 - a process pool has no other place for it
     signal(SIGINT, SIG_IGN)
+    pin(files)
     ticks.cancel_join_thread()
     _ticks = ticks
     Thread(target=_leave, args=(stop,), daemon=True).start()

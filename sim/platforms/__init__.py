@@ -10,26 +10,39 @@ stand beside PLATFORM:
 
 `kubernetes-autoscaling` is `kubernetes` without that one choice (`kubernetes-autoscaling-rollback`:
 without two): an ablation has a name like any platform and runs beside it.
+
+A user's own file is the same outside this folder (`_outside.py`): in `platforms/` of the working
+folder, or given by its path.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import pkgutil
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
 from sim.control.mechanisms import mechanisms, name_of
+from sim.platforms import _outside
+from sim.platforms._choices import wrong_choices
+from sim.platforms._outside import Source, pin, refresh, written
 from sim.platforms._values import read
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError
 from sim.spec.settings import Layer
 from sim.spec.stack import Stack
 from sim.spec.validate import closest, one_of
+
+__all__ = [
+    "Source", "ablated", "add", "capabilities", "chain", "checked", "configure", "configured",
+    "docstring", "headline", "is_added", "layers", "load", "named", "names", "outside",
+    "own_modules", "pin", "refresh", "sources", "taken_away", "takes", "title", "written",
+]  # fmt: skip
 
 _ADDED: dict[str, ModuleType] = {}  # of this process only
 
@@ -47,10 +60,14 @@ def add(
     its EXTENDS and STACK. Adding it again replaces it. InputError for a name that a file has, or
     that is no lower-case word. What runs it stays in this process: others would not know it.
     """
-    if name in _files() or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        expected = f"a new lower-case word, not one of {', '.join(_files())}"
+    taken = [*_files(), *outside()]
+    if name in (*taken, *_outside.ROOTS) or not _outside.NAME.fullmatch(name):
+        expected = f"a new lower-case word, not one of {', '.join(taken)}"
         raise InputError(field="platform", found=repr(name), expected=expected)
     module = ModuleType(f"{__name__}.{name}", title or name)
+    issues = wrong_choices(platform, name)
+    if issues:
+        raise InputError(issues=issues)
     module.PLATFORM = checked(name, platform)  # type: ignore[attr-defined]
     module.EXTENDS = extends  # type: ignore[attr-defined]
     module.STACK = dict(stack or {})  # type: ignore[attr-defined]
@@ -64,7 +81,32 @@ def is_added(name: str) -> bool:
 
 def names() -> list[str]:
     """All platforms, in alphabetical order."""
-    return sorted([*_files(), *_ADDED])
+    return sorted({*_files(), *outside(), *_ADDED})
+
+
+def outside() -> dict[str, Path]:
+    """Name and file of each platform from outside this package."""
+    return _outside.files(_files())
+
+
+def sources(names: Iterable[str]) -> dict[str, Source]:
+    """The texts of the files from outside behind these platforms: what `pin` takes, in a worker."""
+    files = outside()
+    behind = {one for name in names for one in chain(name)}
+    return _outside.sources({one: files[one] for one in sorted(behind) if one in files})
+
+
+def own_modules(names: Iterable[str]) -> list[ModuleType]:
+    """The files from outside this package behind these platforms, loaded."""
+    files = outside()
+    found = dict.fromkeys(one for name in names for one in chain(name) if one in files)
+    return [_outside.module(files[one]) for one in found]
+
+
+def named(texts: Iterable[str]) -> tuple[str, ...]:
+    """The names of these platforms; a path to a file outside this package becomes its name, and is
+    known by it from now on. InputError for a file that is not there."""
+    return _outside.named(texts, _files())
 
 
 def _files() -> list[str]:
@@ -143,7 +185,24 @@ def _asks(name: str) -> dict[str, Any]:
 
 
 def _file(name: str) -> str:
-    return f"sim/platforms/{name}.py"
+    own = outside().get(name)
+    return f"sim/platforms/{name}.py" if own is None else _outside.shown(own)
+
+
+def headline(name: str) -> str:
+    """The first line of its docstring, without running its file (which loads simpy)."""
+    own = outside().get(name)
+    if own is not None:
+        return _outside.headline(own)
+    if name in _ADDED:
+        return title(name)
+    tree = ast.parse((Path(__path__[0]) / f"{name}.py").read_text(encoding="utf-8"))
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
+
+
+def docstring(name: str) -> str:
+    """All that its file says of it at the top."""
+    return _module(name).__doc__ or ""
 
 
 def title(name: str) -> str:
@@ -166,7 +225,8 @@ def _module(name: str) -> Any:
             expected=f"one of {', '.join(known)}",
             nearest=next(iter(close), ""),
         )
-    return import_module(f"{__name__}.{name}")
+    own = outside().get(name)
+    return import_module(f"{__name__}.{name}") if own is None else _outside.module(own)
 
 
 def configured(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Platform:

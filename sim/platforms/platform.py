@@ -6,8 +6,13 @@ others read (routing, limits). Ablation is one line: `replace(kubernetes, autosc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from typing import Any
+
+from sim.spec.fields import InputError, Issue
+from sim.spec.validate import closest, one_of
 
 Choice = Any  # a frozen record of sim.control; None: nobody does it
 
@@ -26,3 +31,37 @@ class Platform:
     resource_limits: Choice  # who starves or is OOM-killed
     secrets: Choice  # how a rotated password reaches the containers
     scheduling: Choice  # which server runs what, and what happens when one dies
+
+
+def _complete(init: Callable[..., None]) -> Callable[..., None]:
+    """`Platform(...)` with a choice too few, or one that does not exist, says which."""
+
+    @wraps(init)
+    def checked(self: Platform, *given: Choice, **named: Choice) -> None:
+        ten = [field.name for field in fields(Platform)]
+        wrong = [name for name in named if name not in ten]
+        twice = [name for name in ten[: len(given)] if name in named]
+        issues = [
+            Issue(
+                "", 0, 0, f"PLATFORM.{name}", "an unknown choice", one_of(ten), closest(name, ten)
+            )
+            for name in wrong
+        ]
+        issues += [
+            Issue(field=f"PLATFORM.{name}", found="no choice", expected="a mechanism, or None")
+            for name in ten[len(given) :]
+            if name not in named and not any(closest(other, ten) == name for other in wrong)
+        ]
+        issues += [
+            Issue(field=f"PLATFORM.{name}", found="two choices", expected="one") for name in twice
+        ]
+        if len(given) > len(ten):
+            issues.append(Issue("", 0, 0, "PLATFORM", f"{len(given)} choices", "ten"))
+        if issues:
+            raise InputError(issues=issues)
+        init(self, *given, **named)
+
+    return checked
+
+
+Platform.__init__ = _complete(Platform.__init__)  # type: ignore[method-assign]
