@@ -60,6 +60,25 @@ def test_pools_hide_it() -> None:
     assert figures(replay(":pooled", "kubernetes"))["availability"] > 0.999
 
 
+@pytest.mark.parametrize("platform", ["nomad", "ecs_fargate", "cloud_run"])
+def test_elsewhere_the_order_matters_too(platform: str) -> None:
+    one, two = replay("", platform), replay(":two_users", platform)
+    assert share_failed(one, 0, 300) < 0.02
+    assert figures(one)["requests"]["failed"]["http_500"] > 20 * (platform != "nomad")
+    assert figures(two)["requests"]["failed"].get("http_500", 0) == 0
+    away = replay(":two_users", platform, ablated=True)
+    assert away.operator.minutes > two.operator.minutes + 1
+
+
+def test_on_nomad_two_users_do_not_hide_it() -> None:
+    claims = [c for c in load_scenario("secret_rotation:two_users").claims if c.platform == "nomad"]
+    (row,) = evaluate(claims, {"nomad": figures(replay(":two_users", "nomad"))})
+    assert not row["holds"]
+    assert claims[0].because
+    assert figures(replay(":two_users", "nomad"))["downtime_s"] > 5
+    assert figures(replay(":two_users", "ecs_fargate"))["downtime_s"] == 0
+
+
 def test_taking_the_secrets_away_costs_minutes_and_may_cost_a_service() -> None:
     with_it, without = replay("", "kubernetes"), replay("", "kubernetes", ablated=True)
     assert without.operator.minutes > with_it.operator.minutes + 1

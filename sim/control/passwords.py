@@ -10,7 +10,7 @@ Left out: .pgpass, certificates, Vault's leases, the moment between two commands
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -64,15 +64,14 @@ def takes(taken: Taken, change: str) -> bool:
 
     Docker fixes the environment when the container is created: `docker start` and restart policies
     keep the old one. A kubelet resolves a Secret reference each time it starts a container. A
-    mounted file is read when it is needed.
-    Sources: docker inspect, Config.Env; kubernetes/kubernetes pkg/kubelet/kubelet_pods.go
-    makeEnvironmentVariables."""
+    mounted file is read when it is needed. Sources: docker inspect, Config.Env;
+    kubernetes/kubernetes pkg/kubelet/kubelet_pods.go makeEnvironmentVariables."""
     return change == "created" or (change == "started" and taken != "created")
 
 
-def window_s(changed_s: float, received_s: Sequence[float]) -> float:
-    """How long both passwords are needed: from the new one's first use to the last that got it."""
-    return max(0.0, max(received_s, default=changed_s) - changed_s)
+def window_s(changed_s: float, all_have_s: float) -> float:
+    """How long both are needed: from the change in the database until all have the new one."""
+    return max(0.0, all_have_s - changed_s)
 
 
 def refresh_delay_s(
@@ -97,16 +96,17 @@ class Passwords:
         self.written: dict[str, int] = {}
         self.held: dict[int, int] = {}
         self.changed_s = cluster.clock.now
-        self.received_s: dict[int, float] = {}
+        self.all_have_s: float | None = None
         self.rotating = False
         cluster.clock.loop(self.follow())
 
     def follow(self) -> Loop:
-        changes = self.cluster.watch("created", "started")
+        changes = self.cluster.watch("created", "started", "exit", "removed")
         while True:
             change = yield changes.get()
             if change.container is not None and takes(self.delivery.taken, change.kind):
                 self.take(change.container)
+            self.look()
 
     def holders(self) -> list[Container]:
         """Containers that open connections to the database, now or when they start again."""
@@ -118,10 +118,9 @@ class Passwords:
         """The container takes what is written in its place."""
         if c.service not in clients(self.cluster):
             return
-        self.held[c.id] = self.written.get(self.delivery.place_of(self.cluster, c), 0)
-        if self.held[c.id] == self.newest:
-            self.received_s.setdefault(c.id, self.cluster.clock.now)
+        self.held[c.id] = self.delivery.number(self, c)
         self.settle()
+        self.look()
 
     def settle(self) -> None:
         """Tell the data plane who is refused now."""
@@ -133,6 +132,11 @@ class Passwords:
     def accept(self, valid: set[int]) -> None:
         self.valid = valid
         self.settle()
+
+    def look(self) -> None:
+        """Remember when the last got it, or went."""
+        if self.all_have_s is None and not self.behind():
+            self.all_have_s = self.cluster.clock.now
 
     def behind(self) -> list[Container]:
         return [c for c in self.holders() if self.held.get(c.id, 0) != self.newest]
@@ -156,7 +160,7 @@ class Delivery:
     """One way of handing out a password: where it is written, and how a process gets it."""
 
     taken: ClassVar[Taken] = "started"
-    restarts: ClassVar[bool] = True  # a process has to start anew
+    restarts: ClassVar[bool] = True  # somebody has to start processes anew
 
     def places(self, cluster: Cluster) -> list[str]:
         """Where the password is written down; each is edited by itself, and may be forgotten."""
@@ -164,6 +168,10 @@ class Delivery:
 
     def place_of(self, cluster: Cluster, c: Container) -> str:
         raise NotImplementedError
+
+    def number(self, passwords: Passwords, c: Container) -> int:
+        """Which password the container gets when it takes what is written."""
+        return passwords.written.get(self.place_of(passwords.cluster, c), 0)
 
     def edited(self, place: str) -> str:
         """What she edits, in words."""
@@ -311,7 +319,7 @@ def rotate(human: Human, ask: RotateSecret, database: str) -> Loop:
     passwords.rotating = True
     yield from human.login()
     old, passwords.newest = passwords.newest, passwords.newest + 1
-    passwords.received_s = {}
+    passwords.all_have_s = None
     places = reached(human, passwords.delivery.places(cluster), ask.missed)
     for step in order(ask.overlap, passwords.delivery.restarts):
         if step == "write":
@@ -331,9 +339,10 @@ def rotate(human: Human, ask: RotateSecret, database: str) -> Loop:
     yield from watch(human, passwords, places)
     passwords.rotating = False
     human.looking -= 1
-    both_s = window_s(passwords.changed_s, list(passwords.received_s.values()))
-    text = f"the old password of {database} was needed for {both_s:.0f} s beside the new one"
-    cluster.say("secret", database, text)
+    if passwords.all_have_s is not None:
+        both_s = window_s(passwords.changed_s, passwords.all_have_s)
+        text = f"the old password of {database} was needed for {both_s:.0f} s beside the new one"
+        cluster.say("secret", database, text)
 
 
 def reached(human: Human, places: list[str], missed: int | None) -> list[str]:

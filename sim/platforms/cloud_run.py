@@ -21,6 +21,7 @@ from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster
 from sim.control.endpoints import Endpoints
 from sim.control.kubelet import Kubelet
+from sim.control.managed_secrets import SecretManager
 from sim.control.microvms import GIB, MicroVMs, Price
 from sim.control.placement import Resources
 from sim.control.profiles import Limits
@@ -242,13 +243,6 @@ class TrafficSplit:
         cluster.set_version(service, cluster.previous.get(service, cluster.versions[service]))
 
 
-@dataclass(frozen=True)
-class SecretManager:
-    """Read when an instance starts; a change needs a new revision. (Memory, unverified.)"""
-
-    encrypted_at_rest: bool = True
-
-
 # ---- instances ----
 @dataclass(frozen=True)
 class InstanceStart(Kubelet):
@@ -312,6 +306,6 @@ PLATFORM = Platform(
     rollback=TrafficSplit(),  # one command
     health_checks=StartupProbe(),
     resource_limits=Limits(weights="requests"),  # an instance is its size
-    secrets=SecretManager(),
+    secrets=SecretManager(),  # a version that each revision names
     scheduling=Instances(),
 )

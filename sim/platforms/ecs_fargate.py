@@ -19,6 +19,7 @@ from sim.control.clock import Loop
 from sim.control.cluster import Cluster
 from sim.control.endpoints import Endpoints, ServiceBalancing
 from sim.control.kubelet import Kubelet
+from sim.control.managed_secrets import SecretsManager
 from sim.control.microvms import GIB, MicroVMs, Price
 from sim.control.placement import Resources
 from sim.control.profiles import Limits
@@ -157,13 +158,6 @@ class PreviousTaskDefinition:
         cluster.set_version(service, cluster.previous.get(service, cluster.versions[service]))
 
 
-@dataclass(frozen=True)
-class SecretsManager:
-    """Injected when a task starts; a change needs new tasks. (Memory, unverified.)"""
-
-    encrypted_at_rest: bool = True
-
-
 # ---- machines and targets ----
 @dataclass(frozen=True)
 class FargateAgent(Kubelet):
@@ -228,6 +222,6 @@ PLATFORM = Platform(
     rollback=PreviousTaskDefinition(),  # by hand; the breaker's is opt-in
     health_checks=TargetHealth(),
     resource_limits=Limits(weights="requests"),  # a task's size is its machine
-    secrets=SecretsManager(),
+    secrets=SecretsManager(),  # read when a task starts
     scheduling=Fargate(),
 )

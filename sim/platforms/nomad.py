@@ -22,6 +22,7 @@ from sim.control.cluster import Cluster, Container, Server
 from sim.control.endpoints import Endpoints
 from sim.control.kubelet import Kubelet
 from sim.control.nomad_autoscaler import NomadAutoscaler
+from sim.control.nomad_templates import KILL_TIMEOUT, NomadVariables
 from sim.control.placement import Load, Resources, fits, load_of, requests
 from sim.control.profiles import Limits
 from sim.control.replicas import Phase, ReplicaSet, keep
@@ -66,7 +67,6 @@ DIAL = Fact(
 PARALLEL = Fact("nomad.max_parallel", 1, "allocations", "updated at a time", STRUCTS)
 MIN_HEALTHY = Fact("nomad.min_healthy_time", 10.0, "s", "healthy so long: the next one", STRUCTS)
 PROGRESS = Fact("nomad.progress_deadline", 600.0, "s", "nothing newly healthy: failed", STRUCTS)
-KILL_TIMEOUT = Fact("nomad.kill_timeout", 5.0, "s", "signal, this wait, then SIGKILL", STRUCTS)
 TASK_START = Fact("nomad.task_start", 1.0, "s", "mean from a placement to the process", "chosen")
 TASK_START_CV = Fact("nomad.task_start_cv", 0.3, "", "deviation / mean of that time", "chosen")
 
@@ -135,6 +135,7 @@ class Restart:
                 client.exited(change.container)
             else:
                 for c in [c for c in cluster.on(change.server) if c.state == "exited"]:
+                    cluster.set_restarting(c, False)
                     client.exited(c)
 
 
@@ -155,6 +156,8 @@ class Client:
     def exited(self, c: Container) -> None:
         if c.deleting or not c.server.alive:
             return
+        if c.restarting or c.state != "exited":
+            return  # a template's restart: no failure (restarts.go SetRestartTriggered)
         now, rules = self.cluster.clock.now, self.rules
         failures = self.failures_s.setdefault(c.id, [])
         self.cluster.set_restarting(c, True)
@@ -318,7 +321,7 @@ class JobRevert:
         cluster.set_version(service, cluster.previous.get(service, cluster.versions[service]))
 
 
-# ---- balancing, autoscaling, secrets ----
+# ---- balancing ----
 @dataclass(frozen=True)
 class Traefik:
     """Round robin over what the catalogue listed at the last poll; no retry unless configured."""
@@ -332,15 +335,6 @@ class Traefik:
             proxy=True,
             connect_timeout_s=self.connect_timeout_s,
         )
-
-
-@dataclass(frozen=True)
-class NomadVariables:
-    """Nomad Variables, encrypted in the state store; a template change restarts the task.
-
-    From memory of the documentation, not verified."""
-
-    encrypted_at_rest: bool = True
 
 
 # what a team writes into its job files
@@ -365,6 +359,6 @@ PLATFORM = Platform(
     rollback=JobRevert(),  # one command
     health_checks=ServiceChecks(),  # they gate; restarts are opt-in
     resource_limits=Limits(weights="requests"),
-    secrets=NomadVariables(),
+    secrets=NomadVariables(),  # encrypted; a template restarts every task within seconds
     scheduling=NomadScheduling(),
 )

@@ -84,11 +84,10 @@ def test_when_a_container_takes_what_is_written(taken: Taken, change: str, new: 
 
 
 @pytest.mark.parametrize(
-    ("changed", "received", "window"),
-    [(100.0, [90.0, 140.0, 120.0], 40.0), (100.0, [90.0], 0.0), (100.0, [], 0.0)],
+    ("changed", "all_have", "window"), [(100.0, 140.0, 40.0), (100.0, 90.0, 0.0)]
 )
-def test_window(changed: float, received: list[float], window: float) -> None:
-    assert window_s(changed, received) == window
+def test_window(changed: float, all_have: float, window: float) -> None:
+    assert window_s(changed, all_have) == window
 
 
 @pytest.mark.parametrize(
