@@ -228,32 +228,52 @@ def _names(text: str | None) -> list[str] | None:
 @app.command
 def quarter(
     *,
-    platform: str = "compose,kubernetes",
+    platform: str | None = None,
     seed: Whole = 1,
-    json: Flag = False,
+    reps: Whole = 4,
+    rates: Path | None = None,
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     out: Path = REPORTS / "quarter",
+    json: Flag = False,
+    plots: Annotated[bool, Parameter(name="--plots", negative="--no-plots")] = True,
 ) -> int:
-    """Replay a quarter of ordinary incidents and planned work; sum the operator's minutes.
+    """Replay quarters of ordinary incidents and planned work: what share of a week is that?
 
     Parameters
     ----------
     platform
-        Platforms, separated by commas.
+        Platforms, separated by commas, or `all` [default: compose,kubernetes].
     seed
         Draws the incidents.
+    reps
+        Quarters, with seeds counting up; figures are means.
+    rates
+        YAML file of what happens how often [default: sim/quarter.yaml].
+    settings
+        PATH=VALUE, e.g. stack.operator.monitoring=false; may be given several times.
+    out
+        Folder for quarter.md, quarter.csv, incidents.csv, quarter.json and quarter.png.
     json
         Print quarter.json and nothing else on standard output.
-    out
-        Folder for quarter.json, quarter.md and quarter.csv.
+    plots
+        Draw the picture.
     """
     from sim import quarter as toil  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
+    from sim.report import quarter_text as report  # noqa: PLC0415
+    from sim.report.progress import compiling, counting  # noqa: PLC0415
+    from sim.spec.rates import RATES, load_rates  # noqa: PLC0415
 
-    files.check_folder(out)
-    done = toil.quarter([p.strip() for p in platform.split(",") if p.strip()], seed)
-    texts = {"json": toil.as_json(done), "md": toil.as_text(done, True), "csv": toil.as_csv(done)}
-    files.write_texts({f"quarter.{kind}": text for kind, text in texts.items()}, out)
-    sys.stdout.write(texts["json"] if json else toil.as_text(done))
+    wanted = toil.PLATFORMS if platform is None else _names(platform) or ()
+    work = toil.prepare(wanted, seed, reps, load_rates(rates or RATES), settings or ())
+    files.check_folder(out, report.FILES)
+    errors = Console(stderr=True)
+    with counting(len(work.runs), errors) as watch:
+        done = toil.measure(work, watch, compiling=partial(compiling, errors))
+    files.replace_folder(out, lambda folder: report.fill(done, folder, plots), report.FILES)
+    sys.stdout.write(report.json_text(done) if json else report.text(done))
+    if done.interrupted:
+        return _say(f"interrupted: what was finished is in {out}", INTERRUPTED)
     print(f"report: {out}", file=sys.stderr)
     return DONE
 

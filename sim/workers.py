@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import current_process, get_context
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event as Flag
+from queue import Empty
 from signal import SIG_IGN, SIGINT, signal
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,6 +35,7 @@ class BrokenRunError(RuntimeError):
 
 
 NOTHING = Glance()
+LATE_S = 1.0  # how long the last tick of a finished run may be under way
 
 
 class Tick(NamedTuple):
@@ -119,15 +121,18 @@ def side_by_side(
     with ProcessPoolExecutor(workers, context, _enlist, (ticks, stop, files)) as pool:
         index = {pool.submit(_in_worker, task): i for i, task in enumerate(tasks)}
         pending: set[Future[Replication | InputIssues]] = set(index)
+        told = 0  # runs whose last tick has come: it may come later than the result
         try:
             while pending:
                 ended, pending = wait(pending, timeout=0.1)
                 while not ticks.empty():
-                    watch(ticks.get())
+                    told += _pass_on(ticks.get(), watch)
                 for future in ended:
                     finished[index[future]] = _unwrapped(future.result())
-            while not ticks.empty():
-                watch(ticks.get())
+            while told < len(index):
+                told += _pass_on(ticks.get(timeout=LATE_S), watch)
+        except Empty:
+            pass  # a tick is lost, no result is
         except BaseException:
             for future, i in index.items():  # ended, and not yet looked at
                 if future.done() and not future.cancelled() and future.exception() is None:
@@ -135,6 +140,12 @@ def side_by_side(
             pool.shutdown(wait=False, cancel_futures=True)
             stop.set()  # every worker ends where it stands
             raise
+
+
+def _pass_on(tick: Tick, watch: Watch) -> bool:
+    """Was it a run's last one?"""
+    watch(tick)
+    return tick.done
 
 
 class InputIssues(NamedTuple):

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,8 +32,7 @@ PICTURES = ("downtime.png", "jobs.png", "connections.png")
 DATA = (
     "report.html", "summary.json", "summary.md", "postmortem.md", "timeline.csv", "series.csv",
 )  # fmt: skip
-QUARTER = ("quarter.json", "quarter.md", "quarter.csv")
-OURS = frozenset({*DATA, "compare.png", *PICTURES, *QUARTER, *FILES.values()})
+OURS = frozenset({*DATA, "compare.png", *PICTURES, *FILES.values()})
 
 
 def check_folder(folder: Path, ours: frozenset[str] = OURS) -> None:
@@ -103,21 +102,6 @@ def replace_folder(folder: Path, fill: Callable[[Path], None], ours: frozenset[s
         ) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-
-
-def write_texts(texts: Mapping[str, str], folder: Path) -> None:
-    """Write these files (name -> text) to `folder`, all or nothing. Raises `InputError`."""
-    target = folder.resolve()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        for name, text in texts.items():
-            (fresh / name).write_text(text, encoding="utf-8")
-        fresh.chmod(0o777 & ~_umask())
-        _swap(fresh, target)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise _refused(folder, found, "a folder that can be written") from None
 
 
 def _umask() -> int:
