@@ -201,6 +201,47 @@ def run(
     return replay(planned, out, export, shown)
 
 
+@app.command
+def compare(
+    scenario: str,
+    /,
+    *,
+    platform: str = "all",
+    stack: str | None = None,
+    seed: Whole = 1,
+    reps: Whole = 1,
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    out: Path | None = None,
+    json: Flag = False,
+    plots: Annotated[bool, Parameter(name="--plots", negative="--no-plots")] = True,
+) -> int:
+    """Replay a scenario on every platform, with the same customers: `run --platform all`.
+
+    Parameters
+    ----------
+    scenario
+        Name, NAME:VARIANT, or path to a YAML file.
+    platform
+        Names or ./files.py, separated by commas, or `all`.
+    stack
+        Name of a stack, or path to a stack's or docker-compose YAML file.
+    seed
+        Seed of the first replication.
+    reps
+        Replications, with seeds counting up.
+    settings
+        PATH=VALUE, e.g. stack.services.api.replicas=3; may be given several times.
+    out
+        Folder for the report [default: reports/SCENARIO].
+    json
+        Print summary.json and nothing else on standard output.
+    plots
+        Draw the plots.
+    """
+    planned = _plan(scenario, platform, seed, reps, stack, settings)
+    return replay(planned, out, "", Show(json=json, plots=plots))
+
+
 def _plan(
     scenario: str,
     platform: str | None,
@@ -208,9 +249,9 @@ def _plan(
     reps: int,
     stack: str | None,
     settings: list[str] | None,
-    engine: str,
-    traffic: str | None,
-    ablate: str | None,
+    engine: str = "auto",
+    traffic: str | None = None,
+    ablate: str | None = None,
 ) -> Plan:
     from sim import study  # noqa: PLC0415
 

@@ -26,9 +26,9 @@ class Show(NamedTuple):
 
     json: bool
     plots: bool
-    watch: bool
-    postmortem: bool
-    check: bool
+    watch: bool = False
+    postmortem: bool = False
+    check: bool = False
 
 
 def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:

@@ -322,6 +322,8 @@ Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; 
 Money = Annotated[float, _measure(parse_ratio, MONEY, bare=True, unit="")]  # US dollars
 Count = Annotated[int, BeforeValidator(_read_count)]
 Positive = Annotated[Count, AfterValidator(_at_least_one)]
+MOST = at_most(10_000, "10,000, the most that is simulated")
+Fleet = Annotated[Count, MOST]  # so many replicas or servers
 Priority = Annotated[int, BeforeValidator(_read_priority)]
 Span = Annotated[Duration, AfterValidator(_above_zero)]  # a duration that cannot be 0
 Port = Annotated[int, AfterValidator(_in_ports), BeforeValidator(_read_count)]

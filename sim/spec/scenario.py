@@ -14,9 +14,11 @@ from pydantic import Field
 
 from sim.spec.facts import LEAK_TICK, default
 from sim.spec.fields import (
+    MOST,
     Bytes,
     Count,
     Duration,
+    Fleet,
     Fraction,
     Label,
     LawSpec,
@@ -159,8 +161,8 @@ class RentServers(Record):
     """The article's runbook: rent, SSH, install, copy, edit, start, configure a balancer."""
 
     service: Name
-    servers: Positive
-    replicas: Positive
+    servers: Annotated[Positive, MOST]
+    replicas: Annotated[Positive, MOST]
     balancer: bool = True
     wrong_backends: Count | None = None  # mistyped or forgotten; default: drawn from mistake rate
 
@@ -175,7 +177,7 @@ class RaiseConnections(Record):
 class Scale(Record):
     """`docker compose up --scale` on the one server / a larger `replicas:`, by command."""
 
-    services: dict[Name, Count]
+    services: dict[Name, Fleet]
 
 
 class RotateSecret(Record):

@@ -14,11 +14,13 @@ from pydantic import Field
 from sim.spec import facts
 from sim.spec.facts import default, unless_set
 from sim.spec.fields import (
+    MOST,
     Amount,
     Bytes,
     Cores,
     Count,
     Duration,
+    Fleet,
     Fraction,
     LawSpec,
     Money,
@@ -173,7 +175,7 @@ class Disruption(Record):
 class Service(Record):
     role: Role
     port: Port | None = None  # published on the server's address
-    replicas: Count = 1
+    replicas: Fleet = 1
     restart: Literal["no", "always", "unless-stopped", "on-failure"] = "no"
     restart_attempts: Count | None = None  # on-failure:N
     concurrency: Positive = 1  # requests or jobs inside at once
@@ -232,7 +234,7 @@ class Machine(Record):
 
 class Servers(Record):
     machine: Machine = Machine()
-    count: Positive = 1
+    count: Annotated[Positive, MOST] = 1
     quota: Positive | None = None  # so many the provider lends at once; null: as many as asked for
     reserved: Machine = Machine(cores=0.0, memory=0)  # taken by the system and agents
 

@@ -15,6 +15,7 @@ from sim.spec.fields import (
     Cores,
     Count,
     Duration,
+    Fleet,
     Fraction,
     InputError,
     Issue,
@@ -142,6 +143,7 @@ def test_laws_that_are_none(value: object) -> None:
         *((Fraction, value) for value in (2, "101%")),
         (Ratio, -0.1),
         *((Count, value) for value in ("512MB", -1, 2.5, True, None)),
+        *((Fleet, value) for value in (-1, 10_001)),
         *((Name, value) for value in ("Api", "-api", "", "a.b", 5)),
     ],
 )
