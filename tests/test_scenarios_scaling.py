@@ -140,4 +140,7 @@ def test_ten_times_over_hours_leaves_time() -> None:
 def test_a_poison_job_is_lost_with_its_neighbours_or_comes_back() -> None:
     assert not claims(f"{REALISTIC}:poison", "kubernetes")["X-POISON"]["holds"]
     tuned = claims(f"{REALISTIC}:poison", "kubernetes_tuned")
-    assert not tuned["X-POISON-TUNED"]["holds"]
+    assert tuned["X-POISON-TUNED"]["holds"]
+    assert not tuned["X-POISON-STALLED"]["holds"]
+    endless = claims(f"{REALISTIC}:poison_forever", "kubernetes_tuned")
+    assert not endless["X-POISON-FOREVER"]["holds"]

@@ -104,6 +104,7 @@ def profile_of(service: Service, version: Version, limits: Limits | None = None)
         push_timeout_s=service.push.timeout,
         reliable=service.job.delivery == "reliable",
         redelivery_s=service.job.redelivery,
+        max_stalled=service.job.max_stalled,
         job_attempts=service.job.attempts,
         job_backoff_s=service.job.backoff,
         connection_slots=max(0, ordinary),

@@ -60,6 +60,7 @@ class JobLoss(IntEnum):
     QUEUE_FULL = 3  # maxmemory with noeviction: the push was refused
     EVICTED = 4  # maxmemory with an evicting policy: the key went
     ATTEMPTS_EXHAUSTED = 5  # failed as often as the queue library allows
+    STALLED = 6  # its workers died as often as the queue library allows
 
 
 REQUEST_CAUSES: tuple[str, ...] = tuple(o.name.lower() for o in list(Outcome)[2:])
@@ -130,6 +131,7 @@ class Profile:
     # worker
     reliable: bool = False  # LMOVE with a processing list (else BRPOP: a kill loses the job)
     redelivery_s: float = 30.0  # a dead worker's job returns to the queue after this
+    max_stalled: int = 1  # so often; then it is failed when it would be given out again
     job_attempts: int = 1
     job_backoff_s: float = 2.0  # doubles per attempt
     # DATABASE

@@ -122,6 +122,10 @@ CHECKOUT_TIMEOUT = Fact(
 REDELIVERY = Fact(
     "job.redelivery", 30.0, "s", "a taken job whose worker is silent is given out again", "chosen"
 )
+MAX_STALLED = Fact(
+    "job.max_stalled", 1, "times", "a job whose worker dies is given out again so often",
+    "OptimalBits/bull and taskforcesh/bullmq: maxStalledCount; moveStalledJobsToWait",
+)  # fmt: skip
 CPU_TARGET = Fact(
     "scaling.cpu", 0.7, "ratio", "target utilisation, where a stack scales without one", "chosen"
 )

@@ -72,6 +72,7 @@ class JobPush(Record):
 class JobWork(Record):
     delivery: Literal["plain", "reliable"] = "plain"
     redelivery: Duration = default(facts.REDELIVERY)
+    max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
     attempts: Positive = 1
     backoff: Duration = 2.0
     poison: Fraction = 0.0

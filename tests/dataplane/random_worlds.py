@@ -108,6 +108,7 @@ def worker(dice: Dice, calm: float) -> Profile:
         checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
         reliable=dice(0.6),
         redelivery_s=dice.pick(0.5, 2.0, 8.0),
+        max_stalled=dice.pick(0, 1, 2, 99),
         job_attempts=dice.int(1, 4),
         job_backoff_s=dice.pick(0.25, 0.5, 2.0),
     )

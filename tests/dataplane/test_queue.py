@@ -147,6 +147,15 @@ def test_a_job_whose_worker_died_is_done_by_the_entry_that_came_back(plane_class
     assert found == {"queued": 0, "enqueued": 1, "done": 1}
 
 
+@pytest.mark.parametrize("redelivery_s", [1.0, 5.0])
+def test_a_stalled_entry_is_no_loss_while_another_one_is_there(plane_class, redelivery_s):
+    """Killed at 8; found stalled at 12 (the queue was down), while the entry that came back is
+    worked on, or at 13, when that is done."""
+    stalls = replace(SLOW, reliable=True, redelivery_s=redelivery_s, max_stalled=0)
+    found = restored(plane_class, stalls, QUICK, (8.0, "exit", (2,)))
+    assert found == {"queued": 0, "enqueued": 1, "done": 1}
+
+
 def test_whichever_entry_is_finished_first_is_the_job(plane_class):
     """The copy is done at 12.25, the first entry at 16.25, or never: its worker dies at 14."""
     assert restored(plane_class, SLOW, QUICK) == {

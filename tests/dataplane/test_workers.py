@@ -154,12 +154,47 @@ def test_a_poison_job_tells_and_the_restarted_worker_goes_on(plane_class):
 
 def test_a_poison_job_redelivered_kills_again_and_again(plane_class):
     """A reliable queue without a limit of deliveries: the crash loop that a poison pill makes."""
-    poison = replace(RELIABLE, poison_rate=1.0)
+    poison = replace(RELIABLE, poison_rate=1.0, max_stalled=99)
     w = world(load(2.0), API, QUEUE, poison, restart_s=(9.0, 9.0, 0.5))
     run = drive(plane_class, w)
     # taken at 2, 8, 14, ...: 1 s of work, 5 s until it is delivered again
     assert [t for t, _ in run.told(Note.POISONED)] == [3.0 + 6.0 * k for k in range(10)]
     assert run.jobs() == {"enqueued": 1}
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_a_job_that_stalls_too_often_is_failed(plane_class, most):
+    """Bull: counted when a worker is found dead; above the limit the job is failed, not run."""
+    poison = replace(RELIABLE, poison_rate=1.0, max_stalled=most)
+    w = world(load(2.0), API, QUEUE, poison, restart_s=(9.0, 9.0, 0.5))
+    failed_s = 2.0 + 6.0 * (most + 1)
+    seen = []
+    run = drive(
+        plane_class,
+        w,
+        [failed_s - 0.5, failed_s + 0.5],
+        lambda plane: seen.append(plane.gauge()[5:7]),
+    )
+    assert [t for t, _ in run.told(Note.POISONED)] == [3.0 + 6.0 * k for k in range(most + 1)]
+    assert seen[:2] == [(1, 0), (0, 0)]  # it waits until somebody looks
+    assert run.jobs() == {"enqueued": 1, "stalled": 1}
+
+
+def test_a_stall_is_no_attempt_and_an_attempt_no_stall(plane_class):
+    """Killed once, then failed twice by a dead database: three runs of two attempts."""
+    worker = replace(FAILING, reliable=True, redelivery_s=5.0, job_attempts=2)
+    script = [(1.0, "exit", (3,)), (2.5, "exit", (2,)), (3.0, "start", (2, 2))]
+    run = drive(plane_class, world(load(2.0), API, QUEUE, worker, DB, script=script))
+    assert run.jobs() == {"enqueued": 1, "attempts_exhausted": 1}
+    assert run.plane.container_gauge(2).served == 2
+
+
+def test_all_jobs_in_a_worker_stall_together(plane_class):
+    """The neighbours of a poison job are as innocent as they are counted."""
+    two = replace(RELIABLE, max_stalled=0, slots=2)
+    script = [(2.5, "exit", (2,)), (2.75, "start", (2, 2))]
+    w = world(load(2.0, 2.0), API, QUEUE, two, script=script)
+    assert drive(plane_class, w).jobs() == {"enqueued": 2, "stalled": 2}
 
 
 def test_the_poison_rate_is_a_share_of_jobs(plane_class):

@@ -37,6 +37,7 @@ def new_job(w: Any, ident: int) -> int:
     w.job[j].id = ident
     w.job[j].state = QUEUED
     w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
+    w.job[j].stalls = w.job[j].given_up = 0
     w.job[j].park_at = INF
     w.job[j].next = -1
     w.job[j].kin, w.job[j].fate = j, OPEN

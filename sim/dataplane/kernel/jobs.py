@@ -49,13 +49,14 @@ from sim.dataplane.kernel.timing import CHECKOUT, INF, JOB_BACK, free_work, new_
 JOB_BASE, COPY_BASE = 1 << 44, 1 << 46
 REAPER_RETRY_S = 1.0
 WAITS = -2
-WIPED, DOWN, KILLED, FULL, EVICTED, EXHAUSTED = (
+WIPED, DOWN, KILLED, FULL, EVICTED, EXHAUSTED, STALLED = (
     int(JobLoss.REDIS_WIPED),
     int(JobLoss.REDIS_DOWN),
     int(JobLoss.WORKER_KILLED),
     int(JobLoss.QUEUE_FULL),
     int(JobLoss.EVICTED),
     int(JobLoss.ATTEMPTS_EXHAUSTED),
+    int(JobLoss.STALLED),
 )
 SUCCEEDED, HTTP_500 = int(Outcome.SUCCEEDED), int(Outcome.HTTP_500)
 
@@ -295,6 +296,8 @@ def orphaned(w: Any, j: int, c: int) -> None:
     w.copies_working -= w.job[j].copy
     rules = w.version[w.container[c].profile]
     if rules.reliable != 0 and w.job[j].epoch == w.epoch:
+        w.job[j].stalls += 1
+        w.job[j].given_up = 1 if w.job[j].stalls > rules.max_stalled else 0
         park(w, j, rules.redelivery)
     else:
         lose(w, j, KILLED)
@@ -317,7 +320,12 @@ def returned(w: Any, j: int) -> None:
         return
     w.job[j].park_at = INF
     w.parked -= 1
-    append(w, j)
+    if w.job[j].given_up != 0:
+        w.copies_waiting -= w.job[j].copy
+        lose(w, j, STALLED)
+        peak(w)
+    else:
+        append(w, j)
 
 
 # ---- workers come and go, the queue's own death ----

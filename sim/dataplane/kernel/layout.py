@@ -52,7 +52,7 @@ WORK: RecordFields = [
 REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("number", N)]
 JOBS: RecordFields = [
     ("id", N), ("state", N), ("tries", N), ("copy", N), ("sequence", N), ("park_at", F),
-    ("epoch", N), ("next", N), ("kin", N), ("fate", N),
+    ("epoch", N), ("next", N), ("kin", N), ("fate", N), ("stalls", N), ("given_up", N),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
@@ -75,7 +75,8 @@ VERSION: RecordFields = [  # a Profile of interface.py
     ("error_rate", F), ("poison_rate", F),
     ("query_law", N), ("query_mean", F), ("query_cv", F), ("pool", N), ("pool_at_start", N),
     ("checkout_timeout", F), ("push_rate", F), ("push_timeout", F),
-    ("reliable", N), ("redelivery", F), ("job_attempts", N), ("job_backoff", F),
+    ("reliable", N), ("redelivery", F), ("max_stalled", N),
+    ("job_attempts", N), ("job_backoff", F),
     ("connection_slots", N), ("connect_cpu", F), ("connect", F), ("cost_growth", F),
     ("keepalive", F), ("pooler_size", N), ("pooler_clients", N), ("pooler_wait", F),
     ("persistence", N), ("queue_bytes", N), ("evict", N), ("job_bytes", N),

@@ -251,9 +251,12 @@ class Jobs:
         self.hand_out()
 
     def orphaned(self, job: Job, worker: Container) -> None:
-        """Its worker died: redelivered after a while, or lost with a plain pop."""
+        """Its worker died: redelivered after a while, or lost with a plain pop. Who looks for
+        stalled jobs counts how often, and gives up (Bull, moveStalledJobsToWait)."""
         self.copies_working -= job.copy
         if worker.profile.reliable and job.epoch == self.epoch:
+            job.stalls += 1
+            job.given_up = job.stalls > worker.profile.max_stalled
             self.park(job, worker.profile.redelivery_s)
         else:
             self.lose(job, JobLoss.WORKER_KILLED)
@@ -276,7 +279,12 @@ class Jobs:
             return
         job.park_at = INFINITY
         del self.parked[job.id]
-        self.append(job)
+        if job.given_up:
+            self.copies_waiting -= job.copy
+            self.lose(job, JobLoss.STALLED)
+            self.peak()
+        else:
+            self.append(job)
 
     # ---- workers come and go ----
     def worker_up(self, worker: Container) -> None:

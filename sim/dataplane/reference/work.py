@@ -88,6 +88,8 @@ class Job(Work):
     """One entry of the queue. Of all entries of a job one stands for it; the others are copies."""
 
     tries: int = 0
+    stalls: int = 0  # workers that died with it
+    given_up: bool = False  # one too many
     copy: bool = False
     fate: Fate = field(default_factory=Fate)
     sequence: int = 0

@@ -25,6 +25,7 @@ JOBS = {  # sim.dataplane.interface.JobLoss
     "queue_full": "refused by a full queue",
     "evicted": "thrown out of a full queue",
     "attempts_exhausted": "failed as often as they may be tried",
+    "stalled": "given up after their workers had died too often",
 }
 
 
