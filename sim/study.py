@@ -134,7 +134,7 @@ def plan(
     if issues:
         raise InputError(issues=issues)
     own = load_stack(stack) if isinstance(stack, str) else stack
-    read = _scenario(scenario, own, _settings(settings))
+    read = _scenario(scenario, own, _settings(settings), None if wanted == ALL else wanted)
     if traffic is not None:
         read = _with_trace(read, traffic)
     own = own or load_stack(read.stack)
@@ -262,7 +262,12 @@ def _settings(settings: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
     return dict(parse_setting(text) for text in settings)
 
 
-def _scenario(scenario: str | Scenario, stack: Stack | None, settings: dict[str, Any]) -> Scenario:
+def _scenario(
+    scenario: str | Scenario,
+    stack: Stack | None,
+    settings: dict[str, Any],
+    run_on: Sequence[str] | None,
+) -> Scenario:
     known = list_platforms()
     for path in settings:
         root = path.partition(".")[0]
@@ -285,6 +290,7 @@ def _scenario(scenario: str | Scenario, stack: Stack | None, settings: dict[str,
         metrics=METRICS,
         platforms=known,
         layers_of=layers,
+        run_on=run_on,
     )
 
 

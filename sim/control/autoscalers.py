@@ -119,6 +119,8 @@ class Autoscaling:
             asks = service.scaling
             if asks is not None and asks.queue is not None and self.keda is None:
                 return f"{name} is scaled on the queue's length, which KEDA serves (keda: {{}})"
+            if asks is not None and asks.min > asks.max:
+                return f"{name} is scaled between {asks.min} and {asks.max}: min <= max"
             if asks is not None and asks.queue is None and asks.min == 0:
                 return f"{name} may have no replica, and only KEDA on a queue starts the first one"
             if asks is not None and asks.queue is None and not requests(service).cores:

@@ -160,7 +160,8 @@ def chain(name: str) -> tuple[str, ...]:
 
 def layers(name: str) -> tuple[Layer, ...]:
     """What the platform brings to every stack that runs on it, what it builds on first."""
-    return tuple(Layer(one, _asks(one), _file(one)) for one in chain(name))
+    scales = load(name).autoscaling is not None
+    return tuple(Layer(one, _asks(one), _file(one), scales) for one in chain(name))
 
 
 def _extends(name: str) -> str | None:

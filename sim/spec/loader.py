@@ -47,6 +47,7 @@ def load_scenario(
     metrics: Collection[str] | None = None,
     platforms: Collection[str] | None = None,
     layers_of: Callable[[str], Sequence[Layer]] = lambda name: (Layer(name),),
+    run_on: Collection[str] | None = None,
 ) -> Scenario:
     """The scenario, checked against `stack` (default: the stack that it names).
 
@@ -54,7 +55,8 @@ def load_scenario(
     `settings` (full dotted paths, as from `--set`), in this order, the `scenario.` part is applied;
     `set` of the result holds the rest, for `stack_on` and for the platforms. `metrics`,
     `platforms`: the names that exist, if known: claims about others are refused. `layers_of`: what
-    a platform brings to a stack (`sim.platforms.layers`).
+    a platform brings to a stack (`sim.platforms.layers`). `run_on`: the platforms for whose sake
+    the settings have to fit the stack (default: the scenario's own).
     """
     name_or_path, variant = _split_variant(name_or_path, variant)
     path = _find(name_or_path, SCENARIO_FOLDERS, "scenario")
@@ -66,13 +68,17 @@ def load_scenario(
         scenario = apply_settings(scenario, own, source.document, source.at, "scenario")
     scenario = scenario.model_copy(update={"set": _left_over(sources)})
     stack = stack or _stack_of(scenario, document)
-    known = [name for name in scenario.platforms if platforms is None or name in platforms]
-    for platform in known:
-        patched = stack_for(stack, layers_of(platform))
+    for platform in scenario.platforms if run_on is None else run_on:
+        if platforms is not None and platform.partition("-")[0] not in platforms:
+            continue
+        layers = layers_of(platform)
+        patched = stack_for(stack, layers)
         for source in sources:
             own = split_settings(source.settings).stack
             patched = apply_settings(patched, own, source.document, source.at, "stack")
-        check_stack(patched.model_copy(update={"on": {}}), Document(f"{document.file}: set"))
+        by_hand = split_settings(settings or {}).stack
+        told = Document("--set" if by_hand else f"{document.file}: set")
+        check_stack(patched.model_copy(update={"on": {}}), told, layers[-1].scales)
     check_scenario(scenario, stack, document, metrics=metrics, platforms=platforms)
     return _with_trace(scenario, path, document)
 
@@ -99,7 +105,8 @@ def stack_on(
     if scenario is not None:
         own = split_settings(scenario.set).stack
         patched = apply_settings(patched, own, scenario.name, (), "stack")
-    check_stack(patched.model_copy(update={"on": {}}))
+    scales = isinstance(platform, str) or platform[-1].scales
+    check_stack(patched.model_copy(update={"on": {}}), scales=scales)
     return patched
 
 

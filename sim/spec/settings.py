@@ -113,11 +113,12 @@ class Layer(NamedTuple):
     `settings`: dotted paths without `stack.`, by role: `services.http.restart` means every service
     of that role, and nothing on a stack without one. A value may be `AtLeast(2)` or
     `IfMissing("512Mi")`, so that it spoils nothing of a stack that asks for more, or a `Fact`.
-    `file` is what messages name."""
+    `file` is what messages name; `scales`: something there reads a service's `scaling`."""
 
     platform: str
     settings: Mapping[str, Any] = {}
     file: str = ""
+    scales: bool = True
 
 
 def stack_for(

@@ -53,9 +53,13 @@ def resolve(stack: Stack, name_or_role: str) -> str:
     )
 
 
-def check_stack(stack: Stack, document: Document | None = None) -> None:
-    """Raise one InputError with everything in a stack that does not fit together."""
+def check_stack(stack: Stack, document: Document | None = None, scales: bool = True) -> None:
+    """Raise one InputError with everything in a stack that does not fit together. `scales`: false
+    where nothing reads `scaling`, so that half of one may stand there."""
     document = document or Document(stack.name)
+    if not scales:
+        bare = {n: s.model_copy(update={"scaling": None}) for n, s in stack.services.items()}
+        stack = stack.model_copy(update={"services": bare})
     issues = list(_stack_issues(stack, document))
     for platform in stack.on:
         try:

@@ -70,7 +70,7 @@ def test_settings_win_over_the_platforms_patch(tmp_path: Path, sspp: Stack) -> N
 
 
 def test_what_a_setting_breaks_is_noticed(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"shop.yaml: set: services.worker.port: found 3000"):
+    with pytest.raises(InputError, match=r"^--set: services.worker.port: found 3000"):
         _scenario(tmp_path, settings={"stack.services.worker.port": 3000})
     with pytest.raises(InputError, match=r"events.0.at: found 300s with a horizon of 60s"):
         _scenario(tmp_path, settings={"scenario.horizon": "1m"})
