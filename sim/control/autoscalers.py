@@ -9,6 +9,7 @@ own window, metrics other than CPU and queue.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -85,6 +86,11 @@ class Metrics:
         window = last.t_s - first.t_s
         millicores = int((last.busy_s - first.busy_s) / window * 1000 + 0.5)
         return millicores, self.cluster.clock.now - last.t_s, window
+
+    def since(self, containers: Iterable[Container]) -> float:
+        """When the oldest of the windows began that `of` tells; inf if it tells nothing."""
+        told = [self.samples[c.id][0].t_s for c in containers if self.of(c) is not None]
+        return min(told, default=math.inf)
 
 
 # ---- the choice ----
@@ -171,7 +177,7 @@ class Scaler:
             return  # paused
         least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's
         if not least <= current <= most:  # at once, whatever the load is
-            self.scale(current, min(max(current, least), most), "its limits")
+            self.scale(current, min(max(current, least), most), "its limits", math.inf)
             return
         now = self.cluster.clock.now
         if not self.history:  # recordInitialRecommendation: no scale-down in the first window
@@ -179,7 +185,7 @@ class Scaler:
         wish = self.wish(current)
         if wish is None:
             return
-        wanted, why = wish
+        wanted, why, measured_s = wish
         rules, behavior = self.rules, self.behavior
         longest = rules.stabilisation_s
         if behavior is None:
@@ -193,10 +199,10 @@ class Scaler:
         self.history = [r for r in self.history if r.t_s > now - longest]
         self.history.append(hpa.Recommendation(now, wanted))
         if new != current:
-            self.scale(current, new, why)
+            self.scale(current, new, why, measured_s)
 
-    def wish(self, current: int) -> tuple[int, str] | None:
-        """What the metrics ask for, and in words why."""
+    def wish(self, current: int) -> tuple[int, str, float] | None:
+        """What the metrics ask for, in words why, and since when they were measured."""
         pods, rules = self.pods(), self.rules
         target = round(self.asks.cpu * 100)
         usage = sum(pod.usage or 0 for pod in pods)
@@ -219,7 +225,11 @@ class Scaler:
             )
             why += f"; {waiting} jobs, target {self.asks.queue} a replica"
         wanted = hpa.combined(current, proposals)
-        return None if wanted is None else (wanted, why)
+        if wanted is None:
+            return None
+        by_queue = cpu is None or wanted > cpu  # whose length is asked now
+        measured_s = math.inf if by_queue else self.metrics.since(self.cluster.of(self.service))
+        return wanted, why, measured_s
 
     def pods(self) -> list[hpa.Pod]:
         cluster, now = self.cluster, self.cluster.clock.now
@@ -245,10 +255,10 @@ class Scaler:
             )
         return pods
 
-    def scale(self, current: int, new: int, why: str) -> None:
+    def scale(self, current: int, new: int, why: str, measured_s: float) -> None:
         text = f"{self.service} scaled from {current} to {new} replicas: {why}"
         self.cluster.say("autoscaling", self.service, text)
         if new > current:  # fewer replicas after a quiet time are no answer to a fault
-            self.cluster.acted()
+            self.cluster.acted(measured_s)
         self.events.append(hpa.Scaled(self.cluster.clock.now, new - current))
         self.cluster.want(self.service, new)

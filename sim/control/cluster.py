@@ -7,6 +7,7 @@ in step: the records, the data plane, the timeline.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import simpy
@@ -53,10 +54,14 @@ class Cluster(World):
     def say(self, event: str, subject: str, text: str) -> None:
         self.timeline.append(TimelineRow(self.clock.now, event, subject, text))
 
-    def acted(self) -> None:
-        """The first action on the fault, automatic or human: stops the time-to-detect clock."""
-        if self.count.fault_s is not None and self.count.detected_s is None:
-            self.count.detected_s = self.clock.now
+    def acted(self, measured_s: float = math.inf) -> None:
+        """The first action on the fault, automatic or human: stops the time-to-detect clock.
+
+        `measured_s`: the beginning of the time that was measured. Who judges by a time before the
+        fault (an autoscaler, by usage) has not seen it, and acts then by chance."""
+        count = self.count
+        if count.fault_s is not None and count.detected_s is None and measured_s >= count.fault_s:
+            count.detected_s = self.clock.now
 
     def tell(self, change: Change) -> None:
         for kinds, store in self._watchers:

@@ -77,6 +77,6 @@ class NomadAutoscaler:
         why = f"CPU at {share:.0%} of what is reserved, target {asks.cpu:.0%}"
         cluster.say("autoscaling", name, f"{name} scaled from {count} to {wanted}: {why}")
         if wanted > count:
-            cluster.acted()
+            cluster.acted(metrics.since(cluster.of(name)))
         cluster.want(name, wanted)
         return True

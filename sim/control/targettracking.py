@@ -119,7 +119,7 @@ class Tracker:
         if alarm(self.points, rules.out_points, asks.cpu, above=True):
             if wanted > count and (now >= self.out_free_s or wanted > self.last_out):
                 self.out_free_s, self.last_out = now + rules.out_cooldown_s, wanted
-                cluster.acted()
+                cluster.acted(now - rules.lag_s - rules.out_points * rules.period_s)
                 self.scale(count, wanted, point)
             return
         low = alarm(self.points, rules.in_points, rules.in_share * asks.cpu, above=False)

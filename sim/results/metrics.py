@@ -158,7 +158,8 @@ def percentile(latency: NDArray[np.int64], share: float, longest_s: float) -> fl
 
 
 def detect_s(run: Run) -> float | None:
-    """From the fault to the first action on it, by a controller or a human; None if never."""
+    """From the fault to the first action on it, by a controller or a human; None if never. What an
+    autoscaler does by usage from before the fault is none."""
     if run.fault_s is None or run.detected_s is None:
         return None
     return max(0.0, run.detected_s - run.fault_s)

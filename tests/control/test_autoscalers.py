@@ -439,6 +439,32 @@ def test_a_scale_up_is_one():
     assert world.cluster.count.detected_s == steps(world)[0][0]
 
 
+def test_a_scale_up_by_usage_from_before_the_fault_is_none():
+    """The load rose earlier; the fault comes between the reading and the decision."""
+
+    def busy(fault_s: float) -> World:
+        world = world_of(ALONE, lambda t: 0.5 if t < 100.0 else 0.6)
+        world.cluster.count.fault_s = fault_s
+        world.until(400.0)
+        return world
+
+    times = [t for t, _ in steps(busy(50.0))]
+    assert busy(50.0).cluster.count.detected_s == times[0]
+    by_chance = busy(times[0] - 1.0)
+    assert [t for t, _ in steps(by_chance)] == times
+    assert by_chance.cluster.count.detected_s in times[1:]
+
+
+def test_the_queue_is_asked_when_it_decides():
+    service = {"worker": {**SERVICE, "scaling": {"max": 50, "cpu": 0.7, "queue": 5}}}
+    rules = replace(ALONE, keda=Keda())
+    world = World(stack_of(service, machine={"cores": 1000.0, "memory": 2**50}), scaling(rules))
+    world.until(60.0)
+    world.plane.queued, world.cluster.count.fault_s = 100, 60.0
+    world.until(76.0)
+    assert world.cluster.count.detected_s == steps(world)[0][0] <= 75.0
+
+
 def test_the_queue_asks_for_workers_where_the_stack_says_so():
     service = {"worker": {**SERVICE, "scaling": {"max": 50, "cpu": 0.7, "queue": 5}}}
     rules = replace(ALONE, keda=Keda())
