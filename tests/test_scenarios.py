@@ -265,3 +265,12 @@ def test_the_autoscaler_itself_meets_the_connection_limit() -> None:
 def test_manual_scaling_takes_hours(platform: str) -> None:
     rows = claims("manual_scaling", platform)
     assert all(row["holds"] for row in rows.values()), rows
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_lost_server_is_detected_by_its_lease_not_by_an_autoscaler_that_happens_to_act(
+    seed: int,
+) -> None:
+    """Seed 1: the workers' HPA grows 5 s after the crash, by usage from before it."""
+    detect_s = figures(replay("server_crash", "kubernetes", seed))["detect_s"]
+    assert 40.0 <= detect_s <= 60.0
