@@ -8,7 +8,7 @@ takes one control event.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from sim.control.human import Human
 from sim.control.operator import OnCall
 from sim.control.profiles import profile_of
 from sim.control.recorder import Recorder
+from sim.control.records import NonsenseError
 from sim.control.recreate import place
 from sim.dataplane.interface import (
     Algorithm,
@@ -33,7 +34,7 @@ from sim.dataplane.interface import (
     Workload,
 )
 from sim.engines import choose, expected_requests, plane_class
-from sim.platforms import configured, layers, takes
+from sim.platforms import blaming, configured, layers, takes
 from sim.platforms.platform import Platform
 from sim.results import ledger
 from sim.results.run import SERIES, Glance, OperatorFigures, Run
@@ -46,6 +47,7 @@ from sim.spec.traffic import TraceTimes, arrivals
 CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls of `progress`
 SAMPLES = 172_800  # at most so many samples a run: one a second up to 48 h, coarser beyond
 BOOT_ORDER = ("postgres", "redis", "other", "http", "worker", "proxy")
+MOST_STEPS = 500_000  # of the control plane at one instant; beyond, time stands still for ever
 Progress = Callable[[float, int, Glance], None]  # simulated seconds, requests so far, a look
 
 
@@ -62,7 +64,8 @@ def run_once(
 
     `stack` is as loaded: what it and the scenario (`set:`) say for this platform is applied here.
     `engine`: reference, compiled, or auto. `progress(simulated_s, requests, glance)` is called each
-    simulated minute. Raises `InputError` for a platform that does not exist.
+    simulated minute. Raises `InputError` for a platform that does not exist, or whose own file
+    breaks the run.
     """
     # 1. what runs: the stack on this platform, and the platform's ten choices
     platform = platform_of(scenario, platform_name)
@@ -73,30 +76,33 @@ def run_once(
     step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))
     come = arrivals_of(scenario.traffic)
     name = choose(engine, expected_requests(come, scenario.horizon))
+    with blaming(platform_name):
+        routing = routing_of(stack, platform)
     plane = plane_class(name)(
         Workload(
             seed=seed,
             horizon_s=scenario.horizon,
             arrivals=come,
             client=client_of(scenario),
-            routing=routing_of(stack, platform),
+            routing=routing,
             bucket_s=step_s,
         )
     )
 
-    # 3. the control plane, and the steady state of second 0
     cluster = cluster_of(plane, stack, platform, seed)
-    bootstrap(cluster)
+    with blaming(platform_name, lambda: cluster.clock.now):
+        # 3. the control plane, and the steady state of second 0
+        bootstrap(cluster)
 
-    # 4. who acts: the platform's controllers, the operator, and fate
-    start_controllers(cluster, scenario)
-    observer = Observer(cluster, scenario.horizon, step_s, progress)
-    cluster.clock.loop(observer.run())
-    cluster.clock.loop(observer.audit())
-    cluster.clock.loop(observer.recorder.run())
+        # 4. who acts: the platform's controllers, the operator, and fate
+        start_controllers(cluster, scenario)
+        observer = Observer(cluster, scenario.horizon, step_s, progress)
+        cluster.clock.loop(observer.run())
+        cluster.clock.loop(observer.audit())
+        cluster.clock.loop(observer.recorder.run())
 
-    # 5. the two-plane loop
-    advance(cluster, scenario.horizon)
+        # 5. the two-plane loop
+        advance(cluster, scenario.horizon)
 
     # 6. what is left
     observer.check()
@@ -106,7 +112,8 @@ def run_once(
 def advance(cluster: Cluster, horizon_s: float) -> None:
     """Run both planes to the horizon, control events exactly at it included."""
     clock, plane, env, notice = cluster.clock, cluster.plane, cluster.clock.env, cluster.notice
-    reached = -math.inf
+    reached = before = -math.inf
+    steps = 0  # of this instant
     while True:
         due = clock.due()
         until = min(due, horizon_s)
@@ -120,6 +127,9 @@ def advance(cluster: Cluster, horizon_s: float) -> None:
                 continue  # what they woke comes before the control events of this instant
         if due > horizon_s:
             return
+        steps, before = (steps + 1 if due == before else 0), due
+        if steps > MOST_STEPS:
+            clock.stuck(steps)
         env.step()
 
 
@@ -157,6 +167,11 @@ def routing_of(stack: Stack, platform: Platform) -> Routing:
     """
     if platform.load_balancing is not None:
         routing: Routing = platform.load_balancing.routing()
+        if not isinstance(routing, Routing):
+            name = type(platform.load_balancing).__name__
+            raise NonsenseError(
+                f"{name}.routing(), which gives {routing!r:.40}", "a Routing", "load_balancing"
+            )
         return routing
     entry = next((s for s in stack.services.values() if s.role == "http"), None)
     if entry is not None and entry.port is None:
@@ -194,6 +209,8 @@ def bootstrap(cluster: Cluster) -> None:
     """Second 0: servers exist, every container runs, is warm and ready, users know where."""
     stack, scheduling = cluster.stack, cluster.choices.scheduling
     servers = stack.servers.count if scheduling is None else scheduling.servers(stack)
+    if not isinstance(servers, int) or servers < 1:
+        raise NonsenseError(f"{servers!r} servers", "a whole number of at least 1", "scheduling")
     for _ in range(servers):
         cluster.add_server()
     for role in BOOT_ORDER:
@@ -232,7 +249,12 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
     for field in platform.__dataclass_fields__:
         run = getattr(getattr(platform, field), "run", None)
         if run is not None:
-            cluster.clock.loop(run(cluster))
+            made = run(cluster)
+            if not isinstance(made, Generator):
+                name = type(getattr(platform, field)).__name__
+                found = f"{name}.run(), which gives {made!r:.40}"
+                raise NonsenseError(found, "a loop: a function with `yield`", field)
+            cluster.clock.loop(made)
     if cluster.host_ports:
         cluster.clock.loop(StaticAddress().run(cluster))
     if built_by_hand(cluster.stack, platform):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sim.assumptions import constants
-from sim.platforms import docstring, layers, load, named, names, refresh
+from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh
 from sim.report import explain as text
 from sim.settable import by_hand, everywhere, of_platform, of_stack
 from sim.spec.facts import Setting
@@ -35,6 +35,7 @@ def about(subject: str) -> str:
         return text.scenario(found, _stack_text(found.stack))
     if subject in list_stacks():
         return _stack_text(subject)
+    not_a_platform(subject)
     families = {name.partition(".")[0] for name in known}
     everything = [*list_scenarios(), *list_stacks(), *names(), *known, *families]
     raise InputError(

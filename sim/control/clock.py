@@ -12,10 +12,13 @@ import math
 from collections.abc import Callable, Generator
 from enum import IntEnum
 from heapq import heappop, heappush
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import simpy
 
+from sim.control.records import NonsenseError
+
+ROUNDING_S = 1e-6  # so much a difference of two times may be below 0
 T = TypeVar("T")
 Task = Generator[simpy.Event, Any, T]  # something that takes time and yields a T in the end
 Loop = Task[None]
@@ -71,12 +74,18 @@ class Clock:
 
     def after(self, delay_s: float, rank: Rank, key: int = 0) -> Timer:
         """An event `delay_s` seconds from now. `key` must be unique among equals of a rank that can
-        meet at one instant (a container's or server's id does)."""
+        meet at one instant (a container's or server's id does). NonsenseError for a delay below 0
+        (by more than rounding), or that is no number or never ends."""
+        if not -ROUNDING_S < delay_s < math.inf:
+            found = f"a delay of {delay_s:g} s"
+            raise NonsenseError(found, "a number of seconds of at least 0")
         return Timer(self.env, max(0.0, delay_s), rank, key)
 
     def at(self, t_s: float, rank: Rank, key: int = 0) -> simpy.Event:
         """An event at an absolute time (k * period: repeated delays would drift)."""
-        return self.after(t_s - self.now, rank, key)
+        if math.isnan(t_s):
+            raise NonsenseError("a time that is no number", "a number of seconds")
+        return Timer(self.env, max(0.0, t_s - self.now), rank, key)
 
     def exactly(self, t_s: float, rank: Rank, key: int) -> simpy.Event:
         """An event at an instant that was computed earlier, to the last bit."""
@@ -101,6 +110,16 @@ class Clock:
     def loop(self, generator: Loop) -> simpy.Process:
         """Run a controller's loop."""
         return self.env.process(generator)
+
+    def stuck(self, steps: int) -> NoReturn:
+        """Time stands still: NonsenseError, from within the loop that would act next."""
+        found = f"a loop that acts {steps:,} times without letting time pass"
+        error = NonsenseError(found, "a wait of more than 0 s")
+        for callback in self.env._queue[0][3].callbacks or ():
+            process = getattr(callback, "__self__", None)
+            if isinstance(process, simpy.Process):
+                process._generator.throw(error)
+        raise error
 
     def set(self, t_s: float) -> None:
         """Bring the clock to an instant at which the data plane sent a notice."""

@@ -8,6 +8,7 @@ in step: the records, the data plane, the timeline.
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any, Literal
 
 import simpy
@@ -21,6 +22,7 @@ from sim.control.records import (
     ChangeKind,
     Container,
     Ledger,
+    NonsenseError,
     Pending,
     PortTakenError,
     Server,
@@ -33,8 +35,8 @@ from sim.results.run import TimelineRow
 from sim.spec.scenario import Version
 
 __all__ = [
-    "Address", "Change", "ChangeKind", "Cluster", "Container", "Ledger", "Pending",
-    "PortTakenError", "Server", "Split", "State",
+    "Address", "Change", "ChangeKind", "Cluster", "Container", "Ledger", "NonsenseError",
+    "Pending", "PortTakenError", "Server", "Split", "State",
 ]  # fmt: skip
 
 
@@ -46,6 +48,9 @@ class Cluster(World):
         """Where a new container goes; without scheduling there is one server to choose from."""
         if self.choices is not None and self.choices.scheduling is not None:
             chosen: Server | None = self.choices.scheduling.choose(self, service)
+            if chosen is not None and chosen not in self.servers:
+                found = f"{chosen!r:.40} as the server of {service}"
+                raise NonsenseError(found, "one of cluster.servers, or None", "scheduling")
             return chosen
         first = self.servers[0]
         return first if first.alive else None
@@ -292,7 +297,14 @@ class Cluster(World):
 
     # ---- wishes ----
     def want(self, service: str, replicas: int) -> None:
-        """Set the wanted number of replicas; whoever keeps it is told."""
+        """Set the wanted number of replicas; whoever keeps it is told. NonsenseError for what is no
+        whole number of at least 0, or no service."""
+        if service not in self.stack.services:
+            found = f"the unknown service {service!r} to scale"
+            raise NonsenseError(found, f"one of {', '.join(self.stack.services)}")
+        if isinstance(replicas, bool) or not isinstance(replicas, Integral) or replicas < 0:
+            found = f"{replicas} replicas of {service}"
+            raise NonsenseError(found, "a whole number of at least 0")
         self.desired[service] = replicas
         self.tell(Change("desired", service=service))
 

@@ -136,5 +136,17 @@ class Split:
         return self.active is None or self.active == c.version
 
 
+class NonsenseError(ValueError):
+    """A mechanism asks for what cannot be: a delay below 0, half a replica. `choice`: which of the
+    ten, where the caller knows it."""
+
+    def __init__(self, found: str, expected: str, choice: str = "") -> None:
+        super().__init__(found, expected, choice)  # SimPy makes copies from the arguments
+        self.found, self.expected, self.choice = found, expected, choice
+
+    def __str__(self) -> str:
+        return f"found {self.found}; expected {self.expected}"
+
+
 class PortTakenError(Exception):
     """`Bind for 0.0.0.0:3000 failed: port is already allocated` (moby portallocator.go)."""

@@ -20,7 +20,8 @@ from __future__ import annotations
 import ast
 import difflib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -28,20 +29,21 @@ from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
 from sim.control.mechanisms import mechanisms, name_of
-from sim.platforms import _outside
+from sim.platforms import _blame, _outside
 from sim.platforms._choices import wrong_choices
-from sim.platforms._outside import Source, pin, refresh, written
+from sim.platforms._outside import Source, not_a_platform, pin, refresh, written
 from sim.platforms._values import read
 from sim.platforms.platform import Platform
 from sim.spec.fields import InputError
 from sim.spec.settings import Layer
 from sim.spec.stack import Stack
-from sim.spec.validate import closest, one_of
+from sim.spec.validate import closest, given, one_of
 
 __all__ = [
-    "Source", "ablated", "add", "capabilities", "chain", "checked", "configure", "configured",
-    "docstring", "headline", "is_added", "layers", "load", "named", "names", "outside",
-    "own_modules", "pin", "refresh", "sources", "taken_away", "takes", "title", "written",
+    "Source", "ablated", "add", "blaming", "capabilities", "chain", "checked", "configure",
+    "configured", "docstring", "headline", "is_added", "layers", "load", "named", "names",
+    "not_a_platform", "outside", "own_modules", "pin", "refresh", "sources", "taken_away", "takes",
+    "title", "written",
 ]  # fmt: skip
 
 _ADDED: dict[str, ModuleType] = {}  # of this process only
@@ -61,7 +63,10 @@ def add(
     that is no lower-case word. What runs it stays in this process: others would not know it.
     """
     taken = [*_files(), *outside()]
-    if name in (*taken, *_outside.ROOTS) or not _outside.NAME.fullmatch(name):
+    if not isinstance(platform, Platform):
+        expected = "a sim.Platform with ten choices"
+        raise InputError(field=str(name), found=given(platform), expected=expected)
+    if name in (*taken, *_outside.ROOTS) or not _outside.NAME.fullmatch(str(name)):
         expected = f"a new lower-case word, not one of {', '.join(taken)}"
         raise InputError(field="platform", found=repr(name), expected=expected)
     module = ModuleType(f"{__name__}.{name}", title or name)
@@ -219,6 +224,7 @@ def _module(name: str) -> Any:
     if name in _ADDED:
         return _ADDED[name]
     if name not in known:
+        not_a_platform(name)
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         raise InputError(
             field="platform",
@@ -242,7 +248,8 @@ def configured(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Platform
             configure(load(base), {path: value}, base)  # wrong for the base is wrong
             if _has(platform, path.split(".")):
                 platform = configure(platform, {path: value}, base)
-    whole = checked(own, configure(platform, settings.get(own, {}), own))
+    with blaming(name):
+        whole = checked(own, configure(platform, settings.get(own, {}), own))
     return replace(whole, **dict.fromkeys(removed)) if removed else whole
 
 
@@ -258,11 +265,20 @@ def checked(name: str, platform: Platform) -> Platform:
     return platform
 
 
+def blaming(
+    name: str, now: Callable[[], float | None] = lambda: None
+) -> AbstractContextManager[None]:
+    """Around code that may be a user's: what goes wrong in the file behind this platform is an
+    `InputError` that names file and line, and the simulated time (`now`)."""
+    return _blame.blaming(lambda: own_modules([name]), now)
+
+
 def takes(name: str, platform: Platform, stack: Stack) -> None:
     """Raise InputError if one of the choices turns down what the stack asks of it (`refuses`)."""
     for field in fields(platform):
         refuses = getattr(getattr(platform, field.name), "refuses", None)
-        why = "" if refuses is None else refuses(stack)
+        with blaming(name):
+            why = "" if refuses is None else refuses(stack)
         if why:
             expected = f"a stack that it takes: {why}"
             raise InputError(field=f"{name}.{field.name}", found=stack.name, expected=expected)

@@ -16,6 +16,13 @@ from sim.spec.facts import fact_of, must_be_above_zero
 from sim.spec.fields import Issue
 from sim.spec.yamlfile import describe
 
+# what the rest of the program calls, beside `run`
+NEEDS = {
+    "load_balancing": ("routing",),
+    "scheduling": ("servers", "choose"),
+    "rollback": ("undo",),
+}
+
 
 def wrong_choices(platform: Platform, where: str, file: str = "") -> list[Issue]:
     """What is wrong with the ten, in their order; `where`: what messages call the platform."""
@@ -44,11 +51,12 @@ def _kind(choice: Any, capability: str) -> tuple[str, str] | None:
     if not getattr(type(choice), "__dataclass_params__").frozen:  # noqa: B009 - no stub has it
         expected = "@dataclass(frozen=True): what it remembers would leak into the next run"
         return f"{name}, which is not frozen", expected
-    fills = getattr(type(choice), "capability", None)
-    if fills is None:
-        expected = f'`capability: ClassVar[str] = "{capability}"` in its class'
-        return f"{name}, which names no capability", expected
-    return (f"{name}, which is {fills}", suits) if fills != capability else None
+    fills = getattr(type(choice), "capability", capability)  # a platform's own may say nothing
+    if fills != capability:
+        return f"{name}, which is {fills}", suits
+    lacks = [one for one in NEEDS.get(capability, ()) if not callable(getattr(choice, one, None))]
+    expected = f"a record with {' and '.join(f'{one}()' for one in NEEDS.get(capability, ()))}"
+    return (f"{name} without {lacks[0]}()", f"{expected}, which others call") if lacks else None
 
 
 def would_do(capability: str) -> str:

@@ -143,6 +143,13 @@ def _second(path: Path, other: Path) -> InputError:
     return InputError(shown(path.resolve()), found=found, expected="files of different names")
 
 
+def not_a_platform(name: str) -> None:
+    """Nobody is known by this name: InputError if there is a file of it that says no PLATFORM."""
+    path = FOLDER / f"{name}.py"
+    if NAME.fullmatch(name) and path.is_file():
+        module(path.resolve())
+
+
 # ---- reading ----
 def refresh() -> None:
     """Before a study: files that have been edited are read again."""
@@ -248,7 +255,8 @@ def _check_platform(made: ModuleType, path: Path) -> None:
         found = "the class Platform" if platform is Platform else describe(platform)
     else:
         found = "no such name"
-    near = closest("PLATFORM", [name for name in vars(made) if not name.startswith("_")])
-    near = near if near not in ("PLATFORM", "Platform") else ""
+    near = closest(
+        "PLATFORM", [n for n, value in vars(made).items() if isinstance(value, Platform)]
+    )
     expected = "PLATFORM = Platform(...) with the ten choices"
     raise InputError(file, field="PLATFORM", found=found, expected=expected, nearest=near)

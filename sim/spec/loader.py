@@ -19,7 +19,7 @@ from sim.spec.scenario_checks import check_scenario
 from sim.spec.settings import Layer, apply_settings, split_settings, stack_for
 from sim.spec.stack import Stack
 from sim.spec.stack_checks import check_stack
-from sim.spec.validate import closest, one_of, read_record
+from sim.spec.validate import closest, given, one_of, read_record
 from sim.spec.yamlfile import Document, Path_, describe, read_text, read_yaml
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -39,7 +39,7 @@ def list_stacks() -> list[str]:
 
 
 def load_scenario(
-    name_or_path: str,
+    name_or_path: str | os.PathLike[str],
     variant: str | None = None,
     *,
     stack: Stack | None = None,
@@ -58,7 +58,7 @@ def load_scenario(
     a platform brings to a stack (`sim.platforms.layers`). `run_on`: the platforms for whose sake
     the settings have to fit the stack (default: the scenario's own).
     """
-    name_or_path, variant = _split_variant(name_or_path, variant)
+    name_or_path, variant = _split_variant(_text(name_or_path, "scenario"), variant)
     path = _find(name_or_path, SCENARIO_FOLDERS, "scenario")
     document = read_yaml(read_text(path, _shown(path)), _shown(path))
     scenario = _with_variant(read_record(Scenario, document), variant, document)
@@ -83,9 +83,9 @@ def load_scenario(
     return _with_trace(scenario, path, document)
 
 
-def load_stack(name_or_path: str) -> Stack:
+def load_stack(name_or_path: str | os.PathLike[str]) -> Stack:
     """A stack by name, from a YAML stack file, or from a docker-compose file."""
-    path = _find(name_or_path, STACK_FOLDERS, "stack")
+    path = _find(_text(name_or_path, "stack"), STACK_FOLDERS, "stack")
     text = read_text(path, _shown(path))
     document = read_yaml(text, _shown(path))
     if _is_compose(document.data):
@@ -115,6 +115,16 @@ def stack_on(
 
 def _names(folders: Collection[Path]) -> list[str]:
     return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+
+def _text(name_or_path: str | os.PathLike[str], what: str) -> str:
+    """InputError for what is neither."""
+    if isinstance(name_or_path, str | os.PathLike):
+        return os.fspath(name_or_path)
+    expected = (
+        f"a name (see sim.list_{'scenarios' if what == 'scenario' else 'stacks'}()) or a path"
+    )
+    raise InputError(field=what, found=given(name_or_path), expected=expected)
 
 
 def _split_variant(name: str, variant: str | None) -> tuple[str, str | None]:

@@ -84,6 +84,12 @@ def closest(name: str, names: Iterable[str]) -> str:
     return by_lower[matches[0]] if matches else ""
 
 
+def given(value: object) -> str:
+    """How a message calls what a Python program passed: `None`, `5`, `a Stack`."""
+    plain = value is None or isinstance(value, bool | int | float | str | bytes)
+    return repr(value) if plain else f"a {type(value).__name__}"
+
+
 def one_of(names: Iterable[str]) -> str:
     listed = list(names)
     return f"one of {', '.join(listed)}" if listed else "no fields here"

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import tomllib
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import sim
+from sim.platforms import load
 from sim.results.result import Result
 
 HEAVY = ("numba", "pandas", "matplotlib", "simpy", "scipy")
@@ -89,3 +91,57 @@ def test_bad_arguments_are_input_errors(calls):
         sim.run("container_crash", reps=0)
     with pytest.raises(sim.InputError, match="did you mean compose"):
         sim.compare("container_crash", ["compos"])
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: sim.run(None), "scenario: found None; expected a name (see sim.list_scenarios())"),
+        (lambda: sim.compare(None), "scenario: found None"),
+        (lambda: sim.run(["container_crash"]), "scenario: found a list"),
+        (lambda: sim.run(sim.load_stack("sspp")), "scenario: found a Stack"),
+        (lambda: sim.run("container_crash", None), "platform: found None; expected names such as"),
+        (lambda: sim.run("container_crash", 5), "platform: found 5"),
+        (lambda: sim.compare("container_crash", 5), "platforms: found 5; expected a list of names"),
+        (lambda: sim.compare("container_crash", "compose"), "platforms: found 'compose'; expected"),
+        (lambda: sim.compare("container_crash", [None]), "platform: found None"),
+        (lambda: sim.run("container_crash", stack=5), "stack: found 5; expected a name"),
+        (
+            lambda: sim.run("container_crash", stack=sim.load_scenario("container_crash")),
+            "stack: found a Scenario",
+        ),
+        (lambda: sim.run("container_crash", traffic=5), "traffic: found 5; expected the path"),
+        (lambda: sim.run("container_crash", settings=5), "settings: found 5; expected {'path'"),
+        (lambda: sim.run("container_crash", settings=None), "settings: found None"),
+        (lambda: sim.run("container_crash", settings="a=b"), "settings: found 'a=b'"),
+        (lambda: sim.run("container_crash", settings=[5]), "settings: found a list"),
+        (lambda: sim.run("container_crash", settings={5: 5}), "settings: found a dict"),
+        (lambda: sim.load_scenario(None), "scenario: found None"),
+        (lambda: sim.load_stack(None), "stack: found None; expected a name (see sim.list_stacks()"),
+        (lambda: sim.add_platform("mine", None), "mine: found None; expected a sim.Platform"),
+        (lambda: sim.add_platform(None, load("compose")), "platform: found None"),
+        (lambda: sim.add_platform("all", load("compose")), "platform: found 'all'"),
+        (lambda: sim.Platform(self_healing=None), "PLATFORM.secrets: found no choice"),
+        (
+            lambda: sim.add_platform("mine", replace(load("compose"), secrets=5)),
+            "mine.secrets: found 5; expected None, one of SecretEnv()",
+        ),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_told_at_the_door(call, told, calls):
+    with pytest.raises(sim.InputError) as raised:
+        call()
+    assert told in str(raised.value)
+    assert calls == []
+
+
+def test_a_path_object_is_a_path(calls):
+    found = Path(sim.__file__).parents[1] / "scenarios" / "container_crash.yaml"
+    sim.run(found, "compose")
+    assert calls[0][3].name == "container_crash"
+    assert sim.load_stack(Path(sim.__file__).parent / "stacks" / "sspp.yaml").name == "sspp"
+
+
+def test_platforms_may_come_from_a_generator(calls):
+    sim.compare("container_crash", (name for name in ("compose", "kubernetes")))
+    assert [platform for platform, *_ in calls] == ["compose", "kubernetes"]
