@@ -28,12 +28,19 @@ SCRIPTS = [block.text for block in BLOCKS if block.language == "python"][1:]
 COMMANDS = [line for b in BLOCKS if b.language == "sh" for line in b.text.splitlines()]
 
 
-def in_folder(folder: Path, arguments: list[str]) -> str:
-    """What a command prints in the reader's folder; it must end well."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "100"}
-    done = subprocess.run(
+TWO = ["--platform", "compose,systemd"]
+
+
+def run_in(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
         arguments, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=300
     )
+
+
+def in_folder(folder: Path, arguments: list[str]) -> str:
+    """What a command prints in the reader's folder; it must end well."""
+    done = run_in(folder, arguments)
     assert done.returncode == 0, f"{arguments}: {done.stderr}"
     assert "Traceback" not in done.stderr
     return done.stdout
@@ -93,6 +100,15 @@ def test_a_reader_with_a_broken_file_would_notice(tmp_path: Path) -> None:
     file.write_text(FILE.replace("PLATFORM = replace(", "PLATFORM = replaced("))
     with pytest.raises(AssertionError, match=r"systemd\.py:"):
         follow(tmp_path, "python -m sim explain systemd")
+
+
+def test_the_message_is_the_one_that_is_shown(tmp_path: Path) -> None:
+    (edit,) = re.findall(r"^Write `(.+?)` in place of `(.+?)`", GUIDE, re.M)
+    (shown,) = (block.text.strip() for block in BLOCKS if block.language == "message")
+    (tmp_path / "platforms").mkdir()
+    save(tmp_path).write_text(FILE.replace(edit[1], edit[0]))
+    done = run_in(tmp_path, [sys.executable, "-m", "sim", "run", "container_crash", *TWO])
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (2, "", shown)
 
 
 @pytest.mark.slow

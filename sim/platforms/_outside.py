@@ -47,7 +47,7 @@ def files(built_in: Iterable[str]) -> dict[str, Path]:
     if _pinned is not None:
         return {name: source.path for name, source in _pinned.items()}
     found: dict[str, Path] = {}
-    for path in sorted(FOLDER.glob("*.py")) if FOLDER.is_dir() else ():
+    for path in sorted(FOLDER.glob("*.py")) if FOLDER.is_dir() and not _is_ours(FOLDER) else ():
         if not path.name.startswith("_") and re.search(r"^PLATFORM\b", _text(path), re.M):
             _check_name(path, built_in)
             found[path.stem] = path.resolve()
@@ -77,6 +77,9 @@ def named(texts: Iterable[str], built_in: Iterable[str]) -> tuple[str, ...]:
             continue
         head, _, without = _split(text)
         path = _existing(head)
+        if _is_ours(path.parent):
+            names.append(path.stem + without)
+            continue
         _check_name(path, known)
         other = own.setdefault(path.stem, path.resolve())
         if other != path.resolve():
@@ -102,6 +105,11 @@ def written(name: str) -> str:
 def shown(path: Path) -> str:
     """A path as messages name it: short where it lies below the working folder."""
     return str(path.relative_to(Path.cwd())) if _is_below(path) else str(path)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Is it this package, seen from inside a checkout?"""
+    return folder.resolve() == Path(__file__).resolve().parent
 
 
 def _is_below(path: Path) -> bool:
