@@ -37,7 +37,7 @@ def of_platform(name: str) -> list[Setting]:
     found: list[Setting] = []
     for field in fields(platform):
         choice = getattr(platform, field.name)
-        found += _walk(choice, f"{taken_away(name)[0]}.{field.name}")
+        found += walk(choice, f"{taken_away(name)[0]}.{field.name}")
         found += [Setting(fact) for fact in getattr(choice, "fixed", ())]
     for layer in layers(name):
         asked = [(path, raw) for path, raw in layer.settings.items() if isinstance(raw, Fact)]
@@ -49,13 +49,13 @@ def by_hand(name: str) -> list[Setting]:
     """Those of the balancer that an operator builds where the platform has none."""
     platform = load(name)
     nobody = platform.load_balancing is None and platform.service_discovery is None
-    return [s._replace(path="") for s in _walk(HAProxy(), "")] if nobody else []
+    return [s._replace(path="") for s in walk(HAProxy(), "")] if nobody else []
 
 
 def of_stack(name: str) -> list[Setting]:
     """The constants of services and people, as far as this platform reads them."""
     platform = load(name)
-    return [s for s in _of_services() if _is_read(s, platform)] + list(_of_people())
+    return [s for s in _of_services() if is_read(s, platform)] + list(_of_people())
 
 
 def everywhere() -> dict[str, list[Setting]]:
@@ -72,7 +72,7 @@ def everywhere() -> dict[str, list[Setting]]:
 
 
 # ---- walks ----
-def _walk(record: Any, path: str, switched_off: bool = False) -> Iterator[Setting]:
+def walk(record: Any, path: str, switched_off: bool = False) -> Iterator[Setting]:
     """Facts behind the fields of a mechanism. `switched_off`: those of its empty parts too."""
     for field in fields(record) if is_dataclass(record) else ():
         value, here = getattr(record, field.name), f"{path}.{field.name}"
@@ -82,9 +82,9 @@ def _walk(record: Any, path: str, switched_off: bool = False) -> Iterator[Settin
         elif value is None and switched_off:
             for kind in get_args(get_type_hints(type(record))[field.name]):
                 if isinstance(kind, type) and is_dataclass(kind):
-                    yield from _walk(kind(), here)
+                    yield from walk(kind(), here)
         else:
-            yield from _walk(value, here, switched_off)
+            yield from walk(value, here, switched_off)
 
 
 def _alternatives() -> Iterator[Setting]:
@@ -93,7 +93,7 @@ def _alternatives() -> Iterator[Setting]:
         for word, mechanism in mechanisms(capability).items():
             host = next(filter(None, (_takes(n, capability, word) for n in _hosts())), "")
             first = {f"{host}.{capability}": word}
-            for one in _walk(mechanism(), f"{host}.{capability}", switched_off=True):
+            for one in walk(mechanism(), f"{host}.{capability}", switched_off=True):
                 yield one._replace(first=_assignment(first))
 
 
@@ -133,7 +133,7 @@ def _of_people() -> Iterator[Setting]:
     yield from _of_record(Operator, "stack.operator")
 
 
-def _is_read(one: Setting, platform: Platform) -> bool:
+def is_read(one: Setting, platform: Platform) -> bool:
     """Does anything on this platform read this field of a service?"""
     part = one.path.split(".")[3]
     if ".scaling.behavior." in one.path:

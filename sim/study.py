@@ -8,6 +8,7 @@ what was finished.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -50,6 +51,7 @@ class Plan:
     reps: int = 1
     engine: str = "auto"
     command: str = ""  # the command line that asks for the same; empty for records of a program
+    told: tuple[str, ...] = ()  # `path=value` of the settings that were given beside the scenario
     notes: tuple[str, ...] = ()  # what the user should know before it runs
 
     @property
@@ -141,7 +143,8 @@ def plan(
     if issues:
         raise InputError(issues=issues)
     own = load_stack(stack) if isinstance(stack, str) else stack
-    read = _scenario(scenario, own, _settings(settings), None if wanted == ALL else wanted)
+    told = _settings(settings)
+    read = _scenario(scenario, own, told, None if wanted == ALL else wanted)
     if traffic is not None:
         read = _with_trace(read, traffic)
     own = own or load_stack(read.stack)
@@ -158,8 +161,14 @@ def plan(
         reps=reps,
         engine=engine,
         command=command_of(scenario, chosen, seed, reps, stack, settings, engine, traffic),
+        told=tuple(f"{path}={_written(value)}" for path, value in told.items()),
         notes=notes,
     )
+
+
+def _written(value: Any) -> str:
+    """A setting's value as the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _with_ablations(
@@ -354,7 +363,7 @@ def _with_trace(scenario: Scenario, path: str) -> Scenario:
 
 
 def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
-    from sim.assumptions import constants  # noqa: PLC0415 - loads all mechanisms
+    from sim.in_force import constants_of  # noqa: PLC0415 - loads all mechanisms
 
     scenario, stack = planned.scenario, planned.stack
     settings = split_settings(scenario.set).platforms
@@ -363,6 +372,9 @@ def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Resul
         for platform in planned.platforms
         if any(r.platform == platform for r in found)
     }
+    choices = {name: configured(name, settings) for name in by_platform}
+    by_hand = [name for name, done in by_platform.items() if any(map(_has_a_balancer, done))]
+    preset = {p: v for p, v in scenario.set.items() if not _is_told(planned, p)}
     return Result(
         scenario=planned.name,
         title=scenario.title,
@@ -381,6 +393,20 @@ def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Resul
         versions=versions(),
         traffic=scenario.traffic,
         slo=scenario.slo,
-        choices={name: configured(name, settings) for name in by_platform},
-        facts=tuple(constants(by_platform)),
+        choices=choices,
+        facts=constants_of(scenario, stack, choices, by_hand),
+        told=planned.told,
+        preset=tuple(f"{path}={_written(value)}" for path, value in preset.items()),
+    )
+
+
+def _is_told(planned: Plan, path: str) -> bool:
+    return any(text.startswith(f"{path}=") for text in planned.told)
+
+
+def _has_a_balancer(done: Replication) -> bool:
+    """Did one act that a person set up, in the run that was kept?"""
+    return done.run is not None and any(
+        row.event == "balancer" or row.text.endswith("points users at the balancer")
+        for row in done.run.timeline
     )

@@ -22,7 +22,7 @@ from sim.results.intervals import interval
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.results.run import Run
 from sim.results.summary import SCHEMA, Figures, Replication, lookup, mean_figures, paths
-from sim.spec.facts import Fact
+from sim.spec.facts import Held
 from sim.spec.scenario import Claim, Slo, Traffic
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class Result:
     choices: Mapping[str, Any] = field(default_factory=dict)  # by platform: its ten, as they ran
     traffic: Traffic | None = None  # who came; None in a result that was made by hand
     slo: Slo = field(default_factory=Slo)
-    facts: tuple[Fact[Any], ...] = ()  # the constants of the simulator, with their sources
+    facts: tuple[Held, ...] = ()  # the constants that hold in it, with their sources
+    told: tuple[str, ...] = ()  # `path=value`: what --set said
+    preset: tuple[str, ...] = ()  # the same, of the scenario itself
     # by platform: what one change would have done; None if that was not asked
     counterfactuals: Mapping[str, tuple[Counterfactual, ...]] | None = None
 

@@ -48,6 +48,15 @@ class Setting(NamedTuple):
     first: str = ""
 
 
+class Held(NamedTuple):
+    """A constant as it holds in a study: its value there, and the paths of all places where it has
+    this value (none: nobody can change it)."""
+
+    fact: Fact[Any]
+    value: Any
+    paths: tuple[str, ...] = ()
+
+
 def constant(fact: Fact[T], above_zero: bool = False) -> T:
     """The default of a dataclass' field; the field remembers the fact. `above_zero`: a period, or
     something that is divided by."""

@@ -15,7 +15,7 @@ from sim.report.page.curves import Values
 from sim.report.stretches import stretches, window
 from sim.results import metrics
 from sim.results.result import Result
-from sim.results.run import Run
+from sim.results.run import Run, TimelineRow
 
 LEFT, WIDTH, TALL = 64, 786, 92  # of the plot inside a chart of 1000 units
 RIGHT = LEFT + WIDTH
@@ -175,18 +175,18 @@ def _columns(
 
 
 def _marks(run: Run, start: float, end: float, columns: int) -> list[Marked]:
-    """Events that share a place along the axis share a mark."""
-    at: dict[int, list[str]] = {}
+    """Events that share a place along the axis share a mark, at the first of them."""
+    at: dict[int, list[TimelineRow]] = {}
     places = max(40, MARKS * columns // curves.MOST)
+    span = max(end - start, 1e-9)
     for row in run.timeline:
         if start <= row.t_s <= end:
-            place = int((row.t_s - start) / max(end - start, 1e-9) * (places - 1))
-            at.setdefault(place, []).append(timeline.line(row))
+            at.setdefault(int((row.t_s - start) / span * (places - 1)), []).append(row)
     found = []
-    for place, told in sorted(at.items()):
-        more = [f"... and {len(told) - TOLD} more"] if len(told) > TOLD else []
-        text = "\n".join([*(line[:120] for line in told[:TOLD]), *more])
-        found.append(Marked(round((place + 0.5) * columns / places, 1), len(told), text))
+    for _, rows in sorted(at.items()):
+        more = [f"... and {len(rows) - TOLD} more"] if len(rows) > TOLD else []
+        text = "\n".join([*(timeline.line(row)[:120] for row in rows[:TOLD]), *more])
+        found.append(Marked(round((rows[0].t_s - start) / span * columns, 1), len(rows), text))
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 from sim.report import content, timeline, words
-from sim.report.page import places
+from sim.report.page import constants, places
 from sim.report.page.charts import charts
 from sim.report.page.spent import KINDS, spent
 from sim.report.postmortem.account import accounts
@@ -104,7 +104,7 @@ def events(result: Result) -> Section | None:
 
 
 def assumptions(result: Result) -> Section:
-    """What was assumed, with sources; what the stack left open."""
+    """What was set, left open or not simulated; the choices; the constants with their sources."""
     choices = {
         words.platform(name): [
             (field.name.replace("_", " "), mechanism(getattr(choice, field.name)))
@@ -113,11 +113,20 @@ def assumptions(result: Result) -> Section:
         for name, choice in result.choices.items()
         if is_dataclass(choice)
     }
-    notes = [("Assumed", result.assumed), ("Not simulated", result.ignored)]
+    notes = [
+        ("Set by hand (--set)", [text.replace("=", " = ", 1) for text in result.told]),
+        ("Set by the scenario", [text.replace("=", " = ", 1) for text in result.preset]),
+        ("Assumed", result.assumed),
+        ("Not simulated", result.ignored),
+    ]
     return Section(
         "assumptions",
         "What is assumed",
-        {"choices": choices, "facts": result.facts, "notes": [n for n in notes if n[1]]},
+        {
+            "choices": choices,
+            "facts": constants.rows(result.facts),
+            "notes": [n for n in notes if n[1]],
+        },
     )
 
 
@@ -137,6 +146,8 @@ def mechanism(choice: Any) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))  # 104857600 rather than 1.04858e+08
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

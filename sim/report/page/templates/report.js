@@ -156,6 +156,6 @@
   stage.addEventListener("dblclick", function () { view(0, columns); });
   window.addEventListener("beforeprint", function () {
     view(0, columns);
-    document.querySelectorAll("details").forEach(function (one) { one.open = false; });
+    document.querySelectorAll("details").forEach(function (one) { one.open = true; });
   });
 })();
