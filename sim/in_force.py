@@ -12,10 +12,10 @@ from dataclasses import fields
 
 from pydantic import BaseModel
 
-from sim.platforms import layers, taken_away
+from sim.platforms import layers, own_modules, taken_away
 from sim.platforms.platform import Platform
 from sim.settable import ROLES, by_hand, is_read, walk
-from sim.spec.facts import Held, Setting, fact_of
+from sim.spec.facts import Fact, Held, Setting, fact_of, facts_of
 from sim.spec.fields import LawSpec
 from sim.spec.loader import stack_on
 from sim.spec.scenario import Scenario
@@ -31,7 +31,11 @@ def constants_of(
     for name, platform in platforms.items():
         found += _of_platform(name, platform)
         found += _of_stack(stack_on(stack, layers(name), scenario), platform)
+        found += _of_manifests(name)
         found += by_hand(name) if name in built else []
+    said = {one.fact.name for one in found}
+    for module in own_modules(platforms):  # a file of one's own may use a constant without a field
+        found += [Setting(f, value=f.value) for f in facts_of(module) if f.name not in said]
     by_value: dict[tuple[str, str], list[Setting]] = {}
     for one in found:
         by_value.setdefault((one.fact.name, repr(one.value)), []).append(one)
@@ -47,6 +51,14 @@ def _of_platform(name: str, platform: Platform) -> Iterator[Setting]:
         yield from walk(choice, f"{taken_away(name)[0]}.{field.name}")
         for fact in getattr(choice, "fixed", ()):
             yield Setting(fact, value=fact.value)
+
+
+def _of_manifests(name: str) -> Iterator[Setting]:
+    """What the platform's own files ask of every stack, where that is a constant with a source."""
+    for layer in layers(name):
+        for path, raw in layer.settings.items():
+            if isinstance(raw, Fact):
+                yield Setting(raw, f"stack.{path}", raw.value)
 
 
 def _of_stack(stack: Stack, platform: Platform) -> Iterator[Setting]:

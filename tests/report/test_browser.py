@@ -152,9 +152,14 @@ def test_it_prints_on_paper(opened):
     assert not one.page.locator("nav").is_visible()
     assert one.page.locator("figure path.line").first.is_visible()
     assert one.page.pdf(format="A4").startswith(b"%PDF")
+    for summary in one.page.locator("details").all():  # on paper nobody can open them
+        assert summary.locator(":scope > *").last.is_visible()
 
 
 def test_it_fits_a_telephone(opened):
     one = opened(page(pages.plain()))
     one.page.set_viewport_size({"width": 390, "height": 800})
     assert one.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert (
+        one.box("figure svg.chart")["width"] >= 700
+    )  # curves to be pushed along, not to squint at

@@ -6,15 +6,19 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from sim.report.page.charts import TALL, apart
+from sim.report.page.charts import TALL, apart, lane
+from sim.report.page.constants import rows
 from sim.report.page.places import moment, moments
 from sim.report.page.sections import SECTIONS, mechanism, sections
 from sim.report.page.write import page
-from sim.results.run import Span
+from sim.results.run import Span, TimelineRow
+from sim.spec.facts import Fact, Held
 from tests.report import pages
 from tests.results.results import result
+from tests.results.synthetic import recording
 
 
 class Reader(HTMLParser):
@@ -140,6 +144,48 @@ def test_topology_tells_the_loss_of_a_server():
     lost = moment("", 330.0, pages.plain().runs[0].spans)
     assert [(g.state, g.number) for g in lost.places[0].groups] == [("away", 2)]
     assert worst.t_s == pytest.approx(470.5, abs=2)  # the middle of five minutes and 41 s
+
+
+def test_topology_without_an_outage_shows_the_time_of_most_change():
+    run = result(platforms=("kubernetes",)).runs[0]
+    record = recording(20.0, 1200, ())
+    ready = np.where((run.series["t_s"] > 600) & (run.series["t_s"] <= 800), 9.0, 3.0)
+    grown = replace(
+        run,
+        recording=record,
+        series=run.series | {"ready": ready, "replicas": ready + (ready > 3)},
+        spans=pages.spans(3, 1200.0, 300.0),
+    )
+    (before, during, after) = moments(grown)
+    assert (before.title, during.title, after.title) == ("before", "during", "at the end")
+    assert 690 <= during.t_s <= 710
+    assert (before.reached, during.reached) == ("", "9 of 10 running replicas get traffic")
+
+
+def test_a_dot_stands_at_the_time_of_its_event():
+    one = pages.plain()
+    told = (TimelineRow(300.0, "operator_kill", "api-1", "x"), TimelineRow(700.0, "page", "", "y"))
+    for run in one.runs:
+        marks = lane(0, replace(run, timeline=told), 200.0, 1000.0, 800).marks
+        assert [mark.x for mark in marks] == [100.0, 500.0]
+
+
+def test_constants_are_told_in_their_units_and_services_once():
+    grace = Fact("docker.stop_grace", 10.0, "s", "then SIGKILL", "moby <b>")
+    paths = tuple(f"stack.services.{name}.stop.grace" for name in ("api", "worker"))
+    size = Fact("image.size", 200 * 1024**2, "bytes", "of an image", "chosen")
+    fixed = Fact("qos.x", 1, "replicas", "says", "source", "the kernel's")
+    held = (Held(grace, 30.0, paths), Held(size, size.value, ("a.b",)), Held(fixed, 1))
+    told = rows(held)
+    assert [(row.value, row.other) for row in told] == [
+        ("30 s", "10 s"), ("200 MiB", ""), ("1 replica", ""),
+    ]  # fmt: skip
+    assert told[0].paths == ("stack.services.api.stop.grace (also worker)",)
+    assert told[2].paths == ("fixed: the kernel's",)
+    shown = page(replace(pages.plain(), facts=held, told=("stack.x=<i>",)))
+    assert "instead of 10 s" in shown
+    assert "stack.x = &lt;i&gt;" in shown
+    assert "moby &lt;b&gt;" in shown
 
 
 def test_topology_counts_what_has_no_server():

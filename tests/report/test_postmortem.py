@@ -18,6 +18,7 @@ from sim.results.counterfactual import (
 )
 from sim.results.run import OperatorFigures, TimelineRow
 from sim.results.summary import replication
+from sim.spec.scenario import Point, Traffic
 from tests.report import pages
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import recording, run
@@ -79,7 +80,7 @@ def test_the_best_comes_first_and_the_rest_is_told_as_tried():
 def test_what_set_it_off_is_told_apart_from_the_causes():
     (one,) = accounts(investigated(changed("quiet", 0.0, trigger=True), changed("help", 10.0)))
     assert one.causes is not None
-    assert "nothing is lost" in one.causes.trigger
+    assert "no harm at all" in one.causes.trigger
     assert [cause.says for cause in one.causes.helped] == ["help"]
     (other,) = accounts(investigated(changed("half", 100.0, trigger=True)))
     assert other.causes is not None
@@ -127,6 +128,28 @@ def test_things_that_happen_together_are_one_line():
     (one,) = accounts(result(platforms=("compose",), timeline=rows))
     (line,) = [moment.text for moment in one.moments if not moment.felt]
     assert line == "api-0 started; likewise api-1, api-2, api-3 and 5 more"
+
+
+def test_two_different_things_of_one_kind_are_two_lines():
+    rows = (
+        TimelineRow(300.1, "rollout", "api", "rollout of api v1 begins"),
+        TimelineRow(300.1, "rollout", "api", "rollout of api v1 is complete after 0 s"),
+    )
+    (one,) = accounts(result(platforms=("compose",), timeline=rows))
+    found = [moment.text for moment in one.moments if not moment.felt]
+    assert found == [row.text for row in rows]
+
+
+def test_the_timeline_says_when_more_users_come():
+    points = [Point(rate=2), Point(at=300, rate=50), Point(at=600, rate=1, ramp=60)]
+    came = replace(result(platforms=("compose",)), traffic=Traffic(points=points, scale=2))
+    found = [moment for moment in accounts(came)[0].moments if "traffic" in moment.text]
+    assert [(one.clock, one.text) for one in found] == [
+        ("00:05:00", "traffic rises from 4 to 100 requests/s"),
+        ("00:10:00", "traffic falls from 100 to 2 requests/s, over 1 min"),
+    ]
+    assert "Requests that arrive" in page(came)
+    assert "Requests that arrive" not in page(result())  # as many all the time
 
 
 @pytest.mark.parametrize(

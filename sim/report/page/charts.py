@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.dataplane.interface import SUCCEEDED
+from sim.dataplane.interface import ARRIVED, SUCCEEDED
 from sim.report import marks, timeline, words
 from sim.report.page import curves
 from sim.report.page.curves import Values
@@ -16,6 +16,7 @@ from sim.report.stretches import stretches, window
 from sim.results import metrics
 from sim.results.result import Result
 from sim.results.run import Run, TimelineRow
+from sim.spec.scenario import Traffic
 
 LEFT, WIDTH, TALL = 64, 786, 92  # of the plot inside a chart of 1000 units
 RIGHT = LEFT + WIDTH
@@ -23,6 +24,7 @@ BARS, NAME = 36, 14  # height of a lane's bars, and of each row of names above t
 LETTER = 5.9  # width of a letter of a name, about; fonts differ
 MARKS = 120  # places along the axis at which events can be marked, of two platforms
 TOLD = 5  # events told at one mark
+ARRIVALS_S = 5.0
 TICKS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400,
     172800, 432000, 864000,
@@ -100,10 +102,16 @@ def charts(result: Result) -> Charts:
     axis = time_axis(start, end, result.horizon_s)
     columns = curves.columns_for(len(result.runs))
     lanes = tuple(lane(i, run, start, end, columns) for i, run in enumerate(result.runs))
-    drawn = [chart(subject, result, start, end, columns) for subject in SUBJECTS]
+    subjects = [ARRIVALS, *SUBJECTS] if varies(result.traffic) else SUBJECTS
+    drawn = [chart(subject, result, start, end, columns) for subject in subjects]
     found = {(s.x, s.width): s for one in lanes for s in one.down}
     shaded = tuple(found[key] for key in sorted(found))
     return Charts(columns, axis, lanes, shaded, tuple(one for one in drawn if one is not None))
+
+
+def varies(traffic: Traffic | None) -> bool:
+    """Do more users come at some times than at others?"""
+    return traffic is not None and (traffic.trace is not None or len(traffic.points) > 1)
 
 
 # ---- the axis and the lanes ----
@@ -201,6 +209,16 @@ class Subject(NamedTuple):
     changing: bool = False  # not shown if it is the same all the time
 
 
+def arriving(run: Run) -> tuple[Values, Values]:
+    """Requests a second, over bins of ARRIVALS_S: second by second chance hides the rate."""
+    width = run.recording.bucket_s
+    bins = max(1, round(ARRIVALS_S / width))
+    table = np.asarray(run.recording.requests[:, ARRIVED], dtype=np.float64)
+    starts = np.arange(0, table.size, bins)
+    sizes = np.minimum(starts + bins, table.size) - starts
+    return starts * width, np.add.reduceat(table, starts) / (sizes * width)
+
+
 def success(run: Run) -> tuple[Values, Values]:
     """Answered well of those that have an outcome, percent, by time of arrival."""
     table = run.recording.requests
@@ -219,6 +237,7 @@ def sampled(name: str) -> Callable[[Run], tuple[Values, Values]]:
     return lambda run: (run.series["t_s"], run.series[name])
 
 
+ARRIVALS = Subject("Requests that arrive", "per s", 1, arriving)
 SUBJECTS = (
     Subject("Requests answered well", "%", 1, success, top=100.0, least=-1.0),
     Subject("Time to answer, mean", "s", 3, latency),

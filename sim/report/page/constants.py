@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sim.report import words
-from sim.spec.facts import Held
+from sim.spec.facts import Fact, Held
 
 MIB = 1024.0**2
 
@@ -30,10 +30,14 @@ def rows(held: Sequence[Held]) -> list[Row]:
             said(one.fact.value, one.fact.unit) if one.value != one.fact.value else "",
             one.fact.says,
             one.fact.source,
-            together(one.paths) or (f"fixed: {one.fact.fixed}",),
+            together(one.paths) or _fixed(one.fact),
         )
         for one in held
     ]
+
+
+def _fixed(fact: Fact[Any]) -> tuple[str, ...]:
+    return (f"fixed: {fact.fixed}",) if fact.fixed else ()
 
 
 def said(value: Any, unit: str) -> str:

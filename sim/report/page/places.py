@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from sim.report.stretches import stretches
 from sim.results import metrics
 from sim.results.run import Run, Span
@@ -53,6 +55,7 @@ class Moment(NamedTuple):
     places: tuple[Place, ...]
     waiting: tuple[Group, ...]  # wanted, and on no server
     unshown: int  # further servers
+    reached: str = ""  # where some replicas get no traffic
 
 
 def moments(run: Run) -> list[Moment]:
@@ -62,20 +65,47 @@ def moments(run: Run) -> list[Moment]:
     before = max(0.0, (run.fault_s or 0.0) - 1.0)
     found = [moment("before", before, run.spans)]
     worst = worst_s(run)
-    if worst is not None:
-        found.append(moment("at the worst", worst, run.spans))
-    return [*found, moment("at the end", run.horizon_s, run.spans)]
+    during = worst if worst is not None else height_s(run, before)
+    if during is not None:
+        found.append(moment("during" if worst is None else "at the worst", during, run.spans))
+    found.append(moment("at the end", run.horizon_s, run.spans))
+    return [one._replace(reached=reached(run, one.t_s)) for one in found]
 
 
 def worst_s(run: Run) -> float | None:
-    """The middle of the longest stretch of downtime, else of degraded time, else a second after the
-    fault; None if nothing happened at all."""
+    """The middle of the longest stretch of downtime, else of degraded time; None without any."""
     for flags in (metrics.down(run), metrics.degraded(run)):
         found = stretches(flags, run.recording.bucket_s)
         if found:
             a, b = max(found, key=lambda one: one[1] - one[0])
             return min((a + b) / 2, run.horizon_s)
-    return None if run.fault_s is None else min(run.fault_s + 1.0, run.horizon_s)
+    return None
+
+
+def height_s(run: Run, before_s: float) -> float | None:
+    """When most was different from before: replicas that get traffic, first of all. A second after
+    the fault if they never differed; None if nothing happened at all."""
+    if run.fault_s is None:
+        return None
+    times, ready = run.series["t_s"], run.series["ready"]
+    later = np.flatnonzero(times >= run.fault_s)
+    if later.size:
+        start = ready[max(0, int(np.searchsorted(times, before_s, side="right")) - 1)]
+        apart = np.abs(ready[later] - start)
+        if apart.max() > 0:
+            most = later[apart == apart.max()]
+            return min(float(times[most[len(most) // 2]]), run.horizon_s)
+    return min(run.fault_s + 1.0, run.horizon_s)
+
+
+def reached(run: Run, t_s: float) -> str:
+    """`users reach 1 of 6`, where not every replica that runs gets traffic; empty otherwise."""
+    times = run.series["t_s"]
+    at = int(np.searchsorted(times, t_s, side="right")) - 1
+    if not 0 <= at < len(times):
+        return ""
+    ready, running = int(run.series["ready"][at]), int(run.series["replicas"][at])
+    return f"{ready} of {running} running replicas get traffic" if ready < running else ""
 
 
 def moment(title: str, t_s: float, spans: Iterable[Span]) -> Moment:

@@ -43,7 +43,7 @@ def account(result: Result, name: str, figures: Figures) -> Account:
         seed=result.seed if run is None else run.seed,
         unharmed=not harmed(figures),
         impact=tuple(impact(figures, result.horizon_s)),
-        moments=() if run is None else tuple(story.moments(run)),
+        moments=() if run is None else tuple(story.moments(run, result.traffic)),
         well=tuple(text for good, text in judged if good),
         badly=tuple(text for good, text in judged if not good),
         causes=causes.causes(result, name),
@@ -60,7 +60,7 @@ def impact(figures: Figures, horizon_s: float) -> Iterator[str]:
     )
     if figures["degraded_s"] > down:
         missed = measured(figures, "degraded_s")
-        yield f"Users: the SLO missed for {missed}{', that included' if down else ''}"
+        yield f"Users: the SLO was missed for {missed}{', the downtime included' if down else ''}"
     how = ""
     if failed:
         how = f" ({percent(failed / requests['arrived'])}): {ended(requests['failed'], REQUESTS)}"

@@ -79,7 +79,8 @@ def without(one: Contribution) -> str:
     ]
     if not left:
         return (
-            "Run again without the event that set it off, nothing is lost: it all follows from it."
+            "Run again without the event that set it off, there is no harm at all: "
+            "it all follows from that event."
         )
     return f"Run again without the event that set it off, this is left: {', '.join(left)}."
 

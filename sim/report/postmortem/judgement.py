@@ -10,7 +10,7 @@ from sim.dataplane.interface import FIRST_CAUSE
 from sim.report import words
 from sim.report.marks import FAULTS
 from sim.report.page.spent import spent
-from sim.report.postmortem.phrases import JOBS, ended, plural
+from sim.report.postmortem.phrases import JOBS, ended, plural, were
 from sim.results.run import Run, TimelineRow
 from sim.results.summary import Figures
 
@@ -133,9 +133,10 @@ def jobs(figures: Figures) -> Judgement:
     counted = figures["jobs"]
     lost = sum(counted["lost"].values())
     if lost:
-        yield False, f"{plural(lost, 'job')} lost: {ended(counted['lost'], JOBS)}."
+        yield False, f"{plural(lost, 'job')} {were(lost)} lost: {ended(counted['lost'], JOBS)}."
     if counted["duplicated"]:
-        yield False, f"{plural(counted['duplicated'], 'job')} done twice."
+        twice = counted["duplicated"]
+        yield False, f"{plural(twice, 'job')} {were(twice)} done twice."
     if counted["enqueued"] and not lost and not counted["duplicated"]:
         yield True, "No job was lost, and none was done twice."
     if counted["drained_at_s"] is None and counted["queued"]:

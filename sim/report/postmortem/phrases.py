@@ -12,8 +12,8 @@ REQUESTS = {  # sim.dataplane.interface.Outcome
     "connect_timeout": "never connected",
     "client_timeout": "given up by their clients",
     "http_500": "answered with an error (500)",
-    "db_refused": "failed for want of a database slot",
-    "pool_timeout": "failed waiting for a database connection",
+    "db_refused": "found no free database slot",
+    "pool_timeout": "waited too long for a database connection",
     "dropped_on_kill": "cut off when a process died",
     "oom": "cut off when the kernel killed a process for memory",
     "shed": "turned away on purpose",
@@ -24,7 +24,7 @@ JOBS = {  # sim.dataplane.interface.JobLoss
     "worker_killed": "inside a worker that died",
     "queue_full": "refused by a full queue",
     "evicted": "thrown out of a full queue",
-    "attempts_exhausted": "failed as often as they may be tried",
+    "attempts_exhausted": "given up after their last try",
     "stalled": "given up after their workers had died too often",
 }
 
@@ -41,6 +41,11 @@ def ended(counts: Mapping[str, float], said: Mapping[str, str]) -> str:
 def plural(number: float, word: str) -> str:
     """`1 page`, `2 pages`."""
     return f"{words.count(number)} {word}{'' if number == 1 else 's'}"
+
+
+def were(number: float) -> str:
+    """`was` after one, `were` after any other number."""
+    return "was" if number == 1 else "were"
 
 
 def percent(share: float) -> str:

@@ -14,11 +14,14 @@ from sim.report.marks import FAULTS
 from sim.report.stretches import stretches
 from sim.results import metrics
 from sim.results.run import Run, TimelineRow
+from sim.spec.scenario import Traffic
 
 OFTEN = 5  # of one kind of event: so many are told, and the rest counted
 NAMES = 3  # of things to which the same happened at once
 ALWAYS = ("page", "acknowledged", "closed", "rollback", *FAULTS)
+TRAFFIC = "traffic"  # the kind of what the users do
 EARLY_S = 10.0  # quiet seconds borrow from their neighbours (sim.results.metrics): not before it
+SUDDEN_S = 5.0  # traffic that changes within this changes at once, to a reader
 AFTER_S = 60.0  # ... the last trouble is still part of the story
 
 
@@ -37,10 +40,12 @@ class Told(NamedTuple):
     text: str
 
 
-def moments(run: Run) -> Iterator[Moment]:
-    """In order of time; within a second what happened stands before what users felt of it."""
+def moments(run: Run, traffic: Traffic | None = None) -> Iterator[Moment]:
+    """In order of time; within a second what happened stands before what users felt of it, and how
+    many users come (`traffic`) before both."""
     felt = list(_felt(run))
-    rows = list(together(run.timeline))
+    come = () if traffic is None else arrivals(traffic)
+    rows = sorted([*come, *together(run.timeline)], key=lambda one: one.t_s)
     ends = [t_s for t_s, _ in felt] or [run.horizon_s]
     ends += [one.t_s for one in rows if one.kind in ALWAYS]
     found = [
@@ -54,16 +59,34 @@ def moments(run: Run) -> Iterator[Moment]:
         yield Moment(words.clock(t_s), after, text, by_users)
 
 
+def arrivals(traffic: Traffic) -> Iterator[Told]:
+    """When more users come, or fewer. The first point is how it begins."""
+    rates = [point.rate * traffic.scale for point in traffic.points]
+    for before, rate, point in zip(rates, rates[1:], traffic.points[1:], strict=False):
+        if rate != before:
+            slowly = f", over {words.duration(point.ramp)}" if point.ramp > SUDDEN_S else ""
+            change = "rises" if rate > before else "falls"
+            text = f"traffic {change} from {before:g} to {rate:g} requests/s{slowly}"
+            yield Told(point.at, TRAFFIC, text)
+
+
 def _felt(run: Run) -> Iterator[tuple[float, str]]:
-    """When users were down; where they never were, when the SLO was missed."""
+    """When users were down, and where they never were, or much later, when the SLO was missed."""
     width = run.recording.bucket_s
-    found = stretches(metrics.down(run), width)
-    begins, ends = "users are down", "users are served again"
-    if not found:
-        found = stretches(metrics.degraded(run), width)
-        begins, ends = "users are served badly: the SLO is missed", "users are served well again"
-    if not found:
-        return
+    found, bad = stretches(metrics.down(run), width), stretches(metrics.degraded(run), width)
+    if found:
+        yield from _stretch(run, found, "users are down", "users are served again")
+        early = [one for one in bad if one[0] < found[0][0] - EARLY_S]
+        bad = early if early and early[0][1] < found[0][0] else []
+    if bad:
+        badly = "users are served badly: the SLO is missed"
+        yield from _stretch(run, bad, badly, "users are served well again")
+
+
+def _stretch(
+    run: Run, found: list[tuple[float, float]], begins: str, ends: str
+) -> Iterator[tuple[float, str]]:
+    """The first beginning and the last end."""
     start, end = found[0][0], min(found[-1][1], run.horizon_s)
     if run.fault_s is not None and start < run.fault_s < start + EARLY_S:
         start = run.fault_s
@@ -74,10 +97,10 @@ def _felt(run: Run) -> Iterator[tuple[float, str]]:
 
 
 def together(rows: Sequence[TimelineRow]) -> Iterator[Told]:
-    """Rows of one kind that follow each other within one second of the clock as one."""
+    """Rows that say the same of several things within one second of the clock as one."""
     same: list[TimelineRow] = []
     for row in rows:
-        if same and (row.event != same[0].event or int(row.t_s) != int(same[0].t_s)):
+        if same and (_alike(row) != _alike(same[0]) or row.subject in {r.subject for r in same}):
             yield _merged(same)
             same = []
         if row.event in ALWAYS or row.subject == "operator":
@@ -88,6 +111,12 @@ def together(rows: Sequence[TimelineRow]) -> Iterator[Told]:
             same.append(row)
     if same:
         yield _merged(same)
+
+
+def _alike(row: TimelineRow) -> tuple[str, str, int]:
+    """The same for rows that differ by what they are about."""
+    text = row.text.replace(row.subject, "*") if row.subject else row.text
+    return row.event, text, int(row.t_s)
 
 
 def _merged(rows: Sequence[TimelineRow]) -> Told:
@@ -123,6 +152,7 @@ def shortened(rows: Sequence[Told], fault_s: float | None, end_s: float) -> Iter
             kind,
             f"... and {len(rest)} more events of this kind ({name}) until {until}",
         )
+    late = [one for one in late if one.kind != TRAFFIC]  # which no timeline holds
     if late:
         more = f"... and {len(late)} more events until the end, in timeline.csv"
         yield Told(late[0].t_s, "", more)
