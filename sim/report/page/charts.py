@@ -216,7 +216,8 @@ def arriving(run: Run) -> tuple[Values, Values]:
     table = np.asarray(run.recording.requests[:, ARRIVED], dtype=np.float64)
     starts = np.arange(0, table.size, bins)
     sizes = np.minimum(starts + bins, table.size) - starts
-    return starts * width, np.add.reduceat(table, starts) / (sizes * width)
+    rates = np.asarray(np.add.reduceat(table, starts) / (sizes * width), np.float64)
+    return np.asarray(starts * width, np.float64), rates
 
 
 def success(run: Run) -> tuple[Values, Values]:
