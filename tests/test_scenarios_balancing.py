@@ -158,6 +158,30 @@ def test_outlier_detection_does_not_see_silence_and_least_connections_does() -> 
     assert least["requests"]["failed"]["client_timeout"] < 10
 
 
+@pytest.mark.parametrize("platform", ["compose", "kubernetes"])
+def test_a_replica_that_errs_answers_its_probe_until_a_person_restarts_it(platform: str) -> None:
+    run = replay("sick_container:erring", platform)
+    assert share_failed(run, 0, 600) == 0.0
+    assert 0.25 < share_failed(run, 600, 800) < 0.42, "one replica in three"
+    assert not [r for r in run.timeline if r.event in ("liveness", "readiness")]
+    (restarted,) = [r.t_s for r in run.timeline if "restart api-1" in r.text]
+    assert share_failed(run, int(restarted) + 30, 1800) < 0.001
+    assert figures(run)["operator"]["pages"] == 1
+
+
+def test_least_connections_loves_a_replica_that_errs() -> None:
+    """It is done at once and so has the fewest inside; silence was the other way round."""
+    loved = share_failed(replay("sick_container:erring_least", "kubernetes"), 600, 800)
+    assert loved > share_failed(replay("sick_container:erring", "kubernetes"), 600, 800) + 0.12
+
+
+@pytest.mark.parametrize("variant", ["erring_deep", "erring_outliers"])
+def test_who_looks_at_real_answers_finds_it(variant: str) -> None:
+    name = f"sick_container:{variant}"
+    assert found(name, "kubernetes")["degraded_s"] <= 30
+    assert found(name, "kubernetes")["operator"]["pages"] == 0
+
+
 # ---- moving_target ----
 def test_a_proxy_that_looked_once_sends_everybody_to_nobody() -> None:
     """All containers are up ten seconds after the deploy; nothing is served until a reload."""

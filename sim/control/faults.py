@@ -22,6 +22,7 @@ from sim.spec.scenario import (
     Event,
     Hang,
     Leak,
+    LockOut,
     OperatorKill,
     OutOfService,
     ProcessCrash,
@@ -52,6 +53,7 @@ class Faults:
             "process_crash": process_crash,
             "server_crash": server_crash,
             "hang": hang,
+            "lock_out": lock_out,
             "leak": leak,
             "daemon_restart": daemon_restart,
             "drain": self.drain,
@@ -184,6 +186,27 @@ def hang(cluster: Cluster, spec: Hang) -> Loop:
         if c.run == run and c.hung and c.alive:
             cluster.say("resume", c.name, f"{c.name} answers again")
             cluster.resume(c)
+
+
+def lock_out(cluster: Cluster, spec: LockOut) -> Loop:
+    """Refused by the database, each until its process starts anew (it fetches another token)."""
+    for c in victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas):
+        cluster.say("lock_out", c.name, f"the database refuses {c.name}: its token has expired")
+        cluster.lock_out(c, True)
+        cluster.clock.loop(until_restarted(cluster, c, spec.lasts))
+    yield from ()
+
+
+def until_restarted(cluster: Cluster, c: Container, lasts_s: float | None) -> Loop:
+    """Wait for the process to start anew, or for so long; then the database takes it again."""
+    run, changes = c.run, cluster.watch("started", "removed")
+    over = cluster.clock.env.event()
+    if lasts_s is not None:
+        over = cluster.clock.after(lasts_s, Rank.FAULT, c.id)
+    while c.run == run and c in cluster.containers and not over.processed:
+        yield changes.get() | over
+    if c in cluster.containers:
+        cluster.lock_out(c, False)
 
 
 def leak(cluster: Cluster, spec: Leak) -> Loop:

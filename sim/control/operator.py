@@ -48,7 +48,7 @@ class View:
     locked_out: bool = False  # the database refuses a password that was forgotten somewhere
     connections_short: bool = False
     down: int = 0  # containers that nobody restarts
-    hung: int = 0  # up, and answer nobody
+    hung: int = 0  # up, and answer nobody, or nobody well
     wrong_address: bool = False
 
 
@@ -79,7 +79,7 @@ def look(human: Human) -> View:
         locked_out=human.passwords is not None and bool(human.passwords.missed()),
         connections_short=connections_short(human),
         down=len(recreate.down(cluster)),
-        hung=len(hung(cluster)),
+        hung=len(hung(cluster)) + len(expired(human)),
         wrong_address=wrong_address(cluster),
     )
 
@@ -135,6 +135,19 @@ def hung(cluster: Cluster) -> list[Container]:
         and c.state == "running"
         and c.alive
         and (checks is None or not checks.ends(cluster.service(c.service)))
+    ]
+
+
+def expired(human: Human) -> list[Container]:
+    """Up, and refused by the database though it was given the right password."""
+    given = human.passwords
+    return [
+        c
+        for c in human.cluster.containers
+        if c.locked_out
+        and c.state == "running"
+        and c.alive
+        and (given is None or not passwords.is_locked_out(given.held.get(c.id, 0), given.valid))
     ]
 
 
@@ -257,7 +270,7 @@ def act(human: Human, action: Action) -> Loop:
     elif action == "start":
         yield from runbooks.start_all(human)
     elif action == "restart":
-        yield from runbooks.restart(human, hung(cluster)[0])
+        yield from runbooks.restart(human, [*hung(cluster), *expired(human)][0])
     else:
         yield from runbooks.fix_backends(human)
 

@@ -140,6 +140,15 @@ class Hang(Record):
     lasts: Span | None = None
 
 
+class LockOut(Record):
+    """What it shows the database is no longer right (an expired token): connections that are open
+    stay, new ones are refused (28P01), until the process starts anew or for a while."""
+
+    service: Name
+    replicas: Positive = 1
+    lasts: Span | None = None
+
+
 class Leak(Record):
     """Memory that grows by the clock."""
 
@@ -199,6 +208,7 @@ class Event(Record):
     daemon_restart: DaemonRestart | None = None
     drain: Drain | None = None
     hang: Hang | None = None
+    lock_out: LockOut | None = None
     leak: Leak | None = None
     deploy: Deploy | None = None
     scale: Scale | None = None

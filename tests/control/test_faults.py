@@ -118,3 +118,21 @@ def test_eager_pools_come_up_all_or_nothing() -> None:
     for seed in (1, 2, 3):
         run = replay(grow, settings=settings, seed=seed, horizon_s=600.0)
         assert 20 - run.containers_refused in (8, 9)
+
+
+def test_an_expired_token_ends_with_its_time_or_with_its_process() -> None:
+    """One replica, a connection for each request: every request fails meanwhile."""
+    each = {"stack.services.http.database.pool": 0, "stack.services.http.restart": "always"}
+    ask = {"horizon_s": 180.0, "rate": 4.0, "settings": each}
+    brief = replay({"at": 60, "lock_out": {"service": "http", "lasts": 30}}, **ask)
+    crash = {"at": 100, "process_crash": {"service": "http"}}
+    ended = replay({"at": 60, "lock_out": {"service": "http"}}, crash, **ask)
+    for run, over in ((brief, 91), (ended, 110)):
+        requests = run.recording.requests
+        assert requests[61:89, 1].sum() == 0 < requests[61:89, 0].sum()
+        assert requests[over:, 1].sum() == requests[over:, 0].sum() > 0
+    assert failed(ended, Outcome.HTTP_500) > failed(brief, Outcome.HTTP_500) > 80
+    pooled = {**ask, "settings": {}, "rate": 1.0}  # the one connection that is open stays
+    assert (
+        failed(replay({"at": 60, "lock_out": {"service": "http"}}, **pooled), Outcome.HTTP_500) < 5
+    )

@@ -21,6 +21,7 @@ BREAKS = (
     "server_crash",
     "daemon_restart",
     "hang",
+    "lock_out",
     "leak",
     "exit",
 )
