@@ -13,10 +13,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from types import NoneType
 from typing import Any
 
-from sim import engines
+from sim import asked, engines
 from sim.assumptions import command_of, versions
 from sim.engines import ENGINES, processes
 from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh, takes
@@ -30,7 +29,7 @@ from sim.spec.scenario import Scenario
 from sim.spec.settings import apply_settings, parse_setting, split_settings
 from sim.spec.stack import Stack
 from sim.spec.traffic import arrivals
-from sim.spec.validate import closest, given, one_of
+from sim.spec.validate import closest, one_of
 from sim.workers import Task, Tick, Watch, run_tasks
 
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]
@@ -126,15 +125,15 @@ def plan(
     if isinstance(platforms, Iterable) and not isinstance(platforms, str):
         platforms = tuple(platforms)
     issues = [
-        *_kinds(scenario, platforms, stack, settings, traffic),
-        *_whole("seed", seed, 0, SEEDS - 1),
-        *_whole("reps", reps, 1, 1_000_000),
-        *_named("engine", engine, ENGINES),
+        *asked.kinds(scenario, platforms, stack, settings, traffic),
+        *asked.whole("seed", seed, 0, SEEDS - 1),
+        *asked.whole("reps", reps, 1, 1_000_000),
+        *asked.named("engine", engine, ENGINES),
     ]
     if issues:
         raise InputError(issues=issues)
     refresh()
-    scenario, stack, traffic = (_path(one) for one in (scenario, stack, traffic))
+    scenario, stack, traffic = (asked.path(one) for one in (scenario, stack, traffic))
     wanted = None if platforms is None else named(platforms)
     if wanted == ():
         issues.append(Issue(field="platform", found="none", expected=one_of(list_platforms())))
@@ -250,49 +249,6 @@ def requests_of(planned: Plan) -> float:
 
 
 # --- checks ---------------------------------------------------------------------------------------
-
-
-def _path(one: Any) -> Any:
-    """A `Path` as the text that it stands for; anything else as it is."""
-    return os.fspath(one) if isinstance(one, os.PathLike) else one
-
-
-def _kinds(
-    scenario: object, platforms: object, stack: object, settings: object, traffic: object
-) -> Iterable[Issue]:
-    """What a Python program passed that is nothing of the right kind."""
-    path = (str, os.PathLike)
-    if not isinstance(scenario, (*path, Scenario)):
-        expected = "a name (see sim.list_scenarios()), a path or a Scenario"
-        yield Issue(field="scenario", found=given(scenario), expected=expected)
-    if not isinstance(stack, (*path, Stack, NoneType)):
-        expected = "a name (see sim.list_stacks()), a path or a Stack"
-        yield Issue(field="stack", found=given(stack), expected=expected)
-    if not isinstance(traffic, (*path, NoneType)):
-        yield Issue(field="traffic", found=given(traffic), expected="the path of a CSV file")
-    listed = platforms if isinstance(platforms, Iterable) else (platforms,)
-    names = "names such as ['compose'] (see sim.list_platforms())"
-    if isinstance(platforms, str) or not isinstance(platforms, Iterable | None):
-        yield Issue(field="platforms", found=given(platforms), expected=f"a list of {names}")
-    elif isinstance(platforms, Iterable):
-        strange = [one for one in listed if not isinstance(one, path)]
-        yield from (Issue(field="platform", found=given(o), expected=names) for o in strange)
-    paths = settings if isinstance(settings, Iterable) else (settings,)
-    if isinstance(settings, str) or not all(isinstance(one, str) for one in paths):
-        expected = "{'path': value} or ['path=value'] with texts as paths"
-        yield Issue(field="settings", found=given(settings), expected=expected)
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> Iterable[Issue]:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        expected = f"a whole number from {low} to {high}"
-        yield Issue(field=name, found=repr(value), expected=expected)
-
-
-def _named(name: str, value: str, known: Sequence[str]) -> Iterable[Issue]:
-    if value not in known:
-        expected, near = one_of(known), closest(str(value), known)
-        yield Issue(field=name, found=repr(value), expected=expected, nearest=near)
 
 
 def _platform(name: str) -> Iterable[Issue]:

@@ -28,6 +28,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.report": ("sim.report", "sim.results", "sim.spec", "sim.dataplane.interface"),
     "sim.engines": ("sim.dataplane.interface", "sim.dataplane.reference", "sim.dataplane.kernel"),
     "sim.options": (),
+    "sim.asked": ("sim.spec",),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
         "sim.workshop", "sim.options", "sim.study", "sim.report", "sim.results", "sim.platforms",
