@@ -383,7 +383,7 @@ def finished(
         fault_s=count.fault_s,
         detected_s=count.detected_s,
         containers_refused=count.containers_refused,
-        operator=OperatorFigures(count.pages, count.hands_on_s / 60.0, count.mistakes),
+        operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
         server_seconds=seconds,
         usd=sum(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),

@@ -127,8 +127,7 @@ def empty(cluster: Cluster, server: Server, rules: Evictions | None, look_s: flo
 def work(human: Human, server: Server, ask: Drain) -> Loop:
     """Her work on a server on which nothing runs any more, and its reboot."""
     cluster = human.cluster
-    human.hands(ask.lasts, f"work on {server.name}")
-    yield from human.wait(ask.lasts)
+    yield from human.spend(ask.lasts, f"work on {server.name}")
     if not ask.reboot or not server.alive:
         return
     cluster.say("reboot", server.name, f"{server.name} reboots")

@@ -29,6 +29,7 @@ class Human:
         self.starts_at_s = starts_at_s
         self.spec = cluster.stack.operator
         self.looking = 0  # how many things she has before her eyes: then nobody needs to page her
+        self.free_s = 0.0  # from when on her hands are free
         self.deployed: dict[str, Version] = {}  # what she would roll back
         self.refused_lately = 0  # database connections, within monitoring's window
         self.passwords: Passwords | None = None  # once one was rotated
@@ -51,18 +52,20 @@ class Human:
         """Time that passes without her hands."""
         yield self.cluster.clock.after(seconds, Rank.OPERATOR)
 
-    def hands(self, seconds: float, what: str, since_s: float | None = None) -> None:
-        """Count her minutes: she is busy so long, from now or from `since_s`."""
-        began = self.cluster.clock.now if since_s is None else since_s
-        self.cluster.count.hands_on_s += seconds
-        self.cluster.count.hands.append((began, began + seconds, what))
+    def spend(self, seconds: float, what: str) -> Loop:
+        """Hands on for so long, and counted. One thing at a time: what she is at comes first."""
+        clock = self.cluster.clock
+        while self.free_s > clock.now:
+            yield clock.exactly(self.free_s, Rank.OPERATOR, 0)
+        self.free_s = clock.now + seconds
+        self.cluster.count.hands.append((clock.now, seconds, what))
+        yield clock.after(seconds, Rank.OPERATOR)
 
     def work(self, law: LawSpec, stream: str, text: str = "", step: str = "") -> Loop:
         """Hands on: one step, done again if it went wrong. `text`: what the timeline says of it."""
         while True:
             seconds = self.cluster.duration(law, f"operator/{stream}")
-            self.hands(seconds, step or text or stream)
-            yield self.cluster.clock.after(seconds, Rank.OPERATOR)
+            yield from self.spend(seconds, step or text or stream)
             if self.cluster.random(f"operator/{stream}/mistake") >= self.mistake:
                 break
             self.cluster.count.mistakes += 1

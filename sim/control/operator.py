@@ -283,9 +283,7 @@ def wait_for_server(human: Human) -> Loop:
     human.say(f"cannot reach {server.name} by SSH and tries again")
     tries = int(habits.gives_up / habits.ssh_retry)
     for _ in range(tries):
-        started = human.cluster.clock.now
-        yield from human.wait(habits.ssh_retry)
-        human.hands(habits.ssh_retry, "try SSH", started)
+        yield from human.spend(habits.ssh_retry, "try SSH")
         if server.alive:
             human.say(f"is on {server.name} again")
             yield from human.runbook("restore_server")

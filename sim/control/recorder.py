@@ -138,8 +138,8 @@ class Recorder:
             for a, b in acknowledgements(self.cluster.timeline)
         ]
         operator += [
-            Span("operator", "operator", "hands_on", a, min(b, horizon_s), what)
-            for a, b, what in self.cluster.count.hands
+            Span("operator", "operator", "hands_on", a, min(a + seconds, horizon_s), what)
+            for a, seconds, what in self.cluster.count.hands
         ]
         whole = [*self.spans, *(one for one in operator if one.end_s > one.start_s)]
         return tuple(sorted(whole, key=lambda one: (one.start_s, one.kind, one.name, one.end_s)))

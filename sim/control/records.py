@@ -112,11 +112,14 @@ class Ledger:
 
     containers_refused: int = 0
     pages: int = 0
-    hands_on_s: float = 0.0
-    hands: list[tuple[float, float, str]] = field(default_factory=list)  # from, to, what
+    hands: list[tuple[float, float, str]] = field(default_factory=list)  # from, seconds, what
     mistakes: int = 0
     fault_s: float | None = None
     detected_s: float | None = None
+
+    def hands_on_s(self, end_s: float) -> float:
+        """The operator's seconds until then; what she has begun counts as far as it went."""
+        return sum(min(seconds, end_s - began) for began, seconds, _ in self.hands)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,8 @@ def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
     for c in cluster.of(service):
         if c.server.id in here and not c.deleting:
             here[c.server.id] += 1
-    server = next((s for s in cluster.servers if here.get(s.id, -1) == min(here.values())), None)
+    least = min(here.values(), default=0)
+    server = next((s for s in cluster.servers if here.get(s.id) == least), None)
     port = cluster.service(service).port
     if port is None and balanced and service == cluster.entry:
         port = BEHIND_BALANCER

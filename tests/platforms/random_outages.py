@@ -1,0 +1,74 @@
+"""Random nights: a few events on the article's stack, traffic that jumps, settings that vary."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from sim.spec.scenario import Event, Scenario
+
+ROLES = ("http", "worker", "postgres", "redis")
+
+
+def _version(dice: Random) -> dict[str, Any]:
+    kind = dice.choice(["good", "crashes", "errs", "leaks", "slow"])
+    return {
+        "good": {},
+        "crashes": {"crashes_at_start": True},
+        "errs": {"error_rate": 0.5},
+        "leaks": {"leak_per_request": 2 * 1024**2},
+        "slow": {"cpu_factor": 4.0},
+    }[kind]
+
+
+def _event(dice: Random) -> dict[str, Any]:
+    role, http = dice.choice(ROLES), dice.choice(["http", "worker"])
+    return dice.choice(
+        [
+            {"operator_kill": {"service": role, "replicas": dice.choice([1, 2])}},
+            {"process_crash": {"service": role, "exit_code": dice.choice([0, 1])}},
+            {"server_crash": {"hosting": role, "returns": dice.random() < 0.7}},
+            {"daemon_restart": {"hosting": role}},
+            {"drain": {"hosting": role, "lasts": 20.0, "pause": 5.0}},
+            {"hang": {"service": role, "lasts": dice.choice([15.0, None])}},
+            {"leak": {"service": http, "per_second": 8 * 1024**2}},
+            {"deploy": {"service": http, "version": {"name": "v2", **_version(dice)}}},
+            {"scale": {"services": {"http": dice.randint(1, 8)}}},
+            {"rotate_secret": {"overlap": dice.random() < 0.5}},
+            {"raise_connections": {"max_connections": dice.choice([50, 200])}},
+        ]
+    )
+
+
+def _settings(dice: Random) -> dict[str, Any]:
+    every = {
+        "stack.services.http.replicas": dice.randint(1, 4),
+        "stack.services.http.database.pool": dice.choice([2, 20, 60]),
+        "stack.services.worker.replicas": dice.randint(1, 6),
+        "stack.services.worker.job.delivery": "reliable",
+        "stack.services.worker.job.redelivery": "20s",
+        "stack.services.redis.persistence": dice.choice(["rdb", "aof_everysec"]),
+        "stack.services.postgres.max_connections": dice.choice([20, 100]),
+        "stack.operator.detect": dice.choice(["5s", "60s"]),
+    }
+    return {path: value for path, value in every.items() if dice.random() < 0.3}
+
+
+def night(seed: int) -> Scenario:
+    """The same for every platform."""
+    dice = Random(seed)
+    horizon_s = dice.choice([300.0, 420.0])
+    rate, peak = dice.uniform(2.0, 6.0), dice.choice([1.0, 1.0, 10.0])
+    times = sorted(dice.uniform(20.0, horizon_s - 30.0) for _ in range(dice.randint(1, 4)))
+    events = [{"at": t, **_event(dice)} for t in times]
+    points = [{"at": 0.0, "rate": rate}, {"at": horizon_s / 3, "rate": rate * peak, "ramp": 30.0}]
+    client = {"retries": dice.randint(0, 3), "timeout": dice.choice([1.0, 10.0])}
+    return Scenario(
+        name="night",
+        title="A random night",
+        lesson="none",
+        horizon=horizon_s,
+        traffic={"points": points, "client": client},
+        events=[Event.model_validate(event) for event in events],
+        set=_settings(dice),
+    )
