@@ -140,6 +140,14 @@ def test_two_different_things_of_one_kind_are_two_lines():
     assert found == [row.text for row in rows]
 
 
+def test_nobody_called_is_no_merit_while_users_are_down():
+    (cut,) = accounts(pages.of(replace(pages.moment().runs[0], operator=OperatorFigures())))
+    assert any(
+        "not served well again" in line or "Nobody and nothing" in line for line in cut.badly
+    )
+    assert not any("Nobody was called" in line for line in cut.well)
+
+
 def test_the_timeline_says_when_more_users_come():
     points = [Point(rate=2), Point(at=300, rate=50), Point(at=600, rate=1, ramp=60)]
     came = replace(result(platforms=("compose",)), traffic=Traffic(points=points, scale=2))

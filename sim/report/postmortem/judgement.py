@@ -115,7 +115,8 @@ def failed_between(run: Run, start_s: float, end_s: float) -> int:
 
 def people(figures: Figures, run: Run) -> Judgement:
     operator = figures["operator"]
-    if not operator["minutes"] and not operator["pages"]:
+    over = figures["recover_s"] is not None or figures["degraded_s"] < 1.0
+    if not operator["minutes"] and not operator["pages"] and over:
         yield True, "Nobody was called, and nobody had to do anything."
     if any(row.event == "page" and "missed" in row.text for row in run.timeline):
         of = f" (seed {run.seed})" if "intervals" in figures else ""
