@@ -24,7 +24,7 @@ from tests.results.synthetic import recording
 class Reader(HTMLParser):
     """Tags that are open, attributes that load something, and the text."""
 
-    VOID = {"meta", "link", "br", "img", "hr", "input"}
+    VOID = {"meta", "link", "br", "wbr", "img", "hr", "input"}
 
     def __init__(self):
         super().__init__()
