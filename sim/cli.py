@@ -21,6 +21,7 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from sim import __version__
+from sim.claiming import claims
 from sim.options import BROKEN, DONE, INTERRUPTED, USAGE, Flag, Whole
 from sim.replaying import REPORTS, Show, replay
 from sim.spec.fields import InputError
@@ -40,6 +41,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(challenge)
+app.command(claims)
 app.command(quiz)
 
 
@@ -376,7 +378,8 @@ def explain(subject: str, /) -> int:
     Parameters
     ----------
     subject
-        A scenario, a stack, a platform, a constant (hpa.sync_period), or the first word of some.
+        A scenario, stack, platform, capability (secrets), mechanism (canary), claim (K2), or a
+        constant (hpa.sync), or the first word of some (hpa).
     """
     from sim.explaining import about  # noqa: PLC0415
 

@@ -280,7 +280,7 @@ def _scenario(
                 field=f"--set {path}",
                 found=f"the unknown root {root!r}",
                 expected=f"a path below {', '.join(roots)}",
-                nearest=closest(root, roots),
+                nearest=closest(root, roots) or _path_of(path),
             )
     if isinstance(scenario, Scenario):
         changed = apply_settings(scenario, split_settings(settings).scenario, root="scenario")
@@ -295,6 +295,13 @@ def _scenario(
         layers_of=layers,
         run_on=run_on,
     )
+
+
+def _path_of(name: str) -> str:
+    """Somebody typed a constant's name (`hpa.tolerance`) for the path that changes it."""
+    from sim.settable import everywhere  # noqa: PLC0415 - loads all mechanisms
+
+    return next((one.path for one in everywhere().get(name, ()) if one.path), "")
 
 
 def _check_settings(scenario: Scenario, stack: Stack, platforms: Iterable[str]) -> None:

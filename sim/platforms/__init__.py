@@ -320,6 +320,11 @@ def _set(record: Any, steps: list[str], value: Any, path: str) -> Any:
     if old is None and (rest or isinstance(value, dict)):
         old = _default(record, step)  # an optional part that is switched on
     if rest:
+        if old is None and isinstance(record, Platform):
+            head = path[: len(path) - len(".".join(rest)) - 1]
+            found = f"{step} is left to the operator: nothing there to change"
+            words = f"first a mechanism, {head}=NAME, one of {', '.join(mechanisms(step))}"
+            raise InputError(field=path, found=found, expected=words)
         if not is_dataclass(old):
             raise InputError(field=path, found=f"{step} has no parts", expected="a shorter path")
         return replace(record, **{step: _set(old, rest, value, path)})

@@ -14,23 +14,35 @@ from typing import Any
 from sim.spec.fields import InputError, Issue
 from sim.spec.validate import closest, one_of
 
+DECIDES = {  # what each of the ten choices decides
+    "self_healing": "what happens when a container exits",
+    "autoscaling": "replicas and servers from load",
+    "load_balancing": "which replica gets a request, what is retried",
+    "service_discovery": "how a change of replicas reaches the balancer, and how late",
+    "rolling_updates": "how version N becomes N+1",
+    "rollback": "how N+1 becomes N again",
+    "health_checks": "who gets no traffic, who gets killed",
+    "resource_limits": "who starves or is OOM-killed",
+    "secrets": "how a rotated password reaches the containers",
+    "scheduling": "which server runs what, and what happens when one dies",
+}
 Choice = Any  # a frozen record of sim.control; None: nobody does it
 
 
 @dataclass(frozen=True)
 class Platform:
-    """Exactly the article's ten capabilities, in its order."""
+    """Exactly the article's ten capabilities, in its order; DECIDES says what each decides."""
 
-    self_healing: Choice  # what happens when a container exits
-    autoscaling: Choice  # replicas and servers from load
-    load_balancing: Choice  # which replica gets a request, what is retried
-    service_discovery: Choice  # how a change of replicas reaches the balancer, and how late
-    rolling_updates: Choice  # how version N becomes N+1
-    rollback: Choice  # how N+1 becomes N again
-    health_checks: Choice  # who gets no traffic, who gets killed
-    resource_limits: Choice  # who starves or is OOM-killed
-    secrets: Choice  # how a rotated password reaches the containers
-    scheduling: Choice  # which server runs what, and what happens when one dies
+    self_healing: Choice
+    autoscaling: Choice
+    load_balancing: Choice
+    service_discovery: Choice
+    rolling_updates: Choice
+    rollback: Choice
+    health_checks: Choice
+    resource_limits: Choice
+    secrets: Choice
+    scheduling: Choice
 
 
 def _complete(init: Callable[..., None]) -> Callable[..., None]:

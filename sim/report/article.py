@@ -1,9 +1,10 @@
 """The article's closing table and its general claims, as data: what each is checked with.
 
 `ROWS`: the ten capabilities in the article's order, each with a scenario in which it matters.
-`CLAIMS`: N1-N10 ("production needs it, and Compose gives you none of these"), K1-K11 (what
-Kubernetes "solves"). `NOT_CHECKABLE`: what no run can decide. Claims about single failures (BF, S,
-T, Y) stand in the scenarios. Sources: docs/facts/article.md; orchestrators.md section 10.
+`ARTICLE`: all that it claims, by id. `CLAIMS`: how the general ones are decided on those rows:
+N1-N10 ("production needs it, and Compose gives you none of these"), K1-K11 (Kubernetes "solves").
+`NOT_CHECKABLE`: what no run can decide. Claims about single failures (BF, S, T, Y) stand in the
+scenarios. Sources: docs/facts/article.md; orchestrators.md section 10.
 """
 
 from __future__ import annotations
@@ -72,9 +73,9 @@ MARGIN = {"downtime_s": 5.0, "failed": 20.0, "jobs_lost": 5.0, "minutes": 1.0}
 class Claim(NamedTuple):
     """A general claim, checked on a row. `because`: said where it does not hold.
 
-    `kind` needed: Kubernetes loses more without it, and `compose` leaves that choice empty; solved:
-    the platform's figure (`metric`) is at most `limit`; lacks: the platform leaves the choice empty
-    and its figure is above `limit`; encrypted: Kubernetes' Secrets are, at rest.
+    `kind` needed: Kubernetes loses more without it, and so does Compose, which leaves that choice
+    empty; solved: the platform's figure (`metric`) is at most `limit`; lacks: the platform leaves
+    the choice empty and its figure is above `limit`; encrypted: Kubernetes' Secrets are, at rest.
     """
 
     id: str
@@ -112,15 +113,20 @@ CLAIMS = (
         because="`mem_limit` and `cpus` are cgroup limits like those of Kubernetes, and as there "
         "nobody gets one without writing it",
     ),
-    Claim("N9", f"secrets management: {NONE}", "secrets", "needed"),
+    Claim(
+        "N9", f"secrets management: {NONE}", "secrets", "needed",
+        because="on one server `.env` is one place, too, and the work is the same; what Kubernetes "
+        "loses without it is one place for several servers (secret_rotation:missed_server)",
+    ),
     Claim("N10", f"several servers: {NONE}", "scheduling", "needed"),
     Claim(
         "K1", "a crashed container restarts by itself", "self_healing", "solved", 30.0,
         because="it restarts at once and boots no faster than elsewhere",
     ),
     Claim(
-        "K2", "several servers: users do not see the loss of one", "scheduling", "solved", 60.0,
-        because="the database has one replica, and it waits for its volume",
+        "K2", "several servers: users do not see the loss of one without the database",
+        "scheduling", "solved", 60.0,
+        because="the containers of a lost server move after 350 s",
     ),
     Claim("K3", "load balancing is built in", "load_balancing", "solved", 50.0),
     Claim(
@@ -175,6 +181,60 @@ CLAIMS = (
         "solved", 60.0, platform="nomad",
         because="the database has one replica, and it waits for its volume",
     ),
+)  # fmt: skip
+
+
+class Said(NamedTuple):
+    """One of the article's claims, in our words. `opinions`: parts of it that no run can decide,
+    by their names in NOT_CHECKABLE."""
+
+    id: str
+    says: str
+    platform: str  # whom it is about
+    opinions: tuple[str, ...] = ()
+
+
+NEEDS = (
+    "self-healing", "autoscaling", "load balancing", "service discovery", "rolling updates",
+    "rollback", "health checks", "resource limits", "secrets management", "several servers",
+)  # fmt: skip
+SOLVES = (
+    "containers restart by themselves", "several servers", "load balancing", "scaling (HPA)",
+    "rolling updates without downtime", "rollback in one command", "liveness and readiness",
+    "encrypted secrets", "fine-grained limits", "dynamic discovery",
+)  # fmt: skip
+ARTICLE = (  # docs/facts/article.md; tests/test_claims.py compares the ids
+    Said("BF1", "fifty times the traffic: one server has not the resources, and starting fifty "
+         "workers on it does not help", "compose"),
+    Said("BF2", "the database is overwhelmed by scaling the containers", "compose"),
+    Said("BF3", "scaling by hand takes 3-4 hours, and by then it is over", "compose"),
+    Said("S1a", "a killed API container stays `Exited (137)`; the rest stays up", "compose"),
+    Said("S1b", "downtime is detection, SSH and restart: 2-10 min", "compose"),
+    Said("S2a", "a server's crash takes API, worker, PostgreSQL and Redis with it", "compose"),
+    Said("S2b", "rows persist, the queue is empty: all queued jobs are lost", "compose"),
+    Said("S2c", "boot, SSH, `up -d`: at least 3-5 minutes down", "compose"),
+    Said("S3a", "a deploy stops the old container, then starts the new one: 5-30 s", "compose"),
+    Said("S3b", "a bad version is rolled back by hand", "compose"),
+    Said("S4a", "API instances on one server collide on port 3000", "compose"),
+    Said("S4b", "HAProxy by hand takes 2-4 hours, constant care, and is error-prone", "compose"),
+    Said("S5a", "200 connections against 100: half of the containers cannot connect", "compose"),
+    Said("S5b", "the fix is by hand: pools, the limit, restart everything", "compose"),
+    *(Said(f"N{i}", f"production needs {what}, and Compose gives you none", "compose")
+      for i, what in enumerate(NEEDS, start=1)),
+    *(Said(f"K{i}", f"Kubernetes solves it: {what}", "kubernetes")
+      for i, what in enumerate(SOLVES, start=1)),
+    Said("K0", "Kubernetes solves all these problems (connection limits among them)", "kubernetes"),
+    Said("K11", "declare replicas, and the system schedules, spreads, restarts and scales them",
+         "kubernetes"),
+    Said("T1", "80 % of the time goes into managing infrastructure", "compose"),
+    Said("A1", "Swarm is simpler, has no HPA, fewer features", "swarm", ("simplicity",)),
+    Said("A2", "managed services (ECS, Cloud Run) work well; lock-in, cost at scale, not portable",
+         "ecs_fargate, cloud_run", ("lock-in", "cost")),
+    Said("A3", "Nomad is excellent; smaller community", "nomad", ("popularity",)),
+    Said("Y1", "try it yourself: kill containers, and they do not restart", "compose"),
+    Said("Y2", "try it yourself: overload the API, and nothing scales", "compose"),
+    Said("Y3", "try it yourself: deploy, and users see downtime", "compose"),
+    Said("Y4", "try it yourself: high CPU; Kubernetes would help", "kubernetes"),
 )  # fmt: skip
 
 NOT_CHECKABLE = (

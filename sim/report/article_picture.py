@@ -63,16 +63,17 @@ def _bars(axes: Axes, measured: Measured, colours: dict[str, str]) -> None:
     page.text(box.x0, box.y1 + 0.048, title, size=12.5, weight="bold", color=INK)
     unit = UNITS.get(row.metric, FIGURES[row.metric])
     page.text(box.x0, box.y1 + 0.022, f"{row.problem}: {unit}", size=8.5, color=GREY)
+    size = 8.2 if len(values) <= 6 else 7.4
     for y, (name, value) in enumerate(zip(losses, values, strict=True)):
         base, *without = name.split("-")
         axes.barh(
-            y, value / top, height=0.42, color="white" if without else colours[base],
+            y + 0.04, value / top, height=0.34, color="white" if without else colours[base],
             edgecolor=colours[base], hatch="////" if without else None, linewidth=1.0,
         )  # fmt: skip
         label = "without it" if without else words.platform(base)
         shown = f"{label}: {figure(row.metric, value)}"
         indent = 0.06 if without else 0.0
-        axes.text(indent, y - 0.30, shown, size=8.2, color=INK, va="bottom")
+        axes.text(indent, y - 0.20, shown, size=size, color=INK, va="bottom")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(len(values) - 0.4, -0.75)
     axes.axis("off")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
 from pydantic import BaseModel
 
 from sim.report import words
-from sim.spec.facts import Fact, Setting
+from sim.report.article import Row
+from sim.spec.facts import Fact, Setting, fact_of
 from sim.spec.scenario import Scenario, Traffic
 from sim.spec.settings import Layer
 
@@ -103,6 +104,52 @@ def _layers(layers: Sequence[Layer]) -> Iterator[str]:
     for layer, path, raw in asked:
         from_base = "" if layer is layers[-1] else f" (from {layer.platform})"
         yield f"  {path} = {_plain(raw)}{from_base}"
+
+
+def capability(
+    row: Row, decides: str, mechanisms: Mapping[str, type], platforms: Mapping[str, Any]
+) -> str:
+    """One of the ten choices: the problem, who fills it with what, and what else could."""
+    name = row.capability
+    lines = [
+        f"{name}: {decides} (one of the ten choices)", "",
+        *wrap(f"the article's problem: {row.problem.lower()}. Compose: {row.compose}. "
+              f"Kubernetes: {row.kubernetes}.", WIDTH),
+        f"see it: sim run {row.scenario} --ablate {name}", "",
+        "what the platforms have",
+    ]  # fmt: skip
+    for platform, choice in platforms.items():
+        said = "nothing: left to the operator" if choice is None else _choice(choice)
+        lines += wrap(f"{platform}: {said}", WIDTH, initial_indent="  ", subsequent_indent="    ")
+    lines += ["", f"mechanisms: --set PLATFORM.{name}=NAME (null takes it away)"]
+    for mechanism, record in mechanisms.items():
+        told = f"{mechanism} ({_home(record)}): {_summary(record)}"
+        lines += wrap(told, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return "\n".join([*lines, "", "`sim explain MECHANISM` says more of one"]) + "\n"
+
+
+def mechanism(fills: str, record: type, users: Sequence[str]) -> str:
+    """One mechanism: what it does, where it is, its parameters with their defaults."""
+    doc = " ".join((record.__doc__ or "").split())
+    lines = [*wrap(f"{record.__name__}, a mechanism of {fills}: {doc}", WIDTH)]
+    lines += [f"its home: {_home(record)}", f"platforms that have it: {', '.join(users) or 'none'}"]
+    parameters = fields(record) if is_dataclass(record) else ()
+    for one in parameters:
+        known = fact_of(record, one.name)
+        default = getattr(record, one.name, None) if known is None else known.value
+        told = f"  --set PLATFORM.{fills}.{one.name}: {_plain(default)}"
+        lines.append(f"{told} {known.unit}: {known.says}" if known is not None else told)
+    return "\n".join(lines) + "\n"
+
+
+def _home(record: type) -> str:
+    return f"{record.__module__.replace('.', '/')}.py"
+
+
+def _summary(record: type) -> str:
+    """The first sentence of its docstring."""
+    doc = " ".join((record.__doc__ or "").split())
+    return doc.partition(". ")[0].rstrip(".")
 
 
 def fact(it: Fact[Any]) -> list[str]:

@@ -1,8 +1,14 @@
 """`list` and `explain`: what there is, what is assumed, with sources."""
 
 import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
 
 from sim.platforms import names
+from sim.platforms.platform import Platform
 from sim.spec.loader import list_scenarios
 
 
@@ -49,3 +55,58 @@ def test_every_constant_has_a_source(sim):
     from sim.assumptions import constants
 
     assert all(fact.source and fact.says for fact in constants())
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Platform)])
+def test_explain_a_capability_names_its_home_and_who_has_what(sim, name):
+    said = sim("explain", name)
+    assert said.status == 0
+    assert said.out.startswith(f"{name}: ")
+    assert f"--set PLATFORM.{name}=" in said.out
+    assert all(f"  {platform}: " in said.out for platform in names())
+    homes = re.findall(r"\((sim/control/\w+\.py)\)", said.out)
+    assert homes
+    assert all((Path(__file__).parents[2] / home).is_file() for home in homes)
+
+
+def test_explain_takes_a_capability_with_a_hyphen(sim):
+    assert sim("explain", "self-healing").out == sim("explain", "self_healing").out
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("canary", "--set PLATFORM.rolling_updates.pause_s: 120 s"), ("autoheal", "compose_hardened"),
+     ("rollout_undo", "sim/control/rollouts.py")],
+)  # fmt: skip
+def test_explain_a_mechanism(sim, name, says):
+    said = sim("explain", name)
+    assert said.status == 0
+    assert says in said.out
+    assert "a mechanism of" in said.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("hpa.tolerence", "hpa.tolerance"), ("kubernets", "kubernetes"), ("secrts", "secrets"),
+     ("canaryy", "canary"), ("K99", "K9")],
+)  # fmt: skip
+def test_explain_a_typing_error_names_the_nearest(sim, typed, meant):
+    said = sim("explain", typed)
+    assert said.status == 2
+    assert f"did you mean {meant}?" in said.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("hpa.tolerance=0.2", "did you mean kubernetes.autoscaling.tolerance?"),
+        ("compose.autoscaling.tolerance=0.2", "first a mechanism, compose.autoscaling=NAME"),
+        ("kubernetes.autoscaling.tolerence=0.2", "did you mean tolerance?"),
+        ("kubernetes.autoscaling.tolerance=abc", "expected a number of at least 0"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_the_right_one(sim, setting, says):
+    said = sim("run", "container_crash", "--set", setting)
+    assert said.status == 2
+    assert says in said.err
+    assert len(said.err.splitlines()) == 1
