@@ -1,11 +1,14 @@
 # %% [markdown]
 # # A tour in ten minutes
 #
-# One API, one worker, PostgreSQL, Redis. A shop of four requests a second. At minute five somebody
-# types `docker kill` and the API container is gone.
+# **The question.** One API, one worker, PostgreSQL, Redis. A shop of four requests a second. At
+# minute five somebody types `docker kill` and the API container is gone. Who starts it again, and
+# what has it cost until then?
 #
 # We play it twice, with the very same users: once under Docker Compose on one server, once under
 # Kubernetes on three. Each section asks you something **before** it runs. Write your guess down.
+#
+# Words with a meaning of their own are in the [glossary](../docs/glossary.md).
 
 # %%
 import sim
@@ -43,6 +46,14 @@ first
 # and two other replicas served meanwhile. It lost a handful of requests all the same: what was
 # inside the process, and what was sent there before every server had learned that it was gone.
 
+# %% tags=["check"]
+people, machine = (first.summary["platforms"][name] for name in ("compose", "kubernetes"))
+assert 120 < people["downtime_s"] < 600
+assert people["requests"]["failed"]["refused"] > 0.9 * sum(people["requests"]["failed"].values())
+assert machine["detect_s"] < 1
+assert 0 < sum(machine["requests"]["failed"].values()) < 20
+assert machine["operator"]["pages"] == 0
+
 # %%
 first.plot()
 
@@ -76,6 +87,9 @@ second = sim.run("container_crash", "compose", seed=1, settings=always)
 print(first.figures.compose["downtime_s"], "s before")
 print(second.figures.compose["downtime_s"], "s with restart: always")
 
+# %% tags=["check"]
+assert second.figures.compose["downtime_s"] == first.figures.compose["downtime_s"]
+
 # %% [markdown]
 # Nothing changed. `docker kill` counts as a manual stop, and Docker does not restart what somebody
 # stopped. The article's demonstration is the one failure that no restart policy covers. A process
@@ -85,6 +99,9 @@ print(second.figures.compose["downtime_s"], "s with restart: always")
 crash = sim.run("container_crash:process_crash", "compose", seed=1, settings=always)
 print(crash.figures.compose["downtime_s"], "s after a crash, with restart: always")
 print(crash.story())
+
+# %% tags=["check"]
+assert crash.figures.compose["downtime_s"] < 30
 
 # %% [markdown]
 # ## 6. Was it luck?
@@ -104,6 +121,11 @@ nights.per_seed.loc["compose", "downtime_s"].round().to_dict()
 # %% [markdown]
 # The machine's part is the same every night. The person's is not: an alarm that comes late, a slow
 # acknowledgement, and three pages in a hundred that nobody hears (none in these ten nights).
+
+# %% tags=["check"]
+assert nights.per_seed.loc["kubernetes", "downtime_s"].nunique() == 1
+assert nights.per_seed.loc["compose", "downtime_s"].nunique() > 5
+assert nights.per_seed.loc["compose", "downtime_s"].max() < 900
 
 # %% [markdown]
 # ## Exercises
