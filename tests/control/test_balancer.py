@@ -130,3 +130,26 @@ def test_users_know_one_published_address() -> None:
     run = replay({"at": 300, "deploy": {"service": "http"}}, horizon_s=600.0)
     late = run.recording.requests[400:]
     assert late[:, 1].sum() == late[:, 0].sum() > 0
+
+
+def test_a_user_chooses_haproxy_on_compose_and_the_operator_edits_its_file() -> None:
+    """`--set compose.load_balancing=ha_proxy`; without it the published port is taken."""
+    scale = {"at": 300, "scale": {"services": {"http": 3}}}
+    ask = {"rate": 8.0, "horizon_s": 900.0}
+    chosen = {"compose.load_balancing": "ha_proxy", "stack.services.http.replicas": 2}
+    run, without = replay(scale, settings=chosen, **ask), replay(scale, **ask)
+    assert run.gauge.failed == 0
+    assert not rows(run, "port_taken")
+    assert rows(without, "port_taken")
+    done = [r for r in run.timeline if r.event == "operator" and "has done" in r.text]
+    assert [r.text.split(": ")[1] for r in done] == ["edit the address list", "reload HAProxy"]
+    assert "api-3" in {span.name for span in run.spans if span.kind == "container"}
+
+
+def test_haproxy_takes_a_hung_replica_out_on_compose() -> None:
+    hang = {"at": 300, "hang": {"service": "http"}}
+    chosen = {"compose.load_balancing": "ha_proxy", "stack.services.http.replicas": 2}
+    run = replay(hang, settings=chosen, rate=8.0, horizon_s=900.0)
+    assert next(r.text for r in rows(run, "balancer")).endswith("DOWN")
+    late = run.recording.requests[320:890].sum(axis=0)
+    assert late[1] == late[0] > 0
