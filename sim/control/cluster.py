@@ -39,6 +39,8 @@ __all__ = [
     "Pending", "PortTakenError", "Server", "Split", "State",
 ]  # fmt: skip
 
+MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scaling may overshoot
+
 
 class Cluster(World):
     """The world with its verbs."""
@@ -80,6 +82,8 @@ class Cluster(World):
     ) -> Server:  # fmt: skip
         """A machine that is up now (renting and booting take time; the caller waits for it), of the
         stack's kind and price unless `size` (cores, bytes) and `price_per_hour` say otherwise."""
+        if size is not None and not all(one >= 0 for one in size):
+            raise NonsenseError(f"a server of {size}", "a number of cores and bytes of at least 0")
         since_s = self.clock.now if rented_s is None else rented_s
         machine, reserved = self.stack.servers.machine, self.stack.servers.reserved
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
@@ -228,6 +232,9 @@ class Cluster(World):
         """SIGTERM, wait, SIGKILL; the returned process ends when the container has exited.
 
         `pre_stop_s` runs inside the grace period, before SIGTERM (Kubernetes)."""
+        if not (grace_s >= 0.0 and pre_stop_s >= 0.0):
+            found = f"a grace period of {grace_s:g} s after a preStop of {pre_stop_s:g} s"
+            raise NonsenseError(found, "numbers of seconds of at least 0")
         c.manually_stopped = c.manually_stopped or by_hand
         c.state = "stopping" if c.state in ("starting", "running") else c.state
         self.tell(Change("stopping", c))
@@ -302,9 +309,10 @@ class Cluster(World):
         if service not in self.stack.services:
             found = f"the unknown service {service!r} to scale"
             raise NonsenseError(found, f"one of {', '.join(self.stack.services)}")
-        if isinstance(replicas, bool) or not isinstance(replicas, Integral) or replicas < 0:
+        whole = isinstance(replicas, Integral) and not isinstance(replicas, bool)
+        if not whole or not 0 <= replicas <= MOST:
             found = f"{replicas} replicas of {service}"
-            raise NonsenseError(found, "a whole number of at least 0")
+            raise NonsenseError(found, f"a whole number of at least 0, and at most {MOST:,}")
         self.desired[service] = replicas
         self.tell(Change("desired", service=service))
 

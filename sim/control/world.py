@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import simpy
 
@@ -18,6 +18,7 @@ from sim.control.records import (
     ChangeKind,
     Container,
     Ledger,
+    NonsenseError,
     Pending,
     Server,
     Split,
@@ -30,6 +31,7 @@ from sim.results.run import TimelineRow
 from sim.spec.fields import InputError, LawSpec
 from sim.spec.scenario import Version
 from sim.spec.stack import Service, Stack
+from sim.spec.validate import closest, one_of
 
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
@@ -103,7 +105,15 @@ class World:
         )
 
     def watch(self, *kinds: ChangeKind) -> simpy.Store:
-        """A queue of the Changes of these kinds from now on; `change = yield store.get()`."""
+        """A queue of the Changes of these kinds from now on; `change = yield store.get()`.
+        NonsenseError for a kind that never comes."""
+        for kind in kinds:
+            if kind not in get_args(ChangeKind):
+                near = closest(kind, get_args(ChangeKind))
+                expected = one_of(get_args(ChangeKind)) + (
+                    f"; did you mean {near}?" if near else ""
+                )
+                raise NonsenseError(f"a watch for {kind!r}", expected)
         store = simpy.Store(self.clock.env)
         self._watchers.append((frozenset(kinds), store))
         return store

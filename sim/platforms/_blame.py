@@ -39,7 +39,7 @@ def blaming(
         yield
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         told = blamed(error, {Path(str(one.__file__)): one for one in modules()}, now())
         if told is None:
             raise
@@ -47,7 +47,7 @@ def blaming(
 
 
 def blamed(
-    error: Exception, files: Mapping[Path, ModuleType], now_s: float | None
+    error: BaseException, files: Mapping[Path, ModuleType], now_s: float | None
 ) -> InputError | None:
     """The error as bad input; None if it is not that of one of these files."""
     first = original(error)
@@ -68,7 +68,13 @@ def blamed(
 
 
 def original(error: BaseException) -> BaseException:
-    """SimPy raises copies; each names what it is a copy of."""
+    """SimPy raises copies; each names what it is a copy of. Where none could be made (an exception
+    that wants more than its arguments), that is the error, and what it was about stands beside."""
+    trace = error.__traceback__
+    while isinstance(error, TypeError) and trace is not None:
+        event = trace.tb_frame.f_locals.get("event") if trace.tb_next is None else None
+        failed = getattr(event, "_value", None)
+        error, trace = (failed if isinstance(failed, BaseException) else error), trace.tb_next
     while type(error.__cause__) is type(error) and error.__cause__.args == error.args:
         error = error.__cause__
     return error

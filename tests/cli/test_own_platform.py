@@ -353,6 +353,34 @@ DURING = {
         LOOP, f"{LOOP}\n            cluster.want('apy', 2)",
         ["found the unknown service 'apy'", "expected one of api,"],
     ),
+    "too many replicas to count": (
+        LOOP, f"{LOOP}\n            cluster.want('api', 10**9)",
+        ["found 1000000000 replicas of api", "at most 100,000"],
+    ),
+    "a watch for what never comes": (
+        LOOP, f"{LOOP}\n            cluster.watch('exits')",
+        [f"{AT}:<watch('exits')>: PLATFORM.self_healing: found a watch for 'exits'", "mean exit?"],
+    ),
+    "a grace period below 0": (
+        LOOP, f"{LOOP}\n            cluster.stop(cluster.containers[0], -5)",
+        [f"{AT}:<cluster.stop>: PLATFORM.self_healing: found a grace period of -5 s"],
+    ),
+    "a server of no size": (
+        LOOP, f"{LOOP}\n            cluster.add_server(size=(float('nan'), 1))",
+        [f"{AT}:<add_server>: PLATFORM.self_healing: found a server of (nan, 1)"],
+    ),
+    "an error that cannot be copied": (
+        LOOP, f"{LOOP}\n            b''.join([b'\\xff']).decode()\n            open('nothing')",
+        [f"{AT}:<decode()>: PLATFORM.self_healing: found UnicodeDecodeError"],
+    ),
+    "an error with fields of its own": (
+        LOOP, f"{LOOP}\n            __import__('json').loads('x')",
+        [f"{AT}:<json>: PLATFORM.self_healing: found JSONDecodeError: Expecting value"],
+    ),
+    "an end of the program": (
+        LOOP, f"{LOOP}\n            raise SystemExit(0)",
+        [f"{AT}:<raise SystemExit>: PLATFORM.self_healing: found SystemExit: 0, at 00:00:20"],
+    ),
     "an error in its loop": (
         LOOP, f"{LOOP}\n            cluster.nosuchverb()",
         [f"{AT}:<nosuchverb>: PLATFORM.self_healing: found AttributeError", "at 00:00:20 of"],
@@ -377,6 +405,9 @@ def test_nonsense_during_the_run_names_line_choice_value_and_time(sim, case):
     text = GOOD.replace(old, new)
     put(text)
     refused(sim("run", "container_crash", "--platform", "watch", *SHORT), *words, text=text)
+    if case == "an error in its loop":
+        few = ("--no-plots", "--set", "scenario.horizon=7m", "--platform", "watch")
+        refused(sim("compare", "container_crash", *few), *words, text=text)
 
 
 def test_time_that_stands_still_is_told(sim, monkeypatch):
