@@ -137,9 +137,9 @@ def _blocks(table: ArticleTable) -> Iterator[str]:
 
 
 def unused(losses: Mapping[str, Loss], name: str) -> bool:
-    """Is this an ablation that changed nothing?"""
+    """Is this an ablation that was run (there was something to take away) and changed nothing?"""
     base, *without = name.split("-")
-    return bool(without) and losses[name] == losses.get(base)
+    return bool(without) and name in losses and losses[name] == losses.get(base)
 
 
 def _name(platform: str) -> str:
