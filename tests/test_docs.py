@@ -71,7 +71,7 @@ def test_every_run_is_a_valid_plan(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(c, marks=[pytest.mark.slow] if c[0] in ("table", "compare") else [])
+        pytest.param(c, marks=[pytest.mark.slow] if c[0] in ("table", "compare", "quarter") else [])
         for c in COMMANDS
         if c[0] != "run"
     ],

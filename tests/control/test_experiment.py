@@ -125,13 +125,14 @@ def test_power_loss_is_recorded_as_255_and_recovery_follows() -> None:
 
 def test_a_booting_process_dies_of_sigterm_at_once() -> None:
     """Nothing listens yet, so nothing handles the signal: exit 143, not the grace period."""
-    first = {"at": 100, "deploy": {"service": "http", "rollback": False}}
+    slow = {"name": "v2", "boot": {"law": "constant", "mean": 30.0}}
+    first = {"at": 100, "deploy": {"service": "http", "rollback": False, "version": slow}}
     second = {"at": 103, "deploy": {"service": "http", "rollback": False,
                                     "version": {"name": "v3"}}}  # fmt: skip
     run = replay(first, second, horizon_s=200.0)
     killed = [row for row in rows(run, "exit") if row.t_s > 110.5]
     assert [row.text for row in killed] == ["api-2 terminated (exit 143)"]
-    assert killed[0].t_s == 113.0
+    assert killed[0].t_s == 120.0  # one command of ten seconds after the other
 
 
 def test_oom_of_a_server_kills_its_largest_process() -> None:
