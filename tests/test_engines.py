@@ -31,9 +31,11 @@ NAMES = [
 ]
 
 
-def report(name: str, engine: str, folder_name: str, tmp_path: object) -> dict[str, str]:
+def report(
+    name: str, engine: str, folder_name: str, tmp_path: object, platforms: list[str] | None = None
+) -> dict[str, str]:
     settings = SCALED.get(name.partition(":")[0], [])
-    planned = study.plan(name, seed=5, settings=settings, engine=engine)
+    planned = study.plan(name, platforms, seed=5, settings=settings, engine=engine)
     result = study.study(planned, workers=1)
     folder = tmp_path / folder_name  # type: ignore[operator]
     files.write(result, folder, plots=False)
@@ -46,9 +48,9 @@ def report(name: str, engine: str, folder_name: str, tmp_path: object) -> dict[s
     return texts
 
 
-def same(name: str, tmp_path: object) -> None:
-    reference = report(name, "reference", "reference", tmp_path)
-    compiled = report(name, "compiled", "compiled", tmp_path)
+def same(name: str, tmp_path: object, platforms: list[str] | None = None) -> None:
+    reference = report(name, "reference", "reference", tmp_path, platforms)
+    compiled = report(name, "compiled", "compiled", tmp_path, platforms)
     assert {"summary.json", "timeline.csv", "series.csv"} <= set(reference)
     for file, text in reference.items():
         assert text == compiled[file], f"{name}: {file}"
@@ -63,6 +65,12 @@ def test_reports_are_equal(name: str, tmp_path: object) -> None:
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in QUICK])
 def test_every_scenario_and_variant(name: str, tmp_path: object) -> None:
     same(name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["connection_limits", "server_crash:redis", "bad_rollout:errors"])
+def test_every_platform(name: str, tmp_path: object) -> None:
+    same(name, tmp_path, ["all"])
 
 
 def test_auto_weighs_compiling_against_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
