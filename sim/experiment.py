@@ -287,6 +287,7 @@ class Observer:
         self.series |= {column: np.zeros(count) for column in SERIES}
         self.busy_s = 0.0  # when last seen
         self.highest_limit = 0
+        self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = Recorder(cluster)
 
@@ -341,13 +342,17 @@ class Observer:
         self.highest_limit = max(self.highest_limit, gauge.connection_limit)
         now = self.cluster.clock.now
         recording = plane.recording()
+        closed = ledger.NONE_CLOSED if buckets is None else self.closed
+        rows = slice(closed.rows, buckets)
         seen = replace(
             recording,
-            requests=recording.requests[:buckets],
-            jobs=recording.jobs[:buckets],
-            refused=recording.refused[:buckets],
+            requests=recording.requests[rows],
+            jobs=recording.jobs[rows],
+            refused=recording.refused[rows],
         )
-        ledger.check(plane.books(), seen, gauge, now, self.highest_limit)
+        ledger.check(plane.books(), seen, gauge, now, self.highest_limit, closed)
+        if buckets is not None:
+            self.closed = ledger.close(closed, seen, buckets - 1)
 
 
 # ---- phase 6 ----

@@ -9,8 +9,10 @@ time cannot finish a run.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.dataplane.interface import (
     ARRIVED,
@@ -20,7 +22,9 @@ from sim.dataplane.interface import (
     FIRST_LOSS,
     IN_SLO,
     JOB_CAUSES,
+    JOB_COLUMNS,
     REQUEST_CAUSES,
+    REQUEST_COLUMNS,
     SUCCEEDED,
     Books,
     PlaneGauge,
@@ -34,6 +38,17 @@ class LedgerError(AssertionError):
     """An equation of the ledger does not hold: a defect of the program, never of the input."""
 
 
+class Closed(NamedTuple):
+    """Rows of a recording that change no more: checked, and summed. A run of a month has 172,800
+    rows and 43,200 checks."""
+
+    rows: int = 0
+    requests: tuple[int, ...] = (0,) * REQUEST_COLUMNS
+    jobs: tuple[int, ...] = (0,) * JOB_COLUMNS
+    refused: int = 0
+
+
+NONE_CLOSED = Closed()
 Finding = tuple[str, str, str]  # the equation, its left side and its right side in numbers
 
 
@@ -43,17 +58,19 @@ def check(
     gauge: PlaneGauge,
     at_s: float | None = None,
     highest_limit: int = 0,
+    closed: Closed = NONE_CLOSED,
 ) -> None:
     """Raise `LedgerError` with every equation that does not hold, both sides and the time.
 
     `at_s`: simulated seconds, for the message (default: the last second in which anything
     arrived). `highest_limit`: the largest connection limit so far; after a limit was lowered the
-    connections above it stay until they close, which is no error.
+    connections above it stay until they close, which is no error. `recording`: without the rows
+    of `closed`.
     """
     findings = [
-        *_requests(books, recording, gauge),
-        *_jobs(books, recording, gauge),
-        *_connections(books, recording, gauge, highest_limit),
+        *_requests(books, recording, gauge, closed),
+        *_jobs(books, recording, gauge, closed),
+        *_connections(books, recording, gauge, highest_limit, closed),
         *_servers(books),
     ]
     if findings:
@@ -62,10 +79,35 @@ def check(
         raise LedgerError(f"the ledger does not balance {when}: " + "; ".join(lines))
 
 
-def _requests(books: Books, recording: Recording, gauge: PlaneGauge) -> Iterator[Finding]:
+def close(closed: Closed, recording: Recording, rows: int) -> Closed:
+    """`closed` and what follows it of `recording` (without the rows of `closed`) up to the first
+    row in which a request is open, at most `rows` of all: what has not begun is not over."""
+    table = recording.requests[: max(0, rows - closed.rows)]
+    still_open = np.flatnonzero(_settled(table) != table[:, ARRIVED])
+    n = int(still_open[0]) if still_open.size else len(table)
+    return Closed(
+        closed.rows + n,
+        _plus(closed.requests, recording.requests[:n]),
+        _plus(closed.jobs, recording.jobs[:n]),
+        closed.refused + int(recording.refused[:n].sum()),
+    )
+
+
+def _plus(totals: tuple[int, ...], table: NDArray[np.int64]) -> tuple[int, ...]:
+    return tuple(a + int(b) for a, b in zip(totals, table.sum(axis=0), strict=True))
+
+
+def _settled(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    ended: NDArray[np.int64] = table[:, SUCCEEDED] + table[:, FIRST_CAUSE:].sum(axis=1)
+    return ended
+
+
+def _requests(
+    books: Books, recording: Recording, gauge: PlaneGauge, closed: Closed
+) -> Iterator[Finding]:
     table = recording.requests
-    totals = [int(x) for x in table.sum(axis=0)]
-    causes = totals[FIRST_CAUSE:]
+    totals = _plus(closed.requests, table)
+    causes = list(totals[FIRST_CAUSE:])
     left, right = totals[ARRIVED], totals[SUCCEEDED] + sum(causes) + books.open_requests
     if left != right:
         parts = f"{totals[SUCCEEDED]} + {_by(REQUEST_CAUSES, causes)} + {books.open_requests}"
@@ -77,19 +119,20 @@ def _requests(books: Books, recording: Recording, gauge: PlaneGauge) -> Iterator
     yield from _same("requests failed, gauge = recording", gauge.failed, sum(causes))
     answered = int(recording.latency.sum())
     yield from _same("latencies counted = requests succeeded", answered, totals[SUCCEEDED])
-    settled = table[:, SUCCEEDED] + table[:, FIRST_CAUSE:].sum(axis=1)
-    wrong = (settled > table[:, ARRIVED]) | (table[:, IN_SLO] > table[:, SUCCEEDED])
+    wrong = (_settled(table) > table[:, ARRIVED]) | (table[:, IN_SLO] > table[:, SUCCEEDED])
     wrong |= (table < 0).any(axis=1)
     if wrong.any():
         bucket = int(np.argmax(wrong))
         row = [int(x) for x in table[bucket]]
-        where = f"{bucket * recording.bucket_s:g} s"
+        where = f"{(closed.rows + bucket) * recording.bucket_s:g} s"
         yield f"requests of {where}: 0 <= settled <= arrived, in SLO <= succeeded", str(row), "0.."
 
 
-def _jobs(books: Books, recording: Recording, gauge: PlaneGauge) -> Iterator[Finding]:
-    totals = [int(x) for x in recording.jobs.sum(axis=0)]
-    losses = totals[FIRST_LOSS:]
+def _jobs(
+    books: Books, recording: Recording, gauge: PlaneGauge, closed: Closed
+) -> Iterator[Finding]:
+    totals = _plus(closed.jobs, recording.jobs)
+    losses = list(totals[FIRST_LOSS:])
     right = totals[DONE] + sum(losses) + books.jobs_queued + books.jobs_in_progress
     if totals[ENQUEUED] != right:
         parts = f"{totals[DONE]} + {_by(JOB_CAUSES, losses)}"
@@ -104,7 +147,7 @@ def _jobs(books: Books, recording: Recording, gauge: PlaneGauge) -> Iterator[Fin
 
 
 def _connections(
-    books: Books, recording: Recording, gauge: PlaneGauge, highest_limit: int
+    books: Books, recording: Recording, gauge: PlaneGauge, highest_limit: int, before: Closed
 ) -> Iterator[Finding]:
     granted, closed = books.connections_granted, books.connections_closed
     used = books.connections_open
@@ -115,7 +158,7 @@ def _connections(
         yield "0 <= connections used <= limit", str(used), str(limit)
     if gauge.connections not in (0, used):  # 0: the server is away, its clients do not know yet
         yield "connections used, gauge = books", str(gauge.connections), str(used)
-    refused = int(recording.refused.sum())
+    refused = before.refused + int(recording.refused.sum())
     yield from _same("connections refused, gauge = recording", gauge.connections_refused, refused)
     if gauge.connections_peak < used:
         yield "connections peak >= used", str(gauge.connections_peak), str(used)

@@ -1,9 +1,11 @@
 """Each equation of the ledger: balanced books pass, each kind of cooked books is named."""
 
+from dataclasses import replace
+
 import pytest
 
-from sim.dataplane.interface import ENQUEUED, IN_SLO, SUCCEEDED
-from sim.results.ledger import LedgerError, check
+from sim.dataplane.interface import ARRIVED, ENQUEUED, IN_SLO, SUCCEEDED
+from sim.results.ledger import NONE_CLOSED, Closed, LedgerError, check, close
 from tests.results.synthetic import books, gauge, recording
 
 
@@ -66,3 +68,55 @@ def test_without_a_time_the_message_says_where_arrivals_ended():
     record.jobs[3, ENQUEUED] += 1
     with pytest.raises(LedgerError, match="near 59 s"):
         check(books(), record, gauge(record))
+
+
+# ---- rows that are over ----
+def after(record, closed):
+    rows = slice(closed.rows, None)
+    return replace(
+        record,
+        requests=record.requests[rows],
+        jobs=record.jobs[rows],
+        refused=record.refused[rows],
+    )
+
+
+def test_rows_that_are_over_need_no_second_look():
+    record = recording(horizon_s=60, down=((20.0, 40.0),))
+    first = close(NONE_CLOSED, record, 30)
+    assert first.rows == 30
+    both = close(first, after(record, first), 50)
+    assert both == close(NONE_CLOSED, record, 50)
+    for closed in (first, both):
+        check(books(), after(record, closed), gauge(record), 60.0, closed=closed)
+    assert close(both, after(record, both), 40) == both  # never back
+
+
+def test_a_row_with_an_open_request_stays():
+    record = recording(horizon_s=60, down=())
+    record.requests[12, ARRIVED] += 1
+    closed = close(NONE_CLOSED, record, 60)
+    assert closed.rows == 12
+    told = gauge(record, in_flight=1)
+    check(books(open_requests=1), after(record, closed), told, 60.0, closed=closed)
+
+
+@pytest.mark.parametrize("row", [29, 30, 59])
+def test_what_is_wrong_after_them_is_named_by_its_second(row):
+    record = recording(horizon_s=60, down=())
+    closed = close(NONE_CLOSED, record, 29)
+    record.requests[row, SUCCEEDED] += 1000
+    with pytest.raises(LedgerError, match=f"requests of {row} s"):
+        check(books(), after(record, closed), gauge(record), 60.0, closed=closed)
+
+
+def test_sums_of_closed_rows_are_part_of_every_equation():
+    record = recording(horizon_s=60, down=((20.0, 40.0),))
+    closed = close(NONE_CLOSED, record, 50)
+    for wrong in (
+        closed._replace(requests=Closed().requests),
+        closed._replace(jobs=tuple(n + 1 for n in closed.jobs)),
+        closed._replace(refused=closed.refused + 1),
+    ):
+        with pytest.raises(LedgerError):
+            check(books(), after(record, closed), gauge(record), 60.0, closed=wrong)
