@@ -62,7 +62,7 @@ def test_the_ledger_is_checked_in_every_run(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(
         experiment.ledger,
         "check",
-        lambda books, recording, gauge, at_s, limit: checked.append(at_s),
+        lambda books, recording, gauge, at_s, *_: checked.append(at_s),
     )
     replay(horizon_s=150.0)
     assert checked == [60.0, 120.0, 150.0]
