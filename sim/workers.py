@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -113,20 +114,41 @@ def run_task(task: Task, watch: Watch) -> Replication:
 def side_by_side(
     tasks: list[Task], watch: Watch, workers: int, finished: dict[int, Replication]
 ) -> None:
-    """All tasks in `workers` spawned processes; fills `finished` as they end."""
+    """All tasks in this process and `workers` - 1 spawned ones; fills `finished` as they end.
+
+    This one takes its tasks from the end, and begins at once: the others still have to load.
+    """
     context = get_context("spawn")  # the same on every system, and no threads are copied
     ticks: Queue[Tick] = context.Queue()
     stop = context.Event()
     files = sources(task.platform for task in tasks)
-    with ProcessPoolExecutor(workers, context, _enlist, (ticks, stop, files)) as pool:
-        index = {pool.submit(_in_worker, task): i for i, task in enumerate(tasks)}
-        pending: set[Future[Replication | InputIssues]] = set(index)
-        told = 0  # runs whose last tick has come: it may come later than the result
+    with ProcessPoolExecutor(workers - 1, context, _enlist, (ticks, stop, files)) as pool:
+        left = deque(range(len(tasks)))
+        index: dict[Future[Replication | InputIssues], int] = {}  # of those that run elsewhere
+        told = 0  # of those whose last tick has come: it may come later than the result
+
+        def serve() -> None:
+            """Pass on what the others say, and give them more to do."""
+            nonlocal told
+            while not ticks.empty():
+                told += _pass_on(ticks.get(), watch)
+            while left and sum(not future.done() for future in index) < workers - 1:
+                i = left.popleft()
+                index[pool.submit(_in_worker, tasks[i])] = i
+
+        def heard(tick: Tick) -> None:
+            watch(tick)
+            serve()
+
         try:
+            serve()
+            while left:
+                i = left.pop()
+                finished[i] = run_task(tasks[i], heard)
+            pending = set(index)
             while pending:
                 ended, pending = wait(pending, timeout=0.1)
-                while not ticks.empty():
-                    told += _pass_on(ticks.get(), watch)
+                serve()
                 for future in ended:
                     finished[index[future]] = _unwrapped(future.result())
             while told < len(index):

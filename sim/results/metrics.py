@@ -100,16 +100,21 @@ def due(run: Run) -> NDArray[np.int64]:
 
 def down(run: Run) -> NDArray[np.bool_]:
     """Which buckets were down: under `down_below` answered well and in the client's time."""
-    recording = run.recording
-    good = recording.requests[:, SUCCEEDED]
-    return _and_cut_off(run, under(due(run), good, run.down_below, recording.bucket_s))
+    return _verdict(run, "down", SUCCEEDED, run.down_below)
 
 
 def degraded(run: Run) -> NDArray[np.bool_]:
     """Which buckets missed the SLO: too few good answers that were also fast enough."""
-    recording = run.recording
-    good = recording.requests[:, IN_SLO]
-    return _and_cut_off(run, under(due(run), good, run.slo_success, recording.bucket_s))
+    return _verdict(run, "degraded", IN_SLO, run.slo_success)
+
+
+def _verdict(run: Run, name: str, column: int, threshold: float) -> NDArray[np.bool_]:
+    if name not in run.verdicts:
+        good = run.recording.requests[:, column]
+        found = under(due(run), good, threshold, run.recording.bucket_s)
+        run.verdicts[name] = _and_cut_off(run, found)
+        run.verdicts[name].setflags(write=False)
+    return run.verdicts[name]
 
 
 def _and_cut_off(run: Run, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:

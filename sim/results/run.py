@@ -97,3 +97,7 @@ class Run:
     server_seconds: float = 0.0
     usd: float = 0.0
     spans: tuple[Span, ...] = ()  # what was where in which state, by start
+    # verdicts of metrics.py on its buckets: every plot and table asks for them again
+    verdicts: dict[str, NDArray[np.bool_]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )

@@ -20,6 +20,7 @@ import numba
 from numba import config, types
 from numba.core import codegen
 from numba.core.compiler_lock import global_compiler_lock
+from numba.np import arrayobj
 
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
@@ -55,6 +56,30 @@ def is_cached() -> bool:
 
 
 INNER: set[str] = set()  # names of the functions below
+
+
+@contextmanager
+def counted_from_zero() -> Iterator[None]:
+    """While an entry compiles: an index is taken as it is.
+
+    Python counts a negative index from the end, and numba allows for that at every access: a tenth
+    of the kernel's time. The kernel has no such index (-1 means none, and is asked for first); the
+    cases of tests/ where it would show are those of the equivalence with the reference engine."""
+    insides: Any = arrayobj
+    fix = getattr(insides, "fix_integer_index", None)
+    if fix is None:
+        yield
+        return
+
+    def as_it_is(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
+        return context.cast(builder, index, kind, types.intp)
+
+    with global_compiler_lock:
+        insides.fix_integer_index = as_it_is
+        try:
+            yield
+        finally:
+            insides.fix_integer_index = fix
 
 
 @contextmanager
@@ -132,7 +157,7 @@ def direct(function: Any, *args: Any) -> Any:
     The look-up hashes the whole record type at every call, which takes ten times as long as an
     uneventful call."""
     type_of: Any = numba.typeof
-    with linked_only():
+    with linked_only(), counted_from_zero():
         function(*args)  # compiles, or loads from disk
     return function.overloads[tuple(type_of(a) for a in args)].entry_point
 

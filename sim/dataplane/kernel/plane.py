@@ -52,6 +52,7 @@ from sim.dataplane.kernel.layout import (
 
 NOTE_OF = list(Note)
 SLICE = 400_000  # events between two looks at Ctrl-C
+ADVANCE, ENOUGH = verbs.ADVANCE, (loop.REACHED, loop.TOLD)
 BUDGET_CAP = 100.0  # retries a budget can save up, as in reference/clients.py
 
 
@@ -162,10 +163,8 @@ class CompiledPlane:
 
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
-        while True:
-            why, self.now, told = self.call(self.box, verbs.ADVANCE, 0, SLICE, until)
-            if why in (loop.REACHED, loop.TOLD):
-                break
+        why, self.now, told = self.call(self.box, ADVANCE, 0, SLICE, until)
+        while why not in ENOUGH:
             if why == loop.OUT_FULL:
                 self._fold()
             elif why == loop.NEED_ARRIVALS:
@@ -178,6 +177,7 @@ class CompiledPlane:
                     f"seed {self.seed}, t = {self.now!r}: one instant told more "
                     "than the kernel's rings hold"
                 )
+            why, self.now, told = self.call(self.box, ADVANCE, 0, SLICE, until)
         self.stirred = False
         return self.now, self._notices(told) if told else []
 
