@@ -63,8 +63,8 @@ def counted_from_zero() -> Iterator[None]:
     """While an entry compiles: an index is taken as it is.
 
     Python counts a negative index from the end, and numba allows for that at every access: a tenth
-    of the kernel's time. The kernel has no such index (-1 means none, and is asked for first); the
-    cases of tests/ where it would show are those of the equivalence with the reference engine."""
+    of the kernel's time. The kernel has no such index (-1 means none, and is asked for first):
+    with NUMBA_BOUNDSCHECK=1 every access is checked, as tests/dataplane/test_indices.py does."""
     insides: Any = arrayobj
     fix = getattr(insides, "fix_integer_index", None)
     if fix is None:
