@@ -192,7 +192,7 @@ class Prober:
     def heard(self, worker: Worker, ok: bool) -> None:
         """Answers of one instant follow each other, and what each wakes comes before the next."""
         if not self.answers and worker.routine(ok):
-            worker.over(ok)  # wakes nobody: no order to keep
+            worker.passed()  # wakes nobody: no order to keep
             return
         self.answers.append((worker, ok))
         if len(self.answers) == 1:
@@ -295,17 +295,29 @@ class Worker:
         c, health = self.c, self.health
         return ok and c.ready and c.run == self.run and health.ready and health.started
 
+    def passed(self) -> None:
+        """A routine pass; most are not even the first after a failure."""
+        tally = self.health.tallies.get(self.kind)
+        if tally is not None and tally.last and tally.run >= self.probe.success:
+            self.next_tick()  # counted() would publish what is published
+        else:
+            self.over(True)
+
     def timed_out(self) -> None:
         """An answer that comes later reaches nobody."""
         self.prober.cluster.asked.pop(self.asked, None)
         self.over(False)
 
     def over(self, ok: bool) -> None:
-        c, health, now = self.c, self.health, self.prober.cluster.clock.now
-        self.asked = -1
+        c, health = self.c, self.health
         if c.run == self.run and c.alive and health.workers == self.generation:
             self.prober.result(c, health, self.kind, self.probe, ok)
-        # a slow probe skips ticks
+        self.next_tick()
+
+    def next_tick(self) -> None:
+        """Wait anew; a slow probe skips ticks."""
+        self.asked = -1
+        now = self.prober.cluster.clock.now
         self.k = max(self.k, int((now - self.first) // self.probe.period))
         self.wait()
 

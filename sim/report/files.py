@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -137,11 +138,22 @@ def _fill(result: Result, folder: Path, plots: bool) -> None:
 
 
 def _pictures(result: Result, folder: Path) -> list[str]:
-    from sim.report.plots import figure  # noqa: PLC0415 - a text-only run has no matplotlib
+    # a text-only run has no matplotlib
+    from matplotlib.image import imsave  # noqa: PLC0415
+
+    from sim.report.plots import figure  # noqa: PLC0415
 
     names = pictures(result)
-    for name in names:
-        figure(result, name.removesuffix(".png")).savefig(folder / name)
+    with ThreadPoolExecutor(1) as pool:  # compresses one while the next is drawn: no lock needed
+        saved = []
+        for name in names:
+            page = figure(result, name.removesuffix(".png"))
+            canvas: Any = page.canvas
+            canvas.draw()
+            pixels = np.array(canvas.buffer_rgba())
+            saved.append(pool.submit(imsave, folder / name, pixels, dpi=page.dpi))
+        for one in saved:
+            one.result()  # raises if it could not be written
     return names
 
 
