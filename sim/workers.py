@@ -125,6 +125,7 @@ def side_by_side(
     with ProcessPoolExecutor(workers - 1, context, _enlist, (ticks, stop, files)) as pool:
         left = deque(range(len(tasks)))
         index: dict[Future[Replication | InputIssues], int] = {}  # of those that run elsewhere
+        busy: set[Future[Replication | InputIssues]] = set()  # ... and were not yet looked at
         told = 0  # of those whose last tick has come: it may come later than the result
 
         def serve() -> None:
@@ -132,9 +133,11 @@ def side_by_side(
             nonlocal told
             while not ticks.empty():
                 told += _pass_on(ticks.get(), watch)
-            while left and sum(not future.done() for future in index) < workers - 1:
+            while left and sum(not future.done() for future in busy) < workers - 1:
                 i = left.popleft()
-                index[pool.submit(_in_worker, tasks[i])] = i
+                future = pool.submit(_in_worker, tasks[i])
+                index[future] = i
+                busy.add(future)
 
         def heard(tick: Tick) -> None:
             watch(tick)
@@ -142,14 +145,15 @@ def side_by_side(
 
         try:
             serve()
-            while left:
-                i = left.pop()
-                finished[i] = run_task(tasks[i], heard)
-            pending = set(index)
-            while pending:
-                ended, pending = wait(pending, timeout=0.1)
+            while left or busy:
+                if left:
+                    i = left.pop()
+                    finished[i] = run_task(tasks[i], heard)
+                else:
+                    wait(busy, timeout=0.1)
                 serve()
-                for future in ended:
+                for future in [one for one in busy if one.done()]:
+                    busy.remove(future)
                     finished[index[future]] = _unwrapped(future.result())
             while told < len(index):
                 told += _pass_on(ticks.get(timeout=LATE_S), watch)
