@@ -10,6 +10,7 @@ Left out: .pgpass, certificates, Vault's leases, the moment between two commands
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -156,28 +157,28 @@ def clients(cluster: Cluster) -> list[str]:
 
 
 # ---- how it is handed out ----
-class Delivery:
+class Delivery(ABC):
     """One way of handing out a password: where it is written, and how a process gets it."""
 
     taken: ClassVar[Taken] = "started"
     restarts: ClassVar[bool] = True  # somebody has to start processes anew
 
+    @abstractmethod
     def places(self, cluster: Cluster) -> list[str]:
         """Where the password is written down; each is edited by itself, and may be forgotten."""
-        raise NotImplementedError
 
-    def place_of(self, cluster: Cluster, c: Container) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def place_of(self, cluster: Cluster, c: Container) -> str: ...
 
     def number(self, passwords: Passwords, c: Container) -> int:
         """Which password the container gets when it takes what is written."""
         return passwords.written.get(self.place_of(passwords.cluster, c), 0)
 
+    @abstractmethod
     def edited(self, place: str) -> str:
         """What she edits, in words."""
-        raise NotImplementedError
 
-    def written(self, passwords: Passwords) -> None:
+    def written(self, passwords: Passwords) -> None:  # noqa: B027 - most do nothing then
         """The new password stands in its places."""
 
     def restart(self, human: Human, place: str, database: str, overlap: bool) -> Loop:

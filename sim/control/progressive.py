@@ -9,6 +9,7 @@ updated in place.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from sim.control.analysis import Analysis, AnalysisRun
@@ -38,7 +39,7 @@ ABORT_AT_DEADLINE = Fact(
 TIMER, DUE, LATER = 1 << 43, 1 << 44, 1 << 45  # keys of our waits
 
 
-class Release:
+class Release(ABC):
     """One version on its way. Subclasses say how it begins and what a change means."""
 
     word = "release"
@@ -56,15 +57,15 @@ class Release:
         self.paused = False  # waiting on purpose: the deadline does not run
 
     # ---- what subclasses fill in ----
-    def begin(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def begin(self) -> None: ...
 
+    @abstractmethod
     def look(self) -> None:
         """Something changed."""
-        raise NotImplementedError
 
-    def abort(self, why: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def abort(self, why: str) -> None: ...
 
     # ---- what they use ----
     def say(self, text: str) -> None:
