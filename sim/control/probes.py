@@ -192,7 +192,7 @@ class Prober:
     def heard(self, worker: Worker, ok: bool) -> None:
         """Answers of one instant follow each other, and what each wakes comes before the next."""
         if not self.answers and worker.routine(ok):
-            worker.passed()  # wakes nobody: no order to keep
+            worker.next_tick()  # wakes nobody: no order to keep
             return
         self.answers.append((worker, ok))
         if len(self.answers) == 1:
@@ -291,17 +291,13 @@ class Worker:
         self.prober.heard(self, ok)
 
     def routine(self, ok: bool) -> bool:
-        """Another pass of a process that is ready: nothing that anybody sees will change."""
-        c, health = self.c, self.health
-        return ok and c.ready and c.run == self.run and health.ready and health.started
-
-    def passed(self) -> None:
-        """A routine pass; most are not even the first after a failure."""
-        tally = self.health.tallies.get(self.kind)
-        if tally is not None and tally.last and tally.run >= self.probe.success:
-            self.next_tick()  # counted() would publish what is published
-        else:
-            self.over(True)
+        """One more pass of a process that is ready, and of this probe: `counted` would publish what
+        is published, and nothing that anybody sees would change."""
+        c, health, tally = self.c, self.health, self.health.tallies.get(self.kind)
+        return (
+            ok and c.ready and c.run == self.run and health.ready and health.started
+            and tally is not None and tally.last is True and tally.run >= self.probe.success
+        )  # fmt: skip
 
     def timed_out(self) -> None:
         """An answer that comes later reaches nobody."""

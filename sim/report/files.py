@@ -144,14 +144,13 @@ def _pictures(result: Result, folder: Path) -> list[str]:
     from sim.report.plots import figure  # noqa: PLC0415
 
     names = pictures(result)
-    with ThreadPoolExecutor(1) as pool:  # compresses one while the next is drawn: no lock needed
+    with ThreadPoolExecutor(1) as pool:  # compresses one while the next is drawn
         saved = []
         for name in names:
             page = figure(result, name.removesuffix(".png"))
             canvas: Any = page.canvas
             canvas.draw()
-            pixels = np.array(canvas.buffer_rgba())
-            saved.append(pool.submit(imsave, folder / name, pixels, dpi=page.dpi))
+            saved.append(pool.submit(imsave, folder / name, canvas.buffer_rgba(), dpi=page.dpi))
         for one in saved:
             one.result()  # raises if it could not be written
     return names

@@ -110,20 +110,21 @@ def degraded(run: Run) -> NDArray[np.bool_]:
 
 def _verdict(run: Run, name: str, column: int, threshold: float) -> NDArray[np.bool_]:
     if name not in run.verdicts:
-        good = run.recording.requests[:, column]
-        found = under(due(run), good, threshold, run.recording.bucket_s)
-        run.verdicts[name] = _and_cut_off(run, found)
-        run.verdicts[name].setflags(write=False)
+        ended, good = due(run), run.recording.requests[:, column]
+        flags = under(ended, good, threshold, run.recording.bucket_s)
+        _cut_off_too(flags, ended, run.recording.requests[:, ARRIVED])
+        flags.setflags(write=False)
+        run.verdicts[name] = flags
     return run.verdicts[name]
 
 
-def _and_cut_off(run: Run, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _cut_off_too(
+    flags: NDArray[np.bool_], ended: NDArray[np.int64], arrived: NDArray[np.int64]
+) -> None:
     """Arrivals cut off by the horizon keep the verdict of the last bucket that has outcomes."""
-    settled = np.flatnonzero(due(run))
-    arrived = np.flatnonzero(run.recording.requests[:, ARRIVED])
-    if settled.size and arrived.size and arrived[-1] > settled[-1]:
-        flags[settled[-1] : arrived[-1] + 1] = flags[settled[-1]]
-    return flags
+    settled, came = np.flatnonzero(ended), np.flatnonzero(arrived)
+    if settled.size and came.size and came[-1] > settled[-1]:
+        flags[settled[-1] : came[-1] + 1] = flags[settled[-1]]
 
 
 def seconds(flags: NDArray[np.bool_], run: Run) -> float:

@@ -52,7 +52,6 @@ from sim.dataplane.kernel.layout import (
 
 NOTE_OF = list(Note)
 SLICE = 400_000  # events between two looks at Ctrl-C
-ADVANCE, ENOUGH = verbs.ADVANCE, (loop.REACHED, loop.TOLD)
 BUDGET_CAP = 100.0  # retries a budget can save up, as in reference/clients.py
 
 
@@ -163,8 +162,10 @@ class CompiledPlane:
 
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
-        why, self.now, told = self.call(self.box, ADVANCE, 0, SLICE, until)
-        while why not in ENOUGH:
+        while True:
+            why, self.now, told = self.call(self.box, verbs.ADVANCE, 0, SLICE, until)
+            if why in (loop.REACHED, loop.TOLD):
+                break
             if why == loop.OUT_FULL:
                 self._fold()
             elif why == loop.NEED_ARRIVALS:
@@ -177,7 +178,6 @@ class CompiledPlane:
                     f"seed {self.seed}, t = {self.now!r}: one instant told more "
                     "than the kernel's rings hold"
                 )
-            why, self.now, told = self.call(self.box, ADVANCE, 0, SLICE, until)
         self.stirred = False
         return self.now, self._notices(told) if told else []
 
