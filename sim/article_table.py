@@ -19,7 +19,7 @@ from sim.report.article import CLAIMS, ROWS, Claim, Row
 from sim.report.article_table import ArticleTable, Loss, Measured, Verdict, verdict
 from sim.results.summary import Replication
 from sim.spec.loader import list_scenarios, load_scenario
-from sim.study import DEFAULT_SEED, Plan, plan
+from sim.study import DEFAULT_SEED, plan, requests_of
 from sim.workers import Task, Watch, run_tasks
 
 PLATFORMS = ("compose", "kubernetes", "compose_hardened", "kubernetes_tuned")
@@ -55,9 +55,9 @@ def measure(
     compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> ArticleTable:
     """Run all of it. KeyboardInterrupt stops it, and nothing is kept."""
-    engine = _engine(work.tasks, compiling)
+    engine = engines.ready("auto", sum(requests_of(task.plan) for task in work.tasks), compiling)
     # the longest first, so that no processor waits for the last one
-    order = sorted(work.tasks, key=lambda task: -_requests(task.plan))
+    order = sorted(work.tasks, key=lambda task: -requests_of(task.plan))
     tasks = [
         task._replace(plan=replace(task.plan, engine=engine, seed=KEEP_NONE)) for task in order
     ]
@@ -103,21 +103,6 @@ def _verdict(claim: Claim, rows: Iterable[Measured]) -> Verdict | None:
     filled = getattr(load(whose), claim.capability) is not None
     secrets = load("kubernetes").secrets
     return verdict(claim, measured, filled, bool(getattr(secrets, "encrypted_at_rest", False)))
-
-
-def _engine(tasks: Iterable[Task], compiling: Callable[[], AbstractContextManager[object]]) -> str:
-    name = engines.choose("auto", sum(_requests(task.plan) for task in tasks))
-    if name == "compiled" and not engines.is_compiled():
-        with compiling():
-            engines.prepare()
-    return name
-
-
-def _requests(planned: Plan) -> float:
-    from sim.experiment import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
-
-    scenario = planned.scenario
-    return engines.expected_requests(arrivals_of(scenario.traffic), scenario.horizon)
 
 
 def _loss(replications: list[Replication]) -> Loss:

@@ -123,10 +123,7 @@ def _in_scenarios(
 ) -> list[Checked]:
     tasks = [task for case in work.cases for task in case.tasks]
     requests = {case.name: requests_of(case.tasks[0].plan) for case in work.cases}
-    engine = engines.choose("auto", sum(requests.values()))
-    if engine == "compiled" and not engines.is_compiled():
-        with compiling():
-            engines.prepare()
+    engine = engines.ready("auto", sum(requests[task.plan.name] for task in tasks), compiling)
     tasks = [task._replace(plan=replace(task.plan, engine=engine)) for task in tasks]
     tasks.sort(key=lambda task: -requests[task.plan.name])  # the longest first
     finished: dict[int, Replication] = {}

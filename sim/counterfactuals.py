@@ -31,7 +31,7 @@ from sim.spec.settings import apply_settings, split_settings
 from sim.spec.stack import Stack
 from sim.spec.validate import read_record
 from sim.spec.yamlfile import read_text, read_yaml
-from sim.study import Plan, plan, requests_of, with_engine
+from sim.study import Plan, plan, requests_of
 from sim.workers import Task, Tick, Watch, run_tasks
 
 CHANGES = Path(__file__).with_name("counterfactuals.yaml")
@@ -308,7 +308,7 @@ def investigate(
     ]
     if not tasks:
         return result
-    engine = with_engine(replace(planned, reps=len(tasks)), compiling).engine
+    engine = engines.ready(planned.engine, requests_of(planned) * len(tasks), compiling)
     tasks = [task._replace(plan=replace(task.plan, engine=engine)) for task in tasks]
     if workers is None:
         requests, horizon = requests_of(planned), planned.scenario.horizon

@@ -207,7 +207,7 @@ def measure(
     """Replay everything. On Ctrl-C returns what was finished, with `interrupted` set; raises
     KeyboardInterrupt if that is nothing."""
     requests = [requests_of(run.task.plan) for run in work.runs]
-    engine = _engine(sum(requests), compiling)
+    engine = engines.ready("auto", sum(requests), compiling)
     tasks = [run.task._replace(plan=replace(run.task.plan, engine=engine)) for run in work.runs]
     if workers is None and tasks:
         horizon_s = fmean(task.plan.scenario.horizon for task in tasks)
@@ -243,14 +243,6 @@ def quarter(
 ) -> Quarter:
     """Draw the quarters and replay them under each platform. Raises `InputError`."""
     return measure(prepare(platforms, seed, reps, rates, settings), workers=workers)
-
-
-def _engine(requests: float, compiling: Callable[[], AbstractContextManager[object]]) -> str:
-    name = engines.choose("auto", requests)
-    if name == "compiled" and not engines.is_compiled():
-        with compiling():
-            engines.prepare()
-    return name
 
 
 def _replayed(run: Drawn, done: Replication, rates: Rates) -> Replayed:

@@ -232,12 +232,8 @@ def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[ob
             found=f"{each:.3g} requests over {planned.scenario.horizon:g} s",
             expected=f"at most {engines.MOST_REQUESTS:.3g}: a lower rate or a shorter horizon",
         )
-    requests = each * planned.reps
-    name = engines.choose(planned.engine, requests)
-    if name == "compiled" and not engines.is_compiled():
-        with compiling():
-            engines.prepare()
-    return replace(planned, engine=name)
+    requests = each * planned.reps * len(planned.platforms)
+    return replace(planned, engine=engines.ready(planned.engine, requests, compiling))
 
 
 def requests_of(planned: Plan) -> float:

@@ -12,8 +12,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -126,7 +127,34 @@ def _swap(fresh: Path, target: Path) -> None:
 
 
 def _fill(result: Result, folder: Path, plots: bool) -> None:
-    pictures = _pictures(result, folder) if plots and result.runs else []
+    with _drawn(result, folder, plots) as names:
+        _texts(result, folder, names)
+
+
+@contextmanager
+def _drawn(result: Result, folder: Path, plots: bool) -> Iterator[list[str]]:
+    """Draws the plots, and compresses them while the next is drawn or the body runs."""
+    if not plots or not result.runs:
+        yield []
+        return
+    # a text-only run has no matplotlib
+    from matplotlib.image import imsave  # noqa: PLC0415
+
+    from sim.report.plots import figure  # noqa: PLC0415
+
+    names, saved = pictures(result), []
+    with ThreadPoolExecutor(1) as pool:
+        for name in names:
+            page = figure(result, name.removesuffix(".png"))
+            canvas: Any = page.canvas
+            canvas.draw()
+            saved.append(pool.submit(imsave, folder / name, canvas.buffer_rgba(), dpi=page.dpi))
+        yield names
+        for one in saved:
+            one.result()  # raises if it could not be written
+
+
+def _texts(result: Result, folder: Path, pictures: list[str]) -> None:
     (folder / "summary.json").write_text(summary_json(result), encoding="utf-8")
     (folder / "summary.md").write_text(markdown(result, pictures), encoding="utf-8")
     (folder / "postmortem.md").write_text(postmortem(result), encoding="utf-8")
@@ -135,25 +163,6 @@ def _fill(result: Result, folder: Path, plots: bool) -> None:
         _table(file, TIMELINE_COLUMNS, timeline_rows(result.runs))
     with _text(folder / "series.csv") as file:
         _series(file, result)
-
-
-def _pictures(result: Result, folder: Path) -> list[str]:
-    # a text-only run has no matplotlib
-    from matplotlib.image import imsave  # noqa: PLC0415
-
-    from sim.report.plots import figure  # noqa: PLC0415
-
-    names = pictures(result)
-    with ThreadPoolExecutor(1) as pool:  # compresses one while the next is drawn
-        saved = []
-        for name in names:
-            page = figure(result, name.removesuffix(".png"))
-            canvas: Any = page.canvas
-            canvas.draw()
-            saved.append(pool.submit(imsave, folder / name, canvas.buffer_rgba(), dpi=page.dpi))
-        for one in saved:
-            one.result()  # raises if it could not be written
-    return names
 
 
 def pictures(result: Result) -> list[str]:

@@ -11,19 +11,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba import config, types
 from numba.core import codegen
 from numba.core.compiler_lock import global_compiler_lock
-from numba.np import arrayobj
+from numba.core.runtime.nrt import rtsys
 
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
+KNOWN = {(0, minor) for minor in range(60, 69)}  # versions of numba whose insides `load` fits
 ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, look_at
 
 
@@ -65,6 +67,8 @@ def counted_from_zero() -> Iterator[None]:
     Python counts a negative index from the end, and numba allows for that at every access: a tenth
     of the kernel's time. The kernel has no such index (-1 means none, and is asked for first):
     with NUMBA_BOUNDSCHECK=1 every access is checked, as tests/dataplane/test_indices.py does."""
+    from numba.np import arrayobj  # noqa: PLC0415 - a tenth of a second that loading does not need
+
     insides: Any = arrayobj
     fix = getattr(insides, "fix_integer_index", None)
     if fix is None:
@@ -151,19 +155,36 @@ def shared(function: F, **uses: Any) -> F:
     return inner(made)
 
 
-def direct(function: Any, *args: Any) -> Any:
-    """The compiled code of an `entry` for these arguments' types, without numba's look-up.
-
-    The look-up hashes the whole record type at every call, which takes ten times as long as an
-    uneventful call."""
-    type_of: Any = numba.typeof
+@contextmanager
+def compiling() -> Iterator[None]:
+    """While an entry compiles."""
     with linked_only(), counted_from_zero():
-        function(*args)  # compiles, or loads from disk
-    return function.overloads[tuple(type_of(a) for a in args)].entry_point
+        yield
+
+
+def load(cache: Any, signature: Any, target: Any) -> Any:
+    """An entry's machine code from disk; None when it has to be compiled.
+
+    As numba does it, but for getting numba ready to compile first, which takes three quarters of
+    the time: code that is compiled needs numba's run time and nothing more."""
+    rtsys.initialize(target)
+    return cache._load_overload(signature, target)
 
 
 def entry(function: F) -> F:
     """A kernel function that Python calls."""
     compiler: Any = numba.njit
-    made: F = compiler(error_model="numpy", cache=CACHED, fastmath=False)(function)
-    return made
+    made: Any = compiler(error_model="numpy", cache=CACHED, fastmath=False)(function)
+    made._compiler.compile = compiling()(made._compiler.compile)
+    if CACHED and numba.version_info.short in KNOWN:
+        made._cache.load_overload = partial(load, made._cache)
+    return cast(F, made)
+
+
+def direct(function: Any, *args: Any) -> Any:
+    """The machine code of an `entry` for these arguments' types, compiled or from disk.
+
+    Calling it goes past numba's look-up, which hashes the whole record type at every call: ten
+    times as long as an uneventful call takes."""
+    type_of: Any = numba.typeof
+    return function.compile(tuple(type_of(a) for a in args))
