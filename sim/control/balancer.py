@@ -12,8 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+import simpy
+
 from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Address, Cluster, Container, Server
+from sim.control.deadlines import Deadlines
 from sim.control.dns import by_name
 from sim.dataplane.interface import Algorithm, Routing
 from sim.spec.facts import Fact, constant
@@ -175,25 +178,55 @@ class HAProxy:
         cluster.clock.loop(loaded.follow())
         while True:
             loaded.load(cluster.addresses)
+            deadlines = Deadlines(cluster.clock, self.check_timeout_s, Rank.DISCOVERY)
             for line, address in enumerate(cluster.addresses):
-                if address.checked:
-                    cluster.clock.loop(self.check(loaded, line, address))
+                if address.checked:  # out of step with each other
+                    phase_s = cluster.random("haproxy/phase") * self.inter_s
+                    Check(self, loaded, line, address, deadlines).wait(phase_s)
             yield edits.get()
 
-    def check(self, file: File, line: int, address: Address) -> Loop:
-        """Check one line for as long as this version of the file is loaded."""
-        cluster, clock, version = file.cluster, file.cluster.clock, file.version
-        health = Health()
-        yield clock.after(
-            cluster.random("haproxy/phase") * self.inter_s, Rank.DISCOVERY, line
-        )  # servers are checked out of step with each other
-        while file.version == version:
-            there = at(cluster, address)[0]
-            passed = yield from ask(cluster, there, self.check_timeout_s, Rank.DISCOVERY, line)
-            was, health = health, checked(health, passed, self.fall, self.rise)
-            if health.up != was.up and file.version == version:
-                file.turn(line, health.up)
-            yield clock.after(self.inter_s, Rank.DISCOVERY, line)
+
+class Check:
+    """HAProxy's checks of one line, for as long as this version of the file is loaded."""
+
+    def __init__(
+        self, rules: HAProxy, file: File, line: int, address: Address, deadlines: Deadlines
+    ) -> None:
+        self.rules, self.file, self.line, self.address = rules, file, line, address
+        self.version, self.deadlines = file.version, deadlines
+        self.health = Health()
+        self.asked = -1  # number of the probe that has no answer yet
+
+    def wait(self, delay_s: float) -> None:
+        """For the next check."""
+        timer = self.file.cluster.clock.after(delay_s, Rank.DISCOVERY, self.line)
+        timer.callbacks.append(self.tick)
+
+    def tick(self, _: simpy.Event) -> None:
+        if self.file.version != self.version:
+            return
+        cluster = self.file.cluster
+        self.asked = cluster.plane.probe(at(cluster, self.address)[0].id)
+        cluster.asked[self.asked] = self.heard
+        self.deadlines.add(self, self.line)
+
+    def timed_out(self) -> None:
+        self.file.cluster.asked.pop(self.asked, None)
+        self.heard(False)
+
+    def heard(self, passed: bool) -> None:
+        self.asked = -1
+        if passed and self.health == Health():  # wakes nobody: no order to keep
+            self.wait(self.rules.inter_s)
+        else:
+            self.file.cluster.clock.at_once(lambda _: self.over(passed))
+
+    def over(self, passed: bool) -> None:
+        was, rules = self.health, self.rules
+        self.health = checked(was, passed, rules.fall, rules.rise)
+        if self.health.up != was.up and self.file.version == self.version:
+            self.file.turn(self.line, self.health.up)
+        self.wait(rules.inter_s)
 
 
 def ask(

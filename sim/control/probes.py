@@ -15,8 +15,9 @@ from typing import ClassVar, NamedTuple
 
 import simpy
 
-from sim.control.clock import Clock, Loop, Rank
+from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
+from sim.control.deadlines import Deadlines
 from sim.spec.facts import Fact, constant
 from sim.spec.stack import Probe, Probes, Service
 
@@ -208,7 +209,7 @@ class Prober:
     def until(self, timeout_s: float) -> Deadlines:
         """The deadlines of all probes with this timeout."""
         if timeout_s not in self.deadlines:
-            self.deadlines[timeout_s] = Deadlines(self.cluster.clock, timeout_s)
+            self.deadlines[timeout_s] = Deadlines(self.cluster.clock, timeout_s, Rank.PROBE)
         return self.deadlines[timeout_s]
 
     def result(self, c: Container, health: Health, kind: Ask, probe: Probe, ok: bool) -> None:
@@ -252,7 +253,7 @@ class Worker:
     ) -> None:
         self.prober, self.c, self.health, self.kind, self.probe = prober, c, health, kind, probe
         self.first, self.generation, self.k = first, health.workers, 0
-        self.key = c.id * 8 + kind * 2
+        self.key = c.id * 8 + kind * 2  # of its ticks; the next one is its deadlines'
         self.run = 0  # the process that was asked
         self.asked = -1  # number of the probe that has no answer yet
 
@@ -285,7 +286,7 @@ class Worker:
         self.run = c.run
         self.asked = cluster.plane.probe(c.id, self.probe.deep)
         cluster.asked[self.asked] = self.answered
-        self.prober.until(self.probe.timeout).add(self)
+        self.prober.until(self.probe.timeout).add(self, self.key + 1)
 
     def answered(self, ok: bool) -> None:
         self.prober.heard(self, ok)
@@ -316,29 +317,3 @@ class Worker:
         now = self.prober.cluster.clock.now
         self.k = max(self.k, int((now - self.first) // self.probe.period))
         self.wait()
-
-
-class Deadlines:
-    """Timeouts of one length, in order as they were set: one timer stands for the first."""
-
-    def __init__(self, clock: Clock, timeout_s: float) -> None:
-        self.clock, self.timeout_s = clock, timeout_s
-        self.waiting: deque[tuple[float, int, Worker]] = deque()
-
-    def add(self, worker: Worker) -> None:
-        self.waiting.append((self.clock.now + self.timeout_s, worker.asked, worker))
-        if len(self.waiting) == 1:
-            self.arm()
-
-    def arm(self) -> None:
-        at_s, _, worker = self.waiting[0]
-        self.clock.exactly(at_s, Rank.PROBE, worker.key + 1).callbacks.append(self.due)
-
-    def due(self, _: simpy.Event) -> None:
-        number, worker = self.waiting.popleft()[1:]
-        if worker.asked == number:
-            worker.timed_out()
-        while self.waiting and self.waiting[0][2].asked != self.waiting[0][1]:
-            self.waiting.popleft()  # answered
-        if self.waiting:
-            self.arm()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,20 @@ def warm() -> None:
     plane.recording()
 
 
+@cache
+def machine_code(works: int, containers: int) -> tuple[Any, Any, Any, Any]:
+    """call, fold, look and look_at for a record of this size: numba asks a hundredth of a second
+    for its type."""
+    box, counts, sums = world(works, containers), np.zeros(1, np.int64), np.zeros(1)
+    table = np.zeros((1, 1), np.int64)
+    return (
+        direct(loop.call, box, verbs.ADVANCE, 0, 0, 0.0),
+        direct(fold, box, 1.0, table, table, counts, counts, sums, sums),
+        direct(look, box, sums),
+        direct(look_at, box, 0, sums),
+    )
+
+
 def ring_size(workload: Workload) -> int:
     """Timers a ring holds: twice what a peak needs, and no more, so that they stay in the cache.
     What does not fit goes to the heap."""
@@ -117,17 +132,10 @@ class CompiledPlane:
         self._bind()
 
     def _bind(self) -> None:
-        """Straight to the machine code for this record's type."""
-        w = self.box[0]
-        self.told_kind, self.told_id = w["told"]["kind"], w["told"]["id"]
+        told = self.box[0]["told"]
+        self.told_kind, self.told_id = told["kind"], told["id"]
         self.notes = self.box["notes"]
-        self.call = direct(loop.call, self.box, verbs.ADVANCE, 0, 0, 0.0)
-        self.fold = direct(
-            fold, self.box, self.bucket_s, self.requests, self.jobs, self.refused, self.latency,
-            self.latency_sum, self.latency_max,
-        )  # fmt: skip
-        self.look = direct(look, self.box, self.figures)
-        self.look_at = direct(look_at, self.box, 0, self.figures)
+        self.call, self.fold, self.look, self.look_at = machine_code(self.works, self.places)
 
     def _settings(self, workload: Workload) -> None:
         w, client = self.box[0], workload.client
