@@ -3,6 +3,8 @@
 if __name__ == "__main__":  # worker processes import this file too, and need no command line
     import sys
 
-    from sim.cli import main
-
+    try:
+        from sim.cli import main
+    except KeyboardInterrupt:  # nothing has begun
+        sys.exit(130)
     sys.exit(main())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +15,6 @@ from sim.options import DONE, INTERRUPTED, NOT_HELD
 if TYPE_CHECKING:
     from sim.results.result import Result
     from sim.study import Plan
-    from sim.workers import Tick, Watch
 
 REPORTS = Path("reports")
 SHOWN = 25  # lines of the timeline of each platform on the terminal; the files have all
@@ -35,6 +34,8 @@ def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:
     """Run the plan and write its report; returns the exit status. Raises `InputError`."""
     from sim.report import files  # noqa: PLC0415
     from sim.report.exports.write import chosen  # noqa: PLC0415
+    from sim.report.pictures import hired  # noqa: PLC0415
+    from sim.workers import deaf  # noqa: PLC0415
 
     folder = out or REPORTS / planned.name.replace(":", "-")
     exports = chosen(export)
@@ -46,8 +47,10 @@ def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:
     ):
         for line in lines:  # of somebody's own Compose file
             print(f"{said}{line}", file=sys.stderr)
-    result = _run(planned, asked)
-    files.write(result, folder, asked.plots, exports)
+    with hired(planned.platforms) if asked.plots else nullcontext() as artist:
+        result = _run(planned, asked)
+        with deaf():  # nothing that was finished is lost
+            files.write(result, folder, asked.plots, exports, artist)
     if asked.json:
         sys.stdout.write(files.summary_json(result))
     else:
@@ -65,9 +68,8 @@ def _run(planned: Plan, asked: Show) -> Result:
 
     errors = Console(stderr=True)
     show: Any = live if asked.watch else watching
-    with show(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watcher:
-        told = _ready_to_draw(watcher) if asked.plots else watcher
-        result = study(planned, told, compiling=partial(compiling, errors))
+    with show(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watch:
+        result = study(planned, watch, compiling=partial(compiling, errors))
     if not asked.postmortem or result.interrupted:
         return result
     from sim.counterfactuals import investigate  # noqa: PLC0415
@@ -75,17 +77,6 @@ def _run(planned: Plan, asked: Show) -> Result:
     return investigate(
         planned, result, lambda runs: counting(runs, errors), compiling=partial(compiling, errors)
     )
-
-
-def _ready_to_draw(watcher: Watch) -> Watch:
-    """matplotlib takes half a second to load: while another process still runs, that is free."""
-
-    def told(tick: Tick) -> None:
-        watcher(tick)
-        if tick.done:
-            import_module("sim.report.plots")
-
-    return told
 
 
 def _show(result: Result, folder: Path) -> None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import current_process, get_context
+from contextlib import contextmanager
+from multiprocessing import active_children, current_process, get_context, parent_process
 from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Event as Flag
 from queue import Empty
 from signal import SIG_IGN, SIGINT, signal
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.platforms import Source, is_added, pin, sources
@@ -120,9 +120,9 @@ def side_by_side(
     """
     context = get_context("spawn")  # the same on every system, and no threads are copied
     ticks: Queue[Tick] = context.Queue()
-    stop = context.Event()
     files = sources(task.platform for task in tasks)
-    with ProcessPoolExecutor(workers - 1, context, _enlist, (ticks, stop, files)) as pool:
+    strangers = set(active_children())
+    with ProcessPoolExecutor(workers - 1, context, _enlist, (ticks, files)) as pool:
         left = deque(range(len(tasks)))
         index: dict[Future[Replication | InputIssues], int] = {}  # of those that run elsewhere
         busy: set[Future[Replication | InputIssues]] = set()  # ... and were not yet looked at
@@ -144,7 +144,8 @@ def side_by_side(
             serve()
 
         try:
-            serve()
+            with deaf():
+                serve()
             while left or busy:
                 if left:
                     i = left.pop()
@@ -164,8 +165,23 @@ def side_by_side(
                 if future.done() and not future.cancelled() and future.exception() is None:
                     finished[i] = _unwrapped(future.result())
             pool.shutdown(wait=False, cancel_futures=True)
-            stop.set()  # every worker ends where it stands
+            for worker in set(active_children()) - strangers:  # nothing of its run is kept
+                worker.kill()
             raise
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Ctrl-C is ignored: while a report is written, and while processes are started, which inherit
+    that: it is their parent's business, and what they say themselves comes half a second later."""
+    if current_thread() is not main_thread():  # nobody else may set it, and hears it
+        yield
+        return
+    before = signal(SIGINT, SIG_IGN)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)
 
 
 def _pass_on(tick: Tick, watch: Watch) -> bool:
@@ -183,21 +199,23 @@ class InputIssues(NamedTuple):
 _ticks: Queue[Tick] | None = None  # a worker's line to its parent, set once in each process
 
 
-def _enlist(ticks: Queue[Tick], stop: Flag, files: dict[str, Source]) -> None:
-    """First thing in a worker: Ctrl-C is the parent's business, who sets `stop`. `files`: the
-    platforms from outside the package, as the parent has read them."""
+def _enlist(ticks: Queue[Tick], files: dict[str, Source]) -> None:
+    """First thing in a worker. `files`: the platforms from outside the package, as the parent has
+    read them."""
     global _ticks  # noqa: PLW0603 - a process pool has no other place for it
-    signal(SIGINT, SIG_IGN)
+    signal(SIGINT, SIG_IGN)  # where it is not inherited (see deaf)
     pin(files)
     ticks.cancel_join_thread()
     _ticks = ticks
-    Thread(target=_leave, args=(stop,), daemon=True).start()
+    Thread(target=_leave, daemon=True).start()
 
 
-def _leave(stop: Flag) -> None:
-    """End this process when the parent no longer wants its run: nothing of it is kept."""
-    stop.wait()
-    os._exit(1)
+def _leave() -> None:
+    """End this process when the parent was killed and could not say so."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _in_worker(task: Task) -> Replication | InputIssues:

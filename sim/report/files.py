@@ -12,25 +12,22 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.report import overview
 from sim.report.exports.write import FILES, export
 from sim.report.markdown import markdown
 from sim.report.page.write import page
+from sim.report.pictures import PICTURES, Artist, draw, pictures
 from sim.report.postmortem.text import markdown as postmortem
 from sim.results.result import Result
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.spec.fields import InputError
 
-PICTURES = ("downtime.png", "jobs.png", "connections.png")
 DATA = (
     "report.html", "summary.json", "summary.md", "postmortem.md", "timeline.csv", "series.csv",
 )  # fmt: skip
@@ -67,14 +64,21 @@ def _refused(folder: Path, found: str, expected: str) -> InputError:
     return InputError(field=f"--out {folder}", found=found, expected=expected)
 
 
-def write(result: Result, folder: Path, plots: bool = True, exports: Sequence[str] = ()) -> None:
+def write(
+    result: Result,
+    folder: Path,
+    plots: bool = True,
+    exports: Sequence[str] = (),
+    artist: Artist | None = None,
+) -> None:
     """Write the report to `folder`, replacing an earlier one when the new one is complete.
 
-    Raises `InputError` if the folder cannot be written.
+    `artist`: who draws the plots, if not this process. Raises `InputError` if the folder cannot be
+    written.
     """
 
     def fill(fresh: Path) -> None:
-        _fill(result, fresh, plots)
+        _fill(result, fresh, plots, artist)
         export(result, exports, fresh)
 
     replace_folder(folder, fill)
@@ -126,32 +130,15 @@ def _swap(fresh: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _fill(result: Result, folder: Path, plots: bool) -> None:
-    with _drawn(result, folder, plots) as names:
-        _texts(result, folder, names)
-
-
-@contextmanager
-def _drawn(result: Result, folder: Path, plots: bool) -> Iterator[list[str]]:
-    """Draws the plots, and compresses them while the next is drawn or the body runs."""
+def _fill(result: Result, folder: Path, plots: bool, artist: Artist | None) -> None:
     if not plots or not result.runs:
-        yield []
-        return
-    # a text-only run has no matplotlib
-    from matplotlib.image import imsave  # noqa: PLC0415
-
-    from sim.report.plots import figure  # noqa: PLC0415
-
-    names, saved = pictures(result), []
-    with ThreadPoolExecutor(1) as pool:
-        for name in names:
-            page = figure(result, name.removesuffix(".png"))
-            canvas: Any = page.canvas
-            canvas.draw()
-            saved.append(pool.submit(imsave, folder / name, canvas.buffer_rgba(), dpi=page.dpi))
-        yield names
-        for one in saved:
-            one.result()  # raises if it could not be written
+        _texts(result, folder, [])
+    elif artist is None:
+        draw(result, folder)
+        _texts(result, folder, pictures(result))
+    else:
+        with artist.drawing(result, folder):
+            _texts(result, folder, pictures(result))
 
 
 def _texts(result: Result, folder: Path, pictures: list[str]) -> None:
@@ -163,11 +150,6 @@ def _texts(result: Result, folder: Path, pictures: list[str]) -> None:
         _table(file, TIMELINE_COLUMNS, timeline_rows(result.runs))
     with _text(folder / "series.csv") as file:
         _series(file, result)
-
-
-def pictures(result: Result) -> list[str]:
-    """Which plots there are; many platforms are compared in small multiples first."""
-    return [*(["compare.png"] if overview.is_many(result) else []), *PICTURES]
 
 
 def summary_json(result: Result) -> str:

@@ -1,6 +1,7 @@
 """`run`: what is run, what is printed where, what is written, which status."""
 
 import json
+import signal
 
 import pytest
 
@@ -145,6 +146,23 @@ def test_interrupted_before_anything_was_finished_writes_nothing(sim, calls, mon
     said = sim(*RUN)
     assert said.status == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_while_the_report_is_written_it_is_written(sim, calls, monkeypatch, tmp_path):
+    from sim.report import files
+
+    real = files.markdown
+
+    def impatient(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return real(*arguments)
+
+    monkeypatch.setattr(files, "markdown", impatient)
+    assert sim(*RUN).status == 0
+    folder = tmp_path / "reports/container_crash"
+    assert {"summary.md", "report.html", "series.csv"} <= {path.name for path in folder.iterdir()}
+    with pytest.raises(KeyboardInterrupt):  # and afterwards it is heard again
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_an_unusable_folder_is_told_before_the_run(sim, calls, tmp_path):

@@ -4,7 +4,8 @@ import pytest
 
 from sim import study
 from sim.platforms import names
-from sim.report import files, overview, table
+from sim.report import overview, table
+from sim.report.pictures import pictures
 from sim.report.plots import figure
 
 FAST = {"scenario.horizon": "10m"}
@@ -39,11 +40,11 @@ def test_a_row_each_within_100_columns(everybody):
 def test_four_platforms_stand_side_by_side():
     few = study.compare("container_crash", names()[:2], settings=FAST, engine="reference")
     assert not overview.is_many(few)
-    assert "compare.png" not in files.pictures(few)
+    assert "compare.png" not in pictures(few)
 
 
 def test_small_multiples_have_a_panel_each_on_the_same_axes(everybody):
-    assert files.pictures(everybody)[0] == "compare.png"
+    assert pictures(everybody)[0] == "compare.png"
     page = figure(everybody, "compare")
     panels = page.axes
     assert len(panels) == len(names())
