@@ -20,14 +20,17 @@ from sim.spec.stack_checks import resolve
 
 
 def targets(cluster: Cluster, ask: Drain) -> list[Server]:
-    """Which servers: the named one, the one that hosts a service, or all that there are now."""
-    up = [s for s in cluster.servers if s.alive and s.released_s is None]
+    """Which servers: the named one, the one that hosts a service, or all that there are now; of
+    those that nobody else maintains."""
+    maintained = getattr(cluster.choices.scheduling, "maintained", None)
+    ours = cluster.servers if maintained is None else maintained(cluster)
+    up = [s for s in ours if s.alive and s.released_s is None]
     if ask.server is not None:
         return [s for s in up if s.id == ask.server]
     if ask.hosting is None:
         return up
     hosted = [c for c in cluster.of(resolve(cluster.stack, ask.hosting)) if c.alive]
-    return [c.server for c in hosted[:1]]
+    return [c.server for c in hosted[:1] if c.server in up]
 
 
 def maintain(human: Human, ask: Drain) -> Loop:

@@ -81,6 +81,10 @@ class MicroVMs:
     def servers(self, stack: Stack) -> int:
         return self.default_servers
 
+    def maintained(self, cluster: Cluster) -> list[Server]:
+        """What somebody here has to patch: a task's own machine is the provider's."""
+        return cluster.servers[: self.default_servers]
+
     def size(self, service: Service) -> Resources:
         """What is rented for one task of a service."""
         wanted = requests(service)
@@ -94,7 +98,7 @@ class MicroVMs:
         spec = cluster.service(service)
         if spec.role in STATEFUL:
             first = cluster.servers[0]
-            return first if first.alive else None
+            return first if first.alive and not first.cordoned else None
         if cluster.clock.now > 0.0 and not self.take(cluster):
             return None
         size = self.size(spec)
