@@ -134,9 +134,13 @@ class OnDemand:
             wishes.append((now, max(wish, asks.min)))
             while wishes[0][0] < now - self.idle_s:
                 wishes.popleft()
-            self.scale(cluster, service, max(one for _, one in wishes), asks.max)
+            at_once = math.ceil(gauge.in_flight / self.concurrency) > cluster.desired[service]
+            measured_s = now if at_once else now - self.evaluation_s  # the newest of its samples
+            self.scale(cluster, service, max(one for _, one in wishes), asks.max, measured_s)
 
-    def scale(self, cluster: Cluster, service: str, wish: int, most: int) -> None:
+    def scale(
+        self, cluster: Cluster, service: str, wish: int, most: int, measured_s: float
+    ) -> None:
         have = cluster.desired[service]
         if cluster.clock.now < self.idle_s and wish < have:
             return  # what runs at second 0 was needed a moment ago
@@ -146,7 +150,7 @@ class OnDemand:
         text = f"{service} scaled from {have} to {wish} instances{past}"
         cluster.say("autoscaling", service, text)
         if wish > have:
-            cluster.acted()
+            cluster.acted(measured_s)
         cluster.want(service, wish)
 
 
