@@ -32,9 +32,9 @@ class Show(NamedTuple):
 
 def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:
     """Run the plan and write its report; returns the exit status. Raises `InputError`."""
+    from sim.artist import hired  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
     from sim.report.exports.write import chosen  # noqa: PLC0415
-    from sim.report.pictures import hired  # noqa: PLC0415
     from sim.workers import deaf  # noqa: PLC0415
 
     folder = out or REPORTS / planned.name.replace(":", "-")
@@ -50,7 +50,7 @@ def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:
     with hired(planned.platforms) if asked.plots else nullcontext() as artist:
         result = _run(planned, asked)
         with deaf():  # nothing that was finished is lost
-            files.write(result, folder, asked.plots, exports, artist)
+            files.write(result, folder, asked.plots, exports, artist.drawing if artist else None)
     if asked.json:
         sys.stdout.write(files.summary_json(result))
     else:

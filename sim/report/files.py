@@ -12,7 +12,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from sim.report.exports.write import FILES, export
 from sim.report.markdown import markdown
 from sim.report.page.write import page
-from sim.report.pictures import PICTURES, Artist, draw, pictures
+from sim.report.pictures import PICTURES, draw, pictures
 from sim.report.postmortem.text import markdown as postmortem
 from sim.results.result import Result
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
@@ -31,6 +32,7 @@ from sim.spec.fields import InputError
 DATA = (
     "report.html", "summary.json", "summary.md", "postmortem.md", "timeline.csv", "series.csv",
 )  # fmt: skip
+Drawing = Callable[[Result, Path], AbstractContextManager[None]]  # `pictures.draw`, meanwhile
 OURS = frozenset({*DATA, "compare.png", *PICTURES, *FILES.values()})
 
 
@@ -69,16 +71,16 @@ def write(
     folder: Path,
     plots: bool = True,
     exports: Sequence[str] = (),
-    artist: Artist | None = None,
+    drawing: Drawing | None = None,
 ) -> None:
     """Write the report to `folder`, replacing an earlier one when the new one is complete.
 
-    `artist`: who draws the plots, if not this process. Raises `InputError` if the folder cannot be
-    written.
+    `drawing`: draws the plots while its body runs; without it, they are drawn first. Raises
+    `InputError` if the folder cannot be written.
     """
 
     def fill(fresh: Path) -> None:
-        _fill(result, fresh, plots, artist)
+        _fill(result, fresh, plots, drawing or _drawing_here)
         export(result, exports, fresh)
 
     replace_folder(folder, fill)
@@ -130,14 +132,17 @@ def _swap(fresh: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _fill(result: Result, folder: Path, plots: bool, artist: Artist | None) -> None:
+@contextmanager
+def _drawing_here(result: Result, folder: Path) -> Iterator[None]:
+    draw(result, folder)
+    yield
+
+
+def _fill(result: Result, folder: Path, plots: bool, drawing: Drawing) -> None:
     if not plots or not result.runs:
         _texts(result, folder, [])
-    elif artist is None:
-        draw(result, folder)
-        _texts(result, folder, pictures(result))
     else:
-        with artist.drawing(result, folder):
+        with drawing(result, folder):
             _texts(result, folder, pictures(result))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,9 +31,9 @@ from sim.dataplane.interface import (
     Workload,
 )
 from sim.dataplane.kernel import loop, verbs
-from sim.dataplane.kernel.compile import direct
-from sim.dataplane.kernel.counters import fold, more_arrivals
-from sim.dataplane.kernel.gauges import CONTAINER, COUNTS, PLANE, look, look_at
+from sim.dataplane.kernel.counters import more_arrivals
+from sim.dataplane.kernel.entries import machine_code
+from sim.dataplane.kernel.gauges import CONTAINER, COUNTS, PLANE
 from sim.dataplane.kernel.layout import (
     CONTAINERS,
     FIELDS,
@@ -66,20 +65,6 @@ def warm() -> None:
     plane.server_up(plane.add_server(1.0, 1))
     plane.advance(0.0)
     plane.recording()
-
-
-@cache
-def machine_code(works: int, containers: int) -> tuple[Any, Any, Any, Any]:
-    """call, fold, look and look_at for a record of this size: numba asks a hundredth of a second
-    for its type."""
-    box, counts, sums = world(works, containers), np.zeros(1, np.int64), np.zeros(1)
-    table = np.zeros((1, 1), np.int64)
-    return (
-        direct(loop.call, box, verbs.ADVANCE, 0, 0, 0.0),
-        direct(fold, box, 1.0, table, table, counts, counts, sums, sums),
-        direct(look, box, sums),
-        direct(look_at, box, 0, sums),
-    )
 
 
 def ring_size(workload: Workload) -> int:

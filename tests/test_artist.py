@@ -2,8 +2,9 @@
 
 import pytest
 
+from sim.artist import hired
 from sim.report import files
-from sim.report.pictures import PICTURES, draw, hired
+from sim.report.pictures import PICTURES, draw
 from tests.results.results import result
 
 
@@ -28,7 +29,7 @@ def test_a_report_is_whole_when_the_artist_has_died(tmp_path, drawn_here):
     with hired(["compose", "kubernetes"]) as artist:
         artist.process.kill()
         artist.process.join()
-        files.write(result(), tmp_path / "report", artist=artist)
+        files.write(result(), tmp_path / "report", drawing=artist.drawing)
     assert {name: (tmp_path / "report" / name).read_bytes() for name in PICTURES} == drawn_here
 
 
@@ -50,13 +51,13 @@ def test_a_failure_beside_the_artist_leaves_the_old_report(tmp_path, monkeypatch
 
     monkeypatch.setattr(files, "_series", broken)
     with hired(["compose"]) as artist, pytest.raises(RuntimeError, match="a defect"):
-        files.write(result(2), tmp_path / "r", artist=artist)
+        files.write(result(2), tmp_path / "r", drawing=artist.drawing)
     assert not artist.process.is_alive()
     assert {path.name: path.read_bytes() for path in (tmp_path / "r").iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
 
 
 def test_a_machine_with_one_processor_has_no_artist(monkeypatch):
-    monkeypatch.setattr("sim.report.pictures.os.cpu_count", lambda: 1)
+    monkeypatch.setattr("sim.artist.os.cpu_count", lambda: 1)
     with hired(["compose"]) as artist:
         assert artist is None
