@@ -23,6 +23,7 @@ from sim.report.words import platform as heading
 from sim.spec.fields import InputError
 from sim.spec.loader import load_scenario
 from sim.study import plan
+from tests import ENGINE
 
 NOTHING = Loss(0.0, 0.0, 0.0, 0.0)
 ROW = Row("rollback", "A bad version", "build", "one command", "bad_rollout:errors", "minutes")
@@ -59,9 +60,7 @@ def test_what_a_setting_took_away_is_not_taken_away_again() -> None:
 def test_settings_hold_for_the_ablated_platform_too() -> None:
     late = {"kubernetes.self_healing.relist_s": "60s"}
     name = "container_crash:every_replica"
-    both = sim.compare(
-        name, ["kubernetes", "kubernetes-rollback"], settings=late, engine="reference"
-    )
+    both = sim.compare(name, ["kubernetes", "kubernetes-rollback"], settings=late, engine=ENGINE)
     figures = both.summary["platforms"]
     assert figures["kubernetes"] == figures["kubernetes-rollback"]
     assert figures["kubernetes"]["downtime_s"] > 20  # a listing a minute, not a second

@@ -20,6 +20,7 @@ from sim.spec.fields import InputError
 from sim.spec.loader import list_scenarios, load_scenario, load_stack, stack_on
 from sim.spec.scenario import Event, Leak
 from sim.spec.settings import split_settings
+from tests import ENGINE
 
 SMALL = {
     "container_crash": ["scenario.horizon=12m"],
@@ -30,7 +31,7 @@ SMALL = {
 def planned(name: str, *more: str, platform: str | None = None, reps: int = 1) -> study.Plan:
     wanted = None if platform is None else [platform]
     settings = [*SMALL[name], *more]
-    return study.plan(name, wanted, 1, reps, settings=settings, engine="reference")
+    return study.plan(name, wanted, 1, reps, settings=settings, engine=ENGINE)
 
 
 @cache
@@ -97,7 +98,7 @@ def test_what_made_no_difference_is_listed_and_is_no_cause() -> None:
 
 def test_a_probe_that_is_missing_is_tried_where_probes_are_asked() -> None:
     settings = ["scenario.horizon=13m", "stack.services.http.probes.liveness=null"]
-    plan = study.plan("sick_container", settings=settings, engine="reference")
+    plan = study.plan("sick_container", settings=settings, engine=ENGINE)
     tries = counterfactuals.tries(plan, study.study(plan, workers=1))
     names = {
         platform: {one.change.name for one in tries if one.platform == platform}
@@ -176,7 +177,7 @@ def test_both_engines_write_the_same_post_mortem() -> None:
 def test_ten_seconds_of_it_can_be_read() -> None:
     at_once = "scenario.events=[{at: 5s, operator_kill: {service: http}}]"
     short = ["scenario.horizon=10s", at_once]
-    plan = study.plan("container_crash", settings=short, engine="reference")
+    plan = study.plan("container_crash", settings=short, engine=ENGINE)
     result = counterfactuals.investigate(plan, study.study(plan, workers=1), workers=1)
     text = markdown(result)
     assert text.count("### Impact") == text.count("### Causes") == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import sim
+from tests import ENGINE
 
 TOLD = ["kubernetes.autoscaling.tolerance=0.2", "stack.operator.alarm.look=20s"]
 
@@ -15,7 +16,7 @@ def both():
         "container_crash",
         ["compose", "kubernetes"],
         settings=["scenario.horizon=6m", *TOLD],
-        engine="reference",
+        engine=ENGINE,
     )
 
 

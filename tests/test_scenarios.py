@@ -18,6 +18,7 @@ from sim.results.run import Run
 from sim.results.summary import Figures, figures
 from sim.spec.fields import parse_duration
 from sim.spec.loader import list_scenarios, load_scenario, load_stack
+from tests import ENGINE
 
 SEEDS = (1, 2, 3)
 SCENARIOS = (
@@ -40,9 +41,7 @@ def replay(name: str, platform: str, seed: int = 1, horizon: str = "") -> Run:
             {"at": f"{p.at:g}s", "rate": f"{p.rate:g}/s", "ramp": f"{p.ramp:g}s"} for p in points
         ]
     scenario = load_scenario(name, settings=settings, platforms=names())
-    whole_day = not horizon and name.partition(":")[0] in SHORTER
-    engine = "auto" if whole_day else "reference"  # millions of requests
-    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=engine)
+    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=ENGINE)
 
 
 def share_failed(run: Run, begin_s: float, end_s: float) -> float:
@@ -206,7 +205,7 @@ def test_blue_green_doubles_the_connections_and_its_way_back_ends_after_thirty_s
     kept = {"mechanism": "blue_green", "scale_down_delay_s": "10m"}
     settings = {"kubernetes.rolling_updates": kept}
     scenario = load_scenario("bad_rollout:blue_green", settings=settings, platforms=names())
-    long = run_once(scenario, load_stack(scenario.stack), "kubernetes", 1, engine="reference")
+    long = run_once(scenario, load_stack(scenario.stack), "kubernetes", 1, engine=ENGINE)
     assert figures(long)["recover_s"] < figures(short)["recover_s"] - 10.0
 
 

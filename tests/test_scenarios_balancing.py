@@ -1,7 +1,4 @@
-"""Scenarios on balancing, probes and retries: stable before, broken by their event, the headline.
-
-Each is small enough for the reference engine.
-"""
+"""Scenarios on balancing, probes and retries: calm before, broken by their event, the headline."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from sim.results.claims import METRICS, evaluate
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
 from sim.spec.loader import load_scenario, load_stack
+from tests import ENGINE
 
 SCENARIOS = (
     "deep_health_check", "half_open_connections", "moving_target", "retry_storm", "sick_container",
@@ -30,7 +28,7 @@ VARIANTS = [
 @cache
 def replay(name: str, platform: str, seed: int = 1) -> Run:
     scenario = load_scenario(name, platforms=names())
-    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine="reference")
+    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=ENGINE)
 
 
 @cache

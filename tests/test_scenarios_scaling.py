@@ -13,6 +13,7 @@ from sim.results.summary import figures
 from sim.spec.fields import InputError
 from sim.spec.loader import load_scenario, load_stack
 from sim.study import plan
+from tests import ENGINE
 from tests.test_scenarios import claims, replay, share_failed
 
 
@@ -116,7 +117,7 @@ def test_the_operator_meets_the_quota_too() -> None:
         "stack.servers.quota": 2, "scenario.horizon": "70m", "scenario.platforms": ["compose"],
     }  # fmt: skip
     scenario = load_scenario("manual_scaling", settings=settings)
-    run = run_once(scenario, load_stack("sspp"), "compose", 1, engine="reference")
+    run = run_once(scenario, load_stack("sspp"), "compose", 1, engine=ENGINE)
     assert run.series["servers"].max() == 2
     assert [row.text for row in run.timeline if row.event == "quota"]
 

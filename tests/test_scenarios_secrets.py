@@ -13,6 +13,7 @@ from sim.results.claims import METRICS, evaluate
 from sim.results.run import Run
 from sim.results.summary import figures
 from sim.spec.loader import load_scenario, load_stack
+from tests import ENGINE
 
 VARIANTS = ("", ":two_users", ":pooled", ":volumes", ":missed_server")
 
@@ -22,7 +23,7 @@ def replay(variant: str, platform: str, seed: int = 1, ablated: bool = False) ->
     settings: dict[str, Any] = {f"{platform}.secrets": None} if ablated else {}
     name = f"secret_rotation{variant}"
     scenario = load_scenario(name, settings=settings, metrics=METRICS, platforms=names())
-    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine="reference")
+    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=ENGINE)
 
 
 def share_failed(run: Run, begin_s: float, end_s: float) -> float:

@@ -8,12 +8,13 @@ from sim import study
 from sim.results.summary import Replication
 from sim.spec.fields import InputError
 from sim.workers import Task, Tick, run_tasks
+from tests import ENGINE
 
 IMPOSSIBLE = {"kubernetes.rolling_updates": "canary", "kubernetes.load_balancing": None}
 
 
 def tasks(*platforms: str) -> list[Task]:
-    planned = study.plan("container_crash", sorted({*platforms}), engine="reference")
+    planned = study.plan("container_crash", sorted({*platforms}), engine=ENGINE)
     return [Task(planned, name, seed) for seed, name in enumerate(platforms, 1)]
 
 

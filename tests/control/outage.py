@@ -1,4 +1,4 @@
-"""A small outage in a few lines: events on the article's stack, on the reference engine."""
+"""A small outage in a few lines: events on the article's stack."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sim.results.run import Run, TimelineRow
 from sim.spec.loader import load_stack
 from sim.spec.scenario import Event, Scenario
 from sim.spec.stack import Stack
+from tests import ENGINE
 
 CALM = {  # an operator without luck: each of her steps takes exactly its mean
     "stack.operator.detect": "60s",
@@ -51,7 +52,7 @@ def replay(
         set={**CALM, **(settings or {})},
         **scenario,
     )
-    return run_once(made, sspp(), platform, seed, engine="reference")
+    return run_once(made, sspp(), platform, seed, engine=ENGINE)
 
 
 def rows(run: Run, event: str, subject: str = "") -> list[TimelineRow]:

@@ -11,6 +11,7 @@ from sim.platforms import load
 from sim.results.run import SERIES, Run
 from sim.spec.scenario import Scenario
 from sim.spec.stack import Stack
+from tests import ENGINE
 from tests.control.outage import replay, rows, sspp, when
 
 
@@ -50,7 +51,7 @@ def test_control_events_exactly_at_the_horizon_happen() -> None:
 def test_progress_is_told_each_minute() -> None:
     told: list[tuple[float, int]] = []
     experiment.run_once(
-        scenario(horizon=200.0), sspp(), "compose", 1, engine="reference",
+        scenario(horizon=200.0), sspp(), "compose", 1, engine=ENGINE,
         progress=lambda t, n, _: told.append((t, n)),
     )  # fmt: skip
     assert [t for t, _ in told] == [60.0, 120.0, 180.0]

@@ -7,12 +7,13 @@ import pytest
 from sim.control.recorder import acknowledgements
 from sim.results.run import TimelineRow
 from sim.study import compare
+from tests import ENGINE
 
 
 @pytest.fixture(scope="module")
 def crash():
     settings = {"scenario.horizon": "15m"}
-    found = compare("container_crash", seed=1, settings=settings, engine="reference")
+    found = compare("container_crash", seed=1, settings=settings, engine=ENGINE)
     return {run.platform: run for run in found.runs}
 
 
@@ -53,7 +54,7 @@ def test_her_hands_add_up_to_her_minutes(crash):
 
 def test_a_hang_is_seen_within_a_second():
     settings = {"scenario.horizon": "12m"}
-    found = compare("sick_container", ["compose"], settings=settings, engine="reference")
+    found = compare("sick_container", ["compose"], settings=settings, engine=ENGINE)
     (run,) = found.runs
     hung = [s for s in run.spans if s.state == "hung"]
     assert hung
@@ -63,7 +64,7 @@ def test_a_hang_is_seen_within_a_second():
 
 def test_a_lost_server_goes_unnoticed_first():
     settings = {"scenario.horizon": "20m"}
-    found = compare("server_crash", settings=settings, engine="reference")
+    found = compare("server_crash", settings=settings, engine=ENGINE)
     compose, kubernetes = found.runs
     seen = [state for state, *_ in states(kubernetes, "postgres-1")]
     assert seen[:3] == ["ready", "away", "evicting"]

@@ -43,7 +43,7 @@ def test_the_check_finds_an_index_that_counts_from_the_end(tmp_path):
 @pytest.mark.slow
 def test_no_index_leaves_its_array(tmp_path):
     done = checked(
-        tmp_path, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
+        tmp_path, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0",
         "tests/dataplane/test_twins.py", "tests/dataplane/test_ties.py",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

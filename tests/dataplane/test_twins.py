@@ -66,8 +66,10 @@ def test_everything_at_one_instant() -> None:
     assert difference(world(crowd, same, same, same, cores=2.0)) == ""
 
 
+@pytest.mark.slow
 def test_the_kernel_grows_when_its_places_run_out() -> None:
-    """More requests in flight than the smallest record holds: it moves into a larger one."""
+    """More requests in flight than the smallest record holds: it moves into a larger one, for which
+    it is compiled anew."""
     flood = Workload(5, 60.0, poisson(900.0, 60.0), Client(timeout_s=50.0))
     stuck = Profile(Kind.HTTP, slots=2**20, backlog=10, cpu=Law(LawKind.EXPONENTIAL, 40.0))
     wide = world(flood, stuck, cores=1e6)

@@ -1,4 +1,4 @@
-"""One event on the article's stack under any platform, on the reference engine; what was said."""
+"""One event on the article's stack under any platform; what was said."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sim.results.summary import replication
 from sim.spec.loader import load_scenario, load_stack
 from sim.spec.scenario import Event, Scenario
 from sim.spec.stack import Stack
+from tests import ENGINE
 
 FAULT_S = 120.0
 
@@ -40,7 +41,7 @@ def replay(
         events=[Event.model_validate({"at": FAULT_S, **event})] if event else [],
         set=settings or {},
     )
-    return run_once(made, sspp(), platform, seed, engine="reference")
+    return run_once(made, sspp(), platform, seed, engine=ENGINE)
 
 
 @cache

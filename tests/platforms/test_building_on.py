@@ -16,6 +16,7 @@ from sim.spec.fields import InputError
 from sim.spec.loader import load_scenario, load_stack, stack_on
 from sim.spec.settings import Layer, stack_for
 from sim.study import plan
+from tests import ENGINE
 
 Make = Callable[..., None]
 
@@ -152,8 +153,8 @@ def test_a_run_under_it_shows_what_it_asks(make: Make) -> None:
     make("kept", PLATFORM=compose.PLATFORM, EXTENDS="compose",
          STACK={"services.http.restart": "always"})  # fmt: skip
     name = "container_crash:process_crash"
-    kept = sim.run(name, platform="kept", engine="reference").summary["platforms"]["kept"]
-    plain = sim.run(name, platform="compose", engine="reference").summary["platforms"]["compose"]
+    kept = sim.run(name, platform="kept", engine=ENGINE).summary["platforms"]["kept"]
+    plain = sim.run(name, platform="compose", engine=ENGINE).summary["platforms"]["compose"]
     assert kept["operator"]["pages"] == 0
     assert kept["downtime_s"] < 20
     assert plain["downtime_s"] > 120

@@ -14,6 +14,7 @@ from sim.results.summary import Figures, figures
 from sim.spec.loader import load_scenario, load_stack, stack_on
 from sim.spec.scenario import Scenario
 from sim.spec.stack import Stack
+from tests import ENGINE
 
 PLAIN = {"compose_hardened": "compose", "kubernetes_tuned": "kubernetes"}
 
@@ -22,7 +23,7 @@ PLAIN = {"compose_hardened": "compose", "kubernetes_tuned": "kubernetes"}
 def replay(name: str, platform: str, seed: int = 1) -> Run:
     scenario = load_scenario(name, platforms=names())
     stack = load_stack(scenario.stack)
-    return run_once(scenario, stack, platform, seed, engine="reference")
+    return run_once(scenario, stack, platform, seed, engine=ENGINE)
 
 
 @cache
@@ -150,9 +151,7 @@ def test_a_queue_in_memory_is_lost_under_every_orchestrator(platform: str) -> No
     made = Scenario(
         name="wiped", title="-", lesson="-", horizon=240.0, traffic=traffic, events=events
     )
-    lost = figures(run_once(made, load_stack("sspp"), platform, 1, engine="reference"))["jobs"][
-        "lost"
-    ]
+    lost = figures(run_once(made, load_stack("sspp"), platform, 1, engine=ENGINE))["jobs"]["lost"]
     if on("sspp", platform).services["redis"].persistence == "aof_everysec":
         assert platform in PLAIN
         assert lost["redis_wiped"] <= 12  # of the last second or two

@@ -1,7 +1,7 @@
 """Kubernetes as a whole: ten choices, and the budgets that its constants add up to.
 
-The budgets are those of the shared facts, kubernetes section 8, on the article's stack and the
-reference engine: if one breaks, a rule or a constant does not do what upstream's does.
+The budgets are those of the shared facts, kubernetes section 8, on the article's stack: if one
+breaks, a rule or a constant does not do what upstream's does.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from sim.spec.facts import facts_of
 from sim.spec.loader import load_stack
 from sim.spec.scenario import Event, Scenario
 from sim.spec.stack import Stack
+from tests import ENGINE
 
 MODULES = (
     autoscalers, endpoints, kubelet, nodes, placement, probes, restarts, rollouts, servers,
@@ -66,7 +67,7 @@ def replay(
         events=[Event.model_validate({"at": FAULT_S, **event})] if event else [],
         set=settings or {},
     )
-    return run_once(made, sspp(), "kubernetes", seed, engine="reference")
+    return run_once(made, sspp(), "kubernetes", seed, engine=ENGINE)
 
 
 def when(run: Run, event: str, text: str = "") -> list[float]:

@@ -19,6 +19,7 @@ from sim.spec.fields import InputError
 from sim.spec.scenario import Point, Slo, Traffic
 from sim.spec.traffic import TraceTimes, arrivals
 from sim.study import compare
+from tests import ENGINE
 from tests.report import pages
 from tests.results.results import result
 
@@ -79,7 +80,7 @@ SCHEMA = {
 @pytest.fixture(scope="module")
 def crash():
     settings = {"scenario.horizon": "15m"}
-    return compare("container_crash", settings=settings, engine="reference")
+    return compare("container_crash", settings=settings, engine=ENGINE)
 
 
 @pytest.fixture(scope="module", params=["crash", "plain", "hostile", "nothing", "moment", "crowd"])

@@ -9,6 +9,7 @@ from sim.report.live import BARS, Viewer, live, sparkline
 from sim.results.run import Glance, TimelineRow
 from sim.study import plan, study
 from sim.workers import Tick
+from tests import ENGINE
 
 KILL = TimelineRow(30.0, "operator_kill", "api-1", "api-1 killed by docker kill (exit 137)")
 
@@ -76,7 +77,7 @@ def test_other_replications_do_not_mix_in():
 def test_every_event_of_a_real_study_is_told_once_in_either_way(workers):
     settings = ["scenario.horizon=10m30s"]
     out = console(terminal=False)
-    planned = plan("container_crash", settings=settings, engine="reference")
+    planned = plan("container_crash", settings=settings, engine=ENGINE)
     with live(planned.platforms, 1, planned.scenario.horizon, out) as viewer:
         result = study(planned, viewer, workers=workers)
     told = out.file.getvalue().splitlines()

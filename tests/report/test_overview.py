@@ -7,13 +7,14 @@ from sim.platforms import names
 from sim.report import overview, table
 from sim.report.pictures import pictures
 from sim.report.plots import figure
+from tests import ENGINE
 
 FAST = {"scenario.horizon": "10m"}
 
 
 @pytest.fixture(scope="module")
 def everybody():
-    return study.compare("container_crash", ["all"], settings=FAST, engine="reference")
+    return study.compare("container_crash", ["all"], settings=FAST, engine=ENGINE)
 
 
 def test_all_is_every_platform_the_scenarios_own_first(everybody):
@@ -38,7 +39,7 @@ def test_a_row_each_within_100_columns(everybody):
 
 
 def test_four_platforms_stand_side_by_side():
-    few = study.compare("container_crash", names()[:2], settings=FAST, engine="reference")
+    few = study.compare("container_crash", names()[:2], settings=FAST, engine=ENGINE)
     assert not overview.is_many(few)
     assert "compare.png" not in pictures(few)
 

@@ -15,6 +15,7 @@ from sim.spec.fields import InputError
 from sim.workshop.challenge import HINTS, Challenge, challenge, challenges, scenario_of
 from sim.workshop.check import Checked, check
 from sim.workshop.texts import start_file
+from tests import ENGINE
 from tests.workshop.solutions import NEARLY, SOLUTIONS
 
 ALL = {one.number: one for one in challenges()}
@@ -41,7 +42,7 @@ def answer(folder: Path, platform: str, settings: dict[str, Any]) -> Path:
 def started(number: int, folder: Path) -> Checked:
     file = folder / f"start-{number}.yaml"
     file.write_text(start_file(ALL[number]))
-    return check(ALL[number], file, engine="reference")
+    return check(ALL[number], file, engine=ENGINE)
 
 
 def measured(done: Checked) -> list[tuple[str, float | None]]:
@@ -66,7 +67,7 @@ def test_the_start_file_does_not_pass(number: int, folder: Path) -> None:
 
 @pytest.mark.parametrize("number", numbers())
 def test_the_solution_passes(number: int, folder: Path) -> None:
-    done = check(ALL[number], answer(folder, *SOLUTIONS[number][0]), engine="reference")
+    done = check(ALL[number], answer(folder, *SOLUTIONS[number][0]), engine=ENGINE)
     assert done.passed, measured(done)
 
 
@@ -76,7 +77,7 @@ def test_every_solution_passes_with_other_customers_too(number: int, folder: Pat
     for platform, settings in SOLUTIONS[number]:
         for seed in (1, 2):
             file = answer(folder, platform, settings)
-            done = check(ALL[number], file, seed, engine="reference")
+            done = check(ALL[number], file, seed, engine=ENGINE)
             assert done.passed, (platform, settings, seed, measured(done))
 
 
@@ -84,7 +85,7 @@ def test_every_solution_passes_with_other_customers_too(number: int, folder: Pat
 @pytest.mark.parametrize("number", ALL)
 def test_what_one_tries_first_does_not_pass(number: int, folder: Path) -> None:
     for platform, settings in NEARLY[number]:
-        done = check(ALL[number], answer(folder, platform, settings), engine="reference")
+        done = check(ALL[number], answer(folder, platform, settings), engine=ENGINE)
         assert not done.passed, (platform, settings, measured(done))
 
 
@@ -94,7 +95,7 @@ def test_the_start_file_says_how_things_are(number: int, folder: Path) -> None:
     """Every `now` set as it stands in the file changes no figure of the run."""
     one = ALL[number]
     now = {path: knob.now for path, knob in one.may.items() if knob.now is not None}
-    done = check(one, answer(folder, one.start, now), engine="reference")
+    done = check(one, answer(folder, one.start, now), engine=ENGINE)
     assert done.result.summary == started(number, folder).result.summary
 
 
@@ -150,7 +151,7 @@ def test_a_mapping_that_holds_an_allowed_and_a_forbidden_field(folder: Path) -> 
     with pytest.raises(InputError, match=r"set\.stack\.services\.api\.boot: .*does not allow"):
         check(ALL[1], file)
     file = answer(folder, "compose", {"stack.services.api": {"restart": "always"}})
-    assert check(ALL[1], file, engine="reference").passed  # by its name, inside a mapping
+    assert check(ALL[1], file, engine=ENGINE).passed  # by its name, inside a mapping
 
 
 def test_a_platform_that_is_not_offered(folder: Path) -> None:

@@ -14,6 +14,7 @@ from sim.cli import main
 from sim.report import words
 from sim.study import compare
 from sim.workshop.questions import DOWN, FAILED, HANDS_ON, Question, ask, questions, range_of
+from tests import ENGINE
 from tests.test_docs import ROOT, blocks, commands
 
 DOCS = ROOT / "docs" / "workshop"
@@ -146,7 +147,7 @@ def test_the_end_of_the_input_ends_the_quiz_with_a_message(
 
 
 def test_questions_are_about_what_was_measured() -> None:
-    result = compare("server_crash:redis", ["compose", "kubernetes"], engine="reference")
+    result = compare("server_crash:redis", ["compose", "kubernetes"], engine=ENGINE)
     asked = questions(result, 100, seed=1)
     assert asked == questions(result, 100, seed=1)
     assert [q.text for q in asked] != [q.text for q in questions(result, 100, seed=2)]
