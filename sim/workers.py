@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from multiprocessing import active_children, current_process, get_context, parent_process
 from multiprocessing.queues import Queue
 from queue import Empty
-from signal import SIG_IGN, SIGINT, signal
+from signal import SIG_DFL, SIG_IGN, SIGINT, signal
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -181,7 +181,7 @@ def deaf() -> Iterator[None]:
     try:
         yield
     finally:
-        signal(SIGINT, before)
+        signal(SIGINT, SIG_DFL if before is None else before)  # None: not Python's own
 
 
 def _pass_on(tick: Tick, watch: Watch) -> bool:

@@ -205,3 +205,9 @@ def test_more_retries_than_the_ids_have_room_for_are_refused() -> None:
     settings = {"scenario.traffic.client.retries": 8}
     with pytest.raises(InputError, match=r"client\.retries: found 8; expected less than or equal"):
         load_scenario("container_crash", settings=settings)
+
+
+def test_who_changes_what_was_read_changes_it_alone():
+    first = read_yaml("a: {b: [1, 2]}", "f.yaml")
+    first.data["a"]["b"].append(3)
+    assert read_yaml("a: {b: [1, 2]}", "f.yaml").data == {"a": {"b": [1, 2]}}
