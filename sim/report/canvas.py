@@ -180,6 +180,17 @@ def per_second(
     return np.asarray(edges, dtype=np.float64), np.append(rates, rates[-1])
 
 
+def highest(
+    time: NDArray[np.float64], values: NDArray[np.float64], start: float, end: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(edges, maxima) for a step curve of a gauge: the highest of each of at most some 480 bins in
+    the window, so that a peak of one second is as wide as a line."""
+    samples = max(1, round((end - start) / 480 / (time[1] - time[0]))) if time.size > 1 else 1
+    padded = np.concatenate([values, np.full(-values.size % samples, values[-1])])
+    tops = padded.reshape(-1, samples).max(axis=1)
+    return np.append(time[::samples], time[-1]), np.append(tops, tops[-1])
+
+
 def _page(axes: Axes) -> Figure:
     """The figure that the axes stand on."""
     return cast(Figure, axes.figure)

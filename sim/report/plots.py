@@ -28,6 +28,7 @@ from sim.report.canvas import (
     bands,
     events,
     header,
+    highest,
     key,
     per_second,
     slide,
@@ -119,9 +120,8 @@ def jobs(result: Result) -> Figure:
         run = band.run
         box = (LEFT, band.bottom, width, band.height)
         axes = page.add_axes(box, sharey=queue[0] if queue else None)
-        axes.fill_between(
-            run.series["t_s"], run.series["jobs_queued"], step="post", color=PURPLE, linewidth=0
-        )
+        edges, queued = highest(run.series["t_s"], run.series["jobs_queued"], *window(result))
+        axes.fill_between(edges, queued, step="post", color=PURPLE, linewidth=0)
         tidy(axes, "jobs queued")
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         time_axis(axes, result, labels=run is result.runs[-1])
@@ -135,8 +135,8 @@ def jobs(result: Result) -> Figure:
             side = (LOST, band.bottom, RIGHT - LOST, band.height)
             lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
             _lost(lost[-1], figures["lost"], causes)
-    highest = max(float(run.series["jobs_queued"].max(initial=0)) for run in result.runs)
-    queue[0].set_ylim(0, max(highest * 1.08, 5))
+    top = max(float(run.series["jobs_queued"].max(initial=0)) for run in result.runs)
+    queue[0].set_ylim(0, max(top * 1.08, 5))
     return page
 
 

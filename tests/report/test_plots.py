@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.report import marks
+from sim.report.canvas import highest
 from sim.report.stretches import window
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import gauge, recording, series
@@ -106,3 +107,18 @@ def test_placed_names_keep_clear_of_each_other_and_of_lines(events):
                 assert not one.low < other.x < one.high
     if wanted:
         assert any(one.mark == wanted[0] for one in placed)  # the most important one is there
+
+
+@pytest.mark.parametrize(
+    ("seconds", "peak", "width"),
+    [(5, 3, 1), (480, 470, 1), (1920, 5, 4), (1920, 1919, 4), (18_001, 7_000, 38), (1, 0, 1)],
+)
+def test_a_short_peak_is_as_wide_as_a_line(seconds, peak, width):
+    waiting = np.zeros(seconds)
+    waiting[peak] = 7.0
+    edges, tops = highest(np.arange(seconds, dtype=float), waiting, 0.0, float(seconds))
+    assert edges.size == tops.size <= 482
+    (first, *_) = np.flatnonzero(tops == 7.0)
+    assert edges[first] <= peak < edges[first] + width
+    assert (np.diff(edges[:-1]) == width).all()
+    assert edges[-1] == seconds - 1
