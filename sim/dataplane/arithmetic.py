@@ -38,6 +38,8 @@ def gap(rate: float, slope: float, work: float) -> float:
     The stable root of slope/2 t^2 + rate t = work."""
     if rate <= 0.0 and slope <= 0.0:
         return INFINITY
+    if slope == 0.0:  # to the last bit what the root would give: the square root of a square
+        return work / rate
     root = rate * rate + 2.0 * slope * work
     if root < 0.0:
         return INFINITY
