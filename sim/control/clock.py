@@ -43,12 +43,14 @@ class Timer(simpy.Event):
 
     cancelled = False
 
-    def __init__(self, env: simpy.Environment, delay: float, rank: Rank, key: int) -> None:
+    def __init__(self, env: simpy.Environment, t_s: float, rank: Rank, key: int) -> None:
         self.env = env
         self.callbacks: list[Any] = []
         self._ok, self._value, self._defused = True, None, False
-        # SimPy's own priorities are 0 (start, interrupt) and 1 (succeed): what follows at once
-        env.schedule(self, 2 + (int(rank) << 48) + key, delay)  # type: ignore[arg-type]
+        # `env.schedule`, for an instant. SimPy's own priorities are 0 (start, interrupt) and 1
+        # (succeed): what follows at once
+        queue: list[Any] = env._queue
+        heappush(queue, (t_s, 2 + (int(rank) << 48) + key, next(env._eid), self))
 
     def cancel(self) -> None:
         """Nobody waits for it any more, and nobody will: `Clock.due` drops it."""
@@ -79,23 +81,18 @@ class Clock:
         if not -ROUNDING_S < delay_s < math.inf:
             found = f"a delay of {delay_s:g} s"
             raise NonsenseError(found, "a number of seconds of at least 0")
-        return Timer(self.env, max(0.0, delay_s), rank, key)
+        return Timer(self.env, self.now + max(0.0, delay_s), rank, key)
 
     def at(self, t_s: float, rank: Rank, key: int = 0) -> simpy.Event:
         """An event at an absolute time (k * period: repeated delays would drift)."""
         if math.isnan(t_s):
             raise NonsenseError("a time that is no number", "a number of seconds")
-        return Timer(self.env, max(0.0, t_s - self.now), rank, key)
+        now = self.now
+        return Timer(self.env, now + max(0.0, t_s - now), rank, key)
 
     def exactly(self, t_s: float, rank: Rank, key: int) -> simpy.Event:
         """An event at an instant that was computed earlier, to the last bit."""
-        made = Timer.__new__(Timer)
-        made.env, made.callbacks = self.env, []
-        made._ok, made._value, made._defused = True, None, False
-        priority = 2 + (int(rank) << 48) + key
-        queue: list[Any] = self.env._queue
-        heappush(queue, (t_s, priority, next(self.env._eid), made))
-        return made
+        return Timer(self.env, t_s, rank, key)
 
     def at_once(self, action: Callable[[simpy.Event], None]) -> None:
         """`action` follows at once: after what was woken before it at this instant."""
