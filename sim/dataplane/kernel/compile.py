@@ -67,7 +67,7 @@ def counted_from_zero() -> Iterator[None]:
     Python counts a negative index from the end, and numba allows for that at every access: a tenth
     of the kernel's time. The kernel has no such index (-1 means none, and is asked for first):
     with NUMBA_BOUNDSCHECK=1 every access is checked, as tests/dataplane/test_indices.py does."""
-    from numba.np import arrayobj  # noqa: PLC0415 - a tenth of a second that loading does not need
+    from numba.np import arrayobj  # noqa: PLC0415 - loading does not need it
 
     insides: Any = arrayobj
     fix = getattr(insides, "fix_integer_index", None)
@@ -175,7 +175,9 @@ def entry(function: F) -> F:
     """A kernel function that Python calls."""
     compiler: Any = numba.njit
     made: Any = compiler(error_model="numpy", cache=CACHED, fastmath=False)(function)
-    made._compiler.compile = compiling()(made._compiler.compile)
+    inside: Any = getattr(made, "_compiler", None)
+    if hasattr(inside, "compile"):
+        inside.compile = compiling()(inside.compile)
     if CACHED and numba.version_info.short in KNOWN:
         made._cache.load_overload = partial(load, made._cache)
     return cast(F, made)
