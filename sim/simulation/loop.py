@@ -323,7 +323,7 @@ class Observer:
         """The ledger must balance at every minute, not only at the end."""
         k = 1
         while True:
-            yield self.cluster.clock.at(k * CHECK_S, Rank.AUDIT)
+            yield self.cluster.clock.at(k * CHECK_S, Rank.OBSERVER, 1)
             self.check(int(k * CHECK_S / self.step_s) + 1)
             if self.progress is not None:
                 gauge = self.cluster.plane.gauge()

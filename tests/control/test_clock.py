@@ -50,6 +50,10 @@ def test_an_instant_goes_by_rank_then_key_then_part_and_not_by_who_asked_first()
     ]  # fmt: skip
     for wait in waits:
         clock.at(5.0, *wait).callbacks.append(lambda _, wait=wait: heard.append(wait))
+    assert clock.due() == 5.0
+    assert clock.rank_due() == Rank.FAULT
+    clock.at_once(lambda _: None)
+    assert clock.rank_due() == 0
     clock.env.run()
     assert heard == waits[::-1]
 

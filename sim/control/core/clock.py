@@ -73,10 +73,7 @@ class Rank(IntEnum):
     SERVER_DRAIN = auto()
     OPERATOR = auto()
     DRAIN_LOOK = auto()
-    # last in their instant: the samples, the ledger, the spans
-    OBSERVER = auto()
-    AUDIT = auto()
-    RECORDER = auto()
+    OBSERVER = auto()  # last in its instant: 0 the samples, 1 the ledger, 2 the spans
 
 
 KEYS, PARTS = 1 << 45, 8  # keys and parts are below these
@@ -127,6 +124,10 @@ class Clock:
         while queue and type(queue[0][3]) is Timer and queue[0][3].cancelled:
             heappop(queue)[3].callbacks = None  # as if it had been
         return float(queue[0][0]) if queue else math.inf
+
+    def rank_due(self) -> int:
+        """The rank of the next event, after `due`; 0, before all ranks, for what follows at once."""
+        return max(0, (self.env._queue[0][1] - 2) // (KEYS * PARTS))
 
     def after(self, delay_s: float, rank: Rank, key: int = 0, part: int = 0) -> Timer:
         """An event `delay_s` seconds from now. `key` and `part`: which one of this rank, if several

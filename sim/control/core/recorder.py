@@ -86,7 +86,7 @@ class Recorder:
         while True:
             yield changes.get()
             # a platform acts on a change within the same instant: look when it is over
-            yield self.cluster.clock.after(0.0, Rank.RECORDER)
+            yield self.cluster.clock.after(0.0, Rank.OBSERVER, 2)
             changes.items.clear()
             self.look()
 
