@@ -17,7 +17,7 @@ def ask(
 ) -> Task[bool]:
     """Send a probe and wait for its answer: False when it fails or none comes in time."""
     number, over = cluster.plane.probe(c.id, deep), cluster.clock.event()
-    deadline = cluster.clock.after(timeout_s, rank, key)
+    deadline = cluster.clock.after(timeout_s, rank, key, 1)
 
     def heard(passed: bool) -> None:
         if not over.triggered:  # else both came at this instant
@@ -46,10 +46,10 @@ def checks(
     run = c.run
     wait_s: float | None = first_s
     while wait_s is not None:
-        yield cluster.clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
+        yield cluster.clock.after(wait_s, Rank.PROBE, c.id)
         if c.run != run or not c.alive:
             return
-        passed = yield from ask(cluster, c, timeout_s, Rank.PROBE, c.id * 8 + 7, deep)
+        passed = yield from ask(cluster, c, timeout_s, Rank.PROBE, c.id, deep)
         if c.run != run or not c.alive:
             return
         wait_s = counted(passed)

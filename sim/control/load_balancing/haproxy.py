@@ -149,7 +149,7 @@ class Check:
         cluster = self.file.cluster
         self.asked = cluster.plane.probe(at(cluster, self.address)[0].id)
         cluster.asked[self.asked] = self.heard
-        self.deadlines.add(self, self.line)
+        self.deadlines.add(self, self.line, 0)
 
     def timed_out(self) -> None:
         self.file.cluster.asked.pop(self.asked, None)
