@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import simpy
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Address, Cluster, Container, Server
+from sim.control.core.cluster import Address, Cluster, Container
 from sim.control.core.deadlines import Deadlines
 from sim.control.service_discovery.dns import by_name
 from sim.dataplane.interface import Algorithm, Routing
@@ -92,19 +93,8 @@ def at(cluster: Cluster, address: Address) -> list[Container]:
     if address.port is not None:
         here = here[-1:]
     if not here:
-        here = [nowhere(cluster, next(s for s in cluster.servers if s.id == address.server))]
+        here = [cluster.nowhere(next(s for s in cluster.servers if s.id == address.server))]
     return here
-
-
-def nowhere(cluster: Cluster, server: Server) -> Container:
-    """A place on a server where nothing listens, for addresses that are wrong."""
-    if server.id not in cluster.nowhere:
-        version = cluster.versions[cluster.entry]
-        profile = cluster.profile(cluster.entry, version)
-        ident = cluster.plane.add_container(profile, server.id)
-        name = f"nothing on {server.name}"
-        cluster.nowhere[server.id] = Container(ident, name, "", server, version, profile)
-    return cluster.nowhere[server.id]
 
 
 def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:
@@ -154,7 +144,7 @@ class HAProxy:
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     least_up: int = constant(LEAST_UP)
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why it cannot balance here; "" if it can."""
         if platform.service_discovery is not None:
             return "HAProxy's file is written by hand: it needs service_discovery left empty"
@@ -206,12 +196,11 @@ class Check:
         if self.file.version != self.version:
             return
         cluster = self.file.cluster
-        self.asked = cluster.plane.probe(at(cluster, self.address)[0].id)
-        cluster.asked[self.asked] = self.heard
+        self.asked = cluster.probe(at(cluster, self.address)[0], self.heard)
         self.deadlines.add(self, self.line, 0)
 
     def timed_out(self) -> None:
-        self.file.cluster.asked.pop(self.asked, None)
+        self.file.cluster.forget(self.asked)
         self.heard(False)
 
     def heard(self, passed: bool) -> None:
@@ -233,17 +222,17 @@ def ask(
     cluster: Cluster, c: Container, timeout_s: float, rank: Rank, key: int, deep: bool = False
 ) -> Task[bool]:
     """Send a probe and wait for its answer: False when it fails or none comes in time."""
-    number, over = cluster.plane.probe(c.id, deep), cluster.clock.event()
-    deadline = cluster.clock.after(timeout_s, rank, key, 1)
+    over = cluster.clock.event()
 
     def heard(passed: bool) -> None:
         if not over.triggered:  # else both came at this instant
             over.succeed(passed)
 
+    probe = cluster.probe(c, heard, deep)
+    deadline = cluster.clock.after(timeout_s, rank, key, 1)
     deadline.callbacks.append(lambda _: heard(False))
-    cluster.asked[number] = heard
     passed: bool = yield over
-    cluster.asked.pop(number, None)
+    cluster.forget(probe)
     deadline.cancel()
     return passed
 

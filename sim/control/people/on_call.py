@@ -14,6 +14,7 @@ from typing import Literal
 
 import simpy
 
+from sim.control.core.choices import Ending
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.load_balancing.haproxy import addresses_of
@@ -110,7 +111,7 @@ def failing(human: Human, c: Container) -> bool:
     cluster, habits = human.cluster, human.spec.habits
     if (c.state == "exited" and c.exit_code != 0 and c.server.alive) or c.restarts > 0:
         return True
-    gauge = cluster.plane.container_gauge(c.id)
+    gauge = cluster.gauge_of(c)
     if any(other.oom_killed for other in cluster.on(c.server)) and c.state == "running":
         base = cluster.service(c.service).memory.base
         if base and gauge.memory > habits.leaks * base:
@@ -129,14 +130,14 @@ def connections_short(human: Human) -> bool:
 
 def hung(cluster: Cluster) -> list[Container]:
     """Up, silent, and no health check ends it."""
-    checks = cluster.choices.health_checks if cluster.choices is not None else None
+    checks = cluster.choices.health_checks
     return [
         c
         for c in cluster.containers
         if c.hung
         and c.state == "running"
         and c.alive
-        and (checks is None or not checks.ends(cluster.service(c.service)))
+        and not (isinstance(checks, Ending) and checks.ends(cluster.service(c.service)))
     ]
 
 
@@ -181,7 +182,7 @@ class OnCall:
         incident: simpy.Process | None = None
         while True:
             yield cluster.clock.after(alarm.look, Rank.OPERATOR)
-            self.human.refused_lately = seen.add(cluster.clock.now, cluster.plane.gauge())
+            self.human.refused_lately = seen.add(cluster.clock.now, cluster.gauge())
             is_open = incident is not None and incident.is_alive
             if seen.alarms() and not is_open and not self.human.looking:
                 incident = cluster.clock.loop(self.incident(cluster, seen))
@@ -219,12 +220,12 @@ class OnCall:
         human, spec = self.human, self.human.spec
         hours = human.night or spec
         how = "operator paged" if spec.monitoring else "users complain to the operator"
-        cluster.count.pages += 1
+        cluster.paged()
         cluster.say("page", "operator", how)
         cluster.acted()
         if cluster.random("operator/missed_page") < hours.missed_page:
             yield from human.wait(cluster.duration(spec.missed_page_costs, "operator/missed_cost"))
-            cluster.count.pages += 1
+            cluster.paged()
             cluster.say("page", "operator", "the first page was missed; operator paged again")
         yield from human.wait(cluster.duration(hours.acknowledge, "operator/acknowledge"))
         human.say("acknowledges the page", "acknowledged")

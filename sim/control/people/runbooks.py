@@ -179,7 +179,7 @@ def mistyped(human: Human, right: tuple[Address, ...], wrong: int | None) -> tup
         drawn = [cluster.random("operator/backends") < human.mistake for _ in right]
     else:
         drawn = [k >= len(right) - wrong for k in range(len(right))]
-    cluster.count.mistakes += sum(drawn)
+    cluster.mistaken(sum(drawn))
     typed = [
         Address(a.server, (a.port or 0) + WRONG_PORT, checked=False) if bad else a
         for a, bad in zip(right, drawn, strict=True)

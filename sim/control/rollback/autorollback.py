@@ -12,9 +12,10 @@ undo is not undone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
@@ -61,7 +62,7 @@ class AutoRollback:
     check_s: float = constant(CHECK, above_zero=True)
     analysis: Analysis | None = None
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why this platform cannot roll back by itself; "" if it can."""
         if platform.rolling_updates is None:
             return "an automatic rollback undoes a rollout: it needs rolling updates"

@@ -13,9 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
@@ -117,7 +118,7 @@ class Canary:
     abort_at_deadline: bool = constant(ABORT_AT_DEADLINE)
     grace_s: float = constant(GRACE)
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why this platform cannot have a canary; "" if it can."""
         if platform.load_balancing is None:
             return "a canary is a share of the traffic: it needs a load balancer"

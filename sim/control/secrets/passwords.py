@@ -355,7 +355,7 @@ def reached(human: Human, places: list[str], missed: int | None) -> list[str]:
         drawn = [cluster.random("operator/secret_places") < human.mistake for _ in places]
     else:
         drawn = [k >= len(places) - missed for k in range(len(places))]
-    cluster.count.mistakes += sum(drawn)
+    cluster.mistaken(sum(drawn))
     return [place for place, forgot in zip(places, drawn, strict=True) if not forgot]
 
 
