@@ -20,11 +20,12 @@ from sim.control.core.cluster import Cluster, Container, PortTakenError
 from sim.control.core.recorder import Recorder
 from sim.control.core.records import NonsenseError
 from sim.control.faults.faults import Faults
-from sim.control.load_balancing.haproxy import HAProxy, StaticAddress, addresses_of
+from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import profile_of
-from sim.control.rolling_updates.recreate import place
+from sim.control.rolling_updates.compose import place
+from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.engines import choose, expected_requests, plane_class
 from sim.dataplane.interface import (
     Algorithm,

@@ -7,13 +7,8 @@ from typing import Any
 
 import pytest
 
-from sim.control.secrets.nomad_templates import (
-    KILL_TIMEOUT,
-    RENDER,
-    SPLAY,
-    VAULT_POLL,
-    handed_out_s,
-)
+from sim.control.scheduling.nomad import KILL_TIMEOUT
+from sim.control.secrets.nomad_templates import RENDER, SPLAY, VAULT_POLL, handed_out_s
 from sim.dataplane.interface import FIRST_CAUSE, Outcome
 from sim.platforms import load
 from sim.results.run import Run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from sim.constants.names import constants
 from sim.dataplane.interface import ARRIVED, SUCCEEDED
 from sim.results.run import Run
 from sim.results.summary import replication
@@ -53,6 +54,11 @@ def figures(
     found = found.model_copy(update={"set": {**found.set, **dict(settings)}})
     run = run_once(found, load_stack(found.stack), platform, seed)
     return replication(run, keep=False).figures
+
+
+def documented(*families: str) -> dict[str, Any]:
+    """Every constant whose name begins with one of these words, wherever it stands."""
+    return {f.name: f.value for f in constants() if f.name.partition(".")[0] in families}
 
 
 def when(run: Run, event: str, text: str = "") -> list[float]:

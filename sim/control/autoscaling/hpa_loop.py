@@ -1,4 +1,4 @@
-"""Autoscaling: the horizontal autoscaler changes replicas; servers.py adds machines for them.
+"""Autoscaling: the horizontal autoscaler changes replicas; cluster_autoscaler.py adds machines.
 
 The loop and its metrics; the arithmetic is in hpa.py. CPU usage comes from a metrics server that
 asks every 15 s, so that a decision is about usage of 0 to 30 s ago. Rules and constants: shared

@@ -17,7 +17,7 @@ from sim.control.faults import maintenance as drain
 from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
-from sim.control.rolling_updates import recreate
+from sim.control.rolling_updates import compose
 from sim.control.secrets import passwords
 from sim.schema.scenario import (
     DaemonRestart,
@@ -141,7 +141,7 @@ def outlive(cluster: Cluster) -> bool:
 
 
 def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
-    """Stop all at once, each with its own grace; then the policies decide (restarts.py)."""
+    """Stop all at once, each with its own grace; then the restart policies decide."""
     server = hit(cluster, spec)
     if not server.alive:
         return
@@ -153,8 +153,8 @@ def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
     names = ", ".join(c.name for c in running)
     cluster.say("daemon_restart", server.name, f"Docker stops on {server.name} with {names}")
     cluster.set_daemon(server, up=False)
-    yield from recreate.stop_all(cluster, running, by_hand=False)
-    yield cluster.clock.after(spec.takes, Rank.DAEMON, server.id)
+    yield from compose.stop_all(cluster, running, by_hand=False)
+    yield cluster.clock.after(spec.takes, Rank.RUNTIME, server.id)
     if server.alive:
         cluster.say("daemon_restart", server.name, f"Docker is up again on {server.name}")
     cluster.set_daemon(server, up=True)

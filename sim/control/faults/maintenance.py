@@ -15,7 +15,7 @@ from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Server
 from sim.control.people import runbooks
 from sim.control.people.human import Human
-from sim.control.rolling_updates import recreate
+from sim.control.rolling_updates import compose
 from sim.control.scheduling.disruption import Evictions, budget_of, evictable
 from sim.schema.scenario import Drain, OutOfService
 from sim.schema.stack_checks import resolve
@@ -153,7 +153,7 @@ def closed(human: Human, server: Server, ask: Drain) -> Loop:
     yield from human.command("`docker compose stop`")
     cluster.say("drain", server.name, f"everything on {server.name} is stopped: closed for a while")
     here = [c for c in cluster.on(server) if c.alive and not c.deleting]
-    yield from recreate.stop_all(cluster, here)
+    yield from compose.stop_all(cluster, here)
     yield from work(human, server, ask)
     if ask.reboot:
         yield from human.login()

@@ -17,11 +17,11 @@ import simpy
 from sim.control.core.choices import Ending
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.load_balancing.haproxy import addresses_of
 from sim.control.people import runbooks
 from sim.control.people.human import Human
-from sim.control.rolling_updates import recreate
+from sim.control.rolling_updates import compose
 from sim.control.secrets import passwords
+from sim.control.service_discovery.addresses import addresses_of
 from sim.dataplane.interface import PlaneGauge
 from sim.schema.scenario import Deploy
 from sim.schema.stack import Alarm
@@ -81,7 +81,7 @@ def look(human: Human) -> View:
         bad_version=bad_version(human) is not None,
         locked_out=human.passwords is not None and bool(human.passwords.missed()),
         connections_short=connections_short(human),
-        down=len(recreate.down(cluster)),
+        down=len(compose.down(cluster)),
         hung=len(hung(cluster)) + len(expired(human)),
         wrong_address=wrong_address(cluster),
     )
@@ -252,7 +252,7 @@ class OnCall:
                 yield from self.human.command(
                     f"`docker compose up -d --scale {change.service}={wanted}`"
                 )
-                yield from recreate.scale(cluster, change.service, wanted)
+                yield from compose.scale(cluster, change.service, wanted)
                 if cluster.balanced and cluster.host_ports and unlisted(cluster):
                     yield from runbooks.fix_backends(self.human)
 
@@ -290,7 +290,7 @@ def wait_for_server(human: Human) -> Loop:
         if server.alive:
             human.say(f"is on {server.name} again")
             yield from human.runbook("restore_server")
-            recreate.up(cluster)
+            compose.up(cluster)
             return
     yield from runbooks.replace_server(human, server)
 
@@ -304,7 +304,7 @@ def deploy(human: Human, ask: Deploy, service: str) -> Loop:
         human.deployed[service] = ask.version
     if "rolling_updates" in cluster.left_to_operator:
         yield from human.command(f"`docker compose up -d {service}`")
-        yield from recreate.recreate(cluster, service, ask.version)
+        yield from compose.recreate(cluster, service, ask.version)
     else:
         cluster.set_version(service, ask.version)
     until = cluster.clock.now + human.spec.habits.deploy_watch

@@ -21,8 +21,8 @@ from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
 from sim.control.rolling_updates.analysis import Analysis
-from sim.control.rolling_updates.progressive import ABORT_AT_DEADLINE, DEADLINE, Release, releases
-from sim.control.rolling_updates.rollouts import scaled
+from sim.control.rolling_updates.deployment import scaled
+from sim.control.rolling_updates.releases import ABORT_AT_DEADLINE, DEADLINE, Release, releases
 from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
 from sim.schema.scenario import Version
 

@@ -64,8 +64,8 @@ def yields_to(own: int, promised: Sequence[tuple[int, Resources]]) -> Resources:
 # ---- the choice ----
 @dataclass(frozen=True)
 class Scheduling:
-    """kube-scheduler; and what happens when a server dies (nodes.py), how its kubelet starts a
-    replica, and who replaces one (replicas.py)."""
+    """kube-scheduler; and what happens when a server dies (node_lifecycle.py), how its kubelet
+    starts a replica, and who replaces one (replicas.py)."""
 
     capability: ClassVar[str] = "scheduling"
 

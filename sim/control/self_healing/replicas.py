@@ -2,10 +2,10 @@
 
 The one writer of replicas. It compares what is wanted (`cluster.desired`, `cluster.versions`) with
 what is there, asks for missing replicas, gives each a server, starts it there, and ends those that
-nobody wants. How two versions share the wanted number is rollouts.py's choice. Rules: shared facts,
-kubernetes sections 1 (start, image pulls), 3 (ReplicaSet vs StatefulSet, pod GC) and 4. Databases
-and queues are StatefulSets: one name, one volume, never two at a time. Left out: quotas on
-namespaces.
+nobody wants. How two versions share the wanted number is the choice of rolling updates. Rules:
+shared facts, kubernetes sections 1 (start, image pulls), 3 (ReplicaSet vs StatefulSet, pod GC) and
+4. Databases and queues are StatefulSets: one name, one volume, never two at a time. Left out:
+quotas on namespaces.
 """
 
 from __future__ import annotations
