@@ -74,11 +74,11 @@ class OnDemand:
         busy, total = {c.id: 0.0 for c in cluster.of(service)}, 0.0
         k = 0
         while True:
-            yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER, 1)
+            yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
-            now, gauge = cluster.clock.now, cluster.plane.gauge()
+            now, gauge = cluster.clock.now, cluster.gauge()
             for c in cluster.of(service):
-                used = cluster.plane.container_gauge(c.id).busy_s
+                used = cluster.gauge_of(c).busy_s
                 total += used - busy.get(c.id, 0.0)
                 busy[c.id] = used
             seen.append((total, gauge.in_flight))

@@ -154,7 +154,7 @@ def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
     cluster.say("daemon_restart", server.name, f"Docker stops on {server.name} with {names}")
     cluster.set_daemon(server, up=False)
     yield from compose.stop_all(cluster, running, by_hand=False)
-    yield cluster.clock.after(spec.takes, Rank.RUNTIME, server.id)
+    yield cluster.clock.after(spec.takes, Rank.DAEMON, server.id)
     if server.alive:
         cluster.say("daemon_restart", server.name, f"Docker is up again on {server.name}")
     cluster.set_daemon(server, up=True)

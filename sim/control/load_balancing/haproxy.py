@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 import simpy
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Address, Cluster
 from sim.control.core.deadlines import Deadlines

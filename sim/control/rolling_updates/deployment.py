@@ -333,4 +333,4 @@ class Rollout:
                 self.say(f"{told}: ProgressDeadlineExceeded, old replicas go on")
                 return
             key = list(self.cluster.versions).index(self.service)
-            yield self.cluster.clock.at(due, Rank.ROLLOUT, (1 << 40) + key)
+            yield self.cluster.clock.at(due, Rank.ROLLOUT_DEADLINE, key)
