@@ -21,7 +21,7 @@ from time import perf_counter
 
 import simpy
 
-from sim import engines, study
+from sim.dataplane import engines
 from sim.dataplane.interface import (
     Algorithm,
     Arrivals,
@@ -34,7 +34,8 @@ from sim.dataplane.interface import (
     Workload,
 )
 from sim.dataplane.kernel.plane import CompiledPlane
-from sim.experiment import run_once
+from sim.simulation.loop import run_once
+from sim.study import study
 
 HERE = Path(__file__).parent
 RATE = 640.0

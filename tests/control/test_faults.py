@@ -6,7 +6,7 @@ import pytest
 
 from sim.dataplane.interface import FIRST_CAUSE, FIRST_LOSS, JobLoss, Outcome
 from sim.results.run import Run
-from sim.spec.scenario import Leak
+from sim.schema.scenario import Leak
 from tests.control.outage import replay, rows, when
 
 
