@@ -22,18 +22,9 @@ from time import perf_counter
 import simpy
 
 from sim import engines, study
-from sim.dataplane.interface import (
-    Algorithm,
-    Arrivals,
-    Client,
-    Kind,
-    Law,
-    LawKind,
-    Profile,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Algorithm, Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
 from sim.experiment import run_once
 
 HERE = Path(__file__).parent

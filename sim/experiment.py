@@ -24,15 +24,10 @@ from sim.control.profiles import profile_of
 from sim.control.recorder import Recorder
 from sim.control.records import NonsenseError
 from sim.control.recreate import place
-from sim.dataplane.interface import (
-    Algorithm,
-    Arrivals,
-    Client,
-    DataPlane,
-    PlaneGauge,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Arrivals, Client, Routing, Workload
+from sim.dataplane.tables import PlaneGauge
 from sim.engines import choose, expected_requests, plane_class
 from sim.platforms import blaming, configured, layers, takes
 from sim.platforms.platform import Platform

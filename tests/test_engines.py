@@ -11,7 +11,7 @@ import pytest
 
 import sim
 from sim import engines, study
-from sim.dataplane.interface import Arrivals
+from sim.dataplane.profile import Arrivals
 from sim.report import files
 from sim.spec.fields import InputError
 from sim.spec.loader import list_scenarios, load_scenario

@@ -18,7 +18,8 @@ from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Address, Cluster, Container, Server
 from sim.control.deadlines import Deadlines
 from sim.control.dns import by_name
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.spec.facts import Fact, constant
 
 HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt"

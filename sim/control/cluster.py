@@ -30,7 +30,8 @@ from sim.control.records import (
     State,
 )
 from sim.control.world import World
-from sim.dataplane.interface import Notice, Routing
+from sim.dataplane.plane import Notice
+from sim.dataplane.profile import Routing
 from sim.results.run import TimelineRow
 from sim.spec.scenario import Version
 

@@ -19,7 +19,8 @@ from typing import ClassVar
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
 from sim.control.endpoints import Endpoint, chosen
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.spec.facts import NGINX_CONNECT, Fact, constant
 from sim.spec.stack import Lookup
 

@@ -16,7 +16,8 @@ from typing import ClassVar, NamedTuple
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.spec.facts import Fact, constant
 
 VIRTUAL_IPS = "kubernetes.io/docs/reference/networking/virtual-ips @0180cc4b"

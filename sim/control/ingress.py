@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.spec.facts import Fact, constant
 
 CONFIG = "kubernetes/ingress-nginx internal/ingress/controller/config/config.go"

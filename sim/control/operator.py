@@ -19,7 +19,7 @@ from sim.control.balancer import addresses_of
 from sim.control.clock import Loop, Rank, Task
 from sim.control.cluster import Cluster, Container, Server
 from sim.control.human import Human
-from sim.dataplane.interface import PlaneGauge
+from sim.dataplane.tables import PlaneGauge
 from sim.spec.scenario import Deploy
 from sim.spec.stack import Alarm
 

@@ -17,7 +17,8 @@ from typing import ClassVar, NamedTuple
 
 from sim.control.clock import Loop, Rank
 from sim.control.cluster import Cluster, Container
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.spec.facts import Fact, constant
 
 OUTLIER = "envoyproxy/envoy @00c7146d source/common/upstream/outlier_detection_impl.{h,cc}"

@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from sim.dataplane.interface import Kind, Law, LawKind, Persistence, Profile
+from sim.dataplane.codes import Kind, LawKind, Persistence
+from sim.dataplane.profile import Law, Profile
 from sim.spec.facts import Fact
 from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version

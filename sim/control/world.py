@@ -26,7 +26,8 @@ from sim.control.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.interface import DataPlane, Profile
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Profile
 from sim.results.run import TimelineRow
 from sim.spec.fields import InputError, LawSpec
 from sim.spec.scenario import Version

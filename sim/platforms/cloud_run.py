@@ -27,7 +27,8 @@ from sim.control.placement import Resources
 from sim.control.profiles import Limits
 from sim.control.replicas import Phase, ReplicaSet
 from sim.control.tasks import TaskReplacement
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.platforms.platform import Platform
 from sim.spec.facts import Fact, constant
 from sim.spec.stack import Service

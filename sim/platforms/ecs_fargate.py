@@ -28,7 +28,7 @@ from sim.control.rollouts import resize
 from sim.control.targets import STOP_TIMEOUT, TargetHealth
 from sim.control.targettracking import TargetTracking
 from sim.control.tasks import TaskReplacement
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.spec.facts import Fact, constant
 from sim.spec.settings import AtLeast

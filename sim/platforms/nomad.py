@@ -29,7 +29,8 @@ from sim.control.replicas import Phase, ReplicaSet, keep
 from sim.control.restarts import start_again
 from sim.control.servicechecks import ServiceChecks
 from sim.control.tasks import Heartbeats, update_step
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.platforms.platform import Platform
 from sim.spec.facts import Fact, constant
 from sim.spec.settings import AtLeast

@@ -33,7 +33,7 @@ from sim.control.tasks import (
     update_step,
     wanted,
 )
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.spec.facts import Fact, constant
 from sim.spec.settings import AtLeast

@@ -8,7 +8,7 @@ import pytest
 
 from sim.control.analysis import Analysis
 from sim.control.autorollback import AutoRollback, verdict
-from sim.dataplane.interface import ContainerGauge
+from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 from sim.spec.scenario import Version

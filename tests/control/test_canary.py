@@ -10,7 +10,7 @@ from sim.control.analysis import Analysis, Counts, assessed, counted, measured
 from sim.control.canary import Canary, canary_sizes, shares, shrink_others
 from sim.control.replicas import ReplicaSet
 from sim.control.rollouts import RolloutUndo
-from sim.dataplane.interface import ContainerGauge
+from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 from sim.spec.scenario import Version

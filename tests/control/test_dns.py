@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sim.control.dns import NAME_TTL, HeadlessNames, expires, nginx
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms import configure, load
 from sim.results.run import Run
 from sim.spec.facts import DOCKER_TTL, NGINX_CONNECT

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim import experiment
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms import load
 from sim.results.run import SERIES, Run
 from sim.spec.scenario import Scenario

@@ -19,7 +19,7 @@ from sim.control.outliers import (
     may_eject,
     swept,
 )
-from sim.dataplane.interface import Algorithm, Note
+from sim.dataplane.codes import Algorithm, Note
 from sim.platforms import configure, load
 from sim.spec.fields import InputError
 from tests.control.outage import replay, rows

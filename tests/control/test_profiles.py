@@ -7,7 +7,7 @@ import math
 import pytest
 
 from sim.control.profiles import SHARES_MIN, SHARES_PER_CORE, Limits, cpu_limit, profile_of, weight
-from sim.dataplane.interface import Kind, LawKind, Persistence
+from sim.dataplane.codes import Kind, LawKind, Persistence
 from sim.spec.fields import LawSpec
 from sim.spec.scenario import Version
 from sim.spec.stack import Cpu, Service

@@ -25,7 +25,8 @@ from sim.control import (
     rollouts,
     servers,
 )
-from sim.dataplane.interface import ARRIVED, FIRST_CAUSE, REQUEST_CAUSES, SUCCEEDED, Algorithm
+from sim.dataplane.codes import REQUEST_CAUSES, Algorithm
+from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
 from sim.experiment import run_once
 from sim.platforms import configure, load, title
 from sim.platforms.kubernetes import PLATFORM
