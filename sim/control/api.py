@@ -102,8 +102,8 @@ from sim.control.service_discovery.dns import HeadlessNames as HeadlessNames
 from sim.control.service_discovery.endpoints import Endpoints as Endpoints
 from sim.control.service_discovery.swarm import Gossip as Gossip
 from sim.control.service_discovery.target_group import Targets as Targets
-from sim.dataplane.interface import Algorithm as Algorithm
-from sim.dataplane.interface import Routing as Routing
+from sim.dataplane.codes import Algorithm as Algorithm
+from sim.dataplane.profile import Routing as Routing
 from sim.platforms.platform import Platform as Platform
 from sim.schema.fields import InputError as InputError
 from sim.schema.fields import LawSpec as LawSpec

@@ -13,7 +13,7 @@ from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from sim.control.core.clock import Loop
-from sim.dataplane.interface import Routing
+from sim.dataplane.profile import Routing
 from sim.schema.stack import Service, Stack
 
 if TYPE_CHECKING:  # the choices are asked with the cluster that holds them

@@ -30,7 +30,10 @@ from sim.control.core.records import (
     State,
     Tallies,
 )
-from sim.dataplane.interface import Note, Notice, PlaneGauge, Routing
+from sim.dataplane.codes import Note
+from sim.dataplane.plane import Notice
+from sim.dataplane.profile import Routing
+from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Version
 
 __all__ = [

@@ -24,7 +24,7 @@ from sim.control.core.records import (
     Server,
 )
 from sim.control.core.world import World
-from sim.dataplane.interface import ContainerGauge
+from sim.dataplane.tables import ContainerGauge
 from sim.schema.scenario import Version
 
 PRE_STOP_EXTENSION = Fact(

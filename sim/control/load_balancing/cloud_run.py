@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.constants.facts import Fact, constant
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 SCALING = "cloud.google.com/run/docs/about-instance-autoscaling"
 CONCURRENCY_DOC = "cloud.google.com/run/docs/about-concurrency"

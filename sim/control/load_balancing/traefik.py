@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.constants.facts import Fact, constant
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 DIAL = Fact(
     "traefik.dial_timeout", 30.0, "s", "Traefik gives up connecting to a replica; no retry",

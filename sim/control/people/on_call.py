@@ -22,7 +22,7 @@ from sim.control.people.human import Human
 from sim.control.rolling_updates import compose
 from sim.control.secrets import passwords
 from sim.control.service_discovery.addresses import addresses_of
-from sim.dataplane.interface import PlaneGauge
+from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Deploy
 from sim.schema.stack import Alarm
 
