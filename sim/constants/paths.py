@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from sim.constants.facts import LEAK_TICK, Fact, Setting, fact_of
 from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.core.choices import Fixed, Limiter, Ranking, Reads
-from sim.control.core.mechanisms import mechanisms
 from sim.control.load_balancing.haproxy import HAProxy
+from sim.control.mechanisms import mechanisms
 from sim.platforms import configured, layers, load, names, taken_away
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError, LawSpec

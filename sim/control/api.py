@@ -30,6 +30,7 @@ from sim.control.core.cluster import Pending as Pending
 from sim.control.core.cluster import PortTakenError as PortTakenError
 from sim.control.core.cluster import Server as Server
 from sim.control.core.cluster import Split as Split
+from sim.control.health_checks.autoheal import Autoheal as Autoheal
 from sim.control.health_checks.checks import ask as ask
 from sim.control.health_checks.checks import checks as checks
 from sim.control.health_checks.cloud_run import StartupProbe as StartupProbe
@@ -85,7 +86,6 @@ from sim.control.secrets.nomad_templates import NomadVariables as NomadVariables
 from sim.control.secrets.passwords import SecretEnv as SecretEnv
 from sim.control.secrets.passwords import SecretVolumes as SecretVolumes
 from sim.control.secrets.swarm import SwarmSecrets as SwarmSecrets
-from sim.control.self_healing.autoheal import Autoheal as Autoheal
 from sim.control.self_healing.docker import DockerRestarts as DockerRestarts
 from sim.control.self_healing.kubelet import KubeletRestarts as KubeletRestarts
 from sim.control.self_healing.nomad import Restart as Restart

@@ -29,7 +29,7 @@ from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
 from sim.control.core.choices import Conflicting, Refusing
-from sim.control.core.mechanisms import mechanisms, name_of
+from sim.control.mechanisms import mechanisms, name_of
 from sim.platforms.own import blame as _blame
 from sim.platforms.own import file as _outside
 from sim.platforms.own.choices import wrong_choices

@@ -106,6 +106,7 @@ class Canary:
     """A Rollout's strategy canary, with a background analysis."""
 
     capability: ClassVar[str] = "rolling_updates"
+    name: ClassVar[str] = "canary"
     stop_first: ClassVar[bool] = False
 
     weights: tuple[float, ...] = constant(WEIGHTS)

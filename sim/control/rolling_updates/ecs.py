@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
@@ -41,6 +42,8 @@ def breaker_threshold(desired: int, share: float, least: int, most: int) -> int:
 class EcsDeployment:
     """New tasks first, as far as 200 % allow. The circuit breaker is off unless asked for: then a
     bad deployment is tried for ever, while the old tasks serve on."""
+
+    name: ClassVar[str] = "ecs_deployment"
 
     min_percent: int = constant(MIN_PERCENT)
     max_percent: int = constant(MAX_PERCENT)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
@@ -25,6 +26,8 @@ PROGRESS = Fact("nomad.progress_deadline", 600.0, "s", "nothing newly healthy: f
 class Update:
     """One allocation at a time: stop the old, start the new, wait until it was healthy for 10 s.
     Ten minutes without a newly healthy one fail the deployment; only auto_revert takes it back."""
+
+    name: ClassVar[str] = "update"
 
     max_parallel: int = constant(PARALLEL)
     min_ready_s: float = constant(MIN_HEALTHY)

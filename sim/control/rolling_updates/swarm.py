@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
@@ -34,6 +34,8 @@ def too_many_failures(failures: int, tasks: int, ratio: float) -> bool:
 @dataclass(frozen=True)
 class SwarmUpdate:
     """One task at a time, stop-first; the first failure pauses the update."""
+
+    name: ClassVar[str] = "swarm_update"
 
     parallelism: int = constant(PARALLELISM)
     delay_s: float = constant(DELAY)

@@ -68,6 +68,7 @@ class Scheduling:
     starts a replica, and who replaces one (replicas.py)."""
 
     capability: ClassVar[str] = "scheduling"
+    name: ClassVar[str] = "scheduling"
 
     default_servers: int = constant(SERVERS)  # where the stack asks for one only
     max_skew: int = constant(MAX_SKEW)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
@@ -110,6 +110,8 @@ class SwarmHeartbeats(Heartbeats):
 @dataclass(frozen=True)
 class SwarmScheduling:
     """Spread over servers; what a silent server ran begins anew elsewhere."""
+
+    name: ClassVar[str] = "swarm_scheduling"
 
     default_servers: int = constant(SERVERS)
     max_failures: int = constant(FAULTY)

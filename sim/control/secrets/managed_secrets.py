@@ -28,6 +28,7 @@ class SecretsManager(SecretEnv):
     Source: secrets-envvar-secrets-manager: "initially started"; "Force new deployment"."""
 
     capability: ClassVar[str] = "secrets"
+    name: ClassVar[str] = "secrets_manager"
     rolled_by: ClassVar[str] = "`aws ecs update-service --force-new-deployment`"
 
     encrypted_at_rest: bool = True  # by KMS
@@ -46,6 +47,7 @@ class SecretManager(SecretEnv):
     Source: run/docs/configuring/services/secrets: resolved at instance start-up; pin a version."""
 
     capability: ClassVar[str] = "secrets"
+    name: ClassVar[str] = "secret_manager"
     rolled_by: ClassVar[str] = "`gcloud run services update --update-secrets`"
 
     encrypted_at_rest: bool = True
@@ -80,6 +82,7 @@ class SecretManagerVolumes(SecretEnv):
     Source: run/docs/configuring/services/secrets: always fetched, the latest version."""
 
     capability: ClassVar[str] = "secrets"
+    name: ClassVar[str] = "secret_manager_volumes"
     taken: ClassVar[Taken] = "read"
     restarts: ClassVar[bool] = False
 
