@@ -28,7 +28,7 @@ from sim.control.rolling_updates.releases import (
     Release,
     releases,
 )
-from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
 from sim.schema.scenario import Version
 
 BLUE_GREEN = "argoproj/argo-rollouts docs/features/bluegreen.md @023c7449"

@@ -13,7 +13,7 @@ from sim.constants.facts import constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.scheduling.cloud_run import STOP
-from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
-from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
 from sim.schema.fields import InputError
 
 TYPES = "kubernetes/api apps/v1/types.go @10b39a39"

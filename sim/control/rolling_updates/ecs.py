@@ -15,7 +15,7 @@ from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.target_group import STOP_TIMEOUT
 from sim.control.rolling_updates.deployment import resize
-from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 
 SERVICE = "awsdocs/amazon-ecs-developer-guide service_definition_parameters.md @49232cf2"
 BREAKER = "Amazon ECS API reference, DeploymentCircuitBreaker"

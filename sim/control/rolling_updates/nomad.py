@@ -14,8 +14,8 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.rolling_updates.batches import update_step
 from sim.control.scheduling.nomad import KILL_TIMEOUT
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.control.self_healing.nomad import STRUCTS
-from sim.control.self_healing.replicas import Phase, ReplicaSet
 
 PARALLEL = Fact("nomad.max_parallel", 1, "allocations", "updated at a time", STRUCTS)
 MIN_HEALTHY = Fact("nomad.min_healthy_time", 10.0, "s", "healthy so long: the next one", STRUCTS)

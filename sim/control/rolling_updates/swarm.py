@@ -14,7 +14,7 @@ from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.rolling_updates.batches import Order, update_step
-from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 
 UPDATER = "moby/swarmkit manager/orchestrator/update/updater.go @3e72cb64"
 PARALLELISM = Fact("swarm.update_parallelism", 1, "tasks", "replaced at a time; 0: all", SERVICE)

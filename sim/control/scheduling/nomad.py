@@ -16,7 +16,7 @@ from sim.control.core.cluster import Cluster, Server
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
 KILL_TIMEOUT = Fact(

@@ -39,7 +39,7 @@ from sim.control.scheduling.placement import (
     within_skew,
 )
 from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
 

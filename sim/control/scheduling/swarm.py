@@ -17,7 +17,7 @@ from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
 DISPATCHER = "moby/swarmkit manager/dispatcher/dispatcher.go, period.go @3e72cb64"

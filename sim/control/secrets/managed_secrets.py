@@ -9,15 +9,13 @@ run/docs/configuring/services/secrets. Left out: rotation by a Lambda function, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Container
-from sim.control.secrets.passwords import Passwords, SecretEnv, Taken, clients
+from sim.control.people.human import Human
+from sim.control.secrets.passwords import Passwords, SecretEnv, Taken, clients, passwords_of
 from sim.schema.scenario import Version
-
-if TYPE_CHECKING:
-    from sim.control.people.human import Human
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,8 @@ class SecretManager(SecretEnv):
 
     def restart(self, human: Human, place: str, database: str, overlap: bool) -> Loop:
         """A new revision of each service, which names the new version."""
-        passwords, cluster = human.passwords, human.cluster
-        assert passwords is not None
+        cluster = human.cluster
+        passwords = passwords_of(cluster, self)
         for service in clients(cluster):
             now = revision(service, cluster.versions[service])
             passwords.written.setdefault(now, passwords.written.get(service, 0))
