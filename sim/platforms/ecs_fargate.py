@@ -21,7 +21,7 @@ from sim.control.scheduling.fargate import Fargate
 from sim.control.secrets.managed_secrets import SecretsManager
 from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.target_group import DEREGISTRATION, Targets
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.settings import AtLeast  # what a team writes into its task definitions and services
 

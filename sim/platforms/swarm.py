@@ -20,7 +20,7 @@ from sim.control.scheduling.swarm import SwarmScheduling
 from sim.control.secrets.swarm import SwarmSecrets
 from sim.control.self_healing.tasks import SwarmReplacement
 from sim.control.service_discovery.swarm import CONVERGE, Gossip
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.settings import (
     AtLeast,  # what a team adds to its Compose file before `docker stack deploy`

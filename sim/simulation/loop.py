@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.control.core.choices import ASKED, Choices, Controller
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, Container, PortTakenError
 from sim.control.core.recorder import Recorder
@@ -25,16 +26,11 @@ from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import profile_of
 from sim.control.rolling_updates.compose import place
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
+from sim.dataplane.codes import Algorithm
 from sim.dataplane.engines import choose, expected_requests, plane_class
-from sim.dataplane.interface import (
-    Algorithm,
-    Arrivals,
-    Client,
-    DataPlane,
-    PlaneGauge,
-    Routing,
-    Workload,
-)
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Arrivals, Client, Routing, Workload
+from sim.dataplane.tables import PlaneGauge
 from sim.platforms import blaming, configured, layers, takes
 from sim.platforms.platform import Platform
 from sim.results import ledger
@@ -180,7 +176,7 @@ def routing_of(stack: Stack, platform: Platform) -> Routing:
     return HAProxy().routing() if built_by_hand(stack, platform) else Routing()
 
 
-def built_by_hand(stack: Stack, platform: Platform) -> bool:
+def built_by_hand(stack: Stack, platform: Choices) -> bool:
     """Several published addresses at second 0: then somebody has put HAProxy before them."""
     entry = next((s for s in stack.services.values() if s.role == "http"), None)
     by_hand = platform.load_balancing is None and platform.service_discovery is None
@@ -216,8 +212,7 @@ def bootstrap(cluster: Cluster) -> None:
         cluster.add_server()
     for role in BOOT_ORDER:
         for name in [n for n, s in stack.services.items() if s.role == role]:
-            cluster.versions[name] = Version(name="v1")
-            cluster.desired[name] = stack.services[name].replicas
+            cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
             for _ in range(stack.services[name].replicas):
                 boot(cluster, name)
     balanced = cluster.choices.load_balancing is not None or built_by_hand(stack, cluster.choices)
@@ -247,12 +242,12 @@ def proxy_of(cluster: Cluster) -> Container | None:
 # ---- phase 4: who acts ----
 def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
     platform = cluster.choices
-    for field in platform.__dataclass_fields__:
-        run = getattr(getattr(platform, field), "run", None)
-        if run is not None:
-            made = run(cluster)
+    for field in ASKED:
+        choice = getattr(platform, field)
+        if isinstance(choice, Controller):
+            made = choice.run(cluster)
             if not isinstance(made, Generator):
-                name = type(getattr(platform, field)).__name__
+                name = type(choice).__name__
                 found = f"{name}.run(), which gives {made!r:.40}"
                 raise NonsenseError(found, "a loop: a function with `yield`", field)
             cluster.clock.loop(made)
@@ -271,7 +266,7 @@ def users_are_the_event(cluster: Cluster, traffic: Traffic) -> Loop:
     """Without events the fault is the first change of the traffic."""
     for point in traffic.points[1:2]:
         yield cluster.clock.at(point.at, Rank.FAULT)
-        cluster.count.fault_s = cluster.clock.now
+        cluster.fault()
 
 
 class Observer:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
 from sim.platforms import load, names
 from sim.platforms.own import file as _outside
 from sim.platforms.own.choices import wrong_choices

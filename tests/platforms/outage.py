@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from sim.constants.names import constants
-from sim.dataplane.interface import ARRIVED, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.results.run import Run
 from sim.results.summary import replication
 from sim.schema.loader import load_scenario, load_stack

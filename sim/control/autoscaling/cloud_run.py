@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
@@ -53,6 +54,8 @@ def allowed(wish: int, most: int, overshoot: float, surging_s: float, lasts_s: f
 class OnDemand:
     """Instances from CPU, concurrency and what waits; idle ones stay for a quarter of an hour."""
 
+    name: ClassVar[str] = "on_demand"
+
     cpu_target: float = constant(CPU_TARGET, above_zero=True)
     concurrency_target: float = constant(CONCURRENCY_TARGET, above_zero=True)
     concurrency: int = constant(CONCURRENCY, above_zero=True)
@@ -76,9 +79,9 @@ class OnDemand:
         while True:
             yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
-            now, gauge = cluster.clock.now, cluster.plane.gauge()
+            now, gauge = cluster.clock.now, cluster.gauge()
             for c in cluster.of(service):
-                used = cluster.plane.container_gauge(c.id).busy_s
+                used = cluster.gauge_of(c).busy_s
                 total += used - busy.get(c.id, 0.0)
                 busy[c.id] = used
             seen.append((total, gauge.in_flight))

@@ -69,11 +69,11 @@ class Metrics:
             k += 1
 
     def read(self) -> None:
-        now, plane = self.cluster.clock.now, self.cluster.plane
+        now = self.cluster.clock.now
         fresh: dict[int, tuple[Sample, Sample]] = {}
         for c in self.cluster.containers:
             if c.alive:  # a silent server's kubelet gives no numbers
-                sample = Sample(now, plane.container_gauge(c.id).busy_s, c.run)
+                sample = Sample(now, self.cluster.gauge_of(c).busy_s, c.run)
                 last = self.samples[c.id][1] if c.id in self.samples else sample
                 fresh[c.id] = (last if last.run == c.run else sample, sample)
         self.samples = fresh
@@ -103,6 +103,7 @@ class Autoscaling:
     autoscaler, None for a fixed number of servers."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "autoscaling"
     fixed: ClassVar = (hpa.UP_PODS, hpa.UP_PERCENT, hpa.DOWN_PERCENT, hpa.POLICY_PERIOD)
 
     sync_s: float = constant(SYNC, above_zero=True)
@@ -219,7 +220,7 @@ class Scaler:
         proposals: list[int | None] = [cpu]
         why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
         if self.asks.queue is not None:
-            waiting = self.cluster.plane.gauge().jobs_queued
+            waiting = self.cluster.gauge().jobs_queued
             proposals.append(
                 hpa.replicas_for_queue(current, waiting, self.asks.queue, self.tolerance)
             )

@@ -51,6 +51,7 @@ class TargetTracking:
     """The service follows its CPU target, minutes late."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "target_tracking"
 
     period_s: float = constant(PERIOD, above_zero=True)
     lag_s: float = constant(LAG)
@@ -94,7 +95,7 @@ class Tracker:
         fresh: dict[int, tuple[int, float]] = {}
         for c in cluster.of(self.service):
             if c.alive:
-                busy = cluster.plane.container_gauge(c.id).busy_s
+                busy = cluster.gauge_of(c).busy_s
                 fresh[c.id] = (c.run, busy)
                 run, before = self.busy.get(c.id, (c.run, busy))
                 used += busy - (before if run == c.run else 0.0)

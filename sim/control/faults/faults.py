@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sim.control.core.choices import Shimmed
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.faults import maintenance as drain
@@ -17,7 +18,7 @@ from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
 from sim.control.rolling_updates import compose
-from sim.control.secrets import passwords
+from sim.control.secrets import rotation
 from sim.schema.scenario import (
     DaemonRestart,
     Deploy,
@@ -69,8 +70,7 @@ class Faults:
         }
         for number, event in sorted(enumerate(self.events), key=lambda item: item[1].at):
             yield cluster.clock.at(event.at, Rank.FAULT, number)
-            if cluster.count.fault_s is None:
-                cluster.count.fault_s = cluster.clock.now
+            cluster.fault()
             kind = event.kind()
             cluster.clock.loop(happen[kind](cluster, getattr(event, kind)))
 
@@ -105,7 +105,7 @@ class Faults:
     def rotate_secret(self, cluster: Cluster, ask: RotateSecret) -> Loop:
         service = resolve(cluster.stack, ask.service)
         cluster.say("rotate_secret", service, f"the password of {service} must be changed")
-        yield from passwords.rotate(self.human, ask, service)
+        yield from rotation.rotate(self.human, ask, service)
 
 
 # ---- faults ----
@@ -135,7 +135,9 @@ def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
 def outlive(cluster: Cluster) -> bool:
     """Do containers run on without their daemon? Those of containerd have a shim each."""
     healing = cluster.choices.self_healing
-    return not cluster.host_ports if healing is None else getattr(healing, "shims", False)
+    if healing is None:
+        return not cluster.host_ports
+    return isinstance(healing, Shimmed) and healing.shims
 
 
 def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
@@ -224,7 +226,7 @@ def leak(cluster: Cluster, spec: Leak) -> Loop:
         grown += spec.per_second * spec.tick
         for c, run in zip(chosen, runs, strict=True):
             if c.run == run and c.alive:
-                cluster.plane.set_extra_memory(c.id, int(grown))
+                cluster.grow(c, int(grown))
 
 
 def scale(cluster: Cluster, spec: Scale) -> Loop:

@@ -16,17 +16,17 @@ def ask(
     cluster: Cluster, c: Container, timeout_s: float, rank: Rank, key: int, deep: bool = False
 ) -> Task[bool]:
     """Send a probe and wait for its answer: False when it fails or none comes in time."""
-    number, over = cluster.plane.probe(c.id, deep), cluster.clock.event()
-    deadline = cluster.clock.after(timeout_s, rank, key, 1)
+    over = cluster.clock.event()
 
     def heard(passed: bool) -> None:
         if not over.triggered:  # else both came at this instant
             over.succeed(passed)
 
+    probe = cluster.probe(c, heard, deep)
+    deadline = cluster.clock.after(timeout_s, rank, key, 1)
     deadline.callbacks.append(lambda _: heard(False))
-    cluster.asked[number] = heard
     passed: bool = yield over
-    cluster.asked.pop(number, None)
+    cluster.forget(probe)
     deadline.cancel()
     return passed
 

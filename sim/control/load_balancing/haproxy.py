@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import simpy
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Address, Cluster
 from sim.control.core.deadlines import Deadlines
 from sim.control.service_discovery.addresses import at, send_to
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt"
 INTER = Fact("haproxy.inter", 2.0, "s", "time between two checks of one server", HAPROXY)
@@ -84,6 +86,7 @@ class HAProxy:
     src/backend.c, stream_choose_redispatch)."""
 
     capability: ClassVar[str] = "load_balancing"
+    name: ClassVar[str] = "ha_proxy"
     inter_s: float = constant(INTER, above_zero=True)
     fall: int = constant(FALL)
     rise: int = constant(RISE)
@@ -95,7 +98,7 @@ class HAProxy:
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     least_up: int = constant(LEAST_UP)
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why it cannot balance here; "" if it can."""
         if platform.service_discovery is not None:
             return "HAProxy's file is written by hand: it needs service_discovery left empty"
@@ -147,12 +150,11 @@ class Check:
         if self.file.version != self.version:
             return
         cluster = self.file.cluster
-        self.asked = cluster.plane.probe(at(cluster, self.address)[0].id)
-        cluster.asked[self.asked] = self.heard
+        self.asked = cluster.probe(at(cluster, self.address)[0], self.heard)
         self.deadlines.add(self, self.line, 0)
 
     def timed_out(self) -> None:
-        self.file.cluster.asked.pop(self.asked, None)
+        self.file.cluster.forget(self.asked)
         self.heard(False)
 
     def heard(self, passed: bool) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,7 @@ class ServiceBalancing:
     """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
 
     capability: ClassVar[str] = "load_balancing"
+    name: ClassVar[str] = "service_balancing"
 
     algorithm: Algorithm = Algorithm.RANDOM
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 DIAL = Fact(
     "traefik.dial_timeout", 30.0, "s", "Traefik gives up connecting to a replica; no retry",
@@ -16,6 +18,8 @@ DIAL = Fact(
 @dataclass(frozen=True)
 class Traefik:
     """Round robin over what the catalogue listed at the last poll; no retry unless configured."""
+
+    name: ClassVar[str] = "traefik"
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(DIAL)

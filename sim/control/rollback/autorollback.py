@@ -12,9 +12,10 @@ undo is not undone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.rollback.commands import PreviousVersion
@@ -56,13 +57,14 @@ class AutoRollback(PreviousVersion):
     """Rolls back by itself on a time-out and (`analysis`) on errors; a person can as well."""
 
     capability: ClassVar[str] = "rollback"
+    name: ClassVar[str] = "auto_rollback"
 
     timeout_s: float = constant(ROLLBACK_TIMEOUT)
     bake_s: float = constant(BAKE)
     check_s: float = constant(CHECK, above_zero=True)
     analysis: Analysis | None = None
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why this platform cannot roll back by itself; "" if it can."""
         if platform.rolling_updates is None:
             return "an automatic rollback undoes a rollout: it needs rolling updates"

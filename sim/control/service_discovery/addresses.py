@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sim.control.core.clock import Loop
-from sim.control.core.cluster import Address, Cluster, Container, Server
+from sim.control.core.cluster import Address, Cluster, Container
 from sim.control.service_discovery.dns import by_name
 
 
@@ -33,19 +33,8 @@ def at(cluster: Cluster, address: Address) -> list[Container]:
     if address.port is not None:
         here = here[-1:]
     if not here:
-        here = [nowhere(cluster, next(s for s in cluster.servers if s.id == address.server))]
+        here = [cluster.nowhere(next(s for s in cluster.servers if s.id == address.server))]
     return here
-
-
-def nowhere(cluster: Cluster, server: Server) -> Container:
-    """A place on a server where nothing listens, for addresses that are wrong."""
-    if server.id not in cluster.nowhere:
-        version = cluster.versions[cluster.entry]
-        profile = cluster.profile(cluster.entry, version)
-        ident = cluster.plane.add_container(profile, server.id)
-        name = f"nothing on {server.name}"
-        cluster.nowhere[server.id] = Container(ident, name, "", server, version, profile)
-    return cluster.nowhere[server.id]
 
 
 def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from sim.constants.facts import fact_of, must_be_above_zero
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
 from sim.schema.fields import Issue
 from sim.schema.text.document import describe
