@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sim.dataplane.interface import JOB_CAUSES, REQUEST_CAUSES
+from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
 from sim.results.summary import Figures, lookup
 from sim.schema.scenario import Claim
 
