@@ -21,11 +21,12 @@ from time import perf_counter
 
 import simpy
 
-from sim import engines, study
+from sim.dataplane import engines
 from sim.dataplane.codes import Algorithm, Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
-from sim.experiment import run_once
+from sim.simulation.loop import run_once
+from sim.study import study
 
 HERE = Path(__file__).parent
 RATE = 640.0

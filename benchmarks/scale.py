@@ -17,9 +17,10 @@ import tempfile
 from pathlib import Path
 from time import perf_counter, process_time
 
-from sim import engines, study
-from sim.cli import main as command_line
-from sim.experiment import arrivals_of, run_once
+from sim.cli.app import main as command_line
+from sim.dataplane import engines
+from sim.simulation.loop import arrivals_of, run_once
+from sim.study import study
 
 HERE = Path(__file__).parent
 DAY_S, DAY_REQUESTS = 86_400.0, 20e6

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from sim.platforms import add as add_platform
     from sim.platforms.platform import Platform
     from sim.results.result import Result
-    from sim.spec.fields import InputError
-    from sim.spec.loader import list_scenarios, list_stacks, load_scenario, load_stack
-    from sim.spec.scenario import Scenario
-    from sim.spec.stack import Stack
-    from sim.study import compare, list_platforms, run
+    from sim.schema.fields import InputError
+    from sim.schema.loader import list_scenarios, list_stacks, load_scenario, load_stack
+    from sim.schema.scenario import Scenario
+    from sim.schema.stack import Stack
+    from sim.study.study import compare, list_platforms, run
 
 __version__ = "0.1.0"
 
@@ -42,19 +42,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "InputError": "sim.spec.fields",
+    "InputError": "sim.schema.fields",
     "Platform": "sim.platforms.platform",
     "Result": "sim.results.result",
-    "Scenario": "sim.spec.scenario",
-    "Stack": "sim.spec.stack",
+    "Scenario": "sim.schema.scenario",
+    "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
-    "compare": "sim.study",
-    "list_platforms": "sim.study",
-    "list_scenarios": "sim.spec.loader",
-    "list_stacks": "sim.spec.loader",
-    "load_scenario": "sim.spec.loader",
-    "load_stack": "sim.spec.loader",
-    "run": "sim.study",
+    "compare": "sim.study.study",
+    "list_platforms": "sim.study.study",
+    "list_scenarios": "sim.schema.loader",
+    "list_stacks": "sim.schema.loader",
+    "load_scenario": "sim.schema.loader",
+    "load_stack": "sim.schema.loader",
+    "run": "sim.study.study",
 }
 
 

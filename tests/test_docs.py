@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from sim import list_platforms, list_scenarios, list_stacks, study
-from sim.cli import app, main
+from sim import list_platforms, list_scenarios, list_stacks
+from sim.cli.app import app, main
+from sim.study import study
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -176,7 +177,7 @@ def glossary_column(heading: str, column: int) -> set[str]:
 
 def test_the_glossary_has_every_row_and_column_of_the_printed_tables() -> None:
     from sim import compare
-    from sim.report import content, overview
+    from sim.report.text import content, overview
 
     short = compare("container_crash", settings={"scenario.horizon": "7m"})
     labels = [row.label for section in content.sections(short) for row in section.rows]
@@ -186,7 +187,7 @@ def test_the_glossary_has_every_row_and_column_of_the_printed_tables() -> None:
 
 def test_the_glossary_has_every_figure_and_every_cause() -> None:
     from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
-    from sim.results.claims import METRICS
+    from sim.results.verdicts import METRICS
 
     figures = {one.strip("`") for one in glossary_column("The table, row by row", 1)}
     causes = ("requests.failed.", "jobs.lost.")

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim import engines, study
+from sim.dataplane import engines
 from sim.dataplane.profile import Arrivals
 from sim.report import files
-from sim.spec.fields import InputError
-from sim.spec.loader import list_scenarios, load_scenario
+from sim.schema.fields import InputError
+from sim.schema.loader import list_scenarios, load_scenario
+from sim.study import study
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 W2, W2_STACK = BENCHMARKS / "w2.yaml", BENCHMARKS / "w2_stack.yaml"
@@ -130,7 +131,8 @@ def test_a_flood_that_would_overflow_the_ids_is_refused() -> None:
 
 INTERRUPTED = """
 import sys
-from sim import cli, experiment
+from sim.cli import app as cli
+from sim.simulation import loop as experiment
 
 check = experiment.Observer.check
 

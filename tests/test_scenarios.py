@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from sim.experiment import run_once
 from sim.platforms import names
-from sim.results.claims import METRICS, evaluate
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.spec.fields import parse_duration
-from sim.spec.loader import list_scenarios, load_scenario, load_stack
+from sim.results.verdicts import METRICS, evaluate
+from sim.schema.fields import parse_duration
+from sim.schema.loader import list_scenarios, load_scenario, load_stack
+from sim.simulation.loop import run_once
 from tests import ENGINE
 
 SEEDS = (1, 2, 3)

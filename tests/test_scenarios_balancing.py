@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sim.experiment import run_once
 from sim.platforms import names
-from sim.results.claims import METRICS, evaluate
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.spec.loader import load_scenario, load_stack
+from sim.results.verdicts import METRICS, evaluate
+from sim.schema.loader import load_scenario, load_stack
+from sim.simulation.loop import run_once
 from tests import ENGINE
 
 SCENARIOS = (

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from sim.control.keda import Keda
-from sim.experiment import run_once
+from sim.control.autoscaling.keda import Keda
 from sim.platforms import load, names
 from sim.results.summary import figures
-from sim.spec.fields import InputError
-from sim.spec.loader import load_scenario, load_stack
-from sim.study import plan
+from sim.schema.fields import InputError
+from sim.schema.loader import load_scenario, load_stack
+from sim.simulation.loop import run_once
+from sim.study.study import plan
 from tests import ENGINE
 from tests.test_scenarios import claims, replay, share_failed
 

@@ -28,16 +28,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
-from sim.control.mechanisms import mechanisms, name_of
-from sim.platforms import _blame, _outside
-from sim.platforms._choices import wrong_choices
-from sim.platforms._outside import Source, not_a_platform, pin, refresh, written
-from sim.platforms._values import read
+from sim.control.core.mechanisms import mechanisms, name_of
+from sim.platforms.own import blame as _blame
+from sim.platforms.own import file as _outside
+from sim.platforms.own.choices import wrong_choices
+from sim.platforms.own.file import Source, not_a_platform, pin, refresh, written
+from sim.platforms.own.values import read
 from sim.platforms.platform import Platform
-from sim.spec.fields import InputError
-from sim.spec.settings import Layer
-from sim.spec.stack import Stack
-from sim.spec.validate import closest, given, one_of
+from sim.schema.fields import InputError
+from sim.schema.settings import Layer
+from sim.schema.stack import Stack
+from sim.schema.text.validation import closest, given, one_of
 
 __all__ = [
     "Source", "ablated", "add", "blaming", "capabilities", "chain", "checked", "configure",
@@ -115,8 +116,8 @@ def named(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _files() -> list[str]:
-    found = sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "platform")
-    return [name for name in found if not name.startswith("_")]
+    modules = (m for m in pkgutil.iter_modules(__path__) if not m.ispkg)
+    return sorted(m.name for m in modules if m.name != "platform")
 
 
 def load(name: str) -> Platform:

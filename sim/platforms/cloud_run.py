@@ -17,21 +17,21 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sim.control.clock import Loop, Rank
-from sim.control.cluster import Cluster
-from sim.control.endpoints import Endpoints
-from sim.control.kubelet import Kubelet
-from sim.control.managed_secrets import SecretManager
-from sim.control.microvms import GIB, MicroVMs, Price
-from sim.control.placement import Resources
-from sim.control.profiles import Limits
-from sim.control.replicas import Phase, ReplicaSet
-from sim.control.tasks import TaskReplacement
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster
+from sim.control.resource_limits.profiles import Limits
+from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.microvms import GIB, MicroVMs, Price
+from sim.control.scheduling.placement import Resources
+from sim.control.secrets.managed_secrets import SecretManager
+from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.self_healing.tasks import TaskReplacement
+from sim.control.service_discovery.endpoints import Endpoints
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 from sim.platforms.platform import Platform
-from sim.spec.facts import Fact, constant
-from sim.spec.stack import Service
+from sim.schema.stack import Service
 
 SCALING = "cloud.google.com/run/docs/about-instance-autoscaling"
 CONCURRENCY_DOC = "cloud.google.com/run/docs/about-concurrency"

@@ -6,9 +6,9 @@ says so. The article's file says none of it (`restart: "no"`, no checks, no limi
 capabilities are there and do nothing. Sources: shared facts, orchestrators sections 1, 2 and 8.
 """
 
-from sim.control.healthchecks import DockerHealthchecks
-from sim.control.profiles import Limits
-from sim.control.restarts import DockerRestarts
+from sim.control.health_checks.docker import DockerHealthchecks
+from sim.control.resource_limits.profiles import Limits
+from sim.control.self_healing.restarts import DockerRestarts
 from sim.platforms.platform import Platform
 
 PLATFORM = Platform(

@@ -15,23 +15,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sim.control.clock import Loop
-from sim.control.cluster import Cluster
-from sim.control.endpoints import Endpoints, ServiceBalancing
-from sim.control.kubelet import Kubelet
-from sim.control.managed_secrets import SecretsManager
-from sim.control.microvms import GIB, MicroVMs, Price
-from sim.control.placement import Resources
-from sim.control.profiles import Limits
-from sim.control.replicas import Phase, ReplicaSet
-from sim.control.rollouts import resize
-from sim.control.targets import STOP_TIMEOUT, TargetHealth
-from sim.control.targettracking import TargetTracking
-from sim.control.tasks import TaskReplacement
+from sim.constants.facts import Fact, constant
+from sim.control.autoscaling.target_tracking import TargetTracking
+from sim.control.core.clock import Loop
+from sim.control.core.cluster import Cluster
+from sim.control.health_checks.target_group import STOP_TIMEOUT, TargetHealth
+from sim.control.resource_limits.profiles import Limits
+from sim.control.rolling_updates.rollouts import resize
+from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.microvms import GIB, MicroVMs, Price
+from sim.control.scheduling.placement import Resources
+from sim.control.secrets.managed_secrets import SecretsManager
+from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.self_healing.tasks import TaskReplacement
+from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
-from sim.spec.facts import Fact, constant
-from sim.spec.settings import AtLeast
+from sim.schema.settings import AtLeast
 
 SERVICE = "awsdocs/amazon-ecs-developer-guide service_definition_parameters.md @49232cf2"
 BREAKER = "Amazon ECS API reference, DeploymentCircuitBreaker"

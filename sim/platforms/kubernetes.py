@@ -7,14 +7,14 @@ targets) is the stack's, under `on: kubernetes`. The control plane itself never 
 
 from __future__ import annotations
 
-from sim.control.autoscalers import Autoscaling
-from sim.control.endpoints import Endpoints, ServiceBalancing
-from sim.control.passwords import SecretEnv
-from sim.control.pressure import KubeletLimits
-from sim.control.probes import HealthChecks
-from sim.control.restarts import KubeletRestarts
-from sim.control.rollouts import RollingUpdate, RolloutUndo
-from sim.control.scheduler import Scheduling
+from sim.control.autoscaling.hpa_loop import Autoscaling
+from sim.control.health_checks.probes import HealthChecks
+from sim.control.resource_limits.pressure import KubeletLimits
+from sim.control.rolling_updates.rollouts import RollingUpdate, RolloutUndo
+from sim.control.scheduling.scheduler import Scheduling
+from sim.control.secrets.passwords import SecretEnv
+from sim.control.self_healing.restarts import KubeletRestarts
+from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
 from sim.platforms.platform import Platform
 
 PLATFORM = Platform(

@@ -9,12 +9,12 @@ disruptions, and new versions that a canary tries first.
 
 from dataclasses import replace
 
-from sim.control.canary import Canary
-from sim.control.keda import Keda
-from sim.control.nodes import NodeLifecycle
-from sim.control.scheduler import Scheduling
+from sim.control.autoscaling.keda import Keda
+from sim.control.rolling_updates.canary import Canary
+from sim.control.scheduling.node_lifecycle import NodeLifecycle
+from sim.control.scheduling.scheduler import Scheduling
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
-from sim.spec.settings import AtLeast, IfMissing
+from sim.schema.settings import AtLeast, IfMissing
 
 EXTENDS = "kubernetes"
 

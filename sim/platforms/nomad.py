@@ -17,24 +17,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sim.control.clock import Loop, Rank
-from sim.control.cluster import Cluster, Container, Server
-from sim.control.endpoints import Endpoints
-from sim.control.kubelet import Kubelet
-from sim.control.nomad_autoscaler import NomadAutoscaler
-from sim.control.nomad_templates import KILL_TIMEOUT, NomadVariables
-from sim.control.placement import Load, Resources, fits, load_of, requests
-from sim.control.profiles import Limits
-from sim.control.replicas import Phase, ReplicaSet, keep
-from sim.control.restarts import start_again
-from sim.control.servicechecks import ServiceChecks
-from sim.control.tasks import Heartbeats, update_step
+from sim.constants.facts import Fact, constant
+from sim.control.autoscaling.nomad_autoscaler import NomadAutoscaler
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Container, Server
+from sim.control.health_checks.consul import ServiceChecks
+from sim.control.resource_limits.profiles import Limits
+from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
+from sim.control.secrets.nomad_templates import KILL_TIMEOUT, NomadVariables
+from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.self_healing.restarts import start_again
+from sim.control.self_healing.tasks import Heartbeats, update_step
+from sim.control.service_discovery.endpoints import Endpoints
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 from sim.platforms.platform import Platform
-from sim.spec.facts import Fact, constant
-from sim.spec.settings import AtLeast
-from sim.spec.stack import Stack
+from sim.schema.settings import AtLeast
+from sim.schema.stack import Stack
 
 STRUCTS = "hashicorp/nomad nomad/structs/structs.go @aa026cc9"
 RESTARTS = "hashicorp/nomad client/allocrunner/taskrunner/restarts/restarts.go @aa026cc9"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any
 
-from sim.spec.fields import InputError, Issue
-from sim.spec.validate import closest, one_of
+from sim.schema.fields import InputError, Issue
+from sim.schema.text.validation import closest, one_of
 
 DECIDES = {  # what each of the ten choices decides
     "self_healing": "what happens when a container exits",

@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from sim.control.clock import Loop
-from sim.control.cluster import Cluster, Server
-from sim.control.endpoints import Endpoints, ServiceBalancing
-from sim.control.healthchecks import START_INTERVAL
-from sim.control.kubelet import Kubelet
-from sim.control.passwords import SecretEnv, Taken
-from sim.control.profiles import Limits
-from sim.control.replicas import Phase, ReplicaSet, keep
-from sim.control.tasks import (
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop
+from sim.control.core.cluster import Cluster, Server
+from sim.control.health_checks.docker import START_INTERVAL
+from sim.control.resource_limits.profiles import Limits
+from sim.control.scheduling.kubelet import Kubelet
+from sim.control.secrets.passwords import SecretEnv, Taken
+from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.self_healing.tasks import (
     GatedHealthchecks,
     Heartbeats,
     Order,
@@ -33,11 +33,11 @@ from sim.control.tasks import (
     update_step,
     wanted,
 )
+from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
-from sim.spec.facts import Fact, constant
-from sim.spec.settings import AtLeast
-from sim.spec.stack import Stack
+from sim.schema.settings import AtLeast
+from sim.schema.stack import Stack
 
 SERVICE = "moby/swarmkit api/defaults/service.go @3e72cb64"
 DISPATCHER = "moby/swarmkit manager/dispatcher/dispatcher.go, period.go @3e72cb64"

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.report.exports.write import FILES, export
-from sim.report.markdown import markdown
 from sim.report.page.write import page
-from sim.report.pictures import PICTURES, draw, pictures
+from sim.report.plots.pictures import PICTURES, draw, pictures
 from sim.report.postmortem.text import markdown as postmortem
+from sim.report.text.markdown import markdown
 from sim.results.result import Result
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
-from sim.spec.fields import InputError
+from sim.schema.fields import InputError
 
 DATA = (
     "report.html", "summary.json", "summary.md", "postmortem.md", "timeline.csv", "series.csv",

@@ -16,14 +16,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from sim.results.claims import evaluate
+from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
 from sim.results.intervals import interval
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.results.run import Run
 from sim.results.summary import SCHEMA, Figures, Replication, lookup, mean_figures, paths
-from sim.spec.facts import Held
-from sim.spec.scenario import Claim, Slo, Traffic
+from sim.results.verdicts import evaluate
+from sim.schema.scenario import Claim, Slo, Traffic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,20 +172,20 @@ class Result:
 
     def plot(self, what: str = "downtime") -> Figure:
         """A matplotlib Figure: "downtime", "jobs", "connections" or "compare"; else ValueError."""
-        from sim.report import plots  # noqa: PLC0415
+        from sim.report.plots import three as plots  # noqa: PLC0415
 
         return plots.figure(self, what)
 
     def table(self) -> str:
         """Platforms side by side and the claims, at most 100 columns wide, plain text."""
-        from sim.report.table import plain  # noqa: PLC0415
+        from sim.report.text.table import plain  # noqa: PLC0415
 
         return plain(self)
 
     def story(self, most: int = 25) -> str:
         """What happened when on each platform, first replication: plain text, at most `most` lines
         a platform (`timeline` has every event)."""
-        from sim.report.timeline import story  # noqa: PLC0415
+        from sim.report.text.timeline import story  # noqa: PLC0415
 
         return story(self.runs, most)
 
@@ -209,13 +209,13 @@ class Result:
 
     def __repr__(self) -> str:
         """One line: `<Result container_crash: Compose: 4 min 05 s down · Kubernetes: 0 s>`."""
-        from sim.report.content import headline  # noqa: PLC0415
+        from sim.report.text.content import headline  # noqa: PLC0415
 
         return f"<Result {self.scenario}: {headline(self)}>"
 
     def _repr_html_(self) -> str:
         """How Jupyter shows a result."""
-        from sim.report.table import html  # noqa: PLC0415
+        from sim.report.text.table import html  # noqa: PLC0415
 
         return html(self)
 

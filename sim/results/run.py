@@ -42,7 +42,7 @@ class Span(NamedTuple):
 
     kind, then state:
       container: created, starting, ready, not_ready, hung, stopping, exited, back_off, and away or
-        evicting while its server is lost (sim.control.recorder)
+        evicting while its server is lost (sim.control.core.recorder)
       server: up, not_ready, away
       pending: pending (a wanted replica that no server has room for)
       operator: acknowledge, hands_on (`service` then says at what)

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.spec.fields import InputError, Issue, Name, Record
-from sim.spec.stack import Stack
-from sim.spec.validate import closest, one_of, read_record
-from sim.spec.yamlfile import Document, Path_, read_text, read_yaml
+from sim.schema.fields import InputError, Issue, Name, Record
+from sim.schema.stack import Stack
+from sim.schema.text.document import Document, Path_, read_text, read_yaml
+from sim.schema.text.validation import closest, one_of, read_record
 from sim.workshop.challenge import Challenge
 
 OTHERS = {"services", "events", "horizon", "traffic", "roles", "servers"}  # of other kinds of file

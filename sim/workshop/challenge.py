@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from sim.results.claims import METRICS
-from sim.spec.fields import InputError, Label, Name, Positive, Record
-from sim.spec.loader import load_scenario
-from sim.spec.scenario import Scenario
-from sim.spec.validate import closest, one_of, read_record
-from sim.spec.yamlfile import read_text, read_yaml
+from sim.results.verdicts import METRICS
+from sim.schema.fields import InputError, Label, Name, Positive, Record
+from sim.schema.loader import load_scenario
+from sim.schema.scenario import Scenario
+from sim.schema.text.document import read_text, read_yaml
+from sim.schema.text.validation import closest, one_of, read_record
 
 FOLDER = Path(__file__).resolve().parent / "challenges"
 HINTS = 3

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sim.results.result import Result
 from sim.results.summary import lookup
-from sim.spec.fields import InputError
-from sim.spec.loader import load_stack, stack_on
-from sim.spec.stack import Role, Stack
+from sim.schema.fields import InputError
+from sim.schema.loader import load_stack, stack_on
+from sim.schema.stack import Role, Stack
 from sim.workshop.answer import placed, read_answer
 from sim.workshop.challenge import Challenge, Goal, scenario_of
 
 if TYPE_CHECKING:
-    from sim.study import Plan
+    from sim.study.study import Plan
 
 SEED = 1  # the same customers for the whole class; an answer that passes with these has passed
 
@@ -42,7 +42,7 @@ class Checked(NamedTuple):
 def check(one: Challenge, file: Path, seed: int = SEED, engine: str = "auto") -> Checked:
     """Run the answer in `file`. Raises `InputError` for a file that is no answer, or that changes
     what the challenge does not allow."""
-    from sim.study import plan, study  # noqa: PLC0415 - not for a file that is refused
+    from sim.study.study import plan, study  # noqa: PLC0415 - not for a file that is refused
 
     scenario = scenario_of(one)
     answer, document = read_answer(file, one, load_stack(scenario.stack))

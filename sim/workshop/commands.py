@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.options import DONE, NOT_HELD, Flag, Whole
-from sim.spec.fields import InputError
+from sim.cli.options import DONE, NOT_HELD, Flag, Whole
+from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
-    from sim.study import Plan
+    from sim.study.study import Plan
     from sim.workshop.challenge import Challenge
 
 REPORTS = Path("reports")
@@ -130,8 +130,8 @@ def quiz(scenario: str, /, *, rounds: Whole = 5, seed: Whole = 1) -> int:
     seed
         Of the run, and of the choice of questions.
     """
-    from sim.report import content  # noqa: PLC0415
-    from sim.study import plan, study  # noqa: PLC0415
+    from sim.report.text import content  # noqa: PLC0415
+    from sim.study.study import plan, study  # noqa: PLC0415
     from sim.workshop import progress, texts  # noqa: PLC0415
     from sim.workshop.questions import ask, questions  # noqa: PLC0415
 
@@ -157,7 +157,7 @@ def quiz(scenario: str, /, *, rounds: Whole = 5, seed: Whole = 1) -> int:
 
 def _about(planned: Plan) -> str:
     """What the quiz is about, and not how it ends."""
-    from sim.report import words  # noqa: PLC0415
+    from sim.report.text import words  # noqa: PLC0415
     from sim.workshop import texts  # noqa: PLC0415
 
     one = planned.scenario

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from sim.spec.fields import Count, InputError, Record
-from sim.spec.yamlfile import read_text
+from sim.schema.fields import Count, InputError, Record
+from sim.schema.text.document import read_text
 
 FILE = Path("reports") / "workshop.json"
 

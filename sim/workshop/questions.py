@@ -11,7 +11,7 @@ from hashlib import sha256
 from itertools import combinations, zip_longest
 from typing import Any, NamedTuple
 
-from sim.report import words
+from sim.report.text import words
 from sim.results.result import Result
 from sim.results.run import Run
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from textwrap import fill
 from typing import Any
 
-from sim.report import words
+from sim.report.text import words
 from sim.workshop.challenge import HINTS, Challenge, Goal, Knob
 from sim.workshop.check import Checked
 from sim.workshop.progress import FILE, Progress

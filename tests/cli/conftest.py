@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from sim import study
-from sim.cli import main
+from sim.cli.app import main
+from sim.study import study
 from tests.results.synthetic import recording
 from tests.results.synthetic import run as synthetic_run
 
@@ -44,6 +44,6 @@ def calls(monkeypatch):
             progress(60.0, 600)
         return synthetic_run(platform, record=record, seed=seed)
 
-    monkeypatch.setattr("sim.experiment.run_once", run_once)
+    monkeypatch.setattr("sim.simulation.loop.run_once", run_once)
     monkeypatch.setattr(study.os, "cpu_count", lambda: 1)  # in this process
     return asked

@@ -58,13 +58,13 @@ def test_import_sim_is_light(tmp_path):
 
 @pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["--help"], ["run", "nothing"]])
 def test_listing_and_refusing_load_nothing_heavy(command, tmp_path):
-    code = f"from sim.cli import main\nmain({command!r})"
+    code = f"from sim.cli.app import main\nmain({command!r})"
     assert loaded(code, tmp_path) == set()
 
 
 def test_a_text_only_run_loads_neither_pandas_nor_matplotlib(tmp_path):
     code = (
-        "from sim.cli import main\n"
+        "from sim.cli.app import main\n"
         "assert main(['run', 'container_crash', '--no-plots', '--platform', 'compose',"
         " '--engine', 'reference', '--set', 'scenario.horizon=6m']) == 0"
     )

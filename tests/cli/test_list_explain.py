@@ -9,7 +9,7 @@ import pytest
 
 from sim.platforms import names
 from sim.platforms.platform import Platform
-from sim.spec.loader import list_scenarios
+from sim.schema.loader import list_scenarios
 
 
 def test_list_names_everything_with_a_title(sim):
@@ -40,7 +40,7 @@ def test_explain_a_platform_says_its_ten_choices(sim):
 
 
 def test_explain_a_constant_says_value_and_source(sim):
-    from sim.assumptions import constants
+    from sim.constants.names import constants
 
     fact = constants()[0]
     said = sim("explain", fact.name)
@@ -52,7 +52,7 @@ def test_explain_a_constant_says_value_and_source(sim):
 
 
 def test_every_constant_has_a_source(sim):
-    from sim.assumptions import constants
+    from sim.constants.names import constants
 
     assert all(fact.source and fact.says for fact in constants())
 
@@ -64,7 +64,7 @@ def test_explain_a_capability_names_its_home_and_who_has_what(sim, name):
     assert said.out.startswith(f"{name}: ")
     assert f"--set PLATFORM.{name}=" in said.out
     assert all(f"  {platform}: " in said.out for platform in names())
-    homes = re.findall(r"\((sim/control/\w+\.py)\)", said.out)
+    homes = re.findall(r"\((sim/control/\w+/\w+\.py)\)", said.out)
     assert homes
     assert all((Path(__file__).parents[2] / home).is_file() for home in homes)
 
@@ -76,7 +76,7 @@ def test_explain_takes_a_capability_with_a_hyphen(sim):
 @pytest.mark.parametrize(
     ("name", "says"),
     [("canary", "--set PLATFORM.rolling_updates.pause_s: 120 s"), ("autoheal", "compose_hardened"),
-     ("rollout_undo", "sim/control/rollouts.py")],
+     ("rollout_undo", "sim/control/rolling_updates/rollouts.py")],
 )  # fmt: skip
 def test_explain_a_mechanism(sim, name, says):
     said = sim("explain", name)

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from sim.control.mechanisms import mechanisms
-from sim.platforms import _outside, load, names
-from sim.platforms._choices import wrong_choices
-from sim.spec.fields import InputError
-from sim.study import compare, plan
+from sim.control.core.mechanisms import mechanisms
+from sim.platforms import load, names
+from sim.platforms.own import file as _outside
+from sim.platforms.own.choices import wrong_choices
+from sim.schema.fields import InputError
+from sim.study.study import compare, plan
 
 GOOD = '''\
 """A watchman: he looks at what has ended, and starts it again."""
@@ -24,10 +25,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sim import Platform
-from sim.control.clock import Rank
-from sim.control.restarts import KubeletRestarts, start_again
+from sim.control.core.clock import Rank
+from sim.control.self_healing.restarts import KubeletRestarts, start_again
 from sim.platforms.compose import PLATFORM as COMPOSE
-from sim.spec.facts import Fact, constant
+from sim.constants.facts import Fact, constant
 
 ROUND = Fact("watch.round", 20.0, "s", "between two rounds", "chosen")
 KEPT = {name: getattr(COMPOSE, name) for name in COMPOSE.__dataclass_fields__}
@@ -144,7 +145,7 @@ def test_worker_processes_have_the_same_file(tmp_path):
     root = str(Path(_outside.__file__).parents[2])
     code = (
         "import sim\n"
-        "from sim.study import plan, study\n"
+        "from sim.study.study import plan, study\n"
         "if __name__ == '__main__':\n"
         "    planned = plan('container_crash', ['./watch.py', 'compose'], reps=2,"
         " settings={'scenario.horizon': '7m'}, engine='reference')\n"
@@ -163,7 +164,7 @@ def test_worker_processes_have_the_same_file(tmp_path):
 
 
 def test_inside_a_checkout_our_own_folder_is_no_other(sim, monkeypatch):
-    monkeypatch.chdir(Path(_outside.__file__).parents[1])
+    monkeypatch.chdir(Path(_outside.__file__).parents[2])
     assert sim("list", "platforms").status == 0
     assert plan("container_crash", ["platforms/swarm.py"]).platforms == ("swarm",)
 
@@ -411,7 +412,7 @@ def test_nonsense_during_the_run_names_line_choice_value_and_time(sim, case):
 
 
 def test_time_that_stands_still_is_told(sim, monkeypatch):
-    monkeypatch.setattr("sim.experiment.MOST_STEPS", 1000)
+    monkeypatch.setattr("sim.simulation.loop.MOST_STEPS", 1000)
     put(GOOD.replace("self.wait_s(), ", "0.0, "))
     said = sim("run", "container_crash", "--platform", "watch", *SHORT)
     refused(
@@ -429,7 +430,7 @@ def test_from_python_it_is_an_input_error_with_its_cause(sim):
 
 def test_a_defect_of_ours_stays_one(sim, monkeypatch):
     """Only a user's own file is bad input; what our platforms raise is for us to mend."""
-    from sim.control.restarts import DockerRestarts
+    from sim.control.self_healing.restarts import DockerRestarts
 
     monkeypatch.setattr(DockerRestarts, "exited", lambda *_: 1 / 0)
     put(GOOD)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim import study
+from sim.study import study
 
 ROOT = str(Path(sim.__file__).parents[1])
 SHORT = ["scenario.horizon=7m"]

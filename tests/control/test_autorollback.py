@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.analysis import Analysis
-from sim.control.autorollback import AutoRollback, verdict
+from sim.control.rollback.autorollback import AutoRollback, verdict
+from sim.control.rolling_updates.analysis import Analysis
 from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
-from sim.spec.scenario import Version
+from sim.schema.scenario import Version
 from tests.control.world import MANAGED, World, stack_of
 
 READINESS = {"probes": {"readiness": {"period": 5.0}}}

@@ -9,8 +9,17 @@ from typing import Literal
 
 import pytest
 
-from sim.control import hpa
-from sim.control.autoscalers import (
+from sim.control.autoscaling import hpa
+from sim.control.autoscaling.hpa import (
+    Behavior,
+    Pod,
+    Policy,
+    Recommendation,
+    Rules,
+    Scaled,
+    Tolerances,
+)
+from sim.control.autoscaling.hpa_loop import (
     CPU_INIT,
     READINESS_DELAY,
     RESOLUTION,
@@ -21,11 +30,10 @@ from sim.control.autoscalers import (
     UP_FLOOR,
     Autoscaling,
 )
-from sim.control.hpa import Behavior, Pod, Policy, Recommendation, Rules, Scaled, Tolerances
-from sim.control.keda import Keda
+from sim.control.autoscaling.keda import Keda
 from sim.platforms.kubernetes import PLATFORM
 from sim.platforms.platform import Platform
-from sim.spec import stack
+from sim.schema import stack
 from tests.control.world import World, stack_of
 
 Select = Literal["max", "min", "disabled"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.balancer import (
+from sim.control.load_balancing.haproxy import (
     CHECK_TIMEOUT,
     CONNECT_TIMEOUT,
     FALL,

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.analysis import Analysis
-from sim.control.bluegreen import SCALE_DOWN_DELAY, BlueGreen, double_set
-from sim.control.rollouts import RolloutUndo
+from sim.control.rolling_updates.analysis import Analysis
+from sim.control.rolling_updates.blue_green import SCALE_DOWN_DELAY, BlueGreen, double_set
+from sim.control.rolling_updates.rollouts import RolloutUndo
 from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
-from sim.spec.scenario import Version
+from sim.schema.scenario import Version
 from tests.control.world import MANAGED, World, stack_of
 
 READINESS = {"probes": {"readiness": {"period": 5.0}}}

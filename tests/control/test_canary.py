@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.analysis import Analysis, Counts, assessed, counted, measured
-from sim.control.canary import Canary, canary_sizes, shares, shrink_others
-from sim.control.replicas import ReplicaSet
-from sim.control.rollouts import RolloutUndo
+from sim.control.rolling_updates.analysis import Analysis, Counts, assessed, counted, measured
+from sim.control.rolling_updates.canary import Canary, canary_sizes, shares, shrink_others
+from sim.control.rolling_updates.rollouts import RolloutUndo
+from sim.control.self_healing.replicas import ReplicaSet
 from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
-from sim.spec.scenario import Version
+from sim.schema.scenario import Version
 from tests.control.world import MANAGED, World, stack_of
 
 READINESS = {"probes": {"readiness": {"period": 5.0}}}

@@ -2,7 +2,7 @@
 
 import math
 
-from sim.control.clock import Clock, Rank
+from sim.control.core.clock import Clock, Rank
 
 
 def test_a_cancelled_timer_is_no_due_event():

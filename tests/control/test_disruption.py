@@ -6,11 +6,17 @@ import itertools
 
 import pytest
 
-from sim.control.disruption import DRAIN_RETRY, Budget, desired_healthy, may_evict, scaled
+from sim.control.scheduling.disruption import (
+    DRAIN_RETRY,
+    Budget,
+    desired_healthy,
+    may_evict,
+    scaled,
+)
 from sim.results.run import Run
-from sim.spec.fields import InputError
-from sim.spec.loader import load_scenario, load_stack
-from sim.spec.stack import Disruption
+from sim.schema.fields import InputError
+from sim.schema.loader import load_scenario, load_stack
+from sim.schema.stack import Disruption
 from tests.control.outage import replay, rows, when
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.endpoints import (
+from sim.control.service_discovery.endpoints import (
     MIN_SYNC,
     WATCH_DELAY,
     Endpoint,

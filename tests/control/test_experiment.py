@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim import experiment
 from sim.dataplane.codes import Algorithm
 from sim.platforms import load
 from sim.results.run import SERIES, Run
-from sim.spec.scenario import Scenario
-from sim.spec.stack import Stack
+from sim.schema.scenario import Scenario
+from sim.schema.stack import Stack
+from sim.simulation import loop as experiment
 from tests import ENGINE
 from tests.control.outage import replay, rows, sspp, when
 

@@ -7,7 +7,7 @@ import pytest
 from sim.dataplane.codes import JobLoss, Outcome
 from sim.dataplane.tables import FIRST_CAUSE, FIRST_LOSS
 from sim.results.run import Run
-from sim.spec.scenario import Leak
+from sim.schema.scenario import Leak
 from tests.control.outage import replay, rows, when
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sim.control.healthchecks import Label, labelled, next_check_s
-from sim.spec.stack import Healthcheck
+from sim.control.health_checks.docker import Label, labelled, next_check_s
+from sim.schema.stack import Healthcheck
 from tests.control.outage import CALM, replay
 
 CHECKED = {

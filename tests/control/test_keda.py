@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.autoscalers import Autoscaling
-from sim.control.keda import ACTIVATION, COOLDOWN, POLLING, Keda, wanted_by_keda
+from sim.control.autoscaling.hpa_loop import Autoscaling
+from sim.control.autoscaling.keda import ACTIVATION, COOLDOWN, POLLING, Keda, wanted_by_keda
 from sim.platforms import takes
 from sim.platforms.kubernetes import PLATFORM
-from sim.spec.fields import InputError
-from sim.study import plan
+from sim.schema.fields import InputError
+from sim.study.study import plan
 from tests.control.world import World, stack_of
 
 

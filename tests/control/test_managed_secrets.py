@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sim.control.nomad_templates import (
+from sim.control.secrets.nomad_templates import (
     KILL_TIMEOUT,
     RENDER,
     SPLAY,

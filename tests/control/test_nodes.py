@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.kubelet import VOLUME_ATTACH
-from sim.control.nodes import (
+from sim.control.scheduling.kubelet import VOLUME_ATTACH
+from sim.control.scheduling.node_lifecycle import (
     EVICTION_RATE,
     LARGE_CLUSTER,
     LEASE_RENEW,
@@ -24,7 +24,7 @@ from sim.control.nodes import (
     may_collect,
     zone_state,
 )
-from sim.control.scheduler import Scheduling
+from sim.control.scheduling.scheduler import Scheduling
 from sim.platforms.platform import Platform
 from tests.control.outage import replay
 from tests.control.world import MANAGED, World, stack_of

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.human import is_night
-from sim.control.operator import Action, View, alarms, next_action
-from sim.control.runbooks import share, wanted_connections
-from sim.spec.facts import (
+from sim.constants.facts import (
     ALARM_CONFIRM,
     ALARM_FAILED,
     ALARM_JOBS,
@@ -20,6 +17,9 @@ from sim.spec.facts import (
     RECHECK,
     SSH_RETRY,
 )
+from sim.control.people.human import is_night
+from sim.control.people.on_call import Action, View, alarms, next_action
+from sim.control.people.runbooks import share, wanted_connections
 from tests.control.outage import replay, rows, when
 
 KILL = {"at": 300, "operator_kill": {"service": "http"}}

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control import ingress, outliers
-from sim.control.cluster import Cluster
-from sim.control.endpoints import Endpoints, ServiceBalancing
-from sim.control.ingress import IngressBalancing
-from sim.control.outliers import (
+from sim.control.core.cluster import Cluster
+from sim.control.load_balancing import ingress
+from sim.control.load_balancing import mesh as outliers
+from sim.control.load_balancing.ingress import IngressBalancing
+from sim.control.load_balancing.mesh import (
     Host,
     MeshBalancing,
     admitted,
@@ -19,9 +19,10 @@ from sim.control.outliers import (
     may_eject,
     swept,
 )
+from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
 from sim.dataplane.codes import Algorithm, Note
 from sim.platforms import configure, load
-from sim.spec.fields import InputError
+from sim.schema.fields import InputError
 from tests.control.outage import replay, rows
 from tests.control.world import MANAGED, World, stack_of
 

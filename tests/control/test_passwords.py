@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sim.control.passwords import (
+from sim.constants.facts import CONFIRM_LOOK, ROTATION_WATCH
+from sim.control.secrets.passwords import (
     KUBELET_SYNC,
     SYNC_JITTER,
     WATCH_DELAY,
@@ -22,8 +23,7 @@ from sim.dataplane.codes import Outcome
 from sim.dataplane.tables import FIRST_CAUSE
 from sim.platforms import load
 from sim.results.run import Run
-from sim.spec.facts import CONFIRM_LOOK, ROTATION_WATCH
-from sim.spec.scenario import Version
+from sim.schema.scenario import Version
 from tests.control.outage import replay, rows, when
 
 PER_REQUEST = {"stack.services.http.database.pool": 0}  # each request opens a connection

@@ -6,8 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.kubelet import POD_START, PULL_RATE, VOLUME_ATTACH, VOLUME_DETACH, Kubelet
-from sim.control.placement import (
+from sim.control.scheduling.kubelet import (
+    POD_START,
+    PULL_RATE,
+    VOLUME_ATTACH,
+    VOLUME_DETACH,
+    Kubelet,
+)
+from sim.control.scheduling.placement import (
     SERVERS,
     Load,
     Resources,
@@ -21,9 +27,9 @@ from sim.control.placement import (
     spread,
     within_skew,
 )
-from sim.control.replicas import Candidate, deletion_order, next_stale
-from sim.control.scheduler import Scheduling
-from sim.spec.stack import Service
+from sim.control.scheduling.scheduler import Scheduling
+from sim.control.self_healing.replicas import Candidate, deletion_order, next_stale
+from sim.schema.stack import Service
 from tests.control.world import MANAGED, World, stack_of
 
 GIB = 1024**3

@@ -6,12 +6,12 @@ from dataclasses import fields
 
 import pytest
 
-from sim.control.analysis import Analysis
-from sim.control.mechanisms import mechanisms, name_of
-from sim.control.restarts import DockerRestarts
+from sim.control.core.mechanisms import mechanisms, name_of
+from sim.control.rolling_updates.analysis import Analysis
+from sim.control.self_healing.restarts import DockerRestarts
 from sim.platforms import configure, configured, load, names, title
 from sim.platforms.platform import Platform
-from sim.spec.fields import InputError
+from sim.schema.fields import InputError
 
 
 def test_names_and_titles() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from sim.control.autoscalers import Autoscaling
-from sim.control.cluster import Pending
-from sim.control.placement import Load, Resources
-from sim.control.preemption import (
+from sim.control.autoscaling.cluster_autoscaler import NodeGroup, ServerAutoscaler, asks_for_server
+from sim.control.autoscaling.hpa_loop import Autoscaling
+from sim.control.core.cluster import Pending
+from sim.control.scheduling.placement import Load, Resources
+from sim.control.scheduling.preemption import (
     Guest,
     Sacrifice,
     cheapest,
@@ -19,12 +20,11 @@ from sim.control.preemption import (
     over_budget,
     sacrifice,
 )
-from sim.control.scheduler import Scheduling, queue_order, yields_to
-from sim.control.servers import NodeGroup, ServerAutoscaler, asks_for_server
+from sim.control.scheduling.scheduler import Scheduling, queue_order, yields_to
 from sim.platforms import configured
-from sim.spec.fields import InputError
-from sim.spec.loader import load_scenario
-from sim.spec.scenario import Version
+from sim.schema.fields import InputError
+from sim.schema.loader import load_scenario
+from sim.schema.scenario import Version
 from tests.control.world import MANAGED, World, stack_of
 
 NEGATIVE, LOW, MID, HIGH = -100, 0, 100, 1000

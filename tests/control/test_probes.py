@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.probes import GRACE, INITIAL, Ask, HealthChecks, Tally, asks, counted, first_tick
+from sim.control.health_checks.probes import (
+    GRACE,
+    INITIAL,
+    Ask,
+    HealthChecks,
+    Tally,
+    asks,
+    counted,
+    first_tick,
+)
 from tests.control.world import MANAGED, World, stack_of
 
 LIVE = {"liveness": {}, "readiness": {}}

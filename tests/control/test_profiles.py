@@ -6,11 +6,18 @@ import math
 
 import pytest
 
-from sim.control.profiles import SHARES_MIN, SHARES_PER_CORE, Limits, cpu_limit, profile_of, weight
+from sim.control.resource_limits.profiles import (
+    SHARES_MIN,
+    SHARES_PER_CORE,
+    Limits,
+    cpu_limit,
+    profile_of,
+    weight,
+)
 from sim.dataplane.codes import Kind, LawKind, Persistence
-from sim.spec.fields import LawSpec
-from sim.spec.scenario import Version
-from sim.spec.stack import Cpu, Service
+from sim.schema.fields import LawSpec
+from sim.schema.scenario import Version
+from sim.schema.stack import Cpu, Service
 
 V1 = Version(name="v1")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.pressure import EVICTION_HARD, EVICTION_MONITOR
-from sim.control.qos import (
+from sim.control.resource_limits.pressure import EVICTION_HARD, EVICTION_MONITOR
+from sim.control.resource_limits.qos import (
     Consumer,
     Process,
     badness,
@@ -15,7 +15,7 @@ from sim.control.qos import (
     qos_class,
 )
 from sim.dataplane.tables import SUCCEEDED
-from sim.spec.stack import Service
+from sim.schema.stack import Service
 from tests.control.outage import replay, rows, when
 
 GIB = 1024**3

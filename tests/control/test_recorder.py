@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from sim.control.recorder import acknowledgements
+from sim.control.core.recorder import acknowledgements
 from sim.results.run import TimelineRow
-from sim.study import compare
+from sim.study.study import compare
 from tests import ENGINE
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.recreate import start_order
-from sim.spec.facts import STOP_GRACE
+from sim.constants.facts import STOP_GRACE
+from sim.control.rolling_updates.recreate import start_order
 from tests.control.outage import replay, rows, when
 
 

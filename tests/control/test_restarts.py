@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.restarts import (
+from sim.control.self_healing.restarts import (
     BACKOFF_CAP,
     BACKOFF_FACTOR,
     BACKOFF_RESET,

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.replicas import ReplicaSet
-from sim.control.rollouts import (
+from sim.control.rolling_updates.rollouts import (
     MAX_SURGE,
     MAX_UNAVAILABLE,
     MIN_READY,
@@ -26,8 +25,9 @@ from sim.control.rollouts import (
     shrink_old,
     step,
 )
-from sim.spec.fields import InputError
-from sim.spec.scenario import Version
+from sim.control.self_healing.replicas import ReplicaSet
+from sim.schema.fields import InputError
+from sim.schema.scenario import Version
 from tests.control.world import MANAGED, World, stack_of
 
 READINESS = {"probes": {"readiness": {"period": 5.0}}}

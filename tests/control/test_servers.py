@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.autoscalers import Autoscaling
-from sim.control.placement import Load, Resources
-from sim.control.servers import (
+from sim.control.autoscaling.cluster_autoscaler import (
     BOOT,
     DELAY_AFTER_ADD,
     IDLE_BELOW,
@@ -20,6 +18,8 @@ from sim.control.servers import (
     servers_needed,
     to_request,
 )
+from sim.control.autoscaling.hpa_loop import Autoscaling
+from sim.control.scheduling.placement import Load, Resources
 from sim.platforms.kubernetes import PLATFORM
 from tests.control.world import World, stack_of
 

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sim.control.clock import Clock
-from sim.control.cluster import Cluster, Container
+from sim.control.core.clock import Clock
+from sim.control.core.cluster import Cluster, Container
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Profile
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 from sim.platforms.kubernetes import PLATFORM
 from sim.platforms.platform import Platform
-from sim.spec.scenario import Version
-from sim.spec.stack import Stack
+from sim.schema.scenario import Version
+from sim.schema.stack import Stack
 
 EMPTY = Platform(*[None] * 10)
 MANAGED = replace(PLATFORM, autoscaling=None)  # what most tests leave still

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from sim.spec.scenario import Event, Scenario
+from sim.schema.scenario import Event, Scenario
 
 ROLES = ("http", "worker", "postgres", "redis")
 

@@ -12,10 +12,10 @@ import pytest
 import sim
 from sim import platforms
 from sim.platforms import chain, configured, kubernetes, layers
-from sim.spec.fields import InputError
-from sim.spec.loader import load_scenario, load_stack, stack_on
-from sim.spec.settings import Layer, stack_for
-from sim.study import plan
+from sim.schema.fields import InputError
+from sim.schema.loader import load_scenario, load_stack, stack_on
+from sim.schema.settings import Layer, stack_for
+from sim.study.study import plan
 from tests import ENGINE
 
 Make = Callable[..., None]
@@ -36,7 +36,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
         return made.get(path.rpartition(".")[2]) or imported(path)
 
     monkeypatch.setattr(platforms, "names", lambda: sorted([*found(), *made]))
-    monkeypatch.setattr("sim.study.list_platforms", lambda: sorted([*found(), *made]))
+    monkeypatch.setattr("sim.study.study.list_platforms", lambda: sorted([*found(), *made]))
     monkeypatch.setattr(platforms, "import_module", load)
     return new
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sim.control.replicas import Phase, ReplicaSet
+from sim.constants.facts import facts_of
+from sim.control.self_healing.replicas import Phase, ReplicaSet
 from sim.platforms import cloud_run, load
 from sim.platforms.cloud_run import PLATFORM, Revisions, allowed, instances_for
-from sim.spec.facts import facts_of
 from tests.platforms.outage import FAULT_S, availability, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 6

@@ -7,9 +7,9 @@ from functools import cache
 
 import pytest
 
-from sim.experiment import run_once
 from sim.results.run import Run
-from sim.spec.scenario import Event, Scenario
+from sim.schema.scenario import Event, Scenario
+from sim.simulation.loop import run_once
 from tests.platforms.outage import sspp
 
 RISE_S = 200.0

@@ -2,15 +2,16 @@
 
 import pytest
 
-from sim.control import targets, targettracking
-from sim.control.endpoints import Endpoint, chosen
-from sim.control.microvms import GIB, Price, bucket, task_size
-from sim.control.placement import Resources
-from sim.control.targets import Target, counted
-from sim.control.targettracking import alarm, proportional
+from sim.constants.facts import facts_of
+from sim.control.autoscaling import target_tracking as targettracking
+from sim.control.autoscaling.target_tracking import alarm, proportional
+from sim.control.health_checks import target_group as targets
+from sim.control.health_checks.target_group import Target, counted
+from sim.control.scheduling.microvms import GIB, Price, bucket, task_size
+from sim.control.scheduling.placement import Resources
+from sim.control.service_discovery.endpoints import Endpoint, chosen
 from sim.platforms import ecs_fargate, load
 from sim.platforms.ecs_fargate import PLATFORM, SIZES, breaker_threshold, fenceposts
-from sim.spec.facts import facts_of
 from tests.platforms.outage import FAULT_S, availability, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 5

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from sim.experiment import run_once
 from sim.platforms import layers, load, names
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.spec.loader import load_scenario, load_stack, stack_on
-from sim.spec.scenario import Scenario
-from sim.spec.stack import Stack
+from sim.schema.loader import load_scenario, load_stack, stack_on
+from sim.schema.scenario import Scenario
+from sim.schema.stack import Stack
+from sim.simulation.loop import run_once
 from tests import ENGINE
 
 PLAIN = {"compose_hardened": "compose", "kubernetes_tuned": "kubernetes"}

@@ -14,27 +14,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.control import (
-    autoscalers,
-    endpoints,
-    kubelet,
-    nodes,
-    placement,
-    probes,
-    restarts,
-    rollouts,
-    servers,
-)
+from sim.constants.facts import facts_of
+from sim.control.autoscaling import cluster_autoscaler as servers
+from sim.control.autoscaling import hpa_loop as autoscalers
+from sim.control.health_checks import probes
+from sim.control.rolling_updates import rollouts
+from sim.control.scheduling import kubelet, placement
+from sim.control.scheduling import node_lifecycle as nodes
+from sim.control.self_healing import restarts
+from sim.control.service_discovery import endpoints
 from sim.dataplane.codes import REQUEST_CAUSES, Algorithm
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
-from sim.experiment import run_once
 from sim.platforms import configure, load, title
 from sim.platforms.kubernetes import PLATFORM
 from sim.results.run import Run
-from sim.spec.facts import facts_of
-from sim.spec.loader import load_stack
-from sim.spec.scenario import Event, Scenario
-from sim.spec.stack import Stack
+from sim.schema.loader import load_stack
+from sim.schema.scenario import Event, Scenario
+from sim.schema.stack import Stack
+from sim.simulation.loop import run_once
 from tests import ENGINE
 
 MODULES = (

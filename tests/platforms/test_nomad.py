@@ -4,11 +4,13 @@ import math
 
 import pytest
 
-from sim.control import nomad_autoscaler, servicechecks
-from sim.control.nomad_autoscaler import target_value
-from sim.control.placement import Load, Resources
-from sim.control.servicechecks import restarts
-from sim.control.tasks import given_up_s
+from sim.constants.facts import facts_of
+from sim.control.autoscaling import nomad_autoscaler
+from sim.control.autoscaling.nomad_autoscaler import target_value
+from sim.control.health_checks import consul as servicechecks
+from sim.control.health_checks.consul import restarts
+from sim.control.scheduling.placement import Load, Resources
+from sim.control.self_healing.tasks import given_up_s
 from sim.platforms import load, nomad
 from sim.platforms.nomad import (
     PLATFORM,
@@ -18,7 +20,6 @@ from sim.platforms.nomad import (
     reschedule_delay,
     restarts_in_place,
 )
-from sim.spec.facts import facts_of
 from tests.platforms.outage import FAULT_S, availability, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 4; Traefik's and Consul's documentation

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from sim.platforms import configured
-from sim.spec.fields import InputError
-from sim.study import plan
+from sim.schema.fields import InputError
+from sim.study.study import plan
 from tests.control.outage import replay
 
 TOLERANCE = "kubernetes.autoscaling.tolerance"

@@ -5,12 +5,19 @@ from dataclasses import fields
 
 import pytest
 
-from sim.control.placement import Load, Resources
-from sim.control.replicas import ReplicaSet
-from sim.control.tasks import Candidate, batch, given_up_s, is_faulty, spread_choice, update_step
+from sim.constants.facts import facts_of
+from sim.control.scheduling.placement import Load, Resources
+from sim.control.self_healing.replicas import ReplicaSet
+from sim.control.self_healing.tasks import (
+    Candidate,
+    batch,
+    given_up_s,
+    is_faulty,
+    spread_choice,
+    update_step,
+)
 from sim.platforms import load, swarm
 from sim.platforms.swarm import PLATFORM, too_many_failures
-from sim.spec.facts import facts_of
 from tests.platforms.outage import FAULT_S, availability, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 3

@@ -15,10 +15,10 @@ from sim.report.exports.k6 import k6, script, stages
 from sim.report.exports.openmetrics import openmetrics
 from sim.report.exports.trace import trace
 from sim.results.run import Span
-from sim.spec.fields import InputError
-from sim.spec.scenario import Point, Slo, Traffic
-from sim.spec.traffic import TraceTimes, arrivals
-from sim.study import compare
+from sim.schema.fields import InputError
+from sim.schema.scenario import Point, Slo, Traffic
+from sim.schema.traffic import TraceTimes, arrivals
+from sim.study.study import compare
 from tests import ENGINE
 from tests.report import pages
 from tests.results.results import result

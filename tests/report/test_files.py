@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sim.report import files
-from sim.spec.fields import InputError
+from sim.schema.fields import InputError
 from tests.results.results import result
 
 DATA = ("summary.json", "timeline.csv", "series.csv", "report.html", "postmortem.md")

@@ -5,10 +5,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from sim.report.live import BARS, Viewer, live, sparkline
+from sim.report.text.live import BARS, Viewer, live, sparkline
 from sim.results.run import Glance, TimelineRow
-from sim.study import plan, study
-from sim.workers import Tick
+from sim.study.study import plan, study
+from sim.study.workers import Tick
 from tests import ENGINE
 
 KILL = TimelineRow(30.0, "operator_kill", "api-1", "api-1 killed by docker kill (exit 137)")

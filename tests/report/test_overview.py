@@ -2,11 +2,11 @@
 
 import pytest
 
-from sim import study
 from sim.platforms import names
-from sim.report import overview, table
-from sim.report.pictures import pictures
-from sim.report.plots import figure
+from sim.report.plots.pictures import pictures
+from sim.report.plots.three import figure
+from sim.report.text import overview, table
+from sim.study import study
 from tests import ENGINE
 
 FAST = {"scenario.horizon": "10m"}

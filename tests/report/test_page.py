@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim.constants.facts import Fact, Held
 from sim.report.page.charts import TALL, apart, lane
 from sim.report.page.constants import rows
 from sim.report.page.places import moment, moments
 from sim.report.page.sections import SECTIONS, mechanism, sections
 from sim.report.page.write import page
 from sim.results.run import Span, TimelineRow
-from sim.spec.facts import Fact, Held
 from tests.report import pages
 from tests.results.results import result
 from tests.results.synthetic import recording

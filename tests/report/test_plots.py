@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report import marks
-from sim.report.canvas import highest
+from sim.report.plots import marks
+from sim.report.plots.canvas import highest
 from sim.report.stretches import window
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import gauge, recording, series

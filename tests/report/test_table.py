@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from sim.report import table, timeline
-from sim.report.markdown import markdown
+from sim.report.text import table, timeline
+from sim.report.text.markdown import markdown
 from sim.results.run import TimelineRow
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.report import words
+from sim.report.text import words
 
 
 @pytest.mark.parametrize(

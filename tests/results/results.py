@@ -3,7 +3,7 @@
 from sim.results.result import Result
 from sim.results.run import TimelineRow
 from sim.results.summary import replication
-from sim.spec.scenario import Claim
+from sim.schema.scenario import Claim
 from tests.results.synthetic import recording, run
 
 CLAIMS = (

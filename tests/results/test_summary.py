@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.results.claims import METRICS, evaluate
 from sim.results.summary import figures, mean_figures, paths, replication
-from sim.spec.scenario import Claim
+from sim.results.verdicts import METRICS, evaluate
+from sim.schema.scenario import Claim
 from tests.results.synthetic import gauge, recording, run
 
 

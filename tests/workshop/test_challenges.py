@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sim import engines
-from sim.experiment import arrivals_of
-from sim.spec.fields import InputError
+from sim.dataplane import engines
+from sim.schema.fields import InputError
+from sim.simulation.loop import arrivals_of
 from sim.workshop.challenge import HINTS, Challenge, challenge, challenges, scenario_of
 from sim.workshop.check import Checked, check
 from sim.workshop.texts import start_file

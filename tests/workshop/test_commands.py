@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.cli import main
-from sim.report import words
-from sim.study import compare
+from sim.cli.app import main
+from sim.report.text import words
+from sim.study.study import compare
 from sim.workshop.questions import DOWN, FAILED, HANDS_ON, Question, ask, questions, range_of
 from tests import ENGINE
 from tests.test_docs import ROOT, blocks, commands

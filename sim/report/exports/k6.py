@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.results.result import Result
-from sim.spec.scenario import ClientSpec, Slo, Traffic
-from sim.spec.traffic import Course, TraceTimes, arrivals
+from sim.schema.scenario import ClientSpec, Slo, Traffic
+from sim.schema.traffic import Course, TraceTimes, arrivals
 
 MOST_VUS = 5000  # virtual users; chosen: what one machine of a tester bears
 STAGES = 300  # at most, of a recorded trace

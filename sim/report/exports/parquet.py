@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sim.results.result import Result
 from sim.results.rows import series_columns
-from sim.spec.fields import InputError
+from sim.schema.fields import InputError
 
 
 def check() -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.report import words
 from sim.report.page.charts import success
+from sim.report.text import words
 from sim.results.result import Result
 from sim.results.run import Run, Span
 

@@ -10,8 +10,8 @@ from sim.report.exports.k6 import k6
 from sim.report.exports.openmetrics import openmetrics
 from sim.report.exports.trace import trace
 from sim.results.result import Result
-from sim.spec.fields import InputError
-from sim.spec.validate import closest, one_of
+from sim.schema.fields import InputError
+from sim.schema.text.validation import closest, one_of
 
 FILES = {
     "trace": "trace.json",

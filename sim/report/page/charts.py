@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
-from sim.report import marks, timeline, words
 from sim.report.page import curves
 from sim.report.page.curves import Values
+from sim.report.plots import marks
 from sim.report.stretches import stretches, window
+from sim.report.text import timeline, words
 from sim.results import metrics
 from sim.results.result import Result
 from sim.results.run import Run, TimelineRow
-from sim.spec.scenario import Traffic
+from sim.schema.scenario import Traffic
 
 LEFT, WIDTH, TALL = 64, 786, 92  # of the plot inside a chart of 1000 units
 RIGHT = LEFT + WIDTH

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sim.report import words
-from sim.spec.facts import Fact, Held
+from sim.constants.facts import Fact, Held
+from sim.report.text import words
 
 MIB = 1024.0**2
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
-from sim.report import content, timeline, words
 from sim.report.page import constants, places
 from sim.report.page.charts import charts
 from sim.report.page.spent import KINDS, spent
 from sim.report.postmortem.account import accounts
+from sim.report.text import content, timeline, words
 from sim.results.result import Result
 
 LONGEST = 150  # lines of one platform's timeline

@@ -13,10 +13,10 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from sim.report import content, words
 from sim.report.page import charts, curves
 from sim.report.page.sections import sections
 from sim.report.postmortem import text
+from sim.report.text import content, words
 from sim.results.result import Result
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sim.report import words
 from sim.report.postmortem import causes, judgement, story
 from sim.report.postmortem.phrases import JOBS, REQUESTS, ended, percent, plural
+from sim.report.text import words
 from sim.results.counterfactual import harmed
 from sim.results.result import Result
 from sim.results.summary import Figures, lookup

@@ -1,7 +1,7 @@
 """Causes by counterfactual, in words.
 
 A cause is a change that was run again with the same customers and did better
-(sim/counterfactuals.py); nothing is a cause because somebody thinks so.
+(sim/study/causes.py); nothing is a cause because somebody thinks so.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sim.report import words
+from sim.report.text import words
 from sim.results.counterfactual import (
     Contribution,
     Effect,

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from sim.dataplane.tables import FIRST_CAUSE
-from sim.report import words
-from sim.report.marks import FAULTS
 from sim.report.page.spent import spent
+from sim.report.plots.marks import FAULTS
 from sim.report.postmortem.phrases import JOBS, ended, plural, were
+from sim.report.text import words
 from sim.results.run import Run, TimelineRow
 from sim.results.summary import Figures
 

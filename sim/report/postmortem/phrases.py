@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sim.report import words
+from sim.report.text import words
 
 REQUESTS = {  # sim.dataplane.codes.Outcome
     "refused": "refused (nobody listened)",

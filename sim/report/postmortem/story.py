@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sim.report import words
-from sim.report.marks import FAULTS
+from sim.report.plots.marks import FAULTS
 from sim.report.stretches import stretches
+from sim.report.text import words
 from sim.results import metrics
 from sim.results.run import Run, TimelineRow
-from sim.spec.scenario import Traffic
+from sim.schema.scenario import Traffic
 
 OFTEN = 5  # of one kind of event: so many are told, and the rest counted
 NAMES = 3  # of things to which the same happened at once

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from sim.report import content, words
 from sim.report.postmortem.account import Account, accounts
 from sim.report.postmortem.causes import Cause, Causes
+from sim.report.text import content, words
 from sim.results.result import Result
 
 ALONE = (

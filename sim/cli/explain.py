@@ -1,0 +1,113 @@
+"""`sim explain`: finds what a word names, and says what that assumes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+
+from sim.cli import explain_text as text
+from sim.constants.facts import Setting
+from sim.constants.names import constants
+from sim.constants.paths import by_hand, everywhere, of_platform, of_stack
+from sim.control.core.mechanisms import mechanisms
+from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh
+from sim.platforms.platform import DECIDES, Platform
+from sim.schema.fields import InputError
+from sim.schema.loader import STACK_FOLDERS, list_scenarios, list_stacks, load_scenario
+from sim.schema.text.validation import closest
+from sim.study.article import claims_text as claims
+from sim.study.article.article import ARTICLE, ROWS
+
+TEN = tuple(field.name for field in fields(Platform))
+
+
+def about(subject: str) -> str:
+    """The text about a scenario, a stack, a platform, one of the ten capabilities, a mechanism, a
+    claim of the article, a constant, or the first word of some.
+
+    Raises `InputError`, with the nearest name, for anything else."""
+    refresh()
+    if subject.endswith(".py"):
+        (subject,) = named([subject])
+    if subject in names():
+        doc = docstring(subject)
+        return text.platform(subject, doc, load(subject), _constants(subject), layers(subject))
+    if _choice(subject) in TEN:
+        return _about_capability(_choice(subject))
+    said = next((one for one in ARTICLE if one.id.lower() == subject.lower()), None)
+    if said is not None:
+        from sim.study.article.claims import places  # noqa: PLC0415 - reads all scenarios
+
+        return claims.about(said, places())
+    known = {fact.name: fact for fact in constants(names())}
+    matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
+    fills = _fills().get(_choice(subject))
+    if matching or fills:
+        paths = everywhere()
+        found = {f.name: paths.get(f.name) or [Setting(f)] for f in matching}
+        parts = [text.mechanism(*fills, _users(fills[1]))] if fills else []
+        return "\n".join([*parts, *([text.facts(found)] if found else [])])
+    is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
+    if is_path or subject.partition(":")[0] in list_scenarios():
+        scenario = load_scenario(subject)
+        return text.scenario(scenario, _stack_text(scenario.stack))
+    if subject in list_stacks():
+        return _stack_text(subject)
+    not_a_platform(subject)
+    families = {name.partition(".")[0] for name in known}
+    everything = [
+        *list_scenarios(), *list_stacks(), *names(), *known, *families, *TEN, *_fills(),
+        *(one.id for one in ARTICLE),
+    ]  # fmt: skip
+    raise InputError(
+        found=f"nothing to explain named {subject!r}",
+        expected="a scenario, stack or platform (`sim list`), a claim (`sim claims`), "
+        f"a capability ({', '.join(TEN)}), a mechanism, or constants by their first word "
+        f"({', '.join(sorted(families))})",
+        nearest=closest(subject, everything),
+    )
+
+
+# ---- the ten choices ----
+def _choice(subject: str) -> str:
+    """`self-healing` and `self healing` are `self_healing`."""
+    return subject.replace("-", "_").replace(" ", "_")
+
+
+def _fills() -> dict[str, tuple[str, type]]:
+    """Name of each mechanism -> the capability that it fills, and its record."""
+    return {name: (ten, one) for ten in TEN for name, one in mechanisms(ten).items()}
+
+
+def _users(mechanism: type) -> list[str]:
+    """The platforms that have it."""
+    return [
+        name for name in names()
+        if any(type(getattr(load(name), ten)) is mechanism for ten in TEN)
+    ]  # fmt: skip
+
+
+def _about_capability(name: str) -> str:
+    row = next(row for row in ROWS if row.capability == name)
+    platforms = {one: getattr(load(one), name) for one in names()}
+    return text.capability(row, DECIDES[name], mechanisms(name), platforms)
+
+
+def _constants(platform: str) -> dict[str, list[Setting]]:
+    """What it uses, in three lists; a fourth for what people build where it has nothing."""
+    own, stack = of_platform(platform), of_stack(platform)
+    return {
+        "constants of the platform (`--set PATH=VALUE` changes one)": [s for s in own if s.path],
+        "constants that nobody can change": [s for s in own if not s.path],
+        "constants of the services, as far as they are read here (also by the service's name)": [
+            s for s in stack if s.path.startswith("stack.services.")
+        ],
+        "constants of the people": [s for s in stack if s.path.startswith("stack.operator.")],
+        "constants of HAProxy, if the operator builds one": by_hand(platform),
+    }
+
+
+def _stack_text(name: str) -> str:
+    """The stack's own file: its comments say where each number comes from."""
+    files = (folder / f"{name}.yaml" for folder in STACK_FOLDERS)
+    return next(path.read_text(encoding="utf-8") for path in files if path.is_file())

@@ -1,0 +1,219 @@
+"""Constants that stand for a real system's behaviour, each with its source.
+
+A module that needs one defines it at module level, `HPA_SYNC = Fact("hpa.sync_period", 15.0, "s",
+"the HPA looks once per period", "kubernetes/kubernetes pkg/controller/podautoscaler")`, and makes
+it the default of a field: `sync_s: float = constant(HPA_SYNC)`. So `--set` changes it, and
+`sim explain` finds both the fact and its path: there is no registry to keep. What nobody can change
+says why (`fixed`). The facts below are the defaults of `sim/schema/stack.py` and `scenario.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from pydantic import BaseModel, Field
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[T]):
+    """One constant: dotted `name`, `value` in `unit`, what it `says`, and where that is written.
+
+    `fixed`: why no setting changes it; empty for the default of some record's field."""
+
+    name: str
+    value: T
+    unit: str
+    says: str
+    source: str
+    fixed: str = ""
+
+    @property
+    def written(self) -> Any:
+        """The value as a file or `--set` writes it: with a unit where one is needed."""
+        return f"{self.value:g}s" if self.unit == "s" else self.value
+
+
+class Setting(NamedTuple):
+    """Where a constant stands: the `--set` path that changes it (empty: none does), the value that
+    holds there, and an assignment that has to come before."""
+
+    fact: Fact[Any]
+    path: str = ""
+    value: Any = None
+    first: str = ""
+
+
+class Held(NamedTuple):
+    """A constant as it holds in a study: its value there, and the paths of all places where it has
+    this value (none: nobody can change it)."""
+
+    fact: Fact[Any]
+    value: Any
+    paths: tuple[str, ...] = ()
+
+
+def constant(fact: Fact[T], above_zero: bool = False) -> T:
+    """The default of a dataclass' field; the field remembers the fact. `above_zero`: a period, or
+    something that is divided by."""
+    known = {"fact": fact, "above_zero": above_zero}
+    return dataclasses.field(default=fact.value, metadata=known)
+
+
+def default(fact: Fact[T]) -> T:
+    """The same for a pydantic record."""
+    return cast(T, _remembering(fact.value, fact))
+
+
+def unless_set(fact: Fact[T]) -> T | None:
+    """The same for a field that is empty by default: then the fact holds."""
+    return cast("T | None", _remembering(None, fact))
+
+
+def _remembering(value: object, fact: Fact[Any]) -> Any:
+    return Field(default=value, json_schema_extra=cast(Any, {"fact": fact}))
+
+
+def fact_of(record: type, field: str) -> Fact[Any] | None:
+    """The fact behind a field of a record; None if its value is nobody's constant."""
+    if issubclass(record, BaseModel):
+        extra = record.model_fields[field].json_schema_extra
+        return cast(dict[str, Any], extra).get("fact") if isinstance(extra, dict) else None
+    found: Fact[Any] | None = record.__dataclass_fields__[field].metadata.get("fact")  # type: ignore[attr-defined]
+    return found
+
+
+def must_be_above_zero(record: type, field: str) -> bool:
+    """May this field of a dataclass not be 0?"""
+    fields = getattr(record, "__dataclass_fields__", {})
+    return field in fields and bool(fields[field].metadata.get("above_zero"))
+
+
+def facts_of(module: ModuleType) -> list[Fact[Any]]:
+    """All facts that a module defines or imports at module level, in the order of their lines."""
+    return [value for value in vars(module).values() if isinstance(value, Fact)]
+
+
+# --- defaults of the stack's fields ---------------------------------------------------------------
+
+_PG = "PostgreSQL 15 and 16, measured"
+_REDIS = "Redis 7.0, measured"
+_PROBE = "kubernetes/api core/v1 types.go Probe; SetDefaults_Probe"
+_DOCKER = "moby/moby daemon/health.go"
+_BOUNCER = "PgBouncer's documentation, config"
+
+MAX_CONNECTIONS = Fact("postgres.max_connections", 100, "slots", "the server's default", _PG)
+SUPERUSER_RESERVED = Fact(
+    "postgres.superuser_reserved_connections", 3, "slots", "so ordinary users have 97", _PG
+)
+RESERVED = Fact("postgres.reserved_connections", 0, "slots", "a second reserve, since 16", _PG)
+CONNECT = Fact("postgres.connect", 0.0038, "s", "opening a connection (2.3 to 7.1 ms)", _PG)
+COST_GROWTH = Fact(
+    "postgres.cost_growth", 0.12, "ratio", "more CPU per query at 90 active ones than at 1", _PG
+)
+KEEPALIVE = Fact(
+    "tcp.keepalive", 7875.0, "s", "a vanished host's connections stay: 7200 s + 9 x 75 s",
+    "Linux ip-sysctl: tcp_keepalive_time, _probes, _intvl",
+)  # fmt: skip
+POOLER_SIZE = Fact("pgbouncer.default_pool_size", 20, "connections", "to the server", _BOUNCER)
+POOLER_WAIT = Fact(
+    "pgbouncer.query_wait_timeout", 120.0, "s", "a client waits for a connection", _BOUNCER
+)
+POOL = Fact("database.pool", 10, "connections", "of one process at most", "node-postgres Pool, max")
+CHECKOUT_TIMEOUT = Fact(
+    "database.checkout_timeout", 30.0, "s", "a request waits for a connection of its pool",
+    "SQLAlchemy QueuePool, timeout",
+)  # fmt: skip
+REDELIVERY = Fact(
+    "job.redelivery", 30.0, "s", "a taken job whose worker is silent is given out again", "chosen"
+)
+MAX_STALLED = Fact(
+    "job.max_stalled", 1, "times", "a job whose worker dies is given out again so often",
+    "OptimalBits/bull and taskforcesh/bullmq: maxStalledCount; moveStalledJobsToWait",
+)  # fmt: skip
+CPU_TARGET = Fact(
+    "scaling.cpu", 0.7, "ratio", "target utilisation, where a stack scales without one", "chosen"
+)
+_HPA = "kubernetes/kubernetes pkg/apis/autoscaling/v2/defaults.go"
+HPA_UP_WINDOW = Fact("hpa.up_window", 0.0, "s", "with `behavior`: no wait before growing", _HPA)
+IMAGE_SIZE = Fact(
+    "image.size", 200 * 1024**2, "bytes", "of a service, where none is said", "chosen"
+)
+JOB_SIZE = Fact("redis.job_size", 1054, "bytes", "a job of 1000 bytes in a list", _REDIS)
+BACKLOG = Fact("node.backlog", 511, "connections", "listen() without a number", "Node.js net")
+SHARES = Fact("docker.cpu_shares", 1024, "shares", "a container's weight", "docker run reference")
+PROBE_PERIOD = Fact("probe.period", 10.0, "s", "between two probes", _PROBE)
+PROBE_TIMEOUT = Fact("probe.timeout", 1.0, "s", "an answer later than this is a failure", _PROBE)
+PROBE_SUCCESS = Fact("probe.success", 1, "results", "in a row, to pass", _PROBE)
+PROBE_FAILURE = Fact("probe.failure", 3, "results", "in a row, to fail", _PROBE)
+HEALTH_INTERVAL = Fact("healthcheck.interval", 30.0, "s", "also before the first", _DOCKER)
+HEALTH_TIMEOUT = Fact("healthcheck.timeout", 30.0, "s", "per check", _DOCKER)
+HEALTH_RETRIES = Fact("healthcheck.retries", 3, "failures", "in a row: unhealthy", _DOCKER)
+DOCKER_TTL = Fact(
+    "docker.dns_ttl", 600.0, "s", "an answer of Docker's DNS may be kept so long",
+    "moby/moby @b985e231 daemon/libnetwork/resolver.go respTTL",
+)  # fmt: skip
+STOP_GRACE = Fact(
+    "docker.stop_grace", 10.0, "s", "SIGTERM, this wait, then SIGKILL",
+    "moby daemon/config/config_linux.go; compose-spec 05-services.md stop_grace_period",
+)  # fmt: skip
+OOM_SCORE_ADJ = Fact(
+    "docker.oom_score_adj", 0, "points", "of a container, unless it says otherwise",
+    "docker run reference; a kubelet writes its own by QoS class",
+)  # fmt: skip
+NGINX_CONNECT = Fact(
+    "nginx.proxy_connect_timeout", 60.0, "s", "a vanished host costs so long a try",
+    "nginx/nginx @3f6f7824 src/http/modules/ngx_http_proxy_module.c, ngx_http_upstream.c",
+)  # fmt: skip
+LEAK_TICK = Fact("fault.leak_tick", 1.0, "s", "a leak grows in steps of this", "chosen")
+
+# --- people ---------------------------------------------------------------------------------------
+
+_CHOSEN = "chosen: no source gives it; monitoring set-ups and people differ"
+
+ALARM_LOOK = Fact("monitoring.look", 10.0, "s", "monitoring looks at users' success", _CHOSEN)
+ALARM_WINDOW = Fact("monitoring.window", 60.0, "s", "the time over which it counts", _CHOSEN)
+ALARM_CONFIRM = Fact("monitoring.confirm", 30.0, "s", "bad until now, or nobody is paged", _CHOSEN)
+ALARM_SHARE = Fact("monitoring.alarm_share", 0.05, "ratio", "of failures that alarms", _CHOSEN)
+ALARM_FAILED = Fact("monitoring.alarm_failed", 3, "requests", "fewer never alarm", _CHOSEN)
+ALARM_JOBS = Fact("monitoring.alarm_jobs", 200, "jobs", "waiting for a whole window", _CHOSEN)
+RECHECK = Fact("operator.recheck", 10.0, "s", "she looks again in an open incident", _CHOSEN)
+IDLE_LOOK = Fact(
+    "operator.idle_look", 300.0, "s", "she looks again when nothing was left to do", _CHOSEN
+)
+PATIENCE = Fact(
+    "operator.patience", 6, "windows", "she waits so long for users to be served, then looks again",
+    _CHOSEN,
+)  # fmt: skip
+SSH_RETRY = Fact("operator.ssh_retry", 10.0, "s", "SSH is tried again", _CHOSEN)
+GIVES_UP = Fact(
+    "operator.gives_up", 900.0, "s", "a server that stays away so long is replaced", _CHOSEN
+)
+DEPLOY_WATCH = Fact(
+    "operator.deploy_watch", 300.0, "s", "who deploys watches the new version so long", _CHOSEN
+)
+LEAKS = Fact(
+    "operator.leaks", 3.0, "x", "a new version that has grown so much is to blame for an OOM kill",
+    _CHOSEN,
+)  # fmt: skip
+REPLACED_OFTEN = Fact(
+    "operator.replaced_often", 2, "exits", "of a new version make it a bad one", _CHOSEN
+)
+FAILING_SHARE = Fact(
+    "operator.failing_share", 0.1, "ratio", "of errors in what a new version served: it is bad",
+    _CHOSEN,
+)  # fmt: skip
+DRAIN_LOOK = Fact(
+    "operator.drain_look", 1.0, "s", "she, or kubectl, looks whether a drained server is empty",
+    "kubernetes/kubectl pkg/drain/drain.go waitForDelete, poll interval 1 s",
+)  # fmt: skip
+CONFIRM_LOOK = Fact(
+    "operator.confirm_look", 10.0, "s", "she looks again whether all have a new password", _CHOSEN
+)
+ROTATION_WATCH = Fact(
+    "operator.rotation_watch", 900.0, "s", "she watches a rotation for so long at most", _CHOSEN
+)

@@ -1,0 +1,1 @@
+"""Autoscaling: replicas and servers from load."""

@@ -1,0 +1,264 @@
+"""Autoscaling: the horizontal autoscaler changes replicas; servers.py adds machines for them.
+
+The loop and its metrics; the arithmetic is in hpa.py. CPU usage comes from a metrics server that
+asks every 15 s, so that a decision is about usage of 0 to 30 s ago. Rules and constants: shared
+facts, kubernetes section 5. The queue's length comes from KEDA (keda.py). Left out: the kubelet's
+own window, metrics other than CPU and queue.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+from sim.constants.facts import Fact, constant
+from sim.control.autoscaling import hpa
+from sim.control.autoscaling.cluster_autoscaler import ServerAutoscaler
+from sim.control.autoscaling.keda import Keda
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Container
+from sim.control.scheduling.placement import requests
+from sim.schema.stack import Scaling, Stack
+
+DEFAULTS = "kubernetes/kubernetes pkg/controller/podautoscaler/config"
+HORIZONTAL = "kubernetes/kubernetes pkg/controller/podautoscaler/horizontal.go"
+SYNC = Fact("hpa.sync", 15.0, "s", "the autoscaler looks", DEFAULTS)
+TOLERANCE = Fact("hpa.tolerance", 0.1, "", "a ratio this near to 1 moves nothing", DEFAULTS)
+CPU_INIT = Fact(
+    "hpa.cpu_initialization", 300.0, "s",
+    "a younger replica's CPU counts only if it is ready and sampled since", DEFAULTS,
+)  # fmt: skip
+READINESS_DELAY = Fact(
+    "hpa.initial_readiness_delay", 30.0, "s",
+    "a replica unready since then has never been ready: set aside", DEFAULTS,
+)  # fmt: skip
+STABILISATION = Fact(
+    "hpa.downscale_stabilization", 300.0, "s", "scale down to the highest wish of this time",
+    DEFAULTS,
+)  # fmt: skip
+UP_FACTOR = Fact("hpa.scale_up_factor", 2.0, "x", "at most so much at one look", HORIZONTAL)
+UP_FLOOR = Fact("hpa.scale_up_floor", 4.0, "replicas", "... but this is allowed", HORIZONTAL)
+RESOLUTION = Fact(
+    "metrics_server.resolution", 15.0, "s", "CPU usage is read, and averaged over this time",
+    "kubernetes-sigs/metrics-server manifests/base/deployment.yaml @5ed5d3a2",
+)  # fmt: skip
+
+
+# ---- metrics ----
+class Sample(NamedTuple):
+    t_s: float
+    busy_s: float
+    run: int  # of which process
+
+
+class Metrics:
+    """The metrics server: CPU seconds of each container, as of the last two readings."""
+
+    def __init__(self, cluster: Cluster, resolution_s: float) -> None:
+        self.cluster, self.resolution_s = cluster, resolution_s
+        self.samples: dict[int, tuple[Sample, Sample]] = {}
+
+    def run(self) -> Loop:
+        first = self.cluster.random("metrics/phase") * self.resolution_s
+        k = 0
+        while True:
+            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.AUTOSCALER, 0)
+            self.read()
+            k += 1
+
+    def read(self) -> None:
+        now, plane = self.cluster.clock.now, self.cluster.plane
+        fresh: dict[int, tuple[Sample, Sample]] = {}
+        for c in self.cluster.containers:
+            if c.alive:  # a silent server's kubelet gives no numbers
+                sample = Sample(now, plane.container_gauge(c.id).busy_s, c.run)
+                last = self.samples[c.id][1] if c.id in self.samples else sample
+                fresh[c.id] = (last if last.run == c.run else sample, sample)
+        self.samples = fresh
+
+    def of(self, c: Container) -> tuple[int, float, float] | None:
+        """(millicores, age of the reading, its window), None before the second reading."""
+        first, last = self.samples.get(c.id, (None, None))
+        if first is None or last is None or first.t_s == last.t_s:
+            return None
+        window = last.t_s - first.t_s
+        millicores = int((last.busy_s - first.busy_s) / window * 1000 + 0.5)
+        return millicores, self.cluster.clock.now - last.t_s, window
+
+    def since(self, containers: Iterable[Container]) -> float:
+        """When the oldest of the windows began that `of` tells; inf if it tells nothing."""
+        told = [self.samples[c.id][0].t_s for c in containers if self.of(c) is not None]
+        return min(told, default=math.inf)
+
+
+# ---- the choice ----
+@dataclass(frozen=True)
+class Autoscaling:
+    """The HPA on CPU, and on the queue where the stack asks for it. How fast it may go is the
+    stack's to say (`scaling.behavior`); where it does not, `up_factor` and `up_floor` hold.
+
+    `keda`: who serves the queue's length, None where it is not installed; `servers`: the cluster
+    autoscaler, None for a fixed number of servers."""
+
+    capability: ClassVar[str] = "autoscaling"
+    fixed: ClassVar = (hpa.UP_PODS, hpa.UP_PERCENT, hpa.DOWN_PERCENT, hpa.POLICY_PERIOD)
+
+    sync_s: float = constant(SYNC, above_zero=True)
+    tolerance: float = constant(TOLERANCE)
+    cpu_init_s: float = constant(CPU_INIT)
+    readiness_delay_s: float = constant(READINESS_DELAY)
+    stabilisation_s: float = constant(STABILISATION)
+    up_factor: float = constant(UP_FACTOR)
+    up_floor: float = constant(UP_FLOOR)
+    resolution_s: float = constant(RESOLUTION, above_zero=True)
+    keda: Keda | None = None
+    servers: ServerAutoscaler | None = field(default_factory=ServerAutoscaler)
+
+    def refuses(self, stack: Stack) -> str:
+        """Why the API server takes no such manifests, or empty. Source: a ScaledObject is a kind
+        that KEDA brings; kubernetes.io/docs horizontal-pod-autoscale: minReplicas 0 needs the
+        feature gate HPAScaleToZero, which is off; an HPA on CPU says "missing request for cpu" and
+        does nothing where none is requested."""
+        for name, service in stack.services.items():
+            asks = service.scaling
+            if asks is not None and asks.queue is not None and self.keda is None:
+                return f"{name} is scaled on the queue's length, which KEDA serves (keda: {{}})"
+            if asks is not None and asks.min > asks.max:
+                return f"{name} is scaled between {asks.min} and {asks.max}: min <= max"
+            if asks is not None and asks.queue is None and asks.min == 0:
+                return f"{name} may have no replica, and only KEDA on a queue starts the first one"
+            if asks is not None and asks.queue is None and not requests(service).cores:
+                return f"{name} is scaled on a share of its CPU request, and requests none"
+        return ""
+
+    def run(self, cluster: Cluster) -> Loop:
+        metrics = Metrics(cluster, self.resolution_s)
+        cluster.clock.loop(metrics.run())
+        if self.keda is not None:
+            cluster.clock.loop(self.keda.run(cluster))
+        if self.servers is not None:
+            cluster.clock.loop(self.servers.run(cluster))
+        scalers = [
+            Scaler(cluster, self, metrics, name, service.scaling)
+            for name, service in cluster.stack.services.items()
+            if service.scaling is not None
+        ]
+        first = cluster.random("hpa/phase") * self.sync_s
+        k = 0
+        while True:
+            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER, 1)
+            for scaler in scalers:
+                scaler.sync()
+            k += 1
+
+
+class Scaler:
+    """The autoscaler of one service."""
+
+    def __init__(
+        self, cluster: Cluster, rules: Autoscaling, metrics: Metrics, service: str, asks: Scaling
+    ) -> None:
+        self.cluster, self.rules, self.metrics = cluster, rules, metrics
+        self.service, self.asks = service, asks
+        self.tolerance = hpa.tolerances(asks.behavior, rules.tolerance)
+        self.behavior: hpa.Behavior | None = None
+        if asks.behavior is not None:
+            self.behavior = hpa.behavior(asks.behavior, rules.stabilisation_s)
+        self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins
+        self.history: list[hpa.Recommendation] = []
+        self.events: list[hpa.Scaled] = []
+        self.blind_told = False
+
+    def sync(self) -> None:
+        current = self.cluster.desired[self.service]
+        if current == 0:
+            return  # paused
+        least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's
+        if not least <= current <= most:  # at once, whatever the load is
+            self.scale(current, min(max(current, least), most), "its limits", math.inf)
+            return
+        now = self.cluster.clock.now
+        if not self.history:  # recordInitialRecommendation: no scale-down in the first window
+            self.history.append(hpa.Recommendation(now, current))
+        wish = self.wish(current)
+        if wish is None:
+            return
+        wanted, why, measured_s = wish
+        rules, behavior = self.rules, self.behavior
+        longest = rules.stabilisation_s
+        if behavior is None:
+            calm = hpa.stabilised(self.history, now, rules.stabilisation_s, wanted)
+            new = hpa.limited(current, calm, least, most, rules.up_factor, rules.up_floor)
+        else:
+            calm = hpa.stabilised_between(self.history, now, current, wanted, behavior)
+            new = hpa.limited_by(current, calm, now, self.events, behavior)
+            new = min(max(new, least), most)
+            longest = max(behavior.up.window_s, behavior.down.window_s)
+        self.history = [r for r in self.history if r.t_s > now - longest]
+        self.history.append(hpa.Recommendation(now, wanted))
+        if new != current:
+            self.scale(current, new, why, measured_s)
+
+    def wish(self, current: int) -> tuple[int, str, float] | None:
+        """What the metrics ask for, in words why, and since when they were measured."""
+        pods, rules = self.pods(), self.rules
+        target = round(self.asks.cpu * 100)
+        usage = sum(pod.usage or 0 for pod in pods)
+        asked = sum(pod.request for pod in pods if pod.usage is not None)
+        cpu: int | None = None
+        if all(pod.request > 0 for pod in pods):
+            cpu = hpa.replicas_for_cpu(
+                current, pods, target, self.tolerance, rules.cpu_init_s, rules.readiness_delay_s
+            )
+        elif not self.blind_told:  # replica_calculator.go: FailedGetResourceMetric, at each sync
+            self.blind_told = True
+            text = f"{self.service} is not scaled on CPU: its containers have no CPU request"
+            self.cluster.say("metric_failed", self.service, text)
+        proposals: list[int | None] = [cpu]
+        why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
+        if self.asks.queue is not None:
+            waiting = self.cluster.plane.gauge().jobs_queued
+            proposals.append(
+                hpa.replicas_for_queue(current, waiting, self.asks.queue, self.tolerance)
+            )
+            why += f"; {waiting} jobs, target {self.asks.queue} a replica"
+        wanted = hpa.combined(current, proposals)
+        if wanted is None:
+            return None
+        by_queue = cpu is None or wanted > cpu  # whose length is asked now
+        measured_s = math.inf if by_queue else self.metrics.since(self.cluster.of(self.service))
+        return wanted, why, measured_s
+
+    def pods(self) -> list[hpa.Pod]:
+        cluster, now = self.cluster, self.cluster.clock.now
+        request = int(requests(cluster.service(self.service)).cores * 1000 + 0.5)
+        pods = [
+            hpa.Pod(request, pending=True) for p in cluster.pending if p.service == self.service
+        ]
+        for c in cluster.of(self.service):
+            if c.deleting:
+                continue
+            read = self.metrics.of(c)
+            pods.append(
+                hpa.Pod(
+                    request,
+                    usage=None if read is None else read[0],
+                    pending=c.state == "created",
+                    ready=c.ready,
+                    age_s=math.inf if c.id in self.old else now - c.created_s,
+                    ready_age_s=now - max(c.created_s, c.turned_s),
+                    sample_age_s=read[1] if read else 0.0,
+                    window_s=read[2] if read else 0.0,
+                )
+            )
+        return pods
+
+    def scale(self, current: int, new: int, why: str, measured_s: float) -> None:
+        text = f"{self.service} scaled from {current} to {new} replicas: {why}"
+        self.cluster.say("autoscaling", self.service, text)
+        if new > current:  # fewer replicas after a quiet time are no answer to a fault
+            self.cluster.acted(measured_s)
+        self.events.append(hpa.Scaled(self.cluster.clock.now, new - current))
+        self.cluster.want(self.service, new)

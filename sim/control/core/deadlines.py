@@ -1,0 +1,46 @@
+"""Answers that must come in time, of probes and of a balancer's checks."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+import simpy
+
+from sim.control.core.clock import Clock, Rank
+
+
+class Asker(Protocol):
+    """Who waits for an answer."""
+
+    asked: int  # number of the probe that has no answer yet; -1: none
+
+    def timed_out(self) -> None:
+        """No answer came in time; one that comes later reaches nobody."""
+
+
+class Deadlines:
+    """Timeouts of one length, in order as they were set: one timer stands for the first."""
+
+    def __init__(self, clock: Clock, timeout_s: float, rank: Rank) -> None:
+        self.clock, self.timeout_s, self.rank = clock, timeout_s, rank
+        self.waiting: deque[tuple[float, int, int, Asker]] = deque()
+
+    def add(self, asker: Asker, key: int) -> None:
+        """The probe that `asker` has just sent; `key` as in `Clock.at`."""
+        self.waiting.append((self.clock.now + self.timeout_s, key, asker.asked, asker))
+        if len(self.waiting) == 1:
+            self.arm()
+
+    def arm(self) -> None:
+        at_s, key, _, _ = self.waiting[0]
+        self.clock.exactly(at_s, self.rank, key).callbacks.append(self.due)
+
+    def due(self, _: simpy.Event) -> None:
+        number, asker = self.waiting.popleft()[2:]
+        if asker.asked == number:
+            asker.timed_out()
+        while self.waiting and self.waiting[0][3].asked != self.waiting[0][2]:
+            self.waiting.popleft()  # answered
+        if self.waiting:
+            self.arm()

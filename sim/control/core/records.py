@@ -1,0 +1,155 @@
+"""What the control plane keeps about the world: servers, containers, and the changes of both.
+
+Only `cluster.py` writes these records; everybody else reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from sim.schema.scenario import Version
+
+State = Literal["created", "starting", "running", "stopping", "exited"]
+# what controllers can wait for
+ChangeKind = Literal[
+    "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
+    "server_up", "server_down", "server_added", "server_ready", "server_unready",
+    "server_released", "cordoned", "desired", "version", "split", "addresses",
+    "pending", "health", "outlier", "daemon_up", "out_of_service",
+]  # fmt: skip
+ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
+
+
+@dataclass(eq=False)
+class Server:
+    """A machine. `alive` is the truth; `ready` is what the platform believes."""
+
+    id: int
+    name: str
+    cores: float
+    memory: int
+    alive: bool = True
+    ready: bool = True
+    cordoned: bool = False
+    daemon: bool = True  # Docker Engine runs
+    price_per_hour: float = 0.0
+    rented_s: float = 0.0
+    released_s: float | None = None
+    boots: int = 0
+    failures: list[tuple[float, str]] = field(default_factory=list)  # when, of which service
+
+
+@dataclass(eq=False)
+class Container:
+    """One address and the process that lives at it (a Compose container, a pod)."""
+
+    id: int
+    name: str
+    service: str
+    server: Server
+    version: Version
+    profile: int
+    port: int | None = None  # held on the server's own address while a process lives (Compose)
+    state: State = "created"
+    ready: bool = False
+    health: Literal["", "starting", "healthy", "unhealthy"] = ""  # Docker's label
+    booted: bool = False  # this process has listened: it has a handler for SIGTERM
+    hung: bool = False
+    locked_out: bool = False  # its database refuses the password that it holds
+    exit_code: int | None = None
+    oom_killed: bool = False
+    refused: bool = False  # exited because its database had no slot for it
+    manually_stopped: bool = False  # docker kill / stop: the restart policy is cancelled
+    restarting: bool = False  # exited, and somebody will start it again (docker ps says so)
+    deleting: bool = False  # nobody wants it back
+    preempted: bool = False  # ... since its place is another's
+    created_s: float = 0.0
+    started_s: float = 0.0
+    finished_s: float = 0.0
+    ready_since_s: float | None = None
+    turned_s: float = 0.0  # when `ready` last changed
+    restarts: int = 0
+    run: int = 0  # number of the process: tells a stale waiter that its process is gone
+
+    @property
+    def alive(self) -> bool:
+        """A process exists (as far as the truth goes, not the platform's belief)."""
+        return self.state in ALIVE and self.server.alive
+
+
+@dataclass(eq=False)
+class Pending:
+    """A replica that is wanted and has no server yet (a Pending pod)."""
+
+    id: int
+    service: str
+    version: Version
+    since_s: float
+    unschedulable: bool = False  # tried, and no server takes it
+    nominated: Server | None = None  # where room is being made for it, and kept
+
+
+class Address(NamedTuple):
+    """A line of a balancer's file, or what users have in their DNS: a place, not a container."""
+
+    server: int
+    port: int | None = None
+    checked: bool = True  # the balancer checks it
+
+
+@dataclass(frozen=True)
+class Change:
+    kind: ChangeKind
+    container: Container | None = None
+    server: Server | None = None
+    service: str = ""
+
+
+@dataclass
+class Ledger:
+    """What the control plane counts for the summary."""
+
+    containers_refused: int = 0
+    pages: int = 0
+    hands: list[tuple[float, float, str]] = field(default_factory=list)  # from, seconds, what
+    mistakes: int = 0
+    fault_s: float | None = None
+    detected_s: float | None = None
+
+    def hands_on_s(self, end_s: float) -> float:
+        """The operator's seconds until then; what she has begun counts as far as it went."""
+        return sum(min(seconds, end_s - began) for began, seconds, _ in self.hands)
+
+
+@dataclass(frozen=True)
+class Split:
+    """How far a new version is let in: which versions share a service, and who gets users.
+
+    Shares are percent of the wanted replicas; both full is a double set."""
+
+    version: Version  # the new one; a split of another version is out of date
+    stable: Version  # the one before
+    new: float
+    old: float
+    active: Version | None = None  # only these replicas get users (a Service's selector)
+
+    def chooses(self, c: Container) -> bool:
+        """Does the service's selector choose this replica? All versions, unless one is active."""
+        return self.active is None or self.active == c.version
+
+
+class NonsenseError(ValueError):
+    """A mechanism asks for what cannot be: a delay below 0, half a replica. `choice`: which of the
+    ten, where the caller knows it."""
+
+    def __init__(self, found: str, expected: str, choice: str = "") -> None:
+        super().__init__(found, expected, choice)  # SimPy makes copies from the arguments
+        self.found, self.expected, self.choice = found, expected, choice
+
+    def __str__(self) -> str:
+        return f"found {self.found}; expected {self.expected}"
+
+
+class PortTakenError(Exception):
+    """`Bind for 0.0.0.0:3000 failed: port is already allocated` (moby portallocator.go)."""

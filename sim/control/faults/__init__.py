@@ -1,0 +1,1 @@
+"""What goes wrong, and planned work: the events of a scenario."""

@@ -1,0 +1,236 @@
+"""Fate: the scenario's list of events, each carried out by the cluster's verbs at its time.
+
+An event is a fault (kill, crash, hang, leak, a lost server) or something that is asked of the
+operator or the platform (deploy, scale, rent, raise). Service names may be roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Container, Server
+from sim.control.faults import maintenance as drain
+from sim.control.people import runbooks
+from sim.control.people.human import Human
+from sim.control.people.on_call import deploy
+from sim.control.rolling_updates import recreate
+from sim.control.secrets import passwords
+from sim.schema.scenario import (
+    DaemonRestart,
+    Deploy,
+    Drain,
+    Event,
+    Hang,
+    Leak,
+    LockOut,
+    OperatorKill,
+    OutOfService,
+    ProcessCrash,
+    RaiseConnections,
+    RentServers,
+    RotateSecret,
+    Scale,
+    ServerCrash,
+)
+from sim.schema.stack_checks import resolve
+
+
+def victims(containers: list[Container], replicas: int) -> list[Container]:
+    """Whom a fault hits: the oldest that live, in the order of their creation."""
+    return [c for c in containers if c.alive and not c.deleting][:replicas]
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Each event in its own loop: some last."""
+
+    events: tuple[Event, ...]
+    human: Human
+
+    def run(self, cluster: Cluster) -> Loop:
+        happen: dict[str, Callable[[Cluster, Any], Loop]] = {
+            "operator_kill": operator_kill,
+            "process_crash": process_crash,
+            "server_crash": server_crash,
+            "hang": hang,
+            "lock_out": lock_out,
+            "leak": leak,
+            "daemon_restart": daemon_restart,
+            "drain": self.drain,
+            "out_of_service": self.out_of_service,
+            "deploy": self.deploy,
+            "scale": scale,
+            "rent_servers": self.rent_servers,
+            "raise_connections": self.raise_connections,
+            "rotate_secret": self.rotate_secret,
+        }
+        for number, event in sorted(enumerate(self.events), key=lambda item: item[1].at):
+            yield cluster.clock.at(event.at, Rank.FAULT, number)
+            if cluster.count.fault_s is None:
+                cluster.count.fault_s = cluster.clock.now
+            kind = event.kind()
+            cluster.clock.loop(happen[kind](cluster, getattr(event, kind)))
+
+    # ---- asked of the operator or the platform ----
+    def deploy(self, cluster: Cluster, ask: Deploy) -> Loop:
+        service = resolve(cluster.stack, ask.service)
+        cluster.say("deploy", service, f"{service} {ask.version.name} is deployed")
+        yield from deploy(self.human, ask, service)
+
+    def drain(self, cluster: Cluster, ask: Drain) -> Loop:
+        yield from drain.maintain(self.human, ask)
+
+    def out_of_service(self, cluster: Cluster, ask: OutOfService) -> Loop:
+        yield from drain.write_off(self.human, ask)
+
+    def rent_servers(self, cluster: Cluster, ask: RentServers) -> Loop:
+        service = resolve(cluster.stack, ask.service)
+        if "scheduling" in cluster.left_to_operator:
+            named = ask.model_copy(update={"service": service})
+            yield from runbooks.rent_servers(self.human, named)
+        elif "autoscaling" not in cluster.left_to_operator and cluster.service(service).scaling:
+            cluster.say("scale", service, f"nobody rents servers: {service} has an autoscaler")
+        else:
+            cluster.say("scale", service, f"{ask.replicas} replicas of {service} are asked for")
+            cluster.want(service, max(ask.replicas, cluster.desired[service]))
+
+    def raise_connections(self, cluster: Cluster, ask: RaiseConnections) -> Loop:
+        cluster.say("raise_connections", "operator", "operator is asked for more connections")
+        yield from self.human.login()
+        yield from runbooks.raise_connections(self.human, ask)
+
+    def rotate_secret(self, cluster: Cluster, ask: RotateSecret) -> Loop:
+        service = resolve(cluster.stack, ask.service)
+        cluster.say("rotate_secret", service, f"the password of {service} must be changed")
+        yield from passwords.rotate(self.human, ask, service)
+
+
+# ---- faults ----
+def operator_kill(cluster: Cluster, spec: OperatorKill) -> Loop:
+    """`docker kill`: Docker forgets its restart policy; a kubelet does not care who killed."""
+    service = resolve(cluster.stack, spec.service)
+    for c in victims(cluster.of(service), spec.replicas):
+        cluster.kill(c, "killed by docker kill" if cluster.host_ports else "killed by hand")
+    yield from ()
+
+
+def process_crash(cluster: Cluster, spec: ProcessCrash) -> Loop:
+    service = resolve(cluster.stack, spec.service)
+    for c in victims(cluster.of(service), spec.replicas):
+        cluster.exit(c, spec.exit_code, "crashed")
+    yield from ()
+
+
+def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
+    """The server that is named, or the one that hosts a service."""
+    if spec.server is not None:
+        return cluster.numbered(spec.server)
+    hosted = cluster.of(resolve(cluster.stack, spec.hosting))
+    return next((c.server for c in hosted if c.alive), cluster.servers[0])
+
+
+def outlive(cluster: Cluster) -> bool:
+    """Do containers run on without their daemon? Those of containerd have a shim each."""
+    healing = cluster.choices.self_healing
+    return not cluster.host_ports if healing is None else getattr(healing, "shims", False)
+
+
+def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
+    """Stop all at once, each with its own grace; then the policies decide (restarts.py)."""
+    server = hit(cluster, spec)
+    if not server.alive:
+        return
+    if outlive(cluster):
+        text = f"containerd restarts on {server.name}: its containers run on"
+        cluster.say("daemon_restart", server.name, text)
+        return
+    running = [c for c in cluster.on(server) if c.alive]
+    names = ", ".join(c.name for c in running)
+    cluster.say("daemon_restart", server.name, f"Docker stops on {server.name} with {names}")
+    cluster.set_daemon(server, up=False)
+    yield from recreate.stop_all(cluster, running, by_hand=False)
+    yield cluster.clock.after(spec.takes, Rank.RUNTIME, server.id)
+    if server.alive:
+        cluster.say("daemon_restart", server.name, f"Docker is up again on {server.name}")
+    cluster.set_daemon(server, up=True)
+
+
+def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
+    """Power loss or `reboot -f`; back after the machine's boot, unless it is gone for good."""
+    server = hit(cluster, spec)
+    if not server.alive:
+        return
+    lost = [c.name for c in cluster.on(server) if c.alive]
+    cluster.say("server_crash", server.name, f"{server.name} crashes with {', '.join(lost)}")
+    cluster.server_down(server)
+    if not spec.returns:
+        return
+    boot = cluster.stack.servers.machine.boot
+    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE, server.id)
+    if server.released_s is None:
+        cluster.say("server_up", server.name, f"{server.name} has booted")
+        cluster.server_up(server)
+
+
+def hang(cluster: Cluster, spec: Hang) -> Loop:
+    """Accepts and never answers; a restart ends it sooner."""
+    chosen = victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas)
+    runs = [c.run for c in chosen]
+    for c in chosen:
+        cluster.say("hang", c.name, f"{c.name} hangs: it accepts and never answers")
+        cluster.hang(c)
+    if spec.lasts is None:
+        return
+    yield cluster.clock.after(spec.lasts, Rank.FAULT)
+    for c, run in zip(chosen, runs, strict=True):
+        if c.run == run and c.hung and c.alive:
+            cluster.say("resume", c.name, f"{c.name} answers again")
+            cluster.resume(c)
+
+
+def lock_out(cluster: Cluster, spec: LockOut) -> Loop:
+    """Refused by the database, each until its process starts anew (it fetches another token)."""
+    for c in victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas):
+        cluster.say("lock_out", c.name, f"the database refuses {c.name}: its token has expired")
+        cluster.lock_out(c, True)
+        cluster.clock.loop(until_restarted(cluster, c, spec.lasts))
+    yield from ()
+
+
+def until_restarted(cluster: Cluster, c: Container, lasts_s: float | None) -> Loop:
+    """Wait for the process to start anew, or for so long; then the database takes it again."""
+    run, changes = c.run, cluster.watch("started", "removed")
+    over = cluster.clock.env.event()
+    if lasts_s is not None:
+        over = cluster.clock.after(lasts_s, Rank.FAULT, c.id)
+    while c.run == run and c in cluster.containers and not over.processed:
+        yield changes.get() | over
+    if c in cluster.containers:
+        cluster.lock_out(c, False)
+
+
+def leak(cluster: Cluster, spec: Leak) -> Loop:
+    """Memory that grows by the clock until the process ends."""
+    chosen = victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas)
+    runs = [c.run for c in chosen]
+    for c in chosen:
+        cluster.say("leak", c.name, f"{c.name} begins to leak memory")
+    grown = 0.0
+    while any(c.run == run and c.alive for c, run in zip(chosen, runs, strict=True)):
+        yield cluster.clock.after(spec.tick, Rank.FAULT)
+        grown += spec.per_second * spec.tick
+        for c, run in zip(chosen, runs, strict=True):
+            if c.run == run and c.alive:
+                cluster.plane.set_extra_memory(c.id, int(grown))
+
+
+def scale(cluster: Cluster, spec: Scale) -> Loop:
+    """A wish for replicas by command; whoever keeps their number carries it out."""
+    for name, replicas in spec.services.items():
+        service = resolve(cluster.stack, name)
+        cluster.say("scale", service, f"{replicas} replicas of {service} are asked for")
+        cluster.want(service, replicas)
+    yield from ()

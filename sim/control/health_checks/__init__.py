@@ -1,0 +1,1 @@
+"""Health checks: who gets no traffic, who gets killed."""

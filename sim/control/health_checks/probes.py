@@ -1,0 +1,319 @@
+"""Health checks: startup, readiness and liveness probes, as the kubelet's prober runs them.
+
+Readiness gates traffic, liveness gates life. Rules and constants: shared facts, kubernetes
+section 1 (kubernetes/kubernetes pkg/kubelet/prober/worker.go @00421113 read). A probe goes through
+the container's own queue, so that an overloaded process answers late and a hung one never.
+Left out: probes over gRPC, and failures of the prober itself (which real kubelets throw away).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import ClassVar, NamedTuple
+
+import simpy
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Container
+from sim.control.core.deadlines import Deadlines
+from sim.schema.stack import Probe, Probes, Service
+
+GRACE = Fact(
+    "pod.termination_grace", 30.0, "s",
+    "a killed container has so long between SIGTERM and SIGKILL",
+    "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle terminationGracePeriodSeconds",
+)  # fmt: skip
+
+
+class Ask(IntEnum):
+    """The three probes of a container."""
+
+    STARTUP = 0
+    READINESS = 1
+    LIVENESS = 2
+
+
+INITIAL: dict[Ask, bool | None] = {  # what holds before the first published result
+    Ask.STARTUP: None,
+    Ask.READINESS: False,
+    Ask.LIVENESS: True,
+}
+
+
+# ---- rules ----
+class Tally(NamedTuple):
+    """Equal results in a row."""
+
+    last: bool | None = None
+    run: int = 0
+
+
+def counted(tally: Tally, ok: bool, success: int, failure: int) -> tuple[Tally, bool | None]:
+    """Count one result; (the new tally, the result if it is now published).
+
+    Source: prober/worker.go doProbe: a result is published only after `success` (or `failure`)
+    equal ones in a row; below that what was published stays; one other result starts anew."""
+    run = tally.run + 1 if tally.last == ok else 1
+    published = ok if run >= (success if ok else failure) else None
+    return Tally(ok, run), published
+
+
+def asks(kind: Ask, started: bool, deleting: bool, age_s: float, initial_delay_s: float) -> bool:
+    """Does this tick send a probe?
+
+    Source: prober/worker.go doProbe: whole seconds since the start count against the initial delay;
+    nothing but the startup probe runs until that has succeeded, and it never again afterwards;
+    while the pod is being deleted only readiness is asked."""
+    if deleting and kind != Ask.READINESS:
+        return False
+    if int(age_s) < initial_delay_s:
+        return False
+    return started != (kind == Ask.STARTUP)
+
+
+def first_tick(now_s: float, kubelet_since_s: float, period_s: float, u: float) -> float:
+    """When a new worker asks for the first time: at once, then once per period on that grid.
+
+    Source: prober/worker.go run: only a kubelet that is itself younger than one period makes the
+    worker wait u x period, so that a rebooted server does not probe everything at once."""
+    return now_s + (u * period_s if now_s - kubelet_since_s < period_s else 0.0)
+
+
+# ---- the kubelets' probers ----
+@dataclass(frozen=True)
+class HealthChecks:
+    """Probes as the stack writes them; a container without a readiness probe is ready once its
+    process has started (and its startup probe, if any, has passed)."""
+
+    capability: ClassVar[str] = "health_checks"
+    reads: ClassVar[str] = "probes"  # of a service
+
+    grace_s: float = constant(GRACE)
+
+    def ends(self, service: Service) -> bool:
+        """Does it end a process that hangs?"""
+        return service.probes.liveness is not None
+
+    def run(self, cluster: Cluster) -> Loop:
+        prober = Prober(cluster, self.grace_s)
+        changes = cluster.watch("created", "started", "removed", "server_up", "server_added")
+        for server in cluster.servers:
+            prober.kubelet_since[server.id] = -1e9  # before the run began
+        for c in cluster.containers:
+            prober.adopt(c)
+        while True:
+            change = yield changes.get()
+            if change.server is not None:
+                prober.kubelet_since[change.server.id] = cluster.clock.now
+                for c in cluster.on(change.server):
+                    prober.admit(c)
+            elif change.container is not None:
+                if change.kind == "created":
+                    prober.admit(change.container)
+                elif change.kind == "started":
+                    prober.started(change.container)
+                else:
+                    prober.of.pop(change.container.id, None)
+
+
+@dataclass
+class Health:
+    """What the kubelet knows of one container."""
+
+    run: int = -1  # the process it is about
+    started: bool = False  # no startup probe, or it has passed
+    ready: bool = False  # no readiness probe, or its last published result
+    workers: int = 0  # generation of workers: a rebooted kubelet starts others
+    tallies: dict[Ask, Tally] = field(default_factory=dict)
+    hold: set[Ask] = field(default_factory=set)  # until a new process appears
+    parked: list[Worker] = field(default_factory=list)  # ... until which their ticks do nothing
+
+
+class Prober:
+    def __init__(self, cluster: Cluster, grace_s: float) -> None:
+        self.cluster, self.grace_s = cluster, grace_s
+        self.answers: deque[tuple[Worker, bool]] = deque()
+        self.deadlines: dict[float, Deadlines] = {}
+        self.of: dict[int, Health] = {}
+        self.kubelet_since: dict[int, float] = {}
+
+    def probes(self, c: Container) -> list[tuple[Ask, Probe]]:
+        probes: Probes = self.cluster.service(c.service).probes
+        found = [
+            (Ask.STARTUP, probes.startup),
+            (Ask.READINESS, probes.readiness),
+            (Ask.LIVENESS, probes.liveness),
+        ]
+        return [(kind, probe) for kind, probe in found if probe is not None]
+
+    # ---- lives of containers ----
+    def adopt(self, c: Container) -> None:
+        """A container that ran before the run began: probed and well, at some phase."""
+        health = self.of[c.id] = Health(c.run, started=True, ready=c.ready)
+        for kind, probe in self.probes(c):
+            health.tallies[kind] = Tally(True, 1)
+            phase = self.cluster.random(f"probe/{c.service}") * probe.period
+            self.spawn(c, health, kind, probe, self.cluster.clock.now + phase)
+        self.settle(c, health)
+
+    def admit(self, c: Container) -> None:
+        """The pod comes to a kubelet (or its kubelet comes back): workers start, ask and tick."""
+        health = self.of.setdefault(c.id, Health())
+        health.workers += 1
+        since = self.kubelet_since.get(c.server.id, 0.0)
+        for kind, probe in self.probes(c):
+            u = self.cluster.random(f"probe/{c.service}")
+            first = first_tick(self.cluster.clock.now, since, probe.period, u)
+            self.spawn(c, health, kind, probe, first)
+
+    def started(self, c: Container) -> None:
+        """A new process: all results are the initial ones again."""
+        health = self.of.setdefault(c.id, Health())
+        kinds = [kind for kind, _ in self.probes(c)]
+        health.run = c.run
+        health.started = Ask.STARTUP not in kinds
+        health.ready = Ask.READINESS not in kinds or INITIAL[Ask.READINESS] is True
+        health.tallies.clear()
+        health.hold.clear()
+        parked, health.parked = health.parked, []
+        for worker in parked:
+            worker.wait_anew()
+        self.settle(c, health)
+
+    def settle(self, c: Container, health: Health) -> None:
+        self.cluster.set_ready(c, c.alive and health.started and health.ready)
+
+    # ---- workers ----
+    def spawn(self, c: Container, health: Health, kind: Ask, probe: Probe, first: float) -> None:
+        Worker(self, c, health, kind, probe, first).wait()
+
+    def heard(self, worker: Worker, ok: bool) -> None:
+        """Answers of one instant follow each other, and what each wakes comes before the next."""
+        if not self.answers and worker.routine(ok):
+            worker.next_tick()  # wakes nobody: no order to keep
+            return
+        self.answers.append((worker, ok))
+        if len(self.answers) == 1:
+            self.cluster.clock.at_once(self.answer)
+
+    def answer(self, _: simpy.Event) -> None:
+        worker, ok = self.answers[0]
+        worker.over(ok)
+        self.answers.popleft()
+        if self.answers:
+            self.cluster.clock.at_once(self.answer)
+
+    def until(self, timeout_s: float) -> Deadlines:
+        """The deadlines of all probes with this timeout."""
+        if timeout_s not in self.deadlines:
+            self.deadlines[timeout_s] = Deadlines(self.cluster.clock, timeout_s, Rank.PROBE)
+        return self.deadlines[timeout_s]
+
+    def result(self, c: Container, health: Health, kind: Ask, probe: Probe, ok: bool) -> None:
+        tally = health.tallies.get(kind, Tally())
+        health.tallies[kind], published = counted(tally, ok, probe.success, probe.failure)
+        if published is None:
+            return
+        if kind == Ask.READINESS:
+            was, health.ready = health.ready, published
+            if was and not published and not c.deleting:
+                text = f"{c.name} failed {probe.failure} readiness probes in a row: no traffic"
+                self.cluster.say("readiness", c.name, text)
+                self.cluster.acted()
+        elif published:
+            health.started = True
+        else:
+            health.hold.add(kind)
+            self.kill(c, kind, probe.failure)
+        self.settle(c, health)
+
+    def kill(self, c: Container, kind: Ask, failures: int) -> None:
+        """SIGTERM now, SIGKILL after the grace period; self-healing starts it again."""
+        stop = self.cluster.service(c.service).stop
+        text = f"{c.name} failed {failures} {kind.name.lower()} probes in a row: killed"
+        self.cluster.say(kind.name.lower(), c.name, text)
+        self.cluster.acted()
+        self.cluster.stop(c, self.grace_s if stop.grace is None else stop.grace, stop.pre_stop)
+
+
+class Worker:
+    """One probe of one container: a ticker with the phase it was born with, one question at a time.
+
+    Callbacks, where others are loops: thirty containers ask ten thousand times an hour."""
+
+    __slots__ = (
+        "asked", "c", "first", "generation", "health", "k", "key", "kind", "probe", "prober", "run",
+    )  # fmt: skip
+
+    def __init__(
+        self, prober: Prober, c: Container, health: Health, kind: Ask, probe: Probe, first: float
+    ) -> None:
+        self.prober, self.c, self.health, self.kind, self.probe = prober, c, health, kind, probe
+        self.first, self.generation, self.k = first, health.workers, 0
+        self.key = c.id * 8 + kind * 2  # of its ticks; the next one is its deadlines'
+        self.run = 0  # the process that was asked
+        self.asked = -1  # number of the probe that has no answer yet
+
+    def wait(self) -> None:
+        """For its next tick."""
+        at_s = self.first + self.k * self.probe.period
+        self.prober.cluster.clock.at(at_s, Rank.PROBE, self.key).callbacks.append(self.tick)
+
+    def wait_anew(self) -> None:
+        """For the next tick of its grid: it had nothing to do for a while."""
+        now = self.prober.cluster.clock.now
+        self.k = int((now - self.first) // self.probe.period)
+        if self.first + self.k * self.probe.period < now:
+            self.k += 1
+        self.wait()
+
+    def tick(self, _: simpy.Event) -> None:
+        c, health, cluster = self.c, self.health, self.prober.cluster
+        if self.prober.of.get(c.id) is not health or health.workers != self.generation:
+            return
+        self.k += 1
+        if self.kind == Ask.STARTUP and health.started:
+            health.parked.append(self)  # never asks again in the life of this process
+            return
+        age, delay = cluster.clock.now - c.started_s, self.probe.initial_delay
+        idle = c.run != health.run or not c.alive or self.kind in health.hold
+        if idle or not asks(self.kind, health.started, c.deleting, age, delay):
+            self.wait()
+            return
+        self.run = c.run
+        self.asked = cluster.plane.probe(c.id, self.probe.deep)
+        cluster.asked[self.asked] = self.answered
+        self.prober.until(self.probe.timeout).add(self, self.key + 1)
+
+    def answered(self, ok: bool) -> None:
+        self.prober.heard(self, ok)
+
+    def routine(self, ok: bool) -> bool:
+        """One more pass of a process that is ready, and of this probe: `counted` would publish what
+        is published, and nothing that anybody sees would change."""
+        c, health, tally = self.c, self.health, self.health.tallies.get(self.kind)
+        return (
+            ok and c.ready and c.run == self.run and health.ready and health.started
+            and tally is not None and tally.last is True and tally.run >= self.probe.success
+        )  # fmt: skip
+
+    def timed_out(self) -> None:
+        """An answer that comes later reaches nobody."""
+        self.prober.cluster.asked.pop(self.asked, None)
+        self.over(False)
+
+    def over(self, ok: bool) -> None:
+        c, health = self.c, self.health
+        if c.run == self.run and c.alive and health.workers == self.generation:
+            self.prober.result(c, health, self.kind, self.probe, ok)
+        self.next_tick()
+
+    def next_tick(self) -> None:
+        """Wait anew; a slow probe skips ticks."""
+        self.asked = -1
+        now = self.prober.cluster.clock.now
+        self.k = max(self.k, int((now - self.first) // self.probe.period))
+        self.wait()

@@ -1,0 +1,1 @@
+"""Load balancing: which replica gets a request, what is retried."""

@@ -1,0 +1,285 @@
+"""Where requests are sent when nobody discovers anything: written-down addresses, and HAProxy.
+
+An address is a place (a server and a port), not a container: a container that is recreated at the
+same port is found again, a moved or new one is not until a person edits the file. HAProxy checks
+each line of its file on its own and leaves out those that are DOWN. Rules and constants: shared
+facts, orchestrators section 7 and dataplane section 3 (HAProxy 2.6 measured, 3.5 read).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import simpy
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop, Rank, Task
+from sim.control.core.cluster import Address, Cluster, Container, Server
+from sim.control.core.deadlines import Deadlines
+from sim.control.service_discovery.dns import by_name
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
+
+HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt"
+INTER = Fact("haproxy.inter", 2.0, "s", "time between two checks of one server", HAPROXY)
+FALL = Fact("haproxy.fall", 3, "checks", "failed checks in a row until DOWN", HAPROXY)
+RISE = Fact("haproxy.rise", 2, "checks", "passed checks in a row until UP", HAPROXY)
+CHECK_TIMEOUT = Fact(
+    "haproxy.check_timeout", 2.0, "s", "a check without answer fails (inter, if not set)", HAPROXY
+)
+RETRIES = Fact("haproxy.retries", 3, "", "new attempts after a failed connection", HAPROXY)
+RETRY_PAUSE = Fact(
+    "haproxy.retry_pause", 1.0, "s", "before the same server is tried again", HAPROXY
+)
+CONNECT_TIMEOUT = Fact(
+    "haproxy.connect_timeout", 5.0, "s", "of the article's kind of file: `timeout connect 5s`",
+    "haproxy doc/configuration.txt, example of section 2.7",
+)  # fmt: skip
+
+
+LEAST_UP = Fact(
+    "haproxy.least_up", 0, "servers",
+    "with fewer UP requests go to all lines; 0: never, the answer is 503. An Application Load "
+    "Balancer's default is 1: it fails open",
+    "haproxy doc/configuration.txt; AWS docs, target group health (minimum healthy target count)",
+)  # fmt: skip
+
+
+class Health(NamedTuple):
+    """What HAProxy knows of one server."""
+
+    up: bool = True
+    streak: int = 0  # checks in a row that contradict `up`
+
+
+def checked(health: Health, passed: bool, fall: int, rise: int) -> Health:
+    """HAProxy's counting: `fall` failures in a row make DOWN, `rise` passes in a row make UP.
+
+    Source: haproxy src/check.c (shared facts, orchestrators section 7)."""
+    if passed == health.up:
+        return Health(health.up, 0)
+    streak = health.streak + 1
+    turns = streak >= (fall if health.up else rise)
+    return Health(passed, 0) if turns else Health(health.up, streak)
+
+
+def in_use(up: Sequence[bool], least_up: int) -> tuple[int, ...]:
+    """Which lines get requests: those that are UP; all of them when fewer than `least_up` are.
+
+    Source: AWS docs, target-group-health (routing failover, "fail open"); HAProxy: `least_up` 0."""
+    lines = tuple(line for line, is_up in enumerate(up) if is_up)
+    return tuple(range(len(up))) if len(lines) < least_up else lines
+
+
+# ---- addresses ----
+def addresses_of(cluster: Cluster) -> tuple[Address, ...]:
+    """The addresses of the entry service as it stands, each once."""
+    places = [Address(c.server.id, c.port) for c in cluster.of(cluster.entry)]
+    return tuple(dict.fromkeys(places))
+
+
+def at(cluster: Cluster, address: Address) -> list[Container]:
+    """Who answers at an address: the newest container there, or a place where nothing listens.
+
+    Without a port (names in Docker's DNS) it is every container of the service on the server."""
+    here = [
+        c
+        for c in cluster.of(cluster.entry)
+        if c.server.id == address.server and c.port == address.port and not c.deleting
+    ]
+    here = [c for c in here if c.alive] or here
+    if address.port is not None:
+        here = here[-1:]
+    if not here:
+        here = [nowhere(cluster, next(s for s in cluster.servers if s.id == address.server))]
+    return here
+
+
+def nowhere(cluster: Cluster, server: Server) -> Container:
+    """A place on a server where nothing listens, for addresses that are wrong."""
+    if server.id not in cluster.nowhere:
+        version = cluster.versions[cluster.entry]
+        profile = cluster.profile(cluster.entry, version)
+        ident = cluster.plane.add_container(profile, server.id)
+        name = f"nothing on {server.name}"
+        cluster.nowhere[server.id] = Container(ident, name, "", server, version, profile)
+    return cluster.nowhere[server.id]
+
+
+def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:
+    """Publish, if it changes anything, through the stack's own proxy if there is one."""
+    proxies = [c for name in cluster.stack.playing("proxy") for c in cluster.of(name)]
+    backends = list(containers)
+    if tuple(c.id for c in backends) != cluster.listed:
+        cluster.publish(backends, proxies[0] if proxies else None)
+
+
+@dataclass(frozen=True)
+class StaticAddress:
+    """What users know without discovery: the address that somebody wrote down once."""
+
+    def run(self, cluster: Cluster) -> Loop:
+        for proxy in cluster.stack.playing("proxy"):
+            lookup = cluster.service(proxy).lookup
+            if lookup is not None and cluster.service(cluster.entry).port is None:
+                yield from by_name(cluster, proxy, lookup)
+        # what has exited is not in Docker's DNS any more; a published port stays where it is
+        changes = cluster.watch("created", "started", "exit", "removed", "addresses")
+        while True:
+            yield changes.get()
+            if not cluster.balanced:
+                send_to(cluster, [c for a in cluster.addresses for c in at(cluster, a)])
+
+
+# ---- HAProxy ----
+@dataclass(frozen=True)
+class HAProxy:
+    """HAProxy with `balance roundrobin` and `option httpchk`: data per request, and its checks.
+
+    A bare TCP check would find a hung process healthy: the kernel accepts for it. `redispatch`: the
+    next try goes to another server at once, as measured; by its manual only the last try does, but
+    round robin over several servers without persistence need not wait for that (haproxy
+    src/backend.c, stream_choose_redispatch)."""
+
+    capability: ClassVar[str] = "load_balancing"
+    inter_s: float = constant(INTER, above_zero=True)
+    fall: int = constant(FALL)
+    rise: int = constant(RISE)
+    check_timeout_s: float = constant(CHECK_TIMEOUT)
+    retries: int = constant(RETRIES)
+    retry_pause_s: float = constant(RETRY_PAUSE)
+    redispatch: bool = False
+    connect_timeout_s: float = constant(CONNECT_TIMEOUT)
+    algorithm: Algorithm = Algorithm.ROUND_ROBIN
+    least_up: int = constant(LEAST_UP)
+
+    def conflicts(self, platform: Any) -> str:
+        """Why it cannot balance here; "" if it can."""
+        if platform.service_discovery is not None:
+            return "HAProxy's file is written by hand: it needs service_discovery left empty"
+        return ""
+
+    def routing(self) -> Routing:
+        return Routing(
+            algorithm=self.algorithm,
+            proxy=True,
+            connect_timeout_s=self.connect_timeout_s,
+            retries=self.retries,
+            retry_pause_s=self.retry_pause_s,
+            redispatch=self.redispatch,
+        )
+
+    def run(self, cluster: Cluster) -> Loop:
+        """Go live, then check every line of the file; start anew when it is edited (a reload)."""
+        cluster.route(self.routing())
+        edits = cluster.watch("addresses")
+        loaded = File(cluster, self.least_up)
+        cluster.clock.loop(loaded.follow())
+        while True:
+            loaded.load(cluster.addresses)
+            deadlines = Deadlines(cluster.clock, self.check_timeout_s, Rank.DISCOVERY)
+            for line, address in enumerate(cluster.addresses):
+                if address.checked:  # out of step with each other
+                    phase_s = cluster.random("haproxy/phase") * self.inter_s
+                    Check(self, loaded, line, address, deadlines).wait(phase_s)
+            yield edits.get()
+
+
+class Check:
+    """HAProxy's checks of one line, for as long as this version of the file is loaded."""
+
+    def __init__(
+        self, rules: HAProxy, file: File, line: int, address: Address, deadlines: Deadlines
+    ) -> None:
+        self.rules, self.file, self.line, self.address = rules, file, line, address
+        self.version, self.deadlines = file.version, deadlines
+        self.health = Health()
+        self.asked = -1  # number of the probe that has no answer yet
+
+    def wait(self, delay_s: float) -> None:
+        """For the next check."""
+        timer = self.file.cluster.clock.after(delay_s, Rank.DISCOVERY, self.line)
+        timer.callbacks.append(self.tick)
+
+    def tick(self, _: simpy.Event) -> None:
+        if self.file.version != self.version:
+            return
+        cluster = self.file.cluster
+        self.asked = cluster.plane.probe(at(cluster, self.address)[0].id)
+        cluster.asked[self.asked] = self.heard
+        self.deadlines.add(self, self.line)
+
+    def timed_out(self) -> None:
+        self.file.cluster.asked.pop(self.asked, None)
+        self.heard(False)
+
+    def heard(self, passed: bool) -> None:
+        self.asked = -1
+        if passed and self.health == Health():  # wakes nobody: no order to keep
+            self.wait(self.rules.inter_s)
+        else:
+            self.file.cluster.clock.at_once(lambda _: self.over(passed))
+
+    def over(self, passed: bool) -> None:
+        was, rules = self.health, self.rules
+        self.health = checked(was, passed, rules.fall, rules.rise)
+        if self.health.up != was.up and self.file.version == self.version:
+            self.file.turn(self.line, self.health.up)
+        self.wait(rules.inter_s)
+
+
+def ask(
+    cluster: Cluster, c: Container, timeout_s: float, rank: Rank, key: int, deep: bool = False
+) -> Task[bool]:
+    """Send a probe and wait for its answer: False when it fails or none comes in time."""
+    number, over = cluster.plane.probe(c.id, deep), cluster.clock.event()
+    deadline = cluster.clock.after(timeout_s, rank, key)
+
+    def heard(passed: bool) -> None:
+        if not over.triggered:  # else both came at this instant
+            over.succeed(passed)
+
+    deadline.callbacks.append(lambda _: heard(False))
+    cluster.asked[number] = heard
+    passed: bool = yield over
+    cluster.asked.pop(number, None)
+    deadline.cancel()
+    return passed
+
+
+class File:
+    """The balancer's file as loaded, and which of its lines are UP."""
+
+    def __init__(self, cluster: Cluster, least_up: int) -> None:
+        self.cluster, self.least_up = cluster, least_up
+        self.version = 0
+        self.addresses: tuple[Address, ...] = ()
+        self.up: list[bool] = []
+
+    def load(self, addresses: tuple[Address, ...]) -> None:
+        self.version += 1
+        self.addresses, self.up = addresses, [True] * len(addresses)
+        self.publish()
+
+    def turn(self, line: int, up: bool) -> None:
+        """A line goes UP or DOWN."""
+        self.up[line] = up
+        address = self.addresses[line]
+        place = f"server-{address.server + 1}" + (f":{address.port}" if address.port else "")
+        word = "UP" if up else "DOWN"
+        self.cluster.say("balancer", place, f"HAProxy marks {place} {word}")
+        self.cluster.acted()
+        self.publish()
+
+    def publish(self) -> None:
+        lines = [self.addresses[line] for line in in_use(self.up, self.least_up)]
+        send_to(self.cluster, [c for a in lines for c in at(self.cluster, a)])
+
+    def follow(self) -> Loop:
+        """The place stays, whoever lives there changes: a recreated container is found again."""
+        moves = self.cluster.watch("created", "started", "removed")
+        while True:
+            yield moves.get()
+            self.publish()

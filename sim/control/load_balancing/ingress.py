@@ -1,0 +1,47 @@
+"""An ingress controller: a proxy at the edge of the cluster that knows the endpoints itself.
+
+What a request sees of ingress-nginx with its defaults: round robin over the ready replicas, and a
+second and third try on another one. The controller itself never fails here and costs no CPU; the
+list of replicas is the one that service discovery publishes (ingress-nginx reads endpoints, not
+DNS, and does not reload for them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sim.constants.facts import Fact, constant
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
+
+CONFIG = "kubernetes/ingress-nginx internal/ingress/controller/config/config.go"
+CONNECT_TIMEOUT = Fact("ingress_nginx.proxy_connect_timeout", 5.0, "s", "of one try", CONFIG)
+TRIES = Fact(
+    "ingress_nginx.proxy_next_upstream_tries", 3, "tries",
+    "the first one included; `proxy-next-upstream: error timeout`", CONFIG,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class IngressBalancing:
+    """ingress-nginx: round robin, and the next replica when one refuses, swallows or resets.
+
+    `replay`: also when the connection is lost after the request was sent, as nginx does for all
+    methods but POST, LOCK and PATCH (ngx_http_upstream.c, non_idempotent)."""
+
+    capability: ClassVar[str] = "load_balancing"
+    algorithm: Algorithm = Algorithm.ROUND_ROBIN
+    connect_timeout_s: float = constant(CONNECT_TIMEOUT)
+    tries: int = constant(TRIES)
+    replay: bool = True
+
+    def routing(self) -> Routing:
+        return Routing(
+            algorithm=self.algorithm,
+            proxy=True,
+            connect_timeout_s=self.connect_timeout_s,
+            retries=max(0, self.tries - 1),
+            redispatch=True,
+            retry_errors=self.replay,
+        )

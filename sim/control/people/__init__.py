@@ -1,0 +1,1 @@
+"""People: who is paged, what they type, and how long it takes them."""

@@ -1,0 +1,85 @@
+"""One operator: what she does takes time, is counted, and sometimes goes wrong.
+
+Her times are data of the stack (`operator:`), with their sources there; this file spends them.
+"""
+
+from __future__ import annotations
+
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster
+from sim.control.secrets.passwords import Passwords
+from sim.schema.fields import LawSpec
+from sim.schema.scenario import Version
+from sim.schema.stack import Night
+
+DAY_S = 86_400.0
+
+
+def is_night(time_of_day_s: float, begins_s: float, ends_s: float) -> bool:
+    """Is this time of day within [begins, ends)? A night may pass midnight; equal ends: never."""
+    t, begin, end = (x % DAY_S for x in (time_of_day_s, begins_s, ends_s))
+    return begin <= t < end if begin <= end else t >= begin or t < end
+
+
+class Human:
+    """The person on call; deploys and runbooks are hers too. `starts_at_s`: time of day of 0."""
+
+    def __init__(self, cluster: Cluster, starts_at_s: float = 10 * 3600.0) -> None:
+        self.cluster = cluster
+        self.starts_at_s = starts_at_s
+        self.spec = cluster.stack.operator
+        self.looking = 0  # how many things she has before her eyes: then nobody needs to page her
+        self.free_s = 0.0  # from when on her hands are free
+        self.deployed: dict[str, Version] = {}  # what she would roll back
+        self.refused_lately = 0  # database connections, within monitoring's window
+        self.passwords: Passwords | None = None  # once one was rotated
+
+    @property
+    def night(self) -> Night | None:
+        """What holds for her now beside her days, if it is night."""
+        night, now = self.spec.night, self.starts_at_s + self.cluster.clock.now
+        return night if night is not None and is_night(now, night.begins, night.ends) else None
+
+    @property
+    def mistake(self) -> float:
+        """Mistakes per step, at this hour."""
+        return self.spec.mistake if self.night is None else self.night.mistake
+
+    def say(self, text: str, event: str = "operator") -> None:
+        self.cluster.say(event, "operator", f"operator {text}")
+
+    def wait(self, seconds: float) -> Loop:
+        """Time that passes without her hands."""
+        yield self.cluster.clock.after(seconds, Rank.OPERATOR)
+
+    def spend(self, seconds: float, what: str) -> Loop:
+        """Hands on for so long, and counted. One thing at a time: what she is at comes first."""
+        clock = self.cluster.clock
+        while self.free_s > clock.now:
+            yield clock.exactly(self.free_s, Rank.OPERATOR, 0)
+        self.free_s = clock.now + seconds
+        self.cluster.count.hands.append((clock.now, seconds, what))
+        yield clock.after(seconds, Rank.OPERATOR)
+
+    def work(self, law: LawSpec, stream: str, text: str = "", step: str = "") -> Loop:
+        """Hands on: one step, done again if it went wrong. `text`: what the timeline says of it."""
+        while True:
+            seconds = self.cluster.duration(law, f"operator/{stream}")
+            yield from self.spend(seconds, step or text or stream)
+            if self.cluster.random(f"operator/{stream}/mistake") >= self.mistake:
+                break
+            self.cluster.count.mistakes += 1
+            self.say(f"makes a mistake and does it again: {step or text or stream}", "mistake")
+        if text or step:
+            self.say(text or f"has done: {step}")
+
+    def runbook(self, name: str) -> Loop:
+        """The steps of a runbook, one after the other."""
+        for step in self.spec.runbooks.get(name, []):
+            yield from self.work(step.takes, name, step=step.do)
+
+    def command(self, text: str) -> Loop:
+        yield from self.work(self.spec.command, "command", f"runs {text}")
+
+    def login(self) -> Loop:
+        yield from self.work(self.spec.login, "login", "logs in")

@@ -1,0 +1,216 @@
+"""The operator's runbooks: what she does by hand, step by step, with the stack's times.
+
+Each is a loop to `yield from`. What a step changes, it changes when its time is over. Sources of
+the times: `operator:` of the stack; of the steps: the article (shared facts, ARTICLE.md).
+"""
+
+from __future__ import annotations
+
+from sim.control.core.clock import Loop, Rank, Task
+from sim.control.core.cluster import Address, Container, Server
+from sim.control.load_balancing.haproxy import HAProxy, addresses_of
+from sim.control.people.human import Human
+from sim.control.rolling_updates import recreate
+from sim.schema.fields import LawSpec
+from sim.schema.scenario import RaiseConnections, RentServers
+
+WRONG_PORT = 10_000  # how far off a mistyped port is: nothing listens there
+
+
+# ---- small things ----
+def start_all(human: Human) -> Loop:
+    """`docker compose up -d`: one command, everything that is down."""
+    yield from human.command("`docker compose up -d`")
+    started = recreate.up(human.cluster)
+    for c in started:
+        human.cluster.say("start", c.name, f"{c.name} started by the operator")
+
+
+def restart(human: Human, c: Container) -> Loop:
+    """`docker restart` of one container that is up and answers nobody."""
+    yield from human.command(f"`docker restart {c.name}`")
+    yield from recreate.stop_all(human.cluster, [c])
+    yield from by_hand_unless_restarted(human, [c])
+
+
+def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:
+    """Start what was stopped, unless the platform does (a kubelet restarts it at once)."""
+    yield from human.wait(0.0)  # let the platform see the exits first
+    for c in stopped:
+        if c.state == "exited" and not c.restarting and not c.deleting:
+            recreate.start(human.cluster, c)
+
+
+def restart_everything(human: Human) -> Loop:
+    """`docker compose down` and `up -d`: the whole platform is away meanwhile."""
+    cluster = human.cluster
+    steps = human.spec.runbooks.get("restart_everything", [])
+    for step in steps[:1]:
+        yield from human.work(step.takes, "restart_everything", f"runs `{step.do}`")
+    everything = [c for c in cluster.containers if c.alive and not c.deleting]
+    yield from recreate.stop_all(cluster, everything)
+    for step in steps[1:]:
+        yield from human.work(step.takes, "restart_everything", f"runs `{step.do}`")
+    yield from by_hand_unless_restarted(human, everything)
+    recreate.up(cluster)
+
+
+# ---- versions ----
+def rollback(human: Human, service: str) -> Loop:
+    """Back to the version before: one command, or rebuild the old image and recreate.
+
+    Somebody may have been quicker (an automatic rollback): then nothing is left to do."""
+    cluster = human.cluster
+    deployed, old = human.deployed.pop(service, None), cluster.previous[service]
+    cluster.say("rollback", service, f"operator rolls {service} back to {old.name}")
+    if "rollback" in cluster.left_to_operator:
+        yield from human.runbook("rollback")
+    else:
+        yield from human.command(f"the rollback of {service} to {old.name}")
+    if deployed is not None and cluster.versions[service] != deployed:
+        human.say(f"finds that {service} is back at {cluster.versions[service].name} already")
+    elif "rolling_updates" in cluster.left_to_operator:
+        yield from recreate.recreate(cluster, service, old)
+    elif cluster.choices.rollback is not None:
+        cluster.choices.rollback.undo(cluster, service)
+    else:
+        cluster.set_version(service, old)
+
+
+# ---- connections ----
+def wanted_connections(pools: list[tuple[int, int]], reserved: int) -> int:
+    """max_connections for all pools full and the reserve, rounded up to hundreds (a person's
+    choice). `pools`: (replicas, pool) of each client service. Source: the article, scenario 5."""
+    need = sum(replicas * pool for replicas, pool in pools) + reserved
+    return -(-need // 100) * 100
+
+
+def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop:
+    """Edit max_connections (and pools), then restart: a reload is not enough (dataplane.md 1.3).
+
+    One Compose file is one `up -d` of everything; elsewhere what was changed is restarted."""
+    cluster = human.cluster
+    clients = [n for n, s in cluster.stack.services.items() if s.database is not None]
+    database = cluster.stack.playing("postgres")[0]
+    yield from human.runbook("raise_connections")
+    spec = cluster.service(database)
+    if ask is None:
+        pools = [(len(cluster.of(n)), cluster.service(n).database) for n in clients]
+        reserved = spec.superuser_reserved_connections + spec.reserved_connections
+        limit = wanted_connections([(n, d.pool) for n, d in pools if d is not None], reserved)
+        ask = RaiseConnections(max_connections=max(limit, spec.max_connections))
+    cluster.edit(database, max_connections=ask.max_connections)
+    if ask.pool is not None:
+        for name in clients:
+            client = cluster.service(name).database
+            assert client is not None
+            cluster.edit(name, database=client.model_copy(update={"pool": ask.pool}))
+    if cluster.host_ports:
+        human.say(f"sets max_connections to {ask.max_connections} and restarts everything")
+        yield from restart_everything(human)
+        return
+    services = [database, *(clients if ask.pool is not None else [])]
+    human.say(f"sets max_connections to {ask.max_connections}, restarts {', '.join(services)}")
+    stopped = [c for name in services for c in cluster.of(name) if c.alive and not c.deleting]
+    yield from recreate.stop_all(cluster, stopped)
+    yield from by_hand_unless_restarted(human, stopped)
+
+
+# ---- servers ----
+def rent_servers(human: Human, ask: RentServers) -> Loop:
+    """The article's hours: rent, install, copy, edit, start, then a balancer by hand."""
+    cluster = human.cluster
+    human.say(f"begins to rent {ask.servers} servers for {ask.service}")
+    fresh: list[Server] = []
+    for _ in range(ask.servers):
+        quota = cluster.stack.servers.quota
+        if quota is not None and sum(s.released_s is None for s in cluster.servers) >= quota:
+            text = f"operator gets no more servers: her provider's quota is {quota}"
+            cluster.say("quota", "operator", text)
+            break
+        fresh.append((yield from rent_one(human)))
+        place_replicas(human, ask, fresh[-1], len(fresh))
+    if ask.balancer and not cluster.balanced:
+        yield from human.runbook("balancer")
+        cluster.clock.loop(HAProxy().run(cluster))
+    elif cluster.balanced:
+        yield from human.runbook("edit_backends")
+    cluster.point(
+        mistyped(human, addresses_of(cluster), ask.wrong_backends), cluster.balanced or ask.balancer
+    )
+    human.say("points users at the balancer" if ask.balancer else "tells users the addresses")
+
+
+def rent_one(human: Human) -> Task[Server]:
+    """One server, from the order to `docker compose up -d`; it costs money from its order."""
+    cluster, steps = human.cluster, human.spec.runbooks.get("rent_server", [])
+    for step in steps[:1]:
+        yield from human.work(step.takes, "rent_server", step=step.do)
+    ordered_s = cluster.clock.now
+    boot: LawSpec = cluster.stack.servers.machine.boot
+    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE)
+    server = cluster.add_server(ordered_s)
+    cluster.say("server", server.name, f"{server.name} is up")
+    for step in steps[1:]:
+        yield from human.work(step.takes, "rent_server", step=f"{step.do} ({server.name})")
+    return server
+
+
+def share(total: int, servers: int, index: int) -> int:
+    """How many of `total` replicas server `index` (from 0) gets when a person deals them out."""
+    return total // servers + (1 if index < total % servers else 0)
+
+
+def place_replicas(human: Human, ask: RentServers, server: Server, index: int) -> None:
+    """Start this server's share; a second one on the same server needs another port in its file."""
+    cluster = human.cluster
+    port = cluster.service(ask.service).port
+    for k in range(share(ask.replicas, ask.servers + 1, index)):
+        made = cluster.create(ask.service, server, port=None if port is None else port + k)
+        if recreate.start(cluster, made):
+            cluster.say("start", made.name, f"{made.name} started on {server.name}")
+
+
+def mistyped(human: Human, right: tuple[Address, ...], wrong: int | None) -> tuple[Address, ...]:
+    """The balancer's file as it was typed: some lines name a place where nothing listens, and
+    those lack their check as well (a checked line would be marked DOWN and only cost capacity)."""
+    cluster = human.cluster
+    if wrong is None:
+        drawn = [cluster.random("operator/backends") < human.mistake for _ in right]
+    else:
+        drawn = [k >= len(right) - wrong for k in range(len(right))]
+    cluster.count.mistakes += sum(drawn)
+    typed = [
+        Address(a.server, (a.port or 0) + WRONG_PORT, checked=False) if bad else a
+        for a, bad in zip(right, drawn, strict=True)
+    ]
+    return tuple(typed)
+
+
+def fix_backends(human: Human) -> Loop:
+    """Find the wrong line, edit, reload; a proxy that knows names only has to look again."""
+    cluster = human.cluster
+    named = [p for p in cluster.stack.playing("proxy") if cluster.service(p).lookup is not None]
+    if named and cluster.service(cluster.entry).port is None:
+        yield from human.command(f"a reload of {named[0]}, which looks its names up again")
+    else:
+        yield from human.runbook("edit_backends")
+    if cluster.host_ports:
+        cluster.point(addresses_of(cluster), cluster.balanced)
+    else:
+        living = [c for c in cluster.of(cluster.entry, "running") if c.alive and not c.deleting]
+        cluster.publish(living)
+
+
+def replace_server(human: Human, lost: Server) -> Loop:
+    """A server that does not come back: rent another and start there what ran on it."""
+    cluster = human.cluster
+    human.say(f"gives up on {lost.name} and rents another server")
+    fresh = yield from rent_one(human)
+    for c in [c for c in cluster.on(lost) if not c.deleting]:
+        made = cluster.create(c.service, fresh, c.version, c.port)
+        cluster.remove(c)
+        recreate.start(cluster, made)
+    cluster.release(lost)
+    cluster.point(addresses_of(cluster), cluster.balanced)
+    human.say(f"points users at {fresh.name}")

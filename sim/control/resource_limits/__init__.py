@@ -1,0 +1,1 @@
+"""Resource limits: who starves or is OOM-killed."""

@@ -1,0 +1,76 @@
+"""The kubelet and memory: QoS classes for the kernel, and evictions before the kernel must act.
+
+Every ten seconds the kubelet looks at what is available; below 100Mi it ends one replica, at once
+and whatever its budget, and whoever keeps the replicas places another. A leak that fills a server
+faster is the kernel's (qos.py). Left out: soft thresholds, the taint that keeps BestEffort away
+from a server under pressure, disks, process ids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Server
+from sim.control.resource_limits.profiles import Limits
+from sim.control.resource_limits.qos import ADJUSTMENTS, DOCS, Consumer, eviction_ranking
+
+EVICTION_HARD = Fact(
+    "kubelet.eviction_hard_memory", 100.0 * 1024**2, "bytes",
+    "less available: a replica is evicted",
+    DOCS + ", default hard thresholds: memory.available<100Mi",
+)  # fmt: skip
+EVICTION_MONITOR = Fact(
+    "kubelet.eviction_monitor", 10.0, "s", "the kubelet looks at what is available",
+    "kubernetes/kubernetes pkg/kubelet/kubelet.go evictionMonitoringPeriod",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class KubeletLimits(Limits):
+    """Limits as the kubelet sets them: weights by CPU request, oom_score_adj by QoS class, and
+    eviction under memory pressure."""
+
+    capability: ClassVar[str] = "resource_limits"
+    qos: ClassVar[bool] = True
+
+    weights: Literal["shares", "requests"] = "requests"
+    evict_below: float = constant(EVICTION_HARD)
+    monitor_s: float = constant(EVICTION_MONITOR, above_zero=True)
+
+    @property
+    def fixed(self) -> tuple[Fact[Any], ...]:
+        """Weights, and what the kubelet writes as oom_score_adj."""
+        return (*super().fixed, *ADJUSTMENTS)
+
+    def run(self, cluster: Cluster) -> Loop:
+        k = 0
+        while True:
+            yield cluster.clock.at(k * self.monitor_s, Rank.RUNTIME, 1 << 40)
+            for server in cluster.servers:
+                if server.alive:
+                    self.look(cluster, server)
+            k += 1
+
+    def look(self, cluster: Cluster, server: Server) -> None:
+        """Evict one replica if memory is short."""
+        here = [c for c in cluster.on(server) if c.alive]
+        used = {c.id: cluster.plane.container_gauge(c.id).memory for c in here}
+        if server.memory - sum(used.values()) >= self.evict_below:
+            return
+        ranked = eviction_ranking(
+            [
+                Consumer(c.id, service.priority, used[c.id], memory.request or memory.limit or 0)
+                for c in here
+                for service in [cluster.service(c.service)]
+                for memory in [service.memory]
+                if not c.deleting
+            ]
+        )
+        worst = next((c for c in here if ranked and c.id == ranked[0]), None)
+        if worst is not None:
+            cluster.acted()
+            cluster.retire(worst)
+            cluster.exit(worst, 137, f"evicted: {server.name} is short of memory")

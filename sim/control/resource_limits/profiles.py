@@ -1,0 +1,123 @@
+"""From what people write about a service to what the data plane needs to know of it.
+
+Pure: one service, one version, one way of setting limits -> one `Profile`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from sim.constants.facts import Fact
+from sim.dataplane.codes import Kind, LawKind, Persistence
+from sim.dataplane.profile import Law, Profile
+from sim.schema.fields import LawSpec
+from sim.schema.scenario import Version
+from sim.schema.stack import Cpu, Role, Service
+
+KINDS: dict[Role, Kind] = {
+    "http": Kind.HTTP,
+    "worker": Kind.WORKER,
+    "postgres": Kind.DATABASE,
+    "redis": Kind.QUEUE,
+    "proxy": Kind.PROXY,
+    "other": Kind.PLAIN,
+}
+SHARES_PER_CORE = Fact(
+    "cgroup.shares_per_core", 1024.0, "shares",
+    "one requested core weighs as much as Docker's default container",
+    "kubernetes/kubernetes pkg/kubelet/cm/helpers_linux.go MilliCPUToShares",
+    fixed="compiled into the kubelet; only ratios of weights matter to the kernel",
+)  # fmt: skip
+SHARES_MIN = Fact(
+    "cgroup.shares_min", 2.0, "shares",
+    "what a container without a CPU request weighs on Kubernetes",
+    "kubernetes/kubernetes pkg/kubelet/cm/helpers_linux.go MinShares",
+    fixed="the least that the kernel takes (MIN_SHARES in kernel/sched/sched.h)",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The capability "resource limits": CPU quota, CPU weight, memory limit, as the stack says.
+
+    `weights`: who yields when a server's cores are short. Docker: `cpu_shares`; Kubernetes: the
+    CPU request.
+    """
+
+    capability: ClassVar[str] = "resource_limits"
+    qos: ClassVar[bool] = False  # oom_score_adj follows from requests (kubelet)
+
+    weights: Literal["shares", "requests"] = "shares"
+
+    @property
+    def fixed(self) -> tuple[Fact[Any], ...]:
+        """Constants behind it that no setting changes."""
+        return (SHARES_PER_CORE, SHARES_MIN) if self.weights == "requests" else ()
+
+
+def weight(cpu: Cpu, weights: Literal["shares", "requests"]) -> float:
+    """The cgroup weight of a container (Docker: --cpu-shares, 1024; kubelet: MilliCPUToShares)."""
+    if weights == "shares":
+        return float(cpu.shares)
+    return max(SHARES_MIN.value, (cpu.request or 0.0) * SHARES_PER_CORE.value)
+
+
+def cpu_limit(cpu: Cpu, limited: bool) -> float:
+    """Cores at most: the CFS quota, if there is one, and what the process can use at all."""
+    quota = cpu.limit if limited and cpu.limit else math.inf
+    return min(quota, float(cpu.threads) if cpu.threads else math.inf)
+
+
+def law(spec: LawSpec, factor: float = 1.0) -> Law:
+    return Law(LawKind[spec.law.upper()], spec.mean * factor, spec.cv)
+
+
+def profile_of(service: Service, version: Version, limits: Limits | None = None) -> Profile:
+    """All per-request facts of one version. Without `limits` nobody is held to any."""
+    database, pooler = service.database, service.pooler
+    ordinary = (
+        service.max_connections
+        - service.superuser_reserved_connections
+        - service.reserved_connections
+    )
+    return Profile(
+        kind=KINDS[service.role],
+        slots=service.concurrency,
+        backlog=service.backlog,
+        shed=service.shed,
+        cancel=service.cancel_abandoned,
+        cpu=law(service.cpu.demand, version.cpu_factor),
+        cpu_limit=cpu_limit(service.cpu, limits is not None),
+        cpu_weight=weight(service.cpu, limits.weights) if limits else float(service.cpu.shares),
+        memory_base=service.memory.base,
+        memory_per_request=service.memory.per_request,
+        memory_limit=(service.memory.limit or 0) if limits else 0,
+        leak_per_request=version.leak_per_request,
+        error_rate=version.error_rate,
+        poison_rate=service.job.poison,
+        query=law(database.demand) if database else Law(),
+        pool=database.pool if database else 0,
+        pool_at_start=min(database.at_start, database.pool) if database else 0,
+        checkout_timeout_s=database.checkout_timeout if database else 0.0,
+        push_rate=service.push.share,
+        push_timeout_s=service.push.timeout,
+        reliable=service.job.delivery == "reliable",
+        redelivery_s=service.job.redelivery,
+        max_stalled=service.job.max_stalled,
+        job_attempts=service.job.attempts,
+        job_backoff_s=service.job.backoff,
+        connection_slots=max(0, ordinary),
+        connect_cpu_s=service.connect,
+        connect_s=service.connect,
+        cost_growth=service.cost_growth / 89.0,  # measured from 1 to 90 active connections
+        keepalive_s=service.keepalive,
+        pooler_size=pooler.size if pooler else 0,
+        pooler_clients=pooler.max_clients if pooler else 0,
+        pooler_wait_s=pooler.wait if pooler else 0.0,
+        persistence=Persistence[service.persistence.upper()],
+        queue_bytes=service.maxmemory or 0,
+        evict=service.eviction == "allkeys",
+        job_bytes=service.job_size,
+    )

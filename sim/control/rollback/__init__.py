@@ -1,0 +1,1 @@
+"""Rollback: how N+1 becomes N again."""

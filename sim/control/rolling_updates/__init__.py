@@ -1,0 +1,1 @@
+"""Rolling updates: how version N becomes N+1."""

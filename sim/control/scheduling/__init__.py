@@ -1,0 +1,1 @@
+"""Scheduling: which server runs what, and what happens when one dies."""

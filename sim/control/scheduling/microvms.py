@@ -1,0 +1,153 @@
+"""A machine of its own for each task: Fargate, Cloud Run. Nobody schedules onto servers; a launch
+rents a machine of the task's size, and its end gives it back. So nobody has to give way either:
+priorities mean nothing here.
+
+What has a volume (the database, the queue) stays on one rented server, as it would run beside a
+serverless platform. Rules: shared facts, orchestrators sections 5 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Change, Cluster, Server
+from sim.control.scheduling.kubelet import STATEFUL, Kubelet
+from sim.control.scheduling.placement import Resources, requests
+from sim.control.self_healing.replicas import keep
+from sim.schema.stack import Service, Stack
+
+GIB = 1024**3
+KEEPER = Fact(
+    "serverless.detection", 60.0, "s",
+    "a lost machine under a task is noticed and the task replaced",
+    "chosen: neither provider publishes it",
+)  # fmt: skip
+
+SMALLEST_CORES = Fact(
+    "serverless.smallest_cores", 0.25, "cores", "of a task that asks for nothing",
+    "Amazon ECS developer guide, Fargate task sizes: the smallest",
+)  # fmt: skip
+SMALLEST_MEMORY = Fact(
+    "serverless.smallest_memory", GIB // 2, "bytes", "of a task that asks for nothing",
+    "Amazon ECS developer guide, Fargate task sizes; Cloud Run's default memory limit",
+)  # fmt: skip
+
+
+# ---- rules ----
+def task_size(wanted: Resources, sizes: Sequence[Resources]) -> Resources:
+    """The smallest size on offer that holds the task (the largest, if none does).
+
+    Source: Amazon ECS developer guide, task CPU and memory (Fargate)."""
+    able = [s for s in sizes if s.cores >= wanted.cores and s.memory >= wanted.memory]
+    return min(able) if able else max(sizes)
+
+
+def bucket(tokens: float, since_s: float, rate: float, burst: float) -> float:
+    """A token bucket after `since_s` more seconds: filled at `rate`, up to `burst`.
+
+    Source: Amazon ECS service quotas, Fargate launch rate."""
+    return min(burst, tokens + since_s * rate)
+
+
+@dataclass(frozen=True)
+class Price:
+    """Of a machine of a task's size, dollars an hour."""
+
+    core: float
+    gib: float
+
+    def of(self, size: Resources) -> float:
+        return size.cores * self.core + size.memory / GIB * self.gib
+
+
+# ---- the choice ----
+@dataclass(frozen=True)
+class MicroVMs:
+    """A task is a machine. `launch_rate` and `launch_burst` bound how fast they come."""
+
+    sizes: tuple[Resources, ...]
+    price: Price
+    launch_rate: float  # machines a second
+    launch_burst: float
+    kubelet: Kubelet
+    detection_s: float = constant(KEEPER)
+    default_cores: float = constant(SMALLEST_CORES)
+    default_memory: int = constant(SMALLEST_MEMORY)
+    default_servers: int = field(default=1)  # for what has a volume
+
+    def servers(self, stack: Stack) -> int:
+        return self.default_servers
+
+    def maintained(self, cluster: Cluster) -> list[Server]:
+        """What somebody here has to patch: a task's own machine is the provider's."""
+        return cluster.servers[: self.default_servers]
+
+    def size(self, service: Service) -> Resources:
+        """What is rented for one task of a service."""
+        wanted = requests(service)
+        cores = wanted.cores or self.default_cores
+        limit = service.memory.limit or 0
+        memory = max(wanted.memory, limit) or self.default_memory
+        return task_size(Resources(cores, memory), self.sizes)
+
+    def choose(self, cluster: Cluster, service: str) -> Server | None:
+        """The server for what has a volume; else a machine, if the launch rate allows one."""
+        spec = cluster.service(service)
+        if spec.role in STATEFUL:
+            first = cluster.servers[0]
+            return first if first.alive and not first.cordoned else None
+        if cluster.clock.now > 0.0 and not self.take(cluster):
+            return None
+        size = self.size(spec)
+        return cluster.add_server(size=size, price_per_hour=self.price.of(size))
+
+    def take(self, cluster: Cluster) -> bool:
+        """One launch from the account's token bucket, if there is one left."""
+        tokens, at_s = cluster.launches or (self.launch_burst, 0.0)
+        now = cluster.clock.now
+        tokens = bucket(tokens, now - at_s, self.launch_rate, self.launch_burst)
+        enough = tokens >= 1.0
+        cluster.launches = (tokens - enough, now)
+        return enough
+
+    def run(self, cluster: Cluster) -> Loop:
+        cluster.clock.loop(self.give_back(cluster))
+        cluster.clock.loop(self.watch_machines(cluster))
+        cluster.clock.loop(self.retry(cluster))
+        yield from keep(cluster)
+
+    def retry(self, cluster: Cluster) -> Loop:
+        """What the launch rate held back is tried again."""
+        k = 1
+        while True:
+            yield cluster.clock.at(float(k), Rank.SCHEDULER)
+            k += 1
+            if cluster.pending:
+                cluster.tell(Change("server_ready"))  # there may be room again
+
+    def give_back(self, cluster: Cluster) -> Loop:
+        """A machine ends with its task."""
+        removed = cluster.watch("removed")
+        while True:
+            c = (yield removed.get()).container
+            if c.server is not cluster.servers[0] and c.server.released_s is None:
+                cluster.release(c.server)
+
+    def watch_machines(self, cluster: Cluster) -> Loop:
+        """The provider replaces what a lost machine ran."""
+        downs = cluster.watch("server_down", "server_up")
+        while True:
+            change = yield downs.get()
+            if change.server is not cluster.servers[0] and change.kind == "server_down":
+                cluster.clock.loop(self.lost(cluster, change.server))
+
+    def lost(self, cluster: Cluster, server: Server) -> Loop:
+        yield cluster.clock.after(self.detection_s, Rank.NODE, server.id)
+        if not server.alive and server.released_s is None:
+            text = f"the machine under {', '.join(c.name for c in cluster.on(server))} is gone"
+            cluster.say("not_ready", server.name, text)
+            cluster.acted()
+            cluster.release(server)  # its task goes with it, and another one comes

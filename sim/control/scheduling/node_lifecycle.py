@@ -1,0 +1,251 @@
+"""Servers that die: leases, NotReady, and the eviction of what ran there.
+
+Each kubelet renews a lease; the node controller looks every 5 s and believes a server silent for 50
+s to be gone: its replicas leave the endpoints at once, and are evicted when their toleration of 300
+s is over. A server that is back before that starts the same replicas again, in place. Rules and
+constants: shared facts, kubernetes section 3 (kubernetes/kubernetes pkg/controller/nodelifecycle,
+tainteviction; website architecture/nodes.md @0189ae0f). Left out: partitions (a silent server here
+is a dead one), several zones (one zone: all servers). Pods of a lost server stay until it is back,
+unless somebody marks it out of service: then the pod garbage collector deletes them by force.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Server
+
+FLAGS = "kubernetes.io/docs reference kube-controller-manager flags"
+NODES = "kubernetes.io/docs architecture/nodes @0189ae0f"
+LIFECYCLE = "kubernetes/kubernetes pkg/controller/nodelifecycle/node_lifecycle_controller.go"
+LEASE_RENEW = Fact(
+    "node.lease_renew", 10.0, "s", "a kubelet renews its lease (a quarter of 40 s)",
+    "kubernetes/kubernetes pkg/kubelet/kubelet.go nodeLeaseRenewIntervalFraction 0.25",
+)  # fmt: skip
+MONITOR_PERIOD = Fact("node.monitor_period", 5.0, "s", "the node controller looks", FLAGS)
+MONITOR_GRACE = Fact(
+    "node.monitor_grace", 50.0, "s", "silent for longer: NotReady (40 s before 1.32)",
+    "kubernetes/kubernetes pull request 126287; kube-controller-manager flags",
+)  # fmt: skip
+TOLERATION = Fact(
+    "node.toleration", 300.0, "s",
+    "every pod tolerates not-ready and unreachable for so long, unless it says otherwise",
+    "kubernetes.io/docs taint-and-toleration @0008cd26",
+)  # fmt: skip
+EVICTION_RATE = Fact("node.eviction_rate", 0.1, "servers/s", "tainted per second", NODES)
+SECONDARY_RATE = Fact(
+    "node.secondary_eviction_rate", 0.01, "servers/s",
+    "... in a large zone that is partly down", NODES,
+)  # fmt: skip
+LARGE_CLUSTER = Fact(
+    "node.large_cluster", 50, "servers",
+    "a zone of at most this size that is partly down evicts nothing", NODES,
+)  # fmt: skip
+UNHEALTHY_SHARE = Fact(
+    "node.unhealthy_zone_share", 0.55, "", "NotReady share that makes a zone partly down", NODES
+)
+UNHEALTHY_LEAST = Fact(
+    "node.unhealthy_zone_least", 2, "servers",
+    "and more than so many must be NotReady (the documentation leaves this out)",
+    LIFECYCLE + " ComputeZoneState",
+)  # fmt: skip
+
+POD_GC = Fact(
+    "node.pod_gc", 20.0, "s", "the pod garbage collector looks",
+    "kubernetes/kubernetes pkg/controller/podgc/gc_controller.go @003e8629 gcCheckPeriod",
+)  # fmt: skip
+
+ZoneState = Literal["normal", "partial", "full"]
+
+
+# ---- rules ----
+def is_silent(now_s: float, renewed_s: float, grace_s: float) -> bool:
+    """Is a server believed gone? Source: node_lifecycle_controller.go tryUpdateNodeHealth."""
+    return now_s > renewed_s + grace_s
+
+
+def zone_state(ready: int, not_ready: int, share: float, least: int) -> ZoneState:
+    """How bad is it? Source: node_lifecycle_controller.go ComputeZoneState."""
+    if ready == 0 and not_ready > 0:
+        return "full"
+    if not_ready > least and not_ready / (ready + not_ready) >= share:
+        return "partial"
+    return "normal"
+
+
+def eviction_rate(
+    state: ZoneState, servers: int, normal: float, secondary: float, large: int
+) -> float:
+    """Servers tainted per second. With one zone, all of it down means that nothing is evicted: the
+    fault is then rather the controller's own.
+
+    Source: node_lifecycle_controller.go setLimiterInZone, handleDisruption; nodes.md."""
+    if state == "full":
+        return 0.0
+    if state == "partial":
+        return secondary if servers > large else 0.0
+    return normal
+
+
+def eviction_due(tainted_s: float, tolerations_s: list[float | None]) -> float | None:
+    """When a replica on a tainted server is deleted; None: never.
+
+    One entry for each toleration of the taints: seconds, or None for ever; no entry at all: now.
+    The smallest counts. Source: tainteviction/taint_eviction.go getMinTolerationTime."""
+    if not tolerations_s:
+        return tainted_s
+    limited = [t for t in tolerations_s if t is not None]
+    return tainted_s + max(0.0, min(limited)) if limited else None
+
+
+def may_collect(terminating: bool, ready: bool, out_of_service: bool) -> bool:
+    """May a pod be deleted by force, though its kubelet has not answered?
+
+    Source: podgc/gc_controller.go gcTerminating."""
+    return terminating and not ready and out_of_service
+
+
+# ---- the controllers ----
+@dataclass(frozen=True)
+class NodeLifecycle:
+    """Leases, the node controller, and taint-based eviction."""
+
+    renew_s: float = constant(LEASE_RENEW, above_zero=True)
+    monitor_s: float = constant(MONITOR_PERIOD, above_zero=True)
+    grace_s: float = constant(MONITOR_GRACE)
+    toleration_s: float = constant(TOLERATION)
+    eviction_rate: float = constant(EVICTION_RATE)
+    secondary_rate: float = constant(SECONDARY_RATE)
+    large_cluster: int = constant(LARGE_CLUSTER)
+    unhealthy_share: float = constant(UNHEALTHY_SHARE)
+    unhealthy_least: int = constant(UNHEALTHY_LEAST)
+    pod_gc_s: float = constant(POD_GC)
+
+    def run(self, cluster: Cluster) -> Loop:
+        """The node controller's ticks; each server's lease and taint run beside it."""
+        nodes = Nodes(cluster, self)
+        cluster.clock.loop(nodes.follow())
+        first = cluster.random("node/monitor") * self.monitor_s
+        k = 0
+        while True:
+            yield cluster.clock.at(first + k * self.monitor_s, Rank.NODE, 0)
+            nodes.look()
+            k += 1
+
+
+class Nodes:
+    """What the node controller knows of each server."""
+
+    def __init__(self, cluster: Cluster, rules: NodeLifecycle) -> None:
+        self.cluster, self.rules = cluster, rules
+        self.renewed: dict[int, float] = {}  # last lease renewal
+        self.tainted: dict[int, float] = {}  # since when
+        self.next_taint_s = 0.0  # the rate limiter
+        for server in cluster.servers:
+            self.register(server)
+
+    # ---- kubelets ----
+    def register(self, server: Server) -> None:
+        now = self.cluster.clock.now
+        self.renewed[server.id] = now
+        self.cluster.clock.loop(self.renew(server, server.boots))
+
+    def renew(self, server: Server, boot: int) -> Loop:
+        """Renew the lease for as long as this boot of the server lives."""
+        clock, rules = self.cluster.clock, self.rules
+        phase = self.cluster.random("node/lease") * rules.renew_s
+        began, k = clock.now, 0
+        while server.alive and server.boots == boot:
+            self.renewed[server.id] = clock.now
+            yield clock.at(began + phase + k * rules.renew_s, Rank.NODE, server.id + 1)
+            k += 1
+
+    def follow(self) -> Loop:
+        """New and rebooted servers announce themselves."""
+        changes = self.cluster.watch("server_added", "server_up", "out_of_service")
+        while True:
+            change = yield changes.get()
+            if change.kind == "out_of_service":
+                self.cluster.clock.loop(self.collect(change.server))
+                continue
+            self.register(change.server)
+            if not change.server.ready:
+                self.back(change.server)
+
+    # ---- the node controller ----
+    def look(self) -> None:
+        """One tick: who is silent, and may another server be tainted?"""
+        now, rules = self.cluster.clock.now, self.rules
+        servers = [s for s in self.cluster.servers if s.released_s is None]
+        for server in servers:
+            if server.ready and is_silent(now, self.renewed[server.id], rules.grace_s):
+                self.lost(server)
+        silent = [s for s in servers if not s.ready]
+        state = zone_state(
+            len(servers) - len(silent), len(silent), rules.unhealthy_share, rules.unhealthy_least
+        )
+        rate = eviction_rate(
+            state, len(servers), rules.eviction_rate, rules.secondary_rate, rules.large_cluster
+        )
+        if state == "full":
+            self.tainted.clear()  # all deadlines are called off
+        for server in silent:
+            if rate > 0.0 and server.id not in self.tainted and now >= self.next_taint_s:
+                self.next_taint_s = now + 1.0 / rate
+                self.tainted[server.id] = now
+                self.cluster.clock.loop(self.evict(server, now))
+
+    def lost(self, server: Server) -> None:
+        """NotReady: its replicas get no more traffic (MarkPodsNotReady)."""
+        silent = self.cluster.clock.now - self.renewed[server.id]
+        text = f"{server.name} is NotReady: no lease renewal for {silent:.0f} s"
+        self.cluster.say("not_ready", server.name, text)
+        self.cluster.acted()
+        self.cluster.set_server_ready(server, False)
+        for c in self.cluster.on(server):
+            self.cluster.set_ready(c, False)
+
+    def back(self, server: Server) -> None:
+        """Ready again: the taint goes, and with it the deadlines."""
+        self.tainted.pop(server.id, None)
+        self.cluster.say("ready", server.name, f"{server.name} is Ready again")
+        self.cluster.set_server_ready(server, True)
+
+    def evict(self, server: Server, since_s: float) -> Loop:
+        """Delete what runs there when its toleration is over."""
+        due = eviction_due(since_s, [self.rules.toleration_s])
+        if due is None:
+            return
+        yield self.cluster.clock.at(due, Rank.NODE, (1 << 40) + server.id)
+        if self.tainted.get(server.id) != since_s:
+            return
+        doomed = [c for c in self.cluster.on(server) if not c.deleting]
+        if doomed:
+            names = ", ".join(c.name for c in doomed)
+            text = f"{names} evicted: {server.name} unreachable for {self.rules.toleration_s:.0f} s"
+            self.cluster.say("eviction", server.name, text)
+        for c in doomed:
+            self.cluster.retire(c)
+
+    def collect(self, server: Server) -> Loop:
+        """The out-of-service taint is NoExecute, and nobody tolerates it: all there is deleted now,
+        and by force when the garbage collector finds it terminating. Its volumes are free then."""
+        cluster, period = self.cluster, self.rules.pod_gc_s
+        for c in [c for c in cluster.on(server) if not c.deleting]:
+            cluster.retire(c)
+        phase = cluster.random("node/pod_gc") * period
+        k = math.ceil((cluster.clock.now - phase) / period)
+        while not server.alive and cluster.on(server):
+            yield cluster.clock.at(phase + k * period, Rank.NODE, (1 << 41) + server.id)
+            here = [c for c in cluster.on(server) if may_collect(c.deleting, server.ready, True)]
+            if here and not server.alive:
+                names = ", ".join(c.name for c in here)
+                text = f"{names} deleted by force: {server.name} is out of service"
+                cluster.say("eviction", server.name, text)
+                for c in here:
+                    cluster.remove(c)
+            k += 1

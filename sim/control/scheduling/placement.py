@@ -1,0 +1,181 @@
+"""Placement: which server takes a replica. Filter by requests, then score; real usage is ignored.
+
+Pure rules; scheduler.py asks them. Rules and constants: shared facts, kubernetes section 6
+(kubernetes/kubernetes pkg/scheduler apis/config/v1/default_plugins.go @01db4ae9; website
+topology-spread-constraints @02aa04fe). Two choices beside upstream's defaults: bin packing, and a
+hard spread. Of the default score plugins left out: ImageLocality (a few points for the images
+here), NodeAffinity and InterPodAffinity (no stack here asks for either), TaintToleration (no
+PreferNoSchedule taint exists here). Left out as well: zones, the scheduler's own queue back-off.
+Nothing is ever moved to rebalance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sim.constants.facts import Fact
+from sim.control.core.cluster import Cluster, Server
+from sim.schema.stack import Service
+
+PLUGINS = "kubernetes/kubernetes pkg/scheduler/apis/config/v1/default_plugins.go @01db4ae9"
+FIT_WEIGHT = Fact(
+    "scheduler.fit_weight", 1.0, "", "weight of LeastAllocated (NodeResourcesFit)", PLUGINS
+)
+BALANCE_WEIGHT = Fact(
+    "scheduler.balance_weight", 1.0, "", "weight of NodeResourcesBalancedAllocation", PLUGINS
+)
+SPREAD_WEIGHT = Fact("scheduler.spread_weight", 2.0, "", "weight of PodTopologySpread", PLUGINS)
+MAX_SKEW = Fact(
+    "scheduler.max_skew", 3, "replicas",
+    "default soft spread over servers (ScheduleAnyway): it only prefers",
+    "kubernetes.io/docs topology-spread-constraints @02aa04fe",
+)  # fmt: skip
+HARD_SKEW = Fact(
+    "scheduler.hard_max_skew", 1, "replicas",
+    "of a hard spread (DoNotSchedule), where one is asked for",
+    "kubernetes.io/docs topology-spread-constraints @02aa04fe, its examples",
+)  # fmt: skip
+SMALLEST_CPU = Fact(
+    "scheduler.default_cpu_request", 0.1, "cores", "counted in scores where nothing is requested",
+    "kubernetes/kubernetes pkg/scheduler/util/pod_resources.go DefaultMilliCPURequest",
+)  # fmt: skip
+SMALLEST_MEMORY = Fact(
+    "scheduler.default_memory_request", 200 * 1024**2, "bytes",
+    "counted in scores where nothing is requested",
+    "kubernetes/kubernetes pkg/scheduler/util/pod_resources.go DefaultMemoryRequest",
+)  # fmt: skip
+SERVERS = Fact(
+    "kubernetes.servers", 3, "servers", "least size of a managed cluster that survives one loss",
+    "chosen: one per zone is what managed services propose",
+)  # fmt: skip
+
+
+class Resources(NamedTuple):
+    cores: float
+    memory: int
+
+
+UNASKED = Resources(SMALLEST_CPU.value, SMALLEST_MEMORY.value)
+
+
+class Load(NamedTuple):
+    """A server as the scheduler sees it."""
+
+    id: int
+    capacity: Resources
+    requested: Resources  # by all that is placed there
+    same: int  # replicas of the service there
+
+
+# ---- rules ----
+def requests(service: Service) -> Resources:
+    """What the scheduler reserves; a limit without a request is the request.
+
+    Source: kubernetes.io/docs manage-resources-containers; kubernetes/api core/v1 types.go."""
+    cpu, memory = service.cpu, service.memory
+    cores = cpu.request if cpu.request is not None else cpu.limit or 0.0
+    return Resources(cores, memory.request if memory.request is not None else memory.limit or 0)
+
+
+def fits(load: Load, wanted: Resources) -> bool:
+    """Sum of requests <= capacity, for each resource (NodeResourcesFit filter)."""
+    free = load.capacity.cores - load.requested.cores
+    return (
+        wanted.cores <= free + 1e-9  # sums of 0.1 cores are not exact
+        and load.requested.memory + wanted.memory <= load.capacity.memory
+    )
+
+
+def scored(wanted: Resources, smallest: Resources = UNASKED) -> Resources:
+    """What a score counts for a replica: its requests, or a little where nothing is requested.
+
+    Source: scheduler/util/pod_resources.go GetNonzeroRequests."""
+    return Resources(wanted.cores or smallest.cores, wanted.memory or smallest.memory)
+
+
+def _shares(load: Load, wanted: Resources) -> tuple[float, float]:
+    """Requested shares of cores and memory with the replica placed."""
+    cores = (load.requested.cores + wanted.cores) / load.capacity.cores
+    memory = load.requested.memory + wanted.memory
+    return min(1.0, cores), min(1.0, memory / load.capacity.memory)
+
+
+def least_allocated(load: Load, wanted: Resources) -> float:
+    """0..100: the mean free share. Source: noderesources/least_allocated.go."""
+    cores, memory = _shares(load, wanted)
+    return 100.0 * (2.0 - cores - memory) / 2.0
+
+
+def most_allocated(load: Load, wanted: Resources) -> float:
+    """0..100: the mean used share; the fullest server wins (bin packing).
+
+    Source: noderesources/most_allocated.go."""
+    return 100.0 - least_allocated(load, wanted)
+
+
+def balanced(load: Load, wanted: Resources) -> float:
+    """0..100: less the standard deviation of the shares (of two: half their distance).
+
+    Source: noderesources/balanced_allocation.go."""
+    cores, memory = _shares(load, wanted)
+    return 100.0 * (1.0 - abs(cores - memory) / 2.0)
+
+
+def spread(same: Sequence[int], max_skew: int) -> list[float]:
+    """0..100 for each server by its replicas of the service; fewer is better.
+
+    Source: podtopologyspread/scoring.go: count x log(domains + 2) + (maxSkew - 1), normalised as
+    100 (max + min - score) / max."""
+    raw = [n * math.log(len(same) + 2) + (max_skew - 1) for n in same]
+    most = max(raw, default=0.0)
+    return [100.0 * (most + min(raw) - r) / most if most else 100.0 for r in raw]
+
+
+def within_skew(here: int, domains: Sequence[int], max_skew: int) -> bool:
+    """May one more replica go where `here` are, given those in all domains? (DoNotSchedule.)
+
+    A cordoned or silent server is a domain too, with its zero replicas (nodeTaintsPolicy: Ignore is
+    the default): it may hold up all others. Source: podtopologyspread/filtering.go, here + 1 - the
+    least of all <= maxSkew."""
+    return here + 1 - min(domains, default=0) <= max_skew
+
+
+def best(
+    loads: Sequence[Load],
+    wanted: Resources,
+    max_skew: int,
+    weights: tuple[float, float, float],
+    pack: bool = False,
+    smallest: Resources = UNASKED,
+) -> int | None:
+    """The id of the server for a replica: filter, score, the lowest id among equals.
+
+    `pack`: the fullest server instead of the emptiest. (Upstream breaks ties at random; here a run
+    must be its seed alone.) None: unschedulable."""
+    allocated = most_allocated if pack else least_allocated
+    able = [load for load in loads if fits(load, wanted)]
+    wanted = scored(wanted, smallest)
+    spreads = spread([load.same for load in able], max_skew)
+    scores = [
+        weights[0] * allocated(load, wanted)
+        + weights[1] * balanced(load, wanted)
+        + weights[2] * apart
+        for load, apart in zip(able, spreads, strict=True)
+    ]
+    ranked = sorted(zip(scores, able, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+    return ranked[0][1].id if ranked else None
+
+
+# ---- what schedulers ask ----
+def load_of(cluster: Cluster, server: Server, service: str) -> Load:
+    """A server with everything placed on it, whatever state that is in."""
+    here = cluster.on(server)
+    each = [requests(cluster.service(c.service)) for c in here]
+    return Load(
+        server.id,
+        Resources(server.cores, server.memory),
+        Resources(sum(r.cores for r in each), sum(r.memory for r in each)),
+        sum(c.service == service and not c.deleting for c in here),
+    )

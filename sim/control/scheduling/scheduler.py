@@ -1,0 +1,203 @@
+"""kube-scheduler: a queue by priority, a server for each replica, room made for the important.
+
+What waits is tried by priority, then age. What fits nowhere may end replicas of lower priority
+(preemption.py): it is nominated for their server, which is kept from everybody of lower priority
+until they are gone, and goes wherever it fits first. The victims end gracefully, with preStop and
+grace period; whoever keeps them asks for others, which wait in turn. Sources as in placement.py and
+preemption.py; kubernetes/kubernetes pkg/scheduler/framework/plugins/queuesort/priority_sort.go,
+pkg/scheduler/schedule_one.go evaluateNominatedNode, framework/runtime/framework.go
+RunFilterPluginsWithNominatedPods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from sim.constants.facts import constant
+from sim.control.core.clock import Loop
+from sim.control.core.cluster import Cluster, Pending, Server
+from sim.control.scheduling.disruption import Evictions, budget_of
+from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.node_lifecycle import NodeLifecycle
+from sim.control.scheduling.placement import (
+    BALANCE_WEIGHT,
+    FIT_WEIGHT,
+    HARD_SKEW,
+    MAX_SKEW,
+    SERVERS,
+    SMALLEST_CPU,
+    SMALLEST_MEMORY,
+    SPREAD_WEIGHT,
+    Load,
+    Resources,
+    best,
+    fits,
+    load_of,
+    requests,
+    within_skew,
+)
+from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
+from sim.control.self_healing.replicas import keep
+from sim.schema.stack import Stack
+
+
+# ---- rules ----
+def queue_order(waiting: Sequence[tuple[int, int]]) -> list[int]:
+    """Whom the scheduler tries first: the higher priority, then who has waited for longer.
+
+    (priority, number in order of asking) of each; numbers are returned.
+    Source: queuesort/priority_sort.go Less."""
+    return [number for _, number in sorted(waiting, key=lambda one: (-one[0], one[1]))]
+
+
+def yields_to(own: int, promised: Sequence[tuple[int, Resources]]) -> Resources:
+    """What a replica of this priority must leave free for others that wait for a server's place:
+    theirs, of equal or higher priority.
+
+    Source: framework/runtime/framework.go addGENominatedPods."""
+    ahead = [wanted for priority, wanted in promised if priority >= own]
+    return Resources(sum(r.cores for r in ahead), sum(r.memory for r in ahead))
+
+
+# ---- the choice ----
+@dataclass(frozen=True)
+class Scheduling:
+    """kube-scheduler; and what happens when a server dies (nodes.py), how its kubelet starts a
+    replica, and who replaces one (replicas.py)."""
+
+    capability: ClassVar[str] = "scheduling"
+
+    default_servers: int = constant(SERVERS)  # where the stack asks for one only
+    max_skew: int = constant(MAX_SKEW)
+    fit_weight: float = constant(FIT_WEIGHT)
+    balance_weight: float = constant(BALANCE_WEIGHT)
+    spread_weight: float = constant(SPREAD_WEIGHT)
+    default_cpu_request: float = constant(SMALLEST_CPU)
+    default_memory_request: int = constant(SMALLEST_MEMORY)
+    bin_pack: bool = False  # MostAllocated instead of LeastAllocated
+    hard_spread: bool = False  # topologySpreadConstraints with DoNotSchedule for every service
+    hard_max_skew: int = constant(HARD_SKEW)
+    preemption: bool = True  # the plugin DefaultPreemption; without it priorities only sort
+    kubelet: Kubelet = field(default_factory=Kubelet)
+    lifecycle: NodeLifecycle = field(default_factory=NodeLifecycle)
+    evictions: Evictions = field(default_factory=Evictions)  # how a drain empties a server
+
+    def servers(self, stack: Stack) -> int:
+        """How many servers the cluster has at second 0."""
+        return max(self.default_servers, stack.servers.count)
+
+    def choose(
+        self, cluster: Cluster, service: str, waiting: Pending | None = None
+    ) -> Server | None:
+        """A server for one more replica; None if it must wait. `waiting`: which one it is."""
+        able = self.able(cluster, service)
+        wanted = requests(cluster.service(service))
+        if any(p.nominated for p in cluster.pending):
+            able = [s for s in able if fits(with_promises(cluster, s, service, waiting), wanted)]
+            if waiting is not None and waiting.nominated in able:
+                return waiting.nominated  # before any other
+        loads = [load_of(cluster, s, service) for s in able]
+        weights = (self.fit_weight, self.balance_weight, self.spread_weight)
+        smallest = Resources(self.default_cpu_request, self.default_memory_request)
+        ident = best(loads, wanted, self.max_skew, weights, self.bin_pack, smallest)
+        return next((s for s in able if s.id == ident), None)
+
+    def able(self, cluster: Cluster, service: str) -> list[Server]:
+        """Servers that pass all filters but that for resources."""
+        up = [s for s in cluster.servers if s.ready and not s.cordoned]
+        if not self.hard_spread:
+            return up
+        same = {
+            s.id: sum(c.service == service and not c.deleting for c in cluster.on(s))
+            for s in cluster.servers
+            if s.released_s is None
+        }
+        domains = list(same.values())
+        return [s for s in up if within_skew(same[s.id], domains, self.hard_max_skew)]
+
+    def run(self, cluster: Cluster) -> Loop:
+        cluster.clock.loop(self.lifecycle.run(cluster))
+        yield from keep(cluster, PriorityQueue(cluster, self))
+
+
+def with_promises(cluster: Cluster, server: Server, service: str, waiting: Pending | None) -> Load:
+    """A server with all that is placed there, and what is kept there for others."""
+    load = load_of(cluster, server, service)
+    promised = [
+        (cluster.service(p.service).priority, requests(cluster.service(p.service)))
+        for p in cluster.pending
+        if p.nominated is server and p is not waiting
+    ]
+    kept = yields_to(cluster.service(service).priority, promised)
+    total = Resources(load.requested.cores + kept.cores, load.requested.memory + kept.memory)
+    return load._replace(requested=total)
+
+
+class PriorityQueue:
+    """The scheduling queue of one run."""
+
+    def __init__(self, cluster: Cluster, rules: Scheduling) -> None:
+        self.cluster, self.rules = cluster, rules
+
+    def order(self, waiting: Sequence[Pending]) -> list[Pending]:
+        """Whom to try, in this order."""
+        by_id = {p.id: p for p in waiting}
+        return [by_id[i] for i in queue_order([(self.priority(p.service), p.id) for p in waiting])]
+
+    def choose(self, waiting: Pending) -> Server | None:
+        return self.rules.choose(self.cluster, waiting.service, waiting)
+
+    def rejected(self, waiting: Pending) -> None:
+        """It fits nowhere: may it make room?"""
+        service = self.cluster.service(waiting.service)
+        least = min(s.priority for s in self.cluster.stack.services.values())
+        if not self.rules.preemption or service.priority <= least:
+            return
+        able, there = self.rules.able(self.cluster, waiting.service), waiting.nominated
+        leaving = there is not None and any(
+            c.preempted and self.priority(c.service) < service.priority
+            for c in self.cluster.on(there)
+        )
+        if may_preempt(service.preemption_policy, there is not None, there in able, leaving):
+            options = [one for s in able if (one := self.option(waiting, s)) is not None]
+            chosen = cheapest(options)
+            waiting.nominated = None
+            if chosen is not None:
+                self.preempt(waiting, chosen)
+
+    def option(self, waiting: Pending, server: Server) -> Sacrifice | None:
+        """What room on this server would cost."""
+        cluster = self.cluster
+        own = self.priority(waiting.service)
+        guests = [
+            Guest(c.id, self.priority(c.service), c.created_s, requests(service), c.service)
+            for c in cluster.on(server)
+            for service in [cluster.service(c.service)]
+            if service.priority < own
+        ]
+        budgets = {g.service: budget_of(cluster, g.service) for g in guests}
+        allowed = {name: budget.allowed for name, budget in budgets.items() if budget is not None}
+        load = with_promises(cluster, server, waiting.service, waiting)
+        return sacrifice(load, requests(cluster.service(waiting.service)), guests, allowed)
+
+    def preempt(self, waiting: Pending, chosen: Sacrifice) -> None:
+        """Nominate it, and end who is in its way; who was promised the place for less loses it."""
+        cluster, own = self.cluster, self.priority(waiting.service)
+        server = next(s for s in cluster.servers if s.id == chosen.server)
+        for other in cluster.pending:
+            if other.nominated is server and self.priority(other.service) < own:
+                other.nominated = None
+        waiting.nominated = server
+        victims = {v.id for v in chosen.victims}
+        for c in [c for c in cluster.on(server) if c.id in victims]:
+            if not c.deleting:
+                ranks = f"priority {own} over {self.priority(c.service)}"
+                text = f"{c.name} gives way to {waiting.service} on {server.name}: {ranks}"
+                cluster.say("preempted", c.name, text)
+                cluster.acted()
+            cluster.preempt(c)
+
+    def priority(self, service: str) -> int:
+        return self.cluster.service(service).priority

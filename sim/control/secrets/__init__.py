@@ -1,0 +1,1 @@
+"""Secrets: how a rotated password reaches the containers."""

@@ -1,0 +1,1 @@
+"""Self-healing: what happens when a container exits."""

@@ -1,0 +1,146 @@
+"""A Service: which containers get new connections, and how late every proxy knows.
+
+kube-proxy in iptables mode picks at random for each new connection and does not retry another one.
+A change of an endpoint travels: endpoint slice -> watch -> kube-proxy, whose rules are rewritten at
+most once per second. In that time a container that has left still gets connections: the race that
+loses requests in a rollout without a preStop sleep. Rules and constants: shared facts, kubernetes
+section 2. Left out: one list per server (all proxies are as late as one), kept-alive connections
+(each request here is a new connection), session affinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Container
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
+
+VIRTUAL_IPS = "kubernetes.io/docs/reference/networking/virtual-ips @0180cc4b"
+MIN_SYNC = Fact(
+    "kube_proxy.min_sync_period", 1.0, "s",
+    "kube-proxy rewrites its rules at most once in this time", VIRTUAL_IPS,
+)  # fmt: skip
+WATCH_DELAY = Fact(
+    "endpoints.watch_delay", 1.0, "s",
+    "longest way of a change from the kubelet over the endpoint slice to kube-proxy (uniform from "
+    "0); no batching by default. With the rule above: 0 to about 2 s in all",
+    "derived: pod-lifecycle termination flow steps 1-3, endpointslice-updates-batch-period 0",
+)  # fmt: skip
+
+
+# ---- rules ----
+class Endpoint(NamedTuple):
+    """One line of an endpoint slice."""
+
+    id: int
+    serving: bool  # the pod is Ready
+    terminating: bool  # it is being deleted
+
+
+def chosen(endpoints: Sequence[Endpoint], fail_open: bool = False) -> tuple[int, ...]:
+    """Who gets new connections: ready ones; only if there is none, serving and terminating ones.
+    A balancer that fails open then takes all that are registered, however sick (an AWS ALB does).
+
+    Source: KEP-1669 (GA in 1.28), kubernetes/kubernetes pkg/proxy/topology.go; ready means serving
+    and not terminating (kubernetes/api discovery/v1 types.go)."""
+    ready = tuple(e.id for e in endpoints if e.serving and not e.terminating)
+    if not ready and fail_open:
+        return tuple(e.id for e in endpoints if not e.terminating)
+    return ready or tuple(e.id for e in endpoints if e.serving and e.terminating)
+
+
+def next_sync(now_s: float, last_sync_s: float, min_sync_s: float) -> float:
+    """When the rules are next rewritten: at once, but not within the period after the last time.
+
+    Source: kubernetes/kubernetes pkg/proxy/iptables with its BoundedFrequencyRunner."""
+    return max(now_s, last_sync_s + min_sync_s)
+
+
+# ---- data: what happens to each connection ----
+@dataclass(frozen=True)
+class ServiceBalancing:
+    """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
+
+    capability: ClassVar[str] = "load_balancing"
+
+    algorithm: Algorithm = Algorithm.RANDOM
+
+    def routing(self) -> Routing:
+        return Routing(algorithm=self.algorithm, proxy=False, retries=0)
+
+
+# ---- the endpoint slice controller and kube-proxy ----
+@dataclass(frozen=True)
+class Endpoints:
+    """Each change of an endpoint reaches the proxies after its delay, in order."""
+
+    capability: ClassVar[str] = "service_discovery"
+    selects: ClassVar[bool] = True  # a selector can leave a version out
+
+    watch_delay_s: float = constant(WATCH_DELAY)
+    min_sync_s: float = constant(MIN_SYNC)
+    fail_open: bool = False  # with no ready one, everyone that is registered
+
+    def run(self, cluster: Cluster) -> Loop:
+        proxy = Proxy(cluster, self.min_sync_s, self.fail_open)
+        changes = cluster.watch("ready", "unready", "stopping", "removed", "exit", "split")
+        arrival_s, number = 0.0, 0
+        sent = proxy.known = proxy.look()
+        proxy.publish()
+        while True:
+            yield changes.get()
+            now = proxy.look()
+            if now == sent:
+                continue
+            sent, number = now, number + 1
+            delay = cluster.random("endpoints/watch") * self.watch_delay_s
+            arrival_s = max(arrival_s, cluster.clock.now + delay)  # a watch keeps the order
+            cluster.clock.loop(proxy.learn(now, arrival_s, number))
+
+
+class Proxy:
+    """What kube-proxy knows, and when it wrote its rules."""
+
+    def __init__(self, cluster: Cluster, min_sync_s: float, fail_open: bool = False) -> None:
+        self.cluster, self.min_sync_s, self.fail_open = cluster, min_sync_s, fail_open
+        self.known: tuple[Endpoint, ...] = ()
+        self.last_sync_s = -min_sync_s
+        self.planned = False
+        self.addresses: dict[int, Container] = {}  # removed ones keep their rule until a sync
+
+    def look(self) -> tuple[Endpoint, ...]:
+        """The endpoint slice of the entry service as it is now."""
+        split = self.cluster.splits.get(self.cluster.entry)
+        entry = [
+            c for c in self.cluster.of(self.cluster.entry) if split is None or split.chooses(c)
+        ]
+        self.addresses |= {c.id: c for c in entry}
+        return tuple(Endpoint(c.id, c.ready, c.deleting) for c in entry)
+
+    def learn(self, endpoints: tuple[Endpoint, ...], arrival_s: float, number: int) -> Loop:
+        """A slice arrives; the rules follow when they may."""
+        clock = self.cluster.clock
+        yield clock.at(arrival_s, Rank.DISCOVERY, 2 * number)
+        self.known = endpoints
+        if self.planned:
+            return
+        self.planned = True
+        at_s = next_sync(clock.now, self.last_sync_s, self.min_sync_s)
+        yield clock.at(at_s, Rank.DISCOVERY, 2 * number + 1)
+        self.planned, self.last_sync_s = False, clock.now
+        self.publish()
+
+    def publish(self) -> None:
+        ids = chosen(self.known, self.fail_open)
+        if ids != self.cluster.listed:
+            self.cluster.publish([self.addresses[i] for i in ids], self.via())
+
+    def via(self) -> Container | None:
+        """The stack's own proxy container, if all traffic passes through one."""
+        proxies = [n for name in self.cluster.stack.playing("proxy") for n in self.cluster.of(name)]
+        return proxies[0] if proxies else None

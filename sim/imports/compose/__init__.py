@@ -1,0 +1,1 @@
+"""Docker Compose files: a tolerant reader, and an honest one."""

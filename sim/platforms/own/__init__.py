@@ -1,0 +1,1 @@
+"""A user's own platform file: found, read, checked, and blamed by file and line."""

@@ -1,0 +1,203 @@
+"""What all plots share: the page, the colours, the clock along the bottom, the named events.
+
+Slides: 16:9, large type, every line and area named where it stands. Colours are those of Okabe
+and Ito (2008), told apart with any colour vision; colour never says anything alone. Figures are
+drawn by Agg without pyplot, so that no global state and no display is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from io import BytesIO
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import FixedLocator, FuncFormatter
+from numpy.typing import NDArray
+
+from sim.report.plots import marks
+from sim.report.stretches import window
+from sim.report.text import content, words
+from sim.results.result import Result
+from sim.results.run import Run
+
+BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
+VERMILLION, PURPLE, YELLOW, INK = "#D55E00", "#CC79A7", "#F0E442", "#222222"
+CAUSE_COLOURS = (VERMILLION, ORANGE, PURPLE, SKY, YELLOW, INK)
+GREY = "#6b6b6b"
+SIZE = (12.8, 7.2)  # inches; 150 dots an inch make 1920 x 1080
+TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+LANE = 0.024  # height of one lane of event names, share of the page
+TOP, BOTTOM, HEADER = 0.86, 0.075, 0.045  # of the platforms' bands; of their headers
+LABEL = FontProperties(size=9.5)
+
+
+class Slide(Figure):
+    """A Figure that Jupyter shows by itself, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        out = BytesIO()
+        self.savefig(out, format="png", dpi=100)
+        return out.getvalue()
+
+
+def slide(result: Result, finding: str, bands_each: bool = True) -> Figure:
+    """An empty page with its finding on top and what was run beneath it."""
+    tall = max(1.0, len(result.runs) / 3) if bands_each else 1.0  # a band needs its height
+    figure = Slide(figsize=(SIZE[0], SIZE[1] * tall), dpi=150, facecolor="white")
+    FigureCanvasAgg(figure)
+    size = 21.0 if len(finding) < 64 else max(13.0, 21.0 * 64 / len(finding))
+    figure.text(0.055, 0.945, finding, size=size, weight="bold", color=INK, va="center")
+    below = f"{result.scenario} · {content.setting(result)}"
+    if result.reps > 1:
+        below += f" · figures are means, curves show seed {result.seed}"
+    figure.text(0.055, 0.897, below, size=11, color=GREY, va="center")
+    return figure
+
+
+class Band(NamedTuple):
+    """One platform's part of the page: its axes (shares of the page) and its named events."""
+
+    run: Run
+    bottom: float
+    height: float
+    named: list[marks.Placed]
+    rise: float  # height of the lanes of names above the axes, the same for all platforms
+
+
+def bands(result: Result, page: Figure, width: float) -> list[Band]:
+    """The platforms from top to bottom, with axes of one size, `width` wide, below their names."""
+    start, end = window(result)
+    whole = (TOP - BOTTOM) / len(result.runs)
+    lanes = max(0, min(marks.LANES, int((whole - HEADER - 0.1) / LANE)))
+    pixels = width * page.bbox.width
+    text_width = cache(lambda text: _width(page, text, LABEL))  # every try to place asks again
+    named = [
+        marks.place(
+            marks.chosen(run, start, end),
+            lambda t: (t - start) / (end - start) * pixels,
+            text_width,
+            pixels,
+            lanes,
+        )
+        for run in result.runs
+    ]
+    rise = max([0, *(one.lane + 1 for each in named for one in each)]) * LANE
+    height = whole - HEADER - rise - 0.035
+    return [
+        Band(run, TOP - (i + 1) * whole + 0.015, height, found, rise)
+        for i, (run, found) in enumerate(zip(result.runs, named, strict=True))
+    ]
+
+
+def tidy(axes: Axes, unit: str) -> None:
+    """No frame but the base line; the unit is said above the axis, not along it."""
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="both", labelsize=10, length=0, colors=GREY)
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_ylabel(unit, size=10.5, color=GREY)
+
+
+def header(axes: Axes, band: Band, text: str) -> None:
+    """`Compose  5 min 41 s down` above the axes and its names."""
+    page, y = _page(axes), axes.get_position().y1 + band.rise + 0.012
+    left = axes.get_position().x0
+    name = words.platform(band.run.platform)
+    page.text(left, y, name, size=14, weight="bold", color=INK)
+    after = _width(page, name, FontProperties(size=14, weight="bold")) / page.bbox.width
+    page.text(left + after + 0.012, y, text, size=12, color=INK)
+
+
+def key(axes: Axes, band: Band, entries: Sequence[tuple[str, str]]) -> None:
+    """Names of colours, right-aligned above the axes: [("answered", BLUE), ...]."""
+    page, y = _page(axes), axes.get_position().y1 + band.rise + 0.012
+    x = axes.get_position().x1
+    for name, colour in reversed(entries):
+        text = f"\u25a0 {name}"
+        page.text(x, y, text, size=11, color=colour, ha="right")
+        x -= _width(page, text, FontProperties(size=11)) / page.bbox.width + 0.014
+
+
+def time_axis(axes: Axes, result: Result, labels: bool) -> None:
+    """The simulated clock along the bottom; labels on the lowest plot only."""
+    start, end = window(result)
+    axes.set_xlim(start, end)
+    step = next((t for t in TICKS if (end - start) / t <= 10), TICKS[-1])
+    ticks = np.arange(np.ceil(start / step) * step, end + 1e-9, step)
+    axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
+    axes.tick_params(axis="x", labelbottom=labels, pad=6)
+    if labels:
+        short = step % 60 == 0
+
+        def clock(seconds: float, _: Any) -> str:
+            return words.clock(seconds)[: 5 if short else 8]
+
+        axes.xaxis.set_major_formatter(FuncFormatter(clock))
+        unit = "hours:minutes" if short else "hours:minutes:seconds"
+        part = ""
+        if end - start < result.horizon_s:
+            part = f", {words.duration(end - start)} of {words.duration(result.horizon_s)}"
+        axes.set_xlabel(f"simulated time ({unit}){part}", size=10.5, color=GREY)
+
+
+def events(axes: Axes, band: Band) -> None:
+    """Mark the timeline's events: a line each, rising to its name above the axes."""
+    page, box = _page(axes), axes.get_position()
+    for one in band.named:
+        top = 1 + (one.lane + 0.9) * LANE / box.height
+        axes.plot(
+            [one.mark.t_s] * 2, [0, top], color=INK, linewidth=0.8, linestyle=(0, (2, 2)),
+            transform=axes.get_xaxis_transform(), clip_on=False, zorder=4,
+        )  # fmt: skip
+        x = box.x0 + one.low / page.bbox.width
+        y = box.y1 + (one.lane + 0.55) * LANE
+        page.text(x, y, one.mark.label, fontproperties=LABEL, color=INK, va="center")
+
+
+def per_second(
+    counts: NDArray[np.int64], run: Run, start: float, end: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(edges, rates) for step curves: counts by bucket, summed over bins wide enough to be calm.
+
+    A bin is a whole number of buckets; at most some 240 fill the window, fewer if requests are
+    rare. The last rate is repeated for the last edge.
+    """
+    width = run.recording.bucket_s
+    busy = float(run.recording.requests[:, 0].mean()) / width
+    wanted = max((end - start) / 240, min(20.0 / busy if busy else 0.0, (end - start) / 60))
+    buckets = max(1, round(wanted / width))
+    padded = np.concatenate([counts, np.zeros(-counts.size % buckets, dtype=counts.dtype)])
+    summed = padded.reshape(-1, buckets).sum(axis=1)
+    full = np.full(summed.size, buckets * width)
+    full[-1] = max(width, width * (counts.size - (summed.size - 1) * buckets))
+    edges = np.append(np.arange(summed.size) * buckets * width, counts.size * width)
+    rates = summed / full
+    return np.asarray(edges, dtype=np.float64), np.append(rates, rates[-1])
+
+
+def highest(
+    time: NDArray[np.float64], values: NDArray[np.float64], start: float, end: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(edges, maxima) for a step curve of a gauge: the highest of each of at most some 480 bins in
+    the window, so that a peak of one second is as wide as a line."""
+    samples = max(1, round((end - start) / 480 / (time[1] - time[0]))) if time.size > 1 else 1
+    padded = np.concatenate([values, np.full(-values.size % samples, values[-1])])
+    tops = padded.reshape(-1, samples).max(axis=1)
+    return np.append(time[::samples], time[-1]), np.append(tops, tops[-1])
+
+
+def _page(axes: Axes) -> Figure:
+    """The figure that the axes stand on."""
+    return cast(Figure, axes.figure)
+
+
+def _width(page: Figure, text: str, font: FontProperties) -> float:
+    """Width of a text on this page, in pixels."""
+    renderer = cast(Any, page.canvas).get_renderer()
+    return float(renderer.get_text_width_height_descent(text, font, False)[0])

@@ -1,0 +1,78 @@
+"""summary.md: the finding, figures, claims and timeline, for a wiki or a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sim.report.text import content, overview, timeline, words
+from sim.results.result import Result
+from sim.results.run import Run
+
+LONGEST = 120  # lines of one platform's timeline
+
+
+def markdown(result: Result, pictures: Iterable[str] = ()) -> str:
+    """The page. `pictures`: names of the PNG files beside it."""
+    return "\n".join(_lines(result, pictures)) + "\n"
+
+
+def _lines(result: Result, pictures: Iterable[str]) -> Iterator[str]:
+    yield f"# {result.scenario}: {_safe(result.title)}"
+    yield f"\n**{_safe(content.headline(result))}**\n"
+    yield f"{_safe(result.lesson)}\n"
+    yield f"{_safe(content.setting(result))}\n"
+    if result.interrupted:
+        yield "Interrupted: these are the runs that were finished.\n"
+    for picture in pictures:
+        yield f"![{picture.removesuffix('.png')}]({picture})\n"
+    if overview.is_many(result):
+        yield f"|  | {' | '.join(overview.COLUMNS)} |"
+        yield "|---" * (len(overview.COLUMNS) + 1) + "|"
+        yield from (f"| {' | '.join(row)} |" for row in overview.rows(result))
+        yield ""
+    heads = [words.platform(name) for name in result.platforms]
+    yield f"|  | {' | '.join(heads)} |"
+    yield "|---" * (len(heads) + 1) + "|"
+    for section in content.sections(result):
+        yield f"| **{section.title}** |{' |' * len(heads)}"
+        for label, cells in section.rows:
+            yield f"| {label} | {' | '.join(map(_safe, cells))} |"
+    differences = content.differences(result)
+    if differences:
+        yield "\n## Differences, pair by pair of seeds (95 %)\n"
+        yield from (f"- {_safe(what)}: {how_much}" for what, how_much in differences)
+    yield from _claims(result)
+    for run in result.runs:
+        yield from _timeline(run)
+    yield from _notes(result)
+
+
+def _claims(result: Result) -> Iterator[str]:
+    verdicts = content.verdicts(result)
+    if verdicts:
+        yield "\n## What the article claims\n"
+    for verdict in verdicts:
+        word = "holds" if verdict.holds else "**does not hold**"
+        yield f"- {word}: {verdict.platform}: {_safe(verdict.says)}  "
+        yield f"  {_safe(verdict.finding)}"
+        if verdict.because:
+            yield f"  because {_safe(verdict.because)}"
+
+
+def _timeline(run: Run) -> Iterator[str]:
+    yield f"\n## What happened under {words.platform(run.platform)} (seed {run.seed})\n"
+    yield "```"
+    yield from timeline.lines(run, LONGEST)
+    yield "```"
+
+
+def _notes(result: Result) -> Iterator[str]:
+    for heading, notes in (("Assumed", result.assumed), ("Not simulated", result.ignored)):
+        if notes:
+            yield f"\n## {heading}\n"
+            yield from (f"- {_safe(note)}" for note in notes)
+
+
+def _safe(text: str) -> str:
+    """Text that cannot start a table cell or a tag."""
+    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,128 @@
+"""Progress on standard error: a bar per platform on a terminal, else one line per platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from sim.report.text import words
+
+
+class Tick(Protocol):
+    """How far one run is (sim.study.study.Tick)."""
+
+    @property
+    def platform(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def now_s(self) -> float: ...
+    @property
+    def arrived(self) -> int: ...
+    @property
+    def done(self) -> bool: ...
+
+
+class Watch:
+    """Adds up the ticks of all replications of each platform."""
+
+    def __init__(
+        self, platforms: tuple[str, ...], reps: int, horizon_s: float, console: Console
+    ) -> None:
+        self.console, self.reps, self.horizon_s = console, reps, horizon_s
+        self.runs: dict[str, dict[int, tuple[float, int]]] = {name: {} for name in platforms}
+        self.left = dict.fromkeys(platforms, reps)
+        self.bars: dict[str, TaskID] = {}
+        self.progress: Progress | None = None
+
+    def __call__(self, tick: Tick) -> None:
+        own = self.runs[tick.platform]
+        own[tick.seed] = (tick.now_s, tick.arrived)
+        self.left[tick.platform] -= tick.done
+        simulated = sum(now for now, _ in own.values())
+        arrived = sum(count for _, count in own.values())
+        if self.progress is not None:
+            bar = self.bars[tick.platform]
+            self.progress.update(bar, completed=simulated, **self._columns(simulated, arrived))
+        elif tick.done and self.left[tick.platform] == 0:
+            runs = f"{self.reps} runs, " if self.reps > 1 else ""
+            figures = f"{words.duration(simulated)} simulated, {words.count(arrived)} requests"
+            self.console.print(f"{tick.platform}: {runs}{figures}", highlight=False)
+
+    def start(self, progress: Progress) -> None:
+        self.progress = progress
+        for name in self.runs:
+            total = self.reps * self.horizon_s
+            self.bars[name] = progress.add_task(
+                words.platform(name), total=total, **self._columns(0.0, 0)
+            )
+
+    def _columns(self, simulated: float, arrived: int) -> dict[str, Any]:
+        of = words.clock(self.reps * self.horizon_s)
+        return {
+            "simulated": f"{words.clock(simulated)} of {of}",
+            "requests": f"{words.count(arrived)} requests",
+        }
+
+
+@contextmanager
+def compiling(console: Console) -> Iterator[None]:
+    """Says that the kernel compiles, and that it is for once."""
+    text = "compiling the engine (some twenty seconds, this first time only)"
+    if console.is_terminal:
+        with console.status(text):
+            yield
+        return
+    console.print(text, highlight=False)
+    yield
+
+
+@contextmanager
+def counting(runs: int, console: Console) -> Iterator[Callable[[Tick], None]]:
+    """A watch that counts finished runs: a bar on a terminal, else a line for each tenth."""
+    done = 0
+    columns = (TextColumn("{task.completed} of {task.total} runs"), BarColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("", total=runs)
+
+    def watch(tick: Tick) -> None:
+        nonlocal done
+        if not tick.done:
+            return
+        done += 1
+        bar.update(task, completed=done)
+        if console.is_terminal:
+            return
+        if done == runs or done * 10 // runs > (done - 1) * 10 // runs:
+            console.print(f"{done} of {runs} runs", highlight=False)
+
+    if not console.is_terminal:
+        yield watch
+        return
+    with bar:
+        yield watch
+
+
+@contextmanager
+def watching(
+    platforms: tuple[str, ...], reps: int, horizon_s: float, console: Console
+) -> Iterator[Watch]:
+    """A Watch for one study; on a terminal its bars vanish when the study is done."""
+    watch = Watch(platforms, reps, horizon_s, console)
+    if not console.is_terminal:
+        yield watch
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[simulated]}"),
+        TextColumn("{task.fields[requests]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        watch.start(progress)
+        yield watch

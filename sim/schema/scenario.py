@@ -1,0 +1,259 @@
+"""A scenario: who comes, what happens to the platform and when, and what the article claims of it.
+
+One YAML file teaches one lesson: stable (under 2 % errors) before its first event, visibly broken
+by it. Faults, deploys and requests to the operator stand in one list, `events`, each one record
+named by its kind. A name of a service may be a role (`http`, `worker`, `postgres`, `redis`): then
+it means the first service that plays it, so that a scenario runs on anybody's stack.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from sim.constants.facts import LEAK_TICK, default
+from sim.schema.fields import (
+    MOST,
+    Bytes,
+    Count,
+    Duration,
+    Fleet,
+    Fraction,
+    Label,
+    LawSpec,
+    Name,
+    Positive,
+    Rate,
+    Ratio,
+    Record,
+    Span,
+)
+
+
+class Point(Record):
+    """From `at` the rate is `rate`, reached over `ramp` from what it was."""
+
+    at: Duration = 0.0
+    rate: Rate
+    ramp: Duration = 0.0
+
+
+class ClientSpec(Record):
+    """Users: open loop. See dataplane.profile.Client for the meaning of each field."""
+
+    timeout: Span = 5.0
+    connect_timeout: Span = 3.0
+    retries: Annotated[Count, Field(le=7)] = 0  # ids leave room for eight attempts a request
+    backoff: Duration = 1.0
+    backoff_cap: Duration = 30.0
+    jitter: Fraction = 0.5
+    retry_budget: Ratio | None = None
+
+
+class Traffic(Record):
+    rate: Rate | None = None  # constant; or
+    points: list[Point] = []  # a profile; or
+    trace: str | None = None  # a CSV file beside the scenario (`time,rate` or timestamps)
+    scale: Ratio = 1.0
+    client: ClientSpec = ClientSpec()
+
+
+class Slo(Record):
+    success: Fraction = 0.98  # of requests, answered well
+    latency: Span | None = None  # ... and as fast as this
+    down_below: Fraction = 0.5  # less than this answered well: downtime
+
+
+class Version(Record):
+    """What a deploy changes of a service; what is not named stays."""
+
+    name: str = "v2"
+    boot: LawSpec | None = None
+    crashes_at_start: bool = False  # exits 1 instead of listening
+    error_rate: Fraction = 0.0
+    leak_per_request: Bytes = 0
+    cpu_factor: Ratio = 1.0
+    restarted: Count = 0  # `rollout restart`: the same code, other pods (a template's annotation)
+
+    @property
+    def image(self) -> Version:
+        """The version without its restarts: what is pulled, and what may be bad."""
+        return self.model_copy(update={"restarted": 0}) if self.restarted else self
+
+
+class OperatorKill(Record):
+    """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
+
+    service: Name
+    replicas: Positive = 1
+
+
+class ProcessCrash(Record):
+    """The process ends by itself: the restart policy applies."""
+
+    service: Name
+    replicas: Positive = 1
+    exit_code: Count = 1
+
+
+class ServerCrash(Record):
+    """`reboot -f`, or a host that is gone for good (`returns: false`)."""
+
+    server: Count | None = None  # index; default: the server of `hosting`
+    hosting: Name = "postgres"
+    returns: bool = True
+
+
+class OutOfService(Record):
+    """The operator marks a lost server out of service, so that what has a volume may move
+    (kubernetes.io/docs cluster-administration/node-shutdown; on platforms with such a taint)."""
+
+    server: Count | None = None  # index; default: the lost server of `hosting`
+    hosting: Name = "postgres"
+
+
+class DaemonRestart(Record):
+    """dockerd stops and starts (an upgrade of Docker), without live-restore: every container of
+    the server is stopped, and what its restart policy says is started (orchestrators.md 1.3)."""
+
+    server: Count | None = None  # index; default: the server of `hosting`
+    hosting: Name = "postgres"
+    takes: Duration = 2.0  # from the last container's exit until dockerd is up again; chosen
+
+
+class Drain(Record):
+    """Planned work on servers, one after the other: emptied, worked on, rebooted, taken back."""
+
+    server: Count | None = None  # index; default: the server of `hosting`, or every server
+    hosting: Name | None = None
+    lasts: Duration = 60.0  # hands-on work on the emptied server
+    reboot: bool = True
+    pause: Duration = 60.0  # she watches so long before the next server
+
+
+class Hang(Record):
+    """Accepts and never answers, for a while (a deadlock, a stalled disk)."""
+
+    service: Name
+    replicas: Positive = 1
+    lasts: Span | None = None
+
+
+class LockOut(Record):
+    """What it shows the database is no longer right (an expired token): connections that are open
+    stay, new ones are refused (28P01), until the process starts anew or for a while."""
+
+    service: Name
+    replicas: Positive = 1
+    lasts: Span | None = None
+
+
+class Leak(Record):
+    """Memory that grows by the clock."""
+
+    service: Name
+    per_second: Bytes
+    replicas: Positive = 1
+    tick: Span = default(LEAK_TICK)
+
+
+class Deploy(Record):
+    """A new version goes out the platform's way. `rollback_after` asks for the old one by hand."""
+
+    service: Name
+    version: Version = Version()
+    rollback: bool = True  # the operator rolls back when it turns out bad
+
+
+class RentServers(Record):
+    """The article's runbook: rent, SSH, install, copy, edit, start, configure a balancer."""
+
+    service: Name
+    servers: Annotated[Positive, MOST]
+    replicas: Annotated[Positive, MOST]
+    balancer: bool = True
+    wrong_backends: Count | None = None  # mistyped or forgotten; default: drawn from mistake rate
+
+
+class RaiseConnections(Record):
+    """Edit max_connections, then restart everything (a reload is not enough)."""
+
+    max_connections: Positive
+    pool: Positive | None = None  # and set each pool to this
+
+
+class Scale(Record):
+    """`docker compose up --scale` on the one server / a larger `replicas:`, by command."""
+
+    services: dict[Name, Fleet]
+
+
+class RotateSecret(Record):
+    """The database's password must be changed: a leak, or a policy (sim/control/secrets)."""
+
+    service: Name = "postgres"
+    overlap: bool = False  # a second user, valid beside the old one until all have it
+    missed: Count | None = None  # of several places, forgotten; default: drawn from mistake rate
+
+
+class Event(Record):
+    """One entry of the list: `at` and exactly one kind."""
+
+    at: Duration
+    operator_kill: OperatorKill | None = None
+    process_crash: ProcessCrash | None = None
+    server_crash: ServerCrash | None = None
+    out_of_service: OutOfService | None = None
+    daemon_restart: DaemonRestart | None = None
+    drain: Drain | None = None
+    hang: Hang | None = None
+    lock_out: LockOut | None = None
+    leak: Leak | None = None
+    deploy: Deploy | None = None
+    scale: Scale | None = None
+    rent_servers: RentServers | None = None
+    raise_connections: RaiseConnections | None = None
+    rotate_secret: RotateSecret | None = None
+
+    def kind(self) -> str:
+        """The name of the one kind that is set."""
+        return next(k for k, v in self if k != "at" and v is not None)
+
+
+class Claim(Record):
+    """A sentence of the article that the run checks."""
+
+    id: Label
+    says: str
+    platform: Name
+    metric: str  # dotted path into a platform's figures: `downtime_s`, `jobs.lost.redis_wiped`
+    low: float | None = None
+    high: float | None = None
+    because: str = ""  # shown when it does not hold
+
+
+class Variant(Record):
+    """The same scenario with something else; chosen by `SCENARIO:VARIANT`."""
+
+    says: str
+    set: dict[str, Any] = {}  # dotted paths from `scenario.`, `stack.`, or a platform's name
+    events: list[Event] | None = None
+    claims: list[Claim] | None = None
+
+
+class Scenario(Record):
+    name: Name
+    title: str
+    lesson: str
+    stack: Name = "sspp"
+    horizon: Span
+    starts_at: Duration = 10 * 3600.0  # time of day of second 0; chosen: a morning at the office
+    traffic: Traffic
+    slo: Slo = Slo()
+    events: list[Event]
+    claims: list[Claim] = []
+    platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
+    set: dict[str, Any] = {}
+    variants: dict[Name, Variant] = {}
+    variant: Name | None = None  # the one in force; the loader says so, a file may not

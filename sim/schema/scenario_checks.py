@@ -1,0 +1,179 @@
+"""Whether the parts of a scenario fit together, and fit a stack: what one field cannot know.
+
+Each check yields issues; all are told in one InputError. Checks guard meaning, never reality: a
+scenario in which everything is down is a legal scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from itertools import pairwise
+
+from sim.schema.fields import InputError, Issue
+from sim.schema.scenario import Claim, Event, Scenario, Traffic
+from sim.schema.settings import split_settings, stack_for
+from sim.schema.stack import Stack
+from sim.schema.stack_checks import resolve
+from sim.schema.text.document import Document, Key, describe
+from sim.schema.text.validation import closest, one_of
+
+
+def check_scenario(
+    scenario: Scenario,
+    stack: Stack,
+    document: Document | None = None,
+    metrics: Collection[str] | None = None,
+    platforms: Collection[str] | None = None,
+) -> None:
+    """Raise one InputError with everything in a scenario that does not fit this stack.
+
+    `metrics` (dotted paths of figures) and `platforms`: the names that exist, when the caller knows
+    them; this package does not.
+    """
+    document = document or Document(scenario.name)
+    issues = [
+        *_traffic_issues(scenario.traffic, scenario.horizon, document),
+        *_event_issues(scenario, stack, document),
+        *_claim_issues(scenario, metrics, document),
+        *_platform_issues(scenario, platforms, document),
+    ]
+    if scenario.slo.down_below > scenario.slo.success:
+        found = f"down_below {scenario.slo.down_below:g} above success {scenario.slo.success:g}"
+        issues.append(document.issue(("slo", "down_below"), found, "down_below <= success"))
+    if issues:
+        raise InputError(issues=issues)
+
+
+def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Iterator[Issue]:
+    given = [
+        name for name in ("rate", "points", "trace") if getattr(traffic, name) not in (None, [])
+    ]
+    if len(given) != 1:
+        found = " and ".join(given) or "none of rate, points and trace"
+        yield document.issue(("traffic",), found, "exactly one of rate, points and trace")
+    for i, (one, two) in enumerate(pairwise(traffic.points), start=1):
+        if two.at <= one.at:
+            found = f"a point at {two.at:g}s after one at {one.at:g}s"
+            yield document.issue(("traffic", "points", i, "at"), found, "points in order of time")
+        elif two.at < one.at + one.ramp:
+            found = f"a ramp of {one.ramp:g}s with the next point {two.at - one.at:g}s later"
+            yield document.issue(("traffic", "points", i - 1, "ramp"), found, "a shorter ramp")
+    for i, point in enumerate(traffic.points):
+        if point.at >= horizon:
+            found = f"{point.at:g}s with a horizon of {horizon:g}s"
+            yield document.issue(("traffic", "points", i, "at"), found, "a time before the horizon")
+
+
+def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
+    kinds = [name for name in Event.model_fields if name != "at"]
+    base: tuple[Key, ...] = ("events",)
+    if scenario.variant and scenario.variants[scenario.variant].events is not None:
+        base = ("variants", scenario.variant, "events")
+    for i, event in enumerate(scenario.events):
+        if event.at >= scenario.horizon:
+            found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
+            yield document.issue((*base, i, "at"), found, "a time before the horizon")
+        given = [kind for kind in kinds if getattr(event, kind) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "no kind of event"
+            yield document.issue((*base, i), found, f"exactly one of {', '.join(kinds)}")
+            continue
+        for path, name in _named_services(event, given[0]):
+            yield from _unknown_service(stack, name, (*base, i, *path), document)
+        if event.rotate_secret is not None:
+            yield from _no_database(stack, event.rotate_secret.service, (*base, i), document)
+        body = getattr(event, given[0])
+        if getattr(body, "server", None) is not None:
+            stacks = [stack_for(stack, platform) for platform in scenario.platforms]
+            count = max((one.servers.count for one in stacks), default=1)
+            if body.server >= count:
+                found = f"server {body.server}"
+                path = (*base, i, given[0], "server")
+                yield document.issue(path, found, f"an index below {count} (the stack's servers)")
+
+
+def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], str]]:
+    """Each place in an event that names a service."""
+    body = getattr(event, kind)
+    for field in ("service", "hosting"):
+        if getattr(body, field, None) is not None:
+            yield (kind, field), getattr(body, field)
+    if event.scale is not None:
+        for name in event.scale.services:
+            yield ("scale", "services", name), name
+
+
+def _no_database(
+    stack: Stack, name: str, path: tuple[Key, ...], document: Document
+) -> Iterator[Issue]:
+    """Only a database has a password here."""
+    databases = stack.playing("postgres")
+    if databases and name not in (*databases, "postgres") and name in stack.services:
+        found = f"{name}, a service of role {stack.services[name].role}"
+        where = (*path, "rotate_secret", "service")
+        yield document.issue(where, found, one_of(databases), closest(name, databases))
+
+
+def _unknown_service(
+    stack: Stack, name: str, path: tuple[Key, ...], document: Document
+) -> Iterator[Issue]:
+    try:
+        resolve(stack, name)
+    except InputError as error:
+        own = error.issues[0]
+        yield document.issue(path, own.found, own.expected, own.nearest)
+
+
+def _claim_issues(
+    scenario: Scenario, metrics: Collection[str] | None, document: Document
+) -> Iterator[Issue]:
+    base = _claims_path(scenario)
+    for i, claim in enumerate(scenario.claims):
+        yield from _claim_bounds(claim, (*base, i), document)
+        if metrics is not None and claim.metric not in metrics:
+            leaf = claim.metric.rpartition(".")[2]
+            near = closest(claim.metric, metrics) or next(
+                (name for name in metrics if name.rpartition(".")[2] == leaf), ""
+            )
+            found = f"the unknown metric {claim.metric!r}"
+            expected = "a number in summary.json such as downtime_s or jobs.lost.redis_wiped"
+            yield document.issue((*base, i, "metric"), found, expected, near)
+
+
+def _claims_path(scenario: Scenario) -> tuple[Key, ...]:
+    """Where the claims in force stand: in the chosen variant, if it has its own."""
+    if scenario.variant and scenario.variants[scenario.variant].claims is not None:
+        return ("variants", scenario.variant, "claims")
+    return ("claims",)
+
+
+def _claim_bounds(claim: Claim, path: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+    if claim.low is None and claim.high is None:
+        yield document.issue(path, "neither low nor high", "at least one bound to check")
+    elif claim.low is not None and claim.high is not None and claim.low > claim.high:
+        found = f"low {claim.low:g} above high {claim.high:g}"
+        yield document.issue((*path, "low"), found, "low <= high")
+
+
+def _platform_issues(
+    scenario: Scenario, platforms: Collection[str] | None, document: Document
+) -> Iterator[Issue]:
+    if not scenario.platforms:
+        yield document.issue(("platforms",), "an empty list", "at least one platform")
+    if platforms is None:
+        return
+    places: list[tuple[tuple[Key, ...], str]] = []
+    places += [(("platforms", i), name) for i, name in enumerate(scenario.platforms)]
+    base = _claims_path(scenario)
+    for i, claim in enumerate(scenario.claims):
+        places.append(((*base, i, "platform"), claim.platform))
+    for path, name in places:
+        if name not in platforms:
+            found = f"the unknown platform {describe(name)}"
+            yield document.issue(path, found, one_of(platforms), closest(name, platforms))
+    roots = ("scenario", "stack", *platforms)
+    for root, settings in split_settings(scenario.set).platforms.items():
+        if root not in platforms:
+            key = f"{root}.{next(iter(settings))}".rstrip(".")
+            found = f"the unknown root {root!r}"
+            yield document.issue(("set", key), found, one_of(roots), closest(root, roots))

@@ -1,0 +1,324 @@
+"""A stack: the services of a platform, what they demand, and the machines they run on.
+
+Data, written by people (`sim/stacks/*.yaml`) or read from a Compose file. Units as people write
+them (`250ms`, `512Mi`, `500m`); fields below hold seconds, bytes and cores. A value per platform
+goes under `on:` (a patch of the stack), so that both platforms otherwise run the same services.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from sim.constants import facts
+from sim.constants.facts import default, unless_set
+from sim.schema.fields import (
+    MOST,
+    Amount,
+    Bytes,
+    Cores,
+    Count,
+    Duration,
+    Fleet,
+    Fraction,
+    LawSpec,
+    Money,
+    Name,
+    Port,
+    Positive,
+    Priority,
+    Ratio,
+    Record,
+    Span,
+    at_most,
+)
+
+OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
+# the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
+Window = Annotated[Duration, at_most(3600.0, "1h")]
+Period = Annotated[Span, at_most(1800.0, "30m")]
+Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
+
+
+class Cpu(Record):
+    demand: LawSpec = LawSpec()  # core seconds per request or job
+    limit: Cores | None = None  # CFS quota
+    request: Cores | None = None  # what the scheduler reserves, what the HPA divides by
+    threads: Positive | None = None  # cores the process can use at all (Node: 1)
+    shares: Positive = default(facts.SHARES)
+
+
+class Memory(Record):
+    base: Bytes = 0
+    per_request: Bytes = 0
+    limit: Bytes | None = None
+    request: Bytes | None = None
+    oom_score_adj: OomScore = default(facts.OOM_SCORE_ADJ)  # Docker; a kubelet writes its own
+
+
+class DatabaseClient(Record):
+    demand: LawSpec = LawSpec()  # database core seconds per request or job
+    pool: Count = default(facts.POOL)
+    at_start: Count = 0  # connections opened before listening, all or nothing (eager = pool)
+    checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
+
+
+class JobPush(Record):
+    share: Fraction = 0.0  # of requests
+    timeout: Duration = 2.0
+
+
+class JobWork(Record):
+    delivery: Literal["plain", "reliable"] = "plain"
+    redelivery: Duration = default(facts.REDELIVERY)
+    max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
+    attempts: Positive = 1
+    backoff: Duration = 2.0
+    poison: Fraction = 0.0
+
+
+class Probe(Record):
+    """A Kubernetes probe; defaults are upstream's (kubernetes.md, section 1)."""
+
+    period: Span = default(facts.PROBE_PERIOD)
+    timeout: Span = default(facts.PROBE_TIMEOUT)
+    success: Positive = default(facts.PROBE_SUCCESS)
+    failure: Positive = default(facts.PROBE_FAILURE)
+    initial_delay: Duration = 0.0
+    deep: bool = False  # the probe queries the database
+
+
+class Probes(Record):
+    startup: Probe | None = None
+    readiness: Probe | None = None
+    liveness: Probe | None = None
+
+
+class Healthcheck(Record):
+    """Docker's HEALTHCHECK; it labels, and does nothing else (orchestrators.md 1.4)."""
+
+    interval: Span = default(facts.HEALTH_INTERVAL)
+    timeout: Span = default(facts.HEALTH_TIMEOUT)
+    retries: Positive = default(facts.HEALTH_RETRIES)
+    start_period: Duration = 0.0
+    deep: bool = False
+
+
+class Stop(Record):
+    """How the process answers SIGTERM."""
+
+    drains: bool = True  # finishes what runs, then exits 0; else it dies at once (exit 143)
+    ignores: bool = False  # no handler as PID 1: SIGTERM does nothing until SIGKILL
+    # stop_grace_period / terminationGracePeriodSeconds; null: the platform's default
+    grace: Duration | None = unless_set(facts.STOP_GRACE)
+    pre_stop: Duration = 0.0  # preStop sleep (Kubernetes)
+
+
+class Lookup(Record):
+    """How a proxy finds the containers behind a name in Docker's DNS."""
+
+    once: bool = True  # when it starts and when it is reloaded, as nginx does; else after each
+    ttl: Span = default(facts.DOCKER_TTL)  # ... of the answer, or the proxy's own `valid=`
+    connect_timeout: Span = default(facts.NGINX_CONNECT)  # proxy_connect_timeout
+
+
+class Policy(Record):
+    """One entry of `behavior.*.policies`: so many replicas, or percent, per period."""
+
+    pods: Positive | None = None
+    percent: Positive | None = None
+    period: Period
+
+
+class ScalingRules(Record):
+    """Null: the API's policies, the platform's tolerance."""
+
+    policies: list[Policy] | None = None
+    select: Literal["max", "min", "disabled"] = "max"  # selectPolicy: the larger change
+    tolerance: Ratio | None = None
+
+
+class ScaleUp(ScalingRules):
+    window: Window = default(facts.HPA_UP_WINDOW)  # stabilizationWindowSeconds
+
+
+class ScaleDown(ScalingRules):
+    window: Window | None = None  # null: the platform's
+
+
+class Behavior(Record):
+    """How fast an HPA may go. Source: kubernetes/api autoscaling/v2 types.go, and its defaults.go
+    for what is not written."""
+
+    up: ScaleUp = ScaleUp()
+    down: ScaleDown = ScaleDown()
+
+
+class Scaling(Record):
+    """What the service asks of a horizontal autoscaler."""
+
+    min: Count = 1  # 0: only KEDA goes there and back; the HPA's own minimum is 1
+    max: Positive = 10
+    cpu: Ratio = default(facts.CPU_TARGET)  # target utilisation of the CPU request
+    queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
+    behavior: Behavior | None = None  # Kubernetes' HPA alone reads it; null: its older limits
+
+
+class Disruption(Record):
+    """A PodDisruptionBudget: how many replicas a drain may take away. One of the two bounds."""
+
+    min_available: Amount | None = None
+    max_unavailable: Amount | None = None
+    unhealthy: Literal["if_healthy_budget", "always_allow"] = "if_healthy_budget"
+
+
+class Service(Record):
+    role: Role
+    port: Port | None = None  # published on the server's address
+    replicas: Fleet = 1
+    restart: Literal["no", "always", "unless-stopped", "on-failure"] = "no"
+    restart_attempts: Count | None = None  # on-failure:N
+    concurrency: Positive = 1  # requests or jobs inside at once
+    backlog: Count = default(facts.BACKLOG)
+    shed: bool = False
+    cancel_abandoned: bool = False
+    boot: LawSpec = LawSpec()  # process start to listening
+    cpu: Cpu = Cpu()
+    memory: Memory = Memory()
+    database: DatabaseClient | None = None
+    push: JobPush = JobPush()
+    job: JobWork = JobWork()
+    probes: Probes = Probes()
+    healthcheck: Healthcheck | None = None
+    stop: Stop = Stop()
+    scaling: Scaling | None = None
+    disruption: Disruption | None = None
+    priority: Priority = 0  # the value of its PriorityClass; Kubernetes alone reads it
+    preemption_policy: Literal["preempt_lower_priority", "never"] = "preempt_lower_priority"
+    depends_on: list[Name] = []
+    image_size: Bytes = default(facts.IMAGE_SIZE)
+    # role proxy; null: it hears of every change at once (Traefik reads Docker's events)
+    lookup: Lookup | None = None
+    # role postgres
+    max_connections: Positive = default(facts.MAX_CONNECTIONS)
+    superuser_reserved_connections: Count = default(facts.SUPERUSER_RESERVED)
+    reserved_connections: Count = default(facts.RESERVED)
+    connect: Duration = default(facts.CONNECT)
+    cost_growth: Ratio = default(facts.COST_GROWTH)  # from 1 to 90 active connections
+    keepalive: Duration = default(facts.KEEPALIVE)
+    recovery: LawSpec = LawSpec()  # WAL replay after a crash, beside `boot`
+    pooler: Pooler | None = None
+    # role redis
+    persistence: Literal["none", "rdb", "aof_everysec", "aof_always"] = "none"
+    maxmemory: Bytes | None = None
+    eviction: Literal["noeviction", "allkeys"] = "noeviction"
+    job_size: Bytes = default(facts.JOB_SIZE)
+
+
+class Pooler(Record):
+    """PgBouncer in transaction mode, beside the database."""
+
+    size: Positive = default(facts.POOLER_SIZE)
+    max_clients: Positive = 1000
+    wait: Duration = default(facts.POOLER_WAIT)
+
+
+class Machine(Record):
+    """A server as rented."""
+
+    cores: Cores = 4.0
+    memory: Bytes = 8 * 1024**3
+    boot: LawSpec = LawSpec()  # power-on to SSH, or to a Ready node
+    price_per_hour: Money = 0.0
+
+
+class Servers(Record):
+    machine: Machine = Machine()
+    count: Annotated[Positive, MOST] = 1
+    quota: Positive | None = None  # so many the provider lends at once; null: as many as asked for
+    reserved: Machine = Machine(cores=0.0, memory=0)  # taken by the system and agents
+
+
+class Step(Record):
+    """One step of a runbook: what the operator does and how long it takes."""
+
+    do: str
+    takes: LawSpec
+
+
+class Night(Record):
+    """What is different when the operator sleeps; a time of day is hours from midnight (`22h`)."""
+
+    begins: Duration = 22 * 3600.0
+    ends: Duration = 7 * 3600.0
+    acknowledge: LawSpec = LawSpec()
+    missed_page: Fraction = 0.0
+    mistake: Fraction = 0.0
+
+
+class Alarm(Record):
+    """When monitoring pages somebody."""
+
+    look: Span = default(facts.ALARM_LOOK)
+    window: Span = default(facts.ALARM_WINDOW)
+    confirm: Span = default(facts.ALARM_CONFIRM)
+    share: Fraction = default(facts.ALARM_SHARE)  # of failures, within the window
+    failed: Positive = default(facts.ALARM_FAILED)
+    jobs: Positive = default(facts.ALARM_JOBS)
+
+
+class Habits(Record):
+    """How often and how long the operator looks at what, and what she blames."""
+
+    recheck: Span = default(facts.RECHECK)
+    idle_look: Span = default(facts.IDLE_LOOK)
+    patience: Positive = default(facts.PATIENCE)  # windows of the alarm
+    ssh_retry: Span = default(facts.SSH_RETRY)
+    gives_up: Duration = default(facts.GIVES_UP)
+    deploy_watch: Duration = default(facts.DEPLOY_WATCH)
+    leaks: Ratio = default(facts.LEAKS)
+    replaced_often: Positive = default(facts.REPLACED_OFTEN)
+    failing_share: Fraction = default(facts.FAILING_SHARE)
+    drain_look: Span = default(facts.DRAIN_LOOK)
+    confirm_look: Span = default(facts.CONFIRM_LOOK)
+    rotation_watch: Duration = default(facts.ROTATION_WATCH)
+
+
+class Operator(Record):
+    """The human. Distributions and their sources: `sim explain operator`."""
+
+    monitoring: bool = True  # False: users complain, which takes `complaint`
+    detect: LawSpec = LawSpec()  # fault seen by users -> page sent
+    complaint: LawSpec = LawSpec()
+    acknowledge: LawSpec = LawSpec()  # page -> a human looks
+    missed_page: Fraction = 0.0  # silent phone, wrong setting: the fat tail
+    missed_page_costs: LawSpec = LawSpec()
+    login: LawSpec = LawSpec()  # SSH and find the right directory
+    diagnose: LawSpec = LawSpec()
+    command: LawSpec = LawSpec()  # type one command
+    mistake: Fraction = 0.0  # per step; the step is done again, or leaves a flaw
+    alarm: Alarm = Alarm()
+    habits: Habits = Habits()
+    night: Night | None = None  # None: as by day
+    runbooks: dict[Name, list[Step]] = {}
+
+
+class Stack(Record):
+    name: Name
+    title: str = ""
+    source: str = ""
+    services: dict[Name, Service]
+    servers: Servers = Servers()
+    operator: Operator = Operator()
+    on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
+    assumed: list[str] = Field(default_factory=list)  # said to the user
+    ignored: list[str] = Field(default_factory=list)  # read and not simulated
+
+    def playing(self, role: Role) -> list[str]:
+        """Names of the services of a role, in file order."""
+        return [name for name, service in self.services.items() if service.role == role]
+
+
+Service.model_rebuild()
+Stack.model_rebuild()

@@ -1,0 +1,219 @@
+"""Whether the parts of a stack fit together: what one field cannot know.
+
+Each check yields issues; all are told in one InputError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+from sim.schema.fields import InputError, Issue
+from sim.schema.settings import stack_for
+from sim.schema.stack import Role, Service, Stack
+from sim.schema.text.document import Document, Key
+from sim.schema.text.validation import closest, one_of
+
+# fields that only some roles read; on any other they would be accepted and ignored
+FIELD_ROLES: dict[str, tuple[str, ...]] = {
+    "concurrency": ("http", "worker", "proxy"),
+    "database": ("http", "worker"),
+    **dict.fromkeys(("backlog", "push", "shed", "cancel_abandoned"), ("http",)),
+    "job": ("worker",),
+    **dict.fromkeys(
+        (
+            "max_connections",
+            "superuser_reserved_connections",
+            "reserved_connections",
+            "connect",
+            "cost_growth",
+            "keepalive",
+            "recovery",
+            "pooler",
+        ),
+        ("postgres",),
+    ),
+    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size"), ("redis",)),
+}
+
+
+def resolve(stack: Stack, name_or_role: str) -> str:
+    """The service of that name, or the first that plays that role (`http`, `postgres`, ...)."""
+    if name_or_role in stack.services:
+        return name_or_role
+    for name, service in stack.services.items():
+        if service.role == name_or_role:
+            return name
+    names = [*stack.services, *get_args(Role)]
+    raise InputError(
+        stack.name,
+        found=f"the unknown service {name_or_role!r}",
+        expected=f"a service of the stack ({', '.join(stack.services)}) or a role it plays",
+        nearest=closest(name_or_role, names) if name_or_role not in get_args(Role) else "",
+    )
+
+
+def check_stack(stack: Stack, document: Document | None = None, scales: bool = True) -> None:
+    """Raise one InputError with everything in a stack that does not fit together. `scales`: false
+    where nothing reads `scaling`, so that half of one may stand there."""
+    document = document or Document(stack.name)
+    if not scales:
+        bare = {n: s.model_copy(update={"scaling": None}) for n, s in stack.services.items()}
+        stack = stack.model_copy(update={"services": bare})
+    issues = list(_stack_issues(stack, document))
+    for platform in stack.on:
+        try:
+            patched = stack_for(stack, platform, document)
+        except InputError as error:
+            issues += error.issues
+        else:
+            known = {(issue.found, issue.expected) for issue in issues}
+            extra = _stack_issues(patched, document)
+            issues += [one for one in extra if (one.found, one.expected) not in known]
+    if issues:
+        raise InputError(issues=issues)
+
+
+def _stack_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+    if not stack.playing("http"):
+        yield document.issue(
+            ("services",), "no service with role http", "one that users send requests to"
+        )
+    for role in ("postgres", "redis"):
+        several = stack.playing(role)
+        if len(several) > 1:
+            found = f"{len(several)} services with role {role} ({', '.join(several)})"
+            yield document.issue(("services",), found, "at most one (give the others role other)")
+    for name, service in stack.services.items():
+        yield from _service_issues(name, service, stack, document)
+    yield from _port_issues(stack, document)
+    yield from _cycle_issues(stack, document)
+    count, quota = stack.servers.count, stack.servers.quota
+    if quota is not None and quota < count:
+        found = f"{quota}, and {count} servers from the beginning"
+        yield document.issue(("servers", "quota"), found, "quota >= count")
+    machine, reserved = stack.servers.machine, stack.servers.reserved
+    for size, taken, field in (
+        (machine.cores, reserved.cores, "cores"),
+        (machine.memory, reserved.memory, "memory"),
+    ):
+        if taken >= size:
+            path = ("servers", "reserved" if taken else "machine", field)
+            yield document.issue(path, f"{taken:g} of {size:g}", f"{field} left for containers")
+
+
+def _service_issues(
+    name: str, service: Service, stack: Stack, document: Document
+) -> Iterator[Issue]:
+    at: tuple[Key, ...] = ("services", name)
+    for other in service.depends_on:
+        if other not in stack.services:
+            found, names = f"the unknown service {other!r}", list(stack.services)
+            yield document.issue((*at, "depends_on"), found, one_of(names), closest(other, names))
+    for field, roles in FIELD_ROLES.items():
+        if service.role not in roles and field in service.model_fields_set:
+            found = f"{field} on a service with role {service.role}"
+            expected = f"it only with role {' or '.join(roles)}"
+            yield document.issue((*at, field), found, expected, key=True)
+    yield from _needs(name, service, stack, document)
+    yield from _above(document, (*at, "memory"), service.memory.request, service.memory.limit)
+    yield from _above(document, (*at, "memory"), service.memory.base, service.memory.limit, "base")
+    yield from _above(document, (*at, "cpu"), service.cpu.request, service.cpu.limit)
+    if service.database and service.database.at_start > service.database.pool:
+        found = f"at_start {service.database.at_start} above pool {service.database.pool}"
+        yield document.issue((*at, "database", "at_start"), found, "at_start <= pool")
+    if service.scaling and service.scaling.min > service.scaling.max:
+        found = f"min {service.scaling.min} above max {service.scaling.max}"
+        yield document.issue((*at, "scaling", "min"), found, "min <= max")
+    yield from _behavior_issues(service, document, (*at, "scaling", "behavior"))
+    bounds = service.disruption
+    if bounds and (bounds.min_available is None) == (bounds.max_unavailable is None):
+        found = "neither bound" if bounds.min_available is None else "both bounds"
+        expected = "exactly one of min_available and max_unavailable"
+        yield document.issue((*at, "disruption"), found, expected)
+    reserved = service.superuser_reserved_connections + service.reserved_connections
+    if service.role == "postgres" and reserved >= service.max_connections:
+        found = f"{reserved} reserved of max_connections {service.max_connections}"
+        yield document.issue((*at, "max_connections"), found, "connections left for applications")
+    if service.restart_attempts is not None and service.restart != "on-failure":
+        found = f"restart_attempts with restart {service.restart}"
+        yield document.issue((*at, "restart_attempts"), found, "it only with restart on-failure")
+
+
+def _behavior_issues(service: Service, document: Document, at: tuple[Key, ...]) -> Iterator[Issue]:
+    """What the API server turns down: kubernetes pkg/apis/autoscaling/validation/validation.go."""
+    behavior = service.scaling and service.scaling.behavior
+    for way in ("up", "down") if behavior else ():
+        policies = getattr(behavior, way).policies
+        if policies == []:
+            yield document.issue((*at, way, "policies"), "no policy", "at least one, or null")
+        for number, policy in enumerate(policies or ()):
+            if (policy.pods is None) == (policy.percent is None):
+                found = "neither pods nor percent" if policy.pods is None else "pods and percent"
+                spot = (*at, way, "policies", number)
+                yield document.issue(spot, found, "exactly one of pods and percent")
+
+
+def _needs(name: str, service: Service, stack: Stack, document: Document) -> Iterator[Issue]:
+    """Services that a service cannot do without."""
+    needs = (
+        ("postgres", "database", service.database is not None),
+        ("redis", "push", service.push.share > 0),
+        ("redis", "role", service.role == "worker"),
+    )
+    for role, field, needed in needs:
+        if needed and not any(other.role == role for other in stack.services.values()):
+            found = f"no service with role {role}"
+            yield document.issue(("services", name, field), found, f"one, because {name} needs it")
+
+
+def _above(
+    document: Document,
+    at: tuple[Key, ...],
+    low: float | None,
+    high: float | None,
+    word: str = "request",
+) -> Iterator[Issue]:
+    if low is not None and high is not None and low > high:
+        yield document.issue(
+            (*at, word), f"{word} {low:g} above limit {high:g}", f"{word} <= limit"
+        )
+
+
+def _port_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+    owner: dict[int, str] = {}
+    for name, service in stack.services.items():
+        if service.port is None:
+            continue
+        first = owner.setdefault(service.port, name)
+        if first != name:
+            found = f"{service.port}, which {first} publishes already"
+            yield document.issue(("services", name, "port"), found, "another port")
+
+
+def _cycle_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+    cycle = find_cycle({name: service.depends_on for name, service in stack.services.items()})
+    if cycle:
+        found = f"the cycle {' -> '.join(cycle)}"
+        yield document.issue(
+            ("services", cycle[0], "depends_on"), found, "an order without a cycle"
+        )
+
+
+def find_cycle(edges: dict[str, list[str]]) -> list[str]:
+    """One cycle of a directed graph, its first name repeated at the end; empty if there is none."""
+    done: set[str] = set()
+
+    def visit(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done:
+            return []
+        for other in edges.get(name, []):
+            cycle = visit(other, [*trail, name])
+            if cycle:
+                return cycle
+        done.add(name)
+        return []
+
+    return next((cycle for name in edges if (cycle := visit(name, []))), [])

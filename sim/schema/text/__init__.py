@@ -1,0 +1,1 @@
+"""What people write, as data that remembers where it stands."""

@@ -1,0 +1,1 @@
+"""One run: the two planes and the loop between them."""

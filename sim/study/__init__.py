@@ -1,0 +1,1 @@
+"""Many runs: the same scenario under several platforms and with several seeds."""

@@ -1,0 +1,1 @@
+"""The article: its claims and its closing table, measured."""

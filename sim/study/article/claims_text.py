@@ -1,0 +1,187 @@
+"""Every claim of the article: where it is checked, and what the runs say of it.
+
+A claim is often checked in several places, since it holds in one situation and not in the next:
+then its verdict is `depends`, and each place says its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import Any, NamedTuple
+
+from sim.report.text import words
+from sim.study.article.article import ARTICLE, NOT_CHECKABLE, Said
+
+KEEP = "\u00a0"  # a space at which no line is broken
+FILES = frozenset({"claims.md", "claims.json"})
+
+
+class Place(NamedTuple):
+    """Where a claim is checked. `id` may say more than the article's: K2-jobs is a part of K2."""
+
+    id: str
+    command: str  # what to type after `python -m sim`
+    says: str
+    platform: str
+
+
+class Checked(NamedTuple):
+    """A place whose run is done."""
+
+    place: Place
+    holds: bool
+    measured: str
+    because: str  # where it does not hold
+
+
+# ---- rules ----
+def belongs(ident: str, claim: str) -> bool:
+    """`K2-jobs` and `S5a-half` belong to K2 and S5a; `K10` not to K1."""
+    return ident == claim or ident.startswith(f"{claim}-")
+
+
+def ruling(found: Sequence[Checked]) -> str:
+    """Of all its places together."""
+    held = sum(one.holds for one in found)
+    if not found:
+        return "not measured"
+    if held == len(found):
+        return "holds"
+    return f"depends: holds in {held} of {len(found)}" if held else "DOES NOT HOLD"
+
+
+def ours(places: Iterable[Place]) -> list[Place]:
+    """Teaching claims of the scenarios that are none of the article's."""
+    return [p for p in places if not any(belongs(p.id, said.id) for said in ARTICLE)]
+
+
+# ---- text ----
+def text(places: Sequence[Place], found: Sequence[Checked] | None) -> str:
+    """For a terminal. `found` None: only where each is checked."""
+    lines = ["The article's claims, in our words", ""]
+    for said in ARTICLE:
+        lines += _wrapped(_head(said, found), "", "     ")
+        if found is None:
+            lines += _wrapped(", ".join(map(_whole, _commands(places, said))), "     ", "     ")
+        else:
+            for one in _of(found, said):
+                lines += _wrapped(_line(one), "     ", "       ")
+        for name in said.opinions:
+            lines += _wrapped(f"not checkable: {name}, {_why(name)}", "     ", "       ")
+    lines += ["", "Not checkable by any run"]
+    lines += [f"  {name}: {why}" for name, why in NOT_CHECKABLE]
+    idents = sorted({place.id for place in ours(places)})
+    lines += ["", "Claims of our own, in the output of their scenarios"]
+    lines += _wrapped(", ".join(idents), "  ", "  ")
+    if found is None:
+        lines += ["", "`python -m sim claims --measure` runs all of it, and says what holds."]
+    return "\n".join(lines) + "\n"
+
+
+def about(said: Said, places: Sequence[Place]) -> str:
+    """One claim, for `sim explain K2`."""
+    lines = [f"{said.id}: {said.says} ({said.platform}); the article's, in our words", ""]
+    lines.append("checked by")
+    for place in places:
+        if belongs(place.id, said.id):
+            whom = words.platform(place.platform)
+            told = f"{place.command}: {place.id}, {whom}: {place.says}"
+            lines += _wrapped(told, "  ", "    ")
+    lines += [f"  not checkable: {name}, {_why(name)}" for name in said.opinions]
+    return "\n".join(lines) + "\n"
+
+
+def _head(said: Said, found: Sequence[Checked] | None) -> str:
+    verdict = "" if found is None else f" {ruling(_of(found, said))}:"
+    return f"{said.id:<4}{verdict} {said.says}"
+
+
+def _line(one: Checked) -> str:
+    place, holds = one.place, "holds" if one.holds else "does not hold"
+    whom = f"{_whole(place.command)} ({place.id}, {words.platform(place.platform)})"
+    why = f"; {one.because}" if one.because and not one.holds else ""
+    return f"{whom}: {holds}: {place.says}: {one.measured}{why}"
+
+
+def _of(found: Iterable[Checked], said: Said) -> list[Checked]:
+    return [one for one in found if belongs(one.place.id, said.id)]
+
+
+def _commands(places: Iterable[Place], said: Said) -> list[str]:
+    return list(dict.fromkeys(p.command for p in places if belongs(p.id, said.id)))
+
+
+def _whole(command: str) -> str:
+    """So that no line ends within it."""
+    return command.replace(" ", KEEP)
+
+
+def _why(name: str) -> str:
+    return dict(NOT_CHECKABLE)[name]
+
+
+def _wrapped(sentence: str, first: str, then: str) -> Iterator[str]:
+    for line in wrap(sentence, 98, initial_indent=first, subsequent_indent=then):
+        yield line.replace(KEEP, " ")
+
+
+# ---- files ----
+def markdown(found: Sequence[Checked], seed: int) -> str:
+    """A line per place; the claim's own verdict on its first."""
+    lines = [
+        "# The article's claims, measured", "",
+        f"What `python -m sim claims --measure` says (seed {seed}). A claim is checked in several "
+        "situations where it depends on them.", "",
+        "| id | the claim, in our words | verdict | checked by | there | exactly, and measured |",
+        "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for said in ARTICLE:
+        those = _of(found, said)
+        head = [said.id, said.says, f"**{ruling(those)}**"]
+        for one in those:
+            place = one.place
+            there = "holds" if one.holds else "does not hold"
+            why = f"; {one.because}" if one.because and not one.holds else ""
+            whom = f"{words.platform(place.platform)}: {place.says}: {one.measured}{why}"
+            command = f"`{place.command}` ({place.id})"
+            lines.append(_row([*head, command, there, whom]))
+            head = ["", "", ""]
+        for name in said.opinions:
+            lines.append(_row([*head, "not checkable", "", f"{name}: {_why(name)}"]))
+            head = ["", "", ""]
+    lines += ["", "Not checkable by any run:", ""]
+    lines += [f"- {name}: {why}" for name, why in NOT_CHECKABLE]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def json_text(places: Sequence[Place], found: Sequence[Checked] | None) -> str:
+    record: dict[str, Any] = {"schema": 1, "claims": []}
+    for said in ARTICLE:
+        those = None if found is None else _of(found, said)
+        record["claims"].append({
+            "id": said.id, "says": said.says, "about": said.platform,
+            "verdict": None if those is None else ruling(those),
+            "checked_by": _commands(places, said),
+            "places": None if those is None else [_place(one) for one in those],
+            "not_checkable": list(said.opinions),
+        })  # fmt: skip
+    record["not_checkable"] = dict(NOT_CHECKABLE)
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _place(one: Checked) -> dict[str, Any]:
+    known = one.place._asdict()
+    return {**known, "holds": one.holds, "measured": one.measured, "because": one.because}
+
+
+def fill(places: Sequence[Place], found: Sequence[Checked], seed: int, folder: Path) -> None:
+    """All files of the claims, into a folder."""
+    (folder / "claims.md").write_text(markdown(found, seed), encoding="utf-8")
+    (folder / "claims.json").write_text(json_text(places, found), encoding="utf-8")

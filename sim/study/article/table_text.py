@@ -1,0 +1,290 @@
+"""The article's table, measured: records, verdicts, and how they are written.
+
+A cell is what a platform lost in the scenario of a row; `kubernetes-rollback` is Kubernetes with
+that one capability taken away. At most 100 columns on a terminal.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sim.report.text import words
+from sim.study.article.article import MARGIN, NOT_CHECKABLE, Claim, Row
+
+FIGURES = {  # field of a Loss -> heading
+    "downtime_s": "down",
+    "failed": "failed",
+    "jobs_lost": "jobs lost",
+    "minutes": "by hand",
+}
+SAME = (
+    "The same: the platform has that capability, but nothing here uses it. Compose: this stack's "
+    "file has no `restart:`, HEALTHCHECK or limits (compose_hardened's has). Compose hardened when "
+    "a process hangs: HAProxy's own checks take it out."
+)
+FILES = frozenset({"table.md", "table.csv", "table.json", "table.png"})
+
+
+class Loss(NamedTuple):
+    """What one platform lost in one scenario; means over the replications."""
+
+    downtime_s: float
+    failed: float  # requests
+    jobs_lost: float
+    minutes: float  # hands-on
+
+
+class Measured(NamedTuple):
+    """A row with its cells by platform; an ablation stands after its platform."""
+
+    row: Row
+    losses: Mapping[str, Loss]
+
+
+class Verdict(NamedTuple):
+    claim: Claim
+    holds: bool
+    measured: str  # in words
+
+
+class ArticleTable(NamedTuple):
+    rows: tuple[Measured, ...]
+    verdicts: tuple[Verdict, ...]
+    elsewhere: Mapping[str, tuple[str, ...]]  # claim id -> the scenarios whose runs check it
+    seed: int
+    reps: int
+    version: str
+
+
+# ---- verdicts ----
+def verdict(
+    claim: Claim, measured: Measured, filled: bool, encrypted: bool = False
+) -> Verdict | None:
+    """Does a claim hold? `filled`: plain Compose (for `lacks`: the claim's platform) has that
+    capability. `encrypted`: Kubernetes' Secrets are, at rest.
+
+    None: what decides it was not measured."""
+    metric = claim.metric or measured.row.metric
+    losses = measured.losses
+    whole = losses.get(claim.platform)
+    if whole is None:
+        return None
+    name = words.platform(claim.platform)
+    if claim.kind == "encrypted":
+        said = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
+        return Verdict(claim, encrypted, said)
+    if claim.kind == "solved":
+        value = getattr(whole, metric)
+        said = f"{name}: {figure(metric, value)} {FIGURES[metric]}"
+        return Verdict(claim, value <= claim.limit, said)
+    if claim.kind == "lacks":
+        value = getattr(whole, metric)
+        said = f"{name}, {'with' if filled else 'without'} it: "
+        said += f"{figure(metric, value)} {FIGURES[metric]}"
+        return Verdict(claim, not filled and value > claim.limit, said)
+    without = losses.get(f"kubernetes-{claim.capability}")
+    if without is None or "compose" not in losses:
+        return None
+    has, lost = getattr(whole, metric), getattr(without, metric)
+    compose = getattr(losses["compose"], metric)
+    moved = min(lost, compose) - has >= MARGIN[metric]
+    said = (
+        f"Kubernetes {figure(metric, has)} {FIGURES[metric]}, without it {figure(metric, lost)};"
+        f" Compose {figure(metric, compose)}"
+    )
+    if "compose_hardened" in losses:
+        said += f", hardened {figure(metric, getattr(losses['compose_hardened'], metric))}"
+    return Verdict(claim, moved and not filled, said)
+
+
+def figure(metric: str, value: float) -> str:
+    if metric == "downtime_s":
+        return words.duration(value)
+    return words.duration(60.0 * value) if metric == "minutes" else words.count(value)
+
+
+def _why(one: Verdict) -> str:
+    return "" if one.holds else one.claim.because
+
+
+# ---- text ----
+def text(table: ArticleTable) -> str:
+    """For a terminal: a block per row, then the verdicts."""
+    return "\n".join([*_blocks(table), *_claims(table)]) + "\n"
+
+
+def _blocks(table: ArticleTable) -> Iterator[str]:
+    seeds = f"seed {table.seed}" if table.reps == 1 else f"means over {table.reps} seeds"
+    yield f"The article's table, measured ({seeds})"
+    for number, (row, losses) in enumerate(table.rows, start=1):
+        yield ""
+        yield f"{number}. {row.problem}: {row.capability.replace('_', ' ')}"
+        yield f"   {row.scenario}".ljust(52) + "".join(f"{h:>12}" for h in FIGURES.values())
+        for name, loss in losses.items():
+            cells = "".join(f"{figure(m, getattr(loss, m)):>12}" for m in FIGURES)
+            if unused(losses, name):
+                cells = "the same".rjust(12 * len(FIGURES))
+            yield f"   {_name(name)}".ljust(52) + cells
+    if any(unused(m.losses, name) for m in table.rows for name in m.losses):
+        yield ""
+        yield from textwrap.wrap(SAME, 98, subsequent_indent="  ")
+
+
+def unused(losses: Mapping[str, Loss], name: str) -> bool:
+    """Is this an ablation that was run (there was something to take away) and changed nothing?"""
+    base, *without = name.split("-")
+    return bool(without) and name in losses and losses[name] == losses.get(base)
+
+
+def _name(platform: str) -> str:
+    base, *without = platform.split("-")
+    return f"  {words.platform(base)} without it" if without else words.platform(base)
+
+
+def _claims(table: ArticleTable) -> Iterator[str]:
+    yield ""
+    yield "What the article claims"
+    for one in table.verdicts:
+        yield f"  {one.claim.id:<4} {'holds' if one.holds else 'DOES NOT HOLD'}: {one.claim.says}"
+        yield from _wrapped(one.measured)
+        if _why(one):
+            yield from _wrapped(_why(one))
+    yield ""
+    yield "Checked in runs of their own (`sim run SCENARIO`); all of the article's: `sim claims`"
+    for ident, scenarios in _articles(table):
+        yield from textwrap.wrap(f"  {ident}: {', '.join(scenarios)}", 98, subsequent_indent="    ")
+    yield "  T1: `sim quarter`"
+    yield ""
+    yield "Not checkable by any run"
+    yield from (f"  {name}: {why}" for name, why in NOT_CHECKABLE)
+
+
+def _articles(table: ArticleTable) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The article's claims that scenarios check; teaching claims of our own (X-...) are in `sim
+    run`'s output."""
+    return ((i, where) for i, where in table.elsewhere.items() if not i.startswith("X-"))
+
+
+def _wrapped(sentence: str) -> Iterator[str]:
+    yield from textwrap.wrap(sentence, 98, initial_indent=" " * 7, subsequent_indent=" " * 7)
+
+
+# ---- files ----
+def markdown(table: ArticleTable) -> str:
+    """`Problem | Docker Compose | Kubernetes | ...`, then the verdicts."""
+    whole = [name for name in _platforms(table) if "-" not in name]
+    split = [base for base in whole if any(_without(m, base) for m in table.rows)]
+    header = ["Problem"]
+    for base in whole:
+        header.append(words.platform(base))
+        if base in split:
+            header.append("... without it")
+    lines = ["# The article's table, measured", "", _row(header), _row(["---"] * len(header))]
+    for measured in table.rows:
+        row = measured.row
+        cells = [f"**{row.problem}** ({row.capability.replace('_', ' ')}; `{row.scenario}`)"]
+        for base in whole:
+            cells.append(_cell(measured.losses.get(base)))
+            if base in split:
+                same = unused(measured.losses, f"{base}-{row.capability}")
+                cells.append("the same" if same else _cell(_without(measured, base)))
+        lines.append(_row(cells))
+    seeds = f"Seed {table.seed}." if table.reps == 1 else f"Means over {table.reps} seeds."
+    lines += [
+        "", f"{seeds} Each cell: time down, requests failed, jobs lost, minutes by hand. "
+        '"Without it": the same platform with that one capability taken away; "has none": it has '
+        f"nothing to take away. {SAME}", "", "## What the article says", "",
+        _row(["Problem", "Docker Compose", "Kubernetes"]), _row(["---"] * 3),
+    ]  # fmt: skip
+    lines += [_row([m.row.problem, m.row.compose, m.row.kubernetes]) for m in table.rows]
+    lines += ["", "## Its claims", "", _row(["id", "claim", "verdict", "measured"])]
+    lines.append(_row(["---"] * 4))
+    for one in table.verdicts:
+        ruling = "holds" if one.holds else f"**does not hold**: {_why(one)}".rstrip(": ")
+        lines.append(_row([one.claim.id, one.claim.says, ruling, one.measured]))
+    lines += ["", "Checked in runs of their own (all of the article's: `sim claims`):", ""]
+    lines += [f"- {ident}: {', '.join(f'`{s}`' for s in where)}"
+              for ident, where in _articles(table)]  # fmt: skip
+    lines.append("- T1: `sim quarter`")
+    lines += ["", "Not checkable by any run:", ""]
+    lines += [f"- {name}: {why}" for name, why in NOT_CHECKABLE]
+    return "\n".join(lines) + "\n"
+
+
+def _platforms(table: ArticleTable) -> list[str]:
+    return list(dict.fromkeys(name for m in table.rows for name in m.losses))
+
+
+def _without(measured: Measured, base: str) -> Loss | None:
+    return measured.losses.get(f"{base}-{measured.row.capability}")
+
+
+def _cell(loss: Loss | None) -> str:
+    if loss is None:
+        return "has none"
+    lost = [f"{figure('downtime_s', loss.downtime_s)} down", f"{words.count(loss.failed)} failed"]
+    if loss.jobs_lost:
+        lost.append(f"{words.count(loss.jobs_lost)} job{'s' * (loss.jobs_lost != 1)} lost")
+    if loss.minutes:
+        lost.append(f"{figure('minutes', loss.minutes)} by hand")
+    return ", ".join(lost)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def csv_text(table: ArticleTable) -> str:
+    """A line per platform and row; `without` is 1 where the capability was taken away."""
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["capability", "problem", "scenario", "platform", "without", *Loss._fields])
+    for row, losses in table.rows:
+        for name, loss in losses.items():
+            base, *without = name.split("-")
+            writer.writerow([row.capability, row.problem, row.scenario, base, int(bool(without)),
+                             *loss])  # fmt: skip
+    return out.getvalue()
+
+
+def json_text(table: ArticleTable) -> str:
+    record: dict[str, Any] = {
+        "schema": 1,
+        "version": table.version,
+        "seed": table.seed,
+        "reps": table.reps,
+        "rows": [
+            {**m.row._asdict(), "losses": {name: loss._asdict() for name, loss in m.losses.items()}}
+            for m in table.rows
+        ],
+        "claims": [
+            {
+                "id": v.claim.id,
+                "says": v.claim.says,
+                "holds": v.holds,
+                "measured": v.measured,
+                "because": _why(v),
+            }
+            for v in table.verdicts
+        ],
+        "checked_elsewhere": {ident: list(where) for ident, where in table.elsewhere.items()},
+        "not_checkable": dict(NOT_CHECKABLE),
+    }
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def fill(table: ArticleTable, folder: Path, plots: bool) -> None:
+    """All files of the table, into a folder."""
+    (folder / "table.md").write_text(markdown(table), encoding="utf-8")
+    (folder / "table.csv").write_text(csv_text(table), encoding="utf-8")
+    (folder / "table.json").write_text(json_text(table), encoding="utf-8")
+    if plots:
+        from sim.study.article.table_picture import picture  # noqa: PLC0415 - text needs no matplotlib
+
+        picture(table).savefig(folder / "table.png")

@@ -1,0 +1,1 @@
+"""A simulated quarter of incidents and planned work: minutes of people."""

@@ -1,0 +1,261 @@
+"""A simulated quarter: how much of a working week goes into running the platform (claim T1).
+
+Ordinary incidents and planned work come at ordinary rates (`quarter.yaml`, with sources). Each is
+drawn from the seed, the same ones for every platform, and replayed in a window of its own as the
+scenario of its kind; the operator's hands-on minutes are summed. Incidents never overlap here.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from sim import __version__
+from sim.dataplane import draws, engines
+from sim.results.summary import Replication
+from sim.schema.fields import InputError
+from sim.schema.loader import stack_on
+from sim.schema.scenario import Event
+from sim.study.quarter.rates import Kind, Rates, load_rates
+from sim.study.quarter.tally import Quarter, Replayed
+from sim.study.study import DEFAULT_SEED, Plan, plan, requests_of
+from sim.study.workers import Task, Watch, run_tasks
+
+PLATFORMS = ("compose", "kubernetes")
+OFFICE = (9.0, 17.0)  # planned work is done between these hours
+MOST = 10_000  # incidents of one kind: more is a mistyped rate
+KEEP_NONE = -1  # no seed is this: whole runs stay in their process, figures alone come back
+
+
+class Incident(NamedTuple):
+    """One thing that happens in the quarter."""
+
+    kind: str
+    scenario: str
+    at_s: float  # from the beginning of the quarter
+    seed: int
+    which: float = 0.0  # 0..1: which of the servers, where it happens to one
+
+    @property
+    def hour(self) -> float:
+        """Hours since midnight."""
+        return self.at_s / 3600.0 % 24.0
+
+
+# ---- rules ----
+def poisson(mean: float, u: float) -> int:
+    """The smallest n with P(N <= n) > u: larger means never give fewer, for the same u.
+
+    By chunks of 500, since exp(-mean) underflows beyond 745."""
+    if mean > 500.0:
+        return poisson(500.0, u) + poisson(mean - 500.0, u)
+    n, term = 0, math.exp(-mean)
+    total = term
+    while u >= total and n < MOST:
+        n += 1
+        term *= mean / n
+        total += term
+    return n
+
+
+def time_of(planned: bool, weeks: float, day: float, hour: float) -> float:
+    """Seconds from the beginning of the quarter (a Monday, midnight); `day`, `hour`: 0..1.
+
+    Planned work: a weekday, in office hours. Anything else: any time."""
+    if not planned:
+        return (math.floor(day * weeks * 7) + hour) * 86_400.0
+    workday = math.floor(day * weeks * 5)
+    whole_day = workday // 5 * 7 + workday % 5
+    return whole_day * 86_400.0 + (OFFICE[0] + hour * (OFFICE[1] - OFFICE[0])) * 3600.0
+
+
+def follows_up(
+    announced: bool, pages: int, degraded_s: float, jobs_lost: int, from_s: float
+) -> bool:
+    """Does an incident get a post-mortem and fixes? Triggers of the Google SRE book, "Postmortem
+    Culture": an intervention of whoever is on call (here: a page), data loss, or users' degraded
+    time beyond a threshold, which announced work has leave for."""
+    return pages > 0 or (not announced and (jobs_lost > 0 or degraded_s >= from_s))
+
+
+def server_of(servers: int, u: float) -> int:
+    """Index of the server that is lost: each is as likely."""
+    return min(int(u * servers), servers - 1)
+
+
+def draw(rates: Rates, servers: int, seed: int) -> list[Incident]:
+    """The quarter's incidents in order of time. A second server adds incidents, it changes none."""
+    found = []
+    for k, kind in enumerate(rates.kinds):
+        stream = draws.stream(f"quarter/{kind.name}")
+        mean = kind.rate * rates.weeks / 13.0 * (servers if kind.per_server else 1)
+        if mean > MOST:
+            raise InputError(
+                field=f"kinds.{k}.rate", found=f"{mean:g} a quarter", expected=f"at most {MOST}"
+            )
+        for i in range(poisson(mean, draws.u(seed, stream, 0))):
+            day, hour = draws.u(seed, stream, 2 * i + 1), draws.u(seed, stream, 2 * i + 2)
+            at_s = time_of(kind.planned, rates.weeks, day, hour)
+            own = (seed % 2**32) * 2**24 + k * 2**16 + i + 1
+            which = draws.u(seed, draws.stream(f"quarter/{kind.name}/server"), i)
+            found.append(Incident(kind.name, kind.scenario, at_s, own, which))
+    return sorted(found, key=lambda one: (one.at_s, one.seed))
+
+
+# ---- running ----
+class Drawn(NamedTuple):
+    """One incident on one platform, ready to run."""
+
+    platform: str
+    quarter: int  # its seed
+    incident: Incident
+    kind: Kind
+    night: bool
+    watched_s: float  # whoever deploys watches so long
+    task: Task
+
+
+class Work(NamedTuple):
+    """All runs of the quarters, platform by platform."""
+
+    rates: Rates
+    platforms: tuple[str, ...]
+    seed: int
+    reps: int
+    runs: list[Drawn]
+
+
+def prepare(
+    platforms: Sequence[str] = PLATFORMS,
+    seed: int = DEFAULT_SEED,
+    reps: int = 1,
+    rates: Rates | None = None,
+    settings: Mapping[str, Any] | Sequence[str] = (),
+) -> Work:
+    """Draw the quarters (seeds `seed`, `seed` + 1, ...) and check everything. Raises
+    `InputError`."""
+    from sim.control.people.human import is_night  # noqa: PLC0415 - simpy loads with it
+    from sim.platforms import layers  # noqa: PLC0415 - simpy loads with it
+
+    rates = rates or load_rates()
+    kinds = {kind.name: kind for kind in rates.kinds}
+    plans = {
+        kind.scenario: _planned(k, kind, platforms, seed, reps, settings)
+        for k, kind in enumerate(rates.kinds)
+    }
+    names = plans[rates.kinds[0].scenario].platforms
+    runs = []
+    for name in names:
+        stacks = {k: stack_on(p.stack, layers(name), p.scenario) for k, p in plans.items()}
+        servers = stacks[rates.kinds[0].scenario].servers.count
+        for quarter_seed in range(seed, seed + reps):
+            for one in draw(rates, servers, quarter_seed):
+                operator = stacks[one.scenario].operator
+                night = operator.night
+                own = _at(plans[one.scenario], one, stacks[one.scenario].servers.count)
+                deploys = [e for e in own.scenario.events if e.deploy is not None]
+                runs.append(Drawn(
+                    name, quarter_seed, one, kinds[one.kind],
+                    night is not None and is_night(one.at_s, night.begins, night.ends),
+                    len(deploys) * operator.habits.deploy_watch, Task(own, name, one.seed),
+                ))  # fmt: skip
+    return Work(rates, names, seed, reps, runs)
+
+
+def _planned(
+    k: int, kind: Kind, platforms: Sequence[str], seed: int, reps: int,
+    settings: Mapping[str, Any] | Sequence[str],
+) -> Plan:  # fmt: skip
+    """The scenario of the kind; what is wrong with its name is said of the kind."""
+    try:
+        return plan(kind.scenario, platforms, seed, reps, settings=settings)
+    except InputError as error:
+        where = f"kinds.{k}.scenario"
+        raise InputError(
+            issues=[i if i.field or i.file else replace(i, field=where) for i in error.issues]
+        ) from None
+
+
+def _at(planned: Plan, one: Incident, servers: int) -> Plan:
+    """The scenario with its event at the incident's hour, and on its server."""
+    scenario = planned.scenario
+    starts_s = (one.at_s - min((e.at for e in scenario.events), default=0.0)) % 86_400.0
+    events = [_struck(event, server_of(servers, one.which)) for event in scenario.events]
+    moved = scenario.model_copy(update={"starts_at": starts_s, "events": events})
+    return replace(planned, seed=KEEP_NONE, scenario=moved)
+
+
+def _struck(event: Event, server: int) -> Event:
+    """A server's crash hits the one that was drawn."""
+    if event.server_crash is None:
+        return event
+    crash = event.server_crash.model_copy(update={"server": server})
+    return event.model_copy(update={"server_crash": crash})
+
+
+def measure(
+    work: Work,
+    watch: Watch = lambda tick: None,
+    workers: int | None = None,
+    compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Quarter:
+    """Replay everything. On Ctrl-C returns what was finished, with `interrupted` set; raises
+    KeyboardInterrupt if that is nothing."""
+    requests = [requests_of(run.task.plan) for run in work.runs]
+    engine = engines.ready("auto", sum(requests), compiling)
+    tasks = [run.task._replace(plan=replace(run.task.plan, engine=engine)) for run in work.runs]
+    if workers is None and tasks:
+        horizon_s = fmean(task.plan.scenario.horizon for task in tasks)
+        processors = os.cpu_count() or 1
+        workers = engines.processes(engine, len(tasks), fmean(requests), horizon_s, processors)
+    finished: dict[int, Replication] = {}
+    interrupted = False
+    try:
+        run_tasks(tasks, watch, min(len(tasks), workers or 1), finished)
+    except KeyboardInterrupt:
+        if not finished:
+            raise
+        interrupted = True
+    return Quarter(
+        rates=work.rates,
+        platforms=work.platforms,
+        seed=work.seed,
+        reps=work.reps,
+        drawn={name: sum(run.platform == name for run in work.runs) for name in work.platforms},
+        incidents=tuple(_replayed(work.runs[i], finished[i], work.rates) for i in sorted(finished)),
+        interrupted=interrupted,
+        version=__version__,
+    )
+
+
+def quarter(
+    platforms: Sequence[str] = PLATFORMS,
+    seed: int = DEFAULT_SEED,
+    reps: int = 1,
+    rates: Rates | None = None,
+    settings: Mapping[str, Any] | Sequence[str] = (),
+    workers: int | None = None,
+) -> Quarter:
+    """Draw the quarters and replay them under each platform. Raises `InputError`."""
+    return measure(prepare(platforms, seed, reps, rates, settings), workers=workers)
+
+
+def _replayed(run: Drawn, done: Replication, rates: Rates) -> Replayed:
+    figures = done.figures
+    operator, lost = figures["operator"], sum(figures["jobs"]["lost"].values())
+    down_s, degraded_s = figures["downtime_s"], figures["degraded_s"]
+    worst_s = max(down_s, degraded_s)
+    announced = run.kind.announced
+    return Replayed(
+        platform=run.platform, quarter=run.quarter, kind=run.kind.name, at_s=run.incident.at_s,
+        night=run.night, planned=run.kind.planned, minutes=operator["minutes"],
+        watched_minutes=run.watched_s / 60.0, pages=operator["pages"],
+        mistakes=operator["mistakes"], downtime_s=down_s, degraded_s=degraded_s,
+        failed=sum(figures["requests"]["failed"].values()), jobs_lost=lost,
+        followed_up=follows_up(announced, operator["pages"], worst_s, lost, rates.follow_up_from),
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""How often what happens in a quarter: the data of `sim quarter`, `rates.yaml` beside this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import field_validator
+
+from sim.schema.fields import Duration, Ratio, Record
+from sim.schema.text.document import read_text, read_yaml
+from sim.schema.text.validation import read_record
+
+RATES = Path(__file__).with_name("rates.yaml")
+
+
+class Kind(Record):
+    """One kind of incident or work."""
+
+    name: str
+    scenario: str
+    rate: Ratio  # mean number in 13 weeks
+    planned: bool = False  # in office hours, else at any hour
+    announced: bool = False  # users know: what they miss meanwhile is no incident
+    per_server: bool = False  # the rate is that of each server
+    source: str = ""
+
+
+class Rates(Record):
+    """A quarter and what comes in it."""
+
+    weeks: Ratio = 13.0
+    hours_per_week: Ratio = 40.0  # one person's
+    follow_up: Duration = 0.0  # work after each incident that is followed up
+    follow_up_from: Duration = 60.0  # of users' degraded time
+    follow_up_source: str = ""
+    kinds: list[Kind]
+
+    @field_validator("kinds")
+    @classmethod
+    def _names_differ(cls, kinds: list[Kind]) -> list[Kind]:
+        names = [kind.name for kind in kinds]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two kinds named {twice[0]!r}; each needs a name of its own")
+        if not kinds:
+            raise ValueError("no kinds; a quarter needs at least one")
+        return kinds
+
+    @property
+    def working_minutes(self) -> float:
+        """One person's in the quarter."""
+        return self.weeks * self.hours_per_week * 60.0
+
+
+def load_rates(path: Path = RATES) -> Rates:
+    """Raises `InputError` with file and line."""
+    return read_record(Rates, read_yaml(read_text(path, str(path)), str(path)))

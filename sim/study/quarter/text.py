@@ -1,0 +1,246 @@
+"""How a quarter is written: terminal (at most 100 columns), Markdown, CSV, JSON, picture."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from pathlib import Path
+from textwrap import wrap
+
+from sim.report.text import words
+from sim.study.quarter.tally import (
+    LEFT_OUT,
+    Quarter,
+    Replayed,
+    Tally,
+    likely,
+    record,
+    tally,
+    unplanned,
+    verdict,
+)
+
+FILES = frozenset({"quarter.json", "quarter.md", "quarter.csv", "incidents.csv", "quarter.png"})
+HEADS = ("what", "expected", "came", "hands on", "pages", "mistakes", "users down", "followed up")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+Rows = list[tuple[str, ...]]
+
+
+# ---- parts ----
+def setting(done: Quarter) -> str:
+    """`A quarter of 13 weeks, one person's 520 working hours, seed 1`"""
+    hours = f"one person's {done.rates.working_minutes / 60.0:g} working hours"
+    which = f"A quarter of {done.rates.weeks:g} weeks, {hours}, seed {done.seed}"
+    if done.reps > 1:
+        last = done.seed + done.reps - 1
+        which = f"Means over {done.reps} quarters of {done.rates.weeks:g} weeks, {hours} each"
+        which += f", seeds {done.seed} to {last}"
+    return which
+
+
+def finding(done: Quarter) -> str:
+    """Who spends how much, in one sentence."""
+    parts = []
+    for name in done.platforms:
+        if done.whole(name):
+            share = done.spent(name).share(done.rates.working_minutes)
+            parts.append(f"{percent(share)} under {words.platform(name)}")
+    if not parts:
+        return "Nothing was finished"
+    of = parts[0].replace("%", "% of one person's time", 1)
+    return ", ".join([f"Incidents and planned work take {of}", *parts[1:]])
+
+
+def percent(share: float) -> str:
+    """`13.8 %`"""
+    return f"{100.0 * share:.1f} %"
+
+
+def number(value: float) -> str:
+    return words.count(round(value, 2)) if value < 100 else words.count(value)
+
+
+def table(done: Quarter, name: str) -> Rows:
+    """A row a kind; `expected` is the mean of the rate at which they come."""
+    rows: Rows = [HEADS]
+    for kind in done.rates.kinds:
+        rate = kind.rate * done.rates.weeks / 13.0
+        each = f"{rate:g} a server" if kind.per_server else f"{rate:g}"
+        rows.append(_cells(kind.name, each, done.tally(name, kind.name)))
+    rows.append(_cells("all", "", done.tally(name)))
+    return rows
+
+
+def _cells(name: str, expected: str, found: Tally) -> tuple[str, ...]:
+    return (
+        name, expected, number(found.incidents), words.duration(60.0 * found.minutes),
+        number(found.pages), number(found.mistakes), words.duration(found.downtime_s),
+        number(found.followed_up),
+    )  # fmt: skip
+
+
+def budget(done: Quarter, name: str) -> Rows:
+    """Where one person's hours go."""
+    time, working = done.spent(name), done.rates.working_minutes
+    together = sum(time)
+    each = words.duration(done.rates.follow_up)
+    followed = number(done.tally(name).followed_up)
+    rest = max(0.0, working - together)
+    lines = (
+        ("hands on: typing, looking, waiting for a server", time.hands_on),
+        ("watching deploys for a few minutes each", time.watching),
+        (f"post-mortem and fixes: {followed} incidents, {each} each", time.following_up),
+        ("together", together),
+        ("left for features, and for what is not simulated", rest),
+    )
+    return [(what, words.duration(60.0 * m), percent(m / working)) for what, m in lines]
+
+
+def hours(done: Quarter, name: str) -> list[str]:
+    """Unplanned incidents by day and at night, all quarters together."""
+    lines = []
+    for night, when in ((False, "by day"), (True, "at night")):
+        those = unplanned(done, name, night)
+        lines.append(f"{when}: {_met(those)}")
+    return lines
+
+
+def _met(those: Sequence[Replayed]) -> str:
+    if not those:
+        return "none came"
+    total = tally(those)
+    many = "incident" if len(those) == 1 else "incidents"
+    down = words.duration(total.downtime_s / len(those))
+    hands = words.duration(60.0 * total.minutes / len(those))
+    pages = "1 page" if total.pages == 1 else f"{number(total.pages)} pages"
+    return f"{len(those)} {many}, {pages}, each {down} down and {hands} of hands-on work"
+
+
+def ruling(done: Quarter, name: str) -> list[str]:
+    """T1's verdict and why; or that there is none yet."""
+    found = verdict(done, name)
+    if found is None:
+        some = f"{len(done.of(name))} of {done.drawn[name]}"
+        return [f"interrupted: {some} replayed, figures are sums of these, and no verdict on T1"]
+    word = "holds" if found["holds"] else "DOES NOT HOLD"
+    measured = percent(found["measured"])
+    if done.reps > 1:
+        low, high = likely(done, name)
+        measured += f" (95 %: {percent(low)} to {percent(high)})"
+    lines = [f"T1 {word}, measured {measured}: {found['says']}"]
+    return [*lines, f"because {found['because']}"] if found["because"] else lines
+
+
+def sources(done: Quarter) -> Iterator[str]:
+    """Each rate, with where it comes from."""
+    for kind in done.rates.kinds:
+        each = " for each server" if kind.per_server else ""
+        yield f"{kind.name}: {kind.rate:g} in 13 weeks{each} (`{kind.scenario}`); {kind.source}"
+    seen = words.duration(done.rates.follow_up_from)
+    said = f"; {done.rates.follow_up_source}" if done.rates.follow_up_source else ""
+    yield (
+        f"post-mortem and fixes: {words.duration(done.rates.follow_up)} after each incident with a "
+        f"page, with lost jobs, or that users felt for {seen} without being told before{said}"
+    )
+
+
+# ---- terminal ----
+def text(done: Quarter) -> str:
+    """The finding, a block per platform, and the sources."""
+    lines = [finding(done), setting(done)]
+    for name in done.platforms:
+        lines += ["", words.platform(name), *_aligned(table(done, name))]
+        lines += ["", *(f"  {a:<58}{b:>16}{c:>10}" for a, b, c in budget(done, name))]
+        lines += ["", "  what nobody had planned"]
+        lines += [f"    {line}" for line in hours(done, name)]
+        lines += ["", *_wrapped(ruling(done, name), "  ", "    ")]
+    lines += ["", "How often things come, and where that is from"]
+    lines += _wrapped(sources(done), "  ", "    ")
+    lines += ["", *_wrapped([f"Not simulated: {LEFT_OUT}."], "", "  ")]
+    return "\n".join(lines) + "\n"
+
+
+def _aligned(rows: Rows) -> Iterator[str]:
+    widths = (20, 15, 6, 15, 7, 10, 14, 13)
+    for row in rows:
+        first, *rest = zip(row, widths, strict=True)
+        cells = "".join(f"{cell:>{width}}" for cell, width in rest)
+        yield f"{first[0]:<{first[1]}}{cells}"
+
+
+def _wrapped(sentences: Iterable[str], first: str, then: str) -> list[str]:
+    lines = []
+    for one in sentences:
+        lines += wrap(one, 98, initial_indent=first, subsequent_indent=then)
+    return lines
+
+
+# ---- files ----
+def markdown(done: Quarter) -> str:
+    lines = ["# A simulated quarter", "", f"{finding(done)}.", "", f"{setting(done)}.", ""]
+    for name in done.platforms:
+        lines += [f"## {words.platform(name)}", "", *_grid(table(done, name)), ""]
+        lines += [*_grid([("where the time goes", "a quarter", "share"), *budget(done, name)]), ""]
+        lines += ["What nobody had planned:", "", *(f"- {line}" for line in hours(done, name)), ""]
+        lines += [f"{line}{'.' if line[-1] != '.' else ''}" for line in ruling(done, name)]
+        lines.append("")
+    lines += ["## How often things come, and where that is from", ""]
+    lines += [f"- {line}" for line in sources(done)]
+    return "\n".join([*lines, "", f"Not simulated: {LEFT_OUT}."]) + "\n"
+
+
+def _grid(rows: Rows) -> list[str]:
+    head, *rest = rows
+    return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rest)]
+
+
+def csv_text(done: Quarter) -> str:
+    """A line per platform and kind."""
+    rows = [
+        (name, kind.name, *done.tally(name, kind.name))
+        for name in done.platforms
+        for kind in done.rates.kinds
+    ]
+    return _csv(("platform", "kind", *Tally._fields), rows)
+
+
+def incidents_csv(done: Quarter) -> str:
+    """A line per incident: when it came, and what it cost."""
+    return _csv(("when", *Replayed._fields), [(when(o.at_s), *o) for o in done.incidents])
+
+
+def when(at_s: float) -> str:
+    """`week 3 Tue 14:05`; a quarter begins on a Monday at midnight."""
+    day, second = divmod(int(at_s), 86_400)
+    return f"week {day // 7 + 1} {DAYS[day % 7]} {words.clock(second)[:5]}"
+
+
+def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    for row in rows:
+        writer.writerow([int(cell) if isinstance(cell, bool) else cell for cell in row])
+    return out.getvalue()
+
+
+def json_text(done: Quarter) -> str:
+    return json.dumps(record(done), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def fill(done: Quarter, folder: Path, plots: bool) -> None:
+    """All files of the quarter, into a folder."""
+    texts = {
+        "quarter.json": json_text(done),
+        "quarter.md": markdown(done),
+        "quarter.csv": csv_text(done),
+        "incidents.csv": incidents_csv(done),
+    }
+    for name, written in texts.items():
+        (folder / name).write_text(written, encoding="utf-8")
+    if plots:
+        from sim.study.quarter.picture import picture  # noqa: PLC0415 - text needs no matplotlib
+
+        picture(done).savefig(folder / "quarter.png")

@@ -1,0 +1,218 @@
+"""Docker-compose files as stacks: what is read, what is assumed, what is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.imports.compose.environment import expand, read_env
+from sim.imports.compose.roles import guess_roles
+from sim.imports.compose.values import Node, Published
+from sim.schema.fields import InputError
+from sim.schema.loader import load_stack, stack_on
+from sim.schema.stack import Healthcheck, Stack
+from sim.schema.text.document import Document
+
+DATA = Path(__file__).parents[1] / "data" / "compose"
+Mi = 2**20
+
+
+@pytest.fixture(scope="module")
+def shop() -> Stack:
+    return load_stack(str(DATA / "everything.yml"))
+
+
+def _load(tmp_path: Path, text: str) -> Stack:
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(text, encoding="utf-8")
+    return load_stack(str(path))
+
+
+def test_roles_and_order(shop: Stack) -> None:
+    roles = {name: service.role for name, service in shop.services.items()}
+    assert roles == {
+        "web": "http",  # the entry comes first
+        "proxy": "proxy",
+        "worker-mail": "worker",
+        "db": "postgres",
+        "cache": "redis",
+        "search": "other",
+    }
+    assert shop.name == "corner-shop"
+    assert "users' requests go to web" in shop.assumed
+
+
+def test_restart_replicas_and_limits(shop: Stack) -> None:
+    web, worker, proxy = (shop.services[name] for name in ("web", "worker-mail", "proxy"))
+    assert (web.restart, web.restart_attempts) == ("on-failure", 4)  # deploy wins over always
+    assert (worker.restart, worker.restart_attempts) == ("on-failure", 3)
+    assert proxy.restart == "always"  # from the anchor
+    assert (web.replicas, worker.replicas) == (2, 3)
+    assert (web.memory.limit, web.memory.request) == (256 * Mi, 128 * Mi)  # binary, both cases
+    assert (web.cpu.limit, web.cpu.request) == (0.5, 0.25)
+    assert (worker.memory.limit, worker.cpu.limit) == (64 * Mi, 1.5)
+    assert worker.memory.base == 32 * Mi
+
+
+def test_health_stop_and_ports(shop: Stack) -> None:
+    web, db = shop.services["web"], shop.services["db"]
+    assert web.healthcheck == Healthcheck(interval=15.0, timeout=3.0, retries=5, start_period=20.0)
+    assert db.healthcheck == Healthcheck()
+    assert shop.services["worker-mail"].healthcheck is None
+    assert (web.stop.grace, web.stop.drains) == (45.0, False)
+    ports = {name: service.port for name, service in shop.services.items() if service.port}
+    assert ports == {"proxy": 80, "db": 15432}
+
+
+def test_options_of_the_stores(shop: Stack) -> None:
+    db, cache = shop.services["db"], shop.services["cache"]
+    assert (db.max_connections, db.superuser_reserved_connections) == (200, 5)
+    assert (cache.persistence, cache.maxmemory, cache.eviction) == (
+        "aof_always",
+        100 * Mi,
+        "allkeys",
+    )
+
+
+def test_clients_of_the_stores(shop: Stack) -> None:
+    web, worker = shop.services["web"], shop.services["worker-mail"]
+    assert web.database is not None
+    assert web.database.pool == 7
+    assert web.push.share == 0.2
+    assert worker.database is None  # it names the cache and not the database
+    assert worker.concurrency == 8
+    assert web.depends_on == ["db", "cache"]  # migrate runs once and is gone
+
+
+def test_what_is_left_out_is_said(shop: Stack) -> None:
+    for line in (
+        "seed: only with the profile tools",
+        "migrate: runs once at the start",
+        "logging: web, proxy",
+        "web: deploy.restart_policy delay (Compose ignores it)",
+        "proxy: ports beside 80 (443)",
+    ):
+        assert line in shop.ignored
+
+
+def test_other_platforms_follow_the_like_stack(shop: Stack) -> None:
+    web = stack_on(shop, "kubernetes").services["web"]
+    assert web.replicas == 3
+    assert web.scaling is not None
+    assert web.memory.limit == 256 * Mi  # the file's own
+    assert web.cpu.request == 0.25
+    assert web.stop.grace == 45.0
+    worker = stack_on(shop, "kubernetes").services["worker-mail"]
+    assert worker.replicas == 3  # the file's, more than the like stack's 2
+    assert worker.scaling is not None
+    assert worker.scaling.min == 3
+    assert worker.cpu.request == 1.5  # a limit without a request is the request
+
+
+def test_no_frills() -> None:
+    stack = load_stack(str(DATA / "plain.yml"))
+    roles = {name: service.role for name, service in stack.services.items()}
+    assert next(iter(roles)) == "backend"  # behind the frontend, uses the database
+    assert roles["reports"] == "other"  # a second postgres
+    assert roles["jobs"] == "worker"
+    assert stack.services["redis"].persistence == "none"  # --save ""
+    assert stack.services["redis"].maxmemory == 64 * Mi
+    assert stack.services["backend"].port is None  # a range never collides
+    assert "no requests to frontend: one service is the entry" in stack.assumed
+
+
+@pytest.mark.parametrize(
+    ("body", "role"),
+    [
+        ({"image": "bitnami/postgresql:15"}, "postgres"),
+        ({"image": "timescale/timescaledb:latest-pg16"}, "postgres"),
+        ({"image": "ghcr.io/valkey-io/valkey@sha256:00"}, "redis"),
+        ({"image": "redislabs/redismod"}, "redis"),
+        ({"image": "prometheuscommunity/postgres-exporter", "ports": ["9187:9187"]}, "other"),
+        ({"image": "mariadb:10", "ports": ["3306:3306"]}, "other"),
+        ({"build": ".", "ports": ["8000:8000"]}, "http"),
+        ({"build": ".", "ports": ["53:53/udp"]}, "other"),
+        ({"build": ".", "command": "bundle exec sidekiq"}, "worker"),
+        ({"build": "."}, "other"),
+    ],
+)
+def test_one_role(body: dict[str, object], role: str) -> None:
+    around = {"queue": {"image": "redis"}} if role == "worker" else {}
+    assert guess_roles({"thing": body, **around})["thing"].role == role
+
+
+def test_a_lone_proxy_answers_itself() -> None:
+    assert guess_roles({"site": {"image": "nginx", "ports": ["80:80"]}})["site"].role == "http"
+    both = {"lb": {"image": "traefik"}, "app": {"build": ".", "ports": ["81:80"]}}
+    assert guess_roles(both)["lb"].role == "proxy"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$A/${A}", "1/1"),
+        ("${B:-x}${B-x}", "x"),  # set and empty
+        ("${C:-x}${C-y}", "xy"),
+        ("${C:-${A}}", "1"),
+        ("${C-${D:-z}}", "z"),
+        ("${A:+yes}${B:+yes}${B+no}", "yesno"),
+        ("${A:?needed}", "1"),
+        ("$$A $ 5 ${C}", "$A $ 5 "),
+    ],
+)
+def test_variables(text: str, value: str) -> None:
+    assert expand(text, {"A": "1", "B": ""}, {}) == value
+
+
+def test_unset_variables_are_said(tmp_path: Path) -> None:
+    stack = _load(tmp_path, "services:\n  web: {image: 'x:${TAG}', ports: ['80:80']}\n")
+    assert "the variable TAG is not set: empty, as Compose has it" in stack.assumed
+
+
+def test_an_env_file() -> None:
+    assert read_env(DATA / ".env") == {"TAG": "1.4", "EMPTY": ""}
+    assert read_env(DATA / "none") == {}
+
+
+@pytest.mark.parametrize(
+    ("entry", "port"),
+    [
+        ("8080:80", Published(8080, 8080, "tcp")),
+        (8080, None),
+        ("127.0.0.1:8001:8001", Published(8001, 8001, "tcp")),
+        ("127.0.0.1::8001", None),
+        ("[::1]:6001:6001/udp", Published(6001, 6001, "udp")),
+        ("9090-9091:8080-8081", Published(9090, 9091, "tcp")),
+        ({"target": 80, "published": "8080-8085"}, Published(8080, 8085, "tcp")),
+        ({"target": 80}, None),
+    ],
+)
+def test_ports(entry: object, port: Published | None) -> None:
+    assert Node(Document("x"), (), entry).port() == port
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        *(("2b", 2), ("1024kb", Mi), ("300m", 300 * Mi), ("50M", 50 * Mi)),
+        *(("1gb", 1024 * Mi), ("1.5G", 1536 * Mi), (1024, 1024), ("0", None)),
+    ],
+)
+def test_sizes_are_binary(text: object, size: int | None) -> None:
+    assert Node(Document("x"), (), text).size() == size
+
+
+def test_a_reserved_word_is_no_policy(tmp_path: Path) -> None:
+    stack = _load(tmp_path, "services:\n  web: {build: ., restart: no, ports: ['80:80']}\n")
+    assert stack.services["web"].restart == "no"
+
+
+def test_names_that_become_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a second service called 'web'"):
+        _load(tmp_path, "services:\n  web: {build: ., ports: ['80:80']}\n  Web: {build: .}\n")
+
+
+def test_the_first_compose_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no services; expected services:"):
+        _load(tmp_path, "web:\n  image: nginx\n")

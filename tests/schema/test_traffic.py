@@ -1,0 +1,95 @@
+"""Profiles and traces."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.dataplane.profile import Arrivals
+from sim.schema.fields import InputError
+from sim.schema.scenario import Point, Traffic
+from sim.schema.traffic import TraceRate, TraceTimes, arrivals, load_trace, profile
+
+
+def _trace(tmp_path: Path, text: str) -> TraceRate | TraceTimes:
+    path = tmp_path / "trace.csv"
+    path.write_text(text, encoding="utf-8")
+    return load_trace(path)
+
+
+def test_a_constant_rate() -> None:
+    assert profile(Traffic(rate=5.0, scale=2.0)) == ((0.0,), (10.0,), (0.0,), math.inf)
+
+
+def test_a_ramp_leads_from_the_rate_before() -> None:
+    points = [Point(rate=4.0), Point(at=60.0, rate=204.0, ramp=20.0), Point(at=600.0, rate=4.0)]
+    course = profile(Traffic(points=points))
+    assert course.start_s == (0.0, 60.0, 80.0, 600.0)
+    assert course.rate == (4.0, 4.0, 204.0, 4.0)
+    assert course.slope == (0.0, 10.0, 0.0, 0.0)
+    half = profile(Traffic(points=points, scale=0.5))
+    assert half.rate == (2.0, 2.0, 102.0, 2.0)
+    assert half.slope == (0.0, 5.0, 0.0, 0.0)
+
+
+def test_a_course_is_what_the_data_plane_takes() -> None:
+    assert Arrivals(*profile(Traffic(rate=5.0))).rate == (5.0,)
+
+
+def test_rows_of_time_and_rate(tmp_path: Path) -> None:
+    trace = _trace(tmp_path, "# from the balancer\ntime,rate\n100,5\n160,7.5\n\n280,0\n")
+    assert trace == TraceRate((0.0, 60.0, 180.0), (5.0, 7.5, 0.0), 300.0)
+    assert isinstance(trace, TraceRate)
+    assert trace.course(2.0) == ((0.0, 60.0, 180.0), (10.0, 15.0, 0.0), (0.0, 0.0, 0.0), 300.0)
+
+
+def test_counts_become_rates(tmp_path: Path) -> None:
+    text = "timestamp,count\n2014-04-10 00:04:00,60\n2014-04-10 00:05:00,240\n"
+    text += "2014-04-10 00:07:00,120\n"
+    assert _trace(tmp_path, text) == TraceRate((0.0, 60.0, 180.0), (1.0, 2.0, 1.0), 300.0)
+
+
+def test_iso_times_with_and_without_zone(tmp_path: Path) -> None:
+    trace = _trace(tmp_path, "2024-01-01T01:00:00+01:00,1\n2024-01-01T00:00:30,2\n")
+    assert isinstance(trace, TraceRate)
+    assert trace.start_s == (0.0, 30.0)
+
+
+def test_stamps_begin_at_zero(tmp_path: Path) -> None:
+    trace = _trace(tmp_path, "1700000000.5\n1700000001.25\n1700000001.25\n")
+    assert isinstance(trace, TraceTimes)
+    assert trace.times_s.tolist() == [0.0, 0.75, 0.75]
+    assert trace.times_s.dtype == np.float64
+
+
+def test_whole_seconds_are_spread(tmp_path: Path) -> None:
+    trace = _trace(tmp_path, "10\n10\n11\n11\n11\n11\n")
+    assert isinstance(trace, TraceTimes)
+    assert trace.times_s.tolist() == [0.0, 0.5, 1.0, 1.25, 1.5, 1.75]
+
+
+def test_an_access_log_may_be_a_little_out_of_order(tmp_path: Path) -> None:
+    line = '1.2.3.4 - - [10/Oct/2000:13:55:{:02d} -0700] "GET / HTTP/1.0" 200 5\n'
+    trace = _trace(tmp_path, "".join(line.format(second) for second in (36, 39, 37)))
+    assert isinstance(trace, TraceTimes)
+    assert trace.times_s.tolist() == [0.0, 1.0, 3.0]
+
+
+def test_arrivals_read_the_trace_of_a_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("0,5\n60,7\n", encoding="utf-8")
+    course = arrivals(Traffic(trace=str(path), scale=3.0))
+    assert course == ((0.0, 60.0), (15.0, 21.0), (0.0, 0.0), 120.0)
+    path.write_text("0\n60\n", encoding="utf-8")
+    assert isinstance(arrivals(Traffic(trace=str(path))), TraceTimes)
+    with pytest.raises(InputError, match=r"traffic.scale: found 3"):
+        arrivals(Traffic(trace=str(path), scale=3.0))
+
+
+def test_a_wrong_file_is_not_told_a_million_times(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        _trace(tmp_path, "time,rate\n" + "x,y\n" * 1000)
+    assert len(caught.value.issues) <= 11

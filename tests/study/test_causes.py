@@ -1,0 +1,318 @@
+"""Causes by counterfactual: real runs, and the table of changes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import cache
+from itertools import product
+
+import pytest
+
+from sim.platforms import configured, layers
+from sim.platforms import names as platforms
+from sim.report.postmortem.text import markdown
+from sim.results.counterfactual import Effect, contribution
+from sim.results.result import Result
+from sim.results.verdicts import METRICS
+from sim.schema.fields import InputError
+from sim.schema.loader import list_scenarios, load_scenario, load_stack, stack_on
+from sim.schema.scenario import Event, Leak
+from sim.schema.settings import split_settings
+from sim.study import causes as counterfactuals
+from sim.study import study
+from sim.study.causes import Situation, When, applies, changes, holds, settings_for, written
+from tests import ENGINE
+
+SMALL = {
+    "container_crash": ["scenario.horizon=12m"],
+    "bad_rollout": ["scenario.horizon=22m"],
+}
+
+
+def planned(name: str, *more: str, platform: str | None = None, reps: int = 1) -> study.Plan:
+    wanted = None if platform is None else [platform]
+    settings = [*SMALL[name], *more]
+    return study.plan(name, wanted, 1, reps, settings=settings, engine=ENGINE)
+
+
+@cache
+def investigated(name: str) -> Result:
+    plan = planned(name)
+    return counterfactuals.investigate(plan, study.study(plan, workers=1), workers=1)
+
+
+def tried(name: str, platform: str) -> dict[str, counterfactuals.Counterfactual]:
+    found = investigated(name).counterfactuals
+    assert found is not None
+    return {one.name: one for one in found[platform]}
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "change"),
+    [
+        ("container_crash", "compose", "paged_at_once"),
+        ("container_crash", "compose", "second_replica"),
+        ("container_crash", "compose", "trigger"),
+        ("container_crash", "kubernetes", "ingress"),
+        ("bad_rollout", "compose", "image_kept"),
+        ("bad_rollout", "kubernetes", "canary"),
+    ],
+)
+def test_a_cause_is_the_difference_to_a_run_with_its_settings(
+    name: str, platform: str, change: str
+) -> None:
+    """What the post-mortem says is what anybody gets who types its --set."""
+    one = tried(name, platform)[change]
+    alone = study.study(planned(name, *one.settings, platform=platform), workers=1)
+    assert one.replications[0].figures == alone.replications[platform][0].figures
+
+
+def test_who_was_paged_at_once_is_back_sooner_by_what_detection_took() -> None:
+    result = investigated("container_crash")
+    base = result.replications["compose"]
+    found = contribution(base, tried("container_crash", "compose")["paged_at_once"])
+    assert found is not None
+    assert found.effect is Effect.HELPS
+    saved = found.gains["downtime_s"].mean
+    assert 60.0 <= saved <= 90.0  # `operator.detect` of the stack
+    assert f"{saved // 60:.0f} min {saved % 60:02.0f} s less down" in markdown(result)
+
+
+def test_what_does_not_apply_is_not_tried_and_not_named() -> None:
+    compose = set(tried("container_crash", "compose"))
+    kubernetes = set(tried("container_crash", "kubernetes"))
+    assert not compose & {"liveness", "readiness", "pooler", "aof", "canary", "pre_stop", "keda"}
+    assert not kubernetes & {"restart_policy", "second_replica", "image_kept", "liveness"}
+    text = markdown(investigated("container_crash"))
+    for word in ("PgBouncer", "append-only", "canary", "liveness", "KEDA"):
+        assert word not in text
+
+
+def test_what_made_no_difference_is_listed_and_is_no_cause() -> None:
+    """No restart policy covers `docker kill`: the article's own example."""
+    text = markdown(investigated("container_crash"))
+    compose = text[: text.index("## Kubernetes")]
+    (line,) = [one for one in compose.splitlines() if "made no difference" in one]
+    assert "`restart: always`" in line
+    assert "With `restart: always`" not in compose
+
+
+def test_a_probe_that_is_missing_is_tried_where_probes_are_asked() -> None:
+    settings = ["scenario.horizon=13m", "stack.services.http.probes.liveness=null"]
+    plan = study.plan("sick_container", settings=settings, engine=ENGINE)
+    tries = counterfactuals.tries(plan, study.study(plan, workers=1))
+    names = {
+        platform: {one.change.name for one in tries if one.platform == platform}
+        for platform in ("compose", "kubernetes")
+    }
+    assert "liveness" in names["kubernetes"]
+    assert "liveness" not in names["compose"]
+    assert "autoheal" in names["compose"]
+
+
+def test_several_seeds_give_intervals_over_the_same_customers() -> None:
+    plan = planned("container_crash", platform="compose", reps=3)
+    result = counterfactuals.investigate(plan, study.study(plan, workers=1), workers=1)
+    assert result.counterfactuals is not None
+    one = next(c for c in result.counterfactuals["compose"] if c.name == "paged_at_once")
+    assert [r.seed for r in one.replications] == [1, 2, 3]
+    found = contribution(result.replications["compose"], one)
+    assert found is not None
+    gain = found.gains["downtime_s"]
+    assert gain.low is not None
+    assert gain.high is not None
+    assert gain.low < gain.mean < gain.high
+    text = markdown(result)
+    assert "less down (95 %: " in text
+    assert "One seed was run" not in text
+
+
+def test_interrupted_it_keeps_what_was_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned("container_crash", platform="compose")
+    base = study.study(plan, workers=1)
+
+    def two_and_out(tasks, watch, workers, finished):  # type: ignore[no-untyped-def]
+        study.run_tasks(tasks[:2], watch, 1, finished)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(counterfactuals, "run_tasks", two_and_out)
+    result = counterfactuals.investigate(plan, base, workers=1)
+    assert result.interrupted
+    assert result.counterfactuals is not None
+    assert [one.name for one in result.counterfactuals["compose"]] == ["trigger", "paged_at_once"]
+    assert "Interrupted" in markdown(result)
+
+
+def test_interrupted_between_two_seeds_it_drops_the_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned("container_crash", platform="compose", reps=2)
+    base = study.study(plan, workers=1)
+
+    def three_and_out(tasks, watch, workers, finished):  # type: ignore[no-untyped-def]
+        study.run_tasks(tasks[:3], watch, 1, finished)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(counterfactuals, "run_tasks", three_and_out)
+    found = counterfactuals.investigate(plan, base, workers=1).counterfactuals
+    assert found is not None
+    assert [(one.name, len(one.replications)) for one in found["compose"]] == [("trigger", 2)]
+
+
+def test_where_nothing_was_lost_nothing_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned("container_crash", "scenario.events=[]", platform="kubernetes")
+    base = study.study(plan, workers=1)
+    monkeypatch.setattr(counterfactuals, "run_tasks", lambda *_: pytest.fail("it ran"))
+    result = counterfactuals.investigate(plan, base, lambda runs: nullcontext(lambda tick: None))
+    assert result.counterfactuals == {}
+    assert "nothing to explain" in markdown(result)
+
+
+@pytest.mark.slow
+def test_both_engines_write_the_same_post_mortem() -> None:
+    texts = []
+    for engine in ("reference", "compiled"):
+        plan = study.plan("container_crash", settings=SMALL["container_crash"], engine=engine)
+        texts.append(markdown(counterfactuals.investigate(plan, study.study(plan, workers=1))))
+    assert texts[0] == texts[1]
+
+
+def test_ten_seconds_of_it_can_be_read() -> None:
+    at_once = "scenario.events=[{at: 5s, operator_kill: {service: http}}]"
+    short = ["scenario.horizon=10s", at_once]
+    plan = study.plan("container_crash", settings=short, engine=ENGINE)
+    result = counterfactuals.investigate(plan, study.study(plan, workers=1), workers=1)
+    text = markdown(result)
+    assert text.count("### Impact") == text.count("### Causes") == 2
+    assert "the run ends, and it is not over for users" in text
+
+
+# ---- the table of changes ----
+@cache
+def situations() -> list[Situation]:
+    found = []
+    for name in list_scenarios():
+        scenario = load_scenario(name)
+        for variant in (name, *(f"{name}:{one}" for one in scenario.variants)):
+            one = load_scenario(variant)
+            stack, own = load_stack(one.stack), split_settings(one.set).platforms
+            for platform in one.platforms:
+                found.append(
+                    Situation(
+                        platform, one, stack_on(stack, layers(platform), one),
+                        configured(platform, own),
+                    )
+                )  # fmt: skip
+    leak = Event(at=60.0, leak=Leak(service="http", per_second=1024))
+    leaking = found[0].scenario.model_copy(update={"events": [leak]})  # no scenario has one
+    return [*found, found[0]._replace(scenario=leaking)]
+
+
+def everything_seen() -> dict[str, object]:
+    """Figures of a run in which everything went wrong."""
+    figures: dict[str, object] = {}
+    for path in METRICS:
+        record = figures
+        *steps, last = path.split(".")
+        for step in steps:
+            record = record.setdefault(step, {})  # type: ignore[assignment]
+        record[last] = 1e9
+    return figures
+
+
+def test_every_change_applies_somewhere_and_is_what_set_takes() -> None:
+    """A mistyped path or a mechanism that is gone would make a change silently apply nowhere."""
+    figures, left = everything_seen(), {one.name: one for one in changes()}
+    assert len(left) == len(changes())  # no name twice
+    for situation in situations():
+        for change in list(left.values()):
+            settings = settings_for(change, situation)
+            if settings and applies(change.when, situation, figures):
+                study.plan(
+                    situation.scenario, [situation.platform], settings=written(settings)
+                )  # refuses what it does not know
+                del left[change.name]
+    assert not left
+
+
+def test_conditions_name_what_there_is() -> None:
+    from sim.control.core.mechanisms import name_of
+    from sim.platforms import load
+
+    filled = {
+        (field, name_of(type(choice)))
+        for platform, field in product(platforms(), load("compose").__dataclass_fields__)
+        if (choice := getattr(load(platform), field)) is not None
+    }
+    kinds = set(Event.model_fields) - {"at"}
+    for change in changes():
+        when = change.when
+        assert set(when.events) <= kinds, change.name
+        records = {path.rpartition(".")[0] for path in METRICS}
+        assert all(path in METRICS or path in records for path in when.seen), change.name
+        for field, names in when.where.items():
+            for one in names:
+                assert one in ("nobody", "somebody") or (field, one) in filled, change.name
+
+
+@pytest.mark.parametrize(
+    ("value", "asked", "expected"),
+    [
+        (None, None, True),
+        (0, None, False),
+        (True, True, True),
+        (1, True, False),  # a number is no switch
+        ("no", "no", True),
+        (7, {"above": 5}, True),
+        (5, {"above": 5}, False),
+        (None, {"above": 5}, False),
+        (3, {"below": 5}, True),
+        (None, {"present": True}, False),
+        (0, {"present": True}, True),
+        (counterfactuals.MISSING, None, False),
+    ],
+)
+def test_conditions_on_settings(value: object, asked: object, expected: bool) -> None:
+    assert holds(value, asked) is expected
+
+
+def test_relative_settings() -> None:
+    scenario = load_scenario("manual_scaling")
+    number = counterfactuals._number
+    assert number({"plus": 1}, 3, scenario) == 4
+    assert number({"times": 2}, 3, scenario) == 6
+    assert number({"at_most": 5}, 10, scenario) == 5
+    assert number({"at_most": 5}, 3, scenario) == 3
+    assert number({"at_most": 5}, None, scenario) == 5
+    assert number({"at_least": 3}, 1, scenario) == 3
+    assert number({"event": "rent_servers.replicas"}, 1, scenario) == 5
+    assert number({"plus_event": "rent_servers.servers"}, 1, scenario) == 3
+    assert number({"event": "drain.lasts"}, 1, scenario) is counterfactuals.MISSING
+    crash = load_scenario("server_crash")
+    also = {"also": {"kind": "out_of_service", "about": "server_crash", "after": 120}}
+    assert number(also, [], crash) == [
+        {"at": "600s", "server_crash": {"hosting": "postgres"}},
+        {"at": "720s", "out_of_service": {"hosting": "postgres"}},
+    ]
+    assert number({"plus": 1}, None, scenario) is counterfactuals.MISSING
+    assert number({"period": "5s"}, None, scenario) == {"period": "5s"}
+
+
+def test_a_condition_needs_all_of_its_parts() -> None:
+    situation = next(s for s in situations() if s.scenario.name == "bad_rollout")
+    figures = everything_seen()
+    assert applies(When(), situation, figures)
+    assert applies(When(events=["deploy"], only=True), situation, figures)
+    assert not applies(When(events=["drain"]), situation, figures)
+    assert not applies(
+        When(events=["deploy"], where={"scheduling": ["somebody"]}), situation, figures
+    )
+    assert not applies(When(seen={"operator.pages": 1e10}), situation, figures)
+
+
+def test_what_the_platform_refuses_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise InputError(field="x", found="y", expected="z")
+
+    plan = planned("container_crash", platform="compose")
+    base = study.study(plan, workers=1)
+    monkeypatch.setattr(counterfactuals, "plan", refuses)
+    assert counterfactuals.tries(plan, base) == []
