@@ -9,12 +9,7 @@ from pathlib import Path
 import pytest
 
 SIM = Path(__file__).resolve().parents[1] / "sim"
-SEAM = (
-    "sim.dataplane.codes",
-    "sim.dataplane.profile",
-    "sim.dataplane.plane",
-    "sim.dataplane.tables",
-)
+SEAM = tuple(f"sim.dataplane.{name}" for name in ("codes", "profile", "plane", "tables"))
 ARITHMETIC = (*SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic")
 
 # a layer -> what of ours it may import (prefixes); the longest prefix of a module is its layer
