@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from sim.platforms import names
+from sim.results.figures import METRICS
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.results.verdicts import METRICS, evaluate
+from sim.results.verdicts import evaluate
 from sim.schema.fields import parse_duration
 from sim.schema.loader import list_scenarios, load_scenario, load_stack
 from sim.simulation.loop import run_once

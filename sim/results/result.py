@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
+from sim.results.figures import METRICS, Figures, figure_at, lookup
 from sim.results.intervals import interval
 from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
 from sim.results.run import Run
-from sim.results.summary import SCHEMA, Figures, Replication, lookup, mean_figures, paths
+from sim.results.summary import SCHEMA, Replication, mean_figures
 from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim, Slo, Traffic
 
@@ -130,7 +131,7 @@ class Result:
         import pandas as pd  # noqa: PLC0415
 
         columns = {
-            name: {path: lookup(found, path) for path in paths(found)}
+            name: {path: lookup(found, path) for path in METRICS}
             for name, found in self.platforms.items()
         }
         return pd.DataFrame(columns).astype(float).rename_axis("figure")
@@ -142,7 +143,7 @@ class Result:
 
         rows = [
             {"platform": name, "seed": each.seed}
-            | {path: lookup(each.figures, path) for path in paths(each.figures)}
+            | {path: lookup(each.figures, path) for path in METRICS}
             for name, found in self.replications.items()
             for each in found
         ]
@@ -224,8 +225,8 @@ def _differences(
     baseline: str, platform: str, pairs: list[tuple[Figures, Figures]]
 ) -> list[Difference]:
     found = []
-    for metric in paths(pairs[0][0]):
-        if metric.startswith("latency_s."):
+    for metric in METRICS:
+        if figure_at(metric).pooled is not None:
             continue  # percentiles are merged, not averaged (sim.results.summary)
         ours = [(lookup(a, metric), lookup(b, metric)) for a, b in pairs]
         gaps = [b - a for a, b in ours if a is not None and b is not None]

@@ -20,9 +20,9 @@ from sim.dataplane import engines
 from sim.dataplane.engines import ENGINES, processes
 from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh, takes
 from sim.platforms import names as list_platforms
+from sim.results.figures import METRICS
 from sim.results.result import Result
 from sim.results.summary import Replication
-from sim.results.verdicts import METRICS
 from sim.schema.fields import InputError, Issue
 from sim.schema.loader import load_scenario, load_stack, stack_on
 from sim.schema.scenario import Scenario

@@ -38,6 +38,7 @@ from sim.report.plots.multiples import compare
 from sim.report.stretches import stretches, window
 from sim.report.text import content, words
 from sim.results import metrics
+from sim.results.figures import total
 from sim.results.result import Result
 from sim.results.run import Run
 
@@ -100,7 +101,7 @@ def _ceiling(result: Result, start: float, end: float) -> float:
 
 def _down_text(result: Result, run: Run) -> str:
     figures = result.platforms[run.platform]
-    lost, asked = sum(figures["requests"]["failed"].values()), figures["requests"]["arrived"]
+    lost, asked = total(figures, "requests.failed"), figures["requests"]["arrived"]
     down = words.duration(figures["downtime_s"])
     return f"down {down}; {words.count(lost)} of {words.count(asked)} requests failed"
 
@@ -142,7 +143,7 @@ def jobs(result: Result) -> Figure:
 
 def _jobs_finding(result: Result) -> str:
     """`Compose: 109 jobs lost · Kubernetes: 3`; if none was lost, the longest backlogs."""
-    lost = {n: sum(f["jobs"]["lost"].values()) for n, f in result.platforms.items()}
+    lost = {n: total(f, "jobs.lost") for n, f in result.platforms.items()}
     if any(lost.values()):
         return _finding({name: words.count(number) for name, number in lost.items()}, "jobs lost")
     peaks = {n: words.count(f["jobs"]["backlog_peak"]) for n, f in result.platforms.items()}
