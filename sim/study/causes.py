@@ -23,7 +23,6 @@ from sim.platforms import configure, configured, layers, taken_away
 from sim.platforms.platform import Platform
 from sim.results.counterfactual import Counterfactual, harmed
 from sim.results.figures import Figures, total
-from sim.results.result import Result
 from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
 from sim.schema.loader import stack_on
@@ -32,6 +31,7 @@ from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.document import read_text, read_yaml
 from sim.schema.text.validation import read_record
+from sim.study.result import Result
 from sim.study.study import Plan, plan, requests_of
 from sim.study.workers import Task, Tick, Watch, run_tasks
 

@@ -25,7 +25,7 @@ from sim.dataplane.interface import (
     SUCCEEDED,
 )  # fmt: skip
 from sim.results import metrics
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.rows import sampled
 from sim.results.run import SERIES, Run
 
@@ -37,7 +37,7 @@ Labels = dict[str, str]
 Values = NDArray[np.generic]
 
 
-def openmetrics(result: Result) -> str:
+def openmetrics(result: Measurements) -> str:
     """The whole file."""
     return "".join(f"{line}\n" for line in _lines(result.runs)) + "# EOF\n"
 

@@ -14,7 +14,7 @@ from sim.report.postmortem.phrases import JOBS, REQUESTS, ended, percent, plural
 from sim.report.text import words
 from sim.results.counterfactual import harmed
 from sim.results.figures import Figures, lookup, total
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 
 class Account(NamedTuple):
@@ -30,12 +30,12 @@ class Account(NamedTuple):
     causes: causes.Causes | None  # None: nothing was run again
 
 
-def accounts(result: Result) -> list[Account]:
+def accounts(result: Measurements) -> list[Account]:
     """One for each platform, in the order of the result."""
     return [account(result, name, figures) for name, figures in result.platforms.items()]
 
 
-def account(result: Result, name: str, figures: Figures) -> Account:
+def account(result: Measurements, name: str, figures: Figures) -> Account:
     run = next((one for one in result.runs if one.platform == name), None)
     judged = list(judgement.judged(figures, run))
     return Account(

@@ -18,7 +18,7 @@ from sim.results.counterfactual import (
     ranked,
 )
 from sim.results.figures import Harm, harms
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 MOST = 10  # causes told of one platform
 
@@ -41,7 +41,7 @@ class Causes(NamedTuple):
     no_difference: tuple[str, ...]
 
 
-def causes(result: Result, platform: str) -> Causes | None:
+def causes(result: Measurements, platform: str) -> Causes | None:
     """None if nothing was asked to be run again."""
     if result.counterfactuals is None:
         return None

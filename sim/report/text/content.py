@@ -20,7 +20,7 @@ from sim.results.figures import (
     shown,
     total,
 )
-from sim.results.result import Difference, Result
+from sim.results.measurements import Difference, Measurements
 
 
 class Row(NamedTuple):
@@ -44,7 +44,7 @@ class Verdict:
     because: str  # why it does not hold, if the scenario says
 
 
-def headline(result: Result) -> str:
+def headline(result: Measurements) -> str:
     """The finding in one line: `Compose: 5 min 41 s down · Kubernetes: 0 s`."""
     if overview.is_many(result):
         return overview.headline(result)
@@ -55,7 +55,7 @@ def headline(result: Result) -> str:
     return " · ".join(parts)
 
 
-def verdict(result: Result) -> str:
+def verdict(result: Measurements) -> str:
     """One sentence for everybody: `Compose: 5 min 41 s down, 1,204 failed requests, 14 operator
     minutes; Kubernetes: 0 s down, 37 failed requests`."""
     return "; ".join(
@@ -81,7 +81,7 @@ def _suffered(figures: Figures) -> str:
     return ", ".join(parts)
 
 
-def setting(result: Result) -> str:
+def setting(result: Measurements) -> str:
     """What was run, in one line: stack, seed, replications, simulated time, engine."""
     last = result.seed + result.reps - 1
     seeds = f"seed {result.seed}" if result.reps == 1 else f"seeds {result.seed} to {last}"
@@ -95,7 +95,7 @@ def setting(result: Result) -> str:
     )
 
 
-def sections(result: Result) -> list[Section]:
+def sections(result: Measurements) -> list[Section]:
     """All figures, grouped; sections about things that the stack has not are left out."""
     everyone = list(result.platforms.values())
     return [
@@ -126,7 +126,7 @@ def _cell(figure: Figure, row: TableRow, figures: Figures, horizon_s: float) -> 
     return text if low == high else f"{text} \u00b1 {words.figure(path, high - value)}"
 
 
-def verdicts(result: Result) -> list[Verdict]:
+def verdicts(result: Measurements) -> list[Verdict]:
     """The claims in the scenario's order."""
     return [_verdict(row, because) for row, because in result.verdicts]
 
@@ -144,7 +144,7 @@ def _verdict(row: dict[str, Any], because: str) -> Verdict:
     )
 
 
-def differences(result: Result) -> list[tuple[str, str]]:
+def differences(result: Measurements) -> list[tuple[str, str]]:
     """Paired differences worth a line: what, and how much with its 95 % interval."""
     return [(_what(d), _how_much(d)) for d in result.differences if figure_at(d.metric).compared]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sim.report.text import words
 from sim.results.figures import TOPICS, shown, total
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 MANY = 4  # more platforms than this: a row each
 
@@ -16,12 +16,12 @@ COLUMNS = {row.column: figure for topic in TOPICS for figure, row in shown(topic
 SELDOM = tuple(row.column for topic in TOPICS for _, row in shown(topic) if row.seldom)
 
 
-def is_many(result: Result) -> bool:
+def is_many(result: Measurements) -> bool:
     """Does the table turn?"""
     return len(result.platforms) > MANY
 
 
-def rows(result: Result) -> list[tuple[str, ...]]:
+def rows(result: Measurements) -> list[tuple[str, ...]]:
     """One row a platform: its name, then a cell for each of COLUMNS."""
     return [
         (
@@ -32,7 +32,7 @@ def rows(result: Result) -> list[tuple[str, ...]]:
     ]
 
 
-def headline(result: Result) -> str:
+def headline(result: Measurements) -> str:
     """The least and the most downtime, of many: `Kubernetes: 0 s down · most: Compose 3 h`."""
     order = sorted(result.platforms.items(), key=lambda item: item[1]["downtime_s"])
     (best, least), (worst, most) = order[0], order[-1]
