@@ -188,7 +188,7 @@ def test_the_glossary_has_every_row_and_column_of_the_printed_tables() -> None:
 
 
 def test_the_glossary_has_every_figure_and_every_cause() -> None:
-    from sim.dataplane.interface import JOB_CAUSES, REQUEST_CAUSES
+    from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
     from sim.results.figures import FIGURES
 
     known = {one.strip("`") for one in glossary_column("The table, row by row", 1)}

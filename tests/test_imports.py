@@ -9,30 +9,38 @@ from pathlib import Path
 import pytest
 
 SIM = Path(__file__).resolve().parents[1] / "sim"
-ARITHMETIC = ("sim.dataplane.interface", "sim.dataplane.draws", "sim.dataplane.arithmetic")
+SEAM = (
+    "sim.dataplane.codes",
+    "sim.dataplane.profile",
+    "sim.dataplane.plane",
+    "sim.dataplane.tables",
+)
+ARITHMETIC = (*SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic")
 
 # a layer -> what of ours it may import (prefixes); the longest prefix of a module is its layer
-INTERFACE = "sim.dataplane.interface"
 MAY: dict[str, tuple[str, ...]] = {
     "sim.schema": ("sim.schema", "sim.constants.facts"),
     "sim.schema.loader": ("sim.schema", "sim.imports"),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
     "sim.constants.facts": (),
-    INTERFACE: ("sim.schema",),
+    "sim.dataplane.codes": (),
+    "sim.dataplane.profile": ("sim.dataplane.codes",),
+    "sim.dataplane.tables": ("sim.dataplane.codes",),
+    "sim.dataplane.plane": SEAM,
     "sim.dataplane.draws": (),
-    "sim.dataplane.arithmetic": (),
+    "sim.dataplane.arithmetic": ("sim.dataplane.codes",),
     "sim.dataplane.reference": ("sim.dataplane.reference", "sim.schema", *ARITHMETIC),
     "sim.dataplane.kernel": ("sim.dataplane.kernel", "sim.schema", *ARITHMETIC),
-    "sim.dataplane.engines": (INTERFACE, "sim.dataplane.reference", "sim.dataplane.kernel"),
+    "sim.dataplane.engines": (*SEAM, "sim.dataplane.reference", "sim.dataplane.kernel"),
     # a line of the timeline and the fields of a run are the format in which control reports
     "sim.control": (
         "sim.control", "sim.schema", "sim.constants.facts", *ARITHMETIC, "sim.results.run",
     ),
     "sim.platforms": (
-        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", INTERFACE,
+        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", *SEAM,
     ),
-    "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", INTERFACE),
-    "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", INTERFACE),
+    "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
+    "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.cli.options": (),
     "sim.study.ask": ("sim.schema",),
     # the public Result shows itself: what it needs loads when it is asked for
@@ -43,7 +51,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.platforms", "sim.schema", "sim.study.result",
     ),
     "sim.simulation": (
-        "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", INTERFACE,
+        "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *SEAM,
         "sim.dataplane.engines",
     ),
 }  # fmt: skip

@@ -16,15 +16,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import (
+from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
+from sim.dataplane.tables import (
     ARRIVED,
     DONE,
     DUPLICATED,
     ENQUEUED,
     FIRST_CAUSE,
     FIRST_LOSS,
-    JOB_CAUSES,
-    REQUEST_CAUSES,
     SUCCEEDED,
 )
 from sim.results import metrics

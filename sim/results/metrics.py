@@ -24,17 +24,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import (
-    ARRIVED,
-    ENQUEUED,
-    FIRST_CAUSE,
-    FIRST_LOSS,
-    IN_SLO,
-    LATENCY_GROWTH,
-    LATENCY_MIN_S,
-    SUCCEEDED,
-    JobLoss,
-)
+from sim.dataplane.codes import LATENCY_GROWTH, LATENCY_MIN_S, JobLoss
+from sim.dataplane.tables import ARRIVED, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, IN_SLO, SUCCEEDED
 from sim.results.run import Run
 
 ENOUGH = 20  # requests that a window must hold (DESIGN.md, section 5)

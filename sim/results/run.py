@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import PlaneGauge, Recording
+from sim.dataplane.tables import PlaneGauge, Recording
 
 
 class Sampled(NamedTuple):

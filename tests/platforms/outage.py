@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sim.dataplane.interface import ARRIVED, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.results.run import Run
 from sim.results.summary import replication
 from sim.schema.loader import load_scenario, load_stack

@@ -12,18 +12,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import (
-    DONE,
-    DUPLICATED,
-    ENQUEUED,
-    FIRST_CAUSE,
-    FIRST_LOSS,
-    JOB_CAUSES,
-    LATENCY_GROWTH,
-    LATENCY_MIN_S,
-    REQUEST_CAUSES,
-    SUCCEEDED,
-)  # fmt: skip
+from sim.dataplane.codes import JOB_CAUSES, LATENCY_GROWTH, LATENCY_MIN_S, REQUEST_CAUSES
+from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, SUCCEEDED
 from sim.results import metrics
 from sim.results.measurements import Measurements
 from sim.results.rows import sampled

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.dataplane.interface import ARRIVED, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.report.page import curves
 from sim.report.page.curves import Values
 from sim.report.plots import marks

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.dataplane.interface import FIRST_CAUSE, SUCCEEDED
+from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
 from sim.report.plots.canvas import BLUE, GREY, INK, VERMILLION, per_second, slide, tidy, time_axis
 from sim.report.stretches import stretches, window
 from sim.report.text import overview, words

@@ -12,11 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sim.dataplane.interface import (
-    FIRST_CAUSE,
-    JOB_CAUSES,
-    SUCCEEDED,
-)
+from sim.dataplane.codes import JOB_CAUSES
+from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
 from sim.report.plots.canvas import (
     BLUE,
     CAUSE_COLOURS,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sim.dataplane.interface import FIRST_CAUSE
+from sim.dataplane.tables import FIRST_CAUSE
 from sim.report.page.spent import spent
 from sim.report.plots.marks import FAULTS
 from sim.report.postmortem.phrases import JOBS, ended, plural, were
