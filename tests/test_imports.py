@@ -35,17 +35,15 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", *SEAM,
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
-    # Result shows itself: pictures and tables load when they are asked for
-    "sim.results.result": (
-        "sim.results", "sim.schema", "sim.constants.facts", *SEAM, "sim.report",
-    ),
     "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.cli.options": (),
     "sim.study.ask": ("sim.schema",),
+    # the public Result shows itself: what it needs loads when it is asked for
+    "sim.study.result": ("sim.results", "sim.report"),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
         "sim.workshop", "sim.cli.options", "sim.study.study", "sim.report", "sim.results",
-        "sim.platforms", "sim.schema",
+        "sim.platforms", "sim.schema", "sim.study.result",
     ),
     "sim.simulation": (
         "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *SEAM,
@@ -59,7 +57,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "numba": ("sim.dataplane.kernel",),
     "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter"),
     "jinja2": ("sim.report.page",),
-    "pandas": ("sim.report", "sim.results"),
+    "pandas": ("sim.study.result",),
 }
 NOWHERE = ("random", "secrets", "uuid", "datetime.now", "numpy.random")
 WALL_CLOCK = {"time"}  # progress bars and file names may look at it: outside the model

@@ -20,9 +20,8 @@ from sim.dataplane import engines
 from sim.dataplane.engines import ENGINES, processes
 from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh, takes
 from sim.platforms import names as list_platforms
-from sim.results.result import Result
+from sim.results.figures import METRICS
 from sim.results.summary import Replication
-from sim.results.verdicts import METRICS
 from sim.schema.fields import InputError, Issue
 from sim.schema.loader import load_scenario, load_stack, stack_on
 from sim.schema.scenario import Scenario
@@ -31,6 +30,7 @@ from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
 from sim.schema.traffic import arrivals
 from sim.study import ask as asked
+from sim.study.result import Result
 from sim.study.workers import Task, Tick, Watch, run_tasks
 
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]

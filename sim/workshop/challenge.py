@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from sim.results.verdicts import METRICS
+from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Label, Name, Positive, Record
 from sim.schema.loader import load_scenario
 from sim.schema.scenario import Scenario

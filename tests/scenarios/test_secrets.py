@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from sim.platforms import names
+from sim.results.figures import METRICS
 from sim.results.run import Run
 from sim.results.summary import figures
-from sim.results.verdicts import METRICS, evaluate
+from sim.results.verdicts import evaluate
 from sim.schema.loader import load_scenario, load_stack
 from sim.simulation.loop import run_once
 from tests import ENGINE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.results.verdicts import METRICS
+from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Issue
 from sim.schema.loader import load_scenario, load_stack
 from sim.schema.traffic import load_trace
