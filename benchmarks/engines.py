@@ -34,7 +34,7 @@ from sim.dataplane.interface import (
     Workload,
 )
 from sim.dataplane.kernel.plane import CompiledPlane
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from sim.study import study
 
 HERE = Path(__file__).parent

@@ -17,7 +17,7 @@ from sim.results.summary import Figures, figures
 from sim.results.verdicts import METRICS, evaluate
 from sim.schema.fields import parse_duration
 from sim.schema.loader import list_scenarios, load_scenario, load_stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 SEEDS = (1, 2, 3)

@@ -12,7 +12,7 @@ from sim.results.run import Run
 from sim.results.summary import figures
 from sim.results.verdicts import METRICS, evaluate
 from sim.schema.loader import load_scenario, load_stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 VARIANTS = ("", ":two_users", ":pooled", ":volumes", ":missed_server")

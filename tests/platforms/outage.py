@@ -11,7 +11,7 @@ from sim.results.summary import replication
 from sim.schema.loader import load_scenario, load_stack
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 FAULT_S = 120.0

@@ -30,7 +30,7 @@ from sim.results.run import Run
 from sim.schema.loader import load_stack
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 MODULES = (
