@@ -136,7 +136,8 @@ def proxy_of(cluster: Cluster) -> Container | None:
 
 
 # ---- who acts ----
-def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
+def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
+    """The platform's loops, the operator, and fate, to which events may be added later on."""
     platform = cluster.choices
     for field in platform.__dataclass_fields__:
         run = getattr(getattr(platform, field), "run", None)
@@ -153,13 +154,17 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
         cluster.clock.loop(HAProxy().run(cluster))
     human = Human(cluster, scenario.starts_at)
     cluster.clock.loop(OnCall(human).run(cluster))
-    cluster.clock.loop(Faults(tuple(scenario.events), human).run(cluster))
+    faults = Faults(cluster, human)
+    for event in scenario.events:
+        faults.add(event)
     if not scenario.events:
         cluster.clock.loop(users_are_the_event(cluster, scenario.traffic))
+    return faults
 
 
 def users_are_the_event(cluster: Cluster, traffic: Traffic) -> Loop:
     """Without events the fault is the first change of the traffic."""
     for point in traffic.points[1:2]:
         yield cluster.clock.at(point.at, Rank.FAULT)
-        cluster.count.fault_s = cluster.clock.now
+        if cluster.count.fault_s is None:  # nobody made an event meanwhile
+            cluster.count.fault_s = cluster.clock.now

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
+
 from sim.control.core.cluster import Cluster
+from sim.dataplane.interface import Recording
 from sim.results.run import OperatorFigures, Run
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
@@ -17,8 +24,10 @@ def finished(
     engine: str,
     cluster: Cluster,
     observer: Observer,
+    end: float,
 ) -> Run:
-    count, end = cluster.count, scenario.horizon
+    """The run as it ended at `end` seconds: at the horizon, or as if the horizon were there."""
+    count, samples = cluster.count, int(end / observer.step_s) + 1
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
@@ -34,9 +43,9 @@ def finished(
         slo_success=scenario.slo.success,
         slo_latency_s=scenario.slo.latency,
         down_below=scenario.slo.down_below,
-        recording=cluster.plane.recording(),
+        recording=until(cluster.plane.recording(), end),
         gauge=cluster.plane.gauge(),
-        series=observer.series,
+        series={name: column[:samples] for name, column in observer.series.items()},
         timeline=tuple(cluster.timeline),
         fault_s=count.fault_s,
         detected_s=count.detected_s,
@@ -45,4 +54,25 @@ def finished(
         server_seconds=seconds,
         usd=sum(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
+    )
+
+
+def until(recording: Recording, end_s: float) -> Recording:
+    """The recording up to `end_s`; what happened exactly then counts to the last bucket, as what
+    happens at the horizon does."""
+    buckets = max(1, math.ceil(end_s / recording.bucket_s))
+
+    def rows(table: NDArray[Any]) -> NDArray[Any]:
+        if len(table) == buckets:
+            return table
+        kept = table[:buckets].copy()
+        kept[-1] += table[buckets:].sum(axis=0)
+        return kept
+
+    return replace(
+        recording,
+        requests=rows(recording.requests),
+        jobs=rows(recording.jobs),
+        refused=rows(recording.refused),
+        latency_sum=rows(recording.latency_sum),
     )

@@ -37,6 +37,10 @@ class Observer:
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = Recorder(cluster)
 
+    def start(self) -> None:
+        for loop in (self.run(), self.audit(), self.recorder.run()):
+            self.cluster.clock.loop(loop)
+
     def run(self) -> Loop:
         for k in range(len(self.series["t_s"])):
             yield self.cluster.clock.at(k * self.step_s, Rank.OBSERVER)

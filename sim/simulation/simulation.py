@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
+from typing import Any
 
+from sim.control.core.clock import Rank
 from sim.dataplane.engines import choose, expected_requests, plane_class
 from sim.dataplane.interface import Workload
 from sim.platforms import blaming, layers, takes
 from sim.results.run import Run
 from sim.schema.loader import stack_on
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
 from sim.simulation.boot import (
     arrivals_of,
@@ -23,8 +26,101 @@ from sim.simulation.boot import (
 from sim.simulation.finish import finished
 from sim.simulation.loop import advance
 from sim.simulation.observation import Observer, Progress
+from sim.simulation.view import View
 
 SAMPLES = 172_800  # at most so many samples a run: one a second up to 48 h, coarser beyond
+
+
+class Simulation:
+    """One run in the making: `advance`, `do` and `look` as often as you like, then `finish`.
+
+    At each stop the instant is open: the data plane has acted and fate too (`Rank.FAULT`); those
+    who react to it come with the next step. So an event that is done now stands where it would
+    have stood in the scenario, and stepping changes no bit of what follows.
+
+    `stack` is as loaded: what it and the scenario (`set:`) say for this platform is applied here.
+    `engine`: reference, compiled, or auto. `progress(simulated_s, requests, glance)` is called each
+    simulated minute. All that is called here raises `InputError` for a platform that does not
+    exist, or whose own file breaks the run, and `LedgerError` for a run that does not balance;
+    after an exception of any kind a simulation is of no more use.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        stack: Stack,
+        platform_name: str,
+        seed: int,
+        *,
+        engine: str = "auto",
+        progress: Progress | None = None,
+    ) -> None:
+        # 1. what runs: the stack on this platform, and the platform's ten choices
+        self.scenario, self.platform_name, self.seed = scenario, platform_name, seed
+        platform = platform_of(scenario, platform_name)
+        self.stack = stack_on(stack, layers(platform_name), scenario)
+        takes(platform_name, platform, self.stack)
+
+        # 2. the data plane: everything that acts once per request
+        step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))
+        come = arrivals_of(scenario.traffic)
+        self.engine = choose(engine, expected_requests(come, scenario.horizon))
+        with blaming(platform_name):
+            routing = routing_of(self.stack, platform)
+        plane = plane_class(self.engine)(
+            Workload(
+                seed=seed,
+                horizon_s=scenario.horizon,
+                arrivals=come,
+                client=client_of(scenario),
+                routing=routing,
+                bucket_s=step_s,
+            )
+        )
+
+        self.cluster = cluster_of(plane, self.stack, platform, seed)
+        with self.blaming():
+            # 3. the control plane, and the steady state of second 0
+            bootstrap(self.cluster)
+
+            # 4. who acts: the platform's controllers, the operator, and fate
+            self.faults = start_controllers(self.cluster, scenario)
+            self.observer = Observer(self.cluster, scenario.horizon, step_s, progress)
+            self.observer.start()
+        self.view = View(self.cluster)
+
+    @property
+    def now(self) -> float:
+        """Simulated seconds."""
+        return self.cluster.clock.now
+
+    def blaming(self) -> AbstractContextManager[None]:
+        return blaming(self.platform_name, lambda: self.now)
+
+    def advance(self, to_s: float) -> None:
+        """Run on to `to_s`, from now up to the horizon."""
+        with self.blaming():
+            advance(self.cluster, to_s, Rank.FAULT)
+
+    def do(self, event: Event) -> None:
+        """`event` happens now; its `at` is the time that it is."""
+        self.faults.add(event)
+        self.advance(self.now)
+
+    def look(self) -> dict[str, Any]:
+        """See `View.look`."""
+        return self.view.look()
+
+    def finish(self, at_s: float | None = None) -> Run:
+        """Run on to the end (default: the horizon), and hand over what is left."""
+        end_s = self.scenario.horizon if at_s is None else at_s
+        with self.blaming():
+            advance(self.cluster, end_s)
+        self.observer.check()
+        return finished(
+            self.scenario, self.stack, self.platform_name, self.seed, self.engine,
+            self.cluster, self.observer, end_s,
+        )  # fmt: skip
 
 
 def run_once(
@@ -36,50 +132,7 @@ def run_once(
     engine: str = "auto",
     progress: Progress | None = None,
 ) -> Run:
-    """Replay the scenario once and return all that happened.
-
-    `stack` is as loaded: what it and the scenario (`set:`) say for this platform is applied here.
-    `engine`: reference, compiled, or auto. `progress(simulated_s, requests, glance)` is called each
-    simulated minute. Raises `InputError` for a platform that does not exist, or whose own file
-    breaks the run.
-    """
-    # 1. what runs: the stack on this platform, and the platform's ten choices
-    platform = platform_of(scenario, platform_name)
-    stack = stack_on(stack, layers(platform_name), scenario)
-    takes(platform_name, platform, stack)
-
-    # 2. the data plane: everything that acts once per request
-    step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))
-    come = arrivals_of(scenario.traffic)
-    name = choose(engine, expected_requests(come, scenario.horizon))
-    with blaming(platform_name):
-        routing = routing_of(stack, platform)
-    plane = plane_class(name)(
-        Workload(
-            seed=seed,
-            horizon_s=scenario.horizon,
-            arrivals=come,
-            client=client_of(scenario),
-            routing=routing,
-            bucket_s=step_s,
-        )
-    )
-
-    cluster = cluster_of(plane, stack, platform, seed)
-    with blaming(platform_name, lambda: cluster.clock.now):
-        # 3. the control plane, and the steady state of second 0
-        bootstrap(cluster)
-
-        # 4. who acts: the platform's controllers, the operator, and fate
-        start_controllers(cluster, scenario)
-        observer = Observer(cluster, scenario.horizon, step_s, progress)
-        cluster.clock.loop(observer.run())
-        cluster.clock.loop(observer.audit())
-        cluster.clock.loop(observer.recorder.run())
-
-        # 5. the two-plane loop
-        advance(cluster, scenario.horizon)
-
-    # 6. what is left
-    observer.check()
-    return finished(scenario, stack, platform_name, seed, name, cluster, observer)
+    """Replay the scenario once and return all that happened. See `Simulation`."""
+    return Simulation(
+        scenario, stack, platform_name, seed, engine=engine, progress=progress
+    ).finish()

@@ -18,6 +18,7 @@ import simpy
 
 from sim.control.core.records import NonsenseError
 
+TIMED, KEY_BITS = 2, 48  # a timed event's priority is TIMED + (rank << KEY_BITS) + key
 ROUNDING_S = 1e-6  # so much a difference of two times may be below 0
 T = TypeVar("T")
 Task = Generator[simpy.Event, Any, T]  # something that takes time and yields a T in the end
@@ -50,7 +51,7 @@ class Timer(simpy.Event):
         # `env.schedule`, for an instant. SimPy's own priorities are 0 (start, interrupt) and 1
         # (succeed): what follows at once
         queue: list[Any] = env._queue
-        heappush(queue, (t_s, 2 + (int(rank) << 48) + key, next(env._eid), self))
+        heappush(queue, (t_s, TIMED + (int(rank) << KEY_BITS) + key, next(env._eid), self))
 
     def cancel(self) -> None:
         """Nobody waits for it any more, and nobody will: `Clock.due` drops it."""
@@ -73,6 +74,10 @@ class Clock:
         while queue and type(queue[0][3]) is Timer and queue[0][3].cancelled:
             heappop(queue)[3].callbacks = None  # as if it had been
         return float(queue[0][0]) if queue else math.inf
+
+    def rank_due(self) -> int:
+        """Of which rank that event is; `Rank.FAULT`, too, for what follows at once."""
+        return max(0, int(self.env._queue[0][1]) - TIMED) >> KEY_BITS
 
     def after(self, delay_s: float, rank: Rank, key: int = 0) -> Timer:
         """An event `delay_s` seconds from now. `key` must be unique among equals of a rank that can
