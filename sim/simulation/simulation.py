@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 
-from sim.dataplane.engines import choose, expected_requests, plane_class
+from sim.dataplane.engines import choose, plane_class
 from sim.dataplane.interface import Workload
-from sim.platforms import blaming, layers, takes
+from sim.platforms import blaming
 from sim.results.run import Run
-from sim.schema.loader import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 from sim.simulation.boot import (
-    arrivals_of,
     bootstrap,
     client_of,
     cluster_of,
-    platform_of,
     routing_of,
     start_controllers,
 )
+from sim.simulation.case import Case
 from sim.simulation.finish import finished
 from sim.simulation.loop import advance
 from sim.simulation.observation import Observer, Progress
@@ -36,29 +34,32 @@ def run_once(
     engine: str = "auto",
     progress: Progress | None = None,
 ) -> Run:
-    """Replay the scenario once and return all that happened.
+    """`run_case` for the scenario on `stack` (as loaded) under a platform. Raises `InputError` for
+    a platform that does not exist."""
+    return run_case(Case.of(scenario, stack, platform_name), seed, engine=engine, progress=progress)
 
-    `stack` is as loaded: what it and the scenario (`set:`) say for this platform is applied here.
+
+def run_case(
+    case: Case, seed: int, *, engine: str = "auto", progress: Progress | None = None
+) -> Run:
+    """Replay the case once and return all that happened.
+
     `engine`: reference, compiled, or auto. `progress(simulated_s, requests, glance)` is called each
-    simulated minute. Raises `InputError` for a platform that does not exist, or whose own file
-    breaks the run.
+    simulated minute. Raises `InputError` for a platform whose own file breaks the run.
     """
     # 1. what runs: the stack on this platform, and the platform's ten choices
-    platform = platform_of(scenario, platform_name)
-    stack = stack_on(stack, layers(platform_name), scenario)
-    takes(platform_name, platform, stack)
+    scenario, stack, platform = case.scenario, case.stack, case.choices
 
     # 2. the data plane: everything that acts once per request
     step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))
-    come = arrivals_of(scenario.traffic)
-    name = choose(engine, expected_requests(come, scenario.horizon))
-    with blaming(platform_name):
+    name = choose(engine, case.requests)
+    with blaming(case.platform):
         routing = routing_of(stack, platform)
     plane = plane_class(name)(
         Workload(
             seed=seed,
             horizon_s=scenario.horizon,
-            arrivals=come,
+            arrivals=case.arrivals,
             client=client_of(scenario),
             routing=routing,
             bucket_s=step_s,
@@ -66,7 +67,7 @@ def run_once(
     )
 
     cluster = cluster_of(plane, stack, platform, seed)
-    with blaming(platform_name, lambda: cluster.clock.now):
+    with blaming(case.platform, lambda: cluster.clock.now):
         # 3. the control plane, and the steady state of second 0
         bootstrap(cluster)
 
@@ -82,4 +83,4 @@ def run_once(
 
     # 6. what is left
     observer.check()
-    return finished(scenario, stack, platform_name, seed, name, cluster, observer)
+    return finished(scenario, stack, case.platform, seed, name, cluster, observer)
