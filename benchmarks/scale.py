@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 
 from sim.cli.app import main as command_line
 from sim.dataplane import engines
-from sim.simulation.boot import arrivals_of
+from sim.simulation.case import arrivals_of
 from sim.simulation.simulation import run_once
 from sim.study import study
 

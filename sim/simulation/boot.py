@@ -14,30 +14,15 @@ from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import profile_of
 from sim.control.rolling_updates.recreate import place
-from sim.dataplane.interface import Algorithm, Arrivals, Client, DataPlane, Routing
-from sim.platforms import configured
+from sim.dataplane.interface import Algorithm, Client, DataPlane, Routing
 from sim.platforms.platform import Platform
 from sim.schema.scenario import Scenario, Traffic, Version
-from sim.schema.settings import split_settings
 from sim.schema.stack import Stack
-from sim.schema.traffic import TraceTimes, arrivals
 
 BOOT_ORDER = ("postgres", "redis", "other", "http", "worker", "proxy")
 
 
 # ---- data ----
-def platform_of(scenario: Scenario, name: str) -> Platform:
-    """The platform with what the scenario and the command line set of it."""
-    return configured(name, split_settings(scenario.set).platforms)
-
-
-def arrivals_of(traffic: Traffic) -> Arrivals:
-    found = arrivals(traffic)
-    if isinstance(found, TraceTimes):
-        return Arrivals(times_s=found.times_s)
-    return Arrivals(found.start_s, found.rate, found.slope, found.end_s)
-
-
 def client_of(scenario: Scenario) -> Client:
     spec, slo = scenario.traffic.client, scenario.slo
     return Client(

@@ -11,38 +11,31 @@ from numpy.typing import NDArray
 from sim.control.core.cluster import Cluster
 from sim.dataplane.interface import Recording
 from sim.results.run import OperatorFigures, Run
-from sim.schema.scenario import Scenario
-from sim.schema.stack import Stack
+from sim.simulation.case import Case
 from sim.simulation.observation import Observer
 
 
 def finished(
-    scenario: Scenario,
-    stack: Stack,
-    platform: str,
-    seed: int,
-    engine: str,
-    cluster: Cluster,
-    observer: Observer,
-    end: float,
+    case: Case, seed: int, engine: str, cluster: Cluster, observer: Observer, end: float
 ) -> Run:
     """The run as it ended at `end` seconds: at the horizon, or as if the horizon were there."""
     count, samples = cluster.count, int(end / observer.step_s) + 1
+    slo = case.scenario.slo
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
     ]
     seconds = sum(each for each, _ in rented)
     return Run(
-        scenario=scenario.name + (f":{scenario.variant}" if scenario.variant else ""),
-        stack=stack.name,
-        platform=platform,
+        scenario=case.name,
+        stack=case.stack.name,
+        platform=case.platform,
         seed=seed,
         engine=engine,
         horizon_s=end,
-        slo_success=scenario.slo.success,
-        slo_latency_s=scenario.slo.latency,
-        down_below=scenario.slo.down_below,
+        slo_success=slo.success,
+        slo_latency_s=slo.latency,
+        down_below=slo.down_below,
         recording=until(cluster.plane.recording(), end),
         gauge=cluster.plane.gauge(),
         series={name: column[:samples] for name, column in observer.series.items()},

@@ -1,4 +1,4 @@
-"""One run: a scenario on a stack under a platform with a seed. The two planes meet here."""
+"""One run: a case with a seed. The two planes meet here."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from sim.control.core.clock import Rank
-from sim.dataplane.engines import choose, expected_requests, plane_class
+from sim.dataplane.engines import choose, plane_class
 from sim.dataplane.interface import Workload
-from sim.platforms import blaming, layers, takes
+from sim.platforms import blaming
 from sim.results.run import Run
-from sim.schema.loader import stack_on
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
-from sim.simulation.boot import (
-    arrivals_of,
-    bootstrap,
-    client_of,
-    cluster_of,
-    platform_of,
-    routing_of,
-    start_controllers,
-)
+from sim.simulation.boot import bootstrap, client_of, cluster_of, routing_of, start_controllers
+from sim.simulation.case import Case
 from sim.simulation.finish import finished
 from sim.simulation.loop import advance
 from sim.simulation.observation import Observer, Progress
@@ -38,47 +30,36 @@ class Simulation:
     who react to it come with the next step. So an event that is done now stands where it would
     have stood in the scenario, and stepping changes no bit of what follows.
 
-    `stack` is as loaded: what it and the scenario (`set:`) say for this platform is applied here.
     `engine`: reference, compiled, or auto. `progress(simulated_s, requests, glance)` is called each
-    simulated minute. All that is called here raises `InputError` for a platform that does not
-    exist, or whose own file breaks the run, and `LedgerError` for a run that does not balance;
-    after an exception of any kind a simulation is of no more use.
+    simulated minute. All that is called here raises `InputError` for a platform whose own file
+    breaks the run, and `LedgerError` for a run that does not balance; after an exception of any
+    kind a simulation is of no more use.
     """
 
     def __init__(
-        self,
-        scenario: Scenario,
-        stack: Stack,
-        platform_name: str,
-        seed: int,
-        *,
-        engine: str = "auto",
-        progress: Progress | None = None,
+        self, case: Case, seed: int, *, engine: str = "auto", progress: Progress | None = None
     ) -> None:
         # 1. what runs: the stack on this platform, and the platform's ten choices
-        self.scenario, self.platform_name, self.seed = scenario, platform_name, seed
-        platform = platform_of(scenario, platform_name)
-        self.stack = stack_on(stack, layers(platform_name), scenario)
-        takes(platform_name, platform, self.stack)
+        self.case, self.seed = case, seed
+        scenario, stack, platform = case.scenario, case.stack, case.choices
 
         # 2. the data plane: everything that acts once per request
         step_s = max(1.0, math.ceil(scenario.horizon / SAMPLES))
-        come = arrivals_of(scenario.traffic)
-        self.engine = choose(engine, expected_requests(come, scenario.horizon))
-        with blaming(platform_name):
-            routing = routing_of(self.stack, platform)
+        self.engine = choose(engine, case.requests)
+        with blaming(case.platform):
+            routing = routing_of(stack, platform)
         plane = plane_class(self.engine)(
             Workload(
                 seed=seed,
                 horizon_s=scenario.horizon,
-                arrivals=come,
+                arrivals=case.arrivals,
                 client=client_of(scenario),
                 routing=routing,
                 bucket_s=step_s,
             )
         )
 
-        self.cluster = cluster_of(plane, self.stack, platform, seed)
+        self.cluster = cluster_of(plane, stack, platform, seed)
         with self.blaming():
             # 3. the control plane, and the steady state of second 0
             bootstrap(self.cluster)
@@ -95,7 +76,7 @@ class Simulation:
         return self.cluster.clock.now
 
     def blaming(self) -> AbstractContextManager[None]:
-        return blaming(self.platform_name, lambda: self.now)
+        return blaming(self.case.platform, lambda: self.now)
 
     def advance(self, to_s: float) -> None:
         """Run on to `to_s`, from now up to the horizon."""
@@ -113,14 +94,11 @@ class Simulation:
 
     def finish(self, at_s: float | None = None) -> Run:
         """Run on to the end (default: the horizon), and hand over what is left."""
-        end_s = self.scenario.horizon if at_s is None else at_s
+        end_s = self.case.scenario.horizon if at_s is None else at_s
         with self.blaming():
             advance(self.cluster, end_s)
         self.observer.check()
-        return finished(
-            self.scenario, self.stack, self.platform_name, self.seed, self.engine,
-            self.cluster, self.observer, end_s,
-        )  # fmt: skip
+        return finished(self.case, self.seed, self.engine, self.cluster, self.observer, end_s)
 
 
 def run_once(
@@ -132,7 +110,13 @@ def run_once(
     engine: str = "auto",
     progress: Progress | None = None,
 ) -> Run:
-    """Replay the scenario once and return all that happened. See `Simulation`."""
-    return Simulation(
-        scenario, stack, platform_name, seed, engine=engine, progress=progress
-    ).finish()
+    """`run_case` for the scenario on `stack` (as loaded) under a platform. Raises `InputError` for
+    a platform that does not exist."""
+    return run_case(Case.of(scenario, stack, platform_name), seed, engine=engine, progress=progress)
+
+
+def run_case(
+    case: Case, seed: int, *, engine: str = "auto", progress: Progress | None = None
+) -> Run:
+    """Replay the case once and return all that happened. See `Simulation`."""
+    return Simulation(case, seed, engine=engine, progress=progress).finish()

@@ -239,7 +239,7 @@ def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[ob
 
 def requests_of(planned: Plan) -> float:
     """How many requests are expected in one run."""
-    from sim.simulation.boot import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
+    from sim.simulation.case import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
 
     come = arrivals_of(planned.scenario.traffic)
     return engines.expected_requests(come, planned.scenario.horizon)
