@@ -289,7 +289,7 @@ class Update:
         cluster.say("rollout", service, f"deployment of {service} {version.name} begins")
         healthy, progress_s = 0, clock.now
         while True:
-            yield clock.after(1.0, Rank.ROLLOUT, (1 << 42) + number)
+            yield clock.after(1.0, Rank.DEPLOYMENT, number)
             if cluster.versions[service] != version:
                 return
             live = [c for c in cluster.of(service) if not c.deleting]

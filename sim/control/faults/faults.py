@@ -36,8 +36,6 @@ from sim.schema.scenario import (
 )
 from sim.schema.stack_checks import resolve
 
-EVENTS = 1 << 40  # keys: after all that earlier events still do at the same instant
-
 
 def victims(containers: list[Container], replicas: int) -> list[Container]:
     """Whom a fault hits: the oldest that live, in the order of their creation."""
@@ -69,7 +67,7 @@ class Faults:
 
     def add(self, event: Event) -> None:
         """It happens at its time, which has not passed; of one instant in the order of adding."""
-        self.cluster.clock.loop(self.run(event, EVENTS + self.added))
+        self.cluster.clock.loop(self.run(event, self.added))
         self.added += 1
 
     def run(self, event: Event, key: int) -> Loop:
@@ -159,7 +157,7 @@ def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
     cluster.say("daemon_restart", server.name, f"Docker stops on {server.name} with {names}")
     cluster.set_daemon(server, up=False)
     yield from recreate.stop_all(cluster, running, by_hand=False)
-    yield cluster.clock.after(spec.takes, Rank.RUNTIME, server.id)
+    yield cluster.clock.after(spec.takes, Rank.DAEMON, server.id)
     if server.alive:
         cluster.say("daemon_restart", server.name, f"Docker is up again on {server.name}")
     cluster.set_daemon(server, up=True)
@@ -191,7 +189,7 @@ def hang(cluster: Cluster, spec: Hang) -> Loop:
         cluster.hang(c)
     if spec.lasts is None:
         return
-    yield cluster.clock.after(spec.lasts, Rank.FAULT)
+    yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     for c, run in zip(chosen, runs, strict=True):
         if c.run == run and c.hung and c.alive:
             cluster.say("resume", c.name, f"{c.name} answers again")
@@ -212,7 +210,7 @@ def until_restarted(cluster: Cluster, c: Container, lasts_s: float | None) -> Lo
     run, changes = c.run, cluster.watch("started", "removed")
     over = cluster.clock.env.event()
     if lasts_s is not None:
-        over = cluster.clock.after(lasts_s, Rank.FAULT, c.id)
+        over = cluster.clock.after(lasts_s, Rank.LOCK_OUT_ENDS, c.id)
     while c.run == run and c in cluster.containers and not over.processed:
         yield changes.get() | over
     if c in cluster.containers:
@@ -227,7 +225,7 @@ def leak(cluster: Cluster, spec: Leak) -> Loop:
         cluster.say("leak", c.name, f"{c.name} begins to leak memory")
     grown = 0.0
     while any(c.run == run and c.alive for c, run in zip(chosen, runs, strict=True)):
-        yield cluster.clock.after(spec.tick, Rank.FAULT)
+        yield cluster.clock.after(spec.tick, Rank.FAULT_ENDS)
         grown += spec.per_second * spec.tick
         for c, run in zip(chosen, runs, strict=True):
             if c.run == run and c.alive:
