@@ -38,7 +38,7 @@ from sim.platforms import blaming, configured, layers, takes
 from sim.platforms.platform import Platform
 from sim.results import ledger
 from sim.results.run import SERIES, Glance, OperatorFigures, Run
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario, Traffic, Version
 from sim.schema.settings import split_settings
 from sim.schema.stack import Stack
