@@ -14,11 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sim.library.scenarios import list_scenarios, load_scenario
+    from sim.library.stacks import list_stacks, load_stack
     from sim.platforms import add as add_platform
     from sim.platforms.platform import Platform
     from sim.results.result import Result
     from sim.schema.fields import InputError
-    from sim.schema.loader import list_scenarios, list_stacks, load_scenario, load_stack
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
     from sim.study.study import compare, list_platforms, run
@@ -50,10 +51,10 @@ _HOME = {
     "add_platform": "sim.platforms",
     "compare": "sim.study.study",
     "list_platforms": "sim.study.study",
-    "list_scenarios": "sim.schema.loader",
-    "list_stacks": "sim.schema.loader",
-    "load_scenario": "sim.schema.loader",
-    "load_stack": "sim.schema.loader",
+    "list_scenarios": "sim.library.scenarios",
+    "list_stacks": "sim.library.stacks",
+    "load_scenario": "sim.library.scenarios",
+    "load_stack": "sim.library.stacks",
     "run": "sim.study.study",
 }
 

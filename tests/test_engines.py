@@ -12,9 +12,9 @@ import pytest
 import sim
 from sim.dataplane import engines
 from sim.dataplane.interface import Arrivals
+from sim.library.scenarios import list_scenarios, load_scenario
 from sim.report import files
 from sim.schema.fields import InputError
-from sim.schema.loader import list_scenarios, load_scenario
 from sim.study import study
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

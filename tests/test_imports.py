@@ -15,7 +15,10 @@ ARITHMETIC = ("sim.dataplane.interface", "sim.dataplane.draws", "sim.dataplane.a
 INTERFACE = "sim.dataplane.interface"
 MAY: dict[str, tuple[str, ...]] = {
     "sim.schema": ("sim.schema", "sim.constants.facts"),
-    "sim.schema.loader": ("sim.schema", "sim.imports"),
+    # finds scenarios and stacks, and knows which platforms and figures there are
+    "sim.library": (
+        "sim.library", "sim.schema", "sim.imports", "sim.platforms", "sim.results.verdicts",
+    ),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
     "sim.constants.facts": (),
     INTERFACE: ("sim.schema",),
@@ -42,7 +45,7 @@ MAY: dict[str, tuple[str, ...]] = {
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
         "sim.workshop", "sim.cli.options", "sim.study.study", "sim.report", "sim.results",
-        "sim.platforms", "sim.schema",
+        "sim.platforms", "sim.schema", "sim.library",
     ),
     "sim.simulation": (
         "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", INTERFACE,

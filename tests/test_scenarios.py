@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import names
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.results.verdicts import METRICS, evaluate
+from sim.results.verdicts import evaluate
 from sim.schema.fields import parse_duration
-from sim.schema.loader import list_scenarios, load_scenario, load_stack
 from sim.simulation.simulation import run_once
 from tests import ENGINE
 
@@ -68,7 +69,7 @@ def test_these_six() -> None:
 
 @pytest.mark.parametrize("name", list(variants()))
 def test_loads_and_claims_are_decidable(name: str) -> None:
-    scenario = load_scenario(name, metrics=METRICS, platforms=names())
+    scenario = load_scenario(name)
     assert scenario.lesson
     assert scenario.title
     for claim in scenario.claims:

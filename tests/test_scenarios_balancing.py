@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import names
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.results.verdicts import METRICS, evaluate
-from sim.schema.loader import load_scenario, load_stack
+from sim.results.verdicts import evaluate
 from sim.simulation.simulation import run_once
 from tests import ENGINE
 
@@ -61,7 +62,7 @@ def test_broken_by_its_event(name: str) -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_claims_that_do_not_hold_say_why(name: str) -> None:
-    scenario = load_scenario(name, metrics=METRICS, platforms=names())
+    scenario = load_scenario(name)
     for platform in dict.fromkeys(claim.platform for claim in scenario.claims):
         rows: dict[str, Any] = {
             row["id"]: row for row in evaluate(scenario.claims, {platform: found(name, platform)})

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sim.platforms import names
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.results.summary import figures
-from sim.results.verdicts import METRICS, evaluate
-from sim.schema.loader import load_scenario, load_stack
+from sim.results.verdicts import evaluate
 from sim.simulation.simulation import run_once
 from tests import ENGINE
 
@@ -22,7 +22,7 @@ VARIANTS = ("", ":two_users", ":pooled", ":volumes", ":missed_server")
 def replay(variant: str, platform: str, seed: int = 1, ablated: bool = False) -> Run:
     settings: dict[str, Any] = {f"{platform}.secrets": None} if ablated else {}
     name = f"secret_rotation{variant}"
-    scenario = load_scenario(name, settings=settings, metrics=METRICS, platforms=names())
+    scenario = load_scenario(name, settings=settings)
     return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=ENGINE)
 
 

@@ -32,7 +32,7 @@ from sim.control.self_healing.tasks import Heartbeats, update_step
 from sim.control.service_discovery.endpoints import Endpoints
 from sim.dataplane.interface import Algorithm, Routing
 from sim.platforms.platform import Platform
-from sim.schema.settings import AtLeast
+from sim.schema.layers import AtLeast
 from sim.schema.stack import Stack
 
 STRUCTS = "hashicorp/nomad nomad/structs/structs.go @aa026cc9"

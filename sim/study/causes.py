@@ -25,7 +25,7 @@ from sim.results.counterfactual import Counterfactual, harmed
 from sim.results.result import Result
 from sim.results.summary import Figures, Replication, lookup
 from sim.schema.fields import InputError, Name, Record
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack

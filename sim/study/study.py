@@ -18,13 +18,14 @@ from typing import Any
 from sim.constants.names import command_of, versions
 from sim.dataplane import engines
 from sim.dataplane.engines import ENGINES, processes
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh, takes
 from sim.platforms import names as list_platforms
 from sim.results.result import Result
 from sim.results.summary import Replication
-from sim.results.verdicts import METRICS
 from sim.schema.fields import InputError, Issue
-from sim.schema.loader import load_scenario, load_stack, stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, parse_setting, split_settings
 from sim.schema.stack import Stack
@@ -283,15 +284,7 @@ def _scenario(
         changed = apply_settings(scenario, split_settings(settings).scenario, root="scenario")
         rest = {path: raw for path, raw in settings.items() if not path.startswith("scenario.")}
         return changed.model_copy(update={"set": {**scenario.set, **rest}})
-    return load_scenario(
-        scenario,
-        stack=stack,
-        settings=settings,
-        metrics=METRICS,
-        platforms=known,
-        layers_of=layers,
-        run_on=run_on,
-    )
+    return load_scenario(scenario, stack=stack, settings=settings, run_on=run_on)
 
 
 def _path_of(name: str) -> str:

@@ -24,10 +24,10 @@ from sim.control.scheduling import node_lifecycle as nodes
 from sim.control.self_healing import restarts
 from sim.control.service_discovery import endpoints
 from sim.dataplane.interface import ARRIVED, FIRST_CAUSE, REQUEST_CAUSES, SUCCEEDED, Algorithm
+from sim.library.stacks import load_stack
 from sim.platforms import configure, load, title
 from sim.platforms.kubernetes import PLATFORM
 from sim.results.run import Run
-from sim.schema.loader import load_stack
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
 from sim.simulation.simulation import run_once

@@ -19,7 +19,7 @@ from sim import __version__
 from sim.dataplane import draws, engines
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Event
 from sim.study.quarter.rates import Kind, Rates, load_rates
 from sim.study.quarter.tally import Quarter, Replayed
