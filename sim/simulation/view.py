@@ -82,7 +82,7 @@ def operator(cluster: Cluster) -> dict[str, Any]:
     doing = [what for began, seconds, what in count.hands if began <= now < began + seconds]
     return {
         "pages": count.pages,
-        "hands_on_s": count.hands_on_s(now),
+        "hands_on_s": float(count.hands_on_s(now)),
         "mistakes": count.mistakes,
         "doing": "".join(doing[-1:]),
     }

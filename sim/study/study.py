@@ -222,7 +222,7 @@ def study(
         if not finished:
             raise
         interrupted = True
-    return _result(planned, [finished[index] for index in sorted(finished)], interrupted)
+    return result_of(planned, [finished[index] for index in sorted(finished)], interrupted)
 
 
 def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[object]]) -> Plan:
@@ -315,7 +315,7 @@ def _with_trace(scenario: Scenario, path: str) -> Scenario:
 # --- running --------------------------------------------------------------------------------------
 
 
-def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
+def result_of(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
     from sim.constants.in_force import constants_of  # noqa: PLC0415 - loads all mechanisms
 
     scenario, stack = planned.scenario, planned.stack
