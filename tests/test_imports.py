@@ -15,7 +15,10 @@ ARITHMETIC = (*SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic")
 # a layer -> what of ours it may import (prefixes); the longest prefix of a module is its layer
 MAY: dict[str, tuple[str, ...]] = {
     "sim.schema": ("sim.schema", "sim.constants.facts"),
-    "sim.schema.loader": ("sim.schema", "sim.imports"),
+    # finds scenarios and stacks, and knows which platforms and figures there are
+    "sim.library": (
+        "sim.library", "sim.schema", "sim.imports", "sim.platforms", "sim.results.figures",
+    ),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
     "sim.constants.facts": (),
     "sim.dataplane.codes": (),
@@ -43,7 +46,7 @@ MAY: dict[str, tuple[str, ...]] = {
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
         "sim.workshop", "sim.cli.options", "sim.study.study", "sim.report", "sim.results",
-        "sim.platforms", "sim.schema", "sim.study.result",
+        "sim.platforms", "sim.schema", "sim.study.result", "sim.library",
     ),
     "sim.simulation": (
         "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *SEAM,

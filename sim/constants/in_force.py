@@ -17,7 +17,7 @@ from sim.constants.paths import ROLES, by_hand, is_read, walk
 from sim.platforms import layers, own_modules, taken_away
 from sim.platforms.platform import Platform
 from sim.schema.fields import LawSpec
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 

@@ -114,7 +114,7 @@ class OnDemand:
         busy, total = {c.id: 0.0 for c in cluster.of(service)}, 0.0
         k = 0
         while True:
-            yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER, 1)
+            yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
             now, gauge = cluster.clock.now, cluster.plane.gauge()
             for c in cluster.of(service):

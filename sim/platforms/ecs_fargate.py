@@ -31,7 +31,7 @@ from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
-from sim.schema.settings import AtLeast
+from sim.schema.layers import AtLeast
 
 SERVICE = "awsdocs/amazon-ecs-developer-guide service_definition_parameters.md @49232cf2"
 BREAKER = "Amazon ECS API reference, DeploymentCircuitBreaker"

@@ -33,7 +33,7 @@ from sim.control.service_discovery.endpoints import Endpoints
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 from sim.platforms.platform import Platform
-from sim.schema.settings import AtLeast
+from sim.schema.layers import AtLeast
 from sim.schema.stack import Stack
 
 STRUCTS = "hashicorp/nomad nomad/structs/structs.go @aa026cc9"
@@ -290,7 +290,7 @@ class Update:
         cluster.say("rollout", service, f"deployment of {service} {version.name} begins")
         healthy, progress_s = 0, clock.now
         while True:
-            yield clock.after(1.0, Rank.ROLLOUT, (1 << 42) + number)
+            yield clock.after(1.0, Rank.DEPLOYMENT, number)
             if cluster.versions[service] != version:
                 return
             live = [c for c in cluster.of(service) if not c.deleting]

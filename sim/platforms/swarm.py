@@ -36,7 +36,7 @@ from sim.control.self_healing.tasks import (
 from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
-from sim.schema.settings import AtLeast
+from sim.schema.layers import AtLeast
 from sim.schema.stack import Stack
 
 SERVICE = "moby/swarmkit api/defaults/service.go @3e72cb64"

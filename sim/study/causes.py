@@ -25,7 +25,7 @@ from sim.results.counterfactual import Counterfactual, harmed
 from sim.results.figures import Figures, total
 from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from sim.library.stacks import load_stack
 from sim.results.figures import lookup
 from sim.schema.fields import InputError
-from sim.schema.loader import load_stack, stack_on
+from sim.schema.layers import stack_on
 from sim.schema.stack import Role, Stack
 from sim.study.result import Result
 from sim.workshop.answer import placed, read_answer

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import names
+from sim.results.figures import METRICS
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.results.verdicts import METRICS, evaluate
+from sim.results.verdicts import evaluate
 from sim.schema.fields import parse_duration
-from sim.schema.loader import list_scenarios, load_scenario, load_stack
 from sim.schema.scenario import Scenario
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import names
 from sim.results.summary import figures
-from sim.schema.loader import load_scenario, load_stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 from tests.scenarios.replays import claims, replay
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from sim.platforms import names
-from sim.results.figures import METRICS
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.results.summary import figures
 from sim.results.verdicts import evaluate
-from sim.schema.loader import load_scenario, load_stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 from tests.scenarios.replays import share_failed
 
@@ -22,7 +21,7 @@ from tests.scenarios.replays import share_failed
 def replay(variant: str, platform: str, seed: int = 1, ablated: bool = False) -> Run:
     settings: dict[str, Any] = {f"{platform}.secrets": None} if ablated else {}
     name = f"secret_rotation{variant}"
-    scenario = load_scenario(name, settings=settings, metrics=METRICS, platforms=names())
+    scenario = load_scenario(name, settings=settings)
     return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=ENGINE)
 
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 import sim
 from sim.cli.app import main
+from sim.library.scenarios import load_scenario
 from sim.platforms import ablated, load, taken_away, title
 from sim.platforms.platform import Platform
 from sim.report.text.words import platform as heading
 from sim.schema.fields import InputError
-from sim.schema.loader import load_scenario
 from sim.study.article import table_text as article
 from sim.study.article.article import CLAIMS, MEASURES, ROWS, Claim, Row
 from sim.study.article.table import elsewhere, measure, prepare

@@ -8,13 +8,15 @@ from itertools import product
 
 import pytest
 
+from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import configured, layers
 from sim.platforms import names as platforms
 from sim.report.postmortem.text import markdown
 from sim.results.counterfactual import Effect, contribution
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError
-from sim.schema.loader import list_scenarios, load_scenario, load_stack, stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Event, Leak
 from sim.schema.settings import split_settings
 from sim.study import causes as counterfactuals

@@ -64,7 +64,7 @@ class Metrics:
         first = self.cluster.random("metrics/phase") * self.resolution_s
         k = 0
         while True:
-            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.AUTOSCALER, 0)
+            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.METRICS)
             self.read()
             k += 1
 
@@ -148,7 +148,7 @@ class Autoscaling:
         first = cluster.random("hpa/phase") * self.sync_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER, 1)
+            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER)
             for scaler in scalers:
                 scaler.sync()
             k += 1

@@ -54,7 +54,7 @@ class Keda:
         first = cluster.random("keda/phase") * self.polling_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.polling_s, Rank.AUTOSCALER, 3)
+            yield cluster.clock.at(first + k * self.polling_s, Rank.KEDA)
             for name, service in cluster.stack.services.items():
                 if service.scaling is not None and service.scaling.queue is not None:
                     self.poll(cluster, name, service.scaling.min, last)

@@ -61,7 +61,7 @@ class TargetTracking:
     in_cooldown_s: float = constant(IN_COOLDOWN)
 
     def run(self, cluster: Cluster) -> Loop:
-        yield cluster.clock.at(0.0, Rank.AUTOSCALER, 1)
+        yield cluster.clock.at(0.0, Rank.AUTOSCALER)
         for number, (name, service) in enumerate(cluster.stack.services.items()):
             if service.scaling is not None:
                 cluster.clock.loop(Tracker(cluster, self, name, number).run())
@@ -82,11 +82,11 @@ class Tracker:
         first = self.cluster.random("target_tracking/phase") * rules.period_s
         self.read()
         while True:
-            yield clock.at(first + k * rules.period_s, Rank.AUTOSCALER, 2 + self.key)
+            yield clock.at(first + k * rules.period_s, Rank.AUTOSCALER, self.key)
             k += 1
             point = self.read()
             if point is not None:
-                clock.loop(self.publish(point, k))
+                clock.loop(self.publish(point))
 
     def read(self) -> float | None:
         """Mean CPU of the last minute as a share of what the tasks reserve."""
@@ -103,10 +103,9 @@ class Tracker:
         reserved = requests(cluster.service(self.service)).cores
         return used / self.rules.period_s / count / reserved if count and reserved else None
 
-    def publish(self, point: float, key: int) -> Loop:
+    def publish(self, point: float) -> Loop:
         """The metric travels; then the alarms look."""
-        at = (1 << 32) + (self.key << 24) + key
-        yield self.cluster.clock.after(self.rules.lag_s, Rank.AUTOSCALER, at)
+        yield self.cluster.clock.after(self.rules.lag_s, Rank.ALARM, self.key)
         self.points.append(point)
         self.look(point)
 

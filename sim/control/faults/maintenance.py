@@ -115,12 +115,12 @@ def empty(cluster: Cluster, server: Server, rules: Evictions | None, look_s: flo
                 text = f"{c.name} stays for now: its budget needs {budget.desired} healthy"
                 cluster.say("eviction_refused", c.name, f"{text}, {budget.healthy} are")
             refused = True
-            yield cluster.clock.after(rules.retry_s, Rank.SCHEDULER, c_id)
+            yield cluster.clock.after(rules.retry_s, Rank.DRAIN_RETRY, c_id)
 
     for c in [c for c in cluster.on(server) if not c.deleting]:
         cluster.clock.loop(one(c.id))
     while True:
-        yield cluster.clock.after(look_s, Rank.OPERATOR, server.id)
+        yield cluster.clock.after(look_s, Rank.DRAIN_LOOK, server.id)
         if not cluster.on(server) or not server.alive:
             return True
         if rules is not None and cluster.clock.now - began >= rules.timeout_s:

@@ -74,10 +74,10 @@ class ServiceChecks:
         assert asked is not None
         wait_s = cluster.random(f"servicecheck/{c.service}") * asked.interval
         while True:
-            yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
+            yield clock.after(wait_s, Rank.PROBE, c.id)
             if c.run != run or not c.alive:
                 return
-            ok = yield from ask(cluster, c, asked.timeout, Rank.PROBE, c.id * 8 + 7, asked.deep)
+            ok = yield from ask(cluster, c, asked.timeout, Rank.PROBE, c.id, asked.deep)
             if c.run != run or not c.alive:
                 return
             streak = 0 if ok else streak + 1

@@ -103,10 +103,10 @@ def check(cluster: Cluster, c: Container, start_interval_s: float) -> Loop:
     if label.status == "healthy":
         wait_s *= cluster.random(f"healthcheck/{c.service}")  # somewhere in its interval
     while True:
-        yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
+        yield clock.after(wait_s, Rank.PROBE, c.id)
         if c.run != run or not c.alive:
             return
-        ok = yield from ask(cluster, c, asked.timeout, Rank.PROBE, c.id * 8 + 7, asked.deep)
+        ok = yield from ask(cluster, c, asked.timeout, Rank.PROBE, c.id, asked.deep)
         if c.run != run or not c.alive:
             return
         age_s = clock.now - c.started_s

@@ -245,7 +245,8 @@ class Worker:
     Callbacks, where others are loops: thirty containers ask ten thousand times an hour."""
 
     __slots__ = (
-        "asked", "c", "first", "generation", "health", "k", "key", "kind", "probe", "prober", "run",
+        "asked", "c", "first", "generation", "health", "k", "kind", "part", "probe", "prober",
+        "run",
     )  # fmt: skip
 
     def __init__(
@@ -253,14 +254,15 @@ class Worker:
     ) -> None:
         self.prober, self.c, self.health, self.kind, self.probe = prober, c, health, kind, probe
         self.first, self.generation, self.k = first, health.workers, 0
-        self.key = c.id * 8 + kind * 2  # of its ticks; the next one is its deadlines'
+        self.part = 2 * kind  # of its ticks; the next one is its deadlines'
         self.run = 0  # the process that was asked
         self.asked = -1  # number of the probe that has no answer yet
 
     def wait(self) -> None:
         """For its next tick."""
         at_s = self.first + self.k * self.probe.period
-        self.prober.cluster.clock.at(at_s, Rank.PROBE, self.key).callbacks.append(self.tick)
+        timer = self.prober.cluster.clock.at(at_s, Rank.PROBE, self.c.id, self.part)
+        timer.callbacks.append(self.tick)
 
     def wait_anew(self) -> None:
         """For the next tick of its grid: it had nothing to do for a while."""
@@ -286,7 +288,7 @@ class Worker:
         self.run = c.run
         self.asked = cluster.plane.probe(c.id, self.probe.deep)
         cluster.asked[self.asked] = self.answered
-        self.prober.until(self.probe.timeout).add(self, self.key + 1)
+        self.prober.until(self.probe.timeout).add(self, self.c.id, self.part + 1)
 
     def answered(self, ok: bool) -> None:
         self.prober.heard(self, ok)

@@ -84,10 +84,10 @@ class TargetHealth:
         clock, run = cluster.clock, c.run
         wait_s = cluster.random("alb/phase") * self.interval_s
         while True:
-            yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
+            yield clock.after(wait_s, Rank.PROBE, c.id)
             if c.run != run or not c.alive:
                 return
-            ok = yield from ask(cluster, c, self.timeout_s, Rank.PROBE, c.id * 8 + 7)
+            ok = yield from ask(cluster, c, self.timeout_s, Rank.PROBE, c.id)
             if c.run != run or not c.alive:
                 return
             was, target = target, counted(target, ok, self.first, self.healthy, self.unhealthy)

@@ -209,7 +209,7 @@ class Check:
         cluster = self.file.cluster
         self.asked = cluster.plane.probe(at(cluster, self.address)[0].id)
         cluster.asked[self.asked] = self.heard
-        self.deadlines.add(self, self.line)
+        self.deadlines.add(self, self.line, 0)
 
     def timed_out(self) -> None:
         self.file.cluster.asked.pop(self.asked, None)
@@ -235,7 +235,7 @@ def ask(
 ) -> Task[bool]:
     """Send a probe and wait for its answer: False when it fails or none comes in time."""
     number, over = cluster.plane.probe(c.id, deep), cluster.clock.event()
-    deadline = cluster.clock.after(timeout_s, rank, key)
+    deadline = cluster.clock.after(timeout_s, rank, key, 1)
 
     def heard(passed: bool) -> None:
         if not over.triggered:  # else both came at this instant

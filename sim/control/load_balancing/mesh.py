@@ -42,7 +42,6 @@ PANIC = Fact(
 )  # fmt: skip
 RETRIES = Fact("istio.retries", 2, "", "of a failed connection, each on another replica", ISTIO)
 CONNECT_TIMEOUT = Fact("istio.connect_timeout", 10.0, "s", "of one try", ISTIO)
-SWEEP = 1 << 40  # its place among the events of discovery of one instant: last
 
 
 # ---- rules ----
@@ -171,7 +170,7 @@ class Detector:
         """Envoy's interval timer."""
         clock, mesh, k = self.cluster.clock, self.mesh, 1
         while True:
-            yield clock.at(k * mesh.interval_s, Rank.DISCOVERY, SWEEP)
+            yield clock.at(k * mesh.interval_s, Rank.OUTLIERS)
             k += 1
             before = self.ejected()
             for i, host in self.hosts.items():

@@ -148,7 +148,7 @@ def rent_one(human: Human) -> Task[Server]:
         yield from human.work(step.takes, "rent_server", step=step.do)
     ordered_s = cluster.clock.now
     boot: LawSpec = cluster.stack.servers.machine.boot
-    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE)
+    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.RENTED_MACHINE)
     server = cluster.add_server(ordered_s)
     cluster.say("server", server.name, f"{server.name} is up")
     for step in steps[1:]:

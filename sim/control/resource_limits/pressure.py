@@ -48,7 +48,7 @@ class KubeletLimits(Limits):
     def run(self, cluster: Cluster) -> Loop:
         k = 0
         while True:
-            yield cluster.clock.at(k * self.monitor_s, Rank.RUNTIME, 1 << 40)
+            yield cluster.clock.at(k * self.monitor_s, Rank.MEMORY_PRESSURE)
             for server in cluster.servers:
                 if server.alive:
                     self.look(cluster, server)

@@ -35,7 +35,6 @@ CHECK = Fact(
     "auto_rollback.check", 2.0, "s", "how often Helm looks whether the replicas are ready",
     "helm/helm (version 3) pkg/kube/wait.go waitForResources",
 )  # fmt: skip
-KEY = 1 << 46
 
 
 # ---- rules ----
@@ -110,8 +109,8 @@ class Watch:
     def over(self) -> bool:
         return self.number[self.service] != self.mine
 
-    def key(self, kind: int) -> int:
-        return KEY + 2 * list(self.cluster.versions).index(self.service) + kind
+    def key(self) -> int:
+        return list(self.cluster.versions).index(self.service)
 
     def complete(self) -> bool:
         """All wanted replicas run the new version and are ready."""
@@ -122,7 +121,7 @@ class Watch:
     def run(self) -> Loop:
         clock, choice = self.cluster.clock, self.choice
         while not self.over:
-            yield clock.after(choice.check_s, Rank.ROLLOUT, self.key(0))
+            yield clock.after(choice.check_s, Rank.ROLLBACK, self.key())
             if self.over:
                 return
             if self.complete() and self.complete_s is None:
@@ -139,7 +138,7 @@ class Watch:
     def analyse(self, analysis: Analysis) -> Loop:
         run = AnalysisRun(analysis, self.cluster, self.service, self.version)
         while True:
-            yield self.cluster.clock.after(analysis.interval_s, Rank.ROLLOUT, self.key(1))
+            yield self.cluster.clock.after(analysis.interval_s, Rank.ROLLBACK, self.key(), 1)
             if self.over:
                 return
             if run.measure() != "running":

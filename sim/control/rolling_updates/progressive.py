@@ -36,7 +36,6 @@ ABORT_AT_DEADLINE = Fact(
     "argo.progress_deadline_abort", False, "", "the deadline does not abort by itself",
     "argoproj/argo-rollouts docs/features/specification.md progressDeadlineAbort",
 )  # fmt: skip
-TIMER, DUE, LATER = 1 << 43, 1 << 44, 1 << 45  # keys of our waits
 
 
 class Release(ABC):
@@ -100,11 +99,11 @@ class Release(ABC):
         return list(self.cluster.versions).index(self.service)
 
     def wait(self, delay_s: float) -> Loop:
-        yield self.cluster.clock.after(delay_s, Rank.ROLLOUT, TIMER + self.key())
+        yield self.cluster.clock.after(delay_s, Rank.RELEASE, self.key())
 
     def look_later(self, ident: int) -> Loop:
         """A replica that is ready becomes available without another event."""
-        yield self.cluster.clock.after(self.min_ready_s, Rank.ROLLOUT, LATER + ident)
+        yield self.cluster.clock.after(self.min_ready_s, Rank.RELEASE_STATUS, ident)
         if not self.over:
             self.look()
 
@@ -119,7 +118,7 @@ class Release(ABC):
                 if aborts:
                     self.abort(told)
                 return
-            yield clock.at(due, Rank.ROLLOUT, DUE + self.key())
+            yield clock.at(due, Rank.RELEASE_DEADLINE, self.key())
 
     def analyse(self, analysis: Analysis) -> Loop:
         """Measure each interval for as long as the release lasts; abort when it is not good."""

@@ -320,7 +320,7 @@ class Rollout:
 
     def look_later(self, rollouts: dict[str, Rollout], key: int) -> Loop:
         """A replica that is ready becomes available without another event."""
-        yield self.cluster.clock.after(self.strategy.min_ready_s, Rank.ROLLOUT, (1 << 41) + key)
+        yield self.cluster.clock.after(self.strategy.min_ready_s, Rank.ROLLOUT_STATUS, key)
         if rollouts.get(self.service) is self:
             self.look(rollouts)
 
@@ -333,7 +333,7 @@ class Rollout:
                 self.say(f"{told}: ProgressDeadlineExceeded, old replicas go on")
                 return
             key = list(self.cluster.versions).index(self.service)
-            yield self.cluster.clock.at(due, Rank.ROLLOUT, (1 << 40) + key)
+            yield self.cluster.clock.at(due, Rank.ROLLOUT_DEADLINE, key)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Autoheal:
     def heal(self, cluster: Cluster) -> Loop:
         """Look, restart one after the other, wait, look again."""
         phase = cluster.random("autoheal/phase") * self.interval_s
-        yield cluster.clock.after(self.start_period_s + phase, Rank.RUNTIME, 1 << 40)
+        yield cluster.clock.after(self.start_period_s + phase, Rank.AUTOHEAL)
         while True:
             of = {c.id: c for c in cluster.containers}
             listed = [
@@ -78,7 +78,7 @@ class Autoheal:
             ]
             for ident in unhealthy(listed):
                 yield from self.restart(cluster, of[ident])
-            yield cluster.clock.after(self.interval_s, Rank.RUNTIME, 1 << 40)
+            yield cluster.clock.after(self.interval_s, Rank.AUTOHEAL)
 
     def restart(self, cluster: Cluster, c: Container) -> Loop:
         """`docker restart -t 10`: it starts again whatever its restart policy is."""

@@ -125,13 +125,13 @@ class Proxy:
     def learn(self, endpoints: tuple[Endpoint, ...], arrival_s: float, number: int) -> Loop:
         """A slice arrives; the rules follow when they may."""
         clock = self.cluster.clock
-        yield clock.at(arrival_s, Rank.DISCOVERY, 2 * number)
+        yield clock.at(arrival_s, Rank.DISCOVERY, number)
         self.known = endpoints
         if self.planned:
             return
         self.planned = True
         at_s = next_sync(clock.now, self.last_sync_s, self.min_sync_s)
-        yield clock.at(at_s, Rank.DISCOVERY, 2 * number + 1)
+        yield clock.at(at_s, Rank.DISCOVERY, number)
         self.planned, self.last_sync_s = False, clock.now
         self.publish()
 

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from sim import __version__
 from sim.dataplane import engines
+from sim.library.scenarios import list_scenarios, load_scenario
 from sim.platforms import load
 from sim.results.figures import total
 from sim.results.summary import Replication
-from sim.schema.loader import list_scenarios, load_scenario
 from sim.study.article.article import CLAIMS, MEASURES, ROWS, Claim, Row
 from sim.study.article.table_text import ArticleTable, Loss, Measured, Verdict, verdict
 from sim.study.study import DEFAULT_SEED, plan, requests_of

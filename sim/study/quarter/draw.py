@@ -20,7 +20,7 @@ from sim.dataplane import draws, engines
 from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Event
 from sim.study.quarter.rates import Kind, Rates, load_rates
 from sim.study.quarter.tally import MEASURES, Quarter, Replayed
