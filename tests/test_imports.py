@@ -34,6 +34,10 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.control": (
         "sim.control", "sim.schema", "sim.constants.facts", *ARITHMETIC, "sim.results.run",
     ),
+    # what a user's platform file imports, which is a Platform, too
+    "sim.control.api": (
+        "sim.control", "sim.schema", "sim.constants.facts", *SEAM, "sim.platforms.platform",
+    ),
     "sim.platforms": (
         "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", *SEAM,
     ),

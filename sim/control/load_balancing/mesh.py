@@ -140,12 +140,12 @@ class Detector:
     def __init__(self, cluster: Cluster, mesh: MeshBalancing) -> None:
         self.cluster, self.mesh = cluster, mesh
         self.hosts: dict[int, Host] = {}
-        cluster.admit = self.admit
+        cluster.admit(self.admitted)
 
     def ejected(self) -> set[int]:
         return {i for i, host in self.hosts.items() if host.ejected_s is not None}
 
-    def admit(self, listed: tuple[int, ...]) -> tuple[int, ...]:
+    def admitted(self, listed: tuple[int, ...]) -> tuple[int, ...]:
         return admitted(listed, self.ejected(), self.mesh.panic_percent)
 
     def outlier(self, c: Container) -> None:
