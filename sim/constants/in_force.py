@@ -18,7 +18,7 @@ from sim.control.core.choices import Fixed
 from sim.platforms import layers, own_modules, taken_away
 from sim.platforms.platform import Platform
 from sim.schema.fields import LawSpec
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 

@@ -107,8 +107,8 @@ from sim.dataplane.profile import Routing as Routing
 from sim.platforms.platform import Platform as Platform
 from sim.schema.fields import InputError as InputError
 from sim.schema.fields import LawSpec as LawSpec
+from sim.schema.layers import AtLeast as AtLeast
+from sim.schema.layers import IfMissing as IfMissing
 from sim.schema.scenario import Version as Version
-from sim.schema.settings import AtLeast as AtLeast
-from sim.schema.settings import IfMissing as IfMissing
 from sim.schema.stack import Service as Service
 from sim.schema.stack import Stack as Stack

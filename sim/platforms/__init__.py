@@ -37,7 +37,7 @@ from sim.platforms.own.file import Source, not_a_platform, pin, refresh, written
 from sim.platforms.own.values import read
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError
-from sim.schema.settings import Layer
+from sim.schema.layers import Layer
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, given, one_of
 

@@ -23,7 +23,7 @@ from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.target_group import DEREGISTRATION, Targets
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
-from sim.schema.settings import AtLeast  # what a team writes into its task definitions and services
+from sim.schema.layers import AtLeast
 
 STACK = {
     "services.http.replicas": AtLeast(3),

@@ -15,7 +15,7 @@ from sim.control.rolling_updates.canary import Canary
 from sim.control.scheduling.node_lifecycle import NodeLifecycle
 from sim.control.scheduling.scheduler import Scheduling
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
-from sim.schema.settings import AtLeast, IfMissing
+from sim.schema.layers import AtLeast, IfMissing
 
 EXTENDS = "kubernetes"
 

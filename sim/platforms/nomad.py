@@ -24,7 +24,7 @@ from sim.control.secrets.nomad_templates import NomadVariables
 from sim.control.self_healing.nomad import Restart
 from sim.control.service_discovery.consul import Catalogue
 from sim.platforms.platform import Platform
-from sim.schema.settings import AtLeast
+from sim.schema.layers import AtLeast
 
 # ---- self-healing ----
 

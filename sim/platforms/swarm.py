@@ -22,9 +22,7 @@ from sim.control.self_healing.tasks import SwarmReplacement
 from sim.control.service_discovery.swarm import CONVERGE, Gossip
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
-from sim.schema.settings import (
-    AtLeast,  # what a team adds to its Compose file before `docker stack deploy`
-)
+from sim.schema.layers import AtLeast
 
 STACK = {
     "services.http.replicas": AtLeast(3),  # one a server

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel
 
-from sim.constants.facts import Fact
 from sim.schema.fields import InputError, Issue, LawSpec
 from sim.schema.stack import Role, Stack
 from sim.schema.text.document import Document, Path_, describe, parse_value
@@ -28,6 +27,14 @@ class Settings(NamedTuple):
     scenario: dict[str, Any]
     stack: dict[str, Any]
     platforms: dict[str, dict[str, Any]]
+
+
+class Source(NamedTuple):
+    """Full settings and where they stand; `at` is the path of the mapping that holds them."""
+
+    settings: Mapping[str, Any]
+    document: Document
+    at: Path_ = ()
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -80,91 +87,14 @@ def apply_settings(
     return model
 
 
-class AtLeast(NamedTuple):
-    """A layer's setting that raises a number and never lowers it."""
-
-    value: int
-
-    def over(self, current: Any) -> Any:
-        return max(self.value, current or 0)
-
-    def __str__(self) -> str:
-        return f"at least {self.value}"
+def merge_settings(model: R, patch: Mapping[str, Any], document: Document, at: Path_) -> R:
+    """The record with a mapping of fields merged in, such as a stack's `on:` patch; `at`: where the
+    mapping stands in its document."""
+    merged: R = _patch(model, type(model), patch, _Spot(document, at))
+    return merged
 
 
-class IfMissing(NamedTuple):
-    """A layer's setting for what nobody has set (null)."""
-
-    value: Any
-
-    def over(self, current: Any) -> Any:
-        return self.value if current is None else _KEEP
-
-    def __str__(self) -> str:
-        return f"{self.value}, where none is set"
-
-
-_KEEP = object()
-
-
-class Layer(NamedTuple):
-    """What one platform brings to every stack: the `on:` patch of its name, and its own settings.
-
-    `settings`: dotted paths without `stack.`, by role: `services.http.restart` means every service
-    of that role, and nothing on a stack without one. A value may be `AtLeast(2)` or
-    `IfMissing("512Mi")`, so that it spoils nothing of a stack that asks for more, or a `Fact`.
-    `file` is what messages name; `scales`: something there reads a service's `scaling`."""
-
-    platform: str
-    settings: Mapping[str, Any] = {}
-    file: str = ""
-    scales: bool = True
-
-
-def stack_for(
-    stack: Stack, platform: str | Sequence[Layer], where: Document | None = None
-) -> Stack:
-    """The stack as it runs on one platform.
-
-    `platform`: its layers, what it builds on first (a name alone is one layer without settings). Of
-    each layer the platform's own settings come first, then the stack's `on:` patch for it: what
-    somebody wrote for exactly this platform wins."""
-    layers = (Layer(platform),) if isinstance(platform, str) else platform
-    for layer in layers:
-        if layer.settings:
-            stack = _with_layer(stack, layer)
-        patch = stack.on.get(layer.platform)
-        if patch:
-            spot = _Spot(where or Document(stack.name), ("on", layer.platform))
-            stack = _patch(stack, Stack, patch, spot)
-    return stack
-
-
-def _with_layer(stack: Stack, layer: Layer) -> Stack:
-    """A platform's own settings, for all services of each role."""
-    document, at = Document(layer.file or layer.platform), ("STACK",)
-    for path, raw in layer.settings.items():
-        steps = path.split(".")
-        names = [path]
-        if steps[0] == "services":
-            role: Any = steps[1] if len(steps) > 1 else ""
-            if role not in get_args(Role):
-                found = f"{role!r}, which is no role"
-                expected, near = one_of(get_args(Role)), closest(role, get_args(Role))
-                raise document.error((*at, path), found, expected, near)
-            names = [".".join(("services", n, *steps[2:])) for n in stack.playing(role)]
-        for name in names:
-            value = raw
-            if isinstance(raw, Fact):
-                value = raw.written
-            elif isinstance(raw, AtLeast | IfMissing):
-                value = raw.over(_value_at(stack, name.split(".")))
-            if value is not _KEEP:
-                stack = apply_settings(stack, {name: value}, document, at)
-    return stack
-
-
-def _value_at(record: Any, steps: Sequence[str]) -> Any:
+def value_at(record: Any, steps: Sequence[str], default: Any = None) -> Any:
     """What stands at a path now; None where something on the way is missing."""
     for step in steps:
         record = record.get(step) if isinstance(record, dict) else getattr(record, step, None)

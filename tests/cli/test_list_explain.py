@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sim.library.scenarios import list_scenarios
 from sim.platforms import names
 from sim.platforms.platform import Platform
-from sim.schema.loader import list_scenarios
 
 
 def test_list_names_everything_with_a_title(sim):

@@ -10,8 +10,8 @@ import pytest
 from sim.constants.facts import Setting
 from sim.constants.names import constants
 from sim.constants.paths import by_hand, everywhere, of_platform, of_stack
+from sim.library.scenarios import load_scenario
 from sim.platforms import configured, names
-from sim.schema.loader import load_scenario
 from sim.schema.scenario import Event
 from sim.schema.settings import apply_settings, parse_setting
 from sim.schema.stack import Stack

@@ -13,9 +13,10 @@ from sim.control.scheduling.disruption import (
     may_evict,
     scaled,
 )
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.schema.fields import InputError
-from sim.schema.loader import load_scenario, load_stack
 from sim.schema.stack import Disruption
 from tests.control.outage import replay, rows, when
 

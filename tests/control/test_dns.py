@@ -11,10 +11,10 @@ import pytest
 from sim.constants.facts import DOCKER_TTL, NGINX_CONNECT
 from sim.control.service_discovery.dns import NAME_TTL, HeadlessNames, expires, nginx
 from sim.dataplane.codes import Algorithm
+from sim.library.scenarios import load_scenario
 from sim.platforms import configure, load
 from sim.results.run import Run
 from sim.schema.fields import InputError
-from sim.schema.loader import load_scenario
 from sim.schema.stack import Lookup
 from tests.control.outage import replay, rows, when
 from tests.control.world import MANAGED, World, stack_of

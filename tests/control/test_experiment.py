@@ -7,10 +7,12 @@ import pytest
 
 from sim.dataplane.codes import Algorithm
 from sim.platforms import load
+from sim.results import ledger
 from sim.results.run import SERIES, Run
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
-from sim.simulation import loop as experiment
+from sim.simulation import simulation
+from sim.simulation.boot import routing_of
 from tests import ENGINE
 from tests.control.outage import replay, rows, sspp, when
 
@@ -37,7 +39,7 @@ def test_cpu_busy_is_the_offered_load() -> None:
 
 
 def test_long_horizons_are_sampled_coarsely(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiment, "SAMPLES", 30)
+    monkeypatch.setattr(simulation, "SAMPLES", 30)
     run = replay(horizon_s=60.0)
     assert run.recording.bucket_s == 2.0
     assert run.series["t_s"].tolist() == [2.0 * k for k in range(31)]
@@ -50,7 +52,7 @@ def test_control_events_exactly_at_the_horizon_happen() -> None:
 
 def test_progress_is_told_each_minute() -> None:
     told: list[tuple[float, int]] = []
-    experiment.run_once(
+    simulation.run_once(
         scenario(horizon=200.0), sspp(), "compose", 1, engine=ENGINE,
         progress=lambda t, n, _: told.append((t, n)),
     )  # fmt: skip
@@ -61,7 +63,7 @@ def test_progress_is_told_each_minute() -> None:
 def test_the_ledger_is_checked_in_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[float] = []
     monkeypatch.setattr(
-        experiment.ledger,
+        ledger,
         "check",
         lambda books, recording, gauge, at_s, *_: checked.append(at_s),
     )
@@ -100,12 +102,12 @@ def test_trace_times_replace_the_rate(tmp_path: object) -> None:
 
 def test_routing_is_the_platforms_or_what_was_built() -> None:
     compose, stack = load("compose"), sspp()
-    assert experiment.routing_of(stack, compose).algorithm == Algorithm.FIRST
+    assert routing_of(stack, compose).algorithm == Algorithm.FIRST
     five = with_api(stack, replicas=5)
-    assert experiment.routing_of(five, compose).algorithm == Algorithm.ROUND_ROBIN
+    assert routing_of(five, compose).algorithm == Algorithm.ROUND_ROBIN
     hidden = with_api(stack, replicas=5, port=None)
-    assert experiment.routing_of(hidden, compose).algorithm == Algorithm.RANDOM
-    managed = experiment.routing_of(stack, load("kubernetes"))
+    assert routing_of(hidden, compose).algorithm == Algorithm.RANDOM
+    managed = routing_of(stack, load("kubernetes"))
     assert managed == load("kubernetes").load_balancing.routing()
 
 

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from sim.control.scheduling.nomad import KILL_TIMEOUT
-from sim.control.secrets.nomad_templates import RENDER, SPLAY, VAULT_POLL, handed_out_s
+from sim.control.secrets.nomad_templates import (
+    KILL_TIMEOUT,
+    RENDER,
+    SPLAY,
+    VAULT_POLL,
+    handed_out_s,
+)
 from sim.dataplane.codes import Outcome
 from sim.dataplane.tables import FIRST_CAUSE
 from sim.platforms import load

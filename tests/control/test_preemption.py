@@ -21,9 +21,9 @@ from sim.control.scheduling.preemption import (
     sacrifice,
 )
 from sim.control.scheduling.scheduler import Scheduling, queue_order, yields_to
+from sim.library.scenarios import load_scenario
 from sim.platforms import configured
 from sim.schema.fields import InputError
-from sim.schema.loader import load_scenario
 from sim.schema.scenario import Version
 from tests.control.world import MANAGED, World, stack_of
 

@@ -198,7 +198,7 @@ class Author:
             Kind.DATABASE: lambda: database(dice),
             Kind.QUEUE: lambda: queue(dice),
             Kind.PROXY: lambda: Profile(Kind.PROXY, memory_base=5 * MIB),
-            Kind.PLAIN: lambda: Profile(Kind.PLAIN, memory_base=dice.int(1, 50) * MIB),
+            Kind.PLAIN: lambda: Profile(Kind.PLAIN, memory_base=dice.int(0, 50) * MIB),
         }
         for kind, make in makers.items():
             first = make()

@@ -7,12 +7,13 @@ from typing import Any
 
 from sim.constants.names import constants
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.results.summary import replication
-from sim.schema.loader import load_scenario, load_stack
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 FAULT_S = 120.0

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import layers, load, names
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.schema.loader import load_scenario, load_stack, stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 PLAIN = {"compose_hardened": "compose", "kubernetes_tuned": "kubernetes"}

@@ -25,13 +25,13 @@ from sim.control.self_healing import kubelet as restarts
 from sim.control.service_discovery import endpoints
 from sim.dataplane.codes import REQUEST_CAUSES, Algorithm
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
+from sim.library.stacks import load_stack
 from sim.platforms import configure, load, title
 from sim.platforms.kubernetes import PLATFORM
 from sim.results.run import Run
-from sim.schema.loader import load_stack
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 MODULES = (

@@ -147,10 +147,10 @@ class World:
                 store.put(change)
 
     # ---- counting ----
-    def fault(self) -> None:
+    def fault(self, anew: bool = False) -> None:
         """Something goes wrong: from the first such moment the time to detect is measured."""
-        if self.count.fault_s is None:
-            self.count.fault_s = self.clock.now
+        if anew or self.count.fault_s is None:
+            self.count.fault_s, self.count.detected_s = self.clock.now, None
 
     def acted(self, measured_s: float = math.inf) -> None:
         """The first action on the fault, automatic or human: stops the time-to-detect clock.

@@ -7,7 +7,6 @@ operator or the platform (deploy, scale, rent, raise). Service names may be role
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sim.control.core.choices import Shimmed
@@ -44,15 +43,13 @@ def victims(containers: list[Container], replicas: int) -> list[Container]:
     return [c for c in containers if c.alive and not c.deleting][:replicas]
 
 
-@dataclass(frozen=True)
 class Faults:
-    """Each event in its own loop: some last."""
+    """Each event waits and acts in a loop of its own: some last, and a session adds more."""
 
-    events: tuple[Event, ...]
-    human: Human
-
-    def run(self, cluster: Cluster) -> Loop:
-        happen: dict[str, Callable[[Cluster, Any], Loop]] = {
+    def __init__(self, cluster: Cluster, human: Human) -> None:
+        self.cluster, self.human = cluster, human
+        self.added, self.begun = 0, False
+        self.happen: dict[str, Callable[[Cluster, Any], Loop]] = {
             "operator_kill": operator_kill,
             "process_crash": process_crash,
             "server_crash": server_crash,
@@ -68,11 +65,21 @@ class Faults:
             "raise_connections": self.raise_connections,
             "rotate_secret": self.rotate_secret,
         }
-        for number, event in sorted(enumerate(self.events), key=lambda item: item[1].at):
-            yield cluster.clock.at(event.at, Rank.FAULT, number)
-            cluster.fault()
-            kind = event.kind()
-            cluster.clock.loop(happen[kind](cluster, getattr(event, kind)))
+
+    def add(self, event: Event) -> None:
+        """It happens at its time, which has not passed; of one instant in the order of adding."""
+        self.cluster.clock.loop(self.run(event, self.added))
+        self.added += 1
+
+    def run(self, event: Event, key: int) -> Loop:
+        clock = self.cluster.clock
+        yield clock.at(event.at, Rank.FAULT, key)
+        if not self.begun:
+            # what the users did until now (boot.users_are_the_event) was not the fault, then
+            self.begun = True
+            self.cluster.fault(anew=True)
+        kind = event.kind()
+        clock.loop(self.happen[kind](self.cluster, getattr(event, kind)))
 
     # ---- asked of the operator or the platform ----
     def deploy(self, cluster: Cluster, ask: Deploy) -> Loop:

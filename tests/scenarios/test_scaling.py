@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from sim.control.autoscaling.keda import Keda
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import load, names
 from sim.results.summary import figures
 from sim.schema.fields import InputError
-from sim.schema.loader import load_scenario, load_stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from sim.study.study import plan
 from tests import ENGINE
-from tests.test_scenarios import claims, replay, share_failed
+from tests.scenarios.replays import claims, replay, share_failed
 
 
 def scalings(name: str, platform: str) -> list[str]:

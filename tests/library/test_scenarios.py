@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import list_stacks, load_stack
 from sim.schema.fields import InputError, LawSpec
-from sim.schema.loader import list_scenarios, list_stacks, load_scenario, load_stack, stack_on
+from sim.schema.layers import Layer, layered, stack_on
 from sim.schema.scenario import Scenario
-from sim.schema.settings import apply_settings, parse_setting, split_settings, stack_for
+from sim.schema.settings import apply_settings, parse_setting, split_settings
 from sim.schema.stack import Probe, Scaling, Stack
 from sim.schema.stack_checks import find_cycle, resolve
 from sim.schema.text.document import read_yaml
@@ -64,9 +66,9 @@ set: {scenario.horizon: 20m, scenario.traffic.rate: 7/s, kubernetes.autoscaling:
 def test_settings_win_over_the_platforms_patch(tmp_path: Path, sspp: Stack) -> None:
     scenario = _scenario(tmp_path, settings={"stack.services.http.replicas": 7})
     assert sspp.services["api"].replicas == 1
-    assert stack_on(sspp, "kubernetes").services["api"].replicas == 3
-    assert stack_on(sspp, "kubernetes", scenario).services["api"].replicas == 7
-    assert stack_on(sspp, "compose", scenario).services["api"].replicas == 7
+    assert stack_on(sspp, [Layer("kubernetes")]).services["api"].replicas == 3
+    assert stack_on(sspp, [Layer("kubernetes")], scenario).services["api"].replicas == 7
+    assert stack_on(sspp, [Layer("compose")], scenario).services["api"].replicas == 7
 
 
 def test_what_a_setting_breaks_is_noticed(tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_a_scenario_finds_roles_on_another_stack(tmp_path: Path) -> None:
     assert resolve(stack, "postgres") == "db"
     extra = "set: {stack.services.postgres.max_connections: 50}\n"
     scenario = _scenario(tmp_path, extra, stack=stack)
-    assert stack_on(stack, "compose", scenario).services["db"].max_connections == 50
+    assert stack_on(stack, [Layer("compose")], scenario).services["db"].max_connections == 50
     with pytest.raises(InputError, match="unknown service 'proxy'"):
         resolve(stack, "proxy")
 
@@ -167,8 +169,8 @@ def test_all_wrong_settings_are_told(sspp: Stack) -> None:
 
 
 def test_a_patch_leaves_other_platforms_alone(sspp: Stack) -> None:
-    assert stack_for(sspp, "compose") is sspp
-    assert stack_for(sspp, "kubernetes").services["redis"].persistence == "none"
+    assert layered(sspp, [Layer("compose")]) is sspp
+    assert layered(sspp, [Layer("kubernetes")]).services["redis"].persistence == "none"
 
 
 # --- the files that come with the program ---------------------------------------------------------
