@@ -38,8 +38,9 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.control.api": (
         "sim.control", "sim.schema", "sim.constants.facts", *SEAM, "sim.platforms.platform",
     ),
+    "sim.moved": (),
     "sim.platforms": (
-        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", *SEAM,
+        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", "sim.moved", *SEAM,
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
