@@ -112,6 +112,7 @@ class Client:
         if c.deleting:
             self.cluster.set_restarting(c, False)
         else:
+            self.cluster.resize(c, None)  # a container of its own (drivers/docker StartTask)
             start_again(self.cluster, c, f"restarted by Nomad after {wait_s:.0f} s")
 
     def reschedule(self, c: Container, wait_s: float) -> Loop:
