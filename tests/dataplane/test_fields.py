@@ -2,7 +2,8 @@
 
 A field of profile.py is changed, alone, to another value that the random worlds draw for it. Some
 outcome must change in the compiled engine, and the reference must tell the same story of the
-world before and after, to the last bit. So a field that one engine does not read, or nobody draws, fails by its name.
+world before and after, to the last bit. So a field that one engine does not read, or nobody draws,
+fails by its name.
 """
 
 from __future__ import annotations
