@@ -12,9 +12,9 @@ import pytest
 from sim.constants.facts import Fact, Held
 from sim.report.page.charts import TALL, apart, lane
 from sim.report.page.constants import rows
-from sim.report.page.places import moment, moments
+from sim.report.page.document import page
 from sim.report.page.sections import SECTIONS, mechanism, sections
-from sim.report.page.write import page
+from sim.report.page.topology import snapshot, snapshots
 from sim.results.run import Span, TimelineRow
 from tests.report import pages
 from tests.results.results import result
@@ -137,11 +137,11 @@ def test_names_beside_a_curve_never_cover_each_other(wanted):
 
 
 def test_topology_tells_the_loss_of_a_server():
-    (before, worst, after) = moments(pages.plain().runs[0])
+    (before, worst, after) = snapshots(pages.plain().runs[0])
     groups = [[(g.service, g.state, g.number) for g in place.groups] for place in before.places]
     assert groups == [[("api", "ready", 2)], [("api", "ready", 1)], [("api", "ready", 1)]]
     assert after.places == before.places
-    lost = moment("", 330.0, pages.plain().runs[0].spans)
+    lost = snapshot("", 330.0, pages.plain().runs[0].spans)
     assert [(g.state, g.number) for g in lost.places[0].groups] == [("away", 2)]
     assert worst.t_s == pytest.approx(470.5, abs=2)  # the middle of five minutes and 41 s
 
@@ -156,7 +156,7 @@ def test_topology_without_an_outage_shows_the_time_of_most_change():
         series=run.series | {"ready": ready, "replicas": ready + (ready > 3)},
         spans=pages.spans(3, 1200.0, 300.0),
     )
-    (before, during, after) = moments(grown)
+    (before, during, after) = snapshots(grown)
     assert (before.title, during.title, after.title) == ("before", "during", "at the end")
     assert 690 <= during.t_s <= 710
     assert (before.reached, during.reached) == ("", "9 of 10 running replicas get traffic")
@@ -191,14 +191,14 @@ def test_constants_are_told_in_their_units_and_services_once():
 def test_topology_counts_what_has_no_server():
     waiting = Span("pending", "api (no server yet)", "pending", 5.0, 9.0, "api")
     server = Span("server", "server-1", "up", 0.0, 9.0, "", "server-1")
-    found = moment("", 6.0, [server, waiting, waiting._replace(start_s=5.5)])
+    found = snapshot("", 6.0, [server, waiting, waiting._replace(start_s=5.5)])
     assert [(g.service, g.state, g.number) for g in found.waiting] == [("api", "pending", 2)]
-    assert moment("", 4.0, [server, waiting]).waiting == ()
+    assert snapshot("", 4.0, [server, waiting]).waiting == ()
 
 
 def test_a_thousand_servers_are_summed_up():
     many = [Span("server", f"server-{k}", "up", 0.0, 9.0, "", f"server-{k}") for k in range(1000)]
-    found = moment("", 1.0, many)
+    found = snapshot("", 1.0, many)
     assert [place.name for place in found.places][:3] == ["server-0", "server-1", "server-2"]
     assert len(found.places) + found.unshown == 1000
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,10 @@ export default function () {{
 class Stage(NamedTuple):
     duration_s: float
     target: float  # requests/s at its end
+
+
+def write(result: Measurements, path: Path) -> None:
+    path.write_text(k6(result), encoding="utf-8")
 
 
 def k6(result: Measurements) -> str:

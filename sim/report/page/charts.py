@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
+from sim.report.incident import stretches, window
 from sim.report.page import curves
 from sim.report.page.curves import Values
-from sim.report.plots import marks
-from sim.report.stretches import stretches, window
+from sim.report.plots import event_labels
 from sim.report.text import timeline, words
 from sim.results import metrics
 from sim.results.measurements import Measurements
@@ -140,8 +140,8 @@ def lane(kind: int, run: Run, start: float, end: float, columns: int) -> Lane:
     down = stretches(metrics.down(run), run.recording.bucket_s)
     degraded = stretches(metrics.degraded(run), run.recording.bucket_s)
     name = words.platform(run.platform)
-    placed = marks.place(
-        marks.chosen(run, start, end),
+    placed = event_labels.place(
+        event_labels.chosen(run, start, end),
         lambda t: LEFT + WIDTH * (t - start) / max(end - start, 1e-9),
         lambda text: LETTER * len(text),
         RIGHT,

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
-from sim.report.page import constants, places
+from sim.report.page import constants
 from sim.report.page.charts import charts
-from sim.report.page.spent import KINDS, spent
+from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import accounts
-from sim.report.text import content, timeline, words
+from sim.report.postmortem.attribution import KINDS, spent
+from sim.report.text import findings, timeline, words
 from sim.results.measurements import Measurements
 
 LONGEST = 150  # lines of one platform's timeline
@@ -35,15 +36,15 @@ def figures(result: Measurements) -> Section:
         "What users, jobs, people and money saw",
         {
             "heads": [words.platform(name) for name in result.platforms],
-            "sections": content.sections(result),
-            "differences": content.differences(result),
+            "sections": findings.sections(result),
+            "differences": findings.differences(result),
         },
     )
 
 
 def claims(result: Measurements) -> Section | None:
     """What is claimed, and whether it holds."""
-    found = content.verdicts(result)
+    found = findings.verdicts(result)
     return Section("claims", "What is claimed, and what came out", found) if found else None
 
 
@@ -86,12 +87,12 @@ def postmortem(result: Measurements) -> Section:
 
 def topology(result: Measurements) -> Section | None:
     """What stood where."""
-    found = {words.platform(run.platform): places.moments(run) for run in result.runs}
-    found = {name: moments for name, moments in found.items() if moments}
-    if not found:
+    platforms = {words.platform(run.platform): snapshots(run) for run in result.runs}
+    platforms = {name: views for name, views in platforms.items() if views}
+    if not platforms:
         return None
-    legend = places.used(moment for moments in found.values() for moment in moments)
-    return Section("topology", "What stood where", {"platforms": found, "legend": legend})
+    symbols = legend(view for views in platforms.values() for view in views)
+    return Section("topology", "What stood where", {"platforms": platforms, "legend": symbols})
 
 
 def events(result: Measurements) -> Section | None:
@@ -153,7 +154,7 @@ def _short(value: Any) -> str:
 
 def again(result: Measurements) -> Section:
     """Seed, versions, and the command that makes this report again."""
-    return Section("again", "Do it again", {"result": result, "setting": content.setting(result)})
+    return Section("again", "Do it again", {"result": result, "setting": findings.setting(result)})
 
 
 SECTIONS: tuple[Callable[[Measurements], Section | None], ...] = (

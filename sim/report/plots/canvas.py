@@ -20,9 +20,9 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
-from sim.report.plots import marks
-from sim.report.stretches import window
-from sim.report.text import content, words
+from sim.report.incident import window
+from sim.report.plots import event_labels
+from sim.report.text import findings, words
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
@@ -53,7 +53,7 @@ def slide(result: Measurements, finding: str, bands_each: bool = True) -> Figure
     FigureCanvasAgg(figure)
     size = 21.0 if len(finding) < 64 else max(13.0, 21.0 * 64 / len(finding))
     figure.text(0.055, 0.945, finding, size=size, weight="bold", color=INK, va="center")
-    below = f"{result.scenario} · {content.setting(result)}"
+    below = f"{result.scenario} · {findings.setting(result)}"
     if result.reps > 1:
         below += f" · figures are means, curves show seed {result.seed}"
     figure.text(0.055, 0.897, below, size=11, color=GREY, va="center")
@@ -66,7 +66,7 @@ class Band(NamedTuple):
     run: Run
     bottom: float
     height: float
-    named: list[marks.Placed]
+    named: list[event_labels.Placed]
     rise: float  # height of the lanes of names above the axes, the same for all platforms
 
 
@@ -74,12 +74,12 @@ def bands(result: Measurements, page: Figure, width: float) -> list[Band]:
     """The platforms from top to bottom, with axes of one size, `width` wide, below their names."""
     start, end = window(result)
     whole = (TOP - BOTTOM) / len(result.runs)
-    lanes = max(0, min(marks.LANES, int((whole - HEADER - 0.1) / LANE)))
+    lanes = max(0, min(event_labels.LANES, int((whole - HEADER - 0.1) / LANE)))
     pixels = width * page.bbox.width
     text_width = cache(lambda text: _width(page, text, LABEL))  # every try to place asks again
     named = [
-        marks.place(
-            marks.chosen(run, start, end),
+        event_labels.place(
+            event_labels.chosen(run, start, end),
             lambda t: (t - start) / (end - start) * pixels,
             text_width,
             pixels,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from sim.dataplane.tables import FIRST_CAUSE
-from sim.report.page.spent import spent
-from sim.report.plots.marks import FAULTS
+from sim.report.incident import FAULTS
+from sim.report.postmortem.attribution import spent
 from sim.report.postmortem.phrases import JOBS, ended, plural, were
 from sim.report.text import words
 from sim.results.figures import Figures, total

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sim.report.plots.marks import FAULTS
-from sim.report.stretches import stretches
+from sim.report.incident import FAULTS, stretches
 from sim.report.text import words
 from sim.results import metrics
 from sim.results.run import Run, TimelineRow

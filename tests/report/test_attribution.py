@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.report.page.spent import KINDS, attributed, spent, states, unanswered
+from sim.report.postmortem.attribution import KINDS, attributed, spent, states, unanswered
 from sim.results import metrics
 from sim.results.run import Span
 from tests.results.synthetic import run

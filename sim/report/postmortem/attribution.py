@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.report.plots.marks import FAULTS
+from sim.report.incident import FAULTS
 from sim.results import metrics
 from sim.results.run import Run, Span
 

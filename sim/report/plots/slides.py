@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.dataplane.codes import JOB_CAUSES
 from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
+from sim.report.incident import stretches, window
 from sim.report.plots.canvas import (
     BLUE,
     CAUSE_COLOURS,
@@ -31,9 +32,8 @@ from sim.report.plots.canvas import (
     tidy,
     time_axis,
 )
-from sim.report.plots.multiples import compare
-from sim.report.stretches import stretches, window
-from sim.report.text import content, words
+from sim.report.plots.small_multiples import compare
+from sim.report.text import findings, words
 from sim.results import metrics
 from sim.results.figures import total
 from sim.results.measurements import Measurements
@@ -61,7 +61,7 @@ def figure(result: Measurements, what: str) -> Figure:
 
 def downtime(result: Measurements) -> Figure:
     """Requests answered and failed per second by arrival, downtime shaded, events named."""
-    page = slide(result, content.headline(result))
+    page = slide(result, findings.headline(result))
     start, end = window(result)
     drawn: list[Axes] = []
     for band in bands(result, page, RIGHT - LEFT):

@@ -14,17 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.report.incident import FAULTS
 from sim.results import metrics
 from sim.results.run import Run, TimelineRow
-from sim.schema.scenario import Event
 
 LONGEST = 40  # characters of a name
 MOST = 10  # events named in one plot
 LANES = 4
 GAP = 5.0  # pixels between a line and its name, and between names
 CLOSE = 14.0  # pixels: events nearer than this share a stack
-
-FAULTS = tuple(name for name in Event.model_fields if name != "at")  # the scenario's own words
 
 
 class Mark(NamedTuple):

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from sim.report.page import charts, curves
 from sim.report.page.sections import sections
 from sim.report.postmortem import text
-from sim.report.text import content, words
+from sim.report.text import findings, words
 from sim.results.measurements import Measurements
 
 
@@ -27,8 +27,8 @@ def page(result: Measurements) -> str:
         .get_template("page.html")
         .render(
             result=result,
-            verdict=content.verdict(result),
-            setting=content.setting(result),
+            verdict=findings.verdict(result),
+            setting=findings.setting(result),
             sections=sections(result),
             css=Markup(_source("report.css")),
             script=Markup(_source("report.js")),

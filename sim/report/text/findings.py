@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sim.report.text import overview, words
+from sim.report.text import comparison, words
 from sim.results.figures import (
     TOPICS,
     Figure,
@@ -46,8 +46,8 @@ class Verdict:
 
 def headline(result: Measurements) -> str:
     """The finding in one line: `Compose: 5 min 41 s down · Kubernetes: 0 s`."""
-    if overview.is_many(result):
-        return overview.headline(result)
+    if comparison.is_many(result):
+        return comparison.headline(result)
     parts = []
     for position, (name, figures) in enumerate(result.platforms.items()):
         unit = " down" if position == 0 else ""
