@@ -36,8 +36,8 @@ class Result(Measurements):
         import pandas as pd  # noqa: PLC0415
 
         columns = {
-            name: {path: lookup(found, path) for path in METRICS}
-            for name, found in self.platforms.items()
+            name: {path: lookup(figures, path) for path in METRICS}
+            for name, figures in self.platforms.items()
         }
         return pd.DataFrame(columns).astype(float).rename_axis("figure")
 
@@ -47,10 +47,10 @@ class Result(Measurements):
         import pandas as pd  # noqa: PLC0415
 
         rows = [
-            {"platform": name, "seed": each.seed}
-            | {path: lookup(each.figures, path) for path in METRICS}
-            for name, found in self.replications.items()
-            for each in found
+            {"platform": name, "seed": replication.seed}
+            | {path: lookup(replication.figures, path) for path in METRICS}
+            for name, replications in self.replications.items()
+            for replication in replications
         ]
         return pd.DataFrame(rows).set_index(["platform", "seed"]).astype(float)
 

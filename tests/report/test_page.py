@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sim.constants.facts import Fact, Held
-from sim.report.page.charts import TALL, apart, lane
-from sim.report.page.constants import rows
+from sim.report.page.charts import TALL, apart, platform_lane
+from sim.report.page.constants import constants
 from sim.report.page.document import page
 from sim.report.page.sections import SECTIONS, mechanism, sections
 from sim.report.page.topology import snapshot, snapshots
@@ -166,7 +166,7 @@ def test_a_dot_stands_at_the_time_of_its_event():
     one = pages.plain()
     told = (TimelineRow(300.0, "operator_kill", "api-1", "x"), TimelineRow(700.0, "page", "", "y"))
     for run in one.runs:
-        marks = lane(0, replace(run, timeline=told), 200.0, 1000.0, 800).marks
+        marks = platform_lane(0, replace(run, timeline=told), 200.0, 1000.0, 800).marks
         assert [mark.x for mark in marks] == [100.0, 500.0]
 
 
@@ -176,7 +176,7 @@ def test_constants_are_told_in_their_units_and_services_once():
     size = Fact("image.size", 200 * 1024**2, "bytes", "of an image", "chosen")
     fixed = Fact("qos.x", 1, "replicas", "says", "source", "the kernel's")
     held = (Held(grace, 30.0, paths), Held(size, size.value, ("a.b",)), Held(fixed, 1))
-    told = rows(held)
+    told = constants(held)
     assert [(row.value, row.other) for row in told] == [
         ("30 s", "10 s"), ("200 MiB", ""), ("1 replica", ""),
     ]  # fmt: skip

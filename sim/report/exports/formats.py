@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.schema.fields import InputError
-from sim.schema.text.validation import closest, one_of
 
 if TYPE_CHECKING:
     from sim.results.measurements import Measurements
@@ -47,16 +46,19 @@ def named(text: str) -> tuple[str, ...]:
         names = list(FORMATS)
     for name in names:
         if name not in FORMATS:
-            raise InputError(
-                field="--export",
-                found=repr(name),
-                expected=one_of([*FORMATS, "all"]),
-                nearest=closest(name, [*FORMATS, "all"]),
-            )
+            raise _unknown(name)
     for name in names:
         if FORMATS[name].needs:
             _check_library(name, FORMATS[name].needs)
     return tuple(dict.fromkeys(names))
+
+
+def _unknown(name: str) -> InputError:
+    from sim.schema.text.validation import closest, one_of  # noqa: PLC0415 - loads a YAML parser
+
+    known = [*FORMATS, "all"]
+    near = closest(name, known)
+    return InputError(field="--export", found=repr(name), expected=one_of(known), nearest=near)
 
 
 def _check_library(name: str, module: str) -> None:

@@ -45,12 +45,12 @@ def _source(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FunctionLoader(_source),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["clock"] = words.clock
-    return made
+    environment.globals["clock"] = words.clock
+    return environment

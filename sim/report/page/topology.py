@@ -37,7 +37,7 @@ class Group(NamedTuple):
         return SYMBOLS[self.state]
 
     @property
-    def said(self) -> str:
+    def word(self) -> str:
         return WORDS[self.state]
 
 
@@ -63,21 +63,21 @@ def snapshots(run: Run) -> list[Snapshot]:
     if not run.spans:
         return []
     before = max(0.0, (run.fault_s or 0.0) - 1.0)
-    found = [snapshot("before", before, run.spans)]
+    views = [snapshot("before", before, run.spans)]
     worst = worst_s(run)
     during = worst if worst is not None else height_s(run, before)
     if during is not None:
-        found.append(snapshot("during" if worst is None else "at the worst", during, run.spans))
-    found.append(snapshot("at the end", run.horizon_s, run.spans))
-    return [one._replace(reached=reached(run, one.t_s)) for one in found]
+        views.append(snapshot("during" if worst is None else "at the worst", during, run.spans))
+    views.append(snapshot("at the end", run.horizon_s, run.spans))
+    return [view._replace(reached=reached(run, view.t_s)) for view in views]
 
 
 def worst_s(run: Run) -> float | None:
     """The middle of the longest stretch of downtime, else of degraded time; None without any."""
     for flags in (metrics.down(run), metrics.degraded(run)):
-        found = stretches(flags, run.recording.bucket_s)
-        if found:
-            a, b = max(found, key=lambda one: one[1] - one[0])
+        parts = stretches(flags, run.recording.bucket_s)
+        if parts:
+            a, b = max(parts, key=lambda part: part[1] - part[0])
             return min((a + b) / 2, run.horizon_s)
     return None
 
@@ -129,7 +129,7 @@ def groups(spans: Iterable[Span]) -> tuple[Group, ...]:
     """By service and state; services by name, ready ones first."""
     counted = Counter((s.service, s.state) for s in spans)
     order = list(SYMBOLS)
-    ranked = sorted(counted, key=lambda one: (one[0], order.index(one[1])))
+    ranked = sorted(counted, key=lambda pair: (pair[0], order.index(pair[1])))
     return tuple(Group(service, state, counted[service, state]) for service, state in ranked)
 
 

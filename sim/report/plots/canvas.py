@@ -87,11 +87,11 @@ def bands(result: Measurements, page: Figure, width: float) -> list[Band]:
         )
         for run in result.runs
     ]
-    rise = max([0, *(one.lane + 1 for each in named for one in each)]) * LANE
+    rise = max([0, *(label.lane + 1 for labels in named for label in labels)]) * LANE
     height = whole - HEADER - rise - 0.035
     return [
-        Band(run, TOP - (i + 1) * whole + 0.015, height, found, rise)
-        for i, (run, found) in enumerate(zip(result.runs, named, strict=True))
+        Band(run, TOP - (i + 1) * whole + 0.015, height, labels, rise)
+        for i, (run, labels) in enumerate(zip(result.runs, named, strict=True))
     ]
 
 
@@ -149,15 +149,15 @@ def time_axis(axes: Axes, result: Measurements, labels: bool) -> None:
 def events(axes: Axes, band: Band) -> None:
     """Mark the timeline's events: a line each, rising to its name above the axes."""
     page, box = _page(axes), axes.get_position()
-    for one in band.named:
-        top = 1 + (one.lane + 0.9) * LANE / box.height
+    for label in band.named:
+        top = 1 + (label.lane + 0.9) * LANE / box.height
         axes.plot(
-            [one.mark.t_s] * 2, [0, top], color=INK, linewidth=0.8, linestyle=(0, (2, 2)),
+            [label.mark.t_s] * 2, [0, top], color=INK, linewidth=0.8, linestyle=(0, (2, 2)),
             transform=axes.get_xaxis_transform(), clip_on=False, zorder=4,
         )  # fmt: skip
-        x = box.x0 + one.low / page.bbox.width
-        y = box.y1 + (one.lane + 0.55) * LANE
-        page.text(x, y, one.mark.label, fontproperties=LABEL, color=INK, va="center")
+        x = box.x0 + label.low / page.bbox.width
+        y = box.y1 + (label.lane + 0.55) * LANE
+        page.text(x, y, label.mark.label, fontproperties=LABEL, color=INK, va="center")
 
 
 def per_second(

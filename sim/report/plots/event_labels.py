@@ -81,7 +81,7 @@ def place(
         placed = _attempt([*kept, mark], x_of, width_of, right_edge, lanes)
         if placed is not None:
             kept, best = [*kept, mark], placed
-    return sorted(best, key=lambda one: one.x)
+    return sorted(best, key=lambda name: name.x)
 
 
 def _attempt(
@@ -110,7 +110,7 @@ def _attempt(
 def _stacks(marks: list[Mark], x_of: Callable[[float], float]) -> list[list[Mark]]:
     """The marks in order of time, those close together in one list."""
     stacks: list[list[Mark]] = []
-    for mark in sorted(marks, key=lambda one: one.t_s):
+    for mark in sorted(marks, key=lambda mark: mark.t_s):
         if stacks and x_of(mark.t_s) - x_of(stacks[-1][-1].t_s) < CLOSE:
             stacks[-1].append(mark)
         else:

@@ -31,5 +31,5 @@ def draw(result: Measurements, folder: Path) -> None:
             canvas: Any = page.canvas
             canvas.draw()
             saved.append(pool.submit(imsave, folder / name, canvas.buffer_rgba(), dpi=page.dpi))
-        for one in saved:
-            one.result()  # raises if it could not be written
+        for file in saved:
+            file.result()  # raises if it could not be written

@@ -66,8 +66,8 @@ def panel(axes: Axes, result: Measurements, run: Run, last: bool) -> None:
     page.text(
         box.x0, box.y1 + 0.029, words.platform(run.platform), size=12, weight="bold", color=INK
     )
-    said = f"{cells['down']} down · {cells['failed']} failed"
-    page.text(box.x1, box.y1 + 0.029, said, size=11, color=INK, ha="right")
+    finding = f"{cells['down']} down · {cells['failed']} failed"
+    page.text(box.x1, box.y1 + 0.029, finding, size=11, color=INK, ha="right")
     price = f"{cells['jobs lost']} jobs lost · {cells['refused']} connections refused · "
     price += f"hands-on {cells['hands-on']} · {cells['cost']}"
     page.text(box.x0, box.y1 + 0.008, price, size=8.5, color=GREY)

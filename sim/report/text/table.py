@@ -79,7 +79,7 @@ def _overview(result: Measurements) -> Table:
     return table
 
 
-def _verdicts(verdicts: list[findings.Verdict]) -> RenderableType:
+def _verdicts(verdicts: list[findings.ClaimLine]) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
