@@ -28,7 +28,8 @@ from sim.control.secrets.managed_secrets import SecretManager
 from sim.control.self_healing.replicas import Phase, ReplicaSet
 from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.endpoints import Endpoints
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.platforms.platform import Platform
 from sim.schema.stack import Service
 

@@ -29,7 +29,7 @@ from sim.control.secrets.managed_secrets import SecretsManager
 from sim.control.self_healing.replicas import Phase, ReplicaSet
 from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
 

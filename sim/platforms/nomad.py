@@ -30,7 +30,8 @@ from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
 from sim.control.self_healing.restarts import start_again
 from sim.control.self_healing.tasks import Heartbeats, update_step
 from sim.control.service_discovery.endpoints import Endpoints
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
 from sim.schema.stack import Stack

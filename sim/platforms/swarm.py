@@ -34,7 +34,7 @@ from sim.control.self_healing.tasks import (
     wanted,
 )
 from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
 from sim.schema.stack import Stack

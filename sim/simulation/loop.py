@@ -24,16 +24,11 @@ from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import profile_of
 from sim.control.rolling_updates.recreate import place
+from sim.dataplane.codes import Algorithm
 from sim.dataplane.engines import choose, expected_requests, plane_class
-from sim.dataplane.interface import (
-    Algorithm,
-    Arrivals,
-    Client,
-    DataPlane,
-    PlaneGauge,
-    Routing,
-    Workload,
-)
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Arrivals, Client, Routing, Workload
+from sim.dataplane.tables import PlaneGauge
 from sim.platforms import blaming, configured, layers, takes
 from sim.platforms.platform import Platform
 from sim.results import ledger

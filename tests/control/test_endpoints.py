@@ -16,7 +16,7 @@ from sim.control.service_discovery.endpoints import (
     chosen,
     next_sync,
 )
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from tests.control.world import MANAGED, World, stack_of
 
 READY, UNREADY = (True, False), (False, False)

@@ -20,7 +20,7 @@ from sim.control.load_balancing.mesh import (
     swept,
 )
 from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
-from sim.dataplane.interface import Algorithm, Note
+from sim.dataplane.codes import Algorithm, Note
 from sim.platforms import configure, load
 from sim.schema.fields import InputError
 from tests.control.outage import replay, rows

@@ -14,7 +14,7 @@ from sim.control.resource_limits.qos import (
     oom_victim,
     qos_class,
 )
-from sim.dataplane.interface import SUCCEEDED
+from sim.dataplane.tables import SUCCEEDED
 from sim.schema.stack import Service
 from tests.control.outage import replay, rows, when
 

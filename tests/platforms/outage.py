@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sim.dataplane.interface import ARRIVED, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.results.run import Run

@@ -23,7 +23,8 @@ from sim.control.scheduling import kubelet, placement
 from sim.control.scheduling import node_lifecycle as nodes
 from sim.control.self_healing import restarts
 from sim.control.service_discovery import endpoints
-from sim.dataplane.interface import ARRIVED, FIRST_CAUSE, REQUEST_CAUSES, SUCCEEDED, Algorithm
+from sim.dataplane.codes import REQUEST_CAUSES, Algorithm
+from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
 from sim.library.stacks import load_stack
 from sim.platforms import configure, load, title
 from sim.platforms.kubernetes import PLATFORM

@@ -30,7 +30,8 @@ from sim.control.core.records import (
     State,
 )
 from sim.control.core.world import World
-from sim.dataplane.interface import Notice, Routing
+from sim.dataplane.plane import Notice
+from sim.dataplane.profile import Routing
 from sim.results.run import TimelineRow
 from sim.schema.scenario import Version
 

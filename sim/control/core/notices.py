@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sim.control.core.records import Change, Container, Server
 from sim.control.resource_limits import qos
-from sim.dataplane.interface import Note, Notice
+from sim.dataplane.codes import Note
+from sim.dataplane.plane import Notice
 
 if TYPE_CHECKING:
     from sim.control.core.cluster import Cluster

@@ -26,7 +26,8 @@ from sim.control.core.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.interface import DataPlane, Profile
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Profile
 from sim.results.run import TimelineRow
 from sim.schema.fields import InputError, LawSpec
 from sim.schema.scenario import Version

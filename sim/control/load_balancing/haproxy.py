@@ -19,7 +19,8 @@ from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Address, Cluster, Container, Server
 from sim.control.core.deadlines import Deadlines
 from sim.control.service_discovery.dns import by_name
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt"
 INTER = Fact("haproxy.inter", 2.0, "s", "time between two checks of one server", HAPROXY)

@@ -21,7 +21,7 @@ from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.rolling_updates import recreate
 from sim.control.secrets import passwords
-from sim.dataplane.interface import PlaneGauge
+from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Deploy
 from sim.schema.stack import Alarm
 

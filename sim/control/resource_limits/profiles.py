@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from sim.constants.facts import Fact
-from sim.dataplane.interface import Kind, Law, LawKind, Persistence, Profile
+from sim.dataplane.codes import Kind, LawKind, Persistence
+from sim.dataplane.profile import Law, Profile
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
 from sim.schema.stack import Cpu, Role, Service

@@ -17,8 +17,9 @@ from sim import __version__
 from sim.dataplane import engines
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.platforms import load
+from sim.results.figures import total
 from sim.results.summary import Replication
-from sim.study.article.article import CLAIMS, ROWS, Claim, Row
+from sim.study.article.article import CLAIMS, MEASURES, ROWS, Claim, Row
 from sim.study.article.table_text import ArticleTable, Loss, Measured, Verdict, verdict
 from sim.study.study import DEFAULT_SEED, plan, requests_of
 from sim.study.workers import Task, Watch, run_tasks
@@ -107,10 +108,7 @@ def _verdict(claim: Claim, rows: Iterable[Measured]) -> Verdict | None:
 
 
 def _loss(replications: list[Replication]) -> Loss:
-    figures = [one.figures for one in replications]
-    return Loss(
-        fmean(f["downtime_s"] for f in figures),
-        fmean(sum(f["requests"]["failed"].values()) for f in figures),
-        fmean(sum(f["jobs"]["lost"].values()) for f in figures),
-        fmean(f["operator"]["minutes"] for f in figures),
-    )
+    return {
+        name: fmean(total(each.figures, measure.path) for each in replications)
+        for name, measure in MEASURES.items()
+    }
