@@ -22,18 +22,9 @@ from time import perf_counter
 import simpy
 
 from sim.dataplane import engines
-from sim.dataplane.interface import (
-    Algorithm,
-    Arrivals,
-    Client,
-    Kind,
-    Law,
-    LawKind,
-    Profile,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Algorithm, Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
 from sim.simulation.simulation import run_once
 from sim.study import study
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sim.library.stacks import list_stacks, load_stack
     from sim.platforms import add as add_platform
     from sim.platforms.platform import Platform
-    from sim.results.result import Result
     from sim.schema.fields import InputError
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
+    from sim.study.result import Result
     from sim.study.session import Session
     from sim.study.study import compare, list_platforms, run
 
@@ -47,7 +47,7 @@ __all__ = [
 _HOME = {
     "InputError": "sim.schema.fields",
     "Platform": "sim.platforms.platform",
-    "Result": "sim.results.result",
+    "Result": "sim.study.result",
     "Scenario": "sim.schema.scenario",
     "Session": "sim.study.session",
     "Stack": "sim.schema.stack",

@@ -11,7 +11,7 @@ import pytest
 
 import sim
 from sim.dataplane import engines
-from sim.dataplane.interface import Arrivals
+from sim.dataplane.profile import Arrivals
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.report import files
 from sim.schema.fields import InputError

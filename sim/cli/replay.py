@@ -13,7 +13,7 @@ from rich.console import Console
 from sim.cli.options import DONE, INTERRUPTED, NOT_HELD
 
 if TYPE_CHECKING:
-    from sim.results.result import Result
+    from sim.study.result import Result
     from sim.study.study import Plan
 
 REPORTS = Path("reports")

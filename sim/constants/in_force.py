@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from sim.constants.facts import Fact, Held, Setting, fact_of, facts_of
 from sim.constants.paths import ROLES, by_hand, is_read, walk
+from sim.control.core.choices import Fixed
 from sim.platforms import layers, own_modules, taken_away
 from sim.platforms.platform import Platform
 from sim.schema.fields import LawSpec
@@ -49,7 +50,7 @@ def _of_platform(name: str, platform: Platform) -> Iterator[Setting]:
     for field in fields(platform):
         choice = getattr(platform, field.name)
         yield from walk(choice, f"{taken_away(name)[0]}.{field.name}")
-        for fact in getattr(choice, "fixed", ()):
+        for fact in choice.fixed if isinstance(choice, Fixed) else ():
             yield Setting(fact, value=fact.value)
 
 

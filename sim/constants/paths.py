@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from sim.constants.facts import LEAK_TICK, Fact, Setting, fact_of
 from sim.control.autoscaling.hpa_loop import Autoscaling
+from sim.control.core.choices import Fixed, Limiter, Ranking, Reads
 from sim.control.core.mechanisms import mechanisms
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.platforms import configured, layers, load, names, taken_away
@@ -38,7 +39,7 @@ def of_platform(name: str) -> list[Setting]:
     for field in fields(platform):
         choice = getattr(platform, field.name)
         found += walk(choice, f"{taken_away(name)[0]}.{field.name}")
-        found += [Setting(fact) for fact in getattr(choice, "fixed", ())]
+        found += [Setting(fact) for fact in choice.fixed] if isinstance(choice, Fixed) else []
     for layer in layers(name):
         asked = [(path, raw) for path, raw in layer.settings.items() if isinstance(raw, Fact)]
         found += [Setting(fact, f"stack.{path}", fact.value) for path, fact in asked]
@@ -139,12 +140,13 @@ def is_read(one: Setting, platform: Platform) -> bool:
     if ".scaling.behavior." in one.path:
         return isinstance(platform.autoscaling, Autoscaling)
     if part in ("probes", "healthcheck"):
-        return part == getattr(platform.health_checks, "reads", "")
+        checks = platform.health_checks
+        return isinstance(checks, Reads) and part == checks.reads
     if part == "lookup":  # a proxy that looks names up in Docker's DNS
         return platform.service_discovery is None and platform.scheduling is None
     limits = platform.resource_limits
     if one.path.endswith(".cpu.shares"):
-        return getattr(limits, "weights", "shares") == "shares"
+        return not isinstance(limits, Limiter) or limits.weights == "shares"
     if one.path.endswith(".oom_score_adj"):
-        return not getattr(limits, "qos", False)
+        return not isinstance(limits, Ranking)
     return True

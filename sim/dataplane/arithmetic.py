@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import math
 
-CONSTANT, EXPONENTIAL, LOGNORMAL, UNIFORM = 0, 1, 2, 3
+from sim.dataplane.codes import LATENCY_BINS, LATENCY_GROWTH, LATENCY_MIN_S, LawKind
+
+_, EXPONENTIAL, LOGNORMAL, UNIFORM = (kind.value for kind in LawKind)
+LOG_GROWTH = math.log(LATENCY_GROWTH)
+LAST_BIN = LATENCY_BINS - 1
 INFINITY = math.inf
 
 
@@ -63,11 +67,11 @@ def backoff(base: float, factor: float, cap: float, retry: int, jitter: float, u
 
 
 def latency_bin(latency: float) -> int:
-    """Bin of the logarithmic histogram: 2 % wide from 0.1 ms; both ends clip (see interface)."""
-    if latency <= 1e-4:
+    """Bin of the logarithmic histogram: 2 % wide from 0.1 ms; both ends clip (codes.LATENCY_*)."""
+    if latency <= LATENCY_MIN_S:
         return 0
-    i = int(math.log(latency / 1e-4) / 0.01980262729617973)
-    return 1023 if i > 1023 else i
+    i = int(math.log(latency / LATENCY_MIN_S) / LOG_GROWTH)
+    return LAST_BIN if i > LAST_BIN else i
 
 
 def query_cost(demand: float, growth: float, active: int) -> float:

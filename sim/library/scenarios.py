@@ -11,7 +11,7 @@ from typing import Any
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import layers, names
-from sim.results.verdicts import METRICS
+from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import patched_stack
 from sim.schema.scenario import Scenario

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results import metrics
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 MANY_JOBS = 20  # left over at the end: a backlog, not the few that always wait
 
 
-def window(result: Result) -> tuple[float, float]:
+def window(result: Measurements) -> tuple[float, float]:
     """The part of the horizon that is worth looking at, in seconds: from before the first fault
     to after the last trouble, or everything if that is most of it."""
     first, last = result.horizon_s, 0.0

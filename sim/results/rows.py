@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import (
+from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
+from sim.dataplane.tables import (
     DONE,
     DUPLICATED,
     ENQUEUED,
     FIRST_CAUSE,
     FIRST_LOSS,
     IN_SLO,
-    JOB_CAUSES,
-    REQUEST_CAUSES,
     SUCCEEDED,
 )
 from sim.results import metrics

@@ -40,7 +40,7 @@ class Point(Record):
 
 
 class ClientSpec(Record):
-    """Users: open loop. See dataplane.interface.Client for the meaning of each field."""
+    """Users: open loop. See dataplane.profile.Client for the meaning of each field."""
 
     timeout: Span = 5.0
     connect_timeout: Span = 3.0

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sim.control.core.cluster import Cluster
-from sim.dataplane.interface import Recording
+from sim.dataplane.tables import Recording
 from sim.results.run import OperatorFigures, Run
 from sim.simulation.case import Case
 from sim.simulation.observation import Observer

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.core.recorder import Recorder
-from sim.dataplane.interface import PlaneGauge
+from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
 

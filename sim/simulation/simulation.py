@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.control.core.clock import Rank
 from sim.dataplane.engines import choose, plane_class
-from sim.dataplane.interface import Workload
+from sim.dataplane.profile import Workload
 from sim.platforms import blaming
 from sim.results.run import Run
 from sim.schema.scenario import Event, Scenario

@@ -22,8 +22,8 @@ from sim.dataplane import engines
 from sim.platforms import configure, configured, layers, taken_away
 from sim.platforms.platform import Platform
 from sim.results.counterfactual import Counterfactual, harmed
-from sim.results.result import Result
-from sim.results.summary import Figures, Replication, lookup
+from sim.results.figures import Figures, total
+from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
 from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
@@ -31,6 +31,7 @@ from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.document import read_text, read_yaml
 from sim.schema.text.validation import read_record
+from sim.study.result import Result
 from sim.study.study import Plan, plan, requests_of
 from sim.study.workers import Task, Tick, Watch, run_tasks
 
@@ -87,7 +88,7 @@ def applies(when: When, situation: Situation, figures: Figures) -> bool:
         and all(_given(situation, path, asked) for path, asked in when.given.items())
         and (not when.events or bool(kinds & set(when.events)))
         and (not when.only or kinds <= set(when.events))
-        and (not when.seen or any(_seen(figures, p) > above for p, above in when.seen.items()))
+        and (not when.seen or any(total(figures, p) > above for p, above in when.seen.items()))
     )
 
 
@@ -114,11 +115,6 @@ def _test(word: str, value: Any, bound: Any) -> bool:
     if word == "present":
         return bool((value is not None) == bound)
     return value is not None and bool(value > bound if word == "above" else value < bound)
-
-
-def _seen(figures: Figures, path: str) -> float:
-    value: Any = lookup(figures, path)
-    return sum(value.values()) if isinstance(value, dict) else float(value or 0.0)
 
 
 # ---- what they set ----

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from sim.platforms import sources
-from sim.results.result import Result
 from sim.results.run import Run
 from sim.results.summary import replication
 from sim.schema.fields import Duration, InputError
@@ -30,6 +29,7 @@ from sim.schema.text.document import Document, read_text
 from sim.schema.text.validation import given, read_value
 from sim.simulation.case import Case
 from sim.simulation.simulation import Simulation
+from sim.study.result import Result
 from sim.study.study import DEFAULT_SEED, plan, result_of, with_engine
 
 FORMAT = 1  # of the save file

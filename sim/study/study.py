@@ -22,7 +22,6 @@ from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh, takes
 from sim.platforms import names as list_platforms
-from sim.results.result import Result
 from sim.results.summary import Replication
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import stack_on
@@ -32,6 +31,7 @@ from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
 from sim.schema.traffic import arrivals
 from sim.study import ask as asked
+from sim.study.result import Result
 from sim.study.workers import Task, Tick, Watch, run_tasks
 
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from sim.library.scenarios import load_scenario
-from sim.results.verdicts import METRICS
+from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Label, Name, Positive, Record
 from sim.schema.scenario import Scenario
 from sim.schema.text.document import read_text, read_yaml

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sim.library.stacks import load_stack
-from sim.results.result import Result
-from sim.results.summary import lookup
+from sim.results.figures import lookup
 from sim.schema.fields import InputError
 from sim.schema.layers import stack_on
 from sim.schema.stack import Role, Stack
+from sim.study.result import Result
 from sim.workshop.answer import placed, read_answer
 from sim.workshop.challenge import Challenge, Goal, scenario_of
 

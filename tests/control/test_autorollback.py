@@ -8,7 +8,7 @@ import pytest
 
 from sim.control.rollback.autorollback import AutoRollback, verdict
 from sim.control.rolling_updates.analysis import Analysis
-from sim.dataplane.interface import ContainerGauge
+from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 from sim.schema.scenario import Version

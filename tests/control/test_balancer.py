@@ -18,7 +18,7 @@ from sim.control.load_balancing.haproxy import (
     checked,
     in_use,
 )
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms import load
 from tests.control.outage import replay, rows, when
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.control.core.clock import KEYS, PARTS, Clock, Rank, place
+from sim.control.core.clock import KEYS, PARTS, Clock, Rank
 from sim.control.core.records import NonsenseError
+from sim.control.rolling_updates.compose import place
 
 SIM = Path(__file__).resolve().parents[2] / "sim"
 

@@ -10,7 +10,7 @@ import pytest
 
 from sim.constants.facts import DOCKER_TTL, NGINX_CONNECT
 from sim.control.service_discovery.dns import NAME_TTL, HeadlessNames, expires, nginx
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.library.scenarios import load_scenario
 from sim.platforms import configure, load
 from sim.results.run import Run

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.service_discovery.endpoints import (
     MIN_SYNC,
     WATCH_DELAY,
     Endpoint,
     Endpoints,
-    ServiceBalancing,
     chosen,
     next_sync,
 )
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from tests.control.world import MANAGED, World, stack_of
 
 READY, UNREADY = (True, False), (False, False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.dataplane.interface import FIRST_CAUSE, FIRST_LOSS, JobLoss, Outcome
+from sim.dataplane.codes import JobLoss, Outcome
+from sim.dataplane.tables import FIRST_CAUSE, FIRST_LOSS
 from sim.results.run import Run
 from sim.schema.scenario import Leak
 from tests.control.outage import replay, rows, when

@@ -14,7 +14,8 @@ from sim.control.secrets.nomad_templates import (
     VAULT_POLL,
     handed_out_s,
 )
-from sim.dataplane.interface import FIRST_CAUSE, Outcome
+from sim.dataplane.codes import Outcome
+from sim.dataplane.tables import FIRST_CAUSE
 from sim.platforms import load
 from sim.results.run import Run
 from tests.control.outage import replay, rows, when

@@ -19,7 +19,8 @@ from sim.control.secrets.passwords import (
     takes,
     window_s,
 )
-from sim.dataplane.interface import FIRST_CAUSE, Outcome
+from sim.dataplane.codes import Outcome
+from sim.dataplane.tables import FIRST_CAUSE
 from sim.platforms import load
 from sim.results.run import Run
 from sim.schema.scenario import Version

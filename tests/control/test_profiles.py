@@ -14,7 +14,7 @@ from sim.control.resource_limits.profiles import (
     profile_of,
     weight,
 )
-from sim.dataplane.interface import Kind, LawKind, Persistence
+from sim.dataplane.codes import Kind, LawKind, Persistence
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
 from sim.schema.stack import Cpu, Service

@@ -1,4 +1,4 @@
-"""Random small worlds from an integer seed: every field of the interface, every verb, many faults.
+"""Random small worlds from an integer seed: every field of profile.py, every verb, many faults.
 
 `make_world(seed, lattice)` is a pure function. On a lattice all durations are multiples of a
 power of two, so that many events share an instant and a wrong tie rule shows; without it, draws
@@ -14,18 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.interface import (
-    Algorithm,
-    Arrivals,
-    Client,
-    Kind,
-    Law,
-    LawKind,
-    Persistence,
-    Profile,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Algorithm, Kind, LawKind, Persistence
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
 from tests.dataplane.worlds import Step, World
 
 MIB = 2**20
@@ -208,7 +198,7 @@ class Author:
             Kind.DATABASE: lambda: database(dice),
             Kind.QUEUE: lambda: queue(dice),
             Kind.PROXY: lambda: Profile(Kind.PROXY, memory_base=5 * MIB),
-            Kind.PLAIN: lambda: Profile(Kind.PLAIN, memory_base=dice.int(1, 50) * MIB),
+            Kind.PLAIN: lambda: Profile(Kind.PLAIN, memory_base=dice.int(0, 50) * MIB),
         }
         for kind, make in makers.items():
             first = make()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.dataplane.interface import Algorithm
+from sim.dataplane.codes import Algorithm
 from sim.platforms import load
 from sim.results import ledger
 from sim.results.run import SERIES, Run

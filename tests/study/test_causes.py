@@ -14,8 +14,7 @@ from sim.platforms import configured, layers
 from sim.platforms import names as platforms
 from sim.report.postmortem.text import markdown
 from sim.results.counterfactual import Effect, contribution
-from sim.results.result import Result
-from sim.results.verdicts import METRICS
+from sim.results.figures import METRICS
 from sim.schema.fields import InputError
 from sim.schema.layers import stack_on
 from sim.schema.scenario import Event, Leak
@@ -23,6 +22,7 @@ from sim.schema.settings import split_settings
 from sim.study import causes as counterfactuals
 from sim.study import study
 from sim.study.causes import Situation, When, applies, changes, holds, settings_for, written
+from sim.study.result import Result
 from tests import ENGINE
 
 SMALL = {

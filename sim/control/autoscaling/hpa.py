@@ -2,7 +2,7 @@
 
 Rules: shared facts, kubernetes section 5 (kubernetes/kubernetes pkg/controller/podautoscaler
 replica_calculator.go @00067268; horizontal.go as in omerap12/kubernetes @a769d588, which emulates
-1.37). autoscalers.py reads the metrics and carries the decisions out. Left out: memory and object
+1.37). hpa_loop.py reads the metrics and carries the decisions out. Left out: memory and object
 metrics.
 """
 

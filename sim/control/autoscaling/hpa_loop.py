@@ -1,4 +1,4 @@
-"""Autoscaling: the horizontal autoscaler changes replicas; servers.py adds machines for them.
+"""Autoscaling: the horizontal autoscaler changes replicas; cluster_autoscaler.py adds machines.
 
 The loop and its metrics; the arithmetic is in hpa.py. CPU usage comes from a metrics server that
 asks every 15 s, so that a decision is about usage of 0 to 30 s ago. Rules and constants: shared
@@ -69,11 +69,11 @@ class Metrics:
             k += 1
 
     def read(self) -> None:
-        now, plane = self.cluster.clock.now, self.cluster.plane
+        now = self.cluster.clock.now
         fresh: dict[int, tuple[Sample, Sample]] = {}
         for c in self.cluster.containers:
             if c.alive:  # a silent server's kubelet gives no numbers
-                sample = Sample(now, plane.container_gauge(c.id).busy_s, c.run)
+                sample = Sample(now, self.cluster.gauge_of(c).busy_s, c.run)
                 last = self.samples[c.id][1] if c.id in self.samples else sample
                 fresh[c.id] = (last if last.run == c.run else sample, sample)
         self.samples = fresh
@@ -219,7 +219,7 @@ class Scaler:
         proposals: list[int | None] = [cpu]
         why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
         if self.asks.queue is not None:
-            waiting = self.cluster.plane.gauge().jobs_queued
+            waiting = self.cluster.gauge().jobs_queued
             proposals.append(
                 hpa.replicas_for_queue(current, waiting, self.asks.queue, self.tolerance)
             )

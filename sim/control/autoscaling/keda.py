@@ -62,7 +62,7 @@ class Keda:
 
     def poll(self, cluster: Cluster, name: str, least: int, last: dict[str, float]) -> None:
         now, current = cluster.clock.now, cluster.desired[name]
-        waiting = cluster.plane.gauge().jobs_queued
+        waiting = cluster.gauge().jobs_queued
         active = waiting > self.activation
         if active:
             last[name] = now

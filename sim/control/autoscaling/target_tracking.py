@@ -94,7 +94,7 @@ class Tracker:
         fresh: dict[int, tuple[int, float]] = {}
         for c in cluster.of(self.service):
             if c.alive:
-                busy = cluster.plane.container_gauge(c.id).busy_s
+                busy = cluster.gauge_of(c).busy_s
                 fresh[c.id] = (c.run, busy)
                 run, before = self.busy.get(c.id, (c.run, busy))
                 used += busy - (before if run == c.run else 0.0)

@@ -126,7 +126,7 @@ class Clock:
         return float(queue[0][0]) if queue else math.inf
 
     def rank_due(self) -> int:
-        """The rank of the event due next; 0, before all ranks, for what follows at once."""
+        """The rank of the event that is due; 0, before all ranks, for what follows at once."""
         return max(0, (self.env._queue[0][1] - 2) // (KEYS * PARTS))
 
     def after(self, delay_s: float, rank: Rank, key: int = 0, part: int = 0) -> Timer:

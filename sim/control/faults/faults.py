@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sim.control.core.choices import Shimmed
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.faults import maintenance as drain
 from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
-from sim.control.rolling_updates import recreate
+from sim.control.rolling_updates import compose
 from sim.control.secrets import passwords
 from sim.schema.scenario import (
     DaemonRestart,
@@ -71,11 +72,12 @@ class Faults:
         self.added += 1
 
     def run(self, event: Event, key: int) -> Loop:
-        clock, count = self.cluster.clock, self.cluster.count
+        clock = self.cluster.clock
         yield clock.at(event.at, Rank.FAULT, key)
         if not self.begun:
             # what the users did until now (boot.users_are_the_event) was not the fault, then
-            self.begun, count.fault_s, count.detected_s = True, clock.now, None
+            self.begun = True
+            self.cluster.fault(anew=True)
         kind = event.kind()
         clock.loop(self.happen[kind](self.cluster, getattr(event, kind)))
 
@@ -140,11 +142,13 @@ def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
 def outlive(cluster: Cluster) -> bool:
     """Do containers run on without their daemon? Those of containerd have a shim each."""
     healing = cluster.choices.self_healing
-    return not cluster.host_ports if healing is None else getattr(healing, "shims", False)
+    if healing is None:
+        return not cluster.host_ports
+    return isinstance(healing, Shimmed) and healing.shims
 
 
 def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
-    """Stop all at once, each with its own grace; then the policies decide (restarts.py)."""
+    """Stop all at once, each with its own grace; then the restart policies decide."""
     server = hit(cluster, spec)
     if not server.alive:
         return
@@ -156,7 +160,7 @@ def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
     names = ", ".join(c.name for c in running)
     cluster.say("daemon_restart", server.name, f"Docker stops on {server.name} with {names}")
     cluster.set_daemon(server, up=False)
-    yield from recreate.stop_all(cluster, running, by_hand=False)
+    yield from compose.stop_all(cluster, running, by_hand=False)
     yield cluster.clock.after(spec.takes, Rank.DAEMON, server.id)
     if server.alive:
         cluster.say("daemon_restart", server.name, f"Docker is up again on {server.name}")
@@ -229,7 +233,7 @@ def leak(cluster: Cluster, spec: Leak) -> Loop:
         grown += spec.per_second * spec.tick
         for c, run in zip(chosen, runs, strict=True):
             if c.run == run and c.alive:
-                cluster.plane.set_extra_memory(c.id, int(grown))
+                cluster.grow(c, int(grown))
 
 
 def scale(cluster: Cluster, spec: Scale) -> Loop:

@@ -286,8 +286,7 @@ class Worker:
             self.wait()
             return
         self.run = c.run
-        self.asked = cluster.plane.probe(c.id, self.probe.deep)
-        cluster.asked[self.asked] = self.answered
+        self.asked = cluster.probe(c, self.answered, self.probe.deep)
         self.prober.until(self.probe.timeout).add(self, self.c.id, self.part + 1)
 
     def answered(self, ok: bool) -> None:
@@ -304,7 +303,7 @@ class Worker:
 
     def timed_out(self) -> None:
         """An answer that comes later reaches nobody."""
-        self.prober.cluster.asked.pop(self.asked, None)
+        self.prober.cluster.forget(self.asked)
         self.over(False)
 
     def over(self, ok: bool) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 CONFIG = "kubernetes/ingress-nginx internal/ingress/controller/config/config.go"
 CONNECT_TIMEOUT = Fact("ingress_nginx.proxy_connect_timeout", 5.0, "s", "of one try", CONFIG)

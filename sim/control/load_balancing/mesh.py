@@ -18,7 +18,8 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 OUTLIER = "envoyproxy/envoy @00c7146d source/common/upstream/outlier_detection_impl.{h,cc}"
 ISTIO = "istio.io/docs/concepts/traffic-management (retries), reference DestinationRule"
@@ -139,12 +140,12 @@ class Detector:
     def __init__(self, cluster: Cluster, mesh: MeshBalancing) -> None:
         self.cluster, self.mesh = cluster, mesh
         self.hosts: dict[int, Host] = {}
-        cluster.admit = self.admit
+        cluster.admit(self.admitted)
 
     def ejected(self) -> set[int]:
         return {i for i, host in self.hosts.items() if host.ejected_s is not None}
 
-    def admit(self, listed: tuple[int, ...]) -> tuple[int, ...]:
+    def admitted(self, listed: tuple[int, ...]) -> tuple[int, ...]:
         return admitted(listed, self.ejected(), self.mesh.panic_percent)
 
     def outlier(self, c: Container) -> None:

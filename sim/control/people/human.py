@@ -58,7 +58,7 @@ class Human:
         while self.free_s > clock.now:
             yield clock.exactly(self.free_s, Rank.OPERATOR, 0)
         self.free_s = clock.now + seconds
-        self.cluster.count.hands.append((clock.now, seconds, what))
+        self.cluster.hands_on(seconds, what)
         yield clock.after(seconds, Rank.OPERATOR)
 
     def work(self, law: LawSpec, stream: str, text: str = "", step: str = "") -> Loop:
@@ -68,7 +68,7 @@ class Human:
             yield from self.spend(seconds, step or text or stream)
             if self.cluster.random(f"operator/{stream}/mistake") >= self.mistake:
                 break
-            self.cluster.count.mistakes += 1
+            self.cluster.mistaken()
             self.say(f"makes a mistake and does it again: {step or text or stream}", "mistake")
         if text or step:
             self.say(text or f"has done: {step}")

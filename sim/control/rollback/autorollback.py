@@ -12,11 +12,13 @@ undo is not undone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
+from sim.control.rollback.commands import PreviousVersion
 from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
 from sim.control.scheduling.kubelet import STATEFUL
 from sim.schema.scenario import Version
@@ -51,7 +53,7 @@ def verdict(
 
 # ---- the choice ----
 @dataclass(frozen=True)
-class AutoRollback:
+class AutoRollback(PreviousVersion):
     """Rolls back by itself on a time-out and (`analysis`) on errors; a person can as well."""
 
     capability: ClassVar[str] = "rollback"
@@ -61,15 +63,11 @@ class AutoRollback:
     check_s: float = constant(CHECK, above_zero=True)
     analysis: Analysis | None = None
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why this platform cannot roll back by itself; "" if it can."""
         if platform.rolling_updates is None:
             return "an automatic rollback undoes a rollout: it needs rolling updates"
         return ""
-
-    def undo(self, cluster: Cluster, service: str) -> None:
-        """The previous version is wanted again, by command."""
-        cluster.set_version(service, cluster.previous.get(service, cluster.versions[service]))
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("version")

@@ -64,8 +64,8 @@ def yields_to(own: int, promised: Sequence[tuple[int, Resources]]) -> Resources:
 # ---- the choice ----
 @dataclass(frozen=True)
 class Scheduling:
-    """kube-scheduler; and what happens when a server dies (nodes.py), how its kubelet starts a
-    replica, and who replaces one (replicas.py)."""
+    """kube-scheduler; and what happens when a server dies (node_lifecycle.py), how its kubelet
+    starts a replica, and who replaces one (replicas.py)."""
 
     capability: ClassVar[str] = "scheduling"
 
@@ -163,7 +163,7 @@ class PriorityQueue:
         if may_preempt(service.preemption_policy, there is not None, there in able, leaving):
             options = [one for s in able if (one := self.option(waiting, s)) is not None]
             chosen = cheapest(options)
-            waiting.nominated = None
+            self.cluster.nominate(waiting, None)
             if chosen is not None:
                 self.preempt(waiting, chosen)
 
@@ -188,8 +188,8 @@ class PriorityQueue:
         server = next(s for s in cluster.servers if s.id == chosen.server)
         for other in cluster.pending:
             if other.nominated is server and self.priority(other.service) < own:
-                other.nominated = None
-        waiting.nominated = server
+                cluster.nominate(other, None)
+        cluster.nominate(waiting, server)
         victims = {v.id for v in chosen.victims}
         for c in [c for c in cluster.on(server) if c.id in victims]:
             if not c.deleting:

@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Container
+from sim.control.scheduling.nomad import KILL_TIMEOUT
 from sim.control.secrets.passwords import Passwords, SecretEnv
 
 SPLAY = Fact(
@@ -31,11 +32,6 @@ RENDER = Fact(
 VAULT_POLL = Fact(
     "nomad.vault_poll", 300.0, "s", "a secret without a lease is read again from Vault so often",
     "hashicorp/consul-template dependency/vault_common.go VaultDefaultLeaseDuration",
-)  # fmt: skip
-
-KILL_TIMEOUT = Fact(
-    "nomad.kill_timeout", 5.0, "s", "signal, this wait, then SIGKILL",
-    "hashicorp/nomad nomad/structs/structs.go @aa026cc9",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.control.rolling_updates import recreate
+from sim.control.rolling_updates import compose
 
 if TYPE_CHECKING:
     from sim.control.people.human import Human
@@ -208,7 +208,7 @@ class Files(Delivery):
         cluster = human.cluster
         changed = [*clients(cluster), *([] if overlap else [database])]
         mine = [c for c in cluster.containers if c.server.name == place and c.service in changed]
-        yield from recreate.again(cluster, [c for c in mine if c.server.alive and not c.deleting])
+        yield from compose.again(cluster, [c for c in mine if c.server.alive and not c.deleting])
 
 
 class Manifests(Delivery):
@@ -290,7 +290,7 @@ def roll(cluster: Cluster, service: str) -> Loop:
     now = cluster.versions[service]
     again = now.model_copy(update={"restarted": now.restarted + 1})
     if "rolling_updates" in cluster.left_to_operator:
-        yield from recreate.recreate(cluster, service, again)
+        yield from compose.recreate(cluster, service, again)
     else:
         cluster.set_version(service, again)
 
@@ -355,7 +355,7 @@ def reached(human: Human, places: list[str], missed: int | None) -> list[str]:
         drawn = [cluster.random("operator/secret_places") < human.mistake for _ in places]
     else:
         drawn = [k >= len(places) - missed for k in range(len(places))]
-    cluster.count.mistakes += sum(drawn)
+    cluster.mistaken(sum(drawn))
     return [place for place, forgot in zip(places, drawn, strict=True) if not forgot]
 
 

@@ -2,19 +2,20 @@
 
 The one writer of replicas. It compares what is wanted (`cluster.desired`, `cluster.versions`) with
 what is there, asks for missing replicas, gives each a server, starts it there, and ends those that
-nobody wants. How two versions share the wanted number is rollouts.py's choice. Rules: shared facts,
-kubernetes sections 1 (start, image pulls), 3 (ReplicaSet vs StatefulSet, pod GC) and 4. Databases
-and queues are StatefulSets: one name, one volume, never two at a time. Left out: quotas on
-namespaces.
+nobody wants. How two versions share the wanted number is the choice of rolling updates. Rules:
+shared facts, kubernetes sections 1 (start, image pulls), 3 (ReplicaSet vs StatefulSet, pod GC) and
+4. Databases and queues are StatefulSets: one name, one volume, never two at a time. Left out:
+quotas on namespaces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
+from sim.control.core.choices import Agented
 from sim.control.core.clock import Loop, Rank
-from sim.control.core.cluster import Change, Cluster, Container, Pending, Server
+from sim.control.core.cluster import Change, Cluster, Container, NonsenseError, Pending, Server
 from sim.control.scheduling.kubelet import STATEFUL, Kubelet, Kubelets
 from sim.schema.scenario import Version
 
@@ -68,6 +69,7 @@ def next_stale(live: Sequence[tuple[bool, bool]], wanted: int) -> int | None:
     return next((i for i in reversed(range(len(live))) if not live[i][0]), None)
 
 
+@runtime_checkable
 class Strategy(Protocol):
     """What the keeper asks of a choice for rolling updates."""
 
@@ -115,10 +117,12 @@ class FirstComeFirstServed:
 # ---- the keeper ----
 def keep(cluster: Cluster, queue: Queue | None = None) -> Loop:
     """Keep every service at its wanted replicas for the whole run."""
-    scheduling = cluster.choices.scheduling
-    kubelet = Kubelet() if scheduling is None else scheduling.kubelet
-    queue = queue or FirstComeFirstServed(cluster)
-    yield from Keeper(cluster, kubelet, cluster.choices.rolling_updates, queue).run()
+    scheduling, strategy = cluster.choices.scheduling, cluster.choices.rolling_updates
+    kubelet = scheduling.kubelet if isinstance(scheduling, Agented) else Kubelet()
+    if strategy is not None and not isinstance(strategy, Strategy):
+        expected = "a record with grace_s, min_ready_s, stop_first and resize(): replicas are kept"
+        raise NonsenseError(f"{type(strategy).__name__}()", expected, "rolling_updates")
+    yield from Keeper(cluster, kubelet, strategy, queue or FirstComeFirstServed(cluster)).run()
 
 
 class Keeper:
@@ -129,7 +133,6 @@ class Keeper:
         self.kubelets = Kubelets(cluster, kubelet)
         self.sizes = {s: {v: cluster.desired[s]} for s, v in cluster.versions.items()}
         self.sized_for = dict(cluster.desired)  # the wanted number that sizes were made for
-        self.asked = 0
         self.ending: set[int] = set()
         self.waiting_s: dict[int, float] = {}  # whose time to availability is being watched
 
@@ -250,13 +253,15 @@ class Keeper:
         if surplus < 0 and self.must_wait(service):
             return  # a removal comes as a change
         for _ in range(-surplus):
-            self.ask(service, version)
+            self.cluster.wait_for_server(service, version)
         if surplus > 0:
             order = deletion_order(
                 [Candidate(-p.id - 1, False, False, 0.0, 0, p.since_s) for p in asked]
                 + [Candidate(c.id, *_rank(c)) for c in live]
             )[:surplus]
-            self.cluster.pending[:] = [p for p in self.cluster.pending if -p.id - 1 not in order]
+            for p in asked:
+                if -p.id - 1 in order:
+                    self.cluster.wait_no_more(p)
             for c in live:
                 if c.id in order:
                     self.cluster.retire(c)
@@ -272,7 +277,7 @@ class Keeper:
         wanted, version = self.cluster.desired[service], self.cluster.versions[service]
         members = self.cluster.of(service)
         for _ in range(wanted - len(members) - len(self.pending(service))):
-            self.ask(service, version)
+            self.cluster.wait_for_server(service, version)
         if self.strategy is None:
             return
         live = self.live(service)
@@ -283,11 +288,6 @@ class Keeper:
             self.cluster.retire(live[stale])
 
     # ---- a place and a process ----
-    def ask(self, service: str, version: Version) -> None:
-        self.asked += 1
-        now = self.cluster.clock.now
-        self.cluster.pending.append(Pending(self.asked, service, version, now))
-
     def place(self) -> None:
         """Bind what waits, in the scheduler's order; what fits nowhere waits for a change."""
         placed: dict[str, list[Container]] = {}
@@ -304,14 +304,14 @@ class Keeper:
             self.cluster.say("placed", service, f"placed ({bound[-1].version.name}): {text}")
 
     def bind(self, pending: Pending, server: Server) -> Container:
-        self.cluster.pending.remove(pending)
+        self.cluster.wait_no_more(pending)
         c = self.cluster.create(pending.service, server, pending.version)
         self.cluster.clock.loop(self.kubelets.launch(c))
         return c
 
     def unschedulable(self, pending: Pending) -> None:
         first = not any(p.unschedulable for p in self.pending(pending.service))
-        pending.unschedulable = True
+        self.cluster.unschedulable(pending)
         if first:
             text = f"no server has room for another {pending.service}: it waits"
             self.cluster.say("unschedulable", pending.service, text)

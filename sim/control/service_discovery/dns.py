@@ -20,7 +20,8 @@ from sim.constants.facts import NGINX_CONNECT, Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.service_discovery.endpoints import Endpoint, chosen
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.schema.stack import Lookup
 
 NAME_TTL = Fact(

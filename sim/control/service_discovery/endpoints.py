@@ -17,7 +17,6 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.dataplane.interface import Algorithm, Routing
 
 VIRTUAL_IPS = "kubernetes.io/docs/reference/networking/virtual-ips @0180cc4b"
 MIN_SYNC = Fact(
@@ -61,16 +60,6 @@ def next_sync(now_s: float, last_sync_s: float, min_sync_s: float) -> float:
 
 
 # ---- data: what happens to each connection ----
-@dataclass(frozen=True)
-class ServiceBalancing:
-    """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
-
-    capability: ClassVar[str] = "load_balancing"
-
-    algorithm: Algorithm = Algorithm.RANDOM
-
-    def routing(self) -> Routing:
-        return Routing(algorithm=self.algorithm, proxy=False, retries=0)
 
 
 # ---- the endpoint slice controller and kube-proxy ----

@@ -1,9 +1,9 @@
 """How the kernel is compiled and where the machine code is kept.
 
 Numba's own cache looks at one file's date, but a kernel function is made of many files: so the
-cache folder is named by a hash of all of them (and of the shared arithmetic). The inner functions
-have no Python wrappers: nobody but the kernel calls them, and wrappers cost a third of the
-compile time.
+cache folder is named by a hash of all of them, and of what they share with the reference engine.
+The inner functions have no Python wrappers: nobody but the kernel calls them, and wrappers cost a
+third of the compile time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from numba.core.runtime.nrt import rtsys
 
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
+SHARED = ("arithmetic", "codes", "profile", "tables")  # what of dataplane/ is compiled in
 KNOWN = {(0, minor) for minor in range(60, 69)}  # versions of numba whose insides `load` fits
 ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, look_at
 
@@ -32,7 +33,7 @@ ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, loo
 def fingerprint() -> str:
     """Changes with any source that ends up in the machine code."""
     digest = sha256(numba.__version__.encode())
-    for path in [*sorted(HERE.glob("*.py")), HERE.parent / "arithmetic.py"]:
+    for path in [*sorted(HERE.glob("*.py")), *(HERE.parent / f"{name}.py" for name in SHARED)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -6,23 +6,18 @@ import math
 from typing import Any
 
 from sim.dataplane import arithmetic
-from sim.dataplane.interface import (
-    ARRIVED,
-    FIRST_CAUSE,
-    IN_SLO,
-    SUCCEEDED,
-    Outcome,
-)
+from sim.dataplane.codes import Outcome
+from sim.dataplane.kernel.codes import DRAW_ARRIVAL
 from sim.dataplane.kernel.compile import entry, inner, shared
 from sim.dataplane.kernel.draws import snap, uniform
 from sim.dataplane.kernel.layout import CHUNK, OUT_ARRIVED, OUT_JOB, OUT_REFUSED
+from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, IN_SLO, SUCCEEDED
 
 next_arrival = shared(
     arithmetic.next_arrival, gap=inner(arithmetic.gap), area=inner(arithmetic.area)
 )
 latency_bin = inner(arithmetic.latency_bin)
-ARRIVAL_STREAM = 0
-GOOD, FIRST_BAD = int(Outcome.SUCCEEDED), int(Outcome.REFUSED)
+GOOD, FIRST_BAD = Outcome.SUCCEEDED.value, Outcome.REFUSED.value
 
 
 @entry
@@ -38,7 +33,7 @@ def more_arrivals(
         if times.size > 0:
             t = times[request] if request < times.size else math.inf
         elif start.size > 0:
-            work = -math.log(uniform(w, ARRIVAL_STREAM, request))
+            work = -math.log(uniform(w, DRAW_ARRIVAL, request))
             segment, last = next_arrival(segment, last, work, start, rate, slope, end)
             t = snap(last, w.lattice) if last < math.inf else math.inf
         else:
@@ -82,7 +77,7 @@ def fold(
         elif kind == GOOD:
             took = w.out[k].latency
             requests[at, SUCCEEDED] += 1
-            if took <= w.slo:
+            if took <= w.client_slo_s:
                 requests[at, IN_SLO] += 1
             latency[latency_bin(took)] += 1
             latency_sum[at] += took

@@ -1,4 +1,4 @@
-"""The reference engine: the verbs of interface.py over the processes of this folder."""
+"""The reference engine: the verbs of dataplane/plane.py over the processes of this folder."""
 
 from __future__ import annotations
 
@@ -6,33 +6,22 @@ from collections.abc import Sequence
 
 import simpy
 
-from sim.dataplane.interface import (
-    Books,
-    ContainerGauge,
-    Kind,
-    Note,
-    Notice,
-    Outcome,
-    PlaneGauge,
-    Profile,
-    Recording,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, Due, Kind, Life, Note, Outcome
+from sim.dataplane.plane import Notice
+from sim.dataplane.profile import Profile, Routing, Workload
 from sim.dataplane.reference.clients import Balancer, Clients
-from sim.dataplane.reference.containers import Container, Life, Machine
+from sim.dataplane.reference.containers import Container, Machine
 from sim.dataplane.reference.jobs import Jobs
-from sim.dataplane.reference.postgres import SILENT, Postgres
+from sim.dataplane.reference.postgres import Postgres
 from sim.dataplane.reference.recorder import Recorder
 from sim.dataplane.reference.stations import Cpu, Settling
-from sim.dataplane.reference.timing import TIMED, Due, Timer
-from sim.dataplane.reference.work import PROBE_BASE, Attempt, Job, Probe, Work
-
-SILENT_RETRY_S = 1.0  # a start-up connection to a silent host is tried again
+from sim.dataplane.reference.timing import TIMED, Timer
+from sim.dataplane.reference.work import Attempt, Job, Probe, Work
+from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
 
 
 class ReferencePlane:
-    """One process a request. See interface.DataPlane for what each verb means."""
+    """One process a request. See dataplane/plane.py for what each verb means."""
 
     def __init__(self, workload: Workload) -> None:
         self.env = simpy.Environment()
@@ -300,16 +289,6 @@ class ReferencePlane:
                 c.accept(work)
         self.follow_through()
         return number
-
-    def connects(self, container: int) -> bool | None:
-        c = self.containers[container]
-        if not c.server.alive:
-            return None
-        if not c.listening:
-            return False
-        if c.profile.kind != Kind.HTTP or c.room():
-            return True
-        return True if c.profile.shed else None  # a full backlog drops the SYN
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import simpy
 
 from sim.dataplane.arithmetic import INFINITY, share_cores
-from sim.dataplane.reference.timing import Due, Settle, Timer
+from sim.dataplane.codes import Due
+from sim.dataplane.reference.timing import Settle, Timer
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.work import Work

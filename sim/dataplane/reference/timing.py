@@ -8,26 +8,13 @@ timer by (kind, id), so that the order never depends on when a timer was set.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 
 import simpy
 
+from sim.dataplane.codes import ID_BITS
+
 SETTLE = 2
 TIMED = 4
-
-
-class Due(IntEnum):
-    """Kinds of timed events, in the order in which they act at one instant."""
-
-    COMPLETION = 0  # container: the request with the least work left is through
-    ARRIVAL = 1  # request
-    RETRY = 2  # attempt: the client's back-off is over
-    DIAL = 3  # attempt: a connection attempt times out or is repeated
-    OPEN = 4  # container: the next start-up connection
-    CHECKOUT = 5  # work: waited too long for a connection, or for the queue server
-    PATIENCE = 6  # attempt: the client gives up
-    JOB = 7  # job: a retry or redelivery returns to the queue
-    GHOST = 8  # number: connections of a vanished host close
 
 
 class Timer(simpy.Event):
@@ -47,7 +34,7 @@ class Timer(simpy.Event):
         self.callbacks = [self.fire]
         self._ok, self._value, self._defused = True, None, False
         self.action, self.id = action, ident
-        env.schedule(self, TIMED + (due << 48) + ident, delay)  # type: ignore[arg-type]
+        env.schedule(self, TIMED + (due << ID_BITS) + ident, delay)  # type: ignore[arg-type]
 
     def fire(self, _: simpy.Event) -> None:
         self.action(self.id)

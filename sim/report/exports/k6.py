@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.schema.scenario import ClientSpec, Slo, Traffic
 from sim.schema.traffic import Course, TraceTimes, arrivals
 
@@ -54,7 +54,7 @@ class Stage(NamedTuple):
     target: float  # requests/s at its end
 
 
-def k6(result: Result) -> str:
+def k6(result: Measurements) -> str:
     """The script of the result's scenario. ValueError for a result that knows no traffic."""
     if result.traffic is None:
         raise ValueError("a result without traffic")

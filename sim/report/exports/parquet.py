@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.rows import series_columns
 from sim.schema.fields import InputError
 
@@ -21,7 +21,7 @@ def check() -> None:
         ) from None
 
 
-def parquet(result: Result, path: Path) -> None:
+def parquet(result: Measurements, path: Path) -> None:
     """One row a second and platform; columns as in series.csv, `platform` first."""
     import pyarrow as pa  # noqa: PLC0415 - an extra
     import pyarrow.parquet as pq  # noqa: PLC0415

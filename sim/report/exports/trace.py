@@ -16,7 +16,7 @@ import numpy as np
 
 from sim.report.page.charts import success
 from sim.report.text import words
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.run import Run, Span
 
 ORDER = {"operator": 0, "server": 1, "container": 2, "pending": 3}
@@ -24,7 +24,7 @@ COUNTERS = ("jobs_queued", "connections", "ready", "in_flight")
 Event = dict[str, Any]
 
 
-def trace(result: Result) -> str:
+def trace(result: Measurements) -> str:
     """The whole file."""
     events = [event for pid, run in enumerate(result.runs, start=1) for event in _run(pid, run)]
     about = {"scenario": result.scenario, "seed": result.seed, "command": result.command}

@@ -9,7 +9,7 @@ from sim.report.exports import parquet
 from sim.report.exports.k6 import k6
 from sim.report.exports.openmetrics import openmetrics
 from sim.report.exports.trace import trace
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.schema.fields import InputError
 from sim.schema.text.validation import closest, one_of
 
@@ -19,7 +19,11 @@ FILES = {
     "parquet": "series.parquet",
     "k6": "traffic.k6.js",
 }
-TEXTS: dict[str, Callable[[Result], str]] = {"trace": trace, "openmetrics": openmetrics, "k6": k6}
+TEXTS: dict[str, Callable[[Measurements], str]] = {
+    "trace": trace,
+    "openmetrics": openmetrics,
+    "k6": k6,
+}
 
 
 def chosen(text: str) -> tuple[str, ...]:
@@ -41,7 +45,7 @@ def chosen(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def export(result: Result, names: Iterable[str], folder: Path) -> None:
+def export(result: Measurements, names: Iterable[str], folder: Path) -> None:
     """Write these exports to an existing folder."""
     for name in names:
         if name == "parquet":

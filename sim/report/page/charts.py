@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.dataplane.interface import ARRIVED, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.report.page import curves
 from sim.report.page.curves import Values
 from sim.report.plots import marks
 from sim.report.stretches import stretches, window
 from sim.report.text import timeline, words
 from sim.results import metrics
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.run import Run, TimelineRow
 from sim.schema.scenario import Traffic
 
@@ -97,7 +97,7 @@ class Charts(NamedTuple):
     charts: tuple[Chart, ...]
 
 
-def charts(result: Result) -> Charts:
+def charts(result: Measurements) -> Charts:
     """Everything that the section on time series shows."""
     start, end = window(result)
     axis = time_axis(start, end, result.horizon_s)
@@ -251,7 +251,9 @@ SUBJECTS = (
 )
 
 
-def chart(subject: Subject, result: Result, start: float, end: float, columns: int) -> Chart | None:
+def chart(
+    subject: Subject, result: Measurements, start: float, end: float, columns: int
+) -> Chart | None:
     """One subject of all platforms on one scale; None if there is nothing to see."""
     found = []
     for run in result.runs:

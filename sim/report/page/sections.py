@@ -15,7 +15,7 @@ from sim.report.page.charts import charts
 from sim.report.page.spent import KINDS, spent
 from sim.report.postmortem.account import accounts
 from sim.report.text import content, timeline, words
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 LONGEST = 150  # lines of one platform's timeline
 
@@ -28,7 +28,7 @@ class Section(NamedTuple):
     data: Any
 
 
-def figures(result: Result) -> Section:
+def figures(result: Measurements) -> Section:
     """The table and the claims."""
     return Section(
         "figures",
@@ -41,13 +41,13 @@ def figures(result: Result) -> Section:
     )
 
 
-def claims(result: Result) -> Section | None:
+def claims(result: Measurements) -> Section | None:
     """What is claimed, and whether it holds."""
     found = content.verdicts(result)
     return Section("claims", "What is claimed, and what came out", found) if found else None
 
 
-def series(result: Result) -> Section | None:
+def series(result: Measurements) -> Section | None:
     """What happened second by second."""
     return Section("series", "How it went", charts(result)) if result.runs else None
 
@@ -60,7 +60,7 @@ class Bar(NamedTuple):
     parts: list[tuple[int, str, str, float, float]]  # kind, name, duration, x and width in percent
 
 
-def time_spent(result: Result) -> Section | None:
+def time_spent(result: Measurements) -> Section | None:
     """Where the degraded time went."""
     found = {words.platform(run.platform): spent(run) for run in result.runs}
     longest = max((sum(parts.values()) for parts in found.values()), default=0.0)
@@ -78,13 +78,13 @@ def time_spent(result: Result) -> Section | None:
     return Section("spent", "Where the time went", {"bars": bars, "kinds": KINDS, "shown": shown})
 
 
-def postmortem(result: Result) -> Section:
+def postmortem(result: Measurements) -> Section:
     """What went well and badly, and the causes that were run again."""
     found = accounts(result)
     return Section("postmortem", "Post-mortem", {"accounts": found, "reps": result.reps})
 
 
-def topology(result: Result) -> Section | None:
+def topology(result: Measurements) -> Section | None:
     """What stood where."""
     found = {words.platform(run.platform): places.moments(run) for run in result.runs}
     found = {name: moments for name, moments in found.items() if moments}
@@ -94,7 +94,7 @@ def topology(result: Result) -> Section | None:
     return Section("topology", "What stood where", {"platforms": found, "legend": legend})
 
 
-def events(result: Result) -> Section | None:
+def events(result: Measurements) -> Section | None:
     """The timelines."""
     found = [
         (words.platform(run.platform), run.seed, timeline.lines(run, LONGEST))
@@ -103,7 +103,7 @@ def events(result: Result) -> Section | None:
     return Section("events", "What happened", found) if found else None
 
 
-def assumptions(result: Result) -> Section:
+def assumptions(result: Measurements) -> Section:
     """What was set, left open or not simulated; the choices; the constants with their sources."""
     choices = {
         words.platform(name): [
@@ -151,12 +151,12 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def again(result: Result) -> Section:
+def again(result: Measurements) -> Section:
     """Seed, versions, and the command that makes this report again."""
     return Section("again", "Do it again", {"result": result, "setting": content.setting(result)})
 
 
-SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
+SECTIONS: tuple[Callable[[Measurements], Section | None], ...] = (
     series,
     figures,
     claims,
@@ -169,7 +169,7 @@ SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
 )
 
 
-def sections(result: Result) -> list[Section]:
+def sections(result: Measurements) -> list[Section]:
     """Those that have something to say."""
     made = (section(result) for section in SECTIONS)
     return [one for one in made if one is not None]

@@ -17,10 +17,10 @@ from sim.report.page import charts, curves
 from sim.report.page.sections import sections
 from sim.report.postmortem import text
 from sim.report.text import content, words
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 
-def page(result: Result) -> str:
+def page(result: Measurements) -> str:
     """The whole document."""
     return (
         _environment()

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sim.report.plots import marks
 from sim.report.stretches import window
 from sim.report.text import content, words
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.run import Run
 
 BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
@@ -46,7 +46,7 @@ class Slide(Figure):
         return out.getvalue()
 
 
-def slide(result: Result, finding: str, bands_each: bool = True) -> Figure:
+def slide(result: Measurements, finding: str, bands_each: bool = True) -> Figure:
     """An empty page with its finding on top and what was run beneath it."""
     tall = max(1.0, len(result.runs) / 3) if bands_each else 1.0  # a band needs its height
     figure = Slide(figsize=(SIZE[0], SIZE[1] * tall), dpi=150, facecolor="white")
@@ -70,7 +70,7 @@ class Band(NamedTuple):
     rise: float  # height of the lanes of names above the axes, the same for all platforms
 
 
-def bands(result: Result, page: Figure, width: float) -> list[Band]:
+def bands(result: Measurements, page: Figure, width: float) -> list[Band]:
     """The platforms from top to bottom, with axes of one size, `width` wide, below their names."""
     start, end = window(result)
     whole = (TOP - BOTTOM) / len(result.runs)
@@ -124,7 +124,7 @@ def key(axes: Axes, band: Band, entries: Sequence[tuple[str, str]]) -> None:
         x -= _width(page, text, FontProperties(size=11)) / page.bbox.width + 0.014
 
 
-def time_axis(axes: Axes, result: Result, labels: bool) -> None:
+def time_axis(axes: Axes, result: Measurements, labels: bool) -> None:
     """The simulated clock along the bottom; labels on the lowest plot only."""
     start, end = window(result)
     axes.set_xlim(start, end)

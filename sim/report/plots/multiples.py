@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.dataplane.interface import FIRST_CAUSE, SUCCEEDED
+from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
 from sim.report.plots.canvas import BLUE, GREY, INK, VERMILLION, per_second, slide, tidy, time_axis
 from sim.report.stretches import stretches, window
 from sim.report.text import overview, words
 from sim.results import metrics
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.run import Run
 
 SHADE = "#c9c9c9"
@@ -21,7 +21,7 @@ COLUMNS = 2
 LEFT, RIGHT, TOP, BOTTOM = 0.06, 0.985, 0.80, 0.07
 
 
-def compare(result: Result) -> Figure:
+def compare(result: Measurements) -> Figure:
     """Requests answered and failed per second under each platform; downtime shaded, the price
     in jobs, connections, hands-on minutes and money beneath the name."""
     page = slide(result, overview.headline(result), bands_each=False)
@@ -47,7 +47,7 @@ def compare(result: Result) -> Figure:
     return page
 
 
-def panel(axes: Axes, result: Result, run: Run, last: bool) -> None:
+def panel(axes: Axes, result: Measurements, run: Run, last: bool) -> None:
     start, end = window(result)
     table = run.recording.requests
     edges, good = per_second(table[:, SUCCEEDED], run, start, end)
@@ -73,6 +73,6 @@ def panel(axes: Axes, result: Result, run: Run, last: bool) -> None:
     page.text(box.x0, box.y1 + 0.008, price, size=8.5, color=GREY)
 
 
-def _row(result: Result, run: Run) -> tuple[str, ...]:
+def _row(result: Measurements, run: Run) -> tuple[str, ...]:
     names = list(result.platforms)
     return overview.rows(result)[names.index(run.platform)]

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from sim.report.text import overview
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 PICTURES = ("downtime.png", "jobs.png", "connections.png")
 
 
-def pictures(result: Result) -> list[str]:
+def pictures(result: Measurements) -> list[str]:
     """Which plots there are; many platforms are compared in small multiples first."""
     return [*(["compare.png"] if overview.is_many(result) else []), *PICTURES]
 
 
-def draw(result: Result, folder: Path) -> None:
+def draw(result: Measurements, folder: Path) -> None:
     """All plots of a result into `folder`."""
     # a text-only run has no matplotlib
     from matplotlib.image import imsave  # noqa: PLC0415

@@ -12,11 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sim.dataplane.interface import (
-    FIRST_CAUSE,
-    JOB_CAUSES,
-    SUCCEEDED,
-)
+from sim.dataplane.codes import JOB_CAUSES
+from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
 from sim.report.plots.canvas import (
     BLUE,
     CAUSE_COLOURS,
@@ -38,7 +35,8 @@ from sim.report.plots.multiples import compare
 from sim.report.stretches import stretches, window
 from sim.report.text import content, words
 from sim.results import metrics
-from sim.results.result import Result
+from sim.results.figures import total
+from sim.results.measurements import Measurements
 from sim.results.run import Run
 
 LEFT, RIGHT = 0.075, 0.975
@@ -46,9 +44,9 @@ QUEUE, LOST = 0.57, 0.815  # width of the backlog, left edge of the losses; name
 SHADE = "#c9c9c9"
 
 
-def figure(result: Result, what: str) -> Figure:
+def figure(result: Measurements, what: str) -> Figure:
     """The plot of that name: downtime, jobs, connections or compare. ValueError for another."""
-    made: dict[str, Callable[[Result], Figure]] = {
+    made: dict[str, Callable[[Measurements], Figure]] = {
         "downtime": downtime,
         "jobs": jobs,
         "connections": connections,
@@ -61,7 +59,7 @@ def figure(result: Result, what: str) -> Figure:
     return made[what](result)
 
 
-def downtime(result: Result) -> Figure:
+def downtime(result: Measurements) -> Figure:
     """Requests answered and failed per second by arrival, downtime shaded, events named."""
     page = slide(result, content.headline(result))
     start, end = window(result)
@@ -88,7 +86,7 @@ def downtime(result: Result) -> Figure:
     return page
 
 
-def _ceiling(result: Result, start: float, end: float) -> float:
+def _ceiling(result: Measurements, start: float, end: float) -> float:
     """A little above the highest curve that is in view."""
     tops = []
     for run in result.runs:
@@ -98,14 +96,14 @@ def _ceiling(result: Result, start: float, end: float) -> float:
     return max([*tops, 1e-9]) * 1.08
 
 
-def _down_text(result: Result, run: Run) -> str:
+def _down_text(result: Measurements, run: Run) -> str:
     figures = result.platforms[run.platform]
-    lost, asked = sum(figures["requests"]["failed"].values()), figures["requests"]["arrived"]
+    lost, asked = total(figures, "requests.failed"), figures["requests"]["arrived"]
     down = words.duration(figures["downtime_s"])
     return f"down {down}; {words.count(lost)} of {words.count(asked)} requests failed"
 
 
-def jobs(result: Result) -> Figure:
+def jobs(result: Measurements) -> Figure:
     """The backlog over time, and how many jobs were lost, by cause."""
     page = slide(result, _jobs_finding(result))
     causes = [
@@ -140,9 +138,9 @@ def jobs(result: Result) -> Figure:
     return page
 
 
-def _jobs_finding(result: Result) -> str:
+def _jobs_finding(result: Measurements) -> str:
     """`Compose: 109 jobs lost · Kubernetes: 3`; if none was lost, the longest backlogs."""
-    lost = {n: sum(f["jobs"]["lost"].values()) for n, f in result.platforms.items()}
+    lost = {n: total(f, "jobs.lost") for n, f in result.platforms.items()}
     if any(lost.values()):
         return _finding({name: words.count(number) for name, number in lost.items()}, "jobs lost")
     peaks = {n: words.count(f["jobs"]["backlog_peak"]) for n, f in result.platforms.items()}
@@ -169,7 +167,7 @@ def _lost(axes: Axes, counts: dict[str, float], causes: list[str]) -> None:
     axes.set_title("jobs lost, by cause", size=11, color=GREY, loc="left")
 
 
-def connections(result: Result) -> Figure:
+def connections(result: Measurements) -> Figure:
     """Database connections in use against the limit, and refusals per second beneath."""
     page = slide(result, _connections_finding(result))
     start, end = window(result)
@@ -209,12 +207,12 @@ def connections(result: Result) -> Figure:
     return page
 
 
-def _refused_top(result: Result, start: float, end: float) -> float:
+def _refused_top(result: Measurements, start: float, end: float) -> float:
     tops = [per_second(run.recording.refused, run, start, end)[1].max() for run in result.runs]
     return float(np.max(tops))
 
 
-def _connections_text(result: Result, run: Run) -> str:
+def _connections_text(result: Measurements, run: Run) -> str:
     found = result.platforms[run.platform]["connections"]
     text = f"at most {words.count(found['peak'])} of {words.count(found['limit'])}"
     if found["refused"]:
@@ -224,7 +222,7 @@ def _connections_text(result: Result, run: Run) -> str:
     return text
 
 
-def _connections_finding(result: Result) -> str:
+def _connections_finding(result: Measurements) -> str:
     """`Compose: 790 connections refused · Kubernetes: 792`; if none was, the peaks."""
     found = {name: figures["connections"] for name, figures in result.platforms.items()}
     if any(one["refused"] for one in found.values()):

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sim.dataplane.interface import FIRST_CAUSE
+from sim.dataplane.tables import FIRST_CAUSE
 from sim.report.page.spent import spent
 from sim.report.plots.marks import FAULTS
 from sim.report.postmortem.phrases import JOBS, ended, plural, were
 from sim.report.text import words
+from sim.results.figures import Figures, total
 from sim.results.run import Run, TimelineRow
-from sim.results.summary import Figures
 
 QUICK_S = 60.0  # chosen: a minute, as long as monitoring counts before it is sure
 BREAKS = (
@@ -41,7 +41,7 @@ def judged(figures: Figures, run: Run | None) -> Judgement:
 
 
 def users(figures: Figures) -> Judgement:
-    failed = sum(figures["requests"]["failed"].values())
+    failed = total(figures, "requests.failed")
     down, degraded = figures["downtime_s"], figures["degraded_s"]
     if not failed:
         yield True, "Not one request failed."
@@ -133,7 +133,7 @@ def people(figures: Figures, run: Run) -> Judgement:
 
 def jobs(figures: Figures) -> Judgement:
     counted = figures["jobs"]
-    lost = sum(counted["lost"].values())
+    lost = total(figures, "jobs.lost")
     if lost:
         yield False, f"{plural(lost, 'job')} {were(lost)} lost: {ended(counted['lost'], JOBS)}."
     if counted["duplicated"]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sim.report.text import words
 
-REQUESTS = {  # sim.dataplane.interface.Outcome
+REQUESTS = {  # sim.dataplane.codes.Outcome
     "refused": "refused (nobody listened)",
     "no_backend": "with no replica to go to",
     "connect_timeout": "never connected",
@@ -18,7 +18,7 @@ REQUESTS = {  # sim.dataplane.interface.Outcome
     "oom": "cut off when the kernel killed a process for memory",
     "shed": "turned away on purpose",
 }
-JOBS = {  # sim.dataplane.interface.JobLoss
+JOBS = {  # sim.dataplane.codes.JobLoss
     "redis_wiped": "wiped with the queue's memory",
     "redis_down": "never queued, the queue was down",
     "worker_killed": "inside a worker that died",

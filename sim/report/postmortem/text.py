@@ -10,7 +10,7 @@ from textwrap import wrap
 from sim.report.postmortem.account import Account, accounts
 from sim.report.postmortem.causes import Cause, Causes
 from sim.report.text import content, words
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 ALONE = (
     "Each line is a run of its own: the same customers, and this one thing changed. What two "
@@ -29,12 +29,12 @@ NOT_RUN = (
 )
 
 
-def markdown(result: Result) -> str:
+def markdown(result: Measurements) -> str:
     """The whole file."""
     return "\n".join(_lines(result)) + "\n"
 
 
-def _lines(result: Result) -> Iterator[str]:
+def _lines(result: Measurements) -> Iterator[str]:
     yield f"# Post-mortem: {safe(result.title or result.scenario)}\n"
     yield f"**{safe(content.verdict(result))}**\n"
     first, last = result.seed, result.seed + result.reps - 1
@@ -116,7 +116,7 @@ def options(cause: Cause) -> str:
     return " ".join(f"--set {shlex.quote(setting)}" for setting in cause.settings)
 
 
-def plain(result: Result) -> str:
+def plain(result: Measurements) -> str:
     """The causes for a terminal, at most 100 columns."""
     lines = []
     for one in accounts(result):

@@ -3,13 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sim.report.text import overview, words
-from sim.results.result import Difference, Result
-from sim.results.summary import Figures, lookup
+from sim.results.figures import (
+    TOPICS,
+    Figure,
+    Figures,
+    TableRow,
+    Topic,
+    Unit,
+    figure_at,
+    lookup,
+    shown,
+    total,
+)
+from sim.results.measurements import Difference, Measurements
 
 
 class Row(NamedTuple):
@@ -33,10 +44,7 @@ class Verdict:
     because: str  # why it does not hold, if the scenario says
 
 
-Cell = Callable[[Figures], str]
-
-
-def headline(result: Result) -> str:
+def headline(result: Measurements) -> str:
     """The finding in one line: `Compose: 5 min 41 s down · Kubernetes: 0 s`."""
     if overview.is_many(result):
         return overview.headline(result)
@@ -47,7 +55,7 @@ def headline(result: Result) -> str:
     return " · ".join(parts)
 
 
-def verdict(result: Result) -> str:
+def verdict(result: Measurements) -> str:
     """One sentence for everybody: `Compose: 5 min 41 s down, 1,204 failed requests, 14 operator
     minutes; Kubernetes: 0 s down, 37 failed requests`."""
     return "; ".join(
@@ -57,13 +65,13 @@ def verdict(result: Result) -> str:
 
 
 def _suffered(figures: Figures) -> str:
-    failed = sum(figures["requests"]["failed"].values())
+    failed = total(figures, "requests.failed")
     plural = "" if failed == 1 else "s"
     parts = [
         f"{words.duration(figures['downtime_s'])} down",
         f"{words.count(failed)} failed request{plural}",
     ]
-    lost = sum(figures["jobs"]["lost"].values())
+    lost = total(figures, "jobs.lost")
     if lost:
         parts.append(f"{words.count(lost)} job{'' if lost == 1 else 's'} lost")
     minutes = figures["operator"]["minutes"]
@@ -73,7 +81,7 @@ def _suffered(figures: Figures) -> str:
     return ", ".join(parts)
 
 
-def setting(result: Result) -> str:
+def setting(result: Measurements) -> str:
     """What was run, in one line: stack, seed, replications, simulated time, engine."""
     last = result.seed + result.reps - 1
     seeds = f"seed {result.seed}" if result.reps == 1 else f"seeds {result.seed} to {last}"
@@ -87,105 +95,38 @@ def setting(result: Result) -> str:
     )
 
 
-def sections(result: Result) -> list[Section]:
+def sections(result: Measurements) -> list[Section]:
     """All figures, grouped; sections about things that the stack has not are left out."""
     everyone = list(result.platforms.values())
-    found = [_section(everyone, "Users", _users()), _section(everyone, "Recovery", _recovery())]
-    if any(f["jobs"]["enqueued"] for f in everyone):
-        found.append(_section(everyone, "Jobs", _jobs(result.horizon_s)))
-    if any(f["connections"]["peak"] or f["connections"]["refused"] for f in everyone):
-        found.append(_section(everyone, "Database connections", _connections()))
-    found.append(_section(everyone, "People and money", _people()))
-    return found
+    return [
+        Section(topic.title, tuple(_rows(topic, everyone, result.horizon_s)))
+        for topic in TOPICS
+        if not topic.needs or any(total(f, path) for f in everyone for path in topic.needs)
+    ]
 
 
-def _section(everyone: list[Figures], title: str, rows: dict[str, Cell]) -> Section:
-    made = [Row(label, tuple(cell(f) for f in everyone)) for label, cell in rows.items()]
-    return Section(title, tuple(made))
+def _rows(topic: Topic, everyone: list[Figures], horizon_s: float) -> Iterator[Row]:
+    for figure, row in shown(topic):
+        yield Row(row.label, tuple(_cell(figure, row, f, horizon_s) for f in everyone))
 
 
-def _users() -> dict[str, Cell]:
-    return {
-        "down": _plain("downtime_s"),
-        "degraded (SLO missed)": _plain("degraded_s"),
-        "availability": _plain("availability"),
-        "requests": _plain("requests.arrived"),
-        "failed": lambda f: words.causes(f["requests"]["failed"]) or "0",
-        "in flight at the end": _plain("requests.in_flight"),
-        "latency p50": _plain("latency_s.p50"),
-        "latency p95": _plain("latency_s.p95"),
-        "latency p99": _plain("latency_s.p99"),
-        "longest answer": _plain("latency_s.max"),
-    }
+def _cell(figure: Figure, row: TableRow, figures: Figures, horizon_s: float) -> str:
+    """One figure of one platform, with half of its 95 % interval where there is one."""
+    path, value = figure.path, lookup(figures, figure.path)
+    if value is None:
+        return row.missing.format(horizon=words.clock(horizon_s)) or words.NOTHING
+    if figure.parts:
+        return words.causes(value) or "0"
+    text = words.figure(path, value)
+    if row.pair:
+        return row.pair.format(text, words.figure(row.other, lookup(figures, row.other)))
+    if figure.unit is Unit.MOMENT:
+        return f"at {words.clock(value)}"
+    low, high = figures.get("intervals", {}).get(path, (value, value))
+    return text if low == high else f"{text} \u00b1 {words.figure(path, high - value)}"
 
 
-def _recovery() -> dict[str, Cell]:
-    return {
-        "first action after": lambda f: _or_never(f, "detect_s"),
-        "recovered after": lambda f: _or_never(f, "recover_s"),
-    }
-
-
-def _jobs(horizon_s: float) -> dict[str, Cell]:
-    def drained(figures: Figures) -> str:
-        at_s = figures["jobs"]["drained_at_s"]
-        return f"not by {words.clock(horizon_s)}" if at_s is None else f"at {words.clock(at_s)}"
-
-    def unfinished(figures: Figures) -> str:
-        jobs = figures["jobs"]
-        return f"{words.count(jobs['queued'])} + {words.count(jobs['in_progress'])}"
-
-    return {
-        "enqueued": _plain("jobs.enqueued"),
-        "done": _plain("jobs.done"),
-        "lost": lambda f: words.causes(f["jobs"]["lost"]) or "0",
-        "done twice": _plain("jobs.duplicated"),
-        "queued + in progress at the end": unfinished,
-        "longest backlog": _plain("jobs.backlog_peak"),
-        "oldest job in line": _plain("jobs.oldest_s"),
-        "backlog as before the fault": drained,
-    }
-
-
-def _connections() -> dict[str, Cell]:
-    def peak(figures: Figures) -> str:
-        found = figures["connections"]
-        return f"{words.count(found['peak'])} of {words.count(found['limit'])}"
-
-    return {
-        "peak of the limit": peak,
-        "refused": _plain("connections.refused"),
-        "containers refused at start": _plain("connections.containers_refused"),
-        "time at the limit": _plain("connections.exhausted_s"),
-    }
-
-
-def _people() -> dict[str, Cell]:
-    return {
-        "pages": _plain("operator.pages"),
-        "hands-on": _plain("operator.minutes"),
-        "mistakes": _plain("operator.mistakes"),
-        "servers": _plain("cost.server_hours"),
-        "cost": _plain("cost.usd"),
-    }
-
-
-def _plain(path: str) -> Cell:
-    def cell(figures: Figures) -> str:
-        text = words.figure(path, lookup(figures, path))
-        span = figures.get("intervals", {}).get(path)
-        if span is None or span[0] == span[1]:
-            return text
-        return f"{text} \u00b1 {words.figure(path, span[1] - (lookup(figures, path) or 0.0))}"
-
-    return cell
-
-
-def _or_never(figures: Figures, path: str) -> str:
-    return "never" if lookup(figures, path) is None else _plain(path)(figures)
-
-
-def verdicts(result: Result) -> list[Verdict]:
+def verdicts(result: Measurements) -> list[Verdict]:
     """The claims in the scenario's order."""
     return [_verdict(row, because) for row, because in result.verdicts]
 
@@ -203,12 +144,9 @@ def _verdict(row: dict[str, Any], because: str) -> Verdict:
     )
 
 
-DIFFERENCES = ("downtime_s", "degraded_s", "availability", "recover_s", "cost.usd")
-
-
-def differences(result: Result) -> list[tuple[str, str]]:
+def differences(result: Measurements) -> list[tuple[str, str]]:
     """Paired differences worth a line: what, and how much with its 95 % interval."""
-    return [(_what(d), _how_much(d)) for d in result.differences if d.metric in DIFFERENCES]
+    return [(_what(d), _how_much(d)) for d in result.differences if figure_at(d.metric).compared]
 
 
 def _what(difference: Difference) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sim.report.text import content, overview, timeline, words
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.run import Run
 
 LONGEST = 120  # lines of one platform's timeline
 
 
-def markdown(result: Result, pictures: Iterable[str] = ()) -> str:
+def markdown(result: Measurements, pictures: Iterable[str] = ()) -> str:
     """The page. `pictures`: names of the PNG files beside it."""
     return "\n".join(_lines(result, pictures)) + "\n"
 
 
-def _lines(result: Result, pictures: Iterable[str]) -> Iterator[str]:
+def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
     yield f"# {result.scenario}: {_safe(result.title)}"
     yield f"\n**{_safe(content.headline(result))}**\n"
     yield f"{_safe(result.lesson)}\n"
@@ -47,7 +47,7 @@ def _lines(result: Result, pictures: Iterable[str]) -> Iterator[str]:
     yield from _notes(result)
 
 
-def _claims(result: Result) -> Iterator[str]:
+def _claims(result: Measurements) -> Iterator[str]:
     verdicts = content.verdicts(result)
     if verdicts:
         yield "\n## What the article claims\n"
@@ -66,7 +66,7 @@ def _timeline(run: Run) -> Iterator[str]:
     yield "```"
 
 
-def _notes(result: Result) -> Iterator[str]:
+def _notes(result: Measurements) -> Iterator[str]:
     for heading, notes in (("Assumed", result.assumed), ("Not simulated", result.ignored)):
         if notes:
             yield f"\n## {heading}\n"

@@ -5,43 +5,34 @@ A column a platform is readable for four of them at most; beyond that the table 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sim.report.text import words
-from sim.results.result import Result
-from sim.results.summary import Figures
+from sim.results.figures import TOPICS, shown, total
+from sim.results.measurements import Measurements
 
 MANY = 4  # more platforms than this: a row each
 
-Cell = Callable[[Figures], str]
-COLUMNS: dict[str, Cell] = {
-    "down": lambda f: words.duration(f["downtime_s"]),
-    "degraded": lambda f: words.duration(f["degraded_s"]),
-    "failed": lambda f: words.count(sum(f["requests"]["failed"].values())),
-    "jobs lost": lambda f: words.count(sum(f["jobs"]["lost"].values())),
-    "twice": lambda f: words.count(f["jobs"]["duplicated"]),
-    "oldest job": lambda f: words.duration(f["jobs"]["oldest_s"]),
-    "refused": lambda f: words.count(f["connections"]["refused"]),  # database connections
-    "hands-on": lambda f: words.figure("operator.minutes", f["operator"]["minutes"]),
-    "cost": lambda f: words.figure("cost.usd", f["cost"]["usd"]),
-}
-SELDOM = ("twice", "refused")  # a terminal is narrow: not shown where nobody has any
+# heading -> figure, in the order of the other table
+COLUMNS = {row.column: figure for topic in TOPICS for figure, row in shown(topic) if row.column}
+SELDOM = tuple(row.column for topic in TOPICS for _, row in shown(topic) if row.seldom)
 
 
-def is_many(result: Result) -> bool:
+def is_many(result: Measurements) -> bool:
     """Does the table turn?"""
     return len(result.platforms) > MANY
 
 
-def rows(result: Result) -> list[tuple[str, ...]]:
+def rows(result: Measurements) -> list[tuple[str, ...]]:
     """One row a platform: its name, then a cell for each of COLUMNS."""
     return [
-        (words.platform(name), *(cell(figures) for cell in COLUMNS.values()))
+        (
+            words.platform(name),
+            *(words.figure(c.path, total(figures, c.path)) for c in COLUMNS.values()),
+        )
         for name, figures in result.platforms.items()
     ]
 
 
-def headline(result: Result) -> str:
+def headline(result: Measurements) -> str:
     """The least and the most downtime, of many: `Kubernetes: 0 s down · most: Compose 3 h`."""
     order = sorted(result.platforms.items(), key=lambda item: item[1]["downtime_s"])
     (best, least), (worst, most) = order[0], order[-1]

@@ -16,24 +16,24 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.report.text import content, overview, words
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 
 WIDTH = 100
 
 
-def show(result: Result, console: Console) -> None:
+def show(result: Measurements, console: Console) -> None:
     """Print the table to a console, no wider than 100 columns."""
     console.print(_document(result), width=min(WIDTH, console.width), highlight=False)
 
 
-def plain(result: Result) -> str:
+def plain(result: Measurements) -> str:
     """The table as text without colours, lines at most 100 columns wide."""
     out = StringIO()
     show(result, Console(file=out, width=WIDTH, no_color=True, force_terminal=False))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _document(result: Result) -> RenderableType:
+def _document(result: Measurements) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{result.scenario}: {result.title}", style="bold"),
         Text(content.setting(result), style="dim"),
@@ -52,7 +52,7 @@ def _document(result: Result) -> RenderableType:
     return Group(*parts)
 
 
-def _figures(result: Result) -> Table:
+def _figures(result: Measurements) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for name in result.platforms:
@@ -65,7 +65,7 @@ def _figures(result: Result) -> Table:
     return table
 
 
-def _overview(result: Result) -> Table:
+def _overview(result: Measurements) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     rows = overview.rows(result)
@@ -92,7 +92,7 @@ def _verdicts(verdicts: list[content.Verdict]) -> RenderableType:
     return Padding(grid, (0, 0, 0, 2))
 
 
-def html(result: Result) -> str:
+def html(result: Measurements) -> str:
     """The same for Jupyter: a table, then the claims. Everything is escaped."""
     heads = "".join(f"<th>{escape(words.platform(name))}</th>" for name in result.platforms)
     body = []

@@ -334,17 +334,3 @@ class Rollout:
                 return
             key = list(self.cluster.versions).index(self.service)
             yield self.cluster.clock.at(due, Rank.ROLLOUT_DEADLINE, key)
-
-
-@dataclass(frozen=True)
-class RolloutUndo:
-    """`kubectl rollout undo`: the old template is written back; the rollout itself is an ordinary
-    one, under the same limits, that begins with the broken replicas. A person types it.
-
-    Source: deployment/util FindNewReplicaSet: the old ReplicaSet is found again by its template."""
-
-    capability: ClassVar[str] = "rollback"
-
-    def undo(self, cluster: Cluster, service: str) -> None:
-        """The previous version is wanted again; a second undo is a redo."""
-        cluster.set_version(service, cluster.previous.get(service, cluster.versions[service]))

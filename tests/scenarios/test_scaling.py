@@ -15,7 +15,7 @@ from sim.schema.fields import InputError
 from sim.simulation.simulation import run_once
 from sim.study.study import plan
 from tests import ENGINE
-from tests.test_scenarios import claims, replay, share_failed
+from tests.scenarios.replays import claims, replay, share_failed
 
 
 def scalings(name: str, platform: str) -> list[str]:

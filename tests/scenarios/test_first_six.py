@@ -1,108 +1,18 @@
-"""The six scenarios teach what they say: stable before, broken by the event, and the headlines.
-
-Full Black Fridays take minutes and are marked slow; their first part is checked always.
-"""
+"""The article's six scenarios teach what they say. Full Black Fridays take minutes: marked slow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
-from typing import Any
-
 import pytest
 
-from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.platforms import names
-from sim.results.run import Run
-from sim.results.summary import Figures, figures
-from sim.results.verdicts import evaluate
-from sim.schema.fields import parse_duration
+from sim.results.summary import figures
 from sim.simulation.simulation import run_once
 from tests import ENGINE
+from tests.scenarios.replays import claims, replay
 
 SEEDS = (1, 2, 3)
-SCENARIOS = (
-    "bad_rollout", "black_friday", "connection_limits", "container_crash", "manual_scaling",
-    "server_crash",
-)  # fmt: skip
-SHORTER = {"black_friday": "38m", "manual_scaling": "40m"}  # horizons that show the break
-CALM = {"black_friday": "31m", "manual_scaling": "16m", "connection_limits": "16m"}
-BROKEN = [(name, seed) for name in SCENARIOS for seed in ((1,) if name in SHORTER else SEEDS)]
-
-
-@cache
-def replay(name: str, platform: str, seed: int = 1, horizon: str = "") -> Run:
-    """A run of `scenario` or `scenario:variant`, cut short at `horizon`."""
-    settings: dict[str, Any] = {"scenario.horizon": horizon} if horizon else {}
-    if horizon:
-        late = load_scenario(name)
-        points = [p for p in late.traffic.points if p.at < parse_duration(horizon)]
-        settings["scenario.traffic.points"] = [
-            {"at": f"{p.at:g}s", "rate": f"{p.rate:g}/s", "ramp": f"{p.ramp:g}s"} for p in points
-        ]
-    scenario = load_scenario(name, settings=settings, platforms=names())
-    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=ENGINE)
-
-
-def share_failed(run: Run, begin_s: float, end_s: float) -> float:
-    """The share of requests of these seconds that got no good answer."""
-    arrived, succeeded = run.recording.requests[int(begin_s) : int(end_s), :2].sum(axis=0)
-    return 1.0 - float(succeeded) / float(arrived)
-
-
-def claims(name: str, platform: str, seed: int = 1) -> dict[str, Any]:
-    found: dict[str, Figures] = {platform: figures(replay(name, platform, seed))}
-    return {row["id"]: row for row in evaluate(load_scenario(name).claims, found)}
-
-
-def variants() -> Iterator[str]:
-    for name in SCENARIOS:
-        yield name
-        yield from (f"{name}:{variant}" for variant in load_scenario(name).variants)
-
-
-# ---- all of them ----
-def test_these_six() -> None:
-    assert set(SCENARIOS) <= set(list_scenarios())
-
-
-@pytest.mark.parametrize("name", list(variants()))
-def test_loads_and_claims_are_decidable(name: str) -> None:
-    scenario = load_scenario(name)
-    assert scenario.lesson
-    assert scenario.title
-    for claim in scenario.claims:
-        assert claim.says
-
-
-@pytest.mark.parametrize(("name", "seed"), BROKEN)
-def test_stable_before_its_event_and_broken_by_it(name: str, seed: int) -> None:
-    run = replay(name, "compose", seed, SHORTER.get(name, ""))
-    assert run.fault_s is not None
-    assert share_failed(run, 0, run.fault_s) < 0.02
-    begin, end = int(run.fault_s), int(min(run.fault_s + 600, run.horizon_s - 60))
-    after = [share_failed(run, t, t + 60) for t in range(begin, end + 1, 60)]
-    assert max(after) > 0.10, "at least one minute in which one request in ten fails"
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_stable_before_its_event_on_kubernetes(name: str) -> None:
-    run = replay(name, "kubernetes", 1, CALM.get(name, ""))
-    assert run.fault_s is not None
-    assert share_failed(run, 0, run.fault_s) < 0.02
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [v for v in variants() if v.partition(":")[0] not in SHORTER])
-def test_claims_that_do_not_hold_say_why(name: str) -> None:
-    """With the default seed; those of the long scenarios are in the tests at the end."""
-    scenario = load_scenario(name)
-    for platform in dict.fromkeys(claim.platform for claim in scenario.claims):
-        rows = claims(name, platform)
-        for claim in scenario.claims:
-            if claim.platform == platform and not rows[claim.id]["holds"]:
-                assert claim.because, f"{name} {claim.id}: {rows[claim.id]}"
 
 
 # ---- container_crash ----
@@ -216,7 +126,7 @@ def test_recreate_is_an_outage_on_kubernetes_too() -> None:
 
 # ---- manual_scaling ----
 def test_the_second_replica_finds_port_3000_taken() -> None:
-    run = replay("manual_scaling", "compose", 1, SHORTER["manual_scaling"])
+    run = replay("manual_scaling", "compose", 1, "40m")
     taken = [row for row in run.timeline if row.event == "port_taken"]
     assert taken[0].text == (
         "api-2 did not start: Bind for 0.0.0.0:3000 failed: port is already allocated"

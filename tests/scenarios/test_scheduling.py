@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sim.results.summary import figures
-from tests.test_scenarios import claims, replay, share_failed
+from tests.scenarios.replays import claims, replay, share_failed
 
 
 @pytest.mark.parametrize("platform", ["compose", "kubernetes"])

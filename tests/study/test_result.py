@@ -1,9 +1,12 @@
 """Result: record, frames, pictures, differences, Jupyter."""
 
 import json
+import pickle
+from dataclasses import replace
 
 import pytest
 
+import sim
 from sim.results.rows import TIMELINE_COLUMNS
 from tests.results.results import result
 
@@ -16,6 +19,15 @@ def test_the_summary_is_json_with_the_documented_keys():
         "platforms", "claims",
     ]  # fmt: skip
     assert [row["holds"] for row in summary["claims"]] == [True, False]
+
+
+def test_it_stays_a_result_across_processes_and_changes():
+    again = pickle.loads(pickle.dumps(result()))
+    assert isinstance(again, sim.Result)
+    assert again.summary == result().summary
+    other = replace(again, title="another")
+    assert isinstance(other, sim.Result)
+    assert "another" in other.table()
 
 
 def test_the_timeline_is_a_frame_of_all_platforms():

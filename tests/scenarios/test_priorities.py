@@ -6,7 +6,7 @@ import pytest
 
 from sim.results.run import Run
 from sim.results.summary import figures
-from tests.test_scenarios import claims, replay, share_failed
+from tests.scenarios.replays import claims, replay, share_failed
 
 
 def preempted(run: Run) -> list[str]:

@@ -14,8 +14,7 @@ from sim.results.summary import figures
 from sim.results.verdicts import evaluate
 from sim.simulation.simulation import run_once
 from tests import ENGINE
-
-VARIANTS = ("", ":two_users", ":pooled", ":volumes", ":missed_server")
+from tests.scenarios.replays import share_failed
 
 
 @cache
@@ -24,30 +23,6 @@ def replay(variant: str, platform: str, seed: int = 1, ablated: bool = False) ->
     name = f"secret_rotation{variant}"
     scenario = load_scenario(name, settings=settings)
     return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=ENGINE)
-
-
-def share_failed(run: Run, begin_s: float, end_s: float) -> float:
-    arrived, succeeded = run.recording.requests[int(begin_s) : int(end_s), :2].sum(axis=0)
-    return 1.0 - float(succeeded) / float(arrived)
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_stable_before_its_event_and_broken_by_it(seed: int) -> None:
-    for platform in ("compose", "kubernetes"):
-        run = replay("", platform, seed)
-        assert run.fault_s == 300.0
-        assert share_failed(run, 0, 300) < 0.02
-        assert max(share_failed(run, t, t + 60) for t in range(300, 900, 30)) > 0.10
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("platform", ["compose", "kubernetes"])
-def test_claims_that_do_not_hold_say_why(variant: str, platform: str) -> None:
-    claims = load_scenario(f"secret_rotation{variant}").claims
-    mine = [claim for claim in claims if claim.platform == platform]
-    found = evaluate(mine, {platform: figures(replay(variant, platform))})
-    for claim, row in zip(mine, found, strict=True):
-        assert row["holds"] or claim.because, row
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

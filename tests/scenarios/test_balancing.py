@@ -1,75 +1,10 @@
-"""Scenarios on balancing, probes and retries: calm before, broken by their event, the headline."""
+"""The scenarios on balancing, probes and retries teach what they say."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import pytest
 
-from sim.library.scenarios import load_scenario
-from sim.library.stacks import load_stack
-from sim.platforms import names
-from sim.results.run import Run
-from sim.results.summary import Figures, figures
-from sim.results.verdicts import evaluate
-from sim.simulation.simulation import run_once
-from tests import ENGINE
-
-SCENARIOS = (
-    "deep_health_check", "half_open_connections", "moving_target", "retry_storm", "sick_container",
-)  # fmt: skip
-BROKEN_ON = {"half_open_connections": "kubernetes"}  # HAProxy notices a lost server in 10 s
-VARIANTS = [
-    *SCENARIOS,
-    *(f"{name}:{variant}" for name in SCENARIOS for variant in load_scenario(name).variants),
-]
-
-
-@cache
-def replay(name: str, platform: str, seed: int = 1) -> Run:
-    scenario = load_scenario(name, platforms=names())
-    return run_once(scenario, load_stack(scenario.stack), platform, seed, engine=ENGINE)
-
-
-@cache
-def found(name: str, platform: str, seed: int = 1) -> Figures:
-    return figures(replay(name, platform, seed))
-
-
-def share_failed(run: Run, begin_s: float, end_s: float) -> float:
-    arrived, succeeded = run.recording.requests[int(begin_s) : int(end_s), :2].sum(axis=0)
-    return 1.0 - float(succeeded) / float(arrived)
-
-
-# ---- all of them ----
-@pytest.mark.parametrize("name", SCENARIOS)
-@pytest.mark.parametrize("platform", ["compose", "kubernetes"])
-def test_stable_before_its_event(name: str, platform: str) -> None:
-    run = replay(name, platform)
-    assert run.fault_s is not None
-    assert share_failed(run, 0, run.fault_s) < 0.02
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_broken_by_its_event(name: str) -> None:
-    run = replay(name, BROKEN_ON.get(name, "compose"))
-    assert run.fault_s is not None
-    begin = int(run.fault_s)
-    after = [share_failed(run, t, t + 60) for t in range(begin, begin + 600, 60)]
-    assert max(after) > 0.10, "at least one minute in which one request in ten fails"
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_claims_that_do_not_hold_say_why(name: str) -> None:
-    scenario = load_scenario(name)
-    for platform in dict.fromkeys(claim.platform for claim in scenario.claims):
-        rows: dict[str, Any] = {
-            row["id"]: row for row in evaluate(scenario.claims, {platform: found(name, platform)})
-        }
-        for claim in scenario.claims:
-            if claim.platform == platform:
-                assert rows[claim.id]["holds"] == (not claim.because), rows[claim.id]
+from tests.scenarios.replays import measured, replay, share_failed
 
 
 # ---- sick_container ----
@@ -84,11 +19,11 @@ def test_nothing_notices_a_hung_container_on_compose() -> None:
 
 
 def test_readiness_gates_and_liveness_restarts() -> None:
-    assert found("sick_container", "kubernetes")["degraded_s"] <= 30
+    assert measured("sick_container", "kubernetes")["degraded_s"] <= 30
     gated = replay("sick_container:no_liveness", "kubernetes")
-    assert found("sick_container:no_liveness", "kubernetes")["degraded_s"] <= 30
+    assert measured("sick_container:no_liveness", "kubernetes")["degraded_s"] <= 30
     assert not [r for r in gated.timeline if r.event == "restart"]
-    assert found("sick_container:no_probes", "kubernetes")["degraded_s"] > 180
+    assert measured("sick_container:no_probes", "kubernetes")["degraded_s"] > 180
 
 
 # ---- retry_storm ----
@@ -122,18 +57,18 @@ def test_a_deep_liveness_probe_kills_every_api() -> None:
     assert killed("deep_health_check") == {"api-1", "api-2", "api-3"}
     assert killed("deep_health_check:shallow") == set()
     assert killed("deep_health_check:readiness") == set()
-    deep = found("deep_health_check", "kubernetes")["degraded_s"]
-    shallow = found("deep_health_check:shallow", "kubernetes")["degraded_s"]
+    deep = measured("deep_health_check", "kubernetes")["degraded_s"]
+    shallow = measured("deep_health_check:shallow", "kubernetes")["degraded_s"]
     assert deep > shallow + 20
-    assert found("deep_health_check", "compose")["degraded_s"] < deep
+    assert measured("deep_health_check", "compose")["degraded_s"] < deep
 
 
 # ---- half_open_connections ----
 @pytest.mark.parametrize("platform", ["compose", "kubernetes"])
 def test_replacements_find_the_slots_of_the_dead(platform: str) -> None:
     """4 x 15 lived on, 2 x 15 are ghosts: 7 of 97 are free, and each new process wants 15."""
-    assert found("half_open_connections", platform)["connections"]["containers_refused"] > 10
-    tuned = found("half_open_connections:keepalive", platform)
+    assert measured("half_open_connections", platform)["connections"]["containers_refused"] > 10
+    tuned = measured("half_open_connections:keepalive", platform)
     assert tuned["connections"]["containers_refused"] == 0
     refused = [r for r in replay("half_open_connections", platform).timeline if "53300" in r.text]
     assert {r.subject for r in refused if r.t_s < 1500} <= (
@@ -153,7 +88,7 @@ def test_outlier_detection_does_not_see_silence_and_least_connections_does() -> 
     mesh = replay("sick_container:outliers", "kubernetes")
     assert not [r for r in mesh.timeline if r.event == "ejected" and r.t_s < 780]
     assert share_failed(mesh, 640, 780) > 0.25
-    least = found("sick_container:least_connections", "kubernetes")
+    least = measured("sick_container:least_connections", "kubernetes")
     assert least["requests"]["failed"]["client_timeout"] < 10
 
 
@@ -165,7 +100,7 @@ def test_a_replica_that_errs_answers_its_probe_until_a_person_restarts_it(platfo
     assert not [r for r in run.timeline if r.event in ("liveness", "readiness")]
     (restarted,) = [r.t_s for r in run.timeline if "restart api-1" in r.text]
     assert share_failed(run, int(restarted) + 30, 1800) < 0.001
-    assert figures(run)["operator"]["pages"] == 1
+    assert run.operator.pages == 1
 
 
 def test_least_connections_loves_a_replica_that_errs() -> None:
@@ -177,8 +112,8 @@ def test_least_connections_loves_a_replica_that_errs() -> None:
 @pytest.mark.parametrize("variant", ["erring_deep", "erring_outliers"])
 def test_who_looks_at_real_answers_finds_it(variant: str) -> None:
     name = f"sick_container:{variant}"
-    assert found(name, "kubernetes")["degraded_s"] <= 30
-    assert found(name, "kubernetes")["operator"]["pages"] == 0
+    assert measured(name, "kubernetes")["degraded_s"] <= 30
+    assert measured(name, "kubernetes")["operator"]["pages"] == 0
 
 
 # ---- moving_target ----
@@ -195,11 +130,11 @@ def test_a_proxy_that_looked_once_sends_everybody_to_nobody() -> None:
 
 def test_the_age_of_the_answer_is_the_outage() -> None:
     down = {
-        name: found(f"moving_target{name}", "compose")["downtime_s"]
+        name: measured(f"moving_target{name}", "compose")["downtime_s"]
         for name in ("", ":docker_ttl", ":valid", ":pushed")
     }
     assert down[":pushed"] <= down[":valid"] <= down[":pushed"] + 11
     assert down[":valid"] < down[""] / 10
     assert down[":docker_ttl"] <= 630
-    assert found("moving_target", "kubernetes")["availability"] == 1.0
-    assert 0.98 < found("moving_target:headless", "kubernetes")["availability"] < 1.0
+    assert measured("moving_target", "kubernetes")["availability"] == 1.0
+    assert 0.98 < measured("moving_target:headless", "kubernetes")["availability"] < 1.0
