@@ -76,6 +76,7 @@ from sim.control.scheduling.placement import Load as Load
 from sim.control.scheduling.placement import Resources as Resources
 from sim.control.scheduling.placement import fits as fits
 from sim.control.scheduling.placement import load_of as load_of
+from sim.control.scheduling.placement import requested as requested
 from sim.control.scheduling.placement import requests as requests
 from sim.control.scheduling.replicas import Phase as Phase
 from sim.control.scheduling.replicas import ReplicaSet as ReplicaSet
