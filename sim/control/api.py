@@ -67,6 +67,7 @@ from sim.control.scheduling.cloud_run import Instances as Instances
 from sim.control.scheduling.disruption import Evictions as Evictions
 from sim.control.scheduling.fargate import Fargate as Fargate
 from sim.control.scheduling.heartbeats import Heartbeats as Heartbeats
+from sim.control.scheduling.kubelet import STATEFUL as STATEFUL
 from sim.control.scheduling.kubelet import Kubelet as Kubelet
 from sim.control.scheduling.microvms import MicroVMs as MicroVMs
 from sim.control.scheduling.microvms import Price as Price

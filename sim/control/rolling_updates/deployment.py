@@ -18,7 +18,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
-from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet, keep_unscheduled
 from sim.schema.fields import InputError
 
 TYPES = "kubernetes/api apps/v1/types.go @10b39a39"
@@ -237,9 +237,7 @@ class RollingUpdate:
         return resize(wanted, before, self.fenceposts(wanted), surge_before, new, old)
 
     def run(self, cluster: Cluster) -> Loop:
-        if cluster.choices.scheduling is None:  # else that choice keeps the replicas
-            cluster.clock.loop(keep(cluster))
-        yield from report(cluster, self)
+        return report(cluster, self)
 
 
 @dataclass(frozen=True)
@@ -265,14 +263,13 @@ class Recreate:
         return recreated(wanted, new, old), [0] * len(old)
 
     def run(self, cluster: Cluster) -> Loop:
-        if cluster.choices.scheduling is None:
-            cluster.clock.loop(keep(cluster))
-        yield from report(cluster, self)
+        return report(cluster, self)
 
 
 # ---- the status of a Deployment ----
 def report(cluster: Cluster, strategy: Reported) -> Loop:
     """The status of each Deployment: complete, progressing, or past its deadline."""
+    keep_unscheduled(cluster)
     changes = cluster.watch("version", "created", "removed", "ready", "unready", "stopping", "exit")
     rollouts: dict[str, Rollout] = {}
     while True:

@@ -125,6 +125,12 @@ def keep(cluster: Cluster, queue: Queue | None = None) -> Loop:
     yield from Keeper(cluster, kubelet, strategy, queue or FirstComeFirstServed(cluster)).run()
 
 
+def keep_unscheduled(cluster: Cluster) -> None:
+    """Keep the replicas from now on where no choice for scheduling does it."""
+    if cluster.choices.scheduling is None:
+        cluster.clock.loop(keep(cluster))
+
+
 class Keeper:
     def __init__(
         self, cluster: Cluster, kubelet: Kubelet, strategy: Strategy | None, queue: Queue
