@@ -255,5 +255,5 @@ def digest(case: Case, seed: int) -> str:
 def _plain(argument: Any) -> Any:
     """An argument of a session as JSON has it."""
     if isinstance(argument, Scenario | Stack):
-        return argument.model_dump(mode="json")
+        return argument.model_dump(mode="json", exclude_unset=True)
     return os.fspath(argument) if isinstance(argument, os.PathLike) else argument
