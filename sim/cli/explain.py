@@ -9,7 +9,7 @@ from sim.cli import explain_text as text
 from sim.constants.facts import Setting
 from sim.constants.names import constants
 from sim.constants.paths import by_hand, everywhere, of_platform, of_stack
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import list_stacks, text_of
 from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh

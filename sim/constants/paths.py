@@ -15,13 +15,13 @@ from pydantic import BaseModel
 from sim.constants.facts import LEAK_TICK, Fact, Setting, fact_of
 from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.core.choices import Fixed, Limiter, Ranking, Reads
-from sim.control.core.mechanisms import mechanisms
 from sim.control.load_balancing.haproxy import HAProxy
+from sim.control.mechanisms import mechanisms
 from sim.platforms import configured, layers, load, names, taken_away
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError, LawSpec
 from sim.schema.stack import Operator, Service
-from sim.schema.text.validation import full_annotation, record_type
+from sim.schema.text.paths import record_type, types_below
 
 # whose service a field belongs to; `http` where nothing is said (every service has it)
 ROLES = {
@@ -115,8 +115,8 @@ def _assignment(settings: Mapping[str, str]) -> str:
 
 
 def _of_record(record: type[BaseModel], path: str) -> Iterator[Setting]:
-    for name, info in record.model_fields.items():
-        fact, inner = fact_of(record, name), record_type(full_annotation(info))
+    for name, annotation in types_below(record).items():
+        fact, inner = fact_of(record, name), record_type(annotation)
         if fact is not None:
             yield Setting(fact, f"{path}.{name}", fact.value)
         elif inner is not None and inner is not LawSpec:

@@ -30,6 +30,7 @@ from sim.control.core.cluster import Pending as Pending
 from sim.control.core.cluster import PortTakenError as PortTakenError
 from sim.control.core.cluster import Server as Server
 from sim.control.core.cluster import Split as Split
+from sim.control.health_checks.autoheal import Autoheal as Autoheal
 from sim.control.health_checks.checks import ask as ask
 from sim.control.health_checks.checks import checks as checks
 from sim.control.health_checks.cloud_run import StartupProbe as StartupProbe
@@ -76,6 +77,9 @@ from sim.control.scheduling.placement import Resources as Resources
 from sim.control.scheduling.placement import fits as fits
 from sim.control.scheduling.placement import load_of as load_of
 from sim.control.scheduling.placement import requests as requests
+from sim.control.scheduling.replicas import Phase as Phase
+from sim.control.scheduling.replicas import ReplicaSet as ReplicaSet
+from sim.control.scheduling.replicas import keep as keep
 from sim.control.scheduling.scheduler import Scheduling as Scheduling
 from sim.control.scheduling.swarm import SwarmScheduling as SwarmScheduling
 from sim.control.secrets.managed_secrets import SecretManager as SecretManager
@@ -85,13 +89,9 @@ from sim.control.secrets.nomad_templates import NomadVariables as NomadVariables
 from sim.control.secrets.passwords import SecretEnv as SecretEnv
 from sim.control.secrets.passwords import SecretVolumes as SecretVolumes
 from sim.control.secrets.swarm import SwarmSecrets as SwarmSecrets
-from sim.control.self_healing.autoheal import Autoheal as Autoheal
 from sim.control.self_healing.docker import DockerRestarts as DockerRestarts
 from sim.control.self_healing.kubelet import KubeletRestarts as KubeletRestarts
 from sim.control.self_healing.nomad import Restart as Restart
-from sim.control.self_healing.replicas import Phase as Phase
-from sim.control.self_healing.replicas import ReplicaSet as ReplicaSet
-from sim.control.self_healing.replicas import keep as keep
 from sim.control.self_healing.restarts import Backoff as Backoff
 from sim.control.self_healing.restarts import start_again as start_again
 from sim.control.self_healing.tasks import SwarmReplacement as SwarmReplacement

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple, get_args
 from sim.constants.facts import Fact
 from sim.schema.fields import InputError
 from sim.schema.scenario import Scenario
-from sim.schema.settings import Source, apply_settings, merge_settings, split_settings, value_at
+from sim.schema.settings import Source, Spot, apply_settings, merged, split_settings
 from sim.schema.stack import Role, Stack
 from sim.schema.stack_checks import stack_issues
 from sim.schema.text.document import Document
+from sim.schema.text.paths import value_at
 from sim.schema.text.validation import closest, one_of
 
 
@@ -108,8 +109,8 @@ def layered(stack: Stack, layers: Sequence[Layer], document: Document | None = N
             stack = _with_settings(stack, layer)
         patch = stack.on.get(layer.platform)
         if patch:
-            path = ("on", layer.platform)
-            stack = merge_settings(stack, patch, document or Document(stack.name), path)
+            spot = Spot(document or Document(stack.name), ("on", layer.platform))
+            stack = merged(stack, Stack, patch, spot)
     return stack
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
 from sim.platforms import load, names
-from sim.platforms.own import file as _outside
-from sim.platforms.own.choices import wrong_choices
+from sim.platforms.own import files as _outside
+from sim.platforms.own.validation import wrong_choices
 from sim.schema.fields import InputError
 from sim.study.study import compare, plan
 

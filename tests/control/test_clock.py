@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.control.core.clock import KEYS, PARTS, Clock, Rank
+from sim.control.core.clock import KEYS, PARTS, Clock, Rank, priority
 from sim.control.core.records import NonsenseError
-from sim.control.rolling_updates.compose import place
 
 SIM = Path(__file__).resolve().parents[2] / "sim"
 
@@ -38,7 +37,7 @@ def test_a_timer_cancelled_behind_another_waits_its_turn():
 def test_no_two_ranks_keys_or_parts_ever_share_a_place():
     """The largest of one comes before the smallest of the next."""
     ends = list(itertools.product((0, 1, KEYS - 1), (0, 1, PARTS - 1)))
-    places = [place(rank, *end) for rank in Rank for end in ends]
+    places = [priority(rank, *end) for rank in Rank for end in ends]
     assert places == sorted(set(places))
     assert places[0] > 1  # SimPy's own priorities: what follows at once comes before all
 

@@ -25,7 +25,7 @@ from sim.control.rolling_updates.deployment import (
     shrink_old,
     step,
 )
-from sim.control.self_healing.replicas import ReplicaSet
+from sim.control.scheduling.replicas import ReplicaSet
 from sim.schema.fields import InputError
 from sim.schema.scenario import Version
 from tests.control.world import MANAGED, World, stack_of

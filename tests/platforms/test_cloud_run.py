@@ -4,7 +4,7 @@ import pytest
 
 from sim.control.autoscaling.cloud_run import allowed, instances_for
 from sim.control.rolling_updates.cloud_run import Revisions
-from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.platforms import load
 from sim.platforms.cloud_run import PLATFORM
 from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when

@@ -9,8 +9,8 @@ from sim.control.rolling_updates.batches import batch, update_step
 from sim.control.rolling_updates.swarm import too_many_failures
 from sim.control.scheduling.heartbeats import given_up_s
 from sim.control.scheduling.placement import Load, Resources
+from sim.control.scheduling.replicas import ReplicaSet
 from sim.control.scheduling.swarm import Candidate, is_faulty, spread_choice
-from sim.control.self_healing.replicas import ReplicaSet
 from sim.platforms import load
 from sim.platforms.swarm import PLATFORM
 from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
@@ -52,6 +53,8 @@ def allowed(wish: int, most: int, overshoot: float, surging_s: float, lasts_s: f
 @dataclass(frozen=True)
 class OnDemand:
     """Instances from CPU, concurrency and what waits; idle ones stay for a quarter of an hour."""
+
+    name: ClassVar[str] = "on_demand"
 
     cpu_target: float = constant(CPU_TARGET, above_zero=True)
     concurrency_target: float = constant(CONCURRENCY_TARGET, above_zero=True)

@@ -40,6 +40,7 @@ class NomadAutoscaler:
     """target-value on CPU of what is reserved; servers are fixed."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "nomad_autoscaler"
 
     evaluation_s: float = constant(EVALUATION, above_zero=True)
     cooldown_s: float = constant(COOLDOWN)

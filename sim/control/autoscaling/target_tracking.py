@@ -51,6 +51,7 @@ class TargetTracking:
     """The service follows its CPU target, minutes late."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "target_tracking"
 
     period_s: float = constant(PERIOD, above_zero=True)
     lag_s: float = constant(LAG)

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from sim.control.core.clock import Loop
-from sim.dataplane.profile import Routing
-from sim.schema.stack import Service, Stack
-
 if TYPE_CHECKING:  # the choices are asked with the cluster that holds them
     from sim.constants.facts import Fact
+    from sim.control.core.clock import Loop
     from sim.control.core.cluster import Cluster
     from sim.control.core.records import Server
     from sim.control.scheduling.disruption import Evictions
     from sim.control.scheduling.kubelet import Kubelet
+    from sim.dataplane.profile import Routing
+    from sim.schema.stack import Service, Stack
 
 
 # ---- the ten ----

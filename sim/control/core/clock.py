@@ -79,7 +79,7 @@ class Rank(IntEnum):
 KEYS, PARTS = 1 << 45, 8  # keys and parts are below these
 
 
-def place(rank: Rank, key: int, part: int = 0) -> int:
+def priority(rank: Rank, key: int, part: int = 0) -> int:
     """A wait's place among all of its instant: the smaller acts first. NonsenseError for what is
     no rank, or a key or part that would reach into another's place."""
     if type(rank) is not Rank:
@@ -96,12 +96,12 @@ class Timer(simpy.Event):
 
     cancelled = False
 
-    def __init__(self, env: simpy.Environment, t_s: float, place: int) -> None:
+    def __init__(self, env: simpy.Environment, t_s: float, priority: int) -> None:
         self.env = env
         self.callbacks: list[Any] = []
         self._ok, self._value, self._defused = True, None, False
         queue: list[Any] = env._queue  # `env.schedule`, for an instant
-        heappush(queue, (t_s, place, next(env._eid), self))
+        heappush(queue, (t_s, priority, next(env._eid), self))
 
     def cancel(self) -> None:
         """Nobody waits for it any more, and nobody will: `Clock.due` drops it."""
@@ -137,18 +137,18 @@ class Clock:
         if not -ROUNDING_S < delay_s < math.inf:
             found = f"a delay of {delay_s:g} s"
             raise NonsenseError(found, "a number of seconds of at least 0")
-        return Timer(self.env, self.now + max(0.0, delay_s), place(rank, key, part))
+        return Timer(self.env, self.now + max(0.0, delay_s), priority(rank, key, part))
 
     def at(self, t_s: float, rank: Rank, key: int = 0, part: int = 0) -> simpy.Event:
         """An event at an absolute time (k * period: repeated delays would drift)."""
         if math.isnan(t_s):
             raise NonsenseError("a time that is no number", "a number of seconds")
         now = self.now
-        return Timer(self.env, now + max(0.0, t_s - now), place(rank, key, part))
+        return Timer(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
 
     def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> simpy.Event:
         """An event at an instant that was computed earlier, to the last bit."""
-        return Timer(self.env, t_s, place(rank, key, part))
+        return Timer(self.env, t_s, priority(rank, key, part))
 
     def at_once(self, action: Callable[[simpy.Event], None]) -> None:
         """`action` follows at once: after what was woken before it at this instant."""

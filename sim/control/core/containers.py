@@ -104,6 +104,15 @@ class Containers(World):
         else:
             self.clock.loop(self._boot(c, c.run))
 
+    def try_start(self, c: Container) -> bool:
+        """`docker start`; a taken port is an error message and a container that stays down."""
+        try:
+            self.start(c)
+        except PortTakenError as taken:
+            self.say("port_taken", c.name, f"{c.name} did not start: {taken}")
+            return False
+        return True
+
     def exit(self, c: Container, code: int, why: str, oom: bool = False) -> None:
         """The process ends now. The restart policy (or the operator) decides what follows."""
         if c.state in ("created", "exited"):

@@ -71,7 +71,7 @@ class World:
     timeline: list[TimelineRow] = field(default_factory=list)
     count: Tallies = field(default_factory=Tallies)
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
-    _states: dict[tuple[int, object], tuple[object, Any]] = field(default_factory=dict)
+    _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
     _drawn: dict[str, int] = field(default_factory=dict)
 
     # ---- reading ----
@@ -117,13 +117,12 @@ class World:
         return store
 
     def state(self, owner: object, make: Callable[[], T]) -> T:
-        """What `owner`, a mechanism (a frozen record), keeps of this run: `make()`, called when it
+        """What `owner`, a mechanism (a frozen record), keeps of this run: what `make` gives when it
         is first asked for; the same object ever after."""
-        key = (id(owner), make)
-        if key not in self._states:
-            self._states[key] = (owner, make())  # the owner stays alive, and its id its own
-        found: T = self._states[key][1]
-        return found
+        if id(owner) not in self._states:
+            self._states[id(owner)] = (owner, make())  # the owner stays alive, and its id its own
+        kept: T = self._states[id(owner)][1]
+        return kept
 
     def random(self, name: str) -> float:
         """The next uniform of a named stream: the same sequence on every platform and engine."""

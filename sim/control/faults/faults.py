@@ -17,7 +17,7 @@ from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
 from sim.control.rolling_updates import compose
-from sim.control.secrets import passwords
+from sim.control.secrets import rotation
 from sim.schema.scenario import (
     DaemonRestart,
     Deploy,
@@ -112,7 +112,7 @@ class Faults:
     def rotate_secret(self, cluster: Cluster, ask: RotateSecret) -> Loop:
         service = resolve(cluster.stack, ask.service)
         cluster.say("rotate_secret", service, f"the password of {service} must be changed")
-        yield from passwords.rotate(self.human, ask, service)
+        yield from rotation.rotate(self.human, ask, service)
 
 
 # ---- faults ----

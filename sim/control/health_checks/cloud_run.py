@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
@@ -12,6 +13,8 @@ from sim.schema.stack import Service
 @dataclass(frozen=True)
 class StartupProbe:
     """An instance gets traffic when its port answers; there is no liveness probe by default."""
+
+    name: ClassVar[str] = "startup_probe"
 
     def ends(self, service: Service) -> bool:
         """Does it end a process that hangs?"""

@@ -43,6 +43,7 @@ class ServiceChecks:
     """The catalogue lists who passed the last check; a service without one is listed at once."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "service_checks"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     restart_limit: int = constant(RESTART_LIMIT)

@@ -61,6 +61,7 @@ class DockerHealthchecks:
     """The Engine labels; nobody acts on it. Every process that exists may get traffic."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "docker_healthchecks"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     start_interval_s: float = constant(START_INTERVAL, above_zero=True)

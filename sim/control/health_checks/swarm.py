@@ -25,6 +25,8 @@ class SwarmHealthchecks:
 
     Source: moby daemon/cluster/executor/container/controller.go Start, Wait."""
 
+    name: ClassVar[str] = "swarm_healthchecks"
+
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     start_interval_s: float = constant(START_INTERVAL, above_zero=True)

@@ -54,6 +54,7 @@ class TargetHealth:
     """The ALB asks, ECS replaces; services without a balancer count as healthy when they run."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "target_health"
 
     interval_s: float = constant(INTERVAL, above_zero=True)
     timeout_s: float = constant(TIMEOUT)

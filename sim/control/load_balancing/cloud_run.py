@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.dataplane.codes import Algorithm
@@ -21,6 +22,8 @@ CONNECT = Fact("cloud_run.connect_timeout", 5.0, "s", "front end to instance", "
 @dataclass(frozen=True)
 class FrontEnd:
     """Google's front end: an instance takes 80 requests; more wait, and get 429 after 10 s."""
+
+    name: ClassVar[str] = "front_end"
 
     algorithm: Algorithm = Algorithm.LEAST_CONNECTIONS
     concurrency: int = constant(CONCURRENCY, above_zero=True)

@@ -14,6 +14,7 @@ class ServiceBalancing:
     """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
 
     capability: ClassVar[str] = "load_balancing"
+    name: ClassVar[str] = "service_balancing"
 
     algorithm: Algorithm = Algorithm.RANDOM
 

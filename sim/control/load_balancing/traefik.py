@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.dataplane.codes import Algorithm
@@ -17,6 +18,8 @@ DIAL = Fact(
 @dataclass(frozen=True)
 class Traefik:
     """Round robin over what the catalogue listed at the last poll; no retry unless configured."""
+
+    name: ClassVar[str] = "traefik"
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(DIAL)

@@ -20,7 +20,6 @@ from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.rolling_updates import compose
-from sim.control.secrets import passwords
 from sim.control.service_discovery.addresses import addresses_of
 from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Deploy
@@ -79,7 +78,7 @@ def look(human: Human) -> View:
     return View(
         server_away=lost_server(cluster) is not None,
         bad_version=bad_version(human) is not None,
-        locked_out=human.passwords is not None and bool(human.passwords.missed()),
+        locked_out=human.rotation is not None and bool(human.rotation.missed()),
         connections_short=connections_short(human),
         down=len(compose.down(cluster)),
         hung=len(hung(cluster)) + len(expired(human)),
@@ -143,14 +142,14 @@ def hung(cluster: Cluster) -> list[Container]:
 
 def expired(human: Human) -> list[Container]:
     """Up, and refused by the database though it was given the right password."""
-    given = human.passwords
+    rotation = human.rotation
     return [
         c
         for c in human.cluster.containers
         if c.locked_out
         and c.state == "running"
         and c.alive
-        and (given is None or not passwords.is_locked_out(given.held.get(c.id, 0), given.valid))
+        and (rotation is None or not rotation.refuses(c))
     ]
 
 
@@ -267,7 +266,8 @@ def act(human: Human, action: Action) -> Loop:
         assert service is not None
         yield from runbooks.rollback(human, service)
     elif action == "fix_secret":
-        yield from passwords.repair(human)
+        assert human.rotation is not None
+        yield from human.rotation.repair(human)
     elif action == "raise_connections":
         yield from runbooks.raise_connections(human)
     elif action == "start":

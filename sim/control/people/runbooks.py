@@ -39,7 +39,7 @@ def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:
     yield from human.wait(0.0)  # let the platform see the exits first
     for c in stopped:
         if c.state == "exited" and not c.restarting and not c.deleting:
-            compose.start(human.cluster, c)
+            human.cluster.try_start(c)
 
 
 def restart_everything(human: Human) -> Loop:
@@ -168,7 +168,7 @@ def place_replicas(human: Human, ask: RentServers, server: Server, index: int) -
     port = cluster.service(ask.service).port
     for k in range(share(ask.replicas, ask.servers + 1, index)):
         made = cluster.create(ask.service, server, port=None if port is None else port + k)
-        if compose.start(cluster, made):
+        if cluster.try_start(made):
             cluster.say("start", made.name, f"{made.name} started on {server.name}")
 
 
@@ -211,7 +211,7 @@ def replace_server(human: Human, lost: Server) -> Loop:
     for c in [c for c in cluster.on(lost) if not c.deleting]:
         made = cluster.create(c.service, fresh, c.version, c.port)
         cluster.remove(c)
-        compose.start(cluster, made)
+        cluster.try_start(made)
     cluster.release(lost)
     cluster.point(addresses_of(cluster), cluster.balanced)
     human.say(f"points users at {fresh.name}")

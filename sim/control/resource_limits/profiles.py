@@ -48,6 +48,7 @@ class Limits:
     """
 
     capability: ClassVar[str] = "resource_limits"
+    name: ClassVar[str] = "limits"
 
     weights: Literal["shares", "requests"] = "shares"
 

@@ -57,6 +57,7 @@ class AutoRollback(PreviousVersion):
     """Rolls back by itself on a time-out and (`analysis`) on errors; a person can as well."""
 
     capability: ClassVar[str] = "rollback"
+    name: ClassVar[str] = "auto_rollback"
 
     timeout_s: float = constant(ROLLBACK_TIMEOUT)
     bake_s: float = constant(BAKE)

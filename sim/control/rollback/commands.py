@@ -25,6 +25,7 @@ class RolloutUndo(PreviousVersion):
     Source: deployment/util FindNewReplicaSet: the old ReplicaSet is found again by its template."""
 
     capability: ClassVar[str] = "rollback"
+    name: ClassVar[str] = "rollout_undo"
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,25 @@ class ServiceRollback(PreviousVersion):
 
     Source: swarmkit controlapi/service.go PreviousSpec."""
 
+    name: ClassVar[str] = "service_rollback"
+
 
 @dataclass(frozen=True)
 class JobRevert(PreviousVersion):
     """`nomad job revert`: an older version of the job, typed by a person."""
+
+    name: ClassVar[str] = "job_revert"
 
 
 @dataclass(frozen=True)
 class PreviousTaskDefinition(PreviousVersion):
     """`aws ecs update-service --task-definition` with the revision before, typed by a person."""
 
+    name: ClassVar[str] = "previous_task_definition"
+
 
 @dataclass(frozen=True)
 class TrafficSplit(PreviousVersion):
     """100 % of the traffic back to the old revision: one command, never by itself."""
+
+    name: ClassVar[str] = "traffic_split"

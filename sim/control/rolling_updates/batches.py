@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from sim.control.self_healing.replicas import ReplicaSet
+from sim.control.scheduling.replicas import ReplicaSet
 
 Order = Literal["stop-first", "start-first"]
 

@@ -28,7 +28,7 @@ from sim.control.rolling_updates.releases import (
     Release,
     releases,
 )
-from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
 from sim.schema.scenario import Version
 
 BLUE_GREEN = "argoproj/argo-rollouts docs/features/bluegreen.md @023c7449"
@@ -65,6 +65,7 @@ class BlueGreen:
     old set goes (Argo's post-promotion analysis; none by default)."""
 
     capability: ClassVar[str] = "rolling_updates"
+    name: ClassVar[str] = "blue_green"
     stop_first: ClassVar[bool] = False
 
     auto_promotion_s: float = constant(AUTO_PROMOTION)

@@ -23,7 +23,7 @@ from sim.control.health_checks.probes import GRACE
 from sim.control.rolling_updates.analysis import Analysis
 from sim.control.rolling_updates.deployment import scaled
 from sim.control.rolling_updates.releases import ABORT_AT_DEADLINE, DEADLINE, Release, releases
-from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
 from sim.schema.scenario import Version
 
 CANARY_DOCS = "argoproj/argo-rollouts docs/features/canary.md @0fb0fbb3"
@@ -106,6 +106,7 @@ class Canary:
     """A Rollout's strategy canary, with a background analysis."""
 
     capability: ClassVar[str] = "rolling_updates"
+    name: ClassVar[str] = "canary"
     stop_first: ClassVar[bool] = False
 
     weights: tuple[float, ...] = constant(WEIGHTS)

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.scheduling.cloud_run import STOP
-from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 
 
 @dataclass(frozen=True)
 class Revisions:
     """A new revision starts beside the old one, and gets the traffic when it is ready; one that
     does not start gets none. Each may use the maximum of instances: twice the connections."""
+
+    name: ClassVar[str] = "revisions"
 
     grace_s: float = constant(STOP)
     min_ready_s: float = 0.0

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sim.constants.facts import STOP_GRACE
 from sim.control.core.clock import Loop
-from sim.control.core.cluster import Cluster, Container, PortTakenError, Server, State
+from sim.control.core.cluster import Cluster, Container, Server, State
 from sim.schema.scenario import Version
 
 BEHIND_BALANCER = 49_152  # numbers for replicas that a balancer knows by name, not by a host port
@@ -56,19 +56,9 @@ def down(cluster: Cluster) -> list[Container]:
     ]
 
 
-def start(cluster: Cluster, c: Container) -> bool:
-    """`docker start`; a taken port is an error message and a container that stays down."""
-    try:
-        cluster.start(c)
-    except PortTakenError as taken:
-        cluster.say("port_taken", c.name, f"{c.name} did not start: {taken}")
-        return False
-    return True
-
-
 def up(cluster: Cluster) -> list[Container]:
     """`docker compose up -d`: start everything that is down; what runs is left alone."""
-    return [c for c in down(cluster) if start(cluster, c)]
+    return [c for c in down(cluster) if cluster.try_start(c)]
 
 
 def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
@@ -83,7 +73,7 @@ def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
         cluster.remove(c)
     for c in new:
         if not c.deleting:  # nobody has deployed over it meanwhile
-            start(cluster, c)
+            cluster.try_start(c)
 
 
 def again(cluster: Cluster, old: Sequence[Container]) -> Loop:
@@ -96,7 +86,7 @@ def again(cluster: Cluster, old: Sequence[Container]) -> Loop:
         cluster.remove(c)
     rank = start_order({n: s.depends_on for n, s in cluster.stack.services.items()}).index
     for c in sorted(new, key=lambda c: rank(c.service)):
-        if not c.deleting and start(cluster, c):
+        if not c.deleting and cluster.try_start(c):
             cluster.say("start", c.name, f"{c.name} started: recreated, its environment is new")
 
 
@@ -134,7 +124,7 @@ def scale(cluster: Cluster, service: str, replicas: int) -> Loop:
     have = [c for c in cluster.of(service) if not c.deleting]
     for _ in range(replicas - len(have)):
         server, port = place(cluster, service)
-        if server is None or not start(cluster, cluster.create(service, server, port=port)):
+        if server is None or not cluster.try_start(cluster.create(service, server, port=port)):
             return  # the command fails at the first error
     extra = have[replicas:]
     yield from stop_all(cluster, extra)

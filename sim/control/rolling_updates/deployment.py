@@ -18,7 +18,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
-from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
 from sim.schema.fields import InputError
 
 TYPES = "kubernetes/api apps/v1/types.go @10b39a39"
@@ -213,6 +213,7 @@ class RollingUpdate:
     """A Deployment's strategy RollingUpdate; the keeper of replicas.py carries it out."""
 
     capability: ClassVar[str] = "rolling_updates"
+    name: ClassVar[str] = "rolling_update"
     stop_first: ClassVar[bool] = False
 
     max_surge: str = constant(MAX_SURGE)
@@ -247,6 +248,7 @@ class Recreate:
     two versions ever side by side."""
 
     capability: ClassVar[str] = "rolling_updates"
+    name: ClassVar[str] = "recreate"
     stop_first: ClassVar[bool] = True
 
     min_ready_s: float = constant(MIN_READY)

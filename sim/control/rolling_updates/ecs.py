@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.target_group import STOP_TIMEOUT
 from sim.control.rolling_updates.deployment import resize
-from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 
 SERVICE = "awsdocs/amazon-ecs-developer-guide service_definition_parameters.md @49232cf2"
 BREAKER = "Amazon ECS API reference, DeploymentCircuitBreaker"
@@ -41,6 +42,8 @@ def breaker_threshold(desired: int, share: float, least: int, most: int) -> int:
 class EcsDeployment:
     """New tasks first, as far as 200 % allow. The circuit breaker is off unless asked for: then a
     bad deployment is tried for ever, while the old tasks serve on."""
+
+    name: ClassVar[str] = "ecs_deployment"
 
     min_percent: int = constant(MIN_PERCENT)
     max_percent: int = constant(MAX_PERCENT)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.rolling_updates.batches import update_step
 from sim.control.scheduling.nomad import KILL_TIMEOUT
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.control.self_healing.nomad import STRUCTS
-from sim.control.self_healing.replicas import Phase, ReplicaSet
 
 PARALLEL = Fact("nomad.max_parallel", 1, "allocations", "updated at a time", STRUCTS)
 MIN_HEALTHY = Fact("nomad.min_healthy_time", 10.0, "s", "healthy so long: the next one", STRUCTS)
@@ -25,6 +26,8 @@ PROGRESS = Fact("nomad.progress_deadline", 600.0, "s", "nothing newly healthy: f
 class Update:
     """One allocation at a time: stop the old, start the new, wait until it was healthy for 10 s.
     Ten minutes without a newly healthy one fail the deployment; only auto_revert takes it back."""
+
+    name: ClassVar[str] = "update"
 
     max_parallel: int = constant(PARALLEL)
     min_ready_s: float = constant(MIN_HEALTHY)

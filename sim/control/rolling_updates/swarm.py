@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.rolling_updates.batches import Order, update_step
-from sim.control.self_healing.replicas import Phase, ReplicaSet
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 
 UPDATER = "moby/swarmkit manager/orchestrator/update/updater.go @3e72cb64"
 PARALLELISM = Fact("swarm.update_parallelism", 1, "tasks", "replaced at a time; 0: all", SERVICE)
@@ -34,6 +34,8 @@ def too_many_failures(failures: int, tasks: int, ratio: float) -> bool:
 @dataclass(frozen=True)
 class SwarmUpdate:
     """One task at a time, stop-first; the first failure pauses the update."""
+
+    name: ClassVar[str] = "swarm_update"
 
     parallelism: int = constant(PARALLELISM)
     delay_s: float = constant(DELAY)

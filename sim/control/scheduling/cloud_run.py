@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.scheduling.kubelet import Kubelet
@@ -49,6 +50,8 @@ class InstancePrice(Price):
 @dataclass(frozen=True)
 class Instances(MicroVMs):
     """An instance is a machine; as many as are asked for come at once."""
+
+    name: ClassVar[str] = "instances"
 
     sizes: tuple[Resources, ...] = SIZES
     price: Price = field(default_factory=InstancePrice)

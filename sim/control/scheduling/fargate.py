@@ -6,6 +6,7 @@ Rules: shared facts, orchestrators section 5. Uncertain: start times, prices (fr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.health_checks.target_group import STOP_TIMEOUT
@@ -59,6 +60,8 @@ class FargatePrice(Price):
 @dataclass(frozen=True)
 class Fargate(MicroVMs):
     """A task is a machine, within the account's launch rate."""
+
+    name: ClassVar[str] = "fargate"
 
     sizes: tuple[Resources, ...] = SIZES
     price: Price = field(default_factory=FargatePrice)

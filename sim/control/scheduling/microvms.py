@@ -16,7 +16,7 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Change, Cluster, Server
 from sim.control.scheduling.kubelet import STATEFUL, Kubelet
 from sim.control.scheduling.placement import Resources, requests
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Service, Stack
 
 GIB = 1024**3

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
@@ -15,7 +16,7 @@ from sim.control.core.cluster import Cluster, Server
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
 KILL_TIMEOUT = Fact(
@@ -83,6 +84,8 @@ class NomadHeartbeats(Heartbeats):
 @dataclass(frozen=True)
 class NomadScheduling:
     """Bin-packing with a dislike of equals on one server; lost allocations are replaced at once."""
+
+    name: ClassVar[str] = "nomad_scheduling"
 
     default_servers: int = constant(SERVERS)
     kubelet: Kubelet = field(default_factory=ClientAgent)

@@ -39,7 +39,7 @@ from sim.control.scheduling.placement import (
     within_skew,
 )
 from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
 
@@ -68,6 +68,7 @@ class Scheduling:
     starts a replica, and who replaces one (replicas.py)."""
 
     capability: ClassVar[str] = "scheduling"
+    name: ClassVar[str] = "scheduling"
 
     default_servers: int = constant(SERVERS)  # where the stack asks for one only
     max_skew: int = constant(MAX_SKEW)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
@@ -17,7 +17,7 @@ from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
 DISPATCHER = "moby/swarmkit manager/dispatcher/dispatcher.go, period.go @3e72cb64"
@@ -110,6 +110,8 @@ class SwarmHeartbeats(Heartbeats):
 @dataclass(frozen=True)
 class SwarmScheduling:
     """Spread over servers; what a silent server ran begins anew elsewhere."""
+
+    name: ClassVar[str] = "swarm_scheduling"
 
     default_servers: int = constant(SERVERS)
     max_failures: int = constant(FAULTY)

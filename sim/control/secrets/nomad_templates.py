@@ -48,6 +48,8 @@ class NomadVariables(SecretEnv):
 
     With `signal` the process reads the file again and goes on; open connections stay."""
 
+    name: ClassVar[str] = "nomad_variables"
+
     restarts: ClassVar[bool] = False  # nobody has to: Nomad does it
 
     encrypted_at_rest: bool = True

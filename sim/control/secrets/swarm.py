@@ -15,6 +15,8 @@ class SwarmSecrets(SecretEnv):
 
     Source: docker/docs engine/swarm/secrets.md @1ae0cc41."""
 
+    name: ClassVar[str] = "swarm_secrets"
+
     taken: ClassVar[Taken] = "created"
     rolled_by: ClassVar[str] = "`docker service update --secret-rm --secret-add`"
 

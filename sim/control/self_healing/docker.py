@@ -72,6 +72,7 @@ class DockerRestarts:
     and that is "no" unless somebody writes it into the file."""
 
     capability: ClassVar[str] = "self_healing"
+    name: ClassVar[str] = "docker_restarts"
 
     start_s: float = constant(BACKOFF_START)
     factor: float = constant(BACKOFF_FACTOR)

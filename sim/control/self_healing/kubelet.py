@@ -50,6 +50,7 @@ class KubeletRestarts:
     """restartPolicy Always: the same pod on the same server, with CrashLoopBackOff."""
 
     capability: ClassVar[str] = "self_healing"
+    name: ClassVar[str] = "kubelet_restarts"
     shims: ClassVar[bool] = True  # containers outlive a restart of containerd
 
     relist_s: float = constant(PLEG_RELIST)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
@@ -44,6 +45,8 @@ def reschedule_delay(previous_s: float, lived_s: float, least_s: float, cap_s: f
 class Restart:
     """Two restarts in place within half an hour, each after 15 s and jitter; then the allocation
     failed, and another one is placed after 30 s, 60 s .. an hour."""
+
+    name: ClassVar[str] = "restart"
 
     attempts: int = constant(ATTEMPTS)
     delay_s: float = constant(RESTART_DELAY)

@@ -7,6 +7,7 @@ Sources: shared facts, orchestrators sections 3, 5 and 6 (moby/swarmkit @3e72cb6
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import constant
 from sim.control.core.clock import Loop, Rank
@@ -17,6 +18,8 @@ from sim.control.scheduling.swarm import RESTART_DELAY
 @dataclass(frozen=True)
 class TaskReplacement:
     """A task that ended, whatever its exit code, is replaced after a fixed delay, for ever."""
+
+    name: ClassVar[str] = "task_replacement"
 
     delay_s: float
     who: str = "Swarm"
@@ -51,5 +54,7 @@ class TaskReplacement:
 @dataclass(frozen=True)
 class SwarmReplacement(TaskReplacement):
     """A new task after `restart_policy.delay`, for ever."""
+
+    name: ClassVar[str] = "swarm_replacement"
 
     delay_s: float = constant(RESTART_DELAY)

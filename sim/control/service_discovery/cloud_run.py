@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.service_discovery.endpoints import Endpoints
@@ -13,6 +14,8 @@ ROUTE = Fact("cloud_run.route", 1.0, "s", "longest way of an instance to the fro
 @dataclass(frozen=True)
 class Routes(Endpoints):
     """Which instances the front end knows."""
+
+    name: ClassVar[str] = "routes"
 
     watch_delay_s: float = constant(ROUTE)
     min_sync_s: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.service_discovery.endpoints import Endpoints
@@ -20,6 +21,8 @@ THROTTLE = Fact(
 @dataclass(frozen=True)
 class Catalogue(Endpoints):
     """Consul's catalogue, as Traefik polls it."""
+
+    name: ClassVar[str] = "catalogue"
 
     watch_delay_s: float = constant(REFRESH)
     min_sync_s: float = constant(THROTTLE)

@@ -68,6 +68,7 @@ class Endpoints:
     """Each change of an endpoint reaches the proxies after its delay, in order."""
 
     capability: ClassVar[str] = "service_discovery"
+    name: ClassVar[str] = "endpoints"
     selects: ClassVar[bool] = True  # a selector can leave a version out
 
     watch_delay_s: float = constant(WATCH_DELAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.service_discovery.endpoints import Endpoints
@@ -21,6 +22,8 @@ GOSSIP = Fact(
 @dataclass(frozen=True)
 class Gossip(Endpoints):
     """Endpoints travel between the nodes' IPVS by gossip."""
+
+    name: ClassVar[str] = "gossip"
 
     watch_delay_s: float = constant(GOSSIP)
     min_sync_s: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.service_discovery.endpoints import Endpoints
@@ -21,6 +22,8 @@ DEREGISTRATION = Fact(
 @dataclass(frozen=True)
 class Targets(Endpoints):
     """The balancer's target group; when all targets are sick, all get traffic."""
+
+    name: ClassVar[str] = "targets"
 
     watch_delay_s: float = constant(PROPAGATION)
     min_sync_s: float = 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.report.page.spent import KINDS, attributed, spent, states, unanswered
+from sim.report.postmortem.attribution import KINDS, attributed, seconds_by_kind, states, unanswered
 from sim.results import metrics
 from sim.results.run import Span
 from tests.results.synthetic import run
@@ -80,7 +80,7 @@ def test_each_fault_waits_for_its_own_reaction():
 
 def test_the_sum_is_the_degraded_time_of_the_table():
     one = run()
-    found = spent(one)
+    found = seconds_by_kind(one)
     assert sum(found.values()) == metrics.seconds(metrics.degraded(one), one)
     # fault at 300 s, paged at 420.5 s, served again at 641 s; nobody recorded what she did
     assert found["detection"] == pytest.approx(120.0, abs=2)

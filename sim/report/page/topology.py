@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.report.stretches import stretches
+from sim.report.incident import stretches
 from sim.results import metrics
 from sim.results.run import Run, Span
 
@@ -37,11 +37,11 @@ class Group(NamedTuple):
         return SYMBOLS[self.state]
 
     @property
-    def said(self) -> str:
+    def word(self) -> str:
         return WORDS[self.state]
 
 
-class Place(NamedTuple):
+class ServerView(NamedTuple):
     """A server and what is on it; `state` up, not_ready or away."""
 
     name: str
@@ -49,35 +49,35 @@ class Place(NamedTuple):
     groups: tuple[Group, ...]
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     title: str
     t_s: float
-    places: tuple[Place, ...]
+    places: tuple[ServerView, ...]
     waiting: tuple[Group, ...]  # wanted, and on no server
     unshown: int  # further servers
     reached: str = ""  # where some replicas get no traffic
 
 
-def moments(run: Run) -> list[Moment]:
+def snapshots(run: Run) -> list[Snapshot]:
     """Before the fault, at its worst, and at the end; [] of a run without spans."""
     if not run.spans:
         return []
     before = max(0.0, (run.fault_s or 0.0) - 1.0)
-    found = [moment("before", before, run.spans)]
+    views = [snapshot("before", before, run.spans)]
     worst = worst_s(run)
     during = worst if worst is not None else height_s(run, before)
     if during is not None:
-        found.append(moment("during" if worst is None else "at the worst", during, run.spans))
-    found.append(moment("at the end", run.horizon_s, run.spans))
-    return [one._replace(reached=reached(run, one.t_s)) for one in found]
+        views.append(snapshot("during" if worst is None else "at the worst", during, run.spans))
+    views.append(snapshot("at the end", run.horizon_s, run.spans))
+    return [view._replace(reached=reached(run, view.t_s)) for view in views]
 
 
 def worst_s(run: Run) -> float | None:
     """The middle of the longest stretch of downtime, else of degraded time; None without any."""
     for flags in (metrics.down(run), metrics.degraded(run)):
-        found = stretches(flags, run.recording.bucket_s)
-        if found:
-            a, b = max(found, key=lambda one: one[1] - one[0])
+        parts = stretches(flags, run.recording.bucket_s)
+        if parts:
+            a, b = max(parts, key=lambda part: part[1] - part[0])
             return min((a + b) / 2, run.horizon_s)
     return None
 
@@ -108,13 +108,13 @@ def reached(run: Run, t_s: float) -> str:
     return f"{ready} of {running} running replicas get traffic" if ready < running else ""
 
 
-def moment(title: str, t_s: float, spans: Iterable[Span]) -> Moment:
+def snapshot(title: str, t_s: float, spans: Iterable[Span]) -> Snapshot:
     """What held at `t_s` (at the horizon: what held until then)."""
     now = [s for s in spans if s.start_s <= t_s < s.end_s or s.start_s < t_s == s.end_s]
     now = _latest(now)
     servers = sorted((s for s in now if s.kind == "server"), key=lambda s: _natural(s.name))
     places = tuple(
-        Place(
+        ServerView(
             s.name, s.state, groups(c for c in now if c.kind == "container" and c.server == s.name)
         )
         for s in servers[:SERVERS]
@@ -122,21 +122,21 @@ def moment(title: str, t_s: float, spans: Iterable[Span]) -> Moment:
     lost = {s.name for s in servers}
     homeless = (c for c in now if c.kind == "container" and c.server not in lost)
     waiting = groups([*(s for s in now if s.kind == "pending"), *homeless])
-    return Moment(title, t_s, places, waiting, max(0, len(servers) - SERVERS))
+    return Snapshot(title, t_s, places, waiting, max(0, len(servers) - SERVERS))
 
 
 def groups(spans: Iterable[Span]) -> tuple[Group, ...]:
     """By service and state; services by name, ready ones first."""
     counted = Counter((s.service, s.state) for s in spans)
     order = list(SYMBOLS)
-    ranked = sorted(counted, key=lambda one: (one[0], order.index(one[1])))
+    ranked = sorted(counted, key=lambda pair: (pair[0], order.index(pair[1])))
     return tuple(Group(service, state, counted[service, state]) for service, state in ranked)
 
 
-def used(found: Iterable[Moment]) -> list[tuple[str, str]]:
+def legend(views: Iterable[Snapshot]) -> list[tuple[str, str]]:
     """(symbol, words) of the states that are shown: the legend."""
-    states = {g.state for m in found for p in m.places for g in p.groups}
-    states |= {g.state for m in found for g in m.waiting}
+    states = {g.state for m in views for p in m.places for g in p.groups}
+    states |= {g.state for m in views for g in m.waiting}
     return [(SYMBOLS[state], WORDS[state]) for state in SYMBOLS if state in states]
 
 

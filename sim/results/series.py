@@ -1,12 +1,10 @@
-"""The rows of timeline.csv and series.csv, as plain columns: no pandas here.
+"""The columns of series.csv, as plain arrays: no pandas here.
 
 One series row a second: what arrived in it and how that ended, and the samples (sim.results.run,
 SERIES) as they stood at its end.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +22,7 @@ from sim.dataplane.tables import (
 from sim.results import metrics
 from sim.results.run import SERIES, Run
 
-TIMELINE_COLUMNS = ("platform", "seed", "t_s", "event", "subject", "text")
-
 Columns = dict[str, NDArray[np.generic]]
-
-
-def timeline_rows(runs: Iterable[Run]) -> Iterator[tuple[str, int, float, str, str, str]]:
-    """Rows of TIMELINE_COLUMNS, run by run, in order of time."""
-    for run in runs:
-        for row in run.timeline:
-            yield run.platform, run.seed, row.t_s, row.event, row.subject, row.text
 
 
 def series_columns(run: Run) -> Columns:

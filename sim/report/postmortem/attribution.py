@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.report.plots.marks import FAULTS
+from sim.report.incident import FAULTS
 from sim.results import metrics
 from sim.results.run import Run, Span
 
@@ -35,7 +35,7 @@ KINDS = (
 )  # fmt: skip
 
 
-def spent(run: Run) -> dict[str, float]:
+def seconds_by_kind(run: Run) -> dict[str, float]:
     """Degraded seconds by what was going on; the keys are KINDS, all of them."""
     going_on = states(run.spans)
     going_on["detection"] = [*going_on.get("detection", []), *undetected(run)]
@@ -54,16 +54,16 @@ def attributed(
     left = bad.copy()
     middles = (np.arange(bad.size) + 0.5) * width_s
     lengths = np.minimum(width_s, np.maximum(horizon_s - np.arange(bad.size) * width_s, 0.0))
-    found = {}
+    seconds = {}
     for kind in KINDS[:-1]:
-        mine = np.zeros(bad.size, dtype=np.bool_)
+        flags = np.zeros(bad.size, dtype=np.bool_)
         for a, b in going_on.get(kind, ()):
             low, high = np.searchsorted(middles, (a, b))
-            mine[low:high] = True
-        found[kind] = float(lengths[left & mine].sum())
-        left &= ~mine
-    found[KINDS[-1]] = float(lengths[left].sum())
-    return found
+            flags[low:high] = True
+        seconds[kind] = float(lengths[left & flags].sum())
+        left &= ~flags
+    seconds[KINDS[-1]] = float(lengths[left].sum())
+    return seconds
 
 
 def states(spans: Iterable[Span]) -> dict[str, list[Stretch]]:
@@ -72,10 +72,10 @@ def states(spans: Iterable[Span]) -> dict[str, list[Stretch]]:
         "starting": "start-up", "back_off": "back-off", "evicting": "eviction wait",
         "pending": "wait for a server", "hands_on": "hands-on", "acknowledge": "acknowledgement",
     }  # fmt: skip
-    found: dict[str, list[Stretch]] = {}
+    stretches: dict[str, list[Stretch]] = {}
     started: dict[str, float] = {}  # when the last start of a container ended
     away: dict[str, Span] = {}  # the last of a container on a lost server
-    for span in sorted(spans, key=lambda one: one.start_s):
+    for span in sorted(spans, key=lambda span: span.start_s):
         kind = word.get(span.state, "")
         if span.state == "starting":
             started[span.name] = span.end_s
@@ -84,10 +84,10 @@ def states(spans: Iterable[Span]) -> dict[str, list[Stretch]]:
         elif span.state == "not_ready" and started.get(span.name) == span.start_s:
             kind = "start-up"
         if span.state == "evicting" and span.name in away and away[span.name].end_s == span.start_s:
-            found.setdefault("detection", []).append(away[span.name][3:5])
+            stretches.setdefault("detection", []).append(away[span.name][3:5])
         if kind:
-            found.setdefault(kind, []).append((span.start_s, span.end_s))
-    return found
+            stretches.setdefault(kind, []).append((span.start_s, span.end_s))
+    return stretches
 
 
 def undetected(run: Run) -> list[Stretch]:

@@ -1,4 +1,4 @@
-"""Parts of a run worth looking at: stretches of flagged time, and the window around the trouble."""
+"""The incident in a run: what set it off, stretches of flagged time, the window around it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from sim.results import metrics
 from sim.results.measurements import Measurements
+from sim.schema.scenario import Event
 
+FAULTS = tuple(name for name in Event.model_fields if name != "at")  # the scenario's own words
 MANY_JOBS = 20  # left over at the end: a backlog, not the few that always wait
 
 

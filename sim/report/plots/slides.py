@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.dataplane.codes import JOB_CAUSES
 from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
+from sim.report.incident import stretches, window
 from sim.report.plots.canvas import (
     BLUE,
     CAUSE_COLOURS,
@@ -31,9 +32,8 @@ from sim.report.plots.canvas import (
     tidy,
     time_axis,
 )
-from sim.report.plots.multiples import compare
-from sim.report.stretches import stretches, window
-from sim.report.text import content, words
+from sim.report.plots.small_multiples import compare
+from sim.report.text import findings, words
 from sim.results import metrics
 from sim.results.figures import total
 from sim.results.measurements import Measurements
@@ -46,22 +46,22 @@ SHADE = "#c9c9c9"
 
 def figure(result: Measurements, what: str) -> Figure:
     """The plot of that name: downtime, jobs, connections or compare. ValueError for another."""
-    made: dict[str, Callable[[Measurements], Figure]] = {
+    plots: dict[str, Callable[[Measurements], Figure]] = {
         "downtime": downtime,
         "jobs": jobs,
         "connections": connections,
         "compare": compare,
     }
-    if what not in made:
-        raise ValueError(f"no plot {what!r}; there are {', '.join(made)}")
+    if what not in plots:
+        raise ValueError(f"no plot {what!r}; there are {', '.join(plots)}")
     if not result.runs:
         raise ValueError("nothing to plot: no first replication was finished")
-    return made[what](result)
+    return plots[what](result)
 
 
 def downtime(result: Measurements) -> Figure:
     """Requests answered and failed per second by arrival, downtime shaded, events named."""
-    page = slide(result, content.headline(result))
+    page = slide(result, findings.headline(result))
     start, end = window(result)
     drawn: list[Axes] = []
     for band in bands(result, page, RIGHT - LEFT):
@@ -98,9 +98,9 @@ def _ceiling(result: Measurements, start: float, end: float) -> float:
 
 def _down_text(result: Measurements, run: Run) -> str:
     figures = result.platforms[run.platform]
-    lost, asked = total(figures, "requests.failed"), figures["requests"]["arrived"]
+    lost, arrived = total(figures, "requests.failed"), figures["requests"]["arrived"]
     down = words.duration(figures["downtime_s"])
-    return f"down {down}; {words.count(lost)} of {words.count(asked)} requests failed"
+    return f"down {down}; {words.count(lost)} of {words.count(arrived)} requests failed"
 
 
 def jobs(result: Measurements) -> Figure:
@@ -213,20 +213,20 @@ def _refused_top(result: Measurements, start: float, end: float) -> float:
 
 
 def _connections_text(result: Measurements, run: Run) -> str:
-    found = result.platforms[run.platform]["connections"]
-    text = f"at most {words.count(found['peak'])} of {words.count(found['limit'])}"
-    if found["refused"]:
-        text += f", {words.count(found['refused'])} refused"
-    if found["containers_refused"]:
-        text += f", {words.count(found['containers_refused'])} containers refused at start"
+    counts = result.platforms[run.platform]["connections"]
+    text = f"at most {words.count(counts['peak'])} of {words.count(counts['limit'])}"
+    if counts["refused"]:
+        text += f", {words.count(counts['refused'])} refused"
+    if counts["containers_refused"]:
+        text += f", {words.count(counts['containers_refused'])} containers refused at start"
     return text
 
 
 def _connections_finding(result: Measurements) -> str:
     """`Compose: 790 connections refused · Kubernetes: 792`; if none was, the peaks."""
-    found = {name: figures["connections"] for name, figures in result.platforms.items()}
-    if any(one["refused"] for one in found.values()):
-        counts = {name: words.count(one["refused"]) for name, one in found.items()}
+    tables = {name: figures["connections"] for name, figures in result.platforms.items()}
+    if any(table["refused"] for table in tables.values()):
+        counts = {name: words.count(table["refused"]) for name, table in tables.items()}
         return _finding(counts, "connections refused")
-    peaks = {n: f"{words.count(c['peak'])} of {words.count(c['limit'])}" for n, c in found.items()}
+    peaks = {n: f"{words.count(c['peak'])} of {words.count(c['limit'])}" for n, c in tables.items()}
     return _finding(peaks, "connections at most, none refused")

@@ -5,16 +5,16 @@ A mechanism of somebody's own has no validator; its type hints and defaults say 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
-from sim.constants.facts import fact_of, must_be_above_zero
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
-from sim.schema.fields import Issue
-from sim.schema.text.document import describe
+from sim.schema.fields import InputError, Issue
+from sim.schema.text.document import Document, describe
+from sim.schema.text.paths import types_below
+from sim.schema.text.validation import read_value
 
 # what the rest of the program calls, beside `run`
 NEEDS = {
@@ -66,51 +66,13 @@ def would_do(capability: str) -> str:
 
 
 def _values(record: Any, path: str, file: str) -> Iterator[Issue]:
-    """Numbers that no field of this kind can hold."""
-    for field in fields(record):
-        value, here = getattr(record, field.name), f"{path}.{field.name}"
+    """Values that no field of this kind can hold."""
+    for name, annotation in types_below(type(record)).items():
+        value, here = getattr(record, name), f"{path}.{name}"
         if is_dataclass(value) and not isinstance(value, type):
             yield from _values(value, here, file)
             continue
-        expected = _number_wanted(record, field)
-        if expected and not _fits(value, record, field):
-            found = describe(value) if not isinstance(value, float) else f"{value:g}"
-            yield Issue(file, field=here, found=found, expected=expected)
-
-
-def _usual(field: Field[Any]) -> Any:
-    return 0.0 if field.default is MISSING or field.default is None else field.default
-
-
-def _number_wanted(record: Any, field: Field[Any]) -> str:
-    """What this field takes, if that is a number; else nothing."""
-    hint = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
-    if hint not in ("int", "float"):
-        return ""
-    kind = "a whole number" if hint == "int" else "a number"
-    kind = "a duration in seconds" if _is_duration(record, field) else kind
-    if must_be_above_zero(type(record), field.name):
-        return f"{kind} above 0"
-    return f"{kind} of at least 0" if _from_zero(record, field) else kind
-
-
-def _is_duration(record: Any, field: Field[Any]) -> bool:
-    fact = fact_of(type(record), field.name)
-    return field.name.endswith("_s") if fact is None else fact.unit == "s"
-
-
-def _from_zero(record: Any, field: Field[Any]) -> bool:
-    """May it not be below 0? Nothing that is a duration, or that usually is not."""
-    return _is_duration(record, field) or not _usual(field) < 0
-
-
-def _fits(value: Any, record: Any, field: Field[Any]) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        return False
-    if math.isinf(value) and (_is_duration(record, field) or not math.isinf(_usual(field))):
-        return False
-    if field.type in ("int", int) and value != int(value):
-        return False
-    if value == 0 and must_be_above_zero(type(record), field.name):
-        return False
-    return value >= 0 or not _from_zero(record, field)
+        try:
+            read_value(annotation, value, Document(file), (here,), from_text=False)
+        except InputError as error:
+            yield from error.issues

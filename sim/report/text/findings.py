@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sim.report.text import overview, words
+from sim.report.text import comparison, words
 from sim.results.figures import (
     TOPICS,
     Figure,
@@ -23,18 +23,18 @@ from sim.results.figures import (
 from sim.results.measurements import Difference, Measurements
 
 
-class Row(NamedTuple):
+class Line(NamedTuple):
     label: str
     cells: tuple[str, ...]  # one a platform
 
 
-class Section(NamedTuple):
+class TableSection(NamedTuple):
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClaimLine:
     """One claim of the article, and what the run says to it."""
 
     holds: bool
@@ -46,8 +46,8 @@ class Verdict:
 
 def headline(result: Measurements) -> str:
     """The finding in one line: `Compose: 5 min 41 s down · Kubernetes: 0 s`."""
-    if overview.is_many(result):
-        return overview.headline(result)
+    if comparison.is_many(result):
+        return comparison.headline(result)
     parts = []
     for position, (name, figures) in enumerate(result.platforms.items()):
         unit = " down" if position == 0 else ""
@@ -95,19 +95,19 @@ def setting(result: Measurements) -> str:
     )
 
 
-def sections(result: Measurements) -> list[Section]:
+def sections(result: Measurements) -> list[TableSection]:
     """All figures, grouped; sections about things that the stack has not are left out."""
     everyone = list(result.platforms.values())
     return [
-        Section(topic.title, tuple(_rows(topic, everyone, result.horizon_s)))
+        TableSection(topic.title, tuple(_lines(topic, everyone, result.horizon_s)))
         for topic in TOPICS
         if not topic.needs or any(total(f, path) for f in everyone for path in topic.needs)
     ]
 
 
-def _rows(topic: Topic, everyone: list[Figures], horizon_s: float) -> Iterator[Row]:
+def _lines(topic: Topic, everyone: list[Figures], horizon_s: float) -> Iterator[Line]:
     for figure, row in shown(topic):
-        yield Row(row.label, tuple(_cell(figure, row, f, horizon_s) for f in everyone))
+        yield Line(row.label, tuple(_cell(figure, row, f, horizon_s) for f in everyone))
 
 
 def _cell(figure: Figure, row: TableRow, figures: Figures, horizon_s: float) -> str:
@@ -126,16 +126,16 @@ def _cell(figure: Figure, row: TableRow, figures: Figures, horizon_s: float) -> 
     return text if low == high else f"{text} \u00b1 {words.figure(path, high - value)}"
 
 
-def verdicts(result: Measurements) -> list[Verdict]:
+def verdicts(result: Measurements) -> list[ClaimLine]:
     """The claims in the scenario's order."""
     return [_verdict(row, because) for row, because in result.verdicts]
 
 
-def _verdict(row: dict[str, Any], because: str) -> Verdict:
+def _verdict(row: dict[str, Any], because: str) -> ClaimLine:
     metric = row["metric"]
     measured = words.figure(metric, row["measured"])
     allowed = words.bounds(metric, row["low"], row["high"])
-    return Verdict(
+    return ClaimLine(
         holds=row["holds"],
         platform=words.platform(row["platform"]),
         says=row["says"],

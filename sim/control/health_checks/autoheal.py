@@ -16,7 +16,6 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.health_checks.docker import DockerHealthchecks, Status
-from sim.control.rolling_updates import compose
 from sim.schema.stack import Service
 
 AUTOHEAL = "willfarrell/docker-autoheal docker-entrypoint and README @00b0c4b7"
@@ -51,6 +50,7 @@ class Autoheal:
     check."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "autoheal"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     interval_s: float = constant(INTERVAL, above_zero=True)
@@ -89,4 +89,4 @@ class Autoheal:
         run = c.run
         yield cluster.stop(c, self.stop_timeout_s)
         if c.run == run and not c.alive and not c.deleting and c.server.alive:
-            compose.start(cluster, c)
+            cluster.try_start(c)

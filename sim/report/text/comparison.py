@@ -39,8 +39,8 @@ def headline(result: Measurements) -> str:
     if least["downtime_s"] == most["downtime_s"]:
         return f"All {len(order)} platforms: {words.duration(least['downtime_s'])} down"
     equal = [name for name, f in order if f["downtime_s"] == least["downtime_s"]]
-    who = words.platform(best) if len(equal) == 1 else f"{len(equal)} of {len(order)} platforms"
+    winner = words.platform(best) if len(equal) == 1 else f"{len(equal)} of {len(order)} platforms"
     return (
-        f"{who}: {words.duration(least['downtime_s'])} down · "
+        f"{winner}: {words.duration(least['downtime_s'])} down · "
         f"most: {words.platform(worst)} {words.duration(most['downtime_s'])}"
     )

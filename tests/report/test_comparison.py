@@ -4,8 +4,8 @@ import pytest
 
 from sim.platforms import names
 from sim.report.plots.pictures import pictures
-from sim.report.plots.three import figure
-from sim.report.text import overview, table
+from sim.report.plots.slides import figure
+from sim.report.text import comparison, table
 from sim.study import study
 from tests import ENGINE
 
@@ -28,8 +28,8 @@ def test_a_row_each_within_100_columns(everybody):
     for name in ("Swarm", "Nomad", "Cloud Run"):
         assert sum(line.startswith(name) for line in text.splitlines()) == 1
     rows = {
-        row[0]: dict(zip(overview.COLUMNS, row[1:], strict=True))
-        for row in overview.rows(everybody)
+        row[0]: dict(zip(comparison.COLUMNS, row[1:], strict=True))
+        for row in comparison.rows(everybody)
     }
     assert rows["Kubernetes"]["down"] == "0 s"
     assert rows["Compose"]["down"] != "0 s"
@@ -40,7 +40,7 @@ def test_a_row_each_within_100_columns(everybody):
 
 def test_four_platforms_stand_side_by_side():
     few = study.compare("container_crash", names()[:2], settings=FAST, engine=ENGINE)
-    assert not overview.is_many(few)
+    assert not comparison.is_many(few)
     assert "compare.png" not in pictures(few)
 
 
@@ -56,4 +56,4 @@ def test_small_multiples_have_a_panel_each_on_the_same_axes(everybody):
 
 
 def test_the_headline_names_the_least_and_the_most(everybody):
-    assert "most: Compose" in overview.headline(everybody)
+    assert "most: Compose" in comparison.headline(everybody)

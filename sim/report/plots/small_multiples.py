@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
+from sim.report.incident import stretches, window
 from sim.report.plots.canvas import BLUE, GREY, INK, VERMILLION, per_second, slide, tidy, time_axis
-from sim.report.stretches import stretches, window
-from sim.report.text import overview, words
+from sim.report.text import comparison, words
 from sim.results import metrics
 from sim.results.measurements import Measurements
 from sim.results.run import Run
@@ -24,7 +24,7 @@ LEFT, RIGHT, TOP, BOTTOM = 0.06, 0.985, 0.80, 0.07
 def compare(result: Measurements) -> Figure:
     """Requests answered and failed per second under each platform; downtime shaded, the price
     in jobs, connections, hands-on minutes and money beneath the name."""
-    page = slide(result, overview.headline(result), bands_each=False)
+    page = slide(result, comparison.headline(result), bands_each=False)
     for x, word, colour in (
         (0.79, "answered", BLUE),
         (0.87, "failed", VERMILLION),
@@ -60,14 +60,14 @@ def panel(axes: Axes, result: Measurements, run: Run, last: bool) -> None:
     time_axis(axes, result, labels=last)
     axes.set_xlabel("")
     axes.tick_params(labelsize=8)
-    cells = dict(zip(overview.COLUMNS, _row(result, run)[1:], strict=True))
+    cells = dict(zip(comparison.COLUMNS, _row(result, run)[1:], strict=True))
     box = axes.get_position()
     page = axes.figure
     page.text(
         box.x0, box.y1 + 0.029, words.platform(run.platform), size=12, weight="bold", color=INK
     )
-    said = f"{cells['down']} down · {cells['failed']} failed"
-    page.text(box.x1, box.y1 + 0.029, said, size=11, color=INK, ha="right")
+    finding = f"{cells['down']} down · {cells['failed']} failed"
+    page.text(box.x1, box.y1 + 0.029, finding, size=11, color=INK, ha="right")
     price = f"{cells['jobs lost']} jobs lost · {cells['refused']} connections refused · "
     price += f"hands-on {cells['hands-on']} · {cells['cost']}"
     page.text(box.x0, box.y1 + 0.008, price, size=8.5, color=GREY)
@@ -75,4 +75,4 @@ def panel(axes: Axes, result: Measurements, run: Run, last: bool) -> None:
 
 def _row(result: Measurements, run: Run) -> tuple[str, ...]:
     names = list(result.platforms)
-    return overview.rows(result)[names.index(run.platform)]
+    return comparison.rows(result)[names.index(run.platform)]

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from sim.report.page import charts, curves
 from sim.report.page.sections import sections
 from sim.report.postmortem import text
-from sim.report.text import content, words
+from sim.report.text import findings, words
 from sim.results.measurements import Measurements
 
 
@@ -27,8 +27,8 @@ def page(result: Measurements) -> str:
         .get_template("page.html")
         .render(
             result=result,
-            verdict=content.verdict(result),
-            setting=content.setting(result),
+            verdict=findings.verdict(result),
+            setting=findings.setting(result),
             sections=sections(result),
             css=Markup(_source("report.css")),
             script=Markup(_source("report.js")),
@@ -45,12 +45,12 @@ def _source(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FunctionLoader(_source),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["clock"] = words.clock
-    return made
+    environment.globals["clock"] = words.clock
+    return environment

@@ -14,17 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.report.incident import FAULTS
 from sim.results import metrics
 from sim.results.run import Run, TimelineRow
-from sim.schema.scenario import Event
 
 LONGEST = 40  # characters of a name
 MOST = 10  # events named in one plot
 LANES = 4
 GAP = 5.0  # pixels between a line and its name, and between names
 CLOSE = 14.0  # pixels: events nearer than this share a stack
-
-FAULTS = tuple(name for name in Event.model_fields if name != "at")  # the scenario's own words
 
 
 class Mark(NamedTuple):
@@ -83,7 +81,7 @@ def place(
         placed = _attempt([*kept, mark], x_of, width_of, right_edge, lanes)
         if placed is not None:
             kept, best = [*kept, mark], placed
-    return sorted(best, key=lambda one: one.x)
+    return sorted(best, key=lambda name: name.x)
 
 
 def _attempt(
@@ -112,7 +110,7 @@ def _attempt(
 def _stacks(marks: list[Mark], x_of: Callable[[float], float]) -> list[list[Mark]]:
     """The marks in order of time, those close together in one list."""
     stacks: list[list[Mark]] = []
-    for mark in sorted(marks, key=lambda one: one.t_s):
+    for mark in sorted(marks, key=lambda mark: mark.t_s):
         if stacks and x_of(mark.t_s) - x_of(stacks[-1][-1].t_s) < CLOSE:
             stacks[-1].append(mark)
         else:
