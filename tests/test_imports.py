@@ -78,6 +78,13 @@ CORE = (
     "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "recorder",
 )  # fmt: skip
 
+# what was measured, then how it is told: each knows only what stands before it
+MEASURED = (
+    "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
+    "counterfactual", "measurements",
+)  # fmt: skip
+TOLD = ("text", "incident", "plots", "postmortem", "page", "exports", "files")
+
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {
     "simpy": ("sim.control", "sim.dataplane.reference", "sim.simulation"),
@@ -160,6 +167,22 @@ def test_the_files_of_core_stand_on_each_other_in_one_order() -> None:
             if within(imported, ("sim.control.core",)) and imported != "sim.control.core":
                 other = imported.split(".")[3]
                 assert CORE.index(other) < CORE.index(name), f"core/{name} must not know {other}"
+
+
+@pytest.mark.parametrize(("package", "order"), [("results", MEASURED), ("report", TOLD)])
+def test_results_and_report_stand_on_each_other_in_one_order(
+    package: str, order: tuple[str, ...]
+) -> None:
+    entries = {path.stem for path in (SIM / package).iterdir()} - {"__init__", "__pycache__"}
+    assert entries == set(order), "name the new file or folder where it stands"
+    for module, path in modules().items():
+        if within(module, (f"sim.{package}",)) and module != f"sim.{package}":
+            own = module.split(".")[2]
+            for imported in imports(path, module):
+                if within(imported, (f"sim.{package}",)) and imported != f"sim.{package}":
+                    other = imported.split(".")[2]
+                    below = order.index(other) <= order.index(own)
+                    assert below, f"{module} must not import {imported}: it does not stand below"
 
 
 def test_engines_never_meet() -> None:
