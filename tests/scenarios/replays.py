@@ -8,8 +8,6 @@ from typing import Any
 
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import load_stack
-from sim.platforms import names
-from sim.results.figures import METRICS
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
 from sim.results.verdicts import evaluate
@@ -28,7 +26,7 @@ def variants() -> Iterator[str]:
 
 @cache
 def scenario(name: str) -> Scenario:
-    return load_scenario(name, metrics=METRICS, platforms=names())
+    return load_scenario(name)
 
 
 @cache
@@ -41,7 +39,7 @@ def replay(name: str, platform: str, seed: int = 1, horizon: str = "") -> Run:
         settings["scenario.traffic.points"] = [
             {"at": f"{p.at:g}s", "rate": f"{p.rate:g}/s", "ramp": f"{p.ramp:g}s"} for p in points
         ]
-    read = load_scenario(name, settings=settings, platforms=names())
+    read = load_scenario(name, settings=settings)
     return run_once(read, load_stack(read.stack), platform, seed, engine=ENGINE)
 
 

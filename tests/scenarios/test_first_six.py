@@ -6,7 +6,6 @@ import pytest
 
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
-from sim.platforms import names
 from sim.results.summary import figures
 from sim.simulation.simulation import run_once
 from tests import ENGINE
@@ -115,7 +114,7 @@ def test_blue_green_doubles_the_connections_and_its_way_back_ends_after_thirty_s
     assert figures(short)["connections"]["peak"] > figures(rolling)["connections"]["peak"]
     kept = {"mechanism": "blue_green", "scale_down_delay_s": "10m"}
     settings = {"kubernetes.rolling_updates": kept}
-    scenario = load_scenario("bad_rollout:blue_green", settings=settings, platforms=names())
+    scenario = load_scenario("bad_rollout:blue_green", settings=settings)
     long = run_once(scenario, load_stack(scenario.stack), "kubernetes", 1, engine=ENGINE)
     assert figures(long)["recover_s"] < figures(short)["recover_s"] - 10.0
 
