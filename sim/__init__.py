@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sim.study.session import Session
     from sim.study.study import compare, list_platforms, run
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "InputError",
