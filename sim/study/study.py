@@ -289,7 +289,7 @@ def _scenario(
 
 def _path_of(name: str) -> str:
     """Somebody typed a constant's name (`hpa.tolerance`) for the path that changes it."""
-    from sim.constants.paths import everywhere  # noqa: PLC0415 - loads all mechanisms
+    from sim.constants.catalogue import everywhere  # noqa: PLC0415 - loads all mechanisms
 
     return next((one.path for one in everywhere().get(name, ()) if one.path), "")
 
@@ -316,7 +316,7 @@ def _with_trace(scenario: Scenario, path: str) -> Scenario:
 
 
 def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
-    from sim.constants.in_force import constants_of  # noqa: PLC0415 - loads all mechanisms
+    from sim.constants.catalogue import constants_of  # noqa: PLC0415 - loads all mechanisms
 
     scenario, stack = planned.scenario, planned.stack
     settings = split_settings(scenario.set).platforms

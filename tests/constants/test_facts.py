@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sim.constants.catalogue import constants
 from sim.constants.facts import Fact
-from sim.constants.names import constants
 
 FILE = Path(__file__).parent.parent / "data" / "constants.csv"
 FACTS = {fact.name: fact for fact in constants()}
