@@ -1,25 +1,12 @@
-"""The command line that asks for a study again, and the versions that answered."""
+"""The command line that asks for a study again."""
 
 from __future__ import annotations
 
-import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from sim import __version__
 from sim.platforms import written
-
-
-def versions() -> tuple[tuple[str, str], ...]:
-    """What a result depends on: name and version."""
-    return (
-        ("Outage Lab", __version__),
-        ("Python", platform.python_version()),
-        ("numpy", np.__version__),
-    )
 
 
 def command_of(

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sim.constants.names import command_of, versions
+from sim.constants.names import command_of
 from sim.dataplane import engines
 from sim.dataplane.engines import ENGINES, processes
 from sim.library.scenarios import load_scenario
@@ -32,6 +32,7 @@ from sim.schema.text.validation import closest, one_of
 from sim.schema.traffic import arrivals
 from sim.study import ask as asked
 from sim.study.result import Result
+from sim.study.versions import versions
 from sim.study.workers import Task, Tick, Watch, run_tasks
 
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]
