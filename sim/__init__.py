@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sim.schema.loader import list_scenarios, list_stacks, load_scenario, load_stack
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
-    from sim.study.study import compare, list_platforms, run
+    from sim.study.comparison import compare, list_platforms, run
 
 __version__ = "0.1.0"
 
@@ -48,13 +48,13 @@ _HOME = {
     "Scenario": "sim.schema.scenario",
     "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
-    "compare": "sim.study.study",
-    "list_platforms": "sim.study.study",
+    "compare": "sim.study.comparison",
+    "list_platforms": "sim.study.comparison",
     "list_scenarios": "sim.schema.loader",
     "list_stacks": "sim.schema.loader",
     "load_scenario": "sim.schema.loader",
     "load_stack": "sim.schema.loader",
-    "run": "sim.study.study",
+    "run": "sim.study.comparison",
 }
 
 

@@ -68,6 +68,8 @@ class Result:
     facts: tuple[Held, ...] = ()  # the constants that hold in it, with their sources
     told: tuple[str, ...] = ()  # `path=value`: what --set said
     preset: tuple[str, ...] = ()  # the same, of the scenario itself
+    plan: str = ""  # a key: results of one plan can be merged; empty in one that was made by hand
+    ended: str = ""  # what a study that was to stop by itself stopped at
     # by platform: what one change would have done; None if that was not asked
     counterfactuals: Mapping[str, tuple[Counterfactual, ...]] | None = None
 
@@ -206,6 +208,13 @@ class Result:
 
         write(self, Path(folder), plots, exports)
         return Path(folder)
+
+    def merge(self, other: Result) -> Result:
+        """Both together: the union by platform and seed, of one plan (scenario, stack, settings and
+        version). The same in any order. InputError for results that do not belong together."""
+        from sim.results.merge import merged  # noqa: PLC0415 - seldom
+
+        return merged(self, other)
 
     def __repr__(self) -> str:
         """One line: `<Result container_crash: Compose: 4 min 05 s down · Kubernetes: 0 s>`."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.report.text import words
-from sim.study.article.article import MARGIN, NOT_CHECKABLE, Claim, Row
+from sim.study.article.article import MARGIN, NOT_CHECKABLE, ArticleRow, GeneralClaim
 
-FIGURES = {  # field of a Loss -> heading
+FIGURES = {  # field of a Cell -> heading
     "downtime_s": "down",
     "failed": "failed",
     "jobs_lost": "jobs lost",
@@ -31,7 +31,7 @@ SAME = (
 FILES = frozenset({"table.md", "table.csv", "table.json", "table.png"})
 
 
-class Loss(NamedTuple):
+class Cell(NamedTuple):
     """What one platform lost in one scenario; means over the replications."""
 
     downtime_s: float
@@ -43,19 +43,19 @@ class Loss(NamedTuple):
 class Measured(NamedTuple):
     """A row with its cells by platform; an ablation stands after its platform."""
 
-    row: Row
-    losses: Mapping[str, Loss]
+    row: ArticleRow
+    losses: Mapping[str, Cell]
 
 
-class Verdict(NamedTuple):
-    claim: Claim
+class TableVerdict(NamedTuple):
+    claim: GeneralClaim
     holds: bool
     measured: str  # in words
 
 
 class ArticleTable(NamedTuple):
     rows: tuple[Measured, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[TableVerdict, ...]
     elsewhere: Mapping[str, tuple[str, ...]]  # claim id -> the scenarios whose runs check it
     seed: int
     reps: int
@@ -64,8 +64,8 @@ class ArticleTable(NamedTuple):
 
 # ---- verdicts ----
 def verdict(
-    claim: Claim, measured: Measured, filled: bool, encrypted: bool = False
-) -> Verdict | None:
+    claim: GeneralClaim, measured: Measured, filled: bool, encrypted: bool = False
+) -> TableVerdict | None:
     """Does a claim hold? `filled`: plain Compose (for `lacks`: the claim's platform) has that
     capability. `encrypted`: Kubernetes' Secrets are, at rest.
 
@@ -78,16 +78,16 @@ def verdict(
     name = words.platform(claim.platform)
     if claim.kind == "encrypted":
         said = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
-        return Verdict(claim, encrypted, said)
+        return TableVerdict(claim, encrypted, said)
     if claim.kind == "solved":
         value = getattr(whole, metric)
         said = f"{name}: {figure(metric, value)} {FIGURES[metric]}"
-        return Verdict(claim, value <= claim.limit, said)
+        return TableVerdict(claim, value <= claim.limit, said)
     if claim.kind == "lacks":
         value = getattr(whole, metric)
         said = f"{name}, {'with' if filled else 'without'} it: "
         said += f"{figure(metric, value)} {FIGURES[metric]}"
-        return Verdict(claim, not filled and value > claim.limit, said)
+        return TableVerdict(claim, not filled and value > claim.limit, said)
     without = losses.get(f"kubernetes-{claim.capability}")
     if without is None or "compose" not in losses:
         return None
@@ -100,7 +100,7 @@ def verdict(
     )
     if "compose_hardened" in losses:
         said += f", hardened {figure(metric, getattr(losses['compose_hardened'], metric))}"
-    return Verdict(claim, moved and not filled, said)
+    return TableVerdict(claim, moved and not filled, said)
 
 
 def figure(metric: str, value: float) -> str:
@@ -109,7 +109,7 @@ def figure(metric: str, value: float) -> str:
     return words.duration(60.0 * value) if metric == "minutes" else words.count(value)
 
 
-def _why(one: Verdict) -> str:
+def _why(one: TableVerdict) -> str:
     return "" if one.holds else one.claim.because
 
 
@@ -136,7 +136,7 @@ def _blocks(table: ArticleTable) -> Iterator[str]:
         yield from textwrap.wrap(SAME, 98, subsequent_indent="  ")
 
 
-def unused(losses: Mapping[str, Loss], name: str) -> bool:
+def unused(losses: Mapping[str, Cell], name: str) -> bool:
     """Is this an ablation that was run (there was something to take away) and changed nothing?"""
     base, *without = name.split("-")
     return bool(without) and name in losses and losses[name] == losses.get(base)
@@ -221,11 +221,11 @@ def _platforms(table: ArticleTable) -> list[str]:
     return list(dict.fromkeys(name for m in table.rows for name in m.losses))
 
 
-def _without(measured: Measured, base: str) -> Loss | None:
+def _without(measured: Measured, base: str) -> Cell | None:
     return measured.losses.get(f"{base}-{measured.row.capability}")
 
 
-def _cell(loss: Loss | None) -> str:
+def _cell(loss: Cell | None) -> str:
     if loss is None:
         return "has none"
     lost = [f"{figure('downtime_s', loss.downtime_s)} down", f"{words.count(loss.failed)} failed"]
@@ -244,7 +244,7 @@ def csv_text(table: ArticleTable) -> str:
     """A line per platform and row; `without` is 1 where the capability was taken away."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["capability", "problem", "scenario", "platform", "without", *Loss._fields])
+    writer.writerow(["capability", "problem", "scenario", "platform", "without", *Cell._fields])
     for row, losses in table.rows:
         for name, loss in losses.items():
             base, *without = name.split("-")

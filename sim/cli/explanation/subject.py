@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import fields
 
-from sim.cli import explain_text as text
+from sim.cli.explanation import text
 from sim.constants.facts import Setting
 from sim.constants.names import constants
 from sim.constants.paths import by_hand, everywhere, of_platform, of_stack
