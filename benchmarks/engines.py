@@ -35,7 +35,8 @@ from sim.dataplane.interface import (
 )
 from sim.dataplane.kernel.plane import CompiledPlane
 from sim.simulation.simulation import run_once
-from sim.study import study
+from sim.study.ask import Ask
+from sim.study.plan import plan
 
 HERE = Path(__file__).parent
 RATE = 640.0
@@ -43,10 +44,10 @@ RATE = 640.0
 
 def product(requests: int, engine: str) -> float:
     """Requests per second of W2 through the whole product."""
-    planned = study.plan(
+    planned = plan(Ask(
         str(HERE / "w2.yaml"), None, 1, 1, str(HERE / "w2_stack.yaml"),
         [f"scenario.horizon={requests / RATE}s"], engine,
-    )  # fmt: skip
+    ))  # fmt: skip
     began = perf_counter()
     run = run_once(planned.scenario, planned.stack, "compose", 1, engine=engine)
     return run.gauge.arrived / (perf_counter() - began)

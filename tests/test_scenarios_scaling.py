@@ -12,7 +12,8 @@ from sim.results.summary import figures
 from sim.schema.fields import InputError
 from sim.schema.loader import load_scenario, load_stack
 from sim.simulation.simulation import run_once
-from sim.study.study import plan
+from sim.study.ask import Ask
+from sim.study.plan import plan
 from tests import ENGINE
 from tests.test_scenarios import claims, replay, share_failed
 
@@ -124,7 +125,7 @@ def test_the_operator_meets_the_quota_too() -> None:
 
 def test_a_quota_below_what_is_there_is_an_error() -> None:
     with pytest.raises(InputError, match=r"quota >= count"):
-        plan("container_crash", ["kubernetes"], settings={"stack.servers.quota": 2})
+        plan(Ask("container_crash", ["kubernetes"], settings={"stack.servers.quota": 2}))
 
 
 @pytest.mark.slow

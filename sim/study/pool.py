@@ -62,7 +62,7 @@ def side_by_side(batch: Batch, agenda: Agenda, workers: int, watch: Watch, in_or
 
         pool.serve()
         while pool.failure is None:
-            index = agenda.take_here(last=not in_order)
+            index = agenda.take_here(last=workers > 1 and not in_order)
             if index is not None:
                 agenda.finish(index, replicate(batch.tasks[index], batch.engine, heard))
             elif pool.busy and not agenda.over:

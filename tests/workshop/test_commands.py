@@ -12,7 +12,7 @@ import pytest
 
 from sim.cli.app import main
 from sim.report.text import words
-from sim.study.study import compare
+from sim.study.comparison import compare
 from sim.workshop.questions import DOWN, FAILED, HANDS_ON, Question, ask, questions, range_of
 from tests import ENGINE
 from tests.test_docs import ROOT, blocks, commands
