@@ -98,10 +98,13 @@ class Batch:
         if workers is not None and workers < 1:
             raise InputError(field="workers", found=str(workers), expected="at least 1")
         goal = precision.goal(until)
+        if goal is not None and self.paired:
+            raise ValueError("each case of a paired batch has one seed: there is no mean to know")
         if isinstance(goal, int):
             few = replace(self, seeds=self.seeds[:goal])
             sample = few.run(executor, store, None, workers, watch, compiling)
-            return sample._replace(ended=f"{len(few.seeds)} replications")
+            ended = "" if sample.interrupted else f"{len(few.seeds)} replications"
+            return sample._replace(ended=ended)
         stop = _Stop(self, goal)
         with self._stored(store) as kept:
             known = {} if kept is None else kept.known
@@ -121,7 +124,7 @@ class Batch:
                 if not agenda.finished:
                     raise
                 interrupted = True
-        return self._sample(agenda.finished, stop, interrupted)
+        return self._sample({**known, **agenda.finished}, stop, interrupted)
 
     def _work(
         self, agenda: Agenda, executor: Executor | None, workers: int | None, watch: Watch,

@@ -147,12 +147,22 @@ class _Pool:
             return
         with deaf():
             while self.agenda.open and len(self.workers) < self._wanted():
-                self.workers.append(_Worker(self.plan))
+                self._hire()
         for worker in self.workers:
             if worker.ready and worker.index is None:
                 worker.index = self.agenda.take()
                 if worker.index is not None:
                     self._tell(worker)
+
+    def _hire(self) -> None:
+        try:
+            self.workers.append(_Worker(self.plan))
+        except OSError as error:  # no process, no memory, no file handle is left
+            self._give_up_hiring(f" ({error.strerror})")
+
+    def _give_up_hiring(self, why: str) -> None:
+        self.size = 0  # another one would do the same
+        warnings.warn(f"{NO_START}{why}", stacklevel=2)
 
     def _wanted(self) -> int:
         """No more than there is to do."""
@@ -195,9 +205,7 @@ class _Pool:
         if not worker.ready:
             self.unused += 1
             if self.size and (code is None or code >= 0 or self.unused >= MOST_DEATHS):
-                self.size = 0  # another one would do the same
-                why = GUARD if code == UNGUARDED else f" ({self.last_exit})"
-                warnings.warn(f"{NO_START}{why}", stacklevel=2)
+                self._give_up_hiring(GUARD if code == UNGUARDED else f" ({self.last_exit})")
         if worker.index is not None:
             self.deaths[worker.index] += 1
             self.agenda.dangerous.append(worker.index)
@@ -207,7 +215,7 @@ class _Pool:
     def given_up(self) -> BrokenRunError:
         """The task that no process survives."""
         index, deaths = self.deaths.most_common(1)[0]
-        how = f"{deaths} processes died of it, the last by {self.last_exit}"
+        how = f"each process that tried it died ({deaths}, the last by {self.last_exit})"
         return BrokenRunError(f"{self.batch.tasks[index]}: {how}")
 
     def _keep_what_ended(self) -> None:

@@ -37,7 +37,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
         return made.get(path.rpartition(".")[2]) or imported(path)
 
     monkeypatch.setattr(platforms, "names", lambda: sorted([*found(), *made]))
-    monkeypatch.setattr("sim.study.study.list_platforms", lambda: sorted([*found(), *made]))
+    monkeypatch.setattr("sim.study.plan.platform_names", lambda: sorted([*found(), *made]))
     monkeypatch.setattr(platforms, "import_module", load)
     return new
 
