@@ -113,6 +113,13 @@ class Result(Measurements):
         write(self, Path(folder), plots, exports)
         return Path(folder)
 
+    def merge(self, other: Result) -> Result:
+        """Both together: the union by platform and seed, of one plan (scenario, stack, settings and
+        version). The same in any order. InputError for results that do not belong together."""
+        from sim.results.merge import merged  # noqa: PLC0415 - seldom
+
+        return merged(self, other)
+
     def __repr__(self) -> str:
         """One line: `<Result container_crash: Compose: 4 min 05 s down · Kubernetes: 0 s>`."""
         from sim.report.text.findings import headline  # noqa: PLC0415

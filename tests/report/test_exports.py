@@ -20,8 +20,8 @@ from sim.results.run import Span
 from sim.schema.fields import InputError
 from sim.schema.scenario import Point, Slo, Traffic
 from sim.schema.traffic import TraceTimes, arrivals
+from sim.study.comparison import compare
 from sim.study.result import Result
-from sim.study.study import compare
 from tests import ENGINE
 from tests.report import pages
 from tests.results.results import result

@@ -13,7 +13,7 @@ from sim.dataplane import engines
 from sim.schema.fields import InputError
 from sim.simulation.case import arrivals_of
 from sim.workshop.challenge import HINTS, Challenge, challenge, challenges, scenario_of
-from sim.workshop.check import Checked, check
+from sim.workshop.check import Assessment, check
 from sim.workshop.texts import start_file
 from tests import ENGINE
 from tests.workshop.solutions import NEARLY, SOLUTIONS
@@ -39,13 +39,13 @@ def answer(folder: Path, platform: str, settings: dict[str, Any]) -> Path:
 
 
 @cache
-def started(number: int, folder: Path) -> Checked:
+def started(number: int, folder: Path) -> Assessment:
     file = folder / f"start-{number}.yaml"
     file.write_text(start_file(ALL[number]))
     return check(ALL[number], file, engine=ENGINE)
 
 
-def measured(done: Checked) -> list[tuple[str, float | None]]:
+def measured(done: Assessment) -> list[tuple[str, float | None]]:
     return [(score.goal.metric, score.measured) for score in done.scores]
 
 
