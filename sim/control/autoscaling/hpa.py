@@ -163,7 +163,7 @@ def limited(current: int, wanted: int, least: int, most: int, factor: float, flo
     return max(least, min(wanted, most, int(max(factor * current, floor))))
 
 
-class HpaPolicy(NamedTuple):
+class Policy(NamedTuple):
     """So many replicas, or percent, per period."""
 
     value: int
@@ -174,40 +174,38 @@ class HpaPolicy(NamedTuple):
 class Rules(NamedTuple):
     """`behavior.scaleUp` or `behavior.scaleDown`, with nothing left open."""
 
-    policies: tuple[HpaPolicy, ...]
+    policies: tuple[Policy, ...]
     window_s: float
     select: Literal["max", "min", "disabled"] = "max"
 
 
-class HpaBehavior(NamedTuple):
+class Behavior(NamedTuple):
     up: Rules
     down: Rules
 
 
-UP_POLICIES = (HpaPolicy(UP_PODS.value), HpaPolicy(UP_PERCENT.value, percent=True))
-DOWN_POLICIES = (HpaPolicy(DOWN_PERCENT.value, percent=True),)
+UP_POLICIES = (Policy(UP_PODS.value), Policy(UP_PERCENT.value, percent=True))
+DOWN_POLICIES = (Policy(DOWN_PERCENT.value, percent=True),)
 
 
-def behavior(asks: stack.Behavior, stabilisation_s: float) -> HpaBehavior:
+def behavior(asks: stack.Behavior, stabilisation_s: float) -> Behavior:
     """What a stack writes, with the API's policies and the controller's window down where it writes
     none.
 
     Source: defaults.go GenerateHPAScaleUpRules, GenerateHPAScaleDownRules; horizontal.go
     maybeInitScaleDownStabilizationWindow."""
 
-    def policies(
-        rules: stack.ScalingRules, otherwise: tuple[HpaPolicy, ...]
-    ) -> tuple[HpaPolicy, ...]:
+    def policies(rules: stack.ScalingRules, otherwise: tuple[Policy, ...]) -> tuple[Policy, ...]:
         if rules.policies is None:
             return otherwise
         return tuple(
-            HpaPolicy(p.pods or p.percent or 0, p.percent is not None, p.period)
+            Policy(p.pods or p.percent or 0, p.percent is not None, p.period)
             for p in rules.policies
         )
 
     up, down = asks.up, asks.down
     window = stabilisation_s if down.window is None else down.window
-    return HpaBehavior(
+    return Behavior(
         Rules(policies(up, UP_POLICIES), up.window, up.select),
         Rules(policies(down, DOWN_POLICIES), window, down.select),
     )
@@ -229,7 +227,7 @@ class Scaled(NamedTuple):
 
 
 def stabilised_between(
-    history: Sequence[Recommendation], now_s: float, current: int, wanted: int, rules: HpaBehavior
+    history: Sequence[Recommendation], now_s: float, current: int, wanted: int, rules: Behavior
 ) -> int:
     """With `behavior`: move into [lowest of the up window, highest of the down window].
 
@@ -241,7 +239,7 @@ def stabilised_between(
 
 
 def limited_by(
-    current: int, wanted: int, now_s: float, events: Sequence[Scaled], rules: HpaBehavior
+    current: int, wanted: int, now_s: float, events: Sequence[Scaled], rules: Behavior
 ) -> int:
     """With `behavior`: the largest change (select `min`: the smallest) of those that the policies
     allow from the number at the beginning of their periods; select `disabled`: none.
@@ -249,7 +247,7 @@ def limited_by(
     Source: horizontal.go convertDesiredReplicasWithBehaviorRate, calculateScaleUpLimitWith-
     ScalingRules, calculateScaleDownLimitWithBehaviors; percent up rounds up, down truncates."""
 
-    def began(policy: HpaPolicy) -> int:
+    def began(policy: Policy) -> int:
         return current - sum(e.by for e in events if e.t_s > now_s - policy.period_s)
 
     way = rules.up if wanted > current else rules.down

@@ -164,7 +164,7 @@ class Scaler:
         self.cluster, self.rules, self.metrics = cluster, rules, metrics
         self.service, self.asks = service, asks
         self.tolerance = hpa.tolerances(asks.behavior, rules.tolerance)
-        self.behavior: hpa.HpaBehavior | None = None
+        self.behavior: hpa.Behavior | None = None
         if asks.behavior is not None:
             self.behavior = hpa.behavior(asks.behavior, rules.stabilisation_s)
         self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins

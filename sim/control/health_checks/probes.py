@@ -44,23 +44,21 @@ INITIAL: dict[Ask, bool | None] = {  # what holds before the first published res
 
 
 # ---- rules ----
-class ProbeTally(NamedTuple):
+class Tally(NamedTuple):
     """Equal results in a row."""
 
     last: bool | None = None
     run: int = 0
 
 
-def counted(
-    tally: ProbeTally, ok: bool, success: int, failure: int
-) -> tuple[ProbeTally, bool | None]:
+def counted(tally: Tally, ok: bool, success: int, failure: int) -> tuple[Tally, bool | None]:
     """Count one result; (the new tally, the result if it is now published).
 
     Source: prober/worker.go doProbe: a result is published only after `success` (or `failure`)
     equal ones in a row; below that what was published stays; one other result starts anew."""
     run = tally.run + 1 if tally.last == ok else 1
     published = ok if run >= (success if ok else failure) else None
-    return ProbeTally(ok, run), published
+    return Tally(ok, run), published
 
 
 def asks(kind: Ask, started: bool, deleting: bool, age_s: float, initial_delay_s: float) -> bool:
@@ -123,14 +121,14 @@ class HealthChecks:
 
 
 @dataclass
-class PodHealth:
+class Health:
     """What the kubelet knows of one container."""
 
     run: int = -1  # the process it is about
     started: bool = False  # no startup probe, or it has passed
     ready: bool = False  # no readiness probe, or its last published result
     workers: int = 0  # generation of workers: a rebooted kubelet starts others
-    tallies: dict[Ask, ProbeTally] = field(default_factory=dict)
+    tallies: dict[Ask, Tally] = field(default_factory=dict)
     hold: set[Ask] = field(default_factory=set)  # until a new process appears
     parked: list[Worker] = field(default_factory=list)  # ... until which their ticks do nothing
 
@@ -140,7 +138,7 @@ class Prober:
         self.cluster, self.grace_s = cluster, grace_s
         self.answers: deque[tuple[Worker, bool]] = deque()
         self.deadlines: dict[float, Deadlines] = {}
-        self.of: dict[int, PodHealth] = {}
+        self.of: dict[int, Health] = {}
         self.kubelet_since: dict[int, float] = {}
 
     def probes(self, c: Container) -> list[tuple[Ask, Probe]]:
@@ -155,16 +153,16 @@ class Prober:
     # ---- lives of containers ----
     def adopt(self, c: Container) -> None:
         """A container that ran before the run began: probed and well, at some phase."""
-        health = self.of[c.id] = PodHealth(c.run, started=True, ready=c.ready)
+        health = self.of[c.id] = Health(c.run, started=True, ready=c.ready)
         for kind, probe in self.probes(c):
-            health.tallies[kind] = ProbeTally(True, 1)
+            health.tallies[kind] = Tally(True, 1)
             phase = self.cluster.random(f"probe/{c.service}") * probe.period
             self.spawn(c, health, kind, probe, self.cluster.clock.now + phase)
         self.settle(c, health)
 
     def admit(self, c: Container) -> None:
         """The pod comes to a kubelet (or its kubelet comes back): workers start, ask and tick."""
-        health = self.of.setdefault(c.id, PodHealth())
+        health = self.of.setdefault(c.id, Health())
         health.workers += 1
         since = self.kubelet_since.get(c.server.id, 0.0)
         for kind, probe in self.probes(c):
@@ -174,7 +172,7 @@ class Prober:
 
     def started(self, c: Container) -> None:
         """A new process: all results are the initial ones again."""
-        health = self.of.setdefault(c.id, PodHealth())
+        health = self.of.setdefault(c.id, Health())
         kinds = [kind for kind, _ in self.probes(c)]
         health.run = c.run
         health.started = Ask.STARTUP not in kinds
@@ -186,11 +184,11 @@ class Prober:
             worker.wait_anew()
         self.settle(c, health)
 
-    def settle(self, c: Container, health: PodHealth) -> None:
+    def settle(self, c: Container, health: Health) -> None:
         self.cluster.set_ready(c, c.alive and health.started and health.ready)
 
     # ---- workers ----
-    def spawn(self, c: Container, health: PodHealth, kind: Ask, probe: Probe, first: float) -> None:
+    def spawn(self, c: Container, health: Health, kind: Ask, probe: Probe, first: float) -> None:
         Worker(self, c, health, kind, probe, first).wait()
 
     def heard(self, worker: Worker, ok: bool) -> None:
@@ -215,8 +213,8 @@ class Prober:
             self.deadlines[timeout_s] = Deadlines(self.cluster.clock, timeout_s, Rank.PROBE)
         return self.deadlines[timeout_s]
 
-    def result(self, c: Container, health: PodHealth, kind: Ask, probe: Probe, ok: bool) -> None:
-        tally = health.tallies.get(kind, ProbeTally())
+    def result(self, c: Container, health: Health, kind: Ask, probe: Probe, ok: bool) -> None:
+        tally = health.tallies.get(kind, Tally())
         health.tallies[kind], published = counted(tally, ok, probe.success, probe.failure)
         if published is None:
             return
@@ -253,7 +251,7 @@ class Worker:
     )  # fmt: skip
 
     def __init__(
-        self, prober: Prober, c: Container, health: PodHealth, kind: Ask, probe: Probe, first: float
+        self, prober: Prober, c: Container, health: Health, kind: Ask, probe: Probe, first: float
     ) -> None:
         self.prober, self.c, self.health, self.kind, self.probe = prober, c, health, kind, probe
         self.first, self.generation, self.k = first, health.workers, 0

@@ -142,7 +142,7 @@ def is_complete(replicas: int, updated: int, total: int, available: int) -> bool
     return updated == replicas and total == replicas and available == replicas
 
 
-class RolloutStatus(NamedTuple):
+class Progress(NamedTuple):
     """What a Deployment's status counts."""
 
     updated: int
@@ -151,7 +151,7 @@ class RolloutStatus(NamedTuple):
     available: int
 
 
-def is_progressing(was: RolloutStatus, now: RolloutStatus) -> bool:
+def is_progressing(was: Progress, now: Progress) -> bool:
     """More new, fewer old, more ready or available? Source: util DeploymentProgressing."""
     return (
         now.updated > was.updated
@@ -302,13 +302,13 @@ class Rollout:
         text = f"rollout of {self.service} {self.version.name} {text}"
         self.cluster.say("rollout", self.service, text)
 
-    def status(self) -> RolloutStatus:
+    def status(self) -> Progress:
         live = [c for c in self.cluster.of(self.service) if not c.deleting]
         ready = [c for c in live if c.ready and c.ready_since_s is not None]
         since = self.cluster.clock.now - self.strategy.min_ready_s
         updated = sum(c.version == self.version for c in live)
         available = sum((c.ready_since_s or 0.0) <= since for c in ready)
-        return RolloutStatus(updated, len(live) - updated, len(ready), available)
+        return Progress(updated, len(live) - updated, len(ready), available)
 
     def look(self, rollouts: dict[str, Rollout]) -> None:
         """Something changed; is it complete?"""

@@ -39,7 +39,7 @@ FAULTY = Fact("swarm.max_failures", 5, "failures", "a server that is tried last"
 FAULTY_WINDOW = Fact("swarm.monitor_failures", 300.0, "s", "... within this time", SCHEDULER)
 
 
-class NodeInfo(NamedTuple):
+class Candidate(NamedTuple):
     """A server as a spreading scheduler sees it."""
 
     load: Load
@@ -47,7 +47,7 @@ class NodeInfo(NamedTuple):
     faulty: bool = False  # tasks of this service failed there too often
 
 
-def spread_choice(candidates: Sequence[NodeInfo], wanted: Resources) -> int | None:
+def spread_choice(candidates: Sequence[Candidate], wanted: Resources) -> int | None:
     """Swarm: not a faulty server if another will do, then fewest tasks of the service, then fewest
     tasks, then the lowest id. None: nowhere.
 
@@ -66,7 +66,7 @@ def is_faulty(failures_s: Sequence[float], now_s: float, window_s: float, most: 
 
 def candidates(
     cluster: Cluster, service: str, most_failures: int, window_s: float
-) -> list[NodeInfo]:
+) -> list[Candidate]:
     """All servers that may take a task, as the scheduler sees them."""
     now, found = cluster.clock.now, []
     for server in cluster.servers:
@@ -75,7 +75,7 @@ def candidates(
         failed = [t_s for t_s, name in server.failures if name == service]
         tasks = sum(not c.deleting for c in cluster.on(server))
         faulty = is_faulty(failed, now, window_s, most_failures)
-        found.append(NodeInfo(load_of(cluster, server, service), tasks, faulty))
+        found.append(Candidate(load_of(cluster, server, service), tasks, faulty))
     return found
 
 
