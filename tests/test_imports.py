@@ -43,9 +43,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.control.api": (
         "sim.control", "sim.schema", "sim.constants.facts", *SEAM, "sim.platforms.platform",
     ),
-    "sim.moved": (),
     "sim.platforms": (
-        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", "sim.moved", *SEAM,
+        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", *SEAM,
         SIMPY_INSIDE,
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),

@@ -10,6 +10,7 @@ from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack
 from sim.constants.facts import Setting
 from sim.control.mechanisms import mechanisms
 from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import list_stacks, text_of
 from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh
 from sim.platforms.platform import DECIDES, Platform
 from sim.schema.fields import InputError

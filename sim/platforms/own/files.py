@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
-from sim.moved import MovedError
+from sim.control.relocations import MovedError
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError
@@ -110,7 +110,7 @@ def shown(path: Path) -> str:
 
 def _is_ours(folder: Path) -> bool:
     """Is it this package, seen from inside a checkout?"""
-    return folder.resolve() == Path(__file__).resolve().parents[1]
+    return folder.resolve() == Path(__file__).resolve().parents[2]
 
 
 def _is_below(path: Path) -> bool:
