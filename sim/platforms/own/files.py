@@ -110,7 +110,7 @@ def shown(path: Path) -> str:
 
 def _is_ours(folder: Path) -> bool:
     """Is it this package, seen from inside a checkout?"""
-    return folder.resolve() == Path(__file__).resolve().parents[2]
+    return folder.resolve() == Path(__file__).resolve().parents[1]
 
 
 def _is_below(path: Path) -> bool:
