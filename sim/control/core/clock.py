@@ -91,7 +91,7 @@ def priority(rank: Rank, key: int, part: int = 0) -> int:
     return 2 + ((rank * KEYS + key) * PARTS + part)
 
 
-class Timer(simpy.Event):
+class Wait(simpy.Event):
     """A timeout whose place in its instant is the one given, not its order of insertion."""
 
     cancelled = False
@@ -121,7 +121,7 @@ class Clock:
     def due(self) -> float:
         """When the next event is that somebody waits for; infinite if none is."""
         queue: list[Any] = self.env._queue
-        while queue and type(queue[0][3]) is Timer and queue[0][3].cancelled:
+        while queue and type(queue[0][3]) is Wait and queue[0][3].cancelled:
             heappop(queue)[3].callbacks = None  # as if it had been
         return float(queue[0][0]) if queue else math.inf
 
@@ -129,7 +129,7 @@ class Clock:
         """The rank of the event that is due; 0, before all ranks, for what follows at once."""
         return max(0, (self.env._queue[0][1] - 2) // (KEYS * PARTS))
 
-    def after(self, delay_s: float, rank: Rank, key: int = 0, part: int = 0) -> Timer:
+    def after(self, delay_s: float, rank: Rank, key: int = 0, part: int = 0) -> Wait:
         """An event `delay_s` seconds from now. `key` and `part`: which one of this rank, if several
         can meet at one instant (a container's or server's id; equals follow as they were asked
         for). NonsenseError for a delay below 0 (by more than rounding), or that is no number or
@@ -137,18 +137,18 @@ class Clock:
         if not -ROUNDING_S < delay_s < math.inf:
             found = f"a delay of {delay_s:g} s"
             raise NonsenseError(found, "a number of seconds of at least 0")
-        return Timer(self.env, self.now + max(0.0, delay_s), priority(rank, key, part))
+        return Wait(self.env, self.now + max(0.0, delay_s), priority(rank, key, part))
 
     def at(self, t_s: float, rank: Rank, key: int = 0, part: int = 0) -> simpy.Event:
         """An event at an absolute time (k * period: repeated delays would drift)."""
         if math.isnan(t_s):
             raise NonsenseError("a time that is no number", "a number of seconds")
         now = self.now
-        return Timer(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
+        return Wait(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
 
     def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> simpy.Event:
         """An event at an instant that was computed earlier, to the last bit."""
-        return Timer(self.env, t_s, priority(rank, key, part))
+        return Wait(self.env, t_s, priority(rank, key, part))
 
     def at_once(self, action: Callable[[simpy.Event], None]) -> None:
         """`action` follows at once: after what was woken before it at this instant."""

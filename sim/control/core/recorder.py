@@ -71,7 +71,7 @@ class Open(NamedTuple):
     server: str = ""
 
 
-class Recorder:
+class SpanRecorder:
     """Turns changes of state into spans."""
 
     def __init__(self, cluster: Cluster) -> None:

@@ -143,12 +143,12 @@ class Prober:
 
     def probes(self, c: Container) -> list[tuple[Ask, Probe]]:
         probes: Probes = self.cluster.service(c.service).probes
-        found = [
+        written = [
             (Ask.STARTUP, probes.startup),
             (Ask.READINESS, probes.readiness),
             (Ask.LIVENESS, probes.liveness),
         ]
-        return [(kind, probe) for kind, probe in found if probe is not None]
+        return [(kind, probe) for kind, probe in written if probe is not None]
 
     # ---- lives of containers ----
     def adopt(self, c: Container) -> None:

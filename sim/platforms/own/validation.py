@@ -9,19 +9,13 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from sim.control.core.choices import needs
 from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError, Issue
 from sim.schema.text.document import Document, describe
 from sim.schema.text.paths import types_below
 from sim.schema.text.validation import read_value
-
-# what the rest of the program calls, beside `run`
-NEEDS = {
-    "load_balancing": ("routing",),
-    "scheduling": ("servers", "choose"),
-    "rollback": ("undo",),
-}
 
 
 def wrong_choices(platform: Platform, where: str, file: str = "") -> list[Issue]:
@@ -54,8 +48,9 @@ def _kind(choice: Any, capability: str) -> tuple[str, str] | None:
     fills = getattr(type(choice), "capability", capability)  # a platform's own may say nothing
     if fills != capability:
         return f"{name}, which is {fills}", suits
-    lacks = [one for one in NEEDS.get(capability, ()) if not callable(getattr(choice, one, None))]
-    expected = f"a record with {' and '.join(f'{one}()' for one in NEEDS.get(capability, ()))}"
+    needed = needs(capability)
+    lacks = [method for method in needed if not callable(getattr(choice, method, None))]
+    expected = f"a record with {' and '.join(f'{method}()' for method in needed)}"
     return (f"{name} without {lacks[0]}()", f"{expected}, which others call") if lacks else None
 
 

@@ -86,9 +86,9 @@ workers                     study.workers
 counterfactuals             study.causes
 claims                      study.article.claims
 quarter                     study.quarter.draw
-assumptions                 constants.names
-settable                    constants.paths
-in_force                    constants.in_force
+assumptions                 constants.catalogue
+settable                    constants.catalogue
+in_force                    constants.catalogue
 """
 MOVED = {
     f"sim.{old}": tuple(f"sim.{name}" for name in new)
