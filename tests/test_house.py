@@ -29,8 +29,8 @@ FIELD = {"hardened", "managed", "timing", "tracking", "tuned"}
 
 # names that two classes have today; a name leaves this list with its second class, and none comes
 TWICE = {
-    "Case", "Change", "Checked", "Claim", "Container", "Cpu", "Kind", "Machine", "Placed",
-    "Probe", "Score", "Source", "Spot", "Work",
+    "Case", "Change", "Checked", "Claim", "Container", "Cpu", "Kind", "Machine", "Probe", "Score",
+    "Source", "Work",
 }  # fmt: skip
 
 

@@ -220,19 +220,3 @@ def test_only_the_command_line_knows_the_workshop() -> None:
     for module, path in modules().items():
         if not within(module, ("sim.workshop", "sim.cli.verbs")):
             assert not any(within(one, ("sim.workshop",)) for one in imports(path, module)), module
-
-
-def test_a_class_of_the_control_plane_has_a_name_of_its_own() -> None:
-    """One name means one thing. `Container`: what the control plane keeps of one, and what the
-    reference engine does with it; `Change`: of the cluster, and of a set-up that is tried."""
-    homes: dict[str, list[str]] = {}
-    for module, path in modules().items():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef):
-                homes.setdefault(node.name, []).append(module)
-    twice = {
-        name: where
-        for name, where in homes.items()
-        if len(where) > 1 and any(within(module, ("sim.control",)) for module in where)
-    }
-    assert set(twice) <= {"Container", "Change"}, twice

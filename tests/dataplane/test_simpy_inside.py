@@ -15,8 +15,8 @@ PLANE = Path(simpy_inside.__file__).parent
 PRIVATE = {"_queue", "_eid", "_now", "_ok", "_value", "_defused", "_generator"}
 
 
-def test_nobody_else_in_the_data_plane_touches_them():
-    for path in sorted(PLANE.rglob("*.py")):
+def test_nobody_else_touches_them():
+    for path in sorted(PLANE.parent.rglob("*.py")):
         if path != Path(simpy_inside.__file__):
             tree = ast.parse(path.read_text())
             names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

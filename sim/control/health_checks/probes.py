@@ -250,7 +250,6 @@ class Worker:
     Callbacks, where others are loops: thirty containers ask ten thousand times an hour."""
 
     __slots__ = (
-        "asked",
         "c",
         "first",
         "generation",
@@ -259,6 +258,7 @@ class Worker:
         "part",
         "probe",
         "prober",
+        "question",
         "run",
         "status",
     )  # fmt: skip
@@ -276,7 +276,7 @@ class Worker:
         self.first, self.generation, self.k = first, status.workers, 0
         self.part = 2 * kind  # of its ticks; the next one is its deadlines'
         self.run = 0  # the process that was asked
-        self.asked = -1  # number of the probe that has no answer yet
+        self.question = -1  # number of the probe that has no answer yet
 
     def wait(self) -> None:
         """For its next tick."""
@@ -306,7 +306,7 @@ class Worker:
             self.wait()
             return
         self.run = c.run
-        self.asked = cluster.probe(c, self.answered, self.probe.deep)
+        self.question = cluster.probe(c, self.answered, self.probe.deep)
         self.prober.until(self.probe.timeout).add(self, self.c.id, self.part + 1)
 
     def answered(self, ok: bool) -> None:
@@ -323,7 +323,7 @@ class Worker:
 
     def timed_out(self) -> None:
         """An answer that comes later reaches nobody."""
-        self.prober.cluster.forget(self.asked)
+        self.prober.cluster.forget(self.question)
         self.over(False)
 
     def over(self, ok: bool) -> None:
@@ -334,7 +334,7 @@ class Worker:
 
     def next_tick(self) -> None:
         """Wait anew; a slow probe skips ticks."""
-        self.asked = -1
+        self.question = -1
         now = self.prober.cluster.clock.now
         self.k = max(self.k, int((now - self.first) // self.probe.period))
         self.wait()

@@ -70,11 +70,12 @@ def blamed(
 def original(error: BaseException) -> BaseException:
     """SimPy raises copies; each names what it is a copy of. Where none could be made (an exception
     that wants more than its arguments), that is the error, and what it was about stands beside."""
+    from sim.dataplane.simpy_inside import failure_of  # noqa: PLC0415 - simpy loads with it
+
     trace = error.__traceback__
     while isinstance(error, TypeError) and trace is not None:
         event = trace.tb_frame.f_locals.get("event") if trace.tb_next is None else None
-        failed = getattr(event, "_value", None)
-        error, trace = (failed if isinstance(failed, BaseException) else error), trace.tb_next
+        error, trace = failure_of(event) or error, trace.tb_next
     while type(error.__cause__) is type(error) and error.__cause__.args == error.args:
         error = error.__cause__
     return error
