@@ -30,9 +30,8 @@ FIELD = {"hardened", "managed", "timing", "tracking", "tuned"}
 # names that two classes have today; a name leaves this list with its second class, and none comes
 TWICE = {
     "Behavior", "Candidate", "Case", "Change", "Checked", "Claim", "Client", "Container", "Cpu",
-    "Health", "Kind", "Machine", "Moment", "Place", "Policy", "Pool", "Probe", "Progress",
-    "Recorder", "Row", "Score", "Section", "Source", "Tally", "Tick", "Timer", "Verdict", "Watch",
-    "Work",
+    "Health", "Kind", "Machine", "Policy", "Pool", "Probe", "Progress", "Recorder", "Score",
+    "Source", "Spot", "Tally", "Timer", "Work",
 }  # fmt: skip
 
 

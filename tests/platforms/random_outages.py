@@ -36,6 +36,7 @@ def _event(dice: Random) -> dict[str, Any]:
             {"scale": {"services": {"http": dice.randint(1, 8)}}},
             {"rotate_secret": {"overlap": dice.random() < 0.5}},
             {"raise_connections": {"max_connections": dice.choice([50, 200])}},
+            {"traffic": {"rate": dice.choice([0.0, 2.5, 40.0])}},
         ]
     )
 
