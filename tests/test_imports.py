@@ -11,6 +11,7 @@ import pytest
 SIM = Path(__file__).resolve().parents[1] / "sim"
 SEAM = tuple(f"sim.dataplane.{name}" for name in ("codes", "profile", "plane", "tables"))
 ARITHMETIC = (*SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic")
+SIMPY_INSIDE = "sim.dataplane.simpy_inside"
 
 # a layer -> what of ours it may import (prefixes); the longest prefix of a module is its layer
 MAY: dict[str, tuple[str, ...]] = {
@@ -27,12 +28,16 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.dataplane.plane": SEAM,
     "sim.dataplane.draws": (),
     "sim.dataplane.arithmetic": ("sim.dataplane.codes",),
-    "sim.dataplane.reference": ("sim.dataplane.reference", "sim.schema", *ARITHMETIC),
+    SIMPY_INSIDE: (),
+    "sim.dataplane.reference": (
+        "sim.dataplane.reference", "sim.schema", *ARITHMETIC, SIMPY_INSIDE,
+    ),
     "sim.dataplane.kernel": ("sim.dataplane.kernel", "sim.schema", *ARITHMETIC),
     "sim.dataplane.engines": (*SEAM, "sim.dataplane.reference", "sim.dataplane.kernel"),
     # a line of the timeline and the fields of a run are the format in which control reports
     "sim.control": (
-        "sim.control", "sim.schema", "sim.constants.facts", *ARITHMETIC, "sim.results.run",
+        "sim.control", "sim.schema", "sim.constants.facts", *ARITHMETIC, SIMPY_INSIDE,
+        "sim.results.run",
     ),
     # what a user's platform file imports, which is a Platform, too
     "sim.control.api": (
@@ -41,6 +46,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.moved": (),
     "sim.platforms": (
         "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", "sim.moved", *SEAM,
+        SIMPY_INSIDE,
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
@@ -87,7 +93,7 @@ TOLD = ("text", "incident", "plots", "postmortem", "page", "exports", "files")
 
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {
-    "simpy": ("sim.control", "sim.dataplane.reference", "sim.simulation"),
+    "simpy": ("sim.control", "sim.dataplane.reference", SIMPY_INSIDE, "sim.simulation"),
     "numba": ("sim.dataplane.kernel",),
     "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter"),
     "jinja2": ("sim.report.page",),

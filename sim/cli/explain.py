@@ -6,9 +6,8 @@ import os
 from dataclasses import fields
 
 from sim.cli import explain_text as text
+from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
 from sim.constants.facts import Setting
-from sim.constants.names import constants
-from sim.constants.paths import by_hand, everywhere, of_platform, of_stack
 from sim.control.mechanisms import mechanisms
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import list_stacks, text_of
@@ -96,7 +95,7 @@ def _about_capability(name: str) -> str:
 
 def _constants(platform: str) -> dict[str, list[Setting]]:
     """What it uses, in three lists; a fourth for what people build where it has nothing."""
-    own, stack = of_platform(platform), of_stack(platform)
+    own, stack = of_platform(platform), of_any_stack(platform)
     return {
         "constants of the platform (`--set PATH=VALUE` changes one)": [s for s in own if s.path],
         "constants that nobody can change": [s for s in own if not s.path],

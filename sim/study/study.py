@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sim.constants.names import command_of, versions
+from sim.constants.names import command_of
 from sim.dataplane import engines
 from sim.dataplane.engines import ENGINES, processes
 from sim.library.scenarios import load_scenario
@@ -32,6 +32,7 @@ from sim.schema.text.validation import closest, one_of
 from sim.schema.traffic import arrivals
 from sim.study import ask as asked
 from sim.study.result import Result
+from sim.study.versions import versions
 from sim.study.workers import Task, Tick, Watch, run_tasks
 
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]
@@ -289,7 +290,7 @@ def _scenario(
 
 def _path_of(name: str) -> str:
     """Somebody typed a constant's name (`hpa.tolerance`) for the path that changes it."""
-    from sim.constants.paths import everywhere  # noqa: PLC0415 - loads all mechanisms
+    from sim.constants.catalogue import everywhere  # noqa: PLC0415 - loads all mechanisms
 
     return next((one.path for one in everywhere().get(name, ()) if one.path), "")
 
@@ -316,7 +317,7 @@ def _with_trace(scenario: Scenario, path: str) -> Scenario:
 
 
 def result_of(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
-    from sim.constants.in_force import constants_of  # noqa: PLC0415 - loads all mechanisms
+    from sim.constants.catalogue import constants_of  # noqa: PLC0415 - loads all mechanisms
 
     scenario, stack = planned.scenario, planned.stack
     settings = split_settings(scenario.set).platforms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sim.constants.names import constants
+from sim.constants.catalogue import constants
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack

@@ -64,13 +64,14 @@ def with_child(value: Any, step: str, new: Any) -> Any:
     return [*value[: int(step)], new, *value[int(step) + 1 :]]
 
 
-def leaves(value: Any, ends: tuple[type, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every path to a value that has no parts, and the value; records of `ends` are not opened."""
-    names = [] if isinstance(value, ends) else names_below(value)
+def leaves(value: Any, whole: tuple[type, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every path to a value that has no parts, and the value; what is of a type in `whole` is not
+    taken apart."""
+    names = [] if isinstance(value, whole) else names_below(value)
     if not names:
         yield (), value
     for name in names:
-        for steps, leaf in leaves(child(value, name), ends):
+        for steps, leaf in leaves(child(value, name), whole):
             yield (name, *steps), leaf
 
 
