@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sim import list_platforms, list_scenarios, list_stacks
+from sim import __version__, list_platforms, list_scenarios, list_stacks
 from sim.cli.app import app, main
 from sim.study import study
 
@@ -135,6 +135,13 @@ def test_there_is_a_row_for_every_verb() -> None:
             assert f"`{verb}`" in table, f"docs/command_line.md: add a row {row}"
 
 
+def test_the_newest_entry_of_the_changes_is_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    (newest, *_) = re.findall(r"^## (\S+) - .+$", text, re.M)
+    message = f"CHANGELOG.md: add `## {__version__} - TITLE` above {newest}"
+    assert newest == __version__, message
+
+
 def test_the_readme_leads_to_every_page() -> None:
     for page in sorted(ROOT.glob("docs/*.md")):
         row = f"| [docs/{page.name}](docs/{page.name}) | what for |"
@@ -156,7 +163,7 @@ def test_files_that_are_named_exist(page: Path) -> None:
     names = {path.name for folder in ("sim", "tests") for path in (ROOT / folder).rglob("*.py")}
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"`([\w./-]+(?:\.(?:py|yaml|md|toml|ipynb)|/))`", text):
-        if not re.search("[A-Z]{2,}_?[a-z]*/|NN_", name):  # reports/SCENARIO/, NN_name.py
+        if not re.search("[A-Z]{2,}_?[a-z]*/|NN_|NAME", name):  # reports/SCENARIO/, NN_name.py, NAME.yaml
             there = any((base / name).exists() for base in bases) or name in names
             written = name in WRITTEN
             message = f"{page.name}: there is no {name}: write where it stands now"
@@ -193,12 +200,13 @@ def test_the_reading_order_has_stops_that_exist_and_names_what_is_there() -> Non
     text = (ROOT / "docs" / "reading_order.md").read_text(encoding="utf-8")
     stops = re.split(r"^\d+\. ", text, flags=re.M)[1:]
     assert 10 <= len(stops) <= 12
-    for stop in stops:
+    for number, stop in enumerate(stops, 1):
         files = re.findall(r"`([\w/]+\.(?:py|yaml))`", stop)
-        assert files
+        assert files, f"docs/reading_order.md, stop {number}: name a file to open"
         there = "".join((ROOT / file).read_text(encoding="utf-8") for file in files)
         for name in re.findall(r"See [^:]*?`(\w+)`", stop):  # functions and classes to look at
-            assert re.search(rf"\b{name}\b", there), f"{name} is not in {files}"
+            message = f"docs/reading_order.md, stop {number}: {name} is not in {files}: what is?"
+            assert re.search(rf"\b{name}\b", there), message
 
 
 def glossary_column(heading: str, column: int) -> set[str]:
