@@ -163,7 +163,7 @@ def test_files_that_are_named_exist(page: Path) -> None:
     names = {path.name for folder in ("sim", "tests") for path in (ROOT / folder).rglob("*.py")}
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"`([\w./-]+(?:\.(?:py|yaml|md|toml|ipynb)|/))`", text):
-        if not re.search("[A-Z]{2,}_?[a-z]*/|NN_|NAME", name):  # reports/SCENARIO/, NN_name.py, NAME.yaml
+        if not re.search("[A-Z]{2,}_?[a-z]*/|NN_|NAME", name):  # reports/SCENARIO/, NAME.yaml
             there = any((base / name).exists() for base in bases) or name in names
             written = name in WRITTEN
             message = f"{page.name}: there is no {name}: write where it stands now"
