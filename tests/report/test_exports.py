@@ -282,11 +282,15 @@ def test_a_missing_library_is_told_with_its_cure(monkeypatch):
 
 
 def test_every_format_is_told_where_people_look(capsys):
-    """A row of FORMATS alone is no export: the README says what it is."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """A row of FORMATS alone is no export: docs and `Result.write` say what it is."""
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    methods = Result.write.__doc__
     main(["run", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     for name, row in formats.FORMATS.items():
         line = f"| `{row.file}` | `--export {name}`"
-        assert line in readme, f"README.md, the files of a report: add {line}: what it is for |"
+        assert line in page, (
+            f"docs/command_line.md, What a run writes: add {line}: what it is for |"
+        )
+        assert name in methods, f"sim/study/result.py, Result.write: its docstring lacks {name}"
         assert re.search(rf"separated by commas: .*\b{name}\b", shown), f"run --help lacks {name}"
