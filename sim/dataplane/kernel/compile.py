@@ -9,9 +9,10 @@ third of the compile time.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
@@ -26,7 +27,8 @@ from numba.core.runtime.nrt import rtsys
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
 SHARED = ("arithmetic", "codes", "profile", "tables")  # what of dataplane/ is compiled in
-KNOWN = {(0, minor) for minor in range(60, 69)}  # versions of numba whose insides `load` fits
+MINORS = range(60, 69)  # versions 0.60 and so on of numba, whose insides `load` fits
+KNOWN = {(0, minor) for minor in MINORS}
 ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, look_at
 
 
@@ -61,6 +63,15 @@ def is_cached() -> bool:
 INNER: set[str] = set()  # names of the functions below
 
 
+@cache
+def missed(price: str) -> None:
+    """Numba's insides are not those that this file knows: say so, once, and go on as numba does."""
+    known = f"0.{MINORS[0]} to 0.{MINORS[-1]}"
+    print(
+        f"numba {numba.__version__} is not inside as {known}: the kernel {price}", file=sys.stderr
+    )
+
+
 @contextmanager
 def counted_from_zero() -> Iterator[None]:
     """While an entry compiles: an index is taken as it is.
@@ -73,6 +84,7 @@ def counted_from_zero() -> Iterator[None]:
     insides: Any = arrayobj
     fix = getattr(insides, "fix_integer_index", None)
     if fix is None:
+        missed("runs a tenth slower")
         yield
         return
 
@@ -97,6 +109,7 @@ def linked_only() -> Iterator[None]:
     target: Any = getattr(codegen, "JITCPUCodegen", None)
     steps = ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
     if not all(hasattr(library, step) for step in steps) or not hasattr(target, "set_env"):
+        missed("compiles a third longer")
         yield
         return
     optimise, finalise, set_env = (
@@ -179,8 +192,12 @@ def entry(function: F) -> F:
     inside: Any = getattr(made, "_compiler", None)
     if hasattr(inside, "compile"):
         inside.compile = compiling()(inside.compile)
+    else:
+        missed("compiles a third longer")
     if CACHED and numba.version_info.short in KNOWN:
         made._cache.load_overload = partial(load, made._cache)
+    elif CACHED:
+        missed("loads four times as long")
     return cast(F, made)
 
 
