@@ -1,4 +1,4 @@
-"""Where numba's insides are unknown, the kernel is compiled as numba does it, and a line says so."""
+"""Where numba is unknown inside, the kernel is compiled as numba does it, and a line says so."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def enter(w: Any, c: int, s: int) -> None:
             rules.cpu_mean,
             rules.cpu_cv,
             DRAW_JOB_CPU,
-            work.wid,
+            work.id,
         )
     else:
         demand = demand_of(
@@ -77,7 +77,7 @@ def enter(w: Any, c: int, s: int) -> None:
             rules.cpu_mean,
             rules.cpu_cv,
             DRAW_CPU,
-            work.number,
+            work.request,
         )
     join(w, c, s, demand, CPU_DONE)
 

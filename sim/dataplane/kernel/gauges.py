@@ -23,10 +23,10 @@ def look(box: Any, table: Any) -> None:
         here = w.container[db]
         limit = w.version[here.profile].connection_slots
         answers = w.machine[here.server].alive != 0 and here.life == LISTENING
-    figures.arrived = w.request
+    figures.arrived = w.requests
     figures.succeeded = w.successes
     figures.failed = w.failures
-    figures.in_flight = w.request - w.successes - w.failures
+    figures.in_flight = w.requests - w.successes - w.failures
     figures.retries = w.retried
     figures.jobs_queued = w.entries + w.parked - w.copies_waiting
     figures.jobs_in_progress = working - w.copies_working + w.pushing

@@ -87,7 +87,7 @@ def push(w: Any, s: int) -> int:
         w.pushing += 1
         work.stage = PUSH_FAILED
         timeout = w.version[w.container[work.at].profile].push_timeout_s
-        work.timer_at = set_timer(w, CHECKOUT, timeout, work.wid, s)
+        work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
         return WAITS
     if w.container[c].life != LISTENING:
         count_job(w, FIRST_LOSS + REDIS_DOWN)
@@ -95,7 +95,7 @@ def push(w: Any, s: int) -> int:
     if not make_room(w):
         count_job(w, FIRST_LOSS + QUEUE_FULL)
         return HTTP_500
-    append(w, new_job(w, JOB_BASE + work.wid))
+    append(w, new_job(w, JOB_BASE + work.id))
     return SUCCEEDED
 
 

@@ -168,7 +168,7 @@ def wait_for(w: Any, s: int, timeout: float, stage: int) -> None:
     w.waits += 1
     work.waiting = 1
     work.stage = stage
-    work.timer_at = set_timer(w, CHECKOUT, timeout, work.wid, s)
+    work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
 
 
 @inner

@@ -26,7 +26,7 @@ def meld(w: Any, a: int, b: int) -> int:
     if b < 0:
         return a
     if w.work[b].finish < w.work[a].finish or (
-        w.work[b].finish == w.work[a].finish and w.work[b].wid < w.work[a].wid
+        w.work[b].finish == w.work[a].finish and w.work[b].id < w.work[a].id
     ):
         a, b = b, a
     w.work[b].sibling = w.work[a].child

@@ -94,7 +94,7 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
             orphaned(w, j, c)
         elif w.work[s].kind == PROBE:
             if not silently:
-                note(w, NOTE_PROBE_FAILED, w.work[s].wid - PROBE_BASE)
+                note(w, NOTE_PROBE_FAILED, w.work[s].id - PROBE_BASE)
             free_work(w, s)
         else:
             if w.work[s].push != 0:

@@ -18,7 +18,7 @@ SETTLE = 2
 TIMED = 4
 
 
-class Timer(Placed):
+class Alarm(Placed):
     """Calls `action(id)` after `delay`. Never cancelled: the action checks that it is still due."""
 
     __slots__ = ("action", "id")
