@@ -191,16 +191,16 @@ def route(w: Any, s: int) -> None:
     most = w.routing_maxconn
     if most > 0:
         n = w.backends
-        found = -1
+        free = -1
         for i in range(n):
             if connections(w, w.backend[(at + i) % n]) < most:
-                found = (at + i) % n
+                free = (at + i) % n
                 break
-        if found < 0:
+        if free < 0:
             push_back(w, BALANCER_QUEUE, 2 * s)
             wait(w, s, QUEUEING, w.routing_queue_timeout_s)
             return
-        at = found
+        at = free
     connect(w, s, w.backend[at])
 
 
@@ -340,10 +340,10 @@ def freed(w: Any, c: int) -> None:
 # ---- what a proxy sees ----
 @inner
 def judge(w: Any, s: int, c: int, outcome: int) -> None:
-    here = w.container[c]
+    container = w.container[c]
     if w.routing_outlier_failures == 0 or w.work[s].replied != 0 or w.work[s].cut != 0:
         return
-    here.failures = 0 if outcome == SUCCEEDED else here.failures + 1
-    if here.failures >= w.routing_outlier_failures:
-        here.failures = 0
+    container.failures = 0 if outcome == SUCCEEDED else container.failures + 1
+    if container.failures >= w.routing_outlier_failures:
+        container.failures = 0
         note(w, NOTE_OUTLIER, c)

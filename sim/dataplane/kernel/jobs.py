@@ -217,7 +217,7 @@ def lose_parked(w: Any, why: int) -> None:
 def hand_out(w: Any) -> None:
     while w.entries > 0 and w.idle > 0 and up(w):
         n = w.workers
-        found = -1
+        chosen = -1
         for i in range(n):
             c = w.worker[(w.worker_turn + i) % n]
             if (
@@ -225,11 +225,11 @@ def hand_out(w: Any) -> None:
                 and w.container[c].held < w.version[w.container[c].profile].slots
             ):
                 w.worker_turn = (w.worker_turn + i + 1) % n
-                found = c
+                chosen = c
                 break
-        if found < 0:
+        if chosen < 0:
             return
-        take(w, found)
+        take(w, chosen)
 
 
 @inner
@@ -319,16 +319,16 @@ def returned(w: Any, j: int) -> None:
 # ---- workers come and go, the queue's own death ----
 @inner
 def worker_up(w: Any, c: int) -> None:
-    here = w.container[c]
-    w.idle += w.version[here.profile].slots - here.held
+    container = w.container[c]
+    w.idle += w.version[container.profile].slots - container.held
     hand_out(w)
 
 
 @inner
 def worker_down(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.life == LISTENING:
-        w.idle -= w.version[here.profile].slots - here.held
+    container = w.container[c]
+    if container.life == LISTENING:
+        w.idle -= w.version[container.profile].slots - container.held
 
 
 @inner

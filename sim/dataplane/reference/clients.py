@@ -27,7 +27,7 @@ from sim.dataplane.codes import (
     Stream,
 )
 from sim.dataplane.profile import Arrivals, Routing, Workload
-from sim.dataplane.reference.timing import Alarm
+from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import ON_THE_WAY, Attempt
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Clients:
         if t < self.end:
             delay = max(0.0, t - self.env.now)
             self.due = self.env.now + delay
-            Alarm(self.env, delay, Due.ARRIVAL, self.request, self.arrive)
+            DueTimer(self.env, delay, Due.ARRIVAL, self.request, self.arrive)
 
     def arrive(self, request: int) -> None:
         now = self.env.now
@@ -114,7 +114,9 @@ class Clients:
         while True:
             attempt = Attempt(request * ATTEMPTS + retry, request=request, retry=retry)
             reply = attempt.reply = self.env.event()
-            Alarm(self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
+            DueTimer(
+                self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt)
+            )
             self.balancer.dial(attempt)
             outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
             if outcome == Outcome.SUCCEEDED or retry >= policy.retries or self.tokens < 1.0:
@@ -135,7 +137,7 @@ class Clients:
         wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, attempt.retry, p.jitter, u1)
         over = self.env.event()
         wait = snap(wait, self.lattice)
-        Alarm(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
+        DueTimer(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
         return over
 
     @staticmethod
@@ -290,7 +292,7 @@ class Balancer:
     def wait(self, attempt: Attempt, phase: AttemptPhase, delay: float) -> None:
         self.move(attempt, phase)
         attempt.dial_at = self.env.now + delay
-        Alarm(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
+        DueTimer(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
 
     def dialled_of(self, attempt: Attempt) -> Any:
         def dialled(_: int) -> None:

@@ -27,7 +27,7 @@ from sim.dataplane.codes import (
     Outcome,
     Persistence,
 )
-from sim.dataplane.reference.timing import Alarm
+from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job
 from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED
 
@@ -115,7 +115,7 @@ class Jobs:
             timeout = work.container.profile.push_timeout_s
             work.wake = self.env.event()
             work.timer_at = self.env.now + timeout
-            Alarm(self.env, timeout, Due.CHECKOUT, work.id, lambda _: self.push_timed_out(work))
+            DueTimer(self.env, timeout, Due.CHECKOUT, work.id, lambda _: self.push_timed_out(work))
             work.pushing = True
             self.pushing += 1
             yield work.wake  # -> push_failed
@@ -268,14 +268,14 @@ class Jobs:
         self.parked[job.id] = job
         self.copies_waiting += job.copy
         self.peak()
-        Alarm(self.env, wait_s, Due.JOB_BACK, job.id, lambda _: self.returned(job))
+        DueTimer(self.env, wait_s, Due.JOB_BACK, job.id, lambda _: self.returned(job))
 
     def returned(self, job: Job) -> None:
         if job.park_at != self.env.now:
             return  # lost since
         if not self.up():
             job.park_at = self.env.now + REAPER_RETRY_S
-            Alarm(self.env, REAPER_RETRY_S, Due.JOB_BACK, job.id, lambda _: self.returned(job))
+            DueTimer(self.env, REAPER_RETRY_S, Due.JOB_BACK, job.id, lambda _: self.returned(job))
             return
         job.park_at = INFINITY
         del self.parked[job.id]

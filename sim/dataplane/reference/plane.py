@@ -15,7 +15,7 @@ from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import Jobs
 from sim.dataplane.reference.postgres import Postgres
 from sim.dataplane.reference.stations import Cores, Settling
-from sim.dataplane.reference.timing import TIMED, Alarm
+from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
 from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
@@ -77,14 +77,14 @@ class ReferencePlane:
         machine = self.servers[server]
         if not machine.alive:
             return
-        here = [c for c in self.containers if c.server is machine]
-        for container in here:
+        tenants = [c for c in self.containers if c.server is machine]
+        for container in tenants:
             if container.life != Life.EXITED:
                 self.end(container, Outcome.DROPPED_ON_KILL, silently=True)
                 self.follow_through()  # or a wake-up would reach a container that dies next
         machine.powered = machine.uptime(self.now)
         machine.alive = False
-        for container in here:  # what other hosts' clients run here stands still, unanswered
+        for container in tenants:  # what other hosts' clients run here stands still, unanswered
             container.station.frozen = True
             container.station.touch()
         self.follow_through()
@@ -142,7 +142,7 @@ class ReferencePlane:
 
     def open_later(self, c: Instance, delay: float) -> None:
         c.open_at = self.now + delay
-        Alarm(self.env, delay, Due.OPEN, c.id, self.open_next)
+        DueTimer(self.env, delay, Due.OPEN, c.id, self.open_next)
 
     def open_next(self, container: int) -> None:
         """One start-up connection: all of them or nothing."""

@@ -17,7 +17,7 @@ import simpy
 from sim.dataplane.arithmetic import INFINITY, query_cost
 from sim.dataplane.codes import SILENT, Due, Outcome
 from sim.dataplane.profile import Profile
-from sim.dataplane.reference.timing import Alarm
+from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Work
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class Postgres:
         work.waits = True
         work.wake = self.env.event()
         work.timer_at = self.env.now + timeout_s
-        Alarm(self.env, timeout_s, Due.CHECKOUT, work.id, lambda _: self.timed_out(work))
+        DueTimer(self.env, timeout_s, Due.CHECKOUT, work.id, lambda _: self.timed_out(work))
         return work.wake
 
     def granted_to(self, work: Work, code: int = 0) -> None:
@@ -313,7 +313,7 @@ class Postgres:
         if silently and open_now and not self.pooled and self.db is not None:
             number = self.ghost_number = self.ghost_number + 1
             self.ghosts[number] = open_now
-            Alarm(self.env, self.db.profile.keepalive_s, Due.GHOST, number, self.ghost_closed)
+            DueTimer(self.env, self.db.profile.keepalive_s, Due.GHOST, number, self.ghost_closed)
             pool.open = 0
         else:
             self.close(pool, open_now)

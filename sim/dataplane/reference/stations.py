@@ -16,7 +16,7 @@ import simpy
 
 from sim.dataplane.arithmetic import INFINITY, share_cores
 from sim.dataplane.codes import Due
-from sim.dataplane.reference.timing import Alarm, settle_later
+from sim.dataplane.reference.timing import DueTimer, settle_later
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.work import Work
@@ -98,7 +98,7 @@ class Station:
         # virtual time can pass the finish by an ulp
         delay = max(0.0, (self.heap[0][0] - self.virtual) / self.rate)
         self.due = now + delay
-        Alarm(self.cpu.env, delay, Due.COMPLETION, self.id, self.complete)
+        DueTimer(self.cpu.env, delay, Due.COMPLETION, self.id, self.complete)
 
 
 class Cores:
