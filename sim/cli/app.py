@@ -24,6 +24,7 @@ from sim import __version__
 from sim.cli.claims import claims
 from sim.cli.options import BROKEN, DONE, INTERRUPTED, USAGE, Flag, Whole
 from sim.cli.replay import REPORTS, Show, replay
+from sim.report.exports.formats import listed
 from sim.schema.fields import InputError
 from sim.workshop.commands import challenge, quiz
 
@@ -40,6 +41,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
+EXPORT = f"More files, separated by commas: {listed()}; or all."
 app.command(challenge)
 app.command(claims)
 app.command(quiz)
@@ -112,11 +114,11 @@ def list_(
 
 
 def _scenarios() -> list[dict[str, str]]:
-    from sim.schema.loader import list_scenarios, load_scenario  # noqa: PLC0415
+    from sim.library.scenarios import list_scenarios, load_scenario  # noqa: PLC0415
 
     rows = []
     for name in list_scenarios():
-        found = load_scenario(name)
+        found = load_scenario(name, run_on=())
         rows.append({"name": name, "title": found.title})
         rows += [
             {"name": f"{name}:{variant}", "title": one.says}
@@ -132,7 +134,7 @@ def _platforms() -> list[dict[str, str]]:
 
 
 def _stacks() -> list[dict[str, str]]:
-    from sim.schema.loader import list_stacks, load_stack  # noqa: PLC0415
+    from sim.library.stacks import list_stacks, load_stack  # noqa: PLC0415
 
     return [{"name": name, "title": load_stack(name).title} for name in list_stacks()]
 
@@ -156,7 +158,7 @@ def run(
     out: Path | None = None,
     json: Flag = False,
     plots: Annotated[bool, Parameter(name="--plots", negative="--no-plots")] = True,
-    export: str = "",
+    export: Annotated[str, Parameter(help=EXPORT)] = "",
     watch: Flag = False,
     postmortem: Flag = False,
     check: Flag = False,
@@ -189,8 +191,6 @@ def run(
         Print summary.json and nothing else on standard output.
     plots
         Draw the plots.
-    export
-        More files, separated by commas: trace (for Perfetto), openmetrics, parquet, k6; or all.
     watch
         Show the runs live: events as they happen, users' success, the backlog.
     postmortem

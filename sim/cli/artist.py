@@ -16,7 +16,7 @@ from signal import SIG_IGN, SIGINT, signal
 
 from sim.platforms import Source, is_added, pin, sources
 from sim.report.plots.pictures import draw
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.study.workers import deaf
 
 
@@ -32,7 +32,7 @@ class Artist:
         theirs.close()
 
     @contextmanager
-    def drawing(self, result: Result, folder: Path) -> Iterator[None]:
+    def drawing(self, result: Measurements, folder: Path) -> Iterator[None]:
         """What `draw` does, while the body runs. What the process cannot do is done here."""
         with suppress(OSError):  # it has died
             self.line.send((result, folder))
@@ -74,7 +74,7 @@ def _work(line: Connection, files: dict[str, Source]) -> None:
     """The artist's life: loads, draws, tells whether it could. `files`: as in workers.py."""
     signal(SIGINT, SIG_IGN)  # where it is not inherited
     pin(files)
-    import_module("sim.report.plots.three")
+    import_module("sim.report.plots.slides")
     try:
         draw(*line.recv())
         line.send(True)

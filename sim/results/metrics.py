@@ -125,6 +125,14 @@ def seconds(flags: NDArray[np.bool_], run: Run) -> float:
     return float(np.minimum(width, np.maximum(run.horizon_s - starts, 0.0)).sum())
 
 
+def downtime_s(run: Run) -> float:
+    return seconds(down(run), run)
+
+
+def degraded_s(run: Run) -> float:
+    return seconds(degraded(run), run)
+
+
 def availability(run: Run) -> float:
     """Good / due requests over the horizon; 1.0 if nobody came."""
     total = int(due(run).sum())

@@ -17,26 +17,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.control.core.mechanisms import name_of
+from sim.control.mechanisms import name_of
 from sim.dataplane import engines
 from sim.platforms import configure, configured, layers, taken_away
 from sim.platforms.platform import Platform
 from sim.results.counterfactual import Counterfactual, harmed
-from sim.results.result import Result
-from sim.results.summary import Figures, Replication, lookup
+from sim.results.figures import Figures, total
+from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.document import read_text, read_yaml
+from sim.schema.text.paths import MISSING, matches, value_at
 from sim.schema.text.validation import read_record
+from sim.study.result import Result
 from sim.study.study import Plan, plan, requests_of
 from sim.study.workers import Task, Tick, Watch, run_tasks
 
 CHANGES = Path(__file__).with_name("causes.yaml")
 KEEP_NONE = -1  # no seed is this: whole runs stay in their process, figures alone come back
-MISSING = object()
 
 
 class When(Record):
@@ -87,7 +88,7 @@ def applies(when: When, situation: Situation, figures: Figures) -> bool:
         and all(_given(situation, path, asked) for path, asked in when.given.items())
         and (not when.events or bool(kinds & set(when.events)))
         and (not when.only or kinds <= set(when.events))
-        and (not when.seen or any(_seen(figures, p) > above for p, above in when.seen.items()))
+        and (not when.seen or any(total(figures, p) > above for p, above in when.seen.items()))
     )
 
 
@@ -98,7 +99,7 @@ def _filled(choices: Platform, capability: str, names: Sequence[str]) -> bool:
 
 
 def _given(situation: Situation, path: str, asked: Any) -> bool:
-    return any(holds(value_at(situation, one), asked) for one in expanded(situation, path))
+    return any(holds(standing_at(situation, one), asked) for one in expanded(situation, path))
 
 
 def holds(value: Any, asked: Any) -> bool:
@@ -116,18 +117,13 @@ def _test(word: str, value: Any, bound: Any) -> bool:
     return value is not None and bool(value > bound if word == "above" else value < bound)
 
 
-def _seen(figures: Figures, path: str) -> float:
-    value: Any = lookup(figures, path)
-    return sum(value.values()) if isinstance(value, dict) else float(value or 0.0)
-
-
 # ---- what they set ----
 def settings_for(change: Change, situation: Situation) -> dict[str, Any]:
     """The settings of a change on this platform, without those that are so already."""
     found: dict[str, Any] = {}
     for path, raw in change.set.items():
         for one in expanded(situation, path):
-            value = _number(raw, value_at(situation, one), situation.scenario)
+            value = _number(raw, standing_at(situation, one), situation.scenario)
             if value is not MISSING and differs(situation, one, value):
                 found[one] = value
     return found
@@ -135,51 +131,19 @@ def settings_for(change: Change, situation: Situation) -> dict[str, Any]:
 
 def expanded(situation: Situation, path: str) -> Iterator[str]:
     """The paths that a pattern means here, of which every record on the way exists."""
-    root, *steps = path.split(".")
-    if root == "platform":
-        root = taken_away(situation.platform)[0]
-        record: Any = situation.choices
-    else:
-        record = getattr(situation, root)
-    for found in _below(record, steps):
-        yield ".".join([root, *found])
+    root, *pattern = path.split(".")
+    is_choice = root == "platform"
+    record = situation.choices if is_choice else getattr(situation, root)
+    name = taken_away(situation.platform)[0] if is_choice else root
+    for steps in matches(record, pattern):
+        yield ".".join([name, *steps])
 
 
-def _below(record: Any, steps: list[str]) -> Iterator[list[str]]:
-    if not steps:
-        yield []
-        return
-    for step in _names(record, steps[0]):
-        inner = _child(record, step)
-        if inner is not MISSING and (inner is not None or len(steps) == 1):
-            yield from ([step, *rest] for rest in _below(inner, steps[1:]))
-
-
-def _names(record: Any, step: str) -> list[str]:
-    """`*`: every key; a role: the first service that plays it."""
-    if step == "*":
-        return [str(k) for k in (range(len(record)) if isinstance(record, list) else record)]
-    if isinstance(record, dict) and step not in record:
-        playing = [name for name, one in record.items() if getattr(one, "role", None) == step]
-        return playing[:1]
-    return [step]
-
-
-def _child(record: Any, step: str) -> Any:
-    if isinstance(record, dict):
-        return record.get(step, MISSING)
-    if isinstance(record, list):
-        return record[int(step)] if step.isdigit() and int(step) < len(record) else MISSING
-    return getattr(record, step, MISSING)
-
-
-def value_at(situation: Situation, path: str) -> Any:
+def standing_at(situation: Situation, path: str) -> Any:
     """What stands at an expanded path now."""
     root, *steps = path.split(".")
-    record: Any = getattr(situation, root) if root in ("scenario", "stack") else situation.choices
-    for step in steps:
-        record = _child(record, step)
-    return record
+    known = root in ("scenario", "stack")
+    return value_at(getattr(situation, root) if known else situation.choices, steps)
 
 
 def _number(raw: Any, now: Any, scenario: Scenario) -> Any:

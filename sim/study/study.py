@@ -15,22 +15,24 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sim.constants.names import command_of, versions
+from sim.constants.names import command_of
 from sim.dataplane import engines
 from sim.dataplane.engines import ENGINES, processes
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh, takes
 from sim.platforms import names as list_platforms
-from sim.results.result import Result
 from sim.results.summary import Replication
-from sim.results.verdicts import METRICS
 from sim.schema.fields import InputError, Issue
-from sim.schema.loader import load_scenario, load_stack, stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, parse_setting, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
 from sim.schema.traffic import arrivals
 from sim.study import ask as asked
+from sim.study.result import Result
+from sim.study.versions import versions
 from sim.study.workers import Task, Tick, Watch, run_tasks
 
 __all__ = ["Plan", "Tick", "compare", "list_platforms", "plan", "run", "study"]
@@ -221,7 +223,7 @@ def study(
         if not finished:
             raise
         interrupted = True
-    return _result(planned, [finished[index] for index in sorted(finished)], interrupted)
+    return result_of(planned, [finished[index] for index in sorted(finished)], interrupted)
 
 
 def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[object]]) -> Plan:
@@ -239,7 +241,7 @@ def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[ob
 
 def requests_of(planned: Plan) -> float:
     """How many requests are expected in one run."""
-    from sim.simulation.loop import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
+    from sim.simulation.case import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
 
     come = arrivals_of(planned.scenario.traffic)
     return engines.expected_requests(come, planned.scenario.horizon)
@@ -283,20 +285,12 @@ def _scenario(
         changed = apply_settings(scenario, split_settings(settings).scenario, root="scenario")
         rest = {path: raw for path, raw in settings.items() if not path.startswith("scenario.")}
         return changed.model_copy(update={"set": {**scenario.set, **rest}})
-    return load_scenario(
-        scenario,
-        stack=stack,
-        settings=settings,
-        metrics=METRICS,
-        platforms=known,
-        layers_of=layers,
-        run_on=run_on,
-    )
+    return load_scenario(scenario, stack=stack, settings=settings, run_on=run_on)
 
 
 def _path_of(name: str) -> str:
     """Somebody typed a constant's name (`hpa.tolerance`) for the path that changes it."""
-    from sim.constants.paths import everywhere  # noqa: PLC0415 - loads all mechanisms
+    from sim.constants.catalogue import everywhere  # noqa: PLC0415 - loads all mechanisms
 
     return next((one.path for one in everywhere().get(name, ()) if one.path), "")
 
@@ -322,8 +316,8 @@ def _with_trace(scenario: Scenario, path: str) -> Scenario:
 # --- running --------------------------------------------------------------------------------------
 
 
-def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
-    from sim.constants.in_force import constants_of  # noqa: PLC0415 - loads all mechanisms
+def result_of(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
+    from sim.constants.catalogue import constants_of  # noqa: PLC0415 - loads all mechanisms
 
     scenario, stack = planned.scenario, planned.stack
     settings = split_settings(scenario.set).platforms

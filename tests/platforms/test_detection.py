@@ -1,6 +1,6 @@
 """An autoscaler that acts after a fault has seen it only if it measured since: elsewhere by chance.
 
-Kubernetes' is in tests/control/test_autoscalers.py.
+Kubernetes' is in tests/control/autoscaling/test_hpa.py.
 """
 
 from functools import cache
@@ -9,7 +9,7 @@ import pytest
 
 from sim.results.run import Run
 from sim.schema.scenario import Event, Scenario
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests.platforms.outage import sspp
 
 RISE_S = 200.0

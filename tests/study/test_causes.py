@@ -8,19 +8,21 @@ from itertools import product
 
 import pytest
 
+from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import configured, layers
 from sim.platforms import names as platforms
 from sim.report.postmortem.text import markdown
 from sim.results.counterfactual import Effect, contribution
-from sim.results.result import Result
-from sim.results.verdicts import METRICS
+from sim.results.figures import METRICS
 from sim.schema.fields import InputError
-from sim.schema.loader import list_scenarios, load_scenario, load_stack, stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Event, Leak
 from sim.schema.settings import split_settings
 from sim.study import causes as counterfactuals
 from sim.study import study
 from sim.study.causes import Situation, When, applies, changes, holds, settings_for, written
+from sim.study.result import Result
 from tests import ENGINE
 
 SMALL = {
@@ -234,7 +236,7 @@ def test_every_change_applies_somewhere_and_is_what_set_takes() -> None:
 
 
 def test_conditions_name_what_there_is() -> None:
-    from sim.control.core.mechanisms import name_of
+    from sim.control.mechanisms import name_of
     from sim.platforms import load
 
     filled = {

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha256
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -27,8 +28,7 @@ from numba.core.runtime.nrt import rtsys
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
 SHARED = ("arithmetic", "codes", "profile", "tables")  # what of dataplane/ is compiled in
-MINORS = range(60, 69)  # versions 0.60 and so on of numba, whose insides `load` fits
-KNOWN = {(0, minor) for minor in MINORS}
+KNOWN = {(0, minor) for minor in range(60, 69)}  # versions of numba whose insides `load` fits
 ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, look_at
 
 
@@ -64,12 +64,11 @@ INNER: set[str] = set()  # names of the functions below
 
 
 @cache
-def missed(price: str) -> None:
-    """Numba's insides are not those that this file knows: say so, once, and go on as numba does."""
-    known = f"0.{MINORS[0]} to 0.{MINORS[-1]}"
-    print(
-        f"numba {numba.__version__} is not inside as {known}: the kernel {price}", file=sys.stderr
-    )
+def other_insides(part: str) -> None:
+    """One line for a person: `part` of numba is not as it was where this was written."""
+    if parent_process() is None:  # not once more in each worker
+        text = f"numba {numba.__version__}: {part}; the engine is as right, and slower to start"
+        print(text, file=sys.stderr)
 
 
 @contextmanager
@@ -84,7 +83,7 @@ def counted_from_zero() -> Iterator[None]:
     insides: Any = arrayobj
     fix = getattr(insides, "fix_integer_index", None)
     if fix is None:
-        missed("runs a tenth slower")
+        other_insides("its rule for negative indices has moved")
         yield
         return
 
@@ -109,7 +108,7 @@ def linked_only() -> Iterator[None]:
     target: Any = getattr(codegen, "JITCPUCodegen", None)
     steps = ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
     if not all(hasattr(library, step) for step in steps) or not hasattr(target, "set_env"):
-        missed("compiles a third longer")
+        other_insides("its steps of linking have moved")
         yield
         return
     optimise, finalise, set_env = (
@@ -193,11 +192,11 @@ def entry(function: F) -> F:
     if hasattr(inside, "compile"):
         inside.compile = compiling()(inside.compile)
     else:
-        missed("compiles a third longer")
-    if CACHED and numba.version_info.short in KNOWN:
-        made._cache.load_overload = partial(load, made._cache)
+        other_insides("its compiler has moved")
+    if numba.version_info.short not in KNOWN:
+        other_insides("a version whose loader was not tried")
     elif CACHED:
-        missed("loads four times as long")
+        made._cache.load_overload = partial(load, made._cache)
     return cast(F, made)
 
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sim.dataplane import engines
+from sim.library.scenarios import list_scenarios, load_scenario
 from sim.report.text import words
 from sim.results.summary import Replication
 from sim.results.verdicts import evaluate
-from sim.schema.loader import list_scenarios, load_scenario
 from sim.schema.scenario import Claim
 from sim.study.article.article import ARTICLE, CLAIMS
 from sim.study.article.claims_text import Checked, Place, belongs

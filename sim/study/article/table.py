@@ -14,11 +14,13 @@ from statistics import fmean
 from typing import NamedTuple
 
 from sim import __version__
+from sim.control.core.choices import Encrypting
 from sim.dataplane import engines
+from sim.library.scenarios import list_scenarios, load_scenario
 from sim.platforms import load
+from sim.results.figures import total
 from sim.results.summary import Replication
-from sim.schema.loader import list_scenarios, load_scenario
-from sim.study.article.article import CLAIMS, ROWS, Claim, Row
+from sim.study.article.article import CLAIMS, MEASURES, ROWS, Claim, Row
 from sim.study.article.table_text import ArticleTable, Loss, Measured, Verdict, verdict
 from sim.study.study import DEFAULT_SEED, plan, requests_of
 from sim.study.workers import Task, Watch, run_tasks
@@ -103,14 +105,12 @@ def _verdict(claim: Claim, rows: Iterable[Measured]) -> Verdict | None:
     whose = claim.platform if claim.kind == "lacks" else "compose"
     filled = getattr(load(whose), claim.capability) is not None
     secrets = load("kubernetes").secrets
-    return verdict(claim, measured, filled, bool(getattr(secrets, "encrypted_at_rest", False)))
+    encrypted = isinstance(secrets, Encrypting) and secrets.encrypted_at_rest
+    return verdict(claim, measured, filled, encrypted)
 
 
 def _loss(replications: list[Replication]) -> Loss:
-    figures = [one.figures for one in replications]
-    return Loss(
-        fmean(f["downtime_s"] for f in figures),
-        fmean(sum(f["requests"]["failed"].values()) for f in figures),
-        fmean(sum(f["jobs"]["lost"].values()) for f in figures),
-        fmean(f["operator"]["minutes"] for f in figures),
-    )
+    return {
+        name: fmean(total(each.figures, measure.path) for each in replications)
+        for name, measure in MEASURES.items()
+    }

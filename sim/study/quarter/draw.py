@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 
 from sim import __version__
 from sim.dataplane import draws, engines
+from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Event
 from sim.study.quarter.rates import Kind, Rates, load_rates
-from sim.study.quarter.tally import Quarter, Replayed
+from sim.study.quarter.tally import MEASURES, Quarter, Replayed
 from sim.study.study import DEFAULT_SEED, Plan, plan, requests_of
 from sim.study.workers import Task, Watch, run_tasks
 
@@ -247,15 +248,11 @@ def quarter(
 
 def _replayed(run: Drawn, done: Replication, rates: Rates) -> Replayed:
     figures = done.figures
-    operator, lost = figures["operator"], sum(figures["jobs"]["lost"].values())
-    down_s, degraded_s = figures["downtime_s"], figures["degraded_s"]
-    worst_s = max(down_s, degraded_s)
-    announced = run.kind.announced
+    measured: dict[str, Any] = {name: total(figures, path) for name, path in MEASURES.items()}
+    pages, lost = measured["pages"], measured["jobs_lost"]
+    worst_s = max(measured["downtime_s"], measured["degraded_s"])
     return Replayed(
         platform=run.platform, quarter=run.quarter, kind=run.kind.name, at_s=run.incident.at_s,
-        night=run.night, planned=run.kind.planned, minutes=operator["minutes"],
-        watched_minutes=run.watched_s / 60.0, pages=operator["pages"],
-        mistakes=operator["mistakes"], downtime_s=down_s, degraded_s=degraded_s,
-        failed=sum(figures["requests"]["failed"].values()), jobs_lost=lost,
-        followed_up=follows_up(announced, operator["pages"], worst_s, lost, rates.follow_up_from),
+        night=run.night, planned=run.kind.planned, watched_minutes=run.watched_s / 60.0, **measured,
+        followed_up=follows_up(run.kind.announced, pages, worst_s, lost, rates.follow_up_from),
     )  # fmt: skip
