@@ -25,7 +25,7 @@ from sim.dataplane import engines
 from sim.dataplane.codes import Algorithm, Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from sim.study import study
 
 HERE = Path(__file__).parent

@@ -19,7 +19,8 @@ from time import perf_counter, process_time
 
 from sim.cli.app import main as command_line
 from sim.dataplane import engines
-from sim.simulation.loop import arrivals_of, run_once
+from sim.simulation.case import arrivals_of
+from sim.simulation.simulation import run_once
 from sim.study import study
 
 HERE = Path(__file__).parent

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
     from sim.study.result import Result
+    from sim.study.session import Session
     from sim.study.study import compare, list_platforms, run
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ __all__ = [
     "Platform",
     "Result",
     "Scenario",
+    "Session",
     "Stack",
     "add_platform",
     "compare",
@@ -47,6 +49,7 @@ _HOME = {
     "Platform": "sim.platforms.platform",
     "Result": "sim.study.result",
     "Scenario": "sim.schema.scenario",
+    "Session": "sim.study.session",
     "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
     "compare": "sim.study.study",

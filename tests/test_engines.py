@@ -132,15 +132,15 @@ def test_a_flood_that_would_overflow_the_ids_is_refused() -> None:
 INTERRUPTED = """
 import sys
 from sim.cli import app as cli
-from sim.simulation import loop as experiment
+from sim.simulation.observation import Observer
 
-check = experiment.Observer.check
+check = Observer.check
 
 def told(self, *given):
     print("running", flush=True)
     return check(self, *given)
 
-experiment.Observer.check = told
+Observer.check = told
 sys.exit(cli.main(sys.argv[1:]))
 """
 

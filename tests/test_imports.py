@@ -34,6 +34,10 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.control": (
         "sim.control", "sim.schema", "sim.constants.facts", *ARITHMETIC, "sim.results.run",
     ),
+    # what a user's platform file imports, which is a Platform, too
+    "sim.control.api": (
+        "sim.control", "sim.schema", "sim.constants.facts", *SEAM, "sim.platforms.platform",
+    ),
     "sim.platforms": (
         "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", *SEAM,
     ),
@@ -53,6 +57,25 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.dataplane.engines",
     ),
 }  # fmt: skip
+
+# the rooms of the control plane, floor by floor: a room may import from floors below its own
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("core",),
+    ("resource_limits", "service_discovery"),
+    ("load_balancing",),
+    ("health_checks",),
+    ("scheduling",),
+    ("autoscaling", "self_healing"),
+    ("rolling_updates",),
+    ("rollback",),
+    ("people",),
+    ("secrets",),
+    ("faults",),
+)
+# the files of a room know each other in one order as well, from below
+CORE = (
+    "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "recorder",
+)  # fmt: skip
 
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {
@@ -113,6 +136,30 @@ def test_directions(module: str) -> None:
         assert not within(imported, NOWHERE), f"{module} must not import {imported}"
         if within(module, MODEL):
             assert imported not in WALL_CLOCK, f"{module}: the model has no wall clock"
+
+
+def test_the_rooms_of_the_control_plane_stand_on_each_other_in_one_order() -> None:
+    floor = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
+    rooms = {path.parent.name for path in (SIM / "control").rglob("*.py")} - {"control"}
+    assert rooms == set(floor), "a room needs its floor in FLOORS"
+    for module, path in modules().items():
+        own = module.split(".")[2:]
+        if within(module, ("sim.control",)) and len(own) == 2:
+            for imported in imports(path, module):
+                if not within(imported, ("sim.control",)):
+                    continue
+                room, *_ = imported.split(".")[2:]
+                below = room == own[0] or floor.get(room, len(FLOORS)) < floor[own[0]]
+                assert below, f"{module} must not import {imported}: that room is not below"
+
+
+def test_the_files_of_core_stand_on_each_other_in_one_order() -> None:
+    assert set(CORE) == {p.stem for p in (SIM / "control/core").glob("*.py")} - {"__init__"}
+    for name in CORE:
+        for imported in imports(SIM / f"control/core/{name}.py", name):
+            if within(imported, ("sim.control.core",)) and imported != "sim.control.core":
+                other = imported.split(".")[3]
+                assert CORE.index(other) < CORE.index(name), f"core/{name} must not know {other}"
 
 
 def test_engines_never_meet() -> None:

@@ -24,6 +24,7 @@ from sim import __version__
 from sim.cli.claims import claims
 from sim.cli.options import BROKEN, DONE, INTERRUPTED, USAGE, Flag, Whole
 from sim.cli.replay import REPORTS, Show, replay
+from sim.report.exports.formats import listed
 from sim.schema.fields import InputError
 from sim.workshop.commands import challenge, quiz
 
@@ -40,6 +41,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
+EXPORT = f"More files, separated by commas: {listed()}; or all."
 app.command(challenge)
 app.command(claims)
 app.command(quiz)
@@ -156,7 +158,7 @@ def run(
     out: Path | None = None,
     json: Flag = False,
     plots: Annotated[bool, Parameter(name="--plots", negative="--no-plots")] = True,
-    export: str = "",
+    export: Annotated[str, Parameter(help=EXPORT)] = "",
     watch: Flag = False,
     postmortem: Flag = False,
     check: Flag = False,
@@ -189,8 +191,6 @@ def run(
         Print summary.json and nothing else on standard output.
     plots
         Draw the plots.
-    export
-        More files, separated by commas: trace (for Perfetto), openmetrics, parquet, k6; or all.
     watch
         Show the runs live: events as they happen, users' success, the backlog.
     postmortem

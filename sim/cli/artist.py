@@ -74,7 +74,7 @@ def _work(line: Connection, files: dict[str, Source]) -> None:
     """The artist's life: loads, draws, tells whether it could. `files`: as in workers.py."""
     signal(SIGINT, SIG_IGN)  # where it is not inherited
     pin(files)
-    import_module("sim.report.plots.three")
+    import_module("sim.report.plots.slides")
     try:
         draw(*line.recv())
         line.send(True)

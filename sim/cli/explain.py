@@ -8,7 +8,7 @@ from dataclasses import fields
 from sim.cli import explain_text as text
 from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
 from sim.constants.facts import Setting
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import list_stacks, text_of
 from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh

@@ -34,11 +34,11 @@ def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:
     """Run the plan and write its report; returns the exit status. Raises `InputError`."""
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
-    from sim.report.exports.write import chosen  # noqa: PLC0415
+    from sim.report.exports.formats import named  # noqa: PLC0415
     from sim.study.workers import deaf  # noqa: PLC0415
 
     folder = out or REPORTS / planned.name.replace(":", "-")
-    exports = chosen(export)
+    exports = named(export)
     files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
     for said, lines in (
         ("assumed: ", planned.stack.assumed),

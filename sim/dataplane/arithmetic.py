@@ -110,6 +110,33 @@ def next_arrival(
         i += 1
 
 
+def left_over(
+    i: int,
+    t: float,
+    work: float,
+    start: tuple[float, ...],
+    rate: tuple[float, ...],
+    slope: tuple[float, ...],
+    until: float,
+) -> float:
+    """What is left of `work` at `until`, when the integrated rate takes it off from (i, t) on."""
+    if not start:
+        return work
+    t = max(t, start[0])
+    while t < until:
+        stop = until if i + 1 >= len(start) else min(until, start[i + 1])
+        work -= area(rate[i] + slope[i] * (t - start[i]), slope[i], stop - t)
+        work = max(work, 0.0)
+        t = stop
+        i += 1
+    return work
+
+
+def segment_at(start: tuple[float, ...], t: float) -> int:
+    """The piece of a rate that holds at t; the first one before it begins."""
+    return max(0, sum(begin <= t for begin in start) - 1)
+
+
 def share_cores(
     count: int, n: list[int], cap: list[float], weight: list[float], cores: float, rate: list[float]
 ) -> None:

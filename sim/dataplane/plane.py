@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sim.dataplane.codes import Note
-from sim.dataplane.profile import Profile, Routing
+from sim.dataplane.profile import Arrivals, Profile, Routing
 from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
 
 
@@ -80,6 +80,16 @@ class DataPlane(Protocol):
     def set_routing(self, routing: Routing) -> None:
         """Other rules from now on (a balancer goes live); failures in a row count from 0."""
 
+    # who comes
+    def set_arrivals(self, arrivals: Arrivals) -> None:
+        """Other arrivals from now on; what they say of the time up to now is past.
+
+        The request that is due next keeps what is left of its unit exponential, and the new rate
+        takes it off: the same rate again changes nothing (but rounding), at rate 0 nobody comes,
+        and after it all come later by so much. The instants of a trace (`times_s`) are kept as
+        they are; what is left of the draw then waits for the next rate."""
+
+    # probes
     def probe(self, container: int, deep: bool = False) -> int:
         """Send a health check through the container's own queue; `deep` queries the database.
 

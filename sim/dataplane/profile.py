@@ -130,6 +130,9 @@ class Arrivals:
     `start_s[i]`, `rate[i]`, `slope[i]`: from start_s[i] the rate is rate[i] + slope[i] * (t -
     start_s[i]) requests/s. Before the first and from `end_s` on nothing arrives. `times_s`, when
     given, is a sorted array of arrival instants and replaces the rate.
+
+    Request n comes when the integrated rate has grown by a unit exponential since request n - 1;
+    it is drawn for (seed, n) alone.
     """
 
     start_s: tuple[float, ...] = ()
@@ -137,6 +140,12 @@ class Arrivals:
     slope: tuple[float, ...] = ()
     end_s: float = inf
     times_s: NDArray[np.float64] | None = None
+
+    def after(self, now: float) -> Arrivals:
+        """Without the instants that are past."""
+        if self.times_s is None:
+            return self
+        return replace(self, times_s=self.times_s[np.searchsorted(self.times_s, now, "right") :])
 
 
 @dataclass(frozen=True)

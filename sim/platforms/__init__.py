@@ -28,7 +28,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sim.control.core.mechanisms import mechanisms, name_of
+from sim.control.core.choices import Conflicting, Refusing
+from sim.control.mechanisms import mechanisms, name_of
 from sim.platforms.own import blame as _blame
 from sim.platforms.own import files as _outside
 from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
@@ -260,8 +261,7 @@ def checked(name: str, platform: Platform) -> Platform:
     """The platform, if its choices go together: each may object to the rest (`conflicts`)."""
     for field in fields(platform):
         choice = getattr(platform, field.name)
-        objects = getattr(choice, "conflicts", None)
-        why = "" if objects is None else objects(platform)
+        why = choice.conflicts(platform) if isinstance(choice, Conflicting) else ""
         if why:
             found, expected = name_of(type(choice)), f"another mechanism, or what it needs: {why}"
             raise InputError(field=f"{name}.{field.name}", found=found, expected=expected)
@@ -279,9 +279,9 @@ def blaming(
 def takes(name: str, platform: Platform, stack: Stack) -> None:
     """Raise InputError if one of the choices turns down what the stack asks of it (`refuses`)."""
     for field in fields(platform):
-        refuses = getattr(getattr(platform, field.name), "refuses", None)
+        choice = getattr(platform, field.name)
         with blaming(name):
-            why = "" if refuses is None else refuses(stack)
+            why = choice.refuses(stack) if isinstance(choice, Refusing) else ""
         if why:
             expected = f"a stack that it takes: {why}"
             raise InputError(field=f"{name}.{field.name}", found=stack.name, expected=expected)

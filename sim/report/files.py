@@ -20,20 +20,21 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.report.exports.write import FILES, export
-from sim.report.page.write import page
+from sim.report.exports.formats import FORMATS, export
+from sim.report.page.document import page
 from sim.report.plots.pictures import PICTURES, draw, pictures
 from sim.report.postmortem.text import markdown as postmortem
 from sim.report.text.markdown import markdown
 from sim.results.measurements import Measurements
-from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
+from sim.results.run import TIMELINE_COLUMNS, timeline_rows
+from sim.results.series import series_columns
 from sim.schema.fields import InputError
 
 DATA = (
     "report.html", "summary.json", "summary.md", "postmortem.md", "timeline.csv", "series.csv",
 )  # fmt: skip
 Drawing = Callable[[Measurements, Path], AbstractContextManager[None]]  # `pictures.draw`, meanwhile
-OURS = frozenset({*DATA, "compare.png", *PICTURES, *FILES.values()})
+OURS = frozenset({*DATA, "compare.png", *PICTURES, *(row.file for row in FORMATS.values())})
 
 
 def check_folder(folder: Path, ours: frozenset[str] = OURS) -> None:

@@ -73,8 +73,8 @@ class Measurements:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """summary.json as a dict, schema 1 (DESIGN.md section 6). Seconds, bytes, US dollars."""
-        platforms = {name: mean_figures(found) for name, found in self.replications.items()}
-        engines = {r.engine for found in self.replications.values() for r in found}
+        platforms = {name: mean_figures(runs) for name, runs in self.replications.items()}
+        engines = {r.engine for runs in self.replications.values() for r in runs}
         return {
             "schema": SCHEMA,
             "scenario": self.scenario,
@@ -105,27 +105,27 @@ class Measurements:
 
         The same seed means the same customers on both, so the pairs differ by the platform only.
         """
-        found = []
+        differences: list[Difference] = []
         for baseline, platform in combinations(self.replications, 2):
-            theirs = {r.seed: r.figures for r in self.replications[baseline]}
+            before = {r.seed: r.figures for r in self.replications[baseline]}
             pairs = [
-                (theirs[r.seed], r.figures) for r in self.replications[platform] if r.seed in theirs
+                (before[r.seed], r.figures) for r in self.replications[platform] if r.seed in before
             ]
             if len(pairs) > 1:
-                found += _differences(baseline, platform, pairs)
-        return tuple(found)
+                differences += _differences(baseline, platform, pairs)
+        return tuple(differences)
 
 
 def _differences(
     baseline: str, platform: str, pairs: list[tuple[Figures, Figures]]
 ) -> list[Difference]:
-    found = []
+    differences = []
     for metric in METRICS:
         if figure_at(metric).pooled is not None:
             continue  # percentiles are merged, not averaged (sim.results.summary)
-        ours = [(lookup(a, metric), lookup(b, metric)) for a, b in pairs]
-        gaps = [b - a for a, b in ours if a is not None and b is not None]
+        values = [(lookup(a, metric), lookup(b, metric)) for a, b in pairs]
+        gaps = [b - a for a, b in values if a is not None and b is not None]
         if len(gaps) == len(pairs):
             low, high = interval(gaps)
-            found.append(Difference(metric, platform, baseline, fmean(gaps), low, high))
-    return found
+            differences.append(Difference(metric, platform, baseline, fmean(gaps), low, high))
+    return differences

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -109,3 +110,13 @@ class Run:
     verdicts: dict[str, NDArray[np.bool_]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+
+TIMELINE_COLUMNS = ("platform", "seed", "t_s", "event", "subject", "text")
+
+
+def timeline_rows(runs: Iterable[Run]) -> Iterator[tuple[str, int, float, str, str, str]]:
+    """Rows of TIMELINE_COLUMNS, run by run, in order of time."""
+    for run in runs:
+        for row in run.timeline:
+            yield run.platform, run.seed, row.t_s, row.event, row.subject, row.text

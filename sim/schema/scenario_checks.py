@@ -6,16 +6,19 @@ guard meaning, never reality: a scenario in which everything is down is a legal 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+from typing import Any
+
+from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import Layer, layered
 from sim.schema.scenario import Claim, Event, Scenario, Traffic
 from sim.schema.stack import Stack
 from sim.schema.stack_checks import resolve
-from sim.schema.text.document import Document, Key
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.document import Document, Key, Path_
+from sim.schema.text.validation import closest, given, issues_of, one_of
 
 
 def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
@@ -34,11 +37,11 @@ def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Ite
 
 
 def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Iterator[Issue]:
-    given = [
+    chosen = [
         name for name in ("rate", "points", "trace") if getattr(traffic, name) not in (None, [])
     ]
-    if len(given) != 1:
-        found = " and ".join(given) or "none of rate, points and trace"
+    if len(chosen) != 1:
+        found = " and ".join(chosen) or "none of rate, points and trace"
         yield document.issue(("traffic",), found, "exactly one of rate, points and trace")
     for i, (one, two) in enumerate(pairwise(traffic.points), start=1):
         if two.at <= one.at:
@@ -54,31 +57,59 @@ def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Ite
 
 
 def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
-    kinds = [name for name in Event.model_fields if name != "at"]
     base: tuple[Key, ...] = ("events",)
     if scenario.variant and scenario.variants[scenario.variant].events is not None:
         base = ("variants", scenario.variant, "events")
     for i, event in enumerate(scenario.events):
-        if event.at >= scenario.horizon:
-            found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
-            yield document.issue((*base, i, "at"), found, "a time before the horizon")
-        given = [kind for kind in kinds if getattr(event, kind) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "no kind of event"
-            yield document.issue((*base, i), found, f"exactly one of {', '.join(kinds)}")
-            continue
-        for path, name in _named_services(event, given[0]):
-            yield from _unknown_service(stack, name, (*base, i, *path), document)
-        if event.rotate_secret is not None:
-            yield from _no_database(stack, event.rotate_secret.service, (*base, i), document)
-        body = getattr(event, given[0])
-        if getattr(body, "server", None) is not None:
-            stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
-            count = max((one.servers.count for one in stacks), default=1)
-            if body.server >= count:
-                found = f"server {body.server}"
-                path = (*base, i, given[0], "server")
-                yield document.issue(path, found, f"an index below {count} (the stack's servers)")
+        yield from event_issues(event, (*base, i), scenario, stack, document)
+
+
+def event_issues(
+    event: Event, at: Path_, scenario: Scenario, stack: Stack, document: Document
+) -> Iterator[Issue]:
+    """What does not fit in one event, which stands at the path `at` of the document."""
+    if event.at >= scenario.horizon:
+        found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
+        yield document.issue((*at, "at"), found, "a time before the horizon")
+    kinds = [name for name in Event.model_fields if name != "at"]
+    chosen = [kind for kind in kinds if getattr(event, kind) is not None]
+    if len(chosen) != 1:
+        found = " and ".join(chosen) or "no kind of event"
+        yield document.issue(at, found, f"exactly one of {', '.join(kinds)}")
+        return
+    for path, name in _named_services(event, chosen[0]):
+        yield from _unknown_service(stack, name, (*at, *path), document)
+    if event.rotate_secret is not None:
+        yield from _no_database(stack, event.rotate_secret.service, at, document)
+    body = getattr(event, chosen[0])
+    if getattr(body, "server", None) is not None:
+        stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
+        count = max((one.servers.count for one in stacks), default=1)
+        if body.server >= count:
+            found = f"server {body.server}"
+            path = (*at, chosen[0], "server")
+            yield document.issue(path, found, f"an index below {count} (the stack's servers)")
+
+
+def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Event:
+    """An event that happens at `at_s` in a run of the scenario: a record, or a mapping in the words
+    of a scenario's file, without `at` (numbers without a unit are seconds, bytes, requests per
+    second). Raises the InputError that a scenario with it would."""
+    document = Document("event")
+    if not isinstance(data, Event | Mapping):
+        expected = "a mapping such as {'operator_kill': {'service': 'http'}}"
+        raise document.error((), given(data), expected)
+    try:
+        event = data if isinstance(data, Event) else Event.model_validate({"at": at_s, **data})
+    except ValidationError as error:
+        raise InputError(issues=issues_of(error, Event, document, ())) from None
+    issues = list(event_issues(event, (), scenario, stack, document))
+    if event.at != at_s:
+        found = f"an event for {event.at:g}s, and it is {at_s:g}s"
+        issues.append(document.issue(("at",), found, "an event that happens now: without `at`"))
+    if issues:
+        raise InputError(issues=issues)
+    return event
 
 
 def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], str]]:

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.control.core.mechanisms import name_of
+from sim.control.mechanisms import name_of
 from sim.dataplane import engines
 from sim.platforms import configure, configured, layers, taken_away
 from sim.platforms.platform import Platform

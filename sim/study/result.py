@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from sim.results.figures import METRICS, lookup
 from sim.results.measurements import Measurements
-from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
+from sim.results.run import TIMELINE_COLUMNS, timeline_rows
+from sim.results.series import series_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +36,8 @@ class Result(Measurements):
         import pandas as pd  # noqa: PLC0415
 
         columns = {
-            name: {path: lookup(found, path) for path in METRICS}
-            for name, found in self.platforms.items()
+            name: {path: lookup(figures, path) for path in METRICS}
+            for name, figures in self.platforms.items()
         }
         return pd.DataFrame(columns).astype(float).rename_axis("figure")
 
@@ -46,10 +47,10 @@ class Result(Measurements):
         import pandas as pd  # noqa: PLC0415
 
         rows = [
-            {"platform": name, "seed": each.seed}
-            | {path: lookup(each.figures, path) for path in METRICS}
-            for name, found in self.replications.items()
-            for each in found
+            {"platform": name, "seed": replication.seed}
+            | {path: lookup(replication.figures, path) for path in METRICS}
+            for name, replications in self.replications.items()
+            for replication in replications
         ]
         return pd.DataFrame(rows).set_index(["platform", "seed"]).astype(float)
 
@@ -77,9 +78,9 @@ class Result(Measurements):
 
     def plot(self, what: str = "downtime") -> Figure:
         """A matplotlib Figure: "downtime", "jobs", "connections" or "compare"; else ValueError."""
-        from sim.report.plots import three as plots  # noqa: PLC0415
+        from sim.report.plots import slides  # noqa: PLC0415
 
-        return plots.figure(self, what)
+        return slides.figure(self, what)
 
     def table(self) -> str:
         """Platforms side by side and the claims, at most 100 columns wide, plain text."""
@@ -96,7 +97,7 @@ class Result(Measurements):
 
     def report(self, path: str | Path) -> Path:
         """Write report.html, one offline file, to `path`. OSError if that cannot be written."""
-        from sim.report.page.write import page  # noqa: PLC0415
+        from sim.report.page.document import page  # noqa: PLC0415
 
         target = Path(path)
         target.write_text(page(self), encoding="utf-8")
@@ -114,7 +115,7 @@ class Result(Measurements):
 
     def __repr__(self) -> str:
         """One line: `<Result container_crash: Compose: 4 min 05 s down · Kubernetes: 0 s>`."""
-        from sim.report.text.content import headline  # noqa: PLC0415
+        from sim.report.text.findings import headline  # noqa: PLC0415
 
         return f"<Result {self.scenario}: {headline(self)}>"
 

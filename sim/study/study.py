@@ -223,7 +223,7 @@ def study(
         if not finished:
             raise
         interrupted = True
-    return _result(planned, [finished[index] for index in sorted(finished)], interrupted)
+    return result_of(planned, [finished[index] for index in sorted(finished)], interrupted)
 
 
 def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[object]]) -> Plan:
@@ -241,7 +241,7 @@ def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[ob
 
 def requests_of(planned: Plan) -> float:
     """How many requests are expected in one run."""
-    from sim.simulation.loop import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
+    from sim.simulation.case import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
 
     come = arrivals_of(planned.scenario.traffic)
     return engines.expected_requests(come, planned.scenario.horizon)
@@ -316,7 +316,7 @@ def _with_trace(scenario: Scenario, path: str) -> Scenario:
 # --- running --------------------------------------------------------------------------------------
 
 
-def _result(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
+def result_of(planned: Plan, found: list[Replication], interrupted: bool) -> Result:
     from sim.constants.catalogue import constants_of  # noqa: PLC0415 - loads all mechanisms
 
     scenario, stack = planned.scenario, planned.stack

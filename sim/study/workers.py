@@ -81,7 +81,7 @@ def run_tasks(
 
 def run_task(task: Task, watch: Watch) -> Replication:
     """One run, in this process."""
-    from sim.simulation.loop import run_once  # noqa: PLC0415 - simpy and the engine load when they run
+    from sim.simulation.simulation import run_once  # noqa: PLC0415 - simpy and the engine load when they run
 
     planned, platform, seed = task
     at_s = 0.0

@@ -44,6 +44,6 @@ def calls(monkeypatch):
             progress(60.0, 600)
         return synthetic_run(platform, record=record, seed=seed)
 
-    monkeypatch.setattr("sim.simulation.loop.run_once", run_once)
+    monkeypatch.setattr("sim.simulation.simulation.run_once", run_once)
     monkeypatch.setattr(study.os, "cpu_count", lambda: 1)  # in this process
     return asked

@@ -110,7 +110,7 @@ def test_a_broken_ledger_exits_70_with_platform_seed_and_time(sim, calls, monkey
         progress(120.0, 480)
         raise LedgerError("the ledger does not balance at 180.000 s: jobs: 3 against 4")
 
-    monkeypatch.setattr("sim.simulation.loop.run_once", broken)
+    monkeypatch.setattr("sim.simulation.simulation.run_once", broken)
     said = sim(*RUN, "--seed", "9")
     assert said.status == 70
     assert "compose, seed 9, after 120 s" in said.err
@@ -119,9 +119,9 @@ def test_a_broken_ledger_exits_70_with_platform_seed_and_time(sim, calls, monkey
 
 
 def interrupting(monkeypatch, after):
-    from sim.simulation import loop as experiment
+    from sim.simulation import simulation
 
-    real, done = experiment.run_once, []
+    real, done = simulation.run_once, []
 
     def run_once(*arguments, **more):
         if len(done) == after:
@@ -129,7 +129,7 @@ def interrupting(monkeypatch, after):
         done.append(1)
         return real(*arguments, **more)
 
-    monkeypatch.setattr("sim.simulation.loop.run_once", run_once)
+    monkeypatch.setattr("sim.simulation.simulation.run_once", run_once)
 
 
 def test_interrupted_keeps_what_was_finished_and_exits_130(sim, calls, monkeypatch, tmp_path):
@@ -259,16 +259,16 @@ def test_without_it_nothing_runs_again_and_the_file_says_so(sim, calls, tmp_path
 
 
 def test_interrupted_while_it_runs_again_it_keeps_the_rest(sim, calls, tmp_path, monkeypatch):
-    from sim.simulation import loop as experiment
+    from sim.simulation import simulation
 
-    run_once = experiment.run_once
+    run_once = simulation.run_once
 
     def impatient(*arguments, **named):
         if len(calls) == 3:
             raise KeyboardInterrupt
         return run_once(*arguments, **named)
 
-    monkeypatch.setattr("sim.simulation.loop.run_once", impatient)
+    monkeypatch.setattr("sim.simulation.simulation.run_once", impatient)
     said = sim(*RUN, "--postmortem", "--platform", "compose")
     assert said.status == 130
     text = (tmp_path / "reports" / "container_crash" / "postmortem.md").read_text()

@@ -9,7 +9,7 @@ from sim.library.stacks import load_stack
 from sim.results.run import Run, TimelineRow
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 CALM = {  # an operator without luck: each of her steps takes exactly its mean

@@ -150,7 +150,7 @@ def test_without_behaviour_at_most_double_or_four(current, wanted, expected):
 
 def asked(**ways: object) -> Behavior:
     """What a stack asks for, with the API's rules where it is silent."""
-    return hpa.behavior(stack.Behavior.model_validate(ways), STABILISATION.value)
+    return hpa.behavior(stack.BehaviorSpec.model_validate(ways), STABILISATION.value)
 
 
 def up(policies: tuple[Policy, ...], select: Select = "max") -> Behavior:
@@ -165,7 +165,7 @@ def test_behavior_that_a_stack_does_not_write_is_the_apis():
     """pkg/apis/autoscaling/v2/defaults.go; the window down is the controller's own flag."""
     four, double, all_ = Policy(4, False, 15.0), Policy(100, True, 15.0), Policy(100, True, 15.0)
     assert asked() == Behavior(Rules((four, double), 0.0), Rules((all_,), 300.0))
-    assert hpa.behavior(stack.Behavior(), 60.0).down.window_s == 60.0
+    assert hpa.behavior(stack.BehaviorSpec(), 60.0).down.window_s == 60.0
     own = asked(down={"policies": [{"pods": 1, "period": 60}], "window": 120, "select": "min"})
     assert own == asked()._replace(down=Rules((Policy(1, False, 60.0),), 120.0, "min"))
 
@@ -173,9 +173,9 @@ def test_behavior_that_a_stack_does_not_write_is_the_apis():
 def test_a_tolerance_of_ones_own_goes_one_way():
     """types.go HPAScalingRules: null is the cluster's."""
     assert hpa.tolerances(None, 0.1) == (0.1, 0.1)
-    wide = stack.Behavior(up=stack.ScaleUp(tolerance=0.0), down=stack.ScaleDown(tolerance=0.5))
+    wide = stack.BehaviorSpec(up=stack.ScaleUp(tolerance=0.0), down=stack.ScaleDown(tolerance=0.5))
     assert hpa.tolerances(wide, 0.1) == (0.5, 0.0)
-    assert hpa.tolerances(stack.Behavior(), 0.1) == (0.1, 0.1)
+    assert hpa.tolerances(stack.BehaviorSpec(), 0.1) == (0.1, 0.1)
 
 
 def test_with_behaviour_the_window_is_an_interval():

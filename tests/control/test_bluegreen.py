@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from sim.control.rollback.commands import RolloutUndo
 from sim.control.rolling_updates.analysis import Analysis
 from sim.control.rolling_updates.blue_green import SCALE_DOWN_DELAY, BlueGreen, double_set
-from sim.control.rolling_updates.rollouts import RolloutUndo
 from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES

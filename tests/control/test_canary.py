@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from sim.control.rollback.commands import RolloutUndo
 from sim.control.rolling_updates.analysis import Analysis, Counts, assessed, counted, measured
 from sim.control.rolling_updates.canary import Canary, canary_sizes, shares, shrink_others
-from sim.control.rolling_updates.rollouts import RolloutUndo
-from sim.control.self_healing.replicas import ReplicaSet
+from sim.control.scheduling.replicas import ReplicaSet
 from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES

@@ -10,6 +10,7 @@ from sim.control.core.cluster import Cluster
 from sim.control.load_balancing import ingress
 from sim.control.load_balancing import mesh as outliers
 from sim.control.load_balancing.ingress import IngressBalancing
+from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.load_balancing.mesh import (
     Host,
     MeshBalancing,
@@ -19,7 +20,7 @@ from sim.control.load_balancing.mesh import (
     may_eject,
     swept,
 )
-from sim.control.service_discovery.endpoints import Endpoints, ServiceBalancing
+from sim.control.service_discovery.endpoints import Endpoints
 from sim.dataplane.codes import Algorithm, Note
 from sim.platforms import configure, load
 from sim.schema.fields import InputError

@@ -11,14 +11,12 @@ from sim.control.secrets.passwords import (
     KUBELET_SYNC,
     SYNC_JITTER,
     WATCH_DELAY,
-    Step,
     Taken,
     is_locked_out,
-    order,
     refresh_delay_s,
     takes,
-    window_s,
 )
+from sim.control.secrets.rotation import Move, order, window_s
 from sim.dataplane.codes import Outcome
 from sim.dataplane.tables import FIRST_CAUSE
 from sim.platforms import load
@@ -51,7 +49,7 @@ def shut_out(run: Run) -> int:
         (True, False, ("add", "write", "confirm", "drop")),
     ],
 )
-def test_order(overlap: bool, restarts: bool, steps: tuple[Step, ...]) -> None:
+def test_order(overlap: bool, restarts: bool, steps: tuple[Move, ...]) -> None:
     assert order(overlap, restarts) == steps
 
 

@@ -27,8 +27,8 @@ from sim.control.scheduling.placement import (
     spread,
     within_skew,
 )
+from sim.control.scheduling.replicas import Candidate, deletion_order, next_stale
 from sim.control.scheduling.scheduler import Scheduling
-from sim.control.self_healing.replicas import Candidate, deletion_order, next_stale
 from sim.schema.stack import Service
 from tests.control.world import MANAGED, World, stack_of
 

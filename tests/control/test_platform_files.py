@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from sim.control.core.mechanisms import mechanisms, name_of
+import sim.control
+from sim.control.mechanisms import mechanisms, name_of
 from sim.control.rolling_updates.analysis import Analysis
-from sim.control.self_healing.restarts import DockerRestarts
+from sim.control.self_healing.docker import DockerRestarts
 from sim.platforms import configure, configured, load, names, title
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError
@@ -121,8 +124,58 @@ def test_an_unknown_mechanism_names_the_nearest_of_its_capability() -> None:
     ("cls", "name"),
     [("BlueGreen", "blue_green"), ("KEDA", "keda"), ("HAProxyChecks", "ha_proxy_checks")],
 )
-def test_a_mechanism_is_called_as_its_class_in_snake_case(cls: str, name: str) -> None:
+def test_a_users_mechanism_without_a_name_is_called_as_its_class_in_snake_case(
+    cls: str, name: str
+) -> None:
     assert name_of(type(cls, (), {})) == name
+    assert name_of(type("Renamed", (), {"name": name})) == name
+
+
+WORDS = {  # what people may have written in their scenarios and commands: these stay
+    "self_healing": "docker_restarts kubelet_restarts",
+    "autoscaling": "autoscaling nomad_autoscaler target_tracking",
+    "load_balancing": "ha_proxy ingress_balancing mesh_balancing service_balancing",
+    "service_discovery": "endpoints headless_names",
+    "rolling_updates": "blue_green canary recreate rolling_update",
+    "rollback": "auto_rollback rollout_undo",
+    "health_checks": "autoheal docker_healthchecks health_checks service_checks target_health",
+    "resource_limits": "kubelet_limits limits",
+    "secrets": "secret_env secret_manager secret_manager_volumes secret_volumes secrets_manager",
+    "scheduling": "scheduling",
+}
+
+
+@pytest.mark.parametrize("capability", WORDS)
+def test_the_words_for_mechanisms_stay(capability: str) -> None:
+    gone = set(WORDS[capability].split()) - set(mechanisms(capability))
+    assert not gone, f"{gone} stand in users' files: keep the word, or take it with a message"
+
+
+def test_every_mechanism_gives_its_name_and_stands_in_its_room() -> None:
+    rooms = Path(sim.control.__path__[0])
+    for path in rooms.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                said = {
+                    line.target.id: line.value.value
+                    for line in node.body
+                    if isinstance(line, ast.AnnAssign)
+                    and isinstance(line.target, ast.Name)
+                    and isinstance(line.value, ast.Constant)
+                }
+                if "capability" in said:
+                    room = path.relative_to(rooms).parts[0]
+                    words = f"{path.name}: {node.name}"
+                    assert said["capability"] == room, f"{words} stands in another room"
+                    assert "name" in said, f'{words} needs `name: ClassVar[str] = "..."`'
+                    assert said["name"] in mechanisms(room), words
+
+
+@pytest.mark.parametrize("platform", names())
+def test_every_choice_of_our_platforms_has_a_name_that_its_class_gives(platform: str) -> None:
+    choices = [getattr(load(platform), field.name) for field in fields(Platform)]
+    unnamed = [type(c).__name__ for c in choices if c is not None and "name" not in vars(type(c))]
+    assert not unnamed, f"{unnamed} need `name: ClassVar[str]`: causes.yaml and messages use it"
 
 
 def test_every_platform_uses_mechanisms_that_can_be_chosen_by_name() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from sim.control.core.oom import Process, badness, oom_victim
 from sim.control.resource_limits.pressure import EVICTION_HARD, EVICTION_MONITOR
 from sim.control.resource_limits.qos import (
     Consumer,
-    Process,
-    badness,
     eviction_ranking,
     oom_score_adj,
-    oom_victim,
     qos_class,
 )
 from sim.dataplane.tables import SUCCEEDED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sim.constants.facts import STOP_GRACE
-from sim.control.rolling_updates.recreate import start_order
+from sim.control.rolling_updates.compose import start_order
 from tests.control.outage import replay, rows, when
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.self_healing.restarts import (
+from sim.control.self_healing.docker import (
     BACKOFF_CAP,
     BACKOFF_FACTOR,
     BACKOFF_RESET,
     BACKOFF_START,
+    daemon_starts,
+    docker_backoff,
+    docker_restart,
+)
+from sim.control.self_healing.kubelet import (
     CRASH_LOOP_CAP,
     CRASH_LOOP_FACTOR,
     CRASH_LOOP_RESET,
     CRASH_LOOP_START,
     PLEG_RELIST,
     crash_loop_backoff,
-    daemon_starts,
-    docker_backoff,
-    docker_restart,
 )
 from tests.control.outage import replay, rows, when
 

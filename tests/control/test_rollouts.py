@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.rolling_updates.rollouts import (
+from sim.control.rollback.commands import RolloutUndo
+from sim.control.rolling_updates.deployment import (
     MAX_SURGE,
     MAX_UNAVAILABLE,
     MIN_READY,
     Progress,
     Recreate,
     RollingUpdate,
-    RolloutUndo,
     is_complete,
     is_progressing,
     new_replica_set_size,
@@ -25,7 +25,7 @@ from sim.control.rolling_updates.rollouts import (
     shrink_old,
     step,
 )
-from sim.control.self_healing.replicas import ReplicaSet
+from sim.control.scheduling.replicas import ReplicaSet
 from sim.schema.fields import InputError
 from sim.schema.scenario import Version
 from tests.control.world import MANAGED, World, stack_of

@@ -185,8 +185,8 @@ def arrivals(dice: Dice, horizon: float, rate: float) -> Arrivals:
 class Author:
     """Writes the script: the set-up at 0, then faults, repairs and nonsense at random instants."""
 
-    def __init__(self, dice: Dice, horizon: float, calm: float) -> None:
-        self.dice, self.horizon = dice, horizon
+    def __init__(self, dice: Dice, horizon: float, rate: float, calm: float) -> None:
+        self.dice, self.horizon, self.rate = dice, horizon, rate
         self.profiles: list[Profile] = []
         self.versions: dict[Kind, list[int]] = {}
         self.kind_of: list[Kind] = []  # of containers
@@ -312,7 +312,7 @@ class Author:
                     self.step(again, "start", other, self.version(other))
 
     def change(self, t: float, later: float, c: int) -> None:
-        dice, what = self.dice, self.dice.int(0, 5)
+        dice, what = self.dice, self.dice.int(0, 6)
         if what == 0:
             self.step(t, "set_cpu_limit", c, dice.cores())
         elif what == 1:
@@ -322,6 +322,10 @@ class Author:
         elif what == 3:
             self.step(t, "set_routing", routing(dice))
         elif what == 4:
+            flat = Arrivals((0.0,), (self.rate * dice.pick(0.0, 0.5, 1.0, 2.0),), (0.0,))
+            shaped = arrivals(dice, self.horizon, self.rate)
+            self.step(t, "set_arrivals", dice.pick(flat, shaped))
+        elif what == 5:
             self.step(t, "lock_out", c, True)
             if later < INF:
                 self.step(later, "lock_out", c, False)
@@ -358,7 +362,7 @@ def make_world(seed: int, lattice: bool) -> World:
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
     )
-    author = Author(dice, horizon, calm=5.0 if long else 1.0)
+    author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()
     # in order of time, so that a step never names what is made after it
     for t in sorted(dice.s(0.0, horizon) for _ in range(dice.pick(1, 4, 8, 15, 40))):

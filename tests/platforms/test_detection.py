@@ -9,7 +9,7 @@ import pytest
 
 from sim.results.run import Run
 from sim.schema.scenario import Event, Scenario
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests.platforms.outage import sspp
 
 RISE_S = 200.0

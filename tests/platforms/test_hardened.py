@@ -15,7 +15,7 @@ from sim.results.summary import Figures, figures
 from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 PLAIN = {"compose_hardened": "compose", "kubernetes_tuned": "kubernetes"}

@@ -13,7 +13,7 @@ from sim.library.stacks import load_stack
 from sim.platforms import names
 from sim.results.run import Run
 from sim.results.summary import replication
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests.platforms.random_outages import night
 
 STACK = load_stack("sspp")

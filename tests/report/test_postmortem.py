@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.report.page.write import page
+from sim.report.page.document import page
 from sim.report.postmortem.account import accounts
 from sim.report.postmortem.text import markdown
 from sim.results.counterfactual import (

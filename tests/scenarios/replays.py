@@ -13,7 +13,7 @@ from sim.results.summary import Figures, figures
 from sim.results.verdicts import evaluate
 from sim.schema.fields import parse_duration
 from sim.schema.scenario import Scenario
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 

@@ -14,7 +14,7 @@ import pytest
 from sim.dataplane.engines import expected_requests
 from sim.results.run import Run
 from sim.schema.scenario import Scenario
-from sim.simulation.loop import arrivals_of
+from sim.simulation.case import arrivals_of
 from tests.scenarios.replays import (
     claims,
     measured,

@@ -7,7 +7,7 @@ import pytest
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.results.summary import figures
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 from tests.scenarios.replays import claims, replay
 

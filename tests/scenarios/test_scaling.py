@@ -12,7 +12,7 @@ from sim.library.stacks import load_stack
 from sim.platforms import load, names
 from sim.results.summary import figures
 from sim.schema.fields import InputError
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from sim.study.study import plan
 from tests import ENGINE
 from tests.scenarios.replays import claims, replay, share_failed

@@ -12,7 +12,7 @@ from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.results.summary import figures
 from sim.results.verdicts import evaluate
-from sim.simulation.loop import run_once
+from sim.simulation.simulation import run_once
 from tests import ENGINE
 from tests.scenarios.replays import share_failed
 

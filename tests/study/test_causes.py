@@ -236,7 +236,7 @@ def test_every_change_applies_somewhere_and_is_what_set_takes() -> None:
 
 
 def test_conditions_name_what_there_is() -> None:
-    from sim.control.core.mechanisms import name_of
+    from sim.control.mechanisms import name_of
     from sim.platforms import load
 
     filled = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import sim
-from sim.results.rows import TIMELINE_COLUMNS
+from sim.results.run import TIMELINE_COLUMNS
 from tests.results.results import result
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sim.dataplane import engines
 from sim.schema.fields import InputError
-from sim.simulation.loop import arrivals_of
+from sim.simulation.case import arrivals_of
 from sim.workshop.challenge import HINTS, Challenge, challenge, challenges, scenario_of
 from sim.workshop.check import Checked, check
 from sim.workshop.texts import start_file

@@ -2,7 +2,7 @@
 
 Rules: shared facts, kubernetes section 5 (kubernetes/kubernetes pkg/controller/podautoscaler
 replica_calculator.go @00067268; horizontal.go as in omerap12/kubernetes @a769d588, which emulates
-1.37). autoscalers.py reads the metrics and carries the decisions out. Left out: memory and object
+1.37). hpa_loop.py reads the metrics and carries the decisions out. Left out: memory and object
 metrics.
 """
 
@@ -188,7 +188,7 @@ UP_POLICIES = (Policy(UP_PODS.value), Policy(UP_PERCENT.value, percent=True))
 DOWN_POLICIES = (Policy(DOWN_PERCENT.value, percent=True),)
 
 
-def behavior(asks: stack.Behavior, stabilisation_s: float) -> Behavior:
+def behavior(asks: stack.BehaviorSpec, stabilisation_s: float) -> Behavior:
     """What a stack writes, with the API's policies and the controller's window down where it writes
     none.
 
@@ -211,7 +211,7 @@ def behavior(asks: stack.Behavior, stabilisation_s: float) -> Behavior:
     )
 
 
-def tolerances(asks: stack.Behavior | None, otherwise: float) -> Tolerances:
+def tolerances(asks: stack.BehaviorSpec | None, otherwise: float) -> Tolerances:
     """Of one HPA. Source: autoscaling/v2 types.go HPAScalingRules: null is the cluster's."""
     if asks is None:
         return Tolerances(otherwise, otherwise)

@@ -1,4 +1,4 @@
-"""Autoscaling: the horizontal autoscaler changes replicas; servers.py adds machines for them.
+"""Autoscaling: the horizontal autoscaler changes replicas; cluster_autoscaler.py adds machines.
 
 The loop and its metrics; the arithmetic is in hpa.py. CPU usage comes from a metrics server that
 asks every 15 s, so that a decision is about usage of 0 to 30 s ago. Rules and constants: shared
@@ -64,16 +64,16 @@ class Metrics:
         first = self.cluster.random("metrics/phase") * self.resolution_s
         k = 0
         while True:
-            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.AUTOSCALER, 0)
+            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.METRICS)
             self.read()
             k += 1
 
     def read(self) -> None:
-        now, plane = self.cluster.clock.now, self.cluster.plane
+        now = self.cluster.clock.now
         fresh: dict[int, tuple[Sample, Sample]] = {}
         for c in self.cluster.containers:
             if c.alive:  # a silent server's kubelet gives no numbers
-                sample = Sample(now, plane.container_gauge(c.id).busy_s, c.run)
+                sample = Sample(now, self.cluster.gauge_of(c).busy_s, c.run)
                 last = self.samples[c.id][1] if c.id in self.samples else sample
                 fresh[c.id] = (last if last.run == c.run else sample, sample)
         self.samples = fresh
@@ -103,6 +103,7 @@ class Autoscaling:
     autoscaler, None for a fixed number of servers."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "autoscaling"
     fixed: ClassVar = (hpa.UP_PODS, hpa.UP_PERCENT, hpa.DOWN_PERCENT, hpa.POLICY_PERIOD)
 
     sync_s: float = constant(SYNC, above_zero=True)
@@ -148,7 +149,7 @@ class Autoscaling:
         first = cluster.random("hpa/phase") * self.sync_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER, 1)
+            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER)
             for scaler in scalers:
                 scaler.sync()
             k += 1
@@ -219,7 +220,7 @@ class Scaler:
         proposals: list[int | None] = [cpu]
         why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
         if self.asks.queue is not None:
-            waiting = self.cluster.plane.gauge().jobs_queued
+            waiting = self.cluster.gauge().jobs_queued
             proposals.append(
                 hpa.replicas_for_queue(current, waiting, self.asks.queue, self.tolerance)
             )

@@ -40,6 +40,7 @@ class NomadAutoscaler:
     """target-value on CPU of what is reserved; servers are fixed."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "nomad_autoscaler"
 
     evaluation_s: float = constant(EVALUATION, above_zero=True)
     cooldown_s: float = constant(COOLDOWN)
@@ -52,7 +53,7 @@ class NomadAutoscaler:
         first = cluster.random("nomad_autoscaler/phase") * self.evaluation_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.evaluation_s, Rank.AUTOSCALER, 1)
+            yield cluster.clock.at(first + k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
             for name, service in cluster.stack.services.items():
                 rested = cluster.clock.now >= free_s.get(name, 0.0)

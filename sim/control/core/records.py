@@ -1,6 +1,7 @@
 """What the control plane keeps about the world: servers, containers, and the changes of both.
 
-Only `cluster.py` writes these records; everybody else reads them.
+Only the verbs of a `Cluster` (world.py, containers.py, cluster.py) write these records; everybody
+else reads them.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Change:
 
 
 @dataclass
-class Ledger:
+class Tallies:
     """What the control plane counts for the summary."""
 
     containers_refused: int = 0

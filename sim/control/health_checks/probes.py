@@ -19,7 +19,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.core.deadlines import Deadlines
-from sim.schema.stack import Probe, Probes, Service
+from sim.schema.stack import Probes, ProbeSpec, Service
 
 GRACE = Fact(
     "pod.termination_grace", 30.0, "s",
@@ -89,6 +89,7 @@ class HealthChecks:
     process has started (and its startup probe, if any, has passed)."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "health_checks"
     reads: ClassVar[str] = "probes"  # of a service
 
     grace_s: float = constant(GRACE)
@@ -140,7 +141,7 @@ class Prober:
         self.of: dict[int, Health] = {}
         self.kubelet_since: dict[int, float] = {}
 
-    def probes(self, c: Container) -> list[tuple[Ask, Probe]]:
+    def probes(self, c: Container) -> list[tuple[Ask, ProbeSpec]]:
         probes: Probes = self.cluster.service(c.service).probes
         found = [
             (Ask.STARTUP, probes.startup),
@@ -187,7 +188,9 @@ class Prober:
         self.cluster.set_ready(c, c.alive and health.started and health.ready)
 
     # ---- workers ----
-    def spawn(self, c: Container, health: Health, kind: Ask, probe: Probe, first: float) -> None:
+    def spawn(
+        self, c: Container, health: Health, kind: Ask, probe: ProbeSpec, first: float
+    ) -> None:
         Worker(self, c, health, kind, probe, first).wait()
 
     def heard(self, worker: Worker, ok: bool) -> None:
@@ -212,7 +215,7 @@ class Prober:
             self.deadlines[timeout_s] = Deadlines(self.cluster.clock, timeout_s, Rank.PROBE)
         return self.deadlines[timeout_s]
 
-    def result(self, c: Container, health: Health, kind: Ask, probe: Probe, ok: bool) -> None:
+    def result(self, c: Container, health: Health, kind: Ask, probe: ProbeSpec, ok: bool) -> None:
         tally = health.tallies.get(kind, Tally())
         health.tallies[kind], published = counted(tally, ok, probe.success, probe.failure)
         if published is None:
@@ -245,22 +248,30 @@ class Worker:
     Callbacks, where others are loops: thirty containers ask ten thousand times an hour."""
 
     __slots__ = (
-        "asked", "c", "first", "generation", "health", "k", "key", "kind", "probe", "prober", "run",
+        "asked", "c", "first", "generation", "health", "k", "kind", "part", "probe", "prober",
+        "run",
     )  # fmt: skip
 
     def __init__(
-        self, prober: Prober, c: Container, health: Health, kind: Ask, probe: Probe, first: float
+        self,
+        prober: Prober,
+        c: Container,
+        health: Health,
+        kind: Ask,
+        probe: ProbeSpec,
+        first: float,
     ) -> None:
         self.prober, self.c, self.health, self.kind, self.probe = prober, c, health, kind, probe
         self.first, self.generation, self.k = first, health.workers, 0
-        self.key = c.id * 8 + kind * 2  # of its ticks; the next one is its deadlines'
+        self.part = 2 * kind  # of its ticks; the next one is its deadlines'
         self.run = 0  # the process that was asked
         self.asked = -1  # number of the probe that has no answer yet
 
     def wait(self) -> None:
         """For its next tick."""
         at_s = self.first + self.k * self.probe.period
-        self.prober.cluster.clock.at(at_s, Rank.PROBE, self.key).callbacks.append(self.tick)
+        timer = self.prober.cluster.clock.at(at_s, Rank.PROBE, self.c.id, self.part)
+        timer.callbacks.append(self.tick)
 
     def wait_anew(self) -> None:
         """For the next tick of its grid: it had nothing to do for a while."""
@@ -284,9 +295,8 @@ class Worker:
             self.wait()
             return
         self.run = c.run
-        self.asked = cluster.plane.probe(c.id, self.probe.deep)
-        cluster.asked[self.asked] = self.answered
-        self.prober.until(self.probe.timeout).add(self, self.key + 1)
+        self.asked = cluster.probe(c, self.answered, self.probe.deep)
+        self.prober.until(self.probe.timeout).add(self, self.c.id, self.part + 1)
 
     def answered(self, ok: bool) -> None:
         self.prober.heard(self, ok)
@@ -302,7 +312,7 @@ class Worker:
 
     def timed_out(self) -> None:
         """An answer that comes later reaches nobody."""
-        self.prober.cluster.asked.pop(self.asked, None)
+        self.prober.cluster.forget(self.asked)
         self.over(False)
 
     def over(self, ok: bool) -> None:

@@ -31,6 +31,7 @@ class IngressBalancing:
     methods but POST, LOCK and PATCH (ngx_http_upstream.c, non_idempotent)."""
 
     capability: ClassVar[str] = "load_balancing"
+    name: ClassVar[str] = "ingress_balancing"
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     tries: int = constant(TRIES)

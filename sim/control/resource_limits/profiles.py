@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from sim.constants.facts import Fact
+from sim.control.core.choices import Limiter
 from sim.dataplane.codes import Kind, LawKind, Persistence
 from sim.dataplane.profile import Law, Profile
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
-from sim.schema.stack import Cpu, Role, Service
+from sim.schema.stack import CpuSpec, Role, Service
 
 KINDS: dict[Role, Kind] = {
     "http": Kind.HTTP,
@@ -47,7 +48,7 @@ class Limits:
     """
 
     capability: ClassVar[str] = "resource_limits"
-    qos: ClassVar[bool] = False  # oom_score_adj follows from requests (kubelet)
+    name: ClassVar[str] = "limits"
 
     weights: Literal["shares", "requests"] = "shares"
 
@@ -57,14 +58,14 @@ class Limits:
         return (SHARES_PER_CORE, SHARES_MIN) if self.weights == "requests" else ()
 
 
-def weight(cpu: Cpu, weights: Literal["shares", "requests"]) -> float:
+def weight(cpu: CpuSpec, weights: Literal["shares", "requests"]) -> float:
     """The cgroup weight of a container (Docker: --cpu-shares, 1024; kubelet: MilliCPUToShares)."""
     if weights == "shares":
         return float(cpu.shares)
     return max(SHARES_MIN.value, (cpu.request or 0.0) * SHARES_PER_CORE.value)
 
 
-def cpu_limit(cpu: Cpu, limited: bool) -> float:
+def cpu_limit(cpu: CpuSpec, limited: bool) -> float:
     """Cores at most: the CFS quota, if there is one, and what the process can use at all."""
     quota = cpu.limit if limited and cpu.limit else math.inf
     return min(quota, float(cpu.threads) if cpu.threads else math.inf)
@@ -74,7 +75,7 @@ def law(spec: LawSpec, factor: float = 1.0) -> Law:
     return Law(LawKind[spec.law.upper()], spec.mean * factor, spec.cv)
 
 
-def profile_of(service: Service, version: Version, limits: Limits | None = None) -> Profile:
+def profile_of(service: Service, version: Version, limits: Limiter | None = None) -> Profile:
     """All per-request facts of one version. Without `limits` nobody is held to any."""
     database, pooler = service.database, service.pooler
     ordinary = (

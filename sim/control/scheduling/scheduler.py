@@ -39,7 +39,7 @@ from sim.control.scheduling.placement import (
     within_skew,
 )
 from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
 
@@ -64,10 +64,11 @@ def yields_to(own: int, promised: Sequence[tuple[int, Resources]]) -> Resources:
 # ---- the choice ----
 @dataclass(frozen=True)
 class Scheduling:
-    """kube-scheduler; and what happens when a server dies (nodes.py), how its kubelet starts a
-    replica, and who replaces one (replicas.py)."""
+    """kube-scheduler; and what happens when a server dies (node_lifecycle.py), how its kubelet
+    starts a replica, and who replaces one (replicas.py)."""
 
     capability: ClassVar[str] = "scheduling"
+    name: ClassVar[str] = "scheduling"
 
     default_servers: int = constant(SERVERS)  # where the stack asks for one only
     max_skew: int = constant(MAX_SKEW)
@@ -163,7 +164,7 @@ class PriorityQueue:
         if may_preempt(service.preemption_policy, there is not None, there in able, leaving):
             options = [one for s in able if (one := self.option(waiting, s)) is not None]
             chosen = cheapest(options)
-            waiting.nominated = None
+            self.cluster.nominate(waiting, None)
             if chosen is not None:
                 self.preempt(waiting, chosen)
 
@@ -188,8 +189,8 @@ class PriorityQueue:
         server = next(s for s in cluster.servers if s.id == chosen.server)
         for other in cluster.pending:
             if other.nominated is server and self.priority(other.service) < own:
-                other.nominated = None
-        waiting.nominated = server
+                cluster.nominate(other, None)
+        cluster.nominate(waiting, server)
         victims = {v.id for v in chosen.victims}
         for c in [c for c in cluster.on(server) if c.id in victims]:
             if not c.deleting:

@@ -28,7 +28,6 @@ NAME_TTL = Fact(
     "coredns.ttl", 30.0, "s", "an address of a headless service is kept so long",
     "kubernetes.io/docs, the Corefile of kubeadm; plugin kubernetes, ttl",
 )  # fmt: skip
-RESOLVER = 1 << 41  # its place among the events of discovery of one instant
 
 
 # ---- rules ----
@@ -95,7 +94,7 @@ class Resolver:
             self.cluster.clock.loop(self.later(again, self.looks))
 
     def later(self, at_s: float, looks: int) -> Loop:
-        yield self.cluster.clock.at(at_s, Rank.DISCOVERY, RESOLVER)
+        yield self.cluster.clock.at(at_s, Rank.RESOLVER)
         if self.looks == looks:  # nobody has looked meanwhile
             self.look()
 
@@ -129,6 +128,7 @@ class HeadlessNames:
     One answer for all clients: as if they shared the cache of the cluster's DNS."""
 
     capability: ClassVar[str] = "service_discovery"
+    name: ClassVar[str] = "headless_names"
     ttl_s: float = constant(NAME_TTL, above_zero=True)
 
     def run(self, cluster: Cluster) -> Loop:

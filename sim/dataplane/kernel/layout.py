@@ -101,6 +101,12 @@ VERSION = columns(Profile)
 TIMER: RecordFields = [("t", F), ("id", N), ("at", N)]
 HEAPED: RecordFields = [("t", F), ("key", N), ("at", N)]  # key: kind << 48 + id
 
+# where the stream of arrivals stands (kernel/counters.py): the next request, the piece of the rate
+# and the instant of the last one, as drawn and as it came; what is left of the next one's draw, or
+# -1: all; the request that is the first of the trace
+ARRIVAL_STATE = np.dtype(
+    [("request", N), ("segment", N), ("since", F), ("event", F), ("left", F), ("first", N)]
+)
 # what is read of a whole plane, and of one container (kernel/gauges.py)
 PLANE_FIGURES = np.dtype(columns(PlaneGauge))
 CONTAINER_FIGURES = np.dtype(columns(ContainerGauge))

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import LATENCY_BINS, Kind, Note
+from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
+from sim.dataplane.codes import LATENCY_BINS, Kind, Note, Stream
 from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
 from sim.dataplane.kernel.layout import (
+    ARRIVAL_STATE,
+    CHUNK,
     CONTAINER_FIGURES,
     CONTAINERS,
     OUT_REFUSED,
@@ -100,12 +102,10 @@ class CompiledPlane:
         self.figures = np.zeros(1, PLANE_FIGURES)
         self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
         self.trace: list[tuple[int, int, float]] | None = [] if trace else None
-        self.end = min(workload.horizon_s, workload.arrivals.end_s)
-        a = workload.arrivals
-        self.curve = tuple(np.array(x, np.float64) for x in (a.start_s, a.rate, a.slope))
-        times = np.zeros(0) if a.times_s is None else np.asarray(a.times_s, np.float64)
-        self.times = times if a.times_s is None or len(times) else np.array([INFINITY])
-        self.state = np.zeros(4, np.float64)  # of the arrival stream
+        self.horizon = workload.horizon_s
+        self.stream = np.zeros(1, ARRIVAL_STATE)
+        self.stream["left"] = -1.0
+        self._follow(workload.arrivals)
         self._settings(workload)
         self._bind()
 
@@ -139,8 +139,8 @@ class CompiledPlane:
             if why == loop.OUT_FULL:
                 self._fold()
             elif why == loop.NEED_ARRIVALS:
-                start, rate, slope = self.curve
-                more_arrivals(self.box, start, rate, slope, self.times, self.end, self.state)
+                self.stream_before = self.stream.copy()
+                self._arrive(CHUNK)
             elif why == loop.NEED_PLACES:
                 self._grow(2 * self.works, self.places)
             elif why == loop.BROKEN:
@@ -267,6 +267,42 @@ class CompiledPlane:
         self._route(routing)
         self._act(verbs.REROUTED, 0)
 
+    # ---- who comes ----
+    def set_arrivals(self, arrivals: Arrivals) -> None:
+        w, old = self.box[0], self.arrivals
+        self.stream = self.stream_before.copy()
+        self._arrive(int(w["arrival"]))  # once more those that came, to the one that is due next
+        w["arrivals"] = 0
+        stream = self.stream[0]
+        left = float(stream["left"])
+        if left < 0.0:
+            left = -math.log(draws.u(self.seed, Stream.ARRIVAL, int(stream["request"])))
+        segment, since = int(stream["segment"]), float(stream["since"])
+        if old.times_s is None:
+            until = min(self.now, self.end)
+            left = left_over(segment, since, left, old.start_s, old.rate, old.slope, until)
+        stream["left"], stream["event"] = left, self.now
+        stream["since"] = max(since, self.now)
+        self._follow(arrivals.after(self.now))
+        self.stirred = True
+
+    def _follow(self, arrivals: Arrivals) -> None:
+        """From now on."""
+        a = self.arrivals = arrivals
+        stream = self.stream[0]
+        stream["first"] = stream["request"]
+        stream["segment"] = segment_at(a.start_s, float(stream["since"]))
+        self.end = min(self.horizon, a.end_s)
+        self.curve = tuple(np.array(x, np.float64) for x in (a.start_s, a.rate, a.slope))
+        times = np.zeros(0) if a.times_s is None else np.asarray(a.times_s, np.float64)
+        self.times = times if a.times_s is None or len(times) else np.array([INFINITY])
+        self.stream_before = self.stream.copy()
+
+    def _arrive(self, most: int) -> None:
+        start, rate, slope = self.curve
+        more_arrivals(self.box, start, rate, slope, self.times, self.end, self.stream, most)
+
+    # ---- probes ----
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1
         self._act(verbs.PROBE_SENT, container, int(deep))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import INFINITY, backoff, next_arrival, snap
+from sim.dataplane.arithmetic import INFINITY, backoff, left_over, next_arrival, segment_at, snap
 from sim.dataplane.codes import (
     ATTEMPTS,
     SYN_RESEND_S,
@@ -43,41 +43,72 @@ class Clients:
         self, env: simpy.Environment, work: Workload, balancer: Balancer, recorder: Recorder
     ) -> None:
         self.env, self.seed, self.policy = env, work.seed, work.client
-        self.arrivals, self.lattice = work.arrivals, work.lattice_s
-        self.end = min(work.horizon_s, work.arrivals.end_s)
+        self.horizon, self.lattice = work.horizon_s, work.lattice_s
         self.balancer, self.recorder = balancer, recorder
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
-        self.segment, self.last = 0, 0.0
+        self.request = 0  # the one that comes next
+        self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
+        self.segment, self.since = 0, 0.0  # ... this piece and instant on: when the last one came
+        self.due = INFINITY  # when its timer is
         self.tokens = 0.0
         self.retries = 0
         self.trace: list[tuple[int, int, float]] | None = None  # tests: every outcome
-        self.next(0)
+        self.follow(work.arrivals)
 
-    def next(self, request: int) -> None:
+    # ---- arrivals ----
+    def unit_exponential(self) -> float:
+        return -math.log(draws.u(self.seed, Stream.ARRIVAL, self.request))
+
+    def follow(self, arrivals: Arrivals) -> None:
+        """From now on."""
+        self.arrivals, self.first = arrivals, self.request  # `first`: of a trace
+        self.end = min(self.horizon, arrivals.end_s)
+        self.segment = segment_at(arrivals.start_s, self.since)
+        self.expect()
+
+    def set_arrivals(self, arrivals: Arrivals) -> None:
+        old, now = self.arrivals, self.env.now
+        if old.times_s is None:
+            self.left = left_over(
+                self.segment, self.since, self.left, old.start_s, old.rate, old.slope,
+                min(now, self.end),
+            )  # fmt: skip
+        self.since = max(self.since, now)
+        self.follow(arrivals.after(now))
+
+    def expect(self) -> None:
         """Set the timer of the next arrival."""
-        a: Arrivals = self.arrivals
+        a = self.arrivals
+        self.due, self.coming = INFINITY, (self.segment, self.since)
+        t = INFINITY
         if a.times_s is not None:
-            t = float(a.times_s[request]) if request < len(a.times_s) else INFINITY
+            number = self.request - self.first
+            t = float(a.times_s[number]) if number < len(a.times_s) else INFINITY
         elif a.start_s:
-            work = -math.log(draws.u(self.seed, Stream.ARRIVAL, request))
-            self.segment, self.last = next_arrival(
-                self.segment, self.last, work, a.start_s, a.rate, a.slope, self.end
+            self.coming = next_arrival(
+                self.segment, self.since, self.left, a.start_s, a.rate, a.slope, self.end
             )
-            t = snap(self.last, self.lattice) if self.last < INFINITY else INFINITY
-        else:
-            t = INFINITY
+            t = snap(self.coming[1], self.lattice) if self.coming[1] < INFINITY else INFINITY
         if t < self.end:
-            Timer(self.env, max(0.0, t - self.env.now), Due.ARRIVAL, request, self.arrive)
+            delay = max(0.0, t - self.env.now)
+            self.due = self.env.now + delay
+            Timer(self.env, delay, Due.ARRIVAL, self.request, self.arrive)
 
     def arrive(self, request: int) -> None:
         now = self.env.now
+        if request != self.request or self.due != now:
+            return  # other arrivals since
         self.recorder.arrived(now)
         self.waiting[request] = now
         self.tokens = min(self.tokens + self.policy.budget, self.policy.most_tokens)
-        self.next(request + 1)
-        self.env.process(self.request(request, now))
+        self.segment, self.since = self.coming
+        self.request += 1
+        self.left = self.unit_exponential()
+        self.expect()
+        self.env.process(self.story(request, now))
 
-    def request(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
+    # ---- requests ----
+    def story(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
         """One request: attempts until an answer, the last retry, or an empty retry budget."""
         policy, number = self.policy, 0
         while True:

@@ -8,7 +8,7 @@ import simpy
 
 from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, Due, Kind, Life, Note, Outcome
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Profile, Routing, Workload
+from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.clients import Balancer, Clients
 from sim.dataplane.reference.containers import Container, Machine
 from sim.dataplane.reference.jobs import Jobs
@@ -271,6 +271,10 @@ class ReferencePlane:
 
     def set_routing(self, routing: Routing) -> None:
         self.balancer.set_routing(routing)
+        self.follow_through()
+
+    def set_arrivals(self, arrivals: Arrivals) -> None:
+        self.clients.set_arrivals(arrivals)
         self.follow_through()
 
     def probe_number(self, work: Probe) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError, Issue
 from sim.schema.text.document import Document, describe

@@ -8,6 +8,7 @@ it into blocks that Prometheus and Grafana read; simulated second 0 is second 0 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from sim.dataplane.codes import JOB_CAUSES, LATENCY_GROWTH, LATENCY_MIN_S, REQUE
 from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, SUCCEEDED
 from sim.results import metrics
 from sim.results.measurements import Measurements
-from sim.results.rows import sampled
 from sim.results.run import SERIES, Run
+from sim.results.series import sampled
 
 SCRAPE_S = 15.0  # between two samples; chosen: what many set-ups use
 MOST = 2000  # samples of one series; the distance grows beyond
@@ -25,6 +26,10 @@ EDGES = [LATENCY_MIN_S * LATENCY_GROWTH**i for i in range(140, 700, 35)]  # each
 
 Labels = dict[str, str]
 Values = NDArray[np.generic]
+
+
+def write(result: Measurements, path: Path) -> None:
+    path.write_text(openmetrics(result), encoding="utf-8")
 
 
 def openmetrics(result: Measurements) -> str:

@@ -36,7 +36,7 @@ def accounts(result: Measurements) -> list[Account]:
 
 
 def account(result: Measurements, name: str, figures: Figures) -> Account:
-    run = next((one for one in result.runs if one.platform == name), None)
+    run = next((run for run in result.runs if run.platform == name), None)
     judged = list(judgement.judged(figures, run))
     return Account(
         platform=words.platform(name),

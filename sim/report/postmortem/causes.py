@@ -46,20 +46,19 @@ def causes(result: Measurements, platform: str) -> Causes | None:
     if result.counterfactuals is None:
         return None
     base = result.replications[platform]
-    made = [contribution(base, one) for one in result.counterfactuals.get(platform, ())]
-    found = [one for one in made if one is not None]
-    changes = [one for one in found if not one.change.trigger]
+    measured = [contribution(base, change) for change in result.counterfactuals.get(platform, ())]
+    contributions = [c for c in measured if c is not None]
+    changes = [c for c in contributions if not c.change.trigger]
     return Causes(
-        number=len(found),
-        trigger=" ".join(without(one) for one in found if one.change.trigger),
+        number=len(contributions),
+        trigger=" ".join(without(c) for c in contributions if c.change.trigger),
         helped=tuple(
-            Cause(one.change.says, difference(one), one.change.settings)
-            for one in ranked(changes)[:MOST]
+            Cause(c.change.says, difference(c), c.change.settings) for c in ranked(changes)[:MOST]
         ),
         worse=tuple(
-            f"{one.change.says} ({difference(one, brief=True)})"
-            for one in changes
-            if one.effect is Effect.HURTS
+            f"{c.change.says} ({difference(c, brief=True)})"
+            for c in changes
+            if c.effect is Effect.HURTS
         ),
         no_difference=tuple(nothing(changes)),
     )
@@ -80,14 +79,14 @@ def without(trigger: Contribution) -> str:
     return f"Run again without the event that set it off, this is left: {', '.join(left)}."
 
 
-def nothing(found: Sequence[Contribution]) -> Iterator[str]:
+def nothing(contributions: Sequence[Contribution]) -> Iterator[str]:
     """Those that changed nothing, or only the bill."""
-    for one in found:
-        if one.effect is Effect.NOTHING:
-            bill = one.gains["cost.usd"]
+    for each in contributions:
+        if each.effect is Effect.NOTHING:
+            bill = each.gains["cost.usd"]
             more = "more" if bill.mean < 0.0 else "less"
             cost = f" (and {words.money(abs(bill.mean))} {more} for servers)" if bill.clear else ""
-            yield one.change.says + cost
+            yield each.change.says + cost
 
 
 def difference(contribution: Contribution, brief: bool = False) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from sim.dataplane.tables import FIRST_CAUSE
-from sim.report.page.spent import spent
-from sim.report.plots.marks import FAULTS
+from sim.report.incident import FAULTS
+from sim.report.postmortem.attribution import seconds_by_kind
 from sim.report.postmortem.phrases import JOBS, ended, plural, were
 from sim.report.text import words
 from sim.results.figures import Figures, total
@@ -62,11 +62,11 @@ def reaction(figures: Figures, run: Run) -> Judgement:
     of = f" (seed {run.seed})" if "intervals" in figures else ""  # the others are means
     page = next((row.t_s for row in run.timeline if row.event == "page" and row.t_s >= fault), None)
     if page is not None:
-        told = words.duration(page - fault)
+        delay = words.duration(page - fault)
         lost = plural(failed_between(run, fault, page), "request")
         yield (
             page - fault <= QUICK_S,
-            f"A person was told {told} after it began; by then {lost} had failed{of}.",
+            f"A person was told {delay} after it began; by then {lost} had failed{of}.",
         )
     elif run.detected_s is None:
         yield False, "Nobody and nothing acted on it."
@@ -79,13 +79,13 @@ def reaction(figures: Figures, run: Run) -> Judgement:
                 f"The first action came {took} after it began{of}.",
             )
         elif action.event != "autoscaling" or not broken(run):
-            said = action.text or action.event.replace("_", " ")
+            what = action.text or action.event.replace("_", " ")
             yield (
                 run.detected_s - fault <= QUICK_S,
-                f"The first action came {took} after it began{of}: {said}.",
+                f"The first action came {took} after it began{of}: {what}.",
             )
     if figures["degraded_s"] >= SHORT_S:
-        parts = sorted(spent(run).items(), key=lambda one: -one[1])
+        parts = sorted(seconds_by_kind(run).items(), key=lambda part: -part[1])
         where = ", ".join(f"{words.duration(s)} {kind}" for kind, s in parts if s >= 1.0)
         yield False, f"Where the time with the SLO missed went{of}: {where}."
     if figures["recover_s"] is None:
@@ -149,5 +149,5 @@ def database(figures: Figures) -> Judgement:
     connections = figures["connections"]
     if connections["refused"]:
         full = connections["exhausted_s"]
-        also = f", and had no slot free for {words.duration(full)}" if full else ""
-        yield False, f"The database refused {plural(connections['refused'], 'connection')}{also}."
+        length = f", and had no slot free for {words.duration(full)}" if full else ""
+        yield False, f"The database refused {plural(connections['refused'], 'connection')}{length}."

@@ -29,13 +29,13 @@ JOBS = {  # sim.dataplane.codes.JobLoss
 }
 
 
-def ended(counts: Mapping[str, float], said: Mapping[str, str]) -> str:
+def ended(counts: Mapping[str, float], phrases: Mapping[str, str]) -> str:
     """`1,018 refused (nobody listened), 1 cut off when a process died`: the most first; one
     alone without its number."""
     order = sorted(((n, name) for name, n in counts.items() if n), key=lambda x: (-x[0], x[1]))
     if len(order) == 1:  # the number has been told
-        return said[order[0][1]]
-    return ", ".join(f"{words.count(n)} {said[name]}" for n, name in order)
+        return phrases[order[0][1]]
+    return ", ".join(f"{words.count(n)} {phrases[name]}" for n, name in order)
 
 
 def plural(number: float, word: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sim.report.text import content, overview, timeline, words
+from sim.report.text import comparison, findings, timeline, words
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
@@ -18,26 +18,26 @@ def markdown(result: Measurements, pictures: Iterable[str] = ()) -> str:
 
 def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
     yield f"# {result.scenario}: {_safe(result.title)}"
-    yield f"\n**{_safe(content.headline(result))}**\n"
+    yield f"\n**{_safe(findings.headline(result))}**\n"
     yield f"{_safe(result.lesson)}\n"
-    yield f"{_safe(content.setting(result))}\n"
+    yield f"{_safe(findings.setting(result))}\n"
     if result.interrupted:
         yield "Interrupted: these are the runs that were finished.\n"
     for picture in pictures:
         yield f"![{picture.removesuffix('.png')}]({picture})\n"
-    if overview.is_many(result):
-        yield f"|  | {' | '.join(overview.COLUMNS)} |"
-        yield "|---" * (len(overview.COLUMNS) + 1) + "|"
-        yield from (f"| {' | '.join(row)} |" for row in overview.rows(result))
+    if comparison.is_many(result):
+        yield f"|  | {' | '.join(comparison.COLUMNS)} |"
+        yield "|---" * (len(comparison.COLUMNS) + 1) + "|"
+        yield from (f"| {' | '.join(row)} |" for row in comparison.rows(result))
         yield ""
     heads = [words.platform(name) for name in result.platforms]
     yield f"|  | {' | '.join(heads)} |"
     yield "|---" * (len(heads) + 1) + "|"
-    for section in content.sections(result):
+    for section in findings.sections(result):
         yield f"| **{section.title}** |{' |' * len(heads)}"
         for label, cells in section.rows:
             yield f"| {label} | {' | '.join(map(_safe, cells))} |"
-    differences = content.differences(result)
+    differences = findings.differences(result)
     if differences:
         yield "\n## Differences, pair by pair of seeds (95 %)\n"
         yield from (f"- {_safe(what)}: {how_much}" for what, how_much in differences)
@@ -48,7 +48,7 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
 
 
 def _claims(result: Measurements) -> Iterator[str]:
-    verdicts = content.verdicts(result)
+    verdicts = findings.verdicts(result)
     if verdicts:
         yield "\n## What the article claims\n"
     for verdict in verdicts:

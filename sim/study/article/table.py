@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from sim import __version__
+from sim.control.core.choices import Encrypting
 from sim.dataplane import engines
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.platforms import load
@@ -104,7 +105,8 @@ def _verdict(claim: Claim, rows: Iterable[Measured]) -> Verdict | None:
     whose = claim.platform if claim.kind == "lacks" else "compose"
     filled = getattr(load(whose), claim.capability) is not None
     secrets = load("kubernetes").secrets
-    return verdict(claim, measured, filled, bool(getattr(secrets, "encrypted_at_rest", False)))
+    encrypted = isinstance(secrets, Encrypting) and secrets.encrypted_at_rest
+    return verdict(claim, measured, filled, encrypted)
 
 
 def _loss(replications: list[Replication]) -> Loss:

@@ -1,0 +1,157 @@
+"""Second 0: the records that both planes begin with, the steady state, and who acts next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+
+from sim.control.core.choices import ASKED, Choices, Controller
+from sim.control.core.clock import Clock, Loop, Rank
+from sim.control.core.cluster import Cluster, Container, PortTakenError
+from sim.control.core.records import NonsenseError
+from sim.control.faults.faults import Faults
+from sim.control.load_balancing.haproxy import HAProxy
+from sim.control.people.human import Human
+from sim.control.people.on_call import OnCall
+from sim.control.resource_limits.profiles import profile_of
+from sim.control.rolling_updates.compose import place
+from sim.control.service_discovery.addresses import StaticAddress, addresses_of
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Client, Routing
+from sim.platforms.platform import Platform
+from sim.schema.scenario import Scenario, Traffic, Version
+from sim.schema.stack import Stack
+
+BOOT_ORDER = ("postgres", "redis", "other", "http", "worker", "proxy")
+
+
+# ---- data ----
+def client_of(scenario: Scenario) -> Client:
+    spec, slo = scenario.traffic.client, scenario.slo
+    return Client(
+        timeout_s=spec.timeout,
+        connect_timeout_s=spec.connect_timeout,
+        retries=spec.retries,
+        backoff_s=spec.backoff,
+        backoff_cap_s=spec.backoff_cap,
+        jitter=spec.jitter,
+        budget=math.inf if spec.retry_budget is None else spec.retry_budget,
+        slo_s=math.inf if slo.latency is None else slo.latency,
+    )
+
+
+def routing_of(stack: Stack, platform: Platform) -> Routing:
+    """How requests find a replica at second 0: the platform's balancer, one that somebody has
+    built, or none; one that is built during the run brings its own (`HAProxy.run`). Without
+    published ports it is Docker's DNS, which shuffles (shared facts, orchestrators 1.5).
+    """
+    if platform.load_balancing is not None:
+        routing: Routing = platform.load_balancing.routing()
+        if not isinstance(routing, Routing):
+            name = type(platform.load_balancing).__name__
+            raise NonsenseError(
+                f"{name}.routing(), which gives {routing!r:.40}", "a Routing", "load_balancing"
+            )
+        return routing
+    entry = next((s for s in stack.services.values() if s.role == "http"), None)
+    if entry is not None and entry.port is None:
+        return Routing(algorithm=Algorithm.RANDOM, proxy=bool(stack.playing("proxy")))
+    return HAProxy().routing() if built_by_hand(stack, platform) else Routing()
+
+
+def built_by_hand(stack: Stack, platform: Choices) -> bool:
+    """Several published addresses at second 0: then somebody has put HAProxy before them."""
+    entry = next((s for s in stack.services.values() if s.role == "http"), None)
+    by_hand = platform.load_balancing is None and platform.service_discovery is None
+    return by_hand and entry is not None and entry.port is not None and entry.replicas > 1
+
+
+# ---- the steady state ----
+def cluster_of(plane: DataPlane, stack: Stack, platform: Platform, seed: int) -> Cluster:
+    empty = [f for f in platform.__dataclass_fields__ if getattr(platform, f) is None]
+    shared = platform.scheduling is None and platform.service_discovery is None
+    cluster = Cluster(
+        clock=Clock(),
+        plane=plane,
+        stack=stack,
+        seed=seed,
+        profile_of=lambda name, version: profile_of(
+            cluster.service(name), version, platform.resource_limits
+        ),
+        host_ports=shared,  # else each container has an address of its own
+        choices=platform,
+        left_to_operator=frozenset(empty),
+    )
+    return cluster
+
+
+def bootstrap(cluster: Cluster) -> None:
+    """Second 0: servers exist, every container runs, is warm and ready, users know where."""
+    stack, scheduling = cluster.stack, cluster.choices.scheduling
+    servers = stack.servers.count if scheduling is None else scheduling.servers(stack)
+    if not isinstance(servers, int) or servers < 1:
+        raise NonsenseError(f"{servers!r} servers", "a whole number of at least 1", "scheduling")
+    for _ in range(servers):
+        cluster.add_server()
+    for role in BOOT_ORDER:
+        for name in [n for n, s in stack.services.items() if s.role == role]:
+            cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
+            for _ in range(stack.services[name].replicas):
+                boot(cluster, name)
+    balanced = cluster.choices.load_balancing is not None or built_by_hand(stack, cluster.choices)
+    cluster.point(addresses_of(cluster), balanced)
+    cluster.publish([c for c in cluster.of(cluster.entry) if c.ready], proxy_of(cluster))
+
+
+def boot(cluster: Cluster, service: str) -> None:
+    server, port = place(cluster, service)
+    if server is None:
+        return  # whoever keeps the replicas will find it a place
+    made = cluster.create(service, server, port=port)
+    try:
+        cluster.start(made, warm=True)
+    except PortTakenError as taken:
+        cluster.say("port_taken", made.name, f"{made.name} did not start: {taken}")
+        return
+    cluster.set_ready(made, True)
+
+
+def proxy_of(cluster: Cluster) -> Container | None:
+    """The container through which all traffic passes, if the stack has one."""
+    proxies = [c for name in cluster.stack.playing("proxy") for c in cluster.of(name)]
+    return proxies[0] if proxies else None
+
+
+# ---- who acts ----
+def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
+    """The platform's loops, the operator, and fate, to which events may be added later on."""
+    platform = cluster.choices
+    for field in ASKED:
+        choice = getattr(platform, field)
+        if isinstance(choice, Controller):
+            made = choice.run(cluster)
+            if not isinstance(made, Generator):
+                name = type(choice).__name__
+                found = f"{name}.run(), which gives {made!r:.40}"
+                raise NonsenseError(found, "a loop: a function with `yield`", field)
+            cluster.clock.loop(made)
+    if cluster.host_ports:
+        cluster.clock.loop(StaticAddress().run(cluster))
+    if built_by_hand(cluster.stack, platform):
+        cluster.clock.loop(HAProxy().run(cluster))
+    human = Human(cluster, scenario.starts_at)
+    cluster.clock.loop(OnCall(human).run(cluster))
+    faults = Faults(cluster, human)
+    for event in scenario.events:
+        faults.add(event)
+    if not scenario.events:
+        cluster.clock.loop(users_are_the_event(cluster, scenario.traffic))
+    return faults
+
+
+def users_are_the_event(cluster: Cluster, traffic: Traffic) -> Loop:
+    """Without events the fault is the first change of the traffic."""
+    for point in traffic.points[1:2]:
+        yield cluster.clock.at(point.at, Rank.FAULT)
+        cluster.fault()

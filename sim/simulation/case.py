@@ -1,0 +1,71 @@
+"""A case: one scenario on one platform, resolved: all that a run needs but its seed.
+
+It stands here and not with the studies that make it: studies run simulations, a simulation knows
+no study, and both speak of cases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sim.dataplane.engines import expected_requests
+from sim.dataplane.profile import Arrivals
+from sim.platforms import configured, layers, takes
+from sim.platforms.platform import Platform
+from sim.schema.layers import stack_on
+from sim.schema.scenario import Scenario, Traffic
+from sim.schema.settings import split_settings
+from sim.schema.stack import Stack
+from sim.schema.traffic import TraceTimes, arrivals
+
+
+@dataclass(frozen=True)
+class Case:
+    """What runs: made by `Case.of`, once for all replications.
+
+    Small when it travels to another process: the ten choices go by their platform's name and are
+    looked up there, where a user's own file is known too (`sim.platforms.pin`)."""
+
+    scenario: Scenario
+    platform: str  # its name; `kubernetes-rollback` is one without that choice
+    stack: Stack  # as it runs there
+    arrivals: Arrivals  # a trace is read once, and shared by all cases of a study
+
+    @classmethod
+    def of(
+        cls, scenario: Scenario, stack: Stack, platform: str, come: Arrivals | None = None
+    ) -> Case:
+        """The scenario on `stack` (as loaded) under the platform; `come`: its traffic, where that
+        has been read already. Raises `InputError` for what does not go together."""
+        own = stack_on(stack, layers(platform), scenario)
+        case = cls(scenario, platform, own, come or arrivals_of(scenario.traffic))
+        takes(platform, case.choices, own)
+        return case
+
+    @cached_property
+    def choices(self) -> Platform:
+        """The platform's ten, with what the scenario and the command line set of them."""
+        return configured(self.platform, split_settings(self.scenario.set).platforms)
+
+    @property
+    def name(self) -> str:
+        """The scenario's name, `:variant` included."""
+        variant = self.scenario.variant
+        return self.scenario.name + (f":{variant}" if variant else "")
+
+    @property
+    def requests(self) -> float:
+        """How many are expected in one run."""
+        return expected_requests(self.arrivals, self.scenario.horizon)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if name != "choices"}
+
+
+def arrivals_of(traffic: Traffic) -> Arrivals:
+    """When requests come. Raises `InputError` for a trace that cannot be read."""
+    found = arrivals(traffic)
+    if isinstance(found, TraceTimes):
+        return Arrivals(times_s=found.times_s)
+    return Arrivals(found.start_s, found.rate, found.slope, found.end_s)
