@@ -10,8 +10,11 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from sim.moved import Signpost
 
 if TYPE_CHECKING:
     from sim.library.scenarios import list_scenarios, load_scenario
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
     from sim.study.session import Session
     from sim.study.study import compare, list_platforms, run
 
-__version__ = "0.1.0"
+sys.meta_path.append(Signpost())  # an import by a name of 0.1.0 is told the new one
+__version__ = "0.2.0"
 
 __all__ = [
     "InputError",

@@ -99,6 +99,7 @@ def test_quick_runs_run(arguments: list[str], folder: Path) -> None:
         assert "## Assumed" in (report / "summary.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.run
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     for block in blocks(README, "python"):
         exec(compile(block, "README.md", "exec"), {})

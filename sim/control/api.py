@@ -67,6 +67,7 @@ from sim.control.scheduling.cloud_run import Instances as Instances
 from sim.control.scheduling.disruption import Evictions as Evictions
 from sim.control.scheduling.fargate import Fargate as Fargate
 from sim.control.scheduling.heartbeats import Heartbeats as Heartbeats
+from sim.control.scheduling.kubelet import STATEFUL as STATEFUL
 from sim.control.scheduling.kubelet import Kubelet as Kubelet
 from sim.control.scheduling.microvms import MicroVMs as MicroVMs
 from sim.control.scheduling.microvms import Price as Price
@@ -76,6 +77,7 @@ from sim.control.scheduling.placement import Load as Load
 from sim.control.scheduling.placement import Resources as Resources
 from sim.control.scheduling.placement import fits as fits
 from sim.control.scheduling.placement import load_of as load_of
+from sim.control.scheduling.placement import requested as requested
 from sim.control.scheduling.placement import requests as requests
 from sim.control.scheduling.replicas import Phase as Phase
 from sim.control.scheduling.replicas import ReplicaSet as ReplicaSet

@@ -61,7 +61,7 @@ def figures(run: Run) -> Figures:
     return record(lambda figure: figure.of(run))
 
 
-class Pool(NamedTuple):
+class PooledLatencies(NamedTuple):
     """The latencies of several runs together."""
 
     latency: NDArray[np.int64]
@@ -72,7 +72,7 @@ def mean_figures(replications: Sequence[Replication]) -> Figures:
     """One record for all replications of a platform, with `intervals` when there are several."""
     if len(replications) == 1:
         return replications[0].figures
-    pool = Pool(
+    pool = PooledLatencies(
         np.sum([r.latency for r in replications], axis=0),
         max(r.latency_max_s for r in replications),
     )

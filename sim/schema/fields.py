@@ -321,6 +321,7 @@ Duration = Annotated[float, _measure(parse_duration, DURATION, bare=False, unit=
 Rate = Annotated[float, _measure(parse_rate, RATE, bare=False, unit="/s")]  # requests per second
 Bytes = Annotated[int, BeforeValidator(_read_bytes)]
 Cores = Annotated[float, _measure(parse_cores, CORES, bare=True, unit="")]
+CoresAtMost = Annotated[Cores, AfterValidator(_above_zero)]  # a limit, which cannot be 0
 Ratio = Annotated[float, _measure(parse_ratio, RATIO, bare=True, unit="")]
 Fraction = Annotated[Ratio, AfterValidator(_in_share)]
 Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; float: a share

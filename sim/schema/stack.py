@@ -123,7 +123,7 @@ class Lookup(Record):
     connect_timeout: Span = default(facts.NGINX_CONNECT)  # proxy_connect_timeout
 
 
-class PolicySpec(Record):
+class Policy(Record):
     """One entry of `behavior.*.policies`: so many replicas, or percent, per period."""
 
     pods: Positive | None = None
@@ -134,7 +134,7 @@ class PolicySpec(Record):
 class ScalingRules(Record):
     """Null: the API's policies, the platform's tolerance."""
 
-    policies: list[PolicySpec] | None = None
+    policies: list[Policy] | None = None
     select: Literal["max", "min", "disabled"] = "max"  # selectPolicy: the larger change
     tolerance: Ratio | None = None
 
@@ -147,7 +147,7 @@ class ScaleDown(ScalingRules):
     window: Window | None = None  # null: the platform's
 
 
-class BehaviorSpec(Record):
+class Behavior(Record):
     """How fast an HPA may go. Source: kubernetes/api autoscaling/v2 types.go, and its defaults.go
     for what is not written."""
 
@@ -162,7 +162,7 @@ class Scaling(Record):
     max: Positive = 10
     cpu: Ratio = default(facts.CPU_TARGET)  # target utilisation of the CPU request
     queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
-    behavior: BehaviorSpec | None = None  # Kubernetes' HPA alone reads it; null: its older limits
+    behavior: Behavior | None = None  # Kubernetes' HPA alone reads it; null: its older limits
 
 
 class Disruption(Record):

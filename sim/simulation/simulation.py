@@ -18,7 +18,7 @@ from sim.simulation.case import Case
 from sim.simulation.finish import finished
 from sim.simulation.loop import advance
 from sim.simulation.observation import Observer, Progress
-from sim.simulation.view import View
+from sim.simulation.panel import Panel
 
 SAMPLES = 172_800  # at most so many samples a run: one a second up to 48 h, coarser beyond
 
@@ -68,7 +68,7 @@ class Simulation:
             self.faults = start_controllers(self.cluster, scenario)
             self.observer = Observer(self.cluster, scenario.horizon, step_s, progress)
             self.observer.start()
-        self.view = View(self.cluster)
+        self.panel = Panel(self.cluster)
 
     @property
     def now(self) -> float:
@@ -89,8 +89,8 @@ class Simulation:
         self.advance(self.now)
 
     def look(self) -> dict[str, Any]:
-        """See `View.look`."""
-        return self.view.look()
+        """See `Panel.look`."""
+        return self.panel.look()
 
     def finish(self, at_s: float | None = None) -> Run:
         """Run on to the end (default: the horizon), and hand over what is left."""

@@ -11,8 +11,8 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
@@ -81,7 +81,7 @@ class Session:
         reacts to it does so when the session goes on."""
         self._refuse_if_over("advance")
         to_s = self._time("advance", to, self.now, self.case.scenario.horizon)
-        with _Step(self) as simulation:
+        with self._running() as simulation:
             simulation.advance(to_s)
         self.now = to_s
 
@@ -93,15 +93,15 @@ class Session:
         time: to the platform, and to the one operator."""
         self._refuse_if_over("do")
         checked = read_event(event, self.now, self.case.scenario, self._plan.stack)
-        with _Step(self) as simulation:
+        with self._running() as simulation:
             simulation.do(checked)
         self.log = (*self.log, checked)
 
     def look(self) -> dict[str, Any]:
         """The run now, as plain data: gauges, containers, servers, operator, and what happened
-        since the last look. See `sim.simulation.view.View.look` for the fields. Looking changes
+        since the last look. See `sim.simulation.panel.Panel.look` for the fields. Looking changes
         nothing of what follows."""
-        with _Step(self) as simulation:
+        with self._running() as simulation:
             return {"over": self._run is not None, **simulation.look()}
 
     def finish(self, at: float | str | None = None) -> Run:
@@ -113,7 +113,7 @@ class Session:
             self._refuse_if_over("finish")
             horizon_s = self.case.scenario.horizon
             end_s = horizon_s if at is None else self._time("finish", at, self.now, horizon_s)
-            with _Step(self) as simulation:
+            with self._running() as simulation:
                 run = simulation.finish(end_s)
             self._run, self.now = run, end_s
         assert self._run is not None
@@ -198,6 +198,20 @@ class Session:
         return session
 
     # ---- inside ----
+    @contextmanager
+    def _running(self) -> Iterator[Simulation]:
+        """The simulation, at `now`, for one step of it. A step that breaks off leaves none behind,
+        and the next one replays the log."""
+        simulation, self._simulation = self._simulation, None
+        if simulation is None:
+            simulation = Simulation(self.case, self.seed, engine=self._plan.engine)
+            for event in self.log:
+                simulation.advance(event.at)
+                simulation.do(event)
+            simulation.advance(self.now)
+        yield simulation
+        self._simulation = simulation
+
     def _time(self, verb: str, text: float | str, least_s: float, most_s: float) -> float:
         """Simulated seconds within these bounds."""
         number = isinstance(text, Real) and not isinstance(text, bool)
@@ -212,28 +226,6 @@ class Session:
         if self._run is not None:
             found = f"a session that is over: it was finished at {self.now:g}s"
             raise InputError(field=verb, found=found, expected="a fork() or a rewind() of it")
-
-
-class _Step:
-    """Holds a session's simulation while it acts; one that breaks off is replayed when needed."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def __enter__(self) -> Simulation:
-        session = self.session
-        self.simulation, session._simulation = session._simulation, None
-        if self.simulation is None:
-            self.simulation = Simulation(session.case, session.seed, engine=session._plan.engine)
-            for event in session.log:
-                self.simulation.advance(event.at)
-                self.simulation.do(event)
-            self.simulation.advance(session.now)
-        return self.simulation
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.session._simulation = self.simulation
 
 
 def digest(case: Case, seed: int) -> str:

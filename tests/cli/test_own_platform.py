@@ -254,6 +254,11 @@ BAD = {
         "constant, start_again", "constant, start_agian",
         [f"{AT}:<start_agian>: found ImportError: cannot import name 'start_agian'"],
     ),
+    "a module of 0.1.0": (
+        "from sim.control.api import", "from sim.control.restarts import",
+        [f"{AT}:<sim.control.restarts>: found sim.control.restarts, which has moved; expected",
+         "(or import it from sim.control.api)"],
+    ),
     "PLATFORM is misspelt": (
         "PLATFORM = Platform(", "PLATFROM = Platform(",
         [f"{AT}: PLATFORM: found no such name", "did you mean PLATFROM?"],

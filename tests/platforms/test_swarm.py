@@ -10,7 +10,7 @@ from sim.control.rolling_updates.swarm import too_many_failures
 from sim.control.scheduling.heartbeats import given_up_s
 from sim.control.scheduling.placement import Load, Resources
 from sim.control.scheduling.replicas import ReplicaSet
-from sim.control.scheduling.swarm import Candidate, is_faulty, spread_choice
+from sim.control.scheduling.swarm import SpreadNode, is_faulty, spread_choice
 from sim.platforms import load
 from sim.platforms.swarm import PLATFORM
 from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
@@ -63,7 +63,7 @@ def test_a_silent_server_is_down_after_9_to_16_5_s(age_s, period_s, expected):
 
 def server(ident, same=0, tasks=0, faulty=False, cores=1.0):
     used = Resources(4.0 - cores, 0)
-    return Candidate(Load(ident, Resources(4.0, 8 << 30), used, same), tasks, faulty)
+    return SpreadNode(Load(ident, Resources(4.0, 8 << 30), used, same), tasks, faulty)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import sim
 from sim.library.stacks import load_stack
-from sim.platforms.own import file as own_file
+from sim.platforms.own import files as own_file
 from sim.results import ledger
 from sim.results.run import Run
 from sim.schema.scenario import Scenario

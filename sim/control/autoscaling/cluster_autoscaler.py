@@ -15,7 +15,7 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.scheduling.disruption import evictable
 from sim.control.scheduling.kubelet import STATEFUL
-from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested, requests
 from sim.schema.fields import LawSpec
 
 CA_FAQ = "kubernetes/autoscaler cluster-autoscaler/FAQ.md @55c37cd5"
@@ -269,7 +269,7 @@ class NodeGroup:
             return False
         if not all(evictable(self.cluster, c) for c in here):
             return False  # simulator/drainability/rules/pdb: a budget that allows none now
-        guests = [requests(self.cluster.service(c.service)) for c in here]
+        guests = [requested(self.cluster, c.service) for c in here]
         others = [load for i, load in loads.items() if i != server.id]
         return could_go(loads[server.id], guests, others, self.rules.idle_below)
 

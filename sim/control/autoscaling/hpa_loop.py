@@ -19,7 +19,7 @@ from sim.control.autoscaling.cluster_autoscaler import ServerAutoscaler
 from sim.control.autoscaling.keda import Keda
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.control.scheduling.placement import requests
+from sim.control.scheduling.placement import requested, requests
 from sim.schema.stack import Scaling, Stack
 
 DEFAULTS = "kubernetes/kubernetes pkg/controller/podautoscaler/config"
@@ -164,7 +164,7 @@ class Scaler:
         self.cluster, self.rules, self.metrics = cluster, rules, metrics
         self.service, self.asks = service, asks
         self.tolerance = hpa.tolerances(asks.behavior, rules.tolerance)
-        self.behavior: hpa.Behavior | None = None
+        self.behavior: hpa.ScalingBehavior | None = None
         if asks.behavior is not None:
             self.behavior = hpa.behavior(asks.behavior, rules.stabilisation_s)
         self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins
@@ -234,7 +234,7 @@ class Scaler:
 
     def pods(self) -> list[hpa.Pod]:
         cluster, now = self.cluster, self.cluster.clock.now
-        request = int(requests(cluster.service(self.service)).cores * 1000 + 0.5)
+        request = int(requested(cluster, self.service).cores * 1000 + 0.5)
         pods = [
             hpa.Pod(request, pending=True) for p in cluster.pending if p.service == self.service
         ]

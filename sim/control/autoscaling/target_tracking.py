@@ -16,7 +16,7 @@ from typing import ClassVar
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.scheduling.placement import requests
+from sim.control.scheduling.placement import requested
 
 GUIDE = "awsdocs/amazon-ecs-developer-guide service-auto-scaling.md @49232cf2"
 ROADMAP = "aws/containers-roadmap issue 1208 (a user's report)"
@@ -101,7 +101,7 @@ class Tracker:
                 used += busy - (before if run == c.run else 0.0)
                 count += c.id in self.busy
         self.busy = fresh
-        reserved = requests(cluster.service(self.service)).cores
+        reserved = requested(cluster, self.service).cores
         return used / self.rules.period_s / count / reserved if count and reserved else None
 
     def publish(self, point: float) -> Loop:

@@ -100,7 +100,7 @@ class Containers(World):
         if "health_checks" in self.left_to_operator:
             self.set_ready(c, True)  # nobody asks: a process that exists counts as ready
         if warm:
-            self.plane.start(c.id, c.profile)
+            self._listen(c)
         else:
             self.clock.loop(self._boot(c, c.run))
 
@@ -157,6 +157,7 @@ class Containers(World):
     def renew(self, c: Container, version: Version) -> None:
         """A retired container that has exited may start again under its name (a StatefulSet)."""
         c.deleting, c.restarts, c.version = False, 0, version
+        self.resize(c, None)
 
     def remove(self, c: Container) -> None:
         """Forget a container that has exited (or never ran); whoever comes second does nothing."""
@@ -205,6 +206,13 @@ class Containers(World):
         c.health = health
         self.tell(Change("health", c))
 
+    def resize(self, c: Container, cores: float | None) -> None:
+        """Another CPU limit than its manifest's, now and for each process that starts in its place;
+        None: the manifest's again, from its next start."""
+        c.cpu_limit = cores
+        if cores is not None:
+            self.plane.set_cpu_limit(c.id, cores)
+
     def grow(self, c: Container, memory: int) -> None:
         """Its process holds so many bytes more than its requests explain (a leak)."""
         self.plane.set_extra_memory(c.id, memory)
@@ -224,7 +232,12 @@ class Containers(World):
         if c.version.crashes_at_start:
             self.exit(c, 1, "crashed while starting")
         else:
-            self.plane.start(c.id, c.profile)
+            self._listen(c)
+
+    def _listen(self, c: Container) -> None:
+        self.plane.start(c.id, c.profile)
+        if c.cpu_limit is not None:
+            self.plane.set_cpu_limit(c.id, c.cpu_limit)
 
     def _stop(self, c: Container, run: int, grace_s: float, pre_stop_s: float) -> Loop:
         """preStop, SIGTERM, what the process makes of it, SIGKILL."""

@@ -71,6 +71,7 @@ class Container:
     ready_since_s: float | None = None
     turned_s: float = 0.0  # when `ready` last changed
     restarts: int = 0
+    cpu_limit: float | None = None  # cores, set while it lived; None: what its manifest says
     run: int = 0  # number of the process: tells a stale waiter that its process is gone
 
     @property

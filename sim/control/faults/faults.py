@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sim.control.core.choices import Shimmed
+from sim.control.core.choices import Maintaining, Shimmed
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.faults import maintenance as drain
 from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
+from sim.control.resource_limits.profiles import cpu_limit
 from sim.control.rolling_updates import compose
 from sim.control.secrets import rotation
 from sim.schema.scenario import (
@@ -31,6 +32,7 @@ from sim.schema.scenario import (
     ProcessCrash,
     RaiseConnections,
     RentServers,
+    Resize,
     RotateSecret,
     Scale,
     ServerCrash,
@@ -61,6 +63,7 @@ class Faults:
             "out_of_service": self.out_of_service,
             "deploy": self.deploy,
             "scale": scale,
+            "resize": resize,
             "rent_servers": self.rent_servers,
             "raise_connections": self.raise_connections,
             "rotate_secret": self.rotate_secret,
@@ -242,4 +245,31 @@ def scale(cluster: Cluster, spec: Scale) -> Loop:
         service = resolve(cluster.stack, name)
         cluster.say("scale", service, f"{replicas} replicas of {service} are asked for")
         cluster.want(service, replicas)
+    yield from ()
+
+
+def resize(cluster: Cluster, spec: Resize) -> Loop:
+    """Another CPU quota for processes that run; requests, and so the scheduler, see nothing of it.
+
+    Sources: docs.docker.com, docker container update (a stopped container starts with it);
+    kubernetes.io/docs, resize-container-resources (KEP-1287, stable in 1.35; the resizePolicy of a
+    CPU is NotRequired unless it says otherwise). A machine of a task's size cannot be changed."""
+    service = resolve(cluster.stack, spec.service)
+    scheduling = cluster.choices.scheduling
+    chosen = [c for c in cluster.of(service) if c.alive and not c.deleting][: spec.replicas]
+    why = "" if chosen else "none runs"
+    if isinstance(scheduling, Maintaining):
+        ours = scheduling.maintained(cluster)
+        if not all(c.server in ours for c in chosen):
+            why = "a task's size is its machine's"
+    if cluster.choices.resource_limits is None:
+        why = "nobody is held to limits"
+    if why:
+        cluster.say("resize_refused", service, f"no process of {service} is resized: {why}")
+        return
+    names = ", ".join(c.name for c in chosen)
+    cluster.say("resize", service, f"the CPU limit of {names} is {spec.cpu:g} cores from now on")
+    wanted = cluster.service(service).cpu.model_copy(update={"limit": spec.cpu})
+    for c in chosen:
+        cluster.resize(c, cpu_limit(wanted, limited=True))
     yield from ()

@@ -46,22 +46,22 @@ LEAST_UP = Fact(
 )  # fmt: skip
 
 
-class Health(NamedTuple):
+class LineHealth(NamedTuple):
     """What HAProxy knows of one server."""
 
     up: bool = True
     streak: int = 0  # checks in a row that contradict `up`
 
 
-def checked(health: Health, passed: bool, fall: int, rise: int) -> Health:
+def checked(health: LineHealth, passed: bool, fall: int, rise: int) -> LineHealth:
     """HAProxy's counting: `fall` failures in a row make DOWN, `rise` passes in a row make UP.
 
     Source: haproxy src/check.c (shared facts, orchestrators section 7)."""
     if passed == health.up:
-        return Health(health.up, 0)
+        return LineHealth(health.up, 0)
     streak = health.streak + 1
     turns = streak >= (fall if health.up else rise)
-    return Health(passed, 0) if turns else Health(health.up, streak)
+    return LineHealth(passed, 0) if turns else LineHealth(health.up, streak)
 
 
 def in_use(up: Sequence[bool], least_up: int) -> tuple[int, ...]:
@@ -138,7 +138,7 @@ class Check:
     ) -> None:
         self.rules, self.file, self.line, self.address = rules, file, line, address
         self.version, self.deadlines = file.version, deadlines
-        self.health = Health()
+        self.health = LineHealth()
         self.asked = -1  # number of the probe that has no answer yet
 
     def wait(self, delay_s: float) -> None:
@@ -159,7 +159,7 @@ class Check:
 
     def heard(self, passed: bool) -> None:
         self.asked = -1
-        if passed and self.health == Health():  # wakes nobody: no order to keep
+        if passed and self.health == LineHealth():  # wakes nobody: no order to keep
             self.wait(self.rules.inter_s)
         else:
             self.file.cluster.clock.at_once(lambda _: self.over(passed))

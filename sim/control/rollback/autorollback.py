@@ -82,13 +82,13 @@ class AutoRollback(PreviousVersion):
                 or cluster.versions[service] == good[service]
             ):
                 continue
-            watch = Watch(self, cluster, service, good, number)
+            watch = RolloutWatch(self, cluster, service, good, number)
             cluster.clock.loop(watch.run())
             if self.analysis is not None:
                 cluster.clock.loop(watch.analyse(self.analysis))
 
 
-class Watch:
+class RolloutWatch:
     """One rollout, from its begin until it is good, undone or overtaken."""
 
     def __init__(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
@@ -28,7 +29,7 @@ from sim.control.rolling_updates.releases import (
     Release,
     releases,
 )
-from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.schema.scenario import Version
 
 BLUE_GREEN = "argoproj/argo-rollouts docs/features/bluegreen.md @023c7449"
@@ -96,11 +97,7 @@ class BlueGreen:
         )
 
     def run(self, cluster: Cluster) -> Loop:
-        if cluster.choices.scheduling is None:  # else that choice keeps the replicas
-            cluster.clock.loop(keep(cluster))
-        yield from releases(
-            cluster, lambda service, stable: BlueGreenRelease(self, cluster, service, stable)
-        )
+        return releases(cluster, partial(BlueGreenRelease, self, cluster))
 
 
 class BlueGreenRelease(Release):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
@@ -23,7 +24,7 @@ from sim.control.health_checks.probes import GRACE
 from sim.control.rolling_updates.analysis import Analysis
 from sim.control.rolling_updates.deployment import scaled
 from sim.control.rolling_updates.releases import ABORT_AT_DEADLINE, DEADLINE, Release, releases
-from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.schema.scenario import Version
 
 CANARY_DOCS = "argoproj/argo-rollouts docs/features/canary.md @0fb0fbb3"
@@ -152,11 +153,7 @@ class Canary:
         return number, sizes
 
     def run(self, cluster: Cluster) -> Loop:
-        if cluster.choices.scheduling is None:  # else that choice keeps the replicas
-            cluster.clock.loop(keep(cluster))
-        yield from releases(
-            cluster, lambda service, stable: CanaryRelease(self, cluster, service, stable)
-        )
+        return releases(cluster, partial(CanaryRelease, self, cluster))
 
 
 class CanaryRelease(Release):

@@ -18,7 +18,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
-from sim.control.scheduling.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet, keep_unscheduled
 from sim.schema.fields import InputError
 
 TYPES = "kubernetes/api apps/v1/types.go @10b39a39"
@@ -142,7 +142,7 @@ def is_complete(replicas: int, updated: int, total: int, available: int) -> bool
     return updated == replicas and total == replicas and available == replicas
 
 
-class Progress(NamedTuple):
+class DeploymentStatus(NamedTuple):
     """What a Deployment's status counts."""
 
     updated: int
@@ -151,7 +151,7 @@ class Progress(NamedTuple):
     available: int
 
 
-def is_progressing(was: Progress, now: Progress) -> bool:
+def is_progressing(was: DeploymentStatus, now: DeploymentStatus) -> bool:
     """More new, fewer old, more ready or available? Source: util DeploymentProgressing."""
     return (
         now.updated > was.updated
@@ -237,9 +237,7 @@ class RollingUpdate:
         return resize(wanted, before, self.fenceposts(wanted), surge_before, new, old)
 
     def run(self, cluster: Cluster) -> Loop:
-        if cluster.choices.scheduling is None:  # else that choice keeps the replicas
-            cluster.clock.loop(keep(cluster))
-        yield from report(cluster, self)
+        return report(cluster, self)
 
 
 @dataclass(frozen=True)
@@ -265,14 +263,13 @@ class Recreate:
         return recreated(wanted, new, old), [0] * len(old)
 
     def run(self, cluster: Cluster) -> Loop:
-        if cluster.choices.scheduling is None:
-            cluster.clock.loop(keep(cluster))
-        yield from report(cluster, self)
+        return report(cluster, self)
 
 
 # ---- the status of a Deployment ----
 def report(cluster: Cluster, strategy: Reported) -> Loop:
     """The status of each Deployment: complete, progressing, or past its deadline."""
+    keep_unscheduled(cluster)
     changes = cluster.watch("version", "created", "removed", "ready", "unready", "stopping", "exit")
     rollouts: dict[str, Rollout] = {}
     while True:
@@ -302,13 +299,13 @@ class Rollout:
         text = f"rollout of {self.service} {self.version.name} {text}"
         self.cluster.say("rollout", self.service, text)
 
-    def status(self) -> Progress:
+    def status(self) -> DeploymentStatus:
         live = [c for c in self.cluster.of(self.service) if not c.deleting]
         ready = [c for c in live if c.ready and c.ready_since_s is not None]
         since = self.cluster.clock.now - self.strategy.min_ready_s
         updated = sum(c.version == self.version for c in live)
         available = sum((c.ready_since_s or 0.0) <= since for c in ready)
-        return Progress(updated, len(live) - updated, len(ready), available)
+        return DeploymentStatus(updated, len(live) - updated, len(ready), available)
 
     def look(self, rollouts: dict[str, Rollout]) -> None:
         """Something changed; is it complete?"""

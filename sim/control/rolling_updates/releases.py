@@ -17,6 +17,7 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Split
 from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
 from sim.control.scheduling.kubelet import STATEFUL
+from sim.control.scheduling.replicas import keep_unscheduled
 from sim.schema.scenario import Version
 
 DEFAULTS = "argoproj/argo-rollouts utils/defaults/defaults.go @03055326"
@@ -138,6 +139,7 @@ def releases(cluster: Cluster, make: Callable[[str, Version], Release]) -> Loop:
     """Begin a release at each new version, and tell it what happens to its replicas.
 
     `make(service, stable)`: the version that was promoted last comes along."""
+    keep_unscheduled(cluster)
     changes = cluster.watch(
         "version", "desired", "created", "removed", "ready", "unready", "stopping", "exit"
     )

@@ -15,7 +15,7 @@ from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Server
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
-from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
 from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
@@ -98,7 +98,7 @@ class NomadScheduling:
         """A server for one more allocation; None if it is blocked."""
         able = [s for s in cluster.servers if s.ready and not s.cordoned and s.released_s is None]
         loads = [load_of(cluster, s, service) for s in able]
-        wanted = requests(cluster.service(service))
+        wanted = requested(cluster, service)
         ident = binpack_choice(loads, wanted, cluster.desired[service])
         return next((s for s in able if s.id == ident), None)
 

@@ -36,7 +36,7 @@ class Phase(NamedTuple):
     stable: int = -1  # index of the version before in the list of old ones; -1: it is gone
 
 
-class Candidate(NamedTuple):
+class DeletionCandidate(NamedTuple):
     """A replica that a shrinking ReplicaSet may delete."""
 
     id: int
@@ -47,13 +47,13 @@ class Candidate(NamedTuple):
     created_s: float
 
 
-def deletion_order(candidates: Sequence[Candidate]) -> list[int]:
+def deletion_order(candidates: Sequence[DeletionCandidate]) -> list[int]:
     """Who goes first: without a server, not ready, ready for the shortest time, most restarts,
     newest.
 
     Source: kubernetes/kubernetes pkg/controller/controller_utils.go ActivePodsWithRanks."""
 
-    def rank(c: Candidate) -> tuple[bool, bool, float, int, float, int]:
+    def rank(c: DeletionCandidate) -> tuple[bool, bool, float, int, float, int]:
         return (c.placed, c.ready, -c.ready_since_s, -c.restarts, -c.created_s, -c.id)
 
     return [c.id for c in sorted(candidates, key=rank)]
@@ -123,6 +123,12 @@ def keep(cluster: Cluster, queue: Queue | None = None) -> Loop:
         expected = "a record with grace_s, min_ready_s, stop_first and resize(): replicas are kept"
         raise NonsenseError(f"{type(strategy).__name__}()", expected, "rolling_updates")
     yield from Keeper(cluster, kubelet, strategy, queue or FirstComeFirstServed(cluster)).run()
+
+
+def keep_unscheduled(cluster: Cluster) -> None:
+    """Keep the replicas from now on where no choice for scheduling does it."""
+    if cluster.choices.scheduling is None:
+        cluster.clock.loop(keep(cluster))
 
 
 class Keeper:
@@ -256,8 +262,8 @@ class Keeper:
             self.cluster.wait_for_server(service, version)
         if surplus > 0:
             order = deletion_order(
-                [Candidate(-p.id - 1, False, False, 0.0, 0, p.since_s) for p in asked]
-                + [Candidate(c.id, *_rank(c)) for c in live]
+                [DeletionCandidate(-p.id - 1, False, False, 0.0, 0, p.since_s) for p in asked]
+                + [DeletionCandidate(c.id, *_rank(c)) for c in live]
             )[:surplus]
             for p in asked:
                 if -p.id - 1 in order:

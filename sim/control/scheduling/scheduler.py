@@ -35,7 +35,7 @@ from sim.control.scheduling.placement import (
     best,
     fits,
     load_of,
-    requests,
+    requested,
     within_skew,
 )
 from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
@@ -94,7 +94,7 @@ class Scheduling:
     ) -> Server | None:
         """A server for one more replica; None if it must wait. `waiting`: which one it is."""
         able = self.able(cluster, service)
-        wanted = requests(cluster.service(service))
+        wanted = requested(cluster, service)
         if any(p.nominated for p in cluster.pending):
             able = [s for s in able if fits(with_promises(cluster, s, service, waiting), wanted)]
             if waiting is not None and waiting.nominated in able:
@@ -127,7 +127,7 @@ def with_promises(cluster: Cluster, server: Server, service: str, waiting: Pendi
     """A server with all that is placed there, and what is kept there for others."""
     load = load_of(cluster, server, service)
     promised = [
-        (cluster.service(p.service).priority, requests(cluster.service(p.service)))
+        (cluster.service(p.service).priority, requested(cluster, p.service))
         for p in cluster.pending
         if p.nominated is server and p is not waiting
     ]
@@ -173,15 +173,20 @@ class PriorityQueue:
         cluster = self.cluster
         own = self.priority(waiting.service)
         guests = [
-            Guest(c.id, self.priority(c.service), c.created_s, requests(service), c.service)
+            Guest(
+                c.id,
+                self.priority(c.service),
+                c.created_s,
+                requested(cluster, c.service),
+                c.service,
+            )
             for c in cluster.on(server)
-            for service in [cluster.service(c.service)]
-            if service.priority < own
+            if self.priority(c.service) < own
         ]
         budgets = {g.service: budget_of(cluster, g.service) for g in guests}
         allowed = {name: budget.allowed for name, budget in budgets.items() if budget is not None}
         load = with_promises(cluster, server, waiting.service, waiting)
-        return sacrifice(load, requests(cluster.service(waiting.service)), guests, allowed)
+        return sacrifice(load, requested(cluster, waiting.service), guests, allowed)
 
     def preempt(self, waiting: Pending, chosen: Sacrifice) -> None:
         """Nominate it, and end who is in its way; who was promised the place for less loses it."""

@@ -16,7 +16,7 @@ from sim.control.core.cluster import Cluster, Server
 from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
-from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
 from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
@@ -39,7 +39,7 @@ FAULTY = Fact("swarm.max_failures", 5, "failures", "a server that is tried last"
 FAULTY_WINDOW = Fact("swarm.monitor_failures", 300.0, "s", "... within this time", SCHEDULER)
 
 
-class Candidate(NamedTuple):
+class SpreadNode(NamedTuple):
     """A server as a spreading scheduler sees it."""
 
     load: Load
@@ -47,7 +47,7 @@ class Candidate(NamedTuple):
     faulty: bool = False  # tasks of this service failed there too often
 
 
-def spread_choice(candidates: Sequence[Candidate], wanted: Resources) -> int | None:
+def spread_choice(candidates: Sequence[SpreadNode], wanted: Resources) -> int | None:
     """Swarm: not a faulty server if another will do, then fewest tasks of the service, then fewest
     tasks, then the lowest id. None: nowhere.
 
@@ -66,7 +66,7 @@ def is_faulty(failures_s: Sequence[float], now_s: float, window_s: float, most: 
 
 def candidates(
     cluster: Cluster, service: str, most_failures: int, window_s: float
-) -> list[Candidate]:
+) -> list[SpreadNode]:
     """All servers that may take a task, as the scheduler sees them."""
     now, found = cluster.clock.now, []
     for server in cluster.servers:
@@ -75,13 +75,8 @@ def candidates(
         failed = [t_s for t_s, name in server.failures if name == service]
         tasks = sum(not c.deleting for c in cluster.on(server))
         faulty = is_faulty(failed, now, window_s, most_failures)
-        found.append(Candidate(load_of(cluster, server, service), tasks, faulty))
+        found.append(SpreadNode(load_of(cluster, server, service), tasks, faulty))
     return found
-
-
-def wanted(cluster: Cluster, service: str) -> Resources:
-    """What a task reserves."""
-    return requests(cluster.service(service))
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ class SwarmScheduling:
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more task; None if it must wait."""
         able = candidates(cluster, service, self.max_failures, self.failure_window_s)
-        ident = spread_choice(able, wanted(cluster, service))
+        ident = spread_choice(able, requested(cluster, service))
         return next((s for s in cluster.servers if s.id == ident), None)
 
     def run(self, cluster: Cluster) -> Loop:

@@ -92,4 +92,5 @@ class NomadVariables(SecretEnv):
         if c.deleting or not c.server.alive:
             cluster.set_restarting(c, False)
         else:
+            cluster.resize(c, None)  # a container of its own (drivers/docker StartTask)
             cluster.start(c, again=True)

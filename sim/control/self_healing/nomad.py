@@ -57,7 +57,7 @@ class Restart:
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up", "created")
-        client = Client(cluster, self)
+        client = NomadClient(cluster, self)
         while True:
             change = yield changes.get()
             if change.kind == "created":
@@ -70,7 +70,7 @@ class Restart:
                     client.exited(c)
 
 
-class Client:
+class NomadClient:
     """What Nomad remembers of each allocation, and of those that it replaced."""
 
     def __init__(self, cluster: Cluster, rules: Restart) -> None:
@@ -112,6 +112,7 @@ class Client:
         if c.deleting:
             self.cluster.set_restarting(c, False)
         else:
+            self.cluster.resize(c, None)  # a container of its own (drivers/docker StartTask)
             start_again(self.cluster, c, f"restarted by Nomad after {wait_s:.0f} s")
 
     def reschedule(self, c: Container, wait_s: float) -> Loop:

@@ -9,10 +9,12 @@ third of the compile time.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -61,6 +63,14 @@ def is_cached() -> bool:
 INNER: set[str] = set()  # names of the functions below
 
 
+@cache
+def other_insides(part: str) -> None:
+    """One line for a person: `part` of numba is not as it was where this was written."""
+    if parent_process() is None:  # not once more in each worker
+        text = f"numba {numba.__version__}: {part}; the engine is as right, and slower to start"
+        print(text, file=sys.stderr)
+
+
 @contextmanager
 def counted_from_zero() -> Iterator[None]:
     """While an entry compiles: an index is taken as it is.
@@ -73,6 +83,7 @@ def counted_from_zero() -> Iterator[None]:
     insides: Any = arrayobj
     fix = getattr(insides, "fix_integer_index", None)
     if fix is None:
+        other_insides("its rule for negative indices has moved")
         yield
         return
 
@@ -97,6 +108,7 @@ def linked_only() -> Iterator[None]:
     target: Any = getattr(codegen, "JITCPUCodegen", None)
     steps = ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
     if not all(hasattr(library, step) for step in steps) or not hasattr(target, "set_env"):
+        other_insides("its steps of linking have moved")
         yield
         return
     optimise, finalise, set_env = (
@@ -179,7 +191,11 @@ def entry(function: F) -> F:
     inside: Any = getattr(made, "_compiler", None)
     if hasattr(inside, "compile"):
         inside.compile = compiling()(inside.compile)
-    if CACHED and numba.version_info.short in KNOWN:
+    else:
+        other_insides("its compiler has moved")
+    if numba.version_info.short not in KNOWN:
+        other_insides("a version whose loader was not tried")
+    elif CACHED:
         made._cache.load_overload = partial(load, made._cache)
     return cast(F, made)
 

@@ -50,7 +50,7 @@ class Clients:
         self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
         self.segment, self.since = 0, 0.0  # ... this piece and instant on: when the last one came
         self.due = INFINITY  # when its timer is
-        self.tokens = 0.0
+        self.tokens, self.most_tokens = 0.0, work.client.most_tokens
         self.retries = 0
         self.trace: list[tuple[int, int, float]] | None = None  # tests: every outcome
         self.follow(work.arrivals)
@@ -100,7 +100,7 @@ class Clients:
             return  # other arrivals since
         self.recorder.arrived(now)
         self.waiting[request] = now
-        self.tokens = min(self.tokens + self.policy.budget, self.policy.most_tokens)
+        self.tokens = min(self.tokens + self.policy.budget, self.most_tokens)
         self.segment, self.since = self.coming
         self.request += 1
         self.left = self.unit_exponential()

@@ -17,6 +17,7 @@ from sim.dataplane.reference.recorder import Recorder
 from sim.dataplane.reference.stations import Cpu, Settling
 from sim.dataplane.reference.timing import TIMED, Timer
 from sim.dataplane.reference.work import Attempt, Job, Probe, Work
+from sim.dataplane.simpy_inside import queue_of, set_now
 from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
 
 
@@ -25,6 +26,7 @@ class ReferencePlane:
 
     def __init__(self, workload: Workload) -> None:
         self.env = simpy.Environment()
+        self.queue = queue_of(self.env)
         self.seed, self.lattice = workload.seed, workload.lattice_s
         self.recorder = Recorder(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
         self.settling = Settling(self.env)
@@ -53,15 +55,14 @@ class ReferencePlane:
             env.step()
             self.follow_through()
         if not self.notices:
-            env._now = until
+            set_now(env, until)
         told, self.notices = self.notices, []
         self.stirred = False
         return self.now, told
 
     def follow_through(self) -> None:
         """Finish the instant: all that follows at once, then the CPU shares settle."""
-        env, self.stirred = self.env, True
-        queue = env._queue
+        env, queue, self.stirred = self.env, self.queue, True
         while queue and queue[0][0] == env.now and queue[0][1] < TIMED:
             env.step()
 

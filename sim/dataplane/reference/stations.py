@@ -16,7 +16,7 @@ import simpy
 
 from sim.dataplane.arithmetic import INFINITY, share_cores
 from sim.dataplane.codes import Due
-from sim.dataplane.reference.timing import Settle, Timer
+from sim.dataplane.reference.timing import Timer, settle_later
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.work import Work
@@ -146,7 +146,7 @@ class Settling:
 
     def add(self, cpu: Cpu) -> None:
         if not self.waiting:
-            Settle(self.env, self.run)
+            settle_later(self.env, self.run)
         self.waiting.append(cpu)
 
     def run(self, _: simpy.Event) -> None:

@@ -12,12 +12,13 @@ from collections.abc import Callable
 import simpy
 
 from sim.dataplane.codes import ID_BITS
+from sim.dataplane.simpy_inside import Placed
 
 SETTLE = 2
 TIMED = 4
 
 
-class Timer(simpy.Event):
+class Timer(Placed):
     """Calls `action(id)` after `delay`. Never cancelled: the action checks that it is still due."""
 
     __slots__ = ("action", "id")
@@ -30,23 +31,13 @@ class Timer(simpy.Event):
         ident: int,
         action: Callable[[int], None],
     ) -> None:
-        self.env = env
-        self.callbacks = [self.fire]
-        self._ok, self._value, self._defused = True, None, False
         self.action, self.id = action, ident
-        env.schedule(self, TIMED + (due << ID_BITS) + ident, delay)  # type: ignore[arg-type]
+        super().__init__(env, TIMED + (due << ID_BITS) + ident, [self.fire], delay)
 
     def fire(self, _: simpy.Event) -> None:
         self.action(self.id)
 
 
-class Settle(simpy.Event):
-    """The end of an instant, once: all that follows at once is done."""
-
-    __slots__ = ()
-
-    def __init__(self, env: simpy.Environment, action: Callable[[simpy.Event], None]) -> None:
-        self.env = env
-        self.callbacks = [action]
-        self._ok, self._value, self._defused = True, None, False
-        env.schedule(self, SETTLE, 0.0)  # type: ignore[arg-type]
+def settle_later(env: simpy.Environment, action: Callable[[simpy.Event], None]) -> None:
+    """The end of this instant, once: all that follows at once is done."""
+    Placed(env, SETTLE, [action])

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
+from sim.moved import MovedError
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError
@@ -232,6 +233,10 @@ def _while_read(error: BaseException, path: Path) -> InputError:
     line = line_of(error.__traceback__, path)
     if isinstance(error, InputError):  # of Platform(...), say: it knows what, we know where
         return InputError(issues=[_at(issue, shown(path), line) for issue in error.issues])
+    if isinstance(error, MovedError):
+        return InputError(
+            shown(path), line, found=f"{error.old}, which has moved", expected=error.new
+        )
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     return InputError(shown(path), line, found=said, expected="a file that runs without an error")
 

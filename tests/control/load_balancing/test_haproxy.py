@@ -14,7 +14,7 @@ from sim.control.load_balancing.haproxy import (
     RETRY_PAUSE,
     RISE,
     HAProxy,
-    Health,
+    LineHealth,
     checked,
     in_use,
 )
@@ -38,7 +38,7 @@ FIVE = {  # five replicas on five servers: the operator's HAProxy is there from 
     ],
 )
 def test_checked(checks: str, states: str) -> None:
-    health, seen = Health(), ""
+    health, seen = LineHealth(), ""
     for check in checks:
         health = checked(health, check == "+", FALL.value, RISE.value)
         seen += "U" if health.up else "D"

@@ -11,7 +11,7 @@ from sim.control.health_checks.probes import (
     INITIAL,
     Ask,
     HealthChecks,
-    Tally,
+    Streak,
     asks,
     counted,
     first_tick,
@@ -38,7 +38,7 @@ LIVE = {"liveness": {}, "readiness": {}}
 )
 def test_a_result_is_published_after_so_many_in_a_row(results, success, failure, published):
     """worker_test.go TestFailureThreshold, TestSuccessThreshold."""
-    tally, seen = Tally(), []
+    tally, seen = Streak(), []
     for one in results:
         tally, told = counted(tally, one == "S", success, failure)
         seen.append(told)

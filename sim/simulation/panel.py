@@ -12,8 +12,8 @@ from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.core.recorder import container_state, server_state
 
 
-class View:
-    """Looks, and remembers what it has shown."""
+class Panel:
+    """Shows a run, and remembers what it has shown."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster

@@ -11,7 +11,7 @@ from sim.control.rolling_updates.deployment import (
     MAX_SURGE,
     MAX_UNAVAILABLE,
     MIN_READY,
-    Progress,
+    DeploymentStatus,
     Recreate,
     RollingUpdate,
     is_complete,
@@ -162,7 +162,7 @@ def test_complete_and_progressing():
     assert is_complete(5, 5, 5, 5)
     for broken in ((5, 4, 5, 5), (5, 5, 6, 5), (5, 5, 5, 4), (5, 5, 4, 4)):
         assert not is_complete(*broken)
-    was = Progress(updated=2, old=3, ready=4, available=4)
+    was = DeploymentStatus(updated=2, old=3, ready=4, available=4)
     assert not is_progressing(was, was)
     for better in ({"updated": 3}, {"old": 2}, {"ready": 5}, {"available": 5}):
         assert is_progressing(was, was._replace(**better))

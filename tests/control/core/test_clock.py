@@ -10,7 +10,7 @@ import pytest
 from sim.control.core.clock import KEYS, PARTS, Clock, Rank, priority
 from sim.control.core.records import NonsenseError
 
-SIM = Path(__file__).resolve().parents[2] / "sim"
+SIM = Path(__file__).resolve().parents[3] / "sim"
 
 
 def test_a_cancelled_timer_is_no_due_event():

@@ -15,7 +15,7 @@ import pytest
 
 from sim.control.core.records import Container, Pending, Server, Tallies
 
-SIM = Path(__file__).resolve().parents[2] / "sim"
+SIM = Path(__file__).resolve().parents[3] / "sim"
 OUTSIDE = sorted(
     path
     for folder in ("control", "platforms", "simulation")

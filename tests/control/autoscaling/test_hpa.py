@@ -11,12 +11,12 @@ import pytest
 
 from sim.control.autoscaling import hpa
 from sim.control.autoscaling.hpa import (
-    Behavior,
     Pod,
-    Policy,
     Recommendation,
     Rules,
     Scaled,
+    ScalingBehavior,
+    ScalingPolicy,
     Tolerances,
 )
 from sim.control.autoscaling.hpa_loop import (
@@ -148,34 +148,38 @@ def test_without_behaviour_at_most_double_or_four(current, wanted, expected):
     assert hpa.limited(current, wanted, 1, 100, UP_FACTOR.value, UP_FLOOR.value) == expected
 
 
-def asked(**ways: object) -> Behavior:
+def asked(**ways: object) -> ScalingBehavior:
     """What a stack asks for, with the API's rules where it is silent."""
-    return hpa.behavior(stack.BehaviorSpec.model_validate(ways), STABILISATION.value)
+    return hpa.behavior(stack.Behavior.model_validate(ways), STABILISATION.value)
 
 
-def up(policies: tuple[Policy, ...], select: Select = "max") -> Behavior:
+def up(policies: tuple[ScalingPolicy, ...], select: Select = "max") -> ScalingBehavior:
     return asked()._replace(up=Rules(policies, 0.0, select))
 
 
-def down(policies: tuple[Policy, ...], select: Select = "max") -> Behavior:
+def down(policies: tuple[ScalingPolicy, ...], select: Select = "max") -> ScalingBehavior:
     return asked()._replace(down=Rules(policies, 0.0, select))
 
 
 def test_behavior_that_a_stack_does_not_write_is_the_apis():
     """pkg/apis/autoscaling/v2/defaults.go; the window down is the controller's own flag."""
-    four, double, all_ = Policy(4, False, 15.0), Policy(100, True, 15.0), Policy(100, True, 15.0)
-    assert asked() == Behavior(Rules((four, double), 0.0), Rules((all_,), 300.0))
-    assert hpa.behavior(stack.BehaviorSpec(), 60.0).down.window_s == 60.0
+    four, double, all_ = (
+        ScalingPolicy(4, False, 15.0),
+        ScalingPolicy(100, True, 15.0),
+        ScalingPolicy(100, True, 15.0),
+    )
+    assert asked() == ScalingBehavior(Rules((four, double), 0.0), Rules((all_,), 300.0))
+    assert hpa.behavior(stack.Behavior(), 60.0).down.window_s == 60.0
     own = asked(down={"policies": [{"pods": 1, "period": 60}], "window": 120, "select": "min"})
-    assert own == asked()._replace(down=Rules((Policy(1, False, 60.0),), 120.0, "min"))
+    assert own == asked()._replace(down=Rules((ScalingPolicy(1, False, 60.0),), 120.0, "min"))
 
 
 def test_a_tolerance_of_ones_own_goes_one_way():
     """types.go HPAScalingRules: null is the cluster's."""
     assert hpa.tolerances(None, 0.1) == (0.1, 0.1)
-    wide = stack.BehaviorSpec(up=stack.ScaleUp(tolerance=0.0), down=stack.ScaleDown(tolerance=0.5))
+    wide = stack.Behavior(up=stack.ScaleUp(tolerance=0.0), down=stack.ScaleDown(tolerance=0.5))
     assert hpa.tolerances(wide, 0.1) == (0.5, 0.0)
-    assert hpa.tolerances(stack.BehaviorSpec(), 0.1) == (0.1, 0.1)
+    assert hpa.tolerances(stack.Behavior(), 0.1) == (0.1, 0.1)
 
 
 def test_with_behaviour_the_window_is_an_interval():
@@ -198,20 +202,20 @@ def test_with_behaviour_the_window_is_an_interval():
         (12, 50, [Scaled(80.0, 6)], asked(), 24),  # that was longer ago
         (20, 50, [Scaled(95.0, -10)], asked(), 50),  # began with 30: up to 60
         (10, 1, [], asked(), 1),  # down 100 %
-        (10, 1, [], down((Policy(10, percent=True, period_s=60.0),)), 9),
-        (15, 1, [], down((Policy(10, percent=True),)), 13),  # truncated
-        (10, 1, [], down((Policy(2),)), 8),
-        (8, 1, [Scaled(95.0, -2)], down((Policy(2),)), 8),
-        (10, 12, [], up((Policy(15, percent=True),)), 12),  # rounded up
+        (10, 1, [], down((ScalingPolicy(10, percent=True, period_s=60.0),)), 9),
+        (15, 1, [], down((ScalingPolicy(10, percent=True),)), 13),  # truncated
+        (10, 1, [], down((ScalingPolicy(2),)), 8),
+        (8, 1, [Scaled(95.0, -2)], down((ScalingPolicy(2),)), 8),
+        (10, 12, [], up((ScalingPolicy(15, percent=True),)), 12),  # rounded up
         (10, 10, [], asked(), 10),
         (40, 45, [Scaled(99.0, 38)], asked(), 40),  # an outsized past change blocks
-        (10, 50, [], up((Policy(4), Policy(200, percent=True)), "max"), 30),
-        (10, 50, [], up((Policy(4), Policy(200, percent=True)), "min"), 14),
-        (10, 50, [], up((Policy(4), Policy(200, percent=True)), "disabled"), 10),
-        (100, 1, [], down((Policy(5), Policy(20, percent=True)), "max"), 80),
-        (100, 1, [], down((Policy(5), Policy(20, percent=True)), "min"), 95),
-        (100, 1, [], down((Policy(5), Policy(20, percent=True)), "disabled"), 100),
-        (100, 1, [], up((Policy(5),), "disabled"), 1),  # the other way is as it was
+        (10, 50, [], up((ScalingPolicy(4), ScalingPolicy(200, percent=True)), "max"), 30),
+        (10, 50, [], up((ScalingPolicy(4), ScalingPolicy(200, percent=True)), "min"), 14),
+        (10, 50, [], up((ScalingPolicy(4), ScalingPolicy(200, percent=True)), "disabled"), 10),
+        (100, 1, [], down((ScalingPolicy(5), ScalingPolicy(20, percent=True)), "max"), 80),
+        (100, 1, [], down((ScalingPolicy(5), ScalingPolicy(20, percent=True)), "min"), 95),
+        (100, 1, [], down((ScalingPolicy(5), ScalingPolicy(20, percent=True)), "disabled"), 100),
+        (100, 1, [], up((ScalingPolicy(5),), "disabled"), 1),  # the other way is as it was
     ],
 )
 def test_with_behaviour_the_rate_is_limited(current, wanted, events, rules, expected):
