@@ -18,6 +18,7 @@ from typing import Any
 from sim.constants.names import command_of
 from sim.dataplane import engines
 from sim.dataplane.engines import ENGINES, processes
+from sim.imports.trace import arrivals
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh, takes
@@ -29,7 +30,6 @@ from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, parse_setting, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
-from sim.schema.traffic import arrivals
 from sim.study import ask as asked
 from sim.study.result import Result
 from sim.study.versions import versions
@@ -241,9 +241,7 @@ def with_engine(planned: Plan, compiling: Callable[[], AbstractContextManager[ob
 
 def requests_of(planned: Plan) -> float:
     """How many requests are expected in one run."""
-    from sim.simulation.case import arrivals_of  # noqa: PLC0415 - simpy loads when something runs
-
-    come = arrivals_of(planned.scenario.traffic)
+    come = arrivals(planned.scenario.traffic)
     return engines.expected_requests(come, planned.scenario.horizon)
 
 
