@@ -21,6 +21,8 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.library", "sim.schema", "sim.imports", "sim.platforms", "sim.results.figures",
     ),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
+    # a recorded trace is read into what the data plane takes
+    "sim.imports.trace": ("sim.schema", "sim.dataplane.profile"),
     "sim.constants.facts": (),
     "sim.dataplane.codes": (),
     "sim.dataplane.profile": ("sim.dataplane.codes",),
@@ -49,11 +51,15 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
+    # a load test replays the same arrivals
+    "sim.report.exports.k6": (
+        "sim.schema", "sim.results", "sim.dataplane.profile", "sim.imports.trace",
+    ),
     # the public Result shows itself: what it needs loads when it is asked for
     "sim.study.result": ("sim.results", "sim.report", "sim.study.versions"),
     "sim.simulation": (
         "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines",
+        "sim.dataplane.engines", "sim.imports.trace",
     ),
     # studies run simulations; what they find is shown by others, but article and quarter write
     "sim.study": (

@@ -74,7 +74,7 @@ spec.rates                  study.quarter.rates
 spec.scenario               schema.scenario
 spec.settings               schema.settings
 spec.stack                  schema.stack
-spec.traffic                schema.traffic
+spec.traffic                imports.trace
 spec.validate               schema.text.validation
 spec.yamlfile               schema.text.document
 spec                        schema

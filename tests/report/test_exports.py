@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from sim.cli.app import main
+from sim.dataplane.profile import Arrivals
+from sim.imports.trace import arrivals
 from sim.report import files
 from sim.report.exports import formats
 from sim.report.exports.k6 import k6, script, stages
@@ -19,7 +21,6 @@ from sim.report.exports.trace import trace
 from sim.results.run import Span
 from sim.schema.fields import InputError
 from sim.schema.scenario import Point, Slo, Traffic
-from sim.schema.traffic import TraceTimes, arrivals
 from sim.study.comparison import compare
 from sim.study.result import Result
 from tests import ENGINE
@@ -215,7 +216,7 @@ def test_stages_make_the_requests_of_the_profile(traffic, start, requests):
 
 def test_time_stamps_become_rates():
     times = np.sort(np.random.default_rng(1).uniform(0, 600, 4321))
-    start, planned = stages(TraceTimes(times), 600.0)
+    start, planned = stages(Arrivals(times_s=times), 600.0)
     assert expected(start, planned, 600.0) == pytest.approx(4321)
 
 

@@ -18,7 +18,8 @@ from typing import Any, NoReturn, TypeVar
 import simpy
 
 from sim.control.core.records import NonsenseError
-from sim.dataplane.simpy_inside import Placed, now_of, queue_of, set_now, throw_into
+from sim.dataplane.simpy_inside import now_of, queue_of, set_now, throw_into
+from sim.report.plots.event_labels import PlacedEvent
 
 ROUNDING_S = 1e-6  # so much a difference of two times may be below 0
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def priority(rank: Rank, key: int, part: int = 0) -> int:
     return 2 + ((rank * KEYS + key) * PARTS + part)
 
 
-class Wait(Placed):
+class Wait(PlacedEvent):
     """A timeout whose place in its instant is the one given, not its order of insertion."""
 
     cancelled = False

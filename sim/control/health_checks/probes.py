@@ -19,7 +19,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.core.deadlines import Deadlines
-from sim.schema.stack import Probe, Probes, Service
+from sim.schema.stack import Probes, ProbeSpec, Service
 
 GRACE = Fact(
     "pod.termination_grace", 30.0, "s",
@@ -141,7 +141,7 @@ class Prober:
         self.of: dict[int, ContainerStatus] = {}
         self.kubelet_since: dict[int, float] = {}
 
-    def probes(self, c: Container) -> list[tuple[Ask, Probe]]:
+    def probes(self, c: Container) -> list[tuple[Ask, ProbeSpec]]:
         probes: Probes = self.cluster.service(c.service).probes
         written = [
             (Ask.STARTUP, probes.startup),
@@ -189,7 +189,7 @@ class Prober:
 
     # ---- workers ----
     def spawn(
-        self, c: Container, status: ContainerStatus, kind: Ask, probe: Probe, first: float
+        self, c: Container, status: ContainerStatus, kind: Ask, probe: ProbeSpec, first: float
     ) -> None:
         Worker(self, c, status, kind, probe, first).wait()
 
@@ -216,7 +216,7 @@ class Prober:
         return self.deadlines[timeout_s]
 
     def result(
-        self, c: Container, status: ContainerStatus, kind: Ask, probe: Probe, ok: bool
+        self, c: Container, status: ContainerStatus, kind: Ask, probe: ProbeSpec, ok: bool
     ) -> None:
         streak = status.streaks.get(kind, Streak())
         status.streaks[kind], published = counted(streak, ok, probe.success, probe.failure)
@@ -269,7 +269,7 @@ class Worker:
         c: Container,
         status: ContainerStatus,
         kind: Ask,
-        probe: Probe,
+        probe: ProbeSpec,
         first: float,
     ) -> None:
         self.prober, self.c, self.status, self.kind, self.probe = prober, c, status, kind, probe
