@@ -13,7 +13,7 @@ import sim
 from sim.report import files
 from sim.results.result import Result
 
-SHORT = {"scenario.horizon": "6m"}
+SHORT = {"scenario.horizon": "6m", "scenario.traffic.scale": 0.1}
 NAME = "container_crash"
 
 
