@@ -1,19 +1,22 @@
 """How fast the engines are: everything timed in one run, side by side, medians of several.
 
-    python benchmarks/engines.py [--requests 1000000] [--runs 5]
+    python benchmarks/engines.py [--requests 1000000] [--runs 5] [--row]
 
 W2 (w2.yaml, w2_stack.yaml) goes through the whole product, as `sim run` would do it: controllers,
 a sample of every gauge each simulated second, the ledger each minute. Beside it the same workload
 as a SimPy program in the style of SimPy's own documentation (a process a customer, resources,
-timeouts), and W2 with everything switched on. Ratios travel between machines; rates do not.
+timeouts), and W2 with everything switched on. Ratios travel between machines; rates do not: `--row`
+adds those of the commit that is checked out to history.csv, one row a landing.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import random
 import resource
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -22,24 +25,23 @@ from time import perf_counter
 import simpy
 
 from sim.dataplane import engines
-from sim.dataplane.interface import (
-    Algorithm,
-    Arrivals,
-    Client,
-    Kind,
-    Law,
-    LawKind,
-    Profile,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Algorithm, Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
 from sim.simulation.simulation import run_once
 from sim.study.ask import Ask
 from sim.study.plan import plan
 
 HERE = Path(__file__).parent
 RATE = 640.0
+HISTORY = HERE / "history.csv"
+DOCUMENTED = "W2, SimPy as documented"
+RATIOS = {  # a column of history.csv -> what is divided by W2 as SimPy's documentation has it
+    "product": "W2, whole product, compiled",
+    "plane": "W2, compiled plane, control every 1 s",
+    "plane_0.1s": "W2, compiled plane, control every 0.1 s",
+    "everything": "W2 with everything on, control every 1 s",
+}
 
 
 def product(requests: int, engine: str) -> float:
@@ -130,38 +132,62 @@ def plane(requests: int, everything: bool = False, tick_s: float = 1.0) -> float
     return made.gauge().arrived / (perf_counter() - began)
 
 
+def ratio(rates: Mapping[str, Sequence[float]], name: str, base: str = DOCUMENTED) -> float:
+    """The median over runs of a rate divided by another of the same run."""
+    return median(a / b for a, b in zip(rates[name], rates[base], strict=True))
+
+
+def add_row(rates: Mapping[str, Sequence[float]], path: Path, commit: str, date: str) -> None:
+    """A row of ratios at the end of history.csv, with its header if there is none yet."""
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(["commit", "date", *RATIOS])
+        writer.writerow([commit, date, *(f"{ratio(rates, name):.1f}" for name in RATIOS.values())])
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
-    given = parser.parse_args()
+    parser.add_argument("--row", action="store_true", help="add the ratios to history.csv")
+    options = parser.parse_args()
+    if options.row and git("status", "--porcelain", "--untracked-files=no"):
+        parser.error("--row: the checkout has changes that no commit names")
     engines.prepare()
-    n = given.requests
+    n = options.requests
     few, many = max(10_000, n // 50), max(10_000, n // 5)  # of slow ones; see documented_style
-    rows: dict[str, Callable[[], float]] = {
-        "W2, whole product, compiled": lambda: product(n, "compiled"),
+    timed: dict[str, Callable[[], float]] = {
+        RATIOS["product"]: lambda: product(n, "compiled"),
         "W2, whole product, reference": lambda: product(few, "reference"),
-        "W2, SimPy as documented": lambda: documented_style(many),
-        "W2, compiled plane, control every 1 s": lambda: plane(n),
-        "W2, compiled plane, control every 0.1 s": lambda: plane(n, tick_s=0.1),
-        "W2 with everything on, control every 1 s": lambda: plane(n, everything=True),
+        DOCUMENTED: lambda: documented_style(many),
+        RATIOS["plane"]: lambda: plane(n),
+        RATIOS["plane_0.1s"]: lambda: plane(n, tick_s=0.1),
+        RATIOS["everything"]: lambda: plane(n, everything=True),
     }
-    rates: dict[str, list[float]] = {name: [] for name in rows}
-    for _ in range(given.runs):  # in turn, so that a drifting machine hits all alike
-        for name, run in rows.items():
+    rates: dict[str, list[float]] = {name: [] for name in timed}
+    for _ in range(options.runs):  # in turn, so that a drifting machine hits all alike
+        for name, run in timed.items():
             rates[name].append(run())
-    base = rates["W2, SimPy as documented"]
-    title = f"requests/s, {given.runs} runs"
+    title = f"requests/s, {options.runs} runs"
     print(f"{title:44} {'median':>10} {'best':>10} {'x SimPy':>8}")
-    for name, found in rates.items():
-        ratio = median(a / b for a, b in zip(found, base, strict=True))
-        print(f"{name:44} {median(found):10,.0f} {max(found):10,.0f} {ratio:8.1f}")
-    often = rates["W2, compiled plane, control every 0.1 s"]
-    seldom = rates["W2, compiled plane, control every 1 s"]
-    cost = median(b / a for a, b in zip(often, seldom, strict=True))
+    for name, own in rates.items():
+        print(f"{name:44} {median(own):10,.0f} {max(own):10,.0f} {ratio(rates, name):8.1f}")
+    cost = ratio(rates, RATIOS["plane"], RATIOS["plane_0.1s"])
     print(f"control every 0.1 s takes {cost:.2f} x the time of control every 1 s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of this process: {peak:,.0f} MiB")
+    if options.row:
+        add_row(
+            rates, HISTORY, git("rev-parse", "--short", "HEAD"), git("show", "-s", "--format=%cs")
+        )
+        print(f"added to {HISTORY.name}: {HISTORY.read_text(encoding='utf-8').splitlines()[-1]}")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ from typing import ClassVar
 import pandas as pd
 
 import sim
-from sim.control.core.clock import Loop, Rank
-from sim.control.core.cluster import Cluster
-from sim.control.self_healing.restarts import start_again
+from sim.control.api import Cluster, Loop, Rank, start_again
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 

@@ -10,26 +10,33 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sim.moved import Signpost
+
 if TYPE_CHECKING:
+    from sim.library.scenarios import list_scenarios, load_scenario
+    from sim.library.stacks import list_stacks, load_stack
     from sim.platforms import add as add_platform
     from sim.platforms.platform import Platform
-    from sim.results.result import Result
     from sim.schema.fields import InputError
-    from sim.schema.loader import list_scenarios, list_stacks, load_scenario, load_stack
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
     from sim.study.comparison import compare, list_platforms, run
+    from sim.study.result import Result
+    from sim.study.session import Session
 
-__version__ = "0.1.0"
+sys.meta_path.append(Signpost())  # an import by a name of 0.1.0 is told the new one
+__version__ = "0.2.0"
 
 __all__ = [
     "InputError",
     "Platform",
     "Result",
     "Scenario",
+    "Session",
     "Stack",
     "add_platform",
     "compare",
@@ -44,16 +51,17 @@ __all__ = [
 _HOME = {
     "InputError": "sim.schema.fields",
     "Platform": "sim.platforms.platform",
-    "Result": "sim.results.result",
+    "Result": "sim.study.result",
     "Scenario": "sim.schema.scenario",
+    "Session": "sim.study.session",
     "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
     "compare": "sim.study.comparison",
     "list_platforms": "sim.study.comparison",
-    "list_scenarios": "sim.schema.loader",
-    "list_stacks": "sim.schema.loader",
-    "load_scenario": "sim.schema.loader",
-    "load_stack": "sim.schema.loader",
+    "list_scenarios": "sim.library.scenarios",
+    "list_stacks": "sim.library.stacks",
+    "load_scenario": "sim.library.scenarios",
+    "load_stack": "sim.library.stacks",
     "run": "sim.study.comparison",
 }
 

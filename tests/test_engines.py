@@ -12,10 +12,10 @@ import pytest
 
 import sim
 from sim.dataplane import engines
-from sim.dataplane.interface import Arrivals
+from sim.dataplane.profile import Arrivals
+from sim.library.scenarios import list_scenarios, load_scenario
 from sim.report import files
 from sim.schema.fields import InputError
-from sim.schema.loader import list_scenarios, load_scenario
 from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.comparison import replay

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from sim import list_scenarios, list_stacks
+from sim import __version__, list_scenarios, list_stacks
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
@@ -61,6 +61,8 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
         f"sim/stacks/{name}.yaml" for name in list_stacks()
     }
     assert len([n for n in names if n.startswith("sim/workshop/challenges/")]) == 12
+    assert "sim/py.typed" in names  # type checkers read our annotations
+    assert wheel.name.startswith(f"outage_lab-{__version__}-")
     assert not [n for n in names if not n.startswith(("sim/", "outage_lab-"))]
     assert any(n.endswith("LICENSE") for n in names)
 

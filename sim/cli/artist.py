@@ -17,7 +17,7 @@ from threading import Thread
 
 from sim.platforms import Source, is_added, pin, sources
 from sim.report.plots.pictures import draw
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.study.pool import UNGUARDED, deaf, leave_with_parent
 
 
@@ -33,7 +33,7 @@ class Artist:
         theirs.close()
 
     @contextmanager
-    def drawing(self, result: Result, folder: Path) -> Iterator[None]:
+    def drawing(self, result: Measurements, folder: Path) -> Iterator[None]:
         """What `draw` does, while the body runs. What the process cannot do is done here."""
         with suppress(OSError):  # it has died
             self.line.send((result, folder))
@@ -76,7 +76,7 @@ def _work(line: Connection, files: dict[str, Source]) -> None:
     signal(SIGINT, SIG_IGN)  # where it is not inherited
     Thread(target=leave_with_parent, daemon=True).start()
     pin(files)
-    import_module("sim.report.plots.three")
+    import_module("sim.report.plots.slides")
     try:
         draw(*line.recv())
         line.send(True)

@@ -14,9 +14,9 @@ from sim.cli.options import DONE, INTERRUPTED, NOT_HELD, REPORTS, say
 from sim.study.plan import plan
 
 if TYPE_CHECKING:
-    from sim.results.result import Result
     from sim.study.ask import Ask
     from sim.study.plan import Plan
+    from sim.study.result import Result
 
 SHOWN = 25  # lines of the timeline of each platform on the terminal; the files have all
 
@@ -43,12 +43,12 @@ def report(
     `Batch.run`. Raises `InputError`."""
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
-    from sim.report.exports.write import chosen  # noqa: PLC0415
+    from sim.report.exports.formats import named  # noqa: PLC0415
     from sim.study.pool import deaf  # noqa: PLC0415
 
     planned = plan(ask)
     folder = out or REPORTS / planned.name.replace(":", "-")
-    exports = chosen(export)
+    exports = named(export)
     files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
     for label, lines in (
         ("assumed: ", planned.stack.assumed),

@@ -1,1 +1,1 @@
-"""The data plane: every request, job, connection and slice of CPU. One interface, two engines."""
+"""The data plane: every request, job, connection and slice of CPU. One seam, two engines."""

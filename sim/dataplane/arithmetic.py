@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import math
 
-CONSTANT, EXPONENTIAL, LOGNORMAL, UNIFORM = 0, 1, 2, 3
+from sim.dataplane.codes import LATENCY_BINS, LATENCY_GROWTH, LATENCY_MIN_S, LawKind
+
+_, EXPONENTIAL, LOGNORMAL, UNIFORM = (kind.value for kind in LawKind)
+LOG_GROWTH = math.log(LATENCY_GROWTH)
+LAST_BIN = LATENCY_BINS - 1
 INFINITY = math.inf
 
 
@@ -63,11 +67,11 @@ def backoff(base: float, factor: float, cap: float, retry: int, jitter: float, u
 
 
 def latency_bin(latency: float) -> int:
-    """Bin of the logarithmic histogram: 2 % wide from 0.1 ms; both ends clip (see interface)."""
-    if latency <= 1e-4:
+    """Bin of the logarithmic histogram: 2 % wide from 0.1 ms; both ends clip (codes.LATENCY_*)."""
+    if latency <= LATENCY_MIN_S:
         return 0
-    i = int(math.log(latency / 1e-4) / 0.01980262729617973)
-    return 1023 if i > 1023 else i
+    i = int(math.log(latency / LATENCY_MIN_S) / LOG_GROWTH)
+    return LAST_BIN if i > LAST_BIN else i
 
 
 def query_cost(demand: float, growth: float, active: int) -> float:
@@ -104,6 +108,33 @@ def next_arrival(
         work = max(work, 0.0)
         t = stop
         i += 1
+
+
+def left_over(
+    i: int,
+    t: float,
+    work: float,
+    start: tuple[float, ...],
+    rate: tuple[float, ...],
+    slope: tuple[float, ...],
+    until: float,
+) -> float:
+    """What is left of `work` at `until`, when the integrated rate takes it off from (i, t) on."""
+    if not start:
+        return work
+    t = max(t, start[0])
+    while t < until:
+        stop = until if i + 1 >= len(start) else min(until, start[i + 1])
+        work -= area(rate[i] + slope[i] * (t - start[i]), slope[i], stop - t)
+        work = max(work, 0.0)
+        t = stop
+        i += 1
+    return work
+
+
+def segment_at(start: tuple[float, ...], t: float) -> int:
+    """The piece of a rate that holds at t; the first one before it begins."""
+    return max(0, sum(begin <= t for begin in start) - 1)
 
 
 def share_cores(

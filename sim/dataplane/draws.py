@@ -13,9 +13,6 @@ from zlib import crc32
 MASK = 0xFFFFFFFFFFFFFFFF
 GOLDEN = 0x9E3779B97F4A7C15
 
-# per-request streams; the control plane names its own with `stream()`
-ARRIVAL, CPU, QUERY, PUSH, ERROR, ROUTE, BACKOFF, JOB_CPU, JOB_QUERY, POISON = range(10)
-
 
 def mix(x: int) -> int:
     """SplitMix64's finaliser: every output bit hangs on every input bit."""
@@ -33,5 +30,6 @@ def u(seed: int, stream: int, ident: int) -> float:
 
 
 def stream(name: str) -> int:
-    """A stable stream number for a named draw of the control plane (any process, any platform)."""
+    """A stable stream number for a named draw of the control plane (any process, any platform);
+    those of the data plane are codes.Stream."""
     return 1000 + crc32(name.encode())

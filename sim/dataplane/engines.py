@@ -14,7 +14,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
 
-from sim.dataplane.interface import Arrivals, DataPlane, Workload
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Arrivals, Workload
 
 MakePlane = Callable[[Workload], DataPlane]
 ENGINES = ("auto", "compiled", "reference")

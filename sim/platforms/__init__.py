@@ -11,7 +11,7 @@ stand beside PLATFORM:
 `kubernetes-autoscaling` is `kubernetes` without that one choice (`kubernetes-autoscaling-rollback`:
 without two): an ablation has a name like any platform and runs beside it.
 
-A user's own file is the same outside this folder (`_outside.py`): in `platforms/` of the working
+A user's own file is the same outside this folder (`own/files.py`): in `platforms/` of the working
 folder, or given by its path.
 """
 
@@ -22,22 +22,25 @@ import difflib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
-from sim.control.core.mechanisms import mechanisms, name_of
+from sim.control.core.choices import Conflicting, Refusing
+from sim.control.mechanisms import mechanisms, name_of
 from sim.platforms.own import blame as _blame
-from sim.platforms.own import file as _outside
-from sim.platforms.own.choices import wrong_choices
-from sim.platforms.own.file import Source, not_a_platform, pin, refresh, written
-from sim.platforms.own.values import read
+from sim.platforms.own import files as _outside
+from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
+from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
-from sim.schema.fields import InputError
-from sim.schema.settings import Layer
+from sim.schema.fields import InputError, Issue
+from sim.schema.layers import Layer
+from sim.schema.settings import Spot, merged, with_value
 from sim.schema.stack import Stack
+from sim.schema.text.document import Document, describe
+from sim.schema.text.paths import MISSING, names_below, value_at
 from sim.schema.text.validation import closest, given, one_of
 
 __all__ = [
@@ -247,7 +250,7 @@ def configured(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Platform
     for base in chain(own)[:-1]:
         for path, value in settings.get(base, {}).items():
             configure(load(base), {path: value}, base)  # wrong for the base is wrong
-            if _has(platform, path.split(".")):
+            if value_at(platform, path.split(".")) is not MISSING:
                 platform = configure(platform, {path: value}, base)
     with blaming(name):
         whole = checked(own, configure(platform, settings.get(own, {}), own))
@@ -258,8 +261,7 @@ def checked(name: str, platform: Platform) -> Platform:
     """The platform, if its choices go together: each may object to the rest (`conflicts`)."""
     for field in fields(platform):
         choice = getattr(platform, field.name)
-        objects = getattr(choice, "conflicts", None)
-        why = "" if objects is None else objects(platform)
+        why = choice.conflicts(platform) if isinstance(choice, Conflicting) else ""
         if why:
             found, expected = name_of(type(choice)), f"another mechanism, or what it needs: {why}"
             raise InputError(field=f"{name}.{field.name}", found=found, expected=expected)
@@ -277,21 +279,12 @@ def blaming(
 def takes(name: str, platform: Platform, stack: Stack) -> None:
     """Raise InputError if one of the choices turns down what the stack asks of it (`refuses`)."""
     for field in fields(platform):
-        refuses = getattr(getattr(platform, field.name), "refuses", None)
+        choice = getattr(platform, field.name)
         with blaming(name):
-            why = "" if refuses is None else refuses(stack)
+            why = choice.refuses(stack) if isinstance(choice, Refusing) else ""
         if why:
             expected = f"a stack that it takes: {why}"
             raise InputError(field=f"{name}.{field.name}", found=stack.name, expected=expected)
-
-
-def _has(record: Any, steps: list[str]) -> bool:
-    """Is there such a field, all the way down?"""
-    for step in steps:
-        if not is_dataclass(record) or step not in {f.name for f in fields(record)}:
-            return False
-        record = getattr(record, step)
-    return True
 
 
 def configure(platform: Platform, settings: Mapping[str, Any], name: str = "") -> Platform:
@@ -299,65 +292,44 @@ def configure(platform: Platform, settings: Mapping[str, Any], name: str = "") -
 
     A choice may also be another mechanism, by name, with or without fields:
     `rolling_updates: canary`, `rolling_updates: {mechanism: canary, pause_s: 60s}`. `name`: of the
-    platform, for messages."""
-    for path, value in settings.items():
-        if not path:
-            expected = f"a path below it: {one_of([f.name for f in fields(platform)])}"
-            raise InputError(field=name, found="a whole platform", expected=expected)
-        platform = _set(platform, path.split("."), value, f"{name}.{path}" if name else path)
+    platform, for messages. All wrong settings are told at once, in one InputError."""
+    issues: list[Issue] = []
+    for path, raw in settings.items():
+        spot = Spot(Document(""), (f"{name}.{path}" if path and name else path or name,))
+        try:
+            capability, *steps = path.split(".")
+            choice = _choice(platform, capability, steps, raw, spot)
+            platform = replace(platform, **{capability: choice})
+        except InputError as error:
+            issues += error.issues
+    if issues:
+        raise InputError(issues=issues)
     return platform
 
 
-def _set(record: Any, steps: list[str], value: Any, path: str) -> Any:
-    known = [f.name for f in fields(record)]
-    step, rest = steps[0], steps[1:]
-    if step not in known:
-        close = difflib.get_close_matches(step, known, n=1, cutoff=0.4)
-        expected = f"one of {', '.join(known)}"
-        raise InputError(
-            field=path, found=repr(step), expected=expected, nearest=next(iter(close), "")
-        )
-    old = getattr(record, step)
-    if old is None and (rest or isinstance(value, dict)):
-        old = _default(record, step)  # an optional part that is switched on
-    if rest:
-        if old is None and isinstance(record, Platform):
-            head = path[: len(path) - len(".".join(rest)) - 1]
-            found = f"{step} is left to the operator: nothing there to change"
-            words = f"first a mechanism, {head}=NAME, one of {', '.join(mechanisms(step))}"
-            raise InputError(field=path, found=found, expected=words)
-        if not is_dataclass(old):
-            raise InputError(field=path, found=f"{step} has no parts", expected="a shorter path")
-        return replace(record, **{step: _set(old, rest, value, path)})
-    if isinstance(record, Platform) and isinstance(value, str | dict):
-        return replace(record, **{step: _choice(old, step, value, path)})
-    if isinstance(value, dict) and is_dataclass(old):
-        return replace(record, **{step: _merged(old, value, path)})
-    return replace(record, **{step: read(record, step, value, path)})
-
-
-def _default(record: Any, step: str) -> Any:
-    """A new record for an optional field (`analysis: Analysis | None`); None where it has none."""
-    kinds: list[Any] = [*filter(is_dataclass, get_args(get_type_hints(type(record))[step]))]
-    return kinds[0]() if kinds else None
-
-
-def _choice(old: Any, capability: str, value: str | dict[str, Any], path: str) -> Any:
-    """Another mechanism by name, with the fields given; without a name, the old one's fields."""
-    fields_given = dict(value) if isinstance(value, dict) else {"mechanism": value}
-    if "mechanism" not in fields_given and old is not None:
-        return _merged(old, fields_given, path)
+def _choice(platform: Platform, capability: str, steps: list[str], raw: Any, spot: Spot) -> Any:
+    """What fills a choice when `raw` is said of it, or of a field below it (`steps`)."""
+    ten = names_below(platform)
+    if not capability:
+        raise spot.error("a whole platform", f"a path below it: {one_of(ten)}")
+    if capability not in ten:
+        raise spot.unknown(capability, ten)
+    old = getattr(platform, capability)
     known = mechanisms(capability)
-    name = fields_given.pop("mechanism", None)
-    if name not in known:
-        close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-        found = "no mechanism" if name is None else f"the unknown mechanism {name!r}"
-        expected = f"null or one of {', '.join(known)}"
-        raise InputError(field=path, found=found, expected=expected, nearest="".join(close))
-    return _merged(known[name](), fields_given, path)
-
-
-def _merged(record: Any, parts: Mapping[str, Any], path: str) -> Any:
-    for step, value in parts.items():
-        record = _set(record, [str(step)], value, f"{path}.{step}")
-    return record
+    if steps and old is None:
+        found = f"{capability} is left to the operator: nothing there to change"
+        head = ".".join(map(str, spot.path)).removesuffix("." + ".".join(steps))
+        raise spot.error(found, f"first a mechanism, {head}=NAME, one of {', '.join(known)}")
+    if steps or (isinstance(raw, dict) and "mechanism" not in raw and old is not None):
+        return with_value(old, type(old), steps, raw, spot)
+    if raw is None:
+        return None
+    parts = dict(raw) if isinstance(raw, dict) else {"mechanism": raw}
+    mechanism = parts.pop("mechanism", None)
+    if not isinstance(mechanism, str) or mechanism not in known:
+        unknown = f"the unknown mechanism {mechanism!r}"
+        found = unknown if isinstance(mechanism, str) else describe(mechanism)
+        found = "no mechanism" if mechanism is None else found
+        near = closest(str(mechanism), known)
+        raise spot.error(found, f"null or one of {', '.join(known)}", near)
+    return merged(known[mechanism](), known[mechanism], parts, spot)

@@ -9,12 +9,13 @@ disruptions, and new versions that a canary tries first.
 
 from dataclasses import replace
 
+from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.autoscaling.keda import Keda
 from sim.control.rolling_updates.canary import Canary
 from sim.control.scheduling.node_lifecycle import NodeLifecycle
 from sim.control.scheduling.scheduler import Scheduling
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
-from sim.schema.settings import AtLeast, IfMissing
+from sim.schema.layers import AtLeast, IfMissing
 
 EXTENDS = "kubernetes"
 
@@ -33,7 +34,7 @@ STACK = {
 
 PLATFORM = replace(
     KUBERNETES,
-    autoscaling=replace(KUBERNETES.autoscaling, keda=Keda()),
+    autoscaling=Autoscaling(keda=Keda()),
     rolling_updates=Canary(),  # Argo Rollouts: 20, 40, 60, 80 %, with an analysis that ends it
     scheduling=Scheduling(
         max_skew=1,  # topologySpreadConstraints: as even as can be

@@ -1,16 +1,27 @@
 """A platform is ten choices. What is left empty falls on the operator.
 
-A choice is a frozen record. One with `run(cluster)` is a controller; a plain one is data that
-others read (routing, limits). Ablation is one line: `replace(kubernetes, autoscaling=None)`.
+A choice is a frozen record; sim/control/core/choices.py says what each must answer. One with
+`run(cluster)` is a controller; a plain one is data that others read (routing, limits). Ablation is
+one line: `replace(kubernetes, autoscaling=None)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import wraps
 from typing import Any
 
+from sim.control.core.choices import (
+    Autoscaler,
+    Discoverer,
+    HealthChecker,
+    Limiter,
+    LoadBalancer,
+    Reverter,
+    Scheduler,
+    SecretKeeper,
+    SelfHealer,
+    Updater,
+)
 from sim.schema.fields import InputError, Issue
 from sim.schema.text.validation import closest, one_of
 
@@ -26,54 +37,53 @@ DECIDES = {  # what each of the ten choices decides
     "secrets": "how a rotated password reaches the containers",
     "scheduling": "which server runs what, and what happens when one dies",
 }
-Choice = Any  # a frozen record of sim.control; None: nobody does it
 
 
 @dataclass(frozen=True)
 class Platform:
     """Exactly the article's ten capabilities, in its order; DECIDES says what each decides."""
 
-    self_healing: Choice
-    autoscaling: Choice
-    load_balancing: Choice
-    service_discovery: Choice
-    rolling_updates: Choice
-    rollback: Choice
-    health_checks: Choice
-    resource_limits: Choice
-    secrets: Choice
-    scheduling: Choice
+    self_healing: SelfHealer | None
+    autoscaling: Autoscaler | None
+    load_balancing: LoadBalancer | None
+    service_discovery: Discoverer | None
+    rolling_updates: Updater | None
+    rollback: Reverter | None
+    health_checks: HealthChecker | None
+    resource_limits: Limiter | None
+    secrets: SecretKeeper | None
+    scheduling: Scheduler | None
 
-
-def _complete(init: Callable[..., None]) -> Callable[..., None]:
-    """`Platform(...)` with a choice too few, or one that does not exist, says which."""
-
-    @wraps(init)
-    def checked(self: Platform, *given: Choice, **named: Choice) -> None:
-        ten = [field.name for field in fields(Platform)]
-        wrong = [name for name in named if name not in ten]
-        twice = [name for name in ten[: len(given)] if name in named]
-        issues = [
-            Issue(
-                "", 0, 0, f"PLATFORM.{name}", "an unknown choice", one_of(ten), closest(name, ten)
-            )
-            for name in wrong
-        ]
-        issues += [
-            Issue(field=f"PLATFORM.{name}", found="no choice", expected="a mechanism, or None")
-            for name in ten[len(given) :]
-            if name not in named and not any(closest(other, ten) == name for other in wrong)
-        ]
-        issues += [
-            Issue(field=f"PLATFORM.{name}", found="two choices", expected="one") for name in twice
-        ]
-        if len(given) > len(ten):
-            issues.append(Issue("", 0, 0, "PLATFORM", f"{len(given)} choices", "ten"))
+    def __new__(cls, *given: Any, **named: Any) -> Platform:
+        """With a choice too few, or one that does not exist, InputError says which."""
+        issues = _not_ten(len(given), list(named))
         if issues:
             raise InputError(issues=issues)
-        init(self, *given, **named)
+        return super().__new__(cls)
 
-    return checked
+    def __reduce__(self) -> tuple[type[Platform], tuple[Any, ...]]:
+        """Copies are made of the ten as well."""
+        return Platform, tuple(getattr(self, field.name) for field in fields(self))
 
 
-Platform.__init__ = _complete(Platform.__init__)  # type: ignore[method-assign]
+def _not_ten(given: int, named: list[str]) -> list[Issue]:
+    """What is wrong with so many choices in order and these by name."""
+    ten = [field.name for field in fields(Platform)]
+    wrong = [name for name in named if name not in ten]
+    issues = [
+        Issue("", 0, 0, f"PLATFORM.{name}", "an unknown choice", one_of(ten), closest(name, ten))
+        for name in wrong
+    ]
+    issues += [
+        Issue(field=f"PLATFORM.{name}", found="no choice", expected="a mechanism, or None")
+        for name in ten[given:]
+        if name not in named and not any(closest(other, ten) == name for other in wrong)
+    ]
+    issues += [
+        Issue(field=f"PLATFORM.{name}", found="two choices", expected="one")
+        for name in ten[:given]
+        if name in named
+    ]
+    if given > len(ten):
+        issues.append(Issue("", 0, 0, "PLATFORM", f"{given} choices", "ten"))
+    return issues

@@ -20,20 +20,21 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.report.exports.write import FILES, export
-from sim.report.page.write import page
+from sim.report.exports.formats import FORMATS, export
+from sim.report.page.document import page
 from sim.report.plots.pictures import PICTURES, draw, pictures
 from sim.report.postmortem.text import markdown as postmortem
 from sim.report.text.markdown import markdown
-from sim.results.result import Result
-from sim.results.rows import TIMELINE_COLUMNS, series_columns, timeline_rows
+from sim.results.measurements import Measurements
+from sim.results.run import TIMELINE_COLUMNS, timeline_rows
+from sim.results.series import series_columns
 from sim.schema.fields import InputError
 
 DATA = (
     "report.html", "summary.json", "summary.md", "postmortem.md", "timeline.csv", "series.csv",
 )  # fmt: skip
-Drawing = Callable[[Result, Path], AbstractContextManager[None]]  # `pictures.draw`, meanwhile
-OURS = frozenset({*DATA, "compare.png", *PICTURES, *FILES.values()})
+Drawing = Callable[[Measurements, Path], AbstractContextManager[None]]  # `pictures.draw`, meanwhile
+OURS = frozenset({*DATA, "compare.png", *PICTURES, *(row.file for row in FORMATS.values())})
 
 
 def check_folder(folder: Path, ours: frozenset[str] = OURS) -> None:
@@ -67,7 +68,7 @@ def _refused(folder: Path, found: str, expected: str) -> InputError:
 
 
 def write(
-    result: Result,
+    result: Measurements,
     folder: Path,
     plots: bool = True,
     exports: Sequence[str] = (),
@@ -133,12 +134,12 @@ def _swap(fresh: Path, target: Path) -> None:
 
 
 @contextmanager
-def _drawing_here(result: Result, folder: Path) -> Iterator[None]:
+def _drawing_here(result: Measurements, folder: Path) -> Iterator[None]:
     draw(result, folder)
     yield
 
 
-def _fill(result: Result, folder: Path, plots: bool, drawing: Drawing) -> None:
+def _fill(result: Measurements, folder: Path, plots: bool, drawing: Drawing) -> None:
     if not plots or not result.runs:
         _texts(result, folder, [])
     else:
@@ -146,7 +147,7 @@ def _fill(result: Result, folder: Path, plots: bool, drawing: Drawing) -> None:
             _texts(result, folder, pictures(result))
 
 
-def _texts(result: Result, folder: Path, pictures: list[str]) -> None:
+def _texts(result: Measurements, folder: Path, pictures: list[str]) -> None:
     (folder / "summary.json").write_text(summary_json(result), encoding="utf-8")
     (folder / "summary.md").write_text(markdown(result, pictures), encoding="utf-8")
     (folder / "postmortem.md").write_text(postmortem(result), encoding="utf-8")
@@ -157,7 +158,7 @@ def _texts(result: Result, folder: Path, pictures: list[str]) -> None:
         _series(file, result)
 
 
-def summary_json(result: Result) -> str:
+def summary_json(result: Measurements) -> str:
     """summary.json, schema 1: keys in their documented order, floats as Python writes them."""
     return json.dumps(result.summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -172,7 +173,7 @@ def _table(file: IO[str], header: Iterable[str], rows: Iterable[Iterable[Any]]) 
     writer.writerows(rows)
 
 
-def _series(file: IO[str], result: Result) -> None:
+def _series(file: IO[str], result: Measurements) -> None:
     for position, run in enumerate(result.runs):
         columns = series_columns(run)
         if position == 0:

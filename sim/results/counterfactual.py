@@ -11,30 +11,10 @@ from enum import Enum
 from statistics import fmean
 from typing import NamedTuple
 
+from sim.results.figures import Figures, figure_at, harms, total
 from sim.results.intervals import interval
-from sim.results.summary import Figures, Replication, lookup
+from sim.results.summary import Replication
 
-
-class Loss(NamedTuple):
-    """A figure of which less is better; `least`: a smaller difference of it is nobody's concern."""
-
-    name: str
-    paths: tuple[str, ...]  # summed, records of causes too
-    least: float
-
-
-# in the order in which they decide: users first, then jobs, then people
-LOSSES = (
-    Loss("downtime_s", ("downtime_s",), 5.0),
-    Loss("failed", ("requests.failed",), 2.0),
-    Loss("degraded_s", ("degraded_s",), 5.0),
-    Loss("lost", ("jobs.lost",), 2.0),
-    Loss("duplicated", ("jobs.duplicated",), 2.0),
-    Loss("minutes", ("operator.minutes",), 0.5),
-    Loss("backlog", ("jobs.backlog_peak",), 20.0),
-    Loss("usd", ("cost.usd",), 0.01),
-)
-MONEY = "usd"  # told beside the others, and decides nothing
 LUCK = 0.1  # one seed: a smaller share of the larger figure may be chance
 
 
@@ -50,7 +30,7 @@ class Counterfactual(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """How much less of a loss: mean over the seeds, and its 95 % interval if there are several."""
+    """How much less of a harm: mean over the seeds, and its 95 % interval if there are several."""
 
     before: float
     after: float
@@ -70,31 +50,24 @@ class Effect(Enum):
 
 
 class Contribution(NamedTuple):
-    """What a change did to each of LOSSES."""
+    """What a change did to each harm."""
 
     change: Counterfactual
-    gains: Mapping[str, Gain]
+    gains: Mapping[str, Gain]  # by the figure's path, in the order in which they decide
     effect: Effect
-
-
-def amount(figures: Figures, loss: Loss) -> float:
-    """The loss in one record of figures."""
-    total = 0.0
-    for path in loss.paths:
-        value = lookup(figures, path)
-        parts = value.values() if isinstance(value, dict) else [value]
-        total += sum(part or 0.0 for part in parts)
-    return total
 
 
 def harmed(figures: Figures) -> bool:
     """Is there anything to explain: something lost, somebody at work, a queue that grew long?"""
-    lost = any(amount(figures, one) for one in LOSSES if one.name not in (MONEY, "backlog"))
-    return lost or any(amount(figures, one) >= one.least for one in LOSSES if one.name == "backlog")
+    return any(
+        total(figures, path) >= harm.least if harm.usual else total(figures, path) > 0.0
+        for path, harm in harms()
+        if harm.decides
+    )
 
 
 def gain(before: Sequence[float], after: Sequence[float], least: float) -> Gain:
-    """The paired difference of one loss, seed by seed. At least one pair."""
+    """The paired difference of one harm, seed by seed. At least one pair."""
     first, second = fmean(before), fmean(after)
     size = abs(first - second)
     if len(before) == 1:
@@ -106,33 +79,36 @@ def gain(before: Sequence[float], after: Sequence[float], least: float) -> Gain:
 
 def contribution(base: Sequence[Replication], change: Counterfactual) -> Contribution | None:
     """What the change did on the seeds that both have; None if there is none."""
-    theirs = {one.seed: one.figures for one in base}
-    pairs = [(theirs[r.seed], r.figures) for r in change.replications if r.seed in theirs]
+    before = {replication.seed: replication.figures for replication in base}
+    pairs = [(before[r.seed], r.figures) for r in change.replications if r.seed in before]
     if not pairs:
         return None
     gains = {
-        loss.name: gain(
-            [amount(a, loss) for a, _ in pairs], [amount(b, loss) for _, b in pairs], loss.least
+        path: gain(
+            [total(a, path) for a, _ in pairs], [total(b, path) for _, b in pairs], harm.least
         )
-        for loss in LOSSES
+        for path, harm in harms()
     }
     return Contribution(change, gains, effect(gains))
 
 
 def effect(gains: Mapping[str, Gain]) -> Effect:
-    """Better or worse by the first loss, in their order, of which there is clearly less or more."""
-    for name, one in gains.items():
-        if one.clear and name != MONEY:
-            return Effect.HELPS if one.mean > 0.0 else Effect.HURTS
+    """Better or worse by the first harm, in their order, of which there is clearly less or more."""
+    for path, gain in gains.items():
+        harm = figure_at(path).harm
+        if gain.clear and harm is not None and harm.decides:
+            return Effect.HELPS if gain.mean > 0.0 else Effect.HURTS
     return Effect.NOTHING
 
 
-def ranked(found: Sequence[Contribution]) -> list[Contribution]:
+def ranked(contributions: Sequence[Contribution]) -> list[Contribution]:
     """Those that help, the most requests saved first, then the most downtime, and so on: a request
     is finer than a second, of which some are down by a hair."""
-    order = ["failed", *(loss.name for loss in LOSSES if loss.name != "failed")]
+    finest = "requests.failed"
+    order = [finest, *(path for path, _ in harms() if path != finest)]
 
-    def saved(one: Contribution) -> list[float]:
-        return [-one.gains[name].mean if one.gains[name].clear else 0.0 for name in order]
+    def saved(contribution: Contribution) -> list[float]:
+        gains = [contribution.gains[path] for path in order]
+        return [-gain.mean if gain.clear else 0.0 for gain in gains]
 
-    return sorted((one for one in found if one.effect is Effect.HELPS), key=saved)
+    return sorted((c for c in contributions if c.effect is Effect.HELPS), key=saved)

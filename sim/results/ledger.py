@@ -14,16 +14,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import (
+from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
+from sim.dataplane.tables import (
     ARRIVED,
     DONE,
     ENQUEUED,
     FIRST_CAUSE,
     FIRST_LOSS,
     IN_SLO,
-    JOB_CAUSES,
     JOB_COLUMNS,
-    REQUEST_CAUSES,
     REQUEST_COLUMNS,
     SUCCEEDED,
     Books,

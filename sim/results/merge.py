@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
+from sim.results.measurements import Measurements
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 
-if TYPE_CHECKING:
-    from sim.results.result import Result
+M = TypeVar("M", bound=Measurements)
 
 Changes = Mapping[str, tuple[Counterfactual, ...]]
 SAME = (  # what a plan decides; the plan's key covers it where there is one
@@ -25,7 +25,7 @@ SAME = (  # what a plan decides; the plan's key covers it where there is one
 )  # fmt: skip
 
 
-def merged(a: Result, b: Result) -> Result:
+def merged(a: M, b: M) -> M:
     """Raises `InputError` for results of different plans, and for one seed with two outcomes."""
     for name in SAME:
         if getattr(a, name) != getattr(b, name):

@@ -24,17 +24,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import (
-    ARRIVED,
-    ENQUEUED,
-    FIRST_CAUSE,
-    FIRST_LOSS,
-    IN_SLO,
-    LATENCY_GROWTH,
-    LATENCY_MIN_S,
-    SUCCEEDED,
-    JobLoss,
-)
+from sim.dataplane.codes import LATENCY_GROWTH, LATENCY_MIN_S, JobLoss
+from sim.dataplane.tables import ARRIVED, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, IN_SLO, SUCCEEDED
 from sim.results.run import Run
 
 ENOUGH = 20  # requests that a window must hold (DESIGN.md, section 5)
@@ -132,6 +123,14 @@ def seconds(flags: NDArray[np.bool_], run: Run) -> float:
     width = run.recording.bucket_s
     starts = np.flatnonzero(flags) * width
     return float(np.minimum(width, np.maximum(run.horizon_s - starts, 0.0)).sum())
+
+
+def downtime_s(run: Run) -> float:
+    return seconds(down(run), run)
+
+
+def degraded_s(run: Run) -> float:
+    return seconds(degraded(run), run)
 
 
 def availability(run: Run) -> float:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import PlaneGauge, Recording
+from sim.dataplane.tables import PlaneGauge, Recording
 
-# columns of the one-second samples, in the order of series.csv
-SERIES = (
-    "in_flight",  # requests without an outcome
-    "retries",  # attempts beyond the first, so far
-    "jobs_queued",
-    "jobs_in_progress",
-    "connections",  # database slots in use
-    "connection_limit",
-    "connection_waits",  # requests and jobs waiting for a connection
-    "connections_refused",  # so far
-    "replicas",  # containers of the entry service that run
-    "ready",  # ... of which get traffic
-    "servers",  # rented and alive
-    "cpu_busy",  # cores in use over the last second, all servers
-)
+
+class Sampled(NamedTuple):
+    """A column of the one-second samples: what it says, and whether it counts all so far."""
+
+    help: str
+    so_far: bool = False
+
+
+# in the order of series.csv
+SERIES = {
+    "in_flight": Sampled("Requests without an outcome."),
+    "retries": Sampled("Attempts beyond the first.", so_far=True),
+    "jobs_queued": Sampled("Jobs that wait."),
+    "jobs_in_progress": Sampled("Jobs that a worker has."),
+    "connections": Sampled("Database slots in use."),
+    "connection_limit": Sampled("Database slots there are."),
+    "connection_waits": Sampled("Requests and jobs that wait for a connection."),
+    "connections_refused": Sampled("Connections that the database refused.", so_far=True),
+    "replicas": Sampled("Containers of the entry service that run."),
+    "ready": Sampled("Containers of the entry service that get traffic."),
+    "servers": Sampled("Servers that are rented and alive."),
+    "cpu_busy": Sampled("Cores in use."),  # over the last second, all servers
+}
 
 
 @dataclass(frozen=True)
@@ -101,3 +110,13 @@ class Run:
     verdicts: dict[str, NDArray[np.bool_]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+
+TIMELINE_COLUMNS = ("platform", "seed", "t_s", "event", "subject", "text")
+
+
+def timeline_rows(runs: Iterable[Run]) -> Iterator[tuple[str, int, float, str, str, str]]:
+    """Rows of TIMELINE_COLUMNS, run by run, in order of time."""
+    for run in runs:
+        for row in run.timeline:
+            yield run.platform, run.seed, row.t_s, row.event, row.subject, row.text

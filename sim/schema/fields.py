@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeGuard
 
 import durationpy
 from pydantic import (
@@ -176,7 +176,12 @@ def _ceil_product(number: str, scale: int) -> int:
 # --- the annotated types --------------------------------------------------------------------------
 
 
-def _is_number(value: object) -> bool:
+def is_from_text(info: ValidationInfo) -> bool:
+    """Is it a file or a command line that is validated, and no record of a program?"""
+    return bool(info.context and info.context.get("from_text"))
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -195,10 +200,10 @@ def _measure(parse: Callable[[str], float], expected: str, *, bare: bool, unit: 
                 return parse(value)
             except ValueError as error:
                 refuse(str(error), _nearest_unit(value, unit))
-        if not _is_number(value):
+        if not is_number(value):
             refuse(expected)
         number = _finite(value, expected)
-        if number and not bare and info.context and info.context.get("from_text"):
+        if number and not bare and is_from_text(info):
             refuse(f"{expected}: the unit is missing", f"{value}{unit}")
         return number
 
@@ -305,7 +310,7 @@ def at_most(most: float, written: str) -> AfterValidator:
 
 def _read_name(value: Any) -> str:
     if not isinstance(value, str):
-        refuse(NAME, f"'{value}' in quotes" if _is_number(value) else "")
+        refuse(NAME, f"'{value}' in quotes" if is_number(value) else "")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
         guess = re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-_")
         refuse(NAME, guess)
@@ -316,6 +321,7 @@ Duration = Annotated[float, _measure(parse_duration, DURATION, bare=False, unit=
 Rate = Annotated[float, _measure(parse_rate, RATE, bare=False, unit="/s")]  # requests per second
 Bytes = Annotated[int, BeforeValidator(_read_bytes)]
 Cores = Annotated[float, _measure(parse_cores, CORES, bare=True, unit="")]
+CoresAtMost = Annotated[Cores, AfterValidator(_above_zero)]  # a limit, which cannot be 0
 Ratio = Annotated[float, _measure(parse_ratio, RATIO, bare=True, unit="")]
 Fraction = Annotated[Ratio, AfterValidator(_in_share)]
 Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; float: a share
@@ -347,9 +353,8 @@ class LawSpec(Record):
     def _from_short_forms(
         cls, value: Any, handler: ModelWrapValidatorHandler[LawSpec], info: ValidationInfo
     ) -> LawSpec:
-        in_text = bool(info.context and info.context.get("from_text"))
         if isinstance(value, dict):
-            if set(value) <= {"law", "mean", "cv"} and (value or not in_text):
+            if set(value) <= {"law", "mean", "cv"} and (value or not is_from_text(info)):
                 return handler(value)  # the record's own form, as `model_dump` gives it
             return _uniform(value, info) if "uniform" in value else handler(_long_form(value))
         return handler(value if isinstance(value, cls) else {"mean": value})

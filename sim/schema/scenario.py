@@ -16,6 +16,7 @@ from sim.constants.facts import LEAK_TICK, default
 from sim.schema.fields import (
     MOST,
     Bytes,
+    CoresAtMost,
     Count,
     Duration,
     Fleet,
@@ -40,7 +41,7 @@ class Point(Record):
 
 
 class ClientSpec(Record):
-    """Users: open loop. See dataplane.interface.Client for the meaning of each field."""
+    """Users: open loop. See dataplane.profile.Client for the meaning of each field."""
 
     timeout: Span = 5.0
     connect_timeout: Span = 3.0
@@ -189,6 +190,15 @@ class Scale(Record):
     services: dict[Name, Fleet]
 
 
+class Resize(Record):
+    """Another CPU limit for processes that run, by command: `docker update --cpus`, or a pod's
+    resize in place. What starts again in its place keeps it; a replacement has its manifest's."""
+
+    service: Name
+    cpu: CoresAtMost
+    replicas: Positive | None = None  # the oldest so many; default: all
+
+
 class RotateSecret(Record):
     """The database's password must be changed: a leak, or a policy (sim/control/secrets)."""
 
@@ -212,6 +222,7 @@ class Event(Record):
     leak: Leak | None = None
     deploy: Deploy | None = None
     scale: Scale | None = None
+    resize: Resize | None = None
     rent_servers: RentServers | None = None
     raise_connections: RaiseConnections | None = None
     rotate_secret: RotateSecret | None = None

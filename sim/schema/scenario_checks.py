@@ -1,55 +1,47 @@
 """Whether the parts of a scenario fit together, and fit a stack: what one field cannot know.
 
-Each check yields issues; all are told in one InputError. Checks guard meaning, never reality: a
-scenario in which everything is down is a legal scenario.
+Each check yields issues; `sim.library.scenarios` tells all in one InputError. Checks
+guard meaning, never reality: a scenario in which everything is down is a legal scenario.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+from typing import Any
+
+from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
+from sim.schema.layers import Layer, layered
 from sim.schema.scenario import Claim, Event, Scenario, Traffic
-from sim.schema.settings import split_settings, stack_for
 from sim.schema.stack import Stack
 from sim.schema.stack_checks import resolve
-from sim.schema.text.document import Document, Key, describe
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.document import Document, Key, Path_
+from sim.schema.text.validation import closest, given, issues_of, one_of
 
 
-def check_scenario(
-    scenario: Scenario,
-    stack: Stack,
-    document: Document | None = None,
-    metrics: Collection[str] | None = None,
-    platforms: Collection[str] | None = None,
-) -> None:
-    """Raise one InputError with everything in a scenario that does not fit this stack.
-
-    `metrics` (dotted paths of figures) and `platforms`: the names that exist, when the caller knows
-    them; this package does not.
-    """
-    document = document or Document(scenario.name)
-    issues = [
-        *_traffic_issues(scenario.traffic, scenario.horizon, document),
-        *_event_issues(scenario, stack, document),
-        *_claim_issues(scenario, metrics, document),
-        *_platform_issues(scenario, platforms, document),
-    ]
+def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
+    """Everything in a scenario that does not fit together or does not fit this stack. Which
+    platforms and figures there are is not known here (`sim.library.scenarios`)."""
+    yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
+    yield from _event_issues(scenario, stack, document)
+    base = claims_path(scenario)
+    for i, claim in enumerate(scenario.claims):
+        yield from _claim_bounds(claim, (*base, i), document)
+    if not scenario.platforms:
+        yield document.issue(("platforms",), "an empty list", "at least one platform")
     if scenario.slo.down_below > scenario.slo.success:
         found = f"down_below {scenario.slo.down_below:g} above success {scenario.slo.success:g}"
-        issues.append(document.issue(("slo", "down_below"), found, "down_below <= success"))
-    if issues:
-        raise InputError(issues=issues)
+        yield document.issue(("slo", "down_below"), found, "down_below <= success")
 
 
 def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Iterator[Issue]:
-    given = [
+    chosen = [
         name for name in ("rate", "points", "trace") if getattr(traffic, name) not in (None, [])
     ]
-    if len(given) != 1:
-        found = " and ".join(given) or "none of rate, points and trace"
+    if len(chosen) != 1:
+        found = " and ".join(chosen) or "none of rate, points and trace"
         yield document.issue(("traffic",), found, "exactly one of rate, points and trace")
     for i, (one, two) in enumerate(pairwise(traffic.points), start=1):
         if two.at <= one.at:
@@ -65,31 +57,59 @@ def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Ite
 
 
 def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
-    kinds = [name for name in Event.model_fields if name != "at"]
     base: tuple[Key, ...] = ("events",)
     if scenario.variant and scenario.variants[scenario.variant].events is not None:
         base = ("variants", scenario.variant, "events")
     for i, event in enumerate(scenario.events):
-        if event.at >= scenario.horizon:
-            found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
-            yield document.issue((*base, i, "at"), found, "a time before the horizon")
-        given = [kind for kind in kinds if getattr(event, kind) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "no kind of event"
-            yield document.issue((*base, i), found, f"exactly one of {', '.join(kinds)}")
-            continue
-        for path, name in _named_services(event, given[0]):
-            yield from _unknown_service(stack, name, (*base, i, *path), document)
-        if event.rotate_secret is not None:
-            yield from _no_database(stack, event.rotate_secret.service, (*base, i), document)
-        body = getattr(event, given[0])
-        if getattr(body, "server", None) is not None:
-            stacks = [stack_for(stack, platform) for platform in scenario.platforms]
-            count = max((one.servers.count for one in stacks), default=1)
-            if body.server >= count:
-                found = f"server {body.server}"
-                path = (*base, i, given[0], "server")
-                yield document.issue(path, found, f"an index below {count} (the stack's servers)")
+        yield from event_issues(event, (*base, i), scenario, stack, document)
+
+
+def event_issues(
+    event: Event, at: Path_, scenario: Scenario, stack: Stack, document: Document
+) -> Iterator[Issue]:
+    """What does not fit in one event, which stands at the path `at` of the document."""
+    if event.at >= scenario.horizon:
+        found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
+        yield document.issue((*at, "at"), found, "a time before the horizon")
+    kinds = [name for name in Event.model_fields if name != "at"]
+    chosen = [kind for kind in kinds if getattr(event, kind) is not None]
+    if len(chosen) != 1:
+        found = " and ".join(chosen) or "no kind of event"
+        yield document.issue(at, found, f"exactly one of {', '.join(kinds)}")
+        return
+    for path, name in _named_services(event, chosen[0]):
+        yield from _unknown_service(stack, name, (*at, *path), document)
+    if event.rotate_secret is not None:
+        yield from _no_database(stack, event.rotate_secret.service, at, document)
+    body = getattr(event, chosen[0])
+    if getattr(body, "server", None) is not None:
+        stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
+        count = max((one.servers.count for one in stacks), default=1)
+        if body.server >= count:
+            found = f"server {body.server}"
+            path = (*at, chosen[0], "server")
+            yield document.issue(path, found, f"an index below {count} (the stack's servers)")
+
+
+def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Event:
+    """An event that happens at `at_s` in a run of the scenario: a record, or a mapping in the words
+    of a scenario's file, without `at` (numbers without a unit are seconds, bytes, requests per
+    second). Raises the InputError that a scenario with it would."""
+    document = Document("event")
+    if not isinstance(data, Event | Mapping):
+        expected = "a mapping such as {'operator_kill': {'service': 'http'}}"
+        raise document.error((), given(data), expected)
+    try:
+        event = data if isinstance(data, Event) else Event.model_validate({"at": at_s, **data})
+    except ValidationError as error:
+        raise InputError(issues=issues_of(error, Event, document, ())) from None
+    issues = list(event_issues(event, (), scenario, stack, document))
+    if event.at != at_s:
+        found = f"an event for {event.at:g}s, and it is {at_s:g}s"
+        issues.append(document.issue(("at",), found, "an event that happens now: without `at`"))
+    if issues:
+        raise InputError(issues=issues)
+    return event
 
 
 def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], str]]:
@@ -124,23 +144,7 @@ def _unknown_service(
         yield document.issue(path, own.found, own.expected, own.nearest)
 
 
-def _claim_issues(
-    scenario: Scenario, metrics: Collection[str] | None, document: Document
-) -> Iterator[Issue]:
-    base = _claims_path(scenario)
-    for i, claim in enumerate(scenario.claims):
-        yield from _claim_bounds(claim, (*base, i), document)
-        if metrics is not None and claim.metric not in metrics:
-            leaf = claim.metric.rpartition(".")[2]
-            near = closest(claim.metric, metrics) or next(
-                (name for name in metrics if name.rpartition(".")[2] == leaf), ""
-            )
-            found = f"the unknown metric {claim.metric!r}"
-            expected = "a number in summary.json such as downtime_s or jobs.lost.redis_wiped"
-            yield document.issue((*base, i, "metric"), found, expected, near)
-
-
-def _claims_path(scenario: Scenario) -> tuple[Key, ...]:
+def claims_path(scenario: Scenario) -> tuple[Key, ...]:
     """Where the claims in force stand: in the chosen variant, if it has its own."""
     if scenario.variant and scenario.variants[scenario.variant].claims is not None:
         return ("variants", scenario.variant, "claims")
@@ -153,27 +157,3 @@ def _claim_bounds(claim: Claim, path: tuple[Key, ...], document: Document) -> It
     elif claim.low is not None and claim.high is not None and claim.low > claim.high:
         found = f"low {claim.low:g} above high {claim.high:g}"
         yield document.issue((*path, "low"), found, "low <= high")
-
-
-def _platform_issues(
-    scenario: Scenario, platforms: Collection[str] | None, document: Document
-) -> Iterator[Issue]:
-    if not scenario.platforms:
-        yield document.issue(("platforms",), "an empty list", "at least one platform")
-    if platforms is None:
-        return
-    places: list[tuple[tuple[Key, ...], str]] = []
-    places += [(("platforms", i), name) for i, name in enumerate(scenario.platforms)]
-    base = _claims_path(scenario)
-    for i, claim in enumerate(scenario.claims):
-        places.append(((*base, i, "platform"), claim.platform))
-    for path, name in places:
-        if name not in platforms:
-            found = f"the unknown platform {describe(name)}"
-            yield document.issue(path, found, one_of(platforms), closest(name, platforms))
-    roots = ("scenario", "stack", *platforms)
-    for root, settings in split_settings(scenario.set).platforms.items():
-        if root not in platforms:
-            key = f"{root}.{next(iter(settings))}".rstrip(".")
-            found = f"the unknown root {root!r}"
-            yield document.issue(("set", key), found, one_of(roots), closest(root, roots))

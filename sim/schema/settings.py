@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel
 
-from sim.constants.facts import Fact
 from sim.schema.fields import InputError, Issue, LawSpec
 from sim.schema.stack import Role, Stack
 from sim.schema.text.document import Document, Path_, describe, parse_value
-from sim.schema.text.validation import below, closest, one_of, read_value, record_type, unwrap
+from sim.schema.text.paths import (
+    child,
+    is_record,
+    names_below,
+    record_type,
+    type_below,
+    unwrap,
+    with_child,
+)
+from sim.schema.text.validation import closest, one_of, read_value
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -28,6 +37,14 @@ class Settings(NamedTuple):
     scenario: dict[str, Any]
     stack: dict[str, Any]
     platforms: dict[str, dict[str, Any]]
+
+
+class Source(NamedTuple):
+    """Full settings and where they stand; `at` is the path of the mapping that holds them."""
+
+    settings: Mapping[str, Any]
+    document: Document
+    at: Path_ = ()
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -68,11 +85,10 @@ def apply_settings(
     document = where if isinstance(where, Document) else Document(where)
     issues: list[Issue] = []
     for path, raw in settings.items():
-        spot = (*at, f"{root}.{path}" if root else path)
+        spot = Spot(document, (*at, f"{root}.{path}" if root else path))
         try:
-            where_it_stands = _Spot(document, spot)
-            steps = _resolve_alias(model, path.split("."), where_it_stands)
-            model = _set(model, type(model), steps, raw, where_it_stands)
+            steps = _resolve_alias(model, path.split("."), spot)
+            model = with_value(model, type(model), steps, raw, spot)
         except InputError as error:
             issues += error.issues
     if issues:
@@ -80,113 +96,23 @@ def apply_settings(
     return model
 
 
-class AtLeast(NamedTuple):
-    """A layer's setting that raises a number and never lowers it."""
-
-    value: int
-
-    def over(self, current: Any) -> Any:
-        return max(self.value, current or 0)
-
-    def __str__(self) -> str:
-        return f"at least {self.value}"
-
-
-class IfMissing(NamedTuple):
-    """A layer's setting for what nobody has set (null)."""
-
-    value: Any
-
-    def over(self, current: Any) -> Any:
-        return self.value if current is None else _KEEP
-
-    def __str__(self) -> str:
-        return f"{self.value}, where none is set"
-
-
-_KEEP = object()
-
-
-class Layer(NamedTuple):
-    """What one platform brings to every stack: the `on:` patch of its name, and its own settings.
-
-    `settings`: dotted paths without `stack.`, by role: `services.http.restart` means every service
-    of that role, and nothing on a stack without one. A value may be `AtLeast(2)` or
-    `IfMissing("512Mi")`, so that it spoils nothing of a stack that asks for more, or a `Fact`.
-    `file` is what messages name; `scales`: something there reads a service's `scaling`."""
-
-    platform: str
-    settings: Mapping[str, Any] = {}
-    file: str = ""
-    scales: bool = True
-
-
-def stack_for(
-    stack: Stack, platform: str | Sequence[Layer], where: Document | None = None
-) -> Stack:
-    """The stack as it runs on one platform.
-
-    `platform`: its layers, what it builds on first (a name alone is one layer without settings). Of
-    each layer the platform's own settings come first, then the stack's `on:` patch for it: what
-    somebody wrote for exactly this platform wins."""
-    layers = (Layer(platform),) if isinstance(platform, str) else platform
-    for layer in layers:
-        if layer.settings:
-            stack = _with_layer(stack, layer)
-        patch = stack.on.get(layer.platform)
-        if patch:
-            spot = _Spot(where or Document(stack.name), ("on", layer.platform))
-            stack = _patch(stack, Stack, patch, spot)
-    return stack
-
-
-def _with_layer(stack: Stack, layer: Layer) -> Stack:
-    """A platform's own settings, for all services of each role."""
-    document, at = Document(layer.file or layer.platform), ("STACK",)
-    for path, raw in layer.settings.items():
-        steps = path.split(".")
-        names = [path]
-        if steps[0] == "services":
-            role: Any = steps[1] if len(steps) > 1 else ""
-            if role not in get_args(Role):
-                found = f"{role!r}, which is no role"
-                expected, near = one_of(get_args(Role)), closest(role, get_args(Role))
-                raise document.error((*at, path), found, expected, near)
-            names = [".".join(("services", n, *steps[2:])) for n in stack.playing(role)]
-        for name in names:
-            value = raw
-            if isinstance(raw, Fact):
-                value = raw.written
-            elif isinstance(raw, AtLeast | IfMissing):
-                value = raw.over(_value_at(stack, name.split(".")))
-            if value is not _KEEP:
-                stack = apply_settings(stack, {name: value}, document, at)
-    return stack
-
-
-def _value_at(record: Any, steps: Sequence[str]) -> Any:
-    """What stands at a path now; None where something on the way is missing."""
-    for step in steps:
-        record = record.get(step) if isinstance(record, dict) else getattr(record, step, None)
-    return record
-
-
-class _Spot(NamedTuple):
+class Spot(NamedTuple):
     """Where a setting stands, for messages."""
 
     document: Document
     path: Path_
 
-    def down(self, key: str) -> _Spot:
+    def down(self, key: str) -> Spot:
         return self._replace(path=(*self.path, key))
 
+    def error(self, found: str, expected: str, nearest: str = "") -> InputError:
+        return self.document.error(self.path, found, expected, nearest)
+
     def unknown(self, name: str, names: Sequence[str]) -> InputError:
-        nearest = closest(name, names)
-        found = f"the unknown name {name!r}"
-        return self.document.error(self.path, found, one_of(names), nearest)
+        return self.error(f"the unknown name {name!r}", one_of(names), closest(name, names))
 
 
-def _resolve_alias(model: BaseModel, steps: list[str], spot: _Spot) -> list[str]:
+def _resolve_alias(model: BaseModel, steps: list[str], spot: Spot) -> list[str]:
     """`services.http.replicas` -> `services.api.replicas` on a stack whose http service is api."""
     if not isinstance(model, Stack) or steps[0] != "services" or len(steps) < 2:
         return steps
@@ -196,75 +122,76 @@ def _resolve_alias(model: BaseModel, steps: list[str], spot: _Spot) -> list[str]
     playing = [name for name, service in model.services.items() if service.role == alias]
     if not playing:
         found = f"no service called {alias!r} or with that role in the stack {model.name}"
-        raise spot.document.error(spot.path, found, one_of(model.services))
+        raise spot.error(found, one_of(model.services))
     return ["services", playing[0], *steps[2:]]
 
 
-def _set(value: Any, annotation: Any, steps: list[str], raw: Any, spot: _Spot) -> Any:
-    """`value` with the field at `steps` below it set."""
+def with_value(value: Any, annotation: Any, steps: Sequence[str], raw: Any, spot: Spot) -> Any:
+    """`value`, a record of pydantic, a dataclass, a mapping or a list, with the field at `steps`
+    below it set to what `raw` stands for. `annotation` is its type. Raises `InputError`."""
     if not steps:
-        return _patch(value, annotation, raw, spot)
+        return merged(value, annotation, raw, spot)
     step, rest = steps[0], steps[1:]
-    record = record_type(annotation)
-    if value is None and record is not None:
-        value = read_value(record, {}, spot.document, spot.path)
-    inner = below(annotation, step)
-    if isinstance(value, BaseModel):
-        _known_field(value, step, spot)
-        child = _set(getattr(value, step), inner, rest, raw, spot)
-        return value.model_copy(update={step: child})
-    if isinstance(value, dict) and (step in value or not rest or inner is Any):
-        child = _set(value.get(step), inner, rest, raw, spot)
-        return {**value, step: child}
-    if isinstance(value, dict):
-        raise spot.unknown(step, list(value))
-    if isinstance(value, list):
-        if not step.isdigit() or int(step) >= len(value):
-            raise spot.unknown(step, [str(i) for i in range(len(value))])
-        index = int(step)
-        child = _set(value[index], inner, rest, raw, spot)
-        return [*value[:index], child, *value[index + 1 :]]
-    raise spot.document.error(
-        spot.path, f"{step!r} below {describe(value)}", "a path that ends before it"
-    )
+    value = _switched_on(value, annotation, spot)
+    known, below = names_below(value), _type_below(value, annotation, step)
+    is_new_name = isinstance(value, dict) and (not rest or below is Any)
+    if step not in known and not is_new_name:
+        if not is_record(value) and not isinstance(value, dict | list):
+            raise spot.error(f"{step!r} below {describe(value)}", "a path that ends before it")
+        raise spot.unknown(step, known)
+    part = child(value, step) if step in known else None
+    return with_child(value, step, with_value(part, below, rest, raw, spot))
 
 
-def _patch(value: Any, annotation: Any, raw: Any, spot: _Spot) -> Any:
+def merged(value: Any, annotation: Any, raw: Any, spot: Spot) -> Any:
     """`raw` over `value`: mappings merge, everything else replaces."""
     if not isinstance(raw, dict) or isinstance(value, LawSpec):
         return read_value(annotation, raw, spot.document, spot.path)
-    if isinstance(value, BaseModel):
-        update = {}
+    if value is None and is_dataclass(record_type(annotation)):
+        value = _switched_on(value, annotation, spot)
+    if is_record(value):
         for key, part in raw.items():
-            here = spot.down(key)
-            _known_field(value, key, here)
-            update[key] = _patch(getattr(value, key), below(annotation, key), part, here)
-        return value.model_copy(update=update)
+            place = spot.down(key)
+            if key not in names_below(value):
+                raise place.unknown(key, names_below(value))
+            below = _type_below(value, annotation, key)
+            value = with_child(value, key, merged(child(value, key), below, part, place))
+        return value
     if isinstance(value, dict) and typing.get_origin(unwrap(annotation)) is dict:
-        return _patch_names(value, annotation, raw, spot)
+        return _merged_names(value, annotation, raw, spot)
     return read_value(annotation, raw, spot.document, spot.path)
 
 
-def _patch_names(
-    value: dict[str, Any], annotation: Any, raw: dict[str, Any], spot: _Spot
+def _switched_on(value: Any, annotation: Any, spot: Spot) -> Any:
+    """An optional record that is empty, as it is when somebody sets a field of it."""
+    record = record_type(annotation)
+    if value is not None or record is None:
+        return value
+    if issubclass(record, BaseModel):
+        return read_value(record, {}, spot.document, spot.path)
+    needed = [f for f in fields(record) if f.default is f.default_factory is MISSING]
+    return None if needed else record()
+
+
+def _type_below(value: Any, annotation: Any, step: str) -> Any:
+    """A record knows best what its fields take: it may be more than its annotation says."""
+    return type_below(type(value) if is_record(value) else annotation, step)
+
+
+def _merged_names(
+    value: dict[str, Any], annotation: Any, raw: dict[str, Any], spot: Spot
 ) -> dict[str, Any]:
     """A mapping of names to records: known names are patched, a whole record adds a name."""
     result = dict(value)
-    record = record_type(below(annotation, ""))
-    fields = record.model_fields if record else {}
-    required = {name for name, info in fields.items() if info.is_required()}
+    record = record_type(type_below(annotation, ""))
+    model = record.model_fields if record and issubclass(record, BaseModel) else {}
+    required = {name for name, info in model.items() if info.is_required()}
     for key, part in raw.items():
-        here = spot.down(key)
+        place = spot.down(key)
         if key in value:
-            result[key] = _patch(value[key], below(annotation, key), part, here)
+            result[key] = merged(value[key], type_below(annotation, key), part, place)
         elif isinstance(part, dict) and not required <= set(part):
-            raise here.unknown(key, list(value))
+            raise place.unknown(key, list(value))
         else:
             result |= read_value(annotation, {key: part}, spot.document, spot.path)
     return result
-
-
-def _known_field(value: BaseModel, name: str, spot: _Spot) -> None:
-    names = list(type(value).model_fields)
-    if name not in names:
-        raise spot.unknown(name, names)

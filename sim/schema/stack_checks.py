@@ -1,6 +1,6 @@
 """Whether the parts of a stack fit together: what one field cannot know.
 
-Each check yields issues; all are told in one InputError.
+Each check yields issues; `layers.py` tells all of them in one InputError.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import get_args
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.settings import stack_for
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.text.document import Document, Key
 from sim.schema.text.validation import closest, one_of
@@ -53,28 +52,12 @@ def resolve(stack: Stack, name_or_role: str) -> str:
     )
 
 
-def check_stack(stack: Stack, document: Document | None = None, scales: bool = True) -> None:
-    """Raise one InputError with everything in a stack that does not fit together. `scales`: false
-    where nothing reads `scaling`, so that half of one may stand there."""
-    document = document or Document(stack.name)
+def stack_issues(stack: Stack, document: Document, scales: bool = True) -> Iterator[Issue]:
+    """Everything in a stack that does not fit together; its `on:` patches are not looked at.
+    `scales`: false where nothing reads `scaling`, so that half of one may stand there."""
     if not scales:
         bare = {n: s.model_copy(update={"scaling": None}) for n, s in stack.services.items()}
         stack = stack.model_copy(update={"services": bare})
-    issues = list(_stack_issues(stack, document))
-    for platform in stack.on:
-        try:
-            patched = stack_for(stack, platform, document)
-        except InputError as error:
-            issues += error.issues
-        else:
-            known = {(issue.found, issue.expected) for issue in issues}
-            extra = _stack_issues(patched, document)
-            issues += [one for one in extra if (one.found, one.expected) not in known]
-    if issues:
-        raise InputError(issues=issues)
-
-
-def _stack_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     if not stack.playing("http"):
         yield document.issue(
             ("services",), "no service with role http", "one that users send requests to"

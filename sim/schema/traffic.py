@@ -36,7 +36,7 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Course(NamedTuple):
-    """A piecewise linear rate, as `dataplane.interface.Arrivals`: from start_s[i] the rate is
+    """A piecewise linear rate, as `dataplane.profile.Arrivals`: from start_s[i] the rate is
     rate[i] + slope[i] * (t - start_s[i]) requests/s; from end_s on nothing arrives."""
 
     start_s: tuple[float, ...]

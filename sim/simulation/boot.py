@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 
+from sim.control.core.choices import ASKED, Choices, Controller
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, Container, PortTakenError
 from sim.control.core.records import NonsenseError
 from sim.control.faults.faults import Faults
-from sim.control.load_balancing.haproxy import HAProxy, StaticAddress, addresses_of
+from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import profile_of
-from sim.control.rolling_updates.recreate import place
-from sim.dataplane.interface import Algorithm, Client, DataPlane, Routing
+from sim.control.rolling_updates.compose import place
+from sim.control.service_discovery.addresses import StaticAddress, addresses_of
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Client, Routing
 from sim.platforms.platform import Platform
 from sim.schema.scenario import Scenario, Traffic, Version
 from sim.schema.stack import Stack
@@ -56,7 +60,7 @@ def routing_of(stack: Stack, platform: Platform) -> Routing:
     return HAProxy().routing() if built_by_hand(stack, platform) else Routing()
 
 
-def built_by_hand(stack: Stack, platform: Platform) -> bool:
+def built_by_hand(stack: Stack, platform: Choices) -> bool:
     """Several published addresses at second 0: then somebody has put HAProxy before them."""
     entry = next((s for s in stack.services.values() if s.role == "http"), None)
     by_hand = platform.load_balancing is None and platform.service_discovery is None
@@ -92,8 +96,7 @@ def bootstrap(cluster: Cluster) -> None:
         cluster.add_server()
     for role in BOOT_ORDER:
         for name in [n for n, s in stack.services.items() if s.role == role]:
-            cluster.versions[name] = Version(name="v1")
-            cluster.desired[name] = stack.services[name].replicas
+            cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
             for _ in range(stack.services[name].replicas):
                 boot(cluster, name)
     balanced = cluster.choices.load_balancing is not None or built_by_hand(stack, cluster.choices)
@@ -121,14 +124,15 @@ def proxy_of(cluster: Cluster) -> Container | None:
 
 
 # ---- who acts ----
-def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
+def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
+    """The platform's loops, the operator, and fate, to which events may be added later on."""
     platform = cluster.choices
-    for field in platform.__dataclass_fields__:
-        run = getattr(getattr(platform, field), "run", None)
-        if run is not None:
-            made = run(cluster)
+    for field in ASKED:
+        choice = getattr(platform, field)
+        if isinstance(choice, Controller):
+            made = choice.run(cluster)
             if not isinstance(made, Generator):
-                name = type(getattr(platform, field)).__name__
+                name = type(choice).__name__
                 found = f"{name}.run(), which gives {made!r:.40}"
                 raise NonsenseError(found, "a loop: a function with `yield`", field)
             cluster.clock.loop(made)
@@ -138,13 +142,16 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> None:
         cluster.clock.loop(HAProxy().run(cluster))
     human = Human(cluster, scenario.starts_at)
     cluster.clock.loop(OnCall(human).run(cluster))
-    cluster.clock.loop(Faults(tuple(scenario.events), human).run(cluster))
+    faults = Faults(cluster, human)
+    for event in scenario.events:
+        faults.add(event)
     if not scenario.events:
         cluster.clock.loop(users_are_the_event(cluster, scenario.traffic))
+    return faults
 
 
 def users_are_the_event(cluster: Cluster, traffic: Traffic) -> Loop:
     """Without events the fault is the first change of the traffic."""
     for point in traffic.points[1:2]:
         yield cluster.clock.at(point.at, Rank.FAULT)
-        cluster.count.fault_s = cluster.clock.now
+        cluster.fault()

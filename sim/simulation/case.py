@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sim.dataplane.engines import expected_requests
-from sim.dataplane.interface import Arrivals
+from sim.dataplane.profile import Arrivals
 from sim.platforms import configured, layers, takes
 from sim.platforms.platform import Platform
-from sim.schema.loader import stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario, Traffic
 from sim.schema.settings import split_settings
 from sim.schema.stack import Stack

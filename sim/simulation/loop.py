@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import math
 
+from sim.control.core.clock import Rank
 from sim.control.core.cluster import Cluster
 
 MOST_STEPS = 500_000  # of the control plane at one instant; beyond, time stands still for ever
 
 
-def advance(cluster: Cluster, horizon_s: float) -> None:
-    """Run both planes to the horizon, control events exactly at it included."""
+def advance(cluster: Cluster, until_s: float, last: Rank = Rank.OBSERVER) -> None:
+    """Run both planes to `until_s`. At exactly that instant the data plane acts, what follows acts
+    at once, and then the control events of ranks up to `last`: what is left comes next time."""
     clock, plane, env, notice = cluster.clock, cluster.plane, cluster.clock.env, cluster.notice
     reached = before = -math.inf
     steps = 0  # of this instant
     while True:
         due = clock.due()
-        until = min(due, horizon_s)
+        until = min(due, until_s)
         if until != reached or plane.stirred:
             now, notices = plane.advance(until)
             clock.set(now)
@@ -29,7 +31,7 @@ def advance(cluster: Cluster, horizon_s: float) -> None:
             reached = -math.inf if notices else until
             if notices:
                 continue  # what they woke comes before the control events of this instant
-        if due > horizon_s:
+        if due > until_s or (due == until_s and clock.rank_due() > last):
             return
         steps, before = (steps + 1 if due == before else 0), due
         if steps > MOST_STEPS:

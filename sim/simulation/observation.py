@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.core.recorder import Recorder
-from sim.dataplane.interface import PlaneGauge
+from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
 
@@ -36,6 +36,10 @@ class Observer:
         self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = Recorder(cluster)
+
+    def start(self) -> None:
+        for loop in (self.run(), self.audit(), self.recorder.run()):
+            self.cluster.clock.loop(loop)
 
     def run(self) -> Loop:
         for k in range(len(self.series["t_s"])):

@@ -14,24 +14,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.control.core.mechanisms import name_of
+from sim.control.mechanisms import name_of
 from sim.platforms import configure, taken_away
 from sim.platforms.platform import Platform
 from sim.results.counterfactual import Counterfactual, harmed
-from sim.results.result import Result
-from sim.results.summary import Figures, lookup
+from sim.results.figures import Figures, total
 from sim.schema.fields import InputError, Name, Record
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings
 from sim.schema.text.document import read_text, read_yaml
+from sim.schema.text.paths import MISSING, matches, value_at
 from sim.schema.text.validation import read_record
 from sim.simulation.case import Case
 from sim.study.ask import setting_text
 from sim.study.batch import Batch, Runner, Sample
 from sim.study.plan import Plan, plan
+from sim.study.result import Result
 
 CHANGES = Path(__file__).with_name("causes.yaml")
-MISSING = object()
 
 
 class When(Record):
@@ -73,7 +73,7 @@ def applies(when: When, case: Case, figures: Figures) -> bool:
         and all(_given(case, path, asked) for path, asked in when.given.items())
         and (not when.events or bool(kinds & set(when.events)))
         and (not when.only or kinds <= set(when.events))
-        and (not when.seen or any(_seen(figures, p) > above for p, above in when.seen.items()))
+        and (not when.seen or any(total(figures, p) > above for p, above in when.seen.items()))
     )
 
 
@@ -84,7 +84,7 @@ def _filled(choices: Platform, capability: str, names: Sequence[str]) -> bool:
 
 
 def _given(case: Case, path: str, asked: Any) -> bool:
-    return any(holds(value_at(case, one), asked) for one in expanded(case, path))
+    return any(holds(standing_at(case, one), asked) for one in expanded(case, path))
 
 
 def holds(value: Any, asked: Any) -> bool:
@@ -102,18 +102,13 @@ def _test(word: str, value: Any, bound: Any) -> bool:
     return value is not None and bool(value > bound if word == "above" else value < bound)
 
 
-def _seen(figures: Figures, path: str) -> float:
-    value: Any = lookup(figures, path)
-    return sum(value.values()) if isinstance(value, dict) else float(value or 0.0)
-
-
 # ---- what they set ----
 def settings_for(change: Alteration, case: Case) -> dict[str, Any]:
     """The settings of a change on this platform, without those that are so already."""
     found: dict[str, Any] = {}
     for path, raw in change.set.items():
         for one in expanded(case, path):
-            value = _number(raw, value_at(case, one), case.scenario)
+            value = _number(raw, standing_at(case, one), case.scenario)
             if value is not MISSING and differs(case, one, value):
                 found[one] = value
     return found
@@ -121,51 +116,19 @@ def settings_for(change: Alteration, case: Case) -> dict[str, Any]:
 
 def expanded(case: Case, path: str) -> Iterator[str]:
     """The paths that a pattern means here, of which every record on the way exists."""
-    root, *steps = path.split(".")
-    if root == "platform":
-        root = taken_away(case.platform)[0]
-        record: Any = case.choices
-    else:
-        record = getattr(case, root)
-    for found in _below(record, steps):
-        yield ".".join([root, *found])
+    root, *pattern = path.split(".")
+    is_choice = root == "platform"
+    record = case.choices if is_choice else getattr(case, root)
+    name = taken_away(case.platform)[0] if is_choice else root
+    for steps in matches(record, pattern):
+        yield ".".join([name, *steps])
 
 
-def _below(record: Any, steps: list[str]) -> Iterator[list[str]]:
-    if not steps:
-        yield []
-        return
-    for step in _names(record, steps[0]):
-        inner = _child(record, step)
-        if inner is not MISSING and (inner is not None or len(steps) == 1):
-            yield from ([step, *rest] for rest in _below(inner, steps[1:]))
-
-
-def _names(record: Any, step: str) -> list[str]:
-    """`*`: every key; a role: the first service that plays it."""
-    if step == "*":
-        return [str(k) for k in (range(len(record)) if isinstance(record, list) else record)]
-    if isinstance(record, dict) and step not in record:
-        playing = [name for name, one in record.items() if getattr(one, "role", None) == step]
-        return playing[:1]
-    return [step]
-
-
-def _child(record: Any, step: str) -> Any:
-    if isinstance(record, dict):
-        return record.get(step, MISSING)
-    if isinstance(record, list):
-        return record[int(step)] if step.isdigit() and int(step) < len(record) else MISSING
-    return getattr(record, step, MISSING)
-
-
-def value_at(case: Case, path: str) -> Any:
+def standing_at(case: Case, path: str) -> Any:
     """What stands at an expanded path now."""
     root, *steps = path.split(".")
-    record: Any = getattr(case, root) if root in ("scenario", "stack") else case.choices
-    for step in steps:
-        record = _child(record, step)
-    return record
+    known = root in ("scenario", "stack")
+    return value_at(getattr(case, root) if known else case.choices, steps)
 
 
 def _number(raw: Any, now: Any, scenario: Scenario) -> Any:

@@ -8,9 +8,7 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
-from sim.constants.names import versions
 from sim.platforms import names as list_platforms
-from sim.results.result import Result
 from sim.results.summary import Replication
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
@@ -18,6 +16,8 @@ from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner, Sample
 from sim.study.plan import Plan, plan
 from sim.study.precision import Until
+from sim.study.result import Result
+from sim.study.versions import versions
 
 __all__ = ["compare", "list_platforms", "replay", "run"]
 
@@ -94,11 +94,12 @@ def replay(planned: Plan, run: Runner = Batch.run) -> Result:
     On Ctrl-C the result is what was finished, with `interrupted` set."""
     if planned.ask.until is not None:
         run = partial(run, until=planned.ask.until)
-    return _result(planned, run(planned.batch))
+    return result_of(planned, run(planned.batch))
 
 
-def _result(planned: Plan, sample: Sample) -> Result:
-    from sim.constants.in_force import constants_of  # noqa: PLC0415 - loads all mechanisms
+def result_of(planned: Plan, sample: Sample) -> Result:
+    """What was finished of a plan, at least one replication."""
+    from sim.constants.catalogue import constants_of  # noqa: PLC0415 - loads all mechanisms
 
     scenario, stack = planned.scenario, planned.stack
     by_platform = {

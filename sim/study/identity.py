@@ -14,7 +14,7 @@ from hashlib import sha256
 from pydantic import BaseModel
 
 from sim import __version__
-from sim.dataplane.interface import Arrivals
+from sim.dataplane.profile import Arrivals
 from sim.platforms import is_added, sources
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack

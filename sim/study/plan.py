@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
-from sim.dataplane.interface import Arrivals
-from sim.platforms import ablated, capabilities, configured, layers, load, named, refresh
+from sim.dataplane.profile import Arrivals
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
+from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
-from sim.results.verdicts import METRICS
 from sim.schema.fields import InputError, Issue
-from sim.schema.loader import load_scenario, load_stack
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
@@ -150,18 +150,10 @@ def _names(platforms: Sequence[str]) -> tuple[str, ...]:
 
 def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:
     """The scenario with its settings and those that were asked for."""
-    known, settings = platform_names(), ask.pairs
-    _check_roots(settings, known)
+    settings = ask.pairs
+    _check_roots(settings, platform_names())
     if not isinstance(ask.scenario, Scenario):
-        return load_scenario(
-            ask.scenario,
-            stack=stack,
-            settings=settings,
-            metrics=METRICS,
-            platforms=known,
-            layers_of=layers,
-            run_on=run_on,
-        )
+        return load_scenario(ask.scenario, stack=stack, settings=settings, run_on=run_on)
     scenario = ask.scenario
     changed = apply_settings(scenario, split_settings(settings).scenario, root="scenario")
     rest = {path: raw for path, raw in settings.items() if not path.startswith("scenario.")}
@@ -183,7 +175,7 @@ def _check_roots(settings: Mapping[str, Any], platforms: Sequence[str]) -> None:
 
 def _path_of(name: str) -> str:
     """Somebody typed a constant's name (`hpa.tolerance`) for the path that changes it."""
-    from sim.constants.paths import everywhere  # noqa: PLC0415 - loads all mechanisms
+    from sim.constants.catalogue import everywhere  # noqa: PLC0415 - loads all mechanisms
 
     return next((place.path for place in everywhere().get(name, ()) if place.path), "")
 

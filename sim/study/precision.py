@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
+from sim.results.figures import METRICS, lookup
 from sim.results.intervals import interval
-from sim.results.summary import Replication, lookup
-from sim.results.verdicts import METRICS
+from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.schema.text.validation import closest
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from sim.schema.fields import InputError, Issue, Name, Record
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, Path_, read_text, read_yaml
+from sim.schema.text.paths import is_below, leaves
 from sim.schema.text.validation import closest, one_of, read_record
 from sim.workshop.challenge import Challenge
 
@@ -66,7 +67,7 @@ def _platform(answer: Answer, one: Challenge, document: Document) -> Iterator[Is
 def _forbidden(answer: Answer, one: Challenge, stack: Stack, document: Document) -> Iterator[Issue]:
     allowed = list(one.may)
     roles = {name: service.role for name, service in stack.services.items()}
-    for leaf in leaves(answer.set):
+    for leaf in changes(answer.set):
         if not is_allowed(leaf.path, allowed, roles):
             found = f"a change that challenge {one.number} does not allow"
             near = closest(leaf.path, allowed)
@@ -74,26 +75,18 @@ def _forbidden(answer: Answer, one: Challenge, stack: Stack, document: Document)
             yield document.issue(leaf.spot, found, expected, near, key=True)
 
 
-def leaves(settings: Mapping[str, Any]) -> Iterator[Leaf]:
+def changes(settings: Mapping[str, Any]) -> Iterator[Leaf]:
     """Every value that settings change, mappings taken apart; an empty mapping is a value."""
     for path, value in settings.items():
-        for keys in _down(value):
-            yield Leaf(("set", path, *keys), ".".join((path, *keys)))
-
-
-def _down(value: Any) -> Iterator[tuple[str, ...]]:
-    if not isinstance(value, dict) or not value:
-        yield ()
-        return
-    for key, part in value.items():
-        yield from ((str(key), *rest) for rest in _down(part))
+        for steps, _ in leaves(value, whole=(list,)):
+            yield Leaf(("set", path, *steps), ".".join((path, *steps)))
 
 
 def is_allowed(path: str, allowed: Iterable[str], roles: Mapping[str, str]) -> bool:
     """Does the path lie at or below one that is allowed? A service may go by its name or by its
     role: `roles` says which role each name plays."""
     steps = _by_role(path, roles)
-    return any(steps[: len(known)] == known for known in (_by_role(a, roles) for a in allowed))
+    return any(is_below(steps, _by_role(known, roles)) for known in allowed)
 
 
 def _by_role(path: str, roles: Mapping[str, str]) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from sim.results.verdicts import METRICS
+from sim.library.scenarios import load_scenario
+from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Label, Name, Positive, Record
-from sim.schema.loader import load_scenario
 from sim.schema.scenario import Scenario
 from sim.schema.text.document import read_text, read_yaml
 from sim.schema.text.validation import closest, one_of, read_record
@@ -90,8 +90,6 @@ def challenge(number: int) -> Challenge:
 
 def scenario_of(one: Challenge) -> Scenario:
     """What happens, as the challenge has it: its own title, and none of the article's claims."""
-    from sim.platforms import layers, names  # noqa: PLC0415 - loads simpy
-
-    loaded = load_scenario(one.scenario, settings=one.set, platforms=names(), layers_of=layers)
+    loaded = load_scenario(one.scenario, settings=one.set)
     own = {"title": f"challenge {one.number}, {one.title}", "lesson": one.story, "claims": []}
     return loaded.model_copy(update=own)

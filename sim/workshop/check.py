@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from sim.results.result import Result
-from sim.results.summary import lookup
+from sim.library.stacks import load_stack
+from sim.results.figures import lookup
 from sim.schema.fields import InputError
-from sim.schema.loader import load_stack
 from sim.schema.stack import Role, Stack
+from sim.study.result import Result
 from sim.workshop.answer import placed, read_answer
 from sim.workshop.challenge import Challenge, Goal, scenario_of
 

@@ -12,8 +12,8 @@ from itertools import combinations, zip_longest
 from typing import Any, NamedTuple
 
 from sim.report.text import words
-from sim.results.result import Result
 from sim.results.run import Run
+from sim.study.result import Result
 
 Figures = dict[str, Any]
 

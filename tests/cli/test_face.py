@@ -11,7 +11,7 @@ import pytest
 
 import sim
 from sim.platforms import load
-from sim.results.result import Result
+from sim.study.result import Result
 
 HEAVY = ("numba", "pandas", "matplotlib", "simpy", "scipy")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sim.library.scenarios import list_scenarios
 from sim.platforms import names
 from sim.platforms.platform import Platform
-from sim.schema.loader import list_scenarios
 
 
 def test_list_names_everything_with_a_title(sim):
@@ -40,7 +40,7 @@ def test_explain_a_platform_says_its_ten_choices(sim):
 
 
 def test_explain_a_constant_says_value_and_source(sim):
-    from sim.constants.names import constants
+    from sim.constants.catalogue import constants
 
     fact = constants()[0]
     said = sim("explain", fact.name)
@@ -52,7 +52,7 @@ def test_explain_a_constant_says_value_and_source(sim):
 
 
 def test_every_constant_has_a_source(sim):
-    from sim.constants.names import constants
+    from sim.constants.catalogue import constants
 
     assert all(fact.source and fact.says for fact in constants())
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
 from sim.platforms import load, names
-from sim.platforms.own import file as _outside
-from sim.platforms.own.choices import wrong_choices
+from sim.platforms.own import files as _outside
+from sim.platforms.own.validation import wrong_choices
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.comparison import compare
@@ -26,11 +26,8 @@ GOOD = '''\
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from sim import Platform
-from sim.control.core.clock import Rank
-from sim.control.self_healing.restarts import KubeletRestarts, start_again
+from sim.control.api import Fact, KubeletRestarts, Platform, Rank, constant, start_again
 from sim.platforms.compose import PLATFORM as COMPOSE
-from sim.constants.facts import Fact, constant
 
 ROUND = Fact("watch.round", 20.0, "s", "between two rounds", "chosen")
 KEPT = {name: getattr(COMPOSE, name) for name in COMPOSE.__dataclass_fields__}
@@ -260,8 +257,13 @@ BAD = {
         [f"{AT}:<raise SystemExit>: found SystemExit: 0"],
     ),
     "a name that is not there": (
-        "KubeletRestarts, start_again", "KubeletRestarts, start_agian",
+        "constant, start_again", "constant, start_agian",
         [f"{AT}:<start_agian>: found ImportError: cannot import name 'start_agian'"],
+    ),
+    "a module of 0.1.0": (
+        "from sim.control.api import", "from sim.control.restarts import",
+        [f"{AT}:<sim.control.restarts>: found sim.control.restarts, which has moved; expected",
+         "(or import it from sim.control.api)"],
     ),
     "PLATFORM is misspelt": (
         "PLATFORM = Platform(", "PLATFROM = Platform(",
@@ -436,7 +438,7 @@ def test_from_python_it_is_an_input_error_with_its_cause(sim):
 
 def test_a_defect_of_ours_stays_one(sim, monkeypatch):
     """Only a user's own file is bad input; what our platforms raise is for us to mend."""
-    from sim.control.self_healing.restarts import DockerRestarts
+    from sim.control.self_healing.docker import DockerRestarts
 
     monkeypatch.setattr(DockerRestarts, "exited", lambda *_: 1 / 0)
     put(GOOD)

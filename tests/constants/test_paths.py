@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
+from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
 from sim.constants.facts import Setting
-from sim.constants.names import constants
-from sim.constants.paths import by_hand, everywhere, of_platform, of_stack
+from sim.library.scenarios import load_scenario
 from sim.platforms import configured, names
-from sim.schema.loader import load_scenario
 from sim.schema.scenario import Event
 from sim.schema.settings import apply_settings, parse_setting
 from sim.schema.stack import Stack
@@ -95,7 +94,7 @@ def test_every_constant_can_be_set_or_says_why_not(fact):
 
 
 def test_a_platform_lists_what_it_uses_and_nothing_else():
-    used = {name: {s.fact.name for s in of_platform(name) + of_stack(name)} for name in names()}
+    used = {name: {s.fact.name for s in of_platform(name) + of_any_stack(name)} for name in names()}
     assert {"hpa.tolerance", "kubelet.crash_loop_cap", "probe.period"} <= used["kubernetes"]
     assert not {"docker.backoff_cap", "haproxy.inter", "docker.cpu_shares"} & used["kubernetes"]
     assert {"docker.backoff_cap", "nginx.proxy_connect_timeout"} <= used["compose"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from sim.library.stacks import load_stack
 from sim.results.run import Run, TimelineRow
-from sim.schema.loader import load_stack
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
 from sim.simulation.simulation import run_once

@@ -8,7 +8,10 @@ from typing import Any
 
 from sim.control.core.clock import Clock
 from sim.control.core.cluster import Cluster, Container
-from sim.dataplane.interface import ContainerGauge, Note, Notice, PlaneGauge, Profile
+from sim.dataplane.codes import Note
+from sim.dataplane.plane import Notice
+from sim.dataplane.profile import Profile
+from sim.dataplane.tables import ContainerGauge, PlaneGauge
 from sim.platforms.kubernetes import PLATFORM
 from sim.platforms.platform import Platform
 from sim.schema.scenario import Version

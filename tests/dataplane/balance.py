@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.dataplane.interface import (
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.tables import (
     ARRIVED,
     DONE,
     ENQUEUED,
@@ -15,7 +16,6 @@ from sim.dataplane.interface import (
     FIRST_LOSS,
     IN_SLO,
     SUCCEEDED,
-    DataPlane,
     Recording,
 )
 from tests.dataplane.worlds import Run

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sim.dataplane.interface import DataPlane, Workload
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Workload
 from sim.dataplane.reference.plane import ReferencePlane
 
 ENGINES: dict[str, Callable[[Workload], DataPlane]] = {"reference": ReferencePlane}

@@ -1,4 +1,4 @@
-"""Random small worlds from an integer seed: every field of the interface, every verb, many faults.
+"""Random small worlds from an integer seed: every field of profile.py, every verb, many faults.
 
 `make_world(seed, lattice)` is a pure function. On a lattice all durations are multiples of a
 power of two, so that many events share an instant and a wrong tie rule shows; without it, draws
@@ -14,18 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.interface import (
-    Algorithm,
-    Arrivals,
-    Client,
-    Kind,
-    Law,
-    LawKind,
-    Persistence,
-    Profile,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Algorithm, Kind, LawKind, Persistence
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
 from tests.dataplane.worlds import Step, World
 
 MIB = 2**20
@@ -195,8 +185,8 @@ def arrivals(dice: Dice, horizon: float, rate: float) -> Arrivals:
 class Author:
     """Writes the script: the set-up at 0, then faults, repairs and nonsense at random instants."""
 
-    def __init__(self, dice: Dice, horizon: float, calm: float) -> None:
-        self.dice, self.horizon = dice, horizon
+    def __init__(self, dice: Dice, horizon: float, rate: float, calm: float) -> None:
+        self.dice, self.horizon, self.rate = dice, horizon, rate
         self.profiles: list[Profile] = []
         self.versions: dict[Kind, list[int]] = {}
         self.kind_of: list[Kind] = []  # of containers
@@ -208,7 +198,7 @@ class Author:
             Kind.DATABASE: lambda: database(dice),
             Kind.QUEUE: lambda: queue(dice),
             Kind.PROXY: lambda: Profile(Kind.PROXY, memory_base=5 * MIB),
-            Kind.PLAIN: lambda: Profile(Kind.PLAIN, memory_base=dice.int(1, 50) * MIB),
+            Kind.PLAIN: lambda: Profile(Kind.PLAIN, memory_base=dice.int(0, 50) * MIB),
         }
         for kind, make in makers.items():
             first = make()
@@ -322,7 +312,7 @@ class Author:
                     self.step(again, "start", other, self.version(other))
 
     def change(self, t: float, later: float, c: int) -> None:
-        dice, what = self.dice, self.dice.int(0, 5)
+        dice, what = self.dice, self.dice.int(0, 6)
         if what == 0:
             self.step(t, "set_cpu_limit", c, dice.cores())
         elif what == 1:
@@ -332,6 +322,10 @@ class Author:
         elif what == 3:
             self.step(t, "set_routing", routing(dice))
         elif what == 4:
+            flat = Arrivals((0.0,), (self.rate * dice.pick(0.0, 0.5, 1.0, 2.0),), (0.0,))
+            shaped = arrivals(dice, self.horizon, self.rate)
+            self.step(t, "set_arrivals", dice.pick(flat, shaped))
+        elif what == 5:
             self.step(t, "lock_out", c, True)
             if later < INF:
                 self.step(later, "lock_out", c, False)
@@ -368,7 +362,7 @@ def make_world(seed: int, lattice: bool) -> World:
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
     )
-    author = Author(dice, horizon, calm=5.0 if long else 1.0)
+    author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()
     # in order of time, so that a step never names what is made after it
     for t in sorted(dice.s(0.0, horizon) for _ in range(dice.pick(1, 4, 8, 15, 40))):

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from sim.dataplane.interface import IN_SLO, Client, Kind, Outcome, Profile, Workload
+from sim.dataplane.codes import Kind, Outcome
+from sim.dataplane.profile import Client, Profile, Workload
+from sim.dataplane.tables import IN_SLO
 from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, world
 
 API = Profile(Kind.HTTP, slots=1, cpu=constant(1.0))

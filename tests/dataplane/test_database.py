@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.interface import Client, Kind, Note, Outcome, Profile, Workload
+from sim.dataplane.codes import Kind, Note, Outcome
+from sim.dataplane.profile import Client, Profile, Workload
 from tests.dataplane.worlds import at, cause, constant, drive, ends, exponential, latency, world
 
 CLIENT = Client(timeout_s=30.0)
@@ -135,7 +136,8 @@ def test_lazy_pools_all_start_and_fail_per_request(plane_class):
     """The same 20 x 10 lazily: nobody is refused at 20 busy, a part of the requests is at 160."""
     lazy = [replace(API, query=exponential(1.0)) for _ in range(20)]
     big = replace(DB, connection_slots=97)
-    from sim.dataplane.interface import Algorithm, Routing
+    from sim.dataplane.codes import Algorithm
+    from sim.dataplane.profile import Routing
     from tests.dataplane.worlds import poisson
 
     refused = {}

@@ -14,17 +14,9 @@ from scipy import stats
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import area, backoff, draw, next_arrival
-from sim.dataplane.interface import (
-    ARRIVED,
-    Arrivals,
-    Client,
-    Kind,
-    Law,
-    LawKind,
-    Profile,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Kind, LawKind
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
+from sim.dataplane.tables import ARRIVED
 from tests.dataplane.worlds import at, drive, world
 
 N = 3000

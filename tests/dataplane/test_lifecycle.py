@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.interface import Algorithm, Client, Kind, Note, Outcome, Profile, Routing
-from sim.dataplane.interface import Workload as Load
+from sim.dataplane.codes import Algorithm, Kind, Note, Outcome
+from sim.dataplane.profile import Client, Profile, Routing
+from sim.dataplane.profile import Workload as Load
 from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, world
 
 MIB = 2**20

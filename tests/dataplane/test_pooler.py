@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sim.dataplane.interface import Client, Kind, Note, Outcome, Profile, Workload
+from sim.dataplane.codes import Kind, Note, Outcome
+from sim.dataplane.profile import Client, Profile, Workload
 from tests.dataplane.worlds import at, constant, drive, ends, latency, world
 
 POOLED = Profile(

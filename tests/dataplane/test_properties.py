@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sim.dataplane.interface import JobLoss, Note, Outcome
+from sim.dataplane.codes import JobLoss, Note, Outcome
 from tests.dataplane.balance import Ledger, same
 from tests.dataplane.random_worlds import make_world
 from tests.dataplane.worlds import World, drive
@@ -45,7 +45,6 @@ def observed(plane) -> None:
     plane.books()
     plane.recording()
     plane.container_gauge(0)
-    plane.connects(0)
 
 
 def balanced(plane_class, seed: int, lattice: bool) -> None:

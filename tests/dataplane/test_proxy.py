@@ -10,16 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.interface import (
-    Algorithm,
-    Client,
-    Kind,
-    Note,
-    Outcome,
-    Profile,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Algorithm, Kind, Note, Outcome
+from sim.dataplane.profile import Client, Profile, Routing, Workload
 from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, world
 
 API = Profile(Kind.HTTP, slots=4, cpu=constant(0.25))

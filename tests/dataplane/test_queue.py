@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.interface import Client, Kind, Outcome, Persistence, Profile, Workload
+from sim.dataplane.codes import Kind, Outcome, Persistence
+from sim.dataplane.profile import Client, Profile, Workload
 from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, world
 
 NONE, RDB, EVERYSEC, ALWAYS = Persistence

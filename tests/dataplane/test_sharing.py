@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.dataplane.arithmetic import share_cores
-from sim.dataplane.interface import Algorithm, Client, Kind, Profile, Routing, Workload
+from sim.dataplane.codes import Algorithm, Kind
+from sim.dataplane.profile import Client, Profile, Routing, Workload
 from tests.dataplane.worlds import at, constant, drive, latency, world
 
 PATIENT = Client(timeout_s=1e6)

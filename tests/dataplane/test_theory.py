@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sim.dataplane.interface import ARRIVED, FIRST_CAUSE, SUCCEEDED, Client, Kind, Outcome, Profile
-from sim.dataplane.interface import Workload as Load
+from sim.dataplane.codes import Kind, Outcome
+from sim.dataplane.profile import Client, Profile
+from sim.dataplane.profile import Workload as Load
+from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
 from tests.dataplane.worlds import World, constant, drive, exponential, lognormal, poisson, world
 
 SEEDS = 12
@@ -245,7 +247,8 @@ def test_a_pool_of_connections_is_a_queue_too(plane_class):
 
 def test_random_choice_splits_a_poisson_stream_and_one_queue_beats_it(plane_class):
     """Two servers at random are two M/M/1; a queue in the balancer makes them one M/M/2."""
-    from sim.dataplane.interface import Algorithm, Routing
+    from sim.dataplane.codes import Algorithm
+    from sim.dataplane.profile import Routing
 
     rate = 0.5 * 2 * MU
     one = replace(API, slots=1)

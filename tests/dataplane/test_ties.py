@@ -9,16 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sim.dataplane.interface import (
-    Algorithm,
-    Client,
-    Kind,
-    Note,
-    Outcome,
-    Profile,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import Algorithm, Kind, Note, Outcome
+from sim.dataplane.profile import Client, Profile, Routing, Workload
 from tests.dataplane.worlds import at, cause, constant, drive, ends, exponential, latency, world
 
 API = Profile(Kind.HTTP, slots=10, cpu=constant(1.0))

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.interface import Client, Kind, Law, LawKind, Profile, Routing, Workload
+from sim.dataplane.codes import Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
+from sim.dataplane.profile import Client, Law, Profile, Routing, Workload
 from tests.dataplane.random_worlds import make_world
 from tests.dataplane.twins import compiled, difference, reference
 from tests.dataplane.worlds import at, constant, drive, exponential, poisson, world

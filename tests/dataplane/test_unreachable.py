@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.dataplane.interface import Algorithm, Client, Kind, Outcome, Profile, Routing, Workload
+from sim.dataplane.codes import Algorithm, Kind, Outcome
+from sim.dataplane.profile import Client, Profile, Routing, Workload
 from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, world
 
 API = Profile(Kind.HTTP, slots=4, cpu=constant(0.25))
@@ -81,27 +82,6 @@ def test_a_killed_process_resets_those_inside_at_once(plane_class):
     w = world(load(2.0), API, script=[(2.125, "exit", (0,))])
     assert ends(plane_class, w) == [(2.125, 0, 1)]
     assert drive(plane_class, w).causes() == {Outcome.DROPPED_ON_KILL: 1}
-
-
-# ---- a bare TCP connect, as a probe does it ----
-def test_connects_tells_the_three_ways_apart(plane_class):
-    full = Profile(Kind.HTTP, slots=1, backlog=1, cpu=constant(100.0))
-    shedding = Profile(Kind.HTTP, slots=1, backlog=1, cpu=constant(100.0), shed=True)
-    script = [(float(t), "connects", (c,)) for t, c in ((1, 0), (1, 1), (4, 0), (4, 1))]
-    script += [(5.0, "hang", (2,)), (5.5, "connects", (2,))]
-    script += [(6.0, "exit", (2,)), (6.5, "connects", (2,))]
-    script += [(7.0, "server_down", (2,)), (7.5, "connects", (2,))]
-    routing = Routing(ROUND)
-    work = load(2.0, 2.1, 2.2, 2.3, 2.4, 2.5, routing=routing)
-    run = drive(plane_class, world(work, full, shedding, API, script=script))
-    asked = [
-        a
-        for a, step in zip(run.answers[-len(script) :], script, strict=True)
-        if step[1] == "connects"
-    ]
-    assert asked[:2] == [True, True]  # empty
-    assert asked[2:4] == [None, True]  # full: the SYN is dropped; shedding accepts and says 503
-    assert asked[4:] == [True, False, None]  # hung, dead process, dead server
 
 
 # ---- a full listen backlog ----

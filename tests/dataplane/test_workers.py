@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.interface import Client, Kind, Note, Profile, Workload
+from sim.dataplane.codes import Kind, Note
+from sim.dataplane.profile import Client, Profile, Workload
 from tests.dataplane.worlds import at, constant, drive, world
 
 API = Profile(Kind.HTTP, slots=10**6, cpu=constant(0.0), push_rate=1.0)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.interface import DataPlane, Outcome, Workload
+from sim.dataplane.codes import Outcome
 from sim.dataplane.kernel.plane import CompiledPlane
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Workload
 from sim.dataplane.reference.plane import ReferencePlane
 from tests.dataplane.worlds import Run, World, drive
 

@@ -13,25 +13,10 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from sim.dataplane.interface import (
-    DONE,
-    DUPLICATED,
-    ENQUEUED,
-    FIRST_CAUSE,
-    FIRST_LOSS,
-    Arrivals,
-    DataPlane,
-    JobLoss,
-    Kind,
-    Law,
-    LawKind,
-    Note,
-    Notice,
-    Outcome,
-    Profile,
-    Recording,
-    Workload,
-)
+from sim.dataplane.codes import JobLoss, Kind, LawKind, Note, Outcome
+from sim.dataplane.plane import DataPlane, Notice
+from sim.dataplane.profile import Arrivals, Law, Profile, Workload
+from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, Recording
 
 GIB = 2**30
 

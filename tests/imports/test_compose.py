@@ -9,8 +9,9 @@ import pytest
 from sim.imports.compose.environment import expand, read_env
 from sim.imports.compose.roles import guess_roles
 from sim.imports.compose.values import Node, Published
+from sim.library.stacks import load_stack
 from sim.schema.fields import InputError
-from sim.schema.loader import load_stack, stack_on
+from sim.schema.layers import Layer, stack_on
 from sim.schema.stack import Healthcheck, Stack
 from sim.schema.text.document import Document
 
@@ -97,13 +98,13 @@ def test_what_is_left_out_is_said(shop: Stack) -> None:
 
 
 def test_other_platforms_follow_the_like_stack(shop: Stack) -> None:
-    web = stack_on(shop, "kubernetes").services["web"]
+    web = stack_on(shop, [Layer("kubernetes")]).services["web"]
     assert web.replicas == 3
     assert web.scaling is not None
     assert web.memory.limit == 256 * Mi  # the file's own
     assert web.cpu.request == 0.25
     assert web.stop.grace == 45.0
-    worker = stack_on(shop, "kubernetes").services["worker-mail"]
+    worker = stack_on(shop, [Layer("kubernetes")]).services["worker-mail"]
     assert worker.replicas == 3  # the file's, more than the like stack's 2
     assert worker.scaling is not None
     assert worker.scaling.min == 3

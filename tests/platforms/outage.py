@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sim.dataplane.interface import ARRIVED, SUCCEEDED
+from sim.constants.catalogue import constants
+from sim.dataplane.tables import ARRIVED, SUCCEEDED
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.results.summary import replication
-from sim.schema.loader import load_scenario, load_stack
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
 from sim.simulation.simulation import run_once
@@ -53,6 +55,11 @@ def figures(
     found = found.model_copy(update={"set": {**found.set, **dict(settings)}})
     run = run_once(found, load_stack(found.stack), platform, seed)
     return replication(run, keep=False).figures
+
+
+def documented(*families: str) -> dict[str, Any]:
+    """Every constant whose name begins with one of these words, wherever it stands."""
+    return {f.name: f.value for f in constants() if f.name.partition(".")[0] in families}
 
 
 def when(run: Run, event: str, text: str = "") -> list[float]:

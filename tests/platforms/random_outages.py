@@ -34,6 +34,7 @@ def _event(dice: Random) -> dict[str, Any]:
             {"leak": {"service": http, "per_second": 8 * 1024**2}},
             {"deploy": {"service": http, "version": {"name": "v2", **_version(dice)}}},
             {"scale": {"services": {"http": dice.randint(1, 8)}}},
+            {"resize": {"service": http, "cpu": dice.choice([0.1, 2.0])}},
             {"rotate_secret": {"overlap": dice.random() < 0.5}},
             {"raise_connections": {"max_connections": dice.choice([50, 200])}},
         ]

@@ -11,10 +11,11 @@ import pytest
 
 import sim
 from sim import platforms
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import chain, configured, kubernetes, layers
 from sim.schema.fields import InputError
-from sim.schema.loader import load_scenario, load_stack, stack_on
-from sim.schema.settings import Layer, stack_for
+from sim.schema.layers import Layer, layered, stack_on
 from sim.study.ask import Ask
 from sim.study.plan import plan
 from tests import ENGINE
@@ -79,7 +80,7 @@ def test_a_role_means_every_service_that_plays_it_and_none_is_fine() -> None:
     two = {**sspp.services, "mailer": sspp.services["worker"]}
     stack = sspp.model_copy(update={"services": two})
     asked = Layer("x", {"services.worker.restart": "always", "services.proxy.replicas": 2})
-    on = stack_for(stack, [asked]).services
+    on = layered(stack, [asked]).services
     assert on["worker"].restart == on["mailer"].restart == "always"
     assert on["api"].restart == "no"
     assert set(on) == set(two)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from sim.constants.facts import facts_of
-from sim.control.self_healing.replicas import Phase, ReplicaSet
-from sim.platforms import cloud_run, load
-from sim.platforms.cloud_run import PLATFORM, Revisions, allowed, instances_for
-from tests.platforms.outage import FAULT_S, availability, figures, replay, when
+from sim.control.autoscaling.cloud_run import allowed, instances_for
+from sim.control.rolling_updates.cloud_run import Revisions
+from sim.control.scheduling.replicas import Phase, ReplicaSet
+from sim.platforms import load
+from sim.platforms.cloud_run import PLATFORM
+from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 6
     "cloud_run.concurrency": 80,
@@ -29,7 +30,7 @@ DOCUMENTED = {  # shared facts, orchestrators section 6
 
 
 def test_constants():
-    assert {fact.name: fact.value for fact in facts_of(cloud_run)} == DOCUMENTED
+    assert documented("cloud_run") == DOCUMENTED
     assert load("cloud_run") is PLATFORM
     routing = PLATFORM.load_balancing.routing()
     assert (routing.maxconn, routing.queue_timeout_s) == (80, 10.0)

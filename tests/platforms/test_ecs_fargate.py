@@ -2,17 +2,16 @@
 
 import pytest
 
-from sim.constants.facts import facts_of
-from sim.control.autoscaling import target_tracking as targettracking
 from sim.control.autoscaling.target_tracking import alarm, proportional
-from sim.control.health_checks import target_group as targets
 from sim.control.health_checks.target_group import Target, counted
+from sim.control.rolling_updates.ecs import breaker_threshold, fenceposts
+from sim.control.scheduling.fargate import SIZES
 from sim.control.scheduling.microvms import GIB, Price, bucket, task_size
 from sim.control.scheduling.placement import Resources
 from sim.control.service_discovery.endpoints import Endpoint, chosen
-from sim.platforms import ecs_fargate, load
-from sim.platforms.ecs_fargate import PLATFORM, SIZES, breaker_threshold, fenceposts
-from tests.platforms.outage import FAULT_S, availability, figures, replay, when
+from sim.platforms import load
+from sim.platforms.ecs_fargate import PLATFORM
+from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 5
     "ecs.stop_timeout": 30.0,
@@ -52,10 +51,8 @@ TRACKING = {
 
 
 def test_constants():
-    for module, values in (
-        (ecs_fargate, DOCUMENTED), (targets, HEALTH), (targettracking, TRACKING),
-    ):  # fmt: skip
-        assert {fact.name: fact.value for fact in facts_of(module)} == values
+    found = documented("ecs", "fargate", "alb", "target_tracking")
+    assert found == DOCUMENTED | HEALTH | TRACKING
     assert load("ecs_fargate") is PLATFORM
     assert not PLATFORM.rolling_updates.breaker
 

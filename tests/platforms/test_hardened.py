@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import layers, load, names
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
-from sim.schema.loader import load_scenario, load_stack, stack_on
+from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 from sim.simulation.simulation import run_once
@@ -21,7 +23,7 @@ PLAIN = {"compose_hardened": "compose", "kubernetes_tuned": "kubernetes"}
 
 @cache
 def replay(name: str, platform: str, seed: int = 1) -> Run:
-    scenario = load_scenario(name, platforms=names())
+    scenario = load_scenario(name)
     stack = load_stack(scenario.stack)
     return run_once(scenario, stack, platform, seed, engine=ENGINE)
 
@@ -164,7 +166,7 @@ def test_a_queue_in_memory_is_lost_under_every_orchestrator(platform: str) -> No
 def test_two_replicas_on_one_server_do_not_survive_black_friday() -> None:
     """One server has what it has, however its file is written."""
     name = "black_friday:eager_pools"
-    scenario = load_scenario(name, platforms=names())
+    scenario = load_scenario(name)
     stack = load_stack(scenario.stack)
     run = run_once(scenario, stack, "compose_hardened", 1, engine="auto")
     assert figures(run)["availability"] < 0.5

@@ -18,23 +18,24 @@ from sim.constants.facts import facts_of
 from sim.control.autoscaling import cluster_autoscaler as servers
 from sim.control.autoscaling import hpa_loop as autoscalers
 from sim.control.health_checks import probes
-from sim.control.rolling_updates import rollouts
+from sim.control.rolling_updates import deployment
 from sim.control.scheduling import kubelet, placement
 from sim.control.scheduling import node_lifecycle as nodes
-from sim.control.self_healing import restarts
+from sim.control.self_healing import kubelet as restarts
 from sim.control.service_discovery import endpoints
-from sim.dataplane.interface import ARRIVED, FIRST_CAUSE, REQUEST_CAUSES, SUCCEEDED, Algorithm
+from sim.dataplane.codes import REQUEST_CAUSES, Algorithm
+from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
+from sim.library.stacks import load_stack
 from sim.platforms import configure, load, title
 from sim.platforms.kubernetes import PLATFORM
 from sim.results.run import Run
-from sim.schema.loader import load_stack
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
 from sim.simulation.simulation import run_once
 from tests import ENGINE
 
 MODULES = (
-    autoscalers, endpoints, kubelet, nodes, placement, probes, restarts, rollouts, servers,
+    autoscalers, deployment, endpoints, kubelet, nodes, placement, probes, restarts, servers,
 )  # fmt: skip
 CHOICES = [f.name for f in fields(PLATFORM)]
 FAULT_S = 120.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.dataplane.interface import SUCCEEDED
+from sim.dataplane.tables import SUCCEEDED
 from tests.platforms.outage import FAULT_S, replay, when
 
 SERVERLESS = ("ecs_fargate", "cloud_run")

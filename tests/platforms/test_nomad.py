@@ -4,23 +4,15 @@ import math
 
 import pytest
 
-from sim.constants.facts import facts_of
-from sim.control.autoscaling import nomad_autoscaler
 from sim.control.autoscaling.nomad_autoscaler import target_value
-from sim.control.health_checks import consul as servicechecks
 from sim.control.health_checks.consul import restarts
+from sim.control.scheduling.heartbeats import given_up_s
+from sim.control.scheduling.nomad import binpack_choice, binpack_score
 from sim.control.scheduling.placement import Load, Resources
-from sim.control.self_healing.tasks import given_up_s
-from sim.platforms import load, nomad
-from sim.platforms.nomad import (
-    PLATFORM,
-    Restart,
-    binpack_choice,
-    binpack_score,
-    reschedule_delay,
-    restarts_in_place,
-)
-from tests.platforms.outage import FAULT_S, availability, figures, replay, when
+from sim.control.self_healing.nomad import Restart, reschedule_delay, restarts_in_place
+from sim.platforms import load
+from sim.platforms.nomad import PLATFORM
+from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 4; Traefik's and Consul's documentation
     "nomad.servers": 3,
@@ -49,6 +41,11 @@ CHECKS = {
     "nomad.check_restart_grace": 1.0,
     "nomad.check_restart_kill": 5.0,
 }
+TEMPLATES = {
+    "nomad.template_splay": 5.0,
+    "nomad.template_render": 1.0,
+    "nomad.vault_poll": 300.0,
+}
 AUTOSCALER = {
     "nomad_autoscaler.evaluation": 10.0,
     "nomad_autoscaler.cooldown": 300.0,
@@ -58,9 +55,8 @@ GIB = 1 << 30
 
 
 def test_constants():
-    assert {fact.name: fact.value for fact in facts_of(nomad)} == DOCUMENTED
-    assert {fact.name: fact.value for fact in facts_of(servicechecks)} == CHECKS
-    assert {fact.name: fact.value for fact in facts_of(nomad_autoscaler)} == AUTOSCALER
+    found = documented("nomad", "nomad_autoscaler", "consul", "traefik")
+    assert found == DOCUMENTED | CHECKS | AUTOSCALER | TEMPLATES
     assert load("nomad") is PLATFORM
     assert not PLATFORM.rolling_updates.auto_revert
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sim.library.stacks import load_stack
 from sim.platforms import names
 from sim.results.run import Run
 from sim.results.summary import replication
-from sim.schema.loader import load_stack
 from sim.simulation.simulation import run_once
 from tests.platforms.random_outages import night
 

@@ -54,7 +54,7 @@ def test_what_a_field_takes(path, value, found):
         ("kubernetes.autoscaling.tolerence", 0.2, "one of sync_s", "tolerance"),
         ("kubernetes.autoscalin.tolerance", 0.2, "one of self_healing", "autoscaling"),
         ("kubernetes.scheduling.lifecycle.tolerations", 3, "one of renew_s", "toleration_s"),
-        ("kubernetes.autoscaling.tolerance.x", 1, "a shorter path", ""),
+        ("kubernetes.autoscaling.tolerance.x", 1, "a path that ends before it", ""),
         ("kubernetes.rolling_updates", "canry", "null or one of", "canary"),
         ("kubernetes.rolling_updates.max_surge", "lots", "a whole number such as 1, or a", ""),
         ("kubernetes.rolling_updates.max_surge", -1, "a whole number such as 1, or a", ""),

@@ -5,20 +5,15 @@ from dataclasses import fields
 
 import pytest
 
-from sim.constants.facts import facts_of
+from sim.control.rolling_updates.batches import batch, update_step
+from sim.control.rolling_updates.swarm import too_many_failures
+from sim.control.scheduling.heartbeats import given_up_s
 from sim.control.scheduling.placement import Load, Resources
-from sim.control.self_healing.replicas import ReplicaSet
-from sim.control.self_healing.tasks import (
-    Candidate,
-    batch,
-    given_up_s,
-    is_faulty,
-    spread_choice,
-    update_step,
-)
-from sim.platforms import load, swarm
-from sim.platforms.swarm import PLATFORM, too_many_failures
-from tests.platforms.outage import FAULT_S, availability, figures, replay, when
+from sim.control.scheduling.replicas import ReplicaSet
+from sim.control.scheduling.swarm import SpreadNode, is_faulty, spread_choice
+from sim.platforms import load
+from sim.platforms.swarm import PLATFORM
+from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 3
     "swarm.servers": 3,
@@ -38,12 +33,12 @@ DOCUMENTED = {  # shared facts, orchestrators section 3
     "swarm.update_delay": 0.0,
     "swarm.update_monitor": 5.0,
     "swarm.max_failure_ratio": 0.0,
-    "healthcheck.start_interval": 5.0,
 }
 
 
 def test_constants():
-    assert {fact.name: fact.value for fact in facts_of(swarm)} == DOCUMENTED
+    assert documented("swarm") == DOCUMENTED
+    assert PLATFORM.health_checks.start_interval_s == 5.0
 
 
 def test_defaults():
@@ -68,7 +63,7 @@ def test_a_silent_server_is_down_after_9_to_16_5_s(age_s, period_s, expected):
 
 def server(ident, same=0, tasks=0, faulty=False, cores=1.0):
     used = Resources(4.0 - cores, 0)
-    return Candidate(Load(ident, Resources(4.0, 8 << 30), used, same), tasks, faulty)
+    return SpreadNode(Load(ident, Resources(4.0, 8 << 30), used, same), tasks, faulty)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.results.result import Result
 from sim.results.run import SERIES, OperatorFigures, Run, Span, TimelineRow
 from sim.results.summary import replication
+from sim.study.result import Result
 from tests.results.results import result
 from tests.results.synthetic import gauge, recording
 

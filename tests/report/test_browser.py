@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from sim.report.page.write import page
+from sim.report.page.document import page
 from tests.report import pages
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")

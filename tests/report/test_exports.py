@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sim.cli.app import main
 from sim.report import files
-from sim.report.exports import write
+from sim.report.exports import formats
 from sim.report.exports.k6 import k6, script, stages
 from sim.report.exports.openmetrics import openmetrics
 from sim.report.exports.trace import trace
@@ -19,9 +21,13 @@ from sim.schema.fields import InputError
 from sim.schema.scenario import Point, Slo, Traffic
 from sim.schema.traffic import TraceTimes, arrivals
 from sim.study.comparison import compare
+from sim.study.result import Result
 from tests import ENGINE
 from tests.report import pages
 from tests.results.results import result
+
+FILES = {row.file for row in formats.FORMATS.values()}
+ROOT = Path(__file__).resolve().parents[2]
 
 # the Trace Event Format (Google, 2016), as far as these files use it
 EVENT = {
@@ -247,21 +253,34 @@ def test_options_are_those_of_the_executor(crash):
 
 # ---- which ----
 def test_exports_go_with_the_report_and_with_the_next(crash, tmp_path):
-    files.write(crash, tmp_path / "r", plots=False, exports=tuple(write.FILES))
+    files.write(crash, tmp_path / "r", plots=False, exports=tuple(formats.FORMATS))
     names = {path.name for path in (tmp_path / "r").iterdir()}
-    assert names >= set(write.FILES.values())
+    assert names >= FILES
     files.write(crash, tmp_path / "r", plots=False)  # its own files are no strangers
-    assert not {path.name for path in (tmp_path / "r").iterdir()} & set(write.FILES.values())
+    assert not {path.name for path in (tmp_path / "r").iterdir()} & FILES
 
 
 def test_names_are_checked():
-    assert write.chosen("") == ()
-    assert write.chosen("trace, k6,trace") == ("trace", "k6")
+    assert formats.named("") == ()
+    assert formats.named("trace, k6,trace") == ("trace", "k6")
     with pytest.raises(InputError, match="did you mean openmetrics"):
-        write.chosen("openmetric")
+        formats.named("openmetric")
 
 
 def test_a_missing_library_is_told_with_its_cure(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(InputError, match=r"pip install 'outage-lab\[parquet\]'"):
-        write.chosen("parquet")
+        formats.named("parquet")
+
+
+def test_every_format_is_told_where_people_look(capsys):
+    """A row of FORMATS alone is no export: the README and `Result.write` say what it is."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    methods = Result.write.__doc__
+    main(["run", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for name, row in formats.FORMATS.items():
+        line = f"| `{row.file}` | `--export {name}`"
+        assert line in readme, f"README.md, the files of a report: add {line}: what it is for |"
+        assert name in methods, f"sim/study/result.py, Result.write: its docstring lacks {name}"
+        assert re.search(rf"separated by commas: .*\b{name}\b", shown), f"run --help lacks {name}"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from sim.constants.facts import Fact, Held
-from sim.report.page.charts import TALL, apart, lane
-from sim.report.page.constants import rows
-from sim.report.page.places import moment, moments
+from sim.report.page.charts import TALL, apart, platform_lane
+from sim.report.page.constants import constants
+from sim.report.page.document import page
 from sim.report.page.sections import SECTIONS, mechanism, sections
-from sim.report.page.write import page
+from sim.report.page.topology import snapshot, snapshots
 from sim.results.run import Span, TimelineRow
 from tests.report import pages
 from tests.results.results import result
@@ -137,11 +137,11 @@ def test_names_beside_a_curve_never_cover_each_other(wanted):
 
 
 def test_topology_tells_the_loss_of_a_server():
-    (before, worst, after) = moments(pages.plain().runs[0])
+    (before, worst, after) = snapshots(pages.plain().runs[0])
     groups = [[(g.service, g.state, g.number) for g in place.groups] for place in before.places]
     assert groups == [[("api", "ready", 2)], [("api", "ready", 1)], [("api", "ready", 1)]]
     assert after.places == before.places
-    lost = moment("", 330.0, pages.plain().runs[0].spans)
+    lost = snapshot("", 330.0, pages.plain().runs[0].spans)
     assert [(g.state, g.number) for g in lost.places[0].groups] == [("away", 2)]
     assert worst.t_s == pytest.approx(470.5, abs=2)  # the middle of five minutes and 41 s
 
@@ -156,7 +156,7 @@ def test_topology_without_an_outage_shows_the_time_of_most_change():
         series=run.series | {"ready": ready, "replicas": ready + (ready > 3)},
         spans=pages.spans(3, 1200.0, 300.0),
     )
-    (before, during, after) = moments(grown)
+    (before, during, after) = snapshots(grown)
     assert (before.title, during.title, after.title) == ("before", "during", "at the end")
     assert 690 <= during.t_s <= 710
     assert (before.reached, during.reached) == ("", "9 of 10 running replicas get traffic")
@@ -166,7 +166,7 @@ def test_a_dot_stands_at_the_time_of_its_event():
     one = pages.plain()
     told = (TimelineRow(300.0, "operator_kill", "api-1", "x"), TimelineRow(700.0, "page", "", "y"))
     for run in one.runs:
-        marks = lane(0, replace(run, timeline=told), 200.0, 1000.0, 800).marks
+        marks = platform_lane(0, replace(run, timeline=told), 200.0, 1000.0, 800).marks
         assert [mark.x for mark in marks] == [100.0, 500.0]
 
 
@@ -176,7 +176,7 @@ def test_constants_are_told_in_their_units_and_services_once():
     size = Fact("image.size", 200 * 1024**2, "bytes", "of an image", "chosen")
     fixed = Fact("qos.x", 1, "replicas", "says", "source", "the kernel's")
     held = (Held(grace, 30.0, paths), Held(size, size.value, ("a.b",)), Held(fixed, 1))
-    told = rows(held)
+    told = constants(held)
     assert [(row.value, row.other) for row in told] == [
         ("30 s", "10 s"), ("200 MiB", ""), ("1 replica", ""),
     ]  # fmt: skip
@@ -191,14 +191,14 @@ def test_constants_are_told_in_their_units_and_services_once():
 def test_topology_counts_what_has_no_server():
     waiting = Span("pending", "api (no server yet)", "pending", 5.0, 9.0, "api")
     server = Span("server", "server-1", "up", 0.0, 9.0, "", "server-1")
-    found = moment("", 6.0, [server, waiting, waiting._replace(start_s=5.5)])
+    found = snapshot("", 6.0, [server, waiting, waiting._replace(start_s=5.5)])
     assert [(g.service, g.state, g.number) for g in found.waiting] == [("api", "pending", 2)]
-    assert moment("", 4.0, [server, waiting]).waiting == ()
+    assert snapshot("", 4.0, [server, waiting]).waiting == ()
 
 
 def test_a_thousand_servers_are_summed_up():
     many = [Span("server", f"server-{k}", "up", 0.0, 9.0, "", f"server-{k}") for k in range(1000)]
-    found = moment("", 1.0, many)
+    found = snapshot("", 1.0, many)
     assert [place.name for place in found.places][:3] == ["server-0", "server-1", "server-2"]
     assert len(found.places) + found.unshown == 1000
 

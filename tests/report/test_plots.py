@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report.plots import marks
+from sim.report.incident import window
+from sim.report.plots import event_labels
 from sim.report.plots.canvas import highest
-from sim.report.stretches import window
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import gauge, recording, series
 
@@ -92,10 +92,10 @@ def test_a_run_without_any_request_has_plots():
     )
 )
 def test_placed_names_keep_clear_of_each_other_and_of_lines(events):
-    wanted = [marks.Mark(t, label) for t, label in events]
-    placed = marks.place(wanted, lambda t: t * 1.5, lambda text: 7.0 * len(text), 1500.0)
+    wanted = [event_labels.Mark(t, label) for t, label in events]
+    placed = event_labels.place(wanted, lambda t: t * 1.5, lambda text: 7.0 * len(text), 1500.0)
     for one in placed:
-        assert 0 <= one.lane < marks.LANES
+        assert 0 <= one.lane < event_labels.LANES
         assert one.low >= 0
         assert one.high <= 1500
         for other in placed:

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from sim.report.page.write import page
+from sim.report.page.document import page
 from sim.report.postmortem.account import accounts
 from sim.report.postmortem.text import markdown
 from sim.results.counterfactual import (
-    LOSSES,
     Contribution,
     Counterfactual,
     Effect,
@@ -16,6 +15,7 @@ from sim.results.counterfactual import (
     gain,
     ranked,
 )
+from sim.results.figures import harms
 from sim.results.run import OperatorFigures, TimelineRow
 from sim.results.summary import replication
 from sim.schema.scenario import Point, Traffic
@@ -178,15 +178,16 @@ def test_a_difference_is_more_than_chance(before, after, clear):
 def test_users_decide_before_jobs_and_money_decides_nothing():
     more, less = gain([0.0], [100.0], 1.0), gain([100.0], [0.0], 1.0)
     same = gain([5.0], [5.0], 1.0)
-    assert effect({"downtime_s": less, "lost": more}) is Effect.HELPS
-    assert effect({"downtime_s": same, "lost": more, "usd": less}) is Effect.HURTS
-    assert effect({"downtime_s": same, "usd": less}) is Effect.NOTHING
+    assert effect({"downtime_s": less, "jobs.lost": more}) is Effect.HELPS
+    assert effect({"downtime_s": same, "jobs.lost": more, "cost.usd": less}) is Effect.HURTS
+    assert effect({"downtime_s": same, "cost.usd": less}) is Effect.NOTHING
 
 
 def test_of_two_that_end_the_downtime_the_one_that_saves_more_requests_comes_first():
     def saves(name, down, failed):
-        gains = {one.name: gain([0.0], [0.0], 1.0) for one in LOSSES}
-        gains |= {"downtime_s": gain([8.0], [down], 5.0), "failed": gain([739.0], [failed], 2.0)}
+        gains = {path: gain([0.0], [0.0], 1.0) for path, _ in harms()}
+        gains["downtime_s"] = gain([8.0], [down], 5.0)
+        gains["requests.failed"] = gain([739.0], [failed], 2.0)
         return Contribution(changed(name, 0.0), gains, effect(gains))
 
     found = ranked([saves("replicas", 0.0, 398.0), saves("probe", 1.0, 41.0)])

@@ -1,9 +1,9 @@
 """Synthetic results: compose down for 5 min 41 s, kubernetes for 3 s, on the same customers."""
 
-from sim.results.result import Result
 from sim.results.run import TimelineRow
 from sim.results.summary import replication
 from sim.schema.scenario import Claim
+from sim.study.result import Result
 from tests.results.synthetic import recording, run
 
 CLAIMS = (

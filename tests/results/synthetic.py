@@ -6,19 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.dataplane.interface import (
+from sim.dataplane.codes import LATENCY_BINS, JobLoss, Outcome
+from sim.dataplane.tables import (
     DONE,
     ENQUEUED,
     FIRST_CAUSE,
     FIRST_LOSS,
     IN_SLO,
     JOB_COLUMNS,
-    LATENCY_BINS,
     REQUEST_COLUMNS,
     SUCCEEDED,
     Books,
-    JobLoss,
-    Outcome,
     PlaneGauge,
     Recording,
 )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.interface import ARRIVED, ENQUEUED, IN_SLO, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, ENQUEUED, IN_SLO, SUCCEEDED
 from sim.results.ledger import NONE_CLOSED, Closed, LedgerError, check, close
 from tests.results.synthetic import books, gauge, recording
 

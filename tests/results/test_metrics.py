@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.dataplane.interface import ENQUEUED, FIRST_LOSS, IN_SLO, LATENCY_BINS, JobLoss
+from sim.dataplane.codes import LATENCY_BINS, JobLoss
+from sim.dataplane.tables import ENQUEUED, FIRST_LOSS, IN_SLO
 from sim.results import metrics
 from tests.results.synthetic import recording, run, series
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.results.summary import figures, mean_figures, paths, replication
-from sim.results.verdicts import METRICS, evaluate
+from sim.results.figures import METRICS, TOPICS, harms, lookup, shown, total
+from sim.results.summary import figures, mean_figures, replication
+from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim
 from tests.results.synthetic import gauge, recording, run
 
@@ -21,8 +22,33 @@ def test_the_record_has_exactly_the_documented_keys():
     assert list(record["latency_s"]) == ["p50", "p95", "p99", "max"]
 
 
+def paths(record, prefix=""):
+    """Dotted paths of all numbers of a record, whatever stands in it."""
+    for name, value in record.items():
+        inner = isinstance(value, dict)
+        yield from paths(value, f"{prefix}{name}.") if inner else [f"{prefix}{name}"]
+
+
 def test_every_figure_can_be_claimed_and_every_claimable_figure_exists():
     assert tuple(paths(figures(run()))) == METRICS
+    merged = mean_figures(several())
+    del merged["intervals"]
+    assert tuple(paths(merged)) == METRICS
+
+
+def test_no_two_figures_share_a_place_in_the_table_or_a_rank():
+    for topic in TOPICS:
+        places = [row.place for _, row in shown(topic)]
+        assert len(places) == len(set(places)), topic.title
+    ranks = [harm.rank for _, harm in harms()]
+    assert len(ranks) == len(set(ranks))
+
+
+def test_causes_are_summed_and_what_does_not_exist_is_nothing():
+    record = figures(run(record=recording(5.0, 630, ((300.0, 600.0),))))
+    assert total(record, "requests.failed") == sum(record["requests"]["failed"].values()) > 0
+    assert lookup(record, "recover_s") is None
+    assert total(record, "recover_s") == 0.0
 
 
 def test_figures_are_plain_numbers():

@@ -148,7 +148,7 @@ SCENARIOS = (
     Bad("unknown platform of a claim", "platform: compose", "platform: compos", 12,
         "claims.0.platform", ("'compos'", "mean compose?")),
     Bad("unknown platform", "[compose, kubernetes]", "[compose, kubernets]", 13, "platforms.1",
-        ("'kubernets'", "one of compose, kubernetes", "mean kubernetes?")),
+        ("'kubernets'", "one of cloud_run, compose, ", "mean kubernetes?")),
     Bad("no platform", "[compose, kubernetes]", "[]", 13, "platforms", ("empty list",)),
     Bad("unknown stack", "horizon: 10m", "horizon: 10m\nstack: ssp", 5, "stack",
         ("'ssp'", "mean sspp?")),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.results.verdicts import METRICS
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.schema.fields import InputError, Issue
-from sim.schema.loader import load_scenario, load_stack
 from sim.schema.traffic import load_trace
 from tests.schema.bad import COMPOSE, COMPOSES, SCENARIO, SCENARIOS, STACK, STACKS, TRACES, Bad
 
@@ -39,7 +39,7 @@ def _check(error: InputError, path: str, bad: Bad) -> Issue:
 def test_bad_scenario(bad: Bad, tmp_path: Path) -> None:
     path = _write(tmp_path, "shop.yaml", SCENARIO, bad)
     with pytest.raises(InputError) as caught:
-        load_scenario(path, metrics=METRICS, platforms=("compose", "kubernetes"))
+        load_scenario(path)
     _check(caught.value, path, bad)
 
 

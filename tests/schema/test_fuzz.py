@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
 from sim.schema.fields import InputError
-from sim.schema.loader import load_scenario, load_stack
 from sim.schema.text.document import read_yaml
 from sim.schema.traffic import load_trace
 from tests.schema.bad import COMPOSE, SCENARIO, STACK

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sim.constants import facts
-from sim.schema.loader import load_stack, stack_on
+from sim.library.stacks import load_stack
+from sim.schema.layers import Layer, stack_on
 from sim.schema.scenario import Leak
 from sim.schema.stack import (
     Alarm,
@@ -65,7 +66,7 @@ def test_the_articles_two_hundred_connections(sspp: Stack) -> None:
 
 
 def test_autoscaling_can_ask_for_more_connections_than_there_are(sspp: Stack) -> None:
-    on = stack_on(sspp, "kubernetes")
+    on = stack_on(sspp, [Layer("kubernetes")])
     postgres = on.services["postgres"]
     limit = postgres.max_connections - postgres.superuser_reserved_connections
     wanted = 0
@@ -73,7 +74,7 @@ def test_autoscaling_can_ask_for_more_connections_than_there_are(sspp: Stack) ->
         if service.scaling and service.database:
             wanted += service.scaling.max * service.database.pool
     assert (limit, wanted > 3 * limit) == (97, True)
-    public = stack_on(load_stack("sspp_public"), "kubernetes").services
+    public = stack_on(load_stack("sspp_public"), [Layer("kubernetes")]).services
     api, worker = public["api"], public["worker"]
     assert api.scaling is not None
     assert worker.scaling is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.dataplane.interface import Arrivals
+from sim.dataplane.profile import Arrivals
 from sim.schema.fields import InputError
 from sim.schema.scenario import Point, Traffic
 from sim.schema.traffic import TraceRate, TraceTimes, arrivals, load_trace, profile

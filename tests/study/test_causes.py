@@ -8,13 +8,13 @@ from itertools import product
 
 import pytest
 
+from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import load_stack
 from sim.platforms import names as platforms
 from sim.report.postmortem.text import markdown
 from sim.results.counterfactual import Effect, contribution
-from sim.results.result import Result
-from sim.results.verdicts import METRICS
+from sim.results.figures import METRICS
 from sim.schema.fields import InputError
-from sim.schema.loader import list_scenarios, load_scenario, load_stack
 from sim.schema.scenario import Event, Leak
 from sim.simulation.case import Case
 from sim.study import causes as counterfactuals
@@ -31,6 +31,7 @@ from sim.study.causes import (
 )
 from sim.study.comparison import replay
 from sim.study.plan import Plan, plan
+from sim.study.result import Result
 from tests import ENGINE
 from tests.study.runs import ALONE, interrupted
 
@@ -225,7 +226,7 @@ def test_every_change_applies_somewhere_and_is_what_set_takes() -> None:
 
 
 def test_conditions_name_what_there_is() -> None:
-    from sim.control.core.mechanisms import name_of
+    from sim.control.mechanisms import name_of
     from sim.platforms import load
 
     filled = {

@@ -1,4 +1,4 @@
-"""Studies that stop by themselves: as soon as a mean is known well enough, in the order of seeds."""
+"""Studies that stop by themselves, as soon as a mean is known well enough, in order of seeds."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sim.results.result import Result
 
 import sim
 from sim.cli.app import main
-from sim.results.result import Result
 from sim.results.summary import Replication
 from sim.study.ask import Ask
 from sim.study.batch import Batch, Sample

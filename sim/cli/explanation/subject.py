@@ -6,14 +6,14 @@ import os
 from dataclasses import fields
 
 from sim.cli.explanation import text
+from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
 from sim.constants.facts import Setting
-from sim.constants.names import constants
-from sim.constants.paths import by_hand, everywhere, of_platform, of_stack
-from sim.control.core.mechanisms import mechanisms
+from sim.control.mechanisms import mechanisms
+from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import list_stacks, text_of
 from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh
 from sim.platforms.platform import DECIDES, Platform
 from sim.schema.fields import InputError
-from sim.schema.loader import STACK_FOLDERS, list_scenarios, list_stacks, load_scenario
 from sim.schema.text.validation import closest
 from sim.study.article import claims_text as claims
 from sim.study.article.article import ARTICLE, ROWS
@@ -50,9 +50,9 @@ def about(subject: str) -> str:
     is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
     if is_path or subject.partition(":")[0] in list_scenarios():
         scenario = load_scenario(subject)
-        return text.scenario(scenario, _stack_text(scenario.stack))
+        return text.scenario(scenario, text_of(scenario.stack))
     if subject in list_stacks():
-        return _stack_text(subject)
+        return text_of(subject)
     not_a_platform(subject)
     families = {name.partition(".")[0] for name in known}
     everything = [
@@ -95,7 +95,7 @@ def _about_capability(name: str) -> str:
 
 def _constants(platform: str) -> dict[str, list[Setting]]:
     """What it uses, in three lists; a fourth for what people build where it has nothing."""
-    own, stack = of_platform(platform), of_stack(platform)
+    own, stack = of_platform(platform), of_any_stack(platform)
     return {
         "constants of the platform (`--set PATH=VALUE` changes one)": [s for s in own if s.path],
         "constants that nobody can change": [s for s in own if not s.path],
@@ -105,9 +105,3 @@ def _constants(platform: str) -> dict[str, list[Setting]]:
         "constants of the people": [s for s in stack if s.path.startswith("stack.operator.")],
         "constants of HAProxy, if the operator builds one": by_hand(platform),
     }
-
-
-def _stack_text(name: str) -> str:
-    """The stack's own file: its comments say where each number comes from."""
-    files = (folder / f"{name}.yaml" for folder in STACK_FOLDERS)
-    return next(path.read_text(encoding="utf-8") for path in files if path.is_file())

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from sim.constants.facts import Fact, Setting, fact_of
 from sim.report.text import words
+from sim.schema.layers import Layer
 from sim.schema.scenario import Scenario, Traffic
-from sim.schema.settings import Layer
 from sim.study.article.article import ArticleRow
 
 WIDTH = 100

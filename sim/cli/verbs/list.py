@@ -34,11 +34,11 @@ def list_(
 
 
 def _scenarios() -> list[dict[str, str]]:
-    from sim.schema.loader import list_scenarios, load_scenario  # noqa: PLC0415
+    from sim.library.scenarios import list_scenarios, load_scenario  # noqa: PLC0415
 
     rows = []
     for name in list_scenarios():
-        scenario = load_scenario(name)
+        scenario = load_scenario(name, run_on=())
         rows.append({"name": name, "title": scenario.title})
         rows += [
             {"name": f"{name}:{word}", "title": variant.says}
@@ -54,6 +54,6 @@ def _platforms() -> list[dict[str, str]]:
 
 
 def _stacks() -> list[dict[str, str]]:
-    from sim.schema.loader import list_stacks, load_stack  # noqa: PLC0415
+    from sim.library.stacks import list_stacks, load_stack  # noqa: PLC0415
 
     return [{"name": name, "title": load_stack(name).title} for name in list_stacks()]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from sim.cli.options import (
     Drawn,
@@ -18,6 +20,9 @@ from sim.cli.options import (
     Workers,
     names,
 )
+from sim.report.exports.formats import listed
+
+EXPORT = f"More files, separated by commas: {listed()}; or all."
 
 
 def run(
@@ -35,7 +40,7 @@ def run(
     out: Out = None,
     json: Summary = False,
     plots: Drawn = True,
-    export: str = "",
+    export: Annotated[str, Parameter(help=EXPORT)] = "",
     watch: Flag = False,
     postmortem: Flag = False,
     check: Flag = False,
@@ -57,8 +62,6 @@ def run(
         Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
     engine
         Data plane.
-    export
-        More files, separated by commas: trace (for Perfetto), openmetrics, parquet, k6; or all.
     watch
         Show the runs live: events as they happen, users' success, the backlog.
     postmortem

@@ -15,7 +15,7 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.scheduling.disruption import evictable
 from sim.control.scheduling.kubelet import STATEFUL
-from sim.control.scheduling.placement import Load, Resources, fits, load_of, requests
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested, requests
 from sim.schema.fields import LawSpec
 
 CA_FAQ = "kubernetes/autoscaler cluster-autoscaler/FAQ.md @55c37cd5"
@@ -139,7 +139,7 @@ class ServerAutoscaler:
         first = cluster.random("cluster_autoscaler/phase") * self.scan_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.scan_s, Rank.AUTOSCALER, 2)
+            yield cluster.clock.at(first + k * self.scan_s, Rank.SERVER_AUTOSCALER)
             group.grow()
             group.shrink()
             k += 1
@@ -204,7 +204,7 @@ class NodeGroup:
         if law.mean == 0.0:
             law = LawSpec(law="uniform", mean=self.rules.boot_s, cv=self.rules.boot_cv)
         seconds = self.cluster.duration(law, "cluster_autoscaler/boot")
-        yield self.cluster.clock.after(seconds, Rank.MACHINE, (1 << 40) + number)
+        yield self.cluster.clock.after(seconds, Rank.ORDERED_MACHINE, number)
         self.booting -= 1
         self.added_s = self.cluster.clock.now
         server = self.cluster.add_server(ordered_s)
@@ -269,7 +269,7 @@ class NodeGroup:
             return False
         if not all(evictable(self.cluster, c) for c in here):
             return False  # simulator/drainability/rules/pdb: a budget that allows none now
-        guests = [requests(self.cluster.service(c.service)) for c in here]
+        guests = [requested(self.cluster, c.service) for c in here]
         others = [load for i, load in loads.items() if i != server.id]
         return could_go(loads[server.id], guests, others, self.rules.idle_below)
 
@@ -288,11 +288,9 @@ class NodeGroup:
                 cluster.cordon(server, False)
                 self.leaving.discard(server.id)
                 return
-            yield cluster.clock.after(
-                rules.eviction_retry_s, Rank.AUTOSCALER, (1 << 40) + server.id
-            )
+            yield cluster.clock.after(rules.eviction_retry_s, Rank.SERVER_DRAIN, server.id)
         while cluster.on(server):
-            yield cluster.clock.after(1.0, Rank.AUTOSCALER, (1 << 40) + server.id)
+            yield cluster.clock.after(1.0, Rank.SERVER_DRAIN, server.id)
         cluster.release(server)
         self.leaving.discard(server.id)
 

@@ -2,7 +2,7 @@
 
 Rules: shared facts, kubernetes section 5 (kubernetes/kubernetes pkg/controller/podautoscaler
 replica_calculator.go @00067268; horizontal.go as in omerap12/kubernetes @a769d588, which emulates
-1.37). autoscalers.py reads the metrics and carries the decisions out. Left out: memory and object
+1.37). hpa_loop.py reads the metrics and carries the decisions out. Left out: memory and object
 metrics.
 """
 
@@ -163,7 +163,7 @@ def limited(current: int, wanted: int, least: int, most: int, factor: float, flo
     return max(least, min(wanted, most, int(max(factor * current, floor))))
 
 
-class Policy(NamedTuple):
+class ScalingPolicy(NamedTuple):
     """So many replicas, or percent, per period."""
 
     value: int
@@ -174,38 +174,40 @@ class Policy(NamedTuple):
 class Rules(NamedTuple):
     """`behavior.scaleUp` or `behavior.scaleDown`, with nothing left open."""
 
-    policies: tuple[Policy, ...]
+    policies: tuple[ScalingPolicy, ...]
     window_s: float
     select: Literal["max", "min", "disabled"] = "max"
 
 
-class Behavior(NamedTuple):
+class ScalingBehavior(NamedTuple):
     up: Rules
     down: Rules
 
 
-UP_POLICIES = (Policy(UP_PODS.value), Policy(UP_PERCENT.value, percent=True))
-DOWN_POLICIES = (Policy(DOWN_PERCENT.value, percent=True),)
+UP_POLICIES = (ScalingPolicy(UP_PODS.value), ScalingPolicy(UP_PERCENT.value, percent=True))
+DOWN_POLICIES = (ScalingPolicy(DOWN_PERCENT.value, percent=True),)
 
 
-def behavior(asks: stack.Behavior, stabilisation_s: float) -> Behavior:
+def behavior(asks: stack.Behavior, stabilisation_s: float) -> ScalingBehavior:
     """What a stack writes, with the API's policies and the controller's window down where it writes
     none.
 
     Source: defaults.go GenerateHPAScaleUpRules, GenerateHPAScaleDownRules; horizontal.go
     maybeInitScaleDownStabilizationWindow."""
 
-    def policies(rules: stack.ScalingRules, otherwise: tuple[Policy, ...]) -> tuple[Policy, ...]:
+    def policies(
+        rules: stack.ScalingRules, otherwise: tuple[ScalingPolicy, ...]
+    ) -> tuple[ScalingPolicy, ...]:
         if rules.policies is None:
             return otherwise
         return tuple(
-            Policy(p.pods or p.percent or 0, p.percent is not None, p.period)
+            ScalingPolicy(p.pods or p.percent or 0, p.percent is not None, p.period)
             for p in rules.policies
         )
 
     up, down = asks.up, asks.down
     window = stabilisation_s if down.window is None else down.window
-    return Behavior(
+    return ScalingBehavior(
         Rules(policies(up, UP_POLICIES), up.window, up.select),
         Rules(policies(down, DOWN_POLICIES), window, down.select),
     )
@@ -227,7 +229,11 @@ class Scaled(NamedTuple):
 
 
 def stabilised_between(
-    history: Sequence[Recommendation], now_s: float, current: int, wanted: int, rules: Behavior
+    history: Sequence[Recommendation],
+    now_s: float,
+    current: int,
+    wanted: int,
+    rules: ScalingBehavior,
 ) -> int:
     """With `behavior`: move into [lowest of the up window, highest of the down window].
 
@@ -239,7 +245,7 @@ def stabilised_between(
 
 
 def limited_by(
-    current: int, wanted: int, now_s: float, events: Sequence[Scaled], rules: Behavior
+    current: int, wanted: int, now_s: float, events: Sequence[Scaled], rules: ScalingBehavior
 ) -> int:
     """With `behavior`: the largest change (select `min`: the smallest) of those that the policies
     allow from the number at the beginning of their periods; select `disabled`: none.
@@ -247,7 +253,7 @@ def limited_by(
     Source: horizontal.go convertDesiredReplicasWithBehaviorRate, calculateScaleUpLimitWith-
     ScalingRules, calculateScaleDownLimitWithBehaviors; percent up rounds up, down truncates."""
 
-    def began(policy: Policy) -> int:
+    def began(policy: ScalingPolicy) -> int:
         return current - sum(e.by for e in events if e.t_s > now_s - policy.period_s)
 
     way = rules.up if wanted > current else rules.down

@@ -1,4 +1,4 @@
-"""Autoscaling: the horizontal autoscaler changes replicas; servers.py adds machines for them.
+"""Autoscaling: the horizontal autoscaler changes replicas; cluster_autoscaler.py adds machines.
 
 The loop and its metrics; the arithmetic is in hpa.py. CPU usage comes from a metrics server that
 asks every 15 s, so that a decision is about usage of 0 to 30 s ago. Rules and constants: shared
@@ -19,7 +19,7 @@ from sim.control.autoscaling.cluster_autoscaler import ServerAutoscaler
 from sim.control.autoscaling.keda import Keda
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.control.scheduling.placement import requests
+from sim.control.scheduling.placement import requested, requests
 from sim.schema.stack import Scaling, Stack
 
 DEFAULTS = "kubernetes/kubernetes pkg/controller/podautoscaler/config"
@@ -64,16 +64,16 @@ class Metrics:
         first = self.cluster.random("metrics/phase") * self.resolution_s
         k = 0
         while True:
-            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.AUTOSCALER, 0)
+            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.METRICS)
             self.read()
             k += 1
 
     def read(self) -> None:
-        now, plane = self.cluster.clock.now, self.cluster.plane
+        now = self.cluster.clock.now
         fresh: dict[int, tuple[Sample, Sample]] = {}
         for c in self.cluster.containers:
             if c.alive:  # a silent server's kubelet gives no numbers
-                sample = Sample(now, plane.container_gauge(c.id).busy_s, c.run)
+                sample = Sample(now, self.cluster.gauge_of(c).busy_s, c.run)
                 last = self.samples[c.id][1] if c.id in self.samples else sample
                 fresh[c.id] = (last if last.run == c.run else sample, sample)
         self.samples = fresh
@@ -103,6 +103,7 @@ class Autoscaling:
     autoscaler, None for a fixed number of servers."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "autoscaling"
     fixed: ClassVar = (hpa.UP_PODS, hpa.UP_PERCENT, hpa.DOWN_PERCENT, hpa.POLICY_PERIOD)
 
     sync_s: float = constant(SYNC, above_zero=True)
@@ -148,7 +149,7 @@ class Autoscaling:
         first = cluster.random("hpa/phase") * self.sync_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER, 1)
+            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER)
             for scaler in scalers:
                 scaler.sync()
             k += 1
@@ -163,7 +164,7 @@ class Scaler:
         self.cluster, self.rules, self.metrics = cluster, rules, metrics
         self.service, self.asks = service, asks
         self.tolerance = hpa.tolerances(asks.behavior, rules.tolerance)
-        self.behavior: hpa.Behavior | None = None
+        self.behavior: hpa.ScalingBehavior | None = None
         if asks.behavior is not None:
             self.behavior = hpa.behavior(asks.behavior, rules.stabilisation_s)
         self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins
@@ -219,7 +220,7 @@ class Scaler:
         proposals: list[int | None] = [cpu]
         why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
         if self.asks.queue is not None:
-            waiting = self.cluster.plane.gauge().jobs_queued
+            waiting = self.cluster.gauge().jobs_queued
             proposals.append(
                 hpa.replicas_for_queue(current, waiting, self.asks.queue, self.tolerance)
             )
@@ -233,7 +234,7 @@ class Scaler:
 
     def pods(self) -> list[hpa.Pod]:
         cluster, now = self.cluster, self.cluster.clock.now
-        request = int(requests(cluster.service(self.service)).cores * 1000 + 0.5)
+        request = int(requested(cluster, self.service).cores * 1000 + 0.5)
         pods = [
             hpa.Pod(request, pending=True) for p in cluster.pending if p.service == self.service
         ]

@@ -54,7 +54,7 @@ class Keda:
         first = cluster.random("keda/phase") * self.polling_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.polling_s, Rank.AUTOSCALER, 3)
+            yield cluster.clock.at(first + k * self.polling_s, Rank.KEDA)
             for name, service in cluster.stack.services.items():
                 if service.scaling is not None and service.scaling.queue is not None:
                     self.poll(cluster, name, service.scaling.min, last)
@@ -62,7 +62,7 @@ class Keda:
 
     def poll(self, cluster: Cluster, name: str, least: int, last: dict[str, float]) -> None:
         now, current = cluster.clock.now, cluster.desired[name]
-        waiting = cluster.plane.gauge().jobs_queued
+        waiting = cluster.gauge().jobs_queued
         active = waiting > self.activation
         if active:
             last[name] = now

@@ -14,7 +14,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.autoscaling.hpa_loop import Metrics
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.scheduling.placement import requests
+from sim.control.scheduling.placement import requested
 
 AUTOSCALER = "hashicorp/nomad-autoscaler agent/config/config.go @ede4e617"
 EVALUATION = Fact("nomad_autoscaler.evaluation", 10.0, "s", "a policy is looked at", AUTOSCALER)
@@ -40,6 +40,7 @@ class NomadAutoscaler:
     """target-value on CPU of what is reserved; servers are fixed."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "nomad_autoscaler"
 
     evaluation_s: float = constant(EVALUATION, above_zero=True)
     cooldown_s: float = constant(COOLDOWN)
@@ -52,7 +53,7 @@ class NomadAutoscaler:
         first = cluster.random("nomad_autoscaler/phase") * self.evaluation_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.evaluation_s, Rank.AUTOSCALER, 1)
+            yield cluster.clock.at(first + k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
             for name, service in cluster.stack.services.items():
                 rested = cluster.clock.now >= free_s.get(name, 0.0)
@@ -63,7 +64,7 @@ class NomadAutoscaler:
         """One evaluation; did it act?"""
         asks = cluster.service(name).scaling
         assert asks is not None
-        reserved = requests(cluster.service(name)).cores * 1000.0
+        reserved = requested(cluster, name).cores * 1000.0
         read = [metrics.of(c) for c in cluster.of(name) if not c.deleting]
         usage = [one[0] for one in read if one is not None]
         if not usage or reserved <= 0.0:

@@ -16,7 +16,7 @@ from typing import ClassVar
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.scheduling.placement import requests
+from sim.control.scheduling.placement import requested
 
 GUIDE = "awsdocs/amazon-ecs-developer-guide service-auto-scaling.md @49232cf2"
 ROADMAP = "aws/containers-roadmap issue 1208 (a user's report)"
@@ -51,6 +51,7 @@ class TargetTracking:
     """The service follows its CPU target, minutes late."""
 
     capability: ClassVar[str] = "autoscaling"
+    name: ClassVar[str] = "target_tracking"
 
     period_s: float = constant(PERIOD, above_zero=True)
     lag_s: float = constant(LAG)
@@ -61,7 +62,7 @@ class TargetTracking:
     in_cooldown_s: float = constant(IN_COOLDOWN)
 
     def run(self, cluster: Cluster) -> Loop:
-        yield cluster.clock.at(0.0, Rank.AUTOSCALER, 1)
+        yield cluster.clock.at(0.0, Rank.AUTOSCALER)
         for number, (name, service) in enumerate(cluster.stack.services.items()):
             if service.scaling is not None:
                 cluster.clock.loop(Tracker(cluster, self, name, number).run())
@@ -82,11 +83,11 @@ class Tracker:
         first = self.cluster.random("target_tracking/phase") * rules.period_s
         self.read()
         while True:
-            yield clock.at(first + k * rules.period_s, Rank.AUTOSCALER, 2 + self.key)
+            yield clock.at(first + k * rules.period_s, Rank.AUTOSCALER, self.key)
             k += 1
             point = self.read()
             if point is not None:
-                clock.loop(self.publish(point, k))
+                clock.loop(self.publish(point))
 
     def read(self) -> float | None:
         """Mean CPU of the last minute as a share of what the tasks reserve."""
@@ -94,19 +95,18 @@ class Tracker:
         fresh: dict[int, tuple[int, float]] = {}
         for c in cluster.of(self.service):
             if c.alive:
-                busy = cluster.plane.container_gauge(c.id).busy_s
+                busy = cluster.gauge_of(c).busy_s
                 fresh[c.id] = (c.run, busy)
                 run, before = self.busy.get(c.id, (c.run, busy))
                 used += busy - (before if run == c.run else 0.0)
                 count += c.id in self.busy
         self.busy = fresh
-        reserved = requests(cluster.service(self.service)).cores
+        reserved = requested(cluster, self.service).cores
         return used / self.rules.period_s / count / reserved if count and reserved else None
 
-    def publish(self, point: float, key: int) -> Loop:
+    def publish(self, point: float) -> Loop:
         """The metric travels; then the alarms look."""
-        at = (1 << 32) + (self.key << 24) + key
-        yield self.cluster.clock.after(self.rules.lag_s, Rank.AUTOSCALER, at)
+        yield self.cluster.clock.after(self.rules.lag_s, Rank.ALARM, self.key)
         self.points.append(point)
         self.look(point)
 

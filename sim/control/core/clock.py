@@ -1,16 +1,17 @@
 """The control plane's time: SimPy, with an order of simultaneous events that is stated here.
 
 Plain SimPy orders events of one instant by when each was scheduled, so that a ticker's period
-would change what another controller sees. Here each timed wait carries a rank (who) and a key
-(which of them); at one instant the data plane has acted, then ranks act in this order, and
-observers come last.
+would change what another controller sees. Here each timed wait says who waits (a rank, one for each
+kind of wait), for which container, server or service (a key), and for which of its questions (a
+part). At one instant the data plane has acted, then waits end in the order of (rank, key, part),
+and observers come last.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from enum import IntEnum
+from enum import IntEnum, auto, unique
 from heapq import heappop, heappush
 from typing import Any, NoReturn, TypeVar
 
@@ -24,33 +25,83 @@ Task = Generator[simpy.Event, Any, T]  # something that takes time and yields a 
 Loop = Task[None]
 
 
+@unique
 class Rank(IntEnum):
-    FAULT = 0
-    MACHINE = 1  # servers boot and die
-    RUNTIME = 2  # processes start, stop, restart (Docker Engine, kubelet)
-    PROBE = 3
-    NODE = 4  # heartbeats, node lifecycle
-    DISCOVERY = 5  # endpoints, balancer checks
-    SCHEDULER = 6
-    ROLLOUT = 7
-    AUTOSCALER = 8
-    OPERATOR = 9
-    OBSERVER = 15  # ticks and gauges: last in their instant
+    """Who acts at one instant, from first to last. Each kind of wait has a line of its own, so that
+    no two can meet; the first line of a group is what a mechanism of a user's own takes."""
+
+    FAULT_ENDS = auto()  # a hang is over, a leak has grown
+    FAULT = auto()  # by number of the event
+    LOCK_OUT_ENDS = auto()
+    # servers boot and die
+    RENTED_MACHINE = auto()  # by a person
+    MACHINE = auto()
+    ORDERED_MACHINE = auto()  # by an autoscaler
+    # processes start, stop, restart (Docker Engine, kubelet)
+    DAEMON = auto()
+    RUNTIME = auto()
+    AUTOHEAL = auto()
+    MEMORY_PRESSURE = auto()
+    PROBE = auto()  # parts: the question, the end of the wait for its answer
+    # heartbeats, node lifecycle
+    NODE_MONITOR = auto()
+    NODE = auto()
+    NODE_EVICTION = auto()
+    POD_GC = auto()
+    # endpoints, balancer checks
+    DISCOVERY = auto()
+    OUTLIERS = auto()
+    RESOLVER = auto()
+    # who goes where
+    SCHEDULER = auto()
+    DRAIN_RETRY = auto()
+    # versions
+    ROLLOUT = auto()  # a replica is available
+    ROLLOUT_DEADLINE = auto()
+    ROLLOUT_STATUS = auto()
+    DEPLOYMENT = auto()
+    RELEASE = auto()
+    RELEASE_DEADLINE = auto()
+    RELEASE_STATUS = auto()
+    ROLLBACK = auto()  # parts: the deadline, the analysis
+    # replicas and servers from load
+    METRICS = auto()
+    AUTOSCALER = auto()
+    SERVER_AUTOSCALER = auto()
+    KEDA = auto()
+    ALARM = auto()
+    SERVER_DRAIN = auto()
+    OPERATOR = auto()
+    DRAIN_LOOK = auto()
+    OBSERVER = auto()  # last in its instant: 0 the samples, 1 the ledger, 2 the spans
+
+
+KEYS, PARTS = 1 << 45, 8  # keys and parts are below these
+
+
+def priority(rank: Rank, key: int, part: int = 0) -> int:
+    """A wait's place among all of its instant: the smaller acts first. NonsenseError for what is
+    no rank, or a key or part that would reach into another's place."""
+    if type(rank) is not Rank:
+        raise NonsenseError(f"a wait of rank {rank!r}", "a member of Rank, such as Rank.RUNTIME")
+    if not (0 <= key < KEYS and 0 <= part < PARTS):
+        found = f"a wait of {rank.name} with key {key} and part {part}"
+        raise NonsenseError(found, f"a key from 0 and below {KEYS}, a part below {PARTS}")
+    # SimPy's own priorities are 0 (start, interrupt) and 1 (succeed): what follows at once
+    return 2 + ((rank * KEYS + key) * PARTS + part)
 
 
 class Timer(simpy.Event):
-    """A timeout whose place in its instant is (rank, key), not its order of insertion."""
+    """A timeout whose place in its instant is the one given, not its order of insertion."""
 
     cancelled = False
 
-    def __init__(self, env: simpy.Environment, t_s: float, rank: Rank, key: int) -> None:
+    def __init__(self, env: simpy.Environment, t_s: float, priority: int) -> None:
         self.env = env
         self.callbacks: list[Any] = []
         self._ok, self._value, self._defused = True, None, False
-        # `env.schedule`, for an instant. SimPy's own priorities are 0 (start, interrupt) and 1
-        # (succeed): what follows at once
-        queue: list[Any] = env._queue
-        heappush(queue, (t_s, 2 + (int(rank) << 48) + key, next(env._eid), self))
+        queue: list[Any] = env._queue  # `env.schedule`, for an instant
+        heappush(queue, (t_s, priority, next(env._eid), self))
 
     def cancel(self) -> None:
         """Nobody waits for it any more, and nobody will: `Clock.due` drops it."""
@@ -74,25 +125,30 @@ class Clock:
             heappop(queue)[3].callbacks = None  # as if it had been
         return float(queue[0][0]) if queue else math.inf
 
-    def after(self, delay_s: float, rank: Rank, key: int = 0) -> Timer:
-        """An event `delay_s` seconds from now. `key` must be unique among equals of a rank that can
-        meet at one instant (a container's or server's id does). NonsenseError for a delay below 0
-        (by more than rounding), or that is no number or never ends."""
+    def rank_due(self) -> int:
+        """The rank of the event that is due; 0, before all ranks, for what follows at once."""
+        return max(0, (self.env._queue[0][1] - 2) // (KEYS * PARTS))
+
+    def after(self, delay_s: float, rank: Rank, key: int = 0, part: int = 0) -> Timer:
+        """An event `delay_s` seconds from now. `key` and `part`: which one of this rank, if several
+        can meet at one instant (a container's or server's id; equals follow as they were asked
+        for). NonsenseError for a delay below 0 (by more than rounding), or that is no number or
+        never ends."""
         if not -ROUNDING_S < delay_s < math.inf:
             found = f"a delay of {delay_s:g} s"
             raise NonsenseError(found, "a number of seconds of at least 0")
-        return Timer(self.env, self.now + max(0.0, delay_s), rank, key)
+        return Timer(self.env, self.now + max(0.0, delay_s), priority(rank, key, part))
 
-    def at(self, t_s: float, rank: Rank, key: int = 0) -> simpy.Event:
+    def at(self, t_s: float, rank: Rank, key: int = 0, part: int = 0) -> simpy.Event:
         """An event at an absolute time (k * period: repeated delays would drift)."""
         if math.isnan(t_s):
             raise NonsenseError("a time that is no number", "a number of seconds")
         now = self.now
-        return Timer(self.env, now + max(0.0, t_s - now), rank, key)
+        return Timer(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
 
-    def exactly(self, t_s: float, rank: Rank, key: int) -> simpy.Event:
+    def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> simpy.Event:
         """An event at an instant that was computed earlier, to the last bit."""
-        return Timer(self.env, t_s, rank, key)
+        return Timer(self.env, t_s, priority(rank, key, part))
 
     def at_once(self, action: Callable[[simpy.Event], None]) -> None:
         """`action` follows at once: after what was woken before it at this instant."""

@@ -24,23 +24,23 @@ class Deadlines:
 
     def __init__(self, clock: Clock, timeout_s: float, rank: Rank) -> None:
         self.clock, self.timeout_s, self.rank = clock, timeout_s, rank
-        self.waiting: deque[tuple[float, int, int, Asker]] = deque()
+        self.waiting: deque[tuple[float, int, int, int, Asker]] = deque()
 
-    def add(self, asker: Asker, key: int) -> None:
-        """The probe that `asker` has just sent; `key` as in `Clock.at`."""
-        self.waiting.append((self.clock.now + self.timeout_s, key, asker.asked, asker))
+    def add(self, asker: Asker, key: int, part: int) -> None:
+        """The probe that `asker` has just sent; `key` and `part` as in `Clock.at`."""
+        self.waiting.append((self.clock.now + self.timeout_s, key, part, asker.asked, asker))
         if len(self.waiting) == 1:
             self.arm()
 
     def arm(self) -> None:
-        at_s, key, _, _ = self.waiting[0]
-        self.clock.exactly(at_s, self.rank, key).callbacks.append(self.due)
+        at_s, key, part, _, _ = self.waiting[0]
+        self.clock.exactly(at_s, self.rank, key, part).callbacks.append(self.due)
 
     def due(self, _: simpy.Event) -> None:
-        number, asker = self.waiting.popleft()[2:]
+        number, asker = self.waiting.popleft()[3:]
         if asker.asked == number:
             asker.timed_out()
-        while self.waiting and self.waiting[0][3].asked != self.waiting[0][2]:
+        while self.waiting and self.waiting[0][4].asked != self.waiting[0][3]:
             self.waiting.popleft()  # answered
         if self.waiting:
             self.arm()

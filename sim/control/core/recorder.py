@@ -15,8 +15,6 @@ from sim.control.core.cluster import Cluster
 from sim.control.core.records import ChangeKind, Container, Server
 from sim.results.run import Span, TimelineRow
 
-KEY = 2  # after the samples and the audit of the same instant
-
 
 def container_state(c: Container) -> str:
     """The one word for a container: the worst that is true of it.
@@ -88,7 +86,7 @@ class Recorder:
         while True:
             yield changes.get()
             # a platform acts on a change within the same instant: look when it is over
-            yield self.cluster.clock.after(0.0, Rank.OBSERVER, KEY)
+            yield self.cluster.clock.after(0.0, Rank.OBSERVER, 2)
             changes.items.clear()
             self.look()
 

@@ -1,6 +1,7 @@
 """What the control plane keeps about the world: servers, containers, and the changes of both.
 
-Only `cluster.py` writes these records; everybody else reads them.
+Only the verbs of a `Cluster` (world.py, containers.py, cluster.py) write these records; everybody
+else reads them.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Container:
     ready_since_s: float | None = None
     turned_s: float = 0.0  # when `ready` last changed
     restarts: int = 0
+    cpu_limit: float | None = None  # cores, set while it lived; None: what its manifest says
     run: int = 0  # number of the process: tells a stale waiter that its process is gone
 
     @property
@@ -107,7 +109,7 @@ class Change:
 
 
 @dataclass
-class Ledger:
+class Tallies:
     """What the control plane counts for the summary."""
 
     containers_refused: int = 0

@@ -1,38 +1,44 @@
-"""What the controllers of one run share: the state, and how to read it and wait for it.
+"""What the controllers of one run share: the state, how to read it, wait for it and tell of it.
 
-Only the verbs of cluster.py change it.
+Containers and servers are changed by the verbs in containers.py and cluster.py alone. What belongs
+to one mechanism is not here: it keeps a state of its own (`state`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import simpy
 
+from sim.control.core.choices import NOBODY, Choices
 from sim.control.core.clock import Clock
 from sim.control.core.records import (
     Address,
+    Change,
     ChangeKind,
     Container,
-    Ledger,
     NonsenseError,
     Pending,
     Server,
     Split,
     State,
+    Tallies,
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.interface import DataPlane, Profile
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Profile
 from sim.results.run import TimelineRow
 from sim.schema.fields import InputError, LawSpec
 from sim.schema.scenario import Version
 from sim.schema.stack import Service, Stack
 from sim.schema.text.validation import closest, one_of
 
+T = TypeVar("T")
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
@@ -47,34 +53,26 @@ class World:
     seed: int
     profile_of: Callable[[str, Version], Profile]
     host_ports: bool = True  # containers share the server's ports (Compose); pods do not
-    choices: Any = None  # the Platform: controllers ask each other's data (a grace period) here
+    choices: Choices = NOBODY  # controllers ask each other's data (a grace period) here
     left_to_operator: frozenset[str] = frozenset()  # names of the choices that are empty
     servers: list[Server] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
     splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
-    launches: tuple[float, float] | None = None  # a provider's token bucket: tokens, since
-    pending: list[Pending] = field(default_factory=list)  # kept by replicas.py
     listed: tuple[int, ...] = ()  # whom discovery names
-    admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
     backends: tuple[int, ...] = ()  # who gets requests
     addresses: tuple[Address, ...] = ()  # what people wrote down: users' DNS, a balancer's file
     balanced: bool = False  # a load balancer reads `addresses`; else users know the first
     timeline: list[TimelineRow] = field(default_factory=list)
-    count: Ledger = field(default_factory=Ledger)
+    count: Tallies = field(default_factory=Tallies)
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
-    _numbers: dict[str, int] = field(default_factory=dict)
+    _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
     _drawn: dict[str, int] = field(default_factory=dict)
-    _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
-    dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
-    asked: dict[int, Callable[[bool], None]] = field(default_factory=dict)  # by number of probe
-    exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
-    nowhere: dict[int, Container] = field(default_factory=dict)  # places of balancer.py
-    _via: int = -1  # the proxy's container
 
     # ---- reading ----
     def service(self, name: str) -> Service:
@@ -118,6 +116,14 @@ class World:
         self._watchers.append((frozenset(kinds), store))
         return store
 
+    def state(self, owner: object, make: Callable[[], T]) -> T:
+        """What `owner`, a mechanism (a frozen record), keeps of this run: what `make` gives when it
+        is first asked for; the same object ever after."""
+        if id(owner) not in self._states:
+            self._states[id(owner)] = (owner, make())  # the owner stays alive, and its id its own
+        kept: T = self._states[id(owner)][1]
+        return kept
+
     def random(self, name: str) -> float:
         """The next uniform of a named stream: the same sequence on every platform and engine."""
         n = self._drawn.get(name, 0)
@@ -128,3 +134,41 @@ class World:
         """The next value of a law, seconds, drawn from the stream `name`."""
         u1, u2 = self.random(name), self.random(name)
         return draw(LAWS[law.law], law.mean, law.cv, u1, u2)
+
+    # ---- telling ----
+    def say(self, event: str, subject: str, text: str) -> None:
+        """A line of the timeline."""
+        self.timeline.append(TimelineRow(self.clock.now, event, subject, text))
+
+    def tell(self, change: Change) -> None:
+        """Put it into the queue of everybody who watches for its kind."""
+        for kinds, store in self._watchers:
+            if change.kind in kinds:
+                store.put(change)
+
+    # ---- counting ----
+    def fault(self, anew: bool = False) -> None:
+        """Something goes wrong: from the first such moment the time to detect is measured."""
+        if anew or self.count.fault_s is None:
+            self.count.fault_s, self.count.detected_s = self.clock.now, None
+
+    def acted(self, measured_s: float = math.inf) -> None:
+        """The first action on the fault, automatic or human: stops the time-to-detect clock.
+
+        `measured_s`: the beginning of the time that was measured. Who judges by a time before the
+        fault (an autoscaler, by usage) has not seen it, and acts then by chance."""
+        count = self.count
+        if count.fault_s is not None and count.detected_s is None and measured_s >= count.fault_s:
+            count.detected_s = self.clock.now
+
+    def paged(self) -> None:
+        """The operator is called."""
+        self.count.pages += 1
+
+    def hands_on(self, seconds: float, work: str) -> None:
+        """The operator begins to work on something for so long."""
+        self.count.hands.append((self.clock.now, seconds, work))
+
+    def mistaken(self, times: int = 1) -> None:
+        """The operator has made mistakes."""
+        self.count.mistakes += times

@@ -7,17 +7,18 @@ operator or the platform (deploy, scale, rent, raise). Service names may be role
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from sim.control.core.choices import Maintaining, Shimmed
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.faults import maintenance as drain
 from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
-from sim.control.rolling_updates import recreate
-from sim.control.secrets import passwords
+from sim.control.resource_limits.profiles import cpu_limit
+from sim.control.rolling_updates import compose
+from sim.control.secrets import rotation
 from sim.schema.scenario import (
     DaemonRestart,
     Deploy,
@@ -31,6 +32,7 @@ from sim.schema.scenario import (
     ProcessCrash,
     RaiseConnections,
     RentServers,
+    Resize,
     RotateSecret,
     Scale,
     ServerCrash,
@@ -43,15 +45,13 @@ def victims(containers: list[Container], replicas: int) -> list[Container]:
     return [c for c in containers if c.alive and not c.deleting][:replicas]
 
 
-@dataclass(frozen=True)
 class Faults:
-    """Each event in its own loop: some last."""
+    """Each event waits and acts in a loop of its own: some last, and a session adds more."""
 
-    events: tuple[Event, ...]
-    human: Human
-
-    def run(self, cluster: Cluster) -> Loop:
-        happen: dict[str, Callable[[Cluster, Any], Loop]] = {
+    def __init__(self, cluster: Cluster, human: Human) -> None:
+        self.cluster, self.human = cluster, human
+        self.added, self.begun = 0, False
+        self.happen: dict[str, Callable[[Cluster, Any], Loop]] = {
             "operator_kill": operator_kill,
             "process_crash": process_crash,
             "server_crash": server_crash,
@@ -63,16 +63,26 @@ class Faults:
             "out_of_service": self.out_of_service,
             "deploy": self.deploy,
             "scale": scale,
+            "resize": resize,
             "rent_servers": self.rent_servers,
             "raise_connections": self.raise_connections,
             "rotate_secret": self.rotate_secret,
         }
-        for number, event in sorted(enumerate(self.events), key=lambda item: item[1].at):
-            yield cluster.clock.at(event.at, Rank.FAULT, number)
-            if cluster.count.fault_s is None:
-                cluster.count.fault_s = cluster.clock.now
-            kind = event.kind()
-            cluster.clock.loop(happen[kind](cluster, getattr(event, kind)))
+
+    def add(self, event: Event) -> None:
+        """It happens at its time, which has not passed; of one instant in the order of adding."""
+        self.cluster.clock.loop(self.run(event, self.added))
+        self.added += 1
+
+    def run(self, event: Event, key: int) -> Loop:
+        clock = self.cluster.clock
+        yield clock.at(event.at, Rank.FAULT, key)
+        if not self.begun:
+            # what the users did until now (boot.users_are_the_event) was not the fault, then
+            self.begun = True
+            self.cluster.fault(anew=True)
+        kind = event.kind()
+        clock.loop(self.happen[kind](self.cluster, getattr(event, kind)))
 
     # ---- asked of the operator or the platform ----
     def deploy(self, cluster: Cluster, ask: Deploy) -> Loop:
@@ -105,7 +115,7 @@ class Faults:
     def rotate_secret(self, cluster: Cluster, ask: RotateSecret) -> Loop:
         service = resolve(cluster.stack, ask.service)
         cluster.say("rotate_secret", service, f"the password of {service} must be changed")
-        yield from passwords.rotate(self.human, ask, service)
+        yield from rotation.rotate(self.human, ask, service)
 
 
 # ---- faults ----
@@ -135,11 +145,13 @@ def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
 def outlive(cluster: Cluster) -> bool:
     """Do containers run on without their daemon? Those of containerd have a shim each."""
     healing = cluster.choices.self_healing
-    return not cluster.host_ports if healing is None else getattr(healing, "shims", False)
+    if healing is None:
+        return not cluster.host_ports
+    return isinstance(healing, Shimmed) and healing.shims
 
 
 def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
-    """Stop all at once, each with its own grace; then the policies decide (restarts.py)."""
+    """Stop all at once, each with its own grace; then the restart policies decide."""
     server = hit(cluster, spec)
     if not server.alive:
         return
@@ -151,8 +163,8 @@ def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
     names = ", ".join(c.name for c in running)
     cluster.say("daemon_restart", server.name, f"Docker stops on {server.name} with {names}")
     cluster.set_daemon(server, up=False)
-    yield from recreate.stop_all(cluster, running, by_hand=False)
-    yield cluster.clock.after(spec.takes, Rank.RUNTIME, server.id)
+    yield from compose.stop_all(cluster, running, by_hand=False)
+    yield cluster.clock.after(spec.takes, Rank.DAEMON, server.id)
     if server.alive:
         cluster.say("daemon_restart", server.name, f"Docker is up again on {server.name}")
     cluster.set_daemon(server, up=True)
@@ -184,7 +196,7 @@ def hang(cluster: Cluster, spec: Hang) -> Loop:
         cluster.hang(c)
     if spec.lasts is None:
         return
-    yield cluster.clock.after(spec.lasts, Rank.FAULT)
+    yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     for c, run in zip(chosen, runs, strict=True):
         if c.run == run and c.hung and c.alive:
             cluster.say("resume", c.name, f"{c.name} answers again")
@@ -205,7 +217,7 @@ def until_restarted(cluster: Cluster, c: Container, lasts_s: float | None) -> Lo
     run, changes = c.run, cluster.watch("started", "removed")
     over = cluster.clock.env.event()
     if lasts_s is not None:
-        over = cluster.clock.after(lasts_s, Rank.FAULT, c.id)
+        over = cluster.clock.after(lasts_s, Rank.LOCK_OUT_ENDS, c.id)
     while c.run == run and c in cluster.containers and not over.processed:
         yield changes.get() | over
     if c in cluster.containers:
@@ -220,11 +232,11 @@ def leak(cluster: Cluster, spec: Leak) -> Loop:
         cluster.say("leak", c.name, f"{c.name} begins to leak memory")
     grown = 0.0
     while any(c.run == run and c.alive for c, run in zip(chosen, runs, strict=True)):
-        yield cluster.clock.after(spec.tick, Rank.FAULT)
+        yield cluster.clock.after(spec.tick, Rank.FAULT_ENDS)
         grown += spec.per_second * spec.tick
         for c, run in zip(chosen, runs, strict=True):
             if c.run == run and c.alive:
-                cluster.plane.set_extra_memory(c.id, int(grown))
+                cluster.grow(c, int(grown))
 
 
 def scale(cluster: Cluster, spec: Scale) -> Loop:
@@ -233,4 +245,31 @@ def scale(cluster: Cluster, spec: Scale) -> Loop:
         service = resolve(cluster.stack, name)
         cluster.say("scale", service, f"{replicas} replicas of {service} are asked for")
         cluster.want(service, replicas)
+    yield from ()
+
+
+def resize(cluster: Cluster, spec: Resize) -> Loop:
+    """Another CPU quota for processes that run; requests, and so the scheduler, see nothing of it.
+
+    Sources: docs.docker.com, docker container update (a stopped container starts with it);
+    kubernetes.io/docs, resize-container-resources (KEP-1287, stable in 1.35; the resizePolicy of a
+    CPU is NotRequired unless it says otherwise). A machine of a task's size cannot be changed."""
+    service = resolve(cluster.stack, spec.service)
+    scheduling = cluster.choices.scheduling
+    chosen = [c for c in cluster.of(service) if c.alive and not c.deleting][: spec.replicas]
+    why = "" if chosen else "none runs"
+    if isinstance(scheduling, Maintaining):
+        ours = scheduling.maintained(cluster)
+        if not all(c.server in ours for c in chosen):
+            why = "a task's size is its machine's"
+    if cluster.choices.resource_limits is None:
+        why = "nobody is held to limits"
+    if why:
+        cluster.say("resize_refused", service, f"no process of {service} is resized: {why}")
+        return
+    names = ", ".join(c.name for c in chosen)
+    cluster.say("resize", service, f"the CPU limit of {names} is {spec.cpu:g} cores from now on")
+    wanted = cluster.service(service).cpu.model_copy(update={"limit": spec.cpu})
+    for c in chosen:
+        cluster.resize(c, cpu_limit(wanted, limited=True))
     yield from ()

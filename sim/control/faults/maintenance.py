@@ -10,11 +10,12 @@ stops everything, reboots, and starts it again. Afterwards nothing moves back by
 
 from __future__ import annotations
 
+from sim.control.core.choices import Emptying, Maintaining, Tainting
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Server
 from sim.control.people import runbooks
 from sim.control.people.human import Human
-from sim.control.rolling_updates import recreate
+from sim.control.rolling_updates import compose
 from sim.control.scheduling.disruption import Evictions, budget_of, evictable
 from sim.schema.scenario import Drain, OutOfService
 from sim.schema.stack_checks import resolve
@@ -23,8 +24,9 @@ from sim.schema.stack_checks import resolve
 def targets(cluster: Cluster, ask: Drain) -> list[Server]:
     """Which servers: the named one, the one that hosts a service, or all that there are now; of
     those that nobody else maintains."""
-    maintained = getattr(cluster.choices.scheduling, "maintained", None)
-    ours = cluster.servers if maintained is None else maintained(cluster)
+    scheduling, ours = cluster.choices.scheduling, cluster.servers
+    if isinstance(scheduling, Maintaining):
+        ours = scheduling.maintained(cluster)
     up = [s for s in ours if s.alive and s.released_s is None]
     if ask.server is not None:
         return [s for s in up if s.id == ask.server]
@@ -61,7 +63,7 @@ def write_off(human: Human, ask: OutOfService) -> Loop:
     else:
         hosted = cluster.of(resolve(cluster.stack, ask.hosting))
         lost = [c.server for c in hosted if not c.server.alive][:1]
-    heeded = getattr(cluster.choices.scheduling, "lifecycle", None) is not None
+    heeded = isinstance(cluster.choices.scheduling, Tainting)
     if not lost or not heeded:
         why = "no such server is lost" if heeded else "no controller here waits for that"
         cluster.say("out_of_service", "operator", f"operator marks no server: {why}")
@@ -78,7 +80,8 @@ def write_off(human: Human, ask: OutOfService) -> Loop:
 def emptied(human: Human, server: Server, ask: Drain) -> Loop:
     """Cordon, evict, work, reboot, uncordon."""
     cluster = human.cluster
-    rules: Evictions | None = getattr(cluster.choices.scheduling, "evictions", None)
+    scheduling = cluster.choices.scheduling
+    rules = scheduling.evictions if isinstance(scheduling, Emptying) else None
     yield from human.command(f"the drain of {server.name}")
     cluster.say("drain", server.name, f"{server.name} is cordoned and drained")
     cluster.cordon(server, True)
@@ -115,12 +118,12 @@ def empty(cluster: Cluster, server: Server, rules: Evictions | None, look_s: flo
                 text = f"{c.name} stays for now: its budget needs {budget.desired} healthy"
                 cluster.say("eviction_refused", c.name, f"{text}, {budget.healthy} are")
             refused = True
-            yield cluster.clock.after(rules.retry_s, Rank.SCHEDULER, c_id)
+            yield cluster.clock.after(rules.retry_s, Rank.DRAIN_RETRY, c_id)
 
     for c in [c for c in cluster.on(server) if not c.deleting]:
         cluster.clock.loop(one(c.id))
     while True:
-        yield cluster.clock.after(look_s, Rank.OPERATOR, server.id)
+        yield cluster.clock.after(look_s, Rank.DRAIN_LOOK, server.id)
         if not cluster.on(server) or not server.alive:
             return True
         if rules is not None and cluster.clock.now - began >= rules.timeout_s:
@@ -150,7 +153,7 @@ def closed(human: Human, server: Server, ask: Drain) -> Loop:
     yield from human.command("`docker compose stop`")
     cluster.say("drain", server.name, f"everything on {server.name} is stopped: closed for a while")
     here = [c for c in cluster.on(server) if c.alive and not c.deleting]
-    yield from recreate.stop_all(cluster, here)
+    yield from compose.stop_all(cluster, here)
     yield from work(human, server, ask)
     if ask.reboot:
         yield from human.login()

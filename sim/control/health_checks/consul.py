@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.control.core.clock import Loop, Rank
+from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Container
-from sim.control.load_balancing.haproxy import ask
+from sim.control.health_checks.checks import checks
 from sim.schema.stack import Service
 
 CHECK_RESTART = "hashicorp/nomad api/services.go CheckRestart @aa026cc9"
@@ -43,6 +43,7 @@ class ServiceChecks:
     """The catalogue lists who passed the last check; a service without one is listed at once."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "service_checks"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     restart_limit: int = constant(RESTART_LIMIT)
@@ -69,24 +70,23 @@ class ServiceChecks:
 
     def check(self, cluster: Cluster, c: Container) -> Loop:
         """One process's check, with a phase of its own, for as long as it lives."""
-        clock, run, streak = cluster.clock, c.run, 0
-        asked = cluster.service(c.service).healthcheck
-        assert asked is not None
-        wait_s = cluster.random(f"servicecheck/{c.service}") * asked.interval
-        while True:
-            yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
-            if c.run != run or not c.alive:
-                return
-            ok = yield from ask(cluster, c, asked.timeout, Rank.PROBE, c.id * 8 + 7, asked.deep)
-            if c.run != run or not c.alive:
-                return
-            streak = 0 if ok else streak + 1
-            if c.ready and not ok:
+        streak = 0
+        spec = cluster.service(c.service).healthcheck
+        assert spec is not None
+
+        def result(passed: bool) -> float | None:
+            nonlocal streak
+            streak = 0 if passed else streak + 1
+            if c.ready and not passed:
                 cluster.say("readiness", c.name, f"{c.name} fails its check: no traffic")
                 cluster.acted()
-            cluster.set_ready(c, ok)
-            if restarts(streak, clock.now - c.started_s, self.restart_limit, self.restart_grace_s):
-                cluster.say("liveness", c.name, f"{c.name} failed {streak} checks: restarted")
-                cluster.stop(c, self.kill_s)
-                return
-            wait_s = asked.interval
+            cluster.set_ready(c, passed)
+            age_s = cluster.clock.now - c.started_s
+            if not restarts(streak, age_s, self.restart_limit, self.restart_grace_s):
+                return spec.interval
+            cluster.say("liveness", c.name, f"{c.name} failed {streak} checks: restarted")
+            cluster.stop(c, self.kill_s)
+            return None
+
+        phase_s = cluster.random(f"servicecheck/{c.service}") * spec.interval
+        yield from checks(cluster, c, phase_s, spec.timeout, result, spec.deep)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from sim.constants.facts import Fact, constant
-from sim.control.core.clock import Loop, Rank
+from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Container
-from sim.control.load_balancing.haproxy import ask
+from sim.control.health_checks.checks import checks
 from sim.schema.stack import Healthcheck, Service
 
 START_INTERVAL = Fact(
@@ -61,6 +61,7 @@ class DockerHealthchecks:
     """The Engine labels; nobody acts on it. Every process that exists may get traffic."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "docker_healthchecks"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     start_interval_s: float = constant(START_INTERVAL, above_zero=True)
@@ -95,21 +96,18 @@ def monitor(cluster: Cluster, start_interval_s: float = START_INTERVAL.value) ->
 
 def check(cluster: Cluster, c: Container, start_interval_s: float) -> Loop:
     """One process's checks, for as long as it lives."""
-    clock, run = cluster.clock, c.run
-    asked = cluster.service(c.service).healthcheck
-    assert asked is not None
+    spec = cluster.service(c.service).healthcheck
+    assert spec is not None
     label = Label(c.health or "starting")
-    wait_s = next_check_s(label, asked, clock.now - c.started_s, start_interval_s)
+    first_s = next_check_s(label, spec, cluster.clock.now - c.started_s, start_interval_s)
     if label.status == "healthy":
-        wait_s *= cluster.random(f"healthcheck/{c.service}")  # somewhere in its interval
-    while True:
-        yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
-        if c.run != run or not c.alive:
-            return
-        ok = yield from ask(cluster, c, asked.timeout, Rank.PROBE, c.id * 8 + 7, asked.deep)
-        if c.run != run or not c.alive:
-            return
-        age_s = clock.now - c.started_s
-        label = labelled(label, ok, asked.retries, age_s < asked.start_period)
+        first_s *= cluster.random(f"healthcheck/{c.service}")  # somewhere in its interval
+
+    def result(passed: bool) -> float:
+        nonlocal label
+        age_s = cluster.clock.now - c.started_s
+        label = labelled(label, passed, spec.retries, age_s < spec.start_period)
         cluster.set_health(c, label.status)
-        wait_s = next_check_s(label, asked, age_s, start_interval_s)
+        return next_check_s(label, spec, age_s, start_interval_s)
+
+    yield from checks(cluster, c, first_s, spec.timeout, result, spec.deep)

@@ -44,21 +44,21 @@ INITIAL: dict[Ask, bool | None] = {  # what holds before the first published res
 
 
 # ---- rules ----
-class Tally(NamedTuple):
+class Streak(NamedTuple):
     """Equal results in a row."""
 
     last: bool | None = None
     run: int = 0
 
 
-def counted(tally: Tally, ok: bool, success: int, failure: int) -> tuple[Tally, bool | None]:
-    """Count one result; (the new tally, the result if it is now published).
+def counted(streak: Streak, ok: bool, success: int, failure: int) -> tuple[Streak, bool | None]:
+    """Count one result; (the new streak, the result if it is now published).
 
     Source: prober/worker.go doProbe: a result is published only after `success` (or `failure`)
     equal ones in a row; below that what was published stays; one other result starts anew."""
-    run = tally.run + 1 if tally.last == ok else 1
+    run = streak.run + 1 if streak.last == ok else 1
     published = ok if run >= (success if ok else failure) else None
-    return Tally(ok, run), published
+    return Streak(ok, run), published
 
 
 def asks(kind: Ask, started: bool, deleting: bool, age_s: float, initial_delay_s: float) -> bool:
@@ -89,6 +89,7 @@ class HealthChecks:
     process has started (and its startup probe, if any, has passed)."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "health_checks"
     reads: ClassVar[str] = "probes"  # of a service
 
     grace_s: float = constant(GRACE)
@@ -120,14 +121,14 @@ class HealthChecks:
 
 
 @dataclass
-class Health:
+class ContainerStatus:
     """What the kubelet knows of one container."""
 
     run: int = -1  # the process it is about
     started: bool = False  # no startup probe, or it has passed
     ready: bool = False  # no readiness probe, or its last published result
     workers: int = 0  # generation of workers: a rebooted kubelet starts others
-    tallies: dict[Ask, Tally] = field(default_factory=dict)
+    streaks: dict[Ask, Streak] = field(default_factory=dict)
     hold: set[Ask] = field(default_factory=set)  # until a new process appears
     parked: list[Worker] = field(default_factory=list)  # ... until which their ticks do nothing
 
@@ -137,7 +138,7 @@ class Prober:
         self.cluster, self.grace_s = cluster, grace_s
         self.answers: deque[tuple[Worker, bool]] = deque()
         self.deadlines: dict[float, Deadlines] = {}
-        self.of: dict[int, Health] = {}
+        self.of: dict[int, ContainerStatus] = {}
         self.kubelet_since: dict[int, float] = {}
 
     def probes(self, c: Container) -> list[tuple[Ask, Probe]]:
@@ -152,43 +153,45 @@ class Prober:
     # ---- lives of containers ----
     def adopt(self, c: Container) -> None:
         """A container that ran before the run began: probed and well, at some phase."""
-        health = self.of[c.id] = Health(c.run, started=True, ready=c.ready)
+        status = self.of[c.id] = ContainerStatus(c.run, started=True, ready=c.ready)
         for kind, probe in self.probes(c):
-            health.tallies[kind] = Tally(True, 1)
+            status.streaks[kind] = Streak(True, 1)
             phase = self.cluster.random(f"probe/{c.service}") * probe.period
-            self.spawn(c, health, kind, probe, self.cluster.clock.now + phase)
-        self.settle(c, health)
+            self.spawn(c, status, kind, probe, self.cluster.clock.now + phase)
+        self.settle(c, status)
 
     def admit(self, c: Container) -> None:
         """The pod comes to a kubelet (or its kubelet comes back): workers start, ask and tick."""
-        health = self.of.setdefault(c.id, Health())
-        health.workers += 1
+        status = self.of.setdefault(c.id, ContainerStatus())
+        status.workers += 1
         since = self.kubelet_since.get(c.server.id, 0.0)
         for kind, probe in self.probes(c):
             u = self.cluster.random(f"probe/{c.service}")
             first = first_tick(self.cluster.clock.now, since, probe.period, u)
-            self.spawn(c, health, kind, probe, first)
+            self.spawn(c, status, kind, probe, first)
 
     def started(self, c: Container) -> None:
         """A new process: all results are the initial ones again."""
-        health = self.of.setdefault(c.id, Health())
+        status = self.of.setdefault(c.id, ContainerStatus())
         kinds = [kind for kind, _ in self.probes(c)]
-        health.run = c.run
-        health.started = Ask.STARTUP not in kinds
-        health.ready = Ask.READINESS not in kinds or INITIAL[Ask.READINESS] is True
-        health.tallies.clear()
-        health.hold.clear()
-        parked, health.parked = health.parked, []
+        status.run = c.run
+        status.started = Ask.STARTUP not in kinds
+        status.ready = Ask.READINESS not in kinds or INITIAL[Ask.READINESS] is True
+        status.streaks.clear()
+        status.hold.clear()
+        parked, status.parked = status.parked, []
         for worker in parked:
             worker.wait_anew()
-        self.settle(c, health)
+        self.settle(c, status)
 
-    def settle(self, c: Container, health: Health) -> None:
-        self.cluster.set_ready(c, c.alive and health.started and health.ready)
+    def settle(self, c: Container, status: ContainerStatus) -> None:
+        self.cluster.set_ready(c, c.alive and status.started and status.ready)
 
     # ---- workers ----
-    def spawn(self, c: Container, health: Health, kind: Ask, probe: Probe, first: float) -> None:
-        Worker(self, c, health, kind, probe, first).wait()
+    def spawn(
+        self, c: Container, status: ContainerStatus, kind: Ask, probe: Probe, first: float
+    ) -> None:
+        Worker(self, c, status, kind, probe, first).wait()
 
     def heard(self, worker: Worker, ok: bool) -> None:
         """Answers of one instant follow each other, and what each wakes comes before the next."""
@@ -212,23 +215,25 @@ class Prober:
             self.deadlines[timeout_s] = Deadlines(self.cluster.clock, timeout_s, Rank.PROBE)
         return self.deadlines[timeout_s]
 
-    def result(self, c: Container, health: Health, kind: Ask, probe: Probe, ok: bool) -> None:
-        tally = health.tallies.get(kind, Tally())
-        health.tallies[kind], published = counted(tally, ok, probe.success, probe.failure)
+    def result(
+        self, c: Container, status: ContainerStatus, kind: Ask, probe: Probe, ok: bool
+    ) -> None:
+        streak = status.streaks.get(kind, Streak())
+        status.streaks[kind], published = counted(streak, ok, probe.success, probe.failure)
         if published is None:
             return
         if kind == Ask.READINESS:
-            was, health.ready = health.ready, published
+            was, status.ready = status.ready, published
             if was and not published and not c.deleting:
                 text = f"{c.name} failed {probe.failure} readiness probes in a row: no traffic"
                 self.cluster.say("readiness", c.name, text)
                 self.cluster.acted()
         elif published:
-            health.started = True
+            status.started = True
         else:
-            health.hold.add(kind)
+            status.hold.add(kind)
             self.kill(c, kind, probe.failure)
-        self.settle(c, health)
+        self.settle(c, status)
 
     def kill(self, c: Container, kind: Ask, failures: int) -> None:
         """SIGTERM now, SIGKILL after the grace period; self-healing starts it again."""
@@ -245,22 +250,39 @@ class Worker:
     Callbacks, where others are loops: thirty containers ask ten thousand times an hour."""
 
     __slots__ = (
-        "asked", "c", "first", "generation", "health", "k", "key", "kind", "probe", "prober", "run",
+        "asked",
+        "c",
+        "first",
+        "generation",
+        "k",
+        "kind",
+        "part",
+        "probe",
+        "prober",
+        "run",
+        "status",
     )  # fmt: skip
 
     def __init__(
-        self, prober: Prober, c: Container, health: Health, kind: Ask, probe: Probe, first: float
+        self,
+        prober: Prober,
+        c: Container,
+        status: ContainerStatus,
+        kind: Ask,
+        probe: Probe,
+        first: float,
     ) -> None:
-        self.prober, self.c, self.health, self.kind, self.probe = prober, c, health, kind, probe
-        self.first, self.generation, self.k = first, health.workers, 0
-        self.key = c.id * 8 + kind * 2  # of its ticks; the next one is its deadlines'
+        self.prober, self.c, self.status, self.kind, self.probe = prober, c, status, kind, probe
+        self.first, self.generation, self.k = first, status.workers, 0
+        self.part = 2 * kind  # of its ticks; the next one is its deadlines'
         self.run = 0  # the process that was asked
         self.asked = -1  # number of the probe that has no answer yet
 
     def wait(self) -> None:
         """For its next tick."""
         at_s = self.first + self.k * self.probe.period
-        self.prober.cluster.clock.at(at_s, Rank.PROBE, self.key).callbacks.append(self.tick)
+        timer = self.prober.cluster.clock.at(at_s, Rank.PROBE, self.c.id, self.part)
+        timer.callbacks.append(self.tick)
 
     def wait_anew(self) -> None:
         """For the next tick of its grid: it had nothing to do for a while."""
@@ -271,22 +293,21 @@ class Worker:
         self.wait()
 
     def tick(self, _: simpy.Event) -> None:
-        c, health, cluster = self.c, self.health, self.prober.cluster
-        if self.prober.of.get(c.id) is not health or health.workers != self.generation:
+        c, status, cluster = self.c, self.status, self.prober.cluster
+        if self.prober.of.get(c.id) is not status or status.workers != self.generation:
             return
         self.k += 1
-        if self.kind == Ask.STARTUP and health.started:
-            health.parked.append(self)  # never asks again in the life of this process
+        if self.kind == Ask.STARTUP and status.started:
+            status.parked.append(self)  # never asks again in the life of this process
             return
         age, delay = cluster.clock.now - c.started_s, self.probe.initial_delay
-        idle = c.run != health.run or not c.alive or self.kind in health.hold
-        if idle or not asks(self.kind, health.started, c.deleting, age, delay):
+        idle = c.run != status.run or not c.alive or self.kind in status.hold
+        if idle or not asks(self.kind, status.started, c.deleting, age, delay):
             self.wait()
             return
         self.run = c.run
-        self.asked = cluster.plane.probe(c.id, self.probe.deep)
-        cluster.asked[self.asked] = self.answered
-        self.prober.until(self.probe.timeout).add(self, self.key + 1)
+        self.asked = cluster.probe(c, self.answered, self.probe.deep)
+        self.prober.until(self.probe.timeout).add(self, self.c.id, self.part + 1)
 
     def answered(self, ok: bool) -> None:
         self.prober.heard(self, ok)
@@ -294,21 +315,21 @@ class Worker:
     def routine(self, ok: bool) -> bool:
         """One more pass of a process that is ready, and of this probe: `counted` would publish what
         is published, and nothing that anybody sees would change."""
-        c, health, tally = self.c, self.health, self.health.tallies.get(self.kind)
+        c, status, streak = self.c, self.status, self.status.streaks.get(self.kind)
         return (
-            ok and c.ready and c.run == self.run and health.ready and health.started
-            and tally is not None and tally.last is True and tally.run >= self.probe.success
+            ok and c.ready and c.run == self.run and status.ready and status.started
+            and streak is not None and streak.last is True and streak.run >= self.probe.success
         )  # fmt: skip
 
     def timed_out(self) -> None:
         """An answer that comes later reaches nobody."""
-        self.prober.cluster.asked.pop(self.asked, None)
+        self.prober.cluster.forget(self.asked)
         self.over(False)
 
     def over(self, ok: bool) -> None:
-        c, health = self.c, self.health
-        if c.run == self.run and c.alive and health.workers == self.generation:
-            self.prober.result(c, health, self.kind, self.probe, ok)
+        c, status = self.c, self.status
+        if c.run == self.run and c.alive and status.workers == self.generation:
+            self.prober.result(c, status, self.kind, self.probe, ok)
         self.next_tick()
 
     def next_tick(self) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from sim.constants.facts import Fact, constant
-from sim.control.core.clock import Loop, Rank
+from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Container
-from sim.control.load_balancing.haproxy import ask
+from sim.control.health_checks.checks import checks
 from sim.schema.stack import Service
 
 ALB = "awsdocs/elb-application-load-balancers-user-guide target-group-health-checks @0835fefa"
@@ -54,6 +54,7 @@ class TargetHealth:
     """The ALB asks, ECS replaces; services without a balancer count as healthy when they run."""
 
     capability: ClassVar[str] = "health_checks"
+    name: ClassVar[str] = "target_health"
 
     interval_s: float = constant(INTERVAL, above_zero=True)
     timeout_s: float = constant(TIMEOUT)
@@ -81,21 +82,19 @@ class TargetHealth:
 
     def check(self, cluster: Cluster, c: Container, target: Target) -> Loop:
         """One target's checks, with a phase of its own, for as long as its process lives."""
-        clock, run = cluster.clock, c.run
-        wait_s = cluster.random("alb/phase") * self.interval_s
-        while True:
-            yield clock.after(wait_s, Rank.PROBE, c.id * 8 + 6)
-            if c.run != run or not c.alive:
-                return
-            ok = yield from ask(cluster, c, self.timeout_s, Rank.PROBE, c.id * 8 + 7)
-            if c.run != run or not c.alive:
-                return
-            was, target = target, counted(target, ok, self.first, self.healthy, self.unhealthy)
-            if target.healthy is not was.healthy:
+
+        def result(passed: bool) -> float | None:
+            nonlocal target
+            before = target.healthy
+            target = counted(target, passed, self.first, self.healthy, self.unhealthy)
+            if target.healthy is not before:
                 cluster.set_ready(c, bool(target.healthy))
                 if not target.healthy and self.replace(cluster, c):
-                    return
-            wait_s = self.interval_s
+                    return None
+            return self.interval_s
+
+        phase_s = cluster.random("alb/phase") * self.interval_s
+        yield from checks(cluster, c, phase_s, self.timeout_s, result)
 
     def replace(self, cluster: Cluster, c: Container) -> bool:
         """An unhealthy target's task is stopped, unless it has only just begun."""

@@ -1,25 +1,25 @@
-"""Where requests are sent when nobody discovers anything: written-down addresses, and HAProxy.
+"""HAProxy: it checks each line of its file on its own and leaves out those that are DOWN.
 
-An address is a place (a server and a port), not a container: a container that is recreated at the
-same port is found again, a moved or new one is not until a person edits the file. HAProxy checks
-each line of its file on its own and leaves out those that are DOWN. Rules and constants: shared
-facts, orchestrators section 7 and dataplane section 3 (HAProxy 2.6 measured, 3.5 read).
+Rules and constants: shared facts, orchestrators section 7 and dataplane section 3 (HAProxy 2.6
+measured, 3.5 read).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import simpy
 
 from sim.constants.facts import Fact, constant
-from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Address, Cluster, Container, Server
+from sim.control.core.choices import Choices
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Address, Cluster
 from sim.control.core.deadlines import Deadlines
-from sim.control.service_discovery.dns import by_name
-from sim.dataplane.interface import Algorithm, Routing
+from sim.control.service_discovery.addresses import at, send_to
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt"
 INTER = Fact("haproxy.inter", 2.0, "s", "time between two checks of one server", HAPROXY)
@@ -46,22 +46,22 @@ LEAST_UP = Fact(
 )  # fmt: skip
 
 
-class Health(NamedTuple):
+class LineHealth(NamedTuple):
     """What HAProxy knows of one server."""
 
     up: bool = True
     streak: int = 0  # checks in a row that contradict `up`
 
 
-def checked(health: Health, passed: bool, fall: int, rise: int) -> Health:
+def checked(health: LineHealth, passed: bool, fall: int, rise: int) -> LineHealth:
     """HAProxy's counting: `fall` failures in a row make DOWN, `rise` passes in a row make UP.
 
     Source: haproxy src/check.c (shared facts, orchestrators section 7)."""
     if passed == health.up:
-        return Health(health.up, 0)
+        return LineHealth(health.up, 0)
     streak = health.streak + 1
     turns = streak >= (fall if health.up else rise)
-    return Health(passed, 0) if turns else Health(health.up, streak)
+    return LineHealth(passed, 0) if turns else LineHealth(health.up, streak)
 
 
 def in_use(up: Sequence[bool], least_up: int) -> tuple[int, ...]:
@@ -73,63 +73,6 @@ def in_use(up: Sequence[bool], least_up: int) -> tuple[int, ...]:
 
 
 # ---- addresses ----
-def addresses_of(cluster: Cluster) -> tuple[Address, ...]:
-    """The addresses of the entry service as it stands, each once."""
-    places = [Address(c.server.id, c.port) for c in cluster.of(cluster.entry)]
-    return tuple(dict.fromkeys(places))
-
-
-def at(cluster: Cluster, address: Address) -> list[Container]:
-    """Who answers at an address: the newest container there, or a place where nothing listens.
-
-    Without a port (names in Docker's DNS) it is every container of the service on the server."""
-    here = [
-        c
-        for c in cluster.of(cluster.entry)
-        if c.server.id == address.server and c.port == address.port and not c.deleting
-    ]
-    here = [c for c in here if c.alive] or here
-    if address.port is not None:
-        here = here[-1:]
-    if not here:
-        here = [nowhere(cluster, next(s for s in cluster.servers if s.id == address.server))]
-    return here
-
-
-def nowhere(cluster: Cluster, server: Server) -> Container:
-    """A place on a server where nothing listens, for addresses that are wrong."""
-    if server.id not in cluster.nowhere:
-        version = cluster.versions[cluster.entry]
-        profile = cluster.profile(cluster.entry, version)
-        ident = cluster.plane.add_container(profile, server.id)
-        name = f"nothing on {server.name}"
-        cluster.nowhere[server.id] = Container(ident, name, "", server, version, profile)
-    return cluster.nowhere[server.id]
-
-
-def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:
-    """Publish, if it changes anything, through the stack's own proxy if there is one."""
-    proxies = [c for name in cluster.stack.playing("proxy") for c in cluster.of(name)]
-    backends = list(containers)
-    if tuple(c.id for c in backends) != cluster.listed:
-        cluster.publish(backends, proxies[0] if proxies else None)
-
-
-@dataclass(frozen=True)
-class StaticAddress:
-    """What users know without discovery: the address that somebody wrote down once."""
-
-    def run(self, cluster: Cluster) -> Loop:
-        for proxy in cluster.stack.playing("proxy"):
-            lookup = cluster.service(proxy).lookup
-            if lookup is not None and cluster.service(cluster.entry).port is None:
-                yield from by_name(cluster, proxy, lookup)
-        # what has exited is not in Docker's DNS any more; a published port stays where it is
-        changes = cluster.watch("created", "started", "exit", "removed", "addresses")
-        while True:
-            yield changes.get()
-            if not cluster.balanced:
-                send_to(cluster, [c for a in cluster.addresses for c in at(cluster, a)])
 
 
 # ---- HAProxy ----
@@ -143,6 +86,7 @@ class HAProxy:
     src/backend.c, stream_choose_redispatch)."""
 
     capability: ClassVar[str] = "load_balancing"
+    name: ClassVar[str] = "ha_proxy"
     inter_s: float = constant(INTER, above_zero=True)
     fall: int = constant(FALL)
     rise: int = constant(RISE)
@@ -154,7 +98,7 @@ class HAProxy:
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     least_up: int = constant(LEAST_UP)
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why it cannot balance here; "" if it can."""
         if platform.service_discovery is not None:
             return "HAProxy's file is written by hand: it needs service_discovery left empty"
@@ -194,7 +138,7 @@ class Check:
     ) -> None:
         self.rules, self.file, self.line, self.address = rules, file, line, address
         self.version, self.deadlines = file.version, deadlines
-        self.health = Health()
+        self.health = LineHealth()
         self.asked = -1  # number of the probe that has no answer yet
 
     def wait(self, delay_s: float) -> None:
@@ -206,17 +150,16 @@ class Check:
         if self.file.version != self.version:
             return
         cluster = self.file.cluster
-        self.asked = cluster.plane.probe(at(cluster, self.address)[0].id)
-        cluster.asked[self.asked] = self.heard
-        self.deadlines.add(self, self.line)
+        self.asked = cluster.probe(at(cluster, self.address)[0], self.heard)
+        self.deadlines.add(self, self.line, 0)
 
     def timed_out(self) -> None:
-        self.file.cluster.asked.pop(self.asked, None)
+        self.file.cluster.forget(self.asked)
         self.heard(False)
 
     def heard(self, passed: bool) -> None:
         self.asked = -1
-        if passed and self.health == Health():  # wakes nobody: no order to keep
+        if passed and self.health == LineHealth():  # wakes nobody: no order to keep
             self.wait(self.rules.inter_s)
         else:
             self.file.cluster.clock.at_once(lambda _: self.over(passed))
@@ -227,25 +170,6 @@ class Check:
         if self.health.up != was.up and self.file.version == self.version:
             self.file.turn(self.line, self.health.up)
         self.wait(rules.inter_s)
-
-
-def ask(
-    cluster: Cluster, c: Container, timeout_s: float, rank: Rank, key: int, deep: bool = False
-) -> Task[bool]:
-    """Send a probe and wait for its answer: False when it fails or none comes in time."""
-    number, over = cluster.plane.probe(c.id, deep), cluster.clock.event()
-    deadline = cluster.clock.after(timeout_s, rank, key)
-
-    def heard(passed: bool) -> None:
-        if not over.triggered:  # else both came at this instant
-            over.succeed(passed)
-
-    deadline.callbacks.append(lambda _: heard(False))
-    cluster.asked[number] = heard
-    passed: bool = yield over
-    cluster.asked.pop(number, None)
-    deadline.cancel()
-    return passed
 
 
 class File:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 CONFIG = "kubernetes/ingress-nginx internal/ingress/controller/config/config.go"
 CONNECT_TIMEOUT = Fact("ingress_nginx.proxy_connect_timeout", 5.0, "s", "of one try", CONFIG)
@@ -30,6 +31,7 @@ class IngressBalancing:
     methods but POST, LOCK and PATCH (ngx_http_upstream.c, non_idempotent)."""
 
     capability: ClassVar[str] = "load_balancing"
+    name: ClassVar[str] = "ingress_balancing"
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     tries: int = constant(TRIES)

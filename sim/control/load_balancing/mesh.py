@@ -18,7 +18,8 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 
 OUTLIER = "envoyproxy/envoy @00c7146d source/common/upstream/outlier_detection_impl.{h,cc}"
 ISTIO = "istio.io/docs/concepts/traffic-management (retries), reference DestinationRule"
@@ -41,7 +42,6 @@ PANIC = Fact(
 )  # fmt: skip
 RETRIES = Fact("istio.retries", 2, "", "of a failed connection, each on another replica", ISTIO)
 CONNECT_TIMEOUT = Fact("istio.connect_timeout", 10.0, "s", "of one try", ISTIO)
-SWEEP = 1 << 40  # its place among the events of discovery of one instant: last
 
 
 # ---- rules ----
@@ -100,6 +100,7 @@ class MeshBalancing:
     Envoy's least request compares two replicas drawn at random; here all are compared."""
 
     capability: ClassVar[str] = "load_balancing"
+    name: ClassVar[str] = "mesh_balancing"
     algorithm: Algorithm = Algorithm.LEAST_CONNECTIONS
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     retries: int = constant(RETRIES)
@@ -140,12 +141,12 @@ class Detector:
     def __init__(self, cluster: Cluster, mesh: MeshBalancing) -> None:
         self.cluster, self.mesh = cluster, mesh
         self.hosts: dict[int, Host] = {}
-        cluster.admit = self.admit
+        cluster.admit(self.admitted)
 
     def ejected(self) -> set[int]:
         return {i for i, host in self.hosts.items() if host.ejected_s is not None}
 
-    def admit(self, listed: tuple[int, ...]) -> tuple[int, ...]:
+    def admitted(self, listed: tuple[int, ...]) -> tuple[int, ...]:
         return admitted(listed, self.ejected(), self.mesh.panic_percent)
 
     def outlier(self, c: Container) -> None:
@@ -170,7 +171,7 @@ class Detector:
         """Envoy's interval timer."""
         clock, mesh, k = self.cluster.clock, self.mesh, 1
         while True:
-            yield clock.at(k * mesh.interval_s, Rank.DISCOVERY, SWEEP)
+            yield clock.at(k * mesh.interval_s, Rank.OUTLIERS)
             k += 1
             before = self.ejected()
             for i, host in self.hosts.items():

@@ -5,9 +5,10 @@ Her times are data of the stack (`operator:`), with their sources there; this fi
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from sim.control.core.clock import Loop, Rank
-from sim.control.core.cluster import Cluster
-from sim.control.secrets.passwords import Passwords
+from sim.control.core.cluster import Cluster, Container
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
 from sim.schema.stack import Night
@@ -21,6 +22,19 @@ def is_night(time_of_day_s: float, begins_s: float, ends_s: float) -> bool:
     return begin <= t < end if begin <= end else t >= begin or t < end
 
 
+class Handover(Protocol):
+    """Something that she has handed out to containers, and may have to hand out again."""
+
+    def missed(self) -> list[str]:
+        """Places that she forgot, whose containers are refused for it."""
+
+    def refuses(self, c: Container) -> bool:
+        """Is what this container was given out of date?"""
+
+    def repair(self, human: Human) -> Loop:
+        """Hand it out where it was forgotten."""
+
+
 class Human:
     """The person on call; deploys and runbooks are hers too. `starts_at_s`: time of day of 0."""
 
@@ -32,7 +46,7 @@ class Human:
         self.free_s = 0.0  # from when on her hands are free
         self.deployed: dict[str, Version] = {}  # what she would roll back
         self.refused_lately = 0  # database connections, within monitoring's window
-        self.passwords: Passwords | None = None  # once one was rotated
+        self.rotation: Handover | None = None  # of a password, once one was changed
 
     @property
     def night(self) -> Night | None:
@@ -58,7 +72,7 @@ class Human:
         while self.free_s > clock.now:
             yield clock.exactly(self.free_s, Rank.OPERATOR, 0)
         self.free_s = clock.now + seconds
-        self.cluster.count.hands.append((clock.now, seconds, what))
+        self.cluster.hands_on(seconds, what)
         yield clock.after(seconds, Rank.OPERATOR)
 
     def work(self, law: LawSpec, stream: str, text: str = "", step: str = "") -> Loop:
@@ -68,7 +82,7 @@ class Human:
             yield from self.spend(seconds, step or text or stream)
             if self.cluster.random(f"operator/{stream}/mistake") >= self.mistake:
                 break
-            self.cluster.count.mistakes += 1
+            self.cluster.mistaken()
             self.say(f"makes a mistake and does it again: {step or text or stream}", "mistake")
         if text or step:
             self.say(text or f"has done: {step}")

@@ -14,14 +14,14 @@ from typing import Literal
 
 import simpy
 
+from sim.control.core.choices import Ending
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.load_balancing.haproxy import addresses_of
 from sim.control.people import runbooks
 from sim.control.people.human import Human
-from sim.control.rolling_updates import recreate
-from sim.control.secrets import passwords
-from sim.dataplane.interface import PlaneGauge
+from sim.control.rolling_updates import compose
+from sim.control.service_discovery.addresses import addresses_of
+from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Deploy
 from sim.schema.stack import Alarm
 
@@ -78,9 +78,9 @@ def look(human: Human) -> View:
     return View(
         server_away=lost_server(cluster) is not None,
         bad_version=bad_version(human) is not None,
-        locked_out=human.passwords is not None and bool(human.passwords.missed()),
+        locked_out=human.rotation is not None and bool(human.rotation.missed()),
         connections_short=connections_short(human),
-        down=len(recreate.down(cluster)),
+        down=len(compose.down(cluster)),
         hung=len(hung(cluster)) + len(expired(human)),
         wrong_address=wrong_address(cluster),
     )
@@ -110,7 +110,7 @@ def failing(human: Human, c: Container) -> bool:
     cluster, habits = human.cluster, human.spec.habits
     if (c.state == "exited" and c.exit_code != 0 and c.server.alive) or c.restarts > 0:
         return True
-    gauge = cluster.plane.container_gauge(c.id)
+    gauge = cluster.gauge_of(c)
     if any(other.oom_killed for other in cluster.on(c.server)) and c.state == "running":
         base = cluster.service(c.service).memory.base
         if base and gauge.memory > habits.leaks * base:
@@ -129,27 +129,27 @@ def connections_short(human: Human) -> bool:
 
 def hung(cluster: Cluster) -> list[Container]:
     """Up, silent, and no health check ends it."""
-    checks = cluster.choices.health_checks if cluster.choices is not None else None
+    checks = cluster.choices.health_checks
     return [
         c
         for c in cluster.containers
         if c.hung
         and c.state == "running"
         and c.alive
-        and (checks is None or not checks.ends(cluster.service(c.service)))
+        and not (isinstance(checks, Ending) and checks.ends(cluster.service(c.service)))
     ]
 
 
 def expired(human: Human) -> list[Container]:
     """Up, and refused by the database though it was given the right password."""
-    given = human.passwords
+    rotation = human.rotation
     return [
         c
         for c in human.cluster.containers
         if c.locked_out
         and c.state == "running"
         and c.alive
-        and (given is None or not passwords.is_locked_out(given.held.get(c.id, 0), given.valid))
+        and (rotation is None or not rotation.refuses(c))
     ]
 
 
@@ -181,7 +181,7 @@ class OnCall:
         incident: simpy.Process | None = None
         while True:
             yield cluster.clock.after(alarm.look, Rank.OPERATOR)
-            self.human.refused_lately = seen.add(cluster.clock.now, cluster.plane.gauge())
+            self.human.refused_lately = seen.add(cluster.clock.now, cluster.gauge())
             is_open = incident is not None and incident.is_alive
             if seen.alarms() and not is_open and not self.human.looking:
                 incident = cluster.clock.loop(self.incident(cluster, seen))
@@ -219,12 +219,12 @@ class OnCall:
         human, spec = self.human, self.human.spec
         hours = human.night or spec
         how = "operator paged" if spec.monitoring else "users complain to the operator"
-        cluster.count.pages += 1
+        cluster.paged()
         cluster.say("page", "operator", how)
         cluster.acted()
         if cluster.random("operator/missed_page") < hours.missed_page:
             yield from human.wait(cluster.duration(spec.missed_page_costs, "operator/missed_cost"))
-            cluster.count.pages += 1
+            cluster.paged()
             cluster.say("page", "operator", "the first page was missed; operator paged again")
         yield from human.wait(cluster.duration(hours.acknowledge, "operator/acknowledge"))
         human.say("acknowledges the page", "acknowledged")
@@ -251,7 +251,7 @@ class OnCall:
                 yield from self.human.command(
                     f"`docker compose up -d --scale {change.service}={wanted}`"
                 )
-                yield from recreate.scale(cluster, change.service, wanted)
+                yield from compose.scale(cluster, change.service, wanted)
                 if cluster.balanced and cluster.host_ports and unlisted(cluster):
                     yield from runbooks.fix_backends(self.human)
 
@@ -266,7 +266,8 @@ def act(human: Human, action: Action) -> Loop:
         assert service is not None
         yield from runbooks.rollback(human, service)
     elif action == "fix_secret":
-        yield from passwords.repair(human)
+        assert human.rotation is not None
+        yield from human.rotation.repair(human)
     elif action == "raise_connections":
         yield from runbooks.raise_connections(human)
     elif action == "start":
@@ -289,7 +290,7 @@ def wait_for_server(human: Human) -> Loop:
         if server.alive:
             human.say(f"is on {server.name} again")
             yield from human.runbook("restore_server")
-            recreate.up(cluster)
+            compose.up(cluster)
             return
     yield from runbooks.replace_server(human, server)
 
@@ -303,7 +304,7 @@ def deploy(human: Human, ask: Deploy, service: str) -> Loop:
         human.deployed[service] = ask.version
     if "rolling_updates" in cluster.left_to_operator:
         yield from human.command(f"`docker compose up -d {service}`")
-        yield from recreate.recreate(cluster, service, ask.version)
+        yield from compose.recreate(cluster, service, ask.version)
     else:
         cluster.set_version(service, ask.version)
     until = cluster.clock.now + human.spec.habits.deploy_watch

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Address, Container, Server
-from sim.control.load_balancing.haproxy import HAProxy, addresses_of
+from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
-from sim.control.rolling_updates import recreate
+from sim.control.rolling_updates import compose
+from sim.control.service_discovery.addresses import addresses_of
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import RaiseConnections, RentServers
 
@@ -21,7 +22,7 @@ WRONG_PORT = 10_000  # how far off a mistyped port is: nothing listens there
 def start_all(human: Human) -> Loop:
     """`docker compose up -d`: one command, everything that is down."""
     yield from human.command("`docker compose up -d`")
-    started = recreate.up(human.cluster)
+    started = compose.up(human.cluster)
     for c in started:
         human.cluster.say("start", c.name, f"{c.name} started by the operator")
 
@@ -29,7 +30,7 @@ def start_all(human: Human) -> Loop:
 def restart(human: Human, c: Container) -> Loop:
     """`docker restart` of one container that is up and answers nobody."""
     yield from human.command(f"`docker restart {c.name}`")
-    yield from recreate.stop_all(human.cluster, [c])
+    yield from compose.stop_all(human.cluster, [c])
     yield from by_hand_unless_restarted(human, [c])
 
 
@@ -38,7 +39,7 @@ def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:
     yield from human.wait(0.0)  # let the platform see the exits first
     for c in stopped:
         if c.state == "exited" and not c.restarting and not c.deleting:
-            recreate.start(human.cluster, c)
+            human.cluster.try_start(c)
 
 
 def restart_everything(human: Human) -> Loop:
@@ -48,11 +49,11 @@ def restart_everything(human: Human) -> Loop:
     for step in steps[:1]:
         yield from human.work(step.takes, "restart_everything", f"runs `{step.do}`")
     everything = [c for c in cluster.containers if c.alive and not c.deleting]
-    yield from recreate.stop_all(cluster, everything)
+    yield from compose.stop_all(cluster, everything)
     for step in steps[1:]:
         yield from human.work(step.takes, "restart_everything", f"runs `{step.do}`")
     yield from by_hand_unless_restarted(human, everything)
-    recreate.up(cluster)
+    compose.up(cluster)
 
 
 # ---- versions ----
@@ -70,7 +71,7 @@ def rollback(human: Human, service: str) -> Loop:
     if deployed is not None and cluster.versions[service] != deployed:
         human.say(f"finds that {service} is back at {cluster.versions[service].name} already")
     elif "rolling_updates" in cluster.left_to_operator:
-        yield from recreate.recreate(cluster, service, old)
+        yield from compose.recreate(cluster, service, old)
     elif cluster.choices.rollback is not None:
         cluster.choices.rollback.undo(cluster, service)
     else:
@@ -112,7 +113,7 @@ def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop
     services = [database, *(clients if ask.pool is not None else [])]
     human.say(f"sets max_connections to {ask.max_connections}, restarts {', '.join(services)}")
     stopped = [c for name in services for c in cluster.of(name) if c.alive and not c.deleting]
-    yield from recreate.stop_all(cluster, stopped)
+    yield from compose.stop_all(cluster, stopped)
     yield from by_hand_unless_restarted(human, stopped)
 
 
@@ -148,7 +149,7 @@ def rent_one(human: Human) -> Task[Server]:
         yield from human.work(step.takes, "rent_server", step=step.do)
     ordered_s = cluster.clock.now
     boot: LawSpec = cluster.stack.servers.machine.boot
-    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE)
+    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.RENTED_MACHINE)
     server = cluster.add_server(ordered_s)
     cluster.say("server", server.name, f"{server.name} is up")
     for step in steps[1:]:
@@ -167,7 +168,7 @@ def place_replicas(human: Human, ask: RentServers, server: Server, index: int) -
     port = cluster.service(ask.service).port
     for k in range(share(ask.replicas, ask.servers + 1, index)):
         made = cluster.create(ask.service, server, port=None if port is None else port + k)
-        if recreate.start(cluster, made):
+        if cluster.try_start(made):
             cluster.say("start", made.name, f"{made.name} started on {server.name}")
 
 
@@ -179,7 +180,7 @@ def mistyped(human: Human, right: tuple[Address, ...], wrong: int | None) -> tup
         drawn = [cluster.random("operator/backends") < human.mistake for _ in right]
     else:
         drawn = [k >= len(right) - wrong for k in range(len(right))]
-    cluster.count.mistakes += sum(drawn)
+    cluster.mistaken(sum(drawn))
     typed = [
         Address(a.server, (a.port or 0) + WRONG_PORT, checked=False) if bad else a
         for a, bad in zip(right, drawn, strict=True)
@@ -210,7 +211,7 @@ def replace_server(human: Human, lost: Server) -> Loop:
     for c in [c for c in cluster.on(lost) if not c.deleting]:
         made = cluster.create(c.service, fresh, c.version, c.port)
         cluster.remove(c)
-        recreate.start(cluster, made)
+        cluster.try_start(made)
     cluster.release(lost)
     cluster.point(addresses_of(cluster), cluster.balanced)
     human.say(f"points users at {fresh.name}")

@@ -15,7 +15,15 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Server
 from sim.control.resource_limits.profiles import Limits
-from sim.control.resource_limits.qos import ADJUSTMENTS, DOCS, Consumer, eviction_ranking
+from sim.control.resource_limits.qos import (
+    ADJUSTMENTS,
+    DOCS,
+    Consumer,
+    eviction_ranking,
+    oom_score_adj,
+    qos_class,
+)
+from sim.schema.stack import Service
 
 EVICTION_HARD = Fact(
     "kubelet.eviction_hard_memory", 100.0 * 1024**2, "bytes",
@@ -34,8 +42,7 @@ class KubeletLimits(Limits):
     eviction under memory pressure."""
 
     capability: ClassVar[str] = "resource_limits"
-    qos: ClassVar[bool] = True
-
+    name: ClassVar[str] = "kubelet_limits"
     weights: Literal["shares", "requests"] = "requests"
     evict_below: float = constant(EVICTION_HARD)
     monitor_s: float = constant(EVICTION_MONITOR, above_zero=True)
@@ -45,10 +52,15 @@ class KubeletLimits(Limits):
         """Weights, and what the kubelet writes as oom_score_adj."""
         return (*super().fixed, *ADJUSTMENTS)
 
+    def oom_score_adj(self, service: Service, capacity: int) -> int:
+        """By QoS class, and by what is requested of a machine of `capacity` bytes."""
+        wanted = service.memory.request or service.memory.limit or 0
+        return oom_score_adj(qos_class(service), wanted, capacity)
+
     def run(self, cluster: Cluster) -> Loop:
         k = 0
         while True:
-            yield cluster.clock.at(k * self.monitor_s, Rank.RUNTIME, 1 << 40)
+            yield cluster.clock.at(k * self.monitor_s, Rank.MEMORY_PRESSURE)
             for server in cluster.servers:
                 if server.alive:
                     self.look(cluster, server)
@@ -57,7 +69,7 @@ class KubeletLimits(Limits):
     def look(self, cluster: Cluster, server: Server) -> None:
         """Evict one replica if memory is short."""
         here = [c for c in cluster.on(server) if c.alive]
-        used = {c.id: cluster.plane.container_gauge(c.id).memory for c in here}
+        used = {c.id: cluster.gauge_of(c).memory for c in here}
         if server.memory - sum(used.values()) >= self.evict_below:
             return
         ranked = eviction_ranking(

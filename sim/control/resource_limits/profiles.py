@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from sim.constants.facts import Fact
-from sim.dataplane.interface import Kind, Law, LawKind, Persistence, Profile
+from sim.control.core.choices import Limiter
+from sim.dataplane.codes import Kind, LawKind, Persistence
+from sim.dataplane.profile import Law, Profile
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
 from sim.schema.stack import Cpu, Role, Service
@@ -46,7 +48,7 @@ class Limits:
     """
 
     capability: ClassVar[str] = "resource_limits"
-    qos: ClassVar[bool] = False  # oom_score_adj follows from requests (kubelet)
+    name: ClassVar[str] = "limits"
 
     weights: Literal["shares", "requests"] = "shares"
 
@@ -73,7 +75,7 @@ def law(spec: LawSpec, factor: float = 1.0) -> Law:
     return Law(LawKind[spec.law.upper()], spec.mean * factor, spec.cv)
 
 
-def profile_of(service: Service, version: Version, limits: Limits | None = None) -> Profile:
+def profile_of(service: Service, version: Version, limits: Limiter | None = None) -> Profile:
     """All per-request facts of one version. Without `limits` nobody is held to any."""
     database, pooler = service.database, service.pooler
     ordinary = (

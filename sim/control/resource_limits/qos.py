@@ -1,11 +1,9 @@
-"""Whom a full server kills: QoS classes, oom_score_adj, the kernel's choice, the kubelet's order.
+"""Whom a full server kills on Kubernetes: QoS classes, oom_score_adj, the kubelet's own order.
 
-Pure rules. Docker leaves every oom_score_adj at 0, so that the kernel takes the largest process,
-which need not be the one that leaks. The kubelet derives it from requests and limits. A container
-above its own limit is another matter: its cgroup ends it alone (data plane). Sources: Linux
-mm/oom_kill.c oom_badness; kubernetes/kubernetes pkg/kubelet/qos/policy.go @00bdb3fa (read, an old
-one: -998 there), pkg/apis/core/v1/helper/qos/qos.go; kubernetes.io/docs node-pressure-eviction
-@03c1bdca.
+Pure rules. Docker leaves every oom_score_adj at 0; the kubelet derives it from requests and limits,
+and the kernel chooses by it (core/oom.py). Sources: kubernetes/kubernetes pkg/kubelet/qos/policy.go
+@00bdb3fa (read, an old one: -998 there), pkg/apis/core/v1/helper/qos/qos.go; kubernetes.io/docs
+node-pressure-eviction @03c1bdca.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ ADJ_BURSTABLE_MOST = Fact(
     "qos.adj_burstable_most", 999, "points", "most of Burstable", DOCS, COMPILED
 )
 ADJUSTMENTS = (ADJ_GUARANTEED, ADJ_BEST_EFFORT, ADJ_BURSTABLE_LEAST, ADJ_BURSTABLE_MOST)
-UNKILLABLE = -1000  # the kernel's own mark (OOM_SCORE_ADJ_MIN)
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]
 
@@ -59,27 +56,6 @@ def oom_score_adj(of: QosClass, requested: int, capacity: int) -> int:
         return ADJ_BEST_EFFORT.value
     share = 1000 - 1000 * requested // capacity
     return min(max(ADJ_BURSTABLE_LEAST.value, share), ADJ_BURSTABLE_MOST.value)
-
-
-class Process(NamedTuple):
-    """A container as the kernel sees it."""
-
-    id: int
-    memory: int  # bytes
-    adj: int  # oom_score_adj
-
-
-def badness(process: Process, capacity: int) -> float:
-    """Bytes plus adj thousandths of the machine. Source: mm/oom_kill.c oom_badness."""
-    return process.memory + process.adj * capacity / 1000.0
-
-
-def oom_victim(processes: Sequence[Process], capacity: int) -> int | None:
-    """The id that the kernel kills: the worst; the first among equals. None: nobody may be.
-
-    Source: mm/oom_kill.c select_bad_process."""
-    able = [p for p in processes if p.adj > UNKILLABLE]
-    return max(able, key=lambda p: (badness(p, capacity), -p.id)).id if able else None
 
 
 class Consumer(NamedTuple):

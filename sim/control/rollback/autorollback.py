@@ -12,11 +12,13 @@ undo is not undone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
+from sim.control.rollback.commands import PreviousVersion
 from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
 from sim.control.scheduling.kubelet import STATEFUL
 from sim.schema.scenario import Version
@@ -35,7 +37,6 @@ CHECK = Fact(
     "auto_rollback.check", 2.0, "s", "how often Helm looks whether the replicas are ready",
     "helm/helm (version 3) pkg/kube/wait.go waitForResources",
 )  # fmt: skip
-KEY = 1 << 46
 
 
 # ---- rules ----
@@ -52,25 +53,22 @@ def verdict(
 
 # ---- the choice ----
 @dataclass(frozen=True)
-class AutoRollback:
+class AutoRollback(PreviousVersion):
     """Rolls back by itself on a time-out and (`analysis`) on errors; a person can as well."""
 
     capability: ClassVar[str] = "rollback"
+    name: ClassVar[str] = "auto_rollback"
 
     timeout_s: float = constant(ROLLBACK_TIMEOUT)
     bake_s: float = constant(BAKE)
     check_s: float = constant(CHECK, above_zero=True)
     analysis: Analysis | None = None
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why this platform cannot roll back by itself; "" if it can."""
         if platform.rolling_updates is None:
             return "an automatic rollback undoes a rollout: it needs rolling updates"
         return ""
-
-    def undo(self, cluster: Cluster, service: str) -> None:
-        """The previous version is wanted again, by command."""
-        cluster.set_version(service, cluster.previous.get(service, cluster.versions[service]))
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("version")
@@ -84,13 +82,13 @@ class AutoRollback:
                 or cluster.versions[service] == good[service]
             ):
                 continue
-            watch = Watch(self, cluster, service, good, number)
+            watch = RolloutWatch(self, cluster, service, good, number)
             cluster.clock.loop(watch.run())
             if self.analysis is not None:
                 cluster.clock.loop(watch.analyse(self.analysis))
 
 
-class Watch:
+class RolloutWatch:
     """One rollout, from its begin until it is good, undone or overtaken."""
 
     def __init__(
@@ -110,8 +108,8 @@ class Watch:
     def over(self) -> bool:
         return self.number[self.service] != self.mine
 
-    def key(self, kind: int) -> int:
-        return KEY + 2 * list(self.cluster.versions).index(self.service) + kind
+    def key(self) -> int:
+        return list(self.cluster.versions).index(self.service)
 
     def complete(self) -> bool:
         """All wanted replicas run the new version and are ready."""
@@ -122,7 +120,7 @@ class Watch:
     def run(self) -> Loop:
         clock, choice = self.cluster.clock, self.choice
         while not self.over:
-            yield clock.after(choice.check_s, Rank.ROLLOUT, self.key(0))
+            yield clock.after(choice.check_s, Rank.ROLLBACK, self.key())
             if self.over:
                 return
             if self.complete() and self.complete_s is None:
@@ -139,7 +137,7 @@ class Watch:
     def analyse(self, analysis: Analysis) -> Loop:
         run = AnalysisRun(analysis, self.cluster, self.service, self.version)
         while True:
-            yield self.cluster.clock.after(analysis.interval_s, Rank.ROLLOUT, self.key(1))
+            yield self.cluster.clock.after(analysis.interval_s, Rank.ROLLBACK, self.key(), 1)
             if self.over:
                 return
             if run.measure() != "running":

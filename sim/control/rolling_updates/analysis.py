@@ -103,7 +103,7 @@ class AnalysisRun:
         answers = errors = 0
         for c in self.cluster.of(self.service):
             if c.version == self.version:
-                gauge = self.cluster.plane.container_gauge(c.id)
+                gauge = self.cluster.gauge_of(c)
                 served, bad = self.seen.get(c.id, (0, 0))
                 answers, errors = answers + gauge.served - served, errors + gauge.errors - bad
                 self.seen[c.id] = (gauge.served, gauge.errors)

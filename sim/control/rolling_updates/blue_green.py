@@ -12,14 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices, Selecting
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
 from sim.control.rolling_updates.analysis import Analysis
-from sim.control.rolling_updates.progressive import (
+from sim.control.rolling_updates.releases import (
     ABORT_AT_DEADLINE,
     ABORT_DELAY,
     DEADLINE,
@@ -27,7 +29,7 @@ from sim.control.rolling_updates.progressive import (
     Release,
     releases,
 )
-from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.schema.scenario import Version
 
 BLUE_GREEN = "argoproj/argo-rollouts docs/features/bluegreen.md @023c7449"
@@ -64,6 +66,7 @@ class BlueGreen:
     old set goes (Argo's post-promotion analysis; none by default)."""
 
     capability: ClassVar[str] = "rolling_updates"
+    name: ClassVar[str] = "blue_green"
     stop_first: ClassVar[bool] = False
 
     auto_promotion_s: float = constant(AUTO_PROMOTION)
@@ -75,11 +78,12 @@ class BlueGreen:
     abort_at_deadline: bool = constant(ABORT_AT_DEADLINE)
     grace_s: float = constant(GRACE)
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why this platform cannot switch between two sets; "" if it can."""
         if platform.load_balancing is None:
             return "blue/green switches users between two sets: it needs a load balancer"
-        if not getattr(platform.service_discovery, "selects", False):
+        discovery = platform.service_discovery
+        if not (isinstance(discovery, Selecting) and discovery.selects):
             return "blue/green switches a selector: it needs service discovery that has one"
         return ""
 
@@ -93,11 +97,7 @@ class BlueGreen:
         )
 
     def run(self, cluster: Cluster) -> Loop:
-        if cluster.choices.scheduling is None:  # else that choice keeps the replicas
-            cluster.clock.loop(keep(cluster))
-        yield from releases(
-            cluster, lambda service, stable: BlueGreenRelease(self, cluster, service, stable)
-        )
+        return releases(cluster, partial(BlueGreenRelease, self, cluster))
 
 
 class BlueGreenRelease(Release):

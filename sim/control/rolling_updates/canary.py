@@ -13,16 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
 from sim.control.rolling_updates.analysis import Analysis
-from sim.control.rolling_updates.progressive import ABORT_AT_DEADLINE, DEADLINE, Release, releases
-from sim.control.rolling_updates.rollouts import scaled
-from sim.control.self_healing.replicas import Phase, ReplicaSet, keep
+from sim.control.rolling_updates.deployment import scaled
+from sim.control.rolling_updates.releases import ABORT_AT_DEADLINE, DEADLINE, Release, releases
+from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.schema.scenario import Version
 
 CANARY_DOCS = "argoproj/argo-rollouts docs/features/canary.md @0fb0fbb3"
@@ -105,6 +107,7 @@ class Canary:
     """A Rollout's strategy canary, with a background analysis."""
 
     capability: ClassVar[str] = "rolling_updates"
+    name: ClassVar[str] = "canary"
     stop_first: ClassVar[bool] = False
 
     weights: tuple[float, ...] = constant(WEIGHTS)
@@ -117,7 +120,7 @@ class Canary:
     abort_at_deadline: bool = constant(ABORT_AT_DEADLINE)
     grace_s: float = constant(GRACE)
 
-    def conflicts(self, platform: Any) -> str:
+    def conflicts(self, platform: Choices) -> str:
         """Why this platform cannot have a canary; "" if it can."""
         if platform.load_balancing is None:
             return "a canary is a share of the traffic: it needs a load balancer"
@@ -150,11 +153,7 @@ class Canary:
         return number, sizes
 
     def run(self, cluster: Cluster) -> Loop:
-        if cluster.choices.scheduling is None:  # else that choice keeps the replicas
-            cluster.clock.loop(keep(cluster))
-        yield from releases(
-            cluster, lambda service, stable: CanaryRelease(self, cluster, service, stable)
-        )
+        return releases(cluster, partial(CanaryRelease, self, cluster))
 
 
 class CanaryRelease(Release):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.control.core.lifecycle import PRE_STOP_EXTENSION
+from sim.control.core.containers import PRE_STOP_EXTENSION
 from sim.control.health_checks.probes import GRACE
 from sim.schema.fields import LawSpec
 

@@ -16,7 +16,7 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Change, Cluster, Server
 from sim.control.scheduling.kubelet import STATEFUL, Kubelet
 from sim.control.scheduling.placement import Resources, requests
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Service, Stack
 
 GIB = 1024**3
@@ -64,6 +64,14 @@ class Price:
 
 
 # ---- the choice ----
+@dataclass
+class Launches:
+    """The account's token bucket, as the last launch left it."""
+
+    tokens: float | None = None  # None: full
+    at_s: float = 0.0
+
+
 @dataclass(frozen=True)
 class MicroVMs:
     """A task is a machine. `launch_rate` and `launch_burst` bound how fast they come."""
@@ -106,11 +114,12 @@ class MicroVMs:
 
     def take(self, cluster: Cluster) -> bool:
         """One launch from the account's token bucket, if there is one left."""
-        tokens, at_s = cluster.launches or (self.launch_burst, 0.0)
+        launches = cluster.state(self, Launches)
         now = cluster.clock.now
-        tokens = bucket(tokens, now - at_s, self.launch_rate, self.launch_burst)
+        before = self.launch_burst if launches.tokens is None else launches.tokens
+        tokens = bucket(before, now - launches.at_s, self.launch_rate, self.launch_burst)
         enough = tokens >= 1.0
-        cluster.launches = (tokens - enough, now)
+        launches.tokens, launches.at_s = tokens - enough, now
         return enough
 
     def run(self, cluster: Cluster) -> Loop:

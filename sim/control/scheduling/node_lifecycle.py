@@ -132,7 +132,7 @@ class NodeLifecycle:
         first = cluster.random("node/monitor") * self.monitor_s
         k = 0
         while True:
-            yield cluster.clock.at(first + k * self.monitor_s, Rank.NODE, 0)
+            yield cluster.clock.at(first + k * self.monitor_s, Rank.NODE_MONITOR)
             nodes.look()
             k += 1
 
@@ -161,7 +161,7 @@ class Nodes:
         began, k = clock.now, 0
         while server.alive and server.boots == boot:
             self.renewed[server.id] = clock.now
-            yield clock.at(began + phase + k * rules.renew_s, Rank.NODE, server.id + 1)
+            yield clock.at(began + phase + k * rules.renew_s, Rank.NODE, server.id)
             k += 1
 
     def follow(self) -> Loop:
@@ -220,7 +220,7 @@ class Nodes:
         due = eviction_due(since_s, [self.rules.toleration_s])
         if due is None:
             return
-        yield self.cluster.clock.at(due, Rank.NODE, (1 << 40) + server.id)
+        yield self.cluster.clock.at(due, Rank.NODE_EVICTION, server.id)
         if self.tainted.get(server.id) != since_s:
             return
         doomed = [c for c in self.cluster.on(server) if not c.deleting]
@@ -240,7 +240,7 @@ class Nodes:
         phase = cluster.random("node/pod_gc") * period
         k = math.ceil((cluster.clock.now - phase) / period)
         while not server.alive and cluster.on(server):
-            yield cluster.clock.at(phase + k * period, Rank.NODE, (1 << 41) + server.id)
+            yield cluster.clock.at(phase + k * period, Rank.POD_GC, server.id)
             here = [c for c in cluster.on(server) if may_collect(c.deleting, server.ready, True)]
             if here and not server.alive:
                 names = ", ".join(c.name for c in here)

@@ -79,6 +79,11 @@ def requests(service: Service) -> Resources:
     return Resources(cores, memory.request if memory.request is not None else memory.limit or 0)
 
 
+def requested(cluster: Cluster, service: str) -> Resources:
+    """What one replica of a service of this cluster reserves."""
+    return requests(cluster.service(service))
+
+
 def fits(load: Load, wanted: Resources) -> bool:
     """Sum of requests <= capacity, for each resource (NodeResourcesFit filter)."""
     free = load.capacity.cores - load.requested.cores
@@ -172,7 +177,7 @@ def best(
 def load_of(cluster: Cluster, server: Server, service: str) -> Load:
     """A server with everything placed on it, whatever state that is in."""
     here = cluster.on(server)
-    each = [requests(cluster.service(c.service)) for c in here]
+    each = [requested(cluster, c.service) for c in here]
     return Load(
         server.id,
         Resources(server.cores, server.memory),

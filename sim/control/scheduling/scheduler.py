@@ -35,11 +35,11 @@ from sim.control.scheduling.placement import (
     best,
     fits,
     load_of,
-    requests,
+    requested,
     within_skew,
 )
 from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
-from sim.control.self_healing.replicas import keep
+from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Stack
 
 
@@ -64,10 +64,11 @@ def yields_to(own: int, promised: Sequence[tuple[int, Resources]]) -> Resources:
 # ---- the choice ----
 @dataclass(frozen=True)
 class Scheduling:
-    """kube-scheduler; and what happens when a server dies (nodes.py), how its kubelet starts a
-    replica, and who replaces one (replicas.py)."""
+    """kube-scheduler; and what happens when a server dies (node_lifecycle.py), how its kubelet
+    starts a replica, and who replaces one (replicas.py)."""
 
     capability: ClassVar[str] = "scheduling"
+    name: ClassVar[str] = "scheduling"
 
     default_servers: int = constant(SERVERS)  # where the stack asks for one only
     max_skew: int = constant(MAX_SKEW)
@@ -93,7 +94,7 @@ class Scheduling:
     ) -> Server | None:
         """A server for one more replica; None if it must wait. `waiting`: which one it is."""
         able = self.able(cluster, service)
-        wanted = requests(cluster.service(service))
+        wanted = requested(cluster, service)
         if any(p.nominated for p in cluster.pending):
             able = [s for s in able if fits(with_promises(cluster, s, service, waiting), wanted)]
             if waiting is not None and waiting.nominated in able:
@@ -126,7 +127,7 @@ def with_promises(cluster: Cluster, server: Server, service: str, waiting: Pendi
     """A server with all that is placed there, and what is kept there for others."""
     load = load_of(cluster, server, service)
     promised = [
-        (cluster.service(p.service).priority, requests(cluster.service(p.service)))
+        (cluster.service(p.service).priority, requested(cluster, p.service))
         for p in cluster.pending
         if p.nominated is server and p is not waiting
     ]
@@ -163,7 +164,7 @@ class PriorityQueue:
         if may_preempt(service.preemption_policy, there is not None, there in able, leaving):
             options = [one for s in able if (one := self.option(waiting, s)) is not None]
             chosen = cheapest(options)
-            waiting.nominated = None
+            self.cluster.nominate(waiting, None)
             if chosen is not None:
                 self.preempt(waiting, chosen)
 
@@ -172,15 +173,20 @@ class PriorityQueue:
         cluster = self.cluster
         own = self.priority(waiting.service)
         guests = [
-            Guest(c.id, self.priority(c.service), c.created_s, requests(service), c.service)
+            Guest(
+                c.id,
+                self.priority(c.service),
+                c.created_s,
+                requested(cluster, c.service),
+                c.service,
+            )
             for c in cluster.on(server)
-            for service in [cluster.service(c.service)]
-            if service.priority < own
+            if self.priority(c.service) < own
         ]
         budgets = {g.service: budget_of(cluster, g.service) for g in guests}
         allowed = {name: budget.allowed for name, budget in budgets.items() if budget is not None}
         load = with_promises(cluster, server, waiting.service, waiting)
-        return sacrifice(load, requests(cluster.service(waiting.service)), guests, allowed)
+        return sacrifice(load, requested(cluster, waiting.service), guests, allowed)
 
     def preempt(self, waiting: Pending, chosen: Sacrifice) -> None:
         """Nominate it, and end who is in its way; who was promised the place for less loses it."""
@@ -188,8 +194,8 @@ class PriorityQueue:
         server = next(s for s in cluster.servers if s.id == chosen.server)
         for other in cluster.pending:
             if other.nominated is server and self.priority(other.service) < own:
-                other.nominated = None
-        waiting.nominated = server
+                cluster.nominate(other, None)
+        cluster.nominate(waiting, server)
         victims = {v.id for v in chosen.victims}
         for c in [c for c in cluster.on(server) if c.id in victims]:
             if not c.deleting:

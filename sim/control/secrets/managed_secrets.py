@@ -9,15 +9,13 @@ run/docs/configuring/services/secrets. Left out: rotation by a Lambda function, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Container
-from sim.control.secrets.passwords import Passwords, SecretEnv, Taken, clients
+from sim.control.people.human import Human
+from sim.control.secrets.passwords import Passwords, SecretEnv, Taken, clients, passwords_of
 from sim.schema.scenario import Version
-
-if TYPE_CHECKING:
-    from sim.control.people.human import Human
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class SecretsManager(SecretEnv):
     Source: secrets-envvar-secrets-manager: "initially started"; "Force new deployment"."""
 
     capability: ClassVar[str] = "secrets"
+    name: ClassVar[str] = "secrets_manager"
     rolled_by: ClassVar[str] = "`aws ecs update-service --force-new-deployment`"
 
     encrypted_at_rest: bool = True  # by KMS
@@ -46,6 +45,7 @@ class SecretManager(SecretEnv):
     Source: run/docs/configuring/services/secrets: resolved at instance start-up; pin a version."""
 
     capability: ClassVar[str] = "secrets"
+    name: ClassVar[str] = "secret_manager"
     rolled_by: ClassVar[str] = "`gcloud run services update --update-secrets`"
 
     encrypted_at_rest: bool = True
@@ -63,8 +63,8 @@ class SecretManager(SecretEnv):
 
     def restart(self, human: Human, place: str, database: str, overlap: bool) -> Loop:
         """A new revision of each service, which names the new version."""
-        passwords, cluster = human.passwords, human.cluster
-        assert passwords is not None
+        cluster = human.cluster
+        passwords = passwords_of(cluster, self)
         for service in clients(cluster):
             now = revision(service, cluster.versions[service])
             passwords.written.setdefault(now, passwords.written.get(service, 0))
@@ -80,6 +80,7 @@ class SecretManagerVolumes(SecretEnv):
     Source: run/docs/configuring/services/secrets: always fetched, the latest version."""
 
     capability: ClassVar[str] = "secrets"
+    name: ClassVar[str] = "secret_manager_volumes"
     taken: ClassVar[Taken] = "read"
     restarts: ClassVar[bool] = False
 

@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Container
+from sim.control.scheduling.nomad import KILL_TIMEOUT
 from sim.control.secrets.passwords import Passwords, SecretEnv
 
 SPLAY = Fact(
@@ -33,11 +34,6 @@ VAULT_POLL = Fact(
     "hashicorp/consul-template dependency/vault_common.go VaultDefaultLeaseDuration",
 )  # fmt: skip
 
-KILL_TIMEOUT = Fact(
-    "nomad.kill_timeout", 5.0, "s", "signal, this wait, then SIGKILL",
-    "hashicorp/nomad nomad/structs/structs.go @aa026cc9",
-)  # fmt: skip
-
 
 def handed_out_s(phase: float, share: float, longest_s: float, splay_s: float) -> float:
     """From the changed secret to the restart or the signal in one task; `phase`, `share`: 0..1.
@@ -51,6 +47,8 @@ class NomadVariables(SecretEnv):
     """A Nomad Variable (`source`: or Vault's key-value store), rendered by each task's template.
 
     With `signal` the process reads the file again and goes on; open connections stay."""
+
+    name: ClassVar[str] = "nomad_variables"
 
     restarts: ClassVar[bool] = False  # nobody has to: Nomad does it
 
@@ -94,4 +92,5 @@ class NomadVariables(SecretEnv):
         if c.deleting or not c.server.alive:
             cluster.set_restarting(c, False)
         else:
+            cluster.resize(c, None)  # a container of its own (drivers/docker StartTask)
             cluster.start(c, again=True)

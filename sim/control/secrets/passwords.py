@@ -2,10 +2,8 @@
 
 PostgreSQL looks at a password when a connection is opened and never again: after ALTER ROLE open
 connections stay, and whoever opens a new one with the old password is refused (28P01). A role has
-one password; two that are valid at a time are two users (postgresql.org, sql-alterrole; AWS Secrets
-Manager, "alternating users"). So rotation is a question of order: change, then hand out, locks out
-those that have not got it; add a second user, hand out, then drop the first locks out nobody.
-Left out: .pgpass, certificates, Vault's leases, the moment between two commands of one script.
+one password; two that are valid at a time are two users (postgresql.org, sql-alterrole). How people
+change one is in rotation.py. Left out: .pgpass, certificates, Vault's leases.
 """
 
 from __future__ import annotations
@@ -13,18 +11,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.control.rolling_updates import recreate
+from sim.control.people.human import Human
+from sim.control.rolling_updates import compose
 
-if TYPE_CHECKING:
-    from sim.control.people.human import Human
-    from sim.schema.scenario import RotateSecret
-
-Step = Literal["write", "add", "change", "restart", "confirm", "drop"]
 Taken = Literal["created", "started", "read"]
 
 KUBELET_SYNC = Fact(
@@ -42,17 +36,6 @@ WATCH_DELAY = Fact(
 
 
 # ---- rules ----
-def order(overlap: bool, restarts: bool) -> tuple[Step, ...]:
-    """The steps of a rotation. `overlap`: two users valid at a time; `restarts`: a process gets the
-    new password only by starting anew.
-
-    Source: AWS Secrets Manager, rotation strategies: single user, alternating users."""
-    hand_out: tuple[Step, ...] = ("restart",) if restarts else ()
-    if overlap:
-        return ("add", "write", *hand_out, "confirm", "drop")
-    return ("write", "change", *hand_out)
-
-
 def is_locked_out(held: int, valid: Collection[int]) -> bool:
     """Does the database refuse a new connection of somebody who holds password number `held`?
 
@@ -68,11 +51,6 @@ def takes(taken: Taken, change: str) -> bool:
     mounted file is read when it is needed. Sources: docker inspect, Config.Env;
     kubernetes/kubernetes pkg/kubelet/kubelet_pods.go makeEnvironmentVariables."""
     return change == "created" or (change == "started" and taken != "created")
-
-
-def window_s(changed_s: float, all_have_s: float) -> float:
-    """How long both are needed: from the change in the database until all have the new one."""
-    return max(0.0, all_have_s - changed_s)
 
 
 def refresh_delay_s(
@@ -126,13 +104,17 @@ class Passwords:
     def settle(self) -> None:
         """Tell the data plane who is refused now."""
         for c in self.cluster.containers:
-            locked = is_locked_out(self.held.get(c.id, 0), self.valid)
+            locked = self.refuses(c)
             if c.service in clients(self.cluster) and c.locked_out != locked:
                 self.cluster.lock_out(c, locked)
 
     def accept(self, valid: set[int]) -> None:
         self.valid = valid
         self.settle()
+
+    def refuses(self, c: Container) -> bool:
+        """Would the database refuse it what it was given?"""
+        return is_locked_out(self.held.get(c.id, 0), self.valid)
 
     def look(self) -> None:
         """Remember when the last got it, or went."""
@@ -208,7 +190,7 @@ class Files(Delivery):
         cluster = human.cluster
         changed = [*clients(cluster), *([] if overlap else [database])]
         mine = [c for c in cluster.containers if c.server.name == place and c.service in changed]
-        yield from recreate.again(cluster, [c for c in mine if c.server.alive and not c.deleting])
+        yield from compose.again(cluster, [c for c in mine if c.server.alive and not c.deleting])
 
 
 class Manifests(Delivery):
@@ -239,6 +221,7 @@ class SecretEnv(Delivery):
     Source: kubernetes.io/docs concepts/configuration/secret; facts, kubernetes 1."""
 
     capability: ClassVar[str] = "secrets"
+    name: ClassVar[str] = "secret_env"
     rolled_by: ClassVar[str] = "`kubectl rollout restart`"
 
     encrypted_at_rest: bool = False
@@ -264,6 +247,7 @@ class SecretVolumes(SecretEnv):
     connection: nothing is restarted, and each pod is late by its own kubelet's turn."""
 
     capability: ClassVar[str] = "secrets"
+    name: ClassVar[str] = "secret_volumes"
     taken: ClassVar[Taken] = "read"
     restarts: ClassVar[bool] = False
 
@@ -290,111 +274,29 @@ def roll(cluster: Cluster, service: str) -> Loop:
     now = cluster.versions[service]
     again = now.model_copy(update={"restarted": now.restarted + 1})
     if "rolling_updates" in cluster.left_to_operator:
-        yield from recreate.recreate(cluster, service, again)
+        yield from compose.recreate(cluster, service, again)
     else:
         cluster.set_version(service, again)
 
 
-# ---- the rotation ----
+# ---- what this run has ----
+FILES, MANIFESTS = Files(), Manifests()
+
+
 def delivery_of(cluster: Cluster) -> Delivery:
     """The platform's, or what an operator has instead."""
     chosen = cluster.choices.secrets
     if isinstance(chosen, Delivery):
         return chosen
-    return Files() if cluster.host_ports else Manifests()
+    return FILES if cluster.host_ports else MANIFESTS
+
+
+def passwords_of(cluster: Cluster, delivery: Delivery) -> Passwords:
+    """Who holds what in this run: kept from the first rotation on."""
+    return cluster.state(delivery, lambda: Passwords(cluster, delivery))
 
 
 def step_of(human: Human, index: int, text: str) -> Loop:
     """One step of the runbook `rotate_secret`: edit, ALTER ROLE, `up -d`."""
     for step in human.spec.runbooks.get("rotate_secret", [])[index : index + 1]:
         yield from human.work(step.takes, "rotate_secret", text)
-
-
-def rotate(human: Human, ask: RotateSecret, database: str) -> Loop:
-    """Log in, then the steps in their order; she keeps an eye on it meanwhile."""
-    cluster = human.cluster
-    if human.passwords is None:
-        human.passwords = Passwords(cluster, delivery_of(cluster))
-    passwords = human.passwords
-    human.looking += 1
-    passwords.rotating = True
-    yield from human.login()
-    old, passwords.newest = passwords.newest, passwords.newest + 1
-    passwords.all_have_s = None
-    places = reached(human, passwords.delivery.places(cluster), ask.missed)
-    for step in order(ask.overlap, passwords.delivery.restarts):
-        if step == "write":
-            yield from write(human, passwords, places)
-        elif step in ("add", "change"):
-            yield from accept(human, passwords, old, database, step == "add")
-        elif step == "restart":
-            for place in places:
-                yield from passwords.delivery.restart(human, place, database, ask.overlap)
-        elif step == "confirm":
-            yield from watch(human, passwords, places)
-        elif waiting_for(passwords, places):
-            human.say("leaves both users as they are: not everybody has the new password")
-        else:
-            yield from human.command("`DROP ROLE` of the old user")
-            passwords.accept({passwords.newest})
-    yield from watch(human, passwords, places)
-    passwords.rotating = False
-    human.looking -= 1
-    if passwords.all_have_s is not None:
-        both_s = window_s(passwords.changed_s, passwords.all_have_s)
-        text = f"the old password of {database} was needed for {both_s:.0f} s beside the new one"
-        cluster.say("secret", database, text)
-
-
-def reached(human: Human, places: list[str], missed: int | None) -> list[str]:
-    """The places she remembers. Where there is one only, it cannot be forgotten."""
-    cluster = human.cluster
-    if len(places) < 2:
-        return places
-    if missed is None:
-        drawn = [cluster.random("operator/secret_places") < human.mistake for _ in places]
-    else:
-        drawn = [k >= len(places) - missed for k in range(len(places))]
-    cluster.count.mistakes += sum(drawn)
-    return [place for place, forgot in zip(places, drawn, strict=True) if not forgot]
-
-
-def write(human: Human, passwords: Passwords, places: list[str]) -> Loop:
-    for place in places:
-        yield from step_of(human, 0, f"edits {passwords.delivery.edited(place)}")
-        passwords.written[place] = passwords.newest
-    passwords.delivery.written(passwords)
-
-
-def accept(human: Human, passwords: Passwords, old: int, database: str, both: bool) -> Loop:
-    """The database takes the new password from now; the old one only if it is another user's."""
-    verb = "`CREATE ROLE`: a second user" if both else "`ALTER ROLE`: the new password"
-    yield from step_of(human, 1, f"runs {verb}")
-    passwords.changed_s = human.cluster.clock.now
-    passwords.accept({old, passwords.newest} if both else {passwords.newest})
-    text = "takes both passwords" if both else "refuses the old password from now on"
-    human.cluster.say("secret", database, f"{database} {text}")
-
-
-def waiting_for(passwords: Passwords, places: list[str]) -> list[Container]:
-    """Who has not got it, of those she has thought of."""
-    place_of = passwords.delivery.place_of
-    return [c for c in passwords.behind() if place_of(passwords.cluster, c) in places]
-
-
-def watch(human: Human, passwords: Passwords, places: list[str]) -> Loop:
-    """Look until everybody she has thought of has the new one, or she has other things to do."""
-    habits = human.spec.habits
-    until = human.cluster.clock.now + habits.rotation_watch
-    while waiting_for(passwords, places) and human.cluster.clock.now < until:
-        yield from human.wait(habits.confirm_look)
-
-
-def repair(human: Human) -> Loop:
-    """Found by an incident: write the password where it was forgotten, and hand it out there."""
-    passwords = human.passwords
-    assert passwords is not None
-    for place in passwords.missed():
-        human.say(f"finds the old password in {passwords.delivery.edited(place)}")
-        yield from write(human, passwords, [place])
-        yield from passwords.delivery.restart(human, place, "", overlap=True)

@@ -20,14 +20,14 @@ from sim.constants.facts import NGINX_CONNECT, Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.service_discovery.endpoints import Endpoint, chosen
-from sim.dataplane.interface import Algorithm, Routing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.schema.stack import Lookup
 
 NAME_TTL = Fact(
     "coredns.ttl", 30.0, "s", "an address of a headless service is kept so long",
     "kubernetes.io/docs, the Corefile of kubeadm; plugin kubernetes, ttl",
 )  # fmt: skip
-RESOLVER = 1 << 41  # its place among the events of discovery of one instant
 
 
 # ---- rules ----
@@ -94,7 +94,7 @@ class Resolver:
             self.cluster.clock.loop(self.later(again, self.looks))
 
     def later(self, at_s: float, looks: int) -> Loop:
-        yield self.cluster.clock.at(at_s, Rank.DISCOVERY, RESOLVER)
+        yield self.cluster.clock.at(at_s, Rank.RESOLVER)
         if self.looks == looks:  # nobody has looked meanwhile
             self.look()
 
@@ -128,6 +128,7 @@ class HeadlessNames:
     One answer for all clients: as if they shared the cache of the cluster's DNS."""
 
     capability: ClassVar[str] = "service_discovery"
+    name: ClassVar[str] = "headless_names"
     ttl_s: float = constant(NAME_TTL, above_zero=True)
 
     def run(self, cluster: Cluster) -> Loop:

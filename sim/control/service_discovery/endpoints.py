@@ -17,7 +17,6 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.dataplane.interface import Algorithm, Routing
 
 VIRTUAL_IPS = "kubernetes.io/docs/reference/networking/virtual-ips @0180cc4b"
 MIN_SYNC = Fact(
@@ -61,16 +60,6 @@ def next_sync(now_s: float, last_sync_s: float, min_sync_s: float) -> float:
 
 
 # ---- data: what happens to each connection ----
-@dataclass(frozen=True)
-class ServiceBalancing:
-    """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
-
-    capability: ClassVar[str] = "load_balancing"
-
-    algorithm: Algorithm = Algorithm.RANDOM
-
-    def routing(self) -> Routing:
-        return Routing(algorithm=self.algorithm, proxy=False, retries=0)
 
 
 # ---- the endpoint slice controller and kube-proxy ----
@@ -79,6 +68,7 @@ class Endpoints:
     """Each change of an endpoint reaches the proxies after its delay, in order."""
 
     capability: ClassVar[str] = "service_discovery"
+    name: ClassVar[str] = "endpoints"
     selects: ClassVar[bool] = True  # a selector can leave a version out
 
     watch_delay_s: float = constant(WATCH_DELAY)
@@ -124,13 +114,13 @@ class Proxy:
     def learn(self, endpoints: tuple[Endpoint, ...], arrival_s: float, number: int) -> Loop:
         """A slice arrives; the rules follow when they may."""
         clock = self.cluster.clock
-        yield clock.at(arrival_s, Rank.DISCOVERY, 2 * number)
+        yield clock.at(arrival_s, Rank.DISCOVERY, number)
         self.known = endpoints
         if self.planned:
             return
         self.planned = True
         at_s = next_sync(clock.now, self.last_sync_s, self.min_sync_s)
-        yield clock.at(at_s, Rank.DISCOVERY, 2 * number + 1)
+        yield clock.at(at_s, Rank.DISCOVERY, number)
         self.planned, self.last_sync_s = False, clock.now
         self.publish()
 

@@ -9,30 +9,39 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane import arithmetic
-from sim.dataplane.interface import UNLIMITED, Algorithm, Note, Outcome
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import ATTEMPTS, SYN_RESEND_S, UNLIMITED
+from sim.dataplane.kernel.codes import (
+    CLIENT_TIMEOUT,
+    CONNECT_TIMEOUT,
+    CONNECTING,
+    DIAL,
+    DRAW_BACKOFF,
+    DRAW_ROUTE,
+    FIRST,
+    HELD,
+    INSIDE,
+    LEAST_CONNECTIONS,
+    LISTENING,
+    NO_BACKEND,
+    NOTE_OUTLIER,
+    NOWHERE,
+    PATIENCE,
+    PAUSING,
+    QUEUEING,
+    RANDOM,
+    REFUSED,
+    RESENDING,
+    RETRY,
+    SHED,
+    SUCCEEDED,
+)
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room
 from sim.dataplane.kernel.draws import snap, uniform
-from sim.dataplane.kernel.layout import (
-    BALANCER_QUEUE,
-    CONNECTING,
-    HELD,
-    INSIDE,
-    LISTENING,
-    NOWHERE,
-    OUT_ARRIVED,
-    PAUSING,
-    QUEUEING,
-    REQUEST,
-    RESENDING,
-    UNDER_WAY,
-)
+from sim.dataplane.kernel.layout import BALANCER_QUEUE, OUT_ARRIVED, REQUEST, UNDER_WAY
 from sim.dataplane.kernel.timing import (
-    DIAL,
     FREED,
-    INF,
-    PATIENCE,
-    RETRY,
     agenda,
     free_work,
     new_work,
@@ -45,24 +54,6 @@ from sim.dataplane.kernel.timing import (
 
 backoff = inner(arithmetic.backoff)
 
-ATTEMPTS = 8
-SYN_RESEND_S = 1.0
-ROUTE, BACKOFF = 5, 6  # streams, as in dataplane/draws.py
-FIRST, RANDOM, LEAST_CONNECTIONS = (
-    int(Algorithm.FIRST),
-    int(Algorithm.RANDOM),
-    int(Algorithm.LEAST_CONNECTIONS),
-)
-OUTLIER = int(Note.OUTLIER)
-SUCCEEDED, REFUSED, NO_BACKEND, CONNECT_TIMEOUT, CLIENT_TIMEOUT, SHED = (
-    int(Outcome.SUCCEEDED),
-    int(Outcome.REFUSED),
-    int(Outcome.NO_BACKEND),
-    int(Outcome.CONNECT_TIMEOUT),
-    int(Outcome.CLIENT_TIMEOUT),
-    int(Outcome.SHED),
-)
-
 
 # ---- clients ----
 @inner
@@ -70,7 +61,7 @@ def arrive(w: Any) -> None:
     request = w.request
     w.request = request + 1
     out(w, OUT_ARRIVED, w.now, 0.0, request)
-    w.tokens = min(w.tokens + w.budget, w.most_tokens)
+    w.tokens = min(w.tokens + w.client_budget, w.most_tokens)
     r = w.request_free
     if r < 0:
         r = w.request_top
@@ -90,7 +81,7 @@ def attempt(w: Any, r: int) -> None:
     w.work[s].of_request = r
     w.work[s].number = client.id
     client.work = s
-    set_timer(w, PATIENCE, w.timeout, ident, s)
+    set_timer(w, PATIENCE, w.client_timeout_s, ident, s)
     dial(w, s)
 
 
@@ -99,7 +90,7 @@ def replied(w: Any, r: int, outcome: int) -> None:
     """The client has its answer: done, or again after a back-off."""
     client = w.request_[r]
     number = client.number
-    if outcome == SUCCEEDED or number >= w.retries or w.tokens < 1.0:
+    if outcome == SUCCEEDED or number >= w.client_retries or w.tokens < 1.0:
         if outcome == SUCCEEDED:
             w.successes += 1
         else:
@@ -112,8 +103,15 @@ def replied(w: Any, r: int, outcome: int) -> None:
     w.tokens -= 1.0
     w.retried += 1
     ident = client.id * ATTEMPTS + number
-    u1 = uniform(w, BACKOFF, ident)
-    wait = backoff(w.backoff, w.backoff_factor, w.backoff_cap, number, w.jitter, u1)
+    u1 = uniform(w, DRAW_BACKOFF, ident)
+    wait = backoff(
+        w.client_backoff_s,
+        w.client_backoff_factor,
+        w.client_backoff_cap_s,
+        number,
+        w.client_jitter,
+        u1,
+    )
     set_timer(w, RETRY, snap(wait, w.lattice), ident, r)
 
 
@@ -140,7 +138,7 @@ def move(w: Any, s: int, phase: int) -> None:
         unlink(w, UNDER_WAY, 2 * s)
         if c >= 0:
             w.container[c].dialled -= 1
-            if phase == NOWHERE and w.maxconn > 0:
+            if phase == NOWHERE and w.routing_maxconn > 0:
                 agenda(w, FREED + c, 0)
     elif not was and CONNECTING <= phase <= HELD:
         push_back(w, UNDER_WAY, 2 * s)
@@ -151,7 +149,7 @@ def move(w: Any, s: int, phase: int) -> None:
 @inner
 def reply(w: Any, s: int, outcome: int) -> None:
     work = w.work[s]
-    work.dial_at = INF
+    work.dial_at = INFINITY
     if work.phase == QUEUEING:
         unlink(w, BALANCER_QUEUE, 2 * s)
     if work.phase != INSIDE:
@@ -171,7 +169,7 @@ def dial(w: Any, s: int) -> None:
     via = w.via
     if via >= 0:
         if w.machine[w.container[via].server].alive == 0:
-            wait(w, s, CONNECTING, w.connect_timeout)
+            wait(w, s, CONNECTING, w.client_connect_timeout_s)
             w.work[s].dials = UNLIMITED
             return
         if w.container[via].life != LISTENING:
@@ -190,7 +188,7 @@ def route(w: Any, s: int) -> None:
         reply(w, s, NO_BACKEND)
         return
     at = pick(w, s)
-    most = w.maxconn
+    most = w.routing_maxconn
     if most > 0:
         n = w.backends
         found = -1
@@ -200,7 +198,7 @@ def route(w: Any, s: int) -> None:
                 break
         if found < 0:
             push_back(w, BALANCER_QUEUE, 2 * s)
-            wait(w, s, QUEUEING, w.queue_timeout)
+            wait(w, s, QUEUEING, w.routing_queue_timeout_s)
             return
         at = found
     connect(w, s, w.backend[at])
@@ -209,13 +207,13 @@ def route(w: Any, s: int) -> None:
 @inner
 def pick(w: Any, s: int) -> int:
     n = w.backends
-    if w.algorithm == FIRST or n == 1:
+    if w.routing_algorithm == FIRST or n == 1:
         return 0
-    if w.algorithm == RANDOM:
-        return int(uniform(w, ROUTE, w.work[s].wid) * n)
+    if w.routing_algorithm == RANDOM:
+        return int(uniform(w, DRAW_ROUTE, w.work[s].wid) * n)
     at = w.turn % n
     w.turn = at + 1
-    if w.algorithm == LEAST_CONNECTIONS:
+    if w.routing_algorithm == LEAST_CONNECTIONS:
         best = at
         for i in range(1, n):
             other = (at + i) % n
@@ -232,19 +230,19 @@ def connect(w: Any, s: int, target: int) -> None:
     while True:
         work.target = target
         if w.machine[w.container[target].server].alive == 0:
-            wait(w, s, CONNECTING, w.dial_timeout)
+            wait(w, s, CONNECTING, w.routing_connect_timeout_s)
             return
         if w.container[target].life == LISTENING:
             if room(w, target):
                 move(w, s, INSIDE)
-                work.dial_at = INF
+                work.dial_at = INFINITY
                 accept(w, target, s)
             elif w.version[w.container[target].profile].shed != 0:
                 judge(w, s, target, SHED)
                 reply(w, s, SHED)
             else:
                 if work.phase != RESENDING:
-                    work.dial_until = w.now + w.dial_timeout
+                    work.dial_until = w.now + w.routing_connect_timeout_s
                 wait(w, s, RESENDING, min(SYN_RESEND_S, work.dial_until - w.now))
             return
         if not again(w, s, REFUSED):
@@ -260,13 +258,13 @@ def again(w: Any, s: int, why: int) -> bool:
     work = w.work[s]
     if work.target >= 0:
         judge(w, s, work.target, why)
-    if work.dials >= w.dial_retries:
+    if work.dials >= w.routing_retries:
         reply(w, s, why)
         return False
     work.dials += 1
-    if w.redispatch != 0:
+    if w.routing_redispatch != 0:
         return True
-    wait(w, s, PAUSING, w.dial_pause)
+    wait(w, s, PAUSING, w.routing_retry_pause_s)
     return False
 
 
@@ -299,7 +297,7 @@ def dialled(w: Any, s: int) -> None:
     if work.dial_at != w.now:
         return
     phase = work.phase
-    work.dial_at = INF
+    work.dial_at = INFINITY
     if phase == QUEUEING:
         reply(w, s, NO_BACKEND)
     elif phase == CONNECTING or (phase == RESENDING and w.now >= work.dial_until):
@@ -318,7 +316,7 @@ def dropped(w: Any, s: int, why: int) -> None:
     if work.target >= 0:
         judge(w, s, work.target, why)
     waits = work.replied == 0 and work.cut == 0
-    if waits and w.retry_errors != 0 and work.dials < w.dial_retries:
+    if waits and w.routing_retry_errors != 0 and work.dials < w.routing_retries:
         work.dials += 1
         target = redispatched(w, s)
         if target >= 0:
@@ -329,7 +327,7 @@ def dropped(w: Any, s: int, why: int) -> None:
 
 @inner
 def freed(w: Any, c: int) -> None:
-    most = w.maxconn
+    most = w.routing_maxconn
     while (
         w.head[BALANCER_QUEUE] >= 0 and connections(w, c) < most and w.container[c].published != 0
     ):
@@ -343,9 +341,9 @@ def freed(w: Any, c: int) -> None:
 @inner
 def judge(w: Any, s: int, c: int, outcome: int) -> None:
     here = w.container[c]
-    if w.outlier == 0 or w.work[s].replied != 0 or w.work[s].cut != 0:
+    if w.routing_outlier_failures == 0 or w.work[s].replied != 0 or w.work[s].cut != 0:
         return
     here.failures = 0 if outcome == SUCCEEDED else here.failures + 1
-    if here.failures >= w.outlier:
+    if here.failures >= w.routing_outlier_failures:
         here.failures = 0
-        note(w, OUTLIER, c)
+        note(w, NOTE_OUTLIER, c)

@@ -1,18 +1,20 @@
 """How the kernel is compiled and where the machine code is kept.
 
 Numba's own cache looks at one file's date, but a kernel function is made of many files: so the
-cache folder is named by a hash of all of them (and of the shared arithmetic). The inner functions
-have no Python wrappers: nobody but the kernel calls them, and wrappers cost a third of the
-compile time.
+cache folder is named by a hash of all of them, and of what they share with the reference engine.
+The inner functions have no Python wrappers: nobody but the kernel calls them, and wrappers cost a
+third of the compile time.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -25,6 +27,7 @@ from numba.core.runtime.nrt import rtsys
 
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
+SHARED = ("arithmetic", "codes", "profile", "tables")  # what of dataplane/ is compiled in
 KNOWN = {(0, minor) for minor in range(60, 69)}  # versions of numba whose insides `load` fits
 ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, look_at
 
@@ -32,7 +35,7 @@ ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, loo
 def fingerprint() -> str:
     """Changes with any source that ends up in the machine code."""
     digest = sha256(numba.__version__.encode())
-    for path in [*sorted(HERE.glob("*.py")), HERE.parent / "arithmetic.py"]:
+    for path in [*sorted(HERE.glob("*.py")), *(HERE.parent / f"{name}.py" for name in SHARED)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -60,6 +63,14 @@ def is_cached() -> bool:
 INNER: set[str] = set()  # names of the functions below
 
 
+@cache
+def other_insides(part: str) -> None:
+    """One line for a person: `part` of numba is not as it was where this was written."""
+    if parent_process() is None:  # not once more in each worker
+        text = f"numba {numba.__version__}: {part}; the engine is as right, and slower to start"
+        print(text, file=sys.stderr)
+
+
 @contextmanager
 def counted_from_zero() -> Iterator[None]:
     """While an entry compiles: an index is taken as it is.
@@ -72,6 +83,7 @@ def counted_from_zero() -> Iterator[None]:
     insides: Any = arrayobj
     fix = getattr(insides, "fix_integer_index", None)
     if fix is None:
+        other_insides("its rule for negative indices has moved")
         yield
         return
 
@@ -96,6 +108,7 @@ def linked_only() -> Iterator[None]:
     target: Any = getattr(codegen, "JITCPUCodegen", None)
     steps = ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
     if not all(hasattr(library, step) for step in steps) or not hasattr(target, "set_env"):
+        other_insides("its steps of linking have moved")
         yield
         return
     optimise, finalise, set_env = (
@@ -178,7 +191,11 @@ def entry(function: F) -> F:
     inside: Any = getattr(made, "_compiler", None)
     if hasattr(inside, "compile"):
         inside.compile = compiling()(inside.compile)
-    if CACHED and numba.version_info.short in KNOWN:
+    else:
+        other_insides("its compiler has moved")
+    if numba.version_info.short not in KNOWN:
+        other_insides("a version whose loader was not tried")
+    elif CACHED:
         made._cache.load_overload = partial(load, made._cache)
     return cast(F, made)
 

@@ -8,25 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.interface import Kind, Note
-from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.draws import demand_of
-from sim.dataplane.kernel.layout import (
-    CPU_DONE,
+from sim.dataplane.kernel.codes import (
     DRAINED,
     DRAINING,
-    FIRST_LIST,
-    IN_BACKLOG,
-    IN_SLOTS,
-    JOB,
-    PROBE,
+    DRAW_CPU,
+    DRAW_JOB_CPU,
+    NOTE_DRAINED,
+    NOTE_OOM,
+    NOTE_SERVER_OOM,
 )
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.draws import demand_of
+from sim.dataplane.kernel.layout import CPU_DONE, FIRST_LIST, IN_BACKLOG, IN_SLOTS, JOB, PROBE
 from sim.dataplane.kernel.stations import join
 from sim.dataplane.kernel.timing import free_work, note, push_back, unlink
-
-HTTP = int(Kind.HTTP)
-NOTE_DRAINED, NOTE_OOM, NOTE_SERVER_OOM = int(Note.DRAINED), int(Note.OOM), int(Note.SERVER_OOM)
-CPU, JOB_CPU = 1, 7  # streams, as in dataplane/draws.py
 
 
 # ---- admission ----
@@ -65,23 +60,23 @@ def enter(w: Any, c: int, s: int) -> None:
     rules = w.version[here.profile]
     grow(w, c, rules.memory_per_request)
     if work.kind == PROBE:
-        demand = rules.probe_cpu
+        demand = rules.probe_cpu_s
     elif work.kind == JOB:
         demand = demand_of(
             w,
-            rules.cpu_law,
+            rules.cpu_kind,
             rules.cpu_mean,
             rules.cpu_cv,
-            JOB_CPU,
+            DRAW_JOB_CPU,
             work.wid,
         )
     else:
         demand = demand_of(
             w,
-            rules.cpu_law,
+            rules.cpu_kind,
             rules.cpu_mean,
             rules.cpu_cv,
-            CPU,
+            DRAW_CPU,
             work.number,
         )
     join(w, c, s, demand, CPU_DONE)
@@ -93,7 +88,7 @@ def leave(w: Any, c: int, s: int) -> None:
     unlink(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
     here.held -= 1
     rules = w.version[here.profile]
-    grow(w, c, rules.leak - rules.memory_per_request)
+    grow(w, c, rules.leak_per_request - rules.memory_per_request)
 
 
 @inner

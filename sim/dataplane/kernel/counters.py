@@ -6,39 +6,35 @@ import math
 from typing import Any
 
 from sim.dataplane import arithmetic
-from sim.dataplane.interface import (
-    ARRIVED,
-    FIRST_CAUSE,
-    IN_SLO,
-    SUCCEEDED,
-    Outcome,
-)
+from sim.dataplane.codes import Outcome
+from sim.dataplane.kernel.codes import DRAW_ARRIVAL
 from sim.dataplane.kernel.compile import entry, inner, shared
 from sim.dataplane.kernel.draws import snap, uniform
-from sim.dataplane.kernel.layout import CHUNK, OUT_ARRIVED, OUT_JOB, OUT_REFUSED
+from sim.dataplane.kernel.layout import OUT_ARRIVED, OUT_JOB, OUT_REFUSED
+from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, IN_SLO, SUCCEEDED
 
 next_arrival = shared(
     arithmetic.next_arrival, gap=inner(arithmetic.gap), area=inner(arithmetic.area)
 )
 latency_bin = inner(arithmetic.latency_bin)
-ARRIVAL_STREAM = 0
-GOOD, FIRST_BAD = int(Outcome.SUCCEEDED), int(Outcome.REFUSED)
+GOOD, FIRST_BAD = Outcome.SUCCEEDED.value, Outcome.REFUSED.value
 
 
 @entry
 def more_arrivals(
-    box: Any, start: Any, rate: Any, slope: Any, times: Any, end: float, state: Any
+    box: Any, start: Any, rate: Any, slope: Any, times: Any, end: float, states: Any, most: int
 ) -> None:
-    """Fill the chunk of arrival times. `state`: next request, segment, last time, last event."""
-    w = box[0]
+    """Fill the chunk with `most` arrival times, and go on with the one row of `states`."""
+    w, state = box[0], states[0]
     n = 0
-    request, segment = int(state[0]), int(state[1])
-    last, event = state[2], state[3]
-    while n < CHUNK:
+    request, segment, last, event = state.request, state.segment, state.since, state.event
+    left = state.left
+    while n < most:
         if times.size > 0:
-            t = times[request] if request < times.size else math.inf
+            number = request - state.first
+            t = times[number] if number < times.size else math.inf
         elif start.size > 0:
-            work = -math.log(uniform(w, ARRIVAL_STREAM, request))
+            work = left if left >= 0.0 else -math.log(uniform(w, DRAW_ARRIVAL, request))
             segment, last = next_arrival(segment, last, work, start, rate, slope, end)
             t = snap(last, w.lattice) if last < math.inf else math.inf
         else:
@@ -52,8 +48,10 @@ def more_arrivals(
         w.arrival_at[n] = event
         n += 1
         request += 1
+        left = -1.0
     w.arrival, w.arrivals = 0, n
-    state[0], state[1], state[2], state[3] = request, segment, last, event
+    state.request, state.segment, state.since, state.event = request, segment, last, event
+    state.left = left
 
 
 @entry
@@ -82,7 +80,7 @@ def fold(
         elif kind == GOOD:
             took = w.out[k].latency
             requests[at, SUCCEEDED] += 1
-            if took <= w.slo:
+            if took <= w.client_slo_s:
                 requests[at, IN_SLO] += 1
             latency[latency_bin(took)] += 1
             latency_sum[at] += took

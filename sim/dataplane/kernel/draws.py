@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from sim.dataplane import arithmetic
+from sim.dataplane.codes import SECOND
+from sim.dataplane.kernel.codes import LOGNORMAL
 from sim.dataplane.kernel.compile import inner
 
 GOLDEN, A, B = (
@@ -19,7 +21,6 @@ GOLDEN, A, B = (
 )
 S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 ONE = np.uint64(1)
-LOGNORMAL = arithmetic.LOGNORMAL
 
 draw = inner(arithmetic.draw)
 snap = inner(arithmetic.snap)
@@ -38,5 +39,5 @@ def uniform(w: Any, stream: int, ident: int) -> float:
 def demand_of(w: Any, law: int, mean: float, cv: float, stream: int, ident: int) -> float:
     """Containers' `demand`: a law's value for one request or job, on the test lattice."""
     u1 = uniform(w, stream, ident)
-    u2 = uniform(w, stream + 64, ident) if law == LOGNORMAL else 0.5
+    u2 = uniform(w, stream + SECOND, ident) if law == LOGNORMAL else 0.5
     return snap(draw(law, mean, cv, u1, u2), w.lattice)

@@ -10,18 +10,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.dataplane.interface import Persistence
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import RDB_SAVE_POINTS
+from sim.dataplane.kernel.codes import AOF_EVERYSEC, RDB
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import FREE, QUEUED, TAKEN
-from sim.dataplane.kernel.timing import INF
 
-NONE, RDB, EVERYSEC, ALWAYS = (
-    int(Persistence.NONE),
-    int(Persistence.RDB),
-    int(Persistence.AOF_EVERYSEC),
-    int(Persistence.AOF_ALWAYS),
-)
-OPEN, WAS_DONE, WAS_LOST = range(3)  # fates of a job
+STILL_OPEN, WAS_DONE, WAS_LOST = range(3)  # fates of a job
 
 
 # ---- places ----
@@ -38,9 +33,9 @@ def new_job(w: Any, ident: int) -> int:
     w.job[j].state = QUEUED
     w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
     w.job[j].stalls = w.job[j].given_up = 0
-    w.job[j].park_at = INF
+    w.job[j].park_at = INFINITY
     w.job[j].next = -1
-    w.job[j].kin, w.job[j].fate = j, OPEN
+    w.job[j].kin, w.job[j].fate = j, STILL_OPEN
     return j
 
 
@@ -76,7 +71,7 @@ def persistence(w: Any) -> int:
 @inner
 def restorable(w: Any) -> bool:
     kind = persistence(w)
-    return kind == RDB or kind == EVERYSEC  # noqa: PLR1714 (no sets in the kernel)
+    return kind == RDB or kind == AOF_EVERYSEC  # noqa: PLR1714 (no sets in the kernel)
 
 
 @inner
@@ -98,18 +93,15 @@ def forget_taken(w: Any) -> None:
 @inner
 def save_due(w: Any) -> None:
     kind = persistence(w)
-    if kind == EVERYSEC:
+    if kind == AOF_EVERYSEC:
         second = float(math.floor(w.now))
         if second > w.saved:
             save(w, second)
     elif kind == RDB:
-        due = INF
-        if w.changes >= 1:
-            due = w.saved + 3600.0
-        if w.changes >= 100 and w.saved + 300.0 < due:
-            due = w.saved + 300.0
-        if w.changes >= 10_000 and w.saved + 60.0 < due:
-            due = w.saved + 60.0
+        due = INFINITY
+        for age, count in RDB_SAVE_POINTS:
+            if w.changes >= count and w.saved + age < due:
+                due = w.saved + age
         if due <= w.now:
             save(w, due)
 

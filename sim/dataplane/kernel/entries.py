@@ -11,7 +11,7 @@ from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.compile import direct
 from sim.dataplane.kernel.counters import fold
 from sim.dataplane.kernel.gauges import look, look_at
-from sim.dataplane.kernel.layout import world
+from sim.dataplane.kernel.layout import CONTAINER_FIGURES, PLANE_FIGURES, world
 
 
 @cache
@@ -23,6 +23,6 @@ def machine_code(works: int, containers: int) -> tuple[Any, Any, Any, Any]:
     return (
         direct(loop.call, box, verbs.ADVANCE, 0, 0, 0.0),
         direct(fold, box, 1.0, table, table, counts, counts, sums, sums),
-        direct(look, box, sums),
-        direct(look_at, box, 0, sums),
+        direct(look, box, np.zeros(1, PLANE_FIGURES)),
+        direct(look_at, box, 0, np.zeros(1, CONTAINER_FIGURES)),
     )

@@ -8,20 +8,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.interface import (
-    DONE,
-    DUPLICATED,
-    ENQUEUED,
-    FIRST_LOSS,
-    JobLoss,
-    Outcome,
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import COPY_BASE, JOB_BASE, REAPER_RETRY_S
+from sim.dataplane.kernel.codes import (
+    AOF_ALWAYS,
+    AOF_EVERYSEC,
+    ATTEMPTS_EXHAUSTED,
+    CHECKOUT,
+    EVICTED,
+    HTTP_500,
+    JOB_BACK,
+    LISTENING,
+    NONE,
+    QUEUE_FULL,
+    REDIS_DOWN,
+    REDIS_WIPED,
+    STALLED,
+    SUCCEEDED,
+    WORKER_KILLED,
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import enter, leave
 from sim.dataplane.kernel.durable import (
-    ALWAYS,
-    EVERYSEC,
-    NONE,
     WAS_DONE,
     WAS_LOST,
     changed,
@@ -34,31 +42,11 @@ from sim.dataplane.kernel.durable import (
     restorable,
     save_due,
 )
-from sim.dataplane.kernel.layout import (
-    JOB,
-    LISTENING,
-    OUT_JOB,
-    PARKED,
-    PUSH_FAILED,
-    QUEUED,
-    TAKEN,
-    WORKING,
-)
-from sim.dataplane.kernel.timing import CHECKOUT, INF, JOB_BACK, free_work, new_work, out, set_timer
+from sim.dataplane.kernel.layout import JOB, OUT_JOB, PARKED, PUSH_FAILED, QUEUED, TAKEN, WORKING
+from sim.dataplane.kernel.timing import free_work, new_work, out, set_timer
+from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED, FIRST_LOSS
 
-JOB_BASE, COPY_BASE = 1 << 44, 1 << 46
-REAPER_RETRY_S = 1.0
 WAITS = -2
-WIPED, DOWN, KILLED, FULL, EVICTED, EXHAUSTED, STALLED = (
-    int(JobLoss.REDIS_WIPED),
-    int(JobLoss.REDIS_DOWN),
-    int(JobLoss.WORKER_KILLED),
-    int(JobLoss.QUEUE_FULL),
-    int(JobLoss.EVICTED),
-    int(JobLoss.ATTEMPTS_EXHAUSTED),
-    int(JobLoss.STALLED),
-)
-SUCCEEDED, HTTP_500 = int(Outcome.SUCCEEDED), int(Outcome.HTTP_500)
 
 
 # ---- counting ----
@@ -98,14 +86,14 @@ def push(w: Any, s: int) -> int:
         work.push = 1
         w.pushing += 1
         work.stage = PUSH_FAILED
-        timeout = w.version[w.container[work.at].profile].push_timeout
+        timeout = w.version[w.container[work.at].profile].push_timeout_s
         work.timer_at = set_timer(w, CHECKOUT, timeout, work.wid, s)
         return WAITS
     if w.container[c].life != LISTENING:
-        count_job(w, FIRST_LOSS + DOWN)
+        count_job(w, FIRST_LOSS + REDIS_DOWN)
         return HTTP_500
     if not make_room(w):
-        count_job(w, FIRST_LOSS + FULL)
+        count_job(w, FIRST_LOSS + QUEUE_FULL)
         return HTTP_500
     append(w, new_job(w, JOB_BASE + work.wid))
     return SUCCEEDED
@@ -115,7 +103,7 @@ def push(w: Any, s: int) -> int:
 def push_lost(w: Any, s: int) -> None:
     w.work[s].push = 0
     w.pushing -= 1
-    count_job(w, FIRST_LOSS + DOWN)
+    count_job(w, FIRST_LOSS + REDIS_DOWN)
 
 
 @inner
@@ -282,11 +270,11 @@ def finished(w: Any, s: int, well: bool) -> None:
     if well:
         done(w, j)
     elif w.job[j].tries + 1 < rules.job_attempts:
-        pause = rules.job_backoff * 2.0 ** w.job[j].tries
+        pause = rules.job_backoff_s * 2.0 ** w.job[j].tries
         w.job[j].tries += 1
         park(w, j, pause)
     else:
-        lose(w, j, EXHAUSTED)
+        lose(w, j, ATTEMPTS_EXHAUSTED)
         peak(w)
     hand_out(w)
 
@@ -298,9 +286,9 @@ def orphaned(w: Any, j: int, c: int) -> None:
     if rules.reliable != 0 and w.job[j].epoch == w.epoch:
         w.job[j].stalls += 1
         w.job[j].given_up = 1 if w.job[j].stalls > rules.max_stalled else 0
-        park(w, j, rules.redelivery)
+        park(w, j, rules.redelivery_s)
     else:
-        lose(w, j, KILLED)
+        lose(w, j, WORKER_KILLED)
         peak(w)
 
 
@@ -318,7 +306,7 @@ def returned(w: Any, j: int) -> None:
     if not up(w):
         w.job[j].park_at = set_timer(w, JOB_BACK, REAPER_RETRY_S, w.job[j].id, j)
         return
-    w.job[j].park_at = INF
+    w.job[j].park_at = INFINITY
     w.parked -= 1
     if w.job[j].given_up != 0:
         w.copies_waiting -= w.job[j].copy
@@ -347,7 +335,7 @@ def worker_down(w: Any, c: int) -> None:
 def crashed(w: Any, host: bool) -> None:
     save_due(w)
     kind = persistence(w)
-    if kind == ALWAYS or (kind == EVERYSEC and not host):
+    if kind == AOF_ALWAYS or (kind == AOF_EVERYSEC and not host):
         return
     saved = w.saved_sequence if kind != NONE else 0
     # what was taken since the durable point comes back first, as copies
@@ -366,10 +354,10 @@ def crashed(w: Any, host: bool) -> None:
         if w.job[j].sequence < saved:
             chain(w, j)
         else:
-            lose(w, j, WIPED)
+            lose(w, j, REDIS_WIPED)
         j = after
-    if kind != EVERYSEC:
-        lose_parked(w, WIPED)
+    if kind != AOF_EVERYSEC:
+        lose_parked(w, REDIS_WIPED)
         w.epoch += 1
     w.copies_waiting = 0
     for j in range(w.job_top):

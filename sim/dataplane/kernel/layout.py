@@ -13,10 +13,15 @@ what it waits for (queries that run, waiting for a connection, for its dial or t
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import fields as dataclass_fields
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.dataplane.profile import Client, Law, Profile, Routing
+from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES = 1 << 20, 1 << 12, 1 << 10
 NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
@@ -25,9 +30,7 @@ BLOCK = 16  # stations whose earliest completion is kept together
 # kinds of work, and what a work waits for (the stretch that follows)
 REQUEST, JOB, PROBE = 0, 1, 2
 CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, POOLER_SERVED, PUSH_FAILED = range(6)
-# lives of a container, phases of an attempt, states of a job: as in reference/
-EXITED, STARTING, LISTENING, DRAINING, DRAINED = range(5)
-NOWHERE, CONNECTING, RESENDING, PAUSING, HELD, QUEUEING, INSIDE = range(7)
+# states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
 # lists: five of the world, then three per container
 BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, FIRST_LIST = range(6)
@@ -36,6 +39,32 @@ IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
 RecordFields = list[tuple[str, type]]
 F, N = np.float64, np.int64  # a number with a fraction, and one without
+
+
+def columns(declaration: type, prefix: str = "") -> RecordFields:
+    """The columns of a record of numbers, flags and enums; a Law in it is three of them."""
+    made: RecordFields = []
+    for name, kind in get_type_hints(declaration).items():
+        if kind is Law:
+            made += columns(Law, f"{prefix}{name}_")
+        elif kind is float:
+            made.append((f"{prefix}{name}", F))
+        elif issubclass(kind, int):
+            made.append((f"{prefix}{name}", N))
+        else:
+            raise TypeError(f"{declaration.__name__}.{name}: the kernel has no column for a {kind}")
+    return made
+
+
+def values(record: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """(column, value) of a record of such a declaration."""
+    for field in dataclass_fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, Law):
+            yield from values(value, f"{prefix}{field.name}_")
+        else:
+            yield f"{prefix}{field.name}", value
+
 
 # ---- one of each ----
 WORK: RecordFields = [
@@ -68,42 +97,26 @@ MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
-VERSION: RecordFields = [  # a Profile of interface.py
-    ("kind", N), ("slots", N), ("backlog", N), ("shed", N), ("cancel", N), ("cpu_law", N),
-    ("cpu_mean", F), ("cpu_cv", F), ("cpu_limit", F), ("cpu_weight", F), ("probe_cpu", F),
-    ("memory_base", N), ("memory_per_request", N), ("memory_limit", N), ("leak", N),
-    ("error_rate", F), ("poison_rate", F),
-    ("query_law", N), ("query_mean", F), ("query_cv", F), ("pool", N), ("pool_at_start", N),
-    ("checkout_timeout", F), ("push_rate", F), ("push_timeout", F),
-    ("reliable", N), ("redelivery", F), ("max_stalled", N),
-    ("job_attempts", N), ("job_backoff", F),
-    ("connection_slots", N), ("connect_cpu", F), ("connect", F), ("cost_growth", F),
-    ("keepalive", F), ("pooler_size", N), ("pooler_clients", N), ("pooler_wait", F),
-    ("persistence", N), ("queue_bytes", N), ("evict", N), ("job_bytes", N),
-]  # fmt: skip
-# names of Profile's fields where a column's name differs
-FIELDS = {
-    "cpu_mean": "cpu.mean", "cpu_cv": "cpu.cv", "cpu_law": "cpu.kind",
-    "query_mean": "query.mean", "query_cv": "query.cv", "query_law": "query.kind",
-    "probe_cpu": "probe_cpu_s", "checkout_timeout": "checkout_timeout_s",
-    "push_timeout": "push_timeout_s", "redelivery": "redelivery_s",
-    "job_backoff": "job_backoff_s", "connect_cpu": "connect_cpu_s",
-    "connect": "connect_s", "keepalive": "keepalive_s", "pooler_wait": "pooler_wait_s",
-    "leak": "leak_per_request",
-}  # fmt: skip
+VERSION = columns(Profile)
 TIMER: RecordFields = [("t", F), ("id", N), ("at", N)]
 HEAPED: RecordFields = [("t", F), ("key", N), ("at", N)]  # key: kind << 48 + id
 
+# where the stream of arrivals stands (kernel/counters.py): the next request, the piece of the rate
+# and the instant of the last one, as drawn and as it came; what is left of the next one's draw, or
+# -1: all; the request that is the first of the trace
+ARRIVAL_STATE = np.dtype(
+    [("request", N), ("segment", N), ("since", F), ("event", F), ("left", F), ("first", N)]
+)
+# what is read of a whole plane, and of one container (kernel/gauges.py)
+PLANE_FIGURES = np.dtype(columns(PlaneGauge))
+CONTAINER_FIGURES = np.dtype(columns(ContainerGauge))
+
 # ---- the world ----
 WORLD: RecordFields = [
-    ("now", F), ("lattice", F), ("slo", F), ("works", N), ("ring_mask", N),
+    ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
     # clients and routing
-    ("timeout", F), ("connect_timeout", F), ("retries", N), ("backoff", F), ("backoff_factor", F),
-    ("backoff_cap", F), ("jitter", F), ("budget", F), ("most_tokens", F), ("tokens", F),
-    ("algorithm", N), ("dial_timeout", F), ("dial_retries", N), ("dial_pause", F),
-    ("redispatch", N), ("retry_errors", N), ("maxconn", N), ("queue_timeout", F), ("outlier", N),
-    ("turn", N),
-    ("via", N), ("backends", N), ("arrival", N), ("arrivals", N), ("request", N),
+    *columns(Client, "client_"), *columns(Routing, "routing_"), ("most_tokens", F), ("tokens", F),
+    ("turn", N), ("via", N), ("backends", N), ("arrival", N), ("arrivals", N), ("request", N),
     ("successes", N), ("failures", N), ("retried", N),
     # postgres
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),

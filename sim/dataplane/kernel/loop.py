@@ -9,38 +9,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.interface import Outcome
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import ID_BITS
 from sim.dataplane.kernel.clients import arrive, dialled, gives_up, retry
+from sim.dataplane.kernel.codes import (
+    ARRIVAL,
+    CHECKOUT,
+    COMPLETION,
+    DIAL,
+    GHOST,
+    HTTP_500,
+    JOB_BACK,
+    OPEN,
+    PATIENCE,
+    RETRY,
+)
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.jobs import returned
 from sim.dataplane.kernel.layout import BLOCK, NOTES, OUTS, PARKED, PUSH_FAILED
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
 from sim.dataplane.kernel.stations import complete
 from sim.dataplane.kernel.stories import follow_through
-from sim.dataplane.kernel.timing import (
-    ARRIVAL,
-    CHECKOUT,
-    CHECKOUT_RING,
-    COMPLETION,
-    DIAL,
-    GHOST,
-    INF,
-    JOB_BACK,
-    OPEN,
-    PATIENCE,
-    PATIENCE_RING,
-    RETRY,
-    SHIFT,
-    agenda,
-    heap_pop,
-)
+from sim.dataplane.kernel.timing import CHECKOUT_RING, PATIENCE_RING, agenda, heap_pop
 from sim.dataplane.kernel.verbs import ADVANCE, act, open_next
 
 # why advance stopped
 REACHED, TOLD, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
 ROOM = 1 << 15  # places an instant may take
 FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
-HTTP_500 = int(Outcome.HTTP_500)
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
 
 
@@ -51,13 +47,13 @@ def earliest_station(w: Any) -> int:
     for i in range(w.dirty_blocks):
         b = w.block_dirty[i]
         w.dirty[b] = 0
-        least, at = INF, -1
+        least, at = INFINITY, -1
         for c in range(b * BLOCK, min((b + 1) * BLOCK, w.containers)):
             if w.due[c] < least:
                 least, at = w.due[c], c
         w.block_due[b], w.block_at[b] = least, at
     w.dirty_blocks = 0
-    least, at = INF, -1
+    least, at = INFINITY, -1
     for b in range((w.containers + BLOCK - 1) // BLOCK):
         if w.block_due[b] < least:
             least, at = w.block_due[b], w.block_at[b]
@@ -100,7 +96,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     elif kind == CHECKOUT:
         if work.wid == ident and work.timer_at == w.now:
             if work.stage == PUSH_FAILED:
-                work.timer_at = INF
+                work.timer_at = INFINITY
                 agenda(w, s, HTTP_500)
             else:
                 timed_out(w, s)
@@ -118,24 +114,24 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
 def step(w: Any, until: float) -> bool:
     """The next timed event and all that follows; False if none is due by `until`."""
     c = earliest_station(w)
-    t = w.due[c] if c >= 0 else INF
-    key = (COMPLETION << SHIFT) + c
+    t = w.due[c] if c >= 0 else INFINITY
+    key = (COMPLETION << ID_BITS) + c
     source = 0
     arrival = w.arrival_at[w.arrival]
     if arrival < t:
         t, source = arrival, 1
-        key = ARRIVAL << SHIFT
+        key = ARRIVAL << ID_BITS
     for ring in range(3):
         k = ring_first(w, ring)
         if k >= 0:
             ring_t = w.ring[ring, k].t
             if ring_t <= t:
-                ring_key = (KIND_OF_RING[ring] << SHIFT) + w.ring[ring, k].id
+                ring_key = (KIND_OF_RING[ring] << ID_BITS) + w.ring[ring, k].id
                 if ring_t < t or ring_key < key:
                     t, key, source = ring_t, ring_key, 2 + ring
     if w.heap_n > 0 and (w.heap[0].t < t or (w.heap[0].t == t and w.heap[0].key < key)):
         t, key, source = w.heap[0].t, w.heap[0].key, 5
-    if t > until or t == INF:
+    if t > until or t == INFINITY:
         return False
     w.now = t
     if source == 0:
@@ -151,7 +147,7 @@ def step(w: Any, until: float) -> bool:
             ring = source - 2
             s = w.ring[ring, w.ring_head[ring] & w.ring_mask].at
             w.ring_head[ring] += 1
-        act_timer(w, key >> SHIFT, key & ((1 << SHIFT) - 1), s)
+        act_timer(w, key >> ID_BITS, key & ((1 << ID_BITS) - 1), s)
     follow_through(w)
     return True
 

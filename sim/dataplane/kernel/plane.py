@@ -1,4 +1,4 @@
-"""The compiled engine behind the interface: plane.py of the reference, verb by verb.
+"""The compiled engine behind the seam: plane.py of the reference, verb by verb.
 
 Python keeps nothing but the record, the counters and the clock; what runs is in loop.py and
 verbs.py.
@@ -8,51 +8,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.interface import (
-    JOB_COLUMNS,
-    LATENCY_BINS,
-    REQUEST_COLUMNS,
-    Arrivals,
-    Books,
-    ContainerGauge,
-    Kind,
-    Note,
-    Notice,
-    PlaneGauge,
-    Profile,
-    Recording,
-    Routing,
-    Workload,
-)
+from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
+from sim.dataplane.codes import LATENCY_BINS, Kind, Note, Stream
 from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
-from sim.dataplane.kernel.gauges import CONTAINER, COUNTS, PLANE
 from sim.dataplane.kernel.layout import (
+    ARRIVAL_STATE,
+    CHUNK,
+    CONTAINER_FIGURES,
     CONTAINERS,
-    FIELDS,
-    LISTENING,
     OUT_REFUSED,
     PARKED,
+    PLANE_FIGURES,
     PROFILES,
     QUEUED,
     RING,
-    VERSION,
     WORKING,
     WORKS,
     grown,
+    values,
     world,
+)
+from sim.dataplane.plane import Notice
+from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
+from sim.dataplane.tables import (
+    JOB_COLUMNS,
+    REQUEST_COLUMNS,
+    Books,
+    ContainerGauge,
+    PlaneGauge,
+    Recording,
 )
 
 NOTE_OF = list(Note)
 SLICE = 400_000  # events between two looks at Ctrl-C
-BUDGET_CAP = 100.0  # retries a budget can save up, as in reference/clients.py
 
 
 class KernelError(AssertionError):
@@ -83,7 +77,7 @@ def ring_size(workload: Workload) -> int:
 
 
 class CompiledPlane:
-    """See interface.DataPlane for what each verb means. `trace`: keep every outcome (tests)."""
+    """See dataplane/plane.py for what each verb means. `trace`: keep every outcome (tests)."""
 
     def __init__(
         self,
@@ -92,7 +86,7 @@ class CompiledPlane:
         works: int = WORKS,
         containers: int = CONTAINERS,
     ) -> None:
-        self.seed, self.now = workload.seed, 0.0
+        self.seed, self.client, self.now = workload.seed, workload.client, 0.0
         self.box = world(works, containers)
         self.works, self.places = works, containers
         self.bucket_s = workload.bucket_s
@@ -105,14 +99,13 @@ class CompiledPlane:
         self.latency_max = np.zeros(1, np.float64)
         self.profiles = self.made = self.probes = 0  # versions, containers
         self.stirred = True
-        self.figures = np.zeros(PLANE)
+        self.figures = np.zeros(1, PLANE_FIGURES)
+        self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
         self.trace: list[tuple[int, int, float]] | None = [] if trace else None
-        self.end = min(workload.horizon_s, workload.arrivals.end_s)
-        a = workload.arrivals
-        self.curve = tuple(np.array(x, np.float64) for x in (a.start_s, a.rate, a.slope))
-        times = np.zeros(0) if a.times_s is None else np.asarray(a.times_s, np.float64)
-        self.times = times if a.times_s is None or len(times) else np.array([INFINITY])
-        self.state = np.zeros(4, np.float64)  # of the arrival stream
+        self.horizon = workload.horizon_s
+        self.stream = np.zeros(1, ARRIVAL_STATE)
+        self.stream["left"] = -1.0
+        self._follow(workload.arrivals)
         self._settings(workload)
         self._bind()
 
@@ -123,35 +116,19 @@ class CompiledPlane:
         self.call, self.fold, self.look, self.look_at = machine_code(self.works, self.places)
 
     def _settings(self, workload: Workload) -> None:
-        w, client = self.box[0], workload.client
-        limited = client.budget < INFINITY
-        for name, value in {
-            "lattice": workload.lattice_s, "slo": client.slo_s, "timeout": client.timeout_s,
-            "connect_timeout": client.connect_timeout_s, "retries": client.retries,
-            "backoff": client.backoff_s, "backoff_factor": client.backoff_factor,
-            "backoff_cap": client.backoff_cap_s, "jitter": client.jitter,
-            "budget": client.budget, "most_tokens": BUDGET_CAP if limited else INFINITY,
-            "ring_mask": ring_size(workload) - 1,
-        }.items():  # fmt: skip
-            w[name] = value
+        w = self.box[0]
+        w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
+        w["most_tokens"] = workload.client.most_tokens
+        for column, value in values(workload.client, "client_"):
+            w[column] = value
         self._route(workload.routing)
         for stream in range(len(w["key"])):
             x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
             w["key"][stream] = draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
 
     def _route(self, routing: Routing) -> None:
-        """A proxy's own rules hold only where a proxy opens the connection."""
-        w, proxy = self.box[0], routing.proxy
-        for name, value in {
-            "algorithm": int(routing.algorithm),
-            "dial_timeout": (routing.connect_timeout_s if proxy else 0.0)
-            or float(w["connect_timeout"]),
-            "dial_retries": routing.retries if proxy else 0, "dial_pause": routing.retry_pause_s,
-            "redispatch": routing.redispatch, "retry_errors": routing.retry_errors,
-            "maxconn": routing.maxconn, "queue_timeout": routing.queue_timeout_s,
-            "outlier": routing.outlier_failures if proxy else 0,
-        }.items():  # fmt: skip
-            w[name] = value
+        for column, value in values(routing.in_effect(self.client), "routing_"):
+            self.box[0][column] = value
 
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
@@ -162,8 +139,8 @@ class CompiledPlane:
             if why == loop.OUT_FULL:
                 self._fold()
             elif why == loop.NEED_ARRIVALS:
-                start, rate, slope = self.curve
-                more_arrivals(self.box, start, rate, slope, self.times, self.end, self.state)
+                self.stream_before = self.stream.copy()
+                self._arrive(CHUNK)
             elif why == loop.NEED_PLACES:
                 self._grow(2 * self.works, self.places)
             elif why == loop.BROKEN:
@@ -219,10 +196,7 @@ class CompiledPlane:
             raise KernelError(f"more than {PROFILES} versions of services in one run")
         self.profiles = p + 1
         w = self.box[0]
-        for column, _ in VERSION:
-            value: Any = profile
-            for part in FIELDS.get(column, column).split("."):
-                value = getattr(value, part)
+        for column, value in values(profile):
             w["version"][column][p] = value
         return p
 
@@ -293,36 +267,57 @@ class CompiledPlane:
         self._route(routing)
         self._act(verbs.REROUTED, 0)
 
+    # ---- who comes ----
+    def set_arrivals(self, arrivals: Arrivals) -> None:
+        w, old = self.box[0], self.arrivals
+        self.stream = self.stream_before.copy()
+        self._arrive(int(w["arrival"]))  # once more those that came, to the one that is due next
+        w["arrivals"] = 0
+        stream = self.stream[0]
+        left = float(stream["left"])
+        if left < 0.0:
+            left = -math.log(draws.u(self.seed, Stream.ARRIVAL, int(stream["request"])))
+        segment, since = int(stream["segment"]), float(stream["since"])
+        if old.times_s is None:
+            until = min(self.now, self.end)
+            left = left_over(segment, since, left, old.start_s, old.rate, old.slope, until)
+        stream["left"], stream["event"] = left, self.now
+        stream["since"] = max(since, self.now)
+        self._follow(arrivals.after(self.now))
+        self.stirred = True
+
+    def _follow(self, arrivals: Arrivals) -> None:
+        """From now on."""
+        a = self.arrivals = arrivals
+        stream = self.stream[0]
+        stream["first"] = stream["request"]
+        stream["segment"] = segment_at(a.start_s, float(stream["since"]))
+        self.end = min(self.horizon, a.end_s)
+        self.curve = tuple(np.array(x, np.float64) for x in (a.start_s, a.rate, a.slope))
+        times = np.zeros(0) if a.times_s is None else np.asarray(a.times_s, np.float64)
+        self.times = times if a.times_s is None or len(times) else np.array([INFINITY])
+        self.stream_before = self.stream.copy()
+
+    def _arrive(self, most: int) -> None:
+        start, rate, slope = self.curve
+        more_arrivals(self.box, start, rate, slope, self.times, self.end, self.stream, most)
+
+    # ---- probes ----
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1
         self._act(verbs.PROBE_SENT, container, int(deep))
         return number
 
-    def connects(self, container: int) -> bool | None:
-        w = self.box[0]
-        here = w["container"][container]
-        rules = w["version"][here["profile"]]
-        if not w["machine"]["alive"][here["server"]]:
-            return None
-        if here["life"] != LISTENING:
-            return False
-        free = here["held"] < rules["slots"] and not here["hung"]
-        if rules["kind"] != Kind.HTTP or free or here["queued"] < rules["backlog"]:
-            return True
-        return True if rules["shed"] else None
-
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)
-        figures: list[Any] = self.figures.tolist()
-        return PlaneGauge._make([*map(int, figures[:COUNTS]), *figures[COUNTS:]])
+        return PlaneGauge._make(self.figures[0].item())
 
     def container_gauge(self, container: int) -> ContainerGauge:
         if container >= self.made:
             raise IndexError(container)
-        self.look_at(self.box, container, self.figures)
-        figures: list[Any] = self.figures[:CONTAINER].tolist()
-        return ContainerGauge._make([*map(int, figures[:-1]), figures[-1]])
+        self.look_at(self.box, container, self.figures_of_one)
+        return ContainerGauge._make(self.figures_of_one[0].item())
 
     def books(self) -> Books:
         w = self.box[0]

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane import arithmetic
-from sim.dataplane.interface import Outcome
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import SILENT
+from sim.dataplane.kernel.codes import (
+    CHECKOUT,
+    DB_REFUSED,
+    GHOST,
+    HTTP_500,
+    LISTENING,
+    POOL_TIMEOUT,
+    SUCCEEDED,
+)
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import (
     CHECKED_OUT,
@@ -17,7 +27,6 @@ from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     GHOSTS,
     IN_POOL,
-    LISTENING,
     OUT_REFUSED,
     POOLER_QUEUE,
     POOLER_SERVED,
@@ -25,26 +34,11 @@ from sim.dataplane.kernel.layout import (
     QUERY_DONE,
 )
 from sim.dataplane.kernel.stations import drop, join
-from sim.dataplane.kernel.timing import (
-    CHECKOUT,
-    GHOST,
-    INF,
-    agenda,
-    out,
-    push_back,
-    set_timer,
-    unlink,
-)
+from sim.dataplane.kernel.timing import agenda, out, push_back, set_timer, unlink
 
 query_cost = inner(arithmetic.query_cost)
 
-SILENT, WAITS = -1, -2
-SUCCEEDED, HTTP_500, DB_REFUSED, POOL_TIMEOUT = (
-    int(Outcome.SUCCEEDED),
-    int(Outcome.HTTP_500),
-    int(Outcome.DB_REFUSED),
-    int(Outcome.POOL_TIMEOUT),
-)
+WAITS = -2
 
 
 # ---- slots ----
@@ -73,11 +67,11 @@ def count(w: Any, by: int) -> None:
 def at_limit(w: Any) -> None:
     most = limit(w)
     full = most > 0 and w.used >= most
-    if full and w.full_since == INF:
+    if full and w.full_since == INFINITY:
         w.full_since = w.now
-    elif not full and w.full_since < INF:
+    elif not full and w.full_since < INFINITY:
         w.exhausted += w.now - w.full_since
-        w.full_since = INF
+        w.full_since = INFINITY
 
 
 @inner
@@ -145,7 +139,7 @@ def checkout(w: Any, s: int) -> int:
         push_back(w, DB_DIALS, 2 * s + 1)
     else:
         push_back(w, FIRST_LIST + 3 * c + IN_POOL, 2 * s + 1)
-    wait_for(w, s, rules.checkout_timeout, CHECKED_OUT)
+    wait_for(w, s, rules.checkout_timeout_s, CHECKED_OUT)
     return WAITS
 
 
@@ -164,7 +158,7 @@ def server_connection(w: Any, s: int) -> int:
         work.fresh = work.pooled = 1
         return SUCCEEDED
     push_back(w, POOLER_QUEUE, 2 * s + 1)
-    wait_for(w, s, w.version[p].pooler_wait, POOLER_SERVED)
+    wait_for(w, s, w.version[p].pooler_wait_s, POOLER_SERVED)
     return WAITS
 
 
@@ -182,7 +176,7 @@ def granted_to(w: Any, s: int, code: int) -> None:
     work = w.work[s]
     w.waits -= 1
     work.waiting = 0
-    work.timer_at = INF
+    work.timer_at = INFINITY
     if work.opening != 0:
         work.opening = 0
         w.container[work.at].pool_opening -= 1
@@ -214,7 +208,7 @@ def query(w: Any, s: int) -> None:
     rules = w.version[w.container[db].profile]
     demand = work.demand
     if work.fresh != 0:
-        demand += rules.connect_cpu
+        demand += rules.connect_cpu_s
     cost = query_cost(demand, rules.cost_growth, w.container[db].n + 1)
     push_back(w, QUERIES, 2 * s + 1)
     work.in_session = w.session
@@ -310,7 +304,7 @@ def client_died(w: Any, c: int, silently: bool) -> None:
                 forget(w, s)
                 w.waits -= 1
                 w.work[s].waiting = 0
-            w.work[s].timer_at = INF
+            w.work[s].timer_at = INFINITY
             node = w.next[node]
     node = w.head[FIRST_LIST + 3 * c]
     while node >= 0:
@@ -322,7 +316,7 @@ def client_died(w: Any, c: int, silently: bool) -> None:
         w.ghosts += 1
         at = w.ghosts % GHOSTS
         w.ghost[at].number, w.ghost[at].n = w.ghosts, n
-        set_timer(w, GHOST, w.version[w.container[w.db].profile].keepalive, w.ghosts, at)
+        set_timer(w, GHOST, w.version[w.container[w.db].profile].keepalive_s, w.ghosts, at)
     else:
         close(w, c, n)
     here.pool_open = here.pool_idle = here.pool_opening = 0

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.interface import Outcome
+from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.kernel.clients import freed, move, reply, route
+from sim.dataplane.kernel.codes import DROPPED_ON_KILL, HELD, INSIDE, NOWHERE, QUEUEING
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import (
     BALANCER_QUEUE,
     FIRST_LIST,
-    HELD,
     IN_BACKLOG,
     IN_SLOTS,
-    INSIDE,
-    NOWHERE,
-    QUEUEING,
     REQUEST,
     UNDER_WAY,
 )
-from sim.dataplane.kernel.timing import INF, unlink
-
-DROPPED_ON_KILL = int(Outcome.DROPPED_ON_KILL)
+from sim.dataplane.kernel.timing import unlink
 
 
 @inner
@@ -29,7 +24,7 @@ def rerouted(w: Any) -> None:
     """`set_routing` of the reference, after its fields were written."""
     for c in range(w.containers):
         w.container[c].failures = 0
-    if w.maxconn > 0:
+    if w.routing_maxconn > 0:
         for i in range(w.backends):
             freed(w, w.backend[i])
         return
@@ -69,7 +64,7 @@ def cut_off(w: Any, list_: int, proxy: int, silently: bool) -> None:
                 if work.phase != INSIDE:
                     if work.phase == QUEUEING:
                         unlink(w, BALANCER_QUEUE, node)
-                    work.dial_at = INF
+                    work.dial_at = INFINITY
                     move(w, s, NOWHERE)
         node = after
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane import arithmetic
+from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import BLOCK
-from sim.dataplane.kernel.timing import INF, agenda
+from sim.dataplane.kernel.timing import agenda
 
 share_cores = inner(arithmetic.share_cores)
 
@@ -124,7 +125,7 @@ def complete(w: Any, c: int) -> None:
     recount(w, c, -1)
     if here.n == 0:
         here.virtual = 0.0
-    set_due(w, c, INF)
+    set_due(w, c, INFINITY)
     touch(w, c)
     agenda(w, s, 0)
 
@@ -182,7 +183,7 @@ def set_due(w: Any, c: int, t: float) -> None:
 def retime(w: Any, c: int) -> None:
     here = w.container[c]
     if here.n == 0 or here.rate == 0.0:
-        set_due(w, c, INF)
+        set_due(w, c, INFINITY)
         return
     left = (w.work[here.root].finish - here.virtual) / here.rate
     set_due(w, c, w.now + (left if left > 0.0 else 0.0))

@@ -8,10 +8,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.interface import Kind, Note, Outcome
+from sim.dataplane.codes import PROBE_BASE
 from sim.dataplane.kernel.clients import freed, judge, replied, reply
+from sim.dataplane.kernel.codes import (
+    CLIENT_TIMEOUT,
+    DRAW_ERROR,
+    DRAW_JOB_QUERY,
+    DRAW_POISON,
+    DRAW_PUSH,
+    DRAW_QUERY,
+    HTTP,
+    HTTP_500,
+    NOTE_POISONED,
+    NOTE_PROBE_FAILED,
+    NOTE_PROBE_OK,
+    NOWHERE,
+    SUCCEEDED,
+)
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import HTTP, drained, grow, leave, move_up
+from sim.dataplane.kernel.containers import drained, grow, leave, move_up
 from sim.dataplane.kernel.draws import demand_of, uniform
 from sim.dataplane.kernel.jobs import finished, push, push_lost
 from sim.dataplane.kernel.layout import (
@@ -19,7 +34,6 @@ from sim.dataplane.kernel.layout import (
     CPU_DONE,
     FIRST_LIST,
     JOB,
-    NOWHERE,
     POOLER_SERVED,
     PROBE,
     PUSH_FAILED,
@@ -39,16 +53,6 @@ from sim.dataplane.kernel.postgres import (
 )
 from sim.dataplane.kernel.stations import join, settle
 from sim.dataplane.kernel.timing import FREED, free_work, note, unlink
-
-QUERY, PUSH, ERROR, JOB_QUERY, POISON = 2, 3, 4, 8, 9  # streams, as in dataplane/draws.py
-SUCCEEDED, HTTP_500, CLIENT_TIMEOUT = (
-    int(Outcome.SUCCEEDED),
-    int(Outcome.HTTP_500),
-    int(Outcome.CLIENT_TIMEOUT),
-)
-POISONED, PROBE_OK, PROBE_FAILED = int(Note.POISONED), int(Note.PROBE_OK), int(Note.PROBE_FAILED)
-PROBE_BASE = 1 << 45
-assert int(Kind.HTTP) == HTTP
 
 
 @inner
@@ -98,17 +102,17 @@ def cpu_done(w: Any, s: int) -> None:
         if work.abandoned != 0 and rules.cancel != 0:
             answer(w, s, CLIENT_TIMEOUT)
             return
-        if rules.error_rate > 0.0 and uniform(w, ERROR, work.wid) < rules.error_rate:
+        if rules.error_rate > 0.0 and uniform(w, DRAW_ERROR, work.wid) < rules.error_rate:
             answer(w, s, HTTP_500)
             return
-        stream, ident = QUERY, work.number
+        stream, ident = DRAW_QUERY, work.number
     elif kind == JOB:
-        if rules.poison_rate > 0.0 and uniform(w, POISON, work.wid) < rules.poison_rate:
-            note(w, POISONED, c)
+        if rules.poison_rate > 0.0 and uniform(w, DRAW_POISON, work.wid) < rules.poison_rate:
+            note(w, NOTE_POISONED, c)
             return
-        stream, ident = JOB_QUERY, work.wid
+        stream, ident = DRAW_JOB_QUERY, work.wid
     elif work.deep != 0:
-        use(w, s, rules.probe_cpu)
+        use(w, s, rules.probe_cpu_s)
         return
     else:
         told(w, s, SUCCEEDED)
@@ -116,7 +120,7 @@ def cpu_done(w: Any, s: int) -> None:
     if rules.query_mean > 0.0:
         use(
             w, s,
-            demand_of(w, rules.query_law, rules.query_mean, rules.query_cv, stream, ident),
+            demand_of(w, rules.query_kind, rules.query_mean, rules.query_cv, stream, ident),
         )  # fmt: skip
     else:
         told(w, s, SUCCEEDED)
@@ -201,7 +205,11 @@ def told(w: Any, s: int, code: int) -> None:
         probe_told(w, s, code)
     elif code != SUCCEEDED:
         answer(w, s, code)
-    elif rules.push_rate > 0.0 and w.redis >= 0 and uniform(w, PUSH, work.number) < rules.push_rate:
+    elif (
+        rules.push_rate > 0.0
+        and w.redis >= 0
+        and uniform(w, DRAW_PUSH, work.number) < rules.push_rate
+    ):
         code = push(w, s)
         if code != WAITS:
             answer(w, s, code)
@@ -235,7 +243,7 @@ def probe_told(w: Any, s: int, code: int) -> None:
         w.container[c].held -= 1
         grow(w, c, -w.version[w.container[c].profile].memory_per_request)
     free_work(w, s)
-    note(w, PROBE_OK if code == SUCCEEDED else PROBE_FAILED, number)
+    note(w, NOTE_PROBE_OK if code == SUCCEEDED else NOTE_PROBE_FAILED, number)
     move_up(w, c)
     if http:
         freed(w, c)

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import ID_BITS
+from sim.dataplane.kernel.codes import CHECKOUT, DIAL, PATIENCE
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import NOTES, OUTS
 
-INF = float("inf")
-# kinds of timed events, in the order in which they act at one instant (reference.timing.Due)
-COMPLETION, ARRIVAL, RETRY, DIAL, OPEN, CHECKOUT, PATIENCE, JOB_BACK, GHOST = range(9)
-SHIFT = 48
 DIAL_RING, CHECKOUT_RING, PATIENCE_RING = range(3)
 FREED = 1 << 40  # in the agenda, before a container: its connection was given up
 
@@ -62,7 +61,7 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     w.work[s].kind = kind
     w.work[s].at = -1
     w.work[s].child = w.work[s].sibling = -1
-    w.work[s].timer_at = w.work[s].dial_at = w.work[s].dial_until = INF
+    w.work[s].timer_at = w.work[s].dial_at = w.work[s].dial_until = INFINITY
     w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].in_session = w.work[
         s
     ].pooled = 0
@@ -130,7 +129,7 @@ def ring_push(w: Any, ring: int, kind: int, t: float, ident: int, s: int) -> Non
     mask = w.ring_mask
     head, tail = w.ring_head[ring], w.ring_tail[ring]
     if (tail > head and w.ring[ring, (tail - 1) & mask].t > t) or tail - head >= mask:
-        heap_push(w, t, (kind << SHIFT) + ident, s)
+        heap_push(w, t, (kind << ID_BITS) + ident, s)
         return
     w.ring_tail[ring] = tail + 1
     while tail > head:
@@ -155,7 +154,7 @@ def set_timer(w: Any, kind: int, delay: float, ident: int, s: int) -> float:
     elif kind == DIAL:
         ring_push(w, DIAL_RING, kind, t, ident, s)
     else:
-        heap_push(w, t, (kind << SHIFT) + ident, s)
+        heap_push(w, t, (kind << ID_BITS) + ident, s)
     return t
 
 

@@ -7,52 +7,45 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.interface import Kind, Note, Outcome
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S
 from sim.dataplane.kernel.clients import dropped, freed
+from sim.dataplane.kernel.codes import (
+    DATABASE,
+    DRAINING,
+    DROPPED_ON_KILL,
+    EXITED,
+    HTTP,
+    LISTENING,
+    NOTE_LISTENING,
+    NOTE_PROBE_FAILED,
+    NOTE_START_REFUSED,
+    NOWHERE,
+    OOM,
+    OPEN,
+    PROXY,
+    QUEUE,
+    STARTING,
+    WORKER,
+)
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import HTTP, accept, drained, grow, move_up, room
+from sim.dataplane.kernel.containers import accept, drained, grow, move_up, room
 from sim.dataplane.kernel.jobs import crashed, hand_out, orphaned, push_lost, worker_down, worker_up
 from sim.dataplane.kernel.layout import (
     CPU_DONE,
-    DRAINING,
-    EXITED,
     FIRST_LIST,
     IN_BACKLOG,
     IN_POOL,
     IN_SLOTS,
     JOB,
-    LISTENING,
-    NOWHERE,
     PROBE,
-    STARTING,
 )
-from sim.dataplane.kernel.postgres import (
-    SILENT,
-    at_limit,
-    client_died,
-    close,
-    goes_on,
-    open_one,
-    reset,
-)
+from sim.dataplane.kernel.postgres import at_limit, client_died, close, goes_on, open_one, reset
 from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, rerouted
 from sim.dataplane.kernel.stations import drop, enlist, join, recount, strike, touch
-from sim.dataplane.kernel.stories import PROBE_BASE, follow_through
-from sim.dataplane.kernel.timing import INF, OPEN, free_work, new_work, note, push_back, set_timer
+from sim.dataplane.kernel.stories import follow_through
+from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer
 
-SILENT_RETRY_S = 1.0
-DATABASE, QUEUE, WORKER, PROXY = (
-    int(Kind.DATABASE),
-    int(Kind.QUEUE),
-    int(Kind.WORKER),
-    int(Kind.PROXY),
-)
-DROPPED_ON_KILL, OOM = int(Outcome.DROPPED_ON_KILL), int(Outcome.OOM)
-NOTE_LISTENING, NOTE_REFUSED, NOTE_PROBE_FAILED = (
-    int(Note.LISTENING),
-    int(Note.START_REFUSED),
-    int(Note.PROBE_FAILED),
-)
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, REROUTED, ADVANCE) = range(13)  # fmt: skip
 
@@ -67,7 +60,7 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
     inside, backlog = FIRST_LIST + 3 * c + IN_SLOTS, FIRST_LIST + 3 * c + IN_BACKLOG
     client_died(w, c, silently)
     here.life = EXITED
-    here.open_at = INF
+    here.open_at = INFINITY
     here.hung = here.frozen = 0
     recount(w, c, 0)
     touch(w, c)
@@ -132,7 +125,7 @@ def listen(w: Any, c: int) -> None:
 
 @inner
 def connect_s(w: Any) -> float:
-    return w.version[w.container[w.db].profile].connect if w.db >= 0 else 0.0
+    return w.version[w.container[w.db].profile].connect_s if w.db >= 0 else 0.0
 
 
 @inner
@@ -145,7 +138,7 @@ def open_next(w: Any, c: int) -> None:
         here.open_at = set_timer(w, OPEN, SILENT_RETRY_S, c, c)
     elif code != 0:
         close(w, c, here.pool_open)
-        note(w, NOTE_REFUSED, c)
+        note(w, NOTE_START_REFUSED, c)
     elif here.pool_open < w.version[here.profile].pool_at_start:
         here.open_at = set_timer(w, OPEN, connect_s(w), c, c)
     else:
@@ -266,7 +259,7 @@ def probe(w: Any, c: int, deep: int) -> None:
     else:
         w.work[s].at = c
         push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
-        join(w, c, s, w.version[here.profile].probe_cpu, CPU_DONE)
+        join(w, c, s, w.version[here.profile].probe_cpu_s, CPU_DONE)
 
 
 @inner

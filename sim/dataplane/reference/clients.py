@@ -14,26 +14,26 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import INFINITY, backoff, next_arrival, snap
-from sim.dataplane.interface import (
+from sim.dataplane.arithmetic import INFINITY, backoff, left_over, next_arrival, segment_at, snap
+from sim.dataplane.codes import (
+    ATTEMPTS,
+    SYN_RESEND_S,
     UNLIMITED,
     Algorithm,
-    Arrivals,
+    AttemptPhase,
+    Due,
     Note,
     Outcome,
-    Routing,
-    Workload,
+    Stream,
 )
-from sim.dataplane.reference.timing import Due, Timer
-from sim.dataplane.reference.work import ATTEMPTS, UNDER_WAY, Attempt, Phase
+from sim.dataplane.profile import Arrivals, Routing, Workload
+from sim.dataplane.reference.timing import Timer
+from sim.dataplane.reference.work import UNDER_WAY, Attempt
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Container
     from sim.dataplane.reference.plane import ReferencePlane
     from sim.dataplane.reference.recorder import Recorder
-
-SYN_RESEND_S = 1.0  # a SYN dropped at a full backlog is sent again (shared facts, dataplane)
-BUDGET_CAP = 100.0  # retries a budget can save up
 
 
 class Clients:
@@ -43,42 +43,72 @@ class Clients:
         self, env: simpy.Environment, work: Workload, balancer: Balancer, recorder: Recorder
     ) -> None:
         self.env, self.seed, self.policy = env, work.seed, work.client
-        self.arrivals, self.lattice = work.arrivals, work.lattice_s
-        self.end = min(work.horizon_s, work.arrivals.end_s)
+        self.horizon, self.lattice = work.horizon_s, work.lattice_s
         self.balancer, self.recorder = balancer, recorder
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
-        self.segment, self.last = 0, 0.0
-        self.most_tokens = BUDGET_CAP if work.client.budget < INFINITY else INFINITY
-        self.tokens = 0.0
+        self.request = 0  # the one that comes next
+        self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
+        self.segment, self.since = 0, 0.0  # ... this piece and instant on: when the last one came
+        self.due = INFINITY  # when its timer is
+        self.tokens, self.most_tokens = 0.0, work.client.most_tokens
         self.retries = 0
         self.trace: list[tuple[int, int, float]] | None = None  # tests: every outcome
-        self.next(0)
+        self.follow(work.arrivals)
 
-    def next(self, request: int) -> None:
+    # ---- arrivals ----
+    def unit_exponential(self) -> float:
+        return -math.log(draws.u(self.seed, Stream.ARRIVAL, self.request))
+
+    def follow(self, arrivals: Arrivals) -> None:
+        """From now on."""
+        self.arrivals, self.first = arrivals, self.request  # `first`: of a trace
+        self.end = min(self.horizon, arrivals.end_s)
+        self.segment = segment_at(arrivals.start_s, self.since)
+        self.expect()
+
+    def set_arrivals(self, arrivals: Arrivals) -> None:
+        old, now = self.arrivals, self.env.now
+        if old.times_s is None:
+            self.left = left_over(
+                self.segment, self.since, self.left, old.start_s, old.rate, old.slope,
+                min(now, self.end),
+            )  # fmt: skip
+        self.since = max(self.since, now)
+        self.follow(arrivals.after(now))
+
+    def expect(self) -> None:
         """Set the timer of the next arrival."""
-        a: Arrivals = self.arrivals
+        a = self.arrivals
+        self.due, self.coming = INFINITY, (self.segment, self.since)
+        t = INFINITY
         if a.times_s is not None:
-            t = float(a.times_s[request]) if request < len(a.times_s) else INFINITY
+            number = self.request - self.first
+            t = float(a.times_s[number]) if number < len(a.times_s) else INFINITY
         elif a.start_s:
-            work = -math.log(draws.u(self.seed, draws.ARRIVAL, request))
-            self.segment, self.last = next_arrival(
-                self.segment, self.last, work, a.start_s, a.rate, a.slope, self.end
+            self.coming = next_arrival(
+                self.segment, self.since, self.left, a.start_s, a.rate, a.slope, self.end
             )
-            t = snap(self.last, self.lattice) if self.last < INFINITY else INFINITY
-        else:
-            t = INFINITY
+            t = snap(self.coming[1], self.lattice) if self.coming[1] < INFINITY else INFINITY
         if t < self.end:
-            Timer(self.env, max(0.0, t - self.env.now), Due.ARRIVAL, request, self.arrive)
+            delay = max(0.0, t - self.env.now)
+            self.due = self.env.now + delay
+            Timer(self.env, delay, Due.ARRIVAL, self.request, self.arrive)
 
     def arrive(self, request: int) -> None:
         now = self.env.now
+        if request != self.request or self.due != now:
+            return  # other arrivals since
         self.recorder.arrived(now)
         self.waiting[request] = now
         self.tokens = min(self.tokens + self.policy.budget, self.most_tokens)
-        self.next(request + 1)
-        self.env.process(self.request(request, now))
+        self.segment, self.since = self.coming
+        self.request += 1
+        self.left = self.unit_exponential()
+        self.expect()
+        self.env.process(self.story(request, now))
 
-    def request(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
+    # ---- requests ----
+    def story(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
         """One request: attempts until an answer, the last retry, or an empty retry budget."""
         policy, number = self.policy, 0
         while True:
@@ -101,7 +131,7 @@ class Clients:
     def pause(self, attempt: Attempt) -> simpy.Event:
         """The client's back-off before its next attempt."""
         p = self.policy
-        u1 = draws.u(self.seed, draws.BACKOFF, attempt.id)
+        u1 = draws.u(self.seed, Stream.BACKOFF, attempt.id)
         wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, attempt.number, p.jitter, u1)
         over = self.env.event()
         wait = snap(wait, self.lattice)
@@ -131,19 +161,11 @@ class Balancer:
         self.turn = 0  # round robin
         self.queue: deque[Attempt] = deque()
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
-        self.use(work.routing)
-
-    def use(self, routing: Routing) -> None:
-        """A proxy's own rules hold only where a proxy opens the connection."""
-        self.routing, proxy = routing, routing.proxy
-        self.retries = routing.retries if proxy else 0
-        self.outlier_failures = routing.outlier_failures if proxy else 0
-        timeout = routing.connect_timeout_s if proxy else 0.0
-        self.connect_timeout = timeout or self.client.connect_timeout_s
+        self.routing = work.routing.in_effect(work.client)
 
     def set_routing(self, routing: Routing) -> None:
         """From now on; what is being tried goes on as it began."""
-        self.use(routing)
+        self.routing = routing.in_effect(self.client)
         for container in self.plane.containers:
             container.failures = 0
         if routing.maxconn > 0:
@@ -152,11 +174,11 @@ class Balancer:
             return
         waiting, self.queue = self.queue, deque()
         for attempt in waiting:
-            if attempt.phase == Phase.QUEUEING:
-                attempt.phase = Phase.NOWHERE
+            if attempt.phase == AttemptPhase.QUEUEING:
+                attempt.phase = AttemptPhase.NOWHERE
                 self.route(attempt)
 
-    def move(self, attempt: Attempt, phase: Phase) -> None:
+    def move(self, attempt: Attempt, phase: AttemptPhase) -> None:
         """Where the attempt stands now. One that is under way to a container counts among its
         connections; when it comes to nothing, the queue moves up."""
         was, attempt.phase = attempt.phase in UNDER_WAY, phase
@@ -165,7 +187,7 @@ class Balancer:
             del self.under_way[attempt.id]
             if target is not None:
                 target.dialled -= 1
-                if phase == Phase.NOWHERE and self.routing.maxconn > 0:
+                if phase == AttemptPhase.NOWHERE and self.routing.maxconn > 0:
                     self.freed_at_once(target)
         elif not was and phase in UNDER_WAY:
             self.under_way[attempt.id] = attempt
@@ -181,8 +203,8 @@ class Balancer:
     def reply(self, attempt: Attempt, outcome: Outcome) -> None:
         """Tell the client, if it still waits. What serves the attempt goes on regardless."""
         attempt.dial_at = INFINITY
-        if attempt.phase != Phase.INSIDE:
-            self.move(attempt, Phase.NOWHERE)
+        if attempt.phase != AttemptPhase.INSIDE:
+            self.move(attempt, AttemptPhase.NOWHERE)
         reply = attempt.reply
         if reply is not None and (not attempt.cut or outcome == Outcome.CLIENT_TIMEOUT):
             attempt.reply = None
@@ -193,7 +215,7 @@ class Balancer:
         """The client connects: to the proxy, if there is one, and through it to a replica."""
         if self.via is not None:
             if not self.via.server.alive:
-                self.wait(attempt, Phase.CONNECTING, self.client.connect_timeout_s)
+                self.wait(attempt, AttemptPhase.CONNECTING, self.client.connect_timeout_s)
                 attempt.dials = UNLIMITED  # the proxy itself is gone: nobody retries
                 return
             if not self.via.listening:
@@ -201,7 +223,7 @@ class Balancer:
                 return
             attempt.via = self.via
             if self.via.hung:
-                self.move(attempt, Phase.HELD)  # accepted, silent
+                self.move(attempt, AttemptPhase.HELD)  # accepted, silent
                 return
         self.route(attempt)
 
@@ -220,7 +242,7 @@ class Balancer:
                     break
             else:
                 self.queue.append(attempt)
-                self.wait(attempt, Phase.QUEUEING, self.routing.queue_timeout_s)
+                self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
                 return
         self.connect(attempt, self.backends[at])
 
@@ -230,7 +252,7 @@ class Balancer:
         if algorithm == Algorithm.FIRST or n == 1:
             return 0
         if algorithm == Algorithm.RANDOM:
-            return int(draws.u(self.seed, draws.ROUTE, attempt.id) * n)
+            return int(draws.u(self.seed, Stream.ROUTE, attempt.id) * n)
         at = self.turn % n
         self.turn = at + 1
         if algorithm == Algorithm.LEAST_CONNECTIONS:
@@ -246,24 +268,26 @@ class Balancer:
         """Open a connection to a replica that may be there, dead, or behind a dead host."""
         attempt.target = target
         if not target.server.alive:
-            self.wait(attempt, Phase.CONNECTING, self.connect_timeout)
+            self.wait(attempt, AttemptPhase.CONNECTING, self.routing.connect_timeout_s)
         elif not target.listening:
             self.failed(attempt, Outcome.REFUSED)
         elif target.room():
-            self.move(attempt, Phase.INSIDE)
+            self.move(attempt, AttemptPhase.INSIDE)
             attempt.dial_at = INFINITY
             target.accept(attempt)
         elif target.profile.shed:
             self.judge(attempt, target, Outcome.SHED)
             self.reply(attempt, Outcome.SHED)
         else:
-            if attempt.phase != Phase.RESENDING:
-                attempt.dial_until = self.env.now + self.connect_timeout
+            if attempt.phase != AttemptPhase.RESENDING:
+                attempt.dial_until = self.env.now + self.routing.connect_timeout_s
             self.wait(
-                attempt, Phase.RESENDING, min(SYN_RESEND_S, attempt.dial_until - self.env.now)
+                attempt,
+                AttemptPhase.RESENDING,
+                min(SYN_RESEND_S, attempt.dial_until - self.env.now),
             )
 
-    def wait(self, attempt: Attempt, phase: Phase, delay: float) -> None:
+    def wait(self, attempt: Attempt, phase: AttemptPhase, delay: float) -> None:
         self.move(attempt, phase)
         attempt.dial_at = self.env.now + delay
         Timer(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
@@ -273,11 +297,14 @@ class Balancer:
             if attempt.dial_at != self.env.now:
                 return  # it got on since, or gave up
             phase, attempt.dial_at = attempt.phase, INFINITY
-            assert phase in (Phase.QUEUEING, Phase.CONNECTING) or attempt.target is not None
-            if phase == Phase.QUEUEING:
+            assert (
+                phase in (AttemptPhase.QUEUEING, AttemptPhase.CONNECTING)
+                or attempt.target is not None
+            )
+            if phase == AttemptPhase.QUEUEING:
                 self.reply(attempt, Outcome.NO_BACKEND)
-            elif phase == Phase.CONNECTING or (
-                phase == Phase.RESENDING and self.env.now >= attempt.dial_until
+            elif phase == AttemptPhase.CONNECTING or (
+                phase == AttemptPhase.RESENDING and self.env.now >= attempt.dial_until
             ):
                 self.failed(attempt, Outcome.CONNECT_TIMEOUT)
             elif attempt.target is not None:
@@ -290,18 +317,18 @@ class Balancer:
         or with redispatch another one at once; then 503 (shared facts, dataplane section 3)."""
         if attempt.target is not None:
             self.judge(attempt, attempt.target, why)
-        if attempt.dials >= self.retries:
+        if attempt.dials >= self.routing.retries:
             self.reply(attempt, why)
             return
         attempt.dials += 1
         if self.routing.redispatch:
             self.redispatch(attempt)
         else:
-            self.wait(attempt, Phase.PAUSING, self.routing.retry_pause_s)
+            self.wait(attempt, AttemptPhase.PAUSING, self.routing.retry_pause_s)
 
     def redispatch(self, attempt: Attempt) -> None:
         """The next server of the list after the one that failed."""
-        self.move(attempt, Phase.NOWHERE)
+        self.move(attempt, AttemptPhase.NOWHERE)
         if not self.backends:
             self.reply(attempt, Outcome.NO_BACKEND)
             return
@@ -311,11 +338,11 @@ class Balancer:
 
     def dropped(self, attempt: Attempt, why: Outcome) -> None:
         """A replica died with the attempt inside; some proxies replay it elsewhere."""
-        attempt.phase = Phase.NOWHERE
+        attempt.phase = AttemptPhase.NOWHERE
         if attempt.target is not None:
             self.judge(attempt, attempt.target, why)
         waits = attempt.reply is not None and not attempt.cut
-        if waits and self.routing.retry_errors and attempt.dials < self.retries:
+        if waits and self.routing.retry_errors and attempt.dials < self.routing.retries:
             attempt.dials += 1
             self.redispatch(attempt)
         else:
@@ -326,8 +353,8 @@ class Balancer:
         most = self.routing.maxconn
         while self.queue and container.connections() < most and container in self.backends:
             attempt = self.queue.popleft()
-            if attempt.phase == Phase.QUEUEING:
-                attempt.phase = Phase.NOWHERE
+            if attempt.phase == AttemptPhase.QUEUEING:
+                attempt.phase = AttemptPhase.NOWHERE
                 self.connect(attempt, container)
 
     # ---- what a proxy sees, and its own end ----
@@ -335,7 +362,7 @@ class Balancer:
         """Envoy's consecutive_5xx: answers 5xx in a row, and what never became one (refused, timed
         out, reset: mapped to 5xx unless split_external_local_origin_errors). Of an attempt whose
         client has left the proxy sees no answer. Source: envoyproxy.io, outlier detection."""
-        most = self.outlier_failures
+        most = self.routing.outlier_failures
         if most == 0 or attempt.reply is None or attempt.cut:
             return
         target.failures = 0 if outcome == Outcome.SUCCEEDED else target.failures + 1
@@ -351,15 +378,15 @@ class Balancer:
             for work in (*c.inside.values(), *c.backlog)
             if isinstance(work, Attempt)
         ]
-        queue = [a for a in self.queue if a.phase == Phase.QUEUEING]
+        queue = [a for a in self.queue if a.phase == AttemptPhase.QUEUEING]
         for attempt in (*queue, *self.under_way.values(), *inside):
             if attempt.via is not proxy or attempt.reply is None:
                 continue
             if silently:
                 attempt.cut = True
-                if attempt.phase != Phase.INSIDE:
+                if attempt.phase != AttemptPhase.INSIDE:
                     attempt.dial_at = INFINITY
-                    self.move(attempt, Phase.NOWHERE)
+                    self.move(attempt, AttemptPhase.NOWHERE)
             else:
                 self.reply(attempt, Outcome.DROPPED_ON_KILL)
                 attempt.abandoned = True  # its connection to the server is closed as well
@@ -367,6 +394,6 @@ class Balancer:
     def proxy_goes_on(self, proxy: Container) -> None:
         """A hung proxy goes on: it routes what it has accepted."""
         for attempt in list(self.under_way.values()):
-            if attempt.phase == Phase.HELD and attempt.via is proxy:
-                self.move(attempt, Phase.NOWHERE)
+            if attempt.phase == AttemptPhase.HELD and attempt.via is proxy:
+                self.move(attempt, AttemptPhase.NOWHERE)
                 self.route(attempt)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import simpy
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import INFINITY, LOGNORMAL, draw, snap
-from sim.dataplane.interface import Kind, Law, Note, Outcome, Profile
+from sim.dataplane.arithmetic import INFINITY, draw, snap
+from sim.dataplane.codes import SECOND, Kind, LawKind, Life, Note, Outcome, Stream
+from sim.dataplane.profile import Law, Profile
 from sim.dataplane.reference.postgres import Pool
 from sim.dataplane.reference.stations import Cpu, Station
 from sim.dataplane.reference.work import Attempt, Job, Probe, Work
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from sim.dataplane.reference.plane import ReferencePlane
 
 Handler = Generator[simpy.Event, Any, None]
-
-
-class Life(IntEnum):
-    EXITED = 0  # refuses
-    STARTING = 1  # the process is up, its start-up connections are not
-    LISTENING = 2
-    DRAINING = 3  # refuses, finishes what is inside
-    DRAINED = 4  # ... and has told so
 
 
 class Machine:
@@ -167,32 +159,32 @@ class Container:
     def demand(self, law: Law, stream: int, ident: int) -> float:
         seed = self.plane.seed
         u1 = draws.u(seed, stream, ident)
-        u2 = draws.u(seed, stream + 64, ident) if law.kind == LOGNORMAL else 0.5
+        u2 = draws.u(seed, stream + SECOND, ident) if law.kind == LawKind.LOGNORMAL else 0.5
         return snap(draw(law.kind, law.mean, law.cv, u1, u2), self.plane.lattice)
 
     def serve(self, work: Work) -> Handler:
         """The story of a request: CPU, perhaps an error, database, perhaps a job, the answer."""
         assert isinstance(work, Attempt)
         profile, plane = self.profile, self.plane
-        yield self.station.join(work, self.demand(profile.cpu, draws.CPU, work.request))
+        yield self.station.join(work, self.demand(profile.cpu, Stream.CPU, work.request))
         # -> cpu_done
         if work.abandoned and profile.cancel:
             self.answer(work, Outcome.CLIENT_TIMEOUT)
             return
         if (
             profile.error_rate > 0.0
-            and draws.u(plane.seed, draws.ERROR, work.id) < profile.error_rate
+            and draws.u(plane.seed, Stream.ERROR, work.id) < profile.error_rate
         ):
             self.answer(work, Outcome.HTTP_500)
             return
         if profile.query.mean > 0.0:
-            demand = self.demand(profile.query, draws.QUERY, work.request)
+            demand = self.demand(profile.query, Stream.QUERY, work.request)
             code = yield from plane.postgres.use(work, demand)
             if code != Outcome.SUCCEEDED:
                 self.answer(work, Outcome(code))
                 return
         if profile.push_rate > 0.0 and plane.jobs.redis is not None:
-            pushes = draws.u(plane.seed, draws.PUSH, work.request) < profile.push_rate
+            pushes = draws.u(plane.seed, Stream.PUSH, work.request) < profile.push_rate
             if pushes:
                 code = yield from plane.jobs.push(work)
                 if code != Outcome.SUCCEEDED:
@@ -239,16 +231,18 @@ class Container:
     def work_job(self, job: Job) -> Handler:
         """The story of a job: CPU, the database, acknowledgement."""
         profile, plane = self.profile, self.plane
-        yield self.station.join(job, self.demand(profile.cpu, draws.JOB_CPU, job.id))  # -> cpu_done
+        yield self.station.join(
+            job, self.demand(profile.cpu, Stream.JOB_CPU, job.id)
+        )  # -> cpu_done
         if (
             profile.poison_rate > 0.0
-            and draws.u(plane.seed, draws.POISON, job.id) < profile.poison_rate
+            and draws.u(plane.seed, Stream.POISON, job.id) < profile.poison_rate
         ):
             plane.note(Note.POISONED, self.id)
             return  # the process is about to end with the job inside
         code = int(Outcome.SUCCEEDED)
         if profile.query.mean > 0.0:
-            demand = self.demand(profile.query, draws.JOB_QUERY, job.id)
+            demand = self.demand(profile.query, Stream.JOB_QUERY, job.id)
             code = yield from plane.postgres.use(job, demand)
         self.leave(job)
         self.served += 1

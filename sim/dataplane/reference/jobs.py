@@ -17,23 +17,23 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.interface import (
-    DONE,
-    DUPLICATED,
-    ENQUEUED,
+from sim.dataplane.codes import (
+    COPY_BASE,
+    JOB_BASE,
     RDB_SAVE_POINTS,
+    REAPER_RETRY_S,
+    Due,
     JobLoss,
     Outcome,
     Persistence,
 )
-from sim.dataplane.reference.timing import Due, Timer
-from sim.dataplane.reference.work import COPY_BASE, JOB_BASE, Attempt, Job
+from sim.dataplane.reference.timing import Timer
+from sim.dataplane.reference.work import Attempt, Job
+from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Container
     from sim.dataplane.reference.plane import ReferencePlane
-
-REAPER_RETRY_S = 1.0  # a job cannot return to a queue that is down: look again
 
 
 class Jobs:
@@ -268,14 +268,14 @@ class Jobs:
         self.parked[job.id] = job
         self.copies_waiting += job.copy
         self.peak()
-        Timer(self.env, wait_s, Due.JOB, job.id, lambda _: self.returned(job))
+        Timer(self.env, wait_s, Due.JOB_BACK, job.id, lambda _: self.returned(job))
 
     def returned(self, job: Job) -> None:
         if job.park_at != self.env.now:
             return  # lost since
         if not self.up():
             job.park_at = self.env.now + REAPER_RETRY_S
-            Timer(self.env, REAPER_RETRY_S, Due.JOB, job.id, lambda _: self.returned(job))
+            Timer(self.env, REAPER_RETRY_S, Due.JOB_BACK, job.id, lambda _: self.returned(job))
             return
         job.park_at = INFINITY
         del self.parked[job.id]

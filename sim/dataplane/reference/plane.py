@@ -1,4 +1,4 @@
-"""The reference engine: the verbs of interface.py over the processes of this folder."""
+"""The reference engine: the verbs of dataplane/plane.py over the processes of this folder."""
 
 from __future__ import annotations
 
@@ -6,36 +6,27 @@ from collections.abc import Sequence
 
 import simpy
 
-from sim.dataplane.interface import (
-    Books,
-    ContainerGauge,
-    Kind,
-    Note,
-    Notice,
-    Outcome,
-    PlaneGauge,
-    Profile,
-    Recording,
-    Routing,
-    Workload,
-)
+from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, Due, Kind, Life, Note, Outcome
+from sim.dataplane.plane import Notice
+from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.clients import Balancer, Clients
-from sim.dataplane.reference.containers import Container, Life, Machine
+from sim.dataplane.reference.containers import Container, Machine
 from sim.dataplane.reference.jobs import Jobs
-from sim.dataplane.reference.postgres import SILENT, Postgres
+from sim.dataplane.reference.postgres import Postgres
 from sim.dataplane.reference.recorder import Recorder
 from sim.dataplane.reference.stations import Cpu, Settling
-from sim.dataplane.reference.timing import TIMED, Due, Timer
-from sim.dataplane.reference.work import PROBE_BASE, Attempt, Job, Probe, Work
-
-SILENT_RETRY_S = 1.0  # a start-up connection to a silent host is tried again
+from sim.dataplane.reference.timing import TIMED, Timer
+from sim.dataplane.reference.work import Attempt, Job, Probe, Work
+from sim.dataplane.simpy_inside import queue_of, set_now
+from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
 
 
 class ReferencePlane:
-    """One process a request. See interface.DataPlane for what each verb means."""
+    """One process a request. See dataplane/plane.py for what each verb means."""
 
     def __init__(self, workload: Workload) -> None:
         self.env = simpy.Environment()
+        self.queue = queue_of(self.env)
         self.seed, self.lattice = workload.seed, workload.lattice_s
         self.recorder = Recorder(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
         self.settling = Settling(self.env)
@@ -64,15 +55,14 @@ class ReferencePlane:
             env.step()
             self.follow_through()
         if not self.notices:
-            env._now = until
+            set_now(env, until)
         told, self.notices = self.notices, []
         self.stirred = False
         return self.now, told
 
     def follow_through(self) -> None:
         """Finish the instant: all that follows at once, then the CPU shares settle."""
-        env, self.stirred = self.env, True
-        queue = env._queue
+        env, queue, self.stirred = self.env, self.queue, True
         while queue and queue[0][0] == env.now and queue[0][1] < TIMED:
             env.step()
 
@@ -284,6 +274,10 @@ class ReferencePlane:
         self.balancer.set_routing(routing)
         self.follow_through()
 
+    def set_arrivals(self, arrivals: Arrivals) -> None:
+        self.clients.set_arrivals(arrivals)
+        self.follow_through()
+
     def probe_number(self, work: Probe) -> int:
         return work.id - PROBE_BASE
 
@@ -300,16 +294,6 @@ class ReferencePlane:
                 c.accept(work)
         self.follow_through()
         return number
-
-    def connects(self, container: int) -> bool | None:
-        c = self.containers[container]
-        if not c.server.alive:
-            return None
-        if not c.listening:
-            return False
-        if c.profile.kind != Kind.HTTP or c.room():
-            return True
-        return True if c.profile.shed else None  # a full backlog drops the SYN
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from sim.dataplane.arithmetic import INFINITY, query_cost
-from sim.dataplane.interface import Outcome, Profile
-from sim.dataplane.reference.timing import Due, Timer
+from sim.dataplane.codes import SILENT, Due, Outcome
+from sim.dataplane.profile import Profile
+from sim.dataplane.reference.timing import Timer
 from sim.dataplane.reference.work import Work
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Container
     from sim.dataplane.reference.plane import ReferencePlane
 
-SILENT = -1  # the host or the process accepts nothing and says nothing
 Use = Generator[simpy.Event, Any, int]
 
 

@@ -7,17 +7,15 @@ import math
 import numpy as np
 
 from sim.dataplane.arithmetic import latency_bin
-from sim.dataplane.interface import (
+from sim.dataplane.codes import LATENCY_BINS, JobLoss, Outcome
+from sim.dataplane.tables import (
     ARRIVED,
     FIRST_CAUSE,
     FIRST_LOSS,
     IN_SLO,
     JOB_COLUMNS,
-    LATENCY_BINS,
     REQUEST_COLUMNS,
     SUCCEEDED,
-    JobLoss,
-    Outcome,
     Recording,
 )
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import simpy
 
 from sim.dataplane.arithmetic import INFINITY, share_cores
-from sim.dataplane.reference.timing import Due, Settle, Timer
+from sim.dataplane.codes import Due
+from sim.dataplane.reference.timing import Timer, settle_later
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.work import Work
@@ -145,7 +146,7 @@ class Settling:
 
     def add(self, cpu: Cpu) -> None:
         if not self.waiting:
-            Settle(self.env, self.run)
+            settle_later(self.env, self.run)
         self.waiting.append(cpu)
 
     def run(self, _: simpy.Event) -> None:

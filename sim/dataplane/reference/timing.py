@@ -8,29 +8,17 @@ timer by (kind, id), so that the order never depends on when a timer was set.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 
 import simpy
+
+from sim.dataplane.codes import ID_BITS
+from sim.dataplane.simpy_inside import Placed
 
 SETTLE = 2
 TIMED = 4
 
 
-class Due(IntEnum):
-    """Kinds of timed events, in the order in which they act at one instant."""
-
-    COMPLETION = 0  # container: the request with the least work left is through
-    ARRIVAL = 1  # request
-    RETRY = 2  # attempt: the client's back-off is over
-    DIAL = 3  # attempt: a connection attempt times out or is repeated
-    OPEN = 4  # container: the next start-up connection
-    CHECKOUT = 5  # work: waited too long for a connection, or for the queue server
-    PATIENCE = 6  # attempt: the client gives up
-    JOB = 7  # job: a retry or redelivery returns to the queue
-    GHOST = 8  # number: connections of a vanished host close
-
-
-class Timer(simpy.Event):
+class Timer(Placed):
     """Calls `action(id)` after `delay`. Never cancelled: the action checks that it is still due."""
 
     __slots__ = ("action", "id")
@@ -43,23 +31,13 @@ class Timer(simpy.Event):
         ident: int,
         action: Callable[[int], None],
     ) -> None:
-        self.env = env
-        self.callbacks = [self.fire]
-        self._ok, self._value, self._defused = True, None, False
         self.action, self.id = action, ident
-        env.schedule(self, TIMED + (due << 48) + ident, delay)  # type: ignore[arg-type]
+        super().__init__(env, TIMED + (due << ID_BITS) + ident, [self.fire], delay)
 
     def fire(self, _: simpy.Event) -> None:
         self.action(self.id)
 
 
-class Settle(simpy.Event):
-    """The end of an instant, once: all that follows at once is done."""
-
-    __slots__ = ()
-
-    def __init__(self, env: simpy.Environment, action: Callable[[simpy.Event], None]) -> None:
-        self.env = env
-        self.callbacks = [action]
-        self._ok, self._value, self._defused = True, None, False
-        env.schedule(self, SETTLE, 0.0)  # type: ignore[arg-type]
+def settle_later(env: simpy.Environment, action: Callable[[simpy.Event], None]) -> None:
+    """The end of this instant, once: all that follows at once is done."""
+    Placed(env, SETTLE, [action])

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import AttemptPhase
 
 if TYPE_CHECKING:
     import simpy
 
     from sim.dataplane.reference.containers import Container
 
-ATTEMPTS = 8  # attempts a request can have: attempt id = request * ATTEMPTS + k
-JOB_BASE = 1 << 44  # job id = JOB_BASE + the attempt that pushed it
-PROBE_BASE = 1 << 45
-COPY_BASE = 1 << 46  # jobs that came back
-
-
-class Phase(IntEnum):
-    """Where an attempt stands on its way to a container."""
-
-    NOWHERE = 0
-    CONNECTING = 1  # packets vanish; waits for the connect timeout
-    RESENDING = 2  # listen backlog full; the kernel sends the SYN again
-    PAUSING = 3  # the proxy waits before it tries the same server again
-    HELD = 4  # a hung proxy has accepted it
-    QUEUEING = 5  # in the balancer: every server is at its maxconn
-    INSIDE = 6  # accepted: in a listen backlog, or served
-
-
-UNDER_WAY = (Phase.CONNECTING, Phase.RESENDING, Phase.PAUSING, Phase.HELD)
+UNDER_WAY = (
+    AttemptPhase.CONNECTING,
+    AttemptPhase.RESENDING,
+    AttemptPhase.PAUSING,
+    AttemptPhase.HELD,
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -64,7 +51,7 @@ class Attempt(Work):
     number: int = 0
     reply: simpy.Event | None = None
     abandoned: bool = False
-    phase: Phase = Phase.NOWHERE
+    phase: AttemptPhase = AttemptPhase.NOWHERE
     dial_at: float = INFINITY
     dial_until: float = INFINITY  # connect timeout of a SYN that is being resent
     dials: int = 0  # retries the proxy has used

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from sim.control.core.records import NonsenseError
-from sim.platforms.own.file import shown
+from sim.platforms.own.files import shown
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError
 

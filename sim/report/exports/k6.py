@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.schema.scenario import ClientSpec, Slo, Traffic
 from sim.schema.traffic import Course, TraceTimes, arrivals
 
@@ -54,7 +55,11 @@ class Stage(NamedTuple):
     target: float  # requests/s at its end
 
 
-def k6(result: Result) -> str:
+def write(result: Measurements, path: Path) -> None:
+    path.write_text(k6(result), encoding="utf-8")
+
+
+def k6(result: Measurements) -> str:
     """The script of the result's scenario. ValueError for a result that knows no traffic."""
     if result.traffic is None:
         raise ValueError("a result without traffic")
@@ -83,20 +88,20 @@ def stages(come: Course | TraceTimes, horizon_s: float) -> tuple[float, list[Sta
         come = _binned(come, horizon_s)
     ends = [*come.start_s[1:], min(come.end_s, horizon_s)]
     rate = come.rate[0] if come.start_s and come.start_s[0] == 0.0 else 0.0
-    start, now, found = rate, 0.0, []
+    start, now, pieces = rate, 0.0, []
     for begin, first, slope, until in zip(come.start_s, come.rate, come.slope, ends, strict=True):
         end = min(until, horizon_s)
         if end <= begin:
             continue
         if begin > now:
-            found.append(Stage(begin - now, rate))
+            pieces.append(Stage(begin - now, rate))
         if first != rate:
-            found.append(Stage(0.0, first))
+            pieces.append(Stage(0.0, first))
         rate, now = first + slope * (end - begin), end
-        found.append(Stage(end - begin, rate))
+        pieces.append(Stage(end - begin, rate))
     if now < horizon_s:
-        found += [Stage(0.0, 0.0), Stage(horizon_s - now, 0.0)]
-    return start, found
+        pieces += [Stage(0.0, 0.0), Stage(horizon_s - now, 0.0)]
+    return start, pieces
 
 
 def _binned(come: TraceTimes, horizon_s: float) -> Course:

@@ -8,48 +8,31 @@ it into blocks that Prometheus and Grafana read; simulated second 0 is second 0 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.interface import (
-    DONE,
-    DUPLICATED,
-    ENQUEUED,
-    FIRST_CAUSE,
-    FIRST_LOSS,
-    JOB_CAUSES,
-    LATENCY_GROWTH,
-    LATENCY_MIN_S,
-    REQUEST_CAUSES,
-    SUCCEEDED,
-)  # fmt: skip
+from sim.dataplane.codes import JOB_CAUSES, LATENCY_GROWTH, LATENCY_MIN_S, REQUEST_CAUSES
+from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, SUCCEEDED
 from sim.results import metrics
-from sim.results.result import Result
-from sim.results.rows import sampled
-from sim.results.run import Run
+from sim.results.measurements import Measurements
+from sim.results.run import SERIES, Run
+from sim.results.series import sampled
 
 SCRAPE_S = 15.0  # between two samples; chosen: what many set-ups use
 MOST = 2000  # samples of one series; the distance grows beyond
-HELP = {
-    "in_flight": "Requests without an outcome.",
-    "jobs_queued": "Jobs that wait.",
-    "jobs_in_progress": "Jobs that a worker has.",
-    "connections": "Database slots in use.",
-    "connection_limit": "Database slots there are.",
-    "connection_waits": "Requests and jobs that wait for a connection.",
-    "replicas": "Containers of the entry service that run.",
-    "ready": "Containers of the entry service that get traffic.",
-    "servers": "Servers that are rented and alive.",
-    "cpu_busy": "Cores in use.",
-}
 EDGES = [LATENCY_MIN_S * LATENCY_GROWTH**i for i in range(140, 700, 35)]  # each twice the last
 
 Labels = dict[str, str]
 Values = NDArray[np.generic]
 
 
-def openmetrics(result: Result) -> str:
+def write(result: Measurements, path: Path) -> None:
+    path.write_text(openmetrics(result), encoding="utf-8")
+
+
+def openmetrics(result: Measurements) -> str:
     """The whole file."""
     return "".join(f"{line}\n" for line in _lines(result.runs)) + "# EOF\n"
 
@@ -69,8 +52,10 @@ def _lines(runs: tuple[Run, ...]) -> Iterator[str]:
         fates |= {f"lost_{cause}": FIRST_LOSS + i for i, cause in enumerate(JOB_CAUSES)}
         for fate, column in fates.items():
             yield from _counted("sim_jobs", run, {"fate": fate}, jobs[:, column])
-    for name, said in HELP.items():
-        yield from _head(f"sim_{name}", "gauge", said)
+    for name, sampling in SERIES.items():
+        if sampling.so_far:
+            continue
+        yield from _head(f"sim_{name}", "gauge", sampling.help)
         for run in runs:
             times = _scrapes(run)
             yield from _samples(f"sim_{name}", _labels(run), times, sampled(run, name, times))
@@ -86,11 +71,11 @@ def _lines(runs: tuple[Run, ...]) -> Iterator[str]:
         yield from _histogram(run)
 
 
-def _head(name: str, kind: str, said: str, unit: str = "") -> Iterator[str]:
+def _head(name: str, kind: str, help_text: str, unit: str = "") -> Iterator[str]:
     yield f"# TYPE {name} {kind}"
     if unit:
         yield f"# UNIT {name} {unit}"
-    yield f"# HELP {name} {said}"
+    yield f"# HELP {name} {help_text}"
 
 
 def _scrapes(run: Run) -> NDArray[np.float64]:

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.results.result import Result
-from sim.results.rows import series_columns
-from sim.schema.fields import InputError
+from sim.results.measurements import Measurements
+from sim.results.series import series_columns
 
 
-def check() -> None:
-    """Raise `InputError` if pyarrow is not installed."""
-    try:
-        import pyarrow.parquet  # noqa: F401, PLC0415
-    except ImportError:
-        raise InputError(
-            field="--export parquet",
-            found="no pyarrow",
-            expected="pip install 'outage-lab[parquet]'",
-        ) from None
-
-
-def parquet(result: Result, path: Path) -> None:
+def write(result: Measurements, path: Path) -> None:
     """One row a second and platform; columns as in series.csv, `platform` first."""
     import pyarrow as pa  # noqa: PLC0415 - an extra
     import pyarrow.parquet as pq  # noqa: PLC0415
@@ -31,6 +18,6 @@ def parquet(result: Result, path: Path) -> None:
         columns = series_columns(run)
         names = pa.array([run.platform] * len(columns["t_s"])).dictionary_encode()
         tables.append(pa.table({"platform": names, **columns}))
-    told = {b"scenario": result.scenario.encode(), b"command": result.command.encode()}
-    whole = pa.concat_tables(tables).replace_schema_metadata(told)
+    origin = {b"scenario": result.scenario.encode(), b"command": result.command.encode()}
+    whole = pa.concat_tables(tables).replace_schema_metadata(origin)
     pq.write_table(whole, path, compression="zstd")

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sim.report.page.charts import success
 from sim.report.text import words
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.run import Run, Span
 
 ORDER = {"operator": 0, "server": 1, "container": 2, "pending": 3}
@@ -24,7 +25,11 @@ COUNTERS = ("jobs_queued", "connections", "ready", "in_flight")
 Event = dict[str, Any]
 
 
-def trace(result: Result) -> str:
+def write(result: Measurements, path: Path) -> None:
+    path.write_text(trace(result), encoding="utf-8")
+
+
+def trace(result: Measurements) -> str:
     """The whole file."""
     events = [event for pid, run in enumerate(result.runs, start=1) for event in _run(pid, run)]
     about = {"scenario": result.scenario, "seed": result.seed, "command": result.command}
@@ -57,24 +62,24 @@ def _run(pid: int, run: Run) -> Iterator[Event]:
 
 def _tracks(spans: tuple[Span, ...]) -> dict[tuple[str, str, int], list[Span]]:
     """(kind, name, lane) -> spans that do not overlap: slices of one track must not."""
-    found: dict[tuple[str, str, int], list[Span]] = {}
+    tracks: dict[tuple[str, str, int], list[Span]] = {}
     for span in sorted(spans, key=lambda s: (ORDER[s.kind], s.name, s.start_s, s.end_s)):
         lane = 0
-        while (track := found.setdefault((span.kind, span.name, lane), [])) and (
+        while (track := tracks.setdefault((span.kind, span.name, lane), [])) and (
             track[-1].end_s > span.start_s
         ):
             lane += 1
         track.append(span)
-    return found
+    return tracks
 
 
 def _slice(pid: int, tid: int, span: Span) -> Event:
     start, end = _us(span.start_s), _us(span.end_s)
     name = span.service if span.kind == "operator" and span.service else span.state
-    told = {"state": span.state, "service": span.service, "server": span.server}
+    details = {"state": span.state, "service": span.service, "server": span.server}
     return {
         "ph": "X", "pid": pid, "tid": tid, "ts": start, "dur": end - start,
-        "name": name.replace("_", " "), "cat": span.kind, "args": told,
+        "name": name.replace("_", " "), "cat": span.kind, "args": details,
     }  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""report.html: one offline file. `write.py` puts the sections of `sections.py` into a page."""
+"""report.html: one offline file. `document.py` puts the sections of `sections.py` into a page."""

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.dataplane.interface import ARRIVED, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, SUCCEEDED
+from sim.report.incident import stretches, window
 from sim.report.page import curves
 from sim.report.page.curves import Values
-from sim.report.plots import marks
-from sim.report.stretches import stretches, window
+from sim.report.plots import event_labels
 from sim.report.text import timeline, words
 from sim.results import metrics
-from sim.results.result import Result
+from sim.results.measurements import Measurements
 from sim.results.run import Run, TimelineRow
 from sim.schema.scenario import Traffic
 
@@ -24,7 +24,7 @@ RIGHT = LEFT + WIDTH
 BARS, NAME = 36, 14  # height of a lane's bars, and of each row of names above them
 LETTER = 5.9  # width of a letter of a name, about; fonts differ
 MARKS = 120  # places along the axis at which events can be marked, of two platforms
-TOLD = 5  # events told at one mark
+SHOWN = 5  # events told at one mark
 ARRIVALS_S = 5.0
 TICKS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400,
@@ -32,7 +32,7 @@ TICKS = (
 )  # fmt: skip
 
 
-class Line(NamedTuple):
+class Curve(NamedTuple):
     """One platform's curve; `kind` picks its dashes and colour."""
 
     kind: int
@@ -46,9 +46,9 @@ class Chart(NamedTuple):
     unit: str
     top: float
     digits: int  # decimals that a reader needs
-    lines: tuple[Line, ...]
+    lines: tuple[Curve, ...]
     ticks: tuple[tuple[float, str], ...]  # y in the chart, label
-    said: str  # what it shows, for somebody who does not see it
+    description: str  # what it shows, for somebody who does not see it
 
 
 class Stretch(NamedTuple):
@@ -56,13 +56,13 @@ class Stretch(NamedTuple):
     width: float
 
 
-class Marked(NamedTuple):
+class EventMark(NamedTuple):
     x: float
     number: int
-    told: str  # lines
+    text: str  # lines
 
 
-class Named(NamedTuple):
+class EventName(NamedTuple):
     """An event's name above a lane: its line at `x`, the text from `low`, in a row at `y`."""
 
     x: float
@@ -76,10 +76,10 @@ class Lane(NamedTuple):
     platform: str
     down: tuple[Stretch, ...]
     degraded: tuple[Stretch, ...]
-    marks: tuple[Marked, ...]
-    names: tuple[Named, ...]
+    marks: tuple[EventMark, ...]
+    names: tuple[EventName, ...]
     height: float  # of the names
-    said: str
+    description: str  # as of a chart
 
 
 class Axis(NamedTuple):
@@ -97,17 +97,17 @@ class Charts(NamedTuple):
     charts: tuple[Chart, ...]
 
 
-def charts(result: Result) -> Charts:
+def charts(result: Measurements) -> Charts:
     """Everything that the section on time series shows."""
     start, end = window(result)
     axis = time_axis(start, end, result.horizon_s)
     columns = curves.columns_for(len(result.runs))
-    lanes = tuple(lane(i, run, start, end, columns) for i, run in enumerate(result.runs))
+    lanes = tuple(platform_lane(i, run, start, end, columns) for i, run in enumerate(result.runs))
     subjects = [ARRIVALS, *SUBJECTS] if varies(result.traffic) else SUBJECTS
-    drawn = [chart(subject, result, start, end, columns) for subject in subjects]
-    found = {(s.x, s.width): s for one in lanes for s in one.down}
-    shaded = tuple(found[key] for key in sorted(found))
-    return Charts(columns, axis, lanes, shaded, tuple(one for one in drawn if one is not None))
+    charts = (subject_chart(subject, result, start, end, columns) for subject in subjects)
+    drawn = tuple(chart for chart in charts if chart is not None)
+    shaded = tuple(sorted({stretch for lane in lanes for stretch in lane.down}))
+    return Charts(columns, axis, lanes, shaded, drawn)
 
 
 def varies(traffic: Traffic | None) -> bool:
@@ -136,22 +136,22 @@ def clock(t_s: float, step_s: float) -> str:
     return words.clock(t_s) if step_s % 60 else words.clock(t_s)[:-3]
 
 
-def lane(kind: int, run: Run, start: float, end: float, columns: int) -> Lane:
+def platform_lane(kind: int, run: Run, start: float, end: float, columns: int) -> Lane:
     down = stretches(metrics.down(run), run.recording.bucket_s)
     degraded = stretches(metrics.degraded(run), run.recording.bucket_s)
     name = words.platform(run.platform)
-    placed = marks.place(
-        marks.chosen(run, start, end),
+    placed = event_labels.place(
+        event_labels.chosen(run, start, end),
         lambda t: LEFT + WIDTH * (t - start) / max(end - start, 1e-9),
         lambda text: LETTER * len(text),
         RIGHT,
     )
-    height = NAME * max([0, *(one.lane + 1 for one in placed)])
+    height = NAME * max([0, *(name.lane + 1 for name in placed)])
     names = (
-        Named(round(p.x, 1), round(p.low, 1), height - NAME * p.lane - 3.0, p.mark.label)
+        EventName(round(p.x, 1), round(p.low, 1), height - NAME * p.lane - 3.0, p.mark.label)
         for p in placed
     )
-    said = f"{name}: down " + (
+    description = f"{name}: down " + (
         ", ".join(f"from {words.clock(a)} to {words.clock(b)}" for a, b in down[:5]) or "never"
     )
     return Lane(
@@ -162,17 +162,17 @@ def lane(kind: int, run: Run, start: float, end: float, columns: int) -> Lane:
         tuple(_marks(run, start, end, columns)),
         tuple(names),
         float(height),
-        said + (f" and {len(down) - 5} times more" if len(down) > 5 else ""),
+        description + (f" and {len(down) - 5} times more" if len(down) > 5 else ""),
     )
 
 
 def _columns(
-    found: list[tuple[float, float]], start: float, end: float, columns: int
+    parts: list[tuple[float, float]], start: float, end: float, columns: int
 ) -> tuple[Stretch, ...]:
     """Stretches in columns of the window, those that touch within a column joined."""
     scale = columns / max(end - start, 1e-9)
     joined: list[list[float]] = []
-    for a, b in found:
+    for a, b in parts:
         low, high = max(0.0, (a - start) * scale), min(float(columns), (b - start) * scale)
         if high <= 0.0 or low >= columns:
             continue
@@ -183,7 +183,7 @@ def _columns(
     return tuple(Stretch(round(a, 1), round(max(b - a, 1.0), 1)) for a, b in joined)
 
 
-def _marks(run: Run, start: float, end: float, columns: int) -> list[Marked]:
+def _marks(run: Run, start: float, end: float, columns: int) -> list[EventMark]:
     """Events that share a place along the axis share a mark, at the first of them."""
     at: dict[int, list[TimelineRow]] = {}
     places = max(40, MARKS * columns // curves.MOST)
@@ -191,12 +191,12 @@ def _marks(run: Run, start: float, end: float, columns: int) -> list[Marked]:
     for row in run.timeline:
         if start <= row.t_s <= end:
             at.setdefault(int((row.t_s - start) / span * (places - 1)), []).append(row)
-    found = []
+    marks = []
     for _, rows in sorted(at.items()):
-        more = [f"... and {len(rows) - TOLD} more"] if len(rows) > TOLD else []
-        text = "\n".join([*(timeline.line(row)[:120] for row in rows[:TOLD]), *more])
-        found.append(Marked(round((rows[0].t_s - start) / span * columns, 1), len(rows), text))
-    return found
+        more = [f"... and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+        text = "\n".join([*(timeline.line(row)[:120] for row in rows[:SHOWN]), *more])
+        marks.append(EventMark(round((rows[0].t_s - start) / span * columns, 1), len(rows), text))
+    return marks
 
 
 # ---- the charts ----
@@ -251,29 +251,31 @@ SUBJECTS = (
 )
 
 
-def chart(subject: Subject, result: Result, start: float, end: float, columns: int) -> Chart | None:
+def subject_chart(
+    subject: Subject, result: Measurements, start: float, end: float, columns: int
+) -> Chart | None:
     """One subject of all platforms on one scale; None if there is nothing to see."""
-    found = []
+    bands = []
     for run in result.runs:
         times, values = subject.values(run)
-        found.append(curves.extremes(times, values, start, end, columns))
-    known = [(low, high) for low, high in found if not np.isnan(high).all()]
+        bands.append(curves.extremes(times, values, start, end, columns))
+    known = [(low, high) for low, high in bands if not np.isnan(high).all()]
     highest = max((float(np.nanmax(high)) for _, high in known), default=0.0)
     still = all(np.nanmin(low) == np.nanmax(high) for low, high in known)
     if highest <= subject.least or (subject.changing and still):
         return None
     top = subject.top or curves.ceiling(highest)
-    y_of = [_last(high, top) for _, high in found]
+    y_of = [_last(high, top) for _, high in bands]
     lines = tuple(
-        Line(i, words.platform(run.platform), curves.path(low, high, top), y)
-        for i, (run, (low, high), y) in enumerate(zip(result.runs, found, apart(y_of), strict=True))
+        Curve(i, words.platform(run.platform), curves.path(low, high, top), y)
+        for i, (run, (low, high), y) in enumerate(zip(result.runs, bands, apart(y_of), strict=True))
     )
     ticks = tuple((TALL * (1 - share), f"{top * share:g}") for share in (0.0, 0.5, 1.0))
-    said = "; ".join(
+    description = "; ".join(
         f"{words.platform(run.platform)} {_range(low, high)}{subject.unit and ' ' + subject.unit}"
-        for run, (low, high) in zip(result.runs, found, strict=True)
+        for run, (low, high) in zip(result.runs, bands, strict=True)
     )
-    return Chart(subject.title, subject.unit, top, subject.digits, lines, ticks, said)
+    return Chart(subject.title, subject.unit, top, subject.digits, lines, ticks, description)
 
 
 def _range(low: Values, high: Values) -> str:

@@ -11,7 +11,7 @@ from sim.report.text import words
 MIB = 1024.0**2
 
 
-class Row(NamedTuple):
+class Constant(NamedTuple):
     """`other`: what the source says, where something else holds here; `paths`: what changes it."""
 
     name: str
@@ -22,17 +22,17 @@ class Row(NamedTuple):
     paths: tuple[str, ...]
 
 
-def rows(held: Sequence[Held]) -> list[Row]:
+def constants(held: Sequence[Held]) -> list[Constant]:
     return [
-        Row(
-            one.fact.name,
-            said(one.value, one.fact.unit),
-            said(one.fact.value, one.fact.unit) if one.value != one.fact.value else "",
-            one.fact.says,
-            one.fact.source,
-            together(one.paths) or _fixed(one.fact),
+        Constant(
+            fact.name,
+            amount(value, fact.unit),
+            amount(fact.value, fact.unit) if value != fact.value else "",
+            fact.says,
+            fact.source,
+            together(paths) or _fixed(fact),
         )
-        for one in held
+        for fact, value, paths in held
     ]
 
 
@@ -40,7 +40,7 @@ def _fixed(fact: Fact[Any]) -> tuple[str, ...]:
     return (f"fixed: {fact.fixed}",) if fact.fixed else ()
 
 
-def said(value: Any, unit: str) -> str:
+def amount(value: Any, unit: str) -> str:
     """A value in its unit: `7,875 s`, `200 MiB`, `0.94 s`."""
     if unit in ("bytes", "bytes/s") and value >= MIB:
         return f"{value / MIB:g} MiB{unit.removeprefix('bytes')}"
@@ -62,8 +62,8 @@ def together(paths: Sequence[str]) -> tuple[str, ...]:
         head, _, rest = path.partition("stack.services.")
         name, _, field = rest.partition(".")
         services.setdefault(path if head or not rest else f".{field}", []).append(name)
-    found = []
+    joined = []
     for field, (first, *others) in services.items():
-        also = f" (also {', '.join(others)})" if others else ""
-        found.append(f"stack.services.{first}{field}{also}" if field[0] == "." else field)
-    return tuple(found)
+        more = f" (also {', '.join(others)})" if others else ""
+        joined.append(f"stack.services.{first}{field}{more}" if field[0] == "." else field)
+    return tuple(joined)

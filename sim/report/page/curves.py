@@ -100,5 +100,6 @@ def ratios(
     below = np.append(np.asarray(wholes, dtype=np.float64), np.zeros(short))
     above, below = above.reshape(-1, width).sum(axis=1), below.reshape(-1, width).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.where(below > 0, above / below, np.nan)
-    return np.arange(found.size, dtype=np.float64) * width * bucket_s, np.asarray(found, np.float64)
+        shares = np.where(below > 0, above / below, np.nan)
+    times = np.arange(shares.size, dtype=np.float64) * width * bucket_s
+    return times, np.asarray(shares, np.float64)

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
-from sim.report.page import constants, places
+from sim.report.page import constants
 from sim.report.page.charts import charts
-from sim.report.page.spent import KINDS, spent
+from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import accounts
-from sim.report.text import content, timeline, words
-from sim.results.result import Result
+from sim.report.postmortem.attribution import KINDS, seconds_by_kind
+from sim.report.text import findings, timeline, words
+from sim.results.measurements import Measurements
 
 LONGEST = 150  # lines of one platform's timeline
 
@@ -28,26 +29,26 @@ class Section(NamedTuple):
     data: Any
 
 
-def figures(result: Result) -> Section:
+def figures(result: Measurements) -> Section:
     """The table and the claims."""
     return Section(
         "figures",
         "What users, jobs, people and money saw",
         {
             "heads": [words.platform(name) for name in result.platforms],
-            "sections": content.sections(result),
-            "differences": content.differences(result),
+            "sections": findings.sections(result),
+            "differences": findings.differences(result),
         },
     )
 
 
-def claims(result: Result) -> Section | None:
+def claims(result: Measurements) -> Section | None:
     """What is claimed, and whether it holds."""
-    found = content.verdicts(result)
-    return Section("claims", "What is claimed, and what came out", found) if found else None
+    verdicts = findings.verdicts(result)
+    return Section("claims", "What is claimed, and what came out", verdicts) if verdicts else None
 
 
-def series(result: Result) -> Section | None:
+def series(result: Measurements) -> Section | None:
     """What happened second by second."""
     return Section("series", "How it went", charts(result)) if result.runs else None
 
@@ -60,50 +61,49 @@ class Bar(NamedTuple):
     parts: list[tuple[int, str, str, float, float]]  # kind, name, duration, x and width in percent
 
 
-def time_spent(result: Result) -> Section | None:
+def time_spent(result: Measurements) -> Section | None:
     """Where the degraded time went."""
-    found = {words.platform(run.platform): spent(run) for run in result.runs}
-    longest = max((sum(parts.values()) for parts in found.values()), default=0.0)
+    shares = {words.platform(run.platform): seconds_by_kind(run) for run in result.runs}
+    longest = max((sum(parts.values()) for parts in shares.values()), default=0.0)
     if not longest:
         return None
     bars = []
-    for name, parts in found.items():
+    for name, parts in shares.items():
         x, cells = 0.0, []
         for kind, (what, seconds) in enumerate(parts.items()):
             width = 100.0 * seconds / longest
             cells.append((kind, what, words.duration(seconds), round(x, 3), round(width, 3)))
             x += width
         bars.append(Bar(name, words.duration(sum(parts.values())), cells))
-    shown = [k for k, what in enumerate(KINDS) if any(parts[what] for parts in found.values())]
+    shown = [k for k, what in enumerate(KINDS) if any(parts[what] for parts in shares.values())]
     return Section("spent", "Where the time went", {"bars": bars, "kinds": KINDS, "shown": shown})
 
 
-def postmortem(result: Result) -> Section:
+def postmortem(result: Measurements) -> Section:
     """What went well and badly, and the causes that were run again."""
-    found = accounts(result)
-    return Section("postmortem", "Post-mortem", {"accounts": found, "reps": result.reps})
+    return Section("postmortem", "Post-mortem", {"accounts": accounts(result), "reps": result.reps})
 
 
-def topology(result: Result) -> Section | None:
+def topology(result: Measurements) -> Section | None:
     """What stood where."""
-    found = {words.platform(run.platform): places.moments(run) for run in result.runs}
-    found = {name: moments for name, moments in found.items() if moments}
-    if not found:
+    platforms = {words.platform(run.platform): snapshots(run) for run in result.runs}
+    platforms = {name: views for name, views in platforms.items() if views}
+    if not platforms:
         return None
-    legend = places.used(moment for moments in found.values() for moment in moments)
-    return Section("topology", "What stood where", {"platforms": found, "legend": legend})
+    symbols = legend(view for views in platforms.values() for view in views)
+    return Section("topology", "What stood where", {"platforms": platforms, "legend": symbols})
 
 
-def events(result: Result) -> Section | None:
+def events(result: Measurements) -> Section | None:
     """The timelines."""
-    found = [
+    timelines = [
         (words.platform(run.platform), run.seed, timeline.lines(run, LONGEST))
         for run in result.runs
     ]
-    return Section("events", "What happened", found) if found else None
+    return Section("events", "What happened", timelines) if timelines else None
 
 
-def assumptions(result: Result) -> Section:
+def assumptions(result: Measurements) -> Section:
     """What was set, left open or not simulated; the choices; the constants with their sources."""
     choices = {
         words.platform(name): [
@@ -124,7 +124,7 @@ def assumptions(result: Result) -> Section:
         "What is assumed",
         {
             "choices": choices,
-            "facts": constants.rows(result.facts),
+            "facts": constants.constants(result.facts),
             "notes": [n for n in notes if n[1]],
         },
     )
@@ -139,8 +139,8 @@ def mechanism(choice: Any) -> str:
     parts = []
     for field in fields(choice):
         value = getattr(choice, field.name)
-        said = f"({mechanism(value)})" if is_dataclass(value) else _short(value)
-        parts.append(f"{field.name} {said}")
+        text = f"({mechanism(value)})" if is_dataclass(value) else _short(value)
+        parts.append(f"{field.name} {text}")
     name = type(choice).__name__
     return f"{name}: {', '.join(parts)}" if parts else name
 
@@ -151,12 +151,12 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def again(result: Result) -> Section:
+def again(result: Measurements) -> Section:
     """Seed, versions, and the command that makes this report again."""
-    return Section("again", "Do it again", {"result": result, "setting": content.setting(result)})
+    return Section("again", "Do it again", {"result": result, "setting": findings.setting(result)})
 
 
-SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
+SECTIONS: tuple[Callable[[Measurements], Section | None], ...] = (
     series,
     figures,
     claims,
@@ -169,7 +169,7 @@ SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
 )
 
 
-def sections(result: Result) -> list[Section]:
+def sections(result: Measurements) -> list[Section]:
     """Those that have something to say."""
-    made = (section(result) for section in SECTIONS)
-    return [one for one in made if one is not None]
+    written = (write(result) for write in SECTIONS)
+    return [section for section in written if section is not None]

@@ -20,10 +20,10 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
-from sim.report.plots import marks
-from sim.report.stretches import window
-from sim.report.text import content, words
-from sim.results.result import Result
+from sim.report.incident import window
+from sim.report.plots import event_labels
+from sim.report.text import findings, words
+from sim.results.measurements import Measurements
 from sim.results.run import Run
 
 BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
@@ -46,14 +46,14 @@ class Slide(Figure):
         return out.getvalue()
 
 
-def slide(result: Result, finding: str, bands_each: bool = True) -> Figure:
+def slide(result: Measurements, finding: str, bands_each: bool = True) -> Figure:
     """An empty page with its finding on top and what was run beneath it."""
     tall = max(1.0, len(result.runs) / 3) if bands_each else 1.0  # a band needs its height
     figure = Slide(figsize=(SIZE[0], SIZE[1] * tall), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
     size = 21.0 if len(finding) < 64 else max(13.0, 21.0 * 64 / len(finding))
     figure.text(0.055, 0.945, finding, size=size, weight="bold", color=INK, va="center")
-    below = f"{result.scenario} · {content.setting(result)}"
+    below = f"{result.scenario} · {findings.setting(result)}"
     if result.reps > 1:
         below += f" · figures are means, curves show seed {result.seed}"
     figure.text(0.055, 0.897, below, size=11, color=GREY, va="center")
@@ -66,20 +66,20 @@ class Band(NamedTuple):
     run: Run
     bottom: float
     height: float
-    named: list[marks.Placed]
+    named: list[event_labels.Placed]
     rise: float  # height of the lanes of names above the axes, the same for all platforms
 
 
-def bands(result: Result, page: Figure, width: float) -> list[Band]:
+def bands(result: Measurements, page: Figure, width: float) -> list[Band]:
     """The platforms from top to bottom, with axes of one size, `width` wide, below their names."""
     start, end = window(result)
     whole = (TOP - BOTTOM) / len(result.runs)
-    lanes = max(0, min(marks.LANES, int((whole - HEADER - 0.1) / LANE)))
+    lanes = max(0, min(event_labels.LANES, int((whole - HEADER - 0.1) / LANE)))
     pixels = width * page.bbox.width
     text_width = cache(lambda text: _width(page, text, LABEL))  # every try to place asks again
     named = [
-        marks.place(
-            marks.chosen(run, start, end),
+        event_labels.place(
+            event_labels.chosen(run, start, end),
             lambda t: (t - start) / (end - start) * pixels,
             text_width,
             pixels,
@@ -87,11 +87,11 @@ def bands(result: Result, page: Figure, width: float) -> list[Band]:
         )
         for run in result.runs
     ]
-    rise = max([0, *(one.lane + 1 for each in named for one in each)]) * LANE
+    rise = max([0, *(label.lane + 1 for labels in named for label in labels)]) * LANE
     height = whole - HEADER - rise - 0.035
     return [
-        Band(run, TOP - (i + 1) * whole + 0.015, height, found, rise)
-        for i, (run, found) in enumerate(zip(result.runs, named, strict=True))
+        Band(run, TOP - (i + 1) * whole + 0.015, height, labels, rise)
+        for i, (run, labels) in enumerate(zip(result.runs, named, strict=True))
     ]
 
 
@@ -124,7 +124,7 @@ def key(axes: Axes, band: Band, entries: Sequence[tuple[str, str]]) -> None:
         x -= _width(page, text, FontProperties(size=11)) / page.bbox.width + 0.014
 
 
-def time_axis(axes: Axes, result: Result, labels: bool) -> None:
+def time_axis(axes: Axes, result: Measurements, labels: bool) -> None:
     """The simulated clock along the bottom; labels on the lowest plot only."""
     start, end = window(result)
     axes.set_xlim(start, end)
@@ -149,15 +149,15 @@ def time_axis(axes: Axes, result: Result, labels: bool) -> None:
 def events(axes: Axes, band: Band) -> None:
     """Mark the timeline's events: a line each, rising to its name above the axes."""
     page, box = _page(axes), axes.get_position()
-    for one in band.named:
-        top = 1 + (one.lane + 0.9) * LANE / box.height
+    for label in band.named:
+        top = 1 + (label.lane + 0.9) * LANE / box.height
         axes.plot(
-            [one.mark.t_s] * 2, [0, top], color=INK, linewidth=0.8, linestyle=(0, (2, 2)),
+            [label.mark.t_s] * 2, [0, top], color=INK, linewidth=0.8, linestyle=(0, (2, 2)),
             transform=axes.get_xaxis_transform(), clip_on=False, zorder=4,
         )  # fmt: skip
-        x = box.x0 + one.low / page.bbox.width
-        y = box.y1 + (one.lane + 0.55) * LANE
-        page.text(x, y, one.mark.label, fontproperties=LABEL, color=INK, va="center")
+        x = box.x0 + label.low / page.bbox.width
+        y = box.y1 + (label.lane + 0.55) * LANE
+        page.text(x, y, label.mark.label, fontproperties=LABEL, color=INK, va="center")
 
 
 def per_second(

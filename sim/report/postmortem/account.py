@@ -13,8 +13,8 @@ from sim.report.postmortem import causes, judgement, story
 from sim.report.postmortem.phrases import JOBS, REQUESTS, ended, percent, plural
 from sim.report.text import words
 from sim.results.counterfactual import harmed
-from sim.results.result import Result
-from sim.results.summary import Figures, lookup
+from sim.results.figures import Figures, lookup, total
+from sim.results.measurements import Measurements
 
 
 class Account(NamedTuple):
@@ -30,13 +30,13 @@ class Account(NamedTuple):
     causes: causes.Causes | None  # None: nothing was run again
 
 
-def accounts(result: Result) -> list[Account]:
+def accounts(result: Measurements) -> list[Account]:
     """One for each platform, in the order of the result."""
     return [account(result, name, figures) for name, figures in result.platforms.items()]
 
 
-def account(result: Result, name: str, figures: Figures) -> Account:
-    run = next((one for one in result.runs if one.platform == name), None)
+def account(result: Measurements, name: str, figures: Figures) -> Account:
+    run = next((run for run in result.runs if run.platform == name), None)
     judged = list(judgement.judged(figures, run))
     return Account(
         platform=words.platform(name),
@@ -53,7 +53,7 @@ def account(result: Result, name: str, figures: Figures) -> Account:
 def impact(figures: Figures, horizon_s: float) -> Iterator[str]:
     """What users, jobs, people and money lost, a sentence each."""
     requests, jobs, people = figures["requests"], figures["jobs"], figures["operator"]
-    down, failed = figures["downtime_s"], sum(requests["failed"].values())
+    down, failed = figures["downtime_s"], total(figures, "requests.failed")
     share = f" ({percent(down / horizon_s)} of {words.duration(horizon_s)})" if down else ""
     yield (
         f"Users: down for {measured(figures, 'downtime_s')}{share}" if down else "Users: never down"
@@ -65,7 +65,7 @@ def impact(figures: Figures, horizon_s: float) -> Iterator[str]:
     if failed:
         how = f" ({percent(failed / requests['arrived'])}): {ended(requests['failed'], REQUESTS)}"
     yield f"Requests: {words.count(failed)} of {words.count(requests['arrived'])} failed{how}"
-    lost = sum(jobs["lost"].values())
+    lost = total(figures, "jobs.lost")
     if jobs["enqueued"] or lost:
         how = f": {ended(jobs['lost'], JOBS)}" if lost else ""
         yield f"Jobs: {words.count(lost)} of {words.count(jobs['enqueued'])} lost{how}"

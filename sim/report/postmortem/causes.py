@@ -17,15 +17,10 @@ from sim.results.counterfactual import (
     contribution,
     ranked,
 )
-from sim.results.result import Result
+from sim.results.figures import Harm, harms
+from sim.results.measurements import Measurements
 
 MOST = 10  # causes told of one platform
-LEFT = {
-    "downtime_s": "down",
-    "failed": "failed requests",
-    "lost": "lost jobs",
-    "minutes": "of work by hand",
-}
 
 
 class Cause(NamedTuple):
@@ -46,36 +41,35 @@ class Causes(NamedTuple):
     no_difference: tuple[str, ...]
 
 
-def causes(result: Result, platform: str) -> Causes | None:
+def causes(result: Measurements, platform: str) -> Causes | None:
     """None if nothing was asked to be run again."""
     if result.counterfactuals is None:
         return None
     base = result.replications[platform]
-    made = [contribution(base, one) for one in result.counterfactuals.get(platform, ())]
-    found = [one for one in made if one is not None]
-    changes = [one for one in found if not one.change.trigger]
+    measured = [contribution(base, change) for change in result.counterfactuals.get(platform, ())]
+    contributions = [c for c in measured if c is not None]
+    changes = [c for c in contributions if not c.change.trigger]
     return Causes(
-        number=len(found),
-        trigger=" ".join(without(one) for one in found if one.change.trigger),
+        number=len(contributions),
+        trigger=" ".join(without(c) for c in contributions if c.change.trigger),
         helped=tuple(
-            Cause(one.change.says, difference(one), one.change.settings)
-            for one in ranked(changes)[:MOST]
+            Cause(c.change.says, difference(c), c.change.settings) for c in ranked(changes)[:MOST]
         ),
         worse=tuple(
-            f"{one.change.says} ({difference(one, brief=True)})"
-            for one in changes
-            if one.effect is Effect.HURTS
+            f"{c.change.says} ({difference(c, brief=True)})"
+            for c in changes
+            if c.effect is Effect.HURTS
         ),
         no_difference=tuple(nothing(changes)),
     )
 
 
-def without(one: Contribution) -> str:
+def without(trigger: Contribution) -> str:
     """How much of the harm is there without the scenario's events at all."""
     left = [
-        f"{amount(name, one.gains[name].after)} {said}"
-        for name, said in LEFT.items()
-        if one.gains[name].after
+        harm.left.format(words.figure(path, trigger.gains[path].after))
+        for path, harm in harms()
+        if harm.left and trigger.gains[path].after
     ]
     if not left:
         return (
@@ -85,54 +79,38 @@ def without(one: Contribution) -> str:
     return f"Run again without the event that set it off, this is left: {', '.join(left)}."
 
 
-def nothing(found: Sequence[Contribution]) -> Iterator[str]:
+def nothing(contributions: Sequence[Contribution]) -> Iterator[str]:
     """Those that changed nothing, or only the bill."""
-    for one in found:
-        if one.effect is Effect.NOTHING:
-            bill = one.gains["usd"]
+    for each in contributions:
+        if each.effect is Effect.NOTHING:
+            bill = each.gains["cost.usd"]
             more = "more" if bill.mean < 0.0 else "less"
             cost = f" (and {words.money(abs(bill.mean))} {more} for servers)" if bill.clear else ""
-            yield one.change.says + cost
+            yield each.change.says + cost
 
 
-def difference(one: Contribution, brief: bool = False) -> str:
+def difference(contribution: Contribution, brief: bool = False) -> str:
     """`41 min less down (2 min instead of 43 min), 1,200 fewer failed requests (3 instead of ...`;
     `brief`: without the brackets."""
-    clear = {name: each for name, each in one.gains.items() if each.clear}
-    if "downtime_s" in clear or "failed" in clear:
+    clear = {path: gain for path, gain in contribution.gains.items() if gain.clear}
+    if "downtime_s" in clear or "requests.failed" in clear:
         clear.pop("degraded_s", None)  # says nearly the same
-    return ", ".join(phrase(name, each, brief) for name, each in clear.items())
+    return ", ".join(
+        phrase(path, harm, clear[path], brief) for path, harm in harms() if path in clear
+    )
 
 
-def phrase(name: str, gain: Gain, brief: bool) -> str:
-    """One loss: how much less or more, and of what, or its interval over the seeds."""
-    size, less = abs(gain.mean), gain.mean > 0.0
-    few, little = ("fewer", "less") if less else ("more", "more")
+def phrase(path: str, harm: Harm, gain: Gain, brief: bool) -> str:
+    """One harm: how much less or more, and of what, or its interval over the seeds."""
+    size = abs(gain.mean)
+    less, fewer = ("less", "fewer") if gain.mean > 0.0 else ("more", "more")
     s = "" if size == 1 else "s"
-    amounts = {
-        "downtime_s": f"{amount(name, size)} {little} down",
-        "failed": f"{amount(name, size)} {few} failed request{s}",
-        "degraded_s": f"{amount(name, size)} {little} with the SLO missed",
-        "lost": f"{amount(name, size)} {few} lost job{s}",
-        "duplicated": f"{amount(name, size)} {few} job{s} done twice",
-        "minutes": f"{amount(name, size)} {little} work by hand",
-        "backlog": f"{amount(name, size)} {few} jobs waiting at the worst",
-        "usd": f"{amount(name, size)} {little} for servers",
-    }
-    return amounts[name] + ("" if brief else f" ({_bracket(name, gain)})")
+    text = harm.says.format(words.figure(path, size), less=less, fewer=fewer, s=s)
+    return text + ("" if brief else f" ({_bracket(path, gain)})")
 
 
-def _bracket(name: str, gain: Gain) -> str:
+def _bracket(path: str, gain: Gain) -> str:
     if gain.low is None or gain.high is None:
-        return f"{amount(name, gain.after)} instead of {amount(name, gain.before)}"
+        return f"{words.figure(path, gain.after)} instead of {words.figure(path, gain.before)}"
     low, high = (gain.low, gain.high) if gain.mean > 0.0 else (-gain.high, -gain.low)
-    return f"95 %: {amount(name, low)} to {amount(name, high)}"
-
-
-def amount(name: str, value: float) -> str:
-    """A loss in its unit."""
-    if name.endswith("_s"):
-        return words.duration(value)
-    if name == "minutes":
-        return words.duration(60.0 * value)
-    return words.money(value) if name == "usd" else words.count(value)
+    return f"95 %: {words.figure(path, low)} to {words.figure(path, high)}"

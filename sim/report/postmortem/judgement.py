@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sim.dataplane.interface import FIRST_CAUSE
-from sim.report.page.spent import spent
-from sim.report.plots.marks import FAULTS
+from sim.dataplane.tables import FIRST_CAUSE
+from sim.report.incident import FAULTS
+from sim.report.postmortem.attribution import seconds_by_kind
 from sim.report.postmortem.phrases import JOBS, ended, plural, were
 from sim.report.text import words
+from sim.results.figures import Figures, total
 from sim.results.run import Run, TimelineRow
-from sim.results.summary import Figures
 
 QUICK_S = 60.0  # chosen: a minute, as long as monitoring counts before it is sure
 BREAKS = (
@@ -41,7 +41,7 @@ def judged(figures: Figures, run: Run | None) -> Judgement:
 
 
 def users(figures: Figures) -> Judgement:
-    failed = sum(figures["requests"]["failed"].values())
+    failed = total(figures, "requests.failed")
     down, degraded = figures["downtime_s"], figures["degraded_s"]
     if not failed:
         yield True, "Not one request failed."
@@ -62,11 +62,11 @@ def reaction(figures: Figures, run: Run) -> Judgement:
     of = f" (seed {run.seed})" if "intervals" in figures else ""  # the others are means
     page = next((row.t_s for row in run.timeline if row.event == "page" and row.t_s >= fault), None)
     if page is not None:
-        told = words.duration(page - fault)
+        delay = words.duration(page - fault)
         lost = plural(failed_between(run, fault, page), "request")
         yield (
             page - fault <= QUICK_S,
-            f"A person was told {told} after it began; by then {lost} had failed{of}.",
+            f"A person was told {delay} after it began; by then {lost} had failed{of}.",
         )
     elif run.detected_s is None:
         yield False, "Nobody and nothing acted on it."
@@ -79,13 +79,13 @@ def reaction(figures: Figures, run: Run) -> Judgement:
                 f"The first action came {took} after it began{of}.",
             )
         elif action.event != "autoscaling" or not broken(run):
-            said = action.text or action.event.replace("_", " ")
+            what = action.text or action.event.replace("_", " ")
             yield (
                 run.detected_s - fault <= QUICK_S,
-                f"The first action came {took} after it began{of}: {said}.",
+                f"The first action came {took} after it began{of}: {what}.",
             )
     if figures["degraded_s"] >= SHORT_S:
-        parts = sorted(spent(run).items(), key=lambda one: -one[1])
+        parts = sorted(seconds_by_kind(run).items(), key=lambda part: -part[1])
         where = ", ".join(f"{words.duration(s)} {kind}" for kind, s in parts if s >= 1.0)
         yield False, f"Where the time with the SLO missed went{of}: {where}."
     if figures["recover_s"] is None:
@@ -133,7 +133,7 @@ def people(figures: Figures, run: Run) -> Judgement:
 
 def jobs(figures: Figures) -> Judgement:
     counted = figures["jobs"]
-    lost = sum(counted["lost"].values())
+    lost = total(figures, "jobs.lost")
     if lost:
         yield False, f"{plural(lost, 'job')} {were(lost)} lost: {ended(counted['lost'], JOBS)}."
     if counted["duplicated"]:
@@ -149,5 +149,5 @@ def database(figures: Figures) -> Judgement:
     connections = figures["connections"]
     if connections["refused"]:
         full = connections["exhausted_s"]
-        also = f", and had no slot free for {words.duration(full)}" if full else ""
-        yield False, f"The database refused {plural(connections['refused'], 'connection')}{also}."
+        length = f", and had no slot free for {words.duration(full)}" if full else ""
+        yield False, f"The database refused {plural(connections['refused'], 'connection')}{length}."

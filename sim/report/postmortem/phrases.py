@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sim.report.text import words
 
-REQUESTS = {  # sim.dataplane.interface.Outcome
+REQUESTS = {  # sim.dataplane.codes.Outcome
     "refused": "refused (nobody listened)",
     "no_backend": "with no replica to go to",
     "connect_timeout": "never connected",
@@ -18,7 +18,7 @@ REQUESTS = {  # sim.dataplane.interface.Outcome
     "oom": "cut off when the kernel killed a process for memory",
     "shed": "turned away on purpose",
 }
-JOBS = {  # sim.dataplane.interface.JobLoss
+JOBS = {  # sim.dataplane.codes.JobLoss
     "redis_wiped": "wiped with the queue's memory",
     "redis_down": "never queued, the queue was down",
     "worker_killed": "inside a worker that died",
@@ -29,13 +29,13 @@ JOBS = {  # sim.dataplane.interface.JobLoss
 }
 
 
-def ended(counts: Mapping[str, float], said: Mapping[str, str]) -> str:
+def ended(counts: Mapping[str, float], phrases: Mapping[str, str]) -> str:
     """`1,018 refused (nobody listened), 1 cut off when a process died`: the most first; one
     alone without its number."""
     order = sorted(((n, name) for name, n in counts.items() if n), key=lambda x: (-x[0], x[1]))
     if len(order) == 1:  # the number has been told
-        return said[order[0][1]]
-    return ", ".join(f"{words.count(n)} {said[name]}" for n, name in order)
+        return phrases[order[0][1]]
+    return ", ".join(f"{words.count(n)} {phrases[name]}" for n, name in order)
 
 
 def plural(number: float, word: str) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sim.report.plots.marks import FAULTS
-from sim.report.stretches import stretches
+from sim.report.incident import FAULTS, stretches
 from sim.report.text import words
 from sim.results import metrics
 from sim.results.run import Run, TimelineRow
@@ -34,7 +33,7 @@ class Moment(NamedTuple):
     felt: bool  # by users; what else there is happened to the platform
 
 
-class Told(NamedTuple):
+class Entry(NamedTuple):
     t_s: float
     kind: str
     text: str
@@ -45,21 +44,20 @@ def moments(run: Run, traffic: Traffic | None = None) -> Iterator[Moment]:
     many users come (`traffic`) before both."""
     felt = list(_felt(run))
     come = () if traffic is None else arrivals(traffic)
-    rows = sorted([*come, *together(run.timeline)], key=lambda one: one.t_s)
+    rows = sorted([*come, *together(run.timeline)], key=lambda entry: entry.t_s)
     ends = [t_s for t_s, _ in felt] or [run.horizon_s]
-    ends += [one.t_s for one in rows if one.kind in ALWAYS]
-    found = [
-        (one.t_s, False, one.text) for one in shortened(rows, run.fault_s, max(ends, default=0.0))
-    ]
-    found += [(t_s, True, text) for t_s, text in felt]
+    ends += [entry.t_s for entry in rows if entry.kind in ALWAYS]
+    shown = shortened(rows, run.fault_s, max(ends, default=0.0))
+    story = [(entry.t_s, False, entry.text) for entry in shown]
+    story += [(t_s, True, text) for t_s, text in felt]
     start = None if run.fault_s is None else int(run.fault_s)
-    for t_s, by_users, text in sorted(found, key=lambda one: (int(one[0]), one[1])):
+    for t_s, by_users, text in sorted(story, key=lambda moment: (int(moment[0]), moment[1])):
         since = 0 if start is None else int(t_s) - start
         after = f"+{words.duration(since)}" if since > 0 else ""
         yield Moment(words.clock(t_s), after, text, by_users)
 
 
-def arrivals(traffic: Traffic) -> Iterator[Told]:
+def arrivals(traffic: Traffic) -> Iterator[Entry]:
     """When more users come, or fewer. The first point is how it begins."""
     rates = [point.rate * traffic.scale for point in traffic.points]
     for before, rate, point in zip(rates, rates[1:], traffic.points[1:], strict=False):
@@ -67,36 +65,36 @@ def arrivals(traffic: Traffic) -> Iterator[Told]:
             slowly = f", over {words.duration(point.ramp)}" if point.ramp > SUDDEN_S else ""
             change = "rises" if rate > before else "falls"
             text = f"traffic {change} from {before:g} to {rate:g} requests/s{slowly}"
-            yield Told(point.at, TRAFFIC, text)
+            yield Entry(point.at, TRAFFIC, text)
 
 
 def _felt(run: Run) -> Iterator[tuple[float, str]]:
     """When users were down, and where they never were, or much later, when the SLO was missed."""
     width = run.recording.bucket_s
-    found, bad = stretches(metrics.down(run), width), stretches(metrics.degraded(run), width)
-    if found:
-        yield from _stretch(run, found, "users are down", "users are served again")
-        early = [one for one in bad if one[0] < found[0][0] - EARLY_S]
-        bad = early if early and early[0][1] < found[0][0] else []
+    outages, bad = stretches(metrics.down(run), width), stretches(metrics.degraded(run), width)
+    if outages:
+        yield from _stretch(run, outages, "users are down", "users are served again")
+        early = [part for part in bad if part[0] < outages[0][0] - EARLY_S]
+        bad = early if early and early[0][1] < outages[0][0] else []
     if bad:
         badly = "users are served badly: the SLO is missed"
         yield from _stretch(run, bad, badly, "users are served well again")
 
 
 def _stretch(
-    run: Run, found: list[tuple[float, float]], begins: str, ends: str
+    run: Run, parts: list[tuple[float, float]], begins: str, ends: str
 ) -> Iterator[tuple[float, str]]:
     """The first beginning and the last end."""
-    start, end = found[0][0], min(found[-1][1], run.horizon_s)
+    start, end = parts[0][0], min(parts[-1][1], run.horizon_s)
     if run.fault_s is not None and start < run.fault_s < start + EARLY_S:
         start = run.fault_s
-    if len(found) > 1:
-        begins += f", on and off ({len(found)} times until {words.clock(end)})"
+    if len(parts) > 1:
+        begins += f", on and off ({len(parts)} times until {words.clock(end)})"
     yield start, begins
     yield end, ends if end < run.horizon_s else "the run ends, and it is not over for users"
 
 
-def together(rows: Sequence[TimelineRow]) -> Iterator[Told]:
+def together(rows: Sequence[TimelineRow]) -> Iterator[Entry]:
     """Rows that say the same of several things within one second of the clock as one."""
     same: list[TimelineRow] = []
     for row in rows:
@@ -119,7 +117,7 @@ def _alike(row: TimelineRow) -> tuple[str, str, int]:
     return row.event, text, int(row.t_s)
 
 
-def _merged(rows: Sequence[TimelineRow]) -> Told:
+def _merged(rows: Sequence[TimelineRow]) -> Entry:
     first = rows[0]
     text = first.text or first.event.replace("_", " ")
     if first.subject and first.subject not in text:
@@ -128,31 +126,31 @@ def _merged(rows: Sequence[TimelineRow]) -> Told:
     if others:
         more = f" and {len(others) - NAMES} more" if len(others) > NAMES else ""
         text += f"; likewise {', '.join(others[:NAMES])}{more}"
-    return Told(first.t_s, first.event, text)
+    return Entry(first.t_s, first.event, text)
 
 
-def shortened(rows: Sequence[Told], fault_s: float | None, end_s: float) -> Iterator[Told]:
+def shortened(rows: Sequence[Entry], fault_s: float | None, end_s: float) -> Iterator[Entry]:
     """The first few of each kind, before the fault and after it, and how many more there were."""
-    late = [one for one in rows if one.t_s > end_s + AFTER_S]
-    of_kind: dict[tuple[bool, str], list[Told]] = {}
-    for one in rows[: len(rows) - len(late)]:
-        early = fault_s is not None and one.t_s < fault_s
-        of_kind.setdefault((early, one.kind), []).append(one)
-    for (early, kind), found in of_kind.items():
-        most = len(found) if kind in ALWAYS else 1 if early else OFTEN
-        if len(found) <= most + 1:
-            yield from found
+    late = [entry for entry in rows if entry.t_s > end_s + AFTER_S]
+    of_kind: dict[tuple[bool, str], list[Entry]] = {}
+    for entry in rows[: len(rows) - len(late)]:
+        early = fault_s is not None and entry.t_s < fault_s
+        of_kind.setdefault((early, entry.kind), []).append(entry)
+    for (early, kind), entries in of_kind.items():
+        most = len(entries) if kind in ALWAYS else 1 if early else OFTEN
+        if len(entries) <= most + 1:
+            yield from entries
             continue
-        yield from found[:most]
-        rest = found[most:]
+        yield from entries[:most]
+        rest = entries[most:]
         name = "things the operator does" if kind == "operator" else kind.replace("_", " ")
         until = words.clock(rest[-1].t_s)
-        yield Told(
+        yield Entry(
             rest[0].t_s,
             kind,
             f"... and {len(rest)} more events of this kind ({name}) until {until}",
         )
-    late = [one for one in late if one.kind != TRAFFIC]  # which no timeline holds
+    late = [entry for entry in late if entry.kind != TRAFFIC]  # which no timeline holds
     if late:
         more = f"... and {len(late)} more events until the end, in timeline.csv"
-        yield Told(late[0].t_s, "", more)
+        yield Entry(late[0].t_s, "", more)

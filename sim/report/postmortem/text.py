@@ -9,8 +9,8 @@ from textwrap import wrap
 
 from sim.report.postmortem.account import Account, accounts
 from sim.report.postmortem.causes import Cause, Causes
-from sim.report.text import content, words
-from sim.results.result import Result
+from sim.report.text import findings, words
+from sim.results.measurements import Measurements
 
 ALONE = (
     "Each line is a run of its own: the same customers, and this one thing changed. What two "
@@ -29,14 +29,14 @@ NOT_RUN = (
 )
 
 
-def markdown(result: Result) -> str:
+def markdown(result: Measurements) -> str:
     """The whole file."""
     return "\n".join(_lines(result)) + "\n"
 
 
-def _lines(result: Result) -> Iterator[str]:
+def _lines(result: Measurements) -> Iterator[str]:
     yield f"# Post-mortem: {safe(result.title or result.scenario)}\n"
-    yield f"**{safe(content.verdict(result))}**\n"
+    yield f"**{safe(findings.verdict(result))}**\n"
     first, last = result.seed, result.seed + result.reps - 1
     seeds = f"seed {first}" if result.reps == 1 else f"means over the seeds {first} to {last}"
     yield (
@@ -46,28 +46,28 @@ def _lines(result: Result) -> Iterator[str]:
     )
     if result.interrupted:
         yield "\nInterrupted: this is what was finished."
-    for one in accounts(result):
-        yield from _account(one, result.reps)
+    for account in accounts(result):
+        yield from _account(account, result.reps)
     if result.command:
         yield "\n## Again\n"
         same = re.sub(r" --engine [a-z]+", "", result.command)  # which one makes no difference
         yield from (f"    {line}" for line in same.splitlines())
 
 
-def _account(one: Account, reps: int) -> Iterator[str]:
-    yield f"\n## {one.platform}\n"
+def _account(account: Account, reps: int) -> Iterator[str]:
+    yield f"\n## {account.platform}\n"
     yield "### Impact\n"
-    yield from (f"- {safe(line)}" for line in one.impact)
-    yield f"\n### Timeline{f' (seed {one.seed})' if reps > 1 else ''}\n"
-    for moment in one.moments:
+    yield from (f"- {safe(line)}" for line in account.impact)
+    yield f"\n### Timeline{f' (seed {account.seed})' if reps > 1 else ''}\n"
+    for moment in account.moments:
         text = f"**{moment.text}**" if moment.felt else safe(moment.text)
         yield f"- {moment.clock} {f'({moment.after}) ' if moment.after else ''}{text}"
-    if not one.moments:
+    if not account.moments:
         yield "Nothing happened."
-    yield from _list("What went well", one.well)
-    yield from _list("What went badly", one.badly)
+    yield from _list("What went well", account.well)
+    yield from _list("What went badly", account.badly)
     yield "\n### Causes\n"
-    yield from causes(one.causes, one.unharmed, reps)
+    yield from causes(account.causes, account.unharmed, reps)
 
 
 def _list(heading: str, lines: Sequence[str]) -> Iterator[str]:
@@ -76,37 +76,37 @@ def _list(heading: str, lines: Sequence[str]) -> Iterator[str]:
         yield from (f"- {safe(line)}" for line in lines)
 
 
-def causes(found: Causes | None, unharmed: bool, reps: int) -> Iterator[str]:
+def causes(tested: Causes | None, unharmed: bool, reps: int) -> Iterator[str]:
     """Paragraphs and a list."""
-    if unharmed or found is None:
+    if unharmed or tested is None:
         yield UNHARMED if unharmed else NOT_RUN
         return
-    if found.trigger:
-        yield f"{found.trigger}\n"
-    yield introduction(found)
-    if found.helped:
+    if tested.trigger:
+        yield f"{tested.trigger}\n"
+    yield introduction(tested)
+    if tested.helped:
         yield ""
-    for cause in found.helped:
+    for cause in tested.helped:
         yield f"- **With {cause.says}**: {cause.saves}  "
         yield f"  `{options(cause)}`"
-    for heading, lines in tried(found):
+    for heading, lines in tried(tested):
         yield f"\n{heading}: {'; '.join(lines)}."
-    if reps == 1 and found.number:
+    if reps == 1 and tested.number:
         yield f"\n{ONE_SEED}"
 
 
-def introduction(found: Causes) -> str:
+def introduction(tested: Causes) -> str:
     """How the list of causes is to be read, or why there is none."""
-    if found.helped:
+    if tested.helped:
         return ALONE
-    return NONE_HELPED if found.number else NONE_APPLIES
+    return NONE_HELPED if tested.number else NONE_APPLIES
 
 
-def tried(found: Causes) -> list[tuple[str, tuple[str, ...]]]:
+def tried(tested: Causes) -> list[tuple[str, tuple[str, ...]]]:
     """What is no cause, as it was run again, too."""
     rows = [
-        ("Tried, and it was worse", found.worse),
-        ("Tried, and it made no difference", found.no_difference),
+        ("Tried, and it was worse", tested.worse),
+        ("Tried, and it made no difference", tested.no_difference),
     ]
     return [row for row in rows if row[1]]
 
@@ -116,25 +116,25 @@ def options(cause: Cause) -> str:
     return " ".join(f"--set {shlex.quote(setting)}" for setting in cause.settings)
 
 
-def plain(result: Result) -> str:
+def plain(result: Measurements) -> str:
     """The causes for a terminal, at most 100 columns."""
     lines = []
-    for one in accounts(result):
-        lines.append(f"What would have helped under {one.platform}")
-        for line in _spoken(one):
+    for account in accounts(result):
+        lines.append(f"What would have helped under {account.platform}")
+        for line in _spoken(account):
             lines += wrap(line, 98, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines) + "\n"
 
 
-def _spoken(one: Account) -> Iterator[str]:
-    if one.unharmed or one.causes is None:
-        yield UNHARMED if one.unharmed else NOT_RUN
+def _spoken(account: Account) -> Iterator[str]:
+    if account.unharmed or account.causes is None:
+        yield UNHARMED if account.unharmed else NOT_RUN
         return
-    if not one.causes.helped:
-        yield introduction(one.causes)
-    for cause in one.causes.helped:
+    if not account.causes.helped:
+        yield introduction(account.causes)
+    for cause in account.causes.helped:
         yield f"with {cause.says}: {cause.saves}"
-    for heading, lines in tried(one.causes):
+    for heading, lines in tried(account.causes):
         yield f"{heading.lower()}: {'; '.join(lines)}"
 
 

@@ -10,26 +10,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from sim.report.text import timeline, words
-from sim.report.text.progress import Tick as Progress
+from sim.report.text.progress import RunProgress
 from sim.results.run import Glance
 
 BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 WIDE = 60  # simulated minutes in a sparkline
 EVENTS = 6  # latest events of each platform
-
-
-class Tick(Progress, Protocol):
-    """How far one run is, and what happened since (sim.study.workers.Tick)."""
-
-    @property
-    def glance(self) -> Glance: ...
 
 
 def sparkline(values: Sequence[float], top: float) -> str:
@@ -51,10 +43,10 @@ class State:
         self.last = Glance()
         self.success: deque[float] = deque(maxlen=WIDE)
         self.backlog: deque[float] = deque(maxlen=WIDE)
-        self.told: deque[str] = deque(maxlen=EVENTS)
+        self.latest: deque[str] = deque(maxlen=EVENTS)
         self.failed = 0
 
-    def add(self, tick: Tick) -> list[str]:
+    def add(self, tick: RunProgress) -> list[str]:
         """Take a tick of this platform; returns the lines of its new events."""
         self.seed = tick.seed if self.seed is None else self.seed
         if tick.seed != self.seed:
@@ -67,7 +59,7 @@ class State:
             self.backlog.append(tick.glance.jobs_queued)
         self.failed, self.last = tick.glance.failed, tick.glance
         lines = [timeline.line(row) for row in tick.glance.rows]
-        self.told.extend(lines)
+        self.latest.extend(lines)
         return lines
 
     def shown(self, horizon_s: float, width: int) -> RenderableType:
@@ -84,7 +76,7 @@ class State:
             Text(head, style="bold"),
             Text(f"  success {sparkline(success, 1.0)} {rate}"),
             Text(f"  backlog {sparkline(backlog, peak)} {waiting}"),
-            *(Text(f"  {line}", style="dim") for line in self.told),
+            *(Text(f"  {line}", style="dim") for line in self.latest),
         ]
         for row in rows:
             row.truncate(width, overflow="ellipsis")
@@ -99,7 +91,7 @@ class Viewer:
         self.states = {name: State(name) for name in platforms}
         self.display: Live | None = None
 
-    def __call__(self, tick: Tick) -> None:
+    def __call__(self, tick: RunProgress) -> None:
         state = self.states[tick.platform]
         lines = state.add(tick)
         if self.display is not None:
@@ -108,8 +100,8 @@ class Viewer:
         for line in lines:
             self.console.print(f"{tick.platform}: {line}", highlight=False, soft_wrap=True)
         if tick.done and tick.seed == state.seed:
-            said = f"{words.duration(tick.now_s)} simulated, {words.count(tick.arrived)} requests"
-            self.console.print(f"{tick.platform}: {said}", highlight=False, soft_wrap=True)
+            end = f"{words.duration(tick.now_s)} simulated, {words.count(tick.arrived)} requests"
+            self.console.print(f"{tick.platform}: {end}", highlight=False, soft_wrap=True)
 
     def shown(self) -> RenderableType:
         width = self.console.width

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sim.report.text import content, overview, timeline, words
-from sim.results.result import Result
+from sim.report.text import comparison, findings, timeline, words
+from sim.results.measurements import Measurements
 from sim.results.run import Run
 
 LONGEST = 120  # lines of one platform's timeline
 
 
-def markdown(result: Result, pictures: Iterable[str] = ()) -> str:
+def markdown(result: Measurements, pictures: Iterable[str] = ()) -> str:
     """The page. `pictures`: names of the PNG files beside it."""
     return "\n".join(_lines(result, pictures)) + "\n"
 
 
-def _lines(result: Result, pictures: Iterable[str]) -> Iterator[str]:
+def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
     yield f"# {result.scenario}: {_safe(result.title)}"
-    yield f"\n**{_safe(content.headline(result))}**\n"
+    yield f"\n**{_safe(findings.headline(result))}**\n"
     yield f"{_safe(result.lesson)}\n"
-    yield f"{_safe(content.setting(result))}\n"
+    yield f"{_safe(findings.setting(result))}\n"
     if result.interrupted:
         yield "Interrupted: these are the runs that were finished.\n"
     for picture in pictures:
         yield f"![{picture.removesuffix('.png')}]({picture})\n"
-    if overview.is_many(result):
-        yield f"|  | {' | '.join(overview.COLUMNS)} |"
-        yield "|---" * (len(overview.COLUMNS) + 1) + "|"
-        yield from (f"| {' | '.join(row)} |" for row in overview.rows(result))
+    if comparison.is_many(result):
+        yield f"|  | {' | '.join(comparison.COLUMNS)} |"
+        yield "|---" * (len(comparison.COLUMNS) + 1) + "|"
+        yield from (f"| {' | '.join(row)} |" for row in comparison.rows(result))
         yield ""
     heads = [words.platform(name) for name in result.platforms]
     yield f"|  | {' | '.join(heads)} |"
     yield "|---" * (len(heads) + 1) + "|"
-    for section in content.sections(result):
+    for section in findings.sections(result):
         yield f"| **{section.title}** |{' |' * len(heads)}"
         for label, cells in section.rows:
             yield f"| {label} | {' | '.join(map(_safe, cells))} |"
-    differences = content.differences(result)
+    differences = findings.differences(result)
     if differences:
         yield "\n## Differences, pair by pair of seeds (95 %)\n"
         yield from (f"- {_safe(what)}: {how_much}" for what, how_much in differences)
@@ -47,8 +47,8 @@ def _lines(result: Result, pictures: Iterable[str]) -> Iterator[str]:
     yield from _notes(result)
 
 
-def _claims(result: Result) -> Iterator[str]:
-    verdicts = content.verdicts(result)
+def _claims(result: Measurements) -> Iterator[str]:
+    verdicts = findings.verdicts(result)
     if verdicts:
         yield "\n## What the article claims\n"
     for verdict in verdicts:
@@ -66,7 +66,7 @@ def _timeline(run: Run) -> Iterator[str]:
     yield "```"
 
 
-def _notes(result: Result) -> Iterator[str]:
+def _notes(result: Measurements) -> Iterator[str]:
     for heading, notes in (("Assumed", result.assumed), ("Not simulated", result.ignored)):
         if notes:
             yield f"\n## {heading}\n"

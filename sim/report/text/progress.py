@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from sim.report.text import words
+from sim.results.run import Glance
 
 
-class Tick(Protocol):
-    """How far one run is (sim.study.study.Tick)."""
+class RunProgress(Protocol):
+    """How far one run is, and what happened since (sim.study.task.Tick)."""
 
     @property
     def platform(self) -> str: ...
@@ -25,9 +26,11 @@ class Tick(Protocol):
     def arrived(self) -> int: ...
     @property
     def done(self) -> bool: ...
+    @property
+    def glance(self) -> Glance: ...
 
 
-class Watch:
+class ProgressBars:
     """Adds up the ticks of all replications of each platform."""
 
     def __init__(
@@ -39,7 +42,7 @@ class Watch:
         self.bars: dict[str, TaskID] = {}
         self.progress: Progress | None = None
 
-    def __call__(self, tick: Tick) -> None:
+    def __call__(self, tick: RunProgress) -> None:
         own = self.runs[tick.platform]
         own[tick.seed] = (tick.now_s, tick.arrived)
         self.left[tick.platform] -= tick.done
@@ -82,14 +85,14 @@ def compiling(console: Console) -> Iterator[None]:
 
 
 @contextmanager
-def counting(runs: int, console: Console) -> Iterator[Callable[[Tick], None]]:
+def counting(runs: int, console: Console) -> Iterator[Callable[[RunProgress], None]]:
     """A watch that counts finished runs: a bar on a terminal, else a line for each tenth."""
     done = 0
     columns = (TextColumn("{task.completed} of {task.total} runs"), BarColumn())
     bar = Progress(*columns, console=console, transient=True)
     task = bar.add_task("", total=runs)
 
-    def watch(tick: Tick) -> None:
+    def watch(tick: RunProgress) -> None:
         nonlocal done
         if not tick.done:
             return
@@ -110,9 +113,9 @@ def counting(runs: int, console: Console) -> Iterator[Callable[[Tick], None]]:
 @contextmanager
 def watching(
     platforms: tuple[str, ...], reps: int, horizon_s: float, console: Console
-) -> Iterator[Watch]:
-    """A Watch for one study; on a terminal its bars vanish when the study is done."""
-    watch = Watch(platforms, reps, horizon_s, console)
+) -> Iterator[ProgressBars]:
+    """Bars for one study; on a terminal its bars vanish when the study is done."""
+    watch = ProgressBars(platforms, reps, horizon_s, console)
     if not console.is_terminal:
         yield watch
         return

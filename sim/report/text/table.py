@@ -15,49 +15,49 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sim.report.text import content, overview, words
-from sim.results.result import Result
+from sim.report.text import comparison, findings, words
+from sim.results.measurements import Measurements
 
 WIDTH = 100
 
 
-def show(result: Result, console: Console) -> None:
+def show(result: Measurements, console: Console) -> None:
     """Print the table to a console, no wider than 100 columns."""
     console.print(_document(result), width=min(WIDTH, console.width), highlight=False)
 
 
-def plain(result: Result) -> str:
+def plain(result: Measurements) -> str:
     """The table as text without colours, lines at most 100 columns wide."""
     out = StringIO()
     show(result, Console(file=out, width=WIDTH, no_color=True, force_terminal=False))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _document(result: Result) -> RenderableType:
+def _document(result: Measurements) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{result.scenario}: {result.title}", style="bold"),
-        Text(content.setting(result), style="dim"),
+        Text(findings.setting(result), style="dim"),
     ]
     if result.interrupted:
         parts.append(Text("interrupted: these are the runs that were finished", style="yellow"))
-    parts.append(_overview(result) if overview.is_many(result) else _figures(result))
-    differences = content.differences(result)
+    parts.append(_overview(result) if comparison.is_many(result) else _figures(result))
+    differences = findings.differences(result)
     if differences:
         parts += [Text("\nDifferences, pair by pair of seeds (95 %)", style="bold")]
         parts += [Text(f"  {what}: {how_much}") for what, how_much in differences]
-    verdicts = content.verdicts(result)
+    verdicts = findings.verdicts(result)
     if verdicts:
         parts.append(Text("\nWhat the article claims", style="bold"))
         parts.append(_verdicts(verdicts))
     return Group(*parts)
 
 
-def _figures(result: Result) -> Table:
+def _figures(result: Measurements) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for name in result.platforms:
         table.add_column(words.platform(name), overflow="fold", ratio=1)
-    for section in content.sections(result):
+    for section in findings.sections(result):
         table.add_row(Text(section.title, style="bold"), *("" for _ in result.platforms))
         for label, cells in section.rows:
             table.add_row(f"  {label}", *cells)
@@ -65,13 +65,13 @@ def _figures(result: Result) -> Table:
     return table
 
 
-def _overview(result: Result) -> Table:
+def _overview(result: Measurements) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
-    rows = overview.rows(result)
+    rows = comparison.rows(result)
     shown = [0]
-    for i, head in enumerate(overview.COLUMNS, start=1):
-        if head not in overview.SELDOM or any(row[i] != "0" for row in rows):
+    for i, head in enumerate(comparison.COLUMNS, start=1):
+        if head not in comparison.SELDOM or any(row[i] != "0" for row in rows):
             table.add_column(head, justify="right", overflow="fold")
             shown.append(i)
     for row in rows:
@@ -79,7 +79,7 @@ def _overview(result: Result) -> Table:
     return table
 
 
-def _verdicts(verdicts: list[content.Verdict]) -> RenderableType:
+def _verdicts(verdicts: list[findings.ClaimLine]) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -92,11 +92,11 @@ def _verdicts(verdicts: list[content.Verdict]) -> RenderableType:
     return Padding(grid, (0, 0, 0, 2))
 
 
-def html(result: Result) -> str:
+def html(result: Measurements) -> str:
     """The same for Jupyter: a table, then the claims. Everything is escaped."""
     heads = "".join(f"<th>{escape(words.platform(name))}</th>" for name in result.platforms)
     body = []
-    for section in content.sections(result):
+    for section in findings.sections(result):
         span = len(result.platforms) + 1
         body.append(f'<tr><th colspan="{span}" style="text-align:left">{section.title}</th></tr>')
         for label, cells in section.rows:
@@ -106,11 +106,11 @@ def html(result: Result) -> str:
         f"<li>{'&#10003; holds' if v.holds else '<b>&#10007; does not hold</b>'}: "
         f"{escape(v.platform)}: {escape(v.says)}<br><small>{escape(v.finding)}"
         f"{escape(' because ' + v.because) if v.because else ''}</small></li>"
-        for v in content.verdicts(result)
+        for v in findings.verdicts(result)
     )
     return (
         f"<p><b>{escape(result.scenario)}</b>: {escape(result.title)}<br>"
-        f"<small>{escape(content.setting(result))}</small></p>"
+        f"<small>{escape(findings.setting(result))}</small></p>"
         f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
         f"<ul>{claims}</ul>"
     )

@@ -14,8 +14,8 @@ ALIKE = 3  # one event on more subjects than this in a row is told once
 def line(row: TimelineRow) -> str:
     """One event, by the simulated clock; who it happened to comes first."""
     text = row.text or row.event.replace("_", " ")
-    who = "" if not row.subject or row.subject in text else f"{row.subject} "
-    return f"{words.clock(row.t_s)} {who}{text}"
+    subject = "" if not row.subject or row.subject in text else f"{row.subject} "
+    return f"{words.clock(row.t_s)} {subject}{text}"
 
 
 def story(runs: Iterable[Run], most: int) -> str:
@@ -30,20 +30,20 @@ def story(runs: Iterable[Run], most: int) -> str:
 def lines(run: Run, most: int) -> list[str]:
     """At most `most` lines: what happens to many at a time is told of the first of them. The last
     line says how many events are only in timeline.csv."""
-    told: list[str] = []
-    rows_told = 0
+    text: list[str] = []
+    shown = 0
     for rows in _groups(run.timeline):
-        if len(told) >= most:
-            told.append(f"... and {len(run.timeline) - rows_told} more events in timeline.csv")
+        if len(text) >= most:
+            text.append(f"... and {len(run.timeline) - shown} more events in timeline.csv")
             break
-        told.append(line(rows[0]))
-        rows_told += len(rows)
+        text.append(line(rows[0]))
+        shown += len(rows)
         if len(rows) > 1:
             others = [row.subject for row in rows[1:]]
             names = ", ".join(others[:ALIKE])
             more = f" and {len(others) - ALIKE} more" if len(others) > ALIKE else ""
-            told.append(f"         likewise {names}{more}, by {words.clock(rows[-1].t_s)}")
-    return told
+            text.append(f"         likewise {names}{more}, by {words.clock(rows[-1].t_s)}")
+    return text
 
 
 def _groups(timeline: tuple[TimelineRow, ...]) -> Iterator[list[TimelineRow]]:

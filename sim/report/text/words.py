@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from sim.results.figures import Unit, figure_at
+
 NOTHING = "-"  # a figure that does not exist: never recovered, nothing answered
 
 
@@ -70,21 +74,19 @@ def causes(counts: dict[str, float], most: int = 4) -> str:
 
 
 def figure(path: str, value: float | None) -> str:
-    """A figure of the platform record by its dotted path, in the unit that its name says."""
-    if value is None:
-        return NOTHING
-    name = path.rpartition(".")[2]
-    if path.startswith("latency_s.") or name.endswith("_s"):
-        return duration(value)
-    if name == "availability":
-        return share(value)
-    if name == "usd":
-        return money(value)
-    if name == "minutes":
-        return duration(60.0 * value)
-    if name == "server_hours":
-        return f"{value:.2f} h"
-    return count(value)
+    """A figure of the platform record by its dotted path, in its unit. KeyError: no such path."""
+    return NOTHING if value is None else IN_UNIT[figure_at(path).unit](value)
+
+
+IN_UNIT: dict[Unit, Callable[[float], str]] = {
+    Unit.COUNT: count,
+    Unit.SECONDS: duration,
+    Unit.MOMENT: duration,
+    Unit.SHARE: share,
+    Unit.MINUTES: lambda value: duration(60.0 * value),
+    Unit.HOURS: lambda value: f"{value:.2f} h",
+    Unit.DOLLARS: money,
+}
 
 
 def bounds(path: str, low: float | None, high: float | None) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sim.library.scenarios import list_scenarios, load_scenario
 from sim.report.text import words
 from sim.results.verdicts import evaluate
-from sim.schema.loader import list_scenarios, load_scenario
 from sim.schema.scenario import Claim
 from sim.simulation.case import Case
 from sim.study.article import table

@@ -11,11 +11,13 @@ from statistics import fmean
 from typing import NamedTuple
 
 from sim import __version__
+from sim.control.core.choices import Encrypting
+from sim.library.scenarios import list_scenarios, load_scenario
 from sim.platforms import load
+from sim.results.figures import total
 from sim.results.summary import Replication
-from sim.schema.loader import list_scenarios, load_scenario
-from sim.study.article.article import CLAIMS, ROWS, ArticleRow, GeneralClaim
-from sim.study.article.table_text import ArticleTable, Cell, Measured, TableVerdict, verdict
+from sim.study.article.article import CLAIMS, MEASURES, ROWS, ArticleRow, GeneralClaim
+from sim.study.article.table_text import ArticleTable, Loss, Measured, TableVerdict, verdict
 from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner
 from sim.study.plan import plan
@@ -49,12 +51,12 @@ def measure(runs: TableRuns, run: Runner = Batch.run) -> ArticleTable:
     sample = run(runs.batch)
     if sample.interrupted:
         raise KeyboardInterrupt
-    cells = {
-        (case.name, case.platform): _cell(replications)
+    losses = {
+        (case.name, case.platform): _loss(replications)
         for case, replications in zip(runs.batch.cases, sample.replications, strict=True)
     }
     rows = tuple(
-        Measured(row, {name: cells[row.scenario, name] for name in names})
+        Measured(row, {name: losses[row.scenario, name] for name in names})
         for row, names in runs.rows
     )
     return ArticleTable(
@@ -87,14 +89,12 @@ def _verdict(claim: GeneralClaim, rows: Iterable[Measured]) -> TableVerdict | No
     whose = claim.platform if claim.kind == "lacks" else "compose"
     filled = getattr(load(whose), claim.capability) is not None
     secrets = load("kubernetes").secrets
-    return verdict(claim, measured, filled, bool(getattr(secrets, "encrypted_at_rest", False)))
+    encrypted = isinstance(secrets, Encrypting) and secrets.encrypted_at_rest
+    return verdict(claim, measured, filled, encrypted)
 
 
-def _cell(replications: Sequence[Replication]) -> Cell:
-    figures = [one.figures for one in replications]
-    return Cell(
-        fmean(f["downtime_s"] for f in figures),
-        fmean(sum(f["requests"]["failed"].values()) for f in figures),
-        fmean(sum(f["jobs"]["lost"].values()) for f in figures),
-        fmean(f["operator"]["minutes"] for f in figures),
-    )
+def _loss(replications: Sequence[Replication]) -> Loss:
+    return {
+        name: fmean(total(each.figures, measure.path) for each in replications)
+        for name, measure in MEASURES.items()
+    }

@@ -10,12 +10,11 @@ from matplotlib.figure import Figure
 
 from sim.report.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SIZE, SKY, VERMILLION, Slide
 from sim.report.text import words
-from sim.study.article.article import MARGIN
-from sim.study.article.table_text import FIGURES, ArticleTable, Measured, figure
+from sim.study.article.article import MEASURES
+from sim.study.article.table_text import ArticleTable, Measured, figure
 
 COLOURS = (VERMILLION, BLUE, ORANGE, SKY, GREEN)  # of whole platforms, in their order
 COLUMNS = 5
-UNITS = {"downtime_s": "time down", "failed": "failures", "minutes": "work by hand"}
 
 
 def picture(table: ArticleTable) -> Figure:
@@ -46,8 +45,8 @@ def _finding(table: ArticleTable) -> str:
         without = losses.get(f"kubernetes-{row.capability}")
         if with_it is not None and without is not None:
             total += 1
-            lost = getattr(without, row.metric) - getattr(with_it, row.metric)
-            worse += lost >= MARGIN[row.metric]
+            lost = without[row.metric] - with_it[row.metric]
+            worse += lost >= MEASURES[row.metric].margin
     if not total:
         return "What each platform loses"
     return f"Take one capability away: in {worse} of {total} cases Kubernetes loses more without it"
@@ -55,14 +54,15 @@ def _finding(table: ArticleTable) -> str:
 
 def _bars(axes: Axes, measured: Measured, colours: dict[str, str]) -> None:
     row, losses = measured.row, measured.losses
-    values = [float(getattr(loss, row.metric)) for loss in losses.values()]
+    values = [loss[row.metric] for loss in losses.values()]
     top = max([*values, 1e-9])
     page = axes.figure
     box = axes.get_position()
     title = row.capability.replace("_", " ")
     page.text(box.x0, box.y1 + 0.048, title, size=12.5, weight="bold", color=INK)
-    unit = UNITS.get(row.metric, FIGURES[row.metric])
-    page.text(box.x0, box.y1 + 0.022, f"{row.problem}: {unit}", size=8.5, color=GREY)
+    page.text(
+        box.x0, box.y1 + 0.022, f"{row.problem}: {MEASURES[row.metric].axis}", size=8.5, color=GREY
+    )
     size = 8.2 if len(values) <= 6 else 7.4
     for y, (name, value) in enumerate(zip(losses, values, strict=True)):
         base, *without = name.split("-")

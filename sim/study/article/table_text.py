@@ -15,14 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.report.text import words
-from sim.study.article.article import MARGIN, NOT_CHECKABLE, ArticleRow, GeneralClaim
+from sim.study.article.article import MEASURES, NOT_CHECKABLE, ArticleRow, GeneralClaim
 
-FIGURES = {  # field of a Cell -> heading
-    "downtime_s": "down",
-    "failed": "failed",
-    "jobs_lost": "jobs lost",
-    "minutes": "by hand",
-}
+Loss = Mapping[str, float]  # of one platform in one scenario: means by the names of MEASURES
 SAME = (
     "The same: the platform has that capability, but nothing here uses it. Compose: this stack's "
     "file has no `restart:`, HEALTHCHECK or limits (compose_hardened's has). Compose hardened when "
@@ -31,20 +26,11 @@ SAME = (
 FILES = frozenset({"table.md", "table.csv", "table.json", "table.png"})
 
 
-class Cell(NamedTuple):
-    """What one platform lost in one scenario; means over the replications."""
-
-    downtime_s: float
-    failed: float  # requests
-    jobs_lost: float
-    minutes: float  # hands-on
-
-
 class Measured(NamedTuple):
     """A row with its cells by platform; an ablation stands after its platform."""
 
     row: ArticleRow
-    losses: Mapping[str, Cell]
+    losses: Mapping[str, Loss]
 
 
 class TableVerdict(NamedTuple):
@@ -80,33 +66,36 @@ def verdict(
         said = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
         return TableVerdict(claim, encrypted, said)
     if claim.kind == "solved":
-        value = getattr(whole, metric)
-        said = f"{name}: {figure(metric, value)} {FIGURES[metric]}"
+        value = whole[metric]
+        said = f"{name}: {_headed(metric, value)}"
         return TableVerdict(claim, value <= claim.limit, said)
     if claim.kind == "lacks":
-        value = getattr(whole, metric)
+        value = whole[metric]
         said = f"{name}, {'with' if filled else 'without'} it: "
-        said += f"{figure(metric, value)} {FIGURES[metric]}"
+        said += _headed(metric, value)
         return TableVerdict(claim, not filled and value > claim.limit, said)
     without = losses.get(f"kubernetes-{claim.capability}")
     if without is None or "compose" not in losses:
         return None
-    has, lost = getattr(whole, metric), getattr(without, metric)
-    compose = getattr(losses["compose"], metric)
-    moved = min(lost, compose) - has >= MARGIN[metric]
+    has, lost = whole[metric], without[metric]
+    compose = losses["compose"][metric]
+    moved = min(lost, compose) - has >= MEASURES[metric].margin
     said = (
-        f"Kubernetes {figure(metric, has)} {FIGURES[metric]}, without it {figure(metric, lost)};"
+        f"Kubernetes {_headed(metric, has)}, without it {figure(metric, lost)};"
         f" Compose {figure(metric, compose)}"
     )
     if "compose_hardened" in losses:
-        said += f", hardened {figure(metric, getattr(losses['compose_hardened'], metric))}"
+        said += f", hardened {figure(metric, losses['compose_hardened'][metric])}"
     return TableVerdict(claim, moved and not filled, said)
 
 
 def figure(metric: str, value: float) -> str:
-    if metric == "downtime_s":
-        return words.duration(value)
-    return words.duration(60.0 * value) if metric == "minutes" else words.count(value)
+    """A measure in its unit."""
+    return words.figure(MEASURES[metric].path, value)
+
+
+def _headed(metric: str, value: float) -> str:
+    return f"{figure(metric, value)} {MEASURES[metric].heading}"
 
 
 def _why(one: TableVerdict) -> str:
@@ -121,22 +110,23 @@ def text(table: ArticleTable) -> str:
 
 def _blocks(table: ArticleTable) -> Iterator[str]:
     seeds = f"seed {table.seed}" if table.reps == 1 else f"means over {table.reps} seeds"
+    heads = "".join(f"{measure.heading:>12}" for measure in MEASURES.values())
     yield f"The article's table, measured ({seeds})"
     for number, (row, losses) in enumerate(table.rows, start=1):
         yield ""
         yield f"{number}. {row.problem}: {row.capability.replace('_', ' ')}"
-        yield f"   {row.scenario}".ljust(52) + "".join(f"{h:>12}" for h in FIGURES.values())
+        yield f"   {row.scenario}".ljust(52) + heads
         for name, loss in losses.items():
-            cells = "".join(f"{figure(m, getattr(loss, m)):>12}" for m in FIGURES)
+            cells = "".join(f"{figure(m, loss[m]):>12}" for m in MEASURES)
             if unused(losses, name):
-                cells = "the same".rjust(12 * len(FIGURES))
+                cells = "the same".rjust(12 * len(MEASURES))
             yield f"   {_name(name)}".ljust(52) + cells
     if any(unused(m.losses, name) for m in table.rows for name in m.losses):
         yield ""
         yield from textwrap.wrap(SAME, 98, subsequent_indent="  ")
 
 
-def unused(losses: Mapping[str, Cell], name: str) -> bool:
+def unused(losses: Mapping[str, Loss], name: str) -> bool:
     """Is this an ablation that was run (there was something to take away) and changed nothing?"""
     base, *without = name.split("-")
     return bool(without) and name in losses and losses[name] == losses.get(base)
@@ -221,19 +211,19 @@ def _platforms(table: ArticleTable) -> list[str]:
     return list(dict.fromkeys(name for m in table.rows for name in m.losses))
 
 
-def _without(measured: Measured, base: str) -> Cell | None:
+def _without(measured: Measured, base: str) -> Loss | None:
     return measured.losses.get(f"{base}-{measured.row.capability}")
 
 
-def _cell(loss: Cell | None) -> str:
+def _cell(loss: Loss | None) -> str:
     if loss is None:
         return "has none"
-    lost = [f"{figure('downtime_s', loss.downtime_s)} down", f"{words.count(loss.failed)} failed"]
-    if loss.jobs_lost:
-        lost.append(f"{words.count(loss.jobs_lost)} job{'s' * (loss.jobs_lost != 1)} lost")
-    if loss.minutes:
-        lost.append(f"{figure('minutes', loss.minutes)} by hand")
-    return ", ".join(lost)
+    parts = [_headed(metric, loss[metric]) for metric in ("downtime_s", "failed")]
+    if loss["jobs_lost"]:
+        parts.append(f"{words.count(loss['jobs_lost'])} job{'s' * (loss['jobs_lost'] != 1)} lost")
+    if loss["minutes"]:
+        parts.append(_headed("minutes", loss["minutes"]))
+    return ", ".join(parts)
 
 
 def _row(cells: list[str]) -> str:
@@ -244,12 +234,12 @@ def csv_text(table: ArticleTable) -> str:
     """A line per platform and row; `without` is 1 where the capability was taken away."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["capability", "problem", "scenario", "platform", "without", *Cell._fields])
+    writer.writerow(["capability", "problem", "scenario", "platform", "without", *MEASURES])
     for row, losses in table.rows:
         for name, loss in losses.items():
             base, *without = name.split("-")
             writer.writerow([row.capability, row.problem, row.scenario, base, int(bool(without)),
-                             *loss])  # fmt: skip
+                             *loss.values()])  # fmt: skip
     return out.getvalue()
 
 
@@ -260,7 +250,7 @@ def json_text(table: ArticleTable) -> str:
         "seed": table.seed,
         "reps": table.reps,
         "rows": [
-            {**m.row._asdict(), "losses": {name: loss._asdict() for name, loss in m.losses.items()}}
+            {**m.row._asdict(), "losses": {name: dict(loss) for name, loss in m.losses.items()}}
             for m in table.rows
         ],
         "claims": [

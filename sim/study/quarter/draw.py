@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from sim import __version__
 from sim.dataplane import draws
+from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.schema.scenario import Event
@@ -23,7 +24,7 @@ from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner
 from sim.study.plan import Plan, plan
 from sim.study.quarter.rates import IncidentKind, Rates, load_rates
-from sim.study.quarter.tally import Quarter, Replayed
+from sim.study.quarter.tally import MEASURES, Quarter, Replayed
 
 PLATFORMS = ("compose", "kubernetes")
 OFFICE = (9.0, 17.0)  # planned work is done between these hours
@@ -237,15 +238,12 @@ def quarter(
 
 def _replayed(each: Drawn, done: Replication, rates: Rates) -> Replayed:
     figures = done.figures
-    operator, lost = figures["operator"], sum(figures["jobs"]["lost"].values())
-    down_s, degraded_s = figures["downtime_s"], figures["degraded_s"]
-    worst_s = max(down_s, degraded_s)
-    announced = each.kind.announced
+    measured: dict[str, Any] = {name: total(figures, path) for name, path in MEASURES.items()}
+    pages, lost = measured["pages"], measured["jobs_lost"]
+    worst_s = max(measured["downtime_s"], measured["degraded_s"])
     return Replayed(
         platform=each.case.platform, quarter=each.quarter, kind=each.kind.name,
         at_s=each.incident.at_s, night=each.night, planned=each.kind.planned,
-        minutes=operator["minutes"], watched_minutes=each.watched_s / 60.0,
-        pages=operator["pages"], mistakes=operator["mistakes"], downtime_s=down_s,
-        degraded_s=degraded_s, failed=sum(figures["requests"]["failed"].values()), jobs_lost=lost,
-        followed_up=follows_up(announced, operator["pages"], worst_s, lost, rates.follow_up_from),
+        watched_minutes=each.watched_s / 60.0, **measured,
+        followed_up=follows_up(each.kind.announced, pages, worst_s, lost, rates.follow_up_from),
     )  # fmt: skip

@@ -20,6 +20,18 @@ LEFT_OUT = (
 )
 
 
+# what is kept of each incident: a field of Replayed, and its figure (sim.results.figures)
+MEASURES = {
+    "minutes": "operator.minutes",  # hands on
+    "pages": "operator.pages",
+    "mistakes": "operator.mistakes",
+    "downtime_s": "downtime_s",
+    "degraded_s": "degraded_s",
+    "failed": "requests.failed",
+    "jobs_lost": "jobs.lost",
+}
+
+
 class Replayed(NamedTuple):
     """One incident or piece of work of the quarter, replayed on one platform."""
 
@@ -106,12 +118,12 @@ class Quarter(NamedTuple):
 # ---- rules ----
 def tally(those: Iterable[Replayed], quarters: int = 1) -> Totals:
     """Sums, over so many quarters."""
-    rows = [
-        (1, o.minutes, o.watched_minutes, o.pages, o.mistakes, o.downtime_s, o.failed, o.jobs_lost,
-         o.followed_up)
-        for o in those
-    ]  # fmt: skip
-    return Totals(*(math.fsum(column) / quarters for column in zip(*rows, strict=True)))
+    replayed = list(those)
+    sums = {
+        name: math.fsum(getattr(each, name) for each in replayed) / quarters
+        for name in Totals._fields[1:]
+    }
+    return Totals(incidents=len(replayed) / quarters, **sums)
 
 
 def spent(total: Totals, follow_up_s: float) -> Spent:

@@ -1,0 +1,258 @@
+"""What each of a platform's ten choices must answer, and what it may answer beside.
+
+A choice is a frozen record, or None: then nobody does it but a person. The ten Protocols say what
+the rest of the program asks of each; a record of a user's own needs no base class, only the
+methods. What a choice may say beside stands below them, a Protocol each with what holds where it is
+not said: who wants to know asks `isinstance(choice, Emptying)`, and reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from inspect import isfunction
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:  # the choices are asked with the cluster that holds them
+    from sim.constants.facts import Fact
+    from sim.control.core.clock import Loop
+    from sim.control.core.cluster import Cluster
+    from sim.control.core.records import Server
+    from sim.control.scheduling.disruption import Evictions
+    from sim.control.scheduling.kubelet import Kubelet
+    from sim.dataplane.profile import Routing
+    from sim.schema.stack import Service, Stack
+
+
+# ---- the ten ----
+@runtime_checkable
+class Controller(Protocol):
+    """A choice that acts; one without `run` is data that others read."""
+
+    def run(self, cluster: Cluster) -> Loop:
+        """Its loop, from second 0 to the end."""
+
+
+class SelfHealer(Controller, Protocol):
+    """What happens when a container exits. May be `Shimmed`."""
+
+
+class Autoscaler(Controller, Protocol):
+    """Replicas and servers from load."""
+
+
+class LoadBalancer(Protocol):
+    """Which replica gets a request, what is retried."""
+
+    def routing(self) -> Routing:
+        """What is done with each request, as data."""
+
+
+class Discoverer(Controller, Protocol):
+    """How a change of replicas reaches the balancer, and how late. May be `Selecting`."""
+
+
+class Updater(Controller, Protocol):
+    """How version N becomes N+1. Where replicas are kept (scheduling/replicas.py) also their
+    `Strategy`."""
+
+
+class Reverter(Protocol):
+    """How N+1 becomes N again."""
+
+    def undo(self, cluster: Cluster, service: str) -> None:
+        """Want the version before, now."""
+
+
+class HealthChecker(Controller, Protocol):
+    """Who gets no traffic, who gets killed. May be `Ending`, and say what it `Reads`."""
+
+
+@runtime_checkable
+class Limiter(Protocol):
+    """Who starves or is OOM-killed. May be `Ranking`."""
+
+    @property
+    def weights(self) -> Literal["shares", "requests"]:
+        """Who yields when a server's cores are short: by `cpu.shares`, or by `cpu.request`."""
+
+
+class SecretKeeper(Protocol):
+    """How a rotated password reaches the containers: a `Delivery` (secrets/passwords.py); of
+    anything else nothing is asked, and people do it. May be `Encrypting`."""
+
+
+class Scheduler(Controller, Protocol):
+    """Which server runs what, and what happens when one dies. May be `Agented`, `Emptying`,
+    `Tainting`, `Maintaining`."""
+
+    def servers(self, stack: Stack) -> int:
+        """How many servers there are at second 0: at least 1."""
+
+    def choose(self, cluster: Cluster, service: str) -> Server | None:
+        """Where one more replica goes, one of `cluster.servers`; None if it must wait."""
+
+
+class Choices(Protocol):
+    """The ten of one platform (platforms/platform.py); None: a person does it."""
+
+    @property
+    def self_healing(self) -> SelfHealer | None: ...
+    @property
+    def autoscaling(self) -> Autoscaler | None: ...
+    @property
+    def load_balancing(self) -> LoadBalancer | None: ...
+    @property
+    def service_discovery(self) -> Discoverer | None: ...
+    @property
+    def rolling_updates(self) -> Updater | None: ...
+    @property
+    def rollback(self) -> Reverter | None: ...
+    @property
+    def health_checks(self) -> HealthChecker | None: ...
+    @property
+    def resource_limits(self) -> Limiter | None: ...
+    @property
+    def secrets(self) -> SecretKeeper | None: ...
+    @property
+    def scheduling(self) -> Scheduler | None: ...
+
+
+@dataclass(frozen=True)
+class OnlyPeople:
+    """Ten times None: everything is left to the operator."""
+
+    self_healing: None = None
+    autoscaling: None = None
+    load_balancing: None = None
+    service_discovery: None = None
+    rolling_updates: None = None
+    rollback: None = None
+    health_checks: None = None
+    resource_limits: None = None
+    secrets: None = None
+    scheduling: None = None
+
+
+NOBODY = OnlyPeople()
+ASKED: dict[str, type] = {  # who fills a choice
+    "self_healing": SelfHealer,
+    "autoscaling": Autoscaler,
+    "load_balancing": LoadBalancer,
+    "service_discovery": Discoverer,
+    "rolling_updates": Updater,
+    "rollback": Reverter,
+    "health_checks": HealthChecker,
+    "resource_limits": Limiter,
+    "secrets": SecretKeeper,
+    "scheduling": Scheduler,
+}
+
+
+def needs(capability: str) -> tuple[str, ...]:
+    """The methods beside `run` without which a record cannot fill this choice."""
+    members = vars(ASKED[capability]).items()
+    return tuple(name for name, member in members if isfunction(member) and name[0] != "_")
+
+
+# ---- what any choice may say ----
+@runtime_checkable
+class Conflicting(Protocol):
+    """Objects to the platform's other choices; else it goes with all."""
+
+    def conflicts(self, platform: Choices) -> str:
+        """Why it cannot do its work beside them; "" if it can."""
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """Objects to stacks; else it takes all."""
+
+    def refuses(self, stack: Stack) -> str:
+        """Why it does not take what this stack asks for; "" if it does."""
+
+
+@runtime_checkable
+class Fixed(Protocol):
+    """Has constants behind it that no setting changes; else there are none to tell of."""
+
+    @property
+    def fixed(self) -> tuple[Fact[Any], ...]: ...
+
+
+# ---- what one of the ten may say ----
+@runtime_checkable
+class Shimmed(Protocol):
+    """Self-healing: do containers outlive a restart of their daemon? Else they do not."""
+
+    @property
+    def shims(self) -> bool: ...
+
+
+@runtime_checkable
+class Selecting(Protocol):
+    """Service discovery: can a selector leave a version out? Else it cannot."""
+
+    @property
+    def selects(self) -> bool: ...
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """Health checks: the field of a service that it reads (`probes`, `healthcheck`); else none."""
+
+    @property
+    def reads(self) -> str: ...
+
+
+@runtime_checkable
+class Ending(Protocol):
+    """Health checks: does it end a process that hangs? Else it does not, and a person must."""
+
+    def ends(self, service: Service) -> bool: ...
+
+
+@runtime_checkable
+class Ranking(Protocol):
+    """Resource limits: who is killed first on a full server; else what the stack says."""
+
+    def oom_score_adj(self, service: Service, capacity: int) -> int:
+        """Points from -1000 (never) to 1000, on a machine of `capacity` bytes."""
+
+
+@runtime_checkable
+class Encrypting(Protocol):
+    """Secrets: do they lie encrypted? Else they do not."""
+
+    @property
+    def encrypted_at_rest(self) -> bool: ...
+
+
+@runtime_checkable
+class Agented(Protocol):
+    """Scheduling: how a server starts what is bound to it; else as a kubelet does."""
+
+    @property
+    def kubelet(self) -> Kubelet: ...
+
+
+@runtime_checkable
+class Emptying(Protocol):
+    """Scheduling: how a drain evicts, within budgets; else all at once."""
+
+    @property
+    def evictions(self) -> Evictions: ...
+
+
+@runtime_checkable
+class Tainting(Protocol):
+    """Scheduling: its controller of servers heeds the mark "out of service"; else nobody does."""
+
+    @property
+    def lifecycle(self) -> object: ...
+
+
+@runtime_checkable
+class Maintaining(Protocol):
+    """Scheduling: which servers somebody here has to patch; else all of them."""
+
+    def maintained(self, cluster: Cluster) -> list[Server]: ...

@@ -1,0 +1,293 @@
+"""The verbs of containers: each keeps the records, the data plane and the timeline in step.
+
+What takes time (a boot, a stop) is a loop that a verb begins. Rules: shared facts, orchestrators 1
+(stop, kill), kubernetes 1 (preStop, grace).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import simpy
+
+from sim.constants.facts import Fact
+from sim.control.core.choices import Agented
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.records import (
+    ALIVE,
+    Change,
+    Container,
+    NonsenseError,
+    PortTakenError,
+    Server,
+)
+from sim.control.core.world import World
+from sim.dataplane.tables import ContainerGauge
+from sim.schema.scenario import Version
+
+PRE_STOP_EXTENSION = Fact(
+    "pod.pre_stop_extension", 2.0, "s", "left for SIGTERM when preStop used up the grace period",
+    "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle @00aacfad",
+)  # fmt: skip
+
+
+@dataclass
+class Containers(World):
+    """The world, with the verbs of its containers."""
+
+    _numbers: dict[str, int] = field(default_factory=dict)  # containers of a service so far
+    _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
+    _exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
+    _dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
+    _nowhere: dict[int, Container] = field(default_factory=dict)  # by server
+    _heard: dict[int, Callable[[bool], None]] = field(default_factory=dict)  # by number of probe
+
+    # ---- a place ----
+    def create(
+        self, service: str, server: Server, version: Version | None = None, port: int | None = None
+    ) -> Container:
+        """A container that does not run yet. `port`: on the server, if not the service's own."""
+        version = version or self.versions[service]
+        n = self._numbers[service] = self._numbers.get(service, 0) + 1
+        profile = self.profile(service, version)
+        ident = self.plane.add_container(profile, server.id)
+        held = (port or self.service(service).port) if self.host_ports else None
+        made = Container(
+            ident, f"{service}-{n}", service, server, version, profile, held,
+            created_s=self.clock.now,
+        )  # fmt: skip
+        self.containers.append(made)
+        self.tell(Change("created", made))
+        return made
+
+    def profile(self, service: str, version: Version) -> int:
+        key = (service, version)
+        if key not in self._profiles:
+            self._profiles[key] = self.plane.add_profile(self.profile_of(service, version))
+        return self._profiles[key]
+
+    def nowhere(self, server: Server) -> Container:
+        """A place on a server where nothing listens, for addresses that are wrong."""
+        if server.id not in self._nowhere:
+            version = self.versions[self.entry]
+            profile = self.profile(self.entry, version)
+            ident = self.plane.add_container(profile, server.id)
+            name = f"nothing on {server.name}"
+            self._nowhere[server.id] = Container(ident, name, "", server, version, profile)
+        return self._nowhere[server.id]
+
+    # ---- a process ----
+    def holder(self, server: Server, port: int) -> Container | None:
+        """Who has this port of the server now."""
+        return next((c for c in self.on(server) if c.port == port and c.state in ALIVE), None)
+
+    def start(self, c: Container, warm: bool = False, again: bool = False) -> None:
+        """Start its process; it listens after its boot time (at once when `warm`).
+
+        `again` counts a restart. PortTakenError, nothing changed, where host ports collide."""
+        if not c.server.alive:
+            raise RuntimeError(f"{c.name} cannot start: {c.server.name} is down")
+        if c.port is not None and self.holder(c.server, c.port) is not None:
+            raise PortTakenError(f"Bind for 0.0.0.0:{c.port} failed: port is already allocated")
+        c.state, c.started_s, c.run = "starting", self.clock.now, c.run + 1
+        c.exit_code, c.oom_killed, c.manually_stopped, c.hung = None, False, False, False
+        c.refused, c.booted, c.restarting = False, False, False
+        c.restarts += again
+        c.profile = self.profile(c.service, c.version)
+        self.tell(Change("started", c))
+        if "health_checks" in self.left_to_operator:
+            self.set_ready(c, True)  # nobody asks: a process that exists counts as ready
+        if warm:
+            self._listen(c)
+        else:
+            self.clock.loop(self._boot(c, c.run))
+
+    def try_start(self, c: Container) -> bool:
+        """`docker start`; a taken port is an error message and a container that stays down."""
+        try:
+            self.start(c)
+        except PortTakenError as taken:
+            self.say("port_taken", c.name, f"{c.name} did not start: {taken}")
+            return False
+        return True
+
+    def exit(self, c: Container, code: int, why: str, oom: bool = False) -> None:
+        """The process ends now. The restart policy (or the operator) decides what follows."""
+        if c.state in ("created", "exited"):
+            return
+        self.plane.exit(c.id, oom)
+        c.oom_killed = oom
+        self.say("exit", c.name, f"{c.name} {why} (exit {code})")
+        self._ended(c, code, clean=code in (0, 143))
+        self.set_ready(c, False)
+        self.tell(Change("exit", c))
+
+    def kill(self, c: Container, why: str) -> None:
+        """SIGKILL from outside (`docker kill`): exit 137, and Docker forgets its restart policy."""
+        c.manually_stopped = True
+        self.exit(c, 137, why)
+
+    def stop(
+        self, c: Container, grace_s: float, pre_stop_s: float = 0.0, by_hand: bool = True
+    ) -> simpy.Process:
+        """SIGTERM, wait, SIGKILL; the returned process ends when the container has exited.
+
+        `pre_stop_s` runs inside the grace period, before SIGTERM (Kubernetes)."""
+        if not (grace_s >= 0.0 and pre_stop_s >= 0.0):
+            found = f"a grace period of {grace_s:g} s after a preStop of {pre_stop_s:g} s"
+            raise NonsenseError(found, "numbers of seconds of at least 0")
+        c.manually_stopped = c.manually_stopped or by_hand
+        c.state = "stopping" if c.state in ("starting", "running") else c.state
+        self.tell(Change("stopping", c))
+        return self.clock.loop(self._stop(c, c.run, grace_s, pre_stop_s))
+
+    def retire(self, c: Container) -> None:
+        """Nobody wants it back: it gets no new traffic, and will be stopped and removed."""
+        c.deleting, c.restarting = True, False
+        self.tell(Change("stopping", c))
+
+    def preempt(self, c: Container) -> None:
+        """Its place goes to a replica of higher priority: it ends as any that is retired."""
+        c.preempted = True
+        if not c.deleting:
+            self.retire(c)
+
+    def renew(self, c: Container, version: Version) -> None:
+        """A retired container that has exited may start again under its name (a StatefulSet)."""
+        c.deleting, c.restarts, c.version = False, 0, version
+        self.resize(c, None)
+
+    def remove(self, c: Container) -> None:
+        """Forget a container that has exited (or never ran); whoever comes second does nothing."""
+        if c not in self.containers:
+            return
+        c.deleting = True
+        if c.alive:
+            self.exit(c, 137, "removed")
+        self.containers.remove(c)
+        self.tell(Change("removed", c))
+
+    def hang(self, c: Container) -> None:
+        c.hung = True
+        self.plane.hang(c.id)
+
+    def resume(self, c: Container) -> None:
+        if c.hung and c.alive:
+            c.hung = False
+            self.plane.resume(c.id)
+
+    def lock_out(self, c: Container, locked: bool) -> None:
+        """The database refuses (or takes again) the password this container holds: only new
+        connections ask for it. Stays as it is when its process starts anew."""
+        c.locked_out = locked
+        self.plane.lock_out(c.id, locked)
+
+    def set_restarting(self, c: Container, restarting: bool) -> None:
+        """A runtime says whether it will start an exited container again."""
+        c.restarting = restarting
+
+    def set_ready(self, c: Container, ready: bool) -> None:
+        """What the platform believes: may it get traffic?"""
+        if c.ready != ready:
+            c.ready, c.turned_s = ready, self.clock.now
+            c.ready_since_s = self.clock.now if ready else None
+            self.tell(Change("ready" if ready else "unready", c))
+
+    def set_health(
+        self, c: Container, health: Literal["", "starting", "healthy", "unhealthy"]
+    ) -> None:
+        """Docker's label; whoever acts on it is told."""
+        if c.health == health:
+            return
+        if health == "unhealthy" or c.health == "unhealthy":
+            self.say("health", c.name, f"{c.name} is labelled {health} by its HEALTHCHECK")
+        c.health = health
+        self.tell(Change("health", c))
+
+    def resize(self, c: Container, cores: float | None) -> None:
+        """Another CPU limit than its manifest's, now and for each process that starts in its place;
+        None: the manifest's again, from its next start."""
+        c.cpu_limit = cores
+        if cores is not None:
+            self.plane.set_cpu_limit(c.id, cores)
+
+    def grow(self, c: Container, memory: int) -> None:
+        """Its process holds so many bytes more than its requests explain (a leak)."""
+        self.plane.set_extra_memory(c.id, memory)
+
+    # ---- from start to end ----
+    def _boot(self, c: Container, run: int) -> Loop:
+        """From the started process to a listening one; a database that crashed recovers first."""
+        service = self.service(c.service)
+        law = c.version.boot or service.boot
+        wait_s = self.duration(law, f"boot/{c.service}")
+        if c.service in self._dirty:
+            self._dirty.discard(c.service)
+            wait_s += self.duration(service.recovery, f"recovery/{c.service}")
+        yield self.clock.after(wait_s, Rank.RUNTIME, c.id)
+        if c.run != run or c.state != "starting" or not c.server.alive:
+            return
+        if c.version.crashes_at_start:
+            self.exit(c, 1, "crashed while starting")
+        else:
+            self._listen(c)
+
+    def _listen(self, c: Container) -> None:
+        self.plane.start(c.id, c.profile)
+        if c.cpu_limit is not None:
+            self.plane.set_cpu_limit(c.id, c.cpu_limit)
+
+    def _stop(self, c: Container, run: int, grace_s: float, pre_stop_s: float) -> Loop:
+        """preStop, SIGTERM, what the process makes of it, SIGKILL."""
+
+        def gone() -> bool:
+            return c.run != run or c.state != "stopping"
+
+        clock = self.clock
+        began_s = clock.now
+        if pre_stop_s > 0.0 and not gone():
+            yield clock.after(min(pre_stop_s, grace_s), Rank.RUNTIME, c.id)
+        if gone():
+            return
+        behaviour = self.service(c.service).stop
+        if behaviour.drains and c.booted and not c.hung:
+            self.plane.drain(c.id)  # DRAINED ends it
+        elif not behaviour.ignores and not c.hung:
+            self.exit(c, 143, "terminated")
+            return
+        exited = self._exits.setdefault(c.id, clock.event())
+        scheduling, extension_s = self.choices.scheduling, PRE_STOP_EXTENSION.value
+        if isinstance(scheduling, Agented):
+            extension_s = scheduling.kubelet.pre_stop_extension_s
+        extra_s = extension_s if 0.0 < grace_s <= pre_stop_s else 0.0
+        yield exited | clock.at(began_s + grace_s + extra_s, Rank.RUNTIME, c.id)
+        if not gone():
+            self.exit(c, 137, "killed after its grace period")
+
+    def _ended(self, c: Container, code: int, clean: bool) -> None:
+        c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
+        if code != 0 and not c.deleting:
+            c.server.failures.append((self.clock.now, c.service))
+            key = (c.service, c.version.image)
+            self.failed[key] = self.failed.get(key, 0) + 1
+        if c.id in self._exits:
+            self._exits.pop(c.id).succeed()
+        if self.service(c.service).role == "postgres" and not clean:
+            self._dirty.add(c.service)
+
+    # ---- asking it ----
+    def probe(self, c: Container, heard: Callable[[bool], None], deep: bool = False) -> int:
+        """Send a probe; `heard(passed)` is called when its answer comes. Returns its number."""
+        number = self.plane.probe(c.id, deep)
+        self._heard[number] = heard
+        return number
+
+    def forget(self, probe: int) -> None:
+        """An answer that comes later reaches nobody."""
+        self._heard.pop(probe, None)
+
+    def gauge_of(self, c: Container) -> ContainerGauge:
+        """What the runtime counts of it (`docker stats`)."""
+        return self.plane.container_gauge(c.id)

@@ -1,0 +1,132 @@
+"""What one `docker compose` command does: up, up --scale, and a deploy that recreates.
+
+One-shot: a plan is carried out and nobody looks again. In a recreate all replicas stop together,
+then the new ones start one by one; no two versions ever serve at once. Source: docker/compose
+f7297942 pkg/compose reconcile.go, executor.go, convergence.go (shared facts, orchestrators 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sim.constants.facts import STOP_GRACE
+from sim.control.core.clock import Loop
+from sim.control.core.cluster import Cluster, Container, Server, State
+from sim.schema.scenario import Version
+
+BEHIND_BALANCER = 49_152  # numbers for replicas that a balancer knows by name, not by a host port
+
+
+def start_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
+    """Services so that each comes after those it depends on; else in the file's order.
+
+    Source: compose-go dependency graph; shared facts, orchestrators 2 (depends_on)."""
+    order: list[str] = []
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in order or name in above or name not in depends_on:
+            return
+        for needed in depends_on[name]:
+            visit(needed, (*above, name))
+        order.append(name)
+
+    for name in depends_on:
+        visit(name, ())
+    return order
+
+
+def grace_s(cluster: Cluster, service: str) -> float:
+    """stop_grace_period, or Docker's 10 s."""
+    grace = cluster.service(service).stop.grace
+    return STOP_GRACE.value if grace is None else grace
+
+
+def down(cluster: Cluster) -> list[Container]:
+    """What is down, stays down and could start, in the order in which `up -d` starts it."""
+    states: tuple[State, ...] = ("exited", "created") if cluster.host_ports else ("exited",)
+    order = start_order({n: s.depends_on for n, s in cluster.stack.services.items()})
+    return [
+        c
+        for name in order
+        for c in cluster.of(name, *states)
+        if not c.deleting
+        and not c.restarting
+        and c.server.alive
+        and (c.port is None or cluster.holder(c.server, c.port) is None)
+    ]
+
+
+def up(cluster: Cluster) -> list[Container]:
+    """`docker compose up -d`: start everything that is down; what runs is left alone."""
+    return [c for c in down(cluster) if cluster.try_start(c)]
+
+
+def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
+    """`docker compose up -d SERVICE` with a new image: stop and remove all, then start the new."""
+    cluster.set_version(service, version)
+    old = [c for c in cluster.of(service) if c.server.alive and not c.deleting]
+    new = [cluster.create(service, c.server, version, c.port) for c in old]
+    for c in old:
+        cluster.retire(c)
+    yield from stop_all(cluster, old)
+    for c in old:
+        cluster.remove(c)
+    for c in new:
+        if not c.deleting:  # nobody has deployed over it meanwhile
+            cluster.try_start(c)
+
+
+def again(cluster: Cluster, old: Sequence[Container]) -> Loop:
+    """`docker compose up -d` after an edit: these are replaced by new ones of the same version."""
+    new = [cluster.create(c.service, c.server, c.version, c.port) for c in old]
+    for c in old:
+        cluster.retire(c)
+    yield from stop_all(cluster, old)
+    for c in old:
+        cluster.remove(c)
+    rank = start_order({n: s.depends_on for n, s in cluster.stack.services.items()}).index
+    for c in sorted(new, key=lambda c: rank(c.service)):
+        if not c.deleting and cluster.try_start(c):
+            cluster.say("start", c.name, f"{c.name} started: recreated, its environment is new")
+
+
+def stop_all(cluster: Cluster, containers: Sequence[Container], by_hand: bool = True) -> Loop:
+    """`docker stop` of each at once; returns when the last has exited."""
+    yield cluster.clock.env.all_of(
+        [cluster.stop(c, grace_s(cluster, c.service), by_hand=by_hand) for c in containers]
+    )
+
+
+def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
+    """Where one more replica goes, and the port it gets there: the server with the fewest.
+
+    One server has one Compose file with one port in it, unless it has a balancer: then the file
+    gives a range (`"3000-3009:3000"`), or the balancer knows each replica by its own name. Several
+    servers were set up by hand, each with a file of its own, and whoever did that gave a second
+    replica the next port."""
+    balanced = cluster.choices.load_balancing is not None
+    if not cluster.host_ports or (len(cluster.servers) == 1 and not balanced):
+        return cluster.choose_server(service), None
+    here = {s.id: 0 for s in cluster.servers if s.alive}
+    for c in cluster.of(service):
+        if c.server.id in here and not c.deleting:
+            here[c.server.id] += 1
+    least = min(here.values(), default=0)
+    server = next((s for s in cluster.servers if here.get(s.id) == least), None)
+    port = cluster.service(service).port
+    if port is None and balanced and service == cluster.entry:
+        port = BEHIND_BALANCER
+    return server, port + here[server.id] if server is not None and port is not None else None
+
+
+def scale(cluster: Cluster, service: str, replicas: int) -> Loop:
+    """`docker compose up -d --scale SERVICE=N`: all new replicas on the one server, or fewer."""
+    have = [c for c in cluster.of(service) if not c.deleting]
+    for _ in range(replicas - len(have)):
+        server, port = place(cluster, service)
+        if server is None or not cluster.try_start(cluster.create(service, server, port=port)):
+            return  # the command fails at the first error
+    extra = have[replicas:]
+    yield from stop_all(cluster, extra)
+    for c in extra:
+        cluster.remove(c)

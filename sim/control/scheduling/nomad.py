@@ -1,0 +1,107 @@
+"""Nomad's scheduler and its clients: bin packing, and lost allocations that are placed elsewhere.
+
+Rules: shared facts, orchestrators section 4 (hashicorp/nomad @aa026cc9 read).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop
+from sim.control.core.cluster import Cluster, Server
+from sim.control.scheduling.heartbeats import Heartbeats
+from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
+from sim.control.scheduling.replicas import keep
+from sim.schema.stack import Stack
+
+KILL_TIMEOUT = Fact(
+    "nomad.kill_timeout", 5.0, "s", "signal, this wait, then SIGKILL",
+    "hashicorp/nomad nomad/structs/structs.go @aa026cc9",
+)  # fmt: skip
+HEARTBEAT = "hashicorp/nomad nomad/heartbeat.go, nomad/config.go @aa026cc9"
+SERVERS = Fact("nomad.servers", 3, "servers", "clients; its own servers cost extra", "chosen")
+TTL_LEAST = Fact("nomad.heartbeat_ttl_least", 10.0, "s", "a client beats once a TTL", HEARTBEAT)
+TTL_MOST = Fact("nomad.heartbeat_ttl_most", 20.0, "s", "10 s and a random part", HEARTBEAT)
+BEAT_GRACE = Fact("nomad.heartbeat_grace", 10.0, "s", "after a TTL without a beat", HEARTBEAT)
+WITHDRAWN = Fact(
+    "consul.gossip_failure", 5.0, "s", "Consul fails a silent server's checks (serfHealth)",
+    "derived: hashicorp/memberlist LAN defaults, one probe of 1 s and a suspicion of 4 x 1 s",
+)  # fmt: skip
+TASK_START = Fact("nomad.task_start", 1.0, "s", "mean from a placement to the process", "chosen")
+TASK_START_CV = Fact("nomad.task_start_cv", 0.3, "", "deviation / mean of that time", "chosen")
+
+
+def binpack_score(load: Load, wanted: Resources) -> float:
+    """0..18: fuller is better. Source: structs/funcs.go ScoreFitBinPack: 20 - (10^free cores +
+    10^free memory), free shares after placement, held between 0 and 18."""
+    cores = 1.0 - (load.requested.cores + wanted.cores) / load.capacity.cores
+    memory = 1.0 - (load.requested.memory + wanted.memory) / load.capacity.memory
+    return min(18.0, max(0.0, 20.0 - math.pow(10.0, cores) - math.pow(10.0, memory)))
+
+
+def binpack_choice(loads: Sequence[Load], wanted: Resources, count: int) -> int | None:
+    """The server of the best mean score: bin-packing (of 18), and a penalty of (allocations of the
+    same group there + 1) / wanted count. None: blocked.
+
+    Source: scheduler/feasible rank.go JobAntiAffinityIterator, ScoreNormalizationIterator."""
+
+    def score(load: Load) -> float:
+        fit = binpack_score(load, wanted) / 18.0
+        return (fit - (load.same + 1) / count) / 2.0 if load.same and count > 1 else fit
+
+    able = [load for load in loads if fits(load, wanted)]
+    return max(able, key=lambda load: (score(load), -load.id)).id if able else None
+
+
+@dataclass(frozen=True)
+class ClientAgent(Kubelet):
+    """How a client starts an allocation; nothing moves a host volume."""
+
+    start_mean_s: float = constant(TASK_START)
+    start_cv: float = constant(TASK_START_CV)
+    volume_detach_s: float = 0.0
+    grace_s: float = constant(KILL_TIMEOUT)
+    pre_stop_extension_s: float = 0.0  # a kubelet's
+
+
+@dataclass(frozen=True)
+class NomadHeartbeats(Heartbeats):
+    """Nomad's servers wait for a TTL and a grace; Consul's gossip is quicker."""
+
+    least_s: float = constant(TTL_LEAST)
+    most_s: float = constant(TTL_MOST)
+    multiple: float = 1.0  # one TTL
+    grace_s: float = constant(BEAT_GRACE)
+    withdrawn_s: float = constant(WITHDRAWN)
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class NomadScheduling:
+    """Bin-packing with a dislike of equals on one server; lost allocations are replaced at once."""
+
+    name: ClassVar[str] = "nomad_scheduling"
+
+    default_servers: int = constant(SERVERS)
+    kubelet: Kubelet = field(default_factory=ClientAgent)
+    heartbeats: Heartbeats = field(default_factory=NomadHeartbeats)
+
+    def servers(self, stack: Stack) -> int:
+        return max(self.default_servers, stack.servers.count)
+
+    def choose(self, cluster: Cluster, service: str) -> Server | None:
+        """A server for one more allocation; None if it is blocked."""
+        able = [s for s in cluster.servers if s.ready and not s.cordoned and s.released_s is None]
+        loads = [load_of(cluster, s, service) for s in able]
+        wanted = requested(cluster, service)
+        ident = binpack_choice(loads, wanted, cluster.desired[service])
+        return next((s for s in able if s.id == ident), None)
+
+    def run(self, cluster: Cluster) -> Loop:
+        cluster.clock.loop(self.heartbeats.run(cluster))
+        yield from keep(cluster)

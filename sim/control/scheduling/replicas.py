@@ -1,0 +1,355 @@
+"""Keeping replicas: the ReplicaSet and StatefulSet controllers, binding, and the kubelet's start.
+
+The one writer of replicas. It compares what is wanted (`cluster.desired`, `cluster.versions`) with
+what is there, asks for missing replicas, gives each a server, starts it there, and ends those that
+nobody wants. How two versions share the wanted number is the choice of rolling updates. Rules:
+shared facts, kubernetes sections 1 (start, image pulls), 3 (ReplicaSet vs StatefulSet, pod GC) and
+4. Databases and queues are StatefulSets: one name, one volume, never two at a time. Left out:
+quotas on namespaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from sim.control.core.choices import Agented
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Change, Cluster, Container, NonsenseError, Pending, Server
+from sim.control.scheduling.kubelet import STATEFUL, Kubelet, Kubelets
+from sim.schema.scenario import Version
+
+
+# ---- rules ----
+class ReplicaSet(NamedTuple):
+    """One version of a service: its wanted size, and how many of it are available."""
+
+    spec: int
+    available: int
+
+
+class Phase(NamedTuple):
+    """How far a controller has let the new version in: percent of the wanted replicas."""
+
+    new: float = 0.0
+    old: float = 100.0
+    stable: int = -1  # index of the version before in the list of old ones; -1: it is gone
+
+
+class DeletionCandidate(NamedTuple):
+    """A replica that a shrinking ReplicaSet may delete."""
+
+    id: int
+    placed: bool
+    ready: bool
+    ready_since_s: float
+    restarts: int
+    created_s: float
+
+
+def deletion_order(candidates: Sequence[DeletionCandidate]) -> list[int]:
+    """Who goes first: without a server, not ready, ready for the shortest time, most restarts,
+    newest.
+
+    Source: kubernetes/kubernetes pkg/controller/controller_utils.go ActivePodsWithRanks."""
+
+    def rank(c: DeletionCandidate) -> tuple[bool, bool, float, int, float, int]:
+        return (c.placed, c.ready, -c.ready_since_s, -c.restarts, -c.created_s, -c.id)
+
+    return [c.id for c in sorted(candidates, key=rank)]
+
+
+def next_stale(live: Sequence[tuple[bool, bool]], wanted: int) -> int | None:
+    """Which member of a StatefulSet is updated next: (new version, ready) of each, in order.
+
+    From the last to the first, one at a time, and only while all updated ones are ready.
+    Source: kubernetes.io/docs concepts/workloads/controllers/statefulset, RollingUpdate."""
+    if len(live) < wanted or any(new and not ready for new, ready in live):
+        return None
+    return next((i for i in reversed(range(len(live))) if not live[i][0]), None)
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """What the keeper asks of a choice for rolling updates."""
+
+    @property
+    def grace_s(self) -> float: ...
+    @property
+    def min_ready_s(self) -> float: ...
+    @property
+    def stop_first(self) -> bool:
+        """No new replica while an old one of the service is still stopping."""
+
+    def resize(
+        self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
+    ) -> tuple[int, list[int]]:
+        """The sizes after one sync: of the new version, and of the old ones, oldest first."""
+
+
+class Queue(Protocol):
+    """What the keeper asks of a scheduler about replicas that wait for a server."""
+
+    def order(self, waiting: Sequence[Pending]) -> Sequence[Pending]:
+        """Whom to try, in this order."""
+
+    def choose(self, waiting: Pending) -> Server | None: ...
+    def rejected(self, waiting: Pending) -> None:
+        """It was tried and fits nowhere."""
+
+
+class FirstComeFirstServed:
+    """No priorities: who has waited for longest is tried first, and nobody gives way."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def order(self, waiting: Sequence[Pending]) -> Sequence[Pending]:
+        return waiting
+
+    def choose(self, waiting: Pending) -> Server | None:
+        return self.cluster.choose_server(waiting.service)
+
+    def rejected(self, waiting: Pending) -> None:
+        pass
+
+
+# ---- the keeper ----
+def keep(cluster: Cluster, queue: Queue | None = None) -> Loop:
+    """Keep every service at its wanted replicas for the whole run."""
+    scheduling, strategy = cluster.choices.scheduling, cluster.choices.rolling_updates
+    kubelet = scheduling.kubelet if isinstance(scheduling, Agented) else Kubelet()
+    if strategy is not None and not isinstance(strategy, Strategy):
+        expected = "a record with grace_s, min_ready_s, stop_first and resize(): replicas are kept"
+        raise NonsenseError(f"{type(strategy).__name__}()", expected, "rolling_updates")
+    yield from Keeper(cluster, kubelet, strategy, queue or FirstComeFirstServed(cluster)).run()
+
+
+def keep_unscheduled(cluster: Cluster) -> None:
+    """Keep the replicas from now on where no choice for scheduling does it."""
+    if cluster.choices.scheduling is None:
+        cluster.clock.loop(keep(cluster))
+
+
+class Keeper:
+    def __init__(
+        self, cluster: Cluster, kubelet: Kubelet, strategy: Strategy | None, queue: Queue
+    ) -> None:
+        self.cluster, self.strategy, self.queue = cluster, strategy, queue
+        self.kubelets = Kubelets(cluster, kubelet)
+        self.sizes = {s: {v: cluster.desired[s]} for s, v in cluster.versions.items()}
+        self.sized_for = dict(cluster.desired)  # the wanted number that sizes were made for
+        self.ending: set[int] = set()
+        self.waiting_s: dict[int, float] = {}  # whose time to availability is being watched
+
+    def run(self) -> Loop:
+        changes = self.cluster.watch(
+            "desired", "version", "split", "created", "stopping", "removed", "ready", "unready",
+            "exit", "server_up", "server_added", "server_ready", "server_released", "cordoned",
+        )  # fmt: skip
+        for service in self.cluster.versions:
+            self.sync(service)
+        self.place()
+        while True:
+            change = yield changes.get()
+            service = change.container.service if change.container else change.service
+            self.machines(change)
+            if change.container is not None and change.container.deleting:
+                self.end(change.container)
+            for name in [service] if service in self.cluster.versions else []:
+                self.sync(name)
+            self.place()
+
+    def machines(self, change: Change) -> None:
+        """A server came back, or is gone for good (pod garbage collection)."""
+        server = change.server
+        if server is None:
+            return
+        for c in self.cluster.on(server):
+            if change.kind == "server_released":
+                if self.cluster.service(c.service).role in STATEFUL:
+                    free = self.cluster.clock.now + self.kubelets.kubelet.volume_detach_s
+                    self.kubelets.volume_free_s[c.service] = free
+                if not c.deleting:
+                    self.cluster.retire(c)  # comes back as a change
+                self.end(c)
+            elif change.kind == "server_up" and c.deleting:
+                self.end(c)
+            elif change.kind == "server_up" and c.state == "created":
+                self.cluster.clock.loop(self.kubelets.launch(c))
+
+    # ---- what is wanted ----
+    def sync(self, service: str) -> None:
+        """Compare and correct, until nothing changes at once any more."""
+        if self.cluster.service(service).role in STATEFUL:
+            self.stateful(service)
+        elif self.strategy is None:
+            self.any_version(service)
+        else:
+            while self.resize(service, self.strategy):
+                pass
+            for version, size in list(self.sizes[service].items()):
+                of_it = [c for c in self.live(service) if c.version == version]
+                asked = [p for p in self.pending(service) if p.version == version]
+                self.correct(service, version, size, of_it, asked)
+                if size == 0 and version != self.cluster.versions[service]:
+                    del self.sizes[service][version]
+
+    def resize(self, service: str, strategy: Strategy) -> bool:
+        """One sync of the Deployment; did a size change?"""
+        sizes, wanted = self.sizes[service], self.cluster.versions[service]
+        sizes[wanted] = sizes.pop(wanted, 0)  # the newest revision comes last
+        old = list(sizes)[:-1]
+        now = dict(sizes)
+        ready_s = strategy.min_ready_s
+        sets = [ReplicaSet(n, self.available(service, v, ready_s)) for v, n in sizes.items()]
+        number, before = self.cluster.desired[service], self.sized_for[service]
+        if service in self.cluster.paused and number == before:
+            return False
+        phase = self.phase(service, old)
+        sizes[wanted], shrunk = strategy.resize(number, before, sets[-1], sets[:-1], phase)
+        sizes.update(zip(old, shrunk, strict=True))
+        self.sized_for[service] = number
+        return sizes != now or number != before
+
+    def phase(self, service: str, old: list[Version]) -> Phase:
+        """What a rollout's controller last said; nothing yet about a version that is this new."""
+        split = self.cluster.splits.get(service)
+        if split is None or split.version != self.cluster.versions[service]:
+            return Phase(stable=len(old) - 1)
+        return Phase(split.new, split.old, old.index(split.stable) if split.stable in old else -1)
+
+    def available(self, service: str, version: Version, min_ready_s: float) -> int:
+        """Ready for long enough."""
+        now, count = self.cluster.clock.now, 0
+        for c in self.live(service):
+            if c.version != version or not c.ready or c.ready_since_s is None:
+                continue
+            due = c.ready_since_s + min_ready_s
+            count += due <= now
+            if due > now and self.waiting_s.get(c.id) != due:
+                self.waiting_s[c.id] = due
+                self.cluster.clock.loop(self.look_again(c, due))
+        return count
+
+    def look_again(self, c: Container, due_s: float) -> Loop:
+        yield self.cluster.clock.at(due_s, Rank.ROLLOUT, c.id)
+        self.sync(c.service)
+        self.place()
+
+    def live(self, service: str) -> list[Container]:
+        return [c for c in self.cluster.of(service) if not c.deleting]
+
+    def pending(self, service: str) -> list[Pending]:
+        return [p for p in self.cluster.pending if p.service == service]
+
+    def any_version(self, service: str) -> None:
+        """Nobody rolls out: only the number is kept (what an operator has stopped by hand in order
+        to replace it does not count)."""
+        version = self.cluster.versions[service]
+        live = [c for c in self.live(service) if c.version == version or not c.manually_stopped]
+        wanted = self.cluster.desired[service]
+        self.correct(service, version, wanted, live, self.pending(service))
+
+    def correct(
+        self, service: str, version: Version, size: int, live: list[Container], asked: list[Pending]
+    ) -> None:
+        """Ask for missing replicas, retire surplus ones."""
+        surplus = len(live) + len(asked) - size
+        if surplus < 0 and self.must_wait(service):
+            return  # a removal comes as a change
+        for _ in range(-surplus):
+            self.cluster.wait_for_server(service, version)
+        if surplus > 0:
+            order = deletion_order(
+                [DeletionCandidate(-p.id - 1, False, False, 0.0, 0, p.since_s) for p in asked]
+                + [DeletionCandidate(c.id, *_rank(c)) for c in live]
+            )[:surplus]
+            for p in asked:
+                if -p.id - 1 in order:
+                    self.cluster.wait_no_more(p)
+            for c in live:
+                if c.id in order:
+                    self.cluster.retire(c)
+
+    def must_wait(self, service: str) -> bool:
+        """Does a strategy that stops first still stop one?"""
+        if self.strategy is None or not self.strategy.stop_first:
+            return False
+        return any(c.deleting and c.alive for c in self.cluster.of(service))
+
+    def stateful(self, service: str) -> None:
+        """One name, one replica: no new one while the old one exists, wherever it is."""
+        wanted, version = self.cluster.desired[service], self.cluster.versions[service]
+        members = self.cluster.of(service)
+        for _ in range(wanted - len(members) - len(self.pending(service))):
+            self.cluster.wait_for_server(service, version)
+        if self.strategy is None:
+            return
+        live = self.live(service)
+        stale = next_stale([(c.version == version, c.ready) for c in live], wanted)
+        if len(live) > wanted:
+            self.cluster.retire(live[-1])
+        elif stale is not None:
+            self.cluster.retire(live[stale])
+
+    # ---- a place and a process ----
+    def place(self) -> None:
+        """Bind what waits, in the scheduler's order; what fits nowhere waits for a change."""
+        placed: dict[str, list[Container]] = {}
+        for pending in self.queue.order(list(self.cluster.pending)):
+            server = self.queue.choose(pending)
+            if server is not None:
+                placed.setdefault(pending.service, []).append(self.bind(pending, server))
+                continue
+            if not pending.unschedulable:
+                self.unschedulable(pending)
+            self.queue.rejected(pending)
+        for service, bound in placed.items():
+            text = ", ".join(f"{c.name} on {c.server.name}" for c in bound)
+            self.cluster.say("placed", service, f"placed ({bound[-1].version.name}): {text}")
+
+    def bind(self, pending: Pending, server: Server) -> Container:
+        self.cluster.wait_no_more(pending)
+        c = self.cluster.create(pending.service, server, pending.version)
+        self.cluster.clock.loop(self.kubelets.launch(c))
+        return c
+
+    def unschedulable(self, pending: Pending) -> None:
+        first = not any(p.unschedulable for p in self.pending(pending.service))
+        self.cluster.unschedulable(pending)
+        if first:
+            text = f"no server has room for another {pending.service}: it waits"
+            self.cluster.say("unschedulable", pending.service, text)
+        self.cluster.tell(Change("pending", service=pending.service))
+
+    # ---- the end ----
+    def end(self, c: Container) -> None:
+        """Terminate a retired replica, once; what is on a silent server waits for it."""
+        reachable = c.server.alive or c.server.released_s is not None
+        if c.id not in self.ending and reachable and c in self.cluster.containers:
+            self.ending.add(c.id)
+            self.cluster.clock.loop(self.terminate(c))
+
+    def terminate(self, c: Container) -> Loop:
+        """preStop, SIGTERM, grace, SIGKILL; then the object goes, or its name begins anew."""
+        stop = self.cluster.service(c.service).stop
+        if c.alive:
+            whose = self.strategy or self.kubelets.kubelet
+            grace = whose.grace_s if stop.grace is None else stop.grace
+            yield self.cluster.stop(c, grace, stop.pre_stop)
+        self.ending.discard(c.id)
+        server = c.server
+        if not server.alive and server.released_s is None:
+            return  # Terminating until its kubelet answers
+        wanted = len(self.cluster.of(c.service)) <= self.cluster.desired[c.service]
+        stays = server.alive and not server.cordoned and wanted and not c.preempted
+        if stays and self.cluster.service(c.service).role in STATEFUL:
+            self.cluster.renew(c, self.cluster.versions[c.service])
+            self.cluster.clock.loop(self.kubelets.launch(c))
+        else:
+            self.cluster.remove(c)
+
+
+def _rank(c: Container) -> tuple[bool, bool, float, int, float]:
+    return (True, c.ready, c.ready_since_s or 0.0, c.restarts, c.created_s)

@@ -1,0 +1,128 @@
+"""Swarm's scheduler and its servers: spread, and what a silent server ran begins anew elsewhere.
+
+Rules: shared facts, orchestrators section 3 (moby/swarmkit @3e72cb64 read). Uncertain: how soon the
+others stop sending to a lost server, and the time from an accepted task to its started process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop
+from sim.control.core.cluster import Cluster, Server
+from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
+from sim.control.scheduling.heartbeats import Heartbeats
+from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
+from sim.control.scheduling.replicas import keep
+from sim.schema.stack import Stack
+
+DISPATCHER = "moby/swarmkit manager/dispatcher/dispatcher.go, period.go @3e72cb64"
+SCHEDULER = "moby/swarmkit manager/scheduler/scheduler.go @3e72cb64"
+SERVERS = Fact("swarm.servers", 3, "servers", "three managers that also work", "chosen: a quorum")
+RESTART_DELAY = Fact("swarm.restart_delay", 5.0, "s", "a new task after this, always", SERVICE)
+LEAST_BEAT = Fact("swarm.heartbeat_least", 4.5, "s", "5 s less 0.5", DISPATCHER)
+MOST_BEAT = Fact("swarm.heartbeat_most", 5.5, "s", "5 s and 0.5", DISPATCHER)
+MISSED = Fact("swarm.heartbeats_missed", 3.0, "periods", "without a beat: down", DISPATCHER)
+WITHDRAWN = Fact(
+    "swarm.gossip_failure", 5.0, "s", "a silent server's endpoints are withdrawn by gossip",
+    "derived: hashicorp/memberlist LAN defaults, one probe of 1 s and a suspicion of 4 x 1 s",
+)  # fmt: skip
+TASK_START = Fact(
+    "swarm.task_start", 1.0, "s", "mean from an accepted task to its started process", "chosen"
+)
+TASK_START_CV = Fact("swarm.task_start_cv", 0.3, "", "deviation / mean of that time", "chosen")
+FAULTY = Fact("swarm.max_failures", 5, "failures", "a server that is tried last", SCHEDULER)
+FAULTY_WINDOW = Fact("swarm.monitor_failures", 300.0, "s", "... within this time", SCHEDULER)
+
+
+class SpreadNode(NamedTuple):
+    """A server as a spreading scheduler sees it."""
+
+    load: Load
+    tasks: int  # of all services
+    faulty: bool = False  # tasks of this service failed there too often
+
+
+def spread_choice(candidates: Sequence[SpreadNode], wanted: Resources) -> int | None:
+    """Swarm: not a faulty server if another will do, then fewest tasks of the service, then fewest
+    tasks, then the lowest id. None: nowhere.
+
+    Source: moby/swarmkit manager/scheduler/scheduler.go nodeLess."""
+    able = [c for c in candidates if fits(c.load, wanted)]
+    ranked = sorted(able, key=lambda c: (c.faulty, c.load.same, c.tasks, c.load.id))
+    return ranked[0].load.id if ranked else None
+
+
+def is_faulty(failures_s: Sequence[float], now_s: float, window_s: float, most: int) -> bool:
+    """Has a service failed on a server `most` times within the window?
+
+    Source: moby/swarmkit manager/scheduler nodeinfo.go countRecentFailures."""
+    return sum(now_s - t < window_s for t in failures_s) >= most
+
+
+def candidates(
+    cluster: Cluster, service: str, most_failures: int, window_s: float
+) -> list[SpreadNode]:
+    """All servers that may take a task, as the scheduler sees them."""
+    now, found = cluster.clock.now, []
+    for server in cluster.servers:
+        if not server.ready or server.cordoned or server.released_s is not None:
+            continue
+        failed = [t_s for t_s, name in server.failures if name == service]
+        tasks = sum(not c.deleting for c in cluster.on(server))
+        faulty = is_faulty(failed, now, window_s, most_failures)
+        found.append(SpreadNode(load_of(cluster, server, service), tasks, faulty))
+    return found
+
+
+@dataclass(frozen=True)
+class Agent(Kubelet):
+    """How a node starts a task; nothing moves a volume."""
+
+    start_mean_s: float = constant(TASK_START)
+    start_cv: float = constant(TASK_START_CV)
+    volume_detach_s: float = 0.0
+    grace_s: float = constant(STOP_GRACE)
+    pre_stop_extension_s: float = 0.0  # a kubelet's
+
+
+@dataclass(frozen=True)
+class SwarmHeartbeats(Heartbeats):
+    """swarmkit's dispatcher, and memberlist's gossip between the nodes."""
+
+    least_s: float = constant(LEAST_BEAT)
+    most_s: float = constant(MOST_BEAT)
+    multiple: float = constant(MISSED)
+    grace_s: float = 0.0
+    withdrawn_s: float = constant(WITHDRAWN)
+    delay_s: float = constant(RESTART_DELAY)
+
+
+@dataclass(frozen=True)
+class SwarmScheduling:
+    """Spread over servers; what a silent server ran begins anew elsewhere."""
+
+    name: ClassVar[str] = "swarm_scheduling"
+
+    default_servers: int = constant(SERVERS)
+    max_failures: int = constant(FAULTY)
+    failure_window_s: float = constant(FAULTY_WINDOW)
+    kubelet: Kubelet = field(default_factory=Agent)
+    heartbeats: Heartbeats = field(default_factory=SwarmHeartbeats)
+
+    def servers(self, stack: Stack) -> int:
+        return max(self.default_servers, stack.servers.count)
+
+    def choose(self, cluster: Cluster, service: str) -> Server | None:
+        """A server for one more task; None if it must wait."""
+        able = candidates(cluster, service, self.max_failures, self.failure_window_s)
+        ident = spread_choice(able, requested(cluster, service))
+        return next((s for s in cluster.servers if s.id == ident), None)
+
+    def run(self, cluster: Cluster) -> Loop:
+        cluster.clock.loop(self.heartbeats.run(cluster))
+        yield from keep(cluster)

@@ -1,0 +1,140 @@
+"""Self-healing: who starts a process again when it ended, and after what wait.
+
+Docker's restart policies live in the Engine (shared facts, orchestrators section 1: moby b985e231
+read); CrashLoopBackOff lives in the kubelet (shared facts, kubernetes section 1). Left out: the
+kubelet's requeue jitter (newer kubelets requeue at the back-off's expiry), image pulls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sim.constants.facts import Fact, constant
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Container
+from sim.control.self_healing.restarts import Backoff, start_again
+
+MOBY = "moby/moby daemon/internal/restartmanager/restartmanager.go @b985e231"
+
+BACKOFF_START = Fact("docker.backoff_start", 0.1, "s", "Docker's first restart waits", MOBY)
+BACKOFF_FACTOR = Fact("docker.backoff_factor", 2.0, "x", "each further wait is longer by", MOBY)
+BACKOFF_CAP = Fact("docker.backoff_cap", 60.0, "s", "Docker's longest wait", MOBY)
+BACKOFF_RESET = Fact(
+    "docker.backoff_reset", 10.0, "s", "after a run of this length the wait starts anew", MOBY
+)
+
+
+DOCKER = Backoff(BACKOFF_START.value, BACKOFF_FACTOR.value, BACKOFF_CAP.value, BACKOFF_RESET.value)
+
+
+# ---- Docker: rules ----
+def docker_restart(
+    policy: str, exit_code: int, manually_stopped: bool, restart_count: int, max_attempts: int
+) -> bool:
+    """Does the Engine restart a container that exited? (moby restartmanager.go ShouldRestart.)
+
+    `docker kill` and `docker stop` cancel every policy (daemon/kill.go). `max_attempts` 0: no
+    limit; the count is a lifetime budget, which only a start by hand resets."""
+    if manually_stopped or policy == "no":
+        return False
+    if policy == "on-failure":
+        return exit_code != 0 and (max_attempts == 0 or restart_count < max_attempts)
+    return policy in ("always", "unless-stopped")
+
+
+def docker_backoff(previous_wait_s: float, ran_s: float, by: Backoff = DOCKER) -> float:
+    """The next wait: 0.1 s, doubling to 60 s, from the start again after a run of 10 s.
+
+    Source: moby restartmanager.go. `previous_wait_s` 0: no restart yet."""
+    if previous_wait_s == 0.0 or ran_s >= by.reset_s:
+        return by.start_s
+    return min(previous_wait_s * by.factor, by.cap_s)
+
+
+def daemon_starts(policy: str, exit_code: int, manually_stopped: bool) -> bool:
+    """Does dockerd start this container when it starts itself, after a reboot?
+
+    Source: moby daemon/daemon.go restore(); shared facts, orchestrators 1.3. A power loss is
+    recorded as exit 255. Only unless-stopped remembers a stop by hand; no depends_on order."""
+    if policy == "on-failure":
+        return exit_code != 0
+    return policy == "always" or (policy == "unless-stopped" and not manually_stopped)
+
+
+# ---- kubelet: rules ----
+
+
+# ---- controllers ----
+@dataclass(frozen=True)
+class DockerRestarts:
+    """The Engine's restart manager. It is always there; what it does is the service's `restart:`,
+    and that is "no" unless somebody writes it into the file."""
+
+    capability: ClassVar[str] = "self_healing"
+    name: ClassVar[str] = "docker_restarts"
+
+    start_s: float = constant(BACKOFF_START)
+    factor: float = constant(BACKOFF_FACTOR)
+    cap_s: float = constant(BACKOFF_CAP)
+    reset_s: float = constant(BACKOFF_RESET)
+
+    @property
+    def backoff(self) -> Backoff:
+        return Backoff(self.start_s, self.factor, self.cap_s, self.reset_s)
+
+    def run(self, cluster: Cluster) -> Loop:
+        changes = cluster.watch("exit", "server_up", "daemon_up")
+        known: dict[int, Restarts] = {}
+        while True:
+            change = yield changes.get()
+            if change.container is not None:
+                self.exited(cluster, change.container, known)
+            elif change.server is not None:
+                if not change.server.alive:
+                    continue
+                for c in [c for c in cluster.on(change.server) if c.state == "exited"]:
+                    policy = cluster.service(c.service).restart
+                    if not c.deleting and daemon_starts(
+                        policy, c.exit_code or 0, c.manually_stopped
+                    ):
+                        when = "at boot" if change.kind == "server_up" else "when it is up"
+                        start_again(cluster, c, f"started by Docker {when} (restart: {policy})")
+
+    def exited(self, cluster: Cluster, c: Container, known: dict[int, Restarts]) -> None:
+        service = cluster.service(c.service)
+        past = known.setdefault(c.id, Restarts())
+        if past.run != c.run:  # somebody started it by hand: the budget is whole again
+            past.count, past.wait_s = 0, 0.0
+        attempts = service.restart_attempts or 0
+        if (
+            c.deleting
+            or not c.server.daemon
+            or not docker_restart(
+                service.restart, c.exit_code or 0, c.manually_stopped, past.count, attempts
+            )
+        ):
+            return
+        past.wait_s = docker_backoff(past.wait_s, cluster.clock.now - c.started_s, self.backoff)
+        past.count, past.run = past.count + 1, c.run + 1
+        cluster.set_restarting(c, True)
+        cluster.clock.loop(self.again(cluster, c, past.wait_s, f"restart: {service.restart}"))
+
+    def again(self, cluster: Cluster, c: Container, wait_s: float, policy: str) -> Loop:
+        run = c.run
+        yield cluster.clock.after(wait_s, Rank.RUNTIME, c.id)
+        if c.run != run or not c.restarting or not c.server.alive:
+            return
+        if c.manually_stopped or c.deleting or not c.server.daemon:
+            cluster.set_restarting(c, False)
+        else:
+            start_again(cluster, c, f"restarted by Docker after {wait_s:g} s ({policy})")
+
+
+@dataclass
+class Restarts:
+    """What a restart manager remembers of one container."""
+
+    count: int = 0
+    wait_s: float = 0.0
+    run: int = 0  # the process that its last restart began

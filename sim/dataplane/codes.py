@@ -1,0 +1,175 @@
+"""Numbers that both engines must mean alike: enums, orders, ids, streams of draws, constants.
+
+Declared here once. The kernel reads them as plain integers (kernel/codes.py), since numba would
+make a type of each enum. Sources of the constants: docs/facts/dataplane.md.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+UNLIMITED = 2**31 - 1  # a count that never binds
+
+
+# ---- what there is ----
+class Kind(IntEnum):
+    """What a container does for requests."""
+
+    HTTP = 0  # answers requests
+    WORKER = 1  # takes jobs off the queue
+    DATABASE = 2  # Postgres: connections and queries
+    QUEUE = 3  # Redis: the list of jobs
+    PROXY = 4  # a balancer that runs as a container: it must be up for traffic to pass
+    PLAIN = 5  # uses memory, nothing else
+
+
+class LawKind(IntEnum):
+    """The shape of a random duration or demand."""
+
+    CONSTANT = 0
+    EXPONENTIAL = 1
+    LOGNORMAL = 2
+    UNIFORM = 3  # mean +- cv * sqrt(3) * mean
+
+
+class Persistence(IntEnum):
+    """What of the queue is on disk."""
+
+    NONE = 0
+    RDB = 1
+    AOF_EVERYSEC = 2
+    AOF_ALWAYS = 3
+
+
+class Algorithm(IntEnum):
+    """How a backend is chosen from the published list."""
+
+    FIRST = 0  # one published address
+    RANDOM = 1  # kube-proxy in iptables mode
+    ROUND_ROBIN = 2
+    LEAST_CONNECTIONS = 3
+
+
+# ---- what becomes of it ----
+class Outcome(IntEnum):
+    """How a request, or one attempt of it, ended. Codes 2.. are the ledger's causes."""
+
+    IN_FLIGHT = 0
+    SUCCEEDED = 1
+    REFUSED = 2  # nobody listens: the host answers at once
+    NO_BACKEND = 3  # the balancer's list is empty, or its queue timed out
+    CONNECT_TIMEOUT = 4  # packets vanish: dead host, or a full listen backlog
+    CLIENT_TIMEOUT = 5  # the client's patience ended first
+    HTTP_500 = 6  # the application failed, or the database or queue behind it is down
+    DB_REFUSED = 7  # SQLSTATE 53300 (or a pooler's 08P01)
+    POOL_TIMEOUT = 8  # no pool connection within the checkout timeout
+    DROPPED_ON_KILL = 9  # the process died with the request inside
+    OOM = 10  # ... because the kernel killed it for memory
+    SHED = 11  # 503 on purpose: the queue is full
+
+
+class JobLoss(IntEnum):
+    """Why a job will never be done."""
+
+    REDIS_WIPED = 0  # the queue's process or host died and the job was not on disk
+    REDIS_DOWN = 1  # the push failed: nobody answered
+    WORKER_KILLED = 2  # popped, not acknowledged, its worker died
+    QUEUE_FULL = 3  # maxmemory with noeviction: the push was refused
+    EVICTED = 4  # maxmemory with an evicting policy: the key went
+    ATTEMPTS_EXHAUSTED = 5  # failed as often as the queue library allows
+    STALLED = 6  # its workers died as often as the queue library allows
+
+
+REQUEST_CAUSES: tuple[str, ...] = tuple(o.name.lower() for o in list(Outcome)[2:])
+JOB_CAUSES: tuple[str, ...] = tuple(c.name.lower() for c in JobLoss)
+
+
+class Note(IntEnum):
+    """Kinds of notice: what a data plane tells, and never acts on."""
+
+    LISTENING = 0  # container: open for traffic (its start-up connections are there)
+    START_REFUSED = 1  # container: the database refused its start-up connections
+    DRAINED = 2  # container: stopped accepting and the last request left
+    OOM = 3  # container: above its memory limit
+    SERVER_OOM = 4  # server: above its memory
+    POISONED = 5  # container: a job ended the process (exit 1)
+    PROBE_OK = 6  # probe id: answered
+    PROBE_FAILED = 7  # probe id: refused, dropped with its container, or its query failed
+    OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
+
+
+# ---- where it stands ----
+class Life(IntEnum):
+    """Of a container's process."""
+
+    EXITED = 0  # refuses
+    STARTING = 1  # the process is up, its start-up connections are not
+    LISTENING = 2
+    DRAINING = 3  # refuses, finishes what is inside
+    DRAINED = 4  # ... and has told so
+
+
+class AttemptPhase(IntEnum):
+    """Where an attempt stands on its way to a container; CONNECTING to HELD: under way."""
+
+    NOWHERE = 0
+    CONNECTING = 1  # packets vanish; waits for the connect timeout
+    RESENDING = 2  # listen backlog full; the kernel sends the SYN again
+    PAUSING = 3  # the proxy waits before it tries the same server again
+    HELD = 4  # a hung proxy has accepted it
+    QUEUEING = 5  # in the balancer: every server is at its maxconn
+    INSIDE = 6  # accepted: in a listen backlog, or served
+
+
+class Due(IntEnum):
+    """Kinds of timed events, in the order in which they act at one instant."""
+
+    COMPLETION = 0  # container: the request with the least work left is through
+    ARRIVAL = 1  # request
+    RETRY = 2  # attempt: the client's back-off is over
+    DIAL = 3  # attempt: a connection attempt times out or is repeated
+    OPEN = 4  # container: the next start-up connection
+    CHECKOUT = 5  # work: waited too long for a connection, or for the queue server
+    PATIENCE = 6  # attempt: the client gives up
+    JOB_BACK = 7  # job: a retry or redelivery returns to the queue
+    GHOST = 8  # number: connections of a vanished host close
+
+
+ID_BITS = 48  # of an event's place among those of one instant; its kind stands above
+
+
+# ---- who it is: ids are unique, and all that a draw depends on ----
+ATTEMPTS = 8  # attempts a request can have: attempt id = request * ATTEMPTS + k
+JOB_BASE = 1 << 44  # job id = JOB_BASE + the attempt that pushed it
+PROBE_BASE = 1 << 45
+COPY_BASE = 1 << 46  # jobs that came back
+
+
+class Stream(IntEnum):
+    """Draws of the data plane; the control plane names its own (draws.stream)."""
+
+    ARRIVAL = 0  # request
+    CPU = 1  # request
+    QUERY = 2  # request
+    PUSH = 3  # request
+    ERROR = 4  # attempt
+    ROUTE = 5  # attempt
+    BACKOFF = 6  # attempt
+    JOB_CPU = 7  # job
+    JOB_QUERY = 8  # job
+    POISON = 9  # job
+
+
+SECOND = 64  # added to a stream: the second number that a lognormal draw takes
+
+# ---- constants of the model ----
+SYN_RESEND_S = 1.0  # a SYN dropped at a full backlog is sent again (shared facts, dataplane)
+SILENT_RETRY_S = 1.0  # a start-up connection to a silent host is tried again
+REAPER_RETRY_S = 1.0  # a job cannot return to a queue that is down: look again
+BUDGET_CAP = 100.0  # retries a budget can save up
+RDB_SAVE_POINTS: tuple[tuple[float, int], ...] = ((3600.0, 1), (300.0, 100), (60.0, 10_000))
+SILENT = -1  # what a caller gets of a host or process that accepts nothing and says nothing
+
+LATENCY_MIN_S = 1e-4  # histogram bin i covers MIN * 1.02**i .. MIN * 1.02**(i + 1)
+LATENCY_GROWTH = 1.02
+LATENCY_BINS = 1024

@@ -1,0 +1,41 @@
+"""The enums of dataplane/codes.py as plain integers, which numba freezes into the machine code.
+
+An enum would be a type of its own to it, and a function would be compiled anew for each. That each
+name has its enum's value is held by tests/dataplane/test_fields.py.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from sim.dataplane import codes
+
+
+def plain(enum: type[IntEnum]) -> tuple[int, ...]:
+    return tuple(member.value for member in enum)
+
+
+HTTP, WORKER, DATABASE, QUEUE, PROXY, PLAIN = plain(codes.Kind)
+CONSTANT, EXPONENTIAL, LOGNORMAL, UNIFORM = plain(codes.LawKind)
+NONE, RDB, AOF_EVERYSEC, AOF_ALWAYS = plain(codes.Persistence)
+FIRST, RANDOM, ROUND_ROBIN, LEAST_CONNECTIONS = plain(codes.Algorithm)
+(
+    IN_FLIGHT, SUCCEEDED, REFUSED, NO_BACKEND, CONNECT_TIMEOUT, CLIENT_TIMEOUT, HTTP_500,
+    DB_REFUSED, POOL_TIMEOUT, DROPPED_ON_KILL, OOM, SHED,
+) = plain(codes.Outcome)  # fmt: skip
+(
+    REDIS_WIPED, REDIS_DOWN, WORKER_KILLED, QUEUE_FULL, EVICTED, ATTEMPTS_EXHAUSTED, STALLED,
+) = plain(codes.JobLoss)  # fmt: skip
+(
+    NOTE_LISTENING, NOTE_START_REFUSED, NOTE_DRAINED, NOTE_OOM, NOTE_SERVER_OOM, NOTE_POISONED,
+    NOTE_PROBE_OK, NOTE_PROBE_FAILED, NOTE_OUTLIER,
+) = plain(codes.Note)  # fmt: skip
+EXITED, STARTING, LISTENING, DRAINING, DRAINED = plain(codes.Life)
+NOWHERE, CONNECTING, RESENDING, PAUSING, HELD, QUEUEING, INSIDE = plain(codes.AttemptPhase)
+(
+    COMPLETION, ARRIVAL, RETRY, DIAL, OPEN, CHECKOUT, PATIENCE, JOB_BACK, GHOST,
+) = plain(codes.Due)  # fmt: skip
+(
+    DRAW_ARRIVAL, DRAW_CPU, DRAW_QUERY, DRAW_PUSH, DRAW_ERROR, DRAW_ROUTE, DRAW_BACKOFF,
+    DRAW_JOB_CPU, DRAW_JOB_QUERY, DRAW_POISON,
+) = plain(codes.Stream)  # fmt: skip

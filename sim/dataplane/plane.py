@@ -1,0 +1,102 @@
+"""The seam between the planes: verbs down, notices up, tables to read.
+
+Everything that acts once per request is data (profile.py); whatever decides something (a
+controller, an operator) lives in the control plane and speaks to an engine only in these verbs.
+
+Rule for time. An instant is: one timed event -> all that follows at once, first in first out ->
+CPU shares settle -> notices -> the next timed event, by (time, kind, id). `advance(until)`
+processes all events with t <= until. The control plane acts after the data plane at its instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from sim.dataplane.codes import Note
+from sim.dataplane.profile import Arrivals, Profile, Routing
+from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
+
+
+class Notice(NamedTuple):
+    t_s: float
+    note: Note
+    id: int  # container, server or probe id
+
+
+class DataPlane(Protocol):
+    """The seam. Verbs act at `now` and finish all that follows at once before they return."""
+
+    @property
+    def now(self) -> float: ...
+
+    @property
+    def stirred(self) -> bool:
+        """Has a verb acted since the last `advance`? If not, nothing more is due at `now`."""
+
+    def advance(self, until: float) -> tuple[float, list[Notice]]:
+        """Run to `until` (inclusive) or to the first instant with notices: (where, notices)."""
+
+    # machines
+    def add_server(self, cores: float, memory: int) -> int: ...
+    def server_down(self, server: int) -> None:
+        """Power loss: its containers stop, packets to it vanish, nobody is told."""
+
+    def server_up(self, server: int) -> None:
+        """Booted: its containers are exited, connections to them are refused at once."""
+
+    # containers: one id is one address; it may start again after it exited
+    def add_profile(self, profile: Profile) -> int: ...
+    def add_container(self, profile: int, server: int) -> int: ...
+    def start(self, container: int, profile: int) -> None:
+        """The process is up: opens `pool_at_start` connections, then listens (LISTENING)."""
+
+    def drain(self, container: int) -> None:
+        """Close the listening socket, drop its backlog, finish what runs, then DRAINED."""
+
+    def exit(self, container: int, oom: bool = False) -> None:
+        """The process ends: requests inside are reset, its connections are freed at once."""
+
+    def hang(self, container: int) -> None:
+        """Accepts and never answers (a stalled database, a deadlock) until `resume`."""
+
+    def resume(self, container: int) -> None: ...
+    def set_cpu_limit(self, container: int, cores: float) -> None:
+        """Another limit from now on (`docker update --cpus`, a resize in place); its next process
+        starts with that of its profile."""
+
+    def lock_out(self, container: int, locked: bool) -> None:
+        """The database refuses the password that this container holds (SQLSTATE 28P01): its new
+        connections fail, those that are open stay. Holds for its next processes too, until undone.
+        """
+
+    def set_extra_memory(self, container: int, extra: int) -> None:
+        """Bytes a fault adds to the container (a leak by the clock)."""
+
+    # what the balancer believes
+    def publish(self, backends: Sequence[int], via: int = -1) -> None:
+        """Route to these containers; `via` is the proxy's own container, -1 if it cannot fail."""
+
+    def set_routing(self, routing: Routing) -> None:
+        """Other rules from now on (a balancer goes live); failures in a row count from 0."""
+
+    # who comes
+    def set_arrivals(self, arrivals: Arrivals) -> None:
+        """Other arrivals from now on; what they say of the time up to now is past.
+
+        The request that is due next keeps what is left of its unit exponential, and the new rate
+        takes it off: the same rate again changes nothing (but rounding), at rate 0 nobody comes,
+        and after it all come later by so much. The instants of a trace (`times_s`) are kept as
+        they are; what is left of the draw then waits for the next rate."""
+
+    # probes
+    def probe(self, container: int, deep: bool = False) -> int:
+        """Send a health check through the container's own queue; `deep` queries the database.
+
+        The answer comes as PROBE_OK or PROBE_FAILED; from a silent process or host, never."""
+
+    # observation
+    def gauge(self) -> PlaneGauge: ...
+    def container_gauge(self, container: int) -> ContainerGauge: ...
+    def books(self) -> Books: ...
+    def recording(self) -> Recording: ...

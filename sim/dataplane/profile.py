@@ -1,0 +1,164 @@
+"""What an engine reads once per request: versions of services, clients, routing, arrivals.
+
+Each field is declared here and nowhere else: the kernel's columns are made from these records
+(kernel/layout.py), and tests/dataplane/test_fields.py fails by name for a field that one of the
+engines does not read, or that no random world draws.
+
+Units: seconds, cores, bytes. Times are absolute simulated seconds from 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.dataplane.codes import BUDGET_CAP, Algorithm, Kind, LawKind, Persistence
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A non-negative random duration or demand: `mean` in seconds, `cv` = deviation / mean."""
+
+    kind: LawKind = LawKind.CONSTANT
+    mean: float = 0.0
+    cv: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All per-request facts of one version of one service. A deploy makes a new profile."""
+
+    kind: Kind
+    # admission (HTTP); for a WORKER `slots` is its job concurrency
+    slots: int = 1
+    backlog: int = 511  # connections that wait in the listen backlog
+    shed: bool = False  # backlog full: answer 503 at once (else the SYN is dropped and resent)
+    cancel: bool = False  # an abandoned request is dropped at its next step (else served in vain)
+    # CPU
+    cpu: Law = Law()  # demand of a request or job, core seconds
+    cpu_limit: float = inf  # cores; CFS quota, or the threads of the process
+    cpu_weight: float = 1024.0  # cgroup shares
+    probe_cpu_s: float = 0.001  # demand of one health probe
+    # memory
+    memory_base: int = 0
+    memory_per_request: int = 0
+    memory_limit: int = 0  # 0: none but the server's
+    leak_per_request: int = 0  # bytes never given back, per finished request or job
+    # failures of the version
+    error_rate: float = 0.0  # share of attempts answered 500
+    poison_rate: float = 0.0  # share of jobs that end the worker process (exit 1)
+    # database client
+    query: Law = Law()  # demand per request or job on the database, core seconds; mean 0: none
+    pool: int = 0  # connections at most; 0 with a query: one connection per use
+    pool_at_start: int = 0  # opened one by one before listening, all or nothing
+    checkout_timeout_s: float = 30.0
+    # job client (HTTP)
+    push_rate: float = 0.0  # share of requests that enqueue a job
+    push_timeout_s: float = 2.0  # wait for a silent queue server
+    # worker
+    reliable: bool = False  # LMOVE with a processing list (else BRPOP: a kill loses the job)
+    redelivery_s: float = 30.0  # a dead worker's job returns to the queue after this
+    max_stalled: int = 1  # so often; then it is failed when it would be given out again
+    job_attempts: int = 1
+    job_backoff_s: float = 2.0  # doubles per attempt
+    # DATABASE
+    connection_slots: int = 97  # max_connections - superuser_reserved - reserved
+    connect_cpu_s: float = 0.0038  # cost of a new connection, paid with its first query
+    connect_s: float = 0.0038  # time to open one at start
+    cost_growth: float = 0.0  # a query costs 1 + cost_growth * (active - 1) times its demand
+    keepalive_s: float = 7875.0  # connections of a vanished host stay open that long
+    pooler_size: int = 0  # 0: no pooler; else its server connections (transaction pooling)
+    pooler_clients: int = 100  # max_client_conn
+    pooler_wait_s: float = 120.0  # query_wait_timeout
+    # QUEUE
+    persistence: Persistence = Persistence.NONE
+    queue_bytes: int = 0  # maxmemory for jobs; 0: none
+    evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
+    job_bytes: int = 1054
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The open-loop users. All times in seconds; `budget` is retries per request (Finagle's)."""
+
+    timeout_s: float = 5.0  # per attempt
+    connect_timeout_s: float = 3.0  # when the client itself connects (no proxy between)
+    retries: int = 0
+    backoff_s: float = 1.0
+    backoff_factor: float = 2.0
+    backoff_cap_s: float = 30.0
+    jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
+    budget: float = inf  # tokens earned per request; a retry costs one
+    slo_s: float = inf  # an answer slower than this is no good answer for the SLO
+
+    @property
+    def most_tokens(self) -> float:
+        """Retries that the budget can save up."""
+        return BUDGET_CAP if self.budget < inf else inf
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What stands between client and replicas. Data: both engines read it per request."""
+
+    algorithm: Algorithm = Algorithm.FIRST
+    proxy: bool = False  # a proxy opens the connection (its timeouts, retries, outliers apply)
+    connect_timeout_s: float = 5.0  # the proxy's
+    retries: int = 0  # the proxy's, connection failures only
+    retry_pause_s: float = 1.0  # before trying the same server again
+    redispatch: bool = False  # retry at once on another server instead
+    retry_errors: bool = False  # also replay requests lost with their server (idempotent ones)
+    maxconn: int = 0  # per server; more wait in the balancer. 0: no limit
+    queue_timeout_s: float = 5.0  # ... at most so long (then no_backend)
+    outlier_failures: int = 0  # failures in a row of one backend until OUTLIER; 0: never
+
+    def in_effect(self, client: Client) -> Routing:
+        """The rules that hold: a proxy's own only where a proxy opens the connection."""
+        if not self.proxy:
+            timeout_s = client.connect_timeout_s
+            return replace(self, connect_timeout_s=timeout_s, retries=0, outlier_failures=0)
+        return replace(self, connect_timeout_s=self.connect_timeout_s or client.connect_timeout_s)
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """When requests arrive: a piecewise linear rate, or explicit times.
+
+    `start_s[i]`, `rate[i]`, `slope[i]`: from start_s[i] the rate is rate[i] + slope[i] * (t -
+    start_s[i]) requests/s. Before the first and from `end_s` on nothing arrives. `times_s`, when
+    given, is a sorted array of arrival instants and replaces the rate.
+
+    Request n comes when the integrated rate has grown by a unit exponential since request n - 1;
+    it is drawn for (seed, n) alone.
+    """
+
+    start_s: tuple[float, ...] = ()
+    rate: tuple[float, ...] = ()
+    slope: tuple[float, ...] = ()
+    end_s: float = inf
+    times_s: NDArray[np.float64] | None = None
+
+    def after(self, now: float) -> Arrivals:
+        """Without the instants that are past."""
+        if self.times_s is None:
+            return self
+        return replace(self, times_s=self.times_s[np.searchsorted(self.times_s, now, "right") :])
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a run begins with; `set_arrivals` and `set_routing` replace two of these later.
+
+    `lattice_s` is for tests alone: every drawn duration is rounded to a multiple of it, so that
+    hundreds of events share an instant, and an engine that orders them in its own way is found."""
+
+    seed: int
+    horizon_s: float
+    arrivals: Arrivals
+    client: Client = Client()
+    routing: Routing = Routing()
+    bucket_s: float = 1.0  # width of the counters' time buckets
+    lattice_s: float = 0.0  # 0: durations as they are drawn

@@ -1,0 +1,86 @@
+"""What can be read of a data plane: gauges of now, the books, and all that a run leaves.
+
+Units: seconds, bytes, CPU seconds. Reading changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
+
+
+class ContainerGauge(NamedTuple):
+    """One container, now. The kernel's figures are made from these fields (layout.FIGURES)."""
+
+    inside: int  # requests or jobs being served
+    waiting: int  # in the listen backlog
+    memory: int  # bytes
+    served: int  # answers given so far (any status)
+    errors: int  # of which failed
+    connections: int  # database connections held
+    busy_s: float  # CPU seconds used so far
+
+
+class PlaneGauge(NamedTuple):
+    """The whole plane, now. Counts since the start unless said otherwise."""
+
+    arrived: int
+    succeeded: int
+    failed: int  # all causes
+    in_flight: int  # now: arrived, no outcome yet
+    retries: int
+    jobs_queued: int  # now, waiting retries and redeliveries included
+    jobs_in_progress: int  # now
+    connections: int  # now: server slots used
+    connection_limit: int  # now: slots for ordinary users
+    connection_waits: int  # now: requests and jobs that wait for a connection
+    connections_peak: int
+    connections_refused: int
+    backlog_peak: int
+    exhausted_s: float  # seconds at the limit
+    busy_s: float = 0.0  # CPU seconds used so far, all containers
+
+
+# columns of Recording.requests; then one per REQUEST_CAUSES
+ARRIVED, SUCCEEDED, IN_SLO, FIRST_CAUSE = 0, 1, 2, 3
+REQUEST_COLUMNS = FIRST_CAUSE + len(REQUEST_CAUSES)
+# columns of Recording.jobs; then one per JOB_CAUSES
+ENQUEUED, DONE, DUPLICATED, FIRST_LOSS = 0, 1, 2, 3
+JOB_COLUMNS = FIRST_LOSS + len(JOB_CAUSES)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All that a run leaves. Shapes: requests (buckets, REQUEST_COLUMNS) by the bucket in which a
+    request arrived; jobs (buckets, JOB_COLUMNS) by the bucket in which it happened; refused
+    (buckets,) connection refusals; latency (LATENCY_BINS,) of succeeded requests; seconds of
+    latency summed per arrival bucket in latency_sum. The arrays are the engine's own: read them
+    before the run goes on."""
+
+    bucket_s: float
+    requests: NDArray[np.int64]
+    jobs: NDArray[np.int64]
+    refused: NDArray[np.int64]
+    latency: NDArray[np.int64]
+    latency_sum: NDArray[np.float64]
+    latency_max_s: float
+
+
+class Books(NamedTuple):
+    """Independent counts of what exists now, found by walking the state, for the ledger's check."""
+
+    open_requests: int  # clients that wait
+    jobs_queued: int
+    jobs_in_progress: int
+    connections_open: int  # summed over pools, pooler and ghosts
+    connections_granted: int  # since the start
+    connections_closed: int
+    busy_s: tuple[float, ...]  # per server
+    capacity_s: tuple[float, ...]  # per server: cores x time alive
+    memory: tuple[int, ...]  # per server: summed over its living containers
+    memory_counted: tuple[int, ...]  # per server: the running total

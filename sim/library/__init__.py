@@ -1,0 +1,1 @@
+"""Scenarios and stacks by name or path: found, read, and checked against what there is."""

@@ -1,0 +1,64 @@
+"""Where scenarios and stacks stand, and the file that a name or a path means.
+
+Scenarios are the YAML files in `scenarios/` of a checkout, or `sim/data/scenarios` of an installed
+wheel; stacks those in `sim/stacks`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from sim.schema.fields import InputError
+from sim.schema.text.document import Document, describe, read_text, read_yaml
+from sim.schema.text.validation import closest, given, one_of
+
+Kind = Literal["scenario", "stack"]
+_PACKAGE = Path(__file__).resolve().parents[1]
+FOLDERS: dict[Kind, tuple[Path, ...]] = {
+    "scenario": (_PACKAGE / "data" / "scenarios", _PACKAGE.parent / "scenarios"),
+    "stack": (_PACKAGE / "stacks",),
+}
+
+
+def names_of(kind: Kind) -> list[str]:
+    """Names of those that come with the program."""
+    return sorted({path.stem for folder in FOLDERS[kind] for path in folder.glob("*.yaml")})
+
+
+def as_text(name_or_path: str | os.PathLike[str], kind: Kind) -> str:
+    """The name or path as text; InputError for what is neither."""
+    if isinstance(name_or_path, str | os.PathLike):
+        return os.fspath(name_or_path)
+    listed = {"scenario": "sim.list_scenarios()", "stack": "sim.list_stacks()"}[kind]
+    expected = f"a name (see {listed}) or a path"
+    raise InputError(field=kind, found=given(name_or_path), expected=expected)
+
+
+def file_of(name_or_path: str, kind: Kind) -> Path:
+    """The file of that name in our folders, or the file at that path. Raises `InputError`."""
+    if os.sep in name_or_path or name_or_path.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+        if not path.is_file():
+            found = "a folder" if path.is_dir() else "no such file"
+            raise InputError(name_or_path, found=found, expected=f"a {kind} file")
+        return path
+    for folder in FOLDERS[kind]:
+        if (folder / f"{name_or_path}.yaml").is_file():
+            return folder / f"{name_or_path}.yaml"
+    names = names_of(kind)
+    raise InputError(
+        found=f"the unknown {kind} {describe(name_or_path)}",
+        expected=f"{one_of(names)}, or a path to a YAML file" if names else "a YAML file's path",
+        nearest=closest(name_or_path, names),
+    )
+
+
+def document_of(path: Path) -> Document:
+    """The file's data with its places; messages name it briefly below the working folder."""
+    try:
+        shown = str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        shown = str(path)
+    return read_yaml(read_text(path, shown), shown)

@@ -1,0 +1,126 @@
+"""Where modules of 0.1.0 stand now: who imports one by its old name is told the new one.
+
+A platform file of one's own imports from `sim.control.api`, which stays; this table is for files
+that were written before it. Installed by `sim/__init__.py`; the tests import each new name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+API = "sim.control.api"
+# old name, then the new ones, all below `sim.`
+TABLE = """
+control.analysis            control.rolling_updates.analysis
+control.autoheal            control.health_checks.autoheal
+control.autorollback        control.rollback.autorollback
+control.autoscalers         control.autoscaling.hpa_loop
+control.balancer            control.load_balancing.haproxy control.service_discovery.addresses
+control.bluegreen           control.rolling_updates.blue_green
+control.canary              control.rolling_updates.canary
+control.clock               control.core.clock
+control.cluster             control.core.cluster
+control.deadlines           control.core.deadlines
+control.disruption          control.scheduling.disruption
+control.dns                 control.service_discovery.dns
+control.drain               control.faults.maintenance
+control.endpoints           control.service_discovery.endpoints control.load_balancing.kube_proxy
+control.faults              control.faults.faults
+control.healthchecks        control.health_checks.docker
+control.hpa                 control.autoscaling.hpa
+control.human               control.people.human
+control.ingress             control.load_balancing.ingress
+control.keda                control.autoscaling.keda
+control.kubelet             control.scheduling.kubelet
+control.lifecycle           control.core.cluster
+control.managed_secrets     control.secrets.managed_secrets
+control.microvms            control.scheduling.microvms
+control.nodes               control.scheduling.node_lifecycle
+control.nomad_autoscaler    control.autoscaling.nomad_autoscaler
+control.nomad_templates     control.secrets.nomad_templates
+control.notices             control.core.cluster
+control.operator            control.people.on_call
+control.outliers            control.load_balancing.mesh
+control.passwords           control.secrets.passwords control.secrets.rotation
+control.placement           control.scheduling.placement
+control.preemption          control.scheduling.preemption
+control.pressure            control.resource_limits.pressure
+control.probes              control.health_checks.probes
+control.profiles            control.resource_limits.profiles
+control.progressive         control.rolling_updates.releases
+control.qos                 control.resource_limits.qos control.core.oom
+control.recorder            control.core.recorder
+control.records             control.core.records
+control.recreate            control.rolling_updates.compose
+control.replicas            control.scheduling.replicas
+control.restarts            control.self_healing.docker control.self_healing.kubelet
+control.rollouts            control.rolling_updates.deployment control.rollback.commands
+control.runbooks            control.people.runbooks
+control.scheduler           control.scheduling.scheduler
+control.servers             control.autoscaling.cluster_autoscaler
+control.servicechecks       control.health_checks.consul
+control.targets             control.health_checks.target_group
+control.targettracking      control.autoscaling.target_tracking
+control.tasks               control.self_healing.tasks control.scheduling.heartbeats
+control.world               control.core.world
+spec.facts                  constants.facts
+spec.fields                 schema.fields
+spec.loader                 library.scenarios library.stacks
+spec.rates                  study.quarter.rates
+spec.scenario               schema.scenario
+spec.settings               schema.settings
+spec.stack                  schema.stack
+spec.traffic                schema.traffic
+spec.validate               schema.text.validation
+spec.yamlfile               schema.text.document
+spec                        schema
+dataplane.interface         dataplane.profile dataplane.plane dataplane.codes dataplane.tables
+experiment                  simulation.simulation
+study                       study.comparison study.plan
+engines                     dataplane.engines
+workers                     study.pool study.task
+counterfactuals             study.causes
+claims                      study.article.claims
+quarter                     study.quarter.draw
+assumptions                 constants.catalogue study.versions
+settable                    constants.catalogue
+in_force                    constants.catalogue
+"""
+MOVED = {
+    f"sim.{old}": tuple(f"sim.{name}" for name in new)
+    for old, *new in map(str.split, TABLE.strip().splitlines())
+}
+
+
+class MovedError(ModuleNotFoundError):
+    """An import of a name of 0.1.0: `old`, and `new` in words."""
+
+    def __init__(self, old: str, modules: Sequence[str]) -> None:
+        self.old = old
+        *others, last = modules
+        self.new = f"{', '.join(others)} or {last}" if others else last
+        if modules[0].startswith(("sim.control", "sim.constants", "sim.schema", "sim.dataplane")):
+            self.new += f" (or import it from {API})"
+        super().__init__(f"moved: {old} is now {self.new}")  # no `name`: Python would hide it
+
+
+class Signpost(MetaPathFinder):
+    """The last one that an import asks: nobody else has found it."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """MovedError for a module that stood there, or for what a package's module held."""
+        if name == "sim.spec":  # what is asked for below it has a better answer
+            return ModuleSpec(name, None, is_package=True)
+        if name in MOVED:
+            raise MovedError(name, MOVED[name])
+        package, _, word = name.rpartition(".")
+        for module in MOVED.get(package, ()):
+            if not word.startswith("_") and hasattr(import_module(module), word):
+                raise MovedError(name, [module])
+        return None

@@ -1,0 +1,56 @@
+"""report.html: the verdict, then the sections. Self-contained: no request leaves the file.
+
+Readable without scripts, without colour and on paper: curves are SVG made here, the script adds
+looking closer only. Titles and texts are anybody's: everything is escaped. The page forbids itself
+to load anything (Content-Security-Policy).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from sim.report.page import charts, curves
+from sim.report.page.sections import sections
+from sim.report.postmortem import text
+from sim.report.text import findings, words
+from sim.results.measurements import Measurements
+
+
+def page(result: Measurements) -> str:
+    """The whole document."""
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            result=result,
+            verdict=findings.verdict(result),
+            setting=findings.setting(result),
+            sections=sections(result),
+            css=Markup(_source("report.css")),
+            script=Markup(_source("report.js")),
+            geometry=charts,
+            box=curves,
+            say=text,
+        )
+    )
+
+
+def _source(name: str) -> str:
+    return files("sim.report.page").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["clock"] = words.clock
+    return environment

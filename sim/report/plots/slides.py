@@ -1,0 +1,232 @@
+"""The three plots that a teacher puts on a slide: downtime, jobs, connections.
+
+Each says its finding in its title; the platforms stand above one another on the same axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from sim.dataplane.codes import JOB_CAUSES
+from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
+from sim.report.incident import stretches, window
+from sim.report.plots.canvas import (
+    BLUE,
+    CAUSE_COLOURS,
+    GREY,
+    INK,
+    PURPLE,
+    VERMILLION,
+    bands,
+    events,
+    header,
+    highest,
+    key,
+    per_second,
+    slide,
+    tidy,
+    time_axis,
+)
+from sim.report.plots.small_multiples import compare
+from sim.report.text import findings, words
+from sim.results import metrics
+from sim.results.figures import total
+from sim.results.measurements import Measurements
+from sim.results.run import Run
+
+LEFT, RIGHT = 0.075, 0.975
+QUEUE, LOST = 0.57, 0.815  # width of the backlog, left edge of the losses; names between them
+SHADE = "#c9c9c9"
+
+
+def figure(result: Measurements, what: str) -> Figure:
+    """The plot of that name: downtime, jobs, connections or compare. ValueError for another."""
+    plots: dict[str, Callable[[Measurements], Figure]] = {
+        "downtime": downtime,
+        "jobs": jobs,
+        "connections": connections,
+        "compare": compare,
+    }
+    if what not in plots:
+        raise ValueError(f"no plot {what!r}; there are {', '.join(plots)}")
+    if not result.runs:
+        raise ValueError("nothing to plot: no first replication was finished")
+    return plots[what](result)
+
+
+def downtime(result: Measurements) -> Figure:
+    """Requests answered and failed per second by arrival, downtime shaded, events named."""
+    page = slide(result, findings.headline(result))
+    start, end = window(result)
+    drawn: list[Axes] = []
+    for band in bands(result, page, RIGHT - LEFT):
+        run = band.run
+        box = (LEFT, band.bottom, RIGHT - LEFT, band.height)
+        axes = page.add_axes(box, sharey=drawn[0] if drawn else None)
+        table = run.recording.requests
+        edges, good = per_second(table[:, SUCCEEDED], run, start, end)
+        _, bad = per_second(table[:, FIRST_CAUSE:].sum(axis=1), run, start, end)
+        axes.fill_between(edges, good, step="post", color=BLUE, alpha=0.85, linewidth=0)
+        axes.fill_between(edges, good, good + bad, step="post", color=VERMILLION, linewidth=0)
+        for a, b in stretches(metrics.down(run), run.recording.bucket_s):
+            axes.axvspan(a, b, color=SHADE, alpha=0.55, zorder=0, linewidth=0)
+        tidy(axes, "requests/s")
+        time_axis(axes, result, labels=run is result.runs[-1])
+        events(axes, band)
+        header(axes, band, _down_text(result, run))
+        key(axes, band, [("answered", BLUE), ("failed", VERMILLION), ("down", GREY)])
+        drawn.append(axes)
+
+    drawn[0].set_ylim(0, _ceiling(result, start, end))
+    return page
+
+
+def _ceiling(result: Measurements, start: float, end: float) -> float:
+    """A little above the highest curve that is in view."""
+    tops = []
+    for run in result.runs:
+        edges, rate = per_second(run.recording.requests[:, 0], run, start, end)
+        seen = rate[(edges >= start) & (edges <= end)]
+        tops.append(float(seen.max()) if seen.size else 0.0)
+    return max([*tops, 1e-9]) * 1.08
+
+
+def _down_text(result: Measurements, run: Run) -> str:
+    figures = result.platforms[run.platform]
+    lost, arrived = total(figures, "requests.failed"), figures["requests"]["arrived"]
+    down = words.duration(figures["downtime_s"])
+    return f"down {down}; {words.count(lost)} of {words.count(arrived)} requests failed"
+
+
+def jobs(result: Measurements) -> Figure:
+    """The backlog over time, and how many jobs were lost, by cause."""
+    page = slide(result, _jobs_finding(result))
+    causes = [
+        cause
+        for cause in JOB_CAUSES
+        if any(f["jobs"]["lost"][cause] for f in result.platforms.values())
+    ]
+    queue: list[Axes] = []
+    lost: list[Axes] = []
+    width = QUEUE if causes else RIGHT - LEFT
+    for band in bands(result, page, width):
+        run = band.run
+        box = (LEFT, band.bottom, width, band.height)
+        axes = page.add_axes(box, sharey=queue[0] if queue else None)
+        edges, queued = highest(run.series["t_s"], run.series["jobs_queued"], *window(result))
+        axes.fill_between(edges, queued, step="post", color=PURPLE, linewidth=0)
+        tidy(axes, "jobs queued")
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        time_axis(axes, result, labels=run is result.runs[-1])
+        events(axes, band)
+        figures = result.platforms[run.platform]["jobs"]
+        peak = words.count(figures["backlog_peak"])
+        text = f"longest backlog {peak}, {words.count(sum(figures['lost'].values()))} jobs lost"
+        header(axes, band, text)
+        queue.append(axes)
+        if causes:
+            side = (LOST, band.bottom, RIGHT - LOST, band.height)
+            lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
+            _lost(lost[-1], figures["lost"], causes)
+    top = max(float(run.series["jobs_queued"].max(initial=0)) for run in result.runs)
+    queue[0].set_ylim(0, max(top * 1.08, 5))
+    return page
+
+
+def _jobs_finding(result: Measurements) -> str:
+    """`Compose: 109 jobs lost · Kubernetes: 3`; if none was lost, the longest backlogs."""
+    lost = {n: total(f, "jobs.lost") for n, f in result.platforms.items()}
+    if any(lost.values()):
+        return _finding({name: words.count(number) for name, number in lost.items()}, "jobs lost")
+    peaks = {n: words.count(f["jobs"]["backlog_peak"]) for n, f in result.platforms.items()}
+    return _finding(peaks, "jobs waiting at most, none lost")
+
+
+def _finding(figures: dict[str, str], what: str) -> str:
+    """`Compose: 781 jobs · Kubernetes: 1`: the first platform says what is counted."""
+    first, *others = (f"{words.platform(name)}: {text}" for name, text in figures.items())
+    return " · ".join([f"{first} {what}", *others])
+
+
+def _lost(axes: Axes, counts: dict[str, float], causes: list[str]) -> None:
+    """One bar a cause, named and numbered; the same causes and the same scale on each platform."""
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.tick_params(axis="both", length=0, labelsize=11)
+    axes.xaxis.set_visible(False)
+    values = [counts[cause] for cause in causes]
+    colours = [CAUSE_COLOURS[JOB_CAUSES.index(c) % len(CAUSE_COLOURS)] for c in causes]
+    bars = axes.barh([c.replace("_", " ") for c in causes], values, color=colours, height=0.5)
+    axes.bar_label(bars, [words.count(v) for v in values], padding=4, size=12, color=INK)
+    axes.set_ylim(len(causes) - 0.4 + max(0, 2 - len(causes)), -0.6)
+    axes.set_xlim(0, max([*values, axes.get_xlim()[1] / 1.3, 1]) * 1.3)
+    axes.set_title("jobs lost, by cause", size=11, color=GREY, loc="left")
+
+
+def connections(result: Measurements) -> Figure:
+    """Database connections in use against the limit, and refusals per second beneath."""
+    page = slide(result, _connections_finding(result))
+    start, end = window(result)
+    used: list[Axes] = []
+    strips: list[Axes] = []
+    for band in bands(result, page, RIGHT - LEFT):
+        run = band.run
+        box = (LEFT, band.bottom + band.height * 0.31, RIGHT - LEFT, band.height * 0.69)
+        axes = page.add_axes(box, sharey=used[0] if used else None)
+        time, series = run.series["t_s"], run.series
+        axes.fill_between(
+            time, series["connections"], step="post", color=BLUE, alpha=0.85, linewidth=0
+        )
+        axes.step(time, series["connection_limit"], where="post", color=INK, linewidth=1.6)
+        tidy(axes, "connections")
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        time_axis(axes, result, labels=False)
+        box = (LEFT, band.bottom, RIGHT - LEFT, band.height * 0.23)
+        strip = page.add_axes(box, sharey=strips[0] if strips else None)
+        edges, refused = per_second(run.recording.refused, run, start, end)
+        strip.fill_between(edges, refused, step="post", color=VERMILLION, linewidth=0)
+        tidy(strip, "")
+        strip.text(0.004, 0.9, "refused/s", size=10.5, color=GREY, va="top",
+                   transform=strip.transAxes)  # fmt: skip
+        strip.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+        strip.yaxis.set_major_formatter("{x:g}")
+        time_axis(strip, result, labels=run is result.runs[-1])
+        events(axes, band)
+        header(axes, band, _connections_text(result, run))
+        key(axes, band, [("in use", BLUE), ("limit", INK), ("refused", VERMILLION)])
+        used.append(axes)
+        strips.append(strip)
+    top = max(float(run.series["connection_limit"].max(initial=0)) for run in result.runs)
+    peak = max(f["connections"]["peak"] for f in result.platforms.values())
+    used[0].set_ylim(0, max(min(top, 4 * peak + 10), peak, 1) * 1.12)
+    strips[0].set_ylim(0, max(_refused_top(result, start, end), 1.0) * 1.1)
+    return page
+
+
+def _refused_top(result: Measurements, start: float, end: float) -> float:
+    tops = [per_second(run.recording.refused, run, start, end)[1].max() for run in result.runs]
+    return float(np.max(tops))
+
+
+def _connections_text(result: Measurements, run: Run) -> str:
+    counts = result.platforms[run.platform]["connections"]
+    text = f"at most {words.count(counts['peak'])} of {words.count(counts['limit'])}"
+    if counts["refused"]:
+        text += f", {words.count(counts['refused'])} refused"
+    if counts["containers_refused"]:
+        text += f", {words.count(counts['containers_refused'])} containers refused at start"
+    return text
+
+
+def _connections_finding(result: Measurements) -> str:
+    """`Compose: 790 connections refused · Kubernetes: 792`; if none was, the peaks."""
+    tables = {name: figures["connections"] for name, figures in result.platforms.items()}
+    if any(table["refused"] for table in tables.values()):
+        counts = {name: words.count(table["refused"]) for name, table in tables.items()}
+        return _finding(counts, "connections refused")
+    peaks = {n: f"{words.count(c['peak'])} of {words.count(c['limit'])}" for n, c in tables.items()}
+    return _finding(peaks, "connections at most, none refused")

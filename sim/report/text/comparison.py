@@ -1,0 +1,46 @@
+"""Many platforms at a glance: a row for each, and the figures that decide.
+
+A column a platform is readable for four of them at most; beyond that the table turns.
+"""
+
+from __future__ import annotations
+
+from sim.report.text import words
+from sim.results.figures import TOPICS, shown, total
+from sim.results.measurements import Measurements
+
+MANY = 4  # more platforms than this: a row each
+
+# heading -> figure, in the order of the other table
+COLUMNS = {row.column: figure for topic in TOPICS for figure, row in shown(topic) if row.column}
+SELDOM = tuple(row.column for topic in TOPICS for _, row in shown(topic) if row.seldom)
+
+
+def is_many(result: Measurements) -> bool:
+    """Does the table turn?"""
+    return len(result.platforms) > MANY
+
+
+def rows(result: Measurements) -> list[tuple[str, ...]]:
+    """One row a platform: its name, then a cell for each of COLUMNS."""
+    return [
+        (
+            words.platform(name),
+            *(words.figure(c.path, total(figures, c.path)) for c in COLUMNS.values()),
+        )
+        for name, figures in result.platforms.items()
+    ]
+
+
+def headline(result: Measurements) -> str:
+    """The least and the most downtime, of many: `Kubernetes: 0 s down · most: Compose 3 h`."""
+    order = sorted(result.platforms.items(), key=lambda item: item[1]["downtime_s"])
+    (best, least), (worst, most) = order[0], order[-1]
+    if least["downtime_s"] == most["downtime_s"]:
+        return f"All {len(order)} platforms: {words.duration(least['downtime_s'])} down"
+    equal = [name for name, f in order if f["downtime_s"] == least["downtime_s"]]
+    winner = words.platform(best) if len(equal) == 1 else f"{len(equal)} of {len(order)} platforms"
+    return (
+        f"{winner}: {words.duration(least['downtime_s'])} down · "
+        f"most: {words.platform(worst)} {words.duration(most['downtime_s'])}"
+    )

@@ -1,0 +1,162 @@
+"""What every report says, as plain data: sections of rows, one cell a platform. Shown by table.py
+(terminal, Jupyter) and markdown.py, so that all of them say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sim.report.text import comparison, words
+from sim.results.figures import (
+    TOPICS,
+    Figure,
+    Figures,
+    TableRow,
+    Topic,
+    Unit,
+    figure_at,
+    lookup,
+    shown,
+    total,
+)
+from sim.results.measurements import Difference, Measurements
+
+
+class Line(NamedTuple):
+    label: str
+    cells: tuple[str, ...]  # one a platform
+
+
+class TableSection(NamedTuple):
+    title: str
+    rows: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """One claim of the article, and what the run says to it."""
+
+    holds: bool
+    platform: str
+    says: str
+    finding: str  # `downtime: 5 min 41 s (claimed: 2 min .. 10 min)`
+    because: str  # why it does not hold, if the scenario says
+
+
+def headline(result: Measurements) -> str:
+    """The finding in one line: `Compose: 5 min 41 s down · Kubernetes: 0 s`."""
+    if comparison.is_many(result):
+        return comparison.headline(result)
+    parts = []
+    for position, (name, figures) in enumerate(result.platforms.items()):
+        unit = " down" if position == 0 else ""
+        parts.append(f"{words.platform(name)}: {words.duration(figures['downtime_s'])}{unit}")
+    return " · ".join(parts)
+
+
+def verdict(result: Measurements) -> str:
+    """One sentence for everybody: `Compose: 5 min 41 s down, 1,204 failed requests, 14 operator
+    minutes; Kubernetes: 0 s down, 37 failed requests`."""
+    return "; ".join(
+        f"{words.platform(name)}: {_suffered(figures)}"
+        for name, figures in result.platforms.items()
+    )
+
+
+def _suffered(figures: Figures) -> str:
+    failed = total(figures, "requests.failed")
+    plural = "" if failed == 1 else "s"
+    parts = [
+        f"{words.duration(figures['downtime_s'])} down",
+        f"{words.count(failed)} failed request{plural}",
+    ]
+    lost = total(figures, "jobs.lost")
+    if lost:
+        parts.append(f"{words.count(lost)} job{'' if lost == 1 else 's'} lost")
+    minutes = figures["operator"]["minutes"]
+    if minutes:
+        whole = max(1, round(minutes))
+        parts.append(f"{words.count(whole)} operator minute{'' if whole == 1 else 's'}")
+    return ", ".join(parts)
+
+
+def setting(result: Measurements) -> str:
+    """What was run, in one line: stack, seed, replications, simulated time, engine."""
+    last = result.seed + result.reps - 1
+    seeds = f"seed {result.seed}" if result.reps == 1 else f"seeds {result.seed} to {last}"
+    return " · ".join(
+        [
+            f"stack {result.stack}",
+            seeds,
+            f"{words.duration(result.horizon_s)} simulated",
+            f"{result.summary['engine']} engine",
+        ]
+    )
+
+
+def sections(result: Measurements) -> list[TableSection]:
+    """All figures, grouped; sections about things that the stack has not are left out."""
+    everyone = list(result.platforms.values())
+    return [
+        TableSection(topic.title, tuple(_lines(topic, everyone, result.horizon_s)))
+        for topic in TOPICS
+        if not topic.needs or any(total(f, path) for f in everyone for path in topic.needs)
+    ]
+
+
+def _lines(topic: Topic, everyone: list[Figures], horizon_s: float) -> Iterator[Line]:
+    for figure, row in shown(topic):
+        yield Line(row.label, tuple(_cell(figure, row, f, horizon_s) for f in everyone))
+
+
+def _cell(figure: Figure, row: TableRow, figures: Figures, horizon_s: float) -> str:
+    """One figure of one platform, with half of its 95 % interval where there is one."""
+    path, value = figure.path, lookup(figures, figure.path)
+    if value is None:
+        return row.missing.format(horizon=words.clock(horizon_s)) or words.NOTHING
+    if figure.parts:
+        return words.causes(value) or "0"
+    text = words.figure(path, value)
+    if row.pair:
+        return row.pair.format(text, words.figure(row.other, lookup(figures, row.other)))
+    if figure.unit is Unit.MOMENT:
+        return f"at {words.clock(value)}"
+    low, high = figures.get("intervals", {}).get(path, (value, value))
+    return text if low == high else f"{text} \u00b1 {words.figure(path, high - value)}"
+
+
+def verdicts(result: Measurements) -> list[ClaimLine]:
+    """The claims in the scenario's order."""
+    return [_verdict(row, because) for row, because in result.verdicts]
+
+
+def _verdict(row: dict[str, Any], because: str) -> ClaimLine:
+    metric = row["metric"]
+    measured = words.figure(metric, row["measured"])
+    allowed = words.bounds(metric, row["low"], row["high"])
+    return ClaimLine(
+        holds=row["holds"],
+        platform=words.platform(row["platform"]),
+        says=row["says"],
+        finding=f"{metric}: {measured} (claimed: {allowed})",
+        because="" if row["holds"] else because,
+    )
+
+
+def differences(result: Measurements) -> list[tuple[str, str]]:
+    """Paired differences worth a line: what, and how much with its 95 % interval."""
+    return [(_what(d), _how_much(d)) for d in result.differences if figure_at(d.metric).compared]
+
+
+def _what(difference: Difference) -> str:
+    platform, baseline = words.platform(difference.platform), words.platform(difference.baseline)
+    return f"{difference.metric}: {platform} - {baseline}"
+
+
+def _how_much(d: Difference) -> str:
+    if d.metric == "availability":
+        points = [f"{x * 100:+.2f}" for x in (d.mean, d.low, d.high)]
+        return f"{points[0]} points ({points[1]} .. {points[2]})"
+    mean, low, high = (words.figure(d.metric, x) for x in (d.mean, d.low, d.high))
+    return f"{mean} ({low} .. {high})"

@@ -1,0 +1,138 @@
+"""The stack as it runs on one platform: what the platform's manifests ask of every stack, the
+stack's own `on:` patch for it, the scenario's settings; then checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, get_args
+
+from sim.constants.facts import Fact
+from sim.schema.fields import InputError
+from sim.schema.scenario import Scenario
+from sim.schema.settings import Source, Spot, apply_settings, merged, split_settings
+from sim.schema.stack import Role, Stack
+from sim.schema.stack_checks import stack_issues
+from sim.schema.text.document import Document
+from sim.schema.text.paths import value_at
+from sim.schema.text.validation import closest, one_of
+
+
+class AtLeast(NamedTuple):
+    """A layer's setting that raises a number and never lowers it."""
+
+    value: int
+
+    def over(self, current: Any) -> Any:
+        return max(self.value, current or 0)
+
+    def __str__(self) -> str:
+        return f"at least {self.value}"
+
+
+class IfMissing(NamedTuple):
+    """A layer's setting for what nobody has set (null)."""
+
+    value: Any
+
+    def over(self, current: Any) -> Any:
+        return self.value if current is None else _KEEP
+
+    def __str__(self) -> str:
+        return f"{self.value}, where none is set"
+
+
+_KEEP = object()
+
+
+class Layer(NamedTuple):
+    """What one platform brings to every stack: the `on:` patch of its name, and its own settings.
+
+    `settings`: dotted paths without `stack.`, by role: `services.http.restart` means every service
+    of that role, and nothing on a stack without one. A value may be `AtLeast(2)` or
+    `IfMissing("512Mi")`, so that it spoils nothing of a stack that asks for more, or a `Fact`.
+    `file` is what messages name; `scales`: something there reads a service's `scaling`."""
+
+    platform: str
+    settings: Mapping[str, Any] = {}
+    file: str = ""
+    scales: bool = True
+
+
+def stack_on(stack: Stack, layers: Sequence[Layer], scenario: Scenario | None = None) -> Stack:
+    """The stack as it runs on a platform, checked: what its layers bring (`sim.platforms.layers`),
+    then the scenario's `stack.` settings (those from `--set` among them). Raises `InputError`."""
+    sources = [Source(scenario.set, Document(scenario.name))] if scenario else []
+    return patched_stack(stack, layers, sources, Document(stack.name))
+
+
+def patched_stack(
+    stack: Stack, layers: Sequence[Layer], sources: Sequence[Source], blamed: Document
+) -> Stack:
+    """The same for settings whose places in files are known. `blamed` is what messages name when
+    all of it together does not fit."""
+    stack = layered(stack, layers)
+    for source in sources:
+        own = split_settings(source.settings).stack
+        stack = apply_settings(stack, own, source.document, source.at, "stack")
+    scales = layers[-1].scales
+    issues = list(stack_issues(stack, blamed, scales))
+    if issues:
+        raise InputError(issues=issues)
+    return stack
+
+
+def check_stack(stack: Stack, document: Document | None = None) -> None:
+    """Raise one InputError with everything in a stack that does not fit together, as it stands and
+    with each of its `on:` patches."""
+    document = document or Document(stack.name)
+    issues = list(stack_issues(stack, document))
+    for platform in stack.on:
+        try:
+            patched = layered(stack, [Layer(platform)], document)
+        except InputError as error:
+            issues += error.issues
+        else:
+            known = {(issue.found, issue.expected) for issue in issues}
+            extra = stack_issues(patched, document)
+            issues += [issue for issue in extra if (issue.found, issue.expected) not in known]
+    if issues:
+        raise InputError(issues=issues)
+
+
+def layered(stack: Stack, layers: Sequence[Layer], document: Document | None = None) -> Stack:
+    """The stack with a platform's layers, what it builds on first; not checked as a whole.
+
+    Of each layer the platform's own settings come first, then the stack's `on:` patch for it: what
+    somebody wrote for exactly this platform wins. `document`: where the patches stand."""
+    for layer in layers:
+        if layer.settings:
+            stack = _with_settings(stack, layer)
+        patch = stack.on.get(layer.platform)
+        if patch:
+            spot = Spot(document or Document(stack.name), ("on", layer.platform))
+            stack = merged(stack, Stack, patch, spot)
+    return stack
+
+
+def _with_settings(stack: Stack, layer: Layer) -> Stack:
+    """A platform's own settings, for all services of each role."""
+    document, at = Document(layer.file or layer.platform), ("STACK",)
+    for path, raw in layer.settings.items():
+        steps = path.split(".")
+        paths = [path]
+        if steps[0] == "services":
+            role: Any = steps[1] if len(steps) > 1 else ""
+            if role not in get_args(Role):
+                found = f"{role!r}, which is no role"
+                expected, near = one_of(get_args(Role)), closest(role, get_args(Role))
+                raise document.error((*at, path), found, expected, near)
+            paths = [".".join(("services", name, *steps[2:])) for name in stack.playing(role)]
+        for place in paths:
+            value = raw
+            if isinstance(raw, Fact):
+                value = raw.written
+            elif isinstance(raw, AtLeast | IfMissing):
+                value = raw.over(value_at(stack, place.split("."), None))
+            if value is not _KEEP:
+                stack = apply_settings(stack, {place: value}, document, at)
+    return stack

@@ -1,0 +1,132 @@
+"""`Result`: what a study measured, with the ways in which it shows itself.
+
+It stands above both sim.results and sim.report and calls them; neither knows it. It is a
+`Measurements` with methods and no field of its own: so all attributes are one record's, every
+function of the report takes it as it is, `dataclasses.replace` and pickling keep its kind, and none
+of twenty attributes has to be handed through by name. pandas, matplotlib and the report load when
+first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sim.results.figures import METRICS, lookup
+from sim.results.measurements import Measurements
+from sim.results.merge import merged
+from sim.results.run import TIMELINE_COLUMNS, timeline_rows
+from sim.results.series import series_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class Result(Measurements):
+    """Read `summary` (record), `figures`, `per_seed`, `timeline` and `series` (DataFrames); call
+    `table()`, `plot()`, `story()`, `report()`, `write()`."""
+
+    @cached_property
+    def figures(self) -> pd.DataFrame:
+        """Every figure of the summary: a row each by its dotted path (`requests.failed.refused`;
+        units are in the names), a column a platform. Means over the replications; NaN where a
+        figure does not exist (`recover_s` of a run that never recovered)."""
+        import pandas as pd  # noqa: PLC0415
+
+        columns = {
+            name: {path: lookup(figures, path) for path in METRICS}
+            for name, figures in self.platforms.items()
+        }
+        return pd.DataFrame(columns).astype(float).rename_axis("figure")
+
+    @cached_property
+    def per_seed(self) -> pd.DataFrame:
+        """The same figures run by run: one row a platform and seed, a column a figure."""
+        import pandas as pd  # noqa: PLC0415
+
+        rows = [
+            {"platform": name, "seed": replication.seed}
+            | {path: lookup(replication.figures, path) for path in METRICS}
+            for name, replications in self.replications.items()
+            for replication in replications
+        ]
+        return pd.DataFrame(rows).set_index(["platform", "seed"]).astype(float)
+
+    @cached_property
+    def timeline(self) -> pd.DataFrame:
+        """What happened on each platform, first replication: one row an event.
+
+        Columns: platform, seed, t_s (simulated seconds), event, subject, text.
+        """
+        import pandas as pd  # noqa: PLC0415 - 1.5 s that a text-only run does not pay
+
+        return pd.DataFrame(list(timeline_rows(self.runs)), columns=list(TIMELINE_COLUMNS))
+
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """Second by second, first replication of each platform; columns as in series.csv."""
+        import pandas as pd  # noqa: PLC0415
+
+        frames = []
+        for run in self.runs:
+            frame = pd.DataFrame(series_columns(run))
+            frame.insert(0, "platform", run.platform)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def plot(self, what: str = "downtime") -> Figure:
+        """A matplotlib Figure: "downtime", "jobs", "connections" or "compare"; else ValueError."""
+        from sim.report.plots import slides  # noqa: PLC0415
+
+        return slides.figure(self, what)
+
+    def table(self) -> str:
+        """Platforms side by side and the claims, at most 100 columns wide, plain text."""
+        from sim.report.text.table import plain  # noqa: PLC0415
+
+        return plain(self)
+
+    def story(self, most: int = 25) -> str:
+        """What happened when on each platform, first replication: plain text, at most `most` lines
+        a platform (`timeline` has every event)."""
+        from sim.report.text.timeline import story  # noqa: PLC0415
+
+        return story(self.runs, most)
+
+    def report(self, path: str | Path) -> Path:
+        """Write report.html, one offline file, to `path`. OSError if that cannot be written."""
+        from sim.report.page.document import page  # noqa: PLC0415
+
+        target = Path(path)
+        target.write_text(page(self), encoding="utf-8")
+        return target
+
+    def write(self, folder: str | Path, plots: bool = True, exports: Sequence[str] = ()) -> Path:
+        """Write all that `sim run` writes to `folder`: report.html, postmortem.md, summary.json,
+        summary.md, timeline.csv, series.csv and, with `plots`, three PNG files. `exports`: some of
+        trace, openmetrics, parquet, k6. InputError if that cannot be, or if the folder holds
+        anything but an earlier report."""
+        from sim.report.files import write  # noqa: PLC0415
+
+        write(self, Path(folder), plots, exports)
+        return Path(folder)
+
+    def merge(self, other: Result) -> Result:
+        """Both together: the union by platform and seed, of one plan (scenario, stack, settings and
+        version). The same in any order. InputError for results that do not belong together."""
+        return merged(self, other)
+
+    def __repr__(self) -> str:
+        """One line: `<Result container_crash: Compose: 4 min 05 s down · Kubernetes: 0 s>`."""
+        from sim.report.text.findings import headline  # noqa: PLC0415
+
+        return f"<Result {self.scenario}: {headline(self)}>"
+
+    def _repr_html_(self) -> str:
+        """How Jupyter shows a result."""
+        from sim.report.text.table import html  # noqa: PLC0415
+
+        return html(self)

@@ -1,0 +1,198 @@
+"""Probes: the counting rules as tables, then lives of containers against a fake data plane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sim.control.health_checks.probes import (
+    GRACE,
+    INITIAL,
+    Ask,
+    HealthChecks,
+    Streak,
+    asks,
+    counted,
+    first_tick,
+)
+from tests.control.world import MANAGED, World, stack_of
+
+LIVE = {"liveness": {}, "readiness": {}}
+
+
+# ---- rules ----
+@pytest.mark.parametrize(
+    ("results", "success", "failure", "published"),
+    [
+        ("F", 1, 3, [None]),
+        ("FF", 1, 3, [None, None]),
+        ("FFF", 1, 3, [None, None, False]),
+        ("FFSFF", 1, 3, [None, None, True, None, None]),  # one success starts anew
+        ("FFFF", 1, 3, [None, None, False, False]),
+        ("S", 1, 3, [True]),
+        ("SS", 3, 1, [None, None]),
+        ("SSS", 3, 1, [None, None, True]),
+        ("SSFSSS", 3, 1, [None, None, False, None, None, True]),
+    ],
+)
+def test_a_result_is_published_after_so_many_in_a_row(results, success, failure, published):
+    """worker_test.go TestFailureThreshold, TestSuccessThreshold."""
+    tally, seen = Streak(), []
+    for one in results:
+        tally, told = counted(tally, one == "S", success, failure)
+        seen.append(told)
+    assert seen == published
+
+
+@pytest.mark.parametrize(
+    ("kind", "started", "deleting", "age", "delay", "sends"),
+    [
+        (Ask.STARTUP, False, False, 0.0, 0.0, True),
+        (Ask.STARTUP, True, False, 99.0, 0.0, False),  # it has passed
+        (Ask.READINESS, False, False, 99.0, 0.0, False),  # waits for startup
+        (Ask.READINESS, True, False, 0.0, 0.0, True),
+        (Ask.LIVENESS, True, False, 9.99, 10.0, False),
+        (Ask.LIVENESS, True, False, 10.0, 10.0, True),
+        (Ask.LIVENESS, True, False, 10.4, 10.5, False),  # whole seconds count
+        (Ask.LIVENESS, True, True, 99.0, 0.0, False),  # deletion ends it
+        (Ask.STARTUP, False, True, 99.0, 0.0, False),
+        (Ask.READINESS, True, True, 99.0, 0.0, True),  # but not readiness
+    ],
+)
+def test_which_ticks_send_a_probe(kind, started, deleting, age, delay, sends):
+    assert asks(kind, started, deleting, age, delay) is sends
+
+
+def test_only_a_young_kubelet_waits_before_its_first_probe():
+    assert first_tick(100.0, 0.0, 10.0, 0.7) == 100.0
+    assert first_tick(100.0, 95.0, 10.0, 0.7) == 107.0
+    assert first_tick(100.0, 90.0, 10.0, 0.7) == 100.0
+
+
+def test_initial_values():
+    assert INITIAL == {Ask.STARTUP: None, Ask.READINESS: False, Ask.LIVENESS: True}
+
+
+# ---- lives ----
+def test_a_hung_process_leaves_traffic_and_is_killed_within_20_to_31_seconds():
+    """Shared facts, section 8: 20-30 s, up to 1 s of timeout each, then the whole grace period."""
+    for offset in (0.0, 3.7, 9.1):
+        world = World(stack_of({"api": {"replicas": 3, "probes": LIVE}}))
+        began = 60.0 + offset
+        world.at(began).hang(world.get("api-1"))
+        world.until(began + 90.0)
+        killed = world.when("liveness", "api-1")
+        assert 20.0 <= killed - began <= 31.0
+        assert 20.0 <= world.when("readiness", "api-1") - began <= 31.0
+        gone = world.when("exit", "api-1")
+        assert gone - killed == pytest.approx(GRACE.value)
+        assert "137" in next(r.text for r in world.cluster.timeline if r.event == "exit")
+        again = world.when("restart", "api-1")
+        assert 0.0 <= again - gone <= 1.0
+        world.until(began + 120.0)
+        assert world.get("api-1").ready
+
+
+def test_grace_is_a_field_and_the_stack_goes_before_it():
+    for stop, grace in (({}, 7.0), ({"grace": 3.0}, 3.0)):
+        checks = replace(MANAGED, health_checks=HealthChecks(grace_s=7.0))
+        stack = stack_of({"api": {"probes": {"liveness": {}}, "stop": stop}})
+        world = World(stack, checks)
+        world.at(20.0).hang(world.get("api-1"))
+        world.until(90.0)
+        lasted = world.when("exit", "api-1") - world.when("liveness", "api-1")
+        assert lasted == pytest.approx(grace)
+
+
+def test_a_timeout_really_waits_and_a_refusal_does_not():
+    stack = stack_of({"api": {"probes": {"readiness": {"timeout": 4.0, "failure": 1}}}})
+    for silent in (True, False):
+        world = World(stack)
+        world.until(50.0)
+        first = world.plane.probed[-1][0]
+        (world.plane.silent if silent else world.plane.refusing).add(0)
+        world.until(70.0)
+        lost = world.when("readiness", "api-1")
+        assert lost - first == pytest.approx(14.0 if silent else 10.0)
+
+
+def test_an_answer_in_time_counts_as_success_again():
+    world = World(stack_of({"api": {"probes": {"readiness": {}}}}))
+    world.at(30.0)
+    world.plane.silent.add(0)
+    world.until(70.0)
+    assert not world.get("api-1").ready
+    world.plane.silent.discard(0)
+    world.until(80.1)
+    assert world.get("api-1").ready  # one success is enough
+
+
+def test_a_restarted_process_starts_unready_and_asks_on_its_old_grid():
+    world = World(stack_of({"api": {"probes": {"readiness": {"period": 10.0}}, "boot": 3.0}}))
+    c = world.get("api-1")
+    world.until(40.0)
+    ticks = [t for t, _, _ in world.plane.probed]
+    world.cluster.exit(c, 1, "crashed")
+    assert not c.ready
+    world.until(60.0)
+    assert c.ready
+    assert c.ready_since_s is not None
+    phase = (c.ready_since_s - ticks[0]) % 10.0
+    assert min(phase, 10.0 - phase) == pytest.approx(0.0, abs=1e-6)
+    assert c.ready_since_s >= c.started_s + 3.0
+
+
+def test_startup_holds_the_others_back_and_kills_when_it_fails():
+    slow = {"startup": {"period": 2.0, "failure": 5}, **LIVE}
+    world = World(stack_of({"api": {"probes": slow, "boot": 6.0}}))
+    c = world.get("api-1")
+    world.at(10.0).exit(c, 1, "crashed")
+    world.until(40.0)
+    asked = [t for t, _, _ in world.plane.probed if t > 10.0]
+    assert asked[1] - asked[0] == pytest.approx(2.0)  # only startup probes at first
+    assert c.ready
+    world = World(stack_of({"api": {"probes": slow, "boot": 60.0}}))
+    world.at(10.0).exit(world.get("api-1"), 1, "crashed")
+    world.until(40.0)
+    assert 8.0 <= world.when("startup") - 10.0 <= 11.1  # five failures, 2 s apart
+
+
+def test_without_a_readiness_probe_a_started_process_is_ready():
+    """Kubelet: no probe means success; it says nothing about listening."""
+    world = World(stack_of({"api": {"boot": 30.0}}))
+    c = world.get("api-1")
+    world.at(10.0).exit(c, 1, "crashed")
+    world.until(12.0)
+    assert c.state == "starting"
+    assert c.ready
+
+
+def test_during_deletion_liveness_stops_and_readiness_goes_on():
+    stack = stack_of(
+        {"api": {"replicas": 2, "probes": {**LIVE}, "stop": {"drains": False, "ignores": True}}}
+    )
+    world = World(stack)
+    world.until(50.0)
+    c = world.get("api-1")
+    world.cluster.retire(c)
+    world.plane.refusing.add(c.id)
+    world.until(79.0)
+    assert not any(r.event == "liveness" for r in world.cluster.timeline)
+    assert not c.ready  # three failed readiness probes
+    world.until(81.0)
+    assert c not in world.cluster.containers
+
+
+def test_a_dead_server_asks_nothing():
+    world = World(stack_of({"api": {"probes": LIVE}}))
+    world.at(30.0).server_down(world.cluster.servers[0])
+    before = len(world.plane.probed)
+    world.until(300.0)
+    assert len(world.plane.probed) == before
+
+
+def test_a_deep_probe_is_sent_as_one():
+    world = World(stack_of({"api": {"probes": {"liveness": {"deep": True}}}}))
+    world.until(15.0)
+    assert [deep for _, _, deep in world.plane.probed] == [True] * len(world.plane.probed)

@@ -1,0 +1,90 @@
+"""From a service's record to what the data plane reads."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from sim.control.resource_limits.profiles import (
+    SHARES_MIN,
+    SHARES_PER_CORE,
+    Limits,
+    cpu_limit,
+    profile_of,
+    weight,
+)
+from sim.dataplane.codes import Kind, LawKind, Persistence
+from sim.schema.fields import LawSpec
+from sim.schema.scenario import Version
+from sim.schema.stack import Cpu, Service
+
+V1 = Version(name="v1")
+
+
+def service(role: str, **given: object) -> Service:
+    return Service.model_validate({"role": role, **given})
+
+
+def test_connection_slots_leave_the_reserve() -> None:
+    """dataplane.md 1.1: 97 of 100; 92 with reserved_connections = 5 on version 16."""
+    assert profile_of(service("postgres"), V1).connection_slots == 97
+    assert profile_of(service("postgres", reserved_connections=5), V1).connection_slots == 92
+    assert profile_of(service("postgres", max_connections=2), V1).connection_slots == 0
+
+
+def test_cost_growth_is_per_connection() -> None:
+    grown = profile_of(service("postgres", cost_growth=0.12), V1).cost_growth
+    assert 1.0 + 89 * grown == pytest.approx(1.12)
+
+
+@pytest.mark.parametrize(
+    ("limit", "threads", "limited", "cores"),
+    [
+        (None, None, True, math.inf),
+        (0.5, None, True, 0.5),
+        (0.5, None, False, math.inf),
+        (2.0, 1, True, 1.0),
+        (2.0, 1, False, 1.0),  # one thread is no limit that somebody set
+    ],
+)
+def test_cpu_limit(limit: float | None, threads: int | None, limited: bool, cores: float) -> None:
+    assert cpu_limit(Cpu(limit=limit, threads=threads), limited) == cores
+
+
+def test_weight() -> None:
+    assert (SHARES_PER_CORE.value, SHARES_MIN.value) == (1024.0, 2.0)
+    cpu = Cpu(request=0.25, shares=512)
+    assert weight(cpu, "shares") == 512.0
+    assert weight(cpu, "requests") == 256.0
+    assert weight(Cpu(), "requests") == 2.0
+
+
+def test_a_version_changes_what_it_names() -> None:
+    http = service("http", cpu={"demand": LawSpec(law="exponential", mean=0.01, cv=1.0)})
+    bad = Version(name="v2", error_rate=0.5, leak_per_request=7, cpu_factor=3.0)
+    profile = profile_of(http, bad)
+    assert (profile.error_rate, profile.leak_per_request) == (0.5, 7)
+    assert profile.cpu.kind == LawKind.EXPONENTIAL
+    assert profile.cpu.mean == pytest.approx(0.03)
+    assert profile_of(http, V1).cpu.mean == pytest.approx(0.01)
+
+
+def test_limits_hold_only_where_somebody_holds_them() -> None:
+    http = service("http", memory={"limit": 100}, cpu={"limit": 0.5})
+    free, held = profile_of(http, V1), profile_of(http, V1, Limits())
+    assert (free.memory_limit, free.cpu_limit) == (0, math.inf)
+    assert (held.memory_limit, held.cpu_limit) == (100, 0.5)
+
+
+def test_roles_and_persistence() -> None:
+    kinds = {role: profile_of(service(role), V1).kind for role in ("http", "worker", "other")}
+    assert kinds == {"http": Kind.HTTP, "worker": Kind.WORKER, "other": Kind.PLAIN}
+    queue = profile_of(service("redis", persistence="aof_always", eviction="allkeys"), V1)
+    assert queue.persistence == Persistence.AOF_ALWAYS
+    assert queue.evict
+
+
+def test_start_up_connections_are_at_most_the_pool() -> None:
+    database = {"pool": 5, "at_start": 10}
+    assert profile_of(service("http", database=database), V1).pool_at_start == 5

@@ -1,0 +1,191 @@
+"""No field is half there: each is drawn by the random worlds, and read by both engines.
+
+A field of profile.py is changed, alone, to another value that the random worlds draw for it. Some
+outcome must change in the compiled engine, and the reference must tell the same story of the
+world before and after, to the last bit. So a field that one engine does not read, or nobody draws,
+fails by its name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.dataplane import codes
+from sim.dataplane.codes import Kind
+from sim.dataplane.kernel import codes as kernel_codes
+from sim.dataplane.plane import DataPlane
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
+from tests.dataplane.random_worlds import make_world
+from tests.dataplane.twins import compiled, difference
+from tests.dataplane.worlds import Run, World, drive
+
+SEEDS = range(150)
+TRIES = 10  # worlds in which the reference may differ for another reason
+NESTED = (Law, Arrivals, Client, Routing)  # records in a record: their fields are looked at
+
+
+PLAIN = {Profile: Profile(Kind.PLAIN), Workload: Workload(1, 1.0, Arrivals())}  # all is default
+
+
+def paths(record: Profile | Workload) -> list[str]:
+    """Its fields, with those of the records in it: `cpu.mean`."""
+    names = []
+    for field in fields(record):
+        value = getattr(record, field.name)
+        parts = [f".{part.name}" for part in fields(value)] if isinstance(value, NESTED) else [""]
+        names += [field.name + part for part in parts]
+    return names
+
+
+FIELDS = [(kind, path) for kind, record in PLAIN.items() for path in paths(record)]
+NAMES = [f"{record.__name__}.{path}" for record, path in FIELDS]
+each_field = pytest.mark.parametrize(("record", "path"), FIELDS, ids=NAMES)
+
+
+def value_of(record: Any, path: str) -> Any:
+    for name in path.split("."):
+        record = getattr(record, name)
+    return record
+
+
+def changed(record: Any, path: str, value: Any) -> Any:
+    name, _, rest = path.partition(".")
+    return replace(record, **{name: changed(getattr(record, name), rest, value) if rest else value})
+
+
+def hashable(value: Any) -> Any:
+    return value.tobytes() if isinstance(value, np.ndarray) else value
+
+
+@cache
+def worlds() -> list[World]:
+    """The random worlds, those with the fewest requests first."""
+    made = [make_world(seed, lattice) for seed in SEEDS for lattice in (False, True)]
+    return sorted(made, key=lambda w: w.workload.horizon_s * len(w.script))
+
+
+def holders(world: World, record: type) -> list[Any]:
+    """Who has the field in this world."""
+    return [*world.profiles] if record is Profile else [world.workload]
+
+
+def group(holder: Any, path: str) -> Kind | None:
+    """A value that is drawn for a database is tried in databases."""
+    return holder.kind if isinstance(holder, Profile) and path != "kind" else None
+
+
+@cache
+def drawn(record: type, path: str) -> dict[Kind | None, dict[Any, Any]]:
+    """All values that are drawn for a field, by the kind of container."""
+    pool: dict[Kind | None, dict[Any, Any]] = {}
+    for world in worlds():
+        for holder in holders(world, record):
+            value = value_of(holder, path)
+            pool.setdefault(group(holder, path), {})[hashable(value)] = value
+    return pool
+
+
+@each_field
+def test_every_field_is_drawn(record: type, path: str) -> None:
+    values = {key for kind in drawn(record, path).values() for key in kind}
+    default = value_of(PLAIN[record], path)
+    wanted = {default} if default in (0, math.inf, None) else set()  # off
+    if len(values) == 1 or not wanted <= values:
+        pytest.fail(
+            f"{record.__name__}.{path} is one of {sorted(values, key=str)[:4]}: let "
+            "tests/dataplane/random_worlds.py draw it, on and off"
+        )
+
+
+def variants(record: type, path: str) -> Iterator[tuple[int, World]]:
+    """The number of each world, and its twin with other values of those drawn for the field."""
+    pool = drawn(record, path)
+    for number, world in enumerate(worlds()):
+        others = []
+        for holder in holders(world, record):
+            value = value_of(holder, path)
+            choices = [
+                other
+                for key, other in pool[group(holder, path)].items()
+                if key != hashable(value) and alike(value, other)
+            ]
+            other = choices[number % len(choices)] if choices else value
+            others.append(changed(holder, path, other))
+        if record is Profile:
+            yield number, world._replace(profiles=tuple(others))
+        else:
+            yield number, world._replace(workload=others[0])
+
+
+def alike(value: Any, other: Any) -> bool:
+    """Pieces of a rate go together: as many starts as rates and slopes."""
+    return not isinstance(value, tuple) or len(value) == len(other)
+
+
+def story(run: Run) -> tuple[Any, ...]:
+    """All that can be told of a run."""
+    plane: DataPlane = run.plane
+    recording = run.recording
+    tables = [hashable(getattr(recording, field.name)) for field in fields(recording)]
+    return run.notices, run.answers, plane.gauge(), plane.books(), tables
+
+
+@cache
+def undisturbed(number: int) -> tuple[Any, ...]:
+    return story(drive(compiled, worlds()[number]))
+
+
+@cache
+def before(number: int) -> str:
+    return difference(worlds()[number])
+
+
+@each_field
+def test_both_engines_read_every_field(record: type, path: str) -> None:
+    """Seen in the outcomes: what is read and changes nothing is not read."""
+    name = f"{record.__name__}.{path}"
+    wrong: list[str] = []
+    for number, other in variants(record, path):
+        if story(drive(compiled, other)) != undisturbed(number):
+            wrong.append(difference(other) or before(number))
+            if wrong[-1] == "":
+                return
+            if len(wrong) == TRIES:
+                pytest.fail(f"{name}: the reference engine does not read it alike. {wrong[0]}")
+    pytest.fail(f"{name}: whatever its value, the compiled engine does the same")
+
+
+VERBS = [
+    name
+    for name, member in vars(DataPlane).items()
+    if callable(member) and not name.startswith("_")
+]
+READINGS = {"advance", "gauge", "container_gauge", "books", "recording", "add_profile"}
+
+
+@pytest.mark.parametrize("verb", sorted({*VERBS} - READINGS))
+def test_every_verb_is_drawn(verb: str) -> None:
+    used = {step.verb for world in worlds() for step in world.script}
+    assert verb in used, f"{verb}: let tests/dataplane/random_worlds.py call it"
+
+
+@pytest.mark.parametrize(
+    ("enum", "prefix"),
+    [
+        (codes.Kind, ""), (codes.LawKind, ""), (codes.Persistence, ""), (codes.Algorithm, ""),
+        (codes.Outcome, ""), (codes.JobLoss, ""), (codes.Life, ""), (codes.AttemptPhase, ""),
+        (codes.Due, ""), (codes.Note, "NOTE_"), (codes.Stream, "DRAW_"),
+    ],
+)  # fmt: skip
+def test_the_kernels_numbers_are_those_of_the_enums(enum: Any, prefix: str) -> None:
+    for member in enum:
+        number = getattr(kernel_codes, prefix + member.name)
+        assert type(number) is int
+        assert number == member, member

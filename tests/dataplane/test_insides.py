@@ -1,0 +1,62 @@
+"""Where numba's insides are others than those the kernel was written with, a line says so."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import pytest
+from numba.core import codegen
+from numba.np import arrayobj
+
+from sim.dataplane.kernel import compile as compiler
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet() -> None:
+    compiler.other_insides.cache_clear()
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    text = capsys.readouterr().err
+    assert text.count("\n") <= 1
+    return text
+
+
+def test_nothing_is_said_where_all_is_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    with compiler.compiling():
+        pass
+    compiler.entry(lambda x: x)
+    assert said(capsys) == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "part", "words"),
+    [
+        (arrayobj, "fix_integer_index", "its rule for negative indices has moved"),
+        (codegen, "JITCodeLibrary", "its steps of linking have moved"),
+    ],
+)
+def test_a_part_that_has_moved_is_told_once_while_an_entry_compiles(
+    place: object,
+    part: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delattr(place, part)
+    for _ in range(2):
+        with compiler.compiling():
+            pass
+    assert f": {words}; the engine is as right" in said(capsys)
+
+
+def test_a_version_that_was_not_tried_is_told_by_the_process_that_a_person_started(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compiler, "KNOWN", set())
+    compiler.entry(lambda x: x)
+    assert "a version whose loader was not tried" in said(capsys)
+    compiler.other_insides.cache_clear()
+    monkeypatch.setattr(compiler, "parent_process", multiprocessing.current_process)
+    compiler.entry(lambda x: x)
+    assert said(capsys) == ""

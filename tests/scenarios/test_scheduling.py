@@ -1,0 +1,93 @@
+"""The scenarios about scheduling and limits teach what they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.results.summary import figures
+from tests.scenarios.replays import claims, replay, share_failed
+
+
+@pytest.mark.parametrize("platform", ["compose", "kubernetes"])
+def test_the_drain_begins_from_calm_and_is_seen(platform: str) -> None:
+    run = replay("node_drain", platform)
+    assert share_failed(run, 60, 300) < 0.02
+    assert share_failed(run, 300, 900) > 0.01
+
+
+def test_a_kernel_upgrade_closes_the_one_server() -> None:
+    rows = claims("node_drain", "compose")
+    assert rows["X-DRAIN"]["holds"]
+    assert figures(replay("node_drain", "compose"))["operator"]["pages"] == 0
+
+
+def test_a_drain_moves_the_api_and_stops_the_database() -> None:
+    rows = claims("node_drain", "kubernetes")
+    assert rows["X-SPREAD"]["holds"]
+    assert not rows["X-DRAIN-K"]["holds"]
+    compose, cluster = (figures(replay("node_drain", p)) for p in ("compose", "kubernetes"))
+    assert 10 < cluster["downtime_s"] < compose["downtime_s"] / 4
+
+
+def test_a_budget_keeps_the_api_where_replicas_share_a_server() -> None:
+    assert not claims("node_drain:packed", "kubernetes")["X-PDB"]["holds"]
+    kept = claims("node_drain:packed_budget", "kubernetes")
+    assert kept["X-PDB"]["holds"]
+    assert not kept["X-PDB-DB"]["holds"]
+
+
+def test_a_budget_for_a_single_database_stops_the_upgrade() -> None:
+    run = replay("node_drain:blocked", "kubernetes")
+    events = [row.event for row in run.timeline]
+    assert "drain_failed" in events
+    assert events.count("reboot") == 2
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_leak_without_limits_takes_the_database_and_with_them_itself(seed: int) -> None:
+    run = replay("noisy_neighbour", "compose", seed)
+    assert share_failed(run, 60, 480) < 0.02
+    killed = [row.text for row in run.timeline if "OOM-killed" in row.text]
+    assert killed[0].startswith("postgres-1 OOM-killed: server-1 is full")
+    assert claims("noisy_neighbour", "compose", seed)["N8"]["holds"]
+    rows = claims("noisy_neighbour", "kubernetes", seed)
+    assert rows["K9"]["holds"]
+    assert not rows["X-OOM-JOBS"]["holds"]
+
+
+def test_two_lines_in_the_compose_file_do_the_same() -> None:
+    assert not claims("noisy_neighbour:limits", "compose")["N8"]["holds"]
+    run = replay("noisy_neighbour:limits", "compose")
+    assert all("postgres" not in row.text for row in run.timeline if row.event == "exit")
+
+
+def test_resource_limits_are_what_saves_the_database() -> None:
+    assert not claims("noisy_neighbour:ablated", "kubernetes")["K9"]["holds"]
+    assert not claims("noisy_neighbour:no_limit", "kubernetes")["X-QOS"]["holds"]
+    evicted = [
+        row
+        for row in replay("noisy_neighbour:no_limit", "kubernetes").timeline
+        if "evicted" in row.text
+    ]
+    assert evicted
+
+
+def test_cpu_is_shared_fairly() -> None:
+    assert not claims("noisy_neighbour:cpu", "compose")["X-CPU"]["holds"]
+    before, after = (figures(replay(n, "compose")) for n in ("node_drain", "noisy_neighbour:cpu"))
+    assert after["latency_s"]["p99"] > 1.1 * before["latency_s"]["p99"]  # slower, not away
+
+
+def test_a_single_database_on_a_lost_server_is_not_replaced() -> None:
+    row = claims("server_crash:gone_database", "kubernetes")["K2"]
+    assert not row["holds"]
+    assert figures(replay("server_crash:gone_database", "kubernetes"))["downtime_s"] > 2900
+
+
+def test_a_lost_server_must_be_marked_before_its_database_moves() -> None:
+    rows = claims("server_crash:gone_marked", "kubernetes")
+    assert rows["X-OUT-OF-SERVICE"]["holds"]
+    assert not rows["K2"]["holds"]
+    run = replay("server_crash:gone_marked", "kubernetes")
+    assert share_failed(run, 2400 + 120, 3600) < 0.02
+    assert share_failed(run, 1200, 2400) > 0.9
