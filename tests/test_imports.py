@@ -66,6 +66,8 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
         "sim.dataplane.engines", "sim.constants", "sim.library",
     ),
+    # the public Result shows itself: what it needs loads when it is asked for
+    "sim.study.result": ("sim.results", "sim.report"),
     "sim.study.article": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
         "sim.library", "sim.control.core.choices",
@@ -109,7 +111,7 @@ CORE = (
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
-    "counterfactual", "measurements",
+    "counterfactual", "measurements", "merge",
 )  # fmt: skip
 TOLD = ("text", "incident", "plots", "postmortem", "page", "exports", "files")
 

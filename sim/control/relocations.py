@@ -86,7 +86,7 @@ workers                     study.workers
 counterfactuals             study.causes
 claims                      study.article.claims
 quarter                     study.quarter.draw
-assumptions                 constants.catalogue
+assumptions                 constants.catalogue study.versions
 settable                    constants.catalogue
 in_force                    constants.catalogue
 """

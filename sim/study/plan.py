@@ -151,8 +151,8 @@ def _names(platforms: Sequence[str]) -> tuple[str, ...]:
 
 def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:
     """The scenario with its settings and those that were asked for."""
-    known, settings = platform_names(), ask.pairs
-    _check_roots(settings, known)
+    settings = ask.pairs
+    _check_roots(settings, platform_names())
     if not isinstance(ask.scenario, Scenario):
         return load_scenario(ask.scenario, stack=stack, settings=settings, run_on=run_on)
     scenario = ask.scenario

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sim.results.figures import METRICS, lookup
 from sim.results.measurements import Measurements
+from sim.results.merge import merged
 from sim.results.run import TIMELINE_COLUMNS, timeline_rows
 from sim.results.series import series_columns
 
@@ -122,8 +123,6 @@ class Result(Measurements):
     def merge(self, other: Result) -> Result:
         """Both together: the union by platform and seed, of one plan (scenario, stack, settings and
         version). The same in any order. InputError for results that do not belong together."""
-        from sim.results.merge import merged  # noqa: PLC0415 - seldom
-
         return merged(self, other)
 
     def __repr__(self) -> str:

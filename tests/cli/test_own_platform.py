@@ -141,7 +141,7 @@ def test_what_is_no_platform_in_the_folder_is_left_alone(sim):
 def test_worker_processes_have_the_same_file(tmp_path):
     """Two processes at least, each with the text that the parent has read."""
     (tmp_path / "watch.py").write_text(GOOD)
-    root = str(Path(_outside.__file__).parents[2])
+    root = str(Path(_outside.__file__).parents[3])
     code = (
         "import sim\n"
         "from functools import partial\n"

@@ -40,7 +40,7 @@ def test_each_old_name_is_gone_and_leads_to_the_new_ones(old: str) -> None:
         ("from sim.control import restarts", "sim.control.self_healing.docker"),
         ("import sim.spec.stack", "sim.schema.stack"),
         ("from sim.spec import stack", "sim.schema.stack"),
-        ("from sim.study import plan", "sim.study.plan is now sim.study.study"),
+        ("from sim.study import compare", "sim.study.compare is now sim.study.comparison"),
         ("from sim.control.faults import Faults", "sim.control.faults.faults"),
         ("from sim.dataplane.interface import Routing", "sim.dataplane.profile"),
         ("from sim.experiment import run_once", "sim.simulation"),

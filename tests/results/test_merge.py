@@ -8,12 +8,13 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from sim.results.result import Result
 
 import sim
 from sim.report import files
 from sim.study.result import Result
 
-SHORT = {"scenario.horizon": "6m"}
+SHORT = {"scenario.horizon": "6m", "scenario.traffic.scale": 0.1}
 NAME = "container_crash"
 
 

@@ -20,7 +20,7 @@ from sim.study.plan import plan
 from sim.study.task import BrokenRunError, Tick, packed
 from tests.study.runs import ALONE
 
-SHORT = {"scenario.horizon": "6m"}
+SHORT = {"scenario.horizon": "6m", "scenario.traffic.scale": 0.1}
 
 
 def batch(reps: int = 3, *platforms: str) -> Batch:

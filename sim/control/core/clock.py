@@ -18,8 +18,7 @@ from typing import Any, NoReturn, TypeVar
 import simpy
 
 from sim.control.core.records import NonsenseError
-from sim.dataplane.simpy_inside import now_of, queue_of, set_now, throw_into
-from sim.report.plots.event_labels import PlacedEvent
+from sim.dataplane.simpy_inside import PlacedEvent, now_of, queue_of, set_now, throw_into
 
 ROUNDING_S = 1e-6  # so much a difference of two times may be below 0
 T = TypeVar("T")
