@@ -55,8 +55,6 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.report.exports.k6": (
         "sim.schema", "sim.results", "sim.dataplane.profile", "sim.imports.trace",
     ),
-    # the public Result shows itself: what it needs loads when it is asked for
-    "sim.study.result": ("sim.results", "sim.report", "sim.study.versions"),
     "sim.simulation": (
         "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *SEAM,
         "sim.dataplane.engines", "sim.imports.trace",

@@ -65,8 +65,6 @@ class Measurements:
     ended: str = ""  # what a study that was to stop by itself stopped at
     # by platform: what one change would have done; None if that was not asked
     counterfactuals: Mapping[str, tuple[Counterfactual, ...]] | None = None
-    plan: str = ""  # a key: results of one plan can be merged; empty in one that was made by hand
-    ended: str = ""  # what a study that was to stop by itself stopped at
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sim.schema.traffic import arrivals
 
 from sim.cli.app import main
 from sim.dataplane.profile import Arrivals

@@ -8,7 +8,6 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from sim.results.result import Result
 
 import sim
 from sim.report import files

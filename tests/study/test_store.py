@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sim.results.result import Result
 
 import sim
 from sim.cli.app import main
