@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,7 @@ WALL_CLOCK = {"time"}  # progress bars and file names may look at it: outside th
 MODEL = ("sim.schema", "sim.dataplane", "sim.control", "sim.platforms", "sim.results")
 
 
+@cache
 def modules() -> dict[str, Path]:
     found = {}
     for path in sorted(SIM.rglob("*.py")):
@@ -134,17 +136,24 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(path: Path, module: str) -> Iterator[str]:
-    """Every module imported when something runs, also inside functions; `from x import y` gives x.y
-    if that is a module. Imports for type checkers alone load nothing."""
-    known, tree = modules(), ast.parse(path.read_text())
+@cache
+def import_statements(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """Those of a file, also inside functions, but for those for type checkers alone."""
+    tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
-    for node in ast.walk(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def imports(path: Path, module: str) -> Iterator[str]:
+    """Every module imported when something runs; `from x import y` gives x.y if that is a module.
+    Imports for type checkers alone load nothing."""
+    known = modules()
+    for node in import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{module}: a relative import"
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
