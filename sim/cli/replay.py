@@ -35,6 +35,7 @@ def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
     from sim.report.exports.formats import named  # noqa: PLC0415
+    from sim.report.plots import drawable  # noqa: PLC0415
     from sim.study.workers import deaf  # noqa: PLC0415
 
     folder = out or REPORTS / planned.name.replace(":", "-")
@@ -47,7 +48,7 @@ def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:
     ):
         for line in lines:  # of somebody's own Compose file
             print(f"{said}{line}", file=sys.stderr)
-    with hired(planned.platforms) if asked.plots else nullcontext() as artist:
+    with hired(planned.platforms) if asked.plots and drawable() else nullcontext() as artist:
         result = _run(planned, asked)
         with deaf():  # nothing that was finished is lost
             files.write(result, folder, asked.plots, exports, artist.drawing if artist else None)
