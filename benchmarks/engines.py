@@ -29,7 +29,8 @@ from sim.dataplane.codes import Algorithm, Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
 from sim.simulation.simulation import run_once
-from sim.study import study
+from sim.study.ask import Ask
+from sim.study.plan import plan
 
 HERE = Path(__file__).parent
 RATE = 640.0
@@ -45,10 +46,10 @@ RATIOS = {  # a column of history.csv -> what is divided by W2 as SimPy's docume
 
 def product(requests: int, engine: str) -> float:
     """Requests per second of W2 through the whole product."""
-    planned = study.plan(
+    planned = plan(Ask(
         str(HERE / "w2.yaml"), None, 1, 1, str(HERE / "w2_stack.yaml"),
         [f"scenario.horizon={requests / RATE}s"], engine,
-    )  # fmt: skip
+    ))  # fmt: skip
     began = perf_counter()
     run = run_once(planned.scenario, planned.stack, "compose", 1, engine=engine)
     return run.gauge.arrived / (perf_counter() - began)

@@ -19,9 +19,10 @@ from time import perf_counter, process_time
 
 from sim.cli.app import main as command_line
 from sim.dataplane import engines
-from sim.simulation.case import arrivals_of
+from sim.imports.trace import arrivals
 from sim.simulation.simulation import run_once
-from sim.study import study
+from sim.study.ask import Ask
+from sim.study.plan import plan
 
 HERE = Path(__file__).parent
 DAY_S, DAY_REQUESTS = 86_400.0, 20e6
@@ -30,8 +31,8 @@ MANY, RATE = 100e6, 640.0
 
 def day() -> None:
     """Both platforms side by side, as the command line runs them."""
-    planned = study.plan("black_friday", settings=[f"scenario.horizon={DAY_S}s"])
-    once = engines.expected_requests(arrivals_of(planned.scenario.traffic), DAY_S)
+    planned = plan(Ask("black_friday", settings=[f"scenario.horizon={DAY_S}s"]))
+    once = engines.expected_requests(arrivals(planned.scenario.traffic), DAY_S)
     scale = DAY_REQUESTS / once
     with tempfile.TemporaryDirectory() as folder:
         began = perf_counter()
@@ -51,10 +52,10 @@ def day() -> None:
 
 
 def memory() -> None:
-    planned = study.plan(
+    planned = plan(Ask(
         str(HERE / "w2.yaml"), None, 1, 1, str(HERE / "w2_stack.yaml"),
         [f"scenario.horizon={MANY / RATE}s"], "compiled",
-    )  # fmt: skip
+    ))  # fmt: skip
     began, used = perf_counter(), process_time()
     run = run_once(planned.scenario, planned.stack, "compose", 1, engine="compiled")
     took, used = perf_counter() - began, process_time() - used

@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sim.moved import Signpost
+from sim.control.relocations import Signpost
 
 if TYPE_CHECKING:
     from sim.library.scenarios import list_scenarios, load_scenario
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sim.schema.fields import InputError
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
+    from sim.study.comparison import compare, list_platforms, run
     from sim.study.result import Result
     from sim.study.session import Session
-    from sim.study.study import compare, list_platforms, run
 
 sys.meta_path.append(Signpost())  # an import by a name of 0.1.0 is told the new one
 __version__ = "0.2.0"
@@ -56,13 +56,13 @@ _HOME = {
     "Session": "sim.study.session",
     "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
-    "compare": "sim.study.study",
-    "list_platforms": "sim.study.study",
+    "compare": "sim.study.comparison",
+    "list_platforms": "sim.study.comparison",
     "list_scenarios": "sim.library.scenarios",
     "list_stacks": "sim.library.stacks",
     "load_scenario": "sim.library.scenarios",
     "load_stack": "sim.library.stacks",
-    "run": "sim.study.study",
+    "run": "sim.study.comparison",
 }
 
 

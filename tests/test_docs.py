@@ -14,7 +14,8 @@ import pytest
 
 from sim import __version__, list_platforms, list_scenarios, list_stacks
 from sim.cli.app import app, main
-from sim.study import study
+from sim.study.ask import Ask
+from sim.study.plan import plan
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDES = ("README.md", "docs/command_line.md", "docs/scenarios.md", "docs/python.md")
@@ -68,11 +69,11 @@ def test_every_run_is_a_valid_plan(arguments: list[str]) -> None:
     _, bound, _ = app.parse_args(arguments, print_error=False, exit_on_error=False)
     given: dict[str, Any] = bound.arguments
     wanted = given.get("platform")
-    study.plan(
+    plan(Ask(
         given["scenario"], wanted and wanted.split(","), given.get("seed", 1),
         given.get("reps", 1), given.get("stack"), given.get("settings") or (),
         given.get("engine", "auto"), given.get("traffic"),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from sim.dataplane.profile import Arrivals
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.report import files
 from sim.schema.fields import InputError
-from sim.study import study
+from sim.study.ask import Ask
+from sim.study.batch import Batch
+from sim.study.comparison import replay
+from sim.study.plan import plan
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 W2, W2_STACK = BENCHMARKS / "w2.yaml", BENCHMARKS / "w2_stack.yaml"
@@ -36,8 +40,8 @@ def report(
     name: str, engine: str, folder_name: str, tmp_path: object, platforms: list[str] | None = None
 ) -> dict[str, str]:
     settings = SCALED.get(name.partition(":")[0], [])
-    planned = study.plan(name, platforms, seed=5, settings=settings, engine=engine)
-    result = study.study(planned, workers=1)
+    planned = plan(Ask(name, platforms, seed=5, settings=settings, engine=engine))
+    result = replay(planned, partial(Batch.run, workers=1))
     folder = tmp_path / folder_name  # type: ignore[operator]
     files.write(result, folder, plots=False)
     texts = {path.name: path.read_text() for path in sorted(folder.iterdir())}
@@ -124,9 +128,9 @@ def test_how_many_processes_share_the_runs(
 
 
 def test_a_flood_that_would_overflow_the_ids_is_refused() -> None:
-    planned = study.plan("container_crash", settings=["scenario.traffic.rate=1000000000/s"])
+    planned = plan(Ask("container_crash", settings=["scenario.traffic.rate=1000000000/s"]))
     with pytest.raises(InputError, match=r"traffic.*at most 1e\+12"):
-        study.study(planned, workers=1)
+        replay(planned, partial(Batch.run, workers=1))
 
 
 INTERRUPTED = """

@@ -22,6 +22,8 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.library", "sim.schema", "sim.imports", "sim.platforms", "sim.results.figures",
     ),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
+    # a recorded trace is read into what the data plane takes
+    "sim.imports.trace": ("sim.schema", "sim.dataplane.profile"),
     "sim.constants.facts": (),
     "sim.dataplane.codes": (),
     "sim.dataplane.profile": ("sim.dataplane.codes",),
@@ -44,25 +46,45 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.control.api": (
         "sim.control", "sim.schema", "sim.constants.facts", *SEAM, "sim.platforms.platform",
     ),
-    "sim.moved": (),
     "sim.platforms": (
-        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", "sim.moved", *SEAM,
+        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", *SEAM,
         SIMPY_INSIDE,
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
-    "sim.cli.options": (),
-    "sim.study.ask": ("sim.schema",),
-    # the public Result shows itself: what it needs loads when it is asked for
-    "sim.study.result": ("sim.results", "sim.report"),
-    # the workshop uses the program as its command line does; nobody but the command line uses it
-    "sim.workshop": (
-        "sim.workshop", "sim.cli.options", "sim.study.study", "sim.report", "sim.results",
-        "sim.platforms", "sim.schema", "sim.study.result", "sim.library",
+    # a load test replays the same arrivals
+    "sim.report.exports.k6": (
+        "sim.schema", "sim.results", "sim.dataplane.profile", "sim.imports.trace",
     ),
     "sim.simulation": (
         "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines",
+        "sim.dataplane.engines", "sim.imports.trace",
+    ),
+    # studies run simulations; what they find is shown by others, but article and quarter write
+    "sim.study": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
+        "sim.dataplane.engines", "sim.constants", "sim.library",
+    ),
+    # the public Result shows itself: what it needs loads when it is asked for
+    "sim.study.result": ("sim.results", "sim.report"),
+    "sim.study.article": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
+        "sim.library", "sim.control.core.choices",
+    ),
+    "sim.study.quarter": (
+        "sim.study", "sim.simulation", "sim.results", "sim.schema", "sim.report", "sim.control",
+        "sim.dataplane.draws",
+    ),
+    # the change that a post-mortem tries is compared with the platform's own mechanism
+    "sim.study.causes": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
+        "sim.control.mechanisms",
+    ),
+    "sim.cli.options": (),
+    # the workshop uses the program as its command line does; nobody but the command line uses it
+    "sim.workshop": (
+        "sim.workshop", "sim.study", "sim.library", "sim.report", "sim.results", "sim.platforms",
+        "sim.schema",
     ),
 }  # fmt: skip
 
@@ -88,7 +110,7 @@ CORE = (
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
-    "counterfactual", "measurements",
+    "counterfactual", "measurements", "merge",
 )  # fmt: skip
 TOLD = ("text", "incident", "plots", "postmortem", "page", "exports", "files")
 
@@ -150,7 +172,7 @@ def layer(module: str) -> str | None:
 def test_directions(module: str) -> None:
     path, own = modules()[module], layer(module)
     for imported in imports(path, module):
-        if within(imported, ("sim",)) and own is not None:
+        if within(imported, ("sim",)) and imported != "sim" and own is not None:  # its version
             assert within(imported, MAY[own]), f"{module} must not import {imported}"
         for library, users in ONLY.items():
             if within(imported, (library,)):
@@ -211,5 +233,5 @@ def test_engines_never_meet() -> None:
 
 def test_only_the_command_line_knows_the_workshop() -> None:
     for module, path in modules().items():
-        if not within(module, ("sim.workshop", "sim.cli.app")):
+        if not within(module, ("sim.workshop", "sim.cli.verbs")):
             assert not any(within(one, ("sim.workshop",)) for one in imports(path, module)), module

@@ -13,11 +13,12 @@ from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
+from threading import Thread
 
 from sim.platforms import Source, is_added, pin, sources
 from sim.report.plots.pictures import draw
 from sim.results.measurements import Measurements
-from sim.study.workers import deaf
+from sim.study.pool import UNGUARDED, deaf, leave_with_parent
 
 
 class Artist:
@@ -59,7 +60,7 @@ def hired(platforms: Sequence[str]) -> Iterator[Artist | None]:
     """An artist; None where that would save no time, or where another process would not know the
     platforms."""
     if getattr(current_process(), "_inheriting", False):
-        raise SystemExit  # the artist, who runs its parent's unguarded script again
+        raise SystemExit(UNGUARDED)  # the artist, who runs its parent's unguarded script again
     if (os.cpu_count() or 1) < 2 or any(is_added(name) for name in platforms):
         yield None
         return
@@ -71,8 +72,9 @@ def hired(platforms: Sequence[str]) -> Iterator[Artist | None]:
 
 
 def _work(line: Connection, files: dict[str, Source]) -> None:
-    """The artist's life: loads, draws, tells whether it could. `files`: as in workers.py."""
+    """The artist's life: loads, draws, tells whether it could. `files`: as in task.py."""
     signal(SIGINT, SIG_IGN)  # where it is not inherited
+    Thread(target=leave_with_parent, daemon=True).start()
     pin(files)
     import_module("sim.report.plots.slides")
     try:

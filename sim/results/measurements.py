@@ -61,6 +61,8 @@ class Measurements:
     facts: tuple[Held, ...] = ()  # the constants that hold in it, with their sources
     told: tuple[str, ...] = ()  # `path=value`: what --set said
     preset: tuple[str, ...] = ()  # the same, of the scenario itself
+    plan: str = ""  # a key: results of one plan can be merged; empty in one that was made by hand
+    ended: str = ""  # what a study that was to stop by itself stopped at
     # by platform: what one change would have done; None if that was not asked
     counterfactuals: Mapping[str, tuple[Counterfactual, ...]] | None = None
 

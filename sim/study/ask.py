@@ -2,56 +2,137 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any
 
-from sim.schema.fields import Issue
+from sim.dataplane.engines import ENGINES
+from sim.platforms import written
+from sim.schema.fields import InputError, Issue
 from sim.schema.scenario import Scenario
+from sim.schema.settings import parse_setting
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, given, one_of
+from sim.study.precision import Until, most_replications, until_text
+
+DEFAULT_SEED = 1
+SEEDS = 2**63  # one 64-bit word in the draws
+MOST_REPS = 1_000_000
+TEXT = (str, os.PathLike)
 
 
-def path(one: Any) -> Any:
+@dataclass(frozen=True)
+class Ask:
+    """The words of the command line, or of a program; `sim.study.plan.plan` reads it."""
+
+    scenario: str | Scenario  # a name, `name:variant`, a path to a YAML file, or a record
+    platforms: Iterable[str] | None = None  # None: the scenario's own; `all`: every one
+    seed: int = DEFAULT_SEED  # of the first replication; the others count up
+    reps: int = 1  # replications
+    stack: str | Stack | None = None  # a name, a path (also of a Compose file), or a record
+    settings: Mapping[str, Any] | Sequence[str] = ()  # dotted paths, or `path=value`
+    engine: str = "auto"
+    traffic: str | None = None  # a CSV file of arrivals in place of the scenario's
+    ablate: Sequence[str] = ()  # capabilities that each platform also runs without
+    until: Until | None = None  # when it has seen enough: see sim.study.precision
+
+    def checked(self) -> Ask:
+        """The same with texts for paths, a tuple of platforms, and as many replications as `until`
+        may come to. Raises `InputError` for what is of the wrong kind."""
+        platforms = self.platforms
+        if isinstance(platforms, Iterable) and not isinstance(platforms, str):
+            platforms = tuple(platforms)
+        listed = replace(self, platforms=platforms)
+        issues = [
+            *_kinds(listed),
+            *_whole("seed", self.seed, 0, SEEDS - 1),
+            *_whole("reps", self.reps, 1, MOST_REPS),
+            *_named("engine", self.engine, ENGINES),
+        ]
+        if issues:
+            raise InputError(issues=issues)
+        return replace(
+            listed,
+            scenario=_text(self.scenario),
+            stack=_text(self.stack),
+            traffic=_text(self.traffic),
+            reps=most_replications(self.reps, self.until),
+        )
+
+    @property
+    def pairs(self) -> dict[str, Any]:
+        """The settings by their paths. Raises `InputError` for a text that is none."""
+        if isinstance(self.settings, Mapping):
+            return dict(self.settings)
+        return dict(parse_setting(text) for text in self.settings)
+
+    def command(self, platforms: Sequence[str]) -> str:
+        """`python -m sim run ...` for the same on these platforms; empty if one of the arguments
+        is a record, which no command line can name."""
+        if not isinstance(self.scenario, str) or not isinstance(self.stack, str | None):
+            return ""
+        words = ["python", "-m", "sim", "run", self.scenario, "--platform"]
+        words.append(",".join(written(name) for name in platforms))
+        words += ["--seed", str(self.seed)]
+        unsaid = 1 if self.until is None else most_replications(1, self.until)
+        words += ["--reps", str(self.reps)] if self.reps != unsaid else []
+        words += ["--until", until_text(self.until)] if self.until is not None else []
+        words += ["--stack", self.stack] if self.stack else []
+        words += ["--traffic", self.traffic] if self.traffic else []
+        words += ["--engine", self.engine] if self.engine != "auto" else []
+        pairs = self.settings.items() if isinstance(self.settings, Mapping) else None
+        settings = self.settings if pairs is None else [f"{p}={value}" for p, value in pairs]
+        for setting in settings:
+            words += ["--set", str(setting)]
+        return shlex.join(words)
+
+
+def setting_text(path: str, value: Any) -> str:
+    """`path=value` as the command line takes it: `stack.operator.detect=0s`."""
+    return f"{path}={value if isinstance(value, str) else json.dumps(value, default=str)}"
+
+
+def _text(argument: Any) -> Any:
     """A `Path` as the text that it stands for; anything else as it is."""
-    return os.fspath(one) if isinstance(one, os.PathLike) else one
+    return os.fspath(argument) if isinstance(argument, os.PathLike) else argument
 
 
-def kinds(
-    scenario: object, platforms: object, stack: object, settings: object, traffic: object
-) -> Iterable[Issue]:
+def _kinds(ask: Ask) -> Iterator[Issue]:
     """What a Python program passed that is nothing of the right kind."""
-    text = (str, os.PathLike)
-    if not isinstance(scenario, (*text, Scenario)):
+    if not isinstance(ask.scenario, (*TEXT, Scenario)):
         expected = "a name (see sim.list_scenarios()), a path or a Scenario"
-        yield Issue(field="scenario", found=given(scenario), expected=expected)
-    if not isinstance(stack, (*text, Stack, NoneType)):
+        yield Issue(field="scenario", found=given(ask.scenario), expected=expected)
+    if not isinstance(ask.stack, (*TEXT, Stack, NoneType)):
         expected = "a name (see sim.list_stacks()), a path or a Stack"
-        yield Issue(field="stack", found=given(stack), expected=expected)
-    if not isinstance(traffic, (*text, NoneType)):
-        yield Issue(field="traffic", found=given(traffic), expected="the path of a CSV file")
-    listed = platforms if isinstance(platforms, Iterable) else (platforms,)
+        yield Issue(field="stack", found=given(ask.stack), expected=expected)
+    if not isinstance(ask.traffic, (*TEXT, NoneType)):
+        yield Issue(field="traffic", found=given(ask.traffic), expected="the path of a CSV file")
     names = "names such as ['compose'] (see sim.list_platforms())"
-    if isinstance(platforms, str) or not isinstance(platforms, Iterable | None):
-        yield Issue(field="platforms", found=given(platforms), expected=f"a list of {names}")
-    elif isinstance(platforms, Iterable):
-        strange = [one for one in listed if not isinstance(one, text)]
-        yield from (Issue(field="platform", found=given(o), expected=names) for o in strange)
+    if isinstance(ask.platforms, tuple):
+        strange = [name for name in ask.platforms if not isinstance(name, TEXT)]
+        yield from (Issue(field="platform", found=given(s), expected=names) for s in strange)
+    elif ask.platforms is not None:
+        found = given(ask.platforms)
+        yield Issue(field="platforms", found=found, expected=f"a list of {names}")
+    settings: object = ask.settings
     paths = settings if isinstance(settings, Iterable) else (settings,)
-    if isinstance(settings, str) or not all(isinstance(one, str) for one in paths):
+    if isinstance(settings, str) or not all(isinstance(path, str) for path in paths):
         expected = "{'path': value} or ['path=value'] with texts as paths"
         yield Issue(field="settings", found=given(settings), expected=expected)
 
 
-def whole(name: str, value: Any, low: int, high: int) -> Iterable[Issue]:
+def _whole(name: str, value: Any, low: int, high: int) -> Iterator[Issue]:
     """A whole number within bounds."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         expected = f"a whole number from {low} to {high}"
         yield Issue(field=name, found=repr(value), expected=expected)
 
 
-def named(name: str, value: str, known: Sequence[str]) -> Iterable[Issue]:
+def _named(name: str, value: str, known: Sequence[str]) -> Iterator[Issue]:
     """One of the names that exist."""
     if value not in known:
         expected, near = one_of(known), closest(str(value), known)

@@ -8,36 +8,30 @@ was finished is kept.
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.control.mechanisms import name_of
-from sim.dataplane import engines
-from sim.platforms import configure, configured, layers, taken_away
+from sim.platforms import configure, taken_away
 from sim.platforms.platform import Platform
 from sim.results.counterfactual import Counterfactual, harmed
 from sim.results.figures import Figures, total
-from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
-from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
-from sim.schema.settings import apply_settings, split_settings
-from sim.schema.stack import Stack
+from sim.schema.settings import apply_settings
 from sim.schema.text.document import read_text, read_yaml
 from sim.schema.text.paths import MISSING, matches, value_at
 from sim.schema.text.validation import read_record
+from sim.simulation.case import Case
+from sim.study.ask import setting_text
+from sim.study.batch import Batch, Runner, Sample
+from sim.study.plan import Plan, plan
 from sim.study.result import Result
-from sim.study.study import Plan, plan, requests_of
-from sim.study.workers import Task, Tick, Watch, run_tasks
 
 CHANGES = Path(__file__).with_name("causes.yaml")
-KEEP_NONE = -1  # no seed is this: whole runs stay in their process, figures alone come back
 
 
 class When(Record):
@@ -50,7 +44,7 @@ class When(Record):
     seen: dict[str, float] = {}
 
 
-class Change(Record):
+class Alteration(Record):
     name: Name
     says: str
     set: dict[str, Any]
@@ -58,34 +52,25 @@ class Change(Record):
     trigger: bool = False
 
 
-class Changes(Record):
-    changes: list[Change]
-
-
-class Situation(NamedTuple):
-    """What ran: the scenario, and stack and choices as they were on this platform."""
-
-    platform: str
-    scenario: Scenario
-    stack: Stack
-    choices: Platform
+class Alterations(Record):
+    changes: list[Alteration]
 
 
 @cache
-def changes() -> tuple[Change, ...]:
+def changes() -> tuple[Alteration, ...]:
     """All there are, in the file's order. Raises `InputError`."""
     return tuple(
-        read_record(Changes, read_yaml(read_text(CHANGES, CHANGES.name), CHANGES.name)).changes
+        read_record(Alterations, read_yaml(read_text(CHANGES, CHANGES.name), CHANGES.name)).changes
     )
 
 
 # ---- which changes apply ----
-def applies(when: When, situation: Situation, figures: Figures) -> bool:
+def applies(when: When, case: Case, figures: Figures) -> bool:
     """Does everything hold that the change asks for?"""
-    kinds = {event.kind() for event in situation.scenario.events}
+    kinds = {event.kind() for event in case.scenario.events}
     return (
-        all(_filled(situation.choices, one, names) for one, names in when.where.items())
-        and all(_given(situation, path, asked) for path, asked in when.given.items())
+        all(_filled(case.choices, one, names) for one, names in when.where.items())
+        and all(_given(case, path, asked) for path, asked in when.given.items())
         and (not when.events or bool(kinds & set(when.events)))
         and (not when.only or kinds <= set(when.events))
         and (not when.seen or any(total(figures, p) > above for p, above in when.seen.items()))
@@ -98,8 +83,8 @@ def _filled(choices: Platform, capability: str, names: Sequence[str]) -> bool:
     return kind in names or ("somebody" in names and choice is not None)
 
 
-def _given(situation: Situation, path: str, asked: Any) -> bool:
-    return any(holds(standing_at(situation, one), asked) for one in expanded(situation, path))
+def _given(case: Case, path: str, asked: Any) -> bool:
+    return any(holds(standing_at(case, one), asked) for one in expanded(case, path))
 
 
 def holds(value: Any, asked: Any) -> bool:
@@ -118,32 +103,32 @@ def _test(word: str, value: Any, bound: Any) -> bool:
 
 
 # ---- what they set ----
-def settings_for(change: Change, situation: Situation) -> dict[str, Any]:
+def settings_for(change: Alteration, case: Case) -> dict[str, Any]:
     """The settings of a change on this platform, without those that are so already."""
     found: dict[str, Any] = {}
     for path, raw in change.set.items():
-        for one in expanded(situation, path):
-            value = _number(raw, standing_at(situation, one), situation.scenario)
-            if value is not MISSING and differs(situation, one, value):
+        for one in expanded(case, path):
+            value = _number(raw, standing_at(case, one), case.scenario)
+            if value is not MISSING and differs(case, one, value):
                 found[one] = value
     return found
 
 
-def expanded(situation: Situation, path: str) -> Iterator[str]:
+def expanded(case: Case, path: str) -> Iterator[str]:
     """The paths that a pattern means here, of which every record on the way exists."""
     root, *pattern = path.split(".")
     is_choice = root == "platform"
-    record = situation.choices if is_choice else getattr(situation, root)
-    name = taken_away(situation.platform)[0] if is_choice else root
+    record = case.choices if is_choice else getattr(case, root)
+    name = taken_away(case.platform)[0] if is_choice else root
     for steps in matches(record, pattern):
         yield ".".join([name, *steps])
 
 
-def standing_at(situation: Situation, path: str) -> Any:
+def standing_at(case: Case, path: str) -> Any:
     """What stands at an expanded path now."""
     root, *steps = path.split(".")
     known = root in ("scenario", "stack")
-    return value_at(getattr(situation, root) if known else situation.choices, steps)
+    return value_at(getattr(case, root) if known else case.choices, steps)
 
 
 def _number(raw: Any, now: Any, scenario: Scenario) -> Any:
@@ -188,132 +173,104 @@ def _of_event(scenario: Scenario, path: str) -> Any:
     return MISSING if first is None else getattr(getattr(first, kind), field)
 
 
-def differs(situation: Situation, path: str, value: Any) -> bool:
+def differs(case: Case, path: str, value: Any) -> bool:
     """Would the setting change anything? What cannot be set here changes nothing."""
     root, _, rest = path.partition(".")
     try:
         if root == "scenario":
-            return apply_settings(situation.scenario, {rest: value}) != situation.scenario
+            return apply_settings(case.scenario, {rest: value}) != case.scenario
         if root == "stack":
-            return apply_settings(situation.stack, {rest: value}) != situation.stack
-        return configure(situation.choices, {rest: value}) != situation.choices
+            return apply_settings(case.stack, {rest: value}) != case.stack
+        return configure(case.choices, {rest: value}) != case.choices
     except InputError:
         return False
 
 
 # ---- running ----
-class Try(NamedTuple):
+class Trial(NamedTuple):
     """A change on a platform, ready to run."""
 
-    change: Change
-    platform: str
+    change: Alteration
     settings: dict[str, Any]
-    plan: Plan
+    case: Case
+
+    @property
+    def platform(self) -> str:
+        return self.case.platform
 
 
-def tries(planned: Plan, result: Result) -> list[Try]:
+def trials(planned: Plan, result: Result) -> list[Trial]:
     """All changes that apply, platform by platform; none where nothing was lost."""
     found = []
-    own = split_settings(planned.scenario.set).platforms
-    for name, figures in result.platforms.items():
-        if not harmed(figures):
+    for case in planned.cases:
+        figures = result.platforms.get(case.platform)
+        if figures is None or not harmed(figures):
             continue
-        situation = Situation(
-            name,
-            planned.scenario,
-            stack_on(planned.stack, layers(name), planned.scenario),
-            configured(name, own),
-        )
         for change in changes():
-            settings = (
-                settings_for(change, situation) if applies(change.when, situation, figures) else {}
-            )
-            changed = _plan(planned, name, settings) if settings else None
+            settings = settings_for(change, case) if applies(change.when, case, figures) else {}
+            changed = _changed(planned, case, settings) if settings else None
             if changed is not None:
-                found.append(Try(change, name, settings, changed))
+                found.append(Trial(change, settings, changed))
     return found
 
 
-def _plan(planned: Plan, platform: str, settings: Mapping[str, Any]) -> Plan | None:
-    """The study with the settings; None where the platform or the stack does not take them."""
+def _changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
+    """The case with the settings; None where the platform or the stack does not take them."""
+    ask = replace(
+        planned.ask, scenario=case.scenario, platforms=[case.platform], stack=planned.stack,
+        settings=settings, traffic=None, ablate=(),
+    )  # fmt: skip
     try:
-        changed = plan(
-            planned.scenario, [platform], planned.seed, planned.reps, planned.stack, settings,
-            planned.engine,
-        )  # fmt: skip
+        return plan(ask, case).cases[0]
     except InputError:
         return None
-    return replace(changed, seed=KEEP_NONE)
-
-
-def _quiet(tick: Tick) -> None:
-    """Watches nothing."""
 
 
 def investigate(
     planned: Plan,
     result: Result,
-    watching: Callable[[int], AbstractContextManager[Watch]] = lambda runs: nullcontext(_quiet),
-    workers: int | None = None,
-    compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
+    run: Runner = Batch.run,
 ) -> Result:
-    """The result with what each change would have done, for each of the seeds that it has.
-
-    `watching(runs)` gives the watch for so many runs. On Ctrl-C returns what was finished, with
-    `interrupted` set.
+    """The result with what each change would have done, for each of the seeds that it has. `run`:
+    how. On Ctrl-C returns what was finished, with `interrupted` set.
     """
-    wanted = tries(planned, result)
+    wanted = trials(planned, result)
     command = f"{result.command} --postmortem" if result.command else ""
     result = replace(result, command=command, counterfactuals={})
-    tasks = [
-        Task(one.plan, one.platform, base.seed)
-        for one in wanted
-        for base in result.replications[one.platform]
-    ]
-    if not tasks:
+    if not wanted:
         return result
-    engine = engines.ready(planned.engine, requests_of(planned) * len(tasks), compiling)
-    tasks = [task._replace(plan=replace(task.plan, engine=engine)) for task in tasks]
-    if workers is None:
-        requests, horizon = requests_of(planned), planned.scenario.horizon
-        workers = engines.processes(engine, len(tasks), requests, horizon, os.cpu_count() or 1)
-    finished: dict[int, Replication] = {}
-    interrupted = False
+    tasks = [
+        (each.case, done.seed) for each in wanted for done in result.replications[each.platform]
+    ]
+    cases, seeds = zip(*tasks, strict=True)
     try:
-        with watching(len(tasks)) as watch:
-            run_tasks(tasks, watch, min(len(tasks), workers), finished)
-    except KeyboardInterrupt:
-        interrupted = True
+        sample = run(Batch(cases, seeds, paired=True, engine=planned.ask.engine))
+    except KeyboardInterrupt:  # nothing of it was finished
+        return replace(result, interrupted=True)
     return replace(
         result,
-        counterfactuals=_collected(wanted, result, finished),
-        interrupted=result.interrupted or interrupted,
+        counterfactuals=_collected(wanted, result, sample),
+        interrupted=result.interrupted or sample.interrupted,
     )
 
 
 def _collected(
-    wanted: Sequence[Try], result: Result, finished: Mapping[int, Replication]
+    wanted: Sequence[Trial], result: Result, sample: Sample
 ) -> dict[str, tuple[Counterfactual, ...]]:
     """By platform, in the order of the file; a change of which a seed is missing is left out."""
     found: dict[str, list[Counterfactual]] = {}
-    index = 0
-    for one in wanted:
-        seeds = len(result.replications[one.platform])
-        runs = tuple(finished[i] for i in range(index, index + seeds) if i in finished)
-        index += seeds
+    rest = iter(sample.replications)
+    for each in wanted:
+        seeds = len(result.replications[each.platform])
+        runs = tuple(done for _ in range(seeds) for done in next(rest))
         if len(runs) == seeds:
-            found.setdefault(one.platform, []).append(
-                Counterfactual(
-                    one.change.name, one.platform, one.change.says, written(one.settings),
-                    one.change.trigger, runs,
-                )
-            )  # fmt: skip
-    return {name: tuple(these) for name, these in found.items()}
+            change, texts = each.change, written(each.settings)
+            found.setdefault(each.platform, []).append(
+                Counterfactual(change.name, each.platform, change.says, texts, change.trigger, runs)
+            )
+    return {name: tuple(changes) for name, changes in found.items()}
 
 
 def written(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """As `--set` takes them: `stack.operator.detect=0s`."""
-    return tuple(
-        f"{path}={value if isinstance(value, str) else json.dumps(value)}"
-        for path, value in settings.items()
-    )
+    return tuple(setting_text(path, value) for path, value in settings.items())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sim.results.figures import METRICS, lookup
 from sim.results.measurements import Measurements
+from sim.results.merge import merged
 from sim.results.run import TIMELINE_COLUMNS, timeline_rows
 from sim.results.series import series_columns
 
@@ -105,13 +106,24 @@ class Result(Measurements):
 
     def write(self, folder: str | Path, plots: bool = True, exports: Sequence[str] = ()) -> Path:
         """Write all that `sim run` writes to `folder`: report.html, postmortem.md, summary.json,
-        summary.md, timeline.csv, series.csv and, with `plots`, three PNG files. `exports`: some of
-        trace, openmetrics, parquet, k6. InputError if that cannot be, or if the folder holds
-        anything but an earlier report."""
+        summary.md, timeline.csv, series.csv and, with `plots`, three PNG files. `exports`: names
+        of sim.report.exports.formats, such as "trace", or "all". InputError for another name, if
+        the folder cannot be written, or if it holds anything but an earlier report."""
+        from sim.report.exports.formats import named  # noqa: PLC0415
         from sim.report.files import write  # noqa: PLC0415
 
-        write(self, Path(folder), plots, exports)
+        write(
+            self,
+            Path(folder),
+            plots,
+            named(exports if isinstance(exports, str) else ",".join(exports)),
+        )
         return Path(folder)
+
+    def merge(self, other: Result) -> Result:
+        """Both together: the union by platform and seed, of one plan (scenario, stack, settings and
+        version). The same in any order. InputError for results that do not belong together."""
+        return merged(self, other)
 
     def __repr__(self) -> str:
         """One line: `<Result container_crash: Compose: 4 min 05 s down · Kubernetes: 0 s>`."""

@@ -18,6 +18,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Self
 
+from sim.dataplane import engines
 from sim.platforms import sources
 from sim.results.run import Run
 from sim.results.summary import replication
@@ -29,8 +30,11 @@ from sim.schema.text.document import Document, read_text
 from sim.schema.text.validation import given, read_value
 from sim.simulation.case import Case
 from sim.simulation.simulation import Simulation
+from sim.study.ask import DEFAULT_SEED, Ask
+from sim.study.batch import Sample
+from sim.study.comparison import result_of
+from sim.study.plan import plan
 from sim.study.result import Result
-from sim.study.study import DEFAULT_SEED, plan, result_of, with_engine
 
 FORMAT = 1  # of the save file
 UNTOLD = {"title", "lesson", "claims", "variants"}  # fields of a scenario that change no run
@@ -57,11 +61,11 @@ class Session:
     ) -> None:
         ask = {"scenario": scenario, "platform": platform, "seed": seed, "stack": stack}
         self._ask = {**ask, "settings": settings, "engine": engine, "traffic": traffic}
-        planned = plan(scenario, [platform], seed, 1, stack, settings, engine, traffic)
+        planned = plan(Ask(scenario, [platform], seed, 1, stack, settings, engine, traffic))
         if len(planned.platforms) != 1:
             raise InputError(field="platform", found=given(platform), expected="one platform")
-        self._plan = with_engine(planned, nullcontext)
-        self.case = Case.of(planned.scenario, planned.stack, planned.platforms[0])
+        self._plan, self.case = planned, planned.cases[0]
+        self._engine = engines.ready(engine, self.case.requests, nullcontext)
         self.seed = seed
         self.now = 0.0
         self.log: tuple[Event, ...] = ()
@@ -128,7 +132,7 @@ class Session:
         if self.log or run.horizon_s != planned.scenario.horizon:
             changes = {"horizon": run.horizon_s, "claims": []}
             planned = replace(planned, scenario=self.script.model_copy(update=changes), command="")
-        return result_of(planned, [replication(run, keep=True)], False)
+        return result_of(planned, Sample(((replication(run, keep=True),),)))
 
     @property
     def script(self) -> Scenario:
@@ -204,7 +208,7 @@ class Session:
         and the next one replays the log."""
         simulation, self._simulation = self._simulation, None
         if simulation is None:
-            simulation = Simulation(self.case, self.seed, engine=self._plan.engine)
+            simulation = Simulation(self.case, self.seed, engine=self._engine)
             for event in self.log:
                 simulation.advance(event.at)
                 simulation.do(event)

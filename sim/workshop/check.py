@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from sim.library.stacks import load_stack
 from sim.results.figures import lookup
 from sim.schema.fields import InputError
-from sim.schema.layers import stack_on
 from sim.schema.stack import Role, Stack
 from sim.study.result import Result
 from sim.workshop.answer import placed, read_answer
 from sim.workshop.challenge import Challenge, Goal, scenario_of
 
 if TYPE_CHECKING:
-    from sim.study.study import Plan
+    from sim.study.plan import Plan
 
 SEED = 1  # the same customers for the whole class; an answer that passes with these has passed
 
 
-class Score(NamedTuple):
+class Mark(NamedTuple):
     """One goal and what was measured of it."""
 
     goal: Goal
@@ -30,9 +29,9 @@ class Score(NamedTuple):
     reached: bool
 
 
-class Checked(NamedTuple):
+class Assessment(NamedTuple):
     platform: str
-    scores: tuple[Score, ...]
+    scores: tuple[Mark, ...]
     result: Result
 
     @property
@@ -40,31 +39,32 @@ class Checked(NamedTuple):
         return all(score.reached for score in self.scores)
 
 
-def check(one: Challenge, file: Path, seed: int = SEED, engine: str = "auto") -> Checked:
+def check(challenge: Challenge, file: Path, seed: int = SEED, engine: str = "auto") -> Assessment:
     """Run the answer in `file`. Raises `InputError` for a file that is no answer, or that changes
     what the challenge does not allow."""
-    from sim.study.study import plan, study  # noqa: PLC0415 - not for a file that is refused
+    from sim.study.ask import Ask  # noqa: PLC0415 - not for a file that is refused
+    from sim.study.comparison import replay  # noqa: PLC0415
+    from sim.study.plan import plan  # noqa: PLC0415
 
-    scenario = scenario_of(one)
-    answer, document = read_answer(file, one, load_stack(scenario.stack))
+    scenario = scenario_of(challenge)
+    answer, document = read_answer(file, challenge, load_stack(scenario.stack))
     try:
-        planned = plan(scenario, [answer.platform], seed, settings=answer.set, engine=engine)
-        _within_bounds(one, planned)
+        ask = Ask(scenario, [answer.platform], seed, settings=answer.set, engine=engine)
+        planned = plan(ask)
+        _within_bounds(challenge, planned)
     except InputError as error:
         raise placed(error, answer, document) from None
-    words = ["python", "-m", "sim", "challenge", str(one.number), "--check", str(file)]
+    words = ["python", "-m", "sim", "challenge", str(challenge.number), "--check", str(file)]
     words += ["--seed", str(seed)] if seed != SEED else []
-    result = study(replace(planned, command=shlex.join(words)))  # the report says how it was made
+    result = replay(replace(planned, command=shlex.join(words)))  # the report says how it was made
     figures = result.summary["platforms"][answer.platform]
-    return Checked(answer.platform, score(one.goals, figures), result)
+    return Assessment(answer.platform, score(challenge.goals, figures), result)
 
 
-def _within_bounds(one: Challenge, planned: Plan) -> None:
+def _within_bounds(challenge: Challenge, planned: Plan) -> None:
     """Raise `InputError` for a value of the stack, as it runs, below what its knob allows."""
-    from sim.platforms import layers  # noqa: PLC0415
-
-    stack = stack_on(planned.stack, layers(planned.platforms[0]), planned.scenario)
-    for path, knob in one.may.items():
+    stack = planned.cases[0].stack
+    for path, knob in challenge.may.items():
         steps = path.removeprefix("stack.").split(".")
         value = _at(stack, steps) if path.startswith("stack.") else None
         if knob.low is not None and value is not None and value < knob.low:
@@ -83,7 +83,7 @@ def _at(stack: Stack, steps: list[str]) -> Any:
     return record
 
 
-def score(goals: list[Goal], figures: dict[str, object]) -> tuple[Score, ...]:
+def score(goals: list[Goal], figures: dict[str, object]) -> tuple[Mark, ...]:
     """Each goal against the platform's record of summary.json."""
     measured = [(goal, lookup(figures, goal.metric)) for goal in goals]
-    return tuple(Score(goal, value, goal.reached(value)) for goal, value in measured)
+    return tuple(Mark(goal, value, goal.reached(value)) for goal, value in measured)

@@ -17,33 +17,33 @@ from sim.schema.text.document import read_text
 FILE = Path("reports") / "workshop.json"
 
 
-class Score(Record):
+class QuizScore(Record):
     right: Count = 0
     asked: Count = 0
 
-    def plus(self, right: bool) -> Score:
+    def plus(self, right: bool) -> QuizScore:
         """With one more answer."""
-        return Score(right=self.right + right, asked=self.asked + 1)
+        return QuizScore(right=self.right + right, asked=self.asked + 1)
 
 
-class Progress(Record):
+class Achievements(Record):
     hints: dict[str, Count] = Field(default_factory=dict)  # by challenge number: how many are open
     passed: list[Count] = Field(default_factory=list)
-    quiz: dict[str, Score] = Field(default_factory=dict)  # by scenario, over all rounds
+    quiz: dict[str, QuizScore] = Field(default_factory=dict)  # by scenario, over all rounds
 
 
-def load(file: Path = FILE) -> Progress:
+def load(file: Path = FILE) -> Achievements:
     """What the file says; nothing yet where there is none. InputError for one that is not ours."""
     if not file.exists():
-        return Progress()
+        return Achievements()
     try:
-        return Progress.model_validate_json(read_text(file, str(file)))
+        return Achievements.model_validate_json(read_text(file, str(file)))
     except ValidationError:
         expected = "what this program wrote (delete the file to begin anew)"
         raise InputError(str(file), found="something else", expected=expected) from None
 
 
-def save(progress: Progress, file: Path = FILE) -> None:
+def save(progress: Achievements, file: Path = FILE) -> None:
     """InputError where it cannot be written."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -175,11 +175,11 @@ def _claim(row: dict[str, Any], because: str) -> Question:
     return Question("claim", text, ("it holds", "it does not hold"), int(not row["holds"]), said)
 
 
-def ask(
-    asked: Iterable[Question], read: Callable[[], str], say: Callable[[str], None]
+def put(
+    questions: Iterable[Question], read: Callable[[], str], say: Callable[[str], None]
 ) -> Iterator[bool]:
     """Put the questions one by one; yields whether each answer was right. `read` returns a line."""
-    for number, question in enumerate(asked, start=1):
+    for number, question in enumerate(questions, start=1):
         letters = "abcdefgh"[: len(question.options)]
         say(f"\nQuestion {number}: {question.text}")
         for letter, option in zip(letters, question.options, strict=True):

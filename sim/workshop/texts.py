@@ -9,14 +9,14 @@ from typing import Any
 
 from sim.report.text import words
 from sim.workshop.challenge import HINTS, Challenge, Goal, Knob
-from sim.workshop.check import Checked
-from sim.workshop.progress import FILE, Progress
+from sim.workshop.check import Assessment
+from sim.workshop.progress import FILE, Achievements
 
 WIDTH = 80
 PLAIN_WORDS = {"no", "yes", "on", "off", "true", "false", "null", ""}  # quoted, for other readers
 
 
-def listing(known: Iterable[Challenge], progress: Progress) -> str:
+def listing(known: Iterable[Challenge], progress: Achievements) -> str:
     """All challenges, one a line, and which of them are passed."""
     lines = ["Challenges"]
     for one in known:
@@ -26,7 +26,7 @@ def listing(known: Iterable[Challenge], progress: Progress) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page(one: Challenge, progress: Progress) -> str:
+def page(one: Challenge, progress: Achievements) -> str:
     """Story, goal, what may be changed, and how to begin."""
     article = f" (the article's {one.article})" if one.article else ""
     command = f"python -m sim challenge {one.number}"
@@ -97,25 +97,25 @@ def hints(one: Challenge, opened: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict(one: Challenge, checked: Checked) -> str:
+def verdict(one: Challenge, assessment: Assessment) -> str:
     """The figures against each limit; the lesson when all are reached."""
     lines = [
         f"Challenge {one.number}: {one.title}",
-        f"Your answer under {words.platform(checked.platform)}, seed {checked.result.seed}",
+        f"Your answer under {words.platform(assessment.platform)}, seed {assessment.result.seed}",
         "",
     ]
-    for score in checked.scores:
+    for score in assessment.scores:
         goal, measured = score.goal, words.figure(score.goal.metric, score.measured)
         limit = words.bounds(goal.metric, goal.low, goal.high)
         lines.append(f"  {'ok' if score.reached else 'NO'}  {goal.says}")
         lines.append(f"      {goal.metric} is {measured}; the goal is {limit}")
     lines.append("")
-    reached = sum(score.reached for score in checked.scores)
-    if checked.passed:
+    reached = sum(score.reached for score in assessment.scores)
+    if assessment.passed:
         lines += ["Passed.", "", "The lesson", prose(one.lesson, "  ")]
         lines += ["", "To see more", f"  {one.then}"]
     else:
-        lines += [f"Not passed: {reached} of {len(checked.scores)} reached."]
+        lines += [f"Not passed: {reached} of {len(assessment.scores)} reached."]
     return "\n".join(lines) + "\n"
 
 

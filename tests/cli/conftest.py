@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import pytest
 
 from sim.cli.app import main
-from sim.study import study
 from tests.results.synthetic import recording
 from tests.results.synthetic import run as synthetic_run
 
@@ -34,16 +33,17 @@ def sim(capsys, tmp_path, monkeypatch):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Replace run_once; the list of (platform, seed, engine, scenario, stack) it was asked for."""
+    """Replace run_case; the list of (platform, seed, engine, scenario, stack) it was asked for."""
     asked = []
 
-    def run_once(scenario, stack, platform, seed, *, engine="auto", progress=None):
-        asked.append((platform, seed, engine, scenario, stack))
+    def run_case(case, seed, *, engine="auto", progress=None):
+        platform = case.platform
+        asked.append((platform, seed, engine, case.scenario, case.stack))
         record = recording(10.0, 1200, ((300.0, 300.0 + DOWN[platform]),), seed)
         if progress is not None:
             progress(60.0, 600)
         return synthetic_run(platform, record=record, seed=seed)
 
-    monkeypatch.setattr("sim.simulation.simulation.run_once", run_once)
-    monkeypatch.setattr(study.os, "cpu_count", lambda: 1)  # in this process
+    monkeypatch.setattr("sim.simulation.simulation.run_case", run_case)
+    monkeypatch.setattr("sim.study.batch.os.cpu_count", lambda: 1)  # in this process
     return asked

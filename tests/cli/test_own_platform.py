@@ -16,7 +16,9 @@ from sim.platforms import load, names
 from sim.platforms.own import files as _outside
 from sim.platforms.own.validation import wrong_choices
 from sim.schema.fields import InputError
-from sim.study.study import compare, plan
+from sim.study.ask import Ask
+from sim.study.comparison import compare
+from sim.study.plan import plan
 
 GOOD = '''\
 """A watchman: he looks at what has ended, and starts it again."""
@@ -111,10 +113,10 @@ def test_the_command_of_a_plan_finds_the_same_files_again(sim):
     put(GOOD, "elsewhere/watch.py")
     put(GOOD, "platforms/guard.py")
     asked = ["elsewhere/watch.py", "./elsewhere/watch.py-self_healing", "guard", "compose"]
-    planned = plan("container_crash", asked)
+    planned = plan(Ask("container_crash", asked))
     assert planned.platforms == ("watch", "watch-self_healing", "guard", "compose")
     named = shlex.split(planned.command)[shlex.split(planned.command).index("--platform") + 1]
-    assert plan("container_crash", named.split(",")).platforms == planned.platforms
+    assert plan(Ask("container_crash", named.split(","))).platforms == planned.platforms
     assert named.split(",")[1:3] == ["./elsewhere/watch.py-self_healing", "guard"]
 
 
@@ -139,15 +141,19 @@ def test_what_is_no_platform_in_the_folder_is_left_alone(sim):
 def test_worker_processes_have_the_same_file(tmp_path):
     """Two processes at least, each with the text that the parent has read."""
     (tmp_path / "watch.py").write_text(GOOD)
-    root = str(Path(_outside.__file__).parents[2])
+    root = str(Path(_outside.__file__).parents[3])
     code = (
         "import sim\n"
-        "from sim.study.study import plan, study\n"
+        "from functools import partial\n"
+        "from sim.study.ask import Ask\n"
+        "from sim.study.batch import Batch\n"
+        "from sim.study.comparison import replay\n"
+        "from sim.study.plan import plan\n"
         "if __name__ == '__main__':\n"
-        "    planned = plan('container_crash', ['./watch.py', 'compose'], reps=2,"
-        " settings={'scenario.horizon': '7m'}, engine='reference')\n"
+        "    planned = plan(Ask('container_crash', ['./watch.py', 'compose'], reps=2,"
+        " settings={'scenario.horizon': '7m'}, engine='reference'))\n"
         "    open('watch.py', 'w').write('1 / 0')\n"
-        "    found = study(planned, workers=2)\n"
+        "    found = replay(planned, partial(Batch.run, workers=2))\n"
         "    print(found.figures.loc['downtime_s'].to_dict())\n"
     )
     (tmp_path / "script.py").write_text(code)
@@ -163,7 +169,7 @@ def test_worker_processes_have_the_same_file(tmp_path):
 def test_inside_a_checkout_our_own_folder_is_no_other(sim, monkeypatch):
     monkeypatch.chdir(Path(_outside.__file__).parents[2])
     assert sim("list", "platforms").status == 0
-    assert plan("container_crash", ["platforms/swarm.py"]).platforms == ("swarm",)
+    assert plan(Ask("container_crash", ["platforms/swarm.py"])).platforms == ("swarm",)
 
 
 # ---- refused before anything runs ----

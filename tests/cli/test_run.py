@@ -106,11 +106,11 @@ def test_check_passes_when_claims_and_slo_hold(sim, calls):
 
 
 def test_a_broken_ledger_exits_70_with_platform_seed_and_time(sim, calls, monkeypatch):
-    def broken(scenario, stack, platform, seed, *, engine="auto", progress=None):
+    def broken(case, seed, *, engine="auto", progress=None):
         progress(120.0, 480)
         raise LedgerError("the ledger does not balance at 180.000 s: jobs: 3 against 4")
 
-    monkeypatch.setattr("sim.simulation.simulation.run_once", broken)
+    monkeypatch.setattr("sim.simulation.simulation.run_case", broken)
     said = sim(*RUN, "--seed", "9")
     assert said.status == 70
     assert "compose, seed 9, after 120 s" in said.err
@@ -121,15 +121,15 @@ def test_a_broken_ledger_exits_70_with_platform_seed_and_time(sim, calls, monkey
 def interrupting(monkeypatch, after):
     from sim.simulation import simulation
 
-    real, done = simulation.run_once, []
+    real, done = simulation.run_case, []
 
-    def run_once(*arguments, **more):
+    def run_case(*arguments, **more):
         if len(done) == after:
             raise KeyboardInterrupt
         done.append(1)
         return real(*arguments, **more)
 
-    monkeypatch.setattr("sim.simulation.simulation.run_once", run_once)
+    monkeypatch.setattr("sim.simulation.simulation.run_case", run_case)
 
 
 def test_interrupted_keeps_what_was_finished_and_exits_130(sim, calls, monkeypatch, tmp_path):
@@ -231,7 +231,7 @@ def test_claims_about_unknown_figures_are_refused(sim, calls, tmp_path):
     assert "downtime_s" in told.err
 
 
-def test_the_fixture_hands_over_what_run_once_takes(sim, calls):
+def test_the_fixture_hands_over_what_run_case_takes(sim, calls):
     sim(*RUN)
     assert isinstance(calls[0][3], Scenario)
 
@@ -261,14 +261,14 @@ def test_without_it_nothing_runs_again_and_the_file_says_so(sim, calls, tmp_path
 def test_interrupted_while_it_runs_again_it_keeps_the_rest(sim, calls, tmp_path, monkeypatch):
     from sim.simulation import simulation
 
-    run_once = simulation.run_once
+    run_case = simulation.run_case
 
     def impatient(*arguments, **named):
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return run_once(*arguments, **named)
+        return run_case(*arguments, **named)
 
-    monkeypatch.setattr("sim.simulation.simulation.run_once", impatient)
+    monkeypatch.setattr("sim.simulation.simulation.run_case", impatient)
     said = sim(*RUN, "--postmortem", "--platform", "compose")
     assert said.status == 130
     text = (tmp_path / "reports" / "container_crash" / "postmortem.md").read_text()

@@ -16,7 +16,8 @@ from sim.library.stacks import load_stack
 from sim.platforms import chain, configured, kubernetes, layers
 from sim.schema.fields import InputError
 from sim.schema.layers import Layer, layered, stack_on
-from sim.study.study import plan
+from sim.study.ask import Ask
+from sim.study.plan import plan
 from tests import ENGINE
 
 Make = Callable[..., None]
@@ -37,7 +38,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
         return made.get(path.rpartition(".")[2]) or imported(path)
 
     monkeypatch.setattr(platforms, "names", lambda: sorted([*found(), *made]))
-    monkeypatch.setattr("sim.study.study.list_platforms", lambda: sorted([*found(), *made]))
+    monkeypatch.setattr("sim.study.plan.platform_names", lambda: sorted([*found(), *made]))
     monkeypatch.setattr(platforms, "import_module", load)
     return new
 
@@ -99,7 +100,7 @@ def test_bad_settings_name_the_module_and_the_field(
 ) -> None:
     make("tuned", STACK=settings)
     with pytest.raises(InputError) as raised:
-        plan("container_crash", ["tuned"])
+        plan(Ask("container_crash", ["tuned"]))
     issue = raised.value.issues[0]
     assert (issue.file, issue.field) == ("sim/platforms/tuned.py", field)
     assert issue.nearest == nearest
@@ -143,7 +144,7 @@ def test_a_setting_of_the_base_that_has_no_place_here_is_left_out(make: Make) ->
 
 def test_a_wrong_setting_of_a_platform_that_does_not_run_is_told() -> None:
     with pytest.raises(InputError) as raised:
-        plan("container_crash", ["compose"], settings=["kubernetes.autoscaling.tolerence=0.2"])
+        plan(Ask("container_crash", ["compose"], settings=["kubernetes.autoscaling.tolerence=0.2"]))
     assert raised.value.issues[0].nearest == "tolerance"
 
 

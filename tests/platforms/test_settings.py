@@ -8,7 +8,8 @@ import pytest
 
 from sim.platforms import configured
 from sim.schema.fields import InputError
-from sim.study.study import plan
+from sim.study.ask import Ask
+from sim.study.plan import plan
 from tests.control.outage import replay
 
 TOLERANCE = "kubernetes.autoscaling.tolerance"
@@ -115,7 +116,7 @@ LEAST = "stack.services.http.scaling.min"
 @pytest.mark.parametrize("platforms", [None, ["kubernetes"], ["nomad"], ["compose"]])
 def test_a_number_is_checked_on_the_stack_as_it_runs(platforms):
     """Twenty is the most on Kubernetes and Nomad; on Compose nothing reads it."""
-    assert plan("black_friday:rush", platforms, settings=[f"{LEAST}=12"])
+    assert plan(Ask("black_friday:rush", platforms, settings=[f"{LEAST}=12"]))
 
 
 @pytest.mark.parametrize("platforms", [None, ["kubernetes"], ["nomad"]])
@@ -123,20 +124,20 @@ def test_and_refused_where_it_cannot_be(platforms):
     with pytest.raises(
         InputError, match=r"^--set: .*found min 22 above max 20; expected min <= max"
     ):
-        plan("black_friday:rush", platforms, settings=[f"{LEAST}=22"])
-    assert plan("black_friday:rush", ["compose"], settings=[f"{LEAST}=22"])
-    assert plan("black_friday:rush", ["kubernetes-autoscaling"], settings=[f"{LEAST}=22"])
+        plan(Ask("black_friday:rush", platforms, settings=[f"{LEAST}=22"]))
+    assert plan(Ask("black_friday:rush", ["compose"], settings=[f"{LEAST}=22"]))
+    assert plan(Ask("black_friday:rush", ["kubernetes-autoscaling"], settings=[f"{LEAST}=22"]))
 
 
 def test_an_autoscaler_that_somebody_puts_there_reads_it():
     settings = [f"{LEAST}=22", "compose.autoscaling=autoscaling"]
     with pytest.raises(InputError, match="between 22 and 10"):
-        plan("black_friday:rush", ["compose"], settings=settings)
+        plan(Ask("black_friday:rush", ["compose"], settings=settings))
 
 
 def test_what_only_another_platform_cannot_take_is_no_objection():
     """More than the limit that Kubernetes' manifests write; Swarm is run alone."""
     asked = ["stack.services.http.memory.request=600Mi"]
     with pytest.raises(InputError, match="above limit"):
-        plan("container_crash", ["kubernetes"], settings=asked)
-    assert plan("container_crash", ["swarm"], settings=asked)
+        plan(Ask("container_crash", ["kubernetes"], settings=asked))
+    assert plan(Ask("container_crash", ["swarm"], settings=asked))

@@ -6,7 +6,7 @@ from sim.platforms import names
 from sim.report.plots.pictures import pictures
 from sim.report.plots.slides import figure
 from sim.report.text import comparison, table
-from sim.study import study
+from sim.study.comparison import compare
 from tests import ENGINE
 
 FAST = {"scenario.horizon": "10m"}
@@ -14,7 +14,7 @@ FAST = {"scenario.horizon": "10m"}
 
 @pytest.fixture(scope="module")
 def everybody():
-    return study.compare("container_crash", ["all"], settings=FAST, engine=ENGINE)
+    return compare("container_crash", ["all"], settings=FAST, engine=ENGINE)
 
 
 def test_all_is_every_platform_the_scenarios_own_first(everybody):
@@ -39,7 +39,7 @@ def test_a_row_each_within_100_columns(everybody):
 
 
 def test_four_platforms_stand_side_by_side():
-    few = study.compare("container_crash", names()[:2], settings=FAST, engine=ENGINE)
+    few = compare("container_crash", names()[:2], settings=FAST, engine=ENGINE)
     assert not comparison.is_many(few)
     assert "compare.png" not in pictures(few)
 

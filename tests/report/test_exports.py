@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from sim.cli.app import main
+from sim.dataplane.profile import Arrivals
+from sim.imports.trace import arrivals
 from sim.report import files
 from sim.report.exports import formats
 from sim.report.exports.k6 import k6, script, stages
@@ -19,9 +21,8 @@ from sim.report.exports.trace import trace
 from sim.results.run import Span
 from sim.schema.fields import InputError
 from sim.schema.scenario import Point, Slo, Traffic
-from sim.schema.traffic import TraceTimes, arrivals
+from sim.study.comparison import compare
 from sim.study.result import Result
-from sim.study.study import compare
 from tests import ENGINE
 from tests.report import pages
 from tests.results.results import result
@@ -215,7 +216,7 @@ def test_stages_make_the_requests_of_the_profile(traffic, start, requests):
 
 def test_time_stamps_become_rates():
     times = np.sort(np.random.default_rng(1).uniform(0, 600, 4321))
-    start, planned = stages(TraceTimes(times), 600.0)
+    start, planned = stages(Arrivals(times_s=times), 600.0)
     assert expected(start, planned, 600.0) == pytest.approx(4321)
 
 
@@ -265,6 +266,14 @@ def test_names_are_checked():
     assert formats.named("trace, k6,trace") == ("trace", "k6")
     with pytest.raises(InputError, match="did you mean openmetrics"):
         formats.named("openmetric")
+
+
+def test_a_program_may_name_them_too(crash, tmp_path):
+    crash.write(tmp_path / "r", plots=False, exports=["k6"])
+    assert (tmp_path / "r" / "traffic.k6.js").stat().st_size > 0
+    with pytest.raises(InputError, match="trace, openmetrics, parquet"):
+        crash.write(tmp_path / "s", plots=False, exports=["speech"])
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_missing_library_is_told_with_its_cure(monkeypatch):

@@ -1,5 +1,6 @@
 """--watch: events as they happen, on a terminal and in a pipe."""
 
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -7,8 +8,11 @@ from rich.console import Console
 
 from sim.report.text.live import BARS, Viewer, live, sparkline
 from sim.results.run import Glance, TimelineRow
-from sim.study.study import plan, study
-from sim.study.workers import Tick
+from sim.study.ask import Ask
+from sim.study.batch import Batch
+from sim.study.comparison import replay
+from sim.study.plan import plan
+from sim.study.task import Tick
 from tests import ENGINE
 
 KILL = TimelineRow(30.0, "operator_kill", "api-1", "api-1 killed by docker kill (exit 137)")
@@ -77,9 +81,9 @@ def test_other_replications_do_not_mix_in():
 def test_every_event_of_a_real_study_is_told_once_in_either_way(workers):
     settings = ["scenario.horizon=10m30s"]
     out = console(terminal=False)
-    planned = plan("container_crash", settings=settings, engine=ENGINE)
+    planned = plan(Ask("container_crash", settings=settings, engine=ENGINE))
     with live(planned.platforms, 1, planned.scenario.horizon, out) as viewer:
-        result = study(planned, viewer, workers=workers)
+        result = replay(planned, partial(Batch.run, watch=viewer, workers=workers))
     told = out.file.getvalue().splitlines()
     assert len(told) == sum(len(run.timeline) for run in result.runs) + 2
     killed = [line for line in told if "00:05:00 api-1 killed" in line]

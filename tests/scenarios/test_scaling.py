@@ -13,7 +13,8 @@ from sim.platforms import load, names
 from sim.results.summary import figures
 from sim.schema.fields import InputError
 from sim.simulation.simulation import run_once
-from sim.study.study import plan
+from sim.study.ask import Ask
+from sim.study.plan import plan
 from tests import ENGINE
 from tests.scenarios.replays import claims, replay, share_failed
 
@@ -125,7 +126,7 @@ def test_the_operator_meets_the_quota_too() -> None:
 
 def test_a_quota_below_what_is_there_is_an_error() -> None:
     with pytest.raises(InputError, match=r"quota >= count"):
-        plan("container_crash", ["kubernetes"], settings={"stack.servers.quota": 2})
+        plan(Ask("container_crash", ["kubernetes"], settings={"stack.servers.quota": 2}))
 
 
 @pytest.mark.slow

@@ -19,13 +19,18 @@ from sim.platforms.platform import Platform
 from sim.report.text.words import platform as heading
 from sim.schema.fields import InputError
 from sim.study.article import table_text as article
-from sim.study.article.article import CLAIMS, MEASURES, ROWS, Claim, Row
+from sim.study.article.article import CLAIMS, MEASURES, ROWS, ArticleRow, GeneralClaim
 from sim.study.article.table import elsewhere, measure, prepare
 from sim.study.article.table_text import ArticleTable, Measured, verdict
-from sim.study.study import plan
+from sim.study.ask import Ask
+from sim.study.batch import Batch
+from sim.study.plan import plan
 from tests import ENGINE
+from tests.study.runs import ALONE
 
-ROW = Row("rollback", "A bad version", "build", "one command", "bad_rollout:errors", "minutes")
+ROW = ArticleRow(
+    "rollback", "A bad version", "build", "one command", "bad_rollout:errors", "minutes"
+)
 
 
 def loss(*values: float) -> dict[str, float]:
@@ -52,14 +57,14 @@ def test_an_ablation_has_a_name() -> None:
 
 
 def test_ablations_run_beside_the_platforms_that_have_it() -> None:
-    planned = plan("container_crash", ["compose", "kubernetes"], ablate=["rollback"])
+    planned = plan(Ask("container_crash", ["compose", "kubernetes"], ablate=["rollback"]))
     assert planned.platforms == ("compose", "kubernetes", "kubernetes-rollback")
     assert planned.notes == ("compose has no rollback to take away",)
 
 
 def test_what_a_setting_took_away_is_not_taken_away_again() -> None:
     settings = ["kubernetes.rollback=null"]
-    planned = plan("container_crash", ["kubernetes"], settings=settings, ablate=["rollback"])
+    planned = plan(Ask("container_crash", ["kubernetes"], settings=settings, ablate=["rollback"]))
     assert planned.platforms == ("kubernetes",)
 
 
@@ -75,10 +80,10 @@ def test_settings_hold_for_the_ablated_platform_too() -> None:
 @pytest.mark.parametrize("unknown", [["rolback"], ["autoscaling", "healing"]])
 def test_an_unknown_capability_is_told_with_the_nearest(unknown: list[str]) -> None:
     with pytest.raises(InputError) as raised:
-        plan("container_crash", ["kubernetes"], ablate=unknown)
+        plan(Ask("container_crash", ["kubernetes"], ablate=unknown))
     assert raised.value.issues[0].nearest in ("rollback", "self_healing")
     with pytest.raises(InputError):
-        plan("container_crash", [f"kubernetes-{unknown[-1]}"])
+        plan(Ask("container_crash", [f"kubernetes-{unknown[-1]}"]))
 
 
 def test_ablate_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +139,7 @@ def test_every_checkable_claim_of_the_article_has_a_verdict_somewhere() -> None:
     ],
 )
 def test_verdict(kind: Any, limit: float, filled: bool, losses: Any, holds: bool | None) -> None:
-    claim = Claim("K6", "a rollback is one command", "rollback", kind, limit)
+    claim = GeneralClaim("K6", "a rollback is one command", "rollback", kind, limit)
     found = verdict(claim, Measured(ROW, losses), filled)
     assert (None if found is None else found.holds) is holds
 
@@ -152,7 +157,7 @@ def test_verdict(kind: Any, limit: float, filled: bool, losses: Any, holds: bool
 def test_verdict_on_another_platform(
     kind: Any, limit: float, filled: bool, losses: Any, holds: bool | None
 ) -> None:
-    claim = Claim("A1", "Swarm has no rollback", "rollback", kind, limit, platform="swarm")
+    claim = GeneralClaim("A1", "Swarm has no rollback", "rollback", kind, limit, platform="swarm")
     found = verdict(claim, Measured(ROW, losses), filled)
     assert (None if found is None else found.holds) is holds
     if found is not None:
@@ -161,7 +166,7 @@ def test_verdict_on_another_platform(
 
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_secrets_are_encrypted_only_where_that_is_configured(encrypted: bool) -> None:
-    claim = Claim("K8", "secrets are encrypted", "secrets", "encrypted")
+    claim = GeneralClaim("K8", "secrets are encrypted", "secrets", "encrypted")
     found = verdict(claim, Measured(ROW, LOSSES), filled=False, encrypted=encrypted)
     assert found is not None
     assert found.holds is encrypted
@@ -170,7 +175,7 @@ def test_secrets_are_encrypted_only_where_that_is_configured(encrypted: bool) ->
 # ---- files ----
 def made() -> ArticleTable:
     failing = verdict(
-        Claim("N6", "rollback", "rollback", "needed", because="it has one"),
+        GeneralClaim("N6", "rollback", "rollback", "needed", because="it has one"),
         Measured(ROW, LOSSES),
         filled=True,
     )
@@ -216,7 +221,7 @@ def test_interrupted_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.study.article.table.run_tasks", stop)
+    monkeypatch.setattr(Batch, "run", stop)
     assert main(["table", "--out", str(tmp_path / "t")]) == 130
     assert list(tmp_path.iterdir()) == []
 
@@ -234,5 +239,5 @@ def test_each_ablation_moves_the_figure_that_its_capability_protects() -> None:
         assert one.holds or one.claim.because, one
     here = {claim.id for claim in CLAIMS if claim.platform == "kubernetes"}
     assert {one.claim.id for one in table.verdicts} == here
-    again = measure(prepare(["compose", "kubernetes"]), workers=1)
+    again = measure(prepare(["compose", "kubernetes"]), ALONE)
     assert article.json_text(again) == article.json_text(table)

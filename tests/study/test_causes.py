@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
@@ -10,20 +10,30 @@ import pytest
 
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import load_stack
-from sim.platforms import configured, layers
 from sim.platforms import names as platforms
 from sim.report.postmortem.text import markdown
 from sim.results.counterfactual import Effect, contribution
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError
-from sim.schema.layers import stack_on
 from sim.schema.scenario import Event, Leak
-from sim.schema.settings import split_settings
+from sim.simulation.case import Case
 from sim.study import causes as counterfactuals
-from sim.study import study
-from sim.study.causes import Situation, When, applies, changes, holds, settings_for, written
+from sim.study.ask import Ask
+from sim.study.causes import (
+    When,
+    applies,
+    changes,
+    holds,
+    investigate,
+    settings_for,
+    trials,
+    written,
+)
+from sim.study.comparison import replay
+from sim.study.plan import Plan, plan
 from sim.study.result import Result
 from tests import ENGINE
+from tests.study.runs import ALONE, interrupted
 
 SMALL = {
     "container_crash": ["scenario.horizon=12m"],
@@ -31,16 +41,16 @@ SMALL = {
 }
 
 
-def planned(name: str, *more: str, platform: str | None = None, reps: int = 1) -> study.Plan:
+def planned(name: str, *more: str, platform: str | None = None, reps: int = 1) -> Plan:
     wanted = None if platform is None else [platform]
     settings = [*SMALL[name], *more]
-    return study.plan(name, wanted, 1, reps, settings=settings, engine=ENGINE)
+    return plan(Ask(name, wanted, 1, reps, settings=settings, engine=ENGINE))
 
 
 @cache
 def investigated(name: str) -> Result:
-    plan = planned(name)
-    return counterfactuals.investigate(plan, study.study(plan, workers=1), workers=1)
+    study = planned(name)
+    return investigate(study, replay(study, ALONE), ALONE)
 
 
 def tried(name: str, platform: str) -> dict[str, counterfactuals.Counterfactual]:
@@ -65,7 +75,7 @@ def test_a_cause_is_the_difference_to_a_run_with_its_settings(
 ) -> None:
     """What the post-mortem says is what anybody gets who types its --set."""
     one = tried(name, platform)[change]
-    alone = study.study(planned(name, *one.settings, platform=platform), workers=1)
+    alone = replay(planned(name, *one.settings, platform=platform), ALONE)
     assert one.replications[0].figures == alone.replications[platform][0].figures
 
 
@@ -101,8 +111,8 @@ def test_what_made_no_difference_is_listed_and_is_no_cause() -> None:
 
 def test_a_probe_that_is_missing_is_tried_where_probes_are_asked() -> None:
     settings = ["scenario.horizon=13m", "stack.services.http.probes.liveness=null"]
-    plan = study.plan("sick_container", settings=settings, engine=ENGINE)
-    tries = counterfactuals.tries(plan, study.study(plan, workers=1))
+    study = plan(Ask("sick_container", settings=settings, engine=ENGINE))
+    tries = trials(study, replay(study, ALONE))
     names = {
         platform: {one.change.name for one in tries if one.platform == platform}
         for platform in ("compose", "kubernetes")
@@ -113,8 +123,8 @@ def test_a_probe_that_is_missing_is_tried_where_probes_are_asked() -> None:
 
 
 def test_several_seeds_give_intervals_over_the_same_customers() -> None:
-    plan = planned("container_crash", platform="compose", reps=3)
-    result = counterfactuals.investigate(plan, study.study(plan, workers=1), workers=1)
+    study = planned("container_crash", platform="compose", reps=3)
+    result = investigate(study, replay(study, ALONE), ALONE)
     assert result.counterfactuals is not None
     one = next(c for c in result.counterfactuals["compose"] if c.name == "paged_at_once")
     assert [r.seed for r in one.replications] == [1, 2, 3]
@@ -129,41 +139,28 @@ def test_several_seeds_give_intervals_over_the_same_customers() -> None:
     assert "One seed was run" not in text
 
 
-def test_interrupted_it_keeps_what_was_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = planned("container_crash", platform="compose")
-    base = study.study(plan, workers=1)
-
-    def two_and_out(tasks, watch, workers, finished):  # type: ignore[no-untyped-def]
-        study.run_tasks(tasks[:2], watch, 1, finished)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(counterfactuals, "run_tasks", two_and_out)
-    result = counterfactuals.investigate(plan, base, workers=1)
+def test_interrupted_it_keeps_what_was_finished() -> None:
+    study = planned("container_crash", platform="compose")
+    base = replay(study, ALONE)
+    result = investigate(study, base, interrupted(after=2))
     assert result.interrupted
     assert result.counterfactuals is not None
     assert [one.name for one in result.counterfactuals["compose"]] == ["trigger", "paged_at_once"]
     assert "Interrupted" in markdown(result)
 
 
-def test_interrupted_between_two_seeds_it_drops_the_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = planned("container_crash", platform="compose", reps=2)
-    base = study.study(plan, workers=1)
-
-    def three_and_out(tasks, watch, workers, finished):  # type: ignore[no-untyped-def]
-        study.run_tasks(tasks[:3], watch, 1, finished)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(counterfactuals, "run_tasks", three_and_out)
-    found = counterfactuals.investigate(plan, base, workers=1).counterfactuals
+def test_interrupted_between_two_seeds_it_drops_the_half() -> None:
+    study = planned("container_crash", platform="compose", reps=2)
+    base = replay(study, ALONE)
+    found = investigate(study, base, interrupted(after=3)).counterfactuals
     assert found is not None
     assert [(one.name, len(one.replications)) for one in found["compose"]] == [("trigger", 2)]
 
 
-def test_where_nothing_was_lost_nothing_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = planned("container_crash", "scenario.events=[]", platform="kubernetes")
-    base = study.study(plan, workers=1)
-    monkeypatch.setattr(counterfactuals, "run_tasks", lambda *_: pytest.fail("it ran"))
-    result = counterfactuals.investigate(plan, base, lambda runs: nullcontext(lambda tick: None))
+def test_where_nothing_was_lost_nothing_is_run_again() -> None:
+    study = planned("container_crash", "scenario.events=[]", platform="kubernetes")
+    base = replay(study, ALONE)
+    result = investigate(study, base, lambda batch: pytest.fail("it ran"))
     assert result.counterfactuals == {}
     assert "nothing to explain" in markdown(result)
 
@@ -172,16 +169,16 @@ def test_where_nothing_was_lost_nothing_is_run_again(monkeypatch: pytest.MonkeyP
 def test_both_engines_write_the_same_post_mortem() -> None:
     texts = []
     for engine in ("reference", "compiled"):
-        plan = study.plan("container_crash", settings=SMALL["container_crash"], engine=engine)
-        texts.append(markdown(counterfactuals.investigate(plan, study.study(plan, workers=1))))
+        study = plan(Ask("container_crash", settings=SMALL["container_crash"], engine=engine))
+        texts.append(markdown(investigate(study, replay(study, ALONE))))
     assert texts[0] == texts[1]
 
 
 def test_ten_seconds_of_it_can_be_read() -> None:
     at_once = "scenario.events=[{at: 5s, operator_kill: {service: http}}]"
     short = ["scenario.horizon=10s", at_once]
-    plan = study.plan("container_crash", settings=short, engine=ENGINE)
-    result = counterfactuals.investigate(plan, study.study(plan, workers=1), workers=1)
+    study = plan(Ask("container_crash", settings=short, engine=ENGINE))
+    result = investigate(study, replay(study, ALONE), ALONE)
     text = markdown(result)
     assert text.count("### Impact") == text.count("### Causes") == 2
     assert "the run ends, and it is not over for users" in text
@@ -189,23 +186,16 @@ def test_ten_seconds_of_it_can_be_read() -> None:
 
 # ---- the table of changes ----
 @cache
-def situations() -> list[Situation]:
+def situations() -> list[Case]:
     found = []
     for name in list_scenarios():
         scenario = load_scenario(name)
         for variant in (name, *(f"{name}:{one}" for one in scenario.variants)):
             one = load_scenario(variant)
-            stack, own = load_stack(one.stack), split_settings(one.set).platforms
-            for platform in one.platforms:
-                found.append(
-                    Situation(
-                        platform, one, stack_on(stack, layers(platform), one),
-                        configured(platform, own),
-                    )
-                )  # fmt: skip
+            found += [Case.of(one, load_stack(one.stack), platform) for platform in one.platforms]
     leak = Event(at=60.0, leak=Leak(service="http", per_second=1024))
     leaking = found[0].scenario.model_copy(update={"events": [leak]})  # no scenario has one
-    return [*found, found[0]._replace(scenario=leaking)]
+    return [*found, replace(found[0], scenario=leaking)]
 
 
 def everything_seen() -> dict[str, object]:
@@ -228,8 +218,8 @@ def test_every_change_applies_somewhere_and_is_what_set_takes() -> None:
         for change in list(left.values()):
             settings = settings_for(change, situation)
             if settings and applies(change.when, situation, figures):
-                study.plan(
-                    situation.scenario, [situation.platform], settings=written(settings)
+                plan(
+                    Ask(situation.scenario, [situation.platform], settings=written(settings))
                 )  # refuses what it does not know
                 del left[change.name]
     assert not left
@@ -314,7 +304,7 @@ def test_what_the_platform_refuses_is_not_tried(monkeypatch: pytest.MonkeyPatch)
     def refuses(*_: object, **__: object) -> None:
         raise InputError(field="x", found="y", expected="z")
 
-    plan = planned("container_crash", platform="compose")
-    base = study.study(plan, workers=1)
+    study = planned("container_crash", platform="compose")
+    base = replay(study, ALONE)
     monkeypatch.setattr(counterfactuals, "plan", refuses)
-    assert counterfactuals.tries(plan, base) == []
+    assert trials(study, base) == []

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
 from sim.cli.app import main
 from sim.study.article.article import ARTICLE, NOT_CHECKABLE
-from sim.study.article.claims import Work, _in_scenarios, measure, places, prepare
+from sim.study.article.claims import in_scenarios, measure, places, prepare
 from sim.study.article.claims_text import (
-    Checked,
-    Place,
+    ClaimCheck,
+    ClaimPlace,
     about,
     belongs,
     markdown,
@@ -22,13 +24,14 @@ from sim.study.article.claims_text import (
     ruling,
     text,
 )
+from tests.study.runs import ALONE
 
 ROOT = Path(__file__).parents[2]
-PLACE = Place("K1", "run here", "it restarts", "kubernetes")
+PLACE = ClaimPlace("K1", "run here", "it restarts", "kubernetes")
 
 
 @cache
-def known() -> list[Place]:
+def known() -> list[ClaimPlace]:
     return places()
 
 
@@ -62,7 +65,7 @@ def test_belongs(ident: str, claim: str, does: bool) -> None:
      ([True, False, True], "depends: holds in 2 of 3")],
 )  # fmt: skip
 def test_ruling(held: list[bool], said: str) -> None:
-    assert ruling([Checked(PLACE, holds, "13 s", "") for holds in held]) == said
+    assert ruling([ClaimCheck(PLACE, holds, "13 s", "") for holds in held]) == said
 
 
 # ---- complete ----
@@ -123,13 +126,15 @@ def test_explain_a_claim(capsys: pytest.CaptureFixture[str]) -> None:
 
 # ---- measured ----
 @cache
-def crash() -> list[Checked]:
-    work = prepare()
-    one = [case for case in work.cases if case.name == "container_crash:every_replica"]
-    return _in_scenarios(Work(one, work.table, work.quarter), lambda tick: None, 1, _never)
+def crash() -> list[ClaimCheck]:
+    name = "container_crash:every_replica"
+    runs = prepare()
+    cases = tuple(case for case in runs.scenarios.cases if case.name == name)
+    batch = replace(runs.scenarios, cases=cases)
+    return in_scenarios({name: runs.claims[name]}, batch, partial(ALONE, compiling=_never))
 
 
-def _never() -> None:
+def _never() -> AbstractContextManager[object]:
     raise AssertionError("such a small run compiles nothing")
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from sim.cli.app import main
 from sim.schema.fields import InputError
+from sim.study.batch import Batch
 from sim.study.quarter.draw import (
     Incident,
     draw,
@@ -24,12 +25,15 @@ from sim.study.quarter.draw import (
     server_of,
     time_of,
 )
-from sim.study.quarter.rates import Kind, Rates, load_rates
+from sim.study.quarter.rates import IncidentKind, Rates, load_rates
 from sim.study.quarter.tally import Quarter, Replayed, Spent, record, spent, tally, verdict
 from sim.study.quarter.text import FILES, csv_text, incidents_csv, json_text, markdown, text, when
+from tests.study.runs import interrupted
 
-KILL = Kind(name="kill", scenario="container_crash", rate=1.0)
-DEPLOY = Kind(name="deploy", scenario="bad_rollout:good", rate=1.0, planned=True, announced=True)
+KILL = IncidentKind(name="kill", scenario="container_crash", rate=1.0)
+DEPLOY = IncidentKind(
+    name="deploy", scenario="bad_rollout:good", rate=1.0, planned=True, announced=True
+)
 HEAD = "kinds:\n  - {name: a, scenario: container_crash, rate: 1}\n"
 
 
@@ -134,11 +138,11 @@ def test_bad_deploys_are_a_fifth() -> None:
 
 
 def test_each_incident_runs_at_its_hour_and_on_its_server() -> None:
-    lost = Kind(name="lost", scenario="server_crash", rate=30.0, per_server=True)
+    lost = IncidentKind(name="lost", scenario="server_crash", rate=30.0, per_server=True)
     work = prepare(["kubernetes"], 1, 1, Rates(kinds=[lost]))
     hit = set()
     for run in work.runs:
-        scenario = run.task.plan.scenario
+        scenario = run.case.scenario
         (event,) = scenario.events
         assert event.server_crash is not None
         hit.add(event.server_crash.server)
@@ -248,13 +252,8 @@ def test_it_says_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_interrupted_it_keeps_what_was_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from sim.study.workers import run_task
-
-    def stop(tasks: list[Any], watch: Any, workers: int, finished: dict[int, Any]) -> None:
-        finished[0] = run_task(tasks[0], watch)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("sim.study.quarter.draw.run_tasks", stop)
+    stop = interrupted(after=1)
+    monkeypatch.setattr(Batch, "run", lambda batch, **_: stop(batch))
     out = tmp_path / "q"
     assert main(["quarter", "--no-plots", "--out", str(out)]) == 130
     printed = capsys.readouterr()
@@ -270,10 +269,10 @@ def test_interrupted_it_keeps_what_was_finished(
 def test_interrupted_before_anything_was_finished_it_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: Any) -> None:
+    def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.study.quarter.draw.run_tasks", stop)
+    monkeypatch.setattr(Batch, "run", stop)
     assert main(["quarter", "--out", str(tmp_path / "q")]) == 130
     assert list(tmp_path.iterdir()) == []
 

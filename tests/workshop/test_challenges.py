@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from sim.dataplane import engines
+from sim.imports.trace import arrivals
 from sim.schema.fields import InputError
-from sim.simulation.case import arrivals_of
 from sim.workshop.challenge import HINTS, Challenge, challenge, challenges, scenario_of
-from sim.workshop.check import Checked, check
+from sim.workshop.check import Assessment, check
 from sim.workshop.texts import start_file
 from tests import ENGINE
 from tests.workshop.solutions import NEARLY, SOLUTIONS
@@ -39,13 +39,13 @@ def answer(folder: Path, platform: str, settings: dict[str, Any]) -> Path:
 
 
 @cache
-def started(number: int, folder: Path) -> Checked:
+def started(number: int, folder: Path) -> Assessment:
     file = folder / f"start-{number}.yaml"
     file.write_text(start_file(ALL[number]))
     return check(ALL[number], file, engine=ENGINE)
 
 
-def measured(done: Checked) -> list[tuple[str, float | None]]:
+def measured(done: Assessment) -> list[tuple[str, float | None]]:
     return [(score.goal.metric, score.measured) for score in done.scores]
 
 
@@ -102,7 +102,7 @@ def test_the_start_file_says_how_things_are(number: int, folder: Path) -> None:
 @pytest.mark.parametrize("number", ALL)
 def test_no_challenge_makes_a_class_wait_for_the_compiler(number: int) -> None:
     scenario = scenario_of(ALL[number])
-    expected = engines.expected_requests(arrivals_of(scenario.traffic), scenario.horizon)
+    expected = engines.expected_requests(arrivals(scenario.traffic), scenario.horizon)
     assert expected < engines.WORTH_COMPILING
 
 

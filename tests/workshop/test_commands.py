@@ -12,8 +12,8 @@ import pytest
 
 from sim.cli.app import main
 from sim.report.text import words
-from sim.study.study import compare
-from sim.workshop.questions import DOWN, FAILED, HANDS_ON, Question, ask, questions, range_of
+from sim.study.comparison import compare
+from sim.workshop.questions import DOWN, FAILED, HANDS_ON, Question, put, questions, range_of
 from tests import ENGINE
 from tests.test_docs import ROOT, blocks, commands
 
@@ -189,7 +189,7 @@ def test_answers_count_as_they_should() -> None:
     question = Question("x", "Which?", ("this", "that"), 1, "7")
     answers = iter(["c\n", "b\n", " A \n"])
     said: list[str] = []
-    assert list(ask([question, question], lambda: next(answers), said.append)) == [True, False]
+    assert list(put([question, question], lambda: next(answers), said.append)) == [True, False]
     assert "Right: that. Measured: 7" in said
     assert "No: that. Measured: 7" in said
 

@@ -14,7 +14,7 @@ from sim.results.run import Glance
 
 
 class RunProgress(Protocol):
-    """How far one run is, and what happened since (sim.study.workers.Tick)."""
+    """How far one run is, and what happened since (sim.study.task.Tick)."""
 
     @property
     def platform(self) -> str: ...

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 
-class Row(NamedTuple):
+class ArticleRow(NamedTuple):
     """A line of the article's table: `Problem | Docker Compose | Kubernetes`."""
 
     capability: str  # field of Platform
@@ -24,43 +24,43 @@ class Row(NamedTuple):
 
 
 ROWS = (
-    Row(
+    ArticleRow(
         "self_healing", "A container crashes", "restart by hand", "restarted by itself",
         "container_crash:every_replica", "downtime_s",
     ),
-    Row(
+    ArticleRow(
         "autoscaling", "Fifty times the traffic", "rent and configure servers", "HPA",
         "black_friday:rush", "downtime_s",
     ),
-    Row(
+    ArticleRow(
         "load_balancing", "One replica is not enough", "HAProxy by hand", "built in",
         "manual_scaling:no_mistake", "failed",
     ),
-    Row(
+    ArticleRow(
         "service_discovery", "Addresses change", "a file, edited by hand", "dynamic",
         "moving_target", "downtime_s",
     ),
-    Row(
+    ArticleRow(
         "rolling_updates", "A new version goes out", "stop, then start", "without downtime",
         "bad_rollout:good", "downtime_s",
     ),
-    Row(
+    ArticleRow(
         "rollback", "A bad version went out", "build the old one again", "one command",
         "bad_rollout:errors", "minutes",
     ),
-    Row(
+    ArticleRow(
         "health_checks", "A process hangs", "users notice", "liveness and readiness",
         "sick_container", "failed",
     ),
-    Row(
+    ArticleRow(
         "resource_limits", "A neighbour leaks memory", "it takes the others' too", "limits",
         "noisy_neighbour", "failed",
     ),
-    Row(
+    ArticleRow(
         "secrets", "A password is rotated", "edit `.env` on every server", "one place, encrypted",
         "secret_rotation:two_users", "minutes",
     ),
-    Row(
+    ArticleRow(
         "scheduling", "A server is gone for good", "one server is one fate", "several servers",
         "server_crash:gone", "downtime_s",
     ),
@@ -85,7 +85,7 @@ MEASURES = {
 }
 
 
-class Claim(NamedTuple):
+class GeneralClaim(NamedTuple):
     """A general claim, checked on a row. `because`: said where it does not hold.
 
     `kind` needed: Kubernetes loses more without it, and so does Compose, which leaves that choice
@@ -105,93 +105,93 @@ class Claim(NamedTuple):
 
 NONE = "production needs it, and Compose has none"
 CLAIMS = (
-    Claim(
+    GeneralClaim(
         "N1", f"self-healing: {NONE}", "self_healing", "needed",
         because="Docker Engine restarts what crashed if the file says `restart:`; only what was "
         "killed by hand stays down",
     ),
-    Claim("N2", f"autoscaling: {NONE}", "autoscaling", "needed"),
-    Claim(
+    GeneralClaim("N2", f"autoscaling: {NONE}", "autoscaling", "needed"),
+    GeneralClaim(
         "N3", f"load balancing: {NONE}", "load_balancing", "needed",
         because="Compose brings none, and nothing keeps HAProxy out of the same file",
     ),
-    Claim("N4", f"service discovery: {NONE}", "service_discovery", "needed"),
-    Claim("N5", f"rolling updates: {NONE}", "rolling_updates", "needed"),
-    Claim("N6", f"rollback: {NONE}", "rollback", "needed"),
-    Claim(
+    GeneralClaim("N4", f"service discovery: {NONE}", "service_discovery", "needed"),
+    GeneralClaim("N5", f"rolling updates: {NONE}", "rolling_updates", "needed"),
+    GeneralClaim("N6", f"rollback: {NONE}", "rollback", "needed"),
+    GeneralClaim(
         "N7", f"health checks: {NONE}", "health_checks", "needed",
         because="Docker has HEALTHCHECK, which labels; a container beside it that restarts what is "
         "labelled is five lines of the file",
     ),
-    Claim(
+    GeneralClaim(
         "N8", f"resource limits: {NONE}", "resource_limits", "needed",
         because="`mem_limit` and `cpus` are cgroup limits like those of Kubernetes, and as there "
         "nobody gets one without writing it",
     ),
-    Claim(
+    GeneralClaim(
         "N9", f"secrets management: {NONE}", "secrets", "needed",
         because="on one server `.env` is one place, too, and the work is the same; what Kubernetes "
         "loses without it is one place for several servers (secret_rotation:missed_server)",
     ),
-    Claim("N10", f"several servers: {NONE}", "scheduling", "needed"),
-    Claim(
+    GeneralClaim("N10", f"several servers: {NONE}", "scheduling", "needed"),
+    GeneralClaim(
         "K1", "a crashed container restarts by itself", "self_healing", "solved", 30.0,
         because="it restarts at once and boots no faster than elsewhere",
     ),
-    Claim(
+    GeneralClaim(
         "K2", "several servers: users do not see the loss of one without the database",
         "scheduling", "solved", 60.0,
         because="the containers of a lost server move after 350 s",
     ),
-    Claim("K3", "load balancing is built in", "load_balancing", "solved", 50.0),
-    Claim(
+    GeneralClaim("K3", "load balancing is built in", "load_balancing", "solved", 50.0),
+    GeneralClaim(
         "K4", "the HPA scales with the traffic", "autoscaling", "solved", 60.0,
         because="it needs requests, a metrics pipeline and servers, which take minutes to boot",
     ),
-    Claim(
+    GeneralClaim(
         "K5", "rolling updates are without downtime", "rolling_updates", "solved", 0.0, "failed",
         because="a replica that stops gets connections until every server has learned of it; a "
         "preStop sleep hides that, and nobody gets one without writing it",
     ),
-    Claim("K6", "a rollback is one command", "rollback", "solved", 3.0),
-    Claim(
+    GeneralClaim("K6", "a rollback is one command", "rollback", "solved", 3.0),
+    GeneralClaim(
         "K7", "probes take a hung process out and restart it", "health_checks", "solved", 60.0,
         because="probes are opt-in, and three of them must fail first",
     ),
-    Claim(
+    GeneralClaim(
         "K8", "secrets are encrypted", "secrets", "encrypted",
         because="a Secret is base64 in etcd unless somebody configures encryption at rest",
     ),
-    Claim("K9", "a limit holds a leak", "resource_limits", "solved", 60.0, "downtime_s"),
-    Claim("K10", "addresses are discovered", "service_discovery", "solved", 5.0),
-    Claim(
+    GeneralClaim("K9", "a limit holds a leak", "resource_limits", "solved", 60.0, "downtime_s"),
+    GeneralClaim("K10", "addresses are discovered", "service_discovery", "solved", 5.0),
+    GeneralClaim(
         "K11", "three replicas are declared, and the system keeps them over the loss of a server",
         "scheduling", "solved", 1.0, "minutes",
     ),
-    Claim("A1", "Swarm has no HPA", "autoscaling", "lacks", 60.0, platform="swarm"),
-    Claim(
+    GeneralClaim("A1", "Swarm has no HPA", "autoscaling", "lacks", 60.0, platform="swarm"),
+    GeneralClaim(
         "A1-features", "Swarm has fewer features: rolling updates lose requests", "rolling_updates",
         "lacks", 0.0, "failed", platform="swarm",
         because="it updates one task at a time, behind health checks, and takes each out of the "
         "balancer two seconds before it stops; autoscaling is what it has not",
     ),
-    Claim(
+    GeneralClaim(
         "A2", "managed services work well: ECS on Fargate scales with the traffic", "autoscaling",
         "solved", 60.0, platform="ecs_fargate",
         because="target tracking waits for three one-minute datapoints; AWS itself measured 363 s "
         "to the trigger. What is fifty times as much has long been down, and the balancer's health "
         "checks replace tasks that are only busy",
     ),
-    Claim(
+    GeneralClaim(
         "A2-run", "managed services work well: Cloud Run scales with the traffic", "autoscaling",
         "solved", 60.0, platform="cloud_run",
     ),
-    Claim(
+    GeneralClaim(
         "A3", "Nomad is excellent: a crashed container restarts by itself", "self_healing",
         "solved", 30.0, platform="nomad",
         because="it waits 15 s and jitter before each restart",
     ),
-    Claim(
+    GeneralClaim(
         "A3-server", "Nomad is excellent: users do not see the loss of a server", "scheduling",
         "solved", 60.0, platform="nomad",
         because="the database has one replica, and it waits for its volume",

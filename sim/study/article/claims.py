@@ -5,43 +5,36 @@ Three kinds of places: scenarios and their variants, the article's table, the qu
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import NamedTuple
 
-from sim.dataplane import engines
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.report.text import words
-from sim.results.summary import Replication
 from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim
+from sim.simulation.case import Case
+from sim.study.article import table
 from sim.study.article.article import ARTICLE, CLAIMS
-from sim.study.article.claims_text import Checked, Place, belongs
-from sim.study.article.table import Work as TableWork
-from sim.study.article.table import measure as measure_table
-from sim.study.article.table import prepare as prepare_table
-from sim.study.quarter import draw as toil
+from sim.study.article.claims_text import ClaimCheck, ClaimPlace, belongs
+from sim.study.ask import DEFAULT_SEED, Ask
+from sim.study.batch import Batch, Runner
+from sim.study.plan import plan
+from sim.study.quarter import draw as quarter
 from sim.study.quarter.tally import SAYS, verdict
-from sim.study.study import DEFAULT_SEED, plan, requests_of
-from sim.study.workers import Task, Watch, run_tasks
 
 QUARTER = "quarter --reps 1"
-KEEP_NONE = -1  # no seed is this: whole runs stay in their process, figures alone come back
 
 
-def places() -> list[Place]:
+def places() -> list[ClaimPlace]:
     """All of them, in the order of table, scenarios, quarter."""
     found = []
     for claim in CLAIMS:
         more = (
             "" if claim.platform in ("compose", "kubernetes") else f" --platform {claim.platform}"
         )
-        found.append(Place(claim.id, f"table{more}", claim.says, claim.platform))
+        found.append(ClaimPlace(claim.id, f"table{more}", claim.says, claim.platform))
     for name, claims in _scenarios():
-        found += [Place(c.id, f"run {name}", c.says, c.platform) for c in claims]
-    return [*found, *(Place("T1", QUARTER, SAYS, name) for name in toil.PLATFORMS)]
+        found += [ClaimPlace(c.id, f"run {name}", c.says, c.platform) for c in claims]
+    return [*found, *(ClaimPlace("T1", QUARTER, SAYS, name) for name in quarter.PLATFORMS)]
 
 
 def _scenarios() -> list[tuple[str, list[Claim]]]:
@@ -50,91 +43,81 @@ def _scenarios() -> list[tuple[str, list[Claim]]]:
     for name in list_scenarios():
         scenario = load_scenario(name)
         found.append((name, list(scenario.claims)))
-        found += [(f"{name}:{v}", list(one.claims or [])) for v, one in scenario.variants.items()]
+        found += [(f"{name}:{v}", list(own.claims or [])) for v, own in scenario.variants.items()]
     return found
 
 
 # ---- measuring ----
-class Case(NamedTuple):
-    """A scenario, its claims of the article, and the runs that decide them."""
-
-    name: str
-    claims: list[Claim]
-    tasks: list[Task]
-
-
-class Work(NamedTuple):
+class ClaimRuns(NamedTuple):
     """All runs that the article's claims need."""
 
-    cases: list[Case]
-    table: TableWork
-    quarter: toil.Work
+    claims: dict[str, list[Claim]]  # of the article, by the scenario that decides them
+    scenarios: Batch
+    table: table.TableRuns
+    quarter: quarter.QuarterRuns
 
     @property
-    def runs(self) -> int:
-        scenarios = sum(len(case.tasks) for case in self.cases)
-        return scenarios + len(self.table.tasks) + len(self.quarter.runs)
+    def size(self) -> int:
+        batches = (self.scenarios, self.table.batch, self.quarter.batch)
+        return sum(len(batch.tasks) for batch in batches)
 
 
-def prepare(seed: int = DEFAULT_SEED) -> Work:
+def prepare(seed: int = DEFAULT_SEED) -> ClaimRuns:
     """Check everything, and list the runs. Raises `InputError`."""
-    cases = []
+    by_scenario: dict[str, list[Claim]] = {}
+    cases: list[Case] = []
     for name, all_claims in _scenarios():
         claims = [c for c in all_claims if any(belongs(c.id, said.id) for said in ARTICLE)]
         if claims:
-            planned = plan(name, list(dict.fromkeys(c.platform for c in claims)), seed)
-            own = replace(planned, seed=KEEP_NONE)
-            cases.append(Case(name, claims, [Task(own, p, seed) for p in own.platforms]))
+            by_scenario[name] = claims
+            cases += plan(Ask(name, dict.fromkeys(c.platform for c in claims), seed)).cases
     platforms = dict.fromkeys(["compose", "kubernetes", *(c.platform for c in CLAIMS)])
-    return Work(cases, prepare_table(platforms, seed), toil.prepare(seed=seed))
+    return ClaimRuns(
+        by_scenario,
+        Batch(tuple(cases), (seed,)),
+        table.prepare(platforms, seed),
+        quarter.prepare(seed=seed),
+    )
 
 
-def measure(
-    work: Work,
-    watch: Watch = lambda tick: None,
-    workers: int | None = None,
-    compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
-) -> list[Checked]:
-    """Run all of it. KeyboardInterrupt stops it, and nothing is kept."""
-    found = []
-    table = measure_table(work.table, watch, workers, compiling)
+def measure(runs: ClaimRuns, run: Runner = Batch.run) -> list[ClaimCheck]:
+    """Run all of it. KeyboardInterrupt stops it, and nothing is kept. `run`: how."""
+    checks = []
     known = {(p.id, p.platform): p for p in places() if p.command.startswith("table")}
-    for one in table.verdicts:
-        place = known[one.claim.id, one.claim.platform]
-        found.append(Checked(place, one.holds, one.measured, one.claim.because))
-    found += _in_scenarios(work, watch, workers, compiling)
-    done = toil.measure(work.quarter, watch, workers, compiling)
+    for row in table.measure(runs.table, run).verdicts:
+        place = known[row.claim.id, row.claim.platform]
+        checks.append(ClaimCheck(place, row.holds, row.measured, row.claim.because))
+    checks += in_scenarios(runs.claims, runs.scenarios, run)
+    done = quarter.measure(runs.quarter, run)
     if done.interrupted:
         raise KeyboardInterrupt
     for name in done.platforms:
-        said = verdict(done, name)
-        assert said is not None, "a quarter that was not interrupted is whole"
-        place = Place("T1", QUARTER, SAYS, name)
-        measured = f"{100.0 * said['measured']:.1f} % of one person's working time"
-        found.append(Checked(place, said["holds"], measured, said["because"]))
-    return found
+        toil = verdict(done, name)
+        assert toil is not None, "a quarter that was not interrupted is whole"
+        place = ClaimPlace("T1", QUARTER, SAYS, name)
+        measured = f"{100.0 * toil['measured']:.1f} % of one person's working time"
+        checks.append(ClaimCheck(place, toil["holds"], measured, toil["because"]))
+    return checks
 
 
-def _in_scenarios(
-    work: Work,
-    watch: Watch,
-    workers: int | None,
-    compiling: Callable[[], AbstractContextManager[object]],
-) -> list[Checked]:
-    tasks = [task for case in work.cases for task in case.tasks]
-    requests = {case.name: requests_of(case.tasks[0].plan) for case in work.cases}
-    engine = engines.ready("auto", sum(requests[task.plan.name] for task in tasks), compiling)
-    tasks = [task._replace(plan=replace(task.plan, engine=engine)) for task in tasks]
-    tasks.sort(key=lambda task: -requests[task.plan.name])  # the longest first
-    finished: dict[int, Replication] = {}
-    run_tasks(tasks, watch, min(len(tasks), workers or os.cpu_count() or 1), finished)
-    figures = {(task.plan.name, task.platform): finished[i].figures for i, task in enumerate(tasks)}
-    found = []
-    for case in work.cases:
-        own = {task.platform: figures[case.name, task.platform] for task in case.tasks}
-        for claim, row in zip(case.claims, evaluate(case.claims, own), strict=True):
+def in_scenarios(
+    claims: dict[str, list[Claim]], batch: Batch, run: Runner = Batch.run
+) -> list[ClaimCheck]:
+    """What the runs of the scenarios say of their claims; `batch`: a case for each platform that a
+    claim is about."""
+    sample = run(batch)
+    if sample.interrupted:
+        raise KeyboardInterrupt
+    figures = {
+        (case.name, case.platform): done.figures
+        for case, (done,) in zip(batch.cases, sample.replications, strict=True)
+    }
+    checks = []
+    for name, own in claims.items():
+        platforms = {platform: found for (of, platform), found in figures.items() if of == name}
+        for claim, row in zip(own, evaluate(own, platforms), strict=True):
             allowed = words.bounds(claim.metric, claim.low, claim.high)
             measured = f"{claim.metric} {words.figure(claim.metric, row['measured'])} ({allowed})"
-            place = Place(claim.id, f"run {case.name}", claim.says, claim.platform)
-            found.append(Checked(place, row["holds"], measured, claim.because))
-    return found
+            place = ClaimPlace(claim.id, f"run {name}", claim.says, claim.platform)
+            checks.append(ClaimCheck(place, row["holds"], measured, claim.because))
+    return checks

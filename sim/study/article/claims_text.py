@@ -19,7 +19,7 @@ KEEP = "\u00a0"  # a space at which no line is broken
 FILES = frozenset({"claims.md", "claims.json"})
 
 
-class Place(NamedTuple):
+class ClaimPlace(NamedTuple):
     """Where a claim is checked. `id` may say more than the article's: K2-jobs is a part of K2."""
 
     id: str
@@ -28,10 +28,10 @@ class Place(NamedTuple):
     platform: str
 
 
-class Checked(NamedTuple):
+class ClaimCheck(NamedTuple):
     """A place whose run is done."""
 
-    place: Place
+    place: ClaimPlace
     holds: bool
     measured: str
     because: str  # where it does not hold
@@ -43,32 +43,32 @@ def belongs(ident: str, claim: str) -> bool:
     return ident == claim or ident.startswith(f"{claim}-")
 
 
-def ruling(found: Sequence[Checked]) -> str:
+def ruling(checks: Sequence[ClaimCheck]) -> str:
     """Of all its places together."""
-    held = sum(one.holds for one in found)
-    if not found:
+    held = sum(check.holds for check in checks)
+    if not checks:
         return "not measured"
-    if held == len(found):
+    if held == len(checks):
         return "holds"
-    return f"depends: holds in {held} of {len(found)}" if held else "DOES NOT HOLD"
+    return f"depends: holds in {held} of {len(checks)}" if held else "DOES NOT HOLD"
 
 
-def ours(places: Iterable[Place]) -> list[Place]:
+def ours(places: Iterable[ClaimPlace]) -> list[ClaimPlace]:
     """Teaching claims of the scenarios that are none of the article's."""
     return [p for p in places if not any(belongs(p.id, said.id) for said in ARTICLE)]
 
 
 # ---- text ----
-def text(places: Sequence[Place], found: Sequence[Checked] | None) -> str:
-    """For a terminal. `found` None: only where each is checked."""
+def text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> str:
+    """For a terminal. `checks` None: only where each is checked."""
     lines = ["The article's claims, in our words", ""]
     for said in ARTICLE:
-        lines += _wrapped(_head(said, found), "", "     ")
-        if found is None:
+        lines += _wrapped(_head(said, checks), "", "     ")
+        if checks is None:
             lines += _wrapped(", ".join(map(_whole, _commands(places, said))), "     ", "     ")
         else:
-            for one in _of(found, said):
-                lines += _wrapped(_line(one), "     ", "       ")
+            for check in _of(checks, said):
+                lines += _wrapped(_line(check), "     ", "       ")
         for name in said.opinions:
             lines += _wrapped(f"not checkable: {name}, {_why(name)}", "     ", "       ")
     lines += ["", "Not checkable by any run"]
@@ -76,12 +76,12 @@ def text(places: Sequence[Place], found: Sequence[Checked] | None) -> str:
     idents = sorted({place.id for place in ours(places)})
     lines += ["", "Claims of our own, in the output of their scenarios"]
     lines += _wrapped(", ".join(idents), "  ", "  ")
-    if found is None:
+    if checks is None:
         lines += ["", "`python -m sim claims --measure` runs all of it, and says what holds."]
     return "\n".join(lines) + "\n"
 
 
-def about(said: Said, places: Sequence[Place]) -> str:
+def about(said: Said, places: Sequence[ClaimPlace]) -> str:
     """One claim, for `sim explain K2`."""
     lines = [f"{said.id}: {said.says} ({said.platform}); the article's, in our words", ""]
     lines.append("checked by")
@@ -94,23 +94,23 @@ def about(said: Said, places: Sequence[Place]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(said: Said, found: Sequence[Checked] | None) -> str:
-    verdict = "" if found is None else f" {ruling(_of(found, said))}:"
+def _head(said: Said, checks: Sequence[ClaimCheck] | None) -> str:
+    verdict = "" if checks is None else f" {ruling(_of(checks, said))}:"
     return f"{said.id:<4}{verdict} {said.says}"
 
 
-def _line(one: Checked) -> str:
-    place, holds = one.place, "holds" if one.holds else "does not hold"
+def _line(check: ClaimCheck) -> str:
+    place, holds = check.place, "holds" if check.holds else "does not hold"
     whom = f"{_whole(place.command)} ({place.id}, {words.platform(place.platform)})"
-    why = f"; {one.because}" if one.because and not one.holds else ""
-    return f"{whom}: {holds}: {place.says}: {one.measured}{why}"
+    why = f"; {check.because}" if check.because and not check.holds else ""
+    return f"{whom}: {holds}: {place.says}: {check.measured}{why}"
 
 
-def _of(found: Iterable[Checked], said: Said) -> list[Checked]:
-    return [one for one in found if belongs(one.place.id, said.id)]
+def _of(checks: Iterable[ClaimCheck], said: Said) -> list[ClaimCheck]:
+    return [check for check in checks if belongs(check.place.id, said.id)]
 
 
-def _commands(places: Iterable[Place], said: Said) -> list[str]:
+def _commands(places: Iterable[ClaimPlace], said: Said) -> list[str]:
     return list(dict.fromkeys(p.command for p in places if belongs(p.id, said.id)))
 
 
@@ -129,7 +129,7 @@ def _wrapped(sentence: str, first: str, then: str) -> Iterator[str]:
 
 
 # ---- files ----
-def markdown(found: Sequence[Checked], seed: int) -> str:
+def markdown(checks: Sequence[ClaimCheck], seed: int) -> str:
     """A line per place; the claim's own verdict on its first."""
     lines = [
         "# The article's claims, measured", "",
@@ -139,13 +139,13 @@ def markdown(found: Sequence[Checked], seed: int) -> str:
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for said in ARTICLE:
-        those = _of(found, said)
+        those = _of(checks, said)
         head = [said.id, said.says, f"**{ruling(those)}**"]
-        for one in those:
-            place = one.place
-            there = "holds" if one.holds else "does not hold"
-            why = f"; {one.because}" if one.because and not one.holds else ""
-            whom = f"{words.platform(place.platform)}: {place.says}: {one.measured}{why}"
+        for check in those:
+            place = check.place
+            there = "holds" if check.holds else "does not hold"
+            why = f"; {check.because}" if check.because and not check.holds else ""
+            whom = f"{words.platform(place.platform)}: {place.says}: {check.measured}{why}"
             command = f"`{place.command}` ({place.id})"
             lines.append(_row([*head, command, there, whom]))
             head = ["", "", ""]
@@ -161,27 +161,29 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def json_text(places: Sequence[Place], found: Sequence[Checked] | None) -> str:
+def json_text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> str:
     record: dict[str, Any] = {"schema": 1, "claims": []}
     for said in ARTICLE:
-        those = None if found is None else _of(found, said)
+        those = None if checks is None else _of(checks, said)
         record["claims"].append({
             "id": said.id, "says": said.says, "about": said.platform,
             "verdict": None if those is None else ruling(those),
             "checked_by": _commands(places, said),
-            "places": None if those is None else [_place(one) for one in those],
+            "places": None if those is None else [_place(check) for check in those],
             "not_checkable": list(said.opinions),
         })  # fmt: skip
     record["not_checkable"] = dict(NOT_CHECKABLE)
     return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _place(one: Checked) -> dict[str, Any]:
-    known = one.place._asdict()
-    return {**known, "holds": one.holds, "measured": one.measured, "because": one.because}
+def _place(check: ClaimCheck) -> dict[str, Any]:
+    known = check.place._asdict()
+    return {**known, "holds": check.holds, "measured": check.measured, "because": check.because}
 
 
-def fill(places: Sequence[Place], found: Sequence[Checked], seed: int, folder: Path) -> None:
+def fill(
+    places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck], seed: int, folder: Path
+) -> None:
     """All files of the claims, into a folder."""
-    (folder / "claims.md").write_text(markdown(found, seed), encoding="utf-8")
-    (folder / "claims.json").write_text(json_text(places, found), encoding="utf-8")
+    (folder / "claims.md").write_text(markdown(checks, seed), encoding="utf-8")
+    (folder / "claims.json").write_text(json_text(places, checks), encoding="utf-8")

@@ -6,81 +6,65 @@ All runs share the processors as those of a study do; nothing is written until a
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
 from sim import __version__
 from sim.control.core.choices import Encrypting
-from sim.dataplane import engines
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.platforms import load
 from sim.results.figures import total
 from sim.results.summary import Replication
-from sim.study.article.article import CLAIMS, MEASURES, ROWS, Claim, Row
-from sim.study.article.table_text import ArticleTable, Loss, Measured, Verdict, verdict
-from sim.study.study import DEFAULT_SEED, plan, requests_of
-from sim.study.workers import Task, Watch, run_tasks
+from sim.study.article.article import CLAIMS, MEASURES, ROWS, ArticleRow, GeneralClaim
+from sim.study.article.table_text import ArticleTable, Cell, Measured, TableVerdict, verdict
+from sim.study.ask import DEFAULT_SEED, Ask
+from sim.study.batch import Batch, Runner
+from sim.study.plan import plan
 
 PLATFORMS = ("compose", "kubernetes", "compose_hardened", "kubernetes_tuned")
-KEEP_NONE = -1  # no seed is this: whole runs stay in their process, figures alone come back
 
 
-class Work(NamedTuple):
+class TableRuns(NamedTuple):
     """All runs of a table, each once (rows may share a scenario)."""
 
-    tasks: list[Task]
-    rows: tuple[tuple[Row, tuple[str, ...]], ...]  # with the platforms of each row
+    batch: Batch
+    rows: tuple[tuple[ArticleRow, tuple[str, ...]], ...]  # with the platforms of each row
 
 
 def prepare(
     platforms: Iterable[str] | None = None, seed: int = DEFAULT_SEED, reps: int = 1
-) -> Work:
+) -> TableRuns:
     """Check everything, and list the runs. Raises `InputError`."""
     wanted = tuple(platforms or PLATFORMS)
-    rows, tasks = [], {}
+    rows, cases = [], {}
     for row in ROWS:
-        planned = plan(row.scenario, wanted, seed, reps, ablate=[row.capability])
+        planned = plan(Ask(row.scenario, wanted, seed, reps, ablate=[row.capability]))
         rows.append((row, planned.platforms))
-        for name in planned.platforms:
-            for k in range(reps):
-                tasks[row.scenario, name, seed + k] = Task(planned, name, seed + k)
-    return Work(list(tasks.values()), tuple(rows))
+        cases.update({(case.name, case.platform): case for case in planned.cases})
+    seeds = tuple(range(seed, seed + reps))
+    return TableRuns(Batch(tuple(cases.values()), seeds), tuple(rows))
 
 
-def measure(
-    work: Work,
-    watch: Watch = lambda tick: None,
-    workers: int | None = None,
-    compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
-) -> ArticleTable:
-    """Run all of it. KeyboardInterrupt stops it, and nothing is kept."""
-    engine = engines.ready("auto", sum(requests_of(task.plan) for task in work.tasks), compiling)
-    # the longest first, so that no processor waits for the last one
-    order = sorted(work.tasks, key=lambda task: -requests_of(task.plan))
-    tasks = [
-        task._replace(plan=replace(task.plan, engine=engine, seed=KEEP_NONE)) for task in order
-    ]
-    finished: dict[int, Replication] = {}
-    run_tasks(tasks, watch, min(len(tasks), workers or os.cpu_count() or 1), finished)
-    found: dict[tuple[str, str], list[Replication]] = {}
-    for index in sorted(finished, key=lambda i: order[i].seed):
-        task = order[index]
-        found.setdefault((task.plan.name, task.platform), []).append(finished[index])
+def measure(runs: TableRuns, run: Runner = Batch.run) -> ArticleTable:
+    """Run all of it. KeyboardInterrupt stops it, and nothing is kept. `run`: how."""
+    sample = run(runs.batch)
+    if sample.interrupted:
+        raise KeyboardInterrupt
+    cells = {
+        (case.name, case.platform): _cell(replications)
+        for case, replications in zip(runs.batch.cases, sample.replications, strict=True)
+    }
     rows = tuple(
-        Measured(row, {name: _loss(found[row.scenario, name]) for name in names})
-        for row, names in work.rows
+        Measured(row, {name: cells[row.scenario, name] for name in names})
+        for row, names in runs.rows
     )
-    first = min(task.seed for task in work.tasks)
     return ArticleTable(
         rows=rows,
-        verdicts=tuple(v for v in (_verdict(claim, rows) for claim in CLAIMS) if v is not None),
+        verdicts=tuple(r for r in (_verdict(claim, rows) for claim in CLAIMS) if r is not None),
         elsewhere=elsewhere(),
-        seed=first,
-        reps=max(task.seed for task in work.tasks) - first + 1,
+        seed=runs.batch.seeds[0],
+        reps=len(runs.batch.seeds),
         version=__version__,
     )
 
@@ -100,7 +84,7 @@ def elsewhere() -> dict[str, tuple[str, ...]]:
     return {ident: tuple(found[ident]) for ident in sorted(found)}
 
 
-def _verdict(claim: Claim, rows: Iterable[Measured]) -> Verdict | None:
+def _verdict(claim: GeneralClaim, rows: Iterable[Measured]) -> TableVerdict | None:
     measured = next(m for m in rows if m.row.capability == claim.capability)
     whose = claim.platform if claim.kind == "lacks" else "compose"
     filled = getattr(load(whose), claim.capability) is not None
@@ -109,7 +93,7 @@ def _verdict(claim: Claim, rows: Iterable[Measured]) -> Verdict | None:
     return verdict(claim, measured, filled, encrypted)
 
 
-def _loss(replications: list[Replication]) -> Loss:
+def _cell(replications: Sequence[Replication]) -> Cell:
     return {
         name: fmean(total(each.figures, measure.path) for each in replications)
         for name, measure in MEASURES.items()

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from sim.report.plots import drawable
 from sim.report.text import words
-from sim.study.article.article import MEASURES, NOT_CHECKABLE, Claim, Row
+from sim.study.article.article import MEASURES, NOT_CHECKABLE, ArticleRow, GeneralClaim
 
-Loss = Mapping[str, float]  # of one platform in one scenario: means by the names of MEASURES
+Cell = Mapping[str, float]  # of one platform in one scenario: means by the names of MEASURES
 SAME = (
     "The same: the platform has that capability, but nothing here uses it. Compose: this stack's "
     "file has no `restart:`, HEALTHCHECK or limits (compose_hardened's has). Compose hardened when "
@@ -30,19 +30,19 @@ FILES = frozenset({"table.md", "table.csv", "table.json", "table.png"})
 class Measured(NamedTuple):
     """A row with its cells by platform; an ablation stands after its platform."""
 
-    row: Row
-    losses: Mapping[str, Loss]
+    row: ArticleRow
+    losses: Mapping[str, Cell]
 
 
-class Verdict(NamedTuple):
-    claim: Claim
+class TableVerdict(NamedTuple):
+    claim: GeneralClaim
     holds: bool
     measured: str  # in words
 
 
 class ArticleTable(NamedTuple):
     rows: tuple[Measured, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[TableVerdict, ...]
     elsewhere: Mapping[str, tuple[str, ...]]  # claim id -> the scenarios whose runs check it
     seed: int
     reps: int
@@ -51,8 +51,8 @@ class ArticleTable(NamedTuple):
 
 # ---- verdicts ----
 def verdict(
-    claim: Claim, measured: Measured, filled: bool, encrypted: bool = False
-) -> Verdict | None:
+    claim: GeneralClaim, measured: Measured, filled: bool, encrypted: bool = False
+) -> TableVerdict | None:
     """Does a claim hold? `filled`: plain Compose (for `lacks`: the claim's platform) has that
     capability. `encrypted`: Kubernetes' Secrets are, at rest.
 
@@ -65,16 +65,16 @@ def verdict(
     name = words.platform(claim.platform)
     if claim.kind == "encrypted":
         said = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
-        return Verdict(claim, encrypted, said)
+        return TableVerdict(claim, encrypted, said)
     if claim.kind == "solved":
         value = whole[metric]
         said = f"{name}: {_headed(metric, value)}"
-        return Verdict(claim, value <= claim.limit, said)
+        return TableVerdict(claim, value <= claim.limit, said)
     if claim.kind == "lacks":
         value = whole[metric]
         said = f"{name}, {'with' if filled else 'without'} it: "
         said += _headed(metric, value)
-        return Verdict(claim, not filled and value > claim.limit, said)
+        return TableVerdict(claim, not filled and value > claim.limit, said)
     without = losses.get(f"kubernetes-{claim.capability}")
     if without is None or "compose" not in losses:
         return None
@@ -87,7 +87,7 @@ def verdict(
     )
     if "compose_hardened" in losses:
         said += f", hardened {figure(metric, losses['compose_hardened'][metric])}"
-    return Verdict(claim, moved and not filled, said)
+    return TableVerdict(claim, moved and not filled, said)
 
 
 def figure(metric: str, value: float) -> str:
@@ -99,7 +99,7 @@ def _headed(metric: str, value: float) -> str:
     return f"{figure(metric, value)} {MEASURES[metric].heading}"
 
 
-def _why(one: Verdict) -> str:
+def _why(one: TableVerdict) -> str:
     return "" if one.holds else one.claim.because
 
 
@@ -127,7 +127,7 @@ def _blocks(table: ArticleTable) -> Iterator[str]:
         yield from textwrap.wrap(SAME, 98, subsequent_indent="  ")
 
 
-def unused(losses: Mapping[str, Loss], name: str) -> bool:
+def unused(losses: Mapping[str, Cell], name: str) -> bool:
     """Is this an ablation that was run (there was something to take away) and changed nothing?"""
     base, *without = name.split("-")
     return bool(without) and name in losses and losses[name] == losses.get(base)
@@ -212,11 +212,11 @@ def _platforms(table: ArticleTable) -> list[str]:
     return list(dict.fromkeys(name for m in table.rows for name in m.losses))
 
 
-def _without(measured: Measured, base: str) -> Loss | None:
+def _without(measured: Measured, base: str) -> Cell | None:
     return measured.losses.get(f"{base}-{measured.row.capability}")
 
 
-def _cell(loss: Loss | None) -> str:
+def _cell(loss: Cell | None) -> str:
     if loss is None:
         return "has none"
     parts = [_headed(metric, loss[metric]) for metric in ("downtime_s", "failed")]

@@ -8,29 +8,27 @@ scenario of its kind; the operator's hands-on minutes are summed. Incidents neve
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
+from functools import partial
 from typing import Any, NamedTuple
 
 from sim import __version__
-from sim.dataplane import draws, engines
+from sim.dataplane import draws
 from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
-from sim.schema.layers import stack_on
 from sim.schema.scenario import Event
-from sim.study.quarter.rates import Kind, Rates, load_rates
+from sim.simulation.case import Case
+from sim.study.ask import DEFAULT_SEED, Ask
+from sim.study.batch import Batch, Runner
+from sim.study.plan import Plan, plan
+from sim.study.quarter.rates import IncidentKind, Rates, load_rates
 from sim.study.quarter.tally import MEASURES, Quarter, Replayed
-from sim.study.study import DEFAULT_SEED, Plan, plan, requests_of
-from sim.study.workers import Task, Watch, run_tasks
 
 PLATFORMS = ("compose", "kubernetes")
 OFFICE = (9.0, 17.0)  # planned work is done between these hours
 MOST = 10_000  # incidents of one kind: more is a mistyped rate
-KEEP_NONE = -1  # no seed is this: whole runs stay in their process, figures alone come back
 
 
 class Incident(NamedTuple):
@@ -112,16 +110,15 @@ def draw(rates: Rates, servers: int, seed: int) -> list[Incident]:
 class Drawn(NamedTuple):
     """One incident on one platform, ready to run."""
 
-    platform: str
+    case: Case
     quarter: int  # its seed
     incident: Incident
-    kind: Kind
+    kind: IncidentKind
     night: bool
     watched_s: float  # whoever deploys watches so long
-    task: Task
 
 
-class Work(NamedTuple):
+class QuarterRuns(NamedTuple):
     """All runs of the quarters, platform by platform."""
 
     rates: Rates
@@ -130,6 +127,12 @@ class Work(NamedTuple):
     reps: int
     runs: list[Drawn]
 
+    @property
+    def batch(self) -> Batch:
+        """Each incident with a seed of its own."""
+        cases = tuple(each.case for each in self.runs)
+        return Batch(cases, tuple(each.incident.seed for each in self.runs), paired=True)
+
 
 def prepare(
     platforms: Sequence[str] = PLATFORMS,
@@ -137,44 +140,43 @@ def prepare(
     reps: int = 1,
     rates: Rates | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
-) -> Work:
+) -> QuarterRuns:
     """Draw the quarters (seeds `seed`, `seed` + 1, ...) and check everything. Raises
     `InputError`."""
-    from sim.control.people.human import is_night  # noqa: PLC0415 - simpy loads with it
-    from sim.platforms import layers  # noqa: PLC0415 - simpy loads with it
-
     rates = rates or load_rates()
     kinds = {kind.name: kind for kind in rates.kinds}
     plans = {
-        kind.scenario: _planned(k, kind, platforms, seed, reps, settings)
+        kind.scenario: _planned(k, Ask(kind.scenario, platforms, seed, reps, settings=settings))
         for k, kind in enumerate(rates.kinds)
     }
-    names = plans[rates.kinds[0].scenario].platforms
+    first = plans[rates.kinds[0].scenario]
     runs = []
-    for name in names:
-        stacks = {k: stack_on(p.stack, layers(name), p.scenario) for k, p in plans.items()}
-        servers = stacks[rates.kinds[0].scenario].servers.count
+    for i, base in enumerate(first.cases):
+        servers = base.stack.servers.count
         for quarter_seed in range(seed, seed + reps):
-            for one in draw(rates, servers, quarter_seed):
-                operator = stacks[one.scenario].operator
-                night = operator.night
-                own = _at(plans[one.scenario], one, stacks[one.scenario].servers.count)
-                deploys = [e for e in own.scenario.events if e.deploy is not None]
-                runs.append(Drawn(
-                    name, quarter_seed, one, kinds[one.kind],
-                    night is not None and is_night(one.at_s, night.begins, night.ends),
-                    len(deploys) * operator.habits.deploy_watch, Task(own, name, one.seed),
-                ))  # fmt: skip
-    return Work(rates, names, seed, reps, runs)
+            for incident in draw(rates, servers, quarter_seed):
+                case = plans[incident.scenario].cases[i]
+                runs.append(_drawn(case, quarter_seed, incident, kinds[incident.kind]))
+    return QuarterRuns(rates, first.platforms, seed, reps, runs)
 
 
-def _planned(
-    k: int, kind: Kind, platforms: Sequence[str], seed: int, reps: int,
-    settings: Mapping[str, Any] | Sequence[str],
-) -> Plan:  # fmt: skip
+def _drawn(case: Case, quarter_seed: int, incident: Incident, kind: IncidentKind) -> Drawn:
+    from sim.control.people.human import is_night  # noqa: PLC0415 - simpy loads with it
+
+    operator = case.stack.operator
+    night = operator.night
+    deploys = [event for event in case.scenario.events if event.deploy is not None]
+    return Drawn(
+        _at(case, incident), quarter_seed, incident, kind,
+        night is not None and is_night(incident.at_s, night.begins, night.ends),
+        len(deploys) * operator.habits.deploy_watch,
+    )  # fmt: skip
+
+
+def _planned(k: int, ask: Ask) -> Plan:
     """The scenario of the kind; what is wrong with its name is said of the kind."""
     try:
-        return plan(kind.scenario, platforms, seed, reps, settings=settings)
+        return plan(ask)
     except InputError as error:
         where = f"kinds.{k}.scenario"
         raise InputError(
@@ -182,13 +184,14 @@ def _planned(
         ) from None
 
 
-def _at(planned: Plan, one: Incident, servers: int) -> Plan:
-    """The scenario with its event at the incident's hour, and on its server."""
-    scenario = planned.scenario
-    starts_s = (one.at_s - min((e.at for e in scenario.events), default=0.0)) % 86_400.0
-    events = [_struck(event, server_of(servers, one.which)) for event in scenario.events]
+def _at(case: Case, incident: Incident) -> Case:
+    """The case with its event at the incident's hour, and on its server."""
+    scenario = case.scenario
+    starts_s = (incident.at_s - min((e.at for e in scenario.events), default=0.0)) % 86_400.0
+    server = server_of(case.stack.servers.count, incident.which)
+    events = [_struck(event, server) for event in scenario.events]
     moved = scenario.model_copy(update={"starts_at": starts_s, "events": events})
-    return replace(planned, seed=KEEP_NONE, scenario=moved)
+    return replace(case, scenario=moved)
 
 
 def _struck(event: Event, server: int) -> Event:
@@ -199,37 +202,23 @@ def _struck(event: Event, server: int) -> Event:
     return event.model_copy(update={"server_crash": crash})
 
 
-def measure(
-    work: Work,
-    watch: Watch = lambda tick: None,
-    workers: int | None = None,
-    compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
-) -> Quarter:
-    """Replay everything. On Ctrl-C returns what was finished, with `interrupted` set; raises
-    KeyboardInterrupt if that is nothing."""
-    requests = [requests_of(run.task.plan) for run in work.runs]
-    engine = engines.ready("auto", sum(requests), compiling)
-    tasks = [run.task._replace(plan=replace(run.task.plan, engine=engine)) for run in work.runs]
-    if workers is None and tasks:
-        horizon_s = fmean(task.plan.scenario.horizon for task in tasks)
-        processors = os.cpu_count() or 1
-        workers = engines.processes(engine, len(tasks), fmean(requests), horizon_s, processors)
-    finished: dict[int, Replication] = {}
-    interrupted = False
-    try:
-        run_tasks(tasks, watch, min(len(tasks), workers or 1), finished)
-    except KeyboardInterrupt:
-        if not finished:
-            raise
-        interrupted = True
+def measure(runs: QuarterRuns, run: Runner = Batch.run) -> Quarter:
+    """Replay everything; `run`: how. On Ctrl-C returns what was finished, with `interrupted` set;
+    raises KeyboardInterrupt if that is nothing."""
+    sample = run(runs.batch)
+    names = [each.case.platform for each in runs.runs]
     return Quarter(
-        rates=work.rates,
-        platforms=work.platforms,
-        seed=work.seed,
-        reps=work.reps,
-        drawn={name: sum(run.platform == name for run in work.runs) for name in work.platforms},
-        incidents=tuple(_replayed(work.runs[i], finished[i], work.rates) for i in sorted(finished)),
-        interrupted=interrupted,
+        rates=runs.rates,
+        platforms=runs.platforms,
+        seed=runs.seed,
+        reps=runs.reps,
+        drawn={name: names.count(name) for name in runs.platforms},
+        incidents=tuple(
+            _replayed(each, done, runs.rates)
+            for each, finished in zip(runs.runs, sample.replications, strict=True)
+            for done in finished
+        ),
+        interrupted=sample.interrupted,
         version=__version__,
     )
 
@@ -243,16 +232,19 @@ def quarter(
     workers: int | None = None,
 ) -> Quarter:
     """Draw the quarters and replay them under each platform. Raises `InputError`."""
-    return measure(prepare(platforms, seed, reps, rates, settings), workers=workers)
+    run = partial(Batch.run, workers=workers)
+    return measure(prepare(platforms, seed, reps, rates, settings), run)
 
 
-def _replayed(run: Drawn, done: Replication, rates: Rates) -> Replayed:
+def _replayed(each: Drawn, done: Replication, rates: Rates) -> Replayed:
     figures = done.figures
     measured: dict[str, Any] = {name: total(figures, path) for name, path in MEASURES.items()}
     pages, lost = measured["pages"], measured["jobs_lost"]
     worst_s = max(measured["downtime_s"], measured["degraded_s"])
+    announced = each.kind.announced
     return Replayed(
-        platform=run.platform, quarter=run.quarter, kind=run.kind.name, at_s=run.incident.at_s,
-        night=run.night, planned=run.kind.planned, watched_minutes=run.watched_s / 60.0, **measured,
-        followed_up=follows_up(run.kind.announced, pages, worst_s, lost, rates.follow_up_from),
+        platform=each.case.platform, quarter=each.quarter, kind=each.kind.name,
+        at_s=each.incident.at_s, night=each.night, planned=each.kind.planned,
+        watched_minutes=each.watched_s / 60.0, **measured,
+        followed_up=follows_up(announced, pages, worst_s, lost, rates.follow_up_from),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from sim.schema.text.validation import read_record
 RATES = Path(__file__).with_name("rates.yaml")
 
 
-class Kind(Record):
+class IncidentKind(Record):
     """One kind of incident or work."""
 
     name: str
@@ -33,11 +33,11 @@ class Rates(Record):
     follow_up: Duration = 0.0  # work after each incident that is followed up
     follow_up_from: Duration = 60.0  # of users' degraded time
     follow_up_source: str = ""
-    kinds: list[Kind]
+    kinds: list[IncidentKind]
 
     @field_validator("kinds")
     @classmethod
-    def _names_differ(cls, kinds: list[Kind]) -> list[Kind]:
+    def _names_differ(cls, kinds: list[IncidentKind]) -> list[IncidentKind]:
         names = [kind.name for kind in kinds]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -52,7 +52,7 @@ class Replayed(NamedTuple):
     followed_up: bool
 
 
-class Tally(NamedTuple):
+class Totals(NamedTuple):
     """Sums over incidents; means a quarter where there are several."""
 
     incidents: float = 0.0
@@ -97,7 +97,7 @@ class Quarter(NamedTuple):
         """Was all of it replayed?"""
         return len(self.of(platform)) == self.drawn[platform]
 
-    def tally(self, platform: str, kind: str | None = None) -> Tally:
+    def tally(self, platform: str, kind: str | None = None) -> Totals:
         """What a kind, or all of it, came to: a quarter's mean, or (interrupted) the sum so far."""
         mine = [one for one in self.of(platform) if kind in (None, one.kind)]
         return tally(mine, self.reps if self.whole(platform) else 1)
@@ -116,17 +116,17 @@ class Quarter(NamedTuple):
 
 
 # ---- rules ----
-def tally(those: Iterable[Replayed], quarters: int = 1) -> Tally:
+def tally(those: Iterable[Replayed], quarters: int = 1) -> Totals:
     """Sums, over so many quarters."""
     replayed = list(those)
     sums = {
         name: math.fsum(getattr(each, name) for each in replayed) / quarters
-        for name in Tally._fields[1:]
+        for name in Totals._fields[1:]
     }
-    return Tally(incidents=len(replayed) / quarters, **sums)
+    return Totals(incidents=len(replayed) / quarters, **sums)
 
 
-def spent(total: Tally, follow_up_s: float) -> Spent:
+def spent(total: Totals, follow_up_s: float) -> Spent:
     """`follow_up_s` of work after each incident that is followed up."""
     return Spent(total.minutes, total.watched_minutes, total.followed_up * follow_up_s / 60.0)
 

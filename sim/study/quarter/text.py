@@ -15,7 +15,7 @@ from sim.study.quarter.tally import (
     LEFT_OUT,
     Quarter,
     Replayed,
-    Tally,
+    Totals,
     likely,
     record,
     tally,
@@ -74,7 +74,7 @@ def table(done: Quarter, name: str) -> Rows:
     return rows
 
 
-def _cells(name: str, expected: str, found: Tally) -> tuple[str, ...]:
+def _cells(name: str, expected: str, found: Totals) -> tuple[str, ...]:
     return (
         name, expected, number(found.incidents), words.duration(60.0 * found.minutes),
         number(found.pages), number(found.mistakes), words.duration(found.downtime_s),
@@ -204,7 +204,7 @@ def csv_text(done: Quarter) -> str:
         for name in done.platforms
         for kind in done.rates.kinds
     ]
-    return _csv(("platform", "kind", *Tally._fields), rows)
+    return _csv(("platform", "kind", *Totals._fields), rows)
 
 
 def incidents_csv(done: Quarter) -> str:

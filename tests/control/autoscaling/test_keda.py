@@ -12,7 +12,8 @@ from sim.control.autoscaling.keda import ACTIVATION, COOLDOWN, POLLING, Keda, wa
 from sim.platforms import takes
 from sim.platforms.kubernetes import PLATFORM
 from sim.schema.fields import InputError
-from sim.study.study import plan
+from sim.study.ask import Ask
+from sim.study.plan import plan
 from tests.control.world import World, stack_of
 
 
@@ -105,6 +106,10 @@ def test_what_the_api_server_refuses(scaling, keda, cores, says):
 def test_a_queue_without_keda_is_told_before_anything_runs():
     asked = {"stack.services.worker.scaling.queue": 5}
     with pytest.raises(InputError, match=r"kubernetes\.autoscaling.*KEDA serves"):
-        plan("container_crash", ["kubernetes"], settings=asked)
-    plan("container_crash", ["kubernetes"], settings={**asked, "kubernetes.autoscaling.keda": {}})
-    plan("container_crash", ["compose"], settings=asked)
+        plan(Ask("container_crash", ["kubernetes"], settings=asked))
+    plan(
+        Ask(
+            "container_crash", ["kubernetes"], settings={**asked, "kubernetes.autoscaling.keda": {}}
+        )
+    )
+    plan(Ask("container_crash", ["compose"], settings=asked))

@@ -6,7 +6,7 @@ import pytest
 
 from sim.control.core.recorder import acknowledgements
 from sim.results.run import TimelineRow
-from sim.study.study import compare
+from sim.study.comparison import compare
 from tests import ENGINE
 
 

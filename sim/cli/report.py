@@ -1,4 +1,4 @@
-"""`sim run` once everything is checked: run, write the report, show it, say how it ended."""
+"""What `run` and `compare` do: run, write the report, show it, say how it ended."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
-from sim.cli.options import DONE, INTERRUPTED, NOT_HELD
+from sim.cli.options import DONE, INTERRUPTED, NOT_HELD, REPORTS, say
+from sim.study.plan import plan
 
 if TYPE_CHECKING:
+    from sim.study.ask import Ask
+    from sim.study.plan import Plan
     from sim.study.result import Result
-    from sim.study.study import Plan
 
-REPORTS = Path("reports")
 SHOWN = 25  # lines of the timeline of each platform on the terminal; the files have all
 
 
@@ -30,57 +31,80 @@ class Show(NamedTuple):
     check: bool = False
 
 
-def replay(planned: Plan, out: Path | None, export: str, asked: Show) -> int:
-    """Run the plan and write its report; returns the exit status. Raises `InputError`."""
+def report(
+    ask: Ask,
+    out: Path | None,
+    export: str,
+    show: Show,
+    store: Path | None = None,
+    workers: int | None = None,
+) -> int:
+    """Do what was asked for and write its report; returns the exit status. `store`, `workers`: of
+    `Batch.run`. Raises `InputError`."""
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
     from sim.report.exports.formats import named  # noqa: PLC0415
-    from sim.report.plots import drawable  # noqa: PLC0415
-    from sim.study.workers import deaf  # noqa: PLC0415
+            print(f"{label}{line}", file=sys.stderr)
+    with hired(planned.platforms) if show.plots and drawable() else nullcontext() as artist:
+        result = _result(planned, show, store, workers)
 
+    planned = plan(ask)
     folder = out or REPORTS / planned.name.replace(":", "-")
     exports = named(export)
     files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
-    for said, lines in (
+    for label, lines in (
         ("assumed: ", planned.stack.assumed),
         ("not simulated: ", planned.stack.ignored),
         ("", planned.notes),
     ):
         for line in lines:  # of somebody's own Compose file
+<<<<<<< HEAD:sim/cli/replay.py
             print(f"{said}{line}", file=sys.stderr)
     with hired(planned.platforms) if asked.plots and drawable() else nullcontext() as artist:
         result = _run(planned, asked)
+=======
+            print(f"{label}{line}", file=sys.stderr)
+    with hired(planned.platforms) if show.plots else nullcontext() as artist:
+        result = _result(planned, show, store, workers)
+>>>>>>> main:sim/cli/report.py
         with deaf():  # nothing that was finished is lost
-            files.write(result, folder, asked.plots, exports, artist.drawing if artist else None)
-    if asked.json:
+            files.write(result, folder, show.plots, exports, artist.drawing if artist else None)
+    if show.json:
         sys.stdout.write(files.summary_json(result))
     else:
-        _show(result, folder)
+        _print(result, folder)
+    if result.ended:
+        print(f"ended: {result.ended}", file=sys.stderr)
     if result.interrupted:
-        return _say(f"interrupted: what was finished is in {folder}", INTERRUPTED)
-    return _checked(result) if asked.check else DONE
+        return say(f"interrupted: what was finished is in {folder}", INTERRUPTED)
+    return _checked(result) if show.check else DONE
 
 
-def _run(planned: Plan, asked: Show) -> Result:
+def _result(planned: Plan, show: Show, store: Path | None, workers: int | None) -> Result:
     """The study and, if asked for, what each change would have saved."""
+    from sim.cli.console import counted  # noqa: PLC0415
     from sim.report.text.live import live  # noqa: PLC0415
-    from sim.report.text.progress import compiling, counting, watching  # noqa: PLC0415
-    from sim.study.study import study  # noqa: PLC0415
+    from sim.report.text.progress import compiling, watching  # noqa: PLC0415
+    from sim.study.batch import Batch, Sample  # noqa: PLC0415
+    from sim.study.comparison import replay  # noqa: PLC0415
 
     errors = Console(stderr=True)
-    show: Any = live if asked.watch else watching
-    with show(planned.platforms, planned.reps, planned.scenario.horizon, errors) as watch:
-        result = study(planned, watch, compiling=partial(compiling, errors))
-    if not asked.postmortem or result.interrupted:
+    how: Any = {"workers": workers, "compiling": partial(compiling, errors)}
+    screen: Any = live if show.watch else watching
+    with screen(planned.platforms, planned.ask.reps, planned.scenario.horizon, errors) as watch:
+        result = replay(planned, partial(Batch.run, store=store, watch=watch, **how))
+    if not show.postmortem or result.interrupted:
         return result
     from sim.study.causes import investigate  # noqa: PLC0415
 
-    return investigate(
-        planned, result, lambda runs: counting(runs, errors), compiling=partial(compiling, errors)
-    )
+    def run_counted(batch: Batch) -> Sample:
+        with counted(len(batch.tasks), workers) as run:
+            return run(batch)
+
+    return investigate(planned, result, run_counted)
 
 
-def _show(result: Result, folder: Path) -> None:
+def _print(result: Result, folder: Path) -> None:
     from sim.report.postmortem.text import plain  # noqa: PLC0415
     from sim.report.text import table  # noqa: PLC0415
 
@@ -107,9 +131,4 @@ def _checked(result: Result) -> int:
         for name, replications in result.replications.items()
         if not all(one.slo_held for one in replications)
     ]
-    return _say("\n".join(failures), NOT_HELD) if failures else DONE
-
-
-def _say(message: str, status: int) -> int:
-    print(message, file=sys.stderr)
-    return status
+    return say("\n".join(failures), NOT_HELD) if failures else DONE

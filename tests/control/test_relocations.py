@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from sim.control import api
-from sim.moved import MOVED, MovedError
+from sim.control.relocations import MOVED, MovedError
 
 PACKAGES = {"sim.spec", "sim.study", "sim.control.faults"}  # what stood in them is looked for
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("old", sorted(MOVED))
 def test_each_new_name_is_there(old: str) -> None:
     for new in MOVED[old]:
-        assert import_module(new), f"{new}: correct the row of {old} in sim/moved.py"
+        assert import_module(new), f"{new}: correct the row of {old} in sim/control/relocations.py"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_each_old_name_is_gone_and_leads_to_the_new_ones(old: str) -> None:
         ("from sim.control import restarts", "sim.control.self_healing.docker"),
         ("import sim.spec.stack", "sim.schema.stack"),
         ("from sim.spec import stack", "sim.schema.stack"),
-        ("from sim.study import plan", "sim.study.plan is now sim.study.study"),
+        ("from sim.study import compare", "sim.study.compare is now sim.study.comparison"),
         ("from sim.control.faults import Faults", "sim.control.faults.faults"),
         ("from sim.dataplane.interface import Routing", "sim.dataplane.profile"),
         ("from sim.experiment import run_once", "sim.simulation"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import fields
 
-from sim.cli import explain_text as text
+from sim.cli.explanation import text
 from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
 from sim.constants.facts import Setting
 from sim.control.mechanisms import mechanisms

@@ -13,7 +13,7 @@ from sim.constants.facts import Fact, Setting, fact_of
 from sim.report.text import words
 from sim.schema.layers import Layer
 from sim.schema.scenario import Scenario, Traffic
-from sim.study.article.article import Row
+from sim.study.article.article import ArticleRow
 
 WIDTH = 100
 
@@ -107,7 +107,7 @@ def _layers(layers: Sequence[Layer]) -> Iterator[str]:
 
 
 def capability(
-    row: Row, decides: str, mechanisms: Mapping[str, type], platforms: Mapping[str, Any]
+    row: ArticleRow, decides: str, mechanisms: Mapping[str, type], platforms: Mapping[str, Any]
 ) -> str:
     """One of the ten choices: the problem, who fills it with what, and what else could."""
     name = row.capability
@@ -204,7 +204,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, Fact):
         value = value.written
     if isinstance(value, dict):
-        if set(value) <= {"law", "mean", "cv"} and "mean" in value:
+        if set(value) <= {"law", "mean", "cv"} and isinstance(value.get("mean"), int | float):
             return _law(value)
         return f"({_mapping(value)})"
     if isinstance(value, list | tuple):

@@ -74,7 +74,7 @@ spec.rates                  study.quarter.rates
 spec.scenario               schema.scenario
 spec.settings               schema.settings
 spec.stack                  schema.stack
-spec.traffic                schema.traffic
+spec.traffic                imports.trace
 spec.validate               schema.text.validation
 spec.yamlfile               schema.text.document
 spec                        schema
@@ -86,9 +86,9 @@ workers                     study.workers
 counterfactuals             study.causes
 claims                      study.article.claims
 quarter                     study.quarter.draw
-assumptions                 constants.names
-settable                    constants.paths
-in_force                    constants.in_force
+assumptions                 constants.catalogue study.versions
+settable                    constants.catalogue
+in_force                    constants.catalogue
 """
 MOVED = {
     f"sim.{old}": tuple(f"sim.{name}" for name in new)

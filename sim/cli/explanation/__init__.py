@@ -1,0 +1,1 @@
+"""`sim explain`: what a word names, and the text about it."""

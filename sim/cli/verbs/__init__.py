@@ -1,0 +1,18 @@
+"""A file a verb: the function of its name is the command (`list_` where Python has the name).
+
+There is no list of them: `sim.cli.app` takes every file here. What a verb is good for is told in
+README.md or docs/, which a test asks for.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
+
+
+def verbs() -> Iterator[tuple[str, Callable[..., int]]]:
+    """Name and function of each, in alphabetical order."""
+    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        module = import_module(f"{__name__}.{name}")
+        yield name, getattr(module, name, None) or getattr(module, f"{name}_")

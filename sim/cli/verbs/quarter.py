@@ -1,0 +1,57 @@
+"""`sim quarter`: how much of a week goes into incidents and planned work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sim.cli.options import DONE, INTERRUPTED, REPORTS, Flag, Plots, Settings, Whole, names, say
+
+
+def quarter(
+    *,
+    platform: str | None = None,
+    seed: Whole = 1,
+    reps: Whole = 4,
+    rates: Path | None = None,
+    settings: Settings = None,
+    out: Path = REPORTS / "quarter",
+    json: Flag = False,
+    plots: Plots = True,
+) -> int:
+    """Replay quarters of ordinary incidents and planned work: what share of a week is that?
+
+    Parameters
+    ----------
+    platform
+        Platforms, separated by commas, or `all` [default: compose,kubernetes].
+    seed
+        Draws the incidents.
+    reps
+        Quarters, with seeds counting up; figures are means.
+    rates
+        YAML file of what happens how often [default: sim/study/quarter/rates.yaml].
+    settings
+        PATH=VALUE, e.g. stack.operator.monitoring=false; may be given several times.
+    out
+        Folder for quarter.md, quarter.csv, incidents.csv, quarter.json and quarter.png.
+    json
+        Print quarter.json and nothing else on standard output.
+    plots
+        Draw the picture.
+    """
+    from sim.cli.console import counted  # noqa: PLC0415
+    from sim.report import files  # noqa: PLC0415
+    from sim.study.quarter import draw, text  # noqa: PLC0415
+    from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
+
+    chosen = draw.PLATFORMS if platform is None else names(platform) or ()
+    runs = draw.prepare(chosen, seed, reps, load_rates(rates or RATES), settings or ())
+    files.check_folder(out, text.FILES)
+    with counted(len(runs.runs)) as run:
+        done = draw.measure(runs, run)
+    files.replace_folder(out, lambda folder: text.fill(done, folder, plots), text.FILES)
+    sys.stdout.write(text.json_text(done) if json else text.text(done))
+    if done.interrupted:
+        return say(f"interrupted: what was finished is in {out}", INTERRUPTED)
+    return say(f"report: {out}", DONE)

@@ -1,0 +1,85 @@
+"""`sim quiz`: predict what a scenario does, then see what it did."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sim.cli.options import DONE, Whole
+from sim.schema.fields import InputError
+
+if TYPE_CHECKING:
+    from sim.study.plan import Plan
+
+
+def quiz(scenario: str, /, *, rounds: Whole = 5, seed: Whole = 1) -> int:
+    """Predict what a scenario does, then see what it did.
+
+    Answers are read from standard input, one letter a line. The score over all rounds is kept in
+    reports/workshop.json.
+
+    Parameters
+    ----------
+    scenario
+        Name, NAME:VARIANT, or path to a YAML file.
+    rounds
+        Questions at most.
+    seed
+        Of the run, and of the choice of questions.
+    """
+    from sim.report.text import findings  # noqa: PLC0415
+    from sim.study.ask import Ask  # noqa: PLC0415
+    from sim.study.comparison import replay  # noqa: PLC0415
+    from sim.study.plan import plan  # noqa: PLC0415
+    from sim.workshop import progress, texts  # noqa: PLC0415
+    from sim.workshop.questions import put, questions  # noqa: PLC0415
+
+    if rounds < 1:
+        raise InputError(field="--rounds", found=str(rounds), expected="at least 1")
+    _open_input()
+    seen = progress.load()
+    planned = plan(Ask(scenario, seed=seed))
+    print(_about(planned), flush=True)
+    result = replay(planned)
+    chosen = questions(result, rounds, seed)
+    score = seen.quiz.get(planned.name, progress.QuizScore())
+    today = progress.QuizScore()
+    for right in put(chosen, partial(_line, len(chosen)), partial(print, flush=True)):
+        today, score = today.plus(right), score.plus(right)
+        progress.save(seen.model_copy(update={"quiz": {**seen.quiz, planned.name: score}}))
+        print(f"Score: {today.right} of {today.asked}", flush=True)
+    print(f"\n{findings.verdict(result)}.\n{texts.prose(result.lesson)}")
+    print(f"\nIn all your rounds on {planned.name}: {score.right} of {score.asked} right.")
+    print(f"The whole story: python -m sim run {scenario}")
+    return DONE
+
+
+def _about(planned: Plan) -> str:
+    """What the quiz is about, and not how it ends."""
+    from sim.report.text import words  # noqa: PLC0415
+    from sim.workshop import texts  # noqa: PLC0415
+
+    story = planned.scenario
+    says = f": {story.variants[story.variant].says}" if story.variant else ""
+    under = " and under ".join(words.platform(name) for name in planned.platforms)
+    return texts.prose(f"{story.title}{says}. It is replayed under {under}. What do you expect?")
+
+
+def _open_input() -> None:
+    """Raise `InputError` where there is nobody to ask."""
+    if sys.stdin is None or sys.stdin.closed:
+        expected = "a terminal, or a pipe with a letter a line"
+        raise InputError(field="quiz", found="no standard input", expected=expected)
+
+
+def _line(questions: int) -> str:
+    """The next line of standard input; `InputError` where it has ended."""
+    print("your answer: ", end="", flush=True)
+    line = sys.stdin.readline()
+    if not sys.stdin.isatty():
+        print(line.strip(), flush=True)  # the reader of a log sees what was answered
+    if not line:
+        found, expected = "the end of the input", f"a letter a line, for {questions} questions"
+        raise InputError(field="quiz", found=found, expected=expected)
+    return line

@@ -1,0 +1,144 @@
+"""A scenario under one platform or several, side by side: what `sim.run` and `sim.compare` do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any
+
+from sim.platforms import names as list_platforms
+from sim.results.summary import Replication
+from sim.schema.scenario import Scenario
+from sim.schema.stack import Stack
+from sim.study.ask import DEFAULT_SEED, Ask
+from sim.study.batch import Batch, Runner, Sample
+from sim.study.plan import Plan, plan
+from sim.study.precision import Until
+from sim.study.result import Result
+from sim.study.versions import versions
+
+__all__ = ["compare", "list_platforms", "replay", "run"]
+
+
+def run(
+    scenario: str | Scenario,
+    platform: str = "kubernetes",
+    seed: int = DEFAULT_SEED,
+    reps: int = 1,
+    stack: str | Stack | None = None,
+    settings: Mapping[str, Any] | Sequence[str] = (),
+    engine: str = "auto",
+    traffic: str | None = None,
+    postmortem: bool = False,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    until: Until | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+) -> Result:
+    """Replay a scenario under one platform: `sim.run("container_crash", platform="kubernetes")`.
+
+    `scenario`: a name, `name:variant`, a path to a YAML file, or a record. `seed` of the first
+    replication, `reps` replications. `stack`: a name or a path (also of a docker-compose file).
+    `settings`: dotted paths, `{"stack.services.api.replicas": 3}` or `["path=value"]`. `engine`:
+    auto, compiled or reference. `traffic`: a CSV file of arrivals that replaces the scenario's.
+    `postmortem`: run it again with one thing changed at a time (sim.study.causes).
+    `store`: a folder that keeps each replication as it ends; the same call goes on from there.
+    `until`: stop as soon as a figure's mean is known so well, `("downtime_s", 5.0)` (95 %; `reps`
+    at most, 1,000 where that is 1), or after a number of replications. `executor`: anything with
+    the interface of `concurrent.futures`; `workers`: processes at most (of an executor: tasks at
+    once). Raises `InputError` for anything that is not usable.
+    """
+    return compare(
+        scenario, [platform], seed, reps, stack, settings, engine, traffic, postmortem,
+        store=store, until=until, executor=executor, workers=workers,
+    )  # fmt: skip
+
+
+def compare(
+    scenario: str | Scenario,
+    platforms: Iterable[str] | None = None,
+    seed: int = DEFAULT_SEED,
+    reps: int = 1,
+    stack: str | Stack | None = None,
+    settings: Mapping[str, Any] | Sequence[str] = (),
+    engine: str = "auto",
+    traffic: str | None = None,
+    postmortem: bool = False,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    until: Until | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+) -> Result:
+    """Replay a scenario under several platforms (default: the scenario's own) with equal seeds.
+
+    The other parameters are those of `run`. Means, 95 % intervals and paired differences are in
+    the `Result` when `reps` is at least 2.
+    """
+    ask = Ask(scenario, platforms, seed, reps, stack, settings, engine, traffic, until=until)
+    planned = plan(ask)
+    run_batch = partial(Batch.run, executor=executor, workers=workers)
+    result = replay(planned, partial(run_batch, store=store))
+    if not postmortem or result.interrupted:
+        return result
+    from sim.study.causes import investigate  # noqa: PLC0415 - reads all changes
+
+    return investigate(planned, result, run_batch)
+
+
+def replay(planned: Plan, run: Runner = Batch.run) -> Result:
+    """Run a plan. `run`: how, such as `partial(Batch.run, workers=1)`; what it raises is raised.
+    On Ctrl-C the result is what was finished, with `interrupted` set."""
+    if planned.ask.until is not None:
+        run = partial(run, until=planned.ask.until)
+    return result_of(planned, run(planned.batch))
+
+
+def result_of(planned: Plan, sample: Sample) -> Result:
+    """What the plan and a sample of its batch say together."""
+    from sim.constants.catalogue import constants_of  # noqa: PLC0415 - loads all mechanisms
+
+    scenario, stack = planned.scenario, planned.stack
+    by_platform = {
+        case.platform: replications
+        for case, replications in zip(planned.cases, sample.replications, strict=True)
+        if replications
+    }
+    choices = {c.platform: c.choices for c in planned.cases if c.platform in by_platform}
+    by_hand = [name for name, done in by_platform.items() if any(map(_has_a_balancer, done))]
+    return Result(
+        scenario=planned.name,
+        title=scenario.title,
+        lesson=scenario.lesson,
+        stack=stack.name,
+        seed=planned.ask.seed,
+        reps=max(len(replications) for replications in by_platform.values()),
+        horizon_s=scenario.horizon,
+        version=versions()[0][1],
+        replications=by_platform,
+        asked=tuple(scenario.claims),
+        assumed=tuple(stack.assumed),
+        ignored=tuple(stack.ignored),
+        interrupted=sample.interrupted,
+        command=planned.command,
+        versions=versions(),
+        traffic=scenario.traffic,
+        slo=scenario.slo,
+        choices=choices,
+        facts=constants_of(scenario, stack, choices, by_hand),
+        told=planned.told,
+        preset=planned.preset,
+        plan=planned.key,
+        ended=sample.ended,
+    )
+
+
+def _has_a_balancer(done: Replication) -> bool:
+    """Did one act that a person set up, in the run that was kept?"""
+    return done.run is not None and any(
+        row.event == "balancer" or row.text.endswith("points users at the balancer")
+        for row in done.run.timeline
+    )

@@ -1,0 +1,188 @@
+"""A plan: what was asked for, read and checked. All that can fail by bad input fails here.
+
+Replication k runs with `seed + k` on every platform, so that platforms meet the very same
+customers (common random numbers) and their paired differences need few replications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sim.dataplane.engines import MOST_REQUESTS
+from sim.dataplane.profile import Arrivals
+from sim.imports.trace import arrivals
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
+from sim.platforms import ablated, capabilities, configured, load, named, refresh
+from sim.platforms import names as platform_names
+from sim.schema.fields import InputError, Issue
+from sim.schema.scenario import Scenario
+from sim.schema.settings import apply_settings, split_settings
+from sim.schema.stack import Stack
+from sim.schema.text.validation import closest, one_of
+from sim.simulation.case import Case
+from sim.study.ask import Ask, setting_text
+from sim.study.batch import Batch
+from sim.study.identity import plan_key
+
+ALL = ("all",)  # every platform there is, the scenario's own first
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides a study."""
+
+    ask: Ask
+    scenario: Scenario
+    stack: Stack  # as loaded; a case has it as it runs on its platform
+    cases: tuple[Case, ...]  # a platform each
+    command: str = ""  # the command line that asks for the same; empty for records of a program
+    notes: tuple[str, ...] = ()  # what the user should know before it runs
+
+    @property
+    def name(self) -> str:
+        """The scenario's name, `:variant` included."""
+        return self.cases[0].name
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        return tuple(case.platform for case in self.cases)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """`path=value` of the settings that were given beside the scenario."""
+        return tuple(setting_text(path, value) for path, value in self.ask.pairs.items())
+
+    @property
+    def preset(self) -> tuple[str, ...]:
+        """The same, of the scenario itself."""
+        own = self.ask.pairs
+        rest = {path: value for path, value in self.scenario.set.items() if path not in own}
+        return tuple(setting_text(path, value) for path, value in rest.items())
+
+    @property
+    def key(self) -> str:
+        """The same for two plans whose replications may stand side by side."""
+        return plan_key(self.scenario, self.stack, self.cases[0].arrivals)
+
+    @property
+    def batch(self) -> Batch:
+        """Each platform with each seed; the first runs are kept whole."""
+        seeds = tuple(range(self.ask.seed, self.ask.seed + self.ask.reps))
+        return Batch(self.cases, seeds, keep=True, engine=self.ask.engine, key=self.key)
+
+
+def plan(ask: Ask, known: Case | None = None) -> Plan:
+    """Read and check everything that a study needs. `known`: a case that may have the same traffic,
+    whose trace is then not read again. Raises `InputError`."""
+    ask = ask.checked()
+    refresh()
+    names = None if ask.platforms is None else _names(tuple(ask.platforms))
+    stack = load_stack(ask.stack) if isinstance(ask.stack, str) else ask.stack
+    scenario = _scenario(ask, stack, None if names == ALL else names)
+    if ask.traffic is not None:
+        scenario = _with_trace(scenario, ask.traffic)
+    if known is not None and known.scenario.traffic == scenario.traffic:
+        come = known.arrivals
+    else:
+        come = arrivals(scenario.traffic)
+    stack = stack or load_stack(scenario.stack)
+    if names == ALL:
+        names = tuple(dict.fromkeys((*scenario.platforms, *platform_names())))
+    chosen = names or tuple(scenario.platforms)
+    settings = split_settings(scenario.set).platforms
+    for name in settings:
+        if name not in chosen:  # what is wrong is wrong, run or not
+            configured(name, settings)
+    cases, notes = _cases(scenario, stack, chosen, come, capabilities(ask.ablate))
+    return Plan(ask, scenario, stack, cases, ask.command([c.platform for c in cases]), notes)
+
+
+def _cases(
+    scenario: Scenario,
+    stack: Stack,
+    platforms: Sequence[str],
+    come: Arrivals,
+    without: Sequence[str],
+) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """Each platform, after it the same without those capabilities that it has; and notes of those
+    that it has not."""
+    cases: dict[str, Case] = {}
+    notes = []
+    for name in platforms:
+        case = cases[name] = Case.of(scenario, stack, name, come)
+        has = [part for part in without if getattr(case.choices, part) is not None]
+        missing = [part.replace("_", " ") for part in without if part not in has]
+        if missing:
+            notes.append(f"{name} has no {' and no '.join(missing)} to take away")
+        if has:
+            ablation = ablated(name, has)
+            cases[ablation] = Case.of(scenario, stack, ablation, come)
+    _not_too_many(next(iter(cases.values())))
+    return tuple(cases.values()), tuple(notes)
+
+
+def _not_too_many(case: Case) -> None:
+    if case.requests > MOST_REQUESTS:
+        raise InputError(
+            field="scenario.traffic",
+            found=f"{case.requests:.3g} requests over {case.scenario.horizon:g} s",
+            expected=f"at most {MOST_REQUESTS:.3g}: a lower rate or a shorter horizon",
+        )
+
+
+def _names(platforms: Sequence[str]) -> tuple[str, ...]:
+    """The names of the platforms, all of which exist; `all` as it is."""
+    names = named(platforms)
+    issues = []
+    if not names:
+        issues.append(Issue(field="platform", found="none", expected=one_of(platform_names())))
+    for name in names if names != ALL else ():
+        try:
+            load(name)
+        except InputError as error:
+            issues += error.issues
+    if issues:
+        raise InputError(issues=issues)
+    return names
+
+
+def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:
+    """The scenario with its settings and those that were asked for."""
+    settings = ask.pairs
+    _check_roots(settings, platform_names())
+    if not isinstance(ask.scenario, Scenario):
+        return load_scenario(ask.scenario, stack=stack, settings=settings, run_on=run_on)
+    scenario = ask.scenario
+    changed = apply_settings(scenario, split_settings(settings).scenario, root="scenario")
+    rest = {path: raw for path, raw in settings.items() if not path.startswith("scenario.")}
+    return changed.model_copy(update={"set": {**scenario.set, **rest}})
+
+
+def _check_roots(settings: Mapping[str, Any], platforms: Sequence[str]) -> None:
+    roots = ("scenario", "stack", *platforms)
+    for path in settings:
+        root = path.partition(".")[0]
+        if root not in roots:
+            raise InputError(
+                field=f"--set {path}",
+                found=f"the unknown root {root!r}",
+                expected=f"a path below {', '.join(roots)}",
+                nearest=closest(root, roots) or _path_of(path),
+            )
+
+
+def _path_of(name: str) -> str:
+    """Somebody typed a constant's name (`hpa.tolerance`) for the path that changes it."""
+    from sim.constants.catalogue import everywhere  # noqa: PLC0415 - loads all mechanisms
+
+    return next((place.path for place in everywhere().get(name, ()) if place.path), "")
+
+
+def _with_trace(scenario: Scenario, path: str) -> Scenario:
+    """The scenario with a trace in place of its own arrivals; its clients and scale stay."""
+    trace: dict[str, Any] = {"trace": path, "rate": None, "points": []}
+    traffic = scenario.traffic.model_copy(update=trace)
+    return scenario.model_copy(update={"traffic": traffic})
