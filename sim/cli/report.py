@@ -44,9 +44,8 @@ def report(
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
     from sim.report.exports.formats import named  # noqa: PLC0415
-            print(f"{label}{line}", file=sys.stderr)
-    with hired(planned.platforms) if show.plots and drawable() else nullcontext() as artist:
-        result = _result(planned, show, store, workers)
+    from sim.report.plots import drawable  # noqa: PLC0415
+    from sim.study.pool import deaf  # noqa: PLC0415
 
     planned = plan(ask)
     folder = out or REPORTS / planned.name.replace(":", "-")
@@ -58,15 +57,9 @@ def report(
         ("", planned.notes),
     ):
         for line in lines:  # of somebody's own Compose file
-<<<<<<< HEAD:sim/cli/replay.py
-            print(f"{said}{line}", file=sys.stderr)
-    with hired(planned.platforms) if asked.plots and drawable() else nullcontext() as artist:
-        result = _run(planned, asked)
-=======
             print(f"{label}{line}", file=sys.stderr)
-    with hired(planned.platforms) if show.plots else nullcontext() as artist:
+    with hired(planned.platforms) if show.plots and drawable() else nullcontext() as artist:
         result = _result(planned, show, store, workers)
->>>>>>> main:sim/cli/report.py
         with deaf():  # nothing that was finished is lost
             files.write(result, folder, show.plots, exports, artist.drawing if artist else None)
     if show.json:
