@@ -77,7 +77,7 @@ def _result(planned: Plan, show: Show, store: Path | None, workers: int | None) 
     from sim.cli.console import counted  # noqa: PLC0415
     from sim.report.text.live import live  # noqa: PLC0415
     from sim.report.text.progress import compiling, watching  # noqa: PLC0415
-    from sim.study.batch import Batch, Sample  # noqa: PLC0415
+    from sim.study.batch import Batch, BatchSample  # noqa: PLC0415
     from sim.study.comparison import replay  # noqa: PLC0415
 
     errors = Console(stderr=True)
@@ -89,7 +89,7 @@ def _result(planned: Plan, show: Show, store: Path | None, workers: int | None) 
         return result
     from sim.study.causes import investigate  # noqa: PLC0415
 
-    def run_counted(batch: Batch) -> Sample:
+    def run_counted(batch: Batch) -> BatchSample:
         with counted(len(batch.tasks), workers) as run:
             return run(batch)
 

@@ -27,7 +27,7 @@ from sim.schema.text.paths import MISSING, matches, value_at
 from sim.schema.text.validation import read_record
 from sim.simulation.case import Case
 from sim.study.ask import setting_text
-from sim.study.batch import Batch, Runner, Sample
+from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.plan import Plan, plan
 from sim.study.result import Result
 
@@ -255,7 +255,7 @@ def investigate(
 
 
 def _collected(
-    wanted: Sequence[Trial], result: Result, sample: Sample
+    wanted: Sequence[Trial], result: Result, sample: BatchSample
 ) -> dict[str, tuple[Counterfactual, ...]]:
     """By platform, in the order of the file; a change of which a seed is missing is left out."""
     found: dict[str, list[Counterfactual]] = {}

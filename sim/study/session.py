@@ -31,7 +31,7 @@ from sim.schema.text.validation import given, read_value
 from sim.simulation.case import Case
 from sim.simulation.simulation import Simulation
 from sim.study.ask import DEFAULT_SEED, Ask
-from sim.study.batch import Sample
+from sim.study.batch import BatchSample
 from sim.study.comparison import result_of
 from sim.study.plan import plan
 from sim.study.result import Result
@@ -132,7 +132,7 @@ class Session:
         if self.log or run.horizon_s != planned.scenario.horizon:
             changes = {"horizon": run.horizon_s, "claims": []}
             planned = replace(planned, scenario=self.script.model_copy(update=changes), command="")
-        return result_of(planned, Sample(((replication(run, keep=True),),)))
+        return result_of(planned, BatchSample(((replication(run, keep=True),),)))
 
     @property
     def script(self) -> Scenario:

@@ -8,10 +8,10 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from sim.results.result import Result
 
 import sim
 from sim.report import files
+from sim.study.result import Result
 
 SHORT = {"scenario.horizon": "6m", "scenario.traffic.scale": 0.1}
 NAME = "container_crash"
