@@ -121,6 +121,6 @@ def _checked(result: Result) -> int:
     failures += [
         f"the SLO does not hold under {name}"
         for name, replications in result.replications.items()
-        if not all(one.slo_held for one in replications)
+        if not all(done.slo_held for done in replications)
     ]
     return say("\n".join(failures), NOT_HELD) if failures else DONE

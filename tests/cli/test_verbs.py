@@ -1,4 +1,4 @@
-"""Every verb is found, and told: a file in sim/cli/verbs needs its words and a page that shows it."""
+"""Every verb is found: a file in sim/cli/verbs needs its words, and a page that shows it."""
 
 from __future__ import annotations
 
