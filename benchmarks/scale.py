@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 
 from sim.cli.app import main as command_line
 from sim.dataplane import engines
-from sim.simulation.case import arrivals_of
+from sim.imports.trace import arrivals
 from sim.simulation.simulation import run_once
 from sim.study.ask import Ask
 from sim.study.plan import plan
@@ -32,7 +32,7 @@ MANY, RATE = 100e6, 640.0
 def day() -> None:
     """Both platforms side by side, as the command line runs them."""
     planned = plan(Ask("black_friday", settings=[f"scenario.horizon={DAY_S}s"]))
-    once = engines.expected_requests(arrivals_of(planned.scenario.traffic), DAY_S)
+    once = engines.expected_requests(arrivals(planned.scenario.traffic), DAY_S)
     scale = DAY_REQUESTS / once
     with tempfile.TemporaryDirectory() as folder:
         began = perf_counter()

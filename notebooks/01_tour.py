@@ -128,6 +128,54 @@ assert nights.per_seed.loc["compose", "downtime_s"].nunique() > 5
 assert nights.per_seed.loc["compose", "downtime_s"].max() < 900
 
 # %% [markdown]
+# ## 7. Take it into your own hands
+#
+# A `Session` is a run that goes on only as far as you say
+# ([its page](../docs/session.md)). Eight minutes in, she has been paged:
+
+# %%
+session = sim.Session("container_crash", platform="compose", seed=1)
+session.advance("8m")
+session.look()["operator"]
+
+# %% [markdown]
+# Now the worker dies, too. **Predict**: does she notice? And what if it dies three minutes later,
+# when the shop is up again and she has closed the incident?
+
+# %%
+later = session.fork()
+session.do({"operator_kill": {"service": "worker"}})
+later.advance("11m")
+later.do({"operator_kill": {"service": "worker"}})
+for each in (session, later):
+    each.advance("20m")
+    rows = [row for row in each.look()["since"]["timeline"] if row["t_s"] >= 480]
+    print(*(f"{row['t_s']:7.1f} s  {row['text']}" for row in rows), "", sep="\n")
+
+# %%
+for each in (session, later):
+    found = each.result().summary["platforms"]["compose"]
+    print(found["downtime_s"], "s down,", found["operator"]["pages"], "pages,",
+          "oldest job", found["jobs"]["oldest_s"], "s")  # fmt: skip
+
+# %% [markdown]
+# In the first night she need not notice: `docker compose up -d` starts whatever is not there, and
+# brings back the worker with the API. In the second nobody waits for a worker, so nobody complains;
+# the queue grows until its alarm pages her, seven minutes later. Users see no difference.
+# `session.rewind("8m")` takes all of it back, and what you do then happens to the very same users.
+
+# %% tags=["check"]
+one_night, two_pages = (s.result().summary["platforms"]["compose"] for s in (session, later))
+assert one_night["downtime_s"] == two_pages["downtime_s"]
+assert (one_night["operator"]["pages"], two_pages["operator"]["pages"]) == (1, 2)
+assert one_night["jobs"]["oldest_s"] < 5
+assert two_pages["jobs"]["oldest_s"] > 400
+second_page = [row.t_s for row in later.finish().timeline if row.event == "page"][1]
+assert 7 * 60 < second_page - 660 < 8 * 60
+session.rewind("8m")
+assert session.finish().timeline == sim.run("container_crash", "compose", seed=1).runs[0].timeline
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. *Simple.* Run `container_crash:worker`. Why does nobody complain?
@@ -136,3 +184,5 @@ assert nights.per_seed.loc["compose", "downtime_s"].max() < 900
 #    does the downtime stay at zero? What would you have to look at to notice?
 # 4. *Advanced.* Copy `scenarios/container_crash.yaml`, let all three API replicas die at once, and
 #    predict both platforms before you run it by its path.
+# 5. *Advanced.* Step through `container_crash` under Kubernetes with one event of your own. Which,
+#    and when, hurts users longest?

@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sim.moved import Signpost
+from sim.control.relocations import Signpost
 
 if TYPE_CHECKING:
     from sim.library.scenarios import list_scenarios, load_scenario

@@ -1,4 +1,6 @@
-"""What the documents say is true: commands parse and run, links lead somewhere, files exist."""
+"""What the documents say is true: commands parse and run, links lead somewhere, files exist.
+
+One that fails says what to write where."""
 
 from __future__ import annotations
 
@@ -10,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from sim import list_platforms, list_scenarios, list_stacks
+from sim import __version__, list_platforms, list_scenarios, list_stacks
 from sim.cli.app import app, main
 from sim.study.ask import Ask
 from sim.study.plan import plan
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = ("README.md", "docs/command_line.md", "docs/scenarios.md", "docs/python.md")
+TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in GUIDES}
+README, COMMAND_LINE, SCENARIOS, _ = TEXTS.values()
 PAGES = [
     *ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/workshop/*.md"),
     *ROOT.glob("notebooks/*.md"),
@@ -39,7 +43,7 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(rest, comments=True) for rest in found if rest]
 
 
-COMMANDS = commands(README)
+COMMANDS = [list(words) for words in dict.fromkeys(map(tuple, commands("\n".join(TEXTS.values()))))]
 RUNS = [c for c in COMMANDS if c[0] == "run"]
 
 
@@ -52,8 +56,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_readme_has_commands() -> None:
-    assert len(COMMANDS) > 10
+def test_the_readme_is_a_page_with_commands() -> None:
+    lines = README.count("\n")
+    assert lines <= 150, f"README.md has {lines} lines: move what is no first step to docs/"
+    assert len(COMMANDS) > 20
     assert ["run", "black_friday"] in COMMANDS
 
 
@@ -95,28 +101,60 @@ def test_quick_runs_run(arguments: list[str], folder: Path) -> None:
     (report,) = (folder / "reports").iterdir()
     for name in ("summary.json", "summary.md", "timeline.csv", "series.csv"):
         assert (report / name).stat().st_size > 0
-        assert f"`{name}`" in README
+        line = f"| `{name}` | what is in it |"
+        assert f"`{name}`" in COMMAND_LINE, f"docs/command_line.md, What a run writes: add {line}"
     if "--stack" in arguments:
         assert "## Assumed" in (report / "summary.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.run
-def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    for block in blocks(README, "python"):
-        exec(compile(block, "README.md", "exec"), {})
+@pytest.mark.parametrize("name", [name for name in GUIDES if blocks(TEXTS[name], "python")])
+def test_the_python_of_the_guides_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in blocks(TEXTS[name], "python"):
+        exec(compile(block, name, "exec"), {})
     assert "Kubernetes" in capsys.readouterr().out
 
 
-def test_the_readme_names_everything_there_is() -> None:
-    for name in (*list_scenarios(), *list_platforms(), *list_stacks()):
-        assert re.search(rf"^\| `{name}` \|", README, re.M), name
+def test_there_is_a_row_for_everything_there_is() -> None:
+    rows = (
+        (list_scenarios(), "what happens | what it is about"),
+        (list_platforms(), "what it is"),
+        (list_stacks(), "what it is"),
+    )
+    for names, columns in rows:
+        for name in names:
+            row = f"| `{name}` | {columns} |"
+            found = re.search(rf"^\| `{name}` \|", SCENARIOS, re.M)
+            assert found, f"docs/scenarios.md: add a row {row}"
+
+
+def test_there_is_a_row_for_every_verb() -> None:
+    for verb in app:
+        if not verb.startswith("-"):
+            row = f"| `{verb}` | what it does |"
+            table = COMMAND_LINE.partition("| verb |")[2].partition("\n\n")[0]
+            assert f"`{verb}`" in table, f"docs/command_line.md: add a row {row}"
+
+
+def test_the_newest_entry_of_the_changes_is_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    (newest, *_) = re.findall(r"^## (\S+) - .+$", text, re.M)
+    message = f"CHANGELOG.md: add `## {__version__} - TITLE` above {newest}"
+    assert newest == __version__, message
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    for page in sorted(ROOT.glob("docs/*.md")):
+        row = f"| [docs/{page.name}](docs/{page.name}) | what for |"
+        assert f"](docs/{page.name})" in README, f"README.md, Where to read on: add a row {row}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://", "#")):
-            assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
+            there = (page.parent / target.partition("#")[0]).exists()
+            assert there, f"{page.name}: nothing stands at {target}: write where it stands now"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -126,16 +164,17 @@ def test_files_that_are_named_exist(page: Path) -> None:
     names = {path.name for folder in ("sim", "tests") for path in (ROOT / folder).rglob("*.py")}
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"`([\w./-]+(?:\.(?:py|yaml|md|toml|ipynb)|/))`", text):
-        if not re.search("[A-Z]{2,}_?[a-z]*/|NN_", name):  # reports/SCENARIO/, NN_name.py
+        if not re.search("[A-Z]{2,}_?[a-z]*/|NN_|NAME", name):  # reports/SCENARIO/, NAME.yaml
             there = any((base / name).exists() for base in bases) or name in names
             written = name in WRITTEN
-            assert there or written, f"{page.name}: {name}"
+            message = f"{page.name}: there is no {name}: write where it stands now"
+            assert there or written, message
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_know_no_machine(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    assert not re.search(r"/(work|root|home|tmp)/", text)
+    own = re.search(r"/(work|root|home|tmp)/\S*", page.read_text(encoding="utf-8"))
+    assert own is None, f"{page.name}: take {own and own.group()} away: it is of one machine"
 
 
 @pytest.mark.parametrize("source", sorted(ROOT.glob("notebooks/[0-9]*.py")), ids=lambda s: s.name)
@@ -147,7 +186,8 @@ def test_notebooks_are_generated_from_their_sources(source: Path) -> None:
         for cell in jupytext.read(source).cells
         if "check" not in cell.metadata.get("tags", [])  # executed, not shown: notebooks/make.py
     ]
-    assert [(cell["cell_type"], "".join(cell["source"])) for cell in written] == ours
+    again = f"run `python notebooks/make.py`: {source.stem}.ipynb is not what {source.name} says"
+    assert [(cell["cell_type"], "".join(cell["source"])) for cell in written] == ours, again
     code = [cell for cell in written if cell["cell_type"] == "code"]
     assert all(cell["execution_count"] for cell in code), "not executed: python notebooks/make.py"
     assert not any(out["output_type"] == "error" for cell in code for out in cell["outputs"])
@@ -161,12 +201,13 @@ def test_the_reading_order_has_stops_that_exist_and_names_what_is_there() -> Non
     text = (ROOT / "docs" / "reading_order.md").read_text(encoding="utf-8")
     stops = re.split(r"^\d+\. ", text, flags=re.M)[1:]
     assert 10 <= len(stops) <= 12
-    for stop in stops:
+    for number, stop in enumerate(stops, 1):
         files = re.findall(r"`([\w/]+\.(?:py|yaml))`", stop)
-        assert files
+        assert files, f"docs/reading_order.md, stop {number}: name a file to open"
         there = "".join((ROOT / file).read_text(encoding="utf-8") for file in files)
         for name in re.findall(r"See [^:]*?`(\w+)`", stop):  # functions and classes to look at
-            assert re.search(rf"\b{name}\b", there), f"{name} is not in {files}"
+            message = f"docs/reading_order.md, stop {number}: {name} is not in {files}: what is?"
+            assert re.search(rf"\b{name}\b", there), message
 
 
 def glossary_column(heading: str, column: int) -> set[str]:
@@ -207,4 +248,5 @@ def test_the_glossary_has_every_figure_and_every_cause() -> None:
 @pytest.mark.parametrize("platform", list_platforms())
 def test_the_model_says_what_is_not_modelled_of_each_platform(platform: str) -> None:
     text = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
-    assert f"**{platform}**" in text or platform in ("compose", "kubernetes")  # these have columns
+    said = f"**{platform}**" in text or platform in ("compose", "kubernetes")  # these have columns
+    assert said, f"docs/model.md: add what is not modelled of it, beginning with **{platform}**"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.library", "sim.schema", "sim.imports", "sim.platforms", "sim.results.figures",
     ),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
+    # a recorded trace is read into what the data plane takes
+    "sim.imports.trace": ("sim.schema", "sim.dataplane.profile"),
     "sim.constants.facts": (),
     "sim.dataplane.codes": (),
     "sim.dataplane.profile": ("sim.dataplane.codes",),
@@ -43,16 +46,19 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.control.api": (
         "sim.control", "sim.schema", "sim.constants.facts", *SEAM, "sim.platforms.platform",
     ),
-    "sim.moved": (),
     "sim.platforms": (
-        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", "sim.moved", *SEAM,
+        "sim.platforms", "sim.control", "sim.schema", "sim.constants.facts", *SEAM,
         SIMPY_INSIDE,
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
+    # a load test replays the same arrivals
+    "sim.report.exports.k6": (
+        "sim.schema", "sim.results", "sim.dataplane.profile", "sim.imports.trace",
+    ),
     "sim.simulation": (
         "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines",
+        "sim.dataplane.engines", "sim.imports.trace",
     ),
     # studies run simulations; what they find is shown by others, but article and quarter write
     "sim.study": (
@@ -77,8 +83,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.cli.options": (),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
-        "sim.workshop", "sim.study", "sim.report", "sim.results", "sim.platforms", "sim.schema",
-        "sim.library",
+        "sim.workshop", "sim.study", "sim.library", "sim.report", "sim.results", "sim.platforms",
+        "sim.schema",
     ),
 }  # fmt: skip
 
@@ -121,6 +127,7 @@ WALL_CLOCK = {"time"}  # progress bars and file names may look at it: outside th
 MODEL = ("sim.schema", "sim.dataplane", "sim.control", "sim.platforms", "sim.results")
 
 
+@cache
 def modules() -> dict[str, Path]:
     found = {}
     for path in sorted(SIM.rglob("*.py")):
@@ -129,17 +136,24 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(path: Path, module: str) -> Iterator[str]:
-    """Every module imported when something runs, also inside functions; `from x import y` gives x.y
-    if that is a module. Imports for type checkers alone load nothing."""
-    known, tree = modules(), ast.parse(path.read_text())
+@cache
+def import_statements(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """Those of a file, also inside functions, but for those for type checkers alone."""
+    tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
-    for node in ast.walk(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def imports(path: Path, module: str) -> Iterator[str]:
+    """Every module imported when something runs; `from x import y` gives x.y if that is a module.
+    Imports for type checkers alone load nothing."""
+    known = modules()
+    for node in import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{module}: a relative import"
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"

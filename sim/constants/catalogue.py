@@ -15,6 +15,7 @@ from typing import Any
 from sim import platforms
 from sim.constants.facts import LEAK_TICK, Fact, Held, Setting, fact_of, facts_of
 from sim.control.autoscaling.hpa_loop import Autoscaling
+from sim.control.core.choices import Ranking
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
@@ -90,7 +91,7 @@ def is_read(setting: Setting, platform: Platform) -> bool:
     if setting.path.endswith(".cpu.shares"):
         return getattr(limits, "weights", "shares") == "shares"
     if setting.path.endswith(".oom_score_adj"):
-        return not getattr(limits, "qos", False)
+        return not isinstance(limits, Ranking)
     return True
 
 

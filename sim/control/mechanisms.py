@@ -31,10 +31,10 @@ def name_of(mechanism: type) -> str:
 def mechanisms(capability: str) -> dict[str, Any]:
     """The records that may fill this choice, by name, in alphabetical order. ValueError where two
     have one name."""
-    found = sorted(_in_room(capability), key=name_of)
-    named = {name_of(mechanism): mechanism for mechanism in found}
-    if len(named) < len(found):
-        raise ValueError(f"two mechanisms for {capability} have one name: {found}")
+    records = sorted(_in_room(capability), key=name_of)
+    named = {name_of(mechanism): mechanism for mechanism in records}
+    if len(named) < len(records):
+        raise ValueError(f"two mechanisms for {capability} have one name: {records}")
     return named
 
 

@@ -98,13 +98,13 @@ def next_arrival(
     while True:
         stop = end if i + 1 >= n else start[i + 1]
         into = t - start[i]
-        here = rate[i] + slope[i] * into
-        wait = gap(here, slope[i], work)
+        height = rate[i] + slope[i] * into
+        wait = gap(height, slope[i], work)
         if t + wait < stop:
             return i, t + wait
         if i + 1 >= n or stop >= end:
             return i, INFINITY
-        work -= area(here, slope[i], stop - t)
+        work -= area(height, slope[i], stop - t)
         work = max(work, 0.0)
         t = stop
         i += 1

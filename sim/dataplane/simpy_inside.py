@@ -16,7 +16,7 @@ import simpy
 Entry = tuple[float, int, int, simpy.Event]  # instant, place in it, order of insertion, event
 
 
-class Placed(simpy.Event):
+class PlacedEvent(simpy.Event):
     """An event that is bound to happen `delay` from now, or exactly at `t_s`: at that place in its
     instant.
 

@@ -16,7 +16,7 @@ from sim.schema.fields import InputError, Issue
 from sim.schema.layers import patched_stack
 from sim.schema.scenario import Scenario
 from sim.schema.scenario_checks import claims_path, scenario_issues
-from sim.schema.settings import Source, apply_settings, split_settings
+from sim.schema.settings import PlacedSettings, apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, Path_, describe
 from sim.schema.text.validation import closest, one_of, read_record
@@ -76,15 +76,17 @@ def _split_variant(name: str, variant: str | None) -> tuple[str, str | None]:
     return name, variant
 
 
-def _sources(scenario: Scenario, settings: Mapping[str, Any], document: Document) -> list[Source]:
-    sources = [Source(scenario.set, document, ("set",))]
+def _sources(
+    scenario: Scenario, settings: Mapping[str, Any], document: Document
+) -> list[PlacedSettings]:
+    sources = [PlacedSettings(scenario.set, document, ("set",))]
     if scenario.variant:
         own = scenario.variants[scenario.variant].set
-        sources.append(Source(own, document, ("variants", scenario.variant, "set")))
-    return [*sources, Source(settings, Document("--set"))]
+        sources.append(PlacedSettings(own, document, ("variants", scenario.variant, "set")))
+    return [*sources, PlacedSettings(settings, Document("--set"))]
 
 
-def _left_over(sources: Sequence[Source]) -> dict[str, Any]:
+def _left_over(sources: Sequence[PlacedSettings]) -> dict[str, Any]:
     """All settings that are not the scenario's own; later ones win."""
     merged: dict[str, Any] = {}
     for source in sources:

@@ -30,8 +30,8 @@ from typing import Any
 
 from sim.control.core.choices import Conflicting, Refusing
 from sim.control.mechanisms import mechanisms, name_of
-from sim.platforms.own import blame as _blame
-from sim.platforms.own import files as _outside
+from sim.platforms.own import blame
+from sim.platforms.own import files as own_files
 from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
@@ -70,7 +70,7 @@ def add(
     if not isinstance(platform, Platform):
         expected = "a sim.Platform with ten choices"
         raise InputError(field=str(name), found=given(platform), expected=expected)
-    if name in (*taken, *_outside.ROOTS) or not _outside.NAME.fullmatch(str(name)):
+    if name in (*taken, *own_files.ROOTS) or not own_files.NAME.fullmatch(str(name)):
         expected = f"a new lower-case word, not one of {', '.join(taken)}"
         raise InputError(field="platform", found=repr(name), expected=expected)
     module = ModuleType(f"{__name__}.{name}", title or name)
@@ -85,7 +85,7 @@ def add(
 
 def is_added(name: str) -> bool:
     """Is it known to this process only?"""
-    return any(one in _ADDED for one in chain(name))
+    return any(base in _ADDED for base in chain(name))
 
 
 def names() -> list[str]:
@@ -95,27 +95,27 @@ def names() -> list[str]:
 
 def outside() -> dict[str, Path]:
     """Name and file of each platform from outside this package."""
-    return _outside.files(_files())
+    return own_files.files(_files())
 
 
 def sources(names: Iterable[str]) -> dict[str, Source]:
     """The texts of the files from outside behind these platforms: what `pin` takes, in a worker."""
     files = outside()
-    behind = {one for name in names for one in chain(name)}
-    return _outside.sources({one: files[one] for one in sorted(behind) if one in files})
+    behind = {base for name in names for base in chain(name)}
+    return own_files.sources({base: files[base] for base in sorted(behind) if base in files})
 
 
 def own_modules(names: Iterable[str]) -> list[ModuleType]:
     """The files from outside this package behind these platforms, loaded."""
     files = outside()
-    found = dict.fromkeys(one for name in names for one in chain(name) if one in files)
-    return [_outside.module(files[one]) for one in found]
+    bases = dict.fromkeys(base for name in names for base in chain(name) if base in files)
+    return [own_files.module(files[base]) for base in bases]
 
 
 def named(texts: Iterable[str]) -> tuple[str, ...]:
     """The names of these platforms; a path to a file outside this package becomes its name, and is
     known by it from now on. InputError for a file that is not there."""
-    return _outside.named(texts, _files())
+    return own_files.named(texts, _files())
 
 
 def _files() -> list[str]:
@@ -156,21 +156,21 @@ def taken_away(name: str) -> tuple[str, tuple[str, ...]]:
 
 def chain(name: str) -> tuple[str, ...]:
     """The platform and what it builds on, the base first."""
-    found: list[str] = []
+    bases: list[str] = []
     base: str | None = taken_away(name)[0]
     while base is not None:
-        if base in found:
-            again = " -> ".join([*found, base])
+        if base in bases:
+            again = " -> ".join([*bases, base])
             raise InputError(_file(name), field="EXTENDS", found=again, expected="no cycle")
-        found.append(base)
+        bases.append(base)
         base = _extends(base)
-    return tuple(reversed(found))
+    return tuple(reversed(bases))
 
 
 def layers(name: str) -> tuple[Layer, ...]:
     """What the platform brings to every stack that runs on it, what it builds on first."""
     scales = load(name).autoscaling is not None
-    return tuple(Layer(one, _asks(one), _file(one), scales) for one in chain(name))
+    return tuple(Layer(base, _asks(base), _file(base), scales) for base in chain(name))
 
 
 def _extends(name: str) -> str | None:
@@ -187,23 +187,23 @@ def _extends(name: str) -> str | None:
 
 
 def _asks(name: str) -> dict[str, Any]:
-    asked = getattr(_module(name), "STACK", {})
-    if not isinstance(asked, dict) or not all(isinstance(path, str) for path in asked):
+    settings = getattr(_module(name), "STACK", {})
+    if not isinstance(settings, dict) or not all(isinstance(path, str) for path in settings):
         expected = "a dict from dotted paths to values"
-        raise InputError(_file(name), field="STACK", found=repr(asked), expected=expected)
-    return asked
+        raise InputError(_file(name), field="STACK", found=repr(settings), expected=expected)
+    return settings
 
 
 def _file(name: str) -> str:
     own = outside().get(name)
-    return f"sim/platforms/{name}.py" if own is None else _outside.shown(own)
+    return f"sim/platforms/{name}.py" if own is None else own_files.shown(own)
 
 
 def headline(name: str) -> str:
     """The first line of its docstring, without running its file (which loads simpy)."""
     own = outside().get(name)
     if own is not None:
-        return _outside.headline(own)
+        return own_files.headline(own)
     if name in _ADDED:
         return title(name)
     tree = ast.parse((Path(__path__[0]) / f"{name}.py").read_text(encoding="utf-8"))
@@ -219,7 +219,7 @@ def title(name: str) -> str:
     """One line that says what it is."""
     base, removed = taken_away(name)
     line = str(_module(base).__doc__ or base).strip().splitlines()[0]
-    without = " and ".join(one.replace("_", " ") for one in removed)
+    without = " and ".join(capability.replace("_", " ") for capability in removed)
     return f"{line.rstrip('.')}; without {without}" if removed else line
 
 
@@ -237,7 +237,7 @@ def _module(name: str) -> Any:
             nearest=next(iter(close), ""),
         )
     own = outside().get(name)
-    return import_module(f"{__name__}.{name}") if own is None else _outside.module(own)
+    return import_module(f"{__name__}.{name}") if own is None else own_files.module(own)
 
 
 def configured(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Platform:
@@ -273,7 +273,7 @@ def blaming(
 ) -> AbstractContextManager[None]:
     """Around code that may be a user's: what goes wrong in the file behind this platform is an
     `InputError` that names file and line, and the simulated time (`now`)."""
-    return _blame.blaming(lambda: own_modules([name]), now)
+    return blame.blaming(lambda: own_modules([name]), now)
 
 
 def takes(name: str, platform: Platform, stack: Stack) -> None:

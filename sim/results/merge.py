@@ -18,7 +18,6 @@ from sim.results.summary import Replication
 from sim.schema.fields import InputError
 
 M = TypeVar("M", bound=Measurements)
-
 Changes = Mapping[str, tuple[Counterfactual, ...]]
 SAME = (  # what a plan decides; the plan's key covers it where there is one
     "plan", "scenario", "title", "lesson", "stack", "horizon_s", "version", "asked", "slo",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from sim.constants.facts import Fact
 from sim.schema.fields import InputError
 from sim.schema.scenario import Scenario
-from sim.schema.settings import Source, Spot, apply_settings, merged, split_settings
+from sim.schema.settings import PlacedSettings, Spot, apply_settings, merged, split_settings
 from sim.schema.stack import Role, Stack
 from sim.schema.stack_checks import stack_issues
 from sim.schema.text.document import Document
@@ -61,12 +61,12 @@ class Layer(NamedTuple):
 def stack_on(stack: Stack, layers: Sequence[Layer], scenario: Scenario | None = None) -> Stack:
     """The stack as it runs on a platform, checked: what its layers bring (`sim.platforms.layers`),
     then the scenario's `stack.` settings (those from `--set` among them). Raises `InputError`."""
-    sources = [Source(scenario.set, Document(scenario.name))] if scenario else []
+    sources = [PlacedSettings(scenario.set, Document(scenario.name))] if scenario else []
     return patched_stack(stack, layers, sources, Document(stack.name))
 
 
 def patched_stack(
-    stack: Stack, layers: Sequence[Layer], sources: Sequence[Source], blamed: Document
+    stack: Stack, layers: Sequence[Layer], sources: Sequence[PlacedSettings], blamed: Document
 ) -> Stack:
     """The same for settings whose places in files are known. `blamed` is what messages name when
     all of it together does not fit."""

@@ -207,6 +207,12 @@ class RotateSecret(Record):
     missed: Count | None = None  # of several places, forgotten; default: drawn from mistake rate
 
 
+class ArrivalRate(Record):
+    """Users come at another rate from now on, in place of what `traffic` says of the time left."""
+
+    rate: Rate  # constant; `traffic.scale` does not change it
+
+
 class Event(Record):
     """One entry of the list: `at` and exactly one kind."""
 
@@ -226,6 +232,7 @@ class Event(Record):
     rent_servers: RentServers | None = None
     raise_connections: RaiseConnections | None = None
     rotate_secret: RotateSecret | None = None
+    traffic: ArrivalRate | None = None
 
     def kind(self) -> str:
         """The name of the one kind that is set."""

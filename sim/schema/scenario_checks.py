@@ -43,12 +43,13 @@ def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Ite
     if len(chosen) != 1:
         found = " and ".join(chosen) or "none of rate, points and trace"
         yield document.issue(("traffic",), found, "exactly one of rate, points and trace")
-    for i, (one, two) in enumerate(pairwise(traffic.points), start=1):
-        if two.at <= one.at:
-            found = f"a point at {two.at:g}s after one at {one.at:g}s"
+    for i, (point, after) in enumerate(pairwise(traffic.points), start=1):
+        if after.at <= point.at:
+            found = f"a point at {after.at:g}s after one at {point.at:g}s"
             yield document.issue(("traffic", "points", i, "at"), found, "points in order of time")
-        elif two.at < one.at + one.ramp:
-            found = f"a ramp of {one.ramp:g}s with the next point {two.at - one.at:g}s later"
+        elif after.at < point.at + point.ramp:
+            later_s = after.at - point.at
+            found = f"a ramp of {point.ramp:g}s with the next point {later_s:g}s later"
             yield document.issue(("traffic", "points", i - 1, "ramp"), found, "a shorter ramp")
     for i, point in enumerate(traffic.points):
         if point.at >= horizon:
@@ -84,7 +85,7 @@ def event_issues(
     body = getattr(event, chosen[0])
     if getattr(body, "server", None) is not None:
         stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
-        count = max((one.servers.count for one in stacks), default=1)
+        count = max((patched.servers.count for patched in stacks), default=1)
         if body.server >= count:
             found = f"server {body.server}"
             path = (*at, chosen[0], "server")

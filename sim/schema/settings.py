@@ -39,7 +39,7 @@ class Settings(NamedTuple):
     platforms: dict[str, dict[str, Any]]
 
 
-class Source(NamedTuple):
+class PlacedSettings(NamedTuple):
     """Full settings and where they stand; `at` is the path of the mapping that holds them."""
 
     settings: Mapping[str, Any]

@@ -41,7 +41,7 @@ Period = Annotated[Span, at_most(1800.0, "30m")]
 Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
 
 
-class Cpu(Record):
+class CpuSpec(Record):
     demand: LawSpec = LawSpec()  # core seconds per request or job
     limit: Cores | None = None  # CFS quota
     request: Cores | None = None  # what the scheduler reserves, what the HPA divides by
@@ -78,7 +78,7 @@ class JobWork(Record):
     poison: Fraction = 0.0
 
 
-class Probe(Record):
+class ProbeSpec(Record):
     """A Kubernetes probe; defaults are upstream's (kubernetes.md, section 1)."""
 
     period: Span = default(facts.PROBE_PERIOD)
@@ -90,9 +90,9 @@ class Probe(Record):
 
 
 class Probes(Record):
-    startup: Probe | None = None
-    readiness: Probe | None = None
-    liveness: Probe | None = None
+    startup: ProbeSpec | None = None
+    readiness: ProbeSpec | None = None
+    liveness: ProbeSpec | None = None
 
 
 class Healthcheck(Record):
@@ -184,7 +184,7 @@ class Service(Record):
     shed: bool = False
     cancel_abandoned: bool = False
     boot: LawSpec = LawSpec()  # process start to listening
-    cpu: Cpu = Cpu()
+    cpu: CpuSpec = CpuSpec()
     memory: Memory = Memory()
     database: DatabaseClient | None = None
     push: JobPush = JobPush()
@@ -224,7 +224,7 @@ class Pooler(Record):
     wait: Duration = default(facts.POOLER_WAIT)
 
 
-class Machine(Record):
+class MachineSpec(Record):
     """A server as rented."""
 
     cores: Cores = 4.0
@@ -234,10 +234,10 @@ class Machine(Record):
 
 
 class Servers(Record):
-    machine: Machine = Machine()
+    machine: MachineSpec = MachineSpec()
     count: Annotated[Positive, MOST] = 1
     quota: Positive | None = None  # so many the provider lends at once; null: as many as asked for
-    reserved: Machine = Machine(cores=0.0, memory=0)  # taken by the system and agents
+    reserved: MachineSpec = MachineSpec(cores=0.0, memory=0)  # taken by the system and agents
 
 
 class Step(Record):

@@ -11,13 +11,13 @@ from functools import cached_property
 
 from sim.dataplane.engines import expected_requests
 from sim.dataplane.profile import Arrivals
+from sim.imports.trace import arrivals
 from sim.platforms import configured, layers, takes
 from sim.platforms.platform import Platform
 from sim.schema.layers import stack_on
-from sim.schema.scenario import Scenario, Traffic
+from sim.schema.scenario import Scenario
 from sim.schema.settings import split_settings
 from sim.schema.stack import Stack
-from sim.schema.traffic import TraceTimes, arrivals
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Case:
         """The scenario on `stack` (as loaded) under the platform; `come`: its traffic, where that
         has been read already. Raises `InputError` for what does not go together."""
         own = stack_on(stack, layers(platform), scenario)
-        case = cls(scenario, platform, own, come or arrivals_of(scenario.traffic))
+        case = cls(scenario, platform, own, come or arrivals(scenario.traffic))
         takes(platform, case.choices, own)
         return case
 
@@ -61,11 +61,3 @@ class Case:
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "choices"}
-
-
-def arrivals_of(traffic: Traffic) -> Arrivals:
-    """When requests come. Raises `InputError` for a trace that cannot be read."""
-    found = arrivals(traffic)
-    if isinstance(found, TraceTimes):
-        return Arrivals(times_s=found.times_s)
-    return Arrivals(found.start_s, found.rate, found.slope, found.end_s)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.core.recorder import Recorder
+from sim.control.core.recorder import SpanRecorder
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
@@ -35,7 +35,7 @@ class Observer:
         self.highest_limit = 0
         self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
-        self.recorder = Recorder(cluster)
+        self.recorder = SpanRecorder(cluster)
 
     def start(self) -> None:
         for loop in (self.run(), self.audit(), self.recorder.run()):

@@ -98,7 +98,7 @@ def replay(planned: Plan, run: Runner = Batch.run) -> Result:
 
 
 def result_of(planned: Plan, sample: BatchSample) -> Result:
-    """What was finished of a plan, at least one replication."""
+    """What the plan and a sample of its batch say together."""
     from sim.constants.catalogue import constants_of  # noqa: PLC0415 - loads all mechanisms
 
     scenario, stack = planned.scenario, planned.stack

@@ -12,6 +12,7 @@ from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
+from sim.imports.trace import arrivals
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
@@ -21,7 +22,7 @@ from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
-from sim.simulation.case import Case, arrivals_of
+from sim.simulation.case import Case
 from sim.study.ask import Ask, setting_text
 from sim.study.batch import Batch
 from sim.study.identity import plan_key
@@ -84,9 +85,9 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
     if known is not None and known.scenario.traffic == scenario.traffic:
-        arrivals = known.arrivals
+        come = known.arrivals
     else:
-        arrivals = arrivals_of(scenario.traffic)
+        come = arrivals(scenario.traffic)
     stack = stack or load_stack(scenario.stack)
     if names == ALL:
         names = tuple(dict.fromkeys((*scenario.platforms, *platform_names())))
@@ -95,7 +96,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     for name in settings:
         if name not in chosen:  # what is wrong is wrong, run or not
             configured(name, settings)
-    cases, notes = _cases(scenario, stack, chosen, arrivals, capabilities(ask.ablate))
+    cases, notes = _cases(scenario, stack, chosen, come, capabilities(ask.ablate))
     return Plan(ask, scenario, stack, cases, ask.command([c.platform for c in cases]), notes)
 
 

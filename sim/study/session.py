@@ -62,9 +62,9 @@ class Session:
         ask = {"scenario": scenario, "platform": platform, "seed": seed, "stack": stack}
         self._ask = {**ask, "settings": settings, "engine": engine, "traffic": traffic}
         planned = plan(Ask(scenario, [platform], seed, 1, stack, settings, engine, traffic))
-        if len(planned.cases) != 1:
+        if len(planned.platforms) != 1:
             raise InputError(field="platform", found=given(platform), expected="one platform")
-        self._plan, (self.case,) = planned, planned.cases
+        self._plan, self.case = planned, planned.cases[0]
         self._engine = engines.ready(engine, self.case.requests, nullcontext)
         self.seed = seed
         self.now = 0.0

@@ -69,6 +69,14 @@ def test_explain_a_capability_names_its_home_and_who_has_what(sim, name):
     assert all((Path(__file__).parents[2] / home).is_file() for home in homes)
 
 
+@pytest.mark.parametrize("name", names())
+def test_explain_a_platform_says_what_it_reads(sim, name):
+    said = sim("explain", name)
+    assert said.status == 0, said.err
+    by_class = name.startswith("kubernetes")  # a kubelet writes it by QoS class
+    assert ("memory.oom_score_adj = 0 points" in said.out) is not by_class
+
+
 def test_explain_takes_a_capability_with_a_hyphen(sim):
     assert sim("explain", "self-healing").out == sim("explain", "self_healing").out
 
@@ -76,7 +84,7 @@ def test_explain_takes_a_capability_with_a_hyphen(sim):
 @pytest.mark.parametrize(
     ("name", "says"),
     [("canary", "--set PLATFORM.rolling_updates.pause_s: 120 s"), ("autoheal", "compose_hardened"),
-     ("rollout_undo", "sim/control/rolling_updates/rollouts.py")],
+     ("rollout_undo", "sim/control/rollback/commands.py")],
 )  # fmt: skip
 def test_explain_a_mechanism(sim, name, says):
     said = sim("explain", name)

@@ -13,7 +13,7 @@ from sim.schema.fields import InputError, LawSpec
 from sim.schema.layers import Layer, layered, stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, parse_setting, split_settings
-from sim.schema.stack import Probe, Scaling, Stack
+from sim.schema.stack import ProbeSpec, Scaling, Stack
 from sim.schema.stack_checks import find_cycle, resolve
 from sim.schema.text.document import read_yaml
 from tests.schema.bad import SCENARIO, STACK
@@ -132,7 +132,7 @@ def test_settings_reach_everywhere(sspp: Stack) -> None:
     )
     api = changed.services["api"]
     assert api.scaling == Scaling(max=30)
-    assert api.probes.liveness == Probe(period=5.0)
+    assert api.probes.liveness == ProbeSpec(period=5.0)
     assert api.boot == LawSpec(law="lognormal", mean=3.0, cv=0.3)
     assert (api.cpu.limit, api.cpu.threads) == (0.5, 1)
     assert changed.services["worker"].cpu.demand.mean == 0.08

@@ -37,6 +37,7 @@ def _event(dice: Random) -> dict[str, Any]:
             {"resize": {"service": http, "cpu": dice.choice([0.1, 2.0])}},
             {"rotate_secret": {"overlap": dice.random() < 0.5}},
             {"raise_connections": {"max_connections": dice.choice([50, 200])}},
+            {"traffic": {"rate": dice.choice([0.0, 2.5, 40.0])}},
         ]
     )
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from sim.cli.app import main
+from sim.dataplane.profile import Arrivals
+from sim.imports.trace import arrivals
 from sim.report import files
 from sim.report.exports import formats
 from sim.report.exports.k6 import k6, script, stages
@@ -19,7 +21,6 @@ from sim.report.exports.trace import trace
 from sim.results.run import Span
 from sim.schema.fields import InputError
 from sim.schema.scenario import Point, Slo, Traffic
-from sim.schema.traffic import TraceTimes, arrivals
 from sim.study.comparison import compare
 from sim.study.result import Result
 from tests import ENGINE
@@ -215,7 +216,7 @@ def test_stages_make_the_requests_of_the_profile(traffic, start, requests):
 
 def test_time_stamps_become_rates():
     times = np.sort(np.random.default_rng(1).uniform(0, 600, 4321))
-    start, planned = stages(TraceTimes(times), 600.0)
+    start, planned = stages(Arrivals(times_s=times), 600.0)
     assert expected(start, planned, 600.0) == pytest.approx(4321)
 
 
@@ -267,6 +268,14 @@ def test_names_are_checked():
         formats.named("openmetric")
 
 
+def test_a_program_may_name_them_too(crash, tmp_path):
+    crash.write(tmp_path / "r", plots=False, exports=["k6"])
+    assert (tmp_path / "r" / "traffic.k6.js").stat().st_size > 0
+    with pytest.raises(InputError, match="trace, openmetrics, parquet"):
+        crash.write(tmp_path / "s", plots=False, exports=["speech"])
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_missing_library_is_told_with_its_cure(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(InputError, match=r"pip install 'outage-lab\[parquet\]'"):
@@ -274,13 +283,15 @@ def test_a_missing_library_is_told_with_its_cure(monkeypatch):
 
 
 def test_every_format_is_told_where_people_look(capsys):
-    """A row of FORMATS alone is no export: the README and `Result.write` say what it is."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """A row of FORMATS alone is no export: docs and `Result.write` say what it is."""
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
     methods = Result.write.__doc__
     main(["run", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     for name, row in formats.FORMATS.items():
         line = f"| `{row.file}` | `--export {name}`"
-        assert line in readme, f"README.md, the files of a report: add {line}: what it is for |"
+        assert line in page, (
+            f"docs/command_line.md, What a run writes: add {line}: what it is for |"
+        )
         assert name in methods, f"sim/study/result.py, Result.write: its docstring lacks {name}"
         assert re.search(rf"separated by commas: .*\b{name}\b", shown), f"run --help lacks {name}"

@@ -12,14 +12,22 @@ from sim.schema.scenario import Claim
 from tests.results.synthetic import gauge, recording, run
 
 
-def test_the_record_has_exactly_the_documented_keys():
+def in_order(keys, record):
+    """Are these there in this order? Readers of schema 1 rely on it; a new figure is no break."""
+    return [key for key in record if key in keys] == keys
+
+
+def test_the_record_has_the_documented_keys_in_their_order():
     record = figures(run())
-    assert list(record) == [
-        "requests", "jobs", "downtime_s", "degraded_s", "availability", "latency_s", "detect_s",
-        "recover_s", "connections", "operator", "cost",
-    ]  # fmt: skip
-    assert list(record["requests"]) == ["arrived", "succeeded", "in_flight", "failed"]
-    assert list(record["latency_s"]) == ["p50", "p95", "p99", "max"]
+    assert in_order(
+        [
+            "requests", "jobs", "downtime_s", "degraded_s", "availability", "latency_s", "detect_s",
+            "recover_s", "connections", "operator", "cost",
+        ],
+        record,
+    )  # fmt: skip
+    assert in_order(["arrived", "succeeded", "in_flight", "failed"], record["requests"])
+    assert in_order(["p50", "p95", "p99", "max"], record["latency_s"])
 
 
 def paths(record, prefix=""):

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from sim.dataplane.engines import expected_requests
+from sim.imports.trace import arrivals
 from sim.results.run import Run
 from sim.schema.scenario import Scenario
-from sim.simulation.case import arrivals_of
 from tests.scenarios.replays import (
     claims,
     measured,
@@ -50,7 +50,7 @@ SOMETIMES = {
 
 
 def requests(scenario: Scenario) -> float:
-    return expected_requests(arrivals_of(scenario.traffic), scenario.horizon)
+    return expected_requests(arrivals(scenario.traffic), scenario.horizon)
 
 
 def cases() -> Iterator[Any]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from sim.imports.trace import load_trace
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError, Issue
-from sim.schema.traffic import load_trace
 from tests.schema.bad import COMPOSE, COMPOSES, SCENARIO, SCENARIOS, STACK, STACKS, TRACES, Bad
 
 

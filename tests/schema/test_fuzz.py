@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sim.imports.trace import load_trace
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError
 from sim.schema.text.document import read_yaml
-from sim.schema.traffic import load_trace
 from tests.schema.bad import COMPOSE, SCENARIO, STACK
 
 EVERYTHING = Path(__file__).parents[1] / "data" / "compose" / "everything.yml"

@@ -10,7 +10,7 @@ from sim.schema.layers import Layer, stack_on
 from sim.schema.scenario import Leak
 from sim.schema.stack import (
     Alarm,
-    Cpu,
+    CpuSpec,
     DatabaseClient,
     Habits,
     Healthcheck,
@@ -18,7 +18,7 @@ from sim.schema.stack import (
     Lookup,
     Memory,
     Pooler,
-    Probe,
+    ProbeSpec,
     ScaleUp,
     Scaling,
     Service,
@@ -116,10 +116,10 @@ def test_facts_are_the_defaults_of_a_stack() -> None:
     assert len({fact.name for fact in found}) == len(found) > 15
     records = [
         Service,
-        Probe,
+        ProbeSpec,
         Healthcheck,
         Pooler,
-        Cpu,
+        CpuSpec,
         Memory,
         Lookup,
         Stop,

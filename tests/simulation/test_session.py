@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import sim
 from sim.library.stacks import load_stack
-from sim.platforms.own import files as own_file
+from sim.platforms.own import files as own_files
 from sim.results import ledger
 from sim.results.run import Run
 from sim.schema.scenario import Scenario
@@ -185,6 +185,16 @@ def test_anything_at_any_instant_is_as_if_scripted(
 @given(data=st.data(), seed=st.integers(0, 10**6))
 def test_many_things_are_as_if_scripted(platform: str, data: Any, seed: int) -> None:
     acts(data, seed, platform, ENGINE)
+
+
+def test_users_may_come_otherwise_from_now_on() -> None:
+    session = sim.Session("container_crash", "kubernetes", engine=ENGINE)
+    session.advance(100)
+    session.look()
+    session.do({"traffic": {"rate": "50/s"}})
+    session.advance(200)
+    assert session.look()["since"]["arrived"] == pytest.approx(5000, rel=0.1)
+    same(session.finish(), whole(session.script, "kubernetes", ENGINE))
 
 
 def test_the_fault_is_the_first_event_also_after_users_that_surged() -> None:
@@ -460,8 +470,8 @@ EXTENDS = "compose"
 def test_a_platform_of_ones_own_is_blamed_with_line_and_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_file, "_given", {})
-    monkeypatch.setattr(own_file, "_loaded", {})
+    monkeypatch.setattr(own_files, "_given", {})
+    monkeypatch.setattr(own_files, "_loaded", {})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "platforms").mkdir()
     (tmp_path / "platforms" / "slips.py").write_text(OWN)

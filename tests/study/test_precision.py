@@ -1,4 +1,4 @@
-"""Studies that stop by themselves, as soon as a mean is known well enough, in order of seeds."""
+"""When a study has seen enough: a half-width that was asked for, or a number of seeds."""
 
 from __future__ import annotations
 

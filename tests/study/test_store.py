@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sim.results.result import Result
 
 import sim
 from sim.cli.app import main
@@ -24,6 +23,7 @@ from sim.study.ask import Ask
 from sim.study.batch import Batch, BatchSample
 from sim.study.comparison import replay
 from sim.study.plan import plan
+from sim.study.result import Result
 from sim.study.store import FILE
 from sim.study.task import Tick
 from tests.study.runs import ALONE, interrupted

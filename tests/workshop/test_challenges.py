@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sim.dataplane import engines
+from sim.imports.trace import arrivals
 from sim.schema.fields import InputError
-from sim.simulation.case import arrivals_of
 from sim.workshop.challenge import HINTS, Challenge, challenge, challenges, scenario_of
 from sim.workshop.check import Assessment, check
 from sim.workshop.texts import start_file
@@ -102,7 +102,7 @@ def test_the_start_file_says_how_things_are(number: int, folder: Path) -> None:
 @pytest.mark.parametrize("number", ALL)
 def test_no_challenge_makes_a_class_wait_for_the_compiler(number: int) -> None:
     scenario = scenario_of(ALL[number])
-    expected = engines.expected_requests(arrivals_of(scenario.traffic), scenario.horizon)
+    expected = engines.expected_requests(arrivals(scenario.traffic), scenario.horizon)
     assert expected < engines.WORTH_COMPILING
 
 

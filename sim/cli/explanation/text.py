@@ -204,7 +204,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, Fact):
         value = value.written
     if isinstance(value, dict):
-        if set(value) <= {"law", "mean", "cv"} and "mean" in value:
+        if set(value) <= {"law", "mean", "cv"} and isinstance(value.get("mean"), int | float):
             return _law(value)
         return f"({_mapping(value)})"
     if isinstance(value, list | tuple):

@@ -75,15 +75,15 @@ def servers_needed(wanted: Sequence[Resources], capacity: Resources) -> int:
         return r.cores / capacity.cores + r.memory / capacity.memory
 
     bins: list[Load] = []
-    for one in sorted(wanted, key=size, reverse=True):
+    for replica in sorted(wanted, key=size, reverse=True):
         empty = Load(len(bins), capacity, Resources(0.0, 0), 0)
-        if not fits(empty, one):
+        if not fits(empty, replica):
             continue
-        i = next((b.id for b in bins if fits(b, one)), len(bins))
+        i = next((b.id for b in bins if fits(b, replica)), len(bins))
         if i == len(bins):
             bins.append(empty)
         taken = bins[i].requested
-        total = Resources(taken.cores + one.cores, taken.memory + one.memory)
+        total = Resources(taken.cores + replica.cores, taken.memory + replica.memory)
         bins[i] = bins[i]._replace(requested=total)
     return len(bins)
 
@@ -260,16 +260,16 @@ class NodeGroup:
         ]
 
     def could_go(self, server: Server, loads: dict[int, Load]) -> bool:
-        here = [
+        containers = [
             c
             for c in self.cluster.on(server)
             if not c.deleting and self.counts(self.cluster.service(c.service).priority)
         ]
-        if any(self.cluster.service(c.service).role in STATEFUL for c in here):
+        if any(self.cluster.service(c.service).role in STATEFUL for c in containers):
             return False
-        if not all(evictable(self.cluster, c) for c in here):
+        if not all(evictable(self.cluster, c) for c in containers):
             return False  # simulator/drainability/rules/pdb: a budget that allows none now
-        guests = [requested(self.cluster, c.service) for c in here]
+        guests = [requested(self.cluster, c.service) for c in containers]
         others = [load for i, load in loads.items() if i != server.id]
         return could_go(loads[server.id], guests, others, self.rules.idle_below)
 
@@ -296,8 +296,8 @@ class NodeGroup:
 
     def evict(self, server: Server) -> list[Container]:
         """Evict one after the other; what the eviction API refuses."""
-        here = [c for c in self.cluster.on(server) if not c.deleting]
-        for c in here:
+        containers = [c for c in self.cluster.on(server) if not c.deleting]
+        for c in containers:
             if evictable(self.cluster, c):
                 self.cluster.retire(c)
-        return [c for c in here if not c.deleting]
+        return [c for c in containers if not c.deleting]

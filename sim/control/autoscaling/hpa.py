@@ -218,7 +218,7 @@ def tolerances(asks: stack.Behavior | None, otherwise: float) -> Tolerances:
     if asks is None:
         return Tolerances(otherwise, otherwise)
     own = (asks.down.tolerance, asks.up.tolerance)
-    return Tolerances(*(otherwise if one is None else one for one in own))
+    return Tolerances(*(otherwise if tolerance is None else tolerance for tolerance in own))
 
 
 class Scaled(NamedTuple):

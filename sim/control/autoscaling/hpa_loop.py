@@ -89,8 +89,8 @@ class Metrics:
 
     def since(self, containers: Iterable[Container]) -> float:
         """When the oldest of the windows began that `of` tells; inf if it tells nothing."""
-        told = [self.samples[c.id][0].t_s for c in containers if self.of(c) is not None]
-        return min(told, default=math.inf)
+        reading = [self.samples[c.id][0].t_s for c in containers if self.of(c) is not None]
+        return min(reading, default=math.inf)
 
 
 # ---- the choice ----

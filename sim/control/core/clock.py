@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from enum import IntEnum, auto, unique
-from heapq import heappop, heappush
+from heapq import heappop
 from typing import Any, NoReturn, TypeVar
 
 import simpy
 
 from sim.control.core.records import NonsenseError
+from sim.dataplane.simpy_inside import PlacedEvent, now_of, queue_of, set_now, throw_into
 
 ROUNDING_S = 1e-6  # so much a difference of two times may be below 0
 T = TypeVar("T")
@@ -91,17 +92,13 @@ def priority(rank: Rank, key: int, part: int = 0) -> int:
     return 2 + ((rank * KEYS + key) * PARTS + part)
 
 
-class Timer(simpy.Event):
+class Wait(PlacedEvent):
     """A timeout whose place in its instant is the one given, not its order of insertion."""
 
     cancelled = False
 
     def __init__(self, env: simpy.Environment, t_s: float, priority: int) -> None:
-        self.env = env
-        self.callbacks: list[Any] = []
-        self._ok, self._value, self._defused = True, None, False
-        queue: list[Any] = env._queue  # `env.schedule`, for an instant
-        heappush(queue, (t_s, priority, next(env._eid), self))
+        super().__init__(env, priority, [], t_s=t_s)
 
     def cancel(self) -> None:
         """Nobody waits for it any more, and nobody will: `Clock.due` drops it."""
@@ -116,20 +113,21 @@ class Clock:
 
     @property
     def now(self) -> float:
-        return float(self.env._now)  # what env.now gives: asked some hundred thousand times
+        return now_of(self.env)
 
     def due(self) -> float:
         """When the next event is that somebody waits for; infinite if none is."""
-        queue: list[Any] = self.env._queue
-        while queue and type(queue[0][3]) is Timer and queue[0][3].cancelled:
-            heappop(queue)[3].callbacks = None  # as if it had been
+        queue = queue_of(self.env)
+        while queue and type(wait := queue[0][3]) is Wait and wait.cancelled:
+            heappop(queue)
+            wait.callbacks = None  # type: ignore[assignment] # as if it had been
         return float(queue[0][0]) if queue else math.inf
 
     def rank_due(self) -> int:
         """The rank of the event that is due; 0, before all ranks, for what follows at once."""
-        return max(0, (self.env._queue[0][1] - 2) // (KEYS * PARTS))
+        return max(0, (queue_of(self.env)[0][1] - 2) // (KEYS * PARTS))
 
-    def after(self, delay_s: float, rank: Rank, key: int = 0, part: int = 0) -> Timer:
+    def after(self, delay_s: float, rank: Rank, key: int = 0, part: int = 0) -> Wait:
         """An event `delay_s` seconds from now. `key` and `part`: which one of this rank, if several
         can meet at one instant (a container's or server's id; equals follow as they were asked
         for). NonsenseError for a delay below 0 (by more than rounding), or that is no number or
@@ -137,18 +135,18 @@ class Clock:
         if not -ROUNDING_S < delay_s < math.inf:
             found = f"a delay of {delay_s:g} s"
             raise NonsenseError(found, "a number of seconds of at least 0")
-        return Timer(self.env, self.now + max(0.0, delay_s), priority(rank, key, part))
+        return Wait(self.env, self.now + max(0.0, delay_s), priority(rank, key, part))
 
     def at(self, t_s: float, rank: Rank, key: int = 0, part: int = 0) -> simpy.Event:
         """An event at an absolute time (k * period: repeated delays would drift)."""
         if math.isnan(t_s):
             raise NonsenseError("a time that is no number", "a number of seconds")
         now = self.now
-        return Timer(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
+        return Wait(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
 
     def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> simpy.Event:
         """An event at an instant that was computed earlier, to the last bit."""
-        return Timer(self.env, t_s, priority(rank, key, part))
+        return Wait(self.env, t_s, priority(rank, key, part))
 
     def at_once(self, action: Callable[[simpy.Event], None]) -> None:
         """`action` follows at once: after what was woken before it at this instant."""
@@ -168,12 +166,12 @@ class Clock:
         """Time stands still: NonsenseError, from within the loop that would act next."""
         found = f"a loop that acts {steps:,} times without letting time pass"
         error = NonsenseError(found, "a wait of more than 0 s")
-        for callback in self.env._queue[0][3].callbacks or ():
+        for callback in queue_of(self.env)[0][3].callbacks or ():
             process = getattr(callback, "__self__", None)
             if isinstance(process, simpy.Process):
-                process._generator.throw(error)
+                throw_into(process, error)
         raise error
 
     def set(self, t_s: float) -> None:
         """Bring the clock to an instant at which the data plane sent a notice."""
-        self.env._now = t_s
+        set_now(self.env, t_s)

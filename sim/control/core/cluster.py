@@ -71,7 +71,7 @@ class Cluster(Containers):
     ) -> Server:  # fmt: skip
         """A machine that is up now (renting and booting take time; the caller waits for it), of the
         stack's kind and price unless `size` (cores, bytes) and `price_per_hour` say otherwise."""
-        if size is not None and not all(one >= 0 for one in size):
+        if size is not None and not all(amount >= 0 for amount in size):
             raise NonsenseError(f"a server of {size}", "a number of cores and bytes of at least 0")
         since_s = self.clock.now if rented_s is None else rented_s
         machine, reserved = self.stack.servers.machine, self.stack.servers.reserved

@@ -53,14 +53,14 @@ class Containers(World):
         n = self._numbers[service] = self._numbers.get(service, 0) + 1
         profile = self.profile(service, version)
         ident = self.plane.add_container(profile, server.id)
-        held = (port or self.service(service).port) if self.host_ports else None
-        made = Container(
-            ident, f"{service}-{n}", service, server, version, profile, held,
+        host_port = (port or self.service(service).port) if self.host_ports else None
+        container = Container(
+            ident, f"{service}-{n}", service, server, version, profile, host_port,
             created_s=self.clock.now,
         )  # fmt: skip
-        self.containers.append(made)
-        self.tell(Change("created", made))
-        return made
+        self.containers.append(container)
+        self.tell(Change("created", container))
+        return container
 
     def profile(self, service: str, version: Version) -> int:
         key = (service, version)

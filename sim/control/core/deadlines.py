@@ -13,7 +13,7 @@ from sim.control.core.clock import Clock, Rank
 class Asker(Protocol):
     """Who waits for an answer."""
 
-    asked: int  # number of the probe that has no answer yet; -1: none
+    question: int  # number of the probe that has no answer yet; -1: none
 
     def timed_out(self) -> None:
         """No answer came in time; one that comes later reaches nobody."""
@@ -28,7 +28,7 @@ class Deadlines:
 
     def add(self, asker: Asker, key: int, part: int) -> None:
         """The probe that `asker` has just sent; `key` and `part` as in `Clock.at`."""
-        self.waiting.append((self.clock.now + self.timeout_s, key, part, asker.asked, asker))
+        self.waiting.append((self.clock.now + self.timeout_s, key, part, asker.question, asker))
         if len(self.waiting) == 1:
             self.arm()
 
@@ -38,9 +38,9 @@ class Deadlines:
 
     def due(self, _: simpy.Event) -> None:
         number, asker = self.waiting.popleft()[3:]
-        if asker.asked == number:
+        if asker.question == number:
             asker.timed_out()
-        while self.waiting and self.waiting[0][4].asked != self.waiting[0][3]:
+        while self.waiting and self.waiting[0][4].question != self.waiting[0][3]:
             self.waiting.popleft()  # answered
         if self.waiting:
             self.arm()

@@ -47,17 +47,17 @@ def server_state(server: Server) -> str:
 
 def acknowledgements(timeline: Iterable[TimelineRow]) -> list[tuple[float, float]]:
     """(paged, acknowledged) of each incident: from the first page to her answer."""
-    found: list[tuple[float, float]] = []
+    waits: list[tuple[float, float]] = []
     paged_s: float | None = None
     for row in timeline:
         if row.event == "page" and paged_s is None:
             paged_s = row.t_s
         elif row.event == "acknowledged" and paged_s is not None:
-            found.append((paged_s, row.t_s))
+            waits.append((paged_s, row.t_s))
             paged_s = None
     if paged_s is not None:
-        found.append((paged_s, float("inf")))
-    return found
+        waits.append((paged_s, float("inf")))
+    return waits
 
 
 class Open(NamedTuple):
@@ -71,7 +71,7 @@ class Open(NamedTuple):
     server: str = ""
 
 
-class Recorder:
+class SpanRecorder:
     """Turns changes of state into spans."""
 
     def __init__(self, cluster: Cluster) -> None:
@@ -112,18 +112,18 @@ class Recorder:
         for p in self.cluster.pending:
             name = f"{p.service} (no server yet)"
             seen["pending", p.id] = Open("pending", name, "pending", now, p.service)
-        for key, one in list(self.open.items()):
+        for key, before in list(self.open.items()):
             later = seen.get(key)
-            if later is None or later.state != one.state or later.server != one.server:
+            if later is None or later.state != before.state or later.server != before.server:
                 self.close(key, now)
-        for key, one in seen.items():
-            self.open.setdefault(key, one)
+        for key, span in seen.items():
+            self.open.setdefault(key, span)
 
     def close(self, key: tuple[str, int], now: float) -> None:
-        one = self.open.pop(key)
-        if now > one.since_s:
+        span = self.open.pop(key)
+        if now > span.since_s:
             self.spans.append(
-                Span(one.kind, one.name, one.state, one.since_s, now, one.service, one.server)
+                Span(span.kind, span.name, span.state, span.since_s, now, span.service, span.server)
             )
 
     def finished(self, horizon_s: float) -> tuple[Span, ...]:
@@ -139,5 +139,7 @@ class Recorder:
             Span("operator", "operator", "hands_on", a, min(a + seconds, horizon_s), what)
             for a, seconds, what in self.cluster.count.hands
         ]
-        whole = [*self.spans, *(one for one in operator if one.end_s > one.start_s)]
-        return tuple(sorted(whole, key=lambda one: (one.start_s, one.kind, one.name, one.end_s)))
+        whole = [*self.spans, *(span for span in operator if span.end_s > span.start_s)]
+        return tuple(
+            sorted(whole, key=lambda span: (span.start_s, span.kind, span.name, span.end_s))
+        )

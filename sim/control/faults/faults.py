@@ -1,7 +1,8 @@
 """Fate: the scenario's list of events, each carried out by the cluster's verbs at its time.
 
-An event is a fault (kill, crash, hang, leak, a lost server) or something that is asked of the
-operator or the platform (deploy, scale, rent, raise). Service names may be roles.
+An event is a fault (kill, crash, hang, leak, a lost server), something that is asked of the
+operator or the platform (deploy, scale, rent, raise), or users who come otherwise. Service names
+may be roles.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from sim.control.people.on_call import deploy
 from sim.control.resource_limits.profiles import cpu_limit
 from sim.control.rolling_updates import compose
 from sim.control.secrets import rotation
+from sim.dataplane.profile import Arrivals
 from sim.schema.scenario import (
+    ArrivalRate,
     DaemonRestart,
     Deploy,
     Drain,
@@ -67,6 +70,7 @@ class Faults:
             "rent_servers": self.rent_servers,
             "raise_connections": self.raise_connections,
             "rotate_secret": self.rotate_secret,
+            "traffic": traffic,
         }
 
     def add(self, event: Event) -> None:
@@ -245,6 +249,13 @@ def scale(cluster: Cluster, spec: Scale) -> Loop:
         service = resolve(cluster.stack, name)
         cluster.say("scale", service, f"{replicas} replicas of {service} are asked for")
         cluster.want(service, replicas)
+    yield from ()
+
+
+def traffic(cluster: Cluster, spec: ArrivalRate) -> Loop:
+    """Users come at another rate from now on."""
+    cluster.say("traffic", "users", f"users come at {spec.rate:g} requests/s from now on")
+    cluster.plane.set_arrivals(Arrivals((cluster.clock.now,), (spec.rate,), (0.0,)))
     yield from ()
 
 

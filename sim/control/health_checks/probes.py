@@ -19,7 +19,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.core.deadlines import Deadlines
-from sim.schema.stack import Probe, Probes, Service
+from sim.schema.stack import Probes, ProbeSpec, Service
 
 GRACE = Fact(
     "pod.termination_grace", 30.0, "s",
@@ -141,14 +141,14 @@ class Prober:
         self.of: dict[int, ContainerStatus] = {}
         self.kubelet_since: dict[int, float] = {}
 
-    def probes(self, c: Container) -> list[tuple[Ask, Probe]]:
+    def probes(self, c: Container) -> list[tuple[Ask, ProbeSpec]]:
         probes: Probes = self.cluster.service(c.service).probes
-        found = [
+        written = [
             (Ask.STARTUP, probes.startup),
             (Ask.READINESS, probes.readiness),
             (Ask.LIVENESS, probes.liveness),
         ]
-        return [(kind, probe) for kind, probe in found if probe is not None]
+        return [(kind, probe) for kind, probe in written if probe is not None]
 
     # ---- lives of containers ----
     def adopt(self, c: Container) -> None:
@@ -189,7 +189,7 @@ class Prober:
 
     # ---- workers ----
     def spawn(
-        self, c: Container, status: ContainerStatus, kind: Ask, probe: Probe, first: float
+        self, c: Container, status: ContainerStatus, kind: Ask, probe: ProbeSpec, first: float
     ) -> None:
         Worker(self, c, status, kind, probe, first).wait()
 
@@ -216,7 +216,7 @@ class Prober:
         return self.deadlines[timeout_s]
 
     def result(
-        self, c: Container, status: ContainerStatus, kind: Ask, probe: Probe, ok: bool
+        self, c: Container, status: ContainerStatus, kind: Ask, probe: ProbeSpec, ok: bool
     ) -> None:
         streak = status.streaks.get(kind, Streak())
         status.streaks[kind], published = counted(streak, ok, probe.success, probe.failure)
@@ -250,7 +250,6 @@ class Worker:
     Callbacks, where others are loops: thirty containers ask ten thousand times an hour."""
 
     __slots__ = (
-        "asked",
         "c",
         "first",
         "generation",
@@ -259,6 +258,7 @@ class Worker:
         "part",
         "probe",
         "prober",
+        "question",
         "run",
         "status",
     )  # fmt: skip
@@ -269,14 +269,14 @@ class Worker:
         c: Container,
         status: ContainerStatus,
         kind: Ask,
-        probe: Probe,
+        probe: ProbeSpec,
         first: float,
     ) -> None:
         self.prober, self.c, self.status, self.kind, self.probe = prober, c, status, kind, probe
         self.first, self.generation, self.k = first, status.workers, 0
         self.part = 2 * kind  # of its ticks; the next one is its deadlines'
         self.run = 0  # the process that was asked
-        self.asked = -1  # number of the probe that has no answer yet
+        self.question = -1  # number of the probe that has no answer yet
 
     def wait(self) -> None:
         """For its next tick."""
@@ -306,7 +306,7 @@ class Worker:
             self.wait()
             return
         self.run = c.run
-        self.asked = cluster.probe(c, self.answered, self.probe.deep)
+        self.question = cluster.probe(c, self.answered, self.probe.deep)
         self.prober.until(self.probe.timeout).add(self, self.c.id, self.part + 1)
 
     def answered(self, ok: bool) -> None:
@@ -323,7 +323,7 @@ class Worker:
 
     def timed_out(self) -> None:
         """An answer that comes later reaches nobody."""
-        self.prober.cluster.forget(self.asked)
+        self.prober.cluster.forget(self.question)
         self.over(False)
 
     def over(self, ok: bool) -> None:
@@ -334,7 +334,7 @@ class Worker:
 
     def next_tick(self) -> None:
         """Wait anew; a slow probe skips ticks."""
-        self.asked = -1
+        self.question = -1
         now = self.prober.cluster.clock.now
         self.k = max(self.k, int((now - self.first) // self.probe.period))
         self.wait()

@@ -139,7 +139,7 @@ class Check:
         self.rules, self.file, self.line, self.address = rules, file, line, address
         self.version, self.deadlines = file.version, deadlines
         self.health = LineHealth()
-        self.asked = -1  # number of the probe that has no answer yet
+        self.question = -1  # number of the probe that has no answer yet
 
     def wait(self, delay_s: float) -> None:
         """For the next check."""
@@ -150,15 +150,15 @@ class Check:
         if self.file.version != self.version:
             return
         cluster = self.file.cluster
-        self.asked = cluster.probe(at(cluster, self.address)[0], self.heard)
+        self.question = cluster.probe(at(cluster, self.address)[0], self.heard)
         self.deadlines.add(self, self.line, 0)
 
     def timed_out(self) -> None:
-        self.file.cluster.forget(self.asked)
+        self.file.cluster.forget(self.question)
         self.heard(False)
 
     def heard(self, passed: bool) -> None:
-        self.asked = -1
+        self.question = -1
         if passed and self.health == LineHealth():  # wakes nobody: no order to keep
             self.wait(self.rules.inter_s)
         else:

@@ -42,7 +42,7 @@ def alarms(succeeded: int, failed: int, jobs_always_waiting: int, by: Alarm = AL
 
 
 @dataclass(frozen=True)
-class View:
+class Symptoms:
     """What she sees when she looks around; only what is left to her."""
 
     server_away: bool = False
@@ -54,28 +54,28 @@ class View:
     wrong_address: bool = False
 
 
-def next_action(view: View) -> Action:
+def next_action(symptoms: Symptoms) -> Action:
     """The first thing that has to be done: nothing helps while the server is away; restarting a bad
     version, or a process that the database refuses, only repeats the failure."""
-    if view.server_away:
+    if symptoms.server_away:
         return "wait_for_server"
-    if view.bad_version:
+    if symptoms.bad_version:
         return "rollback"
-    if view.locked_out:
+    if symptoms.locked_out:
         return "fix_secret"
-    if view.connections_short:
+    if symptoms.connections_short:
         return "raise_connections"
-    if view.down:
+    if symptoms.down:
         return "start"
-    if view.hung:
+    if symptoms.hung:
         return "restart"
-    return "fix_backends" if view.wrong_address else "none"
+    return "fix_backends" if symptoms.wrong_address else "none"
 
 
 # ---- what she sees ----
-def look(human: Human) -> View:
+def look(human: Human) -> Symptoms:
     cluster = human.cluster
-    return View(
+    return Symptoms(
         server_away=lost_server(cluster) is not None,
         bad_version=bad_version(human) is not None,
         locked_out=human.rotation is not None and bool(human.rotation.missed()),

@@ -68,20 +68,20 @@ class KubeletLimits(Limits):
 
     def look(self, cluster: Cluster, server: Server) -> None:
         """Evict one replica if memory is short."""
-        here = [c for c in cluster.on(server) if c.alive]
-        used = {c.id: cluster.gauge_of(c).memory for c in here}
+        running = [c for c in cluster.on(server) if c.alive]
+        used = {c.id: cluster.gauge_of(c).memory for c in running}
         if server.memory - sum(used.values()) >= self.evict_below:
             return
         ranked = eviction_ranking(
             [
                 Consumer(c.id, service.priority, used[c.id], memory.request or memory.limit or 0)
-                for c in here
+                for c in running
                 for service in [cluster.service(c.service)]
                 for memory in [service.memory]
                 if not c.deleting
             ]
         )
-        worst = next((c for c in here if ranked and c.id == ranked[0]), None)
+        worst = next((c for c in running if ranked and c.id == ranked[0]), None)
         if worst is not None:
             cluster.acted()
             cluster.retire(worst)

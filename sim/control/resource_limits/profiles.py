@@ -15,7 +15,7 @@ from sim.dataplane.codes import Kind, LawKind, Persistence
 from sim.dataplane.profile import Law, Profile
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
-from sim.schema.stack import Cpu, Role, Service
+from sim.schema.stack import CpuSpec, Role, Service
 
 KINDS: dict[Role, Kind] = {
     "http": Kind.HTTP,
@@ -58,14 +58,14 @@ class Limits:
         return (SHARES_PER_CORE, SHARES_MIN) if self.weights == "requests" else ()
 
 
-def weight(cpu: Cpu, weights: Literal["shares", "requests"]) -> float:
+def weight(cpu: CpuSpec, weights: Literal["shares", "requests"]) -> float:
     """The cgroup weight of a container (Docker: --cpu-shares, 1024; kubelet: MilliCPUToShares)."""
     if weights == "shares":
         return float(cpu.shares)
     return max(SHARES_MIN.value, (cpu.request or 0.0) * SHARES_PER_CORE.value)
 
 
-def cpu_limit(cpu: Cpu, limited: bool) -> float:
+def cpu_limit(cpu: CpuSpec, limited: bool) -> float:
     """Cores at most: the CFS quota, if there is one, and what the process can use at all."""
     quota = cpu.limit if limited and cpu.limit else math.inf
     return min(quota, float(cpu.threads) if cpu.threads else math.inf)

@@ -127,11 +127,13 @@ class RolloutWatch:
                 self.complete_s = clock.now
             done = self.complete_s is not None
             baked = clock.now - self.complete_s if self.complete_s is not None else 0.0
-            said = verdict(done, clock.now - self.began_s, baked, choice.timeout_s, choice.bake_s)
-            if said == "good":
+            outcome = verdict(
+                done, clock.now - self.began_s, baked, choice.timeout_s, choice.bake_s
+            )
+            if outcome == "good":
                 self.good[self.service] = self.version
                 self.number[self.service] += 1
-            elif said == "late":
+            elif outcome == "late":
                 self.roll_back(f"is not complete after {choice.timeout_s:.0f} s")
 
     def analyse(self, analysis: Analysis) -> Loop:

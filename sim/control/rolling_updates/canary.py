@@ -73,11 +73,11 @@ def canary_sizes(
         grown = max(0, min(want - sizes[i], room))
         sizes[i], room = sizes[i] + grown, room - grown
     growing = want_new >= new.spec
-    here = [
+    counted = [
         new.spec if not growing else min(new.spec, new.available),
         stable.spec if growing else min(stable.spec, stable.available),
     ]
-    spare = sum(here) - (replicas - unavailable)
+    spare = sum(counted) - (replicas - unavailable)
     for i, want in ((0, want_new), (1, want_stable)):
         gone = max(0, min(sizes[i] - want, spare))
         sizes[i], spare = sizes[i] - gone, spare - gone

@@ -107,16 +107,16 @@ def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
     balanced = cluster.choices.load_balancing is not None
     if not cluster.host_ports or (len(cluster.servers) == 1 and not balanced):
         return cluster.choose_server(service), None
-    here = {s.id: 0 for s in cluster.servers if s.alive}
+    replicas = {s.id: 0 for s in cluster.servers if s.alive}
     for c in cluster.of(service):
-        if c.server.id in here and not c.deleting:
-            here[c.server.id] += 1
-    least = min(here.values(), default=0)
-    server = next((s for s in cluster.servers if here.get(s.id) == least), None)
+        if c.server.id in replicas and not c.deleting:
+            replicas[c.server.id] += 1
+    least = min(replicas.values(), default=0)
+    server = next((s for s in cluster.servers if replicas.get(s.id) == least), None)
     port = cluster.service(service).port
     if port is None and balanced and service == cluster.entry:
         port = BEHIND_BALANCER
-    return server, port + here[server.id] if server is not None and port is not None else None
+    return server, port + replicas[server.id] if server is not None and port is not None else None
 
 
 def scale(cluster: Cluster, service: str, replicas: int) -> Loop:

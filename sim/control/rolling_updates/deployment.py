@@ -328,8 +328,8 @@ class Rollout:
         while rollouts.get(self.service) is self:
             due = self.progress_s + self.strategy.progress_deadline_s
             if due <= self.cluster.clock.now:
-                told = f"made no progress for {self.strategy.progress_deadline_s:.0f} s"
-                self.say(f"{told}: ProgressDeadlineExceeded, old replicas go on")
+                text = f"made no progress for {self.strategy.progress_deadline_s:.0f} s"
+                self.say(f"{text}: ProgressDeadlineExceeded, old replicas go on")
                 return
             key = list(self.cluster.versions).index(self.service)
             yield self.cluster.clock.at(due, Rank.ROLLOUT_DEADLINE, key)

@@ -114,10 +114,10 @@ class Release(ABC):
         while not self.over:
             due = clock.now + deadline_s if self.paused else self.progress_s + deadline_s
             if due <= clock.now:
-                told = f"made no progress for {deadline_s:.0f} s"
-                self.say(f"{told}: ProgressDeadlineExceeded" + ("" if aborts else ", it waits"))
+                text = f"made no progress for {deadline_s:.0f} s"
+                self.say(f"{text}: ProgressDeadlineExceeded" + ("" if aborts else ", it waits"))
                 if aborts:
-                    self.abort(told)
+                    self.abort(text)
                 return
             yield clock.at(due, Rank.RELEASE_DEADLINE, self.key())
 

@@ -82,10 +82,10 @@ class Kubelets:
         now, service = self.cluster.clock.now, c.service
         if self.cluster.service(service).role not in STATEFUL:
             return now
-        here = self.volume_at.get(service) == c.server.id
+        attached = self.volume_at.get(service) == c.server.id
         self.volume_at[service] = c.server.id
         free = max(now, self.volume_free_s.get(service, 0.0))
-        return free if here else free + self.kubelet.volume_attach_s
+        return free if attached else free + self.kubelet.volume_attach_s
 
     def pulled(self, c: Container) -> float:
         """When the image is there: servers pull one after the other, and keep what they have."""

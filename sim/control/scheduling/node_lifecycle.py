@@ -241,11 +241,13 @@ class Nodes:
         k = math.ceil((cluster.clock.now - phase) / period)
         while not server.alive and cluster.on(server):
             yield cluster.clock.at(phase + k * period, Rank.POD_GC, server.id)
-            here = [c for c in cluster.on(server) if may_collect(c.deleting, server.ready, True)]
-            if here and not server.alive:
-                names = ", ".join(c.name for c in here)
+            containers = [
+                c for c in cluster.on(server) if may_collect(c.deleting, server.ready, True)
+            ]
+            if containers and not server.alive:
+                names = ", ".join(c.name for c in containers)
                 text = f"{names} deleted by force: {server.name} is out of service"
                 cluster.say("eviction", server.name, text)
-                for c in here:
+                for c in containers:
                     cluster.remove(c)
             k += 1

@@ -138,13 +138,13 @@ def spread(same: Sequence[int], max_skew: int) -> list[float]:
     return [100.0 * (most + min(raw) - r) / most if most else 100.0 for r in raw]
 
 
-def within_skew(here: int, domains: Sequence[int], max_skew: int) -> bool:
+def within_skew(same: int, domains: Sequence[int], max_skew: int) -> bool:
     """May one more replica go where `here` are, given those in all domains? (DoNotSchedule.)
 
     A cordoned or silent server is a domain too, with its zero replicas (nodeTaintsPolicy: Ignore is
     the default): it may hold up all others. Source: podtopologyspread/filtering.go, here + 1 - the
     least of all <= maxSkew."""
-    return here + 1 - min(domains, default=0) <= max_skew
+    return same + 1 - min(domains, default=0) <= max_skew
 
 
 def best(
@@ -176,11 +176,11 @@ def best(
 # ---- what schedulers ask ----
 def load_of(cluster: Cluster, server: Server, service: str) -> Load:
     """A server with everything placed on it, whatever state that is in."""
-    here = cluster.on(server)
-    each = [requested(cluster, c.service) for c in here]
+    containers = cluster.on(server)
+    each = [requested(cluster, c.service) for c in containers]
     return Load(
         server.id,
         Resources(server.cores, server.memory),
         Resources(sum(r.cores for r in each), sum(r.memory for r in each)),
-        sum(c.service == service and not c.deleting for c in here),
+        sum(c.service == service and not c.deleting for c in containers),
     )

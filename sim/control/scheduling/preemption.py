@@ -107,10 +107,10 @@ def cheapest(options: Sequence[Sacrifice]) -> Sacrifice | None:
 
     Source: preemption.go pickOneNodeForPreemption; util/utils.go GetEarliestPodStartTime."""
 
-    def cost(one: Sacrifice) -> tuple[int, int, int, int, float, int]:
-        oldest = one.victims[0]  # of those of the highest priority
-        total = sum(v.priority - LEAST_PRIORITY for v in one.victims)
+    def cost(option: Sacrifice) -> tuple[int, int, int, int, float, int]:
+        oldest = option.victims[0]  # of those of the highest priority
+        total = sum(v.priority - LEAST_PRIORITY for v in option.victims)
         started = (-oldest.since_s, -oldest.id)
-        return (one.violations, oldest.priority, total, len(one.victims), *started)
+        return (option.violations, oldest.priority, total, len(option.victims), *started)
 
     return min(options, key=cost, default=None)

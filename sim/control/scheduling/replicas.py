@@ -190,8 +190,8 @@ class Keeper:
                 pass
             for version, size in list(self.sizes[service].items()):
                 of_it = [c for c in self.live(service) if c.version == version]
-                asked = [p for p in self.pending(service) if p.version == version]
-                self.correct(service, version, size, of_it, asked)
+                waiting = [p for p in self.pending(service) if p.version == version]
+                self.correct(service, version, size, of_it, waiting)
                 if size == 0 and version != self.cluster.versions[service]:
                     del self.sizes[service][version]
 
@@ -252,20 +252,25 @@ class Keeper:
         self.correct(service, version, wanted, live, self.pending(service))
 
     def correct(
-        self, service: str, version: Version, size: int, live: list[Container], asked: list[Pending]
+        self,
+        service: str,
+        version: Version,
+        size: int,
+        live: list[Container],
+        waiting: list[Pending],
     ) -> None:
         """Ask for missing replicas, retire surplus ones."""
-        surplus = len(live) + len(asked) - size
+        surplus = len(live) + len(waiting) - size
         if surplus < 0 and self.must_wait(service):
             return  # a removal comes as a change
         for _ in range(-surplus):
             self.cluster.wait_for_server(service, version)
         if surplus > 0:
             order = deletion_order(
-                [DeletionCandidate(-p.id - 1, False, False, 0.0, 0, p.since_s) for p in asked]
+                [DeletionCandidate(-p.id - 1, False, False, 0.0, 0, p.since_s) for p in waiting]
                 + [DeletionCandidate(c.id, *_rank(c)) for c in live]
             )[:surplus]
-            for p in asked:
+            for p in waiting:
                 if -p.id - 1 in order:
                     self.cluster.wait_no_more(p)
             for c in live:

@@ -68,15 +68,15 @@ def candidates(
     cluster: Cluster, service: str, most_failures: int, window_s: float
 ) -> list[SpreadNode]:
     """All servers that may take a task, as the scheduler sees them."""
-    now, found = cluster.clock.now, []
+    now, nodes = cluster.clock.now, []
     for server in cluster.servers:
         if not server.ready or server.cordoned or server.released_s is not None:
             continue
         failed = [t_s for t_s, name in server.failures if name == service]
         tasks = sum(not c.deleting for c in cluster.on(server))
         faulty = is_faulty(failed, now, window_s, most_failures)
-        found.append(SpreadNode(load_of(cluster, server, service), tasks, faulty))
-    return found
+        nodes.append(SpreadNode(load_of(cluster, server, service), tasks, faulty))
+    return nodes
 
 
 @dataclass(frozen=True)

@@ -24,17 +24,17 @@ def at(cluster: Cluster, address: Address) -> list[Container]:
     """Who answers at an address: the newest container there, or a place where nothing listens.
 
     Without a port (names in Docker's DNS) it is every container of the service on the server."""
-    here = [
+    containers = [
         c
         for c in cluster.of(cluster.entry)
         if c.server.id == address.server and c.port == address.port and not c.deleting
     ]
-    here = [c for c in here if c.alive] or here
+    containers = [c for c in containers if c.alive] or containers
     if address.port is not None:
-        here = here[-1:]
-    if not here:
-        here = [cluster.nowhere(next(s for s in cluster.servers if s.id == address.server))]
-    return here
+        containers = containers[-1:]
+    if not containers:
+        containers = [cluster.nowhere(next(s for s in cluster.servers if s.id == address.server))]
+    return containers
 
 
 def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:

@@ -31,12 +31,12 @@ NAME_TTL = Fact(
 
 
 # ---- rules ----
-def expires(looked_s: float, ttl_s: float, once: bool, found: int) -> float:
+def expires(looked_s: float, ttl_s: float, once: bool, answers: int) -> float:
     """When the name is looked up again by itself; never if once is enough.
 
     An empty answer is not kept: the next request asks again (here: the next change does), unless
     nobody ever asks again. Source: nginx.org resolver (valid, else the answer's TTL)."""
-    if once or found == 0:
+    if once or answers == 0:
         return math.inf
     return looked_s + ttl_s
 
@@ -88,8 +88,8 @@ class Resolver:
             text = f"{self.who} {look} {self.cluster.entry}: {names}"
             self.cluster.say("resolved", self.who, text)
             self.cluster.publish(self.known, via)
-        found, lookup = len(self.known), self.lookup
-        again = expires(self.cluster.clock.now, lookup.ttl, lookup.once, found)
+        answers, lookup = len(self.known), self.lookup
+        again = expires(self.cluster.clock.now, lookup.ttl, lookup.once, answers)
         if again < math.inf:
             self.cluster.clock.loop(self.later(again, self.looks))
 

@@ -58,8 +58,8 @@ backoff = inner(arithmetic.backoff)
 # ---- clients ----
 @inner
 def arrive(w: Any) -> None:
-    request = w.request
-    w.request = request + 1
+    request = w.requests
+    w.requests = request + 1
     out(w, OUT_ARRIVED, w.now, 0.0, request)
     w.tokens = min(w.tokens + w.client_budget, w.most_tokens)
     r = w.request_free
@@ -67,19 +67,19 @@ def arrive(w: Any) -> None:
         r = w.request_top
         w.request_top = r + 1
     else:
-        w.request_free = w.request_[r].work
-    w.request_[r].id, w.request_[r].arrived, w.request_[r].number = request, w.now, 0
+        w.request_free = w.request[r].work
+    w.request[r].id, w.request[r].arrived, w.request[r].retry = request, w.now, 0
     attempt(w, r)
 
 
 @inner
 def attempt(w: Any, r: int) -> None:
     """One more try of a request: patience starts, the client dials."""
-    client = w.request_[r]
-    ident = client.id * ATTEMPTS + client.number
+    client = w.request[r]
+    ident = client.id * ATTEMPTS + client.retry
     s = new_work(w, ident, REQUEST)
     w.work[s].of_request = r
-    w.work[s].number = client.id
+    w.work[s].request = client.id
     client.work = s
     set_timer(w, PATIENCE, w.client_timeout_s, ident, s)
     dial(w, s)
@@ -88,9 +88,9 @@ def attempt(w: Any, r: int) -> None:
 @inner
 def replied(w: Any, r: int, outcome: int) -> None:
     """The client has its answer: done, or again after a back-off."""
-    client = w.request_[r]
-    number = client.number
-    if outcome == SUCCEEDED or number >= w.client_retries or w.tokens < 1.0:
+    client = w.request[r]
+    retry_number = client.retry
+    if outcome == SUCCEEDED or retry_number >= w.client_retries or w.tokens < 1.0:
         if outcome == SUCCEEDED:
             w.successes += 1
         else:
@@ -102,13 +102,13 @@ def replied(w: Any, r: int, outcome: int) -> None:
         return
     w.tokens -= 1.0
     w.retried += 1
-    ident = client.id * ATTEMPTS + number
+    ident = client.id * ATTEMPTS + retry_number
     u1 = uniform(w, DRAW_BACKOFF, ident)
     wait = backoff(
         w.client_backoff_s,
         w.client_backoff_factor,
         w.client_backoff_cap_s,
-        number,
+        retry_number,
         w.client_jitter,
         u1,
     )
@@ -117,7 +117,7 @@ def replied(w: Any, r: int, outcome: int) -> None:
 
 @inner
 def retry(w: Any, r: int) -> None:
-    w.request_[r].number += 1
+    w.request[r].retry += 1
     attempt(w, r)
 
 
@@ -191,16 +191,16 @@ def route(w: Any, s: int) -> None:
     most = w.routing_maxconn
     if most > 0:
         n = w.backends
-        found = -1
+        free = -1
         for i in range(n):
             if connections(w, w.backend[(at + i) % n]) < most:
-                found = (at + i) % n
+                free = (at + i) % n
                 break
-        if found < 0:
+        if free < 0:
             push_back(w, BALANCER_QUEUE, 2 * s)
             wait(w, s, QUEUEING, w.routing_queue_timeout_s)
             return
-        at = found
+        at = free
     connect(w, s, w.backend[at])
 
 
@@ -210,7 +210,7 @@ def pick(w: Any, s: int) -> int:
     if w.routing_algorithm == FIRST or n == 1:
         return 0
     if w.routing_algorithm == RANDOM:
-        return int(uniform(w, DRAW_ROUTE, w.work[s].wid) * n)
+        return int(uniform(w, DRAW_ROUTE, w.work[s].id) * n)
     at = w.turn % n
     w.turn = at + 1
     if w.routing_algorithm == LEAST_CONNECTIONS:
@@ -288,7 +288,7 @@ def redispatched(w: Any, s: int) -> int:
 def wait(w: Any, s: int, phase: int, delay: float) -> None:
     work = w.work[s]
     move(w, s, phase)
-    work.dial_at = set_timer(w, DIAL, delay, work.wid, s)
+    work.dial_at = set_timer(w, DIAL, delay, work.id, s)
 
 
 @inner
@@ -340,10 +340,10 @@ def freed(w: Any, c: int) -> None:
 # ---- what a proxy sees ----
 @inner
 def judge(w: Any, s: int, c: int, outcome: int) -> None:
-    here = w.container[c]
+    container = w.container[c]
     if w.routing_outlier_failures == 0 or w.work[s].replied != 0 or w.work[s].cut != 0:
         return
-    here.failures = 0 if outcome == SUCCEEDED else here.failures + 1
-    if here.failures >= w.routing_outlier_failures:
-        here.failures = 0
+    container.failures = 0 if outcome == SUCCEEDED else container.failures + 1
+    if container.failures >= w.routing_outlier_failures:
+        container.failures = 0
         note(w, NOTE_OUTLIER, c)

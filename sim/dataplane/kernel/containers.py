@@ -27,37 +27,39 @@ from sim.dataplane.kernel.timing import free_work, note, push_back, unlink
 # ---- admission ----
 @inner
 def connections(w: Any, c: int) -> int:
-    here = w.container[c]
-    return here.held + here.queued + here.dialled
+    container = w.container[c]
+    return container.held + container.queued + container.dialled
 
 
 @inner
 def room(w: Any, c: int) -> bool:
-    here = w.container[c]
-    rules = w.version[here.profile]
-    return (here.held < rules.slots and here.hung == 0) or here.queued < rules.backlog
+    container = w.container[c]
+    rules = w.version[container.profile]
+    return (
+        container.held < rules.slots and container.hung == 0
+    ) or container.queued < rules.backlog
 
 
 @inner
 def accept(w: Any, c: int, s: int) -> None:
-    here = w.container[c]
+    container = w.container[c]
     w.work[s].at = c
-    if here.held < w.version[here.profile].slots and here.hung == 0:
+    if container.held < w.version[container.profile].slots and container.hung == 0:
         enter(w, c, s)
     else:
         push_back(w, FIRST_LIST + 3 * c + IN_BACKLOG, 2 * s)
-        here.queued += 1
+        container.queued += 1
 
 
 @inner
 def enter(w: Any, c: int, s: int) -> None:
     """A slot is taken and the handler starts: its first stretch is CPU."""
     work = w.work[s]
-    here = w.container[c]
+    container = w.container[c]
     work.at = c
     push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
-    here.held += 1
-    rules = w.version[here.profile]
+    container.held += 1
+    rules = w.version[container.profile]
     grow(w, c, rules.memory_per_request)
     if work.kind == PROBE:
         demand = rules.probe_cpu_s
@@ -68,7 +70,7 @@ def enter(w: Any, c: int, s: int) -> None:
             rules.cpu_mean,
             rules.cpu_cv,
             DRAW_JOB_CPU,
-            work.wid,
+            work.id,
         )
     else:
         demand = demand_of(
@@ -77,29 +79,29 @@ def enter(w: Any, c: int, s: int) -> None:
             rules.cpu_mean,
             rules.cpu_cv,
             DRAW_CPU,
-            work.number,
+            work.request,
         )
     join(w, c, s, demand, CPU_DONE)
 
 
 @inner
 def leave(w: Any, c: int, s: int) -> None:
-    here = w.container[c]
+    container = w.container[c]
     unlink(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
-    here.held -= 1
-    rules = w.version[here.profile]
+    container.held -= 1
+    rules = w.version[container.profile]
     grow(w, c, rules.leak_per_request - rules.memory_per_request)
 
 
 @inner
 def move_up(w: Any, c: int) -> None:
-    here = w.container[c]
-    rules = w.version[here.profile]
+    container = w.container[c]
+    rules = w.version[container.profile]
     backlog = FIRST_LIST + 3 * c + IN_BACKLOG
-    while here.queued > 0 and here.held < rules.slots and here.hung == 0:
+    while container.queued > 0 and container.held < rules.slots and container.hung == 0:
         node = w.head[backlog]
         unlink(w, backlog, node)
-        here.queued -= 1
+        container.queued -= 1
         s = node >> 1
         if w.work[s].kind != PROBE and w.work[s].abandoned != 0 and rules.cancel != 0:
             free_work(w, s)
@@ -110,24 +112,24 @@ def move_up(w: Any, c: int) -> None:
 
 @inner
 def drained(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.life == DRAINING and w.head[FIRST_LIST + 3 * c + IN_SLOTS] < 0:
-        here.life = DRAINED
+    container = w.container[c]
+    if container.life == DRAINING and w.head[FIRST_LIST + 3 * c + IN_SLOTS] < 0:
+        container.life = DRAINED
         note(w, NOTE_DRAINED, c)
 
 
 # ---- memory ----
 @inner
 def grow(w: Any, c: int, by: int) -> None:
-    here = w.container[c]
+    container = w.container[c]
     if by == 0:
         return
-    v = here.server
-    here.memory += by
+    v = container.server
+    container.memory += by
     w.machine[v].memory += by
-    limit = w.version[here.profile].memory_limit
-    if limit != 0 and here.memory > limit and here.noted == 0:
-        here.noted = 1
+    limit = w.version[container.profile].memory_limit
+    if limit != 0 and container.memory > limit and container.noted == 0:
+        container.noted = 1
         note(w, NOTE_OOM, c)
     elif w.machine[v].memory > w.machine[v].capacity and w.machine[v].noted == 0:
         w.machine[v].noted = 1

@@ -1,4 +1,4 @@
-"""The kernel's doors, as machine code: what Python calls for a world of some size."""
+"""The kernel's doors, as machine code: what Python calls for a record of some size."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.compile import direct
 from sim.dataplane.kernel.counters import fold
 from sim.dataplane.kernel.gauges import look, look_at
-from sim.dataplane.kernel.layout import CONTAINER_FIGURES, PLANE_FIGURES, world
+from sim.dataplane.kernel.layout import CONTAINER_FIGURES, PLANE_FIGURES, empty_record
 
 
 @cache
 def machine_code(works: int, containers: int) -> tuple[Any, Any, Any, Any]:
     """call, fold, look and look_at for a record of this size: numba asks a hundredth of a second
     for its type."""
-    box, counts, sums = world(works, containers), np.zeros(1, np.int64), np.zeros(1)
+    box, counts, sums = empty_record(works, containers), np.zeros(1, np.int64), np.zeros(1)
     table = np.zeros((1, 1), np.int64)
     return (
         direct(loop.call, box, verbs.ADVANCE, 0, 0, 0.0),

@@ -16,17 +16,17 @@ def look(box: Any, table: Any) -> None:
     for i in range(w.workers):
         working += w.container[w.worker[i]].held
     for c in range(w.containers):
-        here = w.container[c]
-        busy += here.busy + here.n * here.rate * (w.now - here.since)
+        container = w.container[c]
+        busy += container.busy + container.n * container.rate * (w.now - container.since)
     answers, limit = False, 0
     if db >= 0:
-        here = w.container[db]
-        limit = w.version[here.profile].connection_slots
-        answers = w.machine[here.server].alive != 0 and here.life == LISTENING
-    figures.arrived = w.request
+        container = w.container[db]
+        limit = w.version[container.profile].connection_slots
+        answers = w.machine[container.server].alive != 0 and container.life == LISTENING
+    figures.arrived = w.requests
     figures.succeeded = w.successes
     figures.failed = w.failures
-    figures.in_flight = w.request - w.successes - w.failures
+    figures.in_flight = w.requests - w.successes - w.failures
     figures.retries = w.retried
     figures.jobs_queued = w.entries + w.parked - w.copies_waiting
     figures.jobs_in_progress = working - w.copies_working + w.pushing
@@ -44,11 +44,11 @@ def look(box: Any, table: Any) -> None:
 def look_at(box: Any, c: int, table: Any) -> None:
     """A tables.ContainerGauge into the one row of `table`."""
     w, figures = box[0], table[0]
-    here = w.container[c]
-    figures.inside = here.held
-    figures.waiting = here.queued
-    figures.memory = here.memory
-    figures.served = here.served
-    figures.errors = here.errors
-    figures.connections = here.pool_open
-    figures.busy_s = here.busy + here.n * here.rate * (w.now - here.since)
+    container = w.container[c]
+    figures.inside = container.held
+    figures.waiting = container.queued
+    figures.memory = container.memory
+    figures.served = container.served
+    figures.errors = container.errors
+    figures.connections = container.pool_open
+    figures.busy_s = container.busy + container.n * container.rate * (w.now - container.since)

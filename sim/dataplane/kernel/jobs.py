@@ -87,7 +87,7 @@ def push(w: Any, s: int) -> int:
         w.pushing += 1
         work.stage = PUSH_FAILED
         timeout = w.version[w.container[work.at].profile].push_timeout_s
-        work.timer_at = set_timer(w, CHECKOUT, timeout, work.wid, s)
+        work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
         return WAITS
     if w.container[c].life != LISTENING:
         count_job(w, FIRST_LOSS + REDIS_DOWN)
@@ -95,7 +95,7 @@ def push(w: Any, s: int) -> int:
     if not make_room(w):
         count_job(w, FIRST_LOSS + QUEUE_FULL)
         return HTTP_500
-    append(w, new_job(w, JOB_BASE + work.wid))
+    append(w, new_job(w, JOB_BASE + work.id))
     return SUCCEEDED
 
 
@@ -217,7 +217,7 @@ def lose_parked(w: Any, why: int) -> None:
 def hand_out(w: Any) -> None:
     while w.entries > 0 and w.idle > 0 and up(w):
         n = w.workers
-        found = -1
+        chosen = -1
         for i in range(n):
             c = w.worker[(w.worker_turn + i) % n]
             if (
@@ -225,11 +225,11 @@ def hand_out(w: Any) -> None:
                 and w.container[c].held < w.version[w.container[c].profile].slots
             ):
                 w.worker_turn = (w.worker_turn + i + 1) % n
-                found = c
+                chosen = c
                 break
-        if found < 0:
+        if chosen < 0:
             return
-        take(w, found)
+        take(w, chosen)
 
 
 @inner
@@ -319,16 +319,16 @@ def returned(w: Any, j: int) -> None:
 # ---- workers come and go, the queue's own death ----
 @inner
 def worker_up(w: Any, c: int) -> None:
-    here = w.container[c]
-    w.idle += w.version[here.profile].slots - here.held
+    container = w.container[c]
+    w.idle += w.version[container.profile].slots - container.held
     hand_out(w)
 
 
 @inner
 def worker_down(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.life == LISTENING:
-        w.idle -= w.version[here.profile].slots - here.held
+    container = w.container[c]
+    if container.life == LISTENING:
+        w.idle -= w.version[container.profile].slots - container.held
 
 
 @inner

@@ -1,4 +1,4 @@
-"""The world as one numpy record: every array of the engine is a field of it.
+"""All state as one numpy record, `w` in the kernel: every array of the engine is a field of it.
 
 One record is one pointer to the compiled code (arrays passed one by one cost twice the time), and
 one type, so that the kernel compiles once. Its arrays are wide enough for large worlds; pages that
@@ -32,7 +32,7 @@ REQUEST, JOB, PROBE = 0, 1, 2
 CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, POOLER_SERVED, PUSH_FAILED = range(6)
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
-# lists: five of the world, then three per container
+# lists: five of the whole plane, then three per container
 BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, FIRST_LIST = range(6)
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 # what goes to the counters: one entry of the out ring each
@@ -68,17 +68,17 @@ def values(record: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
 
 # ---- one of each ----
 WORK: RecordFields = [
-    ("wid", N), ("kind", N), ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
+    ("id", N), ("kind", N), ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
     ("sibling", N), ("timer_at", F), ("demand", F), ("fresh", N), ("waiting", N), ("opening", N),
     ("in_session", N), ("pooled", N),
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("push", N), ("replied", N), ("number", N), ("via", N),
+    ("dials", N), ("target", N), ("push", N), ("replied", N), ("request", N), ("via", N),
     ("cut", N),
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job
 ]  # fmt: skip
-REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("number", N)]
+REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("retry", N)]
 JOBS: RecordFields = [
     ("id", N), ("state", N), ("tries", N), ("copy", N), ("sequence", N), ("park_at", F),
     ("epoch", N), ("next", N), ("kin", N), ("fate", N), ("stalls", N), ("given_up", N),
@@ -111,12 +111,12 @@ ARRIVAL_STATE = np.dtype(
 PLANE_FIGURES = np.dtype(columns(PlaneGauge))
 CONTAINER_FIGURES = np.dtype(columns(ContainerGauge))
 
-# ---- the world ----
-WORLD: RecordFields = [
+# ---- the whole record ----
+RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
     # clients and routing
     *columns(Client, "client_"), *columns(Routing, "routing_"), ("most_tokens", F), ("tokens", F),
-    ("turn", N), ("via", N), ("backends", N), ("arrival", N), ("arrivals", N), ("request", N),
+    ("turn", N), ("via", N), ("backends", N), ("arrival", N), ("arrivals", N), ("requests", N),
     ("successes", N), ("failures", N), ("retried", N),
     # postgres
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
@@ -137,14 +137,14 @@ WORLD: RecordFields = [
 
 
 def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
-    """The world's own fields, then its tables with their lengths."""
+    """The record's own fields, then its tables with their lengths."""
     w, c = works, containers
     tables: list[tuple[Any, ...]] = [
         ("key", np.uint64, (256,)),  # of each stream of draws
         ("arrival_at", F, (CHUNK + 1,)),
         ("backend", N, (c,)),
         ("work", np.dtype(WORK, align=True), (w,)),
-        ("request_", np.dtype(REQUESTS, align=True), (w,)),
+        ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (w,)),
         ("container", np.dtype(CONTAINER, align=True), (c,)),
         ("machine", np.dtype(MACHINE, align=True), (c,)),
@@ -165,14 +165,14 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("ring_head", N, (3,)), ("ring_tail", N, (3,)),
         # what follows at once, what is told, what is counted
         ("agenda", np.dtype([("at", N), ("code", N)]), (w,)),
-        ("told", np.dtype([("kind", N), ("id", N)]), (NOTES,)),
+        ("notice", np.dtype([("kind", N), ("id", N)]), (NOTES,)),
         ("out", np.dtype([("kind", N), ("t", F), ("latency", F), ("id", N)]), (OUTS,)),
     ]  # fmt: skip
-    return [*WORLD, *tables]
+    return [*RECORD, *tables]
 
 
-def world(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np.void]:
-    """An empty world: one record in an array (an array dispatches faster than a record)."""
+def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np.void]:
+    """Nothing yet: one record in an array (an array dispatches faster than a record)."""
     box = np.zeros(1, np.dtype(fields(works, containers), align=True))
     w = box[0]
     for name in (
@@ -190,8 +190,8 @@ def world(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np.void]:
 
 
 def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void]:
-    """The same world with more places; indices stay valid."""
-    new = world(works, containers)
+    """The same record with more places; indices stay valid."""
+    new = empty_record(works, containers)
     old, w = box[0], new[0]
     for name in box.dtype.names or ():
         if name == "works":

@@ -34,7 +34,7 @@ from sim.dataplane.kernel.timing import CHECKOUT_RING, PATIENCE_RING, agenda, he
 from sim.dataplane.kernel.verbs import ADVANCE, act, open_next
 
 # why advance stopped
-REACHED, TOLD, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
+REACHED, NOTICED, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
 ROOM = 1 << 15  # places an instant may take
 FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
@@ -68,7 +68,7 @@ def ring_first(w: Any, ring: int) -> int:
     while head < tail:
         timer = w.ring[ring, head & mask]
         work = w.work[timer.at]
-        if work.wid == timer.id:
+        if work.id == timer.id:
             if ring == PATIENCE_RING:
                 live = work.replied == 0
             elif ring == CHECKOUT_RING:
@@ -89,19 +89,19 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     if kind == RETRY:
         retry(w, s)
     elif kind == DIAL:
-        if work.wid == ident:
+        if work.id == ident:
             dialled(w, s)
     elif kind == OPEN:
         open_next(w, s)
     elif kind == CHECKOUT:
-        if work.wid == ident and work.timer_at == w.now:
+        if work.id == ident and work.timer_at == w.now:
             if work.stage == PUSH_FAILED:
                 work.timer_at = INFINITY
                 agenda(w, s, HTTP_500)
             else:
                 timed_out(w, s)
     elif kind == PATIENCE:
-        if work.wid == ident:
+        if work.id == ident:
             gives_up(w, s)
     elif kind == JOB_BACK:
         if w.job[s].id == ident and w.job[s].park_at == w.now and w.job[s].state == PARKED:
@@ -158,7 +158,7 @@ def advance(w: Any, until: float, budget: int) -> int:
     works = w.works
     for _ in range(budget):
         if w.notes > 0:
-            return TOLD if w.notes <= NOTES else BROKEN
+            return NOTICED if w.notes <= NOTES else BROKEN
         if w.outs > FETCH:
             return OUT_FULL if w.outs <= OUTS else BROKEN
         if w.arrival >= w.arrivals:

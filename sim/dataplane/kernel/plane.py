@@ -30,9 +30,9 @@ from sim.dataplane.kernel.layout import (
     RING,
     WORKING,
     WORKS,
+    empty_record,
     grown,
     values,
-    world,
 )
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
@@ -87,7 +87,7 @@ class CompiledPlane:
         containers: int = CONTAINERS,
     ) -> None:
         self.seed, self.client, self.now = workload.seed, workload.client, 0.0
-        self.box = world(works, containers)
+        self.box = empty_record(works, containers)
         self.works, self.places = works, containers
         self.bucket_s = workload.bucket_s
         buckets = max(1, math.ceil(workload.horizon_s / workload.bucket_s))
@@ -110,8 +110,8 @@ class CompiledPlane:
         self._bind()
 
     def _bind(self) -> None:
-        told = self.box[0]["told"]
-        self.told_kind, self.told_id = told["kind"], told["id"]
+        table = self.box[0]["notice"]
+        self.notice_kind, self.notice_id = table["kind"], table["id"]
         self.notes = self.box["notes"]
         self.call, self.fold, self.look, self.look_at = machine_code(self.works, self.places)
 
@@ -133,8 +133,8 @@ class CompiledPlane:
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
         while True:
-            why, self.now, told = self.call(self.box, verbs.ADVANCE, 0, SLICE, until)
-            if why in (loop.REACHED, loop.TOLD):
+            why, self.now, notices = self.call(self.box, verbs.ADVANCE, 0, SLICE, until)
+            if why in (loop.REACHED, loop.NOTICED):
                 break
             if why == loop.OUT_FULL:
                 self._fold()
@@ -149,13 +149,13 @@ class CompiledPlane:
                     "than the kernel's rings hold"
                 )
         self.stirred = False
-        return self.now, self._notices(told) if told else []
+        return self.now, self._notices(notices) if notices else []
 
     def _notices(self, n: int) -> list[Notice]:
         self.notes[0] = 0
         if n == 1:
-            return [Notice(self.now, NOTE_OF[self.told_kind[0]], int(self.told_id[0]))]
-        kinds, ids = self.told_kind[:n].tolist(), self.told_id[:n].tolist()
+            return [Notice(self.now, NOTE_OF[self.notice_kind[0]], int(self.notice_id[0]))]
+        kinds, ids = self.notice_kind[:n].tolist(), self.notice_id[:n].tolist()
         return [Notice(self.now, Note(k), i) for k, i in zip(kinds, ids, strict=True)]
 
     def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
@@ -338,7 +338,7 @@ class CompiledPlane:
             busy[int(w["container"]["server"][c])] += gauge.busy_s
             memory[int(w["container"]["server"][c])] += gauge.memory
         return Books(
-            open_requests=int((w["request_"]["id"][: int(w["request_top"])] >= 0).sum()),
+            open_requests=int((w["request"]["id"][: int(w["request_top"])] >= 0).sum()),
             jobs_queued=int(waiting.sum()),
             jobs_in_progress=int(working.sum() + w["pushing"]),
             connections_open=pools + int(w["servers_open"] + w["ghost"]["n"].sum()),

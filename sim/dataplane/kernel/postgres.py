@@ -168,7 +168,7 @@ def wait_for(w: Any, s: int, timeout: float, stage: int) -> None:
     w.waits += 1
     work.waiting = 1
     work.stage = stage
-    work.timer_at = set_timer(w, CHECKOUT, timeout, work.wid, s)
+    work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
 
 
 @inner
@@ -294,7 +294,7 @@ def fail_all(w: Any, list_: int) -> None:
 @inner
 def client_died(w: Any, c: int, silently: bool) -> None:
     """Call before the container's lists are cleared; its works are walked in order."""
-    here = w.container[c]
+    container = w.container[c]
     drop_queries(w, c)
     for which in range(2):
         node = w.head[FIRST_LIST + 3 * c + which]
@@ -311,7 +311,7 @@ def client_died(w: Any, c: int, silently: bool) -> None:
         if w.work[node >> 1].in_session == w.session:
             server_free(w, node >> 1)
         node = w.next[node]
-    n = here.pool_open
+    n = container.pool_open
     if silently and n != 0 and not pooled_db(w) and w.db >= 0:
         w.ghosts += 1
         at = w.ghosts % GHOSTS
@@ -319,7 +319,7 @@ def client_died(w: Any, c: int, silently: bool) -> None:
         set_timer(w, GHOST, w.version[w.container[w.db].profile].keepalive_s, w.ghosts, at)
     else:
         close(w, c, n)
-    here.pool_open = here.pool_idle = here.pool_opening = 0
+    container.pool_open = container.pool_idle = container.pool_opening = 0
 
 
 @inner

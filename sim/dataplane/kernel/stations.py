@@ -26,7 +26,7 @@ def meld(w: Any, a: int, b: int) -> int:
     if b < 0:
         return a
     if w.work[b].finish < w.work[a].finish or (
-        w.work[b].finish == w.work[a].finish and w.work[b].wid < w.work[a].wid
+        w.work[b].finish == w.work[a].finish and w.work[b].id < w.work[a].id
     ):
         a, b = b, a
     w.work[b].sibling = w.work[a].child
@@ -62,22 +62,22 @@ def without_root(w: Any, root: int) -> int:
 
 @inner
 def sync(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.n > 0:
-        had = w.now - here.since
-        here.busy += here.n * here.rate * had
-        here.virtual += here.rate * had
-    here.since = w.now
+    container = w.container[c]
+    if container.n > 0:
+        had = w.now - container.since
+        container.busy += container.n * container.rate * had
+        container.virtual += container.rate * had
+    container.since = w.now
 
 
 @inner
 def touch(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.touched == 0:
-        here.touched = 1
+    container = w.container[c]
+    if container.touched == 0:
+        container.touched = 1
         w.touched_station[w.touched_stations] = c
         w.touched_stations += 1
-        v = here.server
+        v = container.server
         if w.machine[v].touched == 0:
             w.machine[v].touched = 1
             w.touched_server[w.touched_servers] = v
@@ -86,30 +86,30 @@ def touch(w: Any, c: int) -> None:
 
 @inner
 def limit_of(w: Any, c: int) -> float:
-    here = w.container[c]
-    return 0.0 if here.frozen != 0 else here.cap
+    container = w.container[c]
+    return 0.0 if container.frozen != 0 else container.cap
 
 
 @inner
 def recount(w: Any, c: int, by: int) -> None:
     """n changes: keep the server's count of requests, and of stations above their cap."""
-    here = w.container[c]
-    here.n += by
-    v = here.server
+    container = w.container[c]
+    container.n += by
+    v = container.server
     w.machine[v].running += by
-    binds = 1 if here.n > limit_of(w, c) else 0
-    w.machine[v].binding += binds - here.capped
-    here.capped = binds
+    binds = 1 if container.n > limit_of(w, c) else 0
+    w.machine[v].binding += binds - container.capped
+    container.capped = binds
 
 
 @inner
 def join(w: Any, c: int, s: int, demand: float, stage: int) -> None:
     work = w.work[s]
-    here = w.container[c]
+    container = w.container[c]
     sync(w, c)
-    work.finish = here.virtual + demand
+    work.finish = container.virtual + demand
     work.child = work.sibling = -1
-    here.root = meld(w, here.root, s)
+    container.root = meld(w, container.root, s)
     recount(w, c, 1)
     work.stage = stage
     touch(w, c)
@@ -117,14 +117,14 @@ def join(w: Any, c: int, s: int, demand: float, stage: int) -> None:
 
 @inner
 def complete(w: Any, c: int) -> None:
-    here = w.container[c]
+    container = w.container[c]
     sync(w, c)
-    s = here.root
-    here.virtual = w.work[s].finish
-    here.root = without_root(w, s)
+    s = container.root
+    container.virtual = w.work[s].finish
+    container.root = without_root(w, s)
     recount(w, c, -1)
-    if here.n == 0:
-        here.virtual = 0.0
+    if container.n == 0:
+        container.virtual = 0.0
     set_due(w, c, INFINITY)
     touch(w, c)
     agenda(w, s, 0)
@@ -133,10 +133,10 @@ def complete(w: Any, c: int) -> None:
 @inner
 def drop(w: Any, c: int, only: int) -> None:
     """Take out all work (`only` < 0), or that of container `only`, without finishing it."""
-    here = w.container[c]
+    container = w.container[c]
     # flatten the heap into a chain through `sibling`, then meld anew what stays
     chain, kept, gone = -1, -1, 0
-    todo = here.root
+    todo = container.root
     while todo >= 0:
         s = todo
         todo = w.work[s].sibling
@@ -158,13 +158,13 @@ def drop(w: Any, c: int, only: int) -> None:
         w.work[chain].sibling = -1
         kept = meld(w, kept, chain)
         chain = after
-    here.root = kept
+    container.root = kept
     if gone == 0:
         return
     sync(w, c)
     recount(w, c, -gone)
-    if here.n == 0:
-        here.virtual = 0.0
+    if container.n == 0:
+        container.virtual = 0.0
     touch(w, c)
 
 
@@ -181,26 +181,26 @@ def set_due(w: Any, c: int, t: float) -> None:
 
 @inner
 def retime(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.n == 0 or here.rate == 0.0:
+    container = w.container[c]
+    if container.n == 0 or container.rate == 0.0:
         set_due(w, c, INFINITY)
         return
-    left = (w.work[here.root].finish - here.virtual) / here.rate
+    left = (w.work[container.root].finish - container.virtual) / container.rate
     set_due(w, c, w.now + (left if left > 0.0 else 0.0))
 
 
 @inner
 def enlist(w: Any, c: int) -> None:
     """A process starts: its station joins its server's list, which is in order of id."""
-    here = w.container[c]
-    if here.listed != 0:
+    container = w.container[c]
+    if container.listed != 0:
         return
-    here.listed = 1
-    machine = w.machine[here.server]
+    container.listed = 1
+    machine = w.machine[container.server]
     before, after = -1, machine.first
     while 0 <= after < c:
         before, after = after, w.container[after].neighbour
-    here.neighbour = after
+    container.neighbour = after
     if before < 0:
         machine.first = c
     else:
@@ -210,16 +210,16 @@ def enlist(w: Any, c: int) -> None:
 @inner
 def strike(w: Any, c: int) -> None:
     """It ended: an empty station would only be skipped by all who share the cores."""
-    here = w.container[c]
-    here.listed = 0
-    machine = w.machine[here.server]
+    container = w.container[c]
+    container.listed = 0
+    machine = w.machine[container.server]
     if machine.first == c:
-        machine.first = here.neighbour
+        machine.first = container.neighbour
         return
     at = machine.first
     while w.container[at].neighbour != c:
         at = w.container[at].neighbour
-    w.container[at].neighbour = here.neighbour
+    w.container[at].neighbour = container.neighbour
 
 
 @inner

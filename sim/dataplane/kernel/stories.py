@@ -102,20 +102,20 @@ def cpu_done(w: Any, s: int) -> None:
         if work.abandoned != 0 and rules.cancel != 0:
             answer(w, s, CLIENT_TIMEOUT)
             return
-        if rules.error_rate > 0.0 and uniform(w, DRAW_ERROR, work.wid) < rules.error_rate:
+        if rules.error_rate > 0.0 and uniform(w, DRAW_ERROR, work.id) < rules.error_rate:
             answer(w, s, HTTP_500)
             return
-        stream, ident = DRAW_QUERY, work.number
+        stream, ident = DRAW_QUERY, work.request
     elif kind == JOB:
-        if rules.poison_rate > 0.0 and uniform(w, DRAW_POISON, work.wid) < rules.poison_rate:
+        if rules.poison_rate > 0.0 and uniform(w, DRAW_POISON, work.id) < rules.poison_rate:
             note(w, NOTE_POISONED, c)
             return
-        stream, ident = DRAW_JOB_QUERY, work.wid
+        stream, ident = DRAW_JOB_QUERY, work.id
     elif work.deep != 0:
         use(w, s, rules.probe_cpu_s)
         return
     else:
-        told(w, s, SUCCEEDED)
+        database_said(w, s, SUCCEEDED)
         return
     if rules.query_mean > 0.0:
         use(
@@ -123,7 +123,7 @@ def cpu_done(w: Any, s: int) -> None:
             demand_of(w, rules.query_kind, rules.query_mean, rules.query_cv, stream, ident),
         )  # fmt: skip
     else:
-        told(w, s, SUCCEEDED)
+        database_said(w, s, SUCCEEDED)
 
 
 # ---- the database ----
@@ -188,12 +188,12 @@ def thawed(w: Any, s: int, code: int) -> None:
     if code == SUCCEEDED and w.work[s].in_session == w.session:
         server_free(w, s)
         give_back(w, s)
-    told(w, s, code)
+    database_said(w, s, code)
 
 
 # ---- the end of a story ----
 @inner
-def told(w: Any, s: int, code: int) -> None:
+def database_said(w: Any, s: int, code: int) -> None:
     """The database (or nothing) said `code`: what follows for each kind of work."""
     work = w.work[s]
     c = work.at
@@ -202,13 +202,13 @@ def told(w: Any, s: int, code: int) -> None:
         finished(w, s, code == SUCCEEDED)
         drained(w, c)
     elif work.kind == PROBE:
-        probe_told(w, s, code)
+        probe_ended(w, s, code)
     elif code != SUCCEEDED:
         answer(w, s, code)
     elif (
         rules.push_rate > 0.0
         and w.redis >= 0
-        and uniform(w, DRAW_PUSH, work.number) < rules.push_rate
+        and uniform(w, DRAW_PUSH, work.request) < rules.push_rate
     ):
         code = push(w, s)
         if code != WAITS:
@@ -233,11 +233,11 @@ def answer(w: Any, s: int, outcome: int) -> None:
 
 
 @inner
-def probe_told(w: Any, s: int, code: int) -> None:
+def probe_ended(w: Any, s: int, code: int) -> None:
     work = w.work[s]
     c = work.at
     unlink(w, FIRST_LIST + 3 * c, 2 * s)
-    number = work.wid - PROBE_BASE
+    number = work.id - PROBE_BASE
     http = w.version[w.container[c].profile].kind == HTTP
     if http:
         w.container[c].held -= 1

@@ -57,7 +57,7 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     else:
         w.work_free = w.work[s].sibling
     w.work_used += 1
-    w.work[s].wid = ident
+    w.work[s].id = ident
     w.work[s].kind = kind
     w.work[s].at = -1
     w.work[s].child = w.work[s].sibling = -1
@@ -69,14 +69,14 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     w.work[s].phase = w.work[s].abandoned = w.work[s].dials = w.work[s].push = w.work[
         s
     ].replied = w.work[s].deep = w.work[s].cut = 0
-    w.work[s].number = 0
+    w.work[s].request = 0
     return s
 
 
 @inner
 def free_work(w: Any, s: int) -> None:
     work = w.work[s]
-    work.wid = -1
+    work.id = -1
     work.sibling = w.work_free
     w.work_free = s
     w.work_used -= 1
@@ -172,7 +172,7 @@ def agenda(w: Any, s: int, code: int) -> None:
 def note(w: Any, kind: int, ident: int) -> None:
     k = w.notes
     if k < NOTES:
-        w.told[k].kind, w.told[k].id = kind, ident
+        w.notice[k].kind, w.notice[k].id = kind, ident
     w.notes = k + 1
 
 

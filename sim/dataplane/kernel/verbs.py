@@ -53,26 +53,26 @@ from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, se
 @inner
 def end(w: Any, c: int, why: int, silently: bool) -> None:
     """A process ends: CPU, connections, memory and slots go back; then what was inside is told."""
-    here = w.container[c]
-    kind = w.version[here.profile].kind
+    container = w.container[c]
+    kind = w.version[container.profile].kind
     if kind == WORKER:
         worker_down(w, c)
     inside, backlog = FIRST_LIST + 3 * c + IN_SLOTS, FIRST_LIST + 3 * c + IN_BACKLOG
     client_died(w, c, silently)
-    here.life = EXITED
-    here.open_at = INFINITY
-    here.hung = here.frozen = 0
+    container.life = EXITED
+    container.open_at = INFINITY
+    container.hung = container.frozen = 0
     recount(w, c, 0)
     touch(w, c)
     drop(w, c, c)  # its own work; the queries in a database belong to others
     if kind != DATABASE:
         strike(w, c)
-    here.held = here.queued = 0
+    container.held = container.queued = 0
     w.head[FIRST_LIST + 3 * c + IN_POOL] = w.tail[FIRST_LIST + 3 * c + IN_POOL] = -1
     first, second = w.head[inside], w.head[backlog]
     w.head[inside] = w.tail[inside] = w.head[backlog] = w.tail[backlog] = -1
-    grow(w, c, -here.memory)
-    w.machine[here.server].noted = 0
+    grow(w, c, -container.memory)
+    w.machine[container.server].noted = 0
     if c == w.redis:
         crashed(w, silently)
     elif c == w.db and not silently:
@@ -94,7 +94,7 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
             orphaned(w, j, c)
         elif w.work[s].kind == PROBE:
             if not silently:
-                note(w, NOTE_PROBE_FAILED, w.work[s].wid - PROBE_BASE)
+                note(w, NOTE_PROBE_FAILED, w.work[s].id - PROBE_BASE)
             free_work(w, s)
         else:
             if w.work[s].push != 0:
@@ -110,16 +110,16 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
 
 @inner
 def listen(w: Any, c: int) -> None:
-    here = w.container[c]
-    here.life = LISTENING
+    container = w.container[c]
+    container.life = LISTENING
     note(w, NOTE_LISTENING, c)
     if c == w.db:
         at_limit(w)
     elif c == w.redis:
         hand_out(w)
-    elif w.version[here.profile].kind == WORKER:
+    elif w.version[container.profile].kind == WORKER:
         worker_up(w, c)
-    elif here.published != 0:
+    elif container.published != 0:
         freed(w, c)
 
 
@@ -130,35 +130,35 @@ def connect_s(w: Any) -> float:
 
 @inner
 def open_next(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.open_at != w.now:
+    container = w.container[c]
+    if container.open_at != w.now:
         return
     code = open_one(w, c)
     if code == SILENT:
-        here.open_at = set_timer(w, OPEN, SILENT_RETRY_S, c, c)
+        container.open_at = set_timer(w, OPEN, SILENT_RETRY_S, c, c)
     elif code != 0:
-        close(w, c, here.pool_open)
+        close(w, c, container.pool_open)
         note(w, NOTE_START_REFUSED, c)
-    elif here.pool_open < w.version[here.profile].pool_at_start:
-        here.open_at = set_timer(w, OPEN, connect_s(w), c, c)
+    elif container.pool_open < w.version[container.profile].pool_at_start:
+        container.open_at = set_timer(w, OPEN, connect_s(w), c, c)
     else:
-        here.pool_idle = here.pool_open
+        container.pool_idle = container.pool_open
         listen(w, c)
 
 
 @inner
 def start(w: Any, c: int, p: int) -> None:
-    here = w.container[c]
-    if here.life != EXITED or w.machine[here.server].alive == 0:
+    container = w.container[c]
+    if container.life != EXITED or w.machine[container.server].alive == 0:
         return
-    here.profile = p
+    container.profile = p
     enlist(w, c)
-    here.pool_open = here.pool_idle = here.pool_opening = 0
-    here.cap, here.weight = w.version[p].cpu_limit, w.version[p].cpu_weight
-    here.frozen = here.hung = here.noted = here.extra = 0
+    container.pool_open = container.pool_idle = container.pool_opening = 0
+    container.cap, container.weight = w.version[p].cpu_limit, w.version[p].cpu_weight
+    container.frozen = container.hung = container.noted = container.extra = 0
     recount(w, c, 0)
     touch(w, c)
-    here.life = STARTING
+    container.life = STARTING
     grow(w, c, w.version[p].memory_base)
     kind = w.version[p].kind
     if kind == DATABASE and w.db != c:
@@ -167,7 +167,7 @@ def start(w: Any, c: int, p: int) -> None:
     elif kind == QUEUE:
         w.redis = c
     if w.version[p].pool_at_start > 0:
-        here.open_at = set_timer(w, OPEN, connect_s(w), c, c)
+        container.open_at = set_timer(w, OPEN, connect_s(w), c, c)
     else:
         listen(w, c)
 
@@ -209,26 +209,26 @@ def freeze(w: Any, c: int, frozen: int) -> None:
 
 @inner
 def drain(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.life != LISTENING:
+    container = w.container[c]
+    if container.life != LISTENING:
         return
-    if w.version[here.profile].kind == WORKER:
+    if w.version[container.profile].kind == WORKER:
         worker_down(w, c)
-    here.life = DRAINING
+    container.life = DRAINING
     backlog = FIRST_LIST + 3 * c + IN_BACKLOG
     node = w.head[backlog]
     w.head[backlog] = w.tail[backlog] = -1
-    here.queued = 0
+    container.queued = 0
     tell_all(w, node, c, DROPPED_ON_KILL, False)
     drained(w, c)
 
 
 @inner
 def resume(w: Any, c: int) -> None:
-    here = w.container[c]
-    if here.hung == 0:
+    container = w.container[c]
+    if container.hung == 0:
         return
-    here.hung = 0
+    container.hung = 0
     freeze(w, c, 0)
     move_up(w, c)
     freed(w, c)
@@ -241,15 +241,15 @@ def resume(w: Any, c: int) -> None:
 
 @inner
 def probe(w: Any, c: int, deep: int) -> None:
-    here = w.container[c]
+    container = w.container[c]
     number = w.probes
     w.probes = number + 1
-    if w.machine[here.server].alive == 0:
+    if w.machine[container.server].alive == 0:
         return
-    if here.life != LISTENING:
+    if container.life != LISTENING:
         note(w, NOTE_PROBE_FAILED, number)
         return
-    http = w.version[here.profile].kind == HTTP
+    http = w.version[container.profile].kind == HTTP
     if http and not room(w, c):
         return
     s = new_work(w, PROBE_BASE + number, PROBE)
@@ -259,7 +259,7 @@ def probe(w: Any, c: int, deep: int) -> None:
     else:
         w.work[s].at = c
         push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
-        join(w, c, s, w.version[here.profile].probe_cpu_s, CPU_DONE)
+        join(w, c, s, w.version[container.profile].probe_cpu_s, CPU_DONE)
 
 
 @inner

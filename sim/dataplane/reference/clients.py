@@ -27,20 +27,20 @@ from sim.dataplane.codes import (
     Stream,
 )
 from sim.dataplane.profile import Arrivals, Routing, Workload
-from sim.dataplane.reference.timing import Timer
-from sim.dataplane.reference.work import UNDER_WAY, Attempt
+from sim.dataplane.reference.timing import DueTimer
+from sim.dataplane.reference.work import ON_THE_WAY, Attempt
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Container
+    from sim.dataplane.reference.containers import Instance
+    from sim.dataplane.reference.counters import Counters
     from sim.dataplane.reference.plane import ReferencePlane
-    from sim.dataplane.reference.recorder import Recorder
 
 
 class Clients:
     """The open-loop users: they come when they come, whatever state the platform is in."""
 
     def __init__(
-        self, env: simpy.Environment, work: Workload, balancer: Balancer, recorder: Recorder
+        self, env: simpy.Environment, work: Workload, balancer: Balancer, recorder: Counters
     ) -> None:
         self.env, self.seed, self.policy = env, work.seed, work.client
         self.horizon, self.lattice = work.horizon_s, work.lattice_s
@@ -92,7 +92,7 @@ class Clients:
         if t < self.end:
             delay = max(0.0, t - self.env.now)
             self.due = self.env.now + delay
-            Timer(self.env, delay, Due.ARRIVAL, self.request, self.arrive)
+            DueTimer(self.env, delay, Due.ARRIVAL, self.request, self.arrive)
 
     def arrive(self, request: int) -> None:
         now = self.env.now
@@ -110,19 +110,21 @@ class Clients:
     # ---- requests ----
     def story(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
         """One request: attempts until an answer, the last retry, or an empty retry budget."""
-        policy, number = self.policy, 0
+        policy, retry = self.policy, 0
         while True:
-            attempt = Attempt(request * ATTEMPTS + number, request=request, number=number)
+            attempt = Attempt(request * ATTEMPTS + retry, request=request, retry=retry)
             reply = attempt.reply = self.env.event()
-            Timer(self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
+            DueTimer(
+                self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt)
+            )
             self.balancer.dial(attempt)
             outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
-            if outcome == Outcome.SUCCEEDED or number >= policy.retries or self.tokens < 1.0:
+            if outcome == Outcome.SUCCEEDED or retry >= policy.retries or self.tokens < 1.0:
                 break
             self.tokens -= 1.0
             self.retries += 1
             yield self.pause(attempt)  # -> retried
-            number += 1
+            retry += 1
         del self.waiting[request]
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
@@ -132,10 +134,10 @@ class Clients:
         """The client's back-off before its next attempt."""
         p = self.policy
         u1 = draws.u(self.seed, Stream.BACKOFF, attempt.id)
-        wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, attempt.number, p.jitter, u1)
+        wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, attempt.retry, p.jitter, u1)
         over = self.env.event()
         wait = snap(wait, self.lattice)
-        Timer(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
+        DueTimer(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
         return over
 
     @staticmethod
@@ -156,8 +158,8 @@ class Balancer:
     def __init__(self, plane: ReferencePlane, work: Workload) -> None:
         self.plane, self.env, self.seed = plane, plane.env, work.seed
         self.client = work.client
-        self.backends: list[Container] = []
-        self.via: Container | None = None
+        self.backends: list[Instance] = []
+        self.via: Instance | None = None
         self.turn = 0  # round robin
         self.queue: deque[Attempt] = deque()
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
@@ -181,20 +183,20 @@ class Balancer:
     def move(self, attempt: Attempt, phase: AttemptPhase) -> None:
         """Where the attempt stands now. One that is under way to a container counts among its
         connections; when it comes to nothing, the queue moves up."""
-        was, attempt.phase = attempt.phase in UNDER_WAY, phase
+        was, attempt.phase = attempt.phase in ON_THE_WAY, phase
         target = attempt.target
-        if was and phase not in UNDER_WAY:
+        if was and phase not in ON_THE_WAY:
             del self.under_way[attempt.id]
             if target is not None:
                 target.dialled -= 1
                 if phase == AttemptPhase.NOWHERE and self.routing.maxconn > 0:
                     self.freed_at_once(target)
-        elif not was and phase in UNDER_WAY:
+        elif not was and phase in ON_THE_WAY:
             self.under_way[attempt.id] = attempt
             if target is not None:
                 target.dialled += 1
 
-    def freed_at_once(self, container: Container) -> None:
+    def freed_at_once(self, container: Instance) -> None:
         """`freed` as a wake-up of its own: it may be far inside of what it would start."""
         event = self.env.event()
         event.callbacks = [lambda _: self.freed(container)]
@@ -264,7 +266,7 @@ class Balancer:
             at = best
         return at
 
-    def connect(self, attempt: Attempt, target: Container) -> None:
+    def connect(self, attempt: Attempt, target: Instance) -> None:
         """Open a connection to a replica that may be there, dead, or behind a dead host."""
         attempt.target = target
         if not target.server.alive:
@@ -290,7 +292,7 @@ class Balancer:
     def wait(self, attempt: Attempt, phase: AttemptPhase, delay: float) -> None:
         self.move(attempt, phase)
         attempt.dial_at = self.env.now + delay
-        Timer(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
+        DueTimer(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
 
     def dialled_of(self, attempt: Attempt) -> Any:
         def dialled(_: int) -> None:
@@ -348,7 +350,7 @@ class Balancer:
         else:
             self.reply(attempt, why)
 
-    def freed(self, container: Container) -> None:
+    def freed(self, container: Instance) -> None:
         """A connection to this replica ended: the balancer's queue moves up."""
         most = self.routing.maxconn
         while self.queue and container.connections() < most and container in self.backends:
@@ -358,7 +360,7 @@ class Balancer:
                 self.connect(attempt, container)
 
     # ---- what a proxy sees, and its own end ----
-    def judge(self, attempt: Attempt, target: Container, outcome: Outcome) -> None:
+    def judge(self, attempt: Attempt, target: Instance, outcome: Outcome) -> None:
         """Envoy's consecutive_5xx: answers 5xx in a row, and what never became one (refused, timed
         out, reset: mapped to 5xx unless split_external_local_origin_errors). Of an attempt whose
         client has left the proxy sees no answer. Source: envoyproxy.io, outlier detection."""
@@ -370,7 +372,7 @@ class Balancer:
             target.failures = 0
             self.plane.note(Note.OUTLIER, target.id)
 
-    def proxy_died(self, proxy: Container, silently: bool) -> None:
+    def proxy_died(self, proxy: Instance, silently: bool) -> None:
         """All that goes through it: reset at once; or, with its host, heard of no more."""
         inside = [
             work
@@ -391,7 +393,7 @@ class Balancer:
                 self.reply(attempt, Outcome.DROPPED_ON_KILL)
                 attempt.abandoned = True  # its connection to the server is closed as well
 
-    def proxy_goes_on(self, proxy: Container) -> None:
+    def proxy_goes_on(self, proxy: Instance) -> None:
         """A hung proxy goes on: it routes what it has accepted."""
         for attempt in list(self.under_way.values()):
             if attempt.phase == AttemptPhase.HELD and attempt.via is proxy:

@@ -17,8 +17,8 @@ from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import SECOND, Kind, LawKind, Life, Note, Outcome, Stream
 from sim.dataplane.profile import Law, Profile
 from sim.dataplane.reference.postgres import Pool
-from sim.dataplane.reference.stations import Cpu, Station
-from sim.dataplane.reference.work import Attempt, Job, Probe, Work
+from sim.dataplane.reference.stations import Cores, Station
+from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.plane import ReferencePlane
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 Handler = Generator[simpy.Event, Any, None]
 
 
-class Machine:
+class Hardware:
     """A server: cores, memory, and whether it has power."""
 
-    def __init__(self, ident: int, cpu: Cpu, memory: int, now: float) -> None:
+    def __init__(self, ident: int, cpu: Cores, memory: int, now: float) -> None:
         self.id, self.cpu, self.capacity = ident, cpu, memory
         self.alive = True
         self.since = now  # power on
@@ -41,11 +41,11 @@ class Machine:
         return self.powered + (now - self.since if self.alive else 0.0)
 
 
-class Container:
+class Instance:
     """One address and the process that lives at it."""
 
     def __init__(
-        self, plane: ReferencePlane, ident: int, profile: Profile, server: Machine
+        self, plane: ReferencePlane, ident: int, profile: Profile, server: Hardware
     ) -> None:
         self.plane, self.id, self.server = plane, ident, server
         self.life = Life.EXITED
@@ -116,7 +116,9 @@ class Container:
         self.inside[work.id] = work
         self.held += 1
         self.grow(self.profile.memory_per_request)
-        self.plane.env.process(self.probed(work) if isinstance(work, Probe) else self.serve(work))
+        self.plane.env.process(
+            self.probed(work) if isinstance(work, HealthProbe) else self.serve(work)
+        )
 
     def leave(self, work: Work) -> None:
         """Its slot is free, and what it leaks stays."""
@@ -203,7 +205,7 @@ class Container:
 
     def probed(self, work: Work) -> Handler:
         """A health check takes a slot like any request (exec probes of others take only CPU)."""
-        assert isinstance(work, Probe)
+        assert isinstance(work, HealthProbe)
         plane, profile = self.plane, self.profile
         yield self.station.join(work, profile.probe_cpu_s)  # -> cpu_done
         code = int(Outcome.SUCCEEDED)
@@ -216,13 +218,13 @@ class Container:
         if profile.kind == Kind.HTTP:
             plane.balancer.freed(self)
 
-    def probe_ended(self, work: Probe) -> None:
+    def probe_ended(self, work: HealthProbe) -> None:
         del self.inside[work.id]
         if self.profile.kind == Kind.HTTP:
             self.held -= 1
             self.grow(-self.profile.memory_per_request)
 
-    def enter_exec(self, work: Probe) -> None:
+    def enter_exec(self, work: HealthProbe) -> None:
         """A probe that runs inside the container: no slot, no listen backlog."""
         work.container = self
         self.inside[work.id] = work

@@ -27,12 +27,12 @@ from sim.dataplane.codes import (
     Outcome,
     Persistence,
 )
-from sim.dataplane.reference.timing import Timer
+from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job
 from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Container
+    from sim.dataplane.reference.containers import Instance
     from sim.dataplane.reference.plane import ReferencePlane
 
 
@@ -41,13 +41,13 @@ class Jobs:
 
     def __init__(self, plane: ReferencePlane) -> None:
         self.plane, self.env, self.recorder = plane, plane.env, plane.recorder
-        self.redis: Container | None = None
+        self.redis: Instance | None = None
         self.entries: deque[Job] = deque()
         self.parked: dict[int, Job] = {}  # waiting for a retry or a redelivery
         self.sequence = 0
         self.epoch = 0
         self.backlog_peak = 0
-        self.workers: list[Container] = []
+        self.workers: list[Instance] = []
         self.turn = 0
         self.idle = 0  # free slots of listening workers
         self.pushing = 0  # API calls that wait for a silent queue server
@@ -115,7 +115,7 @@ class Jobs:
             timeout = work.container.profile.push_timeout_s
             work.wake = self.env.event()
             work.timer_at = self.env.now + timeout
-            Timer(self.env, timeout, Due.CHECKOUT, work.id, lambda _: self.push_timed_out(work))
+            DueTimer(self.env, timeout, Due.CHECKOUT, work.id, lambda _: self.push_timed_out(work))
             work.pushing = True
             self.pushing += 1
             yield work.wake  # -> push_failed
@@ -219,7 +219,7 @@ class Jobs:
             else:
                 return
 
-    def take(self, worker: Container) -> None:
+    def take(self, worker: Instance) -> None:
         self.save_due()
         job = self.entries.popleft()
         if job.sequence < self.saved_sequence and self.restorable():
@@ -234,7 +234,7 @@ class Jobs:
         worker.grow(worker.profile.memory_per_request)
         self.env.process(worker.work_job(job))
 
-    def finished(self, job: Job, worker: Container, well: bool) -> None:
+    def finished(self, job: Job, worker: Instance, well: bool) -> None:
         """Acknowledged, or failed: again after a back-off, as often as the library allows."""
         if worker.listening:
             self.idle += 1
@@ -250,7 +250,7 @@ class Jobs:
             self.peak()
         self.hand_out()
 
-    def orphaned(self, job: Job, worker: Container) -> None:
+    def orphaned(self, job: Job, worker: Instance) -> None:
         """Its worker died: redelivered after a while, or lost with a plain pop. Who looks for
         stalled jobs counts how often, and gives up (Bull, moveStalledJobsToWait)."""
         self.copies_working -= job.copy
@@ -268,14 +268,14 @@ class Jobs:
         self.parked[job.id] = job
         self.copies_waiting += job.copy
         self.peak()
-        Timer(self.env, wait_s, Due.JOB_BACK, job.id, lambda _: self.returned(job))
+        DueTimer(self.env, wait_s, Due.JOB_BACK, job.id, lambda _: self.returned(job))
 
     def returned(self, job: Job) -> None:
         if job.park_at != self.env.now:
             return  # lost since
         if not self.up():
             job.park_at = self.env.now + REAPER_RETRY_S
-            Timer(self.env, REAPER_RETRY_S, Due.JOB_BACK, job.id, lambda _: self.returned(job))
+            DueTimer(self.env, REAPER_RETRY_S, Due.JOB_BACK, job.id, lambda _: self.returned(job))
             return
         job.park_at = INFINITY
         del self.parked[job.id]
@@ -287,11 +287,11 @@ class Jobs:
             self.append(job)
 
     # ---- workers come and go ----
-    def worker_up(self, worker: Container) -> None:
+    def worker_up(self, worker: Instance) -> None:
         self.idle += worker.profile.slots - worker.held
         self.hand_out()
 
-    def worker_down(self, worker: Container) -> None:
+    def worker_down(self, worker: Instance) -> None:
         """It takes no more (drained or dead); call while it still counts as listening."""
         if worker.listening:
             self.idle -= worker.profile.slots - worker.held

@@ -10,13 +10,13 @@ from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, Due, Kind, L
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.clients import Balancer, Clients
-from sim.dataplane.reference.containers import Container, Machine
+from sim.dataplane.reference.containers import Hardware, Instance
+from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import Jobs
 from sim.dataplane.reference.postgres import Postgres
-from sim.dataplane.reference.recorder import Recorder
-from sim.dataplane.reference.stations import Cpu, Settling
-from sim.dataplane.reference.timing import TIMED, Timer
-from sim.dataplane.reference.work import Attempt, Job, Probe, Work
+from sim.dataplane.reference.stations import Cores, Settling
+from sim.dataplane.reference.timing import TIMED, DueTimer
+from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
 from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
 
@@ -28,11 +28,11 @@ class ReferencePlane:
         self.env = simpy.Environment()
         self.queue = queue_of(self.env)
         self.seed, self.lattice = workload.seed, workload.lattice_s
-        self.recorder = Recorder(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
+        self.recorder = Counters(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
         self.settling = Settling(self.env)
         self.profiles: list[Profile] = []
-        self.servers: list[Machine] = []
-        self.containers: list[Container] = []
+        self.servers: list[Hardware] = []
+        self.containers: list[Instance] = []
         self.notices: list[Notice] = []
         self.probes = 0
         self.stirred = True
@@ -56,9 +56,9 @@ class ReferencePlane:
             self.follow_through()
         if not self.notices:
             set_now(env, until)
-        told, self.notices = self.notices, []
+        notices, self.notices = self.notices, []
         self.stirred = False
-        return self.now, told
+        return self.now, notices
 
     def follow_through(self) -> None:
         """Finish the instant: all that follows at once, then the CPU shares settle."""
@@ -69,22 +69,22 @@ class ReferencePlane:
     # ---- machines ----
     def add_server(self, cores: float, memory: int) -> int:
         ident = len(self.servers)
-        cpu = Cpu(self.env, cores, self.settling)
-        self.servers.append(Machine(ident, cpu, memory, self.now))
+        cpu = Cores(self.env, cores, self.settling)
+        self.servers.append(Hardware(ident, cpu, memory, self.now))
         return ident
 
     def server_down(self, server: int) -> None:
         machine = self.servers[server]
         if not machine.alive:
             return
-        here = [c for c in self.containers if c.server is machine]
-        for container in here:
+        tenants = [c for c in self.containers if c.server is machine]
+        for container in tenants:
             if container.life != Life.EXITED:
                 self.end(container, Outcome.DROPPED_ON_KILL, silently=True)
                 self.follow_through()  # or a wake-up would reach a container that dies next
         machine.powered = machine.uptime(self.now)
         machine.alive = False
-        for container in here:  # what other hosts' clients run here stands still, unanswered
+        for container in tenants:  # what other hosts' clients run here stands still, unanswered
             container.station.frozen = True
             container.station.touch()
         self.follow_through()
@@ -109,7 +109,7 @@ class ReferencePlane:
 
     def add_container(self, profile: int, server: int) -> int:
         ident = len(self.containers)
-        made = Container(self, ident, self.profiles[profile], self.servers[server])
+        made = Instance(self, ident, self.profiles[profile], self.servers[server])
         self.containers.append(made)
         kind = made.profile.kind
         if kind == Kind.DATABASE and self.postgres.db is None:
@@ -140,9 +140,9 @@ class ReferencePlane:
         db = self.postgres.db
         return db.profile.connect_s if db is not None else 0.0
 
-    def open_later(self, c: Container, delay: float) -> None:
+    def open_later(self, c: Instance, delay: float) -> None:
         c.open_at = self.now + delay
-        Timer(self.env, delay, Due.OPEN, c.id, self.open_next)
+        DueTimer(self.env, delay, Due.OPEN, c.id, self.open_next)
 
     def open_next(self, container: int) -> None:
         """One start-up connection: all of them or nothing."""
@@ -161,7 +161,7 @@ class ReferencePlane:
             c.pool.idle = c.pool.open
             self.listen(c)
 
-    def listen(self, c: Container) -> None:
+    def listen(self, c: Instance) -> None:
         c.life = Life.LISTENING
         self.note(Note.LISTENING, c.id)
         if c is self.postgres.db:
@@ -193,7 +193,7 @@ class ReferencePlane:
             self.end(c, Outcome.OOM if oom else Outcome.DROPPED_ON_KILL, silently=False)
         self.follow_through()
 
-    def end(self, c: Container, why: Outcome, silently: bool) -> None:
+    def end(self, c: Instance, why: Outcome, silently: bool) -> None:
         """A process ends. `silently`: its host lost power, so that nobody is told."""
         kind = c.profile.kind
         if kind == Kind.WORKER:
@@ -219,7 +219,7 @@ class ReferencePlane:
                 self.jobs.push_lost(work)
             if not silently:
                 self.balancer.dropped(work, why)
-        elif isinstance(work, Probe) and not silently:
+        elif isinstance(work, HealthProbe) and not silently:
             self.note(Note.PROBE_FAILED, self.probe_number(work))
 
     def hang(self, container: int) -> None:
@@ -278,13 +278,13 @@ class ReferencePlane:
         self.clients.set_arrivals(arrivals)
         self.follow_through()
 
-    def probe_number(self, work: Probe) -> int:
+    def probe_number(self, work: HealthProbe) -> int:
         return work.id - PROBE_BASE
 
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1
         c = self.containers[container]
-        work = Probe(PROBE_BASE + number, container=c, deep=deep)
+        work = HealthProbe(PROBE_BASE + number, container=c, deep=deep)
         if c.server.alive:
             if not c.listening:
                 self.note(Note.PROBE_FAILED, number)

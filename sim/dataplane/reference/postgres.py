@@ -17,11 +17,11 @@ import simpy
 from sim.dataplane.arithmetic import INFINITY, query_cost
 from sim.dataplane.codes import SILENT, Due, Outcome
 from sim.dataplane.profile import Profile
-from sim.dataplane.reference.timing import Timer
+from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Work
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Container
+    from sim.dataplane.reference.containers import Instance
     from sim.dataplane.reference.plane import ReferencePlane
 
 Use = Generator[simpy.Event, Any, int]
@@ -43,7 +43,7 @@ class Postgres:
 
     def __init__(self, plane: ReferencePlane) -> None:
         self.plane, self.env = plane, plane.env
-        self.db: Container | None = None
+        self.db: Instance | None = None
         self.inside: dict[int, Work] = {}  # queries that run, in order
         self.session = 0  # grows with each reset: connections of another life are gone
         self.used = 0
@@ -94,7 +94,7 @@ class Postgres:
             return SILENT
         return 0 if db.listening else Outcome.HTTP_500
 
-    def open_one(self, client: Container) -> int:
+    def open_one(self, client: Instance) -> int:
         """Open a connection for a client's pool: 0, a failing outcome, or SILENT.
 
         The password is looked at here and never again (PostgreSQL and PgBouncer alike); before
@@ -207,7 +207,7 @@ class Postgres:
         work.waits = True
         work.wake = self.env.event()
         work.timer_at = self.env.now + timeout_s
-        Timer(self.env, timeout_s, Due.CHECKOUT, work.id, lambda _: self.timed_out(work))
+        DueTimer(self.env, timeout_s, Due.CHECKOUT, work.id, lambda _: self.timed_out(work))
         return work.wake
 
     def granted_to(self, work: Work, code: int = 0) -> None:
@@ -288,7 +288,7 @@ class Postgres:
             else:
                 work.resume(Outcome.HTTP_500)
 
-    def client_died(self, container: Container, inside: list[Work], silently: bool) -> None:
+    def client_died(self, container: Instance, inside: list[Work], silently: bool) -> None:
         """A client process ended (its connections close at once) or its host vanished (they stay
         open on the server until keepalive)."""
         dead = {w.id for w in inside}
@@ -313,7 +313,7 @@ class Postgres:
         if silently and open_now and not self.pooled and self.db is not None:
             number = self.ghost_number = self.ghost_number + 1
             self.ghosts[number] = open_now
-            Timer(self.env, self.db.profile.keepalive_s, Due.GHOST, number, self.ghost_closed)
+            DueTimer(self.env, self.db.profile.keepalive_s, Due.GHOST, number, self.ghost_closed)
             pool.open = 0
         else:
             self.close(pool, open_now)

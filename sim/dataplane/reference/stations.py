@@ -16,7 +16,7 @@ import simpy
 
 from sim.dataplane.arithmetic import INFINITY, share_cores
 from sim.dataplane.codes import Due
-from sim.dataplane.reference.timing import Timer, settle_later
+from sim.dataplane.reference.timing import DueTimer, settle_later
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.work import Work
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Station:
     """The running requests of one container."""
 
-    def __init__(self, cpu: Cpu, ident: int, cap: float, weight: float) -> None:
+    def __init__(self, cpu: Cores, ident: int, cap: float, weight: float) -> None:
         self.cpu, self.id, self.cap, self.weight = cpu, ident, cap, weight
         self.frozen = False  # hung, or its server is dead
         self.heap: list[tuple[float, int, Work]] = []  # (virtual finish, work id, work)
@@ -98,10 +98,10 @@ class Station:
         # virtual time can pass the finish by an ulp
         delay = max(0.0, (self.heap[0][0] - self.virtual) / self.rate)
         self.due = now + delay
-        Timer(self.cpu.env, delay, Due.COMPLETION, self.id, self.complete)
+        DueTimer(self.cpu.env, delay, Due.COMPLETION, self.id, self.complete)
 
 
-class Cpu:
+class Cores:
     """The cores of one server."""
 
     def __init__(self, env: simpy.Environment, cores: float, settle: Settling) -> None:
@@ -142,9 +142,9 @@ class Settling:
 
     def __init__(self, env: simpy.Environment) -> None:
         self.env = env
-        self.waiting: list[Cpu] = []
+        self.waiting: list[Cores] = []
 
-    def add(self, cpu: Cpu) -> None:
+    def add(self, cpu: Cores) -> None:
         if not self.waiting:
             settle_later(self.env, self.run)
         self.waiting.append(cpu)

@@ -12,13 +12,13 @@ from collections.abc import Callable
 import simpy
 
 from sim.dataplane.codes import ID_BITS
-from sim.dataplane.simpy_inside import Placed
+from sim.dataplane.simpy_inside import PlacedEvent
 
 SETTLE = 2
 TIMED = 4
 
 
-class Timer(Placed):
+class DueTimer(PlacedEvent):
     """Calls `action(id)` after `delay`. Never cancelled: the action checks that it is still due."""
 
     __slots__ = ("action", "id")
@@ -40,4 +40,4 @@ class Timer(Placed):
 
 def settle_later(env: simpy.Environment, action: Callable[[simpy.Event], None]) -> None:
     """The end of this instant, once: all that follows at once is done."""
-    Placed(env, SETTLE, [action])
+    PlacedEvent(env, SETTLE, [action])

@@ -11,9 +11,9 @@ from sim.dataplane.codes import AttemptPhase
 if TYPE_CHECKING:
     import simpy
 
-    from sim.dataplane.reference.containers import Container
+    from sim.dataplane.reference.containers import Instance
 
-UNDER_WAY = (
+ON_THE_WAY = (
     AttemptPhase.CONNECTING,
     AttemptPhase.RESENDING,
     AttemptPhase.PAUSING,
@@ -26,7 +26,7 @@ class Work:
     """Something a container works on. A work whose container dies is never resumed."""
 
     id: int
-    container: Container | None = None
+    container: Instance | None = None
     wake: simpy.Event | None = None  # what its handler waits for
     timer_at: float = INFINITY  # when its checkout (or push) timer is due
     fresh: bool = False  # its connection is new: the first query pays for it
@@ -48,15 +48,15 @@ class Attempt(Work):
     """One try of a request. `abandoned`: the client has left, the server may not know."""
 
     request: int = 0
-    number: int = 0
+    retry: int = 0  # 0: the first try
     reply: simpy.Event | None = None
     abandoned: bool = False
     phase: AttemptPhase = AttemptPhase.NOWHERE
     dial_at: float = INFINITY
     dial_until: float = INFINITY  # connect timeout of a SYN that is being resent
     dials: int = 0  # retries the proxy has used
-    target: Container | None = None
-    via: Container | None = None  # the proxy through which it goes
+    target: Instance | None = None
+    via: Instance | None = None  # the proxy through which it goes
     cut: bool = False  # that proxy's server lost power: no answer gets through
     pushing: bool = False  # its job waits for a silent queue server
 
@@ -85,5 +85,5 @@ class Job(Work):
 
 
 @dataclass(eq=False, slots=True)
-class Probe(Work):
+class HealthProbe(Work):
     deep: bool = field(default=False)

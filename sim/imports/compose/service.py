@@ -10,7 +10,7 @@ from sim.imports.compose.roles import Guess, command_text, dependencies
 from sim.imports.compose.values import Node, option, postgres_option
 from sim.schema.fields import LawSpec
 from sim.schema.stack import (
-    Cpu,
+    CpuSpec,
     DatabaseClient,
     Healthcheck,
     JobPush,
@@ -129,7 +129,7 @@ def _restart(node: Node, name: str, notes: Notes) -> dict[str, Any]:
     return result
 
 
-def _cpu(node: Node, template: Service) -> Cpu:
+def _cpu(node: Node, template: Service) -> CpuSpec:
     resources = node.get("deploy", "resources")
     limit = resources.get("limits", "cpus").number() or node.get("cpus").number()
     quota, period = node.get("cpu_quota").number(), node.get("cpu_period").number()

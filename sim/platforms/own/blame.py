@@ -21,7 +21,7 @@ from sim.schema.fields import InputError
 YIELDED = re.compile(r'File "(.+?)", line (\d+), in .*Invalid yield value "(.*)"', re.S)
 
 
-class Spot(NamedTuple):
+class Culprit(NamedTuple):
     """A place in one of the files: where, and in which of the ten choices, as far as is known."""
 
     path: Path
@@ -40,10 +40,11 @@ def blaming(
     except InputError:
         raise
     except (Exception, SystemExit) as error:
-        told = blamed(error, {Path(str(one.__file__)): one for one in modules()}, now())
-        if told is None:
+        files = {Path(str(module.__file__)): module for module in modules()}
+        bad_input = blamed(error, files, now())
+        if bad_input is None:
             raise
-        raise told from error
+        raise bad_input from error
 
 
 def blamed(
@@ -51,59 +52,62 @@ def blamed(
 ) -> InputError | None:
     """The error as bad input; None if it is not that of one of these files."""
     first = original(error)
-    spot, said = _spot(first, files), f"{type(first).__name__}: {first}".rstrip(": ")
+    culprit, found = _culprit(first, files), f"{type(first).__name__}: {first}".rstrip(": ")
     expected = "code that runs without an error"
     yielded = YIELDED.search(str(first)) if isinstance(first, RuntimeError) else None
     if yielded and Path(yielded[1]) in files:
-        spot, said = Spot(Path(yielded[1]), int(yielded[2])), f"`yield` of {yielded[3]}"
+        culprit, found = Culprit(Path(yielded[1]), int(yielded[2])), f"`yield` of {yielded[3]}"
         expected = "an event: cluster.clock.after(...), or get() of what cluster.watch(...) gives"
     elif isinstance(first, NonsenseError):
-        spot = spot or next((Spot(path, 0, first.choice) for path in reversed(list(files))), None)
-        said, expected = first.found, first.expected
-    if spot is None:
+        last = next(reversed(list(files)), None)
+        culprit = culprit or (Culprit(last, 0, first.choice) if last else None)
+        found, expected = first.found, first.expected
+    if culprit is None:
         return None
     at = "" if now_s is None else f", at {_clock(now_s)} of the run"
-    field = f"PLATFORM.{spot.capability}" if spot.capability else ""
-    return InputError(shown(spot.path), spot.line, 0, field, f"{said}{at}", expected)
+    field = f"PLATFORM.{culprit.capability}" if culprit.capability else ""
+    return InputError(shown(culprit.path), culprit.line, 0, field, f"{found}{at}", expected)
 
 
 def original(error: BaseException) -> BaseException:
     """SimPy raises copies; each names what it is a copy of. Where none could be made (an exception
     that wants more than its arguments), that is the error, and what it was about stands beside."""
+    from sim.dataplane.simpy_inside import failure_of  # noqa: PLC0415 - simpy loads with it
+
     trace = error.__traceback__
     while isinstance(error, TypeError) and trace is not None:
         event = trace.tb_frame.f_locals.get("event") if trace.tb_next is None else None
-        failed = getattr(event, "_value", None)
-        error, trace = (failed if isinstance(failed, BaseException) else error), trace.tb_next
+        error, trace = failure_of(event) or error, trace.tb_next
     while type(error.__cause__) is type(error) and error.__cause__.args == error.args:
         error = error.__cause__
     return error
 
 
-def _spot(error: BaseException, files: Mapping[Path, ModuleType]) -> Spot | None:
+def _culprit(error: BaseException, files: Mapping[Path, ModuleType]) -> Culprit | None:
     """The innermost line of one of the files in the traceback, or whose object was misused."""
     by_name = {str(path): path for path in files}
-    found: Spot | None = None
+    culprit: Culprit | None = None
     trace = error.__traceback__
     while trace is not None:
         path = by_name.get(trace.tb_frame.f_code.co_filename)
         if path is not None:
             own = trace.tb_frame.f_locals.get("self")
-            found = Spot(path, trace.tb_lineno, _fills(own, files[path]))
+            culprit = Culprit(path, trace.tb_lineno, _fills(own, files[path]))
         trace = trace.tb_next
-    if found is None and isinstance(error, AttributeError):
+    if culprit is None and isinstance(error, AttributeError):
         home = type(error.obj).__module__
-        mine = (path for path, module in files.items() if module.__name__ == home)
-        found = next((Spot(path, 0, _fills(error.obj, files[path])) for path in mine), None)
-    return found
+        for path, module in files.items():
+            if module.__name__ == home:
+                return Culprit(path, 0, _fills(error.obj, module))
+    return culprit
 
 
 def _fills(record: Any, module: ModuleType) -> str:
     """Which of the ten choices this record is; nothing if it is none."""
     ten = [field.name for field in fields(Platform)]
     own = [name for name in ten if type(getattr(module.PLATFORM, name)) is type(record)]
-    said = getattr(record, "capability", "")
-    return said if said in ten else "".join(own[:1])
+    capability = getattr(record, "capability", "")
+    return capability if capability in ten else "".join(own[:1])
 
 
 def _clock(seconds: float) -> str:

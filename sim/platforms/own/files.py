@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
-from sim.moved import MovedError
+from sim.control.relocations import MovedError
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError

@@ -1,6 +1,6 @@
 """What may stand in one of the ten choices: a frozen record of that capability, with sane values.
 
-A mechanism of somebody's own has no validator; its type hints and defaults say what is meant.
+What a mechanism's fields take is said in `sim/schema/mechanism.py`, for our own and for others'.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from sim.control.core.choices import needs
 from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError, Issue
@@ -16,25 +17,18 @@ from sim.schema.text.document import Document, describe
 from sim.schema.text.paths import types_below
 from sim.schema.text.validation import read_value
 
-# what the rest of the program calls, beside `run`
-NEEDS = {
-    "load_balancing": ("routing",),
-    "scheduling": ("servers", "choose"),
-    "rollback": ("undo",),
-}
-
 
 def wrong_choices(platform: Platform, where: str, file: str = "") -> list[Issue]:
     """What is wrong with the ten, in their order; `where`: what messages call the platform."""
-    found: list[Issue] = []
+    issues: list[Issue] = []
     for field in fields(platform):
         choice, path = getattr(platform, field.name), f"{where}.{field.name}"
         wrong = _kind(choice, field.name)
         if wrong:
-            found.append(Issue(file, field=path, found=wrong[0], expected=wrong[1]))
+            issues.append(Issue(file, field=path, found=wrong[0], expected=wrong[1]))
         elif choice is not None:
-            found += _values(choice, path, file)
-    return found
+            issues += _values(choice, path, file)
+    return issues
 
 
 def _kind(choice: Any, capability: str) -> tuple[str, str] | None:
@@ -54,25 +48,26 @@ def _kind(choice: Any, capability: str) -> tuple[str, str] | None:
     fills = getattr(type(choice), "capability", capability)  # a platform's own may say nothing
     if fills != capability:
         return f"{name}, which is {fills}", suits
-    lacks = [one for one in NEEDS.get(capability, ()) if not callable(getattr(choice, one, None))]
-    expected = f"a record with {' and '.join(f'{one}()' for one in NEEDS.get(capability, ()))}"
-    return (f"{name} without {lacks[0]}()", f"{expected}, which others call") if lacks else None
+    verbs = needs(capability)
+    missing = [verb for verb in verbs if not callable(getattr(choice, verb, None))]
+    expected = f"a record with {' and '.join(f'{verb}()' for verb in verbs)}, which others call"
+    return (f"{name} without {missing[0]}()", expected) if missing else None
 
 
 def would_do(capability: str) -> str:
     """In words: what may stand in this choice."""
-    known = [f"{one.__name__}()" for one in mechanisms(capability).values()]
+    known = [f"{mechanism.__name__}()" for mechanism in mechanisms(capability).values()]
     return f"None, one of {', '.join(known)}, or a record of yours for {capability}"
 
 
 def _values(record: Any, path: str, file: str) -> Iterator[Issue]:
     """Values that no field of this kind can hold."""
     for name, annotation in types_below(type(record)).items():
-        value, here = getattr(record, name), f"{path}.{name}"
+        value, place = getattr(record, name), f"{path}.{name}"
         if is_dataclass(value) and not isinstance(value, type):
-            yield from _values(value, here, file)
+            yield from _values(value, place, file)
             continue
         try:
-            read_value(annotation, value, Document(file), (here,), from_text=False)
+            read_value(annotation, value, Document(file), (place,), from_text=False)
         except InputError as error:
             yield from error.issues

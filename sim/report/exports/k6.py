@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sim.dataplane.profile import Arrivals
+from sim.imports.trace import arrivals
 from sim.results.measurements import Measurements
 from sim.schema.scenario import ClientSpec, Slo, Traffic
-from sim.schema.traffic import Course, TraceTimes, arrivals
 
 MOST_VUS = 5000  # virtual users; chosen: what one machine of a tester bears
 STAGES = 300  # at most, of a recorded trace
@@ -82,10 +84,10 @@ def script(name: str, title: str, traffic: Traffic, slo: Slo, horizon_s: float) 
     )
 
 
-def stages(come: Course | TraceTimes, horizon_s: float) -> tuple[float, list[Stage]]:
+def stages(come: Arrivals, horizon_s: float) -> tuple[float, list[Stage]]:
     """(rate at 0, stages up to the horizon): pieces of straight lines, jumps as stages of 0 s."""
-    if isinstance(come, TraceTimes):
-        come = _binned(come, horizon_s)
+    if come.times_s is not None:
+        come = _binned(come.times_s, horizon_s)
     ends = [*come.start_s[1:], min(come.end_s, horizon_s)]
     rate = come.rate[0] if come.start_s and come.start_s[0] == 0.0 else 0.0
     start, now, pieces = rate, 0.0, []
@@ -104,12 +106,12 @@ def stages(come: Course | TraceTimes, horizon_s: float) -> tuple[float, list[Sta
     return start, pieces
 
 
-def _binned(come: TraceTimes, horizon_s: float) -> Course:
+def _binned(times_s: NDArray[np.float64], horizon_s: float) -> Arrivals:
     """Time stamps as rates over equal bins."""
     bins = max(1, min(STAGES, math.ceil(horizon_s / 10.0)))
-    counts, edges = np.histogram(come.times_s, bins=bins, range=(0.0, horizon_s))
+    counts, edges = np.histogram(times_s, bins=bins, range=(0.0, horizon_s))
     rates = tuple((counts / (horizon_s / bins)).tolist())
-    return Course(tuple(edges[:-1].tolist()), rates, (0.0,) * bins, horizon_s)
+    return Arrivals(tuple(edges[:-1].tolist()), rates, (0.0,) * bins, horizon_s)
 
 
 def _options(start: float, planned: list[Stage], client: ClientSpec, slo: Slo) -> dict[str, object]:

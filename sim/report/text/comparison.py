@@ -6,7 +6,7 @@ A column a platform is readable for four of them at most; beyond that the table 
 from __future__ import annotations
 
 from sim.report.text import words
-from sim.results.figures import TOPICS, shown, total
+from sim.results.figures import TOPICS, Figures, lookup, shown, total
 from sim.results.measurements import Measurements
 
 MANY = 4  # more platforms than this: a row each
@@ -24,12 +24,14 @@ def is_many(result: Measurements) -> bool:
 def rows(result: Measurements) -> list[tuple[str, ...]]:
     """One row a platform: its name, then a cell for each of COLUMNS."""
     return [
-        (
-            words.platform(name),
-            *(words.figure(c.path, total(figures, c.path)) for c in COLUMNS.values()),
-        )
+        (words.platform(name), *(_cell(figure.path, figures) for figure in COLUMNS.values()))
         for name, figures in result.platforms.items()
     ]
+
+
+def _cell(path: str, figures: Figures) -> str:
+    exists = lookup(figures, path) is not None
+    return words.figure(path, total(figures, path) if exists else None)
 
 
 def headline(result: Measurements) -> str:

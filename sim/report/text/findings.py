@@ -155,7 +155,7 @@ def _what(difference: Difference) -> str:
 
 
 def _how_much(d: Difference) -> str:
-    if d.metric == "availability":
+    if figure_at(d.metric).unit is Unit.SHARE:
         points = [f"{x * 100:+.2f}" for x in (d.mean, d.low, d.high)]
         return f"{points[0]} points ({points[1]} .. {points[2]})"
     mean, low, high = (words.figure(d.metric, x) for x in (d.mean, d.low, d.high))

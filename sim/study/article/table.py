@@ -17,7 +17,7 @@ from sim.platforms import load
 from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.study.article.article import CLAIMS, MEASURES, ROWS, ArticleRow, GeneralClaim
-from sim.study.article.table_text import ArticleTable, Loss, Measured, TableVerdict, verdict
+from sim.study.article.table_text import ArticleTable, Cell, Measured, TableVerdict, verdict
 from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner
 from sim.study.plan import plan
@@ -51,12 +51,12 @@ def measure(runs: TableRuns, run: Runner = Batch.run) -> ArticleTable:
     sample = run(runs.batch)
     if sample.interrupted:
         raise KeyboardInterrupt
-    losses = {
-        (case.name, case.platform): _loss(replications)
+    cells = {
+        (case.name, case.platform): _cell(replications)
         for case, replications in zip(runs.batch.cases, sample.replications, strict=True)
     }
     rows = tuple(
-        Measured(row, {name: losses[row.scenario, name] for name in names})
+        Measured(row, {name: cells[row.scenario, name] for name in names})
         for row, names in runs.rows
     )
     return ArticleTable(
@@ -93,7 +93,7 @@ def _verdict(claim: GeneralClaim, rows: Iterable[Measured]) -> TableVerdict | No
     return verdict(claim, measured, filled, encrypted)
 
 
-def _loss(replications: Sequence[Replication]) -> Loss:
+def _cell(replications: Sequence[Replication]) -> Cell:
     return {
         name: fmean(total(each.figures, measure.path) for each in replications)
         for name, measure in MEASURES.items()

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sim.report.text import words
 from sim.study.article.article import MEASURES, NOT_CHECKABLE, ArticleRow, GeneralClaim
 
-Loss = Mapping[str, float]  # of one platform in one scenario: means by the names of MEASURES
+Cell = Mapping[str, float]  # of one platform in one scenario: means by the names of MEASURES
 SAME = (
     "The same: the platform has that capability, but nothing here uses it. Compose: this stack's "
     "file has no `restart:`, HEALTHCHECK or limits (compose_hardened's has). Compose hardened when "
@@ -30,7 +30,7 @@ class Measured(NamedTuple):
     """A row with its cells by platform; an ablation stands after its platform."""
 
     row: ArticleRow
-    losses: Mapping[str, Loss]
+    losses: Mapping[str, Cell]
 
 
 class TableVerdict(NamedTuple):
@@ -126,7 +126,7 @@ def _blocks(table: ArticleTable) -> Iterator[str]:
         yield from textwrap.wrap(SAME, 98, subsequent_indent="  ")
 
 
-def unused(losses: Mapping[str, Loss], name: str) -> bool:
+def unused(losses: Mapping[str, Cell], name: str) -> bool:
     """Is this an ablation that was run (there was something to take away) and changed nothing?"""
     base, *without = name.split("-")
     return bool(without) and name in losses and losses[name] == losses.get(base)
@@ -211,11 +211,11 @@ def _platforms(table: ArticleTable) -> list[str]:
     return list(dict.fromkeys(name for m in table.rows for name in m.losses))
 
 
-def _without(measured: Measured, base: str) -> Loss | None:
+def _without(measured: Measured, base: str) -> Cell | None:
     return measured.losses.get(f"{base}-{measured.row.capability}")
 
 
-def _cell(loss: Loss | None) -> str:
+def _cell(loss: Cell | None) -> str:
     if loss is None:
         return "has none"
     parts = [_headed(metric, loss[metric]) for metric in ("downtime_s", "failed")]

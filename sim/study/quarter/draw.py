@@ -241,9 +241,10 @@ def _replayed(each: Drawn, done: Replication, rates: Rates) -> Replayed:
     measured: dict[str, Any] = {name: total(figures, path) for name, path in MEASURES.items()}
     pages, lost = measured["pages"], measured["jobs_lost"]
     worst_s = max(measured["downtime_s"], measured["degraded_s"])
+    announced = each.kind.announced
     return Replayed(
         platform=each.case.platform, quarter=each.quarter, kind=each.kind.name,
         at_s=each.incident.at_s, night=each.night, planned=each.kind.planned,
         watched_minutes=each.watched_s / 60.0, **measured,
-        followed_up=follows_up(each.kind.announced, pages, worst_s, lost, rates.follow_up_from),
+        followed_up=follows_up(announced, pages, worst_s, lost, rates.follow_up_from),
     )  # fmt: skip

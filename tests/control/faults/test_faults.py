@@ -137,3 +137,20 @@ def test_an_expired_token_ends_with_its_time_or_with_its_process() -> None:
     assert (
         failed(replay({"at": 60, "lock_out": {"service": "http"}}, **pooled), Outcome.HTTP_500) < 5
     )
+
+
+def test_users_may_come_otherwise_from_now_on() -> None:
+    more = {"at": 100, "traffic": {"rate": "20/s"}}
+    none = {"at": 200, "traffic": {"rate": 0}}
+    again = {"at": 300, "traffic": {"rate": "2/s"}}
+    run = replay(more, none, again, rate=2.0, horizon_s=400.0, platform="kubernetes")
+    plain = replay(rate=2.0, horizon_s=400.0, platform="kubernetes")
+    arrived = run.recording.requests[:, 0]
+    assert (arrived[:100] == plain.recording.requests[:100, 0]).all(), "the past stays"
+    assert arrived[100:200].sum() == pytest.approx(2000, rel=0.1)
+    assert arrived[200:300].sum() == 0
+    assert arrived[300:].sum() == pytest.approx(200, rel=0.3)
+    assert [row.text for row in rows(run, "traffic")] == [
+        f"users come at {rate} requests/s from now on" for rate in (20, 0, 2)
+    ]
+    assert run.fault_s == 100.0

@@ -18,7 +18,7 @@ from sim.constants.facts import (
     SSH_RETRY,
 )
 from sim.control.people.human import is_night
-from sim.control.people.on_call import Action, View, alarms, next_action
+from sim.control.people.on_call import Action, Symptoms, alarms, next_action
 from sim.control.people.runbooks import share, wanted_connections
 from tests.control.outage import replay, rows, when
 
@@ -42,19 +42,19 @@ def test_alarms(succeeded: int, failed: int, waiting: int, alarmed: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    ("view", "action"),
+    ("symptoms", "action"),
     [
-        (View(), "none"),
-        (View(wrong_address=True), "fix_backends"),
-        (View(hung=1, wrong_address=True), "restart"),
-        (View(down=2, hung=1), "start"),
-        (View(connections_short=True, down=2), "raise_connections"),
-        (View(bad_version=True, connections_short=True, down=1), "rollback"),
-        (View(server_away=True, bad_version=True, down=4), "wait_for_server"),
+        (Symptoms(), "none"),
+        (Symptoms(wrong_address=True), "fix_backends"),
+        (Symptoms(hung=1, wrong_address=True), "restart"),
+        (Symptoms(down=2, hung=1), "start"),
+        (Symptoms(connections_short=True, down=2), "raise_connections"),
+        (Symptoms(bad_version=True, connections_short=True, down=1), "rollback"),
+        (Symptoms(server_away=True, bad_version=True, down=4), "wait_for_server"),
     ],
 )
-def test_next_action(view: View, action: Action) -> None:
-    assert next_action(view) == action
+def test_next_action(symptoms: Symptoms, action: Action) -> None:
+    assert next_action(symptoms) == action
 
 
 @pytest.mark.parametrize(

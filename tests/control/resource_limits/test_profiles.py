@@ -17,7 +17,7 @@ from sim.control.resource_limits.profiles import (
 from sim.dataplane.codes import Kind, LawKind, Persistence
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
-from sim.schema.stack import Cpu, Service
+from sim.schema.stack import CpuSpec, Service
 
 V1 = Version(name="v1")
 
@@ -49,15 +49,15 @@ def test_cost_growth_is_per_connection() -> None:
     ],
 )
 def test_cpu_limit(limit: float | None, threads: int | None, limited: bool, cores: float) -> None:
-    assert cpu_limit(Cpu(limit=limit, threads=threads), limited) == cores
+    assert cpu_limit(CpuSpec(limit=limit, threads=threads), limited) == cores
 
 
 def test_weight() -> None:
     assert (SHARES_PER_CORE.value, SHARES_MIN.value) == (1024.0, 2.0)
-    cpu = Cpu(request=0.25, shares=512)
+    cpu = CpuSpec(request=0.25, shares=512)
     assert weight(cpu, "shares") == 512.0
     assert weight(cpu, "requests") == 256.0
-    assert weight(Cpu(), "requests") == 2.0
+    assert weight(CpuSpec(), "requests") == 2.0
 
 
 def test_a_version_changes_what_it_names() -> None:

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from sim.dataplane.profile import Arrivals
+from sim.imports.trace import TraceRate, arrivals, load_trace, profile
 from sim.schema.fields import InputError
 from sim.schema.scenario import Point, Traffic
-from sim.schema.traffic import TraceRate, TraceTimes, arrivals, load_trace, profile
 
 
-def _trace(tmp_path: Path, text: str) -> TraceRate | TraceTimes:
+def _trace(tmp_path: Path, text: str) -> TraceRate | Arrivals:
     path = tmp_path / "trace.csv"
     path.write_text(text, encoding="utf-8")
     return load_trace(path)
 
 
 def test_a_constant_rate() -> None:
-    assert profile(Traffic(rate=5.0, scale=2.0)) == ((0.0,), (10.0,), (0.0,), math.inf)
+    assert profile(Traffic(rate=5.0, scale=2.0)) == Arrivals((0.0,), (10.0,), (0.0,), math.inf)
 
 
 def test_a_ramp_leads_from_the_rate_before() -> None:
@@ -35,15 +35,12 @@ def test_a_ramp_leads_from_the_rate_before() -> None:
     assert half.slope == (0.0, 5.0, 0.0, 0.0)
 
 
-def test_a_course_is_what_the_data_plane_takes() -> None:
-    assert Arrivals(*profile(Traffic(rate=5.0))).rate == (5.0,)
-
-
 def test_rows_of_time_and_rate(tmp_path: Path) -> None:
     trace = _trace(tmp_path, "# from the balancer\ntime,rate\n100,5\n160,7.5\n\n280,0\n")
     assert trace == TraceRate((0.0, 60.0, 180.0), (5.0, 7.5, 0.0), 300.0)
     assert isinstance(trace, TraceRate)
-    assert trace.course(2.0) == ((0.0, 60.0, 180.0), (10.0, 15.0, 0.0), (0.0, 0.0, 0.0), 300.0)
+    twice = Arrivals((0.0, 60.0, 180.0), (10.0, 15.0, 0.0), (0.0, 0.0, 0.0), 300.0)
+    assert trace.arrivals(2.0) == twice
 
 
 def test_counts_become_rates(tmp_path: Path) -> None:
@@ -60,21 +57,24 @@ def test_iso_times_with_and_without_zone(tmp_path: Path) -> None:
 
 def test_stamps_begin_at_zero(tmp_path: Path) -> None:
     trace = _trace(tmp_path, "1700000000.5\n1700000001.25\n1700000001.25\n")
-    assert isinstance(trace, TraceTimes)
+    assert isinstance(trace, Arrivals)
+    assert trace.times_s is not None
     assert trace.times_s.tolist() == [0.0, 0.75, 0.75]
     assert trace.times_s.dtype == np.float64
 
 
 def test_whole_seconds_are_spread(tmp_path: Path) -> None:
     trace = _trace(tmp_path, "10\n10\n11\n11\n11\n11\n")
-    assert isinstance(trace, TraceTimes)
+    assert isinstance(trace, Arrivals)
+    assert trace.times_s is not None
     assert trace.times_s.tolist() == [0.0, 0.5, 1.0, 1.25, 1.5, 1.75]
 
 
 def test_an_access_log_may_be_a_little_out_of_order(tmp_path: Path) -> None:
     line = '1.2.3.4 - - [10/Oct/2000:13:55:{:02d} -0700] "GET / HTTP/1.0" 200 5\n'
     trace = _trace(tmp_path, "".join(line.format(second) for second in (36, 39, 37)))
-    assert isinstance(trace, TraceTimes)
+    assert isinstance(trace, Arrivals)
+    assert trace.times_s is not None
     assert trace.times_s.tolist() == [0.0, 1.0, 3.0]
 
 
@@ -82,9 +82,9 @@ def test_arrivals_read_the_trace_of_a_scenario(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     path.write_text("0,5\n60,7\n", encoding="utf-8")
     course = arrivals(Traffic(trace=str(path), scale=3.0))
-    assert course == ((0.0, 60.0), (15.0, 21.0), (0.0, 0.0), 120.0)
+    assert course == Arrivals((0.0, 60.0), (15.0, 21.0), (0.0, 0.0), 120.0)
     path.write_text("0\n60\n", encoding="utf-8")
-    assert isinstance(arrivals(Traffic(trace=str(path))), TraceTimes)
+    assert arrivals(Traffic(trace=str(path))).times_s is not None
     with pytest.raises(InputError, match=r"traffic.scale: found 3"):
         arrivals(Traffic(trace=str(path), scale=3.0))
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from sim.control import api
-from sim.moved import MOVED, MovedError
+from sim.control.relocations import MOVED, MovedError
 
 PACKAGES = {"sim.spec", "sim.study", "sim.control.faults"}  # what stood in them is looked for
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("old", sorted(MOVED))
 def test_each_new_name_is_there(old: str) -> None:
     for new in MOVED[old]:
-        assert import_module(new), f"{new}: correct the row of {old} in sim/moved.py"
+        assert import_module(new), f"{new}: correct the row of {old} in sim/control/relocations.py"
 
 
 @pytest.mark.parametrize(

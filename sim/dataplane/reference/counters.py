@@ -20,7 +20,7 @@ from sim.dataplane.tables import (
 )
 
 
-class Recorder:
+class Counters:
     """Counts per time bucket. Requests by the bucket in which they arrived."""
 
     def __init__(self, horizon_s: float, bucket_s: float, slo_s: float) -> None:

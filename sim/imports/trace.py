@@ -1,4 +1,4 @@
-"""When requests arrive: a traffic profile as pieces of straight lines, or a recorded trace.
+"""When requests arrive: a scenario's profile as pieces of straight lines, or a recorded trace.
 
 A trace is a text file in one of these forms, told apart by its first line of data:
 - rows `time,rate`: from `time` on (seconds, or ISO 8601) `rate` requests per second arrive. With
@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.dataplane.profile import Arrivals
 from sim.schema.fields import InputError, Issue
 from sim.schema.scenario import Traffic
 from sim.schema.text.document import describe, read_text
@@ -35,16 +35,6 @@ _LOG = re.compile(r"\[(\d\d)/(\w{3})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
-class Course(NamedTuple):
-    """A piecewise linear rate, as `dataplane.profile.Arrivals`: from start_s[i] the rate is
-    rate[i] + slope[i] * (t - start_s[i]) requests/s; from end_s on nothing arrives."""
-
-    start_s: tuple[float, ...]
-    rate: tuple[float, ...]
-    slope: tuple[float, ...]
-    end_s: float
-
-
 @dataclass(frozen=True)
 class TraceRate:
     """Rows of a trace: from start_s[i], rate[i] requests/s; the last row lasts until end_s."""
@@ -53,22 +43,15 @@ class TraceRate:
     rate: tuple[float, ...]
     end_s: float
 
-    def course(self, scale: float = 1.0) -> Course:
+    def arrivals(self, scale: float = 1.0) -> Arrivals:
         rates = tuple(rate * scale for rate in self.rate)
-        return Course(self.start_s, rates, (0.0,) * len(rates), self.end_s)
+        return Arrivals(self.start_s, rates, (0.0,) * len(rates), self.end_s)
 
 
-@dataclass(frozen=True)
-class TraceTimes:
-    """One instant a request, sorted, in seconds from 0."""
-
-    times_s: NDArray[np.float64]
-
-
-def profile(traffic: Traffic) -> Course:
-    """The course of `rate:` or `points:`, scale applied. A ramp leads from the rate before it."""
+def profile(traffic: Traffic) -> Arrivals:
+    """The arrivals of `rate:` or `points:`, scale applied. A ramp leads from the rate before it."""
     if traffic.rate is not None:
-        return Course((0.0,), (traffic.rate * traffic.scale,), (0.0,), math.inf)
+        return Arrivals((0.0,), (traffic.rate * traffic.scale,), (0.0,), math.inf)
     pieces: list[tuple[float, float, float]] = []
     before = 0.0
     for point in traffic.points:
@@ -78,23 +61,23 @@ def profile(traffic: Traffic) -> Course:
         pieces.append((point.at + point.ramp, after, 0.0))
         before = after
     starts, rates, slopes = zip(*pieces, strict=True) if pieces else ((), (), ())
-    return Course(starts, rates, slopes, math.inf)
+    return Arrivals(starts, rates, slopes, math.inf)
 
 
-def arrivals(traffic: Traffic) -> Course | TraceTimes:
-    """What a scenario's traffic amounts to, its trace read if it has one."""
+def arrivals(traffic: Traffic) -> Arrivals:
+    """What a scenario's traffic amounts to, its trace read if it has one. Raises `InputError`."""
     if traffic.trace is None:
         return profile(traffic)
     trace = load_trace(traffic.trace)
     if isinstance(trace, TraceRate):
-        return trace.course(traffic.scale)
+        return trace.arrivals(traffic.scale)
     if traffic.scale != 1.0:
         found = f"{traffic.scale:g} with a trace of time stamps"
         raise InputError(traffic.trace, field="traffic.scale", found=found, expected="scale: 1")
     return trace
 
 
-def load_trace(path: str | Path) -> TraceRate | TraceTimes:
+def load_trace(path: str | Path) -> TraceRate | Arrivals:
     """Read a trace file. Errors name file and line; at most ten of them."""
     file = str(path)
     lines = list(_lines(read_text(Path(path), file)))
@@ -157,7 +140,7 @@ def _rates(file: str, lines: list[tuple[int, str]], counts: bool) -> TraceRate:
     return TraceRate(shifted, tuple(rates), shifted[-1] + spans[-1])
 
 
-def _times(file: str, lines: list[tuple[int, str]], is_log: bool) -> TraceTimes:
+def _times(file: str, lines: list[tuple[int, str]], is_log: bool) -> Arrivals:
     issues = _Issues(file)
     stamps: list[float] = []
     latest = -math.inf
@@ -174,7 +157,7 @@ def _times(file: str, lines: list[tuple[int, str]], is_log: bool) -> TraceTimes:
         stamps.append(stamp)
     issues.done(bool(stamps), "time stamps")
     times = np.sort(np.asarray(stamps, dtype=np.float64))
-    return TraceTimes(_spread(times - math.floor(times[0])))
+    return Arrivals(times_s=_spread(times - math.floor(times[0])))
 
 
 def _spread(times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -226,15 +209,17 @@ class _Issues:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.found: list[Issue] = []
+        self.issues: list[Issue] = []
 
     def add(self, line: int, field: str, found: str, expected: str) -> None:
-        self.found.append(Issue(self.file, line, 0, field, found, expected))
-        if len(self.found) >= MAX_ISSUES:
+        self.issues.append(Issue(self.file, line, 0, field, found, expected))
+        if len(self.issues) >= MAX_ISSUES:
             self.done(True, "")
 
     def done(self, any_data: bool, expected: str) -> None:
-        if not any_data and not self.found:
-            self.found.append(Issue(self.file, found="no data below the header", expected=expected))
-        if self.found:
-            raise InputError(issues=self.found)
+        if not any_data and not self.issues:
+            self.issues.append(
+                Issue(self.file, found="no data below the header", expected=expected)
+            )
+        if self.issues:
+            raise InputError(issues=self.issues)

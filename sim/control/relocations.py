@@ -74,15 +74,15 @@ spec.rates                  study.quarter.rates
 spec.scenario               schema.scenario
 spec.settings               schema.settings
 spec.stack                  schema.stack
-spec.traffic                schema.traffic
+spec.traffic                imports.trace
 spec.validate               schema.text.validation
 spec.yamlfile               schema.text.document
 spec                        schema
 dataplane.interface         dataplane.profile dataplane.plane dataplane.codes dataplane.tables
 experiment                  simulation.simulation
-study                       study.comparison study.plan
+study                       study.study
 engines                     dataplane.engines
-workers                     study.pool study.task
+workers                     study.workers
 counterfactuals             study.causes
 claims                      study.article.claims
 quarter                     study.quarter.draw
