@@ -78,7 +78,7 @@ def _result(planned: Plan, show: Show, store: Path | None, workers: int | None) 
     from sim.cli.console import counted  # noqa: PLC0415
     from sim.report.text.live import live  # noqa: PLC0415
     from sim.report.text.progress import compiling, watching  # noqa: PLC0415
-    from sim.study.batch import Batch, Sample  # noqa: PLC0415
+    from sim.study.batch import Batch, BatchSample  # noqa: PLC0415
     from sim.study.comparison import replay  # noqa: PLC0415
 
     errors = Console(stderr=True)
@@ -90,7 +90,7 @@ def _result(planned: Plan, show: Show, store: Path | None, workers: int | None) 
         return result
     from sim.study.causes import investigate  # noqa: PLC0415
 
-    def run_counted(batch: Batch) -> Sample:
+    def run_counted(batch: Batch) -> BatchSample:
         with counted(len(batch.tasks), workers) as run:
             return run(batch)
 
@@ -122,6 +122,6 @@ def _checked(result: Result) -> int:
     failures += [
         f"the SLO does not hold under {name}"
         for name, replications in result.replications.items()
-        if not all(one.slo_held for one in replications)
+        if not all(done.slo_held for done in replications)
     ]
     return say("\n".join(failures), NOT_HELD) if failures else DONE

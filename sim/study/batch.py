@@ -28,7 +28,7 @@ from sim.study.store import Store
 from sim.study.task import Task, Watch, finished_tick, quiet
 
 
-class Sample(NamedTuple):
+class BatchSample(NamedTuple):
     """What of a batch was finished."""
 
     replications: tuple[tuple[Replication, ...], ...]  # of each case, in the order of seeds
@@ -36,7 +36,7 @@ class Sample(NamedTuple):
     ended: str = ""  # where `until` was asked for: which end it came to
 
 
-Runner = Callable[..., Sample]  # `Batch.run`, or a partial of it: how a batch is run
+Runner = Callable[..., BatchSample]  # `Batch.run`, or a partial of it: how a batch is run
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Batch:
         workers: int | None = None,
         watch: Watch = quiet,
         compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> Sample:
+    ) -> BatchSample:
         """Run all of it, or as much as `until` asks for: a figure's half-width, `("downtime_s",
         5.0)`, or a number of seeds.
 
@@ -174,7 +174,7 @@ class Batch:
 
     def _sample(
         self, finished: Mapping[int, Replication], stop: _Stop, interrupted: bool
-    ) -> Sample:
+    ) -> BatchSample:
         """What was finished, by case; what came after the seed at which it stopped is left out."""
         seeds = len(self.seeds) if stop.enough is None else stop.enough
         rows: list[list[Replication]] = [[] for _ in self.cases]
@@ -182,7 +182,7 @@ class Batch:
             k, c = (0, index) if self.paired else divmod(index, len(self.cases))
             if k < seeds:
                 rows[c].append(finished[index])
-        return Sample(tuple(map(tuple, rows)), interrupted, "" if interrupted else stop.ended)
+        return BatchSample(tuple(map(tuple, rows)), interrupted, "" if interrupted else stop.ended)
 
 
 class _Stop:

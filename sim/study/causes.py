@@ -27,7 +27,7 @@ from sim.schema.text.paths import MISSING, matches, value_at
 from sim.schema.text.validation import read_record
 from sim.simulation.case import Case
 from sim.study.ask import setting_text
-from sim.study.batch import Batch, Runner, Sample
+from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.plan import Plan, plan
 from sim.study.result import Result
 
@@ -69,8 +69,8 @@ def applies(when: When, case: Case, figures: Figures) -> bool:
     """Does everything hold that the change asks for?"""
     kinds = {event.kind() for event in case.scenario.events}
     return (
-        all(_filled(case.choices, one, names) for one, names in when.where.items())
-        and all(_given(case, path, asked) for path, asked in when.given.items())
+        all(_filled(case.choices, capability, names) for capability, names in when.where.items())
+        and all(_given(case, path, condition) for path, condition in when.given.items())
         and (not when.events or bool(kinds & set(when.events)))
         and (not when.only or kinds <= set(when.events))
         and (not when.seen or any(total(figures, p) > above for p, above in when.seen.items()))
@@ -83,17 +83,17 @@ def _filled(choices: Platform, capability: str, names: Sequence[str]) -> bool:
     return kind in names or ("somebody" in names and choice is not None)
 
 
-def _given(case: Case, path: str, asked: Any) -> bool:
-    return any(holds(standing_at(case, one), asked) for one in expanded(case, path))
+def _given(case: Case, path: str, condition: Any) -> bool:
+    return any(holds(standing_at(case, spot), condition) for spot in expanded(case, path))
 
 
-def holds(value: Any, asked: Any) -> bool:
+def holds(value: Any, condition: Any) -> bool:
     """Is the value what a condition asks for: equal, above, below, or there at all?"""
     if value is MISSING:
         return False
-    if isinstance(asked, dict):
-        return all(_test(word, value, bound) for word, bound in asked.items())
-    return bool(value == asked and isinstance(value, bool) == isinstance(asked, bool))
+    if isinstance(condition, dict):
+        return all(_test(word, value, bound) for word, bound in condition.items())
+    return bool(value == condition and isinstance(value, bool) == isinstance(condition, bool))
 
 
 def _test(word: str, value: Any, bound: Any) -> bool:
@@ -105,13 +105,13 @@ def _test(word: str, value: Any, bound: Any) -> bool:
 # ---- what they set ----
 def settings_for(change: Alteration, case: Case) -> dict[str, Any]:
     """The settings of a change on this platform, without those that are so already."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for path, raw in change.set.items():
-        for one in expanded(case, path):
-            value = _number(raw, standing_at(case, one), case.scenario)
-            if value is not MISSING and differs(case, one, value):
-                found[one] = value
-    return found
+        for spot in expanded(case, path):
+            value = _number(raw, standing_at(case, spot), case.scenario)
+            if value is not MISSING and differs(case, spot, value):
+                settings[spot] = value
+    return settings
 
 
 def expanded(case: Case, path: str) -> Iterator[str]:
@@ -156,14 +156,14 @@ def _number(raw: Any, now: Any, scenario: Scenario) -> Any:
 def _also(scenario: Scenario, kind: str, about: str, after: float) -> list[dict[str, Any]]:
     """The scenario's events, as a file has them, and so many seconds after each of the kind `about`
     one more of `kind` on the same server."""
-    found = []
+    events = []
     for event in scenario.events:
         given = getattr(event, event.kind()).model_dump(exclude_unset=True)
-        found.append({"at": f"{event.at:g}s", event.kind(): given})
+        events.append({"at": f"{event.at:g}s", event.kind(): given})
         if event.kind() == about:
             where = {key: given[key] for key in ("server", "hosting") if key in given}
-            found.append({"at": f"{event.at + after:g}s", kind: where})
-    return found
+            events.append({"at": f"{event.at + after:g}s", kind: where})
+    return events
 
 
 def _of_event(scenario: Scenario, path: str) -> Any:
@@ -201,7 +201,7 @@ class Trial(NamedTuple):
 
 def trials(planned: Plan, result: Result) -> list[Trial]:
     """All changes that apply, platform by platform; none where nothing was lost."""
-    found = []
+    wanted = []
     for case in planned.cases:
         figures = result.platforms.get(case.platform)
         if figures is None or not harmed(figures):
@@ -210,8 +210,8 @@ def trials(planned: Plan, result: Result) -> list[Trial]:
             settings = settings_for(change, case) if applies(change.when, case, figures) else {}
             changed = _changed(planned, case, settings) if settings else None
             if changed is not None:
-                found.append(Trial(change, settings, changed))
-    return found
+                wanted.append(Trial(change, settings, changed))
+    return wanted
 
 
 def _changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
@@ -255,20 +255,20 @@ def investigate(
 
 
 def _collected(
-    wanted: Sequence[Trial], result: Result, sample: Sample
+    wanted: Sequence[Trial], result: Result, sample: BatchSample
 ) -> dict[str, tuple[Counterfactual, ...]]:
     """By platform, in the order of the file; a change of which a seed is missing is left out."""
-    found: dict[str, list[Counterfactual]] = {}
+    counterfactuals: dict[str, list[Counterfactual]] = {}
     rest = iter(sample.replications)
     for each in wanted:
         seeds = len(result.replications[each.platform])
         runs = tuple(done for _ in range(seeds) for done in next(rest))
         if len(runs) == seeds:
             change, texts = each.change, written(each.settings)
-            found.setdefault(each.platform, []).append(
+            counterfactuals.setdefault(each.platform, []).append(
                 Counterfactual(change.name, each.platform, change.says, texts, change.trigger, runs)
             )
-    return {name: tuple(changes) for name, changes in found.items()}
+    return {name: tuple(changes) for name, changes in counterfactuals.items()}
 
 
 def written(settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sim.results.summary import Replication
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 from sim.study.ask import DEFAULT_SEED, Ask
-from sim.study.batch import Batch, Runner, Sample
+from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.plan import Plan, plan
 from sim.study.precision import Until
 from sim.study.result import Result
@@ -97,7 +97,7 @@ def replay(planned: Plan, run: Runner = Batch.run) -> Result:
     return result_of(planned, run(planned.batch))
 
 
-def result_of(planned: Plan, sample: Sample) -> Result:
+def result_of(planned: Plan, sample: BatchSample) -> Result:
     """What the plan and a sample of its batch say together."""
     from sim.constants.catalogue import constants_of  # noqa: PLC0415 - loads all mechanisms
 

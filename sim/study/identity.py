@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 
 from pydantic import BaseModel
@@ -20,6 +20,7 @@ from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 from sim.simulation.case import Case
 
+UNTOLD = {"title", "lesson", "claims", "variants"}  # fields of a scenario that change no run
 DIGITS = 16  # of a key: no two plans of one folder will ever share one
 
 
@@ -29,14 +30,14 @@ def plan_key(scenario: Scenario, stack: Stack, arrivals: Arrivals) -> str:
 
 
 def case_key(case: Case) -> str:
-    """Of a case; a user's own platform counts by what its file says."""
+    """Of a case, whatever engine and version run it; a user's own platform counts by what its file
+    says."""
     texts = [source.text for source in sources([case.platform]).values()]
     if is_added(case.platform):
         texts.append(re.sub(r" at 0x[0-9a-f]+", "", repr(case.choices)))
     return _key(
-        __version__, _scenario(case.scenario), case.platform, _record(case.stack),
-        _trace(case.arrivals), *texts,
-    )  # fmt: skip
+        _scenario(case.scenario), case.platform, _record(case.stack), _trace(case.arrivals), *texts
+    )
 
 
 def joint_key(cases: Iterable[str]) -> str:
@@ -48,11 +49,11 @@ def _scenario(scenario: Scenario) -> str:
     """A trace counts by what it holds, not by where it lies."""
     trace = None if scenario.traffic.trace is None else "trace"
     traffic = scenario.traffic.model_copy(update={"trace": trace})
-    return _record(scenario.model_copy(update={"traffic": traffic}))
+    return _record(scenario.model_copy(update={"traffic": traffic}), UNTOLD)
 
 
-def _record(record: BaseModel) -> str:
-    return json.dumps(record.model_dump(), default=str)
+def _record(record: BaseModel, without: Collection[str] = ()) -> str:
+    return json.dumps(record.model_dump(exclude=set(without)), default=str)
 
 
 def _trace(arrivals: Arrivals) -> str:

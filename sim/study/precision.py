@@ -39,7 +39,7 @@ class Precision(NamedTuple):
 
     def width(self, replications: Sequence[Replication]) -> float:
         """Half of the interval; infinite where a run lacks the figure, or for too few."""
-        values = [lookup(one.figures, self.metric) for one in replications]
+        values = [lookup(done.figures, self.metric) for done in replications]
         numbers = [float(value) for value in values if value is not None]
         if len(numbers) < max(LEAST, len(values)):
             return inf

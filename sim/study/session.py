@@ -8,7 +8,6 @@ the save file, and what breaks off (Ctrl-C, an error) leaves the session where i
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from sim.dataplane import engines
-from sim.platforms import sources
 from sim.results.run import Run
 from sim.results.summary import replication
 from sim.schema.fields import Duration, InputError
@@ -28,16 +26,15 @@ from sim.schema.scenario_checks import read_event
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, read_text
 from sim.schema.text.validation import given, read_value
-from sim.simulation.case import Case
 from sim.simulation.simulation import Simulation
 from sim.study.ask import DEFAULT_SEED, Ask
-from sim.study.batch import Sample
+from sim.study.batch import BatchSample
 from sim.study.comparison import result_of
+from sim.study.identity import case_key
 from sim.study.plan import plan
 from sim.study.result import Result
 
 FORMAT = 1  # of the save file
-UNTOLD = {"title", "lesson", "claims", "variants"}  # fields of a scenario that change no run
 
 
 class Session:
@@ -132,7 +129,7 @@ class Session:
         if self.log or run.horizon_s != planned.scenario.horizon:
             changes = {"horizon": run.horizon_s, "claims": []}
             planned = replace(planned, scenario=self.script.model_copy(update=changes), command="")
-        return result_of(planned, Sample(((replication(run, keep=True),),)))
+        return result_of(planned, BatchSample(((replication(run, keep=True),),)))
 
     @property
     def script(self) -> Scenario:
@@ -163,11 +160,11 @@ class Session:
         Path(path).write_text(json.dumps(self.saved(), indent=1, default=str), encoding="utf-8")
 
     def saved(self) -> dict[str, Any]:
-        """What `save` writes: the arguments, a digest of the case, seconds, and events as a
+        """What `save` writes: the arguments, a key of the case, seconds, and events as a
         scenario's file has them."""
         return {
             "session": FORMAT,
-            "case": digest(self.case, self.seed),
+            "case": f"{case_key(self.case)} seed {self.seed}",
             "ask": {name: _plain(value) for name, value in self._ask.items()},
             "now_s": self.now,
             "log": [event.model_dump(mode="json", exclude_none=True) for event in self.log],
@@ -188,7 +185,7 @@ class Session:
                 if isinstance(ask[name], dict):
                     ask[name] = record.model_validate(ask[name])
             session = cls(**ask)
-            if data["case"] != digest(session.case, session.seed):
+            if data["case"] != f"{case_key(session.case)} seed {session.seed}":
                 found = f"the log of another case than {session.case.name} is now"
                 expected = "scenario, stack, traffic and platform as they were when it was saved"
                 raise document.error(("case",), found, expected)
@@ -230,22 +227,6 @@ class Session:
         if self._run is not None:
             found = f"a session that is over: it was finished at {self.now:g}s"
             raise InputError(field=verb, found=found, expected="a fork() or a rewind() of it")
-
-
-def digest(case: Case, seed: int) -> str:
-    """What tells two cases apart: all that a run depends on but the engine, which changes nothing,
-    and the program itself."""
-    platform = sources([case.platform])
-    record = {
-        "scenario": case.scenario.model_dump(mode="json", exclude=UNTOLD),
-        "stack": case.stack.model_dump(mode="json"),
-        "platform": [case.platform, *(platform[name].text for name in sorted(platform))],
-        "seed": seed,
-    }
-    times = case.arrivals.times_s
-    sha = hashlib.sha256(json.dumps(record, sort_keys=True, default=str).encode())
-    sha.update(b"" if times is None else times.tobytes())
-    return sha.hexdigest()[:16]
 
 
 def _plain(argument: Any) -> Any:

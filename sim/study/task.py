@@ -104,8 +104,8 @@ def unpacked(plan: bytes) -> Batch:
     files: dict[str, Source]
     files, batch = pickle.loads(plan)
     pin(files)
-    found: Batch = pickle.loads(batch)
-    return found
+    whole: Batch = pickle.loads(batch)
+    return whole
 
 
 def remember(key: str, batch: Batch) -> None:

@@ -36,7 +36,7 @@ class Leaf(NamedTuple):
     path: str
 
 
-def read_answer(file: Path, one: Challenge, stack: Stack) -> tuple[Answer, Document]:
+def read_answer(file: Path, challenge: Challenge, stack: Stack) -> tuple[Answer, Document]:
     """The file, if it changes nothing but what the challenge allows on this stack.
 
     Raises `InputError` (file, line, field) for what is no answer, and for all that is forbidden."""
@@ -51,25 +51,30 @@ def read_answer(file: Path, one: Challenge, stack: Stack) -> tuple[Answer, Docum
     if document.data.get("set", {}) is None:  # `set:` with every line below it commented out
         document.data["set"] = {}
     answer = read_record(Answer, document)
-    issues = [*_platform(answer, one, document), *_forbidden(answer, one, stack, document)]
+    issues = [
+        *_platform(answer, challenge, document),
+        *_forbidden(answer, challenge, stack, document),
+    ]
     if issues:
         raise InputError(issues=issues)
     return answer, document
 
 
-def _platform(answer: Answer, one: Challenge, document: Document) -> Iterator[Issue]:
-    if answer.platform not in one.platforms:
-        found = f"{answer.platform!r}, which challenge {one.number} does not offer"
-        near = closest(answer.platform, one.platforms)
-        yield document.issue(("platform",), found, one_of(one.platforms), near)
+def _platform(answer: Answer, challenge: Challenge, document: Document) -> Iterator[Issue]:
+    if answer.platform not in challenge.platforms:
+        found = f"{answer.platform!r}, which challenge {challenge.number} does not offer"
+        near = closest(answer.platform, challenge.platforms)
+        yield document.issue(("platform",), found, one_of(challenge.platforms), near)
 
 
-def _forbidden(answer: Answer, one: Challenge, stack: Stack, document: Document) -> Iterator[Issue]:
-    allowed = list(one.may)
+def _forbidden(
+    answer: Answer, challenge: Challenge, stack: Stack, document: Document
+) -> Iterator[Issue]:
+    allowed = list(challenge.may)
     roles = {name: service.role for name, service in stack.services.items()}
     for leaf in changes(answer.set):
         if not is_allowed(leaf.path, allowed, roles):
-            found = f"a change that challenge {one.number} does not allow"
+            found = f"a change that challenge {challenge.number} does not allow"
             near = closest(leaf.path, allowed)
             expected = "one of " + ", ".join(allowed)
             yield document.issue(leaf.spot, found, expected, near, key=True)

@@ -71,16 +71,16 @@ class Challenge(Record):
 
 def challenges() -> list[Challenge]:
     """All of them, by number."""
-    found = []
+    records = []
     for path in sorted(FOLDER.glob("*.yaml")):
         document = read_yaml(read_text(path, path.name), path.name)
-        found.append(read_record(Challenge, document))
-    return sorted(found, key=lambda one: one.number)
+        records.append(read_record(Challenge, document))
+    return sorted(records, key=lambda record: record.number)
 
 
 def challenge(number: int) -> Challenge:
     """The challenge of that number; InputError if there is none."""
-    known = {one.number: one for one in challenges()}
+    known = {each.number: each for each in challenges()}
     if number not in known:
         expected = one_of([str(n) for n in known])
         near = closest(str(number), map(str, known))
@@ -88,8 +88,12 @@ def challenge(number: int) -> Challenge:
     return known[number]
 
 
-def scenario_of(one: Challenge) -> Scenario:
+def scenario_of(challenge: Challenge) -> Scenario:
     """What happens, as the challenge has it: its own title, and none of the article's claims."""
-    loaded = load_scenario(one.scenario, settings=one.set)
-    own = {"title": f"challenge {one.number}, {one.title}", "lesson": one.story, "claims": []}
+    loaded = load_scenario(challenge.scenario, settings=challenge.set)
+    own = {
+        "title": f"challenge {challenge.number}, {challenge.title}",
+        "lesson": challenge.story,
+        "claims": [],
+    }
     return loaded.model_copy(update=own)

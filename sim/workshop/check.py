@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SEED = 1  # the same customers for the whole class; an answer that passes with these has passed
 
 
-class Mark(NamedTuple):
+class GoalScore(NamedTuple):
     """One goal and what was measured of it."""
 
     goal: Goal
@@ -31,7 +31,7 @@ class Mark(NamedTuple):
 
 class Assessment(NamedTuple):
     platform: str
-    scores: tuple[Mark, ...]
+    scores: tuple[GoalScore, ...]
     result: Result
 
     @property
@@ -83,7 +83,7 @@ def _at(stack: Stack, steps: list[str]) -> Any:
     return record
 
 
-def score(goals: list[Goal], figures: dict[str, object]) -> tuple[Mark, ...]:
+def score(goals: list[Goal], figures: dict[str, object]) -> tuple[GoalScore, ...]:
     """Each goal against the platform's record of summary.json."""
     measured = [(goal, lookup(figures, goal.metric)) for goal in goals]
-    return tuple(Mark(goal, value, goal.reached(value)) for goal, value in measured)
+    return tuple(GoalScore(goal, value, goal.reached(value)) for goal, value in measured)

@@ -19,30 +19,30 @@ PLAIN_WORDS = {"no", "yes", "on", "off", "true", "false", "null", ""}  # quoted,
 def listing(known: Iterable[Challenge], progress: Achievements) -> str:
     """All challenges, one a line, and which of them are passed."""
     lines = ["Challenges"]
-    for one in known:
-        done = "passed" if one.number in progress.passed else ""
-        lines.append(f"  {one.number:>2}  {one.title:<44}  {done}".rstrip())
+    for challenge in known:
+        done = "passed" if challenge.number in progress.passed else ""
+        lines.append(f"  {challenge.number:>2}  {challenge.title:<44}  {done}".rstrip())
     lines += ["", "python -m sim challenge NUMBER shows one."]
     return "\n".join(lines) + "\n"
 
 
-def page(one: Challenge, progress: Achievements) -> str:
+def page(challenge: Challenge, progress: Achievements) -> str:
     """Story, goal, what may be changed, and how to begin."""
-    article = f" (the article's {one.article})" if one.article else ""
-    command = f"python -m sim challenge {one.number}"
-    opened = progress.hints.get(str(one.number), 0)
+    article = f" (the article's {challenge.article})" if challenge.article else ""
+    command = f"python -m sim challenge {challenge.number}"
+    opened = progress.hints.get(str(challenge.number), 0)
     parts = [
-        f"Challenge {one.number}: {one.title}{article}",
+        f"Challenge {challenge.number}: {challenge.title}{article}",
         "",
-        prose(one.story),
+        prose(challenge.story),
         "",
         "The goal",
-        *(f"  - {goal.says} ({bounds(goal)})" for goal in one.goals),
+        *(f"  - {goal.says} ({bounds(goal)})" for goal in challenge.goals),
         "",
         "You may choose",
-        f"  platform: {' or '.join(one.platforms)}",
+        f"  platform: {' or '.join(challenge.platforms)}",
         "and set",
-        *(line for path, knob in one.may.items() for line in _knob(path, knob)),
+        *(line for path, knob in challenge.may.items() for line in _knob(path, knob)),
         "",
         "Nothing else: not the visitors, the events, the operator or the prices.",
         "",
@@ -58,18 +58,18 @@ def _knob(path: str, knob: Knob) -> list[str]:
     return [f"  {path}", prose(knob.what, "      ")]
 
 
-def start_file(one: Challenge) -> str:
+def start_file(challenge: Challenge) -> str:
     """The student's first file: what is, and what may be set, as comments to take away."""
-    others = [name for name in one.platforms if name != one.start]
+    others = [name for name in challenge.platforms if name != challenge.start]
     choice = f" # or {' or '.join(others)}" if others else ""
     lines = [
-        f"# Challenge {one.number}: {one.title}",
+        f"# Challenge {challenge.number}: {challenge.title}",
         "# Below `set:` is what you may set, as it is now. Take the # before a path away",
         "# and change the value behind the colon.",
-        f"platform: {one.start}{choice}",
+        f"platform: {challenge.start}{choice}",
         "set:",
     ]
-    for path, knob in one.may.items():
+    for path, knob in challenge.may.items():
         lines += ["", prose(knob.what, "  # "), f"  # {path}: {value(knob.now)}"]
     return "\n".join(lines) + "\n"
 
@@ -83,10 +83,10 @@ def value(raw: Any) -> str:
     return json.dumps(raw)
 
 
-def hints(one: Challenge, opened: int) -> str:
+def hints(challenge: Challenge, opened: int) -> str:
     """The hints that are open."""
-    lines = [f"Challenge {one.number}: {one.title}"]
-    for position, hint in enumerate(one.hints[:opened], start=1):
+    lines = [f"Challenge {challenge.number}: {challenge.title}"]
+    for position, hint in enumerate(challenge.hints[:opened], start=1):
         lines += ["", f"Hint {position} of {HINTS}", prose(hint, "  ")]
     left = HINTS - opened
     lines += [
@@ -97,10 +97,10 @@ def hints(one: Challenge, opened: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict(one: Challenge, assessment: Assessment) -> str:
+def verdict(challenge: Challenge, assessment: Assessment) -> str:
     """The figures against each limit; the lesson when all are reached."""
     lines = [
-        f"Challenge {one.number}: {one.title}",
+        f"Challenge {challenge.number}: {challenge.title}",
         f"Your answer under {words.platform(assessment.platform)}, seed {assessment.result.seed}",
         "",
     ]
@@ -112,8 +112,8 @@ def verdict(one: Challenge, assessment: Assessment) -> str:
     lines.append("")
     reached = sum(score.reached for score in assessment.scores)
     if assessment.passed:
-        lines += ["Passed.", "", "The lesson", prose(one.lesson, "  ")]
-        lines += ["", "To see more", f"  {one.then}"]
+        lines += ["Passed.", "", "The lesson", prose(challenge.lesson, "  ")]
+        lines += ["", "To see more", f"  {challenge.then}"]
     else:
         lines += [f"Not passed: {reached} of {len(assessment.scores)} reached."]
     return "\n".join(lines) + "\n"

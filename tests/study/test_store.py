@@ -20,7 +20,7 @@ import sim
 from sim.cli.app import main
 from sim.results.summary import Replication
 from sim.study.ask import Ask
-from sim.study.batch import Batch, Sample
+from sim.study.batch import Batch, BatchSample
 from sim.study.comparison import replay
 from sim.study.plan import plan
 from sim.study.result import Result
@@ -79,7 +79,7 @@ def test_what_is_read_again_is_what_was_written(tmp_path: Path) -> None:
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     stop = interrupted(after=3)
 
-    def run(batch: Batch) -> Sample:
+    def run(batch: Batch) -> BatchSample:
         return stop(batch, store=tmp_path)
 
     assert replay(plan(ASK), run).interrupted

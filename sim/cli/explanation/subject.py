@@ -34,19 +34,19 @@ def about(subject: str) -> str:
         return text.platform(subject, doc, load(subject), _constants(subject), layers(subject))
     if _choice(subject) in TEN:
         return _about_capability(_choice(subject))
-    said = next((one for one in ARTICLE if one.id.lower() == subject.lower()), None)
-    if said is not None:
+    claim = next((claim for claim in ARTICLE if claim.id.lower() == subject.lower()), None)
+    if claim is not None:
         from sim.study.article.claims import places  # noqa: PLC0415 - reads all scenarios
 
-        return claims.about(said, places())
+        return claims.about(claim, places())
     known = {fact.name: fact for fact in constants(names())}
     matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
     fills = _fills().get(_choice(subject))
     if matching or fills:
         paths = everywhere()
-        found = {f.name: paths.get(f.name) or [Setting(f)] for f in matching}
+        settings = {f.name: paths.get(f.name) or [Setting(f)] for f in matching}
         parts = [text.mechanism(*fills, _users(fills[1]))] if fills else []
-        return "\n".join([*parts, *([text.facts(found)] if found else [])])
+        return "\n".join([*parts, *([text.facts(settings)] if settings else [])])
     is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
     if is_path or subject.partition(":")[0] in list_scenarios():
         scenario = load_scenario(subject)
@@ -57,7 +57,7 @@ def about(subject: str) -> str:
     families = {name.partition(".")[0] for name in known}
     everything = [
         *list_scenarios(), *list_stacks(), *names(), *known, *families, *TEN, *_fills(),
-        *(one.id for one in ARTICLE),
+        *(claim.id for claim in ARTICLE),
     ]  # fmt: skip
     raise InputError(
         found=f"nothing to explain named {subject!r}",
@@ -76,7 +76,7 @@ def _choice(subject: str) -> str:
 
 def _fills() -> dict[str, tuple[str, type]]:
     """Name of each mechanism -> the capability that it fills, and its record."""
-    return {name: (ten, one) for ten in TEN for name, one in mechanisms(ten).items()}
+    return {name: (ten, record) for ten in TEN for name, record in mechanisms(ten).items()}
 
 
 def _users(mechanism: type) -> list[str]:
@@ -89,7 +89,7 @@ def _users(mechanism: type) -> list[str]:
 
 def _about_capability(name: str) -> str:
     row = next(row for row in ROWS if row.capability == name)
-    platforms = {one: getattr(load(one), name) for one in names()}
+    platforms = {platform: getattr(load(platform), name) for platform in names()}
     return text.capability(row, DECIDES[name], mechanisms(name), platforms)
 
 

@@ -26,25 +26,27 @@ QUARTER = "quarter --reps 1"
 
 def places() -> list[ClaimPlace]:
     """All of them, in the order of table, scenarios, quarter."""
-    found = []
+    known = []
     for claim in CLAIMS:
         more = (
             "" if claim.platform in ("compose", "kubernetes") else f" --platform {claim.platform}"
         )
-        found.append(ClaimPlace(claim.id, f"table{more}", claim.says, claim.platform))
+        known.append(ClaimPlace(claim.id, f"table{more}", claim.says, claim.platform))
     for name, claims in _scenarios():
-        found += [ClaimPlace(c.id, f"run {name}", c.says, c.platform) for c in claims]
-    return [*found, *(ClaimPlace("T1", QUARTER, SAYS, name) for name in quarter.PLATFORMS)]
+        known += [ClaimPlace(c.id, f"run {name}", c.says, c.platform) for c in claims]
+    return [*known, *(ClaimPlace("T1", QUARTER, SAYS, name) for name in quarter.PLATFORMS)]
 
 
 def _scenarios() -> list[tuple[str, list[Claim]]]:
     """SCENARIO or SCENARIO:VARIANT, with its own claims."""
-    found = []
+    rows = []
     for name in list_scenarios():
         scenario = load_scenario(name)
-        found.append((name, list(scenario.claims)))
-        found += [(f"{name}:{v}", list(own.claims or [])) for v, own in scenario.variants.items()]
-    return found
+        rows.append((name, list(scenario.claims)))
+        rows += [
+            (f"{name}:{v}", list(variant.claims or [])) for v, variant in scenario.variants.items()
+        ]
+    return rows
 
 
 # ---- measuring ----
@@ -114,7 +116,7 @@ def in_scenarios(
     }
     checks = []
     for name, own in claims.items():
-        platforms = {platform: found for (of, platform), found in figures.items() if of == name}
+        platforms = {platform: record for (of, platform), record in figures.items() if of == name}
         for claim, row in zip(own, evaluate(own, platforms), strict=True):
             allowed = words.bounds(claim.metric, claim.low, claim.high)
             measured = f"{claim.metric} {words.figure(claim.metric, row['measured'])} ({allowed})"

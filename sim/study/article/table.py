@@ -71,17 +71,17 @@ def measure(runs: TableRuns, run: Runner = Batch.run) -> ArticleTable:
 
 def elsewhere() -> dict[str, tuple[str, ...]]:
     """Claim ids that scenarios check, and which."""
-    found: dict[str, list[str]] = {}
+    scenarios: dict[str, list[str]] = {}
     for name in list_scenarios():
         scenario = load_scenario(name)
         cases = [(name, scenario.claims)]
-        cases += [(f"{name}:{v}", one.claims or []) for v, one in scenario.variants.items()]
+        cases += [(f"{name}:{v}", variant.claims or []) for v, variant in scenario.variants.items()]
         for where, claims in cases:
             for claim in claims:
-                known = found.setdefault(claim.id, [])
+                known = scenarios.setdefault(claim.id, [])
                 if where not in known:
                     known.append(where)
-    return {ident: tuple(found[ident]) for ident in sorted(found)}
+    return {ident: tuple(scenarios[ident]) for ident in sorted(scenarios)}
 
 
 def _verdict(claim: GeneralClaim, rows: Iterable[Measured]) -> TableVerdict | None:

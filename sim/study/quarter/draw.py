@@ -89,7 +89,7 @@ def server_of(servers: int, u: float) -> int:
 
 def draw(rates: Rates, servers: int, seed: int) -> list[Incident]:
     """The quarter's incidents in order of time. A second server adds incidents, it changes none."""
-    found = []
+    incidents = []
     for k, kind in enumerate(rates.kinds):
         stream = draws.stream(f"quarter/{kind.name}")
         mean = kind.rate * rates.weeks / 13.0 * (servers if kind.per_server else 1)
@@ -102,8 +102,8 @@ def draw(rates: Rates, servers: int, seed: int) -> list[Incident]:
             at_s = time_of(kind.planned, rates.weeks, day, hour)
             own = (seed % 2**32) * 2**24 + k * 2**16 + i + 1
             which = draws.u(seed, draws.stream(f"quarter/{kind.name}/server"), i)
-            found.append(Incident(kind.name, kind.scenario, at_s, own, which))
-    return sorted(found, key=lambda one: (one.at_s, one.seed))
+            incidents.append(Incident(kind.name, kind.scenario, at_s, own, which))
+    return sorted(incidents, key=lambda incident: (incident.at_s, incident.seed))
 
 
 # ---- running ----
