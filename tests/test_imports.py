@@ -63,7 +63,7 @@ MAY: dict[str, tuple[str, ...]] = {
     # studies run simulations; what they find is shown by others, but article and quarter write
     "sim.study": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines", "sim.constants", "sim.library",
+        "sim.dataplane.engines", "sim.constants", "sim.library", "sim.imports.trace",
     ),
     # the public Result shows itself: what it needs loads when it is asked for
     "sim.study.result": ("sim.results", "sim.report"),
