@@ -62,6 +62,7 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     # studies run simulations; what they find is shown by others, but article and quarter write
     "sim.study": (
+        "sim.imports.trace",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
         "sim.dataplane.engines", "sim.constants", "sim.library", "sim.imports.trace",
     ),

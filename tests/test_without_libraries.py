@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MISSING = ("numba", "llvmlite", "pandas", "matplotlib")
 BLOCK = f"import sys; sys.modules.update(dict.fromkeys({MISSING}))"
-RUN = ("container_crash", "--set", "scenario.horizon=7m", "--no-plots")
+RUN = ("container_crash", "--set", "scenario.horizon=7m")
 
 
 def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -29,14 +29,18 @@ def test_the_block_blocks(tmp_path: Path) -> None:
         assert "ModuleNotFoundError" in python(f"import {library}", tmp_path).stderr
 
 
+@pytest.mark.parametrize("plots", [True, False])
 @pytest.mark.parametrize("engine", ["auto", "compiled", "reference"])
-def test_a_run_writes_its_report(engine: str, tmp_path: Path) -> None:
+def test_a_run_writes_its_report(engine: str, plots: bool, tmp_path: Path) -> None:
     words = ["run", *RUN, "--engine", engine, "--export", "trace,openmetrics,k6"]
+    words += [] if plots else ["--no-plots"]
     ended = python(f"from sim.cli.app import main; sys.exit(main({words!r}))", tmp_path)
     assert ended.returncode == 0, ended.stderr
     note = "numba is not installed: the reference engine runs instead\n"
     assert ended.stderr.count(note) == (engine != "reference")
+    assert ended.stderr.count("matplotlib is not installed: no pictures are drawn\n") == plots
     report = tmp_path / "reports" / "container_crash"
+    assert not list(report.glob("*.png"))
     summary = json.loads((report / "summary.json").read_text(encoding="utf-8"))
     assert summary["engine"] == "reference"
     assert summary["platforms"]["compose"]["downtime_s"] > 60

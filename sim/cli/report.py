@@ -44,6 +44,7 @@ def report(
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
     from sim.report.exports.formats import named  # noqa: PLC0415
+    from sim.report.plots import drawable  # noqa: PLC0415
     from sim.study.pool import deaf  # noqa: PLC0415
 
     planned = plan(ask)
@@ -57,7 +58,7 @@ def report(
     ):
         for line in lines:  # of somebody's own Compose file
             print(f"{label}{line}", file=sys.stderr)
-    with hired(planned.platforms) if show.plots else nullcontext() as artist:
+    with hired(planned.platforms) if show.plots and drawable() else nullcontext() as artist:
         result = _result(planned, show, store, workers)
         with deaf():  # nothing that was finished is lost
             files.write(result, folder, show.plots, exports, artist.drawing if artist else None)

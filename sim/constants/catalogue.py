@@ -15,7 +15,7 @@ from typing import Any
 from sim import platforms
 from sim.constants.facts import LEAK_TICK, Fact, Held, Setting, fact_of, facts_of
 from sim.control.autoscaling.hpa_loop import Autoscaling
-from sim.control.core.choices import Ranking
+from sim.control.core.choices import Fixed, Limiter, Ranking, Reads
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
@@ -58,7 +58,8 @@ def of_choices(platform: Platform, root: str) -> Iterator[Setting]:
         choice = getattr(platform, field.name)
         if choice is not None:
             yield from walk(choice, f"{root}.{field.name}")
-            yield from (Setting(fact, value=fact.value) for fact in getattr(choice, "fixed", ()))
+        if isinstance(choice, Fixed):
+            yield from (Setting(fact, value=fact.value) for fact in choice.fixed)
 
 
 def of_manifests(name: str) -> Iterator[Setting]:
@@ -84,12 +85,13 @@ def is_read(setting: Setting, platform: Platform) -> bool:
     if ".scaling.behavior." in setting.path:
         return isinstance(platform.autoscaling, Autoscaling)
     if part in ("probes", "healthcheck"):
-        return part == getattr(platform.health_checks, "reads", "")
+        checks = platform.health_checks
+        return isinstance(checks, Reads) and part == checks.reads
     if part == "lookup":  # a proxy that looks names up in Docker's DNS
         return platform.service_discovery is None and platform.scheduling is None
     limits = platform.resource_limits
     if setting.path.endswith(".cpu.shares"):
-        return getattr(limits, "weights", "shares") == "shares"
+        return not isinstance(limits, Limiter) or limits.weights == "shares"
     if setting.path.endswith(".oom_score_adj"):
         return not isinstance(limits, Ranking)
     return True

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sim.report.exports.formats import FORMATS, export
 from sim.report.page.document import page
+from sim.report.plots import drawable
 from sim.report.plots.pictures import PICTURES, draw, pictures
 from sim.report.postmortem.text import markdown as postmortem
 from sim.report.text.markdown import markdown
@@ -140,7 +141,7 @@ def _drawing_here(result: Measurements, folder: Path) -> Iterator[None]:
 
 
 def _fill(result: Measurements, folder: Path, plots: bool, drawing: Drawing) -> None:
-    if not plots or not result.runs:
+    if not plots or not result.runs or not drawable():
         _texts(result, folder, [])
     else:
         with drawing(result, folder):

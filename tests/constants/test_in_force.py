@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 import sim
+from sim.constants.catalogue import is_read
+from sim.constants.facts import OOM_SCORE_ADJ, Setting
+from sim.platforms import load
 from tests import ENGINE
 
 TOLD = ["kubernetes.autoscaling.tolerance=0.2", "stack.operator.alarm.look=20s"]
@@ -52,3 +55,10 @@ def test_what_was_set_is_told(both):
     patched = sim.run("container_crash:restart_policy", "compose", settings=["scenario.horizon=6m"])
     assert patched.preset == ("stack.services.http.restart=always",)
     assert patched.told == ("scenario.horizon=6m",)
+
+
+@pytest.mark.parametrize(("platform", "read"), [("compose", True), ("kubernetes", False)])
+def test_a_kubelet_writes_the_oom_score_itself(platform: str, read: bool) -> None:
+    """A service's own is Docker's to read: a kubelet goes by QoS class."""
+    fact = Setting(OOM_SCORE_ADJ, path="stack.services.api.memory.oom_score_adj")
+    assert is_read(fact, load(platform)) is read

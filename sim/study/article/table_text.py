@@ -14,6 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sim.report.plots import drawable
 from sim.report.text import words
 from sim.study.article.article import MEASURES, NOT_CHECKABLE, ArticleRow, GeneralClaim
 
@@ -274,7 +275,7 @@ def fill(table: ArticleTable, folder: Path, plots: bool) -> None:
     (folder / "table.md").write_text(markdown(table), encoding="utf-8")
     (folder / "table.csv").write_text(csv_text(table), encoding="utf-8")
     (folder / "table.json").write_text(json_text(table), encoding="utf-8")
-    if plots:
+    if plots and drawable():
         from sim.study.article.table_picture import picture  # noqa: PLC0415 - text needs no matplotlib
 
         picture(table).savefig(folder / "table.png")

@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from textwrap import wrap
 
+from sim.report.plots import drawable
 from sim.report.text import words
 from sim.study.quarter.tally import (
     LEFT_OUT,
@@ -240,7 +241,7 @@ def fill(done: Quarter, folder: Path, plots: bool) -> None:
     }
     for name, written in texts.items():
         (folder / name).write_text(written, encoding="utf-8")
-    if plots:
+    if plots and drawable():
         from sim.study.quarter.picture import picture  # noqa: PLC0415 - text needs no matplotlib
 
         picture(done).savefig(folder / "quarter.png")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sim.control.autoscaling.keda import Keda
 from tests.control.outage import replay, rows
+from tests.control.world import World, stack_of
 
 
 def test_power_loss_is_recorded_as_255_and_recovery_follows() -> None:
@@ -42,3 +44,13 @@ def test_no_health_checks_means_a_process_is_ready_when_it_exists() -> None:
     blind = replay(crash, platform="kubernetes", settings=settings, rate=8.0, horizon_s=120.0)
     sighted = replay(crash, platform="kubernetes", rate=8.0, horizon_s=120.0)
     assert blind.gauge.failed > sighted.gauge.failed + 10, "requests meet a booting process"
+
+
+def test_a_mechanism_keeps_its_own_state_of_each_run() -> None:
+    """Two equal records have one each, and another run begins anew."""
+    services = {"api": {"replicas": 1}}
+    one_run, other_run = World(stack_of(services)).cluster, World(stack_of(services)).cluster
+    mine, equal = Keda(), Keda()
+    one_run.state(mine, list[int]).append(7)
+    assert one_run.state(mine, list[int]) == [7]
+    assert one_run.state(equal, list[int]) == other_run.state(mine, list[int]) == []
