@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import math
 
-from sim.dataplane.codes import LATENCY_BINS, LATENCY_GROWTH, LATENCY_MIN_S, LawKind
+from sim.dataplane.codes import (
+    BLOCK_BITS,
+    BLOCK_SHIFT,
+    LATENCY_BINS,
+    LATENCY_GROWTH,
+    LATENCY_MIN_S,
+    LawKind,
+)
 
 _, EXPONENTIAL, LOGNORMAL, UNIFORM = (kind.value for kind in LawKind)
 LOG_GROWTH = math.log(LATENCY_GROWTH)
 LAST_BIN = LATENCY_BINS - 1
+LAST_OF_BLOCK = (1 << BLOCK_BITS) - 1
 INFINITY = math.inf
 
 
@@ -64,6 +72,12 @@ def backoff(base: float, factor: float, cap: float, retry: int, jitter: float, u
             break
     wait = min(wait, cap)
     return wait * (1.0 - jitter * u1)
+
+
+def attempt_id(request: int, retry: int) -> int:
+    """The id of a request's n-th retry (0: its first try), codes.BLOCK_BITS and beside it."""
+    block = retry >> BLOCK_BITS
+    return (block << BLOCK_SHIFT) + (request << BLOCK_BITS) + (retry & LAST_OF_BLOCK)
 
 
 def latency_bin(latency: float) -> int:

@@ -135,11 +135,14 @@ class Due(IntEnum):
     GHOST = 8  # number: connections of a vanished host close
 
 
-ID_BITS = 48  # of an event's place among those of one instant; its kind stands above
+ID_BITS = 56  # of an event's place among those of one instant; its kind stands above
 
 
 # ---- who it is: ids are unique, and all that a draw depends on ----
-ATTEMPTS = 8  # attempts a request can have: attempt id = request * ATTEMPTS + k
+# Of an attempt (arithmetic.attempt_id), from the lowest bit: its place in its block, the request,
+# and above all that is named below the block: attempts 0 to 7 of a request, 8 to 15, ...
+BLOCK_BITS, REQUEST_BITS, BLOCK_SHIFT = 3, 40, 47
+MOST_ATTEMPTS = 1 << BLOCK_BITS + ID_BITS - BLOCK_SHIFT  # of one request
 JOB_BASE = 1 << 44  # job id = JOB_BASE + the attempt that pushed it
 PROBE_BASE = 1 << 45
 COPY_BASE = 1 << 46  # jobs that came back

@@ -140,7 +140,7 @@ def client(dice: Dice) -> Client:
     return Client(
         timeout_s=dice.pick(0.25, 1.0, 2.0, 5.0),
         connect_timeout_s=dice.pick(0.25, 1.0, 3.0),
-        retries=dice.pick(0, 0, 1, 2, 3, 7),
+        retries=dice.pick(0, 0, 1, 2, 3, 7, 20),
         backoff_s=dice.pick(0.0, 0.25, 0.5, 1.0),
         backoff_factor=dice.pick(1.0, 2.0, 3.0),
         backoff_cap_s=dice.pick(0.5, 1.0, 30.0),
@@ -155,7 +155,7 @@ def routing(dice: Dice) -> Routing:
         algorithm=Algorithm(dice.int(0, 3)),
         proxy=dice(0.6),
         connect_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
-        retries=dice.pick(0, 1, 3),
+        retries=dice.pick(0, 1, 3, 2000),
         retry_pause_s=dice.pick(0.25, 1.0),
         redispatch=dice(0.5),
         retry_errors=dice(0.4),
