@@ -131,8 +131,13 @@ CHECKOUT_TIMEOUT = Fact(
 REDELIVERY = Fact(
     "job.redelivery", 30.0, "s", "a taken job whose worker is silent is given out again", "chosen"
 )
+REDELIVERY_LOOK = Fact(
+    "job.redelivery_look", 0.0, "s", "between two looks for overdue jobs; 0: none, as with SQS",
+    "docs.aws.amazon.com SQS visibility timeout; Celery 5.7 on Redis looks each 100 s "
+    "(kombu transport/redis.py QoS.restore_visible: one in ten calls, 10 s apart), measured",
+)  # fmt: skip
 MAX_STALLED = Fact(
-    "job.max_stalled", 1, "times", "a job whose worker dies is given out again so often",
+    "job.max_stalled", 1, "times", "a job whose worker is silent is given out again so often",
     "OptimalBits/bull and taskforcesh/bullmq: maxStalledCount; moveStalledJobsToWait",
 )  # fmt: skip
 CPU_TARGET = Fact(

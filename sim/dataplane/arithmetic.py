@@ -88,6 +88,11 @@ def latency_bin(latency: float) -> int:
     return LAST_BIN if i > LAST_BIN else i
 
 
+def next_look(due: float, period: float) -> float:
+    """When what is due is found by somebody who looks at each multiple of `period`; 0: at once."""
+    return due if period == 0.0 else math.ceil(due / period) * period
+
+
 def query_cost(demand: float, growth: float, active: int) -> float:
     """Database work grows with concurrency: measured about 12 % from 1 to 90 connections
     (shared facts, dataplane 1.5), linear in `active` - 1."""

@@ -171,6 +171,7 @@ SILENT_RETRY_S = 1.0  # a start-up connection to a silent host is tried again
 REAPER_RETRY_S = 1.0  # a job cannot return to a queue that is down: look again
 BUDGET_CAP = 100.0  # retries a budget can save up
 RDB_SAVE_POINTS: tuple[tuple[float, int], ...] = ((3600.0, 1), (300.0, 100), (60.0, 10_000))
+GIVEN_AWAY = -1  # epoch of an entry whose job was given out again, while its worker was silent
 SILENT = -1  # what a caller gets of a host or process that accepts nothing and says nothing
 
 LATENCY_MIN_S = 1e-4  # histogram bin i covers MIN * 1.02**i .. MIN * 1.02**(i + 1)

@@ -60,8 +60,11 @@ class Profile:
     push_timeout_s: float = 2.0  # wait for a silent queue server
     # worker
     reliable: bool = False  # LMOVE with a processing list (else BRPOP: a kill loses the job)
-    redelivery_s: float = 30.0  # a dead worker's job returns to the queue after this
+    redelivery_s: float = 30.0  # a silent (or dead) worker's job returns to the queue after this
+    redelivery_from_delivery: bool = False  # ... any job, that long after it was taken
+    redelivery_look_s: float = 0.0  # overdue jobs are looked for so often; 0: at once
     max_stalled: int = 1  # so often; then it is failed when it would be given out again
+    reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
     job_attempts: int = 1
     job_backoff_s: float = 2.0  # doubles per attempt
     # DATABASE

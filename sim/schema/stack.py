@@ -72,10 +72,14 @@ class JobPush(Record):
 class JobWork(Record):
     delivery: Literal["plain", "reliable"] = "plain"
     redelivery: Duration = default(facts.REDELIVERY)
+    # silence: a lock that the worker renews (Bull); delivery: a visibility time-out (SQS, Celery)
+    redelivery_from: Literal["silence", "delivery"] = "silence"
+    redelivery_look: Duration = default(facts.REDELIVERY_LOOK)
     max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
     attempts: Positive = 1
     backoff: Duration = 2.0
     poison: Fraction = 0.0
+    reconnects: bool = True  # false: takes no job after Redis was away, until it is restarted
 
 
 class ProbeSpec(Record):

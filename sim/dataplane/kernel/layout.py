@@ -79,7 +79,7 @@ WORK: RecordFields = [
     ("of_job", N),  # of a job
 ]  # fmt: skip
 REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("retry", N)]
-JOBS: RecordFields = [
+JOBS: RecordFields = [  # `next`: in its chain; while a worker has it, that worker's container
     ("id", N), ("state", N), ("tries", N), ("copy", N), ("sequence", N), ("park_at", F),
     ("epoch", N), ("next", N), ("kin", N), ("fate", N), ("stalls", N), ("given_up", N),
 ]  # fmt: skip
@@ -87,7 +87,7 @@ CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
     ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
     ("published", N), ("pool_open", N), ("pool_idle", N), ("pool_opening", N), ("dialled", N),
-    ("failures", N), ("locked", N),
+    ("failures", N), ("locked", N), ("stuck", N),
     # its station
     ("n", N), ("rate", F), ("virtual", F), ("since", F), ("busy", F), ("root", N), ("cap", F),
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),

@@ -25,8 +25,8 @@ from sim.dataplane.kernel.codes import (
     RETRY,
 )
 from sim.dataplane.kernel.compile import entry, inner
-from sim.dataplane.kernel.jobs import returned
-from sim.dataplane.kernel.layout import BLOCK, NOTES, OUTS, PARKED, PUSH_FAILED
+from sim.dataplane.kernel.jobs import lease_ended, returned
+from sim.dataplane.kernel.layout import BLOCK, NOTES, OUTS, PARKED, PUSH_FAILED, WORKING
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
 from sim.dataplane.kernel.stations import complete
 from sim.dataplane.kernel.stories import follow_through
@@ -104,8 +104,11 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
         if work.id == ident:
             gives_up(w, s)
     elif kind == JOB_BACK:
-        if w.job[s].id == ident and w.job[s].park_at == w.now and w.job[s].state == PARKED:
-            returned(w, s)
+        if w.job[s].id == ident and w.job[s].park_at == w.now:
+            if w.job[s].state == PARKED:
+                returned(w, s)
+            elif w.job[s].state == WORKING:
+                lease_ended(w, s)
     elif kind == GHOST:
         ghost_closed(w, s, ident)
 

@@ -30,7 +30,16 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, drained, grow, move_up, room
-from sim.dataplane.kernel.jobs import crashed, hand_out, orphaned, push_lost, worker_down, worker_up
+from sim.dataplane.kernel.jobs import (
+    crashed,
+    fell_silent,
+    hand_out,
+    heard_again,
+    orphaned,
+    push_lost,
+    worker_down,
+    worker_up,
+)
 from sim.dataplane.kernel.layout import (
     CPU_DONE,
     FIRST_LIST,
@@ -155,7 +164,7 @@ def start(w: Any, c: int, p: int) -> None:
     enlist(w, c)
     container.pool_open = container.pool_idle = container.pool_opening = 0
     container.cap, container.weight = w.version[p].cpu_limit, w.version[p].cpu_weight
-    container.frozen = container.hung = container.noted = container.extra = 0
+    container.frozen = container.hung = container.noted = container.extra = container.stuck = 0
     recount(w, c, 0)
     touch(w, c)
     container.life = STARTING
@@ -230,6 +239,8 @@ def resume(w: Any, c: int) -> None:
         return
     container.hung = 0
     freeze(w, c, 0)
+    if w.version[container.profile].kind == WORKER:
+        heard_again(w, c)
     move_up(w, c)
     freed(w, c)
     if c == w.redis:
@@ -280,6 +291,8 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         if w.container[at].life != EXITED and w.container[at].hung == 0:
             w.container[at].hung = 1
             freeze(w, at, 1)
+            if w.version[w.container[at].profile].kind == WORKER:
+                fell_silent(w, at)
     elif verb == RESUME:
         resume(w, at)
     elif verb == CPU_LIMIT:

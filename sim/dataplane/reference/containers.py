@@ -64,6 +64,7 @@ class Instance:
         self.dialled = 0  # attempts under way to it, as the balancer counts
         self.failures = 0  # in a row, as a proxy sees them
         self.locked = False  # the database refuses its password
+        self.stuck = False  # a worker that never reconnected after the queue was away
 
     # ---- life ----
     @property
@@ -74,7 +75,7 @@ class Instance:
         """A fresh process: nothing inside, its base memory."""
         self.profile, self.pool = profile, Pool(profile)
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
-        self.station.frozen = self.hung = self.noted = False
+        self.station.frozen = self.hung = self.noted = self.stuck = False
         self.station.touch()
         self.leaked = self.extra = 0
         self.life = Life.STARTING

@@ -228,6 +228,8 @@ class ReferencePlane:
             return
         c.hung = c.station.frozen = True
         c.station.touch()
+        if c.profile.kind == Kind.WORKER:
+            self.jobs.fell_silent(c)
         self.follow_through()
 
     def resume(self, container: int) -> None:
@@ -236,6 +238,8 @@ class ReferencePlane:
             return
         c.hung = c.station.frozen = False
         c.station.touch()
+        if c.profile.kind == Kind.WORKER:
+            self.jobs.heard_again(c)
         c.move_up()
         self.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
         if c is self.jobs.redis:
