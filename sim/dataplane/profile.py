@@ -76,9 +76,11 @@ class Profile:
     pooler_size: int = 0  # 0: no pooler; else its server connections (transaction pooling)
     pooler_clients: int = 100  # max_client_conn
     pooler_wait_s: float = 120.0  # query_wait_timeout
+    pooler_login_s: float = 0.0  # of its one core, which it shares with nobody: a client connects
+    pooler_transaction_s: float = 0.0  # ... a query passes
     # QUEUE
     persistence: Persistence = Persistence.NONE
-    queue_bytes: int = 0  # maxmemory for jobs; 0: none
+    queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
 

@@ -218,6 +218,7 @@ class Service(Record):
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
+    empty_size: Bytes = default(facts.REDIS_EMPTY)
 
 
 class Pooler(Record):
@@ -226,6 +227,8 @@ class Pooler(Record):
     size: Positive = default(facts.POOLER_SIZE)
     max_clients: Positive = 1000
     wait: Duration = default(facts.POOLER_WAIT)
+    login: Duration = default(facts.POOLER_LOGIN)  # of its one core
+    transaction: Duration = default(facts.POOLER_TRANSACTION)
 
 
 class MachineSpec(Record):

@@ -32,7 +32,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ),
         ("postgres",),
     ),
-    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size"), ("redis",)),
+    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
 }
 
 

@@ -123,6 +123,8 @@ def database(dice: Dice) -> Profile:
         pooler_size=dice.pick(1, 2, 5) if pooler else 0,
         pooler_clients=dice.pick(2, 6, 100),
         pooler_wait_s=dice.pick(0.25, 1.0, 4.0),
+        pooler_login_s=dice.pick(0.0, 0.0, dice.s(0.0, 0.1)),
+        pooler_transaction_s=dice.pick(0.0, 0.0, dice.s(0.0, 0.02)),
     )
 
 

@@ -75,6 +75,11 @@ def law(spec: LawSpec, factor: float = 1.0) -> Law:
     return Law(LawKind[spec.law.upper()], spec.mean * factor, spec.cv)
 
 
+def room_for_jobs(service: Service) -> int:
+    """Bytes of maxmemory that an empty server leaves: one at least, as 0 stands for no limit."""
+    return max(1, service.maxmemory - service.empty_size) if service.maxmemory else 0
+
+
 def profile_of(service: Service, version: Version, limits: Limiter | None = None) -> Profile:
     """All per-request facts of one version. Without `limits` nobody is held to any."""
     database, pooler = service.database, service.pooler
@@ -120,8 +125,10 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         pooler_size=pooler.size if pooler else 0,
         pooler_clients=pooler.max_clients if pooler else 0,
         pooler_wait_s=pooler.wait if pooler else 0.0,
+        pooler_login_s=pooler.login if pooler else 0.0,
+        pooler_transaction_s=pooler.transaction if pooler else 0.0,
         persistence=Persistence[service.persistence.upper()],
-        queue_bytes=service.maxmemory or 0,
+        queue_bytes=room_for_jobs(service),
         evict=service.eviction == "allkeys",
         job_bytes=service.job_size,
     )

@@ -125,7 +125,7 @@ def make_room(w: Any) -> bool:
     most = w.version[p].queue_bytes
     if most == 0 or (w.entries + w.parked + 1) * w.version[p].job_bytes <= most:
         return True
-    if w.version[p].evict == 0:
+    if w.version[p].evict == 0 or w.version[p].job_bytes > most:
         return False
     j = w.q_head
     while j >= 0:

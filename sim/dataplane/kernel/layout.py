@@ -29,11 +29,11 @@ BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
 REQUEST, JOB, PROBE = 0, 1, 2
-CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, POOLER_SERVED, PUSH_FAILED = range(6)
+CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED = range(7)
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
-# lists: five of the whole plane, then three per container
-BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, FIRST_LIST = range(6)
+# lists: six of the whole plane, then three per container
+BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, POOLER_TURNS, FIRST_LIST = range(7)
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
@@ -121,7 +121,7 @@ RECORD: RecordFields = [
     # postgres
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
     ("exhausted", F), ("full_since", F), ("ghosts", N), ("waits", N), ("clients", N),
-    ("servers_open", N), ("servers_idle", N), ("refusals", N),
+    ("servers_open", N), ("servers_idle", N), ("refusals", N), ("pooler_free", F),
     # jobs
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("workers", N),
     ("worker_turn", N), ("idle", N), ("pushing", N), ("copies_made", N), ("copies_waiting", N),

@@ -33,6 +33,7 @@ from sim.dataplane.kernel.layout import (
     CHECKED_OUT,
     CPU_DONE,
     FIRST_LIST,
+    HANDLED,
     JOB,
     POOLER_SERVED,
     PROBE,
@@ -47,6 +48,7 @@ from sim.dataplane.kernel.postgres import (
     checkout,
     give_back,
     pooled_db,
+    pooler_turn,
     query,
     server_connection,
     server_free,
@@ -84,6 +86,11 @@ def resumed(w: Any, s: int, code: int) -> None:
         thawed(w, s, work.code)
     elif stage == CHECKED_OUT:
         checked_out(w, s, code if code != 0 else SUCCEEDED)
+    elif stage == HANDLED:
+        if code == 0:
+            handled(w, s)
+        else:
+            pooler_served(w, s, code)
     elif stage == POOLER_SERVED:
         work.pooled = 1 if code == 0 else 0
         pooler_served(w, s, code if code != 0 else SUCCEEDED)
@@ -139,12 +146,17 @@ def use(w: Any, s: int, demand: float) -> None:
 def checked_out(w: Any, s: int, code: int) -> None:
     if code == SUCCEEDED and pooled_db(w):
         w.work[s].in_session = w.session
-        code = server_connection(w, s)
-        if code == WAITS:
-            return
-        pooler_served(w, s, code)
+        if not pooler_turn(w, s):
+            handled(w, s)
     else:
         connected(w, s, code)
+
+
+@inner
+def handled(w: Any, s: int) -> None:
+    code = server_connection(w, s)
+    if code != WAITS:
+        pooler_served(w, s, code)
 
 
 @inner

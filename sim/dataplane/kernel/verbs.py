@@ -49,7 +49,15 @@ from sim.dataplane.kernel.layout import (
     JOB,
     PROBE,
 )
-from sim.dataplane.kernel.postgres import at_limit, client_died, close, goes_on, open_one, reset
+from sim.dataplane.kernel.postgres import (
+    at_limit,
+    client_died,
+    close,
+    goes_on,
+    open_one,
+    reset,
+    start_up_connection_s,
+)
 from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, rerouted
 from sim.dataplane.kernel.stations import drop, enlist, join, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
@@ -133,11 +141,6 @@ def listen(w: Any, c: int) -> None:
 
 
 @inner
-def connect_s(w: Any) -> float:
-    return w.version[w.container[w.db].profile].connect_s if w.db >= 0 else 0.0
-
-
-@inner
 def open_next(w: Any, c: int) -> None:
     container = w.container[c]
     if container.open_at != w.now:
@@ -149,7 +152,7 @@ def open_next(w: Any, c: int) -> None:
         close(w, c, container.pool_open)
         note(w, NOTE_START_REFUSED, c)
     elif container.pool_open < w.version[container.profile].pool_at_start:
-        container.open_at = set_timer(w, OPEN, connect_s(w), c, c)
+        container.open_at = set_timer(w, OPEN, start_up_connection_s(w), c, c)
     else:
         container.pool_idle = container.pool_open
         listen(w, c)
@@ -176,7 +179,7 @@ def start(w: Any, c: int, p: int) -> None:
     elif kind == QUEUE:
         w.redis = c
     if w.version[p].pool_at_start > 0:
-        container.open_at = set_timer(w, OPEN, connect_s(w), c, c)
+        container.open_at = set_timer(w, OPEN, start_up_connection_s(w), c, c)
     else:
         listen(w, c)
 

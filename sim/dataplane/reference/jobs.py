@@ -153,8 +153,8 @@ class Jobs:
             return True
         if (len(self.entries) + len(self.parked) + 1) * profile.job_bytes <= profile.queue_bytes:
             return True
-        if not profile.evict:
-            return False
+        if not profile.evict or profile.job_bytes > profile.queue_bytes:
+            return False  # nothing to evict, or not enough
         for job in [*self.entries, *self.parked.values()]:
             self.lose(job, JobLoss.EVICTED)
         self.entries.clear()

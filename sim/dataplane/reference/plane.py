@@ -131,14 +131,10 @@ class ReferencePlane:
         elif c.profile.kind == Kind.QUEUE:
             self.jobs.redis = c
         if c.profile.pool_at_start > 0:
-            self.open_later(c, self.connect_s())
+            self.open_later(c, self.postgres.start_up_connection_s())
         else:
             self.listen(c)
         self.follow_through()
-
-    def connect_s(self) -> float:
-        db = self.postgres.db
-        return db.profile.connect_s if db is not None else 0.0
 
     def open_later(self, c: Instance, delay: float) -> None:
         c.open_at = self.now + delay
@@ -156,7 +152,7 @@ class ReferencePlane:
             self.postgres.close(c.pool, c.pool.open)
             self.note(Note.START_REFUSED, c.id)
         elif c.pool.open < c.profile.pool_at_start:
-            self.open_later(c, self.connect_s())
+            self.open_later(c, self.postgres.start_up_connection_s())
         else:
             c.pool.idle = c.pool.open
             self.listen(c)
