@@ -34,7 +34,9 @@ class Profile:
     kind: Kind
     # admission (HTTP); for a WORKER `slots` is its job concurrency
     slots: int = 1
-    backlog: int = 511  # connections that wait in the listen backlog
+    backlog: int = 511  # connections that wait in the listen backlog, or before it sheds
+    at_once: bool = False  # accepts at once and queues inside, without a bound unless it sheds
+    probe_beside: bool = False  # health checks are answered beside the queue, without a slot
     shed: bool = False  # backlog full: answer 503 at once (else the SYN is dropped and resent)
     cancel: bool = False  # an abandoned request is dropped at its next step (else served in vain)
     # CPU

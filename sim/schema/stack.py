@@ -185,6 +185,11 @@ class Service(Record):
     restart_attempts: Count | None = None  # on-failure:N
     concurrency: Positive = 1  # requests or jobs inside at once
     backlog: Count = default(facts.BACKLOG)
+    # at_once: an event loop, which queues inside (Node, Go, asyncio, nginx); else a server of
+    # threads or processes, which leaves the others in the listen backlog
+    accepts: Literal["at_once", "one_by_one"] = "one_by_one"
+    # health checks wait among requests, or are answered beside them; null: beside an event loop's
+    health: Literal["inside", "beside"] | None = None
     shed: bool = False
     cancel_abandoned: bool = False
     boot: LawSpec = LawSpec()  # process start to listening

@@ -58,6 +58,8 @@ def http(dice: Dice, calm: float) -> Profile:
         Kind.HTTP,
         slots=dice.pick(1, 2, 4, 8, 16, 64),
         backlog=dice.pick(0, 1, 3, 8, 32, 511),
+        at_once=dice(0.4),
+        probe_beside=dice(0.4),
         shed=dice(0.3),
         cancel=dice(0.4),
         cpu=dice.law(dice.pick(0.0, 0.02, 0.06, 0.15) * calm),
@@ -337,6 +339,8 @@ class Author:
         else:
             for _ in range(dice.int(1, 5)):
                 self.step(t, "probe", dice.int(0, len(self.kind_of) - 1), dice(0.4))
+            if dice(0.5):
+                self.step(later if later < INF else t, "forget", dice.int(0, 9))
 
     def grow(self, t: float, _: float, __: int) -> None:
         """The platform grows: a server, a replica that the balancer learns of later."""

@@ -82,7 +82,7 @@ def room_for_jobs(service: Service) -> int:
 
 def profile_of(service: Service, version: Version, limits: Limiter | None = None) -> Profile:
     """All per-request facts of one version. Without `limits` nobody is held to any."""
-    database, pooler = service.database, service.pooler
+    database, pooler, at_once = service.database, service.pooler, service.accepts == "at_once"
     ordinary = (
         service.max_connections
         - service.superuser_reserved_connections
@@ -92,6 +92,8 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         kind=KINDS[service.role],
         slots=service.concurrency,
         backlog=service.backlog,
+        at_once=at_once,
+        probe_beside=service.health == "beside" or (service.health is None and at_once),
         shed=service.shed,
         cancel=service.cancel_abandoned,
         cpu=law(service.cpu.demand, version.cpu_factor),

@@ -37,7 +37,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import accept, connections, room
+from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import snap, uniform
 from sim.dataplane.kernel.layout import BALANCER_QUEUE, OUT_ARRIVED, REQUEST, UNDER_WAY
 from sim.dataplane.kernel.timing import (
@@ -238,7 +238,7 @@ def connect(w: Any, s: int, target: int) -> None:
                 move(w, s, INSIDE)
                 work.dial_at = INFINITY
                 accept(w, target, s)
-            elif w.version[w.container[target].profile].shed != 0:
+            elif sheds(w, target):
                 judge(w, s, target, SHED)
                 reply(w, s, SHED)
             else:

@@ -17,7 +17,6 @@ from sim.dataplane.kernel.codes import (
     DRAW_POISON,
     DRAW_PUSH,
     DRAW_QUERY,
-    HTTP,
     HTTP_500,
     NOTE_POISONED,
     NOTE_PROBE_FAILED,
@@ -26,7 +25,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import drained, grow, leave, move_up
+from sim.dataplane.kernel.containers import drained, grow, leave, move_up, probes_queue
 from sim.dataplane.kernel.draws import demand_of, uniform
 from sim.dataplane.kernel.jobs import finished, push, push_lost
 from sim.dataplane.kernel.layout import (
@@ -250,12 +249,12 @@ def probe_ended(w: Any, s: int, code: int) -> None:
     c = work.at
     unlink(w, FIRST_LIST + 3 * c, 2 * s)
     number = work.id - PROBE_BASE
-    http = w.version[w.container[c].profile].kind == HTTP
-    if http:
+    queues = probes_queue(w, c)
+    if queues:
         w.container[c].held -= 1
         grow(w, c, -w.version[w.container[c].profile].memory_per_request)
     free_work(w, s)
     note(w, NOTE_PROBE_OK if code == SUCCEEDED else NOTE_PROBE_FAILED, number)
     move_up(w, c)
-    if http:
+    if queues:
         freed(w, c)

@@ -291,7 +291,7 @@ class Balancer:
             self.move(attempt, AttemptPhase.INSIDE)
             attempt.dial_at = INFINITY
             target.accept(attempt)
-        elif target.profile.shed:
+        elif target.sheds():
             self.judge(attempt, target, Outcome.SHED)
             self.reply(attempt, Outcome.SHED)
         else:
