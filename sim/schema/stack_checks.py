@@ -17,7 +17,9 @@ from sim.schema.text.validation import closest, one_of
 FIELD_ROLES: dict[str, tuple[str, ...]] = {
     "concurrency": ("http", "worker", "proxy"),
     "database": ("http", "worker"),
-    **dict.fromkeys(("backlog", "push", "shed", "cancel_abandoned"), ("http",)),
+    **dict.fromkeys(
+        ("accepts", "backlog", "cancel_abandoned", "health", "push", "shed"), ("http",)
+    ),
     "job": ("worker",),
     **dict.fromkeys(
         (
@@ -32,7 +34,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ),
         ("postgres",),
     ),
-    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size"), ("redis",)),
+    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
 }
 
 

@@ -286,7 +286,8 @@ class Containers(World):
 
     def forget(self, probe: int) -> None:
         """An answer that comes later reaches nobody."""
-        self._heard.pop(probe, None)
+        if self._heard.pop(probe, None) is not None:
+            self.plane.forget(probe)
 
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import ATTEMPTS, SYN_RESEND_S, UNLIMITED
+from sim.dataplane.codes import SYN_RESEND_S, UNLIMITED
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -37,7 +37,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import accept, connections, room
+from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import snap, uniform
 from sim.dataplane.kernel.layout import BALANCER_QUEUE, OUT_ARRIVED, REQUEST, UNDER_WAY
 from sim.dataplane.kernel.timing import (
@@ -52,6 +52,7 @@ from sim.dataplane.kernel.timing import (
     unlink,
 )
 
+attempt_id = inner(arithmetic.attempt_id)
 backoff = inner(arithmetic.backoff)
 
 
@@ -76,7 +77,7 @@ def arrive(w: Any) -> None:
 def attempt(w: Any, r: int) -> None:
     """One more try of a request: patience starts, the client dials."""
     client = w.request[r]
-    ident = client.id * ATTEMPTS + client.retry
+    ident = attempt_id(client.id, client.retry)
     s = new_work(w, ident, REQUEST)
     w.work[s].of_request = r
     w.work[s].request = client.id
@@ -102,7 +103,7 @@ def replied(w: Any, r: int, outcome: int) -> None:
         return
     w.tokens -= 1.0
     w.retried += 1
-    ident = client.id * ATTEMPTS + retry_number
+    ident = attempt_id(client.id, retry_number)
     u1 = uniform(w, DRAW_BACKOFF, ident)
     wait = backoff(
         w.client_backoff_s,
@@ -237,7 +238,7 @@ def connect(w: Any, s: int, target: int) -> None:
                 move(w, s, INSIDE)
                 work.dial_at = INFINITY
                 accept(w, target, s)
-            elif w.version[w.container[target].profile].shed != 0:
+            elif sheds(w, target):
                 judge(w, s, target, SHED)
                 reply(w, s, SHED)
             else:

@@ -308,6 +308,9 @@ class CompiledPlane:
         self._act(verbs.PROBE_SENT, container, int(deep))
         return number
 
+    def forget(self, probe: int) -> None:
+        self._act(verbs.FORGOTTEN, probe)
+
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)
