@@ -237,6 +237,8 @@ class Cluster(Containers):
             outlier = next((c for c in self.containers if c.id == notice.id), None)
             if outlier is not None:  # else it is removed, and its proxy has not heard of it
                 self.tell(Change("outlier", outlier))
+        elif notice.note == Note.NONE_LISTED:
+            self.tell(Change("none_listed"))
         else:
             self._container_notice(next(c for c in self.containers if c.id == notice.id), notice)
 
