@@ -23,8 +23,10 @@ DEREGISTRATION = Fact(
 
 @dataclass(frozen=True)
 class Targets(Endpoints):
-    """The balancer's target group; when all targets are sick, all get traffic. A target that leaves
-    drains for its whole delay before its task is told to stop: deploys and scale-ins wait for it."""
+    """The balancer's target group; when all targets are sick, all get traffic.
+
+    A target that leaves drains for its whole delay before its task is told to stop: deploys and
+    scale-ins wait for it."""
 
     name: ClassVar[str] = "targets"
 
