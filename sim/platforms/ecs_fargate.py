@@ -29,9 +29,7 @@ STACK = {
     "services.http.replicas": AtLeast(3),
     "services.worker.replicas": AtLeast(2),
     "services.http.cpu.request": "1",
-    "services.worker.cpu.request": "1",
-    "services.http.memory.request": "2Gi",
-    "services.worker.memory.request": "2Gi",
+    "services.worker.cpu.request": "1",  # the smallest memory beside one core is 2 GiB
     "services.http.scaling": {"min": 3, "max": 20, "cpu": "70%"},
     "services.worker.scaling": {"min": 2, "max": 20, "cpu": "70%"},
 }

@@ -153,6 +153,18 @@ def test_a_revision_that_does_not_start_gets_no_traffic():
     assert availability(run) == 1.0
 
 
+def test_a_worker_pool_has_no_traffic_that_moves():
+    run = replay("cloud_run", {"deploy": {"service": "worker", "version": {"boot": "1s"}}})
+    assert when(run, "rollout", "revision v2 of worker does all the work")
+    assert not when(run, "rollout", "traffic")
+
+
+def test_an_instance_is_placed_on_a_machine_of_its_own():
+    run = replay("cloud_run", {"operator_kill": {"service": "http"}})
+    (placed,) = [r.text for r in run.timeline if r.event == "placed"]
+    assert placed == "placed (v1): api-2 on machine-5"
+
+
 def test_a_revision_with_errors_gets_all_the_traffic_until_a_person_sends_it_back():
     bad = {"name": "v2", "error_rate": 0.5, "boot": "1s"}
     run = replay("cloud_run", {"deploy": {"service": "http", "version": bad}}, horizon_s=600.0)

@@ -11,8 +11,11 @@ from sim.control.scheduling.placement import Resources
 from sim.control.service_discovery.endpoints import Endpoint, chosen
 from sim.dataplane.codes import Outcome
 from sim.dataplane.tables import FIRST_CAUSE
-from sim.platforms import load
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
+from sim.platforms import layers, load
 from sim.platforms.ecs_fargate import PLATFORM
+from sim.schema.layers import stack_on
 from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 5
@@ -99,6 +102,17 @@ def test_with_no_healthy_target_the_balancer_fails_open():
 def test_task_sizes(wanted, expected):
     size = task_size(Resources(wanted[0], int(wanted[1] * GIB)), SIZES)
     assert (size.cores, size.memory / GIB) == expected
+
+
+def test_a_task_may_have_a_smaller_limit_than_its_machine():
+    """`run noisy_neighbour:limits --platform ecs_fargate` was refused: the platform asked for more
+    than the scenario's limit."""
+    stack = stack_on(
+        load_stack("sspp"), layers("ecs_fargate"), load_scenario("noisy_neighbour:limits")
+    )
+    worker = stack.services["worker"]
+    assert worker.memory.limit == GIB // 2
+    assert PLATFORM.scheduling.size(worker) == Resources(1.0, 2 * GIB)
 
 
 def test_price():

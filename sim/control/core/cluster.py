@@ -78,9 +78,8 @@ class Cluster(Containers):
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
         price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        server = Server(
-            ident, f"server-{ident + 1}", cores, memory, price_per_hour=price, rented_s=since_s
-        )
+        name = f"{'server' if size is None else 'machine'}-{ident + 1}"  # a task's own
+        server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
