@@ -116,7 +116,7 @@ class Stop(Record):
     ignores: bool = False  # no handler as PID 1: SIGTERM does nothing until SIGKILL
     # stop_grace_period / terminationGracePeriodSeconds; null: the platform's default
     grace: Duration | None = unless_set(facts.STOP_GRACE)
-    pre_stop: Duration = 0.0  # preStop sleep (Kubernetes)
+    pre_stop: Duration = 0.0  # preStop sleep (Kubernetes), shutdown_delay (Nomad); within grace
 
 
 class Lookup(Record):

@@ -168,6 +168,7 @@ def routing(dice: Dice) -> Routing:
         retry_errors=dice(0.4),
         maxconn=dice.pick(0, 0, 1, 2, 8),
         queue_timeout_s=dice.pick(0.25, 1.0, 5.0),
+        holds=dice(0.5),
         outlier_failures=dice.pick(0, 1, 3),
     )
 

@@ -260,7 +260,7 @@ class CompiledPlane:
         w["container"]["published"][: int(w["containers"])] = 0
         w["backend"][:n] = backends
         w["container"]["published"][list(backends)] = 1
-        w["backends"], w["via"] = n, via
+        w["backends"], w["via"], w["none_told"] = n, via, 0
         self._act(verbs.PUBLISHED, 0)
 
     def set_routing(self, routing: Routing) -> None:

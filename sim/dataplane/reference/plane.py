@@ -276,6 +276,7 @@ class ReferencePlane:
         balancer = self.balancer
         balancer.backends = [self.containers[i] for i in backends]
         balancer.via = self.containers[via] if via >= 0 else None
+        balancer.none_told = False
         for container in balancer.backends:
             balancer.freed(container)
         self.follow_through()
