@@ -40,6 +40,7 @@ from sim.control.scheduling.placement import (
 )
 from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
 from sim.control.scheduling.replicas import keep
+from sim.control.scheduling.surplus import deletion_order
 from sim.schema.stack import Stack
 
 
@@ -120,7 +121,7 @@ class Scheduling:
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.lifecycle.run(cluster))
-        yield from keep(cluster, PriorityQueue(cluster, self))
+        yield from keep(cluster, PriorityQueue(cluster, self), deletion_order)
 
 
 def with_promises(cluster: Cluster, server: Server, service: str, waiting: Pending | None) -> Load:

@@ -18,6 +18,7 @@ from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
 from sim.control.scheduling.replicas import keep
+from sim.control.scheduling.surplus import leave_balanced
 from sim.schema.stack import Stack
 
 DISPATCHER = "moby/swarmkit manager/dispatcher/dispatcher.go, period.go @3e72cb64"
@@ -125,4 +126,4 @@ class SwarmScheduling:
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.heartbeats.run(cluster))
-        yield from keep(cluster)
+        yield from keep(cluster, leaving=leave_balanced)

@@ -27,7 +27,7 @@ from sim.control.scheduling.placement import (
     spread,
     within_skew,
 )
-from sim.control.scheduling.replicas import DeletionCandidate, deletion_order, next_stale
+from sim.control.scheduling.replicas import next_stale
 from sim.control.scheduling.scheduler import Scheduling
 from sim.schema.stack import Service
 from tests.control.world import MANAGED, World, stack_of
@@ -96,19 +96,6 @@ def test_best_filters_scores_and_breaks_ties_by_id():
     tilted = [load(0, 1.0), load(1, 0.8, 2 * GIB)]
     assert best(tilted, wanted, 3, (0.0, 1.0, 0.0)) == 1
     assert best(tilted, wanted, 3, (1.0, 0.0, 0.0)) == 0
-
-
-def test_who_is_deleted_first():
-    """controller_utils_test.go TestSortingActivePodsWithRanks, as far as it is modelled."""
-    pods = [
-        DeletionCandidate(0, True, True, 10.0, 0, 1.0),
-        DeletionCandidate(1, True, True, 50.0, 0, 1.0),  # ready for less time
-        DeletionCandidate(2, True, True, 10.0, 3, 1.0),  # restarted
-        DeletionCandidate(3, True, False, 0.0, 0, 1.0),  # not ready
-        DeletionCandidate(4, False, False, 0.0, 0, 1.0),  # no server yet
-        DeletionCandidate(5, True, True, 10.0, 0, 9.0),  # newer
-    ]
-    assert deletion_order(pods) == [4, 3, 1, 2, 5, 0]
 
 
 @pytest.mark.parametrize(
