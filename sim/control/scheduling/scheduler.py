@@ -71,7 +71,7 @@ class Scheduling:
     capability: ClassVar[str] = "scheduling"
     name: ClassVar[str] = "scheduling"
 
-    default_servers: int = constant(SERVERS)  # where the stack asks for one only
+    default_servers: int = constant(SERVERS)  # where the stack names no number
     max_skew: int = constant(MAX_SKEW)
     fit_weight: float = constant(FIT_WEIGHT)
     balance_weight: float = constant(BALANCE_WEIGHT)
@@ -88,7 +88,7 @@ class Scheduling:
 
     def servers(self, stack: Stack) -> int:
         """How many servers the cluster has at second 0."""
-        return max(self.default_servers, stack.servers.count)
+        return stack.servers.count or self.default_servers
 
     def choose(
         self, cluster: Cluster, service: str, waiting: Pending | None = None

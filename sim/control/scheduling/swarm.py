@@ -116,7 +116,7 @@ class SwarmScheduling:
     heartbeats: Heartbeats = field(default_factory=SwarmHeartbeats)
 
     def servers(self, stack: Stack) -> int:
-        return max(self.default_servers, stack.servers.count)
+        return stack.servers.count or self.default_servers
 
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more task; None if it must wait."""

@@ -13,6 +13,7 @@ from sim.control.scheduling.kubelet import (
     VOLUME_DETACH,
     Kubelet,
 )
+from sim.control.scheduling.nomad import NomadScheduling
 from sim.control.scheduling.placement import (
     SERVERS,
     Load,
@@ -29,6 +30,7 @@ from sim.control.scheduling.placement import (
 )
 from sim.control.scheduling.replicas import next_stale
 from sim.control.scheduling.scheduler import Scheduling
+from sim.control.scheduling.swarm import SwarmScheduling
 from sim.schema.stack import Service
 from tests.control.world import MANAGED, World, stack_of
 
@@ -130,7 +132,13 @@ def test_replicas_are_spread_over_the_servers():
     assert homes(world, "api") == [0, 0, 1, 1, 2, 2]
 
 
-def test_three_servers_unless_the_stack_asks_for_more():
+@pytest.mark.parametrize("choice", [Scheduling, SwarmScheduling, NomadScheduling])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_as_many_servers_as_the_stack_asks_for(choice, count):
+    assert choice().servers(stack_of({}, count=count)) == count
+
+
+def test_three_servers_where_the_stack_names_no_number():
     assert Scheduling().servers(stack_of({})) == SERVERS.value == 3
     assert Scheduling().servers(stack_of({}, count=5)) == 5
     assert Scheduling(default_servers=1).servers(stack_of({})) == 1
