@@ -28,8 +28,10 @@ from sim.dataplane.tables import ContainerGauge
 from sim.schema.scenario import Version
 
 PRE_STOP_EXTENSION = Fact(
-    "pod.pre_stop_extension", 2.0, "s", "left for SIGTERM when preStop used up the grace period",
-    "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle @00aacfad",
+    "pod.pre_stop_extension", 2.0, "s",
+    "at least so long from SIGTERM to SIGKILL, whatever preStop takes",
+    "kubernetes/kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go "
+    "minimumGracePeriodInSeconds; kubernetes.io/docs pod-lifecycle @00aacfad",
 )  # fmt: skip
 
 
@@ -258,11 +260,14 @@ class Containers(World):
             self.exit(c, 143, "terminated")
             return
         exited = self._exits.setdefault(c.id, clock.event())
-        scheduling, extension_s = self.choices.scheduling, PRE_STOP_EXTENSION.value
+        scheduling = self.choices.scheduling
+        least_s = PRE_STOP_EXTENSION.value if pre_stop_s > 0.0 else 0.0
         if isinstance(scheduling, Agented):
-            extension_s = scheduling.kubelet.pre_stop_extension_s
-        extra_s = extension_s if 0.0 < grace_s <= pre_stop_s else 0.0
-        yield exited | clock.at(began_s + grace_s + extra_s, Rank.RUNTIME, c.id)
+            least_s = scheduling.kubelet.pre_stop_extension_s
+        if grace_s == 0.0:
+            least_s = 0.0  # killed by force
+        killed_s = max(began_s + grace_s, clock.now + least_s)
+        yield exited | clock.at(killed_s, Rank.RUNTIME, c.id)
         if not gone():
             self.exit(c, 137, "killed after its grace period")
 

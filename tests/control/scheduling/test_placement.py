@@ -345,3 +345,24 @@ def test_a_cordoned_server_holds_up_a_hard_spread():
     world.cluster.cordon(first.server, False)
     world.until(120.0)
     assert [c.server.id for c in world.cluster.of("api")] == [1, 2, 0]
+
+
+# ---- the end ----
+@pytest.mark.parametrize(
+    ("scheduling", "grace", "pre_stop", "killed"),
+    [
+        (Scheduling(), 20.0, 8.0, 20.0),  # kuberuntime_container.go minimumGracePeriodInSeconds
+        (Scheduling(), 20.0, 19.0, 21.0),
+        (Scheduling(), 20.0, 25.0, 22.0),
+        (Scheduling(), 1.0, 0.0, 2.0),
+        (Scheduling(), 0.0, 0.0, 0.0),
+        (SwarmScheduling(), 1.0, 0.0, 1.0),
+        (NomadScheduling(), 1.0, 0.0, 1.0),
+    ],
+)
+def test_a_kubelet_leaves_two_seconds_after_sigterm(scheduling, grace, pre_stop, killed):
+    stop = {"grace": grace, "pre_stop": pre_stop, "drains": False, "ignores": True}
+    world = World(stack_of({"api": {"stop": stop}}), replace(MANAGED, scheduling=scheduling))
+    world.at(50.0).retire(world.get("api-1"))
+    world.until(80.0)
+    assert world.when("exit", "api-1") == pytest.approx(50.0 + killed)
