@@ -48,16 +48,22 @@ class Containers(World):
 
     # ---- a place ----
     def create(
-        self, service: str, server: Server, version: Version | None = None, port: int | None = None
+        self,
+        service: str,
+        server: Server,
+        version: Version | None = None,
+        port: int | None = None,
+        name: str | None = None,
     ) -> Container:
-        """A container that does not run yet. `port`: on the server, if not the service's own."""
+        """A container that does not run yet. `port`: on the server, if not the service's own;
+        `name`: if it has one of its own, and no new one."""
         version = version or self.versions[service]
         n = self._numbers[service] = self._numbers.get(service, 0) + 1
         profile = self.profile(service, version)
         ident = self.plane.add_container(profile, server.id)
         host_port = (port or self.service(service).port) if self.host_ports else None
         container = Container(
-            ident, f"{service}-{n}", service, server, version, profile, host_port,
+            ident, name or f"{service}-{n}", service, server, version, profile, host_port,
             created_s=self.clock.now,
         )  # fmt: skip
         self.containers.append(container)

@@ -11,6 +11,7 @@ quotas on namespaces.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from sim.control.core.choices import Agented
@@ -308,24 +309,33 @@ class Keeper:
     # ---- a place and a process ----
     def place(self) -> None:
         """Bind what waits, in the scheduler's order; what fits nowhere waits for a change."""
-        placed: dict[str, list[Container]] = {}
+        placed: dict[tuple[str, str], list[Container]] = {}
         for pending in self.queue.order(list(self.cluster.pending)):
             server = self.queue.choose(pending)
             if server is not None:
-                placed.setdefault(pending.service, []).append(self.bind(pending, server))
+                of_one = placed.setdefault((pending.service, pending.version.name), [])
+                of_one.append(self.bind(pending, server))
                 continue
             if not pending.unschedulable:
                 self.unschedulable(pending)
             self.queue.rejected(pending)
-        for service, bound in placed.items():
+        for (service, version), bound in placed.items():
             text = ", ".join(f"{c.name} on {c.server.name}" for c in bound)
-            self.cluster.say("placed", service, f"placed ({bound[-1].version.name}): {text}")
+            self.cluster.say("placed", service, f"placed ({version}): {text}")
 
     def bind(self, pending: Pending, server: Server) -> Container:
         self.cluster.wait_no_more(pending)
-        c = self.cluster.create(pending.service, server, pending.version)
+        name = self.kept_name(pending.service)
+        c = self.cluster.create(pending.service, server, pending.version, name=name)
         self.cluster.clock.loop(self.kubelets.launch(c))
         return c
+
+    def kept_name(self, service: str) -> str | None:
+        """A member of a StatefulSet has the name of the one whose place it takes."""
+        if self.cluster.service(service).role not in STATEFUL:
+            return None
+        taken = {c.name for c in self.cluster.of(service)}
+        return next(name for n in count(1) if (name := f"{service}-{n}") not in taken)
 
     def unschedulable(self, pending: Pending) -> None:
         first = not any(p.unschedulable for p in self.pending(pending.service))

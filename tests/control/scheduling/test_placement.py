@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,7 @@ from sim.control.scheduling.placement import (
 from sim.control.scheduling.replicas import next_stale
 from sim.control.scheduling.scheduler import Scheduling
 from sim.control.scheduling.swarm import SwarmScheduling
+from sim.schema.scenario import Version
 from sim.schema.stack import Service
 from tests.control.world import MANAGED, World, stack_of
 
@@ -285,6 +287,7 @@ def test_a_database_moves_only_when_its_server_is_gone_for_good():
         world.until(2000.0)
         (moved,) = world.cluster.of("postgres")
         assert moved.server is not home
+        assert moved.name == "postgres-1"  # the name stays
         begin = detach + VOLUME_ATTACH.value
         assert begin <= moved.started_s - 1000.0 <= begin + 3.0
 
@@ -366,3 +369,18 @@ def test_a_kubelet_leaves_two_seconds_after_sigterm(scheduling, grace, pre_stop,
     world.at(50.0).retire(world.get("api-1"))
     world.until(80.0)
     assert world.when("exit", "api-1") == pytest.approx(50.0 + killed)
+
+
+def test_the_timeline_names_each_version_and_when_a_new_replica_listens():
+    world = World(stack_of({"api": {"replicas": 2, "boot": 2.0}}))
+    world.at(10.0).set_version("api", Version(name="v2"))
+    world.cluster.want("api", 12)  # in mid-rollout: some of both
+    world.until(60.0)
+    texts = [r.text for r in world.cluster.timeline if r.event == "placed"]
+    named = {name: text[8:10] for text in texts for name in re.findall(r"api-\d+", text)}
+    assert named["api-3"] in ("v1", "v2")
+    assert {c.name: c.version.name for c in world.cluster.of("api") if c.name in named}.items() <= (
+        named.items()
+    )
+    assert world.when("listening", "api-12") > 12.0
+    assert not any(r.event == "listening" and r.t_s < 10.0 for r in world.cluster.timeline)
