@@ -247,7 +247,7 @@ class MachineSpec(Record):
 
 class Servers(Record):
     machine: MachineSpec = MachineSpec()
-    count: Annotated[Positive, MOST] = 1
+    count: Annotated[Positive, MOST] | None = None  # null: as many as the platform starts with
     quota: Positive | None = None  # so many the provider lends at once; null: as many as asked for
     reserved: MachineSpec = MachineSpec(cores=0.0, memory=0)  # taken by the system and agents
 

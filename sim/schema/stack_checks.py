@@ -73,10 +73,7 @@ def stack_issues(stack: Stack, document: Document, scales: bool = True) -> Itera
         yield from _service_issues(name, service, stack, document)
     yield from _port_issues(stack, document)
     yield from _cycle_issues(stack, document)
-    count, quota = stack.servers.count, stack.servers.quota
-    if quota is not None and quota < count:
-        found = f"{quota}, and {count} servers from the beginning"
-        yield document.issue(("servers", "quota"), found, "quota >= count")
+    yield from quota_issues(stack, document)
     machine, reserved = stack.servers.machine, stack.servers.reserved
     for size, taken, field in (
         (machine.cores, reserved.cores, "cores"),
@@ -85,6 +82,14 @@ def stack_issues(stack: Stack, document: Document, scales: bool = True) -> Itera
         if taken >= size:
             path = ("servers", "reserved" if taken else "machine", field)
             yield document.issue(path, f"{taken:g} of {size:g}", f"{field} left for containers")
+
+
+def quota_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+    """More servers from the beginning than the provider lends."""
+    count, quota = stack.servers.count, stack.servers.quota
+    if count is not None and quota is not None and quota < count:
+        found = f"{quota}, and {count} servers from the beginning"
+        yield document.issue(("servers", "quota"), found, "quota >= count")
 
 
 def _service_issues(

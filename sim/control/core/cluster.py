@@ -248,8 +248,9 @@ class Cluster(Containers):
     def _container_notice(self, c: Container, notice: Notice) -> None:
         if notice.note == Note.LISTENING:
             c.state, c.booted = "running" if c.state == "starting" else c.state, True
-            if c.run > 1:
-                self.say("listening", c.name, f"{c.name} listens again")
+            if c.run > 1 or c.started_s > 0.0:  # else it did when the run began
+                again = " again" if c.run > 1 else ""
+                self.say("listening", c.name, f"{c.name} listens{again}")
             self.tell(Change("listening", c))
         elif notice.note == Note.START_REFUSED:
             self._start_refused(c)

@@ -19,6 +19,7 @@ from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Load, Resources, fits, load_of
 from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Service, Stack
+from sim.control.scheduling.surplus import leave_balanced
 
 DISPATCHER = "moby/swarmkit manager/dispatcher/dispatcher.go, period.go @3e72cb64"
 SCHEDULER = "moby/swarmkit manager/scheduler/scheduler.go @3e72cb64"
@@ -123,7 +124,7 @@ class SwarmScheduling:
     heartbeats: Heartbeats = field(default_factory=SwarmHeartbeats)
 
     def servers(self, stack: Stack) -> int:
-        return max(self.default_servers, stack.servers.count)
+        return stack.servers.count or self.default_servers
 
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more task; None if it must wait."""
@@ -133,4 +134,4 @@ class SwarmScheduling:
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.heartbeats.run(cluster))
-        yield from keep(cluster)
+        yield from keep(cluster, leaving=leave_balanced)
