@@ -52,9 +52,14 @@ def resolve(stack: Stack, name_or_role: str) -> str:
     )
 
 
-def stack_issues(stack: Stack, document: Document, scales: bool = True) -> Iterator[Issue]:
+def stack_issues(
+    stack: Stack, document: Document, scales: bool = True, sized: bool = False
+) -> Iterator[Issue]:
     """Everything in a stack that does not fit together; its `on:` patches are not looked at.
-    `scales`: false where nothing reads `scaling`, so that half of one may stand there."""
+    `scales`: false where nothing reads `scaling`, so that half of one may stand there. `sized`:
+    true where a memory request is a machine's size, which a container's limit may stay below (the
+    API server and Docker refuse that; Amazon ECS developer guide, task definition parameters:
+    a task's `memory` is at least the sum of its containers')."""
     if not scales:
         bare = {n: s.model_copy(update={"scaling": None}) for n, s in stack.services.items()}
         stack = stack.model_copy(update={"services": bare})
@@ -69,6 +74,10 @@ def stack_issues(stack: Stack, document: Document, scales: bool = True) -> Itera
             yield document.issue(("services",), found, "at most one (give the others role other)")
     for name, service in stack.services.items():
         yield from _service_issues(name, service, stack, document)
+        if not sized:
+            memory = service.memory
+            path: tuple[Key, ...] = ("services", name, "memory")
+            yield from _above(document, path, memory.request, memory.limit)
     yield from _port_issues(stack, document)
     yield from _cycle_issues(stack, document)
     count, quota = stack.servers.count, stack.servers.quota
@@ -99,7 +108,6 @@ def _service_issues(
             expected = f"it only with role {' or '.join(roles)}"
             yield document.issue((*at, field), found, expected, key=True)
     yield from _needs(name, service, stack, document)
-    yield from _above(document, (*at, "memory"), service.memory.request, service.memory.limit)
     yield from _above(document, (*at, "memory"), service.memory.base, service.memory.limit, "base")
     yield from _above(document, (*at, "cpu"), service.cpu.request, service.cpu.limit)
     if service.database and service.database.at_start > service.database.pool:
