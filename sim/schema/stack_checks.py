@@ -102,6 +102,15 @@ def _service_issues(
         if other not in stack.services:
             found, names = f"the unknown service {other!r}", list(stack.services)
             yield document.issue((*at, "depends_on"), found, one_of(names), closest(other, names))
+    for needed in service.waits_for:
+        if needed not in service.depends_on:
+            found = f"{needed!r}, which is not under depends_on"
+            expected = one_of(service.depends_on) if service.depends_on else "nothing"
+            near = closest(needed, service.depends_on)
+            yield document.issue((*at, "waits_for"), found, expected, near)
+        elif needed in stack.services and stack.services[needed].healthcheck is None:
+            found = f"{needed!r}, which has no healthcheck"
+            yield document.issue((*at, "waits_for"), found, "a service whose health is checked")
     for field, roles in FIELD_ROLES.items():
         if service.role not in roles and field in service.model_fields_set:
             found = f"{field} on a service with role {service.role}"
