@@ -41,7 +41,8 @@ STACK = {
 }
 
 PLATFORM = Platform(
-    self_healing=TaskReplacement(delay_s=0.0, who="Cloud Run"),  # another instance
+    # another instance; `gcloud run` has no command that stops one
+    self_healing=TaskReplacement(delay_s=0.0, who="Cloud Run", stopped_with=""),
     autoscaling=OnDemand(),  # within seconds; workers are not scaled
     load_balancing=FrontEnd(),  # 80 an instance; more wait, as at zero instances; then 429
     service_discovery=Routes(),

@@ -35,7 +35,9 @@ STACK = {
 }
 
 PLATFORM = Platform(
-    self_healing=TaskReplacement(delay_s=0.0, who="ECS"),  # a new task, a new machine
+    self_healing=TaskReplacement(  # a new task, a new machine
+        delay_s=0.0, who="ECS", stopped_with="aws ecs stop-task"
+    ),
     autoscaling=TargetTracking(),  # minutes late
     load_balancing=ServiceBalancing(algorithm=Algorithm.ROUND_ROBIN),  # the ALB's default
     service_discovery=Targets(),  # all sick: all get traffic; who leaves drains for 300 s

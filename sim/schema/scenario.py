@@ -90,6 +90,14 @@ class OperatorKill(Record):
     replicas: Positive = 1
 
 
+class OperatorStop(Record):
+    """Stopped by a person in the words of the platform: SIGTERM, grace, SIGKILL. `docker stop`
+    cancels the restart policy (orchestrators.md 1.2); elsewhere another one takes its place."""
+
+    service: Name
+    replicas: Positive = 1
+
+
 class ProcessCrash(Record):
     """The process ends by itself: the restart policy applies."""
 
@@ -218,6 +226,7 @@ class Event(Record):
 
     at: Duration
     operator_kill: OperatorKill | None = None
+    operator_stop: OperatorStop | None = None
     process_crash: ProcessCrash | None = None
     server_crash: ServerCrash | None = None
     out_of_service: OutOfService | None = None

@@ -113,7 +113,9 @@ class Stop(Record):
     """How the process answers SIGTERM."""
 
     drains: bool = True  # finishes what runs, then exits 0; else it dies at once (exit 143)
-    ignores: bool = False  # no handler as PID 1: SIGTERM does nothing until SIGKILL
+    # no handler as PID 1: SIGTERM does nothing, it listens and serves until SIGKILL (whatever
+    # `drains` says: what does not hear of its end finishes nothing on purpose)
+    ignores: bool = False
     # stop_grace_period / terminationGracePeriodSeconds; null: the platform's default
     grace: Duration | None = unless_set(facts.STOP_GRACE)
     pre_stop: Duration = 0.0  # preStop sleep (Kubernetes), shutdown_delay (Nomad); within grace
@@ -206,6 +208,7 @@ class Service(Record):
     priority: Priority = 0  # the value of its PriorityClass; Kubernetes alone reads it
     preemption_policy: Literal["preempt_lower_priority", "never"] = "preempt_lower_priority"
     depends_on: list[Name] = []
+    waits_for: list[Name] = []  # of these: `condition: service_healthy`, which `up` honours
     image_size: Bytes = default(facts.IMAGE_SIZE)
     # role proxy; null: it hears of every change at once (Traefik reads Docker's events)
     lookup: Lookup | None = None

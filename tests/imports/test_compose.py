@@ -84,6 +84,7 @@ def test_clients_of_the_stores(shop: Stack) -> None:
     assert worker.database is None  # it names the cache and not the database
     assert worker.concurrency == 8
     assert web.depends_on == ["db", "cache"]  # migrate runs once and is gone
+    assert web.waits_for == ["db"]  # condition: service_healthy, and a healthcheck to wait for
 
 
 def test_what_is_left_out_is_said(shop: Stack) -> None:

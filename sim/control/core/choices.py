@@ -188,6 +188,19 @@ class Shimmed(Protocol):
     def shims(self) -> bool: ...
 
 
+DOCKER_STOP = "docker stop"  # what stops one container where nobody but its Engine is told
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """Self-healing: how a person stops one container; else by `docker stop`."""
+
+    @property
+    def stopped_with(self) -> str:
+        """The words of the command line; "" where there are none. All but `docker stop` ask the
+        platform, which then puts another one in its place at once."""
+
+
 @runtime_checkable
 class Selecting(Protocol):
     """Service discovery: can a selector leave a version out? Else it cannot."""

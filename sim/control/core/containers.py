@@ -260,7 +260,7 @@ class Containers(World):
         if gone():
             return
         behaviour = self.service(c.service).stop
-        if behaviour.drains and c.booted and not c.hung:
+        if behaviour.drains and not behaviour.ignores and c.booted and not c.hung:
             self.plane.drain(c.id)  # DRAINED ends it
         elif not behaviour.ignores and not c.hung:
             self.exit(c, 143, "terminated")

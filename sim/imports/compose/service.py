@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,10 +71,21 @@ def read_service(node: Node, guess: Guess, around: Around) -> Service:
         "healthcheck": _healthcheck(node),
         "stop": _stop(node),
         "depends_on": [around.names[d] for d in dependencies(node.value) if d in around.names],
+        "waits_for": [around.names[d] for d in _healthy_first(node.value) if d in around.names],
     }
     given |= _restart(node, name, notes)
     given |= _of_role(node, name, guess, template, around)
     return Service(**given)
+
+
+def _healthy_first(body: Mapping[str, Any]) -> list[str]:
+    """Dependencies with `condition: service_healthy`."""
+    depends = body.get("depends_on")
+    return [
+        str(name)
+        for name, how in (depends.items() if isinstance(depends, dict) else ())
+        if isinstance(how, dict) and how.get("condition") == "service_healthy"
+    ]
 
 
 def _template(guess: Guess, around: Around) -> Service:
