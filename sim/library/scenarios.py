@@ -116,7 +116,7 @@ def _with_trace(scenario: Scenario, path: Path, document: Document) -> Scenario:
     if scenario.traffic.trace is None:
         return scenario
     trace = path.parent / scenario.traffic.trace
-    if not trace.is_file():
+    if not os.path.lexists(trace):  # what else it is says who reads it
         found = f"no such file {describe(scenario.traffic.trace)}"
         raise document.error(("traffic", "trace"), found, "a CSV file beside the scenario")
     traffic = scenario.traffic.model_copy(update={"trace": str(trace)})

@@ -45,9 +45,9 @@ from sim.schema.text.validation import closest, given, one_of
 
 __all__ = [
     "Source", "ablated", "add", "blaming", "capabilities", "chain", "checked", "configure",
-    "configured", "docstring", "headline", "is_added", "layers", "load", "named", "names",
-    "not_a_platform", "outside", "own_modules", "pin", "refresh", "sources", "taken_away", "takes",
-    "title", "written",
+    "configured", "docstring", "headline", "is_added", "layers", "load", "misnamed", "named",
+    "names", "not_a_platform", "outside", "own_modules", "pin", "refresh", "sources", "taken_away",
+    "takes", "title", "unasked", "written",
 ]  # fmt: skip
 
 _ADDED: dict[str, ModuleType] = {}  # of this process only
@@ -91,6 +91,19 @@ def is_added(name: str) -> bool:
 def names() -> list[str]:
     """All platforms, in alphabetical order."""
     return sorted({*_files(), *outside(), *_ADDED})
+
+
+def unasked(*wanted: str) -> list[str]:
+    """Those platforms that may be loaded where nobody has asked for one: ours, and of the others
+    those that are `wanted`, or that somebody has named in this process before. A file of the
+    working folder that nobody has named is code that nobody wants to be run."""
+    known = {*_ADDED, *own_files.touched(), *wanted}
+    return sorted({*_files(), *(name for name in (*outside(), *_ADDED) if name in known)})
+
+
+def misnamed() -> list[InputError]:
+    """What is wrong with the names of files in `platforms/` that for this reason are none."""
+    return own_files.misnamed(_files())
 
 
 def outside() -> dict[str, Path]:

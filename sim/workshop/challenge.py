@@ -15,7 +15,8 @@ from sim.library.scenarios import load_scenario
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Label, Name, Positive, Record
 from sim.schema.scenario import Scenario
-from sim.schema.text.document import read_text, read_yaml
+from sim.schema.text.document import read_yaml
+from sim.schema.text.files import read_text
 from sim.schema.text.validation import closest, one_of, read_record
 
 FOLDER = Path(__file__).resolve().parent / "challenges"

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -59,17 +58,6 @@ class Document:
         self, path: Sequence[Key], found: str = "", expected: str = "", nearest: str = ""
     ) -> InputError:
         return InputError(issues=[self.issue(path, found, expected, nearest)])
-
-
-def read_text(path: Path, file: str) -> str:
-    """The text of a UTF-8 file, or an InputError that says why not."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(file, found=f"byte {error.start} is not UTF-8", expected="text") from None
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise InputError(file, found=reason, expected="a file that can be read") from None
 
 
 def read_yaml(text: str, file: str) -> Document:

@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import field_validator
 
 from sim.schema.fields import Duration, Ratio, Record
-from sim.schema.text.document import read_text, read_yaml
+from sim.schema.text.document import read_yaml
+from sim.schema.text.files import read_text
 from sim.schema.text.validation import read_record
 
 RATES = Path(__file__).with_name("rates.yaml")
