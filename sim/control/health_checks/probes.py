@@ -28,7 +28,7 @@ GRACE = Fact(
 )  # fmt: skip
 
 
-class Ask(IntEnum):
+class ProbeKind(IntEnum):
     """The three probes of a container."""
 
     STARTUP = 0
@@ -36,10 +36,10 @@ class Ask(IntEnum):
     LIVENESS = 2
 
 
-INITIAL: dict[Ask, bool | None] = {  # what holds before the first published result
-    Ask.STARTUP: None,
-    Ask.READINESS: False,
-    Ask.LIVENESS: True,
+INITIAL: dict[ProbeKind, bool | None] = {  # what holds before the first published result
+    ProbeKind.STARTUP: None,
+    ProbeKind.READINESS: False,
+    ProbeKind.LIVENESS: True,
 }
 
 
@@ -61,17 +61,19 @@ def counted(streak: Streak, ok: bool, success: int, failure: int) -> tuple[Strea
     return Streak(ok, run), published
 
 
-def asks(kind: Ask, started: bool, deleting: bool, age_s: float, initial_delay_s: float) -> bool:
+def asks(
+    kind: ProbeKind, started: bool, deleting: bool, age_s: float, initial_delay_s: float
+) -> bool:
     """Does this tick send a probe?
 
     Source: prober/worker.go doProbe: whole seconds since the start count against the initial delay;
     nothing but the startup probe runs until that has succeeded, and it never again afterwards;
     while the pod is being deleted only readiness is asked."""
-    if deleting and kind != Ask.READINESS:
+    if deleting and kind != ProbeKind.READINESS:
         return False
     if int(age_s) < initial_delay_s:
         return False
-    return started != (kind == Ask.STARTUP)
+    return started != (kind == ProbeKind.STARTUP)
 
 
 def first_tick(now_s: float, kubelet_since_s: float, period_s: float, u: float) -> float:
@@ -128,8 +130,8 @@ class ContainerStatus:
     started: bool = False  # no startup probe, or it has passed
     ready: bool = False  # no readiness probe, or its last published result
     workers: int = 0  # generation of workers: a rebooted kubelet starts others
-    streaks: dict[Ask, Streak] = field(default_factory=dict)
-    hold: set[Ask] = field(default_factory=set)  # until a new process appears
+    streaks: dict[ProbeKind, Streak] = field(default_factory=dict)
+    hold: set[ProbeKind] = field(default_factory=set)  # until a new process appears
     parked: list[Worker] = field(default_factory=list)  # ... until which their ticks do nothing
 
 
@@ -141,12 +143,12 @@ class Prober:
         self.of: dict[int, ContainerStatus] = {}
         self.kubelet_since: dict[int, float] = {}
 
-    def probes(self, c: Container) -> list[tuple[Ask, ProbeSpec]]:
+    def probes(self, c: Container) -> list[tuple[ProbeKind, ProbeSpec]]:
         probes: Probes = self.cluster.service(c.service).probes
         written = [
-            (Ask.STARTUP, probes.startup),
-            (Ask.READINESS, probes.readiness),
-            (Ask.LIVENESS, probes.liveness),
+            (ProbeKind.STARTUP, probes.startup),
+            (ProbeKind.READINESS, probes.readiness),
+            (ProbeKind.LIVENESS, probes.liveness),
         ]
         return [(kind, probe) for kind, probe in written if probe is not None]
 
@@ -175,8 +177,8 @@ class Prober:
         status = self.of.setdefault(c.id, ContainerStatus())
         kinds = [kind for kind, _ in self.probes(c)]
         status.run = c.run
-        status.started = Ask.STARTUP not in kinds
-        status.ready = Ask.READINESS not in kinds or INITIAL[Ask.READINESS] is True
+        status.started = ProbeKind.STARTUP not in kinds
+        status.ready = ProbeKind.READINESS not in kinds or INITIAL[ProbeKind.READINESS] is True
         status.streaks.clear()
         status.hold.clear()
         parked, status.parked = status.parked, []
@@ -189,7 +191,7 @@ class Prober:
 
     # ---- workers ----
     def spawn(
-        self, c: Container, status: ContainerStatus, kind: Ask, probe: ProbeSpec, first: float
+        self, c: Container, status: ContainerStatus, kind: ProbeKind, probe: ProbeSpec, first: float
     ) -> None:
         Worker(self, c, status, kind, probe, first).wait()
 
@@ -216,13 +218,13 @@ class Prober:
         return self.deadlines[timeout_s]
 
     def result(
-        self, c: Container, status: ContainerStatus, kind: Ask, probe: ProbeSpec, ok: bool
+        self, c: Container, status: ContainerStatus, kind: ProbeKind, probe: ProbeSpec, ok: bool
     ) -> None:
         streak = status.streaks.get(kind, Streak())
         status.streaks[kind], published = counted(streak, ok, probe.success, probe.failure)
         if published is None:
             return
-        if kind == Ask.READINESS:
+        if kind == ProbeKind.READINESS:
             was, status.ready = status.ready, published
             if was and not published and not c.deleting:
                 text = f"{c.name} failed {probe.failure} readiness probes in a row: no traffic"
@@ -235,7 +237,7 @@ class Prober:
             self.kill(c, kind, probe.failure)
         self.settle(c, status)
 
-    def kill(self, c: Container, kind: Ask, failures: int) -> None:
+    def kill(self, c: Container, kind: ProbeKind, failures: int) -> None:
         """SIGTERM now, SIGKILL after the grace period; self-healing starts it again."""
         stop = self.cluster.service(c.service).stop
         text = f"{c.name} failed {failures} {kind.name.lower()} probes in a row: killed"
@@ -268,7 +270,7 @@ class Worker:
         prober: Prober,
         c: Container,
         status: ContainerStatus,
-        kind: Ask,
+        kind: ProbeKind,
         probe: ProbeSpec,
         first: float,
     ) -> None:
@@ -297,7 +299,7 @@ class Worker:
         if self.prober.of.get(c.id) is not status or status.workers != self.generation:
             return
         self.k += 1
-        if self.kind == Ask.STARTUP and status.started:
+        if self.kind == ProbeKind.STARTUP and status.started:
             status.parked.append(self)  # never asks again in the life of this process
             return
         age, delay = cluster.clock.now - c.started_s, self.probe.initial_delay

@@ -9,8 +9,8 @@ import pytest
 from sim.control.health_checks.probes import (
     GRACE,
     INITIAL,
-    Ask,
     HealthChecks,
+    ProbeKind,
     Streak,
     asks,
     counted,
@@ -48,16 +48,16 @@ def test_a_result_is_published_after_so_many_in_a_row(results, success, failure,
 @pytest.mark.parametrize(
     ("kind", "started", "deleting", "age", "delay", "sends"),
     [
-        (Ask.STARTUP, False, False, 0.0, 0.0, True),
-        (Ask.STARTUP, True, False, 99.0, 0.0, False),  # it has passed
-        (Ask.READINESS, False, False, 99.0, 0.0, False),  # waits for startup
-        (Ask.READINESS, True, False, 0.0, 0.0, True),
-        (Ask.LIVENESS, True, False, 9.99, 10.0, False),
-        (Ask.LIVENESS, True, False, 10.0, 10.0, True),
-        (Ask.LIVENESS, True, False, 10.4, 10.5, False),  # whole seconds count
-        (Ask.LIVENESS, True, True, 99.0, 0.0, False),  # deletion ends it
-        (Ask.STARTUP, False, True, 99.0, 0.0, False),
-        (Ask.READINESS, True, True, 99.0, 0.0, True),  # but not readiness
+        (ProbeKind.STARTUP, False, False, 0.0, 0.0, True),
+        (ProbeKind.STARTUP, True, False, 99.0, 0.0, False),  # it has passed
+        (ProbeKind.READINESS, False, False, 99.0, 0.0, False),  # waits for startup
+        (ProbeKind.READINESS, True, False, 0.0, 0.0, True),
+        (ProbeKind.LIVENESS, True, False, 9.99, 10.0, False),
+        (ProbeKind.LIVENESS, True, False, 10.0, 10.0, True),
+        (ProbeKind.LIVENESS, True, False, 10.4, 10.5, False),  # whole seconds count
+        (ProbeKind.LIVENESS, True, True, 99.0, 0.0, False),  # deletion ends it
+        (ProbeKind.STARTUP, False, True, 99.0, 0.0, False),
+        (ProbeKind.READINESS, True, True, 99.0, 0.0, True),  # but not readiness
     ],
 )
 def test_which_ticks_send_a_probe(kind, started, deleting, age, delay, sends):
@@ -71,7 +71,11 @@ def test_only_a_young_kubelet_waits_before_its_first_probe():
 
 
 def test_initial_values():
-    assert INITIAL == {Ask.STARTUP: None, Ask.READINESS: False, Ask.LIVENESS: True}
+    assert INITIAL == {
+        ProbeKind.STARTUP: None,
+        ProbeKind.READINESS: False,
+        ProbeKind.LIVENESS: True,
+    }
 
 
 # ---- lives ----
