@@ -19,8 +19,11 @@ from sim.schema.fields import (
     CoresAtMost,
     Count,
     Duration,
+    Figure,
     Fleet,
     Fraction,
+    Horizon,
+    Interval,
     Label,
     LawSpec,
     Name,
@@ -156,7 +159,7 @@ class Leak(Record):
     service: Name
     per_second: Bytes
     replicas: Positive = 1
-    tick: Span = default(LEAK_TICK)
+    tick: Interval = default(LEAK_TICK)
 
 
 class Deploy(Record):
@@ -246,8 +249,8 @@ class Claim(Record):
     says: str
     platform: Name
     metric: str  # dotted path into a platform's figures: `downtime_s`, `jobs.lost.redis_wiped`
-    low: float | None = None
-    high: float | None = None
+    low: Figure | None = None
+    high: Figure | None = None
     because: str = ""  # shown when it does not hold
 
 
@@ -265,7 +268,7 @@ class Scenario(Record):
     title: str
     lesson: str
     stack: Name = "sspp"
-    horizon: Span
+    horizon: Horizon
     starts_at: Duration = 10 * 3600.0  # time of day of second 0; chosen: a morning at the office
     traffic: Traffic
     slo: Slo = Slo()

@@ -7,6 +7,7 @@ that grows beyond reason when its aliases are written out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -108,6 +109,9 @@ def describe(value: object) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
+    if isinstance(value, int) and value.bit_length() > 128:
+        # Python itself writes no more than 4300 of them
+        return f"a whole number of some {int(value.bit_length() * math.log10(2)) + 1} digits"
     return str(value)
 
 
