@@ -35,6 +35,7 @@ from sim.platforms.own import files as own_files
 from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
+from sim.schema.characters import printable
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import Layer
 from sim.schema.settings import Spot, merged, with_value
@@ -46,8 +47,8 @@ from sim.schema.text.validation import closest, given, one_of
 __all__ = [
     "Source", "ablated", "add", "blaming", "capabilities", "chain", "checked", "configure",
     "configured", "docstring", "headline", "is_added", "layers", "load", "misnamed", "named",
-    "names", "not_a_platform", "outside", "own_modules", "pin", "refresh", "sources", "taken_away",
-    "takes", "title", "unasked", "written",
+    "names", "not_a_platform", "outside", "own_modules", "pin", "refresh", "servers_of", "sources",
+    "taken_away", "takes", "title", "unasked", "written",
 ]  # fmt: skip
 
 _ADDED: dict[str, ModuleType] = {}  # of this process only
@@ -73,7 +74,7 @@ def add(
     if name in (*taken, *own_files.ROOTS) or not own_files.NAME.fullmatch(str(name)):
         expected = f"a new lower-case word, not one of {', '.join(taken)}"
         raise InputError(field="platform", found=repr(name), expected=expected)
-    module = ModuleType(f"{__name__}.{name}", title or name)
+    module = ModuleType(f"{__name__}.{name}", printable(title or name))
     issues = wrong_choices(platform, name)
     if issues:
         raise InputError(issues=issues)
@@ -298,6 +299,12 @@ def takes(name: str, platform: Platform, stack: Stack) -> None:
         if why:
             expected = f"a stack that it takes: {why}"
             raise InputError(field=f"{name}.{field.name}", found=stack.name, expected=expected)
+
+
+def servers_of(platform: Platform, stack: Stack) -> int:
+    """How many servers there are at second 0."""
+    scheduling = platform.scheduling
+    return stack.servers.count if scheduling is None else scheduling.servers(stack)
 
 
 def configure(platform: Platform, settings: Mapping[str, Any], name: str = "") -> Platform:

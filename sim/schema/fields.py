@@ -29,6 +29,7 @@ from pydantic_core import PydanticCustomError
 
 from sim.schema import bounds
 from sim.schema.bounds import Bounds
+from sim.schema.characters import printable, strange
 
 FROM_TEXT = {"from_text": True}  # validation context: numbers need their unit
 
@@ -52,7 +53,7 @@ class Issue:
         expected = f"expected {self.expected}" if self.expected else ""
         nearest = f"did you mean {self.nearest}?" if self.nearest else ""
         what = "; ".join(part for part in (found, expected, nearest) if part)
-        return ": ".join(part for part in (where, what) if part)
+        return printable(": ".join(part for part in (where, what) if part).replace("\n", " "))
 
 
 class InputError(Exception):
@@ -92,6 +93,7 @@ def _ctx(expected: str, nearest: str) -> dict[str, Any]:
 # --- parsers: text to number; they raise ValueError(expected) for what they cannot read -----------
 
 DURATION = "a duration such as 250ms, 5m or 1h30m"
+TOO_LONG = f"{DURATION}, {bounds.DURATION.excess(math.inf)}"
 RATE = "a rate such as 5/s, 300/min or 10/h"
 BYTES = "a size such as 512Mi, 1Gi or 512M"
 CORES = "a number of cores such as 500m, 2 or 0.5"
@@ -109,6 +111,7 @@ LAW = (
     "or {uniform: {low: 1s, high: 3s}}"
 )
 
+MOST_CHARACTERS = 10_000  # of one text: chosen, some pages
 LONGEST = 400  # characters of a quantity; Python turns text of more digits down itself
 _DURATION = re.compile(r"(\d+(\.\d+)?(us|µs|ms|s|m|h|d|w))+")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|m|h|hour)")
@@ -128,7 +131,7 @@ def parse_duration(text: str) -> float:
     try:
         seconds = float(durationpy.from_str(text).total_seconds())
     except (OverflowError, durationpy.DurationError):
-        raise ValueError(bounds.DURATION.excess(math.inf)) from None
+        raise ValueError(TOO_LONG) from None
     if seconds == 0 and any(digit in "123456789" for digit in text):
         raise ValueError("a duration of at least 1us, or 0")
     return seconds
@@ -194,7 +197,7 @@ def _within(value: float, expected: str, within: Bounds) -> None:
     if not value >= 0:  # NaN too
         refuse(expected)
     if value > within.most:
-        refuse(within.excess(value))
+        refuse(f"{expected}, {within.excess(value)}")
 
 
 def _measure(
@@ -327,6 +330,27 @@ def _as_period(value: float) -> float:
     return value
 
 
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str):
+        refuse("text (put it in quotes)", f"'{value}'" if is_number(value) else "")
+    character = strange(value)
+    if character:
+        refuse(f"text that can be shown, without the character {character}")
+    if len(value) > MOST_CHARACTERS:
+        refuse(f"text of at most {MOST_CHARACTERS} characters")
+    return value
+
+
+def _on_one_line(value: str) -> str:
+    return " ".join(value.split()) if "\n" in value or "\t" in value else value
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        refuse("text that is not empty")
+    return value
+
+
 def _read_figure(value: Any) -> float:
     if not is_number(value) or not abs(value) <= bounds.FIGURE.most:
         refuse(f"a number from -{bounds.FIGURE.written} to {bounds.FIGURE.written}")
@@ -342,6 +366,10 @@ def _read_name(value: Any) -> str:
     return value
 
 
+Text = Annotated[str, BeforeValidator(_read_text)]  # what people read
+Line = Annotated[Text, AfterValidator(_on_one_line)]
+Note = Annotated[str, AfterValidator(printable)]  # ours, with words of somebody's in it
+Title = Annotated[Line, AfterValidator(_not_empty)]
 # seconds
 Duration = Annotated[
     float, _measure(parse_duration, DURATION, bounds.DURATION, bare=False, unit="s")
@@ -364,7 +392,7 @@ Positive = Annotated[Count, AfterValidator(_at_least_one)]
 MOST = at_most(bounds.FLEET)
 Fleet = Annotated[Count, MOST]  # so many replicas or servers
 Tries = Annotated[Positive, at_most(bounds.TRIES)]  # of one call or job
-Figure = Annotated[float, BeforeValidator(_read_figure)]  # a bound on one of summary.json
+Limit = Annotated[float, BeforeValidator(_read_figure)]  # a bound on one of summary.json
 Priority = Annotated[int, BeforeValidator(_read_priority)]
 Port = Annotated[int, AfterValidator(_in_ports), BeforeValidator(_read_count)]
 Name = Annotated[str, BeforeValidator(_read_name)]

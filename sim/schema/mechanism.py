@@ -23,7 +23,7 @@ from pydantic import BeforeValidator, InstanceOf, PlainValidator, Strict, Valida
 from sim.constants.facts import Fact, fact_of, must_be_above_zero
 from sim.schema import bounds
 from sim.schema.bounds import Bounds
-from sim.schema.fields import is_from_text, is_number, parse_duration, parse_ratio, refuse
+from sim.schema.fields import TOO_LONG, is_from_text, is_number, parse_duration, parse_ratio, refuse
 
 _OF_UNITS = {
     "bytes": bounds.BYTES,
@@ -98,7 +98,7 @@ class _Measure:
         if not is_number(number) or not self._fits(number):
             refuse(self._expected(from_text))
         if self.within.most < abs(number) < math.inf:
-            refuse(self.within.excess(abs(number)))
+            refuse(f"{self._expected(from_text)}, {self.within.excess(abs(number))}")
         if self.above_zero and number < self.within.least:
             refuse(f"a period of at least {self.within.least:g}s")
         return self.kind(number)
@@ -107,8 +107,7 @@ class _Measure:
         try:
             return parse_duration(text) if self.seconds else parse_ratio(text)
         except ValueError as error:  # without a bound of its own: what Python cannot hold
-            excess = self.within.excess(math.inf)
-            return refuse(excess) if str(error) == excess else None
+            return refuse(TOO_LONG) if str(error) == TOO_LONG else None
 
     def _fits(self, number: float) -> bool:
         if isinstance(number, float):  # an integer may have more digits than any float

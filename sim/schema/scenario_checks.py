@@ -58,11 +58,15 @@ def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Ite
 
 
 def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
-    base: tuple[Key, ...] = ("events",)
-    if scenario.variant and scenario.variants[scenario.variant].events is not None:
-        base = ("variants", scenario.variant, "events")
     for i, event in enumerate(scenario.events):
-        yield from event_issues(event, (*base, i), scenario, stack, document)
+        yield from event_issues(event, (*_events_path(scenario), i), scenario, stack, document)
+
+
+def _events_path(scenario: Scenario) -> tuple[Key, ...]:
+    """Where the events in force stand: in the chosen variant, if it has its own."""
+    if scenario.variant and scenario.variants[scenario.variant].events is not None:
+        return ("variants", scenario.variant, "events")
+    return ("events",)
 
 
 def event_issues(
@@ -82,14 +86,33 @@ def event_issues(
         yield from _unknown_service(stack, name, (*at, *path), document)
     if event.rotate_secret is not None:
         yield from _no_database(stack, event.rotate_secret.service, at, document)
-    body = getattr(event, chosen[0])
-    if getattr(body, "server", None) is not None:
-        stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
-        count = max((patched.servers.count for patched in stacks), default=1)
-        if body.server >= count:
-            found = f"server {body.server}"
-            path = (*at, chosen[0], "server")
-            yield document.issue(path, found, f"an index below {count} (the stack's servers)")
+
+
+def server_issues(
+    scenario: Scenario, servers: Mapping[str, int], document: Document
+) -> Iterator[Issue]:
+    """Events on a server that a platform has not. `servers`: how many each has at second 0; those
+    that an event rents come to them."""
+    for i, event in enumerate(scenario.events):
+        number = _server_of(event)
+        rented = sum(
+            other.rent_servers.servers
+            for other in scenario.events
+            if other.rent_servers is not None and other.at < event.at
+        )
+        least = min(servers, key=lambda name: servers[name], default="")
+        if number is not None and least and number >= servers[least] + rented:
+            count = servers[least] + rented
+            path = (*_events_path(scenario), i, event.kind(), "server")
+            expected = f"an index below {count}: so many servers {least} has"
+            yield document.issue(path, f"server {number}", expected)
+
+
+def _server_of(event: Event) -> int | None:
+    """The number of the server that an event names; None if it names none."""
+    body = getattr(event, event.kind())
+    number: int | None = getattr(body, "server", None)
+    return number
 
 
 def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Event:
@@ -105,12 +128,24 @@ def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Even
     except ValidationError as error:
         raise InputError(issues=issues_of(error, Event, document, ())) from None
     issues = list(event_issues(event, (), scenario, stack, document))
+    if not issues:
+        issues += _beyond(event, scenario, stack, document)
     if event.at != at_s:
         found = f"an event for {event.at:g}s, and it is {at_s:g}s"
         issues.append(document.issue(("at",), found, "an event that happens now: without `at`"))
     if issues:
         raise InputError(issues=issues)
     return event
+
+
+def _beyond(event: Event, scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
+    """A server of a number that no platform of the scenario has."""
+    number = _server_of(event)
+    stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
+    count = max((patched.servers.count for patched in stacks), default=1)
+    if number is not None and number >= count:
+        expected = f"an index below {count} (the stack's servers)"
+        yield document.issue((event.kind(), "server"), f"server {number}", expected)
 
 
 def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], str]]:

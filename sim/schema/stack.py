@@ -25,8 +25,10 @@ from sim.schema.fields import (
     Fraction,
     Interval,
     LawSpec,
+    Line,
     Money,
     Name,
+    Note,
     Port,
     Positive,
     Priority,
@@ -246,7 +248,7 @@ class Servers(Record):
 class Step(Record):
     """One step of a runbook: what the operator does and how long it takes."""
 
-    do: str
+    do: Line
     takes: LawSpec
 
 
@@ -309,14 +311,14 @@ class Operator(Record):
 
 class Stack(Record):
     name: Name
-    title: str = ""
-    source: str = ""
+    title: Line = ""
+    source: Note = ""
     services: dict[Name, Service]
     servers: Servers = Servers()
     operator: Operator = Operator()
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
-    assumed: list[str] = Field(default_factory=list)  # said to the user
-    ignored: list[str] = Field(default_factory=list)  # read and not simulated
+    assumed: list[Note] = Field(default_factory=list)  # said to the user
+    ignored: list[Note] = Field(default_factory=list)  # read and not simulated
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""

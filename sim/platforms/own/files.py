@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from sim.control.relocations import MovedError
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
+from sim.schema.characters import printable
 from sim.schema.fields import InputError
 from sim.schema.text.document import describe
 from sim.schema.text.files import read_text, real
@@ -239,7 +240,7 @@ def module(path: Path) -> ModuleType:
         exec(compile(tree, str(path), "exec"), vars(made))
     except (Exception, SystemExit) as error:
         raise _while_read(error, path) from error
-    made.__doc__ = ast.get_docstring(tree)
+    made.__doc__ = printable(ast.get_docstring(tree) or "")
     _check_platform(made, path)
     _loaded[path] = text, made
     return made
@@ -264,7 +265,7 @@ def _title(tree: ast.Module, path: Path) -> str:
     if not doc:
         expected = 'a title: """What it is, in one line.""" at the top of the file'
         raise InputError(shown(path), 1, field="docstring", found="none", expected=expected)
-    return doc.partition("\n")[0]
+    return printable(doc.partition("\n")[0])
 
 
 def _while_read(error: BaseException, path: Path) -> InputError:
