@@ -20,14 +20,11 @@ from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, given, issues_of, one_of
 
 
-def scenario_issues(
-    scenario: Scenario, stack: Stack, document: Document, servers: int
-) -> Iterator[Issue]:
-    """Everything in a scenario that does not fit together or does not fit this stack, of which the
-    platforms start `servers` servers at most. Which platforms and figures there are is not known
-    here (`sim.library.scenarios`)."""
+def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
+    """Everything in a scenario that does not fit together or does not fit this stack. Which
+    platforms and figures there are is not known here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
-    yield from _event_issues(scenario, stack, document, servers)
+    yield from _event_issues(scenario, stack, document)
     base = claims_path(scenario)
     for i, claim in enumerate(scenario.claims):
         yield from _claim_bounds(claim, (*base, i), document)
@@ -59,20 +56,16 @@ def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Ite
             yield document.issue(("traffic", "points", i, "at"), found, "a time before the horizon")
 
 
-def _event_issues(
-    scenario: Scenario, stack: Stack, document: Document, servers: int
-) -> Iterator[Issue]:
-    base: tuple[Key, ...] = ("events",)
-    if scenario.variant and scenario.variants[scenario.variant].events is not None:
-        base = ("variants", scenario.variant, "events")
+def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
     for i, event in enumerate(scenario.events):
-        at = (*base, i)
-        yield from event_issues(event, at, scenario, stack, document)
-        kind = next((k for k in Event.model_fields if k != "at" and getattr(event, k)), "")
-        server = getattr(getattr(event, kind, None), "server", None)
-        if server is not None and server >= servers:
-            found, expected = f"server {server}", f"an index below {servers} (the stack's servers)"
-            yield document.issue((*at, kind, "server"), found, expected)
+        yield from event_issues(event, (*_events_path(scenario), i), scenario, stack, document)
+
+
+def _events_path(scenario: Scenario) -> tuple[Key, ...]:
+    """Where the events in force stand: in the chosen variant, if it has its own."""
+    if scenario.variant and scenario.variants[scenario.variant].events is not None:
+        return ("variants", scenario.variant, "events")
+    return ("events",)
 
 
 def event_issues(
@@ -93,6 +86,33 @@ def event_issues(
         yield from _unknown_service(stack, name, (*at, *path), document)
     if event.rotate_secret is not None:
         yield from _no_database(stack, event.rotate_secret.service, at, document)
+
+
+def server_issues(
+    scenario: Scenario, servers: Mapping[str, int], document: Document
+) -> Iterator[Issue]:
+    """Events on a server that a platform has not. `servers`: how many each has at second 0; those
+    that an event rents come to them."""
+    for i, event in enumerate(scenario.events):
+        number = _server_of(event)
+        rented = sum(
+            other.rent_servers.servers
+            for other in scenario.events
+            if other.rent_servers is not None and other.at < event.at
+        )
+        least = min(servers, key=lambda name: servers[name], default="")
+        if number is not None and least and number >= servers[least] + rented:
+            count = servers[least] + rented
+            path = (*_events_path(scenario), i, event.kind(), "server")
+            expected = f"an index below {count}: so many servers {least} has"
+            yield document.issue(path, f"server {number}", expected)
+
+
+def _server_of(event: Event) -> int | None:
+    """The number of the server that an event names; None if it names none."""
+    body = getattr(event, event.kind())
+    number: int | None = getattr(body, "server", None)
+    return number
 
 
 def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Event:

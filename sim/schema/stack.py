@@ -13,6 +13,7 @@ from pydantic import Field
 
 from sim.constants import facts
 from sim.constants.facts import default, unless_set
+from sim.schema.bounds import Bounds
 from sim.schema.fields import (
     MOST,
     Amount,
@@ -22,22 +23,26 @@ from sim.schema.fields import (
     Duration,
     Fleet,
     Fraction,
+    Interval,
     LawSpec,
+    Line,
     Money,
     Name,
+    Note,
     Port,
     Positive,
     Priority,
     Ratio,
     Record,
     Span,
+    Tries,
     at_most,
 )
 
 OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
-Window = Annotated[Duration, at_most(3600.0, "1h")]
-Period = Annotated[Span, at_most(1800.0, "30m")]
+Window = Annotated[Duration, at_most(Bounds(0.0, 3600.0, "1h"))]
+Period = Annotated[Span, at_most(Bounds(0.0, 1800.0, "30m"))]
 Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
 
 
@@ -76,7 +81,7 @@ class JobWork(Record):
     redelivery_from: Literal["silence", "delivery"] = "silence"
     redelivery_look: Duration = default(facts.REDELIVERY_LOOK)
     max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
-    attempts: Positive = 1
+    attempts: Tries = 1
     backoff: Duration = 2.0
     poison: Fraction = 0.0
     reconnects: bool = True  # false: takes no job after Redis was away, until it is restarted
@@ -85,7 +90,7 @@ class JobWork(Record):
 class ProbeSpec(Record):
     """A Kubernetes probe; defaults are upstream's (kubernetes.md, section 1)."""
 
-    period: Span = default(facts.PROBE_PERIOD)
+    period: Interval = default(facts.PROBE_PERIOD)
     timeout: Span = default(facts.PROBE_TIMEOUT)
     success: Positive = default(facts.PROBE_SUCCESS)
     failure: Positive = default(facts.PROBE_FAILURE)
@@ -102,7 +107,7 @@ class Probes(Record):
 class Healthcheck(Record):
     """Docker's HEALTHCHECK; it labels, and does nothing else (orchestrators.md 1.4)."""
 
-    interval: Span = default(facts.HEALTH_INTERVAL)
+    interval: Interval = default(facts.HEALTH_INTERVAL)
     timeout: Span = default(facts.HEALTH_TIMEOUT)
     retries: Positive = default(facts.HEALTH_RETRIES)
     start_period: Duration = 0.0
@@ -125,7 +130,7 @@ class Lookup(Record):
     """How a proxy finds the containers behind a name in Docker's DNS."""
 
     once: bool = True  # when it starts and when it is reloaded, as nginx does; else after each
-    ttl: Span = default(facts.DOCKER_TTL)  # ... of the answer, or the proxy's own `valid=`
+    ttl: Interval = default(facts.DOCKER_TTL)  # ... of the answer, or the proxy's own `valid=`
     connect_timeout: Span = default(facts.NGINX_CONNECT)  # proxy_connect_timeout
 
 
@@ -258,7 +263,7 @@ class Servers(Record):
 class Step(Record):
     """One step of a runbook: what the operator does and how long it takes."""
 
-    do: str
+    do: Line
     takes: LawSpec
 
 
@@ -275,9 +280,9 @@ class Night(Record):
 class Alarm(Record):
     """When monitoring pages somebody."""
 
-    look: Span = default(facts.ALARM_LOOK)
-    window: Span = default(facts.ALARM_WINDOW)
-    confirm: Span = default(facts.ALARM_CONFIRM)
+    look: Interval = default(facts.ALARM_LOOK)
+    window: Interval = default(facts.ALARM_WINDOW)
+    confirm: Interval = default(facts.ALARM_CONFIRM)
     share: Fraction = default(facts.ALARM_SHARE)  # of failures, within the window
     failed: Positive = default(facts.ALARM_FAILED)
     jobs: Positive = default(facts.ALARM_JOBS)
@@ -286,17 +291,17 @@ class Alarm(Record):
 class Habits(Record):
     """How often and how long the operator looks at what, and what she blames."""
 
-    recheck: Span = default(facts.RECHECK)
-    idle_look: Span = default(facts.IDLE_LOOK)
+    recheck: Interval = default(facts.RECHECK)
+    idle_look: Interval = default(facts.IDLE_LOOK)
     patience: Positive = default(facts.PATIENCE)  # windows of the alarm
-    ssh_retry: Span = default(facts.SSH_RETRY)
+    ssh_retry: Interval = default(facts.SSH_RETRY)
     gives_up: Duration = default(facts.GIVES_UP)
     deploy_watch: Duration = default(facts.DEPLOY_WATCH)
     leaks: Ratio = default(facts.LEAKS)
     replaced_often: Positive = default(facts.REPLACED_OFTEN)
     failing_share: Fraction = default(facts.FAILING_SHARE)
-    drain_look: Span = default(facts.DRAIN_LOOK)
-    confirm_look: Span = default(facts.CONFIRM_LOOK)
+    drain_look: Interval = default(facts.DRAIN_LOOK)
+    confirm_look: Interval = default(facts.CONFIRM_LOOK)
     rotation_watch: Duration = default(facts.ROTATION_WATCH)
 
 
@@ -321,14 +326,14 @@ class Operator(Record):
 
 class Stack(Record):
     name: Name
-    title: str = ""
-    source: str = ""
+    title: Line = ""
+    source: Note = ""
     services: dict[Name, Service]
     servers: Servers = Servers()
     operator: Operator = Operator()
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
-    assumed: list[str] = Field(default_factory=list)  # said to the user
-    ignored: list[str] = Field(default_factory=list)  # read and not simulated
+    assumed: list[Note] = Field(default_factory=list)  # said to the user
+    ignored: list[Note] = Field(default_factory=list)  # read and not simulated
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""

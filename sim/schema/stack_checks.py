@@ -37,6 +37,8 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
 }
 
+ALONE = ("postgres", "redis")  # roles of which one container runs, whatever `replicas` says
+
 
 def resolve(stack: Stack, name_or_role: str) -> str:
     """The service of that name, or the first that plays that role (`http`, `postgres`, ...)."""
@@ -123,6 +125,10 @@ def _service_issues(
             found = f"{field} on a service with role {service.role}"
             expected = f"it only with role {' or '.join(roles)}"
             yield document.issue((*at, field), found, expected, key=True)
+    if service.replicas > 1 and service.role in ALONE:
+        found = f"{service.replicas} replicas of a service with role {service.role}"
+        expected = "1: replication between databases is not simulated"
+        yield document.issue((*at, "replicas"), found, expected)
     yield from _needs(name, service, stack, document)
     yield from _above(document, (*at, "memory"), service.memory.base, service.memory.limit, "base")
     yield from _above(document, (*at, "cpu"), service.cpu.request, service.cpu.limit)

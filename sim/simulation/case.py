@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from sim.dataplane.engines import expected_requests
 from sim.dataplane.profile import Arrivals
@@ -60,8 +61,13 @@ class Case:
 
     @property
     def requests(self) -> float:
-        """How many are expected in one run."""
-        return expected_requests(self.arrivals, self.scenario.horizon)
+        """How many are expected in one run, with the rates that events set."""
+        end = self.scenario.horizon
+        rates = sorted((e.at, e.traffic.rate) for e in self.scenario.events if e.traffic)
+        total = expected_requests(self.arrivals, rates[0][0] if rates else end)
+        for (at, rate), (until, _) in pairwise([*rates, (end, 0.0)]):
+            total += rate * (until - at)
+        return total
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "choices"}

@@ -93,3 +93,16 @@ def test_a_wrong_file_is_not_told_a_million_times(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         _trace(tmp_path, "time,rate\n" + "x,y\n" * 1000)
     assert len(caught.value.issues) <= 11
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('1.2.3.4 - - [10/Oct/2000:13:55:36 -9999] "GET / HTTP/1.0" 200 2326', "a zone of 99 h"),
+        ("1" * 1000, "a number that no clock shows, and no date of the year 1111"),
+        ("9e99", "a second after the year 9999"),
+    ],
+)
+def test_no_time_is_told_with_its_line(tmp_path: Path, line: str, why: str) -> None:
+    with pytest.raises(InputError, match=r"trace.csv:1: time: found "):
+        _trace(tmp_path, line + "\n")

@@ -188,13 +188,14 @@ def markdown(done: Quarter) -> str:
         lines += [f"{line}{'.' if line[-1] != '.' else ''}" for line in ruling(done, name)]
         lines.append("")
     lines += ["## How often things come, and where that is from", ""]
-    lines += [f"- {line}" for line in sources(done)]
+    lines += [f"- {words.markdown(line)}" for line in sources(done)]
     return "\n".join([*lines, "", f"Not simulated: {LEFT_OUT}."]) + "\n"
 
 
 def _grid(rows: Rows) -> list[str]:
     head, *rest = rows
-    return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rest)]
+    cells = [[words.markdown(cell) for cell in row] for row in rest]
+    return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *cells)]
 
 
 def csv_text(done: Quarter) -> str:
