@@ -10,7 +10,8 @@ from typing import Any
 
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
-from sim.platforms import blaming, configured, layers, names, servers_of
+from sim.platforms import blaming, configured, layers, names
+from sim.platforms.platform import servers_of
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import patched_stack

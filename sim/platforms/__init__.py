@@ -30,6 +30,7 @@ from typing import Any
 
 from sim.control.core.choices import Conflicting, Refusing
 from sim.control.mechanisms import mechanisms, name_of
+from sim.control.scheduling.microvms import MicroVMs
 from sim.platforms.own import blame
 from sim.platforms.own import files as own_files
 from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
@@ -47,7 +48,7 @@ from sim.schema.text.validation import closest, given, one_of
 __all__ = [
     "Source", "ablated", "add", "blaming", "capabilities", "chain", "checked", "configure",
     "configured", "docstring", "headline", "is_added", "layers", "load", "misnamed", "named",
-    "names", "not_a_platform", "outside", "own_modules", "pin", "refresh", "servers_of", "sources",
+    "names", "not_a_platform", "outside", "own_modules", "pin", "refresh", "sources",
     "taken_away", "takes", "title", "unasked", "written",
 ]  # fmt: skip
 
@@ -183,8 +184,9 @@ def chain(name: str) -> tuple[str, ...]:
 
 def layers(name: str) -> tuple[Layer, ...]:
     """What the platform brings to every stack that runs on it, what it builds on first."""
-    scales = load(name).autoscaling is not None
-    return tuple(Layer(base, _asks(base), _file(base), scales) for base in chain(name))
+    choices = load(name)
+    scales, sized = choices.autoscaling is not None, isinstance(choices.scheduling, MicroVMs)
+    return tuple(Layer(base, _asks(base), _file(base), scales, sized) for base in chain(name))
 
 
 def _extends(name: str) -> str | None:
@@ -299,12 +301,6 @@ def takes(name: str, platform: Platform, stack: Stack) -> None:
         if why:
             expected = f"a stack that it takes: {why}"
             raise InputError(field=f"{name}.{field.name}", found=stack.name, expected=expected)
-
-
-def servers_of(platform: Platform, stack: Stack) -> int:
-    """How many servers there are at second 0."""
-    scheduling = platform.scheduling
-    return stack.servers.count if scheduling is None else scheduling.servers(stack)
 
 
 def configure(platform: Platform, settings: Mapping[str, Any], name: str = "") -> Platform:

@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.layers import Layer, layered
 from sim.schema.scenario import Claim, Event, Scenario, Traffic
 from sim.schema.stack import Stack
 from sim.schema.stack_checks import resolve
@@ -23,7 +22,7 @@ from sim.schema.text.validation import closest, given, issues_of, one_of
 
 def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
     """Everything in a scenario that does not fit together or does not fit this stack. Which
-    platforms and figures there are is not known here (`sim.library.scenarios`)."""
+    platforms, servers and figures there are is not known here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
     yield from _event_issues(scenario, stack, document)
     base = claims_path(scenario)
@@ -72,7 +71,8 @@ def _events_path(scenario: Scenario) -> tuple[Key, ...]:
 def event_issues(
     event: Event, at: Path_, scenario: Scenario, stack: Stack, document: Document
 ) -> Iterator[Issue]:
-    """What does not fit in one event, which stands at the path `at` of the document."""
+    """What does not fit in one event, which stands at the path `at` of the document. How many
+    servers there are at its time a run alone knows."""
     if event.at >= scenario.horizon:
         found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
         yield document.issue((*at, "at"), found, "a time before the horizon")
@@ -128,24 +128,12 @@ def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Even
     except ValidationError as error:
         raise InputError(issues=issues_of(error, Event, document, ())) from None
     issues = list(event_issues(event, (), scenario, stack, document))
-    if not issues:
-        issues += _beyond(event, scenario, stack, document)
     if event.at != at_s:
         found = f"an event for {event.at:g}s, and it is {at_s:g}s"
         issues.append(document.issue(("at",), found, "an event that happens now: without `at`"))
     if issues:
         raise InputError(issues=issues)
     return event
-
-
-def _beyond(event: Event, scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
-    """A server of a number that no platform of the scenario has."""
-    number = _server_of(event)
-    stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
-    count = max((patched.servers.count for patched in stacks), default=1)
-    if number is not None and number >= count:
-        expected = f"an index below {count} (the stack's servers)"
-        yield document.issue((event.kind(), "server"), f"server {number}", expected)
 
 
 def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], str]]:
