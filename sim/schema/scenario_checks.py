@@ -22,7 +22,7 @@ from sim.schema.text.validation import closest, given, issues_of, one_of
 
 def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
     """Everything in a scenario that does not fit together or does not fit this stack. Which
-    platforms and figures there are is not known here (`sim.library.scenarios`)."""
+    platforms, servers and figures there are is not known here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
     yield from _event_issues(scenario, stack, document)
     base = claims_path(scenario)
