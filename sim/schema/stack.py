@@ -166,13 +166,29 @@ class Behavior(Record):
     down: ScaleDown = ScaleDown()
 
 
+Target = Annotated[float, Field(gt=0, le=1e9)]  # of a metric: requests a second, or jobs
+
+
+class ScalingMetric(Record):
+    """One metric of an HPA. `resource`: CPU, at the target `cpu`; `pods`: requests a second that a
+    replica answers; `object`, `external`: requests a second of the whole service, or jobs that
+    wait. One of the two targets: `value` for all, `average_value` for one replica; `pods` knows the
+    second alone. Source: kubernetes/api autoscaling/v2 types.go MetricSpec."""
+
+    type: Literal["resource", "pods", "object", "external"]
+    reads: Literal["requests", "jobs"] = "requests"
+    value: Target | None = None
+    average_value: Target | None = None
+
+
 class Scaling(Record):
     """What the service asks of a horizontal autoscaler."""
 
-    min: Count = 1  # 0: only KEDA goes there and back; the HPA's own minimum is 1
+    min: Count = 1  # 0: KEDA goes there and back, and the HPA by an object or external metric
     max: Positive = 10
     cpu: Ratio = default(facts.CPU_TARGET)  # target utilisation of the CPU request
     queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
+    metrics: list[ScalingMetric] | None = None  # Kubernetes' HPA alone reads it; null: CPU
     behavior: Behavior | None = None  # Kubernetes' HPA alone reads it; null: its older limits
 
 
