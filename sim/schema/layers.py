@@ -11,7 +11,7 @@ from sim.schema.fields import InputError
 from sim.schema.scenario import Scenario
 from sim.schema.settings import PlacedSettings, Spot, apply_settings, merged, split_settings
 from sim.schema.stack import Role, Stack
-from sim.schema.stack_checks import stack_issues
+from sim.schema.stack_checks import quota_issues, stack_issues
 from sim.schema.text.document import Document
 from sim.schema.text.paths import value_at
 from sim.schema.text.validation import closest, one_of
@@ -97,6 +97,13 @@ def check_stack(stack: Stack, document: Document | None = None) -> None:
             known = {(issue.found, issue.expected) for issue in issues}
             extra = stack_issues(patched, document)
             issues += [issue for issue in extra if (issue.found, issue.expected) not in known]
+    if issues:
+        raise InputError(issues=issues)
+
+
+def check_quota(stack: Stack) -> None:
+    """Raise InputError for more servers at second 0 than the provider lends."""
+    issues = list(quota_issues(stack, Document(stack.name)))
     if issues:
         raise InputError(issues=issues)
 

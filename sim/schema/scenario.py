@@ -45,7 +45,7 @@ class ClientSpec(Record):
 
     timeout: Span = 5.0
     connect_timeout: Span = 3.0
-    retries: Annotated[Count, Field(le=7)] = 0  # ids leave room for eight attempts a request
+    retries: Annotated[Count, Field(le=4095)] = 0  # ids have room for so many (dataplane.codes)
     backoff: Duration = 1.0
     backoff_cap: Duration = 30.0
     jitter: Fraction = 0.5

@@ -17,7 +17,9 @@ from sim.schema.text.validation import closest, one_of
 FIELD_ROLES: dict[str, tuple[str, ...]] = {
     "concurrency": ("http", "worker", "proxy"),
     "database": ("http", "worker"),
-    **dict.fromkeys(("backlog", "push", "shed", "cancel_abandoned"), ("http",)),
+    **dict.fromkeys(
+        ("accepts", "backlog", "cancel_abandoned", "health", "push", "shed"), ("http",)
+    ),
     "job": ("worker",),
     **dict.fromkeys(
         (
@@ -32,7 +34,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ),
         ("postgres",),
     ),
-    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size"), ("redis",)),
+    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
 }
 
 
@@ -80,10 +82,7 @@ def stack_issues(
             yield from _above(document, path, memory.request, memory.limit)
     yield from _port_issues(stack, document)
     yield from _cycle_issues(stack, document)
-    count, quota = stack.servers.count, stack.servers.quota
-    if quota is not None and quota < count:
-        found = f"{quota}, and {count} servers from the beginning"
-        yield document.issue(("servers", "quota"), found, "quota >= count")
+    yield from quota_issues(stack, document)
     machine, reserved = stack.servers.machine, stack.servers.reserved
     for size, taken, field in (
         (machine.cores, reserved.cores, "cores"),
@@ -92,6 +91,14 @@ def stack_issues(
         if taken >= size:
             path = ("servers", "reserved" if taken else "machine", field)
             yield document.issue(path, f"{taken:g} of {size:g}", f"{field} left for containers")
+
+
+def quota_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+    """More servers from the beginning than the provider lends."""
+    count, quota = stack.servers.count, stack.servers.quota
+    if count is not None and quota is not None and quota < count:
+        found = f"{quota}, and {count} servers from the beginning"
+        yield document.issue(("servers", "quota"), found, "quota >= count")
 
 
 def _service_issues(

@@ -210,6 +210,15 @@ class Selecting(Protocol):
 
 
 @runtime_checkable
+class Lingering(Protocol):
+    """Service discovery: how long a replica that has left the balancer serves on before it is told
+    to stop, beside its grace period; else not at all. Of services that take requests."""
+
+    @property
+    def linger_s(self) -> float: ...
+
+
+@runtime_checkable
 class Reads(Protocol):
     """Health checks: the field of a service that it reads (`probes`, `healthcheck`); else none."""
 

@@ -90,8 +90,9 @@ def _stack(
     servers = like.servers
     machine = servers.machine
     notes.assumed += [
-        f"{servers.count} server of {machine.cores:g} cores and {machine.memory / 2**30:g} GiB, "
-        f"the operator, start-up times and memory as in {like.name}",
+        f"{servers.count or 1} server of {machine.cores:g} cores and "
+        f"{machine.memory / 2**30:g} GiB, the operator, "
+        f"start-up times and memory as in {like.name}",
         f"on other platforms: replicas, requests, probes and scaling as in {like.name}",
     ]
     title = str(document.data.get("name") or path.resolve().parent.name)

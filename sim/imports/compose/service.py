@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.imports.compose.roles import Guess, command_text, dependencies
+from sim.imports.compose.roles import Guess, command_text, dependencies, event_loop
 from sim.imports.compose.values import Node, option, postgres_option
 from sim.schema.fields import LawSpec
 from sim.schema.stack import (
@@ -277,6 +277,10 @@ def _client(
         said.append(f"{database.demand.mean * 1000:g} ms in {around.names[around.postgres]}")
     if guess.role == "http":
         result["backlog"] = template.backlog
+        loop = event_loop(node.value)
+        result["accepts"] = "at_once" if loop else template.accepts
+        if loop:
+            notes.assumed.append(f"{name}: accepts at once and queues inside, by {loop}")
         if around.redis and around.has_worker and _uses(node, around.redis, environment, around):
             result["push"] = JobPush(**template.push.model_dump())
             said.append(f"a job from {template.push.share:.0%} of requests")
