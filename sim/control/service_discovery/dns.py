@@ -61,8 +61,8 @@ def nginx(peers: int, connect_timeout_s: float = NGINX_CONNECT.value) -> Routing
 def lowest_free(taken: Collection[int]) -> int:
     """The number of the address that the Engine gives to the next container of a bridge network.
 
-    Source: moby daemon/libnetwork/ipam: without serial allocation the first one that is free, and
-    one that is given back is free at once."""
+    Source: moby daemon/libnetwork/ipams/defaultipam/address_space.go requestAddress @0293eeaf: the
+    first that is available, unless serial allocation is asked for (a bridge does not)."""
     return next(number for number in count() if number not in taken)
 
 

@@ -123,7 +123,7 @@ def test_the_lowest_free_address_is_given_out(taken: tuple[int, ...], free: int)
 
 
 def after(orders: Iterable[Sequence[str]]) -> list[bool]:
-    """All stop, and start again in each order: does an address from before still lead to the API?"""
+    """All stop, and start again in each order: does the old address still lead to the API?"""
     led = []
     for order in orders:
         world = World(stack_of({"postgres": {}, "redis": {}, "api": {}, "worker": {}}), servers=1)
