@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
 from sim.schema.scenario import Claim, Event, Scenario, Traffic
+from sim.schema.settings import split_settings
 from sim.schema.stack import Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.text.document import Document, Key, Path_
@@ -82,7 +83,9 @@ def event_issues(
         found = " and ".join(chosen) or "no kind of event"
         yield document.issue(at, found, f"exactly one of {', '.join(kinds)}")
         return
-    for path, name in _named_services(event, chosen[0]):
+    settings = split_settings(scenario.set).stack
+    added = {path.removeprefix("services.") for path in settings}  # whole services, by name
+    for path, name in [p for p in _named_services(event, chosen[0]) if p[1] not in added]:
         yield from _unknown_service(stack, name, (*at, *path), document)
     if event.rotate_secret is not None:
         yield from _no_database(stack, event.rotate_secret.service, at, document)
