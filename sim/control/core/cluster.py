@@ -32,7 +32,7 @@ from sim.control.core.records import (
 )
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Routing
+from sim.dataplane.profile import Arrivals, Routing
 from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Version
 
@@ -210,6 +210,10 @@ class Cluster(Containers):
     def route(self, routing: Routing) -> None:
         """Other rules between users and replicas from now on: a balancer goes live."""
         self.plane.set_routing(routing)
+
+    def arrive(self, arrivals: Arrivals) -> None:
+        """Users come as this says from now on."""
+        self.plane.set_arrivals(arrivals)
 
     def point(self, addresses: tuple[Address, ...], balanced: bool) -> None:
         """Write down other addresses (an edited balancer file, a DNS record)."""

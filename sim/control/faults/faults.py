@@ -255,7 +255,7 @@ def scale(cluster: Cluster, spec: Scale) -> Loop:
 def traffic(cluster: Cluster, spec: ArrivalRate) -> Loop:
     """Users come at another rate from now on."""
     cluster.say("traffic", "users", f"users come at {spec.rate:g} requests/s from now on")
-    cluster.plane.set_arrivals(Arrivals((cluster.clock.now,), (spec.rate,), (0.0,)))
+    cluster.arrive(Arrivals((cluster.clock.now,), (spec.rate,), (0.0,)))
     yield from ()
 
 
