@@ -3,12 +3,12 @@
     python -m tools.fuzz files  [--count 2000] [--seed 1] [--kind traffic]
     python -m tools.fuzz worlds [--count 20] [--seed 1] [--only N]
 
-An input is accepted or refused in words (InputError); anything else, and ten seconds without an
-answer, is a defect. A world ends on both engines with the same figures, timeline and series, or is
-refused by both in the same words; one that takes longer than --limit is counted and left. What
-fails is printed as the smallest input that still does, with the seed and the number that draw it
-again (--only). The same seed draws the same inputs. Exit status 0: nothing failed; 1: something
-did.
+An input is accepted or refused in words (InputError); anything else, and ten seconds of processor
+time without an answer, is a defect. A world ends on both engines with the same figures, timeline
+and series, or is refused by both in the same words; one that takes longer than --limit is counted
+and left. What fails is printed as the smallest input that still does, with the seed and the number
+that draw it again (--only). The same seed draws the same inputs. Ctrl-C ends it after the input at
+hand, with the figures so far. Exit status 0: nothing failed; 1: something did.
 """
 
 from __future__ import annotations
@@ -43,16 +43,22 @@ class TooLongError(BaseException):
 
 @contextmanager
 def within(seconds: int) -> Iterator[None]:
+    """So many seconds of the processor; of a clock on the wall, which shows who waits for nothing,
+    twenty times as many: the machine may be busy."""
+
     def late(_: int, __: FrameType | None) -> None:
         raise TooLongError
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    before = [signal.signal(number, late) for number in (signal.SIGPROF, signal.SIGALRM)]
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(20 * seconds)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before[0])
+        signal.signal(signal.SIGALRM, before[1])
 
 
 def failure(act: Callable[[], object], limit_s: int) -> str:
@@ -71,11 +77,24 @@ def failure(act: Callable[[], object], limit_s: int) -> str:
     return answer if isinstance(answer, str) and answer else "accepted"
 
 
+def numbers(count: int, only: int | None) -> Iterator[int]:
+    """Of the inputs, until Ctrl-C is heard: then what was found so far is told."""
+    leaving: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: leaving.append(number))
+    try:
+        for i in range(count) if only is None else [only]:
+            if leaving:
+                break
+            yield i
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def fuzz_files(count: int, seed: int, kinds: Sequence[str], only: int | None, out: Path) -> int:
     """`count` inputs over the kinds in turn; returns how many are defects."""
     tally: dict[str, Counter[str]] = {name: Counter() for name in kinds}
     defects: dict[str, int] = {}
-    for i in range(count) if only is None else [only]:
+    for i in numbers(count, only):
         name = kinds[i % len(kinds)]
         kind = KINDS[name]
         file = out / f"input{SUFFIX.get(name, '.yaml')}"
@@ -111,7 +130,7 @@ def _read(kind: Kind, file: Path, value: Any) -> object:
 def fuzz_worlds(count: int, seed: int, limit_s: int, only: int | None, out: Path) -> int:
     """`count` worlds on both engines; returns in how many they differ or break."""
     tally: Counter[str] = Counter()
-    for i in range(count) if only is None else [only]:
+    for i in numbers(count, only):
         drawn = draw_world(Random(f"{seed}/world/{i}"))
         world: dict[str, Any] = {}
 
@@ -155,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kind", choices=list(KINDS), help="one kind of files alone")
-    parser.add_argument("--limit", type=int, default=30, help="seconds for a world")
+    parser.add_argument("--limit", type=int, default=30, help="processor seconds for a world")
     parser.add_argument("--only", type=int, help="this one input, by its number")
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name, chdir(name):
