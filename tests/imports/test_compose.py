@@ -220,6 +220,18 @@ def test_the_first_compose_format_is_refused(tmp_path: Path) -> None:
         _load(tmp_path, "web:\n  image: nginx\n")
 
 
+@pytest.mark.parametrize(("limit", "base"), [(0.5, 0.25), (1.5, 0.75), (2.0, 1.0), (3.0, 1.0)])
+def test_a_process_at_rest_takes_at_most_half_of_its_limit(
+    limit: float, base: float, tmp_path: Path
+) -> None:
+    """Multiples of what is assumed without a limit: who starts nearly full is killed by the first
+    request."""
+    text = "services:\n  web:\n    image: web\n    ports: ['80:80']\n"
+    usual = _load(tmp_path, text).services["web"].memory.base
+    limited = _load(tmp_path, f"{text}    mem_limit: {int(limit * usual)}\n")
+    assert limited.services["web"].memory.base == int(base * usual)
+
+
 @pytest.mark.parametrize(
     ("body", "loop"),
     [

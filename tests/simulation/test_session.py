@@ -23,7 +23,7 @@ from sim.schema.scenario import Scenario
 from sim.simulation.case import Case
 from sim.simulation.simulation import run_case
 from tests import ENGINE
-from tests.platforms.random_outages import _event, night
+from tests.platforms.random_outages import draw_event, night
 from tests.simulation.runs import same
 
 STACK = load_stack("sspp")
@@ -60,7 +60,7 @@ def stops(data: Any, run: Run) -> list[float]:
 
 
 def outages(data: Any, count: int) -> list[dict[str, Any]]:
-    return [_event(data.draw(st.randoms(use_true_random=False))) for _ in range(count)]
+    return [draw_event(data.draw(st.randoms(use_true_random=False))) for _ in range(count)]
 
 
 # ---- stepping and looking ----

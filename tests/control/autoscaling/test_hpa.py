@@ -154,6 +154,7 @@ def test_several_metrics_take_the_highest_and_a_failed_one_stops_scaling_down():
     assert hpa.combined(4, [3, 6]) == 6
     assert hpa.combined(4, [None, 6]) == 6
     assert hpa.combined(4, [None, 3]) is None
+    assert hpa.combined(4, [None, 4]) == 4  # no scaling down: what the others say holds
     assert hpa.combined(4, [None]) is None
     assert hpa.combined(4, [2, 3]) == 3
 
