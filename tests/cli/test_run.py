@@ -158,7 +158,9 @@ def test_interrupted_while_the_report_is_written_it_is_written(sim, calls, monke
         return real(*arguments)
 
     monkeypatch.setattr(files, "markdown", impatient)
-    assert sim(*RUN).status == 0
+    said = sim(*RUN)
+    assert said.status == 130
+    assert "interrupted: what was finished is in reports/container_crash" in said.err
     folder = tmp_path / "reports/container_crash"
     assert {"summary.md", "report.html", "series.csv"} <= {path.name for path in folder.iterdir()}
     with pytest.raises(KeyboardInterrupt):  # and afterwards it is heard again
