@@ -60,10 +60,12 @@ def report(
         for line in lines:  # of somebody's own Compose file
             print(f"{label}{line}", file=sys.stderr)
     with hired(planned.platforms) if show.plots and drawable() else nullcontext() as artist:
-        result = _result(planned, show, store, workers)
+        result, failure = _result(planned, show, store, workers)
         drawing = artist.drawing if artist else None
         write = partial(files.write, result, folder, show.plots, exports, drawing)
         status = deliver("report", folder, write, partial(_show, result, show), result.interrupted)
+    if failure is not None:  # what was finished before it is shown
+        raise failure
     if result.ended:
         print(f"ended: {result.ended}", file=sys.stderr)
     return _checked(result) if show.check and status == DONE else status
@@ -78,28 +80,31 @@ def _show(result: Result, show: Show) -> None:
         _print(result)
 
 
-def _result(planned: Plan, show: Show, store: Path | None, workers: int | None) -> Result:
-    """The study and, if asked for, what each change would have saved."""
+def _result(
+    planned: Plan, show: Show, store: Path | None, workers: int | None
+) -> tuple[Result, Exception | None]:
+    """The study and, if asked for, what each change would have saved; and what ended it early."""
     from sim.cli.console import counted  # noqa: PLC0415
     from sim.report.text.live import live  # noqa: PLC0415
     from sim.report.text.progress import compiling, watching  # noqa: PLC0415
     from sim.study.batch import Batch, BatchSample  # noqa: PLC0415
-    from sim.study.comparison import replay  # noqa: PLC0415
+    from sim.study.comparison import result_of, sampled  # noqa: PLC0415
 
     errors = Console(stderr=True)
     how: Any = {"workers": workers, "compiling": partial(compiling, errors)}
     screen: Any = live if show.watch else watching
     with screen(planned.platforms, planned.ask.reps, planned.scenario.horizon, errors) as watch:
-        result = replay(planned, partial(Batch.run, store=store, watch=watch, **how))
-    if not show.postmortem or result.interrupted:
-        return result
+        sample = sampled(planned, partial(Batch.run, store=store, watch=watch, salvage=True, **how))
+    result = result_of(planned, sample)
+    if not show.postmortem or result.interrupted or sample.failure is not None:
+        return result, sample.failure
     from sim.study.causes import investigate  # noqa: PLC0415
 
     def run_counted(batch: Batch) -> BatchSample:
         with counted(len(batch.tasks), workers) as run:
             return run(batch)
 
-    return investigate(planned, result, run_counted)
+    return investigate(planned, result, run_counted), None
 
 
 def _print(result: Result) -> None:
