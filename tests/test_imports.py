@@ -64,7 +64,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study": (
         "sim.imports.trace",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines", "sim.constants", "sim.library",
+        "sim.dataplane.engines", "sim.constants", "sim.library", "sim.imports.trace",
     ),
     # the public Result shows itself: what it needs loads when it is asked for
     "sim.study.result": ("sim.results", "sim.report"),

@@ -10,7 +10,8 @@ from typing import Any
 
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
-from sim.platforms import layers, names
+from sim.platforms import blaming, configured, layers, names
+from sim.platforms.platform import servers_of
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import patched_stack
@@ -55,11 +56,17 @@ def load_scenario(
     stack = stack or _stack_of(scenario, document)
     by_hand = split_settings(settings or {}).stack
     blamed = Document("--set" if by_hand else f"{document.file}: set")
-    known = names()
+    known, servers = names(), 0
     for platform in scenario.platforms if run_on is None else run_on:
         if platform.partition("-")[0] in known:
-            patched_stack(stack, layers(platform), sources, blamed)
-    issues = [*scenario_issues(scenario, stack, document), *_name_issues(scenario, document)]
+            patched = patched_stack(stack, layers(platform), sources, blamed)
+            choices = configured(platform, split_settings(scenario.set).platforms)
+            with blaming(platform):
+                servers = max(servers, servers_of(choices, patched))
+    issues = [
+        *scenario_issues(scenario, stack, document, servers or 1),
+        *_name_issues(scenario, document),
+    ]
     if issues:
         raise InputError(issues=issues)
     return _with_trace(scenario, path, document)

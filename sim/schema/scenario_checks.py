@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.layers import Layer, layered
 from sim.schema.scenario import Claim, Event, Scenario, Traffic
 from sim.schema.stack import Stack
 from sim.schema.stack_checks import resolve
@@ -21,11 +20,14 @@ from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, given, issues_of, one_of
 
 
-def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
-    """Everything in a scenario that does not fit together or does not fit this stack. Which
-    platforms and figures there are is not known here (`sim.library.scenarios`)."""
+def scenario_issues(
+    scenario: Scenario, stack: Stack, document: Document, servers: int
+) -> Iterator[Issue]:
+    """Everything in a scenario that does not fit together or does not fit this stack, of which the
+    platforms start `servers` servers at most. Which platforms and figures there are is not known
+    here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
-    yield from _event_issues(scenario, stack, document)
+    yield from _event_issues(scenario, stack, document, servers)
     base = claims_path(scenario)
     for i, claim in enumerate(scenario.claims):
         yield from _claim_bounds(claim, (*base, i), document)
@@ -57,18 +59,27 @@ def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Ite
             yield document.issue(("traffic", "points", i, "at"), found, "a time before the horizon")
 
 
-def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
+def _event_issues(
+    scenario: Scenario, stack: Stack, document: Document, servers: int
+) -> Iterator[Issue]:
     base: tuple[Key, ...] = ("events",)
     if scenario.variant and scenario.variants[scenario.variant].events is not None:
         base = ("variants", scenario.variant, "events")
     for i, event in enumerate(scenario.events):
-        yield from event_issues(event, (*base, i), scenario, stack, document)
+        at = (*base, i)
+        yield from event_issues(event, at, scenario, stack, document)
+        kind = next((k for k in Event.model_fields if k != "at" and getattr(event, k)), "")
+        server = getattr(getattr(event, kind, None), "server", None)
+        if server is not None and server >= servers:
+            found, expected = f"server {server}", f"an index below {servers} (the stack's servers)"
+            yield document.issue((*at, kind, "server"), found, expected)
 
 
 def event_issues(
     event: Event, at: Path_, scenario: Scenario, stack: Stack, document: Document
 ) -> Iterator[Issue]:
-    """What does not fit in one event, which stands at the path `at` of the document."""
+    """What does not fit in one event, which stands at the path `at` of the document. How many
+    servers there are at its time a run alone knows."""
     if event.at >= scenario.horizon:
         found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
         yield document.issue((*at, "at"), found, "a time before the horizon")
@@ -82,14 +93,6 @@ def event_issues(
         yield from _unknown_service(stack, name, (*at, *path), document)
     if event.rotate_secret is not None:
         yield from _no_database(stack, event.rotate_secret.service, at, document)
-    body = getattr(event, chosen[0])
-    if getattr(body, "server", None) is not None:
-        stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
-        count = max((patched.servers.count for patched in stacks), default=1)
-        if body.server >= count:
-            found = f"server {body.server}"
-            path = (*at, chosen[0], "server")
-            yield document.issue(path, found, f"an index below {count} (the stack's servers)")
 
 
 def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Event:

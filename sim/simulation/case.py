@@ -6,15 +6,15 @@ no study, and both speak of cases.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sim.dataplane.engines import expected_requests
 from sim.dataplane.profile import Arrivals
 from sim.imports.trace import arrivals
-from sim.platforms import configured, layers, takes
-from sim.platforms.platform import Platform
-from sim.schema.layers import stack_on
+from sim.platforms import blaming, configured, layers, takes
+from sim.platforms.platform import Platform, servers_of
+from sim.schema.layers import check_quota, stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.settings import split_settings
 from sim.schema.stack import Stack
@@ -40,8 +40,12 @@ class Case:
         has been read already. Raises `InputError` for what does not go together."""
         own = stack_on(stack, layers(platform), scenario)
         case = cls(scenario, platform, own, come or arrivals(scenario.traffic))
+        with blaming(platform):
+            count = servers_of(case.choices, own)
+        own = own.model_copy(update={"servers": own.servers.model_copy(update={"count": count})})
+        check_quota(own)
         takes(platform, case.choices, own)
-        return case
+        return replace(case, stack=own)
 
     @cached_property
     def choices(self) -> Platform:

@@ -130,6 +130,10 @@ class World:
         self._drawn[name] = n + 1
         return draws.u(self.seed, draws.stream(name), n)
 
+    def lot(self, name: str, ident: int) -> float:
+        """The uniform that one thing has drawn from a named stream, whenever it is asked for."""
+        return draws.u(self.seed, draws.stream(name), ident)
+
     def duration(self, law: LawSpec, name: str) -> float:
         """The next value of a law, seconds, drawn from the stream `name`."""
         u1, u2 = self.random(name), self.random(name)

@@ -290,7 +290,7 @@ def wait_for_server(human: Human) -> Loop:
         if server.alive:
             human.say(f"is on {server.name} again")
             yield from human.runbook("restore_server")
-            compose.up(cluster)
+            yield from compose.up(cluster)
             return
     yield from runbooks.replace_server(human, server)
 

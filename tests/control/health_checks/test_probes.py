@@ -9,8 +9,8 @@ import pytest
 from sim.control.health_checks.probes import (
     GRACE,
     INITIAL,
-    Ask,
     HealthChecks,
+    ProbeKind,
     Streak,
     asks,
     counted,
@@ -48,16 +48,16 @@ def test_a_result_is_published_after_so_many_in_a_row(results, success, failure,
 @pytest.mark.parametrize(
     ("kind", "started", "deleting", "age", "delay", "sends"),
     [
-        (Ask.STARTUP, False, False, 0.0, 0.0, True),
-        (Ask.STARTUP, True, False, 99.0, 0.0, False),  # it has passed
-        (Ask.READINESS, False, False, 99.0, 0.0, False),  # waits for startup
-        (Ask.READINESS, True, False, 0.0, 0.0, True),
-        (Ask.LIVENESS, True, False, 9.99, 10.0, False),
-        (Ask.LIVENESS, True, False, 10.0, 10.0, True),
-        (Ask.LIVENESS, True, False, 10.4, 10.5, False),  # whole seconds count
-        (Ask.LIVENESS, True, True, 99.0, 0.0, False),  # deletion ends it
-        (Ask.STARTUP, False, True, 99.0, 0.0, False),
-        (Ask.READINESS, True, True, 99.0, 0.0, True),  # but not readiness
+        (ProbeKind.STARTUP, False, False, 0.0, 0.0, True),
+        (ProbeKind.STARTUP, True, False, 99.0, 0.0, False),  # it has passed
+        (ProbeKind.READINESS, False, False, 99.0, 0.0, False),  # waits for startup
+        (ProbeKind.READINESS, True, False, 0.0, 0.0, True),
+        (ProbeKind.LIVENESS, True, False, 9.99, 10.0, False),
+        (ProbeKind.LIVENESS, True, False, 10.0, 10.0, True),
+        (ProbeKind.LIVENESS, True, False, 10.4, 10.5, False),  # whole seconds count
+        (ProbeKind.LIVENESS, True, True, 99.0, 0.0, False),  # deletion ends it
+        (ProbeKind.STARTUP, False, True, 99.0, 0.0, False),
+        (ProbeKind.READINESS, True, True, 99.0, 0.0, True),  # but not readiness
     ],
 )
 def test_which_ticks_send_a_probe(kind, started, deleting, age, delay, sends):
@@ -71,7 +71,11 @@ def test_only_a_young_kubelet_waits_before_its_first_probe():
 
 
 def test_initial_values():
-    assert INITIAL == {Ask.STARTUP: None, Ask.READINESS: False, Ask.LIVENESS: True}
+    assert INITIAL == {
+        ProbeKind.STARTUP: None,
+        ProbeKind.READINESS: False,
+        ProbeKind.LIVENESS: True,
+    }
 
 
 # ---- lives ----
@@ -128,19 +132,51 @@ def test_an_answer_in_time_counts_as_success_again():
     assert world.get("api-1").ready  # one success is enough
 
 
-def test_a_restarted_process_starts_unready_and_asks_on_its_old_grid():
+def test_a_started_process_is_asked_at_once_and_its_period_counts_from_there():
+    """prober_manager.go UpdatePodStatus: a manual run, by which the ticker is reset."""
     world = World(stack_of({"api": {"probes": {"readiness": {"period": 10.0}}, "boot": 3.0}}))
     c = world.get("api-1")
     world.until(40.0)
-    ticks = [t for t, _, _ in world.plane.probed]
     world.cluster.exit(c, 1, "crashed")
     assert not c.ready
     world.until(60.0)
-    assert c.ready
-    assert c.ready_since_s is not None
-    phase = (c.ready_since_s - ticks[0]) % 10.0
-    assert min(phase, 10.0 - phase) == pytest.approx(0.0, abs=1e-6)
-    assert c.ready_since_s >= c.started_s + 3.0
+    asked = [t - c.started_s for t, _, _ in world.plane.probed if t > 40.0]
+    assert asked == pytest.approx([0.0, 10.0])  # too early, then on the new grid
+    assert c.ready_since_s == pytest.approx(c.started_s + 10.0)
+
+
+def test_a_passed_startup_probe_asks_for_readiness_at_once():
+    """Not a tick of its own later: 120 starts of the old rule took 2.98 s on average."""
+    probes = {"startup": {"period": 2.0, "failure": 30}, "readiness": {"period": 60.0}}
+    for boot in (0.5, 3.0, 7.7):
+        world = World(stack_of({"api": {"probes": probes, "boot": boot}}))
+        c = world.get("api-1")
+        world.at(20.0).exit(c, 1, "crashed")
+        world.until(40.0)
+        assert c.ready_since_s is not None
+        assert boot <= c.ready_since_s - c.started_s <= boot + 2.0  # a startup tick, no more
+        assert [t for t, _, _ in world.plane.probed][-2:] == [c.ready_since_s] * 2
+
+
+def test_readiness_that_has_failed_is_asked_again_at_once():
+    world = World(stack_of({"api": {"probes": {"readiness": {"failure": 3}}}}))
+    world.at(30.0)
+    world.plane.refusing.add(0)
+    world.until(60.0)
+    lost = world.when("readiness", "api-1")
+    assert [t for t, _, _ in world.plane.probed].count(lost) == 2
+    world.plane.refusing.discard(0)
+    world.until(80.0)
+    assert world.get("api-1").ready_since_s == pytest.approx(lost + 10.0)
+
+
+def test_the_initial_delay_holds_for_what_is_asked_at_once():
+    probes = {"readiness": {"period": 5.0, "initial_delay": 12.0}}
+    world = World(stack_of({"api": {"probes": probes, "boot": 1.0}}))
+    c = world.get("api-1")
+    world.at(20.0).exit(c, 1, "crashed")
+    world.until(60.0)
+    assert c.ready_since_s == pytest.approx(c.started_s + 15.0)
 
 
 def test_startup_holds_the_others_back_and_kills_when_it_fails():
