@@ -113,7 +113,7 @@ MEASURED = (
     "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
     "counterfactual", "measurements", "merge",
 )  # fmt: skip
-TOLD = ("text", "incident", "plots", "postmortem", "page", "exports", "files")
+TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {
