@@ -229,8 +229,14 @@ class MachineSpec(Record):
 
     cores: Cores = 4.0
     memory: Bytes = 8 * 1024**3
-    boot: LawSpec = LawSpec()  # power-on to SSH, or to a Ready node
+    boot: LawSpec = LawSpec()  # delivery: from the order of a new one to SSH, or to a Ready node
+    reboot: LawSpec | None = None  # of one that is there: power-on to SSH; null: as `boot`
     price_per_hour: Money = 0.0
+
+    @property
+    def back(self) -> LawSpec:
+        """How long one is away that crashed or is rebooted."""
+        return self.boot if self.reboot is None else self.reboot
 
 
 class Servers(Record):

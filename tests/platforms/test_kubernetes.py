@@ -192,7 +192,7 @@ def test_a_shorter_toleration_replaces_sooner():
 
 
 def test_a_database_on_a_rebooting_server_is_down_for_the_boot():
-    settings = {"stack.servers.machine.boot": "120s"}
+    settings = {"stack.servers.machine.reboot": "120s"}
     event = {"server_crash": {"hosting": "postgres"}}
     run = replay(event, horizon_s=500.0, settings=settings)
     assert when(run, "eviction") == []

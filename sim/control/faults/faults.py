@@ -175,7 +175,7 @@ def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
 
 
 def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
-    """Power loss or `reboot -f`; back after the machine's boot, unless it is gone for good."""
+    """Power loss or `reboot -f`; back after its reboot, unless it is gone for good."""
     server = hit(cluster, spec)
     if not server.alive:
         return
@@ -184,11 +184,7 @@ def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
     cluster.server_down(server)
     if not spec.returns:
         return
-    boot = cluster.stack.servers.machine.boot
-    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE, server.id)
-    if server.released_s is None:
-        cluster.say("server_up", server.name, f"{server.name} has booted")
-        cluster.server_up(server)
+    yield from drain.reboot(cluster, server)
 
 
 def hang(cluster: Cluster, spec: Hang) -> Loop:

@@ -184,7 +184,7 @@ def test_a_hung_process_is_restarted_by_hand() -> None:
 
 
 def test_ssh_answers_only_when_the_server_is_back() -> None:
-    settings = {"stack.servers.machine.boot": "400s", "stack.operator.acknowledge": "0s"}
+    settings = {"stack.servers.machine.reboot": "400s", "stack.operator.acknowledge": "0s"}
     run = replay({"at": 300, "server_crash": {}}, settings=settings)
     assert when(run, "server_up") == [700.0]
     assert min(when(run, "listening")) > 700.0
