@@ -1,10 +1,11 @@
 """Servers that die: leases, NotReady, and the eviction of what ran there.
 
 Each kubelet renews a lease; the node controller looks every 5 s and believes a server silent for 50
-s to be gone: its replicas leave the endpoints at once, and are evicted when their toleration of 300
-s is over. A server that is back before that starts the same replicas again, in place. Rules and
+s to be gone: its replicas leave the endpoints at once. The taint comes with the next look, since
+each look taints by the condition that it found (processTaintBaseEviction gets observedReadyCondition,
+read before this look has changed it); from the taint on the toleration of 300 s runs. A server that is back before that starts the same replicas again, in place. Rules and
 constants: shared facts, kubernetes section 3 (kubernetes/kubernetes pkg/controller/nodelifecycle,
-tainteviction; website architecture/nodes.md @0189ae0f). Left out: partitions (a silent server here
+@003e8629, tainteviction; website architecture/nodes.md @0189ae0f). Left out: partitions (a silent server here
 is a dead one), several zones (one zone: all servers). Pods of a lost server stay until it is back,
 unless somebody marks it out of service: then the pod garbage collector deletes them by force.
 """
@@ -181,6 +182,7 @@ class Nodes:
         """One tick: who is silent, and may another server be tainted?"""
         now, rules = self.cluster.clock.now, self.rules
         servers = [s for s in self.cluster.servers if s.released_s is None]
+        known = [s for s in servers if not s.ready]  # of what it does by the state that it read
         for server in servers:
             if server.ready and is_silent(now, self.renewed[server.id], rules.grace_s):
                 self.lost(server)
@@ -193,7 +195,7 @@ class Nodes:
         )
         if state == "full":
             self.tainted.clear()  # all deadlines are called off
-        for server in silent:
+        for server in known:
             if rate > 0.0 and server.id not in self.tainted and now >= self.next_taint_s:
                 self.next_taint_s = now + 1.0 / rate
                 self.tainted[server.id] = now
