@@ -307,3 +307,20 @@ def test_a_hung_queue_hands_out_nothing_until_it_goes_on(plane_class):
 def test_the_latency_of_a_request_does_not_hang_on_its_job(plane_class):
     run = drive(plane_class, world(load(2.0), API, QUEUE, WORKER))
     assert latency(run, 2.0) == 0.0
+
+
+@pytest.mark.parametrize("persistence", [NONE, RDB, EVERYSEC, ALWAYS])
+def test_a_lost_disk_loses_all_that_waited_however_it_was_saved(plane_class, persistence):
+    """200 jobs on disk, none taken: the host dies at 14 and its disk with it; one that comes after
+    the queue is back (19) is kept."""
+    pushes = [10.25] * 200 + [20.0]
+    found = crash(plane_class, persistence, pushes, 14.0, True, script=[(14.0, "wipe", ())])
+    assert found["redis_wiped"] == 200
+    assert found["queued"] == 1
+
+
+def test_a_job_in_a_workers_hands_outlives_the_disk(plane_class):
+    """Of three jobs one is taken at 10 and takes 8 s: it is done at 18; two waited."""
+    slow = Profile(Kind.WORKER, cpu=constant(8.0))
+    found = crash(plane_class, ALWAYS, [10.0] * 3, 14.0, True, [slow], [(14.0, "wipe", ())])
+    assert (found["done"], found["redis_wiped"], found["queued"]) == (1, 2, 0)

@@ -30,7 +30,15 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, drained, grow, move_up, room
-from sim.dataplane.kernel.jobs import crashed, hand_out, orphaned, push_lost, worker_down, worker_up
+from sim.dataplane.kernel.jobs import (
+    crashed,
+    hand_out,
+    orphaned,
+    push_lost,
+    wiped,
+    worker_down,
+    worker_up,
+)
 from sim.dataplane.kernel.layout import (
     CPU_DONE,
     FIRST_LIST,
@@ -47,7 +55,7 @@ from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, REROUTED, ADVANCE) = range(13)  # fmt: skip
+ PROBE_SENT, REROUTED, WIPE, ADVANCE) = range(14)  # fmt: skip
 
 
 @inner
@@ -298,4 +306,6 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         probe(w, at, b)
     elif verb == REROUTED:
         rerouted(w)
+    elif verb == WIPE:
+        wiped(w)
     follow_through(w)
