@@ -209,11 +209,20 @@ class Service(Record):
     keepalive: Duration = default(facts.KEEPALIVE)
     recovery: LawSpec = LawSpec()  # WAL replay after a crash, beside `boot`
     pooler: Pooler | None = None
+    backup: Backup = Field(default_factory=lambda: Backup())  # noqa: PLW0108 (it is defined below)
     # role redis
     persistence: Literal["none", "rdb", "aof_everysec", "aof_always"] = "none"
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
+
+
+class Backup(Record):
+    """Of a database: how often it is copied elsewhere, and how long it takes to bring it back."""
+
+    every: Span = default(facts.BACKUP_EVERY)
+    restore: Duration = default(facts.RESTORE)  # mean; lognormal
+    restore_cv: Ratio = default(facts.RESTORE_CV)
 
 
 class Pooler(Record):

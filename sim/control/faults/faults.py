@@ -181,7 +181,7 @@ def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
         return
     lost = [c.name for c in cluster.on(server) if c.alive]
     cluster.say("server_crash", server.name, f"{server.name} crashes with {', '.join(lost)}")
-    cluster.server_down(server)
+    cluster.server_down(server, gone=not spec.returns)
     if not spec.returns:
         return
     yield from drain.reboot(cluster, server)

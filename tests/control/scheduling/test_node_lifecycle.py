@@ -221,7 +221,7 @@ def test_when_all_are_gone_running_deadlines_are_called_off():
 
 
 def test_a_database_on_a_lost_server_is_not_replaced():
-    world = World(stack_of({"postgres": {}, "api": {"replicas": 3}}))
+    world = World(stack_of({"postgres": {}, "api": {"replicas": 3}}), managed())
     database = world.get("postgres-1")
     lose(world, database.server.id, 100.0)
     world.until(1200.0)
