@@ -29,6 +29,8 @@ from sim.platforms.platform import Platform
 
 # what a team writes: instances of one core, and how many at most
 STACK = {
+    "services.postgres.restart": "always",  # on a server of their own, by Docker
+    "services.redis.restart": "always",
     "services.http.replicas": 1,
     "services.http.concurrency": CONCURRENCY,
     "services.http.cpu.request": "1",

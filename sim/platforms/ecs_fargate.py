@@ -26,6 +26,8 @@ from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
 
 STACK = {
+    "services.postgres.restart": "always",  # on a server of their own, by Docker
+    "services.redis.restart": "always",
     "services.http.replicas": AtLeast(3),
     "services.worker.replicas": AtLeast(2),
     "services.http.cpu.request": "1",

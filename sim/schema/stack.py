@@ -242,12 +242,21 @@ class Service(Record):
     keepalive: Duration = default(facts.KEEPALIVE)
     recovery: LawSpec = LawSpec()  # WAL replay after a crash, beside `boot`
     pooler: Pooler | None = None
+    backup: Backup = Field(default_factory=lambda: Backup())  # noqa: PLW0108 (it is defined below)
     # role redis
     persistence: Literal["none", "rdb", "aof_everysec", "aof_always"] = "none"
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
     empty_size: Bytes = default(facts.REDIS_EMPTY)
+
+
+class Backup(Record):
+    """Of a database: how often it is copied elsewhere, and how long it takes to bring it back."""
+
+    every: Span = default(facts.BACKUP_EVERY)
+    restore: Duration = default(facts.RESTORE)  # mean; lognormal
+    restore_cv: Ratio = default(facts.RESTORE_CV)
 
 
 class Pooler(Record):
@@ -265,8 +274,14 @@ class MachineSpec(Record):
 
     cores: Cores = 4.0
     memory: Bytes = 8 * 1024**3
-    boot: LawSpec = LawSpec()  # power-on to SSH, or to a Ready node
+    boot: LawSpec = LawSpec()  # delivery: from the order of a new one to SSH, or to a Ready node
+    reboot: LawSpec | None = None  # of one that is there: power-on to SSH; null: as `boot`
     price_per_hour: Money = 0.0
+
+    @property
+    def back(self) -> LawSpec:
+        """How long one is away that crashed or is rebooted."""
+        return self.boot if self.reboot is None else self.reboot
 
 
 class Servers(Record):

@@ -185,7 +185,7 @@ def test_a_lost_server_is_noticed_in_9_to_17_s_and_its_tasks_move():
 
 def test_nothing_rebalances_when_a_server_returns():
     crash = {"server_crash": {"hosting": "http"}}
-    run = replay("swarm", crash, settings={"stack.servers.machine.boot": "60s"})
+    run = replay("swarm", crash, settings={"stack.servers.machine.reboot": "60s"})
     back = when(run, "server_up")[0]
     assert not [t for t in when(run, "placed") if t > back + 1.0]
 

@@ -48,6 +48,7 @@ class Rank(IntEnum):
     NODE_MONITOR = auto()
     NODE = auto()
     NODE_EVICTION = auto()
+    NODE_REPAIR = auto()
     POD_GC = auto()
     # endpoints, balancer checks
     DISCOVERY = auto()

@@ -29,11 +29,14 @@ from sim.control.core.records import (
     Split,
     State,
     Tallies,
+    Volume,
 )
+from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
 from sim.dataplane.tables import PlaneGauge
+from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
 __all__ = [
@@ -84,14 +87,18 @@ class Cluster(Containers):
         self.tell(Change("server_added", server=server))
         return server
 
-    def server_down(self, server: Server) -> None:
-        """Power loss. What ran there is gone; nobody is told, and beliefs (`ready`) stay."""
-        server.alive = False
+    def server_down(self, server: Server, gone: bool = False) -> None:
+        """Power loss. What ran there is gone; nobody is told, and beliefs (`ready`) stay. `gone`:
+        for good, and its own disk with it."""
+        server.alive, server.gone = False, gone
         self.plane.server_down(server.id)
         for c in self.on(server):
             if c.state in ALIVE:
                 self._ended(c, 255, clean=False)  # dockerd records 255 for a task that vanished
         self.tell(Change("server_down", server=server))
+        for volume in self.volumes.values() if gone else ():
+            if volume.server is server and not volume.moves:
+                self._lose(volume)
 
     def server_up(self, server: Server) -> None:
         """Booted and reachable; containers are as its last moment left them: exited."""
@@ -130,6 +137,45 @@ class Cluster(Containers):
         may be given up."""
         self.tell(Change("out_of_service", server=server))
         self.cordon(server, True)
+
+    # ---- disks ----
+    def restore(self, service: str, server: Server) -> None:
+        """This server has its disk from now: a database's with the rows of the newest backup, a
+        queue's empty. What the old one held is given up, if it was not lost."""
+        volume, role = self.volumes[service], self.service(service).role
+        if not volume.lost:
+            self._lose(volume)
+        volume.server, volume.lost = server, False
+        if role == "postgres":
+            rows = self.count.lost_rows
+            rows[-1] = rows[-1]._replace(restored_s=self.clock.now)
+            self.say("restored", service, f"{service} has the rows of its newest backup")
+        self.tell(Change("restored", server=server, service=service))
+
+    def _lose(self, volume: Volume) -> None:
+        """Nothing of it is left: rows since the newest backup are lost, and jobs that waited."""
+        service, role = self.service(volume.service), self.service(volume.service).role
+        volume.lost = True
+        whose = f"the disk of {volume.service} is lost with {volume.server.name}"
+        if role != "postgres":
+            self.plane.wipe()
+            if service.persistence != "none":
+                self.say("disk_lost", volume.service, whose)
+            return
+        now, every = self.clock.now, service.backup.every
+        phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
+        age = (now + phase) % every
+        writers = [s for s in self.stack.services.values() if s.database is not None]
+        self.count.lost_rows.append(
+            LostRows(
+                since_s=now - age,
+                until_s=now,
+                requests=any(s.role == "http" for s in writers),
+                jobs=any(s.role == "worker" for s in writers),
+            )
+        )
+        text = f"{whose}: its newest backup is {age / 3600.0:.1f} h old"
+        self.say("disk_lost", volume.service, text)
 
     # ---- wishes ----
     def begin(self, service: str, version: Version, replicas: int) -> None:

@@ -17,11 +17,13 @@ from sim.control.core.choices import Agented
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.records import (
     ALIVE,
+    STATEFUL,
     Change,
     Container,
     NonsenseError,
     PortTakenError,
     Server,
+    Volume,
 )
 from sim.control.core.world import World
 from sim.dataplane.tables import ContainerGauge
@@ -104,6 +106,8 @@ class Containers(World):
         c.refused, c.booted, c.restarting = False, False, False
         c.restarts += again
         c.profile = self.profile(c.service, c.version)
+        if self.service(c.service).role in STATEFUL:
+            self._mount(c)
         self.tell(Change("started", c))
         if "health_checks" in self.left_to_operator:
             self.set_ready(c, True)  # nobody asks: a process that exists counts as ready
@@ -224,6 +228,22 @@ class Containers(World):
     def grow(self, c: Container, memory: int) -> None:
         """Its process holds so many bytes more than its requests explain (a leak)."""
         self.plane.set_extra_memory(c.id, memory)
+
+    def _mount(self, c: Container) -> None:
+        """Its disk is where it starts: made there when it is first started. One that is a part of
+        its server stays (whoever keeps replicas starts it nowhere else)."""
+        volume = self.volumes.get(c.service)
+        if volume is None:
+            self.volumes[c.service] = Volume(c.service, c.server, self._disks_move())
+        elif volume.moves:
+            volume.server = c.server
+
+    def _disks_move(self) -> bool:
+        """Are they cloud disks? What people put on a server by hand is on its own."""
+        scheduling = self.choices.scheduling
+        if isinstance(scheduling, Agented):
+            return scheduling.kubelet.volume_moves
+        return not self.host_ports
 
     # ---- from start to end ----
     def _boot(self, c: Container, run: int) -> Loop:

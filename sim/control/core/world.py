@@ -27,6 +27,7 @@ from sim.control.core.records import (
     Split,
     State,
     Tallies,
+    Volume,
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
@@ -59,6 +60,7 @@ class World:
     servers: list[Server] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
+    volumes: dict[str, Volume] = field(default_factory=dict)  # of a service
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back

@@ -198,20 +198,16 @@ def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
 
 
 def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
-    """Power loss or `reboot -f`; back after the machine's boot, unless it is gone for good."""
+    """Power loss or `reboot -f`; back after its reboot, unless it is gone for good."""
     server = hit(cluster, spec)
     if not server.alive:
         return
     lost = [c.name for c in cluster.on(server) if c.alive]
     cluster.say("server_crash", server.name, f"{server.name} crashes with {', '.join(lost)}")
-    cluster.server_down(server)
+    cluster.server_down(server, gone=not spec.returns)
     if not spec.returns:
         return
-    boot = cluster.stack.servers.machine.boot
-    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE, server.id)
-    if server.released_s is None:
-        cluster.say("server_up", server.name, f"{server.name} has booted")
-        cluster.server_up(server)
+    yield from drain.reboot(cluster, server)
 
 
 def hang(cluster: Cluster, spec: Hang) -> Loop:

@@ -139,8 +139,13 @@ def work(human: Human, server: Server, ask: Drain) -> Loop:
         return
     cluster.say("reboot", server.name, f"{server.name} reboots")
     cluster.server_down(server)
-    boot = cluster.stack.servers.machine.boot
-    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE, server.id)
+    yield from reboot(cluster, server)
+
+
+def reboot(cluster: Cluster, server: Server) -> Loop:
+    """From a server that is down to one that is up, unless somebody has given it back meanwhile."""
+    seconds = cluster.duration(cluster.stack.servers.machine.back, "machine/boot")
+    yield cluster.clock.after(seconds, Rank.MACHINE, server.id)
     if server.released_s is None:
         cluster.say("server_up", server.name, f"{server.name} has booted")
         cluster.server_up(server)

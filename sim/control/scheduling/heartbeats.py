@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.scheduling.kubelet import STATEFUL
+from sim.control.core.records import STATEFUL
 
 
 def given_up_s(

@@ -64,6 +64,7 @@ class ClientAgent(Kubelet):
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)
+    volume_moves: bool = False
     volume_detach_s: float = 0.0
     grace_s: float = constant(KILL_TIMEOUT)
     pre_stop_extension_s: float = 0.0  # a kubelet's

@@ -17,7 +17,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from sim.control.core.choices import Agented, Lingering
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Change, Cluster, Container, NonsenseError, Pending, Server
-from sim.control.scheduling.kubelet import STATEFUL, Kubelet, Kubelets
+from sim.control.core.records import STATEFUL
+from sim.control.scheduling.kubelet import Kubelet, Kubelets
+from sim.control.scheduling.placement import fits, load_of, requested
 from sim.control.scheduling.surplus import DeletionCandidate, Order, newest_first, ranks
 from sim.schema.scenario import Version
 
@@ -133,6 +135,7 @@ class Keeper:
         changes = self.cluster.watch(
             "desired", "version", "split", "created", "stopping", "removed", "ready", "unready",
             "exit", "server_up", "server_added", "server_ready", "server_released", "cordoned",
+            "restored",
         )  # fmt: skip
         for service in self.cluster.versions:
             self.sync(service)
@@ -311,7 +314,7 @@ class Keeper:
         """Bind what waits, in the scheduler's order; what fits nowhere waits for a change."""
         placed: dict[tuple[str, str], list[Container]] = {}
         for pending in self.queue.order(list(self.cluster.pending)):
-            server = self.queue.choose(pending)
+            server = self.choose(pending)
             if server is not None:
                 of_one = placed.setdefault((pending.service, pending.version.name), [])
                 of_one.append(self.bind(pending, server))
@@ -322,6 +325,16 @@ class Keeper:
         for (service, version), bound in placed.items():
             text = ", ".join(f"{c.name} on {c.server.name}" for c in bound)
             self.cluster.say("placed", service, f"placed ({version}): {text}")
+
+    def choose(self, pending: Pending) -> Server | None:
+        """The scheduler's choice; what has a disk in one server goes there or waits for it."""
+        volume = self.cluster.volumes.get(pending.service)
+        if volume is None or volume.moves:
+            return self.queue.choose(pending)
+        home = volume.server
+        open_ = home.alive and home.ready and not home.cordoned and home.released_s is None
+        load = load_of(self.cluster, home, pending.service)
+        return home if open_ and fits(load, requested(self.cluster, pending.service)) else None
 
     def bind(self, pending: Pending, server: Server) -> Container:
         self.cluster.wait_no_more(pending)
@@ -341,7 +354,12 @@ class Keeper:
         first = not any(p.unschedulable for p in self.pending(pending.service))
         self.cluster.unschedulable(pending)
         if first:
+            volume = self.cluster.volumes.get(pending.service)
             text = f"no server has room for another {pending.service}: it waits"
+            if volume is not None and not volume.moves:
+                given_up = volume.server.released_s is not None
+                text = f"{pending.service} waits for {volume.server.name}: its volume is there"
+                text = f"{pending.service} waits for another disk" if given_up else text
             self.cluster.say("unschedulable", pending.service, text)
         self.cluster.tell(Change("pending", service=pending.service))
 

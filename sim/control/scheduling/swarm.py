@@ -94,6 +94,7 @@ class Agent(Kubelet):
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)
+    volume_moves: bool = False
     volume_detach_s: float = 0.0
     grace_s: float = constant(STOP_GRACE)
     pre_stop_extension_s: float = 0.0  # a kubelet's

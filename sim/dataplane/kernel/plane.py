@@ -190,6 +190,9 @@ class CompiledPlane:
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
 
+    def wipe(self) -> None:
+        self._act(verbs.WIPE, 0)
+
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
         if p >= PROFILES:

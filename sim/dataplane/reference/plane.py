@@ -113,6 +113,10 @@ class ReferencePlane:
                     self.postgres.reset()  # the kernel answers old connections with a reset
         self.follow_through()
 
+    def wipe(self) -> None:
+        self.jobs.wiped()
+        self.follow_through()
+
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
         self.profiles.append(profile)
