@@ -42,6 +42,8 @@ IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
 RecordFields = list[tuple[str, type]]
 F, N = np.float64, np.int64  # a number with a fraction, and one without
+HALF, BYTE = np.int32, np.int8  # ... one that stays below 2^31, and a code
+JOBS_PER_WORK = 4  # places of jobs: they wait without a work
 
 
 def columns(declaration: type, prefix: str = "") -> RecordFields:
@@ -82,9 +84,10 @@ WORK: RecordFields = [
     ("of_job", N),  # of a job
 ]  # fmt: skip
 REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("retry", N)]
-JOBS: RecordFields = [  # `next`: in its chain; while a worker has it, that worker's container
-    ("id", N), ("state", N), ("tries", N), ("copy", N), ("sequence", N), ("park_at", F),
-    ("epoch", N), ("next", N), ("kin", N), ("fate", N), ("stalls", N), ("given_up", N),
+JOBS: RecordFields = [  # 48 bytes: millions may wait
+    ("id", N), ("sequence", N), ("park_at", F), ("epoch", HALF), ("tries", HALF), ("stalls", HALF),
+    ("next", HALF),  # in its chain; while a worker has it, that worker's container
+    ("kin", HALF), ("state", BYTE), ("copy", BYTE), ("fate", BYTE), ("given_up", BYTE),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
@@ -149,7 +152,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("backend", N, (c,)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
-        ("job", np.dtype(JOBS, align=True), (w,)),
+        ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
         ("container", np.dtype(CONTAINER, align=True), (c,)),
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
@@ -194,14 +197,21 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
 
 
 def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void]:
-    """The same record with more places; indices stay valid."""
+    """The same record with more places; indices stay valid. Places that nobody has used are not
+    copied: a page that is written to is a page that is taken."""
     new = empty_record(works, containers)
     old, w = box[0], new[0]
+    top = int(old["work_top"])
+    used = {
+        "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
+        "job": int(old["job_top"]), "heap": int(old["heap_n"]), "agenda": 0,
+    }  # fmt: skip
     for name in box.dtype.names or ():
         if name == "works":
             continue
         if box.dtype[name].shape:
-            w[name][: len(old[name])] = old[name]
+            n = used.get(name, len(old[name]))
+            w[name][:n] = old[name][:n]
         else:
             w[name] = old[name]
     return new

@@ -26,7 +26,16 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.jobs import lease_ended, returned
-from sim.dataplane.kernel.layout import BLOCK, NOTES, OUTS, PARKED, PROBE, PUSH_FAILED, WORKING
+from sim.dataplane.kernel.layout import (
+    BLOCK,
+    JOBS_PER_WORK,
+    NOTES,
+    OUTS,
+    PARKED,
+    PROBE,
+    PUSH_FAILED,
+    WORKING,
+)
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
 from sim.dataplane.kernel.stations import complete
 from sim.dataplane.kernel.stories import follow_through
@@ -171,7 +180,7 @@ def advance(w: Any, until: float, budget: int) -> int:
             return NEED_ARRIVALS
         if (
             w.work_used > works - ROOM
-            or w.jobs_used > works - ROOM
+            or w.jobs_used > JOBS_PER_WORK * works - ROOM
             or w.heap_n > 4 * works - 2 * ROOM
         ):
             return NEED_PLACES
