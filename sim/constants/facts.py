@@ -102,8 +102,8 @@ def facts_of(module: ModuleType) -> list[Fact[Any]]:
 
 _PG = "PostgreSQL 15 and 16, measured"
 _REDIS = "Redis 7.0, measured"
-_PROBE = "kubernetes/api core/v1 types.go Probe; SetDefaults_Probe"
-_DOCKER = "moby/moby daemon/health.go"
+_PROBE = "kubernetes/api core/v1 types.go Probe @10b39a39 (0.37 beta); SetDefaults_Probe"
+_DOCKER = "moby/moby daemon/health.go @b985e231"
 _BOUNCER = "PgBouncer's documentation, config"
 
 MAX_CONNECTIONS = Fact("postgres.max_connections", 100, "slots", "the server's default", _PG)
@@ -176,7 +176,7 @@ DOCKER_TTL = Fact(
 )  # fmt: skip
 STOP_GRACE = Fact(
     "docker.stop_grace", 10.0, "s", "SIGTERM, this wait, then SIGKILL",
-    "moby daemon/config/config_linux.go; compose-spec 05-services.md stop_grace_period",
+    "moby daemon/config/config_linux.go @b985e231; compose-spec 05-services.md @170098ba",
 )  # fmt: skip
 OOM_SCORE_ADJ = Fact(
     "docker.oom_score_adj", 0, "points", "of a container, unless it says otherwise",
