@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ def finished(
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
     ]
-    seconds = sum(each for each, _ in rented)
+    seconds = reduce(add, (each for each, _ in rented), 0.0)  # `sum`: another one since Python 3.12
     return Run(
         scenario=case.name,
         stack=case.stack.name,
@@ -46,7 +48,7 @@ def finished(
         operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
         lost_rows=tuple(count.lost_rows),
         server_seconds=seconds,
-        usd=sum(each / 3600.0 * price for each, price in rented),
+        usd=reduce(add, (each / 3600.0 * price for each, price in rented), 0.0),
         spans=observer.recorder.finished(end),
     )
 

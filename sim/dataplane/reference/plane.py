@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import simpy
 
@@ -351,7 +353,8 @@ class ReferencePlane:
             connections_refused=rec.refusals,
             exhausted_s=db.exhausted_s + full,
             backlog_peak=self.jobs.backlog_peak,
-            busy_s=sum(c.station.busy_now(now) for c in self.containers),
+            # added as the kernel adds: `sum` of floats compensates since Python 3.12
+            busy_s=reduce(add, (c.station.busy_now(now) for c in self.containers), 0.0),
         )
 
     def container_gauge(self, container: int) -> ContainerGauge:
