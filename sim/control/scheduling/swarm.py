@@ -18,8 +18,8 @@ from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Load, Resources, fits, load_of
 from sim.control.scheduling.replicas import keep
-from sim.schema.stack import Service, Stack
 from sim.control.scheduling.surplus import leave_balanced
+from sim.schema.stack import Service, Stack
 
 DISPATCHER = "moby/swarmkit manager/dispatcher/dispatcher.go, period.go @3e72cb64"
 SCHEDULER = "moby/swarmkit manager/scheduler/scheduler.go @3e72cb64"
