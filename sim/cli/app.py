@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     warnings.showwarning = _warn
     streams.ready()
-    with endings() as ending:
-        return ending.status(_run(sys.argv[1:] if arguments is None else list(arguments)))
+    with endings(last=arguments is None) as interruption:
+        return interruption.status(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
 def _run(arguments: list[str]) -> int:

@@ -21,7 +21,7 @@ SAME_S = 1.0  # chosen: a signal to the whole group comes once more by way of `t
 _MASKS = hasattr(signal, "pthread_sigmask")  # not on Windows
 
 
-class Ending:
+class Interruption:
     """The handler. `number`: of the signal that came, None while none has. A second one, later than
     `SAME_S`, ends the program at once: children leave with it, a later report collects the rest."""
 
@@ -43,20 +43,21 @@ class Ending:
 
 
 @contextmanager
-def endings() -> Iterator[Ending]:
+def endings(last: bool = False) -> Iterator[Interruption]:
     """For the body, both signals end in KeyboardInterrupt; one that the parent has switched off
-    (`nohup`, a shell's background job) stays so."""
-    ending = Ending()
+    (`nohup`, a shell's background job) stays so. `last`: the program ends after the body, whose
+    exit status stands."""
+    interruption = Interruption()
     if current_thread() is not main_thread():  # nobody else may set handlers
-        yield ending
+        yield interruption
         return
     heard = [n for n in ENDING if signal.getsignal(n) not in (signal.SIG_IGN, None)]
-    before = {number: signal.signal(number, ending) for number in heard}
+    before = {number: signal.signal(number, interruption) for number in heard}
     try:
-        yield ending
+        yield interruption
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if last else handler)
 
 
 @contextmanager
