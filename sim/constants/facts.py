@@ -102,8 +102,8 @@ def facts_of(module: ModuleType) -> list[Fact[Any]]:
 
 _PG = "PostgreSQL 15 and 16, measured"
 _REDIS = "Redis 7.0, measured"
-_PROBE = "kubernetes/api core/v1 types.go Probe; SetDefaults_Probe"
-_DOCKER = "moby/moby daemon/health.go"
+_PROBE = "kubernetes/api core/v1 types.go Probe @10b39a39 (0.37 beta); SetDefaults_Probe"
+_DOCKER = "moby/moby daemon/health.go @b985e231"
 _BOUNCER = "PgBouncer's documentation, config"
 
 MAX_CONNECTIONS = Fact("postgres.max_connections", 100, "slots", "the server's default", _PG)
@@ -176,7 +176,7 @@ DOCKER_TTL = Fact(
 )  # fmt: skip
 STOP_GRACE = Fact(
     "docker.stop_grace", 10.0, "s", "SIGTERM, this wait, then SIGKILL",
-    "moby daemon/config/config_linux.go; compose-spec 05-services.md stop_grace_period",
+    "moby daemon/config/config_linux.go @b985e231; compose-spec 05-services.md @170098ba",
 )  # fmt: skip
 OOM_SCORE_ADJ = Fact(
     "docker.oom_score_adj", 0, "points", "of a container, unless it says otherwise",
@@ -207,6 +207,16 @@ PATIENCE = Fact(
     _CHOSEN,
 )  # fmt: skip
 SSH_RETRY = Fact("operator.ssh_retry", 10.0, "s", "SSH is tried again", _CHOSEN)
+BACKUP_EVERY = Fact(
+    "backup.every", 86_400.0, "s", "a database is copied elsewhere",
+    "GitLab.com, post-mortem of 31 January 2017: snapshots and dumps once in 24 hours (a snapshot "
+    "made by chance, six hours old, was restored); daily is what providers offer first",
+)  # fmt: skip
+RESTORE = Fact(
+    "backup.restore", 7200.0, "s", "mean time to find the newest backup, load it and look at it",
+    "chosen, for a small shop's; GitLab.com 2017: from 23:27 to 18:14 the next day",
+)  # fmt: skip
+RESTORE_CV = Fact("backup.restore_cv", 0.5, "", "deviation / mean of that time", "chosen")
 GIVES_UP = Fact(
     "operator.gives_up", 900.0, "s", "a server that stays away so long is replaced", _CHOSEN
 )

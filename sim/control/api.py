@@ -30,6 +30,7 @@ from sim.control.core.cluster import Pending as Pending
 from sim.control.core.cluster import PortTakenError as PortTakenError
 from sim.control.core.cluster import Server as Server
 from sim.control.core.cluster import Split as Split
+from sim.control.core.records import STATEFUL as STATEFUL
 from sim.control.health_checks.autoheal import Autoheal as Autoheal
 from sim.control.health_checks.checks import ask as ask
 from sim.control.health_checks.checks import checks as checks
@@ -67,7 +68,6 @@ from sim.control.scheduling.cloud_run import Instances as Instances
 from sim.control.scheduling.disruption import Evictions as Evictions
 from sim.control.scheduling.fargate import Fargate as Fargate
 from sim.control.scheduling.heartbeats import Heartbeats as Heartbeats
-from sim.control.scheduling.kubelet import STATEFUL as STATEFUL
 from sim.control.scheduling.kubelet import Kubelet as Kubelet
 from sim.control.scheduling.microvms import MicroVMs as MicroVMs
 from sim.control.scheduling.microvms import Price as Price

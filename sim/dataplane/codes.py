@@ -96,6 +96,7 @@ class Note(IntEnum):
     PROBE_OK = 6  # probe id: answered
     PROBE_FAILED = 7  # probe id: refused, dropped with its container, or its query failed
     OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
+    NONE_LISTED = 9  # 0: a request is held (`Routing.holds`); once for each empty list
 
 
 # ---- where it stands ----
@@ -117,7 +118,7 @@ class AttemptPhase(IntEnum):
     RESENDING = 2  # listen backlog full; the kernel sends the SYN again
     PAUSING = 3  # the proxy waits before it tries the same server again
     HELD = 4  # a hung proxy has accepted it
-    QUEUEING = 5  # in the balancer: every server is at its maxconn
+    QUEUEING = 5  # in the balancer: every server is at its maxconn, or none is listed
     INSIDE = 6  # accepted: in a listen backlog, or served
 
 

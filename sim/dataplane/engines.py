@@ -79,7 +79,7 @@ def processes(engine: str, runs: int, requests: float, horizon_s: float, process
 
 def is_compiled() -> bool:
     """Is the kernel's machine code on disk?"""
-    from sim.dataplane.kernel.compile import is_cached  # noqa: PLC0415 - loads numba
+    from sim.dataplane.kernel.cache import is_cached  # noqa: PLC0415 - loads numba
 
     return is_cached()
 

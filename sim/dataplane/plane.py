@@ -45,6 +45,9 @@ class DataPlane(Protocol):
     def server_up(self, server: int) -> None:
         """Booted: its containers are exited, connections to them are refused at once."""
 
+    def wipe(self) -> None:
+        """The disk under the queue is gone, while its process is dead: what it kept is lost."""
+
     # containers: one id is one address; it may start again after it exited
     def add_profile(self, profile: Profile) -> int: ...
     def add_container(self, profile: int, server: int) -> int: ...

@@ -120,6 +120,7 @@ class Routing:
     retry_errors: bool = False  # also replay requests lost with their server (idempotent ones)
     maxconn: int = 0  # per server; more wait in the balancer. 0: no limit
     queue_timeout_s: float = 5.0  # ... at most so long (then no_backend)
+    holds: bool = False  # ... and with a maxconn also while the list of backends is empty
     outlier_failures: int = 0  # failures in a row of one backend until OUTLIER; 0: never
 
     def in_effect(self, client: Client) -> Routing:

@@ -13,6 +13,7 @@ from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.resource_limits.pressure import KubeletLimits
 from sim.control.rollback.commands import RolloutUndo
 from sim.control.rolling_updates.deployment import RollingUpdate
+from sim.control.scheduling.node_lifecycle import NodeLifecycle, NodeRepair
 from sim.control.scheduling.scheduler import Scheduling
 from sim.control.secrets.passwords import SecretEnv
 from sim.control.self_healing.kubelet import KubeletRestarts
@@ -29,5 +30,6 @@ PLATFORM = Platform(
     health_checks=HealthChecks(),  # the probes that the stack writes
     resource_limits=KubeletLimits(),  # CFS quota, OOM kill, shares by request, QoS classes
     secrets=SecretEnv(),  # environment variables; base64 in etcd, no encryption
-    scheduling=Scheduling(),  # by requests; 50 s + 300 s when a server dies
+    # by requests; 50 s + 5 s + 300 s when a server dies; its provider repairs it
+    scheduling=Scheduling(lifecycle=NodeLifecycle(repair=NodeRepair())),
 )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.autoscaling.keda import Keda
 from sim.control.rolling_updates.canary import Canary
-from sim.control.scheduling.node_lifecycle import NodeLifecycle
+from sim.control.scheduling.node_lifecycle import NodeLifecycle, NodeRepair
 from sim.control.scheduling.scheduler import Scheduling
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 from sim.schema.layers import AtLeast, IfMissing
@@ -38,6 +38,6 @@ PLATFORM = replace(
     rolling_updates=Canary(),  # Argo Rollouts: 20, 40, 60, 80 %, with an analysis that ends it
     scheduling=Scheduling(
         max_skew=1,  # topologySpreadConstraints: as even as can be
-        lifecycle=NodeLifecycle(toleration_s=30.0),  # tolerationSeconds: 30
+        lifecycle=NodeLifecycle(toleration_s=30.0, repair=NodeRepair()),  # tolerationSeconds: 30
     ),
 )

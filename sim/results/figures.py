@@ -54,8 +54,9 @@ USERS = Topic("Users")
 RECOVERY = Topic("Recovery")
 JOBS = Topic("Jobs", needs=("jobs.enqueued",))
 DATABASE = Topic("Database connections", needs=("connections.peak", "connections.refused"))
+ROWS = Topic("Rows and backups", needs=("rows_lost",))
 PEOPLE = Topic("People and money")
-TOPICS = (USERS, RECOVERY, JOBS, DATABASE, PEOPLE)
+TOPICS = (USERS, RECOVERY, JOBS, DATABASE, ROWS, PEOPLE)
 
 
 class TableRow(NamedTuple):
@@ -158,7 +159,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "requests.failed", Unit.COUNT, failed, TableRow(USERS, 50, "failed", column="failed"),
-        Harm(2, 2.0, "{} {fewer} failed request{s}", "{} failed requests"), parts=REQUEST_CAUSES,
+        Harm(3, 2.0, "{} {fewer} failed request{s}", "{} failed requests"), parts=REQUEST_CAUSES,
     ),
     Figure("jobs.enqueued", Unit.COUNT, jobs(ENQUEUED), TableRow(JOBS, 10, "enqueued")),
     Figure("jobs.done", Unit.COUNT, jobs(DONE), TableRow(JOBS, 20, "done")),
@@ -171,16 +172,16 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "jobs.duplicated", Unit.COUNT, jobs(DUPLICATED),
         TableRow(JOBS, 40, "done twice", column="twice", seldom=True),
-        Harm(5, 2.0, "{} {fewer} job{s} done twice"),
+        Harm(6, 2.0, "{} {fewer} job{s} done twice"),
     ),
     Figure(
         "jobs.lost", Unit.COUNT, lost, TableRow(JOBS, 30, "lost", column="jobs lost"),
-        Harm(4, 2.0, "{} {fewer} lost job{s}", "{} lost jobs"), parts=JOB_CAUSES,
+        Harm(5, 2.0, "{} {fewer} lost job{s}", "{} lost jobs"), parts=JOB_CAUSES,
     ),
     Figure(
         "jobs.backlog_peak", Unit.COUNT, lambda run: run.gauge.backlog_peak,
         TableRow(JOBS, 60, "longest backlog"),
-        Harm(7, 20.0, "{} {fewer} jobs waiting at the worst", usual=True),
+        Harm(8, 20.0, "{} {fewer} jobs waiting at the worst", usual=True),
     ),
     Figure(
         "jobs.drained_at_s", Unit.MOMENT, metrics.drained_at_s,
@@ -197,7 +198,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "degraded_s", Unit.SECONDS, metrics.degraded_s,
         TableRow(USERS, 20, "degraded (SLO missed)", column="degraded"),
-        Harm(3, 5.0, "{} {less} with the SLO missed"), compared=True,
+        Harm(4, 5.0, "{} {less} with the SLO missed"), compared=True,
     ),
     Figure(
         "availability", Unit.SHARE, metrics.availability, TableRow(USERS, 30, "availability"),
@@ -236,13 +237,22 @@ FIGURES: tuple[Figure, ...] = (
         TableRow(DATABASE, 30, "containers refused at start"),
     ),
     Figure(
+        "rows_lost", Unit.COUNT, metrics.rows_lost,
+        TableRow(ROWS, 10, "rows lost", column="rows lost", seldom=True),
+        Harm(2, 1.0, "{} {fewer} lost row{s}", "{} lost rows"),
+    ),
+    Figure(
+        "restore_s", Unit.SECONDS, metrics.restore_s,
+        TableRow(ROWS, 20, "restored after", missing="not by {horizon}"),
+    ),
+    Figure(
         "operator.pages", Unit.COUNT, lambda run: run.operator.pages,
         TableRow(PEOPLE, 10, "pages"),
     ),
     Figure(
         "operator.minutes", Unit.MINUTES, lambda run: float(run.operator.minutes),
         TableRow(PEOPLE, 20, "hands-on", column="hands-on"),
-        Harm(6, 0.5, "{} {less} work by hand", "{} of work by hand"),
+        Harm(7, 0.5, "{} {less} work by hand", "{} of work by hand"),
     ),
     Figure(
         "operator.mistakes", Unit.COUNT, lambda run: run.operator.mistakes,
@@ -255,7 +265,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "cost.usd", Unit.DOLLARS, lambda run: float(run.usd),
         TableRow(PEOPLE, 50, "cost", column="cost"),
-        Harm(8, 0.01, "{} {less} for servers", decides=False), compared=True,
+        Harm(9, 0.01, "{} {less} for servers", decides=False), compared=True,
     ),
 )  # fmt: skip
 

@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.codes import LATENCY_GROWTH, LATENCY_MIN_S, JobLoss
-from sim.dataplane.tables import ARRIVED, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, IN_SLO, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, DONE, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, IN_SLO, SUCCEEDED
 from sim.results.run import Run
 
 ENOUGH = 20  # requests that a window must hold (DESIGN.md, section 5)
 REACH_S = 300.0  # a window borrows from at most so far away, on either side
+FIRST_S = 60.0  # of a run: as then it was before
 SUSTAINED_S = 60.0  # the SLO must hold so long before a platform counts as recovered
 
 
@@ -211,6 +212,36 @@ def drained_at_s(run: Run) -> float | None:
         return start
     calm = np.flatnonzero(after[peak:] <= normal)
     return float(time[later[peak + calm[0]]]) if calm.size else None
+
+
+def rows_lost(run: Run) -> int:
+    """Rows that were committed since the backup that a lost disk left: one for each request that
+    succeeded and each job that was done, of services that use the database. What came before the
+    run came as in its first minute."""
+    recording, lost = run.recording, 0.0
+    for rows in run.lost_rows:
+        for table, column, writes in (
+            (recording.requests, SUCCEEDED, rows.requests),
+            (recording.jobs, DONE, rows.jobs),
+        ):
+            if not writes:
+                continue
+            first = math.ceil(max(rows.since_s, 0.0) / recording.bucket_s)
+            lost += float(table[first : math.ceil(rows.until_s / recording.bucket_s), column].sum())
+            minute = table[: max(1, math.ceil(FIRST_S / recording.bucket_s)), column]
+            before_s = max(0.0, min(0.0, rows.until_s) - rows.since_s)
+            lost += before_s * float(minute.sum()) / (minute.size * recording.bucket_s)
+    return round(lost)
+
+
+def restore_s(run: Run) -> float | None:
+    """From the loss of a disk until a backup of it was on another one: the longest, if there were
+    several. 0.0 where none was lost; None if one is still away at the horizon."""
+    times = [
+        None if rows.restored_s is None else rows.restored_s - rows.until_s
+        for rows in run.lost_rows
+    ]
+    return None if None in times else max((t for t in times if t is not None), default=0.0)
 
 
 def oldest_s(run: Run) -> float:

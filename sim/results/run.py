@@ -28,7 +28,6 @@ SERIES = {
     "connections": Sampled("Database slots in use."),
     "connection_limit": Sampled("Database slots there are."),
     "connection_waits": Sampled("Requests and jobs that wait for a connection."),
-    "connections_refused": Sampled("Connections that the database refused.", so_far=True),
     "replicas": Sampled("Containers of the entry service that run."),
     "ready": Sampled("Containers of the entry service that get traffic."),
     "servers": Sampled("Servers that are rented and alive."),
@@ -44,6 +43,16 @@ class TimelineRow:
     event: str  # operator_kill, page, restart, rollout, ...
     subject: str  # api-1, server-2, operator
     text: str  # a sentence a person can read
+
+
+class LostRows(NamedTuple):
+    """What a database lost with its disk: all that was committed since its newest backup."""
+
+    since_s: float  # when that was made; below 0: before the run
+    until_s: float  # when the disk was lost
+    requests: bool  # does a request write rows there?
+    jobs: bool  # ... and a job?
+    restored_s: float | None = None  # when the backup was on another disk
 
 
 class Span(NamedTuple):
@@ -103,6 +112,7 @@ class Run:
     detected_s: float | None  # the first action, by a controller or a human, on that fault
     containers_refused: int  # start-ups the database refused
     operator: OperatorFigures = field(default_factory=OperatorFigures)
+    lost_rows: tuple[LostRows, ...] = ()
     server_seconds: float = 0.0
     usd: float = 0.0
     spans: tuple[Span, ...] = ()  # what was where in which state, by start

@@ -44,6 +44,7 @@ def finished(
         detected_s=count.detected_s,
         containers_refused=count.containers_refused,
         operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
+        lost_rows=tuple(count.lost_rows),
         server_seconds=seconds,
         usd=sum(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),

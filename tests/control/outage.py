@@ -24,6 +24,7 @@ CALM = {  # an operator without luck: each of her steps takes exactly its mean
     "stack.services.worker.boot": "6s",
     "stack.services.postgres.recovery": "500ms",
     "stack.servers.machine.boot": "120s",
+    "stack.servers.machine.reboot": "120s",
 }
 
 

@@ -168,6 +168,7 @@ def routing(dice: Dice) -> Routing:
         retry_errors=dice(0.4),
         maxconn=dice.pick(0, 0, 1, 2, 8),
         queue_timeout_s=dice.pick(0.25, 1.0, 5.0),
+        holds=dice(0.5),
         outlier_failures=dice.pick(0, 1, 3),
     )
 
@@ -319,7 +320,7 @@ class Author:
                     self.step(again, "start", other, self.version(other))
 
     def change(self, t: float, later: float, c: int) -> None:
-        dice, what = self.dice, self.dice.int(0, 6)
+        dice, what = self.dice, self.dice.int(0, 7)
         if what == 0:
             self.step(t, "set_cpu_limit", c, dice.cores())
         elif what == 1:
@@ -336,6 +337,8 @@ class Author:
             self.step(t, "lock_out", c, True)
             if later < INF:
                 self.step(later, "lock_out", c, False)
+        elif what == 6:
+            self.step(t, "wipe")
         else:
             for _ in range(dice.int(1, 5)):
                 self.step(t, "probe", dice.int(0, len(self.kind_of) - 1), dice(0.4))

@@ -315,3 +315,20 @@ def test_a_queue_without_room_for_one_job_refuses_all(plane_class, evict):
     small = replace(QUEUE, queue_bytes=1, evict=evict)
     run = drive(plane_class, world(load(2.0, 3.0), API, small))
     assert run.jobs() == {"enqueued": 2, "queue_full": 2}
+
+
+@pytest.mark.parametrize("persistence", [NONE, RDB, EVERYSEC, ALWAYS])
+def test_a_lost_disk_loses_all_that_waited_however_it_was_saved(plane_class, persistence):
+    """200 jobs on disk, none taken: the host dies at 14 and its disk with it; one that comes after
+    the queue is back (19) is kept."""
+    pushes = [10.25] * 200 + [20.0]
+    found = crash(plane_class, persistence, pushes, 14.0, True, script=[(14.0, "wipe", ())])
+    assert found["redis_wiped"] == 200
+    assert found["queued"] == 1
+
+
+def test_a_job_in_a_workers_hands_outlives_the_disk(plane_class):
+    """Of three jobs one is taken at 10 and takes 8 s: it is done at 18; two waited."""
+    slow = Profile(Kind.WORKER, cpu=constant(8.0))
+    found = crash(plane_class, ALWAYS, [10.0] * 3, 14.0, True, [slow], [(14.0, "wipe", ())])
+    assert (found["done"], found["redis_wiped"], found["queued"]) == (1, 2, 0)

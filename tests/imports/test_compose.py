@@ -84,6 +84,7 @@ def test_clients_of_the_stores(shop: Stack) -> None:
     assert worker.database is None  # it names the cache and not the database
     assert worker.concurrency == 8
     assert web.depends_on == ["db", "cache"]  # migrate runs once and is gone
+    assert web.waits_for == ["db"]  # condition: service_healthy, and a healthcheck to wait for
 
 
 def test_what_is_left_out_is_said(shop: Stack) -> None:
@@ -217,6 +218,18 @@ def test_names_that_become_one(tmp_path: Path) -> None:
 def test_the_first_compose_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no services; expected services:"):
         _load(tmp_path, "web:\n  image: nginx\n")
+
+
+@pytest.mark.parametrize(("limit", "base"), [(0.5, 0.25), (1.5, 0.75), (2.0, 1.0), (3.0, 1.0)])
+def test_a_process_at_rest_takes_at_most_half_of_its_limit(
+    limit: float, base: float, tmp_path: Path
+) -> None:
+    """Multiples of what is assumed without a limit: who starts nearly full is killed by the first
+    request."""
+    text = "services:\n  web:\n    image: web\n    ports: ['80:80']\n"
+    usual = _load(tmp_path, text).services["web"].memory.base
+    limited = _load(tmp_path, f"{text}    mem_limit: {int(limit * usual)}\n")
+    assert limited.services["web"].memory.base == int(base * usual)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
+from sim.control.core.records import STATEFUL
 from sim.control.scheduling.disruption import evictable
-from sim.control.scheduling.kubelet import STATEFUL
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested, requests
 from sim.schema.fields import LawSpec
 

@@ -29,11 +29,14 @@ from sim.control.core.records import (
     Split,
     State,
     Tallies,
+    Volume,
 )
+from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Routing
+from sim.dataplane.profile import Arrivals, Routing
 from sim.dataplane.tables import PlaneGauge
+from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
 __all__ = [
@@ -78,21 +81,24 @@ class Cluster(Containers):
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
         price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        server = Server(
-            ident, f"server-{ident + 1}", cores, memory, price_per_hour=price, rented_s=since_s
-        )
+        name = f"{'server' if size is None else 'machine'}-{ident + 1}"  # a task's own
+        server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
 
-    def server_down(self, server: Server) -> None:
-        """Power loss. What ran there is gone; nobody is told, and beliefs (`ready`) stay."""
-        server.alive = False
+    def server_down(self, server: Server, gone: bool = False) -> None:
+        """Power loss. What ran there is gone; nobody is told, and beliefs (`ready`) stay. `gone`:
+        for good, and its own disk with it."""
+        server.alive, server.gone = False, gone
         self.plane.server_down(server.id)
         for c in self.on(server):
             if c.state in ALIVE:
                 self._ended(c, 255, clean=False)  # dockerd records 255 for a task that vanished
         self.tell(Change("server_down", server=server))
+        for volume in self.volumes.values() if gone else ():
+            if volume.server is server and not volume.moves:
+                self._lose(volume)
 
     def server_up(self, server: Server) -> None:
         """Booted and reachable; containers are as its last moment left them: exited."""
@@ -131,6 +137,45 @@ class Cluster(Containers):
         may be given up."""
         self.tell(Change("out_of_service", server=server))
         self.cordon(server, True)
+
+    # ---- disks ----
+    def restore(self, service: str, server: Server) -> None:
+        """This server has its disk from now: a database's with the rows of the newest backup, a
+        queue's empty. What the old one held is given up, if it was not lost."""
+        volume, role = self.volumes[service], self.service(service).role
+        if not volume.lost:
+            self._lose(volume)
+        volume.server, volume.lost = server, False
+        if role == "postgres":
+            rows = self.count.lost_rows
+            rows[-1] = rows[-1]._replace(restored_s=self.clock.now)
+            self.say("restored", service, f"{service} has the rows of its newest backup")
+        self.tell(Change("restored", server=server, service=service))
+
+    def _lose(self, volume: Volume) -> None:
+        """Nothing of it is left: rows since the newest backup are lost, and jobs that waited."""
+        service, role = self.service(volume.service), self.service(volume.service).role
+        volume.lost = True
+        whose = f"the disk of {volume.service} is lost with {volume.server.name}"
+        if role != "postgres":
+            self.plane.wipe()
+            if service.persistence != "none":
+                self.say("disk_lost", volume.service, whose)
+            return
+        now, every = self.clock.now, service.backup.every
+        phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
+        age = (now + phase) % every
+        writers = [s for s in self.stack.services.values() if s.database is not None]
+        self.count.lost_rows.append(
+            LostRows(
+                since_s=now - age,
+                until_s=now,
+                requests=any(s.role == "http" for s in writers),
+                jobs=any(s.role == "worker" for s in writers),
+            )
+        )
+        text = f"{whose}: its newest backup is {age / 3600.0:.1f} h old"
+        self.say("disk_lost", volume.service, text)
 
     # ---- wishes ----
     def begin(self, service: str, version: Version, replicas: int) -> None:
@@ -211,6 +256,10 @@ class Cluster(Containers):
         """Other rules between users and replicas from now on: a balancer goes live."""
         self.plane.set_routing(routing)
 
+    def arrive(self, arrivals: Arrivals) -> None:
+        """Users come as this says from now on."""
+        self.plane.set_arrivals(arrivals)
+
     def point(self, addresses: tuple[Address, ...], balanced: bool) -> None:
         """Write down other addresses (an edited balancer file, a DNS record)."""
         self.addresses, self.balanced = addresses, balanced
@@ -237,14 +286,17 @@ class Cluster(Containers):
             outlier = next((c for c in self.containers if c.id == notice.id), None)
             if outlier is not None:  # else it is removed, and its proxy has not heard of it
                 self.tell(Change("outlier", outlier))
+        elif notice.note == Note.NONE_LISTED:
+            self.tell(Change("none_listed"))
         else:
             self._container_notice(next(c for c in self.containers if c.id == notice.id), notice)
 
     def _container_notice(self, c: Container, notice: Notice) -> None:
         if notice.note == Note.LISTENING:
             c.state, c.booted = "running" if c.state == "starting" else c.state, True
-            if c.run > 1:
-                self.say("listening", c.name, f"{c.name} listens again")
+            if c.run > 1 or c.started_s > 0.0:  # else it did when the run began
+                again = " again" if c.run > 1 else ""
+                self.say("listening", c.name, f"{c.name} listens{again}")
             self.tell(Change("listening", c))
         elif notice.note == Note.START_REFUSED:
             self._start_refused(c)

@@ -17,19 +17,23 @@ from sim.control.core.choices import Agented
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.records import (
     ALIVE,
+    STATEFUL,
     Change,
     Container,
     NonsenseError,
     PortTakenError,
     Server,
+    Volume,
 )
 from sim.control.core.world import World
 from sim.dataplane.tables import ContainerGauge
 from sim.schema.scenario import Version
 
 PRE_STOP_EXTENSION = Fact(
-    "pod.pre_stop_extension", 2.0, "s", "left for SIGTERM when preStop used up the grace period",
-    "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle @00aacfad",
+    "pod.pre_stop_extension", 2.0, "s",
+    "at least so long from SIGTERM to SIGKILL, whatever preStop takes",
+    "kubernetes/kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go "
+    "minimumGracePeriodInSeconds; kubernetes.io/docs pod-lifecycle @00aacfad",
 )  # fmt: skip
 
 
@@ -46,16 +50,22 @@ class Containers(World):
 
     # ---- a place ----
     def create(
-        self, service: str, server: Server, version: Version | None = None, port: int | None = None
+        self,
+        service: str,
+        server: Server,
+        version: Version | None = None,
+        port: int | None = None,
+        name: str | None = None,
     ) -> Container:
-        """A container that does not run yet. `port`: on the server, if not the service's own."""
+        """A container that does not run yet. `port`: on the server, if not the service's own;
+        `name`: if it has one of its own, and no new one."""
         version = version or self.versions[service]
         n = self._numbers[service] = self._numbers.get(service, 0) + 1
         profile = self.profile(service, version)
         ident = self.plane.add_container(profile, server.id)
         host_port = (port or self.service(service).port) if self.host_ports else None
         container = Container(
-            ident, f"{service}-{n}", service, server, version, profile, host_port,
+            ident, name or f"{service}-{n}", service, server, version, profile, host_port,
             created_s=self.clock.now,
         )  # fmt: skip
         self.containers.append(container)
@@ -96,6 +106,8 @@ class Containers(World):
         c.refused, c.booted, c.restarting = False, False, False
         c.restarts += again
         c.profile = self.profile(c.service, c.version)
+        if self.service(c.service).role in STATEFUL:
+            self._mount(c)
         self.tell(Change("started", c))
         if "health_checks" in self.left_to_operator:
             self.set_ready(c, True)  # nobody asks: a process that exists counts as ready
@@ -217,6 +229,22 @@ class Containers(World):
         """Its process holds so many bytes more than its requests explain (a leak)."""
         self.plane.set_extra_memory(c.id, memory)
 
+    def _mount(self, c: Container) -> None:
+        """Its disk is where it starts: made there when it is first started. One that is a part of
+        its server stays (whoever keeps replicas starts it nowhere else)."""
+        volume = self.volumes.get(c.service)
+        if volume is None:
+            self.volumes[c.service] = Volume(c.service, c.server, self._disks_move())
+        elif volume.moves:
+            volume.server = c.server
+
+    def _disks_move(self) -> bool:
+        """Are they cloud disks? What people put on a server by hand is on its own."""
+        scheduling = self.choices.scheduling
+        if isinstance(scheduling, Agented):
+            return scheduling.kubelet.volume_moves
+        return not self.host_ports
+
     # ---- from start to end ----
     def _boot(self, c: Container, run: int) -> Loop:
         """From the started process to a listening one; a database that crashed recovers first."""
@@ -252,17 +280,20 @@ class Containers(World):
         if gone():
             return
         behaviour = self.service(c.service).stop
-        if behaviour.drains and c.booted and not c.hung:
+        if behaviour.drains and not behaviour.ignores and c.booted and not c.hung:
             self.plane.drain(c.id)  # DRAINED ends it
         elif not behaviour.ignores and not c.hung:
             self.exit(c, 143, "terminated")
             return
         exited = self._exits.setdefault(c.id, clock.event())
-        scheduling, extension_s = self.choices.scheduling, PRE_STOP_EXTENSION.value
+        scheduling = self.choices.scheduling
+        least_s = PRE_STOP_EXTENSION.value if pre_stop_s > 0.0 else 0.0
         if isinstance(scheduling, Agented):
-            extension_s = scheduling.kubelet.pre_stop_extension_s
-        extra_s = extension_s if 0.0 < grace_s <= pre_stop_s else 0.0
-        yield exited | clock.at(began_s + grace_s + extra_s, Rank.RUNTIME, c.id)
+            least_s = scheduling.kubelet.pre_stop_extension_s
+        if grace_s == 0.0:
+            least_s = 0.0  # killed by force
+        killed_s = max(began_s + grace_s, clock.now + least_s)
+        yield exited | clock.at(killed_s, Rank.RUNTIME, c.id)
         if not gone():
             self.exit(c, 137, "killed after its grace period")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
 State = Literal["created", "starting", "running", "stopping", "exited"]
@@ -17,8 +18,9 @@ ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "split", "addresses",
-    "pending", "health", "outlier", "daemon_up", "out_of_service",
+    "pending", "health", "outlier", "none_listed", "daemon_up", "out_of_service", "restored",
 ]  # fmt: skip
+STATEFUL = ("postgres", "redis")  # roles that keep something on a disk
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
 
 
@@ -31,6 +33,7 @@ class Server:
     cores: float
     memory: int
     alive: bool = True
+    gone: bool = False  # ... it never comes back, nor does its disk
     ready: bool = True
     cordoned: bool = False
     daemon: bool = True  # Docker Engine runs
@@ -92,6 +95,16 @@ class Pending:
     nominated: Server | None = None  # where room is being made for it, and kept
 
 
+@dataclass(eq=False)
+class Volume:
+    """The disk of a service that keeps something: of a database, of a queue."""
+
+    service: str
+    server: Server  # that has it
+    moves: bool  # a cloud disk, which outlives its server and can be attached to another
+    lost: bool = False  # nothing of it is left; until it is restored
+
+
 class Address(NamedTuple):
     """A line of a balancer's file, or what users have in their DNS: a place, not a container."""
 
@@ -116,6 +129,7 @@ class Tallies:
     pages: int = 0
     hands: list[tuple[float, float, str]] = field(default_factory=list)  # from, seconds, what
     mistakes: int = 0
+    lost_rows: list[LostRows] = field(default_factory=list)
     fault_s: float | None = None
     detected_s: float | None = None
 

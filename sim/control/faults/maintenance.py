@@ -139,8 +139,13 @@ def work(human: Human, server: Server, ask: Drain) -> Loop:
         return
     cluster.say("reboot", server.name, f"{server.name} reboots")
     cluster.server_down(server)
-    boot = cluster.stack.servers.machine.boot
-    yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.MACHINE, server.id)
+    yield from reboot(cluster, server)
+
+
+def reboot(cluster: Cluster, server: Server) -> Loop:
+    """From a server that is down to one that is up, unless somebody has given it back meanwhile."""
+    seconds = cluster.duration(cluster.stack.servers.machine.back, "machine/boot")
+    yield cluster.clock.after(seconds, Rank.MACHINE, server.id)
     if server.released_s is None:
         cluster.say("server_up", server.name, f"{server.name} has booted")
         cluster.server_up(server)
@@ -153,7 +158,7 @@ def closed(human: Human, server: Server, ask: Drain) -> Loop:
     yield from human.command("`docker compose stop`")
     cluster.say("drain", server.name, f"everything on {server.name} is stopped: closed for a while")
     containers = [c for c in cluster.on(server) if c.alive and not c.deleting]
-    yield from compose.stop_all(cluster, containers)
+    yield from compose.stop_in_order(cluster, containers)
     yield from work(human, server, ask)
     if ask.reboot:
         yield from human.login()

@@ -21,7 +21,7 @@ from sim.control.service_discovery.addresses import at, send_to
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
-HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt"
+HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt @50872daa (3.5-dev5)"
 INTER = Fact("haproxy.inter", 2.0, "s", "time between two checks of one server", HAPROXY)
 FALL = Fact("haproxy.fall", 3, "checks", "failed checks in a row until DOWN", HAPROXY)
 RISE = Fact("haproxy.rise", 2, "checks", "passed checks in a row until UP", HAPROXY)
@@ -79,6 +79,9 @@ def in_use(up: Sequence[bool], least_up: int) -> tuple[int, ...]:
 @dataclass(frozen=True)
 class HAProxy:
     """HAProxy with `balance roundrobin` and `option httpchk`: data per request, and its checks.
+
+    Round robin is what the file says, and what one that says nothing meant before 3.3 (since
+    3.3-dev8, commit 93cc18ac, it means `random(2)`).
 
     A bare TCP check would find a hung process healthy: the kernel accepts for it. `redispatch`: the
     next try goes to another server at once, as measured; by its manual only the last try does, but

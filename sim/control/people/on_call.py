@@ -87,11 +87,11 @@ def look(human: Human) -> Symptoms:
 
 
 def lost_server(cluster: Cluster) -> Server | None:
-    """A server that is away while nobody else moves its containers."""
-    if "scheduling" not in cluster.left_to_operator:
-        return None
+    """A server that is away while nobody else moves what ran there, or what its disk holds."""
     away = [s for s in cluster.servers if not s.alive and s.released_s is None]
-    return next((s for s in away if cluster.on(s)), None)
+    if "scheduling" in cluster.left_to_operator:
+        return next((s for s in away if cluster.on(s)), None)
+    return next((s for s in away if runbooks.stranded(cluster, s)), None)
 
 
 def bad_version(human: Human) -> str | None:
@@ -289,8 +289,9 @@ def wait_for_server(human: Human) -> Loop:
         yield from human.spend(habits.ssh_retry, "try SSH")
         if server.alive:
             human.say(f"is on {server.name} again")
-            yield from human.runbook("restore_server")
-            compose.up(cluster)
+            if "scheduling" in cluster.left_to_operator:
+                yield from human.runbook("restore_server")
+                yield from compose.up(cluster)
             return
     yield from runbooks.replace_server(human, server)
 

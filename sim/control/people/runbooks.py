@@ -7,7 +7,7 @@ the times: `operator:` of the stack; of the steps: the article (shared facts, AR
 from __future__ import annotations
 
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Address, Container, Server
+from sim.control.core.cluster import Address, Cluster, Container, Server
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.rolling_updates import compose
@@ -22,7 +22,7 @@ WRONG_PORT = 10_000  # how far off a mistyped port is: nothing listens there
 def start_all(human: Human) -> Loop:
     """`docker compose up -d`: one command, everything that is down."""
     yield from human.command("`docker compose up -d`")
-    started = compose.up(human.cluster)
+    started = yield from compose.up(human.cluster)
     for c in started:
         human.cluster.say("start", c.name, f"{c.name} started by the operator")
 
@@ -49,11 +49,10 @@ def restart_everything(human: Human) -> Loop:
     for step in steps[:1]:
         yield from human.work(step.takes, "restart_everything", f"runs `{step.do}`")
     everything = [c for c in cluster.containers if c.alive and not c.deleting]
-    yield from compose.stop_all(cluster, everything)
+    yield from compose.stop_in_order(cluster, everything)
     for step in steps[1:]:
         yield from human.work(step.takes, "restart_everything", f"runs `{step.do}`")
-    yield from by_hand_unless_restarted(human, everything)
-    compose.up(cluster)
+    yield from compose.up(cluster)
 
 
 # ---- versions ----
@@ -203,11 +202,45 @@ def fix_backends(human: Human) -> Loop:
         cluster.publish(living)
 
 
+def stranded(cluster: Cluster, server: Server) -> list[str]:
+    """Services whose disk is a part of this server; the queue, which has no backup, first."""
+    there = [v.service for v in cluster.volumes.values() if v.server is server and not v.moves]
+    return sorted(there, key=lambda service: cluster.service(service).role == "postgres")
+
+
+def restore(human: Human, service: str, server: Server) -> Loop:
+    """Bring back on this server what a backup has of a lost disk; nobody has one of a queue."""
+    spec = human.cluster.service(service)
+    if spec.role == "postgres":
+        backup = spec.backup
+        law = LawSpec(law="lognormal", mean=backup.restore, cv=backup.restore_cv)
+        yield from human.work(law, "restore", step=f"restore {service}'s backup on {server.name}")
+    human.cluster.restore(service, server)
+
+
+def restore_elsewhere(human: Human, lost: Server) -> Loop:
+    """Somebody else has moved the rest of a server that does not come back; what had its disk there
+    gets another one, and the scheduler starts it."""
+    cluster, services = human.cluster, stranded(human.cluster, lost)
+    human.say(f"gives up on {lost.name}, where the disk of {' and '.join(services)} was")
+    cluster.release(lost)
+    for service in services:
+        server = cluster.choose_server(service)
+        if server is None:
+            server = yield from rent_one(human)
+        yield from restore(human, service, server)
+
+
 def replace_server(human: Human, lost: Server) -> Loop:
     """A server that does not come back: rent another and start there what ran on it."""
     cluster = human.cluster
+    if "scheduling" not in cluster.left_to_operator:
+        yield from restore_elsewhere(human, lost)
+        return
     human.say(f"gives up on {lost.name} and rents another server")
     fresh = yield from rent_one(human)
+    for service in stranded(cluster, lost):
+        yield from restore(human, service, fresh)
     for c in [c for c in cluster.on(lost) if not c.deleting]:
         made = cluster.create(c.service, fresh, c.version, c.port)
         cluster.remove(c)

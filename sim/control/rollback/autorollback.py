@@ -18,9 +18,9 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
+from sim.control.core.records import STATEFUL
 from sim.control.rollback.commands import PreviousVersion
 from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
-from sim.control.scheduling.kubelet import STATEFUL
 from sim.schema.scenario import Version
 
 ROLLBACK_TIMEOUT = Fact(

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from sim.constants.facts import Fact
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Split
+from sim.control.core.records import STATEFUL
 from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
-from sim.control.scheduling.kubelet import STATEFUL
 from sim.control.scheduling.replicas import keep_unscheduled
 from sim.schema.scenario import Version
 

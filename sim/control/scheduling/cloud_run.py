@@ -34,6 +34,7 @@ class InstanceStart(Kubelet):
     pull_rate: float = math.inf
     start_mean_s: float = constant(INSTANCE)
     start_cv: float = constant(INSTANCE_CV)
+    volume_moves: bool = False
     volume_detach_s: float = 0.0
     grace_s: float = constant(STOP)
     pre_stop_extension_s: float = 0.0  # a kubelet's

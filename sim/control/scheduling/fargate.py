@@ -44,6 +44,7 @@ class FargateAgent(Kubelet):
     pull_rate: float = constant(PULL_RATE, above_zero=True)
     start_mean_s: float = constant(PROVISION)
     start_cv: float = constant(PROVISION_CV)
+    volume_moves: bool = False
     volume_detach_s: float = 0.0
     grace_s: float = constant(STOP_TIMEOUT)
     pre_stop_extension_s: float = 0.0  # a kubelet's

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Change, Cluster, Server
-from sim.control.scheduling.kubelet import STATEFUL, Kubelet
+from sim.control.core.records import STATEFUL
+from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Resources, requests
 from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Service, Stack
@@ -70,6 +71,7 @@ class Launches:
 
     tokens: float | None = None  # None: full
     at_s: float = 0.0
+    machines: set[int] = field(default_factory=set)  # that have come: a task's own
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,11 @@ class MicroVMs:
 
     def maintained(self, cluster: Cluster) -> list[Server]:
         """What somebody here has to patch: a task's own machine is the provider's."""
-        return cluster.servers[: self.default_servers]
+        return [s for s in cluster.servers if not self.own(cluster, s) and s.released_s is None]
+
+    def own(self, cluster: Cluster, server: Server) -> bool:
+        """Is it a task's own machine?"""
+        return server.id in cluster.state(self, Launches).machines
 
     def size(self, service: Service) -> Resources:
         """What is rented for one task of a service."""
@@ -105,12 +111,14 @@ class MicroVMs:
         """The server for what has a volume; else a machine, if the launch rate allows one."""
         spec = cluster.service(service)
         if spec.role in STATEFUL:
-            first = cluster.servers[0]
-            return first if first.alive and not first.cordoned else None
+            rented = [s for s in self.maintained(cluster) if s.alive and not s.cordoned]
+            return rented[0] if rented else None
         if cluster.clock.now > 0.0 and not self.take(cluster):
             return None
         size = self.size(spec)
-        return cluster.add_server(size=size, price_per_hour=self.price.of(size))
+        machine = cluster.add_server(size=size, price_per_hour=self.price.of(size))
+        cluster.state(self, Launches).machines.add(machine.id)
+        return machine
 
     def take(self, cluster: Cluster) -> bool:
         """One launch from the account's token bucket, if there is one left."""
@@ -142,7 +150,7 @@ class MicroVMs:
         removed = cluster.watch("removed")
         while True:
             c = (yield removed.get()).container
-            if c.server is not cluster.servers[0] and c.server.released_s is None:
+            if self.own(cluster, c.server) and c.server.released_s is None:
                 cluster.release(c.server)
 
     def watch_machines(self, cluster: Cluster) -> Loop:
@@ -150,7 +158,7 @@ class MicroVMs:
         downs = cluster.watch("server_down", "server_up")
         while True:
             change = yield downs.get()
-            if change.server is not cluster.servers[0] and change.kind == "server_down":
+            if self.own(cluster, change.server) and change.kind == "server_down":
                 cluster.clock.loop(self.lost(cluster, change.server))
 
     def lost(self, cluster: Cluster, server: Server) -> Loop:

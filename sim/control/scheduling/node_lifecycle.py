@@ -1,12 +1,15 @@
 """Servers that die: leases, NotReady, and the eviction of what ran there.
 
 Each kubelet renews a lease; the node controller looks every 5 s and believes a server silent for 50
-s to be gone: its replicas leave the endpoints at once, and are evicted when their toleration of 300
-s is over. A server that is back before that starts the same replicas again, in place. Rules and
-constants: shared facts, kubernetes section 3 (kubernetes/kubernetes pkg/controller/nodelifecycle,
-tainteviction; website architecture/nodes.md @0189ae0f). Left out: partitions (a silent server here
-is a dead one), several zones (one zone: all servers). Pods of a lost server stay until it is back,
-unless somebody marks it out of service: then the pod garbage collector deletes them by force.
+s to be gone: its replicas leave the endpoints at once. The taint comes with the next look, since
+each look taints by the condition that it found (monitorNodeHealth hands observedReadyCondition to
+processTaintBaseEviction); from then on the toleration of 300 s runs. A server that is back before
+it is over starts the same replicas again, in place. Rules and constants: shared facts, kubernetes
+section 3 (kubernetes/kubernetes pkg/controller/nodelifecycle @003e8629, tainteviction; website
+architecture/nodes.md @0189ae0f). Left out: partitions (a silent server here is a dead one), several
+zones (one zone: all servers). Pods of a lost server stay until it is back, unless somebody marks it
+out of service (then the pod garbage collector deletes them by force), or a managed cluster repairs
+the node.
 """
 
 from __future__ import annotations
@@ -57,6 +60,14 @@ UNHEALTHY_LEAST = Fact(
 POD_GC = Fact(
     "node.pod_gc", 20.0, "s", "the pod garbage collector looks",
     "kubernetes/kubernetes pkg/controller/podgc/gc_controller.go @003e8629 gcCheckPeriod",
+)  # fmt: skip
+
+REPAIR = Fact(
+    "node.repair", 600.0, "s",
+    "a managed cluster replaces a node that is NotReady for so long, object and machine",
+    "cloud.google.com/kubernetes-engine/docs/how-to/node-auto-repair (read in 2026): approximately "
+    "10 minutes, on by default. On EKS repair is opt-in, but the object of a terminated instance "
+    "goes within a minute (kubernetes-sigs/aws-ebs-csi-driver issue 833): 0 s there",
 )  # fmt: skip
 
 ZoneState = Literal["normal", "partial", "full"]
@@ -111,6 +122,15 @@ def may_collect(terminating: bool, ready: bool, out_of_service: bool) -> bool:
 
 # ---- the controllers ----
 @dataclass(frozen=True)
+class NodeRepair:
+    """Who runs the cluster replaces a node that is silent for long: the pods on it go with its
+    object, a new machine is ordered. GKE drains first, and gives the new one the old one's name:
+    of a dead machine nothing can be drained, and neither is modelled."""
+
+    after_s: float = constant(REPAIR)
+
+
+@dataclass(frozen=True)
 class NodeLifecycle:
     """Leases, the node controller, and taint-based eviction."""
 
@@ -124,6 +144,7 @@ class NodeLifecycle:
     unhealthy_share: float = constant(UNHEALTHY_SHARE)
     unhealthy_least: int = constant(UNHEALTHY_LEAST)
     pod_gc_s: float = constant(POD_GC)
+    repair: NodeRepair | None = None  # a cluster of one's own: a person deletes the node
 
     def run(self, cluster: Cluster) -> Loop:
         """The node controller's ticks; each server's lease and taint run beside it."""
@@ -181,6 +202,7 @@ class Nodes:
         """One tick: who is silent, and may another server be tainted?"""
         now, rules = self.cluster.clock.now, self.rules
         servers = [s for s in self.cluster.servers if s.released_s is None]
+        known = [s for s in servers if not s.ready]  # of what it does by the state that it read
         for server in servers:
             if server.ready and is_silent(now, self.renewed[server.id], rules.grace_s):
                 self.lost(server)
@@ -193,7 +215,7 @@ class Nodes:
         )
         if state == "full":
             self.tainted.clear()  # all deadlines are called off
-        for server in silent:
+        for server in known:
             if rate > 0.0 and server.id not in self.tainted and now >= self.next_taint_s:
                 self.next_taint_s = now + 1.0 / rate
                 self.tainted[server.id] = now
@@ -208,6 +230,24 @@ class Nodes:
         self.cluster.set_server_ready(server, False)
         for c in self.cluster.on(server):
             self.cluster.set_ready(c, False)
+        if self.rules.repair is not None:
+            self.cluster.clock.loop(self.repaired(server, server.boots, self.rules.repair))
+
+    def repaired(self, server: Server, boot: int, repair: NodeRepair) -> Loop:
+        """Wait, and replace it if it has not come back meanwhile."""
+        cluster = self.cluster
+        yield cluster.clock.after(repair.after_s, Rank.NODE_REPAIR, server.id)
+        if server.alive or server.boots != boot or server.released_s is not None:
+            return
+        text = f"{server.name} is replaced: NotReady for {repair.after_s:.0f} s"
+        cluster.say("node_repair", server.name, text)
+        cluster.acted()
+        cluster.release(server)
+        ordered_s = cluster.clock.now
+        seconds = cluster.duration(cluster.stack.servers.machine.boot, "node/repair")
+        yield cluster.clock.after(seconds, Rank.ORDERED_MACHINE, server.id)
+        fresh = cluster.add_server(ordered_s)
+        cluster.say("server", fresh.name, f"{fresh.name} is Ready in the place of {server.name}")
 
     def back(self, server: Server) -> None:
         """Ready again: the taint goes, and with it the deadlines."""

@@ -64,6 +64,7 @@ class ClientAgent(Kubelet):
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)
+    volume_moves: bool = False
     volume_detach_s: float = 0.0
     grace_s: float = constant(KILL_TIMEOUT)
     pre_stop_extension_s: float = 0.0  # a kubelet's
@@ -92,7 +93,7 @@ class NomadScheduling:
     heartbeats: Heartbeats = field(default_factory=NomadHeartbeats)
 
     def servers(self, stack: Stack) -> int:
-        return max(self.default_servers, stack.servers.count)
+        return stack.servers.count or self.default_servers
 
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more allocation; None if it is blocked."""

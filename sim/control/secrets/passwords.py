@@ -23,7 +23,7 @@ Taken = Literal["created", "started", "read"]
 
 KUBELET_SYNC = Fact(
     "secret.sync_period", 60.0, "s", "the kubelet refreshes a pod's Secret volumes once a period",
-    "kubernetes/kubernetes pkg/kubelet/apis/config/v1beta1/defaults.go SyncFrequency",
+    "kubernetes/kubernetes pkg/kubelet/apis/config/v1beta1/defaults.go SyncFrequency @1c9cf914",
 )  # fmt: skip
 SYNC_JITTER = Fact(
     "secret.sync_jitter", 0.5, "ratio", "a period is longer by a random share of up to this",

@@ -90,16 +90,16 @@ class DockerRestarts:
             change = yield changes.get()
             if change.container is not None:
                 self.exited(cluster, change.container, known)
-            elif change.server is not None:
-                if not change.server.alive:
-                    continue
+            elif change.server is not None and change.server.alive:
+                when = "at boot" if change.kind == "server_up" else "when it is up"
                 for c in [c for c in cluster.on(change.server) if c.state == "exited"]:
-                    policy = cluster.service(c.service).restart
-                    if not c.deleting and daemon_starts(
-                        policy, c.exit_code or 0, c.manually_stopped
-                    ):
-                        when = "at boot" if change.kind == "server_up" else "when it is up"
-                        start_again(cluster, c, f"started by Docker {when} (restart: {policy})")
+                    self.begins(cluster, c, when)
+
+    def begins(self, cluster: Cluster, c: Container, when: str) -> None:
+        """The daemon has come up: does it start this one?"""
+        policy = cluster.service(c.service).restart
+        if not c.deleting and daemon_starts(policy, c.exit_code or 0, c.manually_stopped):
+            start_again(cluster, c, f"started by Docker {when} (restart: {policy})")
 
     def exited(self, cluster: Cluster, c: Container, known: dict[int, Restarts]) -> None:
         service = cluster.service(c.service)

@@ -1,7 +1,10 @@
 """The kubelet's restarts: the same container on the same server, with CrashLoopBackOff.
 
-Rules: shared facts, kubernetes section 1. Left out: the kubelet's requeue jitter (newer kubelets
-requeue at the back-off's expiry), image pulls.
+Rules: shared facts, kubernetes section 1. The version emulated: a kubelet that looks again when
+the back-off expires (MinBackoffExpiration; in which release it came is not known). An older one
+looked every 10 to 15 s and overshot by as much. The feature gates that shorten the back-off are
+off: ReduceDefaultCrashLoopBackOffDecay (alpha since 1.33) and KubeletCrashLoopBackOffMax (beta
+since 1.35; it changes nothing until a node sets it). Left out: image pulls, the requeue's jitter.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.self_healing.restarts import Backoff, start_again
 
-KUBELET = "kubernetes/kubernetes pkg/kubelet/kubelet.go; client-go util/flowcontrol/backoff.go"
+KUBELET = (
+    "kubernetes/kubernetes pkg/kubelet/kubelet.go; client-go util/flowcontrol/backoff.go @32ce75a7"
+)
 CRASH_LOOP_START = Fact(
     "kubelet.crash_loop_start", 10.0, "s",
     "the second crash waits so long; the first restarts at once", KUBELET,
@@ -51,6 +56,7 @@ class KubeletRestarts:
 
     capability: ClassVar[str] = "self_healing"
     name: ClassVar[str] = "kubelet_restarts"
+    stopped_with: ClassVar[str] = "kubectl delete pod"
     shims: ClassVar[bool] = True  # containers outlive a restart of containerd
 
     relist_s: float = constant(PLEG_RELIST)

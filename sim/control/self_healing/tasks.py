@@ -1,5 +1,6 @@
 """Tasks that are replaced: a container that ended is not started again, another one takes its
-place, perhaps on another server (Swarm, Amazon ECS, Cloud Run). The keeper starts it.
+place, perhaps on another server (Swarm, Amazon ECS, Cloud Run). The keeper starts it. What runs on
+a rented server beside such a platform is no task: Docker restarts it there, by its policy.
 
 Sources: shared facts, orchestrators sections 3, 5 and 6 (moby/swarmkit @3e72cb64 read).
 """
@@ -10,9 +11,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import constant
+from sim.control.core.choices import DOCKER_STOP, Maintaining
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.scheduling.swarm import RESTART_DELAY
+from sim.control.self_healing.docker import DockerRestarts, Restarts
+
+
+def rented(cluster: Cluster, c: Container) -> bool:
+    """Is it on a server that somebody here maintains, though tasks have machines of their own?"""
+    scheduling = cluster.choices.scheduling
+    return isinstance(scheduling, Maintaining) and c.server in scheduling.maintained(cluster)
 
 
 @dataclass(frozen=True)
@@ -23,17 +32,22 @@ class TaskReplacement:
 
     delay_s: float
     who: str = "Swarm"
+    stopped_with: str = DOCKER_STOP
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up")
+        docker, known = DockerRestarts(), dict[int, Restarts]()
         while True:
             change = yield changes.get()
-            if change.container is not None:
-                self.exited(cluster, change.container)
-            elif change.server is not None:
-                for c in cluster.on(change.server):
-                    if c.state == "exited":
-                        self.exited(cluster, c)
+            for c in [change.container] if change.container else cluster.on(change.server):
+                if c.state != "exited":
+                    continue
+                if not rented(cluster, c):
+                    self.exited(cluster, c)
+                elif change.kind == "exit":
+                    docker.exited(cluster, c, known)
+                else:
+                    docker.begins(cluster, c, "at boot")
 
     def exited(self, cluster: Cluster, c: Container) -> None:
         if not c.deleting and c.server.alive:

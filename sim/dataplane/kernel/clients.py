@@ -24,6 +24,7 @@ from sim.dataplane.kernel.codes import (
     LEAST_CONNECTIONS,
     LISTENING,
     NO_BACKEND,
+    NOTE_NONE_LISTED,
     NOTE_OUTLIER,
     NOWHERE,
     PATIENCE,
@@ -185,11 +186,14 @@ def dial(w: Any, s: int) -> None:
 
 @inner
 def route(w: Any, s: int) -> None:
+    most = w.routing_maxconn
     if w.backends == 0:
-        reply(w, s, NO_BACKEND)
+        if w.routing_holds != 0 and most > 0:
+            hold(w, s)
+        else:
+            reply(w, s, NO_BACKEND)
         return
     at = pick(w, s)
-    most = w.routing_maxconn
     if most > 0:
         n = w.backends
         free = -1
@@ -203,6 +207,15 @@ def route(w: Any, s: int) -> None:
             return
         at = free
     connect(w, s, w.backend[at])
+
+
+@inner
+def hold(w: Any, s: int) -> None:
+    push_back(w, BALANCER_QUEUE, 2 * s)
+    wait(w, s, QUEUEING, w.routing_queue_timeout_s)
+    if w.none_told == 0:
+        w.none_told = 1
+        note(w, NOTE_NONE_LISTED, 0)
 
 
 @inner

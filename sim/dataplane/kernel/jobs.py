@@ -41,6 +41,7 @@ from sim.dataplane.kernel.durable import (
     persistence,
     remember_taken,
     restorable,
+    save,
     save_due,
 )
 from sim.dataplane.kernel.layout import (
@@ -457,3 +458,17 @@ def crashed(w: Any, host: bool) -> None:
             w.copies_waiting += w.job[j].copy
     peak(w)
     w.saved, w.changes = w.now, 0
+
+
+@inner
+def wiped(w: Any) -> None:
+    j, w.q_head, w.q_tail, w.entries = w.q_head, -1, -1, 0
+    while j >= 0:
+        after = w.job[j].next
+        lose(w, j, REDIS_WIPED)
+        j = after
+    lose_parked(w, REDIS_WIPED)
+    w.epoch += 1
+    w.copies_waiting = 0
+    peak(w)
+    save(w, w.now)

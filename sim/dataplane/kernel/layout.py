@@ -123,8 +123,8 @@ RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
     # clients and routing
     *columns(Client, "client_"), *columns(Routing, "routing_"), ("most_tokens", F), ("tokens", F),
-    ("turn", N), ("via", N), ("backends", N), ("arrival", N), ("arrivals", N), ("requests", N),
-    ("successes", N), ("failures", N), ("retried", N),
+    ("turn", N), ("via", N), ("backends", N), ("none_told", N), ("arrival", N), ("arrivals", N),
+    ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     # postgres
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
     ("exhausted", F), ("full_since", F), ("ghosts", N), ("waits", N), ("clients", N),

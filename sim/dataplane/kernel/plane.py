@@ -190,6 +190,9 @@ class CompiledPlane:
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
 
+    def wipe(self) -> None:
+        self._act(verbs.WIPE, 0)
+
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
         if p >= PROFILES:
@@ -260,7 +263,7 @@ class CompiledPlane:
         w["container"]["published"][: int(w["containers"])] = 0
         w["backend"][:n] = backends
         w["container"]["published"][list(backends)] = 1
-        w["backends"], w["via"] = n, via
+        w["backends"], w["via"], w["none_told"] = n, via, 0
         self._act(verbs.PUBLISHED, 0)
 
     def set_routing(self, routing: Routing) -> None:

@@ -49,6 +49,7 @@ from sim.dataplane.kernel.jobs import (
     heard_again,
     orphaned,
     push_lost,
+    wiped,
     worker_down,
     worker_up,
 )
@@ -76,7 +77,7 @@ from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, FORGOTTEN, REROUTED, ADVANCE) = range(14)  # fmt: skip
+ PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ADVANCE) = range(15)  # fmt: skip
 
 
 @inner
@@ -352,4 +353,6 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         forget(w, at)
     elif verb == REROUTED:
         rerouted(w)
+    elif verb == WIPE:
+        wiped(w)
     follow_through(w)

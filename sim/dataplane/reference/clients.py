@@ -168,6 +168,7 @@ class Balancer:
         self.backends: list[Instance] = []
         self.via: Instance | None = None
         self.turn = 0  # round robin
+        self.none_told = False  # that requests are held, and no backend is listed
         self.queue: deque[Attempt] = deque()
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.routing = work.routing.in_effect(work.client)
@@ -238,11 +239,14 @@ class Balancer:
 
     def route(self, attempt: Attempt) -> None:
         """Choose a backend from the published list, however stale."""
+        most = self.routing.maxconn
         if not self.backends:
-            self.reply(attempt, Outcome.NO_BACKEND)
+            if self.routing.holds and most > 0:
+                self.hold(attempt)
+            else:
+                self.reply(attempt, Outcome.NO_BACKEND)
             return
         at = self.pick(attempt)
-        most = self.routing.maxconn
         if most > 0:
             n = len(self.backends)
             for i in range(n):
@@ -254,6 +258,14 @@ class Balancer:
                 self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
                 return
         self.connect(attempt, self.backends[at])
+
+    def hold(self, attempt: Attempt) -> None:
+        """Nobody is listed: it waits for whoever comes, and the first to wait is told of."""
+        self.queue.append(attempt)
+        self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
+        if not self.none_told:
+            self.none_told = True
+            self.plane.note(Note.NONE_LISTED, 0)
 
     def pick(self, attempt: Attempt) -> int:
         n = len(self.backends)

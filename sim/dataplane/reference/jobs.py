@@ -395,6 +395,18 @@ class Jobs:
         self.peak()
         self.saved_s, self.changes = self.env.now, 0
 
+    def wiped(self) -> None:
+        """Its disk went: nothing is left of what waited there, and no save to bring it back."""
+        for job in (*self.entries, *self.parked.values()):
+            self.lose(job, JobLoss.REDIS_WIPED)
+        self.entries.clear()
+        self.parked.clear()
+        self.taken = []
+        self.epoch += 1
+        self.recount()
+        self.peak()
+        self.save(self.env.now)
+
     def restored(self, job: Job) -> Job:
         """The entry that an old save still holds of a job that was taken since."""
         again = self.another(job)

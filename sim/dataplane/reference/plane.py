@@ -113,6 +113,10 @@ class ReferencePlane:
                     self.postgres.reset()  # the kernel answers old connections with a reset
         self.follow_through()
 
+    def wipe(self) -> None:
+        self.jobs.wiped()
+        self.follow_through()
+
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
         self.profiles.append(profile)
@@ -276,6 +280,7 @@ class ReferencePlane:
         balancer = self.balancer
         balancer.backends = [self.containers[i] for i in backends]
         balancer.via = self.containers[via] if via >= 0 else None
+        balancer.none_told = False
         for container in balancer.backends:
             balancer.freed(container)
         self.follow_through()

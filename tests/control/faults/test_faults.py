@@ -154,3 +154,30 @@ def test_users_may_come_otherwise_from_now_on() -> None:
         f"users come at {rate} requests/s from now on" for rate in (20, 0, 2)
     ]
     assert run.fault_s == 100.0
+
+
+CRASH = {"at": 60, "server_crash": {"server": 0}}
+DELIVERY = {"stack.servers.machine.boot": "400s"}
+
+
+@pytest.mark.parametrize("platform", ["compose", "kubernetes", "swarm"])
+def test_a_reboot_takes_as_long_as_a_reboot_on_every_platform(platform: str) -> None:
+    """`reboot -f` waits for no delivery: how long a new server takes says nothing about it."""
+    settings = {**DELIVERY, "stack.servers.machine.reboot": "100s"}
+    run = replay(CRASH, platform=platform, horizon_s=300.0, settings=settings)
+    assert when(run, "server_up") == [160.0]
+
+
+def test_a_stack_without_a_reboot_boots_as_it_is_delivered() -> None:
+    """What files of version 0.1 say: one law for both."""
+    settings = {**DELIVERY, "stack.servers.machine.reboot": None}
+    run = replay(CRASH, horizon_s=600.0, settings=settings)
+    assert when(run, "server_up") == [460.0]
+
+
+def test_work_on_a_server_ends_with_a_reboot() -> None:
+    settings = {**DELIVERY, "stack.servers.machine.reboot": "100s"}
+    drain = {"at": 60, "drain": {"server": 0, "lasts": "60s"}}
+    run = replay(drain, horizon_s=600.0, settings=settings)
+    (down,), (up,) = when(run, "reboot"), when(run, "server_up")
+    assert up == pytest.approx(down + 100.0)

@@ -184,7 +184,7 @@ def test_a_hung_process_is_restarted_by_hand() -> None:
 
 
 def test_ssh_answers_only_when_the_server_is_back() -> None:
-    settings = {"stack.servers.machine.boot": "400s", "stack.operator.acknowledge": "0s"}
+    settings = {"stack.servers.machine.reboot": "400s", "stack.operator.acknowledge": "0s"}
     run = replay({"at": 300, "server_crash": {}}, settings=settings)
     assert when(run, "server_up") == [700.0]
     assert min(when(run, "listening")) > 700.0
@@ -195,7 +195,8 @@ def test_ssh_answers_only_when_the_server_is_back() -> None:
 
 def test_a_server_that_stays_away_is_replaced() -> None:
     crash = {"at": 300, "server_crash": {"returns": False}}
-    run = replay(crash, horizon_s=5400.0, rate=2.0)
+    quick = {"stack.services.postgres.backup": {"restore": "10m", "restore_cv": 0}}
+    run = replay(crash, horizon_s=5400.0, rate=2.0, settings=quick)
     late = run.recording.requests[5000:5300].sum(axis=0)
     assert late[1] == late[0] > 0, "users are served again, by another server"
     assert run.series["servers"][-1] == 1

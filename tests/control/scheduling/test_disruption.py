@@ -134,7 +134,7 @@ def test_nothing_is_placed_on_a_drained_server_and_nothing_moves_back() -> None:
 
 
 def test_the_volume_moves_with_the_database() -> None:
-    slow = {"kubernetes.scheduling.kubelet.volume_attach_s": 100.0}
+    slow = {"kubernetes.scheduling.kubelet.volume_attach_s": 145.0}
     event = {"at": 60, "drain": {"hosting": "postgres", "reboot": False}}
     ask = {"platform": "kubernetes", "horizon_s": 600.0}
     gone = [replay(event, settings=s, **ask) for s in ({}, slow)]
