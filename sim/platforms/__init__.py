@@ -30,6 +30,7 @@ from typing import Any
 
 from sim.control.core.choices import Conflicting, Refusing
 from sim.control.mechanisms import mechanisms, name_of
+from sim.control.scheduling.microvms import MicroVMs
 from sim.platforms.own import blame
 from sim.platforms.own import files as own_files
 from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
@@ -169,8 +170,9 @@ def chain(name: str) -> tuple[str, ...]:
 
 def layers(name: str) -> tuple[Layer, ...]:
     """What the platform brings to every stack that runs on it, what it builds on first."""
-    scales = load(name).autoscaling is not None
-    return tuple(Layer(base, _asks(base), _file(base), scales) for base in chain(name))
+    choices = load(name)
+    scales, sized = choices.autoscaling is not None, isinstance(choices.scheduling, MicroVMs)
+    return tuple(Layer(base, _asks(base), _file(base), scales, sized) for base in chain(name))
 
 
 def _extends(name: str) -> str | None:

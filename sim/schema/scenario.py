@@ -45,7 +45,7 @@ class ClientSpec(Record):
 
     timeout: Span = 5.0
     connect_timeout: Span = 3.0
-    retries: Annotated[Count, Field(le=7)] = 0  # ids leave room for eight attempts a request
+    retries: Annotated[Count, Field(le=4095)] = 0  # ids have room for so many (dataplane.codes)
     backoff: Duration = 1.0
     backoff_cap: Duration = 30.0
     jitter: Fraction = 0.5
@@ -85,6 +85,14 @@ class Version(Record):
 
 class OperatorKill(Record):
     """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
+
+    service: Name
+    replicas: Positive = 1
+
+
+class OperatorStop(Record):
+    """Stopped by a person in the words of the platform: SIGTERM, grace, SIGKILL. `docker stop`
+    cancels the restart policy (orchestrators.md 1.2); elsewhere another one takes its place."""
 
     service: Name
     replicas: Positive = 1
@@ -218,6 +226,7 @@ class Event(Record):
 
     at: Duration
     operator_kill: OperatorKill | None = None
+    operator_stop: OperatorStop | None = None
     process_crash: ProcessCrash | None = None
     server_crash: ServerCrash | None = None
     out_of_service: OutOfService | None = None

@@ -72,10 +72,14 @@ class JobPush(Record):
 class JobWork(Record):
     delivery: Literal["plain", "reliable"] = "plain"
     redelivery: Duration = default(facts.REDELIVERY)
+    # silence: a lock that the worker renews (Bull); delivery: a visibility time-out (SQS, Celery)
+    redelivery_from: Literal["silence", "delivery"] = "silence"
+    redelivery_look: Duration = default(facts.REDELIVERY_LOOK)
     max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
     attempts: Positive = 1
     backoff: Duration = 2.0
     poison: Fraction = 0.0
+    reconnects: bool = True  # false: takes no job after Redis was away, until it is restarted
 
 
 class ProbeSpec(Record):
@@ -109,10 +113,12 @@ class Stop(Record):
     """How the process answers SIGTERM."""
 
     drains: bool = True  # finishes what runs, then exits 0; else it dies at once (exit 143)
-    ignores: bool = False  # no handler as PID 1: SIGTERM does nothing until SIGKILL
+    # no handler as PID 1: SIGTERM does nothing, it listens and serves until SIGKILL (whatever
+    # `drains` says: what does not hear of its end finishes nothing on purpose)
+    ignores: bool = False
     # stop_grace_period / terminationGracePeriodSeconds; null: the platform's default
     grace: Duration | None = unless_set(facts.STOP_GRACE)
-    pre_stop: Duration = 0.0  # preStop sleep (Kubernetes)
+    pre_stop: Duration = 0.0  # preStop sleep (Kubernetes), shutdown_delay (Nomad); within grace
 
 
 class Lookup(Record):
@@ -197,6 +203,11 @@ class Service(Record):
     restart_attempts: Count | None = None  # on-failure:N
     concurrency: Positive = 1  # requests or jobs inside at once
     backlog: Count = default(facts.BACKLOG)
+    # at_once: an event loop, which queues inside (Node, Go, asyncio, nginx); else a server of
+    # threads or processes, which leaves the others in the listen backlog
+    accepts: Literal["at_once", "one_by_one"] = "one_by_one"
+    # health checks wait among requests, or are answered beside them; null: beside an event loop's
+    health: Literal["inside", "beside"] | None = None
     shed: bool = False
     cancel_abandoned: bool = False
     boot: LawSpec = LawSpec()  # process start to listening
@@ -213,6 +224,7 @@ class Service(Record):
     priority: Priority = 0  # the value of its PriorityClass; Kubernetes alone reads it
     preemption_policy: Literal["preempt_lower_priority", "never"] = "preempt_lower_priority"
     depends_on: list[Name] = []
+    waits_for: list[Name] = []  # of these: `condition: service_healthy`, which `up` honours
     image_size: Bytes = default(facts.IMAGE_SIZE)
     # role proxy; null: it hears of every change at once (Traefik reads Docker's events)
     lookup: Lookup | None = None
@@ -230,6 +242,7 @@ class Service(Record):
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
+    empty_size: Bytes = default(facts.REDIS_EMPTY)
 
 
 class Pooler(Record):
@@ -238,6 +251,8 @@ class Pooler(Record):
     size: Positive = default(facts.POOLER_SIZE)
     max_clients: Positive = 1000
     wait: Duration = default(facts.POOLER_WAIT)
+    login: Duration = default(facts.POOLER_LOGIN)  # of its one core
+    transaction: Duration = default(facts.POOLER_TRANSACTION)
 
 
 class MachineSpec(Record):

@@ -58,6 +58,8 @@ class FakePlane:
         self.dead.add(server)
         self.listening -= {c for c, s in enumerate(self.home) if s == server}
 
+    def forget(self, probe: int) -> None: ...
+
     def server_up(self, server: int) -> None:
         self.dead.discard(server)
 

@@ -307,3 +307,11 @@ def test_a_hung_queue_hands_out_nothing_until_it_goes_on(plane_class):
 def test_the_latency_of_a_request_does_not_hang_on_its_job(plane_class):
     run = drive(plane_class, world(load(2.0), API, QUEUE, WORKER))
     assert latency(run, 2.0) == 0.0
+
+
+@pytest.mark.parametrize("evict", [False, True])
+def test_a_queue_without_room_for_one_job_refuses_all(plane_class, evict):
+    """maxmemory below what an empty server takes: nothing is there that could be evicted."""
+    small = replace(QUEUE, queue_bytes=1, evict=evict)
+    run = drive(plane_class, world(load(2.0, 3.0), API, small))
+    assert run.jobs() == {"enqueued": 2, "queue_full": 2}

@@ -49,6 +49,8 @@ def _settings(dice: Random) -> dict[str, Any]:
         "stack.services.worker.replicas": dice.randint(1, 6),
         "stack.services.worker.job.delivery": "reliable",
         "stack.services.worker.job.redelivery": "20s",
+        "stack.services.worker.job.redelivery_from": dice.choice(["silence", "delivery"]),
+        "stack.services.worker.job.reconnects": dice.choice([True, False]),
         "stack.services.redis.persistence": dice.choice(["rdb", "aof_everysec"]),
         "stack.services.postgres.max_connections": dice.choice([20, 100]),
         "stack.operator.detect": dice.choice(["5s", "60s"]),

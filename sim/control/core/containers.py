@@ -260,7 +260,7 @@ class Containers(World):
         if gone():
             return
         behaviour = self.service(c.service).stop
-        if behaviour.drains and c.booted and not c.hung:
+        if behaviour.drains and not behaviour.ignores and c.booted and not c.hung:
             self.plane.drain(c.id)  # DRAINED ends it
         elif not behaviour.ignores and not c.hung:
             self.exit(c, 143, "terminated")
@@ -297,7 +297,8 @@ class Containers(World):
 
     def forget(self, probe: int) -> None:
         """An answer that comes later reaches nobody."""
-        self._heard.pop(probe, None)
+        if self._heard.pop(probe, None) is not None:
+            self.plane.forget(probe)
 
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""

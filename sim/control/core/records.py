@@ -17,7 +17,7 @@ ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "split", "addresses",
-    "pending", "health", "outlier", "daemon_up", "out_of_service",
+    "pending", "health", "outlier", "none_listed", "daemon_up", "out_of_service",
 ]  # fmt: skip
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
 

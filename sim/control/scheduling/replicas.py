@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from sim.control.core.choices import Agented
+from sim.control.core.choices import Agented, Lingering
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Change, Cluster, Container, NonsenseError, Pending, Server
 from sim.control.scheduling.kubelet import STATEFUL, Kubelet, Kubelets
@@ -359,7 +359,8 @@ class Keeper:
         if c.alive:
             whose = self.strategy or self.kubelets.kubelet
             grace = whose.grace_s if stop.grace is None else stop.grace
-            yield self.cluster.stop(c, grace, stop.pre_stop)
+            linger_s = self.linger_s(c)
+            yield self.cluster.stop(c, linger_s + grace, linger_s + stop.pre_stop)
         self.ending.discard(c.id)
         server = c.server
         if not server.alive and server.released_s is None:
@@ -371,3 +372,11 @@ class Keeper:
             self.cluster.clock.loop(self.kubelets.launch(c))
         else:
             self.cluster.remove(c)
+
+    def linger_s(self, c: Container) -> float:
+        """How long it serves on, out of the balancer, before anything tells it to stop."""
+        discovery = self.cluster.choices.service_discovery
+        takes_requests = self.cluster.service(c.service).role == "http"
+        if not (takes_requests and c.ready and isinstance(discovery, Lingering)):
+            return 0.0  # no balancer has it
+        return discovery.linger_s

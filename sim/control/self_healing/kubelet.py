@@ -17,7 +17,8 @@ from sim.control.self_healing.restarts import Backoff, start_again
 KUBELET = "kubernetes/kubernetes pkg/kubelet/kubelet.go; client-go util/flowcontrol/backoff.go"
 CRASH_LOOP_START = Fact(
     "kubelet.crash_loop_start", 10.0, "s",
-    "the second crash waits so long; the first restarts at once", KUBELET,
+    "the second crash waits so long; the first restarts at once (defaults up to 1.37: the gates "
+    "ReduceDefaultCrashLoopBackOffDecay and KubeletCrashLoopBackOffMax change it if asked)", KUBELET,
 )  # fmt: skip
 CRASH_LOOP_FACTOR = Fact("kubelet.crash_loop_factor", 2.0, "x", "growth per crash", KUBELET)
 CRASH_LOOP_CAP = Fact("kubelet.crash_loop_cap", 300.0, "s", "CrashLoopBackOff's longest", KUBELET)
@@ -51,6 +52,7 @@ class KubeletRestarts:
 
     capability: ClassVar[str] = "self_healing"
     name: ClassVar[str] = "kubelet_restarts"
+    stopped_with: ClassVar[str] = "kubectl delete pod"
     shims: ClassVar[bool] = True  # containers outlive a restart of containerd
 
     relist_s: float = constant(PLEG_RELIST)

@@ -101,8 +101,8 @@ class Resolver:
 
 # ---- a proxy in front of names in Docker's DNS ----
 def running(cluster: Cluster) -> list[Container]:
-    """What Docker's DNS answers for the entry service: every container that runs."""
-    return [c for c in cluster.of(cluster.entry) if c.alive and not c.deleting]
+    """What Docker's DNS answers for the entry service: every container whose process lives."""
+    return [c for c in cluster.of(cluster.entry) if c.alive]
 
 
 def by_name(cluster: Cluster, proxy: str, lookup: Lookup) -> Loop:

@@ -66,7 +66,17 @@ def read_compose(document: Document, path: Path, like: Stack) -> Stack:
             issues += error.issues
     if issues:
         raise InputError(issues=issues)
+    services = {name: _waiting(name, services, notes) for name in services}
     return _stack(document, path, like, services, notes)
+
+
+def _waiting(name: str, services: dict[str, Service], notes: Notes) -> Service:
+    """The service, waiting for those only whose health somebody checks."""
+    service = services[name]
+    checked = [d for d in service.waits_for if services[d].healthcheck is not None]
+    for other in [d for d in service.waits_for if d not in checked]:
+        notes.assumed.append(f"{name}: does not wait for {other}, which has no healthcheck here")
+    return service.model_copy(update={"waits_for": checked})
 
 
 def _stack(

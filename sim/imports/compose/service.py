@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.imports.compose.roles import Guess, command_text, dependencies
+from sim.imports.compose.roles import Guess, command_text, dependencies, event_loop
 from sim.imports.compose.values import Node, option, postgres_option
 from sim.schema.fields import LawSpec
 from sim.schema.stack import (
@@ -70,10 +71,21 @@ def read_service(node: Node, guess: Guess, around: Around) -> Service:
         "healthcheck": _healthcheck(node),
         "stop": _stop(node),
         "depends_on": [around.names[d] for d in dependencies(node.value) if d in around.names],
+        "waits_for": [around.names[d] for d in _healthy_first(node.value) if d in around.names],
     }
     given |= _restart(node, name, notes)
     given |= _of_role(node, name, guess, template, around)
     return Service(**given)
+
+
+def _healthy_first(body: Mapping[str, Any]) -> list[str]:
+    """Dependencies with `condition: service_healthy`."""
+    depends = body.get("depends_on")
+    return [
+        str(name)
+        for name, how in (depends.items() if isinstance(depends, dict) else ())
+        if isinstance(how, dict) and how.get("condition") == "service_healthy"
+    ]
 
 
 def _template(guess: Guess, around: Around) -> Service:
@@ -265,6 +277,10 @@ def _client(
         said.append(f"{database.demand.mean * 1000:g} ms in {around.names[around.postgres]}")
     if guess.role == "http":
         result["backlog"] = template.backlog
+        loop = event_loop(node.value)
+        result["accepts"] = "at_once" if loop else template.accepts
+        if loop:
+            notes.assumed.append(f"{name}: accepts at once and queues inside, by {loop}")
         if around.redis and around.has_worker and _uses(node, around.redis, environment, around):
             result["push"] = JobPush(**template.push.model_dump())
             said.append(f"a job from {template.push.share:.0%} of requests")
