@@ -147,3 +147,21 @@ def test_the_age_of_the_answer_is_the_outage() -> None:
     assert down[":docker_ttl"] <= 630
     assert measured("moving_target", "kubernetes")["availability"] == 1.0
     assert 0.98 < measured("moving_target:headless", "kubernetes")["availability"] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("platform", "command"),
+    [
+        ("kubernetes", "`kubectl delete pod api-1`"),
+        ("cloud_run", "`gcloud run services update api`"),
+    ],
+)
+def test_a_sick_replica_is_replaced_in_the_words_of_its_platform(
+    platform: str, command: str
+) -> None:
+    """`docker restart` was typed everywhere; here the replica leaves and another comes at once."""
+    run = replay("sick_container:no_probes", platform)
+    typed = next(row for row in run.timeline if command in row.text)
+    placed = next(row for row in run.timeline if row.event == "placed" and row.t_s >= typed.t_s)
+    assert placed.t_s == typed.t_s
+    assert not any("docker restart" in row.text for row in run.timeline)

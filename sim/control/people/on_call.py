@@ -136,6 +136,7 @@ def hung(cluster: Cluster) -> list[Container]:
         if c.hung
         and c.state == "running"
         and c.alive
+        and not c.deleting
         and not (isinstance(checks, Ending) and checks.ends(cluster.service(c.service)))
     ]
 
@@ -149,6 +150,7 @@ def expired(human: Human) -> list[Container]:
         if c.locked_out
         and c.state == "running"
         and c.alive
+        and not c.deleting
         and (rotation is None or not rotation.refuses(c))
     ]
 

@@ -6,6 +6,7 @@ the times: `operator:` of the stack; of the steps: the article (shared facts, AR
 
 from __future__ import annotations
 
+from sim.control.core.choices import DOCKER_STOP, Commanded
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Address, Cluster, Container, Server
 from sim.control.load_balancing.haproxy import HAProxy
@@ -28,10 +29,22 @@ def start_all(human: Human) -> Loop:
 
 
 def restart(human: Human, c: Container) -> Loop:
-    """`docker restart` of one container that is up and answers nobody."""
-    yield from human.command(f"`docker restart {c.name}`")
-    yield from compose.stop_all(human.cluster, [c])
-    yield from by_hand_unless_restarted(human, [c])
+    """One container that is up and answers nobody gets a new process: `docker restart`, or the
+    platform's own words, which end this replica and bring another at once."""
+    healing, cluster = human.cluster.choices.self_healing, human.cluster
+    if not isinstance(healing, Commanded):
+        yield from human.command(f"`docker restart {c.name}`")
+        yield from compose.stop_all(cluster, [c])
+        yield from by_hand_unless_restarted(human, [c])
+        return
+    if not healing.stopped_with:  # no command for one: a new revision replaces it
+        yield from human.command(f"`gcloud run services update {c.service}`")
+    else:
+        yield from human.command(f"`{healing.stopped_with} {c.name}`")
+    if healing.stopped_with == DOCKER_STOP:
+        yield from compose.stop_all(cluster, [c])  # the task has ended, and gets a successor
+    elif not c.deleting:
+        cluster.retire(c)
 
 
 def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:

@@ -22,7 +22,10 @@ KUBELET = (
 )
 CRASH_LOOP_START = Fact(
     "kubelet.crash_loop_start", 10.0, "s",
-    "the second crash waits so long; the first restarts at once", KUBELET,
+    "the second crash waits so long; the first restarts at once (as of 1.35; the gates "
+    "ReduceDefaultCrashLoopBackOffDecay, alpha since 1.33, and KubeletCrashLoopBackOffMax, beta "
+    "since 1.35, change it where asked for)",
+    KUBELET,
 )  # fmt: skip
 CRASH_LOOP_FACTOR = Fact("kubelet.crash_loop_factor", 2.0, "x", "growth per crash", KUBELET)
 CRASH_LOOP_CAP = Fact("kubelet.crash_loop_cap", 300.0, "s", "CrashLoopBackOff's longest", KUBELET)
