@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sim.control.relocations import Signpost
+from sim.control.relocations import Signpost as _Signpost
 
 if TYPE_CHECKING:
     from sim.library.scenarios import list_scenarios, load_scenario
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sim.study.result import Result
     from sim.study.session import Session
 
-sys.meta_path.append(Signpost())  # an import by a name of 0.1.0 is told the new one
+sys.meta_path.append(_Signpost())  # an import by a name of 0.1.0 is told the new one
 __version__ = "0.2.0"
 
 __all__ = [

@@ -24,8 +24,8 @@ QUICK = (
 # A test that stands there is quick, unless it is marked `slow` or `run`, takes one of FIXTURES, or
 # calls, itself or through functions of the tests, one of DOORS: what starts a whole run in sim.
 DOORS = {
-    "Session", "Simulation", "compare", "main", "plane_class", "run", "run_case", "run_once",
-    "study",
+    "Session", "Simulation", "compare", "main", "plane_class", "replay", "replicate", "run",
+    "run_case", "run_once",
 }  # fmt: skip
 FIXTURES = {"browser"}  # a Chromium is no run, but takes as long
 

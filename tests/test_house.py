@@ -18,7 +18,7 @@ ARCHITECTURE = SIM.parent / "ARCHITECTURE.md"
 FILES = sorted(SIM.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in FILES})
 MOST_LINES, MOST_OF_A_FUNCTION = 500, 60
-ROOT = {"__init__", "__main__", "moved"}  # moved: imports by the names of 0.1.0
+ROOT = {"__init__", "__main__"}
 TABLES = ("sim/dataplane/kernel/layout.py: fields",)  # long because they list, not decide
 FORBIDDEN = {
     "asked", "common", "found", "given", "helper", "helpers", "here", "it", "misc", "one", "other",
@@ -27,12 +27,6 @@ FORBIDDEN = {
 }  # fmt: skip
 # words that look like participles and are names of the field
 FIELD = {"hardened", "managed", "moved", "timing", "tracking", "tuned"}
-
-# names that two classes have today; a name leaves this list with its second class, and none comes
-TWICE = {
-    "Case", "Change", "Checked", "Claim", "Container", "Cpu", "Kind", "Machine", "Probe", "Score",
-    "Source", "Work",
-}  # fmt: skip
 
 
 def shown(path: Path) -> str:
@@ -55,14 +49,9 @@ def classes() -> dict[str, list[str]]:
 
 
 def test_a_class_name_means_one_thing() -> None:
-    new = {n: where for n, where in classes().items() if len(where) > 1 and n not in TWICE}
+    new = {n: where for n, where in classes().items() if len(where) > 1}
     words = [f"{name} in {' and '.join(where)}" for name, where in new.items()]
     assert not new, "two classes of one name, call one of them otherwise: " + "; ".join(words)
-
-
-def test_the_list_of_names_that_are_there_twice_only_shrinks() -> None:
-    once = sorted(name for name in TWICE if len(classes().get(name, ())) < 2)
-    assert not once, f"good: take {', '.join(once)} out of TWICE in tests/test_house.py"
 
 
 def test_the_root_holds_what_the_architecture_names() -> None:

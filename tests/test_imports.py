@@ -64,7 +64,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study": (
         "sim.imports.trace",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines", "sim.constants", "sim.library",
+        "sim.dataplane.engines", "sim.constants", "sim.library", "sim.imports.trace",
     ),
     # the public Result shows itself: what it needs loads when it is asked for
     "sim.study.result": ("sim.results", "sim.report"),
@@ -113,7 +113,7 @@ MEASURED = (
     "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
     "counterfactual", "measurements", "merge",
 )  # fmt: skip
-TOLD = ("text", "incident", "plots", "postmortem", "page", "exports", "files")
+TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {

@@ -1,13 +1,13 @@
 """The command line: list, run, explain and more. A stable contract (DESIGN.md, section 6).
 
-Exit status: 0 done; 1 `--check` and something did not hold; 2 bad usage or input, told in one
-message; 70 a run contradicted itself (a defect of the program); 130 interrupted. Results go to
-standard output, everything else to standard error. Heavy things load when a command needs them.
+Exit status: 0 done; 1 `--check` and something did not hold; 2 bad usage or input, or what was
+computed could not be written or printed in whole, told in one message; 70 a run contradicted itself
+(a defect of the program); 130 interrupted, 143 by TERM. Results go to standard output, everything
+else to standard error. Heavy things load when a command needs them.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 import warnings
@@ -17,9 +17,11 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from sim import __version__
+from sim.cli import streams
 from sim.cli.options import BROKEN, DONE, INTERRUPTED, USAGE, say
 from sim.cli.verbs import verbs
 from sim.schema.fields import InputError
+from sim.study.signals import endings
 
 app = App(
     name="sim",
@@ -38,20 +40,26 @@ for _name, _verb in verbs():
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     warnings.showwarning = _warn
-    for stream in (sys.stdout, sys.stderr):  # a terminal without our dots and dashes gets `?`
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    streams.ready()
+    with endings() as ending:
+        return ending.status(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        status = app(sys.argv[1:] if arguments is None else list(arguments))
+        status = app(arguments)
         sys.stdout.flush()
         return int(status or DONE)
     except (CycloptsError, InputError) as error:
         return say(str(error), USAGE)
     except BrokenPipeError:  # `sim run ... | head`: the reader has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon()
         return DONE
     except KeyboardInterrupt:
         return say("interrupted: no run was finished", INTERRUPTED)
+    except streams.OutputError as error:
+        streams.abandon()
+        return say(f"standard output takes no more: {error}", USAGE)
     except Exception as error:
         return _broken(error)
 

@@ -12,13 +12,14 @@ from importlib import import_module
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from signal import SIG_IGN, SIGINT, signal
 from threading import Thread
 
 from sim.platforms import Source, is_added, pin, sources
+from sim.report.folder import Missing
 from sim.report.plots.pictures import draw
 from sim.results.measurements import Measurements
-from sim.study.pool import UNGUARDED, deaf, leave_with_parent
+from sim.study.pool import UNGUARDED, leave_with_parent
+from sim.study.signals import deaf, held
 
 
 class Artist:
@@ -28,17 +29,19 @@ class Artist:
         context = get_context("spawn")
         self.line, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, sources(platforms)), daemon=True)
-        with deaf():
+        with held(starting=True):
             self.process.start()
         theirs.close()
 
     @contextmanager
-    def drawing(self, result: Measurements, folder: Path) -> Iterator[None]:
-        """What `draw` does, while the body runs. What the process cannot do is done here."""
+    def drawing(self, result: Measurements, folder: Path) -> Iterator[Missing]:
+        """What `draw` does, while the body runs. What the process cannot do is tried here; what is
+        then missing is in what was handed over."""
+        missing: Missing = {}
         with suppress(OSError):  # it has died
             self.line.send((result, folder))
         try:
-            yield
+            yield missing
         except BaseException:
             self.dismiss()  # the folder goes
             raise
@@ -47,7 +50,7 @@ class Artist:
         except (EOFError, OSError):
             drawn = False
         if not drawn:
-            draw(result, folder)
+            missing.update(draw(result, folder))
 
     def dismiss(self) -> None:
         self.process.kill()
@@ -73,14 +76,12 @@ def hired(platforms: Sequence[str]) -> Iterator[Artist | None]:
 
 def _work(line: Connection, files: dict[str, Source]) -> None:
     """The artist's life: loads, draws, tells whether it could. `files`: as in task.py."""
-    signal(SIGINT, SIG_IGN)  # where it is not inherited
+    deaf()
     Thread(target=leave_with_parent, daemon=True).start()
     pin(files)
     import_module("sim.report.plots.slides")
     try:
-        draw(*line.recv())
-        line.send(True)
-    except EOFError:
+        missing = draw(*line.recv())
+        line.send(not missing)  # why is found by the parent, who tries it itself
+    except (EOFError, OSError):
         pass  # the parent is gone
-    except Exception:  # told by the parent, who tries it itself
-        line.send(False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
-from sim.cli.options import DONE, INTERRUPTED, NOT_HELD, REPORTS, say
+from sim.cli.options import DONE, NOT_HELD, REPORTS, say
 from sim.study.plan import plan
 
 if TYPE_CHECKING:
@@ -42,15 +42,16 @@ def report(
     """Do what was asked for and write its report; returns the exit status. `store`, `workers`: of
     `Batch.run`. Raises `InputError`."""
     from sim.cli.artist import hired  # noqa: PLC0415
+    from sim.cli.delivery import deliver  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
     from sim.report.exports.formats import named  # noqa: PLC0415
+    from sim.report.folder import check_folder  # noqa: PLC0415
     from sim.report.plots import drawable  # noqa: PLC0415
-    from sim.study.pool import deaf  # noqa: PLC0415
 
     planned = plan(ask)
     folder = out or REPORTS / planned.name.replace(":", "-")
     exports = named(export)
-    files.check_folder(folder)  # before the run: nobody wants to learn it afterwards
+    check_folder(folder, files.OURS)  # before the run: nobody wants to learn it afterwards
     for label, lines in (
         ("assumed: ", planned.stack.assumed),
         ("not simulated: ", planned.stack.ignored),
@@ -59,45 +60,54 @@ def report(
         for line in lines:  # of somebody's own Compose file
             print(f"{label}{line}", file=sys.stderr)
     with hired(planned.platforms) if show.plots and drawable() else nullcontext() as artist:
-        result = _result(planned, show, store, workers)
-        with deaf():  # nothing that was finished is lost
-            files.write(result, folder, show.plots, exports, artist.drawing if artist else None)
-    if show.json:
-        sys.stdout.write(files.summary_json(result))
-    else:
-        _print(result, folder)
+        result, failure = _result(planned, show, store, workers)
+        drawing = artist.drawing if artist else None
+        write = partial(files.write, result, folder, show.plots, exports, drawing)
+        status = deliver("report", folder, write, partial(_show, result, show), result.interrupted)
+    if failure is not None:  # what was finished before it is shown
+        raise failure
     if result.ended:
         print(f"ended: {result.ended}", file=sys.stderr)
-    if result.interrupted:
-        return say(f"interrupted: what was finished is in {folder}", INTERRUPTED)
-    return _checked(result) if show.check else DONE
+    return _checked(result) if show.check and status == DONE else status
 
 
-def _result(planned: Plan, show: Show, store: Path | None, workers: int | None) -> Result:
-    """The study and, if asked for, what each change would have saved."""
+def _show(result: Result, show: Show) -> None:
+    if show.json:
+        from sim.report.files import summary_json  # noqa: PLC0415
+
+        sys.stdout.write(summary_json(result))
+    else:
+        _print(result)
+
+
+def _result(
+    planned: Plan, show: Show, store: Path | None, workers: int | None
+) -> tuple[Result, Exception | None]:
+    """The study and, if asked for, what each change would have saved; and what ended it early."""
     from sim.cli.console import counted  # noqa: PLC0415
     from sim.report.text.live import live  # noqa: PLC0415
     from sim.report.text.progress import compiling, watching  # noqa: PLC0415
     from sim.study.batch import Batch, BatchSample  # noqa: PLC0415
-    from sim.study.comparison import replay  # noqa: PLC0415
+    from sim.study.comparison import result_of, sampled  # noqa: PLC0415
 
     errors = Console(stderr=True)
     how: Any = {"workers": workers, "compiling": partial(compiling, errors)}
     screen: Any = live if show.watch else watching
     with screen(planned.platforms, planned.ask.reps, planned.scenario.horizon, errors) as watch:
-        result = replay(planned, partial(Batch.run, store=store, watch=watch, **how))
-    if not show.postmortem or result.interrupted:
-        return result
+        sample = sampled(planned, partial(Batch.run, store=store, watch=watch, salvage=True, **how))
+    result = result_of(planned, sample)
+    if not show.postmortem or result.interrupted or sample.failure is not None:
+        return result, sample.failure
     from sim.study.causes import investigate  # noqa: PLC0415
 
     def run_counted(batch: Batch) -> BatchSample:
         with counted(len(batch.tasks), workers) as run:
             return run(batch)
 
-    return investigate(planned, result, run_counted)
+    return investigate(planned, result, run_counted), None
 
 
-def _print(result: Result, folder: Path) -> None:
+def _print(result: Result) -> None:
     from sim.report.postmortem.text import plain  # noqa: PLC0415
     from sim.report.text import table  # noqa: PLC0415
 
@@ -109,7 +119,6 @@ def _print(result: Result, folder: Path) -> None:
     sys.stdout.write(f"\n{result.story(SHOWN)}")
     if result.counterfactuals is not None:
         sys.stdout.write(f"\n{plain(result)}")
-    print(f"report: {folder}", file=sys.stderr)
 
 
 def _checked(result: Result) -> int:

@@ -143,22 +143,24 @@ def _of_any_people() -> Iterator[Setting]:
     yield from walk(Operator(), "stack.operator", switched_off=True)
 
 
-def everywhere() -> dict[str, list[Setting]]:
-    """All settings of each constant, by its name; mechanisms that no platform has come last."""
+def everywhere(names: Collection[str] | None = None) -> dict[str, list[Setting]]:
+    """All settings of each constant, by its name; mechanisms that no platform has come last.
+    `names`: the platforms to look at (default: those that run no file that nobody has named)."""
+    names = platforms.unasked() if names is None else names
     found: dict[str, list[Setting]] = {}
-    of_platforms = (setting for name in platforms.names() for setting in of_platform(name))
+    of_platforms = (setting for name in names for setting in of_platform(name))
     leak = Setting(LEAK_TICK, "scenario.events.0.leak.tick", LEAK_TICK.value)
     for setting in (*of_platforms, *_of_any_service(), *_of_any_people(), leak):
         found.setdefault(setting.fact.name, []).append(setting)
-    for setting in _alternatives():
+    for setting in _alternatives(names):
         if not any(known.path for known in found.get(setting.fact.name, [])):
             found.setdefault(setting.fact.name, []).append(setting)
     return found
 
 
-def _alternatives() -> Iterator[Setting]:
+def _alternatives(names: Iterable[str]) -> Iterator[Setting]:
     """Mechanisms that some platform could have, on the first that takes them."""
-    hosts = sorted(platforms.names(), key=lambda name: name != "kubernetes")
+    hosts = sorted(names, key=lambda name: name != "kubernetes")
     for capability in (field.name for field in fields(Platform)):
         for word, mechanism in mechanisms(capability).items():
             host = next((name for name in hosts if _takes(name, capability, word)), "")

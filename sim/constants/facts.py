@@ -123,6 +123,14 @@ POOLER_SIZE = Fact("pgbouncer.default_pool_size", 20, "connections", "to the ser
 POOLER_WAIT = Fact(
     "pgbouncer.query_wait_timeout", 120.0, "s", "a client waits for a connection", _BOUNCER
 )
+POOLER_LOGIN = Fact(
+    "pgbouncer.login", 0.0035, "s", "of its one core: a client's login, with its first query",
+    "PgBouncer 1.18, measured: 200 at once take 0.70 s",
+)  # fmt: skip
+POOLER_TRANSACTION = Fact(
+    "pgbouncer.transaction", 2e-5, "s", "of its one core: 45 to 60 thousand transactions a second",
+    "benchmarks of one process that several people published; not measured by us",
+)  # fmt: skip
 POOL = Fact("database.pool", 10, "connections", "of one process at most", "node-postgres Pool, max")
 CHECKOUT_TIMEOUT = Fact(
     "database.checkout_timeout", 30.0, "s", "a request waits for a connection of its pool",
@@ -131,8 +139,13 @@ CHECKOUT_TIMEOUT = Fact(
 REDELIVERY = Fact(
     "job.redelivery", 30.0, "s", "a taken job whose worker is silent is given out again", "chosen"
 )
+REDELIVERY_LOOK = Fact(
+    "job.redelivery_look", 0.0, "s", "between two looks for overdue jobs; 0: none, as with SQS",
+    "docs.aws.amazon.com SQS visibility timeout; Celery 5.7 on Redis looks each 100 s "
+    "(kombu transport/redis.py QoS.restore_visible: one in ten calls, 10 s apart), measured",
+)  # fmt: skip
 MAX_STALLED = Fact(
-    "job.max_stalled", 1, "times", "a job whose worker dies is given out again so often",
+    "job.max_stalled", 1, "times", "a job whose worker is silent is given out again so often",
     "OptimalBits/bull and taskforcesh/bullmq: maxStalledCount; moveStalledJobsToWait",
 )  # fmt: skip
 CPU_TARGET = Fact(
@@ -144,6 +157,10 @@ IMAGE_SIZE = Fact(
     "image.size", 200 * 1024**2, "bytes", "of a service, where none is said", "chosen"
 )
 JOB_SIZE = Fact("redis.job_size", 1054, "bytes", "a job of 1000 bytes in a list", _REDIS)
+REDIS_EMPTY = Fact(
+    "redis.empty_size", 960_000, "bytes", "used_memory of an empty server: maxmemory counts it",
+    _REDIS,
+)  # fmt: skip
 BACKLOG = Fact("node.backlog", 511, "connections", "listen() without a number", "Node.js net")
 SHARES = Fact("docker.cpu_shares", 1024, "shares", "a container's weight", "docker run reference")
 PROBE_PERIOD = Fact("probe.period", 10.0, "s", "between two probes", _PROBE)

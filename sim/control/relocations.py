@@ -80,9 +80,9 @@ spec.yamlfile               schema.text.document
 spec                        schema
 dataplane.interface         dataplane.profile dataplane.plane dataplane.codes dataplane.tables
 experiment                  simulation.simulation
-study                       study.study
+study                       study.comparison study.plan
 engines                     dataplane.engines
-workers                     study.workers
+workers                     study.pool study.task
 counterfactuals             study.causes
 claims                      study.article.claims
 quarter                     study.quarter.draw

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import math
 
-from sim.dataplane.codes import LATENCY_BINS, LATENCY_GROWTH, LATENCY_MIN_S, LawKind
+from sim.dataplane.codes import (
+    BLOCK_BITS,
+    BLOCK_SHIFT,
+    LATENCY_BINS,
+    LATENCY_GROWTH,
+    LATENCY_MIN_S,
+    LawKind,
+)
 
 _, EXPONENTIAL, LOGNORMAL, UNIFORM = (kind.value for kind in LawKind)
 LOG_GROWTH = math.log(LATENCY_GROWTH)
 LAST_BIN = LATENCY_BINS - 1
+LAST_OF_BLOCK = (1 << BLOCK_BITS) - 1
 INFINITY = math.inf
 
 
@@ -66,12 +74,23 @@ def backoff(base: float, factor: float, cap: float, retry: int, jitter: float, u
     return wait * (1.0 - jitter * u1)
 
 
+def attempt_id(request: int, retry: int) -> int:
+    """The id of a request's n-th retry (0: its first try), codes.BLOCK_BITS and beside it."""
+    block = retry >> BLOCK_BITS
+    return (block << BLOCK_SHIFT) + (request << BLOCK_BITS) + (retry & LAST_OF_BLOCK)
+
+
 def latency_bin(latency: float) -> int:
     """Bin of the logarithmic histogram: 2 % wide from 0.1 ms; both ends clip (codes.LATENCY_*)."""
     if latency <= LATENCY_MIN_S:
         return 0
     i = int(math.log(latency / LATENCY_MIN_S) / LOG_GROWTH)
     return LAST_BIN if i > LAST_BIN else i
+
+
+def next_look(due: float, period: float) -> float:
+    """When what is due is found by somebody who looks at each multiple of `period`; 0: at once."""
+    return due if period == 0.0 else math.ceil(due / period) * period
 
 
 def query_cost(demand: float, growth: float, active: int) -> float:

@@ -96,6 +96,7 @@ class Note(IntEnum):
     PROBE_OK = 6  # probe id: answered
     PROBE_FAILED = 7  # probe id: refused, dropped with its container, or its query failed
     OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
+    NONE_LISTED = 9  # 0: a request is held (`Routing.holds`); once for each empty list
 
 
 # ---- where it stands ----
@@ -117,7 +118,7 @@ class AttemptPhase(IntEnum):
     RESENDING = 2  # listen backlog full; the kernel sends the SYN again
     PAUSING = 3  # the proxy waits before it tries the same server again
     HELD = 4  # a hung proxy has accepted it
-    QUEUEING = 5  # in the balancer: every server is at its maxconn
+    QUEUEING = 5  # in the balancer: every server is at its maxconn, or none is listed
     INSIDE = 6  # accepted: in a listen backlog, or served
 
 
@@ -135,11 +136,14 @@ class Due(IntEnum):
     GHOST = 8  # number: connections of a vanished host close
 
 
-ID_BITS = 48  # of an event's place among those of one instant; its kind stands above
+ID_BITS = 56  # of an event's place among those of one instant; its kind stands above
 
 
 # ---- who it is: ids are unique, and all that a draw depends on ----
-ATTEMPTS = 8  # attempts a request can have: attempt id = request * ATTEMPTS + k
+# Of an attempt (arithmetic.attempt_id), from the lowest bit: its place in its block, the request,
+# and above all that is named below the block: attempts 0 to 7 of a request, 8 to 15, ...
+BLOCK_BITS, REQUEST_BITS, BLOCK_SHIFT = 3, 40, 47
+MOST_ATTEMPTS = 1 << BLOCK_BITS + ID_BITS - BLOCK_SHIFT  # of one request
 JOB_BASE = 1 << 44  # job id = JOB_BASE + the attempt that pushed it
 PROBE_BASE = 1 << 45
 COPY_BASE = 1 << 46  # jobs that came back
@@ -168,6 +172,7 @@ SILENT_RETRY_S = 1.0  # a start-up connection to a silent host is tried again
 REAPER_RETRY_S = 1.0  # a job cannot return to a queue that is down: look again
 BUDGET_CAP = 100.0  # retries a budget can save up
 RDB_SAVE_POINTS: tuple[tuple[float, int], ...] = ((3600.0, 1), (300.0, 100), (60.0, 10_000))
+GIVEN_AWAY = -1  # epoch of an entry whose job was given out again, while its worker was silent
 SILENT = -1  # what a caller gets of a host or process that accepts nothing and says nothing
 
 LATENCY_MIN_S = 1e-4  # histogram bin i covers MIN * 1.02**i .. MIN * 1.02**(i + 1)

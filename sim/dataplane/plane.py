@@ -96,7 +96,12 @@ class DataPlane(Protocol):
     def probe(self, container: int, deep: bool = False) -> int:
         """Send a health check through the container's own queue; `deep` queries the database.
 
-        The answer comes as PROBE_OK or PROBE_FAILED; from a silent process or host, never."""
+        The answer comes as PROBE_OK or PROBE_FAILED; from a silent process or host, never. At a
+        full listen backlog its SYN is sent again each second, until `forget`."""
+
+    def forget(self, probe: int) -> None:
+        """Who sent this health check has left: a SYN of it is sent no more. What was accepted
+        goes on, and is told as ever."""
 
     # observation
     def gauge(self) -> PlaneGauge: ...

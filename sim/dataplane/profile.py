@@ -34,7 +34,9 @@ class Profile:
     kind: Kind
     # admission (HTTP); for a WORKER `slots` is its job concurrency
     slots: int = 1
-    backlog: int = 511  # connections that wait in the listen backlog
+    backlog: int = 511  # connections that wait in the listen backlog, or before it sheds
+    at_once: bool = False  # accepts at once and queues inside, without a bound unless it sheds
+    probe_beside: bool = False  # health checks are answered beside the queue, without a slot
     shed: bool = False  # backlog full: answer 503 at once (else the SYN is dropped and resent)
     cancel: bool = False  # an abandoned request is dropped at its next step (else served in vain)
     # CPU
@@ -60,8 +62,11 @@ class Profile:
     push_timeout_s: float = 2.0  # wait for a silent queue server
     # worker
     reliable: bool = False  # LMOVE with a processing list (else BRPOP: a kill loses the job)
-    redelivery_s: float = 30.0  # a dead worker's job returns to the queue after this
+    redelivery_s: float = 30.0  # a silent (or dead) worker's job returns to the queue after this
+    redelivery_from_delivery: bool = False  # ... any job, that long after it was taken
+    redelivery_look_s: float = 0.0  # overdue jobs are looked for so often; 0: at once
     max_stalled: int = 1  # so often; then it is failed when it would be given out again
+    reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
     job_attempts: int = 1
     job_backoff_s: float = 2.0  # doubles per attempt
     # DATABASE
@@ -73,9 +78,11 @@ class Profile:
     pooler_size: int = 0  # 0: no pooler; else its server connections (transaction pooling)
     pooler_clients: int = 100  # max_client_conn
     pooler_wait_s: float = 120.0  # query_wait_timeout
+    pooler_login_s: float = 0.0  # of its one core, which it shares with nobody: a client connects
+    pooler_transaction_s: float = 0.0  # ... a query passes
     # QUEUE
     persistence: Persistence = Persistence.NONE
-    queue_bytes: int = 0  # maxmemory for jobs; 0: none
+    queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
 
@@ -113,6 +120,7 @@ class Routing:
     retry_errors: bool = False  # also replay requests lost with their server (idempotent ones)
     maxconn: int = 0  # per server; more wait in the balancer. 0: no limit
     queue_timeout_s: float = 5.0  # ... at most so long (then no_backend)
+    holds: bool = False  # ... and with a maxconn also while the list of backends is empty
     outlier_failures: int = 0  # failures in a row of one backend until OUTLIER; 0: never
 
     def in_effect(self, client: Client) -> Routing:

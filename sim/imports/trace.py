@@ -26,9 +26,12 @@ from numpy.typing import NDArray
 from sim.dataplane.profile import Arrivals
 from sim.schema.fields import InputError, Issue
 from sim.schema.scenario import Traffic
-from sim.schema.text.document import describe, read_text
+from sim.schema.text.document import describe
+from sim.schema.text.files import MOST_LINE, MOST_RECORDED, read_text
 
 LOG_DISORDER_S = 300.0  # chosen: more than any request lasts
+LATEST_S = 253402300800.0  # the end of the year 9999, as far as ISO 8601 writes four digits
+LONGEST_STAMP = len("2000-10-10T13:55:36.123456789+07:00:00.000000")
 MAX_ISSUES = 10  # of one file; a wrong file has a million
 _TIMES = ("time", "timestamp", "t", "seconds", "date", "datetime", "time_s")
 _LOG = re.compile(r"\[(\d\d)/(\w{3})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\]")
@@ -80,7 +83,7 @@ def arrivals(traffic: Traffic) -> Arrivals:
 def load_trace(path: str | Path) -> TraceRate | Arrivals:
     """Read a trace file. Errors name file and line; at most ten of them."""
     file = str(path)
-    lines = list(_lines(read_text(Path(path), file)))
+    lines = list(_lines(read_text(Path(path), file, MOST_RECORDED), file))
     if not lines:
         raise InputError(file, found="no data", expected="rows time,rate or one time stamp a line")
     number, first = lines[0]
@@ -102,9 +105,12 @@ def load_trace(path: str | Path) -> TraceRate | Arrivals:
     return _rates(file, lines[has_header:], counts)
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def _lines(text: str, file: str) -> Iterator[tuple[int, str]]:
     """Numbered lines with something on them; `#` begins a comment."""
     for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > MOST_LINE:
+            expected = f"lines of at most {MOST_LINE} characters"
+            raise InputError(file, number, found=f"{len(line)} characters", expected=expected)
         if line.strip() and not line.startswith("#"):
             yield number, line.strip()
 
@@ -182,7 +188,9 @@ def _stamp(text: str) -> float | None:
     """Seconds of a number (not negative) or an ISO 8601 time."""
     value = _number(text)
     if value is not None:
-        return value if value >= 0 else None
+        return value if 0 <= value <= LATEST_S else None
+    if len(text) > LONGEST_STAMP:  # Python reads any number of digits as fractions of a second
+        return None
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
@@ -196,8 +204,8 @@ def _log_stamp(line: str) -> float | None:
         return None
     day, year, hour, minute, second = (int(match[i]) for i in (1, 3, 4, 5, 6))
     offset = timedelta(hours=int(match[8]), minutes=int(match[9]))
-    zone = timezone(-offset if match[7] == "-" else offset)
     try:
+        zone = timezone(-offset if match[7] == "-" else offset)
         month = _MONTHS.index(match[2]) + 1
         return datetime(year, month, day, hour, minute, second, tzinfo=zone).timestamp()
     except ValueError:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from sim.schema.fields import InputError
-from sim.schema.text.document import Document, describe, read_text, read_yaml
+from sim.schema.text.document import Document, describe, read_yaml
+from sim.schema.text.files import read_text, real
 from sim.schema.text.validation import closest, given, one_of
 
 Kind = Literal["scenario", "stack"]
@@ -40,7 +41,7 @@ def file_of(name_or_path: str, kind: Kind) -> Path:
     """The file of that name in our folders, or the file at that path. Raises `InputError`."""
     if os.sep in name_or_path or name_or_path.endswith((".yaml", ".yml")):
         path = Path(name_or_path)
-        if not path.is_file():
+        if path.is_dir() or not os.path.lexists(path):
             found = "a folder" if path.is_dir() else "no such file"
             raise InputError(name_or_path, found=found, expected=f"a {kind} file")
         return path
@@ -58,7 +59,7 @@ def file_of(name_or_path: str, kind: Kind) -> Path:
 def document_of(path: Path) -> Document:
     """The file's data with its places; messages name it briefly below the working folder."""
     try:
-        shown = str(path.resolve().relative_to(Path.cwd()))
+        shown = str(real(path).relative_to(Path.cwd()))
     except ValueError:
         shown = str(path)
     return read_yaml(read_text(path, shown), shown)

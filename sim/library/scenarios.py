@@ -10,12 +10,13 @@ from typing import Any
 
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
-from sim.platforms import layers, names
+from sim.platforms import blaming, configured, layers, names
+from sim.platforms.platform import servers_of
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import patched_stack
 from sim.schema.scenario import Scenario
-from sim.schema.scenario_checks import claims_path, scenario_issues
+from sim.schema.scenario_checks import claims_path, scenario_issues, server_issues
 from sim.schema.settings import PlacedSettings, apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, Path_, describe
@@ -56,13 +57,27 @@ def load_scenario(
     by_hand = split_settings(settings or {}).stack
     blamed = Document("--set" if by_hand else f"{document.file}: set")
     known = names()
+    servers: dict[str, int] = {}
     for platform in scenario.platforms if run_on is None else run_on:
         if platform.partition("-")[0] in known:
-            patched_stack(stack, layers(platform), sources, blamed)
+            there = patched_stack(stack, layers(platform), sources, blamed)
+            servers |= _servers(platform, there, scenario)
     issues = [*scenario_issues(scenario, stack, document), *_name_issues(scenario, document)]
+    issues = issues or list(server_issues(scenario, servers, document))
     if issues:
         raise InputError(issues=issues)
     return _with_trace(scenario, path, document)
+
+
+def _servers(platform: str, stack: Stack, scenario: Scenario) -> dict[str, int]:
+    """How many servers the platform has at second 0; nothing where its settings are wrong, which
+    who makes the case will tell."""
+    try:
+        choices = configured(platform, split_settings(scenario.set).platforms)
+        with blaming(platform):
+            return {platform: servers_of(choices, stack)}
+    except InputError:
+        return {}
 
 
 # --- the parts of loading -------------------------------------------------------------------------
@@ -116,7 +131,7 @@ def _with_trace(scenario: Scenario, path: Path, document: Document) -> Scenario:
     if scenario.traffic.trace is None:
         return scenario
     trace = path.parent / scenario.traffic.trace
-    if not trace.is_file():
+    if not os.path.lexists(trace):  # what else it is says who reads it
         found = f"no such file {describe(scenario.traffic.trace)}"
         raise document.error(("traffic", "trace"), found, "a CSV file beside the scenario")
     traffic = scenario.traffic.model_copy(update={"trace": str(trace)})

@@ -30,11 +30,13 @@ from typing import Any
 
 from sim.control.core.choices import Conflicting, Refusing
 from sim.control.mechanisms import mechanisms, name_of
+from sim.control.scheduling.microvms import MicroVMs
 from sim.platforms.own import blame
 from sim.platforms.own import files as own_files
 from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
+from sim.schema.characters import printable
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import Layer
 from sim.schema.settings import Spot, merged, with_value
@@ -45,9 +47,9 @@ from sim.schema.text.validation import closest, given, one_of
 
 __all__ = [
     "Source", "ablated", "add", "blaming", "capabilities", "chain", "checked", "configure",
-    "configured", "docstring", "headline", "is_added", "layers", "load", "named", "names",
-    "not_a_platform", "outside", "own_modules", "pin", "refresh", "sources", "taken_away", "takes",
-    "title", "written",
+    "configured", "docstring", "headline", "is_added", "layers", "load", "misnamed", "named",
+    "names", "not_a_platform", "outside", "own_modules", "pin", "refresh", "sources",
+    "taken_away", "takes", "title", "unasked", "written",
 ]  # fmt: skip
 
 _ADDED: dict[str, ModuleType] = {}  # of this process only
@@ -73,7 +75,7 @@ def add(
     if name in (*taken, *own_files.ROOTS) or not own_files.NAME.fullmatch(str(name)):
         expected = f"a new lower-case word, not one of {', '.join(taken)}"
         raise InputError(field="platform", found=repr(name), expected=expected)
-    module = ModuleType(f"{__name__}.{name}", title or name)
+    module = ModuleType(f"{__name__}.{name}", printable(title or name))
     issues = wrong_choices(platform, name)
     if issues:
         raise InputError(issues=issues)
@@ -91,6 +93,19 @@ def is_added(name: str) -> bool:
 def names() -> list[str]:
     """All platforms, in alphabetical order."""
     return sorted({*_files(), *outside(), *_ADDED})
+
+
+def unasked(*wanted: str) -> list[str]:
+    """Those platforms that may be loaded where nobody has asked for one: ours, and of the others
+    those that are `wanted`, or that somebody has named in this process before. A file of the
+    working folder that nobody has named is code that nobody wants to be run."""
+    known = {*_ADDED, *own_files.touched(), *wanted}
+    return sorted({*_files(), *(name for name in (*outside(), *_ADDED) if name in known)})
+
+
+def misnamed() -> list[InputError]:
+    """What is wrong with the names of files in `platforms/` that for this reason are none."""
+    return own_files.misnamed(_files())
 
 
 def outside() -> dict[str, Path]:
@@ -169,8 +184,9 @@ def chain(name: str) -> tuple[str, ...]:
 
 def layers(name: str) -> tuple[Layer, ...]:
     """What the platform brings to every stack that runs on it, what it builds on first."""
-    scales = load(name).autoscaling is not None
-    return tuple(Layer(base, _asks(base), _file(base), scales) for base in chain(name))
+    choices = load(name)
+    scales, sized = choices.autoscaling is not None, isinstance(choices.scheduling, MicroVMs)
+    return tuple(Layer(base, _asks(base), _file(base), scales, sized) for base in chain(name))
 
 
 def _extends(name: str) -> str | None:

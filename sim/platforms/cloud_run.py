@@ -6,8 +6,9 @@ its producers are faster. The database and the queue run on one rented server be
 the rules: shared facts, orchestrators section 6 (stored pages of Google's documentation, whose
 versions disagree). Uncertain: the seconds of a cold start (not published; the stack's boot time and
 a second for the instance), the size of the overshoot past the maximum ("usually less than twice"),
-prices (from memory). Left out: scaling to zero (the service keeps one instance), CPU throttling
-between requests, the limit of 3.5 start-up times for waiting requests (10 s here), regions.
+prices (from memory). Google's default minimum is 0 instances; a team whose users should not wait
+for a cold start writes 1, as here (`services.http.scaling.min=0` shows the other). Left out: CPU
+throttling between requests, regions.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ STACK = {
 }
 
 PLATFORM = Platform(
-    self_healing=TaskReplacement(delay_s=0.0, who="Cloud Run"),  # another instance
+    # another instance; `gcloud run` has no command that stops one
+    self_healing=TaskReplacement(delay_s=0.0, who="Cloud Run", stopped_with=""),
     autoscaling=OnDemand(),  # within seconds; workers are not scaled
-    load_balancing=FrontEnd(),  # 80 an instance; more wait, then 429
+    load_balancing=FrontEnd(),  # 80 an instance; more wait, as at zero instances; then 429
     service_discovery=Routes(),
     rolling_updates=Revisions(),
     rollback=TrafficSplit(),  # one command

@@ -12,7 +12,7 @@ of tasks that never reach RUNNING.
 from __future__ import annotations
 
 from sim.control.autoscaling.target_tracking import TargetTracking
-from sim.control.health_checks.target_group import STOP_TIMEOUT, TargetHealth
+from sim.control.health_checks.target_group import TargetHealth
 from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import PreviousTaskDefinition
@@ -20,7 +20,7 @@ from sim.control.rolling_updates.ecs import EcsDeployment
 from sim.control.scheduling.fargate import Fargate
 from sim.control.secrets.managed_secrets import SecretsManager
 from sim.control.self_healing.tasks import TaskReplacement
-from sim.control.service_discovery.target_group import DEREGISTRATION, Targets
+from sim.control.service_discovery.target_group import Targets
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
@@ -31,20 +31,18 @@ STACK = {
     "services.http.replicas": AtLeast(3),
     "services.worker.replicas": AtLeast(2),
     "services.http.cpu.request": "1",
-    "services.worker.cpu.request": "1",
-    "services.http.memory.request": "2Gi",
-    "services.worker.memory.request": "2Gi",
+    "services.worker.cpu.request": "1",  # the smallest memory beside one core is 2 GiB
     "services.http.scaling": {"min": 3, "max": 20, "cpu": "70%"},
     "services.worker.scaling": {"min": 2, "max": 20, "cpu": "70%"},
-    "services.http.stop.pre_stop": DEREGISTRATION,
-    "services.http.stop.grace": f"{DEREGISTRATION.value + STOP_TIMEOUT.value}s",
 }
 
 PLATFORM = Platform(
-    self_healing=TaskReplacement(delay_s=0.0, who="ECS"),  # a new task, a new machine
+    self_healing=TaskReplacement(  # a new task, a new machine
+        delay_s=0.0, who="ECS", stopped_with="aws ecs stop-task"
+    ),
     autoscaling=TargetTracking(),  # minutes late
     load_balancing=ServiceBalancing(algorithm=Algorithm.ROUND_ROBIN),  # the ALB's default
-    service_discovery=Targets(),  # all sick: all get traffic
+    service_discovery=Targets(),  # all sick: all get traffic; who leaves drains for 300 s
     rolling_updates=EcsDeployment(),  # 100 / 200 %
     rollback=PreviousTaskDefinition(),  # by hand; the breaker's is opt-in
     health_checks=TargetHealth(),

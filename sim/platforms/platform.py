@@ -12,6 +12,7 @@ from typing import Any
 
 from sim.control.core.choices import (
     Autoscaler,
+    Choices,
     Discoverer,
     HealthChecker,
     Limiter,
@@ -23,6 +24,7 @@ from sim.control.core.choices import (
     Updater,
 )
 from sim.schema.fields import InputError, Issue
+from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
 
 DECIDES = {  # what each of the ten choices decides
@@ -64,6 +66,13 @@ class Platform:
     def __reduce__(self) -> tuple[type[Platform], tuple[Any, ...]]:
         """Copies are made of the ten as well."""
         return Platform, tuple(getattr(self, field.name) for field in fields(self))
+
+
+def servers_of(choices: Choices, stack: Stack) -> int:
+    """How many servers there are at second 0: as many as the stack asks for, else as many as who
+    schedules starts with; one where nobody does."""
+    scheduling = choices.scheduling
+    return stack.servers.count or 1 if scheduling is None else scheduling.servers(stack)
 
 
 def _not_ten(given: int, named: list[str]) -> list[Issue]:

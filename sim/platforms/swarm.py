@@ -11,7 +11,7 @@ returns, and no task has a priority: what fits nowhere waits, first come, first 
 
 from __future__ import annotations
 
-from sim.control.health_checks.swarm import STOP_GRACE, SwarmHealthchecks
+from sim.control.health_checks.swarm import SwarmHealthchecks
 from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import ServiceRollback
@@ -19,7 +19,7 @@ from sim.control.rolling_updates.swarm import SwarmUpdate
 from sim.control.scheduling.swarm import SwarmScheduling
 from sim.control.secrets.swarm import SwarmSecrets
 from sim.control.self_healing.tasks import SwarmReplacement
-from sim.control.service_discovery.swarm import CONVERGE, Gossip
+from sim.control.service_discovery.swarm import Gossip
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
@@ -30,15 +30,13 @@ STACK = {
     "services.http.healthcheck": {
         "interval": "10s", "timeout": "3s", "start_period": "30s",  # chosen
     },
-    "services.http.stop.pre_stop": CONVERGE,  # Swarm's own wait, before SIGTERM
-    "services.http.stop.grace": f"{CONVERGE.value + STOP_GRACE.value}s",
 }  # fmt: skip
 
 PLATFORM = Platform(
     self_healing=SwarmReplacement(),  # a new task, after 5 s, for ever
     autoscaling=None,  # not in its source
     load_balancing=ServiceBalancing(algorithm=Algorithm.ROUND_ROBIN),  # IPVS, on every server
-    service_discovery=Gossip(),  # healthy tasks only
+    service_discovery=Gossip(),  # healthy tasks only; who leaves waits 2 s before SIGTERM
     rolling_updates=SwarmUpdate(),  # one at a time, stop-first, pause on failure
     rollback=ServiceRollback(),  # one command, never by itself
     health_checks=SwarmHealthchecks(),

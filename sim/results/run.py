@@ -28,7 +28,6 @@ SERIES = {
     "connections": Sampled("Database slots in use."),
     "connection_limit": Sampled("Database slots there are."),
     "connection_waits": Sampled("Requests and jobs that wait for a connection."),
-    "connections_refused": Sampled("Connections that the database refused.", so_far=True),
     "replicas": Sampled("Containers of the entry service that run."),
     "ready": Sampled("Containers of the entry service that get traffic."),
     "servers": Sampled("Servers that are rented and alive."),

@@ -28,8 +28,9 @@ Columns = dict[str, NDArray[np.generic]]
 def series_columns(run: Run) -> Columns:
     """Name -> values, each of shape (buckets,). `t_s` is the bucket's start in seconds.
 
-    `requests_*` count by the second of arrival, `jobs_*` and `refused` by the second in which it
-    happened; `down` and `degraded` are 0 or 1; `latency_mean_s` is NaN without a success.
+    All counts are of one second. `requests_*` count by the second of arrival, `jobs_*`, `retries`
+    and `connections_refused` by the second in which it happened; `down` and `degraded` are 0 or 1;
+    `latency_mean_s` is NaN without a success.
     """
     recording = run.recording
     table, jobs = recording.requests, recording.jobs
@@ -54,10 +55,11 @@ def series_columns(run: Run) -> Columns:
     columns["jobs_duplicated"] = jobs[:, DUPLICATED]
     for i, cause in enumerate(JOB_CAUSES):
         columns[f"jobs_lost_{cause}"] = jobs[:, FIRST_LOSS + i]
-    columns["refused"] = recording.refused
+    columns["connections_refused"] = recording.refused
     end = np.asarray(start + recording.bucket_s, dtype=np.float64)
-    for name in SERIES:
-        columns[name] = sampled(run, name, end)
+    for name, sampling in SERIES.items():
+        samples = sampled(run, name, end)
+        columns[name] = np.diff(samples, prepend=0.0) if sampling.so_far else samples
     return columns
 
 

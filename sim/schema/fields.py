@@ -27,6 +27,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sim.schema import bounds
+from sim.schema.bounds import Bounds
+from sim.schema.characters import printable, strange
+
 FROM_TEXT = {"from_text": True}  # validation context: numbers need their unit
 
 
@@ -49,7 +53,7 @@ class Issue:
         expected = f"expected {self.expected}" if self.expected else ""
         nearest = f"did you mean {self.nearest}?" if self.nearest else ""
         what = "; ".join(part for part in (found, expected, nearest) if part)
-        return ": ".join(part for part in (where, what) if part)
+        return printable(": ".join(part for part in (where, what) if part).replace("\n", " "))
 
 
 class InputError(Exception):
@@ -89,6 +93,7 @@ def _ctx(expected: str, nearest: str) -> dict[str, Any]:
 # --- parsers: text to number; they raise ValueError(expected) for what they cannot read -----------
 
 DURATION = "a duration such as 250ms, 5m or 1h30m"
+TOO_LONG = f"{DURATION}, {bounds.DURATION.excess(math.inf)}"
 RATE = "a rate such as 5/s, 300/min or 10/h"
 BYTES = "a size such as 512Mi, 1Gi or 512M"
 CORES = "a number of cores such as 500m, 2 or 0.5"
@@ -106,6 +111,8 @@ LAW = (
     "or {uniform: {low: 1s, high: 3s}}"
 )
 
+MOST_CHARACTERS = 10_000  # of one text: chosen, some pages
+LONGEST = 400  # characters of a quantity; Python turns text of more digits down itself
 _DURATION = re.compile(r"(\d+(\.\d+)?(us|µs|ms|s|m|h|d|w))+")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|m|h|hour)")
 _PER_SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "h": 3600.0, "hour": 3600.0}
@@ -124,7 +131,7 @@ def parse_duration(text: str) -> float:
     try:
         seconds = float(durationpy.from_str(text).total_seconds())
     except (OverflowError, durationpy.DurationError):
-        raise ValueError(DURATION + ", at most some millions of years") from None
+        raise ValueError(TOO_LONG) from None
     if seconds == 0 and any(digit in "123456789" for digit in text):
         raise ValueError("a duration of at least 1us, or 0")
     return seconds
@@ -140,7 +147,7 @@ def parse_rate(text: str) -> float:
 
 def parse_bytes(text: str) -> int:
     """Bytes of a Kubernetes quantity; a fraction of a byte rounds up, as there."""
-    match = _QUANTITY.fullmatch(text.strip())
+    match = _QUANTITY.fullmatch(text.strip()) if len(text) <= LONGEST else None
     scale = {**_DECIMAL, **_BINARY}.get(match[2]) if match else None
     if match is None or scale is None:
         raise ValueError(BYTES)
@@ -185,27 +192,33 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _finite(value: Any, expected: str) -> float:
-    if not math.isfinite(value) or value < 0:
+def _within(value: float, expected: str, within: Bounds) -> None:
+    """Refuse what is no number from 0 up to the bound; integers may have any number of digits."""
+    if not value >= 0:  # NaN too
         refuse(expected)
-    return float(value)
+    if value > within.most:
+        refuse(f"{expected}, {within.excess(value)}")
 
 
-def _measure(parse: Callable[[str], float], expected: str, *, bare: bool, unit: str) -> Any:
+def _measure(
+    parse: Callable[[str], float], expected: str, within: Bounds, *, bare: bool, unit: str
+) -> Any:
     """Validator of a number with a unit. `bare`: numbers may stand without one in files too."""
 
     def read(value: Any, info: ValidationInfo) -> float:
         if isinstance(value, str):
             try:
-                return parse(value)
+                number = parse(value)
             except ValueError as error:
                 refuse(str(error), _nearest_unit(value, unit))
+            _within(number, expected, within)
+            return number
         if not is_number(value):
             refuse(expected)
-        number = _finite(value, expected)
-        if number and not bare and is_from_text(info):
+        _within(value, expected, within)
+        if value and not bare and is_from_text(info):
             refuse(f"{expected}: the unit is missing", f"{value}{unit}")
-        return number
+        return float(value)
 
     return BeforeValidator(read)
 
@@ -221,12 +234,13 @@ def _nearest_unit(text: str, unit: str) -> str:
 def _read_bytes(value: Any) -> int:
     if isinstance(value, str):
         try:
-            return parse_bytes(value)
+            value = parse_bytes(value)
         except ValueError as error:
             match = re.fullmatch(r"([\d.]+)\s*([kKMGT])(i?)[bB]?", value.strip())
             refuse(str(error), _bytes_hint(match) if match else _nearest_unit(value, ""))
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int):
         refuse(BYTES)
+    _within(value, BYTES, bounds.BYTES)
     return value
 
 
@@ -242,8 +256,9 @@ def _read_count(value: Any) -> int:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int):
         refuse(COUNT)
+    _within(value, COUNT, bounds.COUNT)
     return value
 
 
@@ -254,10 +269,11 @@ def _read_amount(value: Any) -> int | float:
             value = parse_ratio(value)
         except ValueError:
             refuse(AMOUNT)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if not is_number(value):
         refuse(AMOUNT)
     if isinstance(value, float) and value > 1:
         refuse(AMOUNT, f"{value:g}%" if value <= 100 else "")
+    _within(value, AMOUNT, bounds.COUNT)
     return value
 
 
@@ -297,15 +313,48 @@ def _above_zero(value: float) -> float:
     return value
 
 
-def at_most(most: float, written: str) -> AfterValidator:
-    """The validator of a measure that has an upper bound; `written`: as people write it."""
+def at_most(within: Bounds) -> AfterValidator:
+    """The validator of a measure with a tighter upper bound than its kind has."""
 
     def read(value: float) -> float:
-        if value > most:
-            refuse(f"at most {written}")
+        if value > within.most:
+            refuse(within.excess(value))
         return value
 
     return AfterValidator(read)
+
+
+def _as_period(value: float) -> float:
+    if value < bounds.PERIOD.least:
+        refuse(f"a period of at least {bounds.PERIOD.least:g}s")
+    return value
+
+
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str):
+        refuse("text (put it in quotes)", f"'{value}'" if is_number(value) else "")
+    character = strange(value)
+    if character:
+        refuse(f"text that can be shown, without the character {character}")
+    if len(value) > MOST_CHARACTERS:
+        refuse(f"text of at most {MOST_CHARACTERS} characters")
+    return value
+
+
+def _on_one_line(value: str) -> str:
+    return " ".join(value.split()) if "\n" in value or "\t" in value else value
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        refuse("text that is not empty")
+    return value
+
+
+def _read_figure(value: Any) -> float:
+    if not is_number(value) or not abs(value) <= bounds.FIGURE.most:
+        refuse(f"a number from -{bounds.FIGURE.written} to {bounds.FIGURE.written}")
+    return float(value)
 
 
 def _read_name(value: Any) -> str:
@@ -317,21 +366,34 @@ def _read_name(value: Any) -> str:
     return value
 
 
-Duration = Annotated[float, _measure(parse_duration, DURATION, bare=False, unit="s")]  # seconds
-Rate = Annotated[float, _measure(parse_rate, RATE, bare=False, unit="/s")]  # requests per second
+Text = Annotated[str, BeforeValidator(_read_text)]  # what people read
+Line = Annotated[Text, AfterValidator(_on_one_line)]
+Note = Annotated[str, AfterValidator(printable)]  # ours, with words of somebody's in it
+Title = Annotated[Line, AfterValidator(_not_empty)]
+# seconds
+Duration = Annotated[
+    float, _measure(parse_duration, DURATION, bounds.DURATION, bare=False, unit="s")
+]
+Span = Annotated[Duration, AfterValidator(_above_zero)]  # a duration that cannot be 0
+Horizon = Annotated[Span, at_most(bounds.HORIZON)]
+Interval = Annotated[Duration, AfterValidator(_as_period)]  # something looks once in it
+# requests per second
+Rate = Annotated[float, _measure(parse_rate, RATE, bounds.RATE, bare=False, unit="/s")]
 Bytes = Annotated[int, BeforeValidator(_read_bytes)]
-Cores = Annotated[float, _measure(parse_cores, CORES, bare=True, unit="")]
+Cores = Annotated[float, _measure(parse_cores, CORES, bounds.CORES, bare=True, unit="")]
 CoresAtMost = Annotated[Cores, AfterValidator(_above_zero)]  # a limit, which cannot be 0
-Ratio = Annotated[float, _measure(parse_ratio, RATIO, bare=True, unit="")]
+Ratio = Annotated[float, _measure(parse_ratio, RATIO, bounds.RATIO, bare=True, unit="")]
 Fraction = Annotated[Ratio, AfterValidator(_in_share)]
 Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; float: a share
-Money = Annotated[float, _measure(parse_ratio, MONEY, bare=True, unit="")]  # US dollars
+# US dollars
+Money = Annotated[float, _measure(parse_ratio, MONEY, bounds.MONEY, bare=True, unit="")]
 Count = Annotated[int, BeforeValidator(_read_count)]
 Positive = Annotated[Count, AfterValidator(_at_least_one)]
-MOST = at_most(10_000, "10,000, the most that is simulated")
+MOST = at_most(bounds.FLEET)
 Fleet = Annotated[Count, MOST]  # so many replicas or servers
+Tries = Annotated[Positive, at_most(bounds.TRIES)]  # of one call or job
+Limit = Annotated[float, BeforeValidator(_read_figure)]  # a bound on one of summary.json
 Priority = Annotated[int, BeforeValidator(_read_priority)]
-Span = Annotated[Duration, AfterValidator(_above_zero)]  # a duration that cannot be 0
 Port = Annotated[int, AfterValidator(_in_ports), BeforeValidator(_read_count)]
 Name = Annotated[str, BeforeValidator(_read_name)]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # ids such as S1a

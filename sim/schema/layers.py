@@ -11,7 +11,7 @@ from sim.schema.fields import InputError
 from sim.schema.scenario import Scenario
 from sim.schema.settings import PlacedSettings, Spot, apply_settings, merged, split_settings
 from sim.schema.stack import Role, Stack
-from sim.schema.stack_checks import stack_issues
+from sim.schema.stack_checks import quota_issues, stack_issues
 from sim.schema.text.document import Document
 from sim.schema.text.paths import value_at
 from sim.schema.text.validation import closest, one_of
@@ -50,12 +50,14 @@ class Layer(NamedTuple):
     `settings`: dotted paths without `stack.`, by role: `services.http.restart` means every service
     of that role, and nothing on a stack without one. A value may be `AtLeast(2)` or
     `IfMissing("512Mi")`, so that it spoils nothing of a stack that asks for more, or a `Fact`.
-    `file` is what messages name; `scales`: something there reads a service's `scaling`."""
+    `file` is what messages name; `scales`: something there reads a service's `scaling`; `sized`:
+    `memory.request` is the size of a task's own machine, and a limit inside may be smaller."""
 
     platform: str
     settings: Mapping[str, Any] = {}
     file: str = ""
     scales: bool = True
+    sized: bool = False
 
 
 def stack_on(stack: Stack, layers: Sequence[Layer], scenario: Scenario | None = None) -> Stack:
@@ -74,8 +76,8 @@ def patched_stack(
     for source in sources:
         own = split_settings(source.settings).stack
         stack = apply_settings(stack, own, source.document, source.at, "stack")
-    scales = layers[-1].scales
-    issues = list(stack_issues(stack, blamed, scales))
+    top = layers[-1]
+    issues = list(stack_issues(stack, blamed, top.scales, top.sized))
     if issues:
         raise InputError(issues=issues)
     return stack
@@ -95,6 +97,13 @@ def check_stack(stack: Stack, document: Document | None = None) -> None:
             known = {(issue.found, issue.expected) for issue in issues}
             extra = stack_issues(patched, document)
             issues += [issue for issue in extra if (issue.found, issue.expected) not in known]
+    if issues:
+        raise InputError(issues=issues)
+
+
+def check_quota(stack: Stack) -> None:
+    """Raise InputError for more servers at second 0 than the provider lends."""
+    issues = list(quota_issues(stack, Document(stack.name)))
     if issues:
         raise InputError(issues=issues)
 

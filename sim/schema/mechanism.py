@@ -20,9 +20,18 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, InstanceOf, PlainValidator, Strict, ValidationInfo
 
-from sim.constants.facts import fact_of, must_be_above_zero
-from sim.schema.fields import is_from_text, is_number, parse_duration, parse_ratio, refuse
+from sim.constants.facts import Fact, fact_of, must_be_above_zero
+from sim.schema import bounds
+from sim.schema.bounds import Bounds
+from sim.schema.fields import TOO_LONG, is_from_text, is_number, parse_duration, parse_ratio, refuse
 
+_OF_UNITS = {
+    "bytes": bounds.BYTES,
+    "bytes/s": bounds.BYTES,
+    "servers": bounds.FLEET,
+    "replicas": bounds.FLEET,
+}
+_TRIES = ("retries", "tries", "attempts")  # fields that say how often a machine tries again
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 
 
@@ -77,6 +86,7 @@ class _Measure:
     above_zero: bool
     signed: bool  # a field whose default is negative may be anything
     endless: bool  # ... whose default is infinite may be so
+    within: Bounds
     example: float | None
 
     def validator(self) -> PlainValidator:
@@ -87,19 +97,24 @@ class _Measure:
         number = self._parsed(value) if from_text and isinstance(value, str) else value
         if not is_number(number) or not self._fits(number):
             refuse(self._expected(from_text))
+        if self.within.most < abs(number) < math.inf:
+            refuse(f"{self._expected(from_text)}, {self.within.excess(abs(number))}")
+        if self.above_zero and number < self.within.least:
+            refuse(f"a period of at least {self.within.least:g}s")
         return self.kind(number)
 
     def _parsed(self, text: str) -> float | None:
         try:
             return parse_duration(text) if self.seconds else parse_ratio(text)
-        except ValueError:
-            return None
+        except ValueError as error:  # without a bound of its own: what Python cannot hold
+            return refuse(TOO_LONG) if str(error) == TOO_LONG else None
 
     def _fits(self, number: float) -> bool:
-        if math.isnan(number) or (math.isinf(number) and not self.endless):
-            return False
-        if self.kind is int and (math.isinf(number) or number != int(number)):
-            return False
+        if isinstance(number, float):  # an integer may have more digits than any float
+            if math.isnan(number) or (math.isinf(number) and not self.endless):
+                return False
+            if self.kind is int and not number.is_integer():
+                return False
         return number > 0 or (number == 0 and not self.above_zero) or (number < 0 and self.signed)
 
     def _expected(self, from_text: bool) -> str:
@@ -113,18 +128,31 @@ class _Measure:
         return f"{kind}{least} such as {self.example:g}{more}"
 
 
-def _measure(kind: type, record: type, name: str, default: Any) -> _Measure:
+def _measure(kind: type[int] | type[float], record: type, name: str, default: Any) -> _Measure:
     fact = fact_of(record, name)
     seconds = name.endswith("_s") if fact is None else fact.unit == "s"
+    above_zero = must_be_above_zero(record, name)
     usual = default if is_number(default) else 0
     return _Measure(
         kind=kind,
         seconds=seconds,
-        above_zero=must_be_above_zero(record, name),
+        above_zero=above_zero,
         signed=usual < 0 and not seconds,
         endless=math.isinf(usual) and not seconds,
+        within=bounds.TRIES if name in _TRIES else _within(kind, fact, seconds, above_zero),
         example=usual if is_number(default) else None,
     )
+
+
+def _within(
+    kind: type[int] | type[float], fact: Fact[Any] | None, seconds: bool, above_zero: bool
+) -> Bounds:
+    """The bounds of a field by its kind; a duration that cannot be 0 is a period."""
+    if seconds:
+        return bounds.PERIOD if above_zero else bounds.DURATION
+    if fact is not None and fact.unit in _OF_UNITS:
+        return _OF_UNITS[fact.unit]
+    return bounds.COUNT if kind is int else bounds.RATIO
 
 
 @dataclass(frozen=True)

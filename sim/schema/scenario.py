@@ -21,14 +21,20 @@ from sim.schema.fields import (
     Duration,
     Fleet,
     Fraction,
+    Horizon,
+    Interval,
     Label,
     LawSpec,
+    Limit,
+    Line,
     Name,
     Positive,
     Rate,
     Ratio,
     Record,
     Span,
+    Text,
+    Title,
 )
 
 
@@ -45,7 +51,7 @@ class ClientSpec(Record):
 
     timeout: Span = 5.0
     connect_timeout: Span = 3.0
-    retries: Annotated[Count, Field(le=7)] = 0  # ids leave room for eight attempts a request
+    retries: Annotated[Count, Field(le=4095)] = 0  # ids have room for so many (dataplane.codes)
     backoff: Duration = 1.0
     backoff_cap: Duration = 30.0
     jitter: Fraction = 0.5
@@ -69,7 +75,7 @@ class Slo(Record):
 class Version(Record):
     """What a deploy changes of a service; what is not named stays."""
 
-    name: str = "v2"
+    name: Title = "v2"
     boot: LawSpec | None = None
     crashes_at_start: bool = False  # exits 1 instead of listening
     error_rate: Fraction = 0.0
@@ -85,6 +91,14 @@ class Version(Record):
 
 class OperatorKill(Record):
     """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
+
+    service: Name
+    replicas: Positive = 1
+
+
+class OperatorStop(Record):
+    """Stopped by a person in the words of the platform: SIGTERM, grace, SIGKILL. `docker stop`
+    cancels the restart policy (orchestrators.md 1.2); elsewhere another one takes its place."""
 
     service: Name
     replicas: Positive = 1
@@ -156,7 +170,7 @@ class Leak(Record):
     service: Name
     per_second: Bytes
     replicas: Positive = 1
-    tick: Span = default(LEAK_TICK)
+    tick: Interval = default(LEAK_TICK)
 
 
 class Deploy(Record):
@@ -218,6 +232,7 @@ class Event(Record):
 
     at: Duration
     operator_kill: OperatorKill | None = None
+    operator_stop: OperatorStop | None = None
     process_crash: ProcessCrash | None = None
     server_crash: ServerCrash | None = None
     out_of_service: OutOfService | None = None
@@ -243,18 +258,18 @@ class Claim(Record):
     """A sentence of the article that the run checks."""
 
     id: Label
-    says: str
+    says: Line
     platform: Name
     metric: str  # dotted path into a platform's figures: `downtime_s`, `jobs.lost.redis_wiped`
-    low: float | None = None
-    high: float | None = None
-    because: str = ""  # shown when it does not hold
+    low: Limit | None = None
+    high: Limit | None = None
+    because: Text = ""  # shown when it does not hold
 
 
 class Variant(Record):
     """The same scenario with something else; chosen by `SCENARIO:VARIANT`."""
 
-    says: str
+    says: Line
     set: dict[str, Any] = {}  # dotted paths from `scenario.`, `stack.`, or a platform's name
     events: list[Event] | None = None
     claims: list[Claim] | None = None
@@ -262,10 +277,10 @@ class Variant(Record):
 
 class Scenario(Record):
     name: Name
-    title: str
-    lesson: str
+    title: Line
+    lesson: Text
     stack: Name = "sspp"
-    horizon: Span
+    horizon: Horizon
     starts_at: Duration = 10 * 3600.0  # time of day of second 0; chosen: a morning at the office
     traffic: Traffic
     slo: Slo = Slo()

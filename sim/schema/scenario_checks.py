@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.layers import Layer, layered
 from sim.schema.scenario import Claim, Event, Scenario, Traffic
+from sim.schema.settings import split_settings
 from sim.schema.stack import Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.text.document import Document, Key, Path_
@@ -23,7 +23,7 @@ from sim.schema.text.validation import closest, given, issues_of, one_of
 
 def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
     """Everything in a scenario that does not fit together or does not fit this stack. Which
-    platforms and figures there are is not known here (`sim.library.scenarios`)."""
+    platforms, servers and figures there are is not known here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
     yield from _event_issues(scenario, stack, document)
     base = claims_path(scenario)
@@ -58,17 +58,22 @@ def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Ite
 
 
 def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
-    base: tuple[Key, ...] = ("events",)
-    if scenario.variant and scenario.variants[scenario.variant].events is not None:
-        base = ("variants", scenario.variant, "events")
     for i, event in enumerate(scenario.events):
-        yield from event_issues(event, (*base, i), scenario, stack, document)
+        yield from event_issues(event, (*_events_path(scenario), i), scenario, stack, document)
+
+
+def _events_path(scenario: Scenario) -> tuple[Key, ...]:
+    """Where the events in force stand: in the chosen variant, if it has its own."""
+    if scenario.variant and scenario.variants[scenario.variant].events is not None:
+        return ("variants", scenario.variant, "events")
+    return ("events",)
 
 
 def event_issues(
     event: Event, at: Path_, scenario: Scenario, stack: Stack, document: Document
 ) -> Iterator[Issue]:
-    """What does not fit in one event, which stands at the path `at` of the document."""
+    """What does not fit in one event, which stands at the path `at` of the document. How many
+    servers there are at its time a run alone knows."""
     if event.at >= scenario.horizon:
         found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
         yield document.issue((*at, "at"), found, "a time before the horizon")
@@ -78,18 +83,39 @@ def event_issues(
         found = " and ".join(chosen) or "no kind of event"
         yield document.issue(at, found, f"exactly one of {', '.join(kinds)}")
         return
-    for path, name in _named_services(event, chosen[0]):
+    settings = split_settings(scenario.set).stack
+    added = {path.removeprefix("services.") for path in settings}  # whole services, by name
+    for path, name in [p for p in _named_services(event, chosen[0]) if p[1] not in added]:
         yield from _unknown_service(stack, name, (*at, *path), document)
     if event.rotate_secret is not None:
         yield from _no_database(stack, event.rotate_secret.service, at, document)
-    body = getattr(event, chosen[0])
-    if getattr(body, "server", None) is not None:
-        stacks = [layered(stack, [Layer(platform)]) for platform in scenario.platforms]
-        count = max((patched.servers.count for patched in stacks), default=1)
-        if body.server >= count:
-            found = f"server {body.server}"
-            path = (*at, chosen[0], "server")
-            yield document.issue(path, found, f"an index below {count} (the stack's servers)")
+
+
+def server_issues(
+    scenario: Scenario, servers: Mapping[str, int], document: Document
+) -> Iterator[Issue]:
+    """Events on a server that a platform has not. `servers`: how many each has at second 0; those
+    that an event rents come to them."""
+    for i, event in enumerate(scenario.events):
+        number = _server_of(event)
+        rented = sum(
+            other.rent_servers.servers
+            for other in scenario.events
+            if other.rent_servers is not None and other.at < event.at
+        )
+        least = min(servers, key=lambda name: servers[name], default="")
+        if number is not None and least and number >= servers[least] + rented:
+            count = servers[least] + rented
+            path = (*_events_path(scenario), i, event.kind(), "server")
+            expected = f"an index below {count}: so many servers {least} has"
+            yield document.issue(path, f"server {number}", expected)
+
+
+def _server_of(event: Event) -> int | None:
+    """The number of the server that an event names; None if it names none."""
+    body = getattr(event, event.kind())
+    number: int | None = getattr(body, "server", None)
+    return number
 
 
 def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Event:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from sim.constants import facts
 from sim.constants.facts import default, unless_set
+from sim.schema.bounds import Bounds
 from sim.schema.fields import (
     MOST,
     Amount,
@@ -22,22 +23,26 @@ from sim.schema.fields import (
     Duration,
     Fleet,
     Fraction,
+    Interval,
     LawSpec,
+    Line,
     Money,
     Name,
+    Note,
     Port,
     Positive,
     Priority,
     Ratio,
     Record,
     Span,
+    Tries,
     at_most,
 )
 
 OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
-Window = Annotated[Duration, at_most(3600.0, "1h")]
-Period = Annotated[Span, at_most(1800.0, "30m")]
+Window = Annotated[Duration, at_most(Bounds(0.0, 3600.0, "1h"))]
+Period = Annotated[Span, at_most(Bounds(0.0, 1800.0, "30m"))]
 Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
 
 
@@ -72,16 +77,20 @@ class JobPush(Record):
 class JobWork(Record):
     delivery: Literal["plain", "reliable"] = "plain"
     redelivery: Duration = default(facts.REDELIVERY)
+    # silence: a lock that the worker renews (Bull); delivery: a visibility time-out (SQS, Celery)
+    redelivery_from: Literal["silence", "delivery"] = "silence"
+    redelivery_look: Duration = default(facts.REDELIVERY_LOOK)
     max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
-    attempts: Positive = 1
+    attempts: Tries = 1
     backoff: Duration = 2.0
     poison: Fraction = 0.0
+    reconnects: bool = True  # false: takes no job after Redis was away, until it is restarted
 
 
 class ProbeSpec(Record):
     """A Kubernetes probe; defaults are upstream's (kubernetes.md, section 1)."""
 
-    period: Span = default(facts.PROBE_PERIOD)
+    period: Interval = default(facts.PROBE_PERIOD)
     timeout: Span = default(facts.PROBE_TIMEOUT)
     success: Positive = default(facts.PROBE_SUCCESS)
     failure: Positive = default(facts.PROBE_FAILURE)
@@ -98,7 +107,7 @@ class Probes(Record):
 class Healthcheck(Record):
     """Docker's HEALTHCHECK; it labels, and does nothing else (orchestrators.md 1.4)."""
 
-    interval: Span = default(facts.HEALTH_INTERVAL)
+    interval: Interval = default(facts.HEALTH_INTERVAL)
     timeout: Span = default(facts.HEALTH_TIMEOUT)
     retries: Positive = default(facts.HEALTH_RETRIES)
     start_period: Duration = 0.0
@@ -109,17 +118,19 @@ class Stop(Record):
     """How the process answers SIGTERM."""
 
     drains: bool = True  # finishes what runs, then exits 0; else it dies at once (exit 143)
-    ignores: bool = False  # no handler as PID 1: SIGTERM does nothing until SIGKILL
+    # no handler as PID 1: SIGTERM does nothing, it listens and serves until SIGKILL (whatever
+    # `drains` says: what does not hear of its end finishes nothing on purpose)
+    ignores: bool = False
     # stop_grace_period / terminationGracePeriodSeconds; null: the platform's default
     grace: Duration | None = unless_set(facts.STOP_GRACE)
-    pre_stop: Duration = 0.0  # preStop sleep (Kubernetes)
+    pre_stop: Duration = 0.0  # preStop sleep (Kubernetes), shutdown_delay (Nomad); within grace
 
 
 class Lookup(Record):
     """How a proxy finds the containers behind a name in Docker's DNS."""
 
     once: bool = True  # when it starts and when it is reloaded, as nginx does; else after each
-    ttl: Span = default(facts.DOCKER_TTL)  # ... of the answer, or the proxy's own `valid=`
+    ttl: Interval = default(facts.DOCKER_TTL)  # ... of the answer, or the proxy's own `valid=`
     connect_timeout: Span = default(facts.NGINX_CONNECT)  # proxy_connect_timeout
 
 
@@ -155,13 +166,29 @@ class Behavior(Record):
     down: ScaleDown = ScaleDown()
 
 
+Target = Annotated[float, Field(gt=0, le=1e9)]  # of a metric: requests a second, or jobs
+
+
+class ScalingMetric(Record):
+    """One metric of an HPA. `resource`: CPU, at the target `cpu`; `pods`: requests a second that a
+    replica answers; `object`, `external`: requests a second of the whole service, or jobs that
+    wait. One of the two targets: `value` for all, `average_value` for one replica; `pods` knows the
+    second alone. Source: kubernetes/api autoscaling/v2 types.go MetricSpec."""
+
+    type: Literal["resource", "pods", "object", "external"]
+    reads: Literal["requests", "jobs"] = "requests"
+    value: Target | None = None
+    average_value: Target | None = None
+
+
 class Scaling(Record):
     """What the service asks of a horizontal autoscaler."""
 
-    min: Count = 1  # 0: only KEDA goes there and back; the HPA's own minimum is 1
+    min: Count = 1  # 0: KEDA goes there and back, and the HPA by an object or external metric
     max: Positive = 10
     cpu: Ratio = default(facts.CPU_TARGET)  # target utilisation of the CPU request
     queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
+    metrics: list[ScalingMetric] | None = None  # Kubernetes' HPA alone reads it; null: CPU
     behavior: Behavior | None = None  # Kubernetes' HPA alone reads it; null: its older limits
 
 
@@ -181,6 +208,11 @@ class Service(Record):
     restart_attempts: Count | None = None  # on-failure:N
     concurrency: Positive = 1  # requests or jobs inside at once
     backlog: Count = default(facts.BACKLOG)
+    # at_once: an event loop, which queues inside (Node, Go, asyncio, nginx); else a server of
+    # threads or processes, which leaves the others in the listen backlog
+    accepts: Literal["at_once", "one_by_one"] = "one_by_one"
+    # health checks wait among requests, or are answered beside them; null: beside an event loop's
+    health: Literal["inside", "beside"] | None = None
     shed: bool = False
     cancel_abandoned: bool = False
     boot: LawSpec = LawSpec()  # process start to listening
@@ -197,6 +229,7 @@ class Service(Record):
     priority: Priority = 0  # the value of its PriorityClass; Kubernetes alone reads it
     preemption_policy: Literal["preempt_lower_priority", "never"] = "preempt_lower_priority"
     depends_on: list[Name] = []
+    waits_for: list[Name] = []  # of these: `condition: service_healthy`, which `up` honours
     image_size: Bytes = default(facts.IMAGE_SIZE)
     # role proxy; null: it hears of every change at once (Traefik reads Docker's events)
     lookup: Lookup | None = None
@@ -215,6 +248,7 @@ class Service(Record):
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
+    empty_size: Bytes = default(facts.REDIS_EMPTY)
 
 
 class Backup(Record):
@@ -231,6 +265,8 @@ class Pooler(Record):
     size: Positive = default(facts.POOLER_SIZE)
     max_clients: Positive = 1000
     wait: Duration = default(facts.POOLER_WAIT)
+    login: Duration = default(facts.POOLER_LOGIN)  # of its one core
+    transaction: Duration = default(facts.POOLER_TRANSACTION)
 
 
 class MachineSpec(Record):
@@ -250,7 +286,7 @@ class MachineSpec(Record):
 
 class Servers(Record):
     machine: MachineSpec = MachineSpec()
-    count: Annotated[Positive, MOST] = 1
+    count: Annotated[Positive, MOST] | None = None  # null: as many as the platform starts with
     quota: Positive | None = None  # so many the provider lends at once; null: as many as asked for
     reserved: MachineSpec = MachineSpec(cores=0.0, memory=0)  # taken by the system and agents
 
@@ -258,7 +294,7 @@ class Servers(Record):
 class Step(Record):
     """One step of a runbook: what the operator does and how long it takes."""
 
-    do: str
+    do: Line
     takes: LawSpec
 
 
@@ -275,9 +311,9 @@ class Night(Record):
 class Alarm(Record):
     """When monitoring pages somebody."""
 
-    look: Span = default(facts.ALARM_LOOK)
-    window: Span = default(facts.ALARM_WINDOW)
-    confirm: Span = default(facts.ALARM_CONFIRM)
+    look: Interval = default(facts.ALARM_LOOK)
+    window: Interval = default(facts.ALARM_WINDOW)
+    confirm: Interval = default(facts.ALARM_CONFIRM)
     share: Fraction = default(facts.ALARM_SHARE)  # of failures, within the window
     failed: Positive = default(facts.ALARM_FAILED)
     jobs: Positive = default(facts.ALARM_JOBS)
@@ -286,17 +322,17 @@ class Alarm(Record):
 class Habits(Record):
     """How often and how long the operator looks at what, and what she blames."""
 
-    recheck: Span = default(facts.RECHECK)
-    idle_look: Span = default(facts.IDLE_LOOK)
+    recheck: Interval = default(facts.RECHECK)
+    idle_look: Interval = default(facts.IDLE_LOOK)
     patience: Positive = default(facts.PATIENCE)  # windows of the alarm
-    ssh_retry: Span = default(facts.SSH_RETRY)
+    ssh_retry: Interval = default(facts.SSH_RETRY)
     gives_up: Duration = default(facts.GIVES_UP)
     deploy_watch: Duration = default(facts.DEPLOY_WATCH)
     leaks: Ratio = default(facts.LEAKS)
     replaced_often: Positive = default(facts.REPLACED_OFTEN)
     failing_share: Fraction = default(facts.FAILING_SHARE)
-    drain_look: Span = default(facts.DRAIN_LOOK)
-    confirm_look: Span = default(facts.CONFIRM_LOOK)
+    drain_look: Interval = default(facts.DRAIN_LOOK)
+    confirm_look: Interval = default(facts.CONFIRM_LOOK)
     rotation_watch: Duration = default(facts.ROTATION_WATCH)
 
 
@@ -321,14 +357,14 @@ class Operator(Record):
 
 class Stack(Record):
     name: Name
-    title: str = ""
-    source: str = ""
+    title: Line = ""
+    source: Note = ""
     services: dict[Name, Service]
     servers: Servers = Servers()
     operator: Operator = Operator()
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
-    assumed: list[str] = Field(default_factory=list)  # said to the user
-    ignored: list[str] = Field(default_factory=list)  # read and not simulated
+    assumed: list[Note] = Field(default_factory=list)  # said to the user
+    ignored: list[Note] = Field(default_factory=list)  # read and not simulated
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""

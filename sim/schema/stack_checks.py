@@ -17,7 +17,9 @@ from sim.schema.text.validation import closest, one_of
 FIELD_ROLES: dict[str, tuple[str, ...]] = {
     "concurrency": ("http", "worker", "proxy"),
     "database": ("http", "worker"),
-    **dict.fromkeys(("backlog", "push", "shed", "cancel_abandoned"), ("http",)),
+    **dict.fromkeys(
+        ("accepts", "backlog", "cancel_abandoned", "health", "push", "shed"), ("http",)
+    ),
     "job": ("worker",),
     **dict.fromkeys(
         (
@@ -32,8 +34,10 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ),
         ("postgres",),
     ),
-    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size"), ("redis",)),
+    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
 }
+
+ALONE = ("postgres", "redis")  # roles of which one container runs, whatever `replicas` says
 
 
 def resolve(stack: Stack, name_or_role: str) -> str:
@@ -52,9 +56,14 @@ def resolve(stack: Stack, name_or_role: str) -> str:
     )
 
 
-def stack_issues(stack: Stack, document: Document, scales: bool = True) -> Iterator[Issue]:
+def stack_issues(
+    stack: Stack, document: Document, scales: bool = True, sized: bool = False
+) -> Iterator[Issue]:
     """Everything in a stack that does not fit together; its `on:` patches are not looked at.
-    `scales`: false where nothing reads `scaling`, so that half of one may stand there."""
+    `scales`: false where nothing reads `scaling`, so that half of one may stand there. `sized`:
+    true where a memory request is a machine's size, which a container's limit may stay below (the
+    API server and Docker refuse that; Amazon ECS developer guide, task definition parameters:
+    a task's `memory` is at least the sum of its containers')."""
     if not scales:
         bare = {n: s.model_copy(update={"scaling": None}) for n, s in stack.services.items()}
         stack = stack.model_copy(update={"services": bare})
@@ -69,12 +78,13 @@ def stack_issues(stack: Stack, document: Document, scales: bool = True) -> Itera
             yield document.issue(("services",), found, "at most one (give the others role other)")
     for name, service in stack.services.items():
         yield from _service_issues(name, service, stack, document)
+        if not sized:
+            memory = service.memory
+            path: tuple[Key, ...] = ("services", name, "memory")
+            yield from _above(document, path, memory.request, memory.limit)
     yield from _port_issues(stack, document)
     yield from _cycle_issues(stack, document)
-    count, quota = stack.servers.count, stack.servers.quota
-    if quota is not None and quota < count:
-        found = f"{quota}, and {count} servers from the beginning"
-        yield document.issue(("servers", "quota"), found, "quota >= count")
+    yield from quota_issues(stack, document)
     machine, reserved = stack.servers.machine, stack.servers.reserved
     for size, taken, field in (
         (machine.cores, reserved.cores, "cores"),
@@ -85,6 +95,14 @@ def stack_issues(stack: Stack, document: Document, scales: bool = True) -> Itera
             yield document.issue(path, f"{taken:g} of {size:g}", f"{field} left for containers")
 
 
+def quota_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+    """More servers from the beginning than the provider lends."""
+    count, quota = stack.servers.count, stack.servers.quota
+    if count is not None and quota is not None and quota < count:
+        found = f"{quota}, and {count} servers from the beginning"
+        yield document.issue(("servers", "quota"), found, "quota >= count")
+
+
 def _service_issues(
     name: str, service: Service, stack: Stack, document: Document
 ) -> Iterator[Issue]:
@@ -93,13 +111,25 @@ def _service_issues(
         if other not in stack.services:
             found, names = f"the unknown service {other!r}", list(stack.services)
             yield document.issue((*at, "depends_on"), found, one_of(names), closest(other, names))
+    for needed in service.waits_for:
+        if needed not in service.depends_on:
+            found = f"{needed!r}, which is not under depends_on"
+            expected = one_of(service.depends_on) if service.depends_on else "nothing"
+            near = closest(needed, service.depends_on)
+            yield document.issue((*at, "waits_for"), found, expected, near)
+        elif needed in stack.services and stack.services[needed].healthcheck is None:
+            found = f"{needed!r}, which has no healthcheck"
+            yield document.issue((*at, "waits_for"), found, "a service whose health is checked")
     for field, roles in FIELD_ROLES.items():
         if service.role not in roles and field in service.model_fields_set:
             found = f"{field} on a service with role {service.role}"
             expected = f"it only with role {' or '.join(roles)}"
             yield document.issue((*at, field), found, expected, key=True)
+    if service.replicas > 1 and service.role in ALONE:
+        found = f"{service.replicas} replicas of a service with role {service.role}"
+        expected = "1: replication between databases is not simulated"
+        yield document.issue((*at, "replicas"), found, expected)
     yield from _needs(name, service, stack, document)
-    yield from _above(document, (*at, "memory"), service.memory.request, service.memory.limit)
     yield from _above(document, (*at, "memory"), service.memory.base, service.memory.limit, "base")
     yield from _above(document, (*at, "cpu"), service.cpu.request, service.cpu.limit)
     if service.database and service.database.at_start > service.database.pool:

@@ -19,7 +19,7 @@ from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Client, Routing
-from sim.platforms.platform import Platform
+from sim.platforms.platform import Platform, servers_of
 from sim.schema.scenario import Scenario, Traffic, Version
 from sim.schema.stack import Stack
 
@@ -88,8 +88,8 @@ def cluster_of(plane: DataPlane, stack: Stack, platform: Platform, seed: int) ->
 
 def bootstrap(cluster: Cluster) -> None:
     """Second 0: servers exist, every container runs, is warm and ready, users know where."""
-    stack, scheduling = cluster.stack, cluster.choices.scheduling
-    servers = stack.servers.count if scheduling is None else scheduling.servers(stack)
+    stack = cluster.stack
+    servers = servers_of(cluster.choices, stack)
     if not isinstance(servers, int) or servers < 1:
         raise NonsenseError(f"{servers!r} servers", "a whole number of at least 1", "scheduling")
     for _ in range(servers):

@@ -6,15 +6,16 @@ no study, and both speak of cases.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from sim.dataplane.engines import expected_requests
 from sim.dataplane.profile import Arrivals
 from sim.imports.trace import arrivals
-from sim.platforms import configured, layers, takes
-from sim.platforms.platform import Platform
-from sim.schema.layers import stack_on
+from sim.platforms import blaming, configured, layers, takes
+from sim.platforms.platform import Platform, servers_of
+from sim.schema.layers import check_quota, stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.settings import split_settings
 from sim.schema.stack import Stack
@@ -40,8 +41,12 @@ class Case:
         has been read already. Raises `InputError` for what does not go together."""
         own = stack_on(stack, layers(platform), scenario)
         case = cls(scenario, platform, own, come or arrivals(scenario.traffic))
+        with blaming(platform):
+            count = servers_of(case.choices, own)
+        own = own.model_copy(update={"servers": own.servers.model_copy(update={"count": count})})
+        check_quota(own)
         takes(platform, case.choices, own)
-        return case
+        return replace(case, stack=own)
 
     @cached_property
     def choices(self) -> Platform:
@@ -56,8 +61,13 @@ class Case:
 
     @property
     def requests(self) -> float:
-        """How many are expected in one run."""
-        return expected_requests(self.arrivals, self.scenario.horizon)
+        """How many are expected in one run, with the rates that events set."""
+        end = self.scenario.horizon
+        rates = sorted((e.at, e.traffic.rate) for e in self.scenario.events if e.traffic)
+        total = expected_requests(self.arrivals, rates[0][0] if rates else end)
+        for (at, rate), (until, _) in pairwise([*rates, (end, 0.0)]):
+            total += rate * (until - at)
+        return total
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "choices"}

@@ -62,7 +62,6 @@ class Observer:
             "connections": gauge.connections,
             "connection_limit": gauge.connection_limit,
             "connection_waits": gauge.connection_waits,
-            "connections_refused": gauge.connections_refused,
             "replicas": len(running),
             "ready": sum(c.id in cluster.backends for c in running),
             "servers": sum(s.alive for s in cluster.servers),

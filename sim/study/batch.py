@@ -25,7 +25,7 @@ from sim.study.agenda import Agenda
 from sim.study.identity import case_key, joint_key
 from sim.study.precision import Precision, Until
 from sim.study.store import Store
-from sim.study.task import Task, Watch, finished_tick, quiet
+from sim.study.task import BrokenRunError, Task, Watch, finished_tick, quiet
 
 
 class BatchSample(NamedTuple):
@@ -34,6 +34,7 @@ class BatchSample(NamedTuple):
     replications: tuple[tuple[Replication, ...], ...]  # of each case, in the order of seeds
     interrupted: bool = False
     ended: str = ""  # where `until` was asked for: which end it came to
+    failure: Exception | None = None  # with `salvage`: what ended it early
 
 
 Runner = Callable[..., BatchSample]  # `Batch.run`, or a partial of it: how a batch is run
@@ -80,6 +81,7 @@ class Batch:
         workers: int | None = None,
         watch: Watch = quiet,
         compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
+        salvage: bool = False,
     ) -> BatchSample:
         """Run all of it, or as much as `until` asks for: a figure's half-width, `("downtime_s",
         5.0)`, or a number of seeds.
@@ -93,7 +95,8 @@ class Batch:
 
         On Ctrl-C returns what was finished, with `interrupted` set; raises KeyboardInterrupt if
         that is nothing. Raises `BrokenRunError` for a run whose ledger does not balance, or that
-        three processes died of, and `InputError`.
+        three processes died of, and `InputError`; with `salvage` they are handed over as `failure`,
+        with what was finished, unless that is nothing.
         """
         if workers is not None and workers < 1:
             raise InputError(field="workers", found=str(workers), expected="at least 1")
@@ -102,7 +105,7 @@ class Batch:
             raise ValueError("each case of a paired batch has one seed: there is no mean to know")
         if isinstance(goal, int):
             few = replace(self, seeds=self.seeds[:goal])
-            sample = few.run(executor, store, None, workers, watch, compiling)
+            sample = few.run(executor, store, None, workers, watch, compiling, salvage)
             ended = "" if sample.interrupted else f"{len(few.seeds)} replications"
             return sample._replace(ended=ended)
         stop = _Stop(self, goal)
@@ -117,14 +120,19 @@ class Batch:
             )
             for index, done in agenda.finished.items():
                 watch(finished_tick(self.tasks[index], done))
-            interrupted = False
+            interrupted, failure = False, None
             try:
                 batch._work(agenda, executor, workers, watch, in_order=goal is not None)
             except KeyboardInterrupt:
                 if not agenda.finished:
                     raise
                 interrupted = True
-        return self._sample({**known, **agenda.finished}, stop, interrupted)
+            except (BrokenRunError, InputError) as error:
+                if not (salvage and agenda.finished):
+                    raise
+                failure = error
+        sample = self._sample({**known, **agenda.finished}, stop, interrupted)
+        return sample._replace(failure=failure)
 
     def _work(
         self, agenda: Agenda, executor: Executor | None, workers: int | None, watch: Watch,

@@ -22,7 +22,8 @@ from sim.results.figures import Figures, total
 from sim.schema.fields import InputError, Name, Record
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings
-from sim.schema.text.document import read_text, read_yaml
+from sim.schema.text.document import read_yaml
+from sim.schema.text.files import read_text
 from sim.schema.text.paths import MISSING, matches, value_at
 from sim.schema.text.validation import read_record
 from sim.simulation.case import Case

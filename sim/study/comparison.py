@@ -92,9 +92,14 @@ def compare(
 def replay(planned: Plan, run: Runner = Batch.run) -> Result:
     """Run a plan. `run`: how, such as `partial(Batch.run, workers=1)`; what it raises is raised.
     On Ctrl-C the result is what was finished, with `interrupted` set."""
+    return result_of(planned, sampled(planned, run))
+
+
+def sampled(planned: Plan, run: Runner) -> BatchSample:
+    """What running a plan gives."""
     if planned.ask.until is not None:
         run = partial(run, until=planned.ask.until)
-    return result_of(planned, run(planned.batch))
+    return run(planned.batch)
 
 
 def result_of(planned: Plan, sample: BatchSample) -> Result:

@@ -81,7 +81,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     refresh()
     names = None if ask.platforms is None else _names(tuple(ask.platforms))
     stack = load_stack(ask.stack) if isinstance(ask.stack, str) else ask.stack
-    scenario = _scenario(ask, stack, None if names == ALL else names)
+    scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
     if known is not None and known.scenario.traffic == scenario.traffic:

@@ -13,19 +13,19 @@ import pickle
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from signal import SIG_DFL, SIG_IGN, SIGINT, Signals, signal
-from threading import Thread, current_thread, main_thread
+from signal import Signals
+from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.study.agenda import Agenda
+from sim.study.signals import deaf, held
 from sim.study.task import (
     BrokenRunError,
     Refusal,
@@ -145,7 +145,7 @@ class _Pool:
                 self._mourn(worker)
         if self.failure is not None:
             return
-        with deaf():
+        with held(starting=True):
             while self.agenda.open and len(self.workers) < self._wanted():
                 self._hire()
         for worker in self.workers:
@@ -241,24 +241,10 @@ def _told(code: int | None) -> str:
     return f"exit status {code}"
 
 
-@contextmanager
-def deaf() -> Iterator[None]:
-    """Ctrl-C is ignored: while a report is written, and while processes are started, which inherit
-    that: it is their parent's business, and what they say themselves comes half a second later."""
-    if current_thread() is not main_thread():  # nobody else may set it, and hears it
-        yield
-        return
-    before = signal(SIGINT, SIG_IGN)
-    try:
-        yield
-    finally:
-        signal(SIGINT, SIG_DFL if before is None else before)  # None: not Python's own
-
-
 # ---- in a worker ----
 def _work(line: Connection, plan: bytes) -> None:
     """A worker's life: learns the batch once, then does task after task."""
-    signal(SIGINT, SIG_IGN)  # where it is not inherited (see deaf)
+    deaf()
     Thread(target=leave_with_parent, daemon=True).start()
     batch = unpacked(plan)
     try:

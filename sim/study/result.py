@@ -106,8 +106,8 @@ class Result(Measurements):
 
     def write(self, folder: str | Path, plots: bool = True, exports: Sequence[str] = ()) -> Path:
         """Write all that `sim run` writes to `folder`: report.html, postmortem.md, summary.json,
-        summary.md, timeline.csv, series.csv and, with `plots`, three PNG files. `exports`: names
-        of sim.report.exports.formats, such as "trace", or "all". InputError for another name, if
+        summary.md, timeline.csv, series.csv and, with `plots`, three PNG files. `exports`: some of
+        trace, openmetrics, parquet, k6, or all. InputError for another name, if
         the folder cannot be written, or if it holds anything but an earlier report."""
         from sim.report.exports.formats import named  # noqa: PLC0415
         from sim.report.files import write  # noqa: PLC0415

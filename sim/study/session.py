@@ -24,7 +24,8 @@ from sim.schema.fields import Duration, InputError
 from sim.schema.scenario import Event, Scenario
 from sim.schema.scenario_checks import read_event
 from sim.schema.stack import Stack
-from sim.schema.text.document import Document, read_text
+from sim.schema.text.document import Document
+from sim.schema.text.files import read_text
 from sim.schema.text.validation import given, read_value
 from sim.simulation.simulation import Simulation
 from sim.study.ask import DEFAULT_SEED, Ask

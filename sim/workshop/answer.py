@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from sim.schema.fields import InputError, Issue, Name, Record
 from sim.schema.stack import Stack
-from sim.schema.text.document import Document, Path_, read_text, read_yaml
+from sim.schema.text.document import Document, Path_, read_yaml
+from sim.schema.text.files import read_text
 from sim.schema.text.paths import is_below, leaves
 from sim.schema.text.validation import closest, one_of, read_record
 from sim.workshop.challenge import Challenge
@@ -40,8 +41,6 @@ def read_answer(file: Path, challenge: Challenge, stack: Stack) -> tuple[Answer,
     """The file, if it changes nothing but what the challenge allows on this stack.
 
     Raises `InputError` (file, line, field) for what is no answer, and for all that is forbidden."""
-    if file.is_dir():
-        raise InputError(str(file), found="a folder", expected="your answer, a YAML file")
     document = read_yaml(read_text(file, str(file)), str(file))
     strange = sorted(OTHERS & set(document.data))
     if strange:

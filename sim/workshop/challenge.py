@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 
 from sim.library.scenarios import load_scenario
 from sim.results.figures import METRICS
-from sim.schema.fields import InputError, Label, Name, Positive, Record
+from sim.schema.fields import InputError, Label, Limit, Name, Positive, Record
 from sim.schema.scenario import Scenario
-from sim.schema.text.document import read_text, read_yaml
+from sim.schema.text.document import read_yaml
+from sim.schema.text.files import read_text
 from sim.schema.text.validation import closest, one_of, read_record
 
 FOLDER = Path(__file__).resolve().parent / "challenges"
@@ -27,8 +28,8 @@ class Goal(Record):
 
     says: str
     metric: str
-    low: float | None = None
-    high: float | None = None
+    low: Limit | None = None
+    high: Limit | None = None
 
     @model_validator(mode="after")
     def _measurable(self) -> Goal:
@@ -50,7 +51,7 @@ class Knob(Record):
 
     what: str
     now: Any = None  # its value at the start, as one writes it; also shows how it is written
-    low: float | None = None  # the least that is allowed, in the field's base unit
+    low: Limit | None = None  # the least that is allowed, in the field's base unit
 
 
 class Challenge(Record):

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from sim.schema.fields import Count, InputError, Record
-from sim.schema.text.document import read_text
+from sim.schema.text.files import read_text
 
 FILE = Path("reports") / "workshop.json"
 

@@ -48,7 +48,11 @@ def test_an_unknown_name_says_which_there_are():
 
 def test_the_version_is_the_distributions():
     project = tomllib.loads((Path(sim.__file__).parents[1] / "pyproject.toml").read_text())
-    assert sim.__version__ == project["project"]["version"]
+    assert project["project"]["dynamic"] == ["version"]
+    written = (
+        Path(sim.__file__).parents[1] / project["tool"]["hatch"]["version"]["path"]
+    ).read_text()
+    assert f'__version__ = "{sim.__version__}"' in written
 
 
 def test_import_sim_is_light(tmp_path):

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from sim.library.scenarios import list_scenarios
+from sim.constants.catalogue import constants
+from sim.control.mechanisms import mechanisms
+from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.stacks import list_stacks
 from sim.platforms import names
 from sim.platforms.platform import Platform
+from sim.study.article.article import ARTICLE
 
 
 def test_list_names_everything_with_a_title(sim):
@@ -33,6 +37,17 @@ def test_explain_a_scenario_says_events_claims_and_numbers(sim):
         assert word in said.out
 
 
+def test_explain_takes_every_name_there_is(sim):
+    """Scenarios with their variants, stacks, platforms, mechanisms, claims and constants."""
+    named = {f"{n}:{v}" for n in list_scenarios() for v in load_scenario(n).variants}
+    named |= {*list_scenarios(), *list_stacks(), *names(), *(claim.id for claim in ARTICLE)}
+    for field in fields(Platform):
+        named |= {field.name, *mechanisms(field.name)}
+    named |= {fact.name.partition(".")[0] for fact in constants()}
+    wrong = {name: said.err for name in sorted(named) if (said := sim("explain", name)).status}
+    assert not wrong
+
+
 def test_explain_a_platform_says_its_ten_choices(sim):
     said = sim("explain", "compose")
     assert "autoscaling: left to the operator" in said.out
@@ -40,8 +55,6 @@ def test_explain_a_platform_says_its_ten_choices(sim):
 
 
 def test_explain_a_constant_says_value_and_source(sim):
-    from sim.constants.catalogue import constants
-
     fact = constants()[0]
     said = sim("explain", fact.name)
     assert said.status == 0
@@ -52,8 +65,6 @@ def test_explain_a_constant_says_value_and_source(sim):
 
 
 def test_every_constant_has_a_source(sim):
-    from sim.constants.catalogue import constants
-
     assert all(fact.source and fact.says for fact in constants())
 
 

@@ -302,7 +302,11 @@ def test_a_bad_file_is_refused_before_anything_runs(sim, case):
 
 def test_the_list_says_what_is_wrong_with_a_title(sim):
     put(GOOD.replace("class Watchman:", "class Watchman"))
-    refused(sim("list"), f"{AT}:<class Watchman>:15: found a syntax error")
+    said = sim("list", "platforms")
+    line = GOOD.splitlines().index("class Watchman:") + 1
+    assert f"{AT}:{line}:15: found a syntax error" in said.err
+    assert said.status == 0  # one bad file takes nothing away from the others
+    assert re.search(r"^  swarm  ", said.out, re.M)
 
 
 @pytest.mark.parametrize(

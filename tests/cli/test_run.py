@@ -141,6 +141,30 @@ def test_interrupted_keeps_what_was_finished_and_exits_130(sim, calls, monkeypat
     assert "interrupted" in said.err
 
 
+def test_what_is_refused_while_it_runs_costs_no_run_that_was_finished(
+    sim, calls, monkeypatch, tmp_path
+):
+    from sim.schema.fields import InputError
+    from sim.simulation import simulation
+
+    real = simulation.run_case
+
+    def run_case(case, *arguments, **more):
+        if case.platform == "kubernetes":
+            raise InputError(field="server", found="7", expected="1 to 3")
+        return real(case, *arguments, **more)
+
+    monkeypatch.setattr("sim.simulation.simulation.run_case", run_case)
+    said = sim(*RUN)
+    assert said.status == 2
+    assert said.err.splitlines()[-2:] == [
+        "report: reports/container_crash", "server: found 7; expected 1 to 3",
+    ]  # fmt: skip
+    assert "Compose" in said.out
+    summary = json.loads((tmp_path / "reports/container_crash/summary.json").read_text())
+    assert list(summary["platforms"]) == ["compose"]
+
+
 def test_interrupted_before_anything_was_finished_writes_nothing(sim, calls, monkeypatch, tmp_path):
     interrupting(monkeypatch, after=0)
     said = sim(*RUN)
@@ -158,7 +182,9 @@ def test_interrupted_while_the_report_is_written_it_is_written(sim, calls, monke
         return real(*arguments)
 
     monkeypatch.setattr(files, "markdown", impatient)
-    assert sim(*RUN).status == 0
+    said = sim(*RUN)
+    assert said.status == 130
+    assert "interrupted: what was finished is in reports/container_crash" in said.err
     folder = tmp_path / "reports/container_crash"
     assert {"summary.md", "report.html", "series.csv"} <= {path.name for path in folder.iterdir()}
     with pytest.raises(KeyboardInterrupt):  # and afterwards it is heard again

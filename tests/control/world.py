@@ -36,6 +36,7 @@ class FakePlane:
         self.home: list[int] = []  # server of each container
         self.servers = self.probes = 0
         self.cpu: Callable[[int, float], float] = lambda _container, _now: 0.0
+        self.answered: Callable[[int, float], int] = lambda _container, _now: 0
         self.queued = 0
         self.published: list[tuple[float, tuple[int, ...]]] = []
         self.probed: list[tuple[float, int, bool]] = []
@@ -56,6 +57,8 @@ class FakePlane:
     def server_down(self, server: int) -> None:
         self.dead.add(server)
         self.listening -= {c for c, s in enumerate(self.home) if s == server}
+
+    def forget(self, probe: int) -> None: ...
 
     def server_up(self, server: int) -> None:
         self.dead.discard(server)
@@ -102,7 +105,8 @@ class FakePlane:
         return PlaneGauge(0, 0, 0, 0, 0, self.queued, 0, 0, 0, 0, 0, 0, 0, 0.0)
 
     def container_gauge(self, container: int) -> ContainerGauge:
-        return ContainerGauge(0, 0, 0, 0, 0, 0, self.cpu(container, self.now))
+        served = self.answered(container, self.now)
+        return ContainerGauge(0, 0, 0, served, 0, 0, self.cpu(container, self.now))
 
 
 def stack_of(services: dict[str, dict[str, Any]], **servers: Any) -> Stack:

@@ -58,6 +58,8 @@ def http(dice: Dice, calm: float) -> Profile:
         Kind.HTTP,
         slots=dice.pick(1, 2, 4, 8, 16, 64),
         backlog=dice.pick(0, 1, 3, 8, 32, 511),
+        at_once=dice(0.4),
+        probe_beside=dice(0.4),
         shed=dice(0.3),
         cancel=dice(0.4),
         cpu=dice.law(dice.pick(0.0, 0.02, 0.06, 0.15) * calm),
@@ -98,6 +100,9 @@ def worker(dice: Dice, calm: float) -> Profile:
         checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
         reliable=dice(0.6),
         redelivery_s=dice.pick(0.5, 2.0, 8.0),
+        redelivery_from_delivery=dice(0.3),
+        redelivery_look_s=dice.pick(0.0, 0.0, 0.5, 4.0),
+        reconnects=dice(0.8),
         max_stalled=dice.pick(0, 1, 2, 99),
         job_attempts=dice.int(1, 4),
         job_backoff_s=dice.pick(0.25, 0.5, 2.0),
@@ -120,6 +125,8 @@ def database(dice: Dice) -> Profile:
         pooler_size=dice.pick(1, 2, 5) if pooler else 0,
         pooler_clients=dice.pick(2, 6, 100),
         pooler_wait_s=dice.pick(0.25, 1.0, 4.0),
+        pooler_login_s=dice.pick(0.0, 0.0, dice.s(0.0, 0.1)),
+        pooler_transaction_s=dice.pick(0.0, 0.0, dice.s(0.0, 0.02)),
     )
 
 
@@ -140,7 +147,7 @@ def client(dice: Dice) -> Client:
     return Client(
         timeout_s=dice.pick(0.25, 1.0, 2.0, 5.0),
         connect_timeout_s=dice.pick(0.25, 1.0, 3.0),
-        retries=dice.pick(0, 0, 1, 2, 3, 7),
+        retries=dice.pick(0, 0, 1, 2, 3, 7, 20),
         backoff_s=dice.pick(0.0, 0.25, 0.5, 1.0),
         backoff_factor=dice.pick(1.0, 2.0, 3.0),
         backoff_cap_s=dice.pick(0.5, 1.0, 30.0),
@@ -155,12 +162,13 @@ def routing(dice: Dice) -> Routing:
         algorithm=Algorithm(dice.int(0, 3)),
         proxy=dice(0.6),
         connect_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
-        retries=dice.pick(0, 1, 3),
+        retries=dice.pick(0, 1, 3, 2000),
         retry_pause_s=dice.pick(0.25, 1.0),
         redispatch=dice(0.5),
         retry_errors=dice(0.4),
         maxconn=dice.pick(0, 0, 1, 2, 8),
         queue_timeout_s=dice.pick(0.25, 1.0, 5.0),
+        holds=dice(0.5),
         outlier_failures=dice.pick(0, 1, 3),
     )
 
@@ -334,6 +342,8 @@ class Author:
         else:
             for _ in range(dice.int(1, 5)):
                 self.step(t, "probe", dice.int(0, len(self.kind_of) - 1), dice(0.4))
+            if dice(0.5):
+                self.step(later if later < INF else t, "forget", dice.int(0, 9))
 
     def grow(self, t: float, _: float, __: int) -> None:
         """The platform grows: a server, a replica that the balancer learns of later."""

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from sim.dataplane.codes import Kind, Outcome
-from sim.dataplane.profile import Client, Profile, Workload
+from sim.dataplane.arithmetic import attempt_id
+from sim.dataplane.codes import ID_BITS, MOST_ATTEMPTS, Kind, Outcome
+from sim.dataplane.profile import Client, Profile, Routing, Workload
 from sim.dataplane.tables import IN_SLO
+from sim.schema.scenario import ClientSpec
 from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, world
 
 API = Profile(Kind.HTTP, slots=1, cpu=constant(1.0))
@@ -179,3 +181,29 @@ def test_retries_multiply_the_load_of_an_overloaded_server(plane_class):
 def test_nobody_comes_before_the_first_instant_or_after_the_last(plane_class):
     run = drive(plane_class, world(Workload(1, 10.0, at(0.0, 3.0, 9.75, 10.0, 11.0)), API))
     assert run.plane.gauge().arrived == 3  # the horizon itself is out
+
+
+def test_a_request_may_be_tried_five_hundred_times(plane_class):
+    """Nobody listens: refused at once, again each quarter second, and no id meets another's: the
+    501st attempt of each of two users ends with its own request."""
+    client = replace(CLIENT, retries=500, backoff_s=0.25, backoff_factor=1.0, jitter=0.0)
+    workload = Workload(1, 200.0, at(1.0, 1.125), client, bucket_s=1 / 16)
+    run = drive(plane_class, world(workload, API, script=[(0.0, "exit", (0,))]))
+    assert run.plane.gauge().retries == 1000
+    assert run.causes() == {Outcome.REFUSED: 2}
+    ids = {attempt_id(request, retry) for request in range(50) for retry in range(MOST_ATTEMPTS)}
+    assert len(ids) == 50 * MOST_ATTEMPTS
+    assert max(ids) < 1 << ID_BITS
+
+
+def test_a_proxy_may_redispatch_ten_thousand_times_in_one_instant(plane_class):
+    proxy = Routing(proxy=True, retries=10_000, redispatch=True)
+    workload = Workload(1, 20.0, at(1.0), CLIENT, proxy, bucket_s=1 / 16)
+    script = [(0.0, "exit", (c,)) for c in range(2)]
+    run = drive(plane_class, world(workload, API, API, script=script))
+    assert run.causes() == {Outcome.REFUSED: 1}
+
+
+def test_what_a_scenario_may_ask_for_has_ids():
+    field = ClientSpec.model_fields["retries"]
+    assert [part.le for part in field.metadata if hasattr(part, "le")] == [MOST_ATTEMPTS - 1]

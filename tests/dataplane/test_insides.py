@@ -8,12 +8,13 @@ import pytest
 from numba.core import codegen
 from numba.np import arrayobj
 
+from sim.dataplane.kernel import cache
 from sim.dataplane.kernel import compile as compiler
 
 
 @pytest.fixture(autouse=True)
 def nothing_said_yet() -> None:
-    compiler.other_insides.cache_clear()
+    cache.tell.cache_clear()
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -53,10 +54,10 @@ def test_a_part_that_has_moved_is_told_once_while_an_entry_compiles(
 def test_a_version_that_was_not_tried_is_told_by_the_process_that_a_person_started(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compiler, "KNOWN", set())
+    monkeypatch.setattr(cache, "KNOWN", set())
     compiler.entry(lambda x: x)
     assert "a version whose loader was not tried" in said(capsys)
-    compiler.other_insides.cache_clear()
-    monkeypatch.setattr(compiler, "parent_process", multiprocessing.current_process)
+    cache.tell.cache_clear()
+    monkeypatch.setattr(cache, "parent_process", multiprocessing.current_process)
     compiler.entry(lambda x: x)
     assert said(capsys) == ""

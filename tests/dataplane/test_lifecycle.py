@@ -233,8 +233,102 @@ def test_a_probe_waits_its_turn_in_an_overloaded_container(plane_class):
     assert probed(plane_class, probe(2.5), times=(2.0, 2.0), api=CHECKED) == ([(3.25, 0)], [])
 
 
-def test_a_probe_at_a_full_backlog_is_never_answered(plane_class):
-    assert probed(plane_class, probe(2.5), times=(2.0,) * 4, api=CHECKED) == ([], [])
+def test_a_probe_at_a_full_backlog_is_sent_again_each_second(plane_class):
+    """Two are served and two wait: the SYN of 2.5 is dropped, that of 3.5 is accepted; from 4 on
+    there is a slot for it. A real check is a connection like any other."""
+    assert probed(plane_class, probe(2.5), times=(2.0,) * 4, api=CHECKED) == ([(4.25, 0)], [])
+
+
+def test_a_probe_whose_sender_has_left_is_sent_no_more(plane_class):
+    steps = (probe(2.5), (3.25, "forget", (0,)))
+    assert probed(plane_class, *steps, times=(2.0,) * 4, api=CHECKED) == ([], [])
+    accepted = (probe(2.5), (3.75, "forget", (0,)))  # what is accepted goes on
+    found = probed(plane_class, *accepted, times=(2.0,) * 4, api=CHECKED)
+    assert found == ([(4.25, 0)], [])
+
+
+def test_a_probe_that_is_sent_again_learns_that_the_process_has_died(plane_class):
+    steps = (probe(2.5), (2.75, "exit", (0,)))
+    assert probed(plane_class, *steps, times=(2.0,) * 4, api=CHECKED) == ([], [(3.5, 0)])
+    host = (probe(2.5), (2.75, "server_down", (0,)))
+    assert probed(plane_class, *host, times=(2.0,) * 4, api=CHECKED) == ([], [])
+
+
+def test_who_sheds_fails_a_probe_as_it_fails_a_request(plane_class):
+    sheds = replace(CHECKED, shed=True)
+    assert probed(plane_class, probe(2.5), times=(2.0,) * 4, api=sheds) == ([], [(2.5, 0)])
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_probe_beside_the_queue_waits_for_nobody(plane_class, at_once):
+    beside = replace(CHECKED, probe_beside=True, at_once=at_once)
+    found = probed(plane_class, probe(2.5), times=(2.0,) * 8, api=beside)
+    assert found == ([(2.75, 0)], [])
+
+
+# ---- accepting at once ----
+LOOP = replace(API, at_once=True, probe_beside=True, probe_cpu_s=0.25)
+
+
+def test_who_accepts_at_once_queues_inside_without_a_bound(plane_class):
+    """Eight at once for two slots of a second each: nobody's SYN is dropped. One by one, two wait
+    in the listen backlog and four are sent again, at 3, 4, ..."""
+    w = world(load(*[2.0] * 8), LOOP)
+    seen = []
+    run = drive(plane_class, w, [2.5], lambda p: seen.append(p.container_gauge(0).waiting))
+    assert seen[0] == 6
+    assert run.causes() == {Outcome.SUCCEEDED: 8}
+    assert float(run.recording.latency_sum.sum()) == 2 * (1 + 2 + 3 + 4)
+
+
+def test_the_listen_backlog_of_who_accepts_at_once_fills_only_while_it_hangs(plane_class):
+    """One is inside when it hangs; at 2 two of four are held by the kernel and two dropped; at
+    4.25 it goes on and accepts the two. The check of 2.5 is sent again at 3.5 and 4.5, and then
+    answered beside the queue; the other two give up at 5, their connect time-out of 3 s."""
+    steps = ((1.25, "hang", (0,)), probe(2.5), (4.25, "resume", (0,)))
+    w = world(load(1.0, *[2.0] * 4), LOOP, script=steps)
+    seen = []
+    run = drive(plane_class, w, [4.0, 4.5], lambda p: seen.append(p.container_gauge(0).waiting))
+    assert seen[:2] == [2, 1]
+    assert run.told(Note.PROBE_OK) == [(4.75, 0)]
+    assert run.causes() == {Outcome.SUCCEEDED: 3, Outcome.CONNECT_TIMEOUT: 2}
+
+
+@pytest.mark.parametrize(("loop", "answered"), [(True, 5.25), (False, 8.25)])
+def test_after_a_stall_a_check_beside_the_queue_does_not_wait_for_it(plane_class, loop, answered):
+    """Measured with HAProxy and an asyncio server: UP comes 4.5 s after a stall, not 7.9 s. Six
+    requests for two slots came during the stall: three seconds of work before a check inside."""
+    api = replace(LOOP, backlog=100, at_once=loop, probe_beside=loop)
+    steps = ((1.0, "hang", (0,)), probe(3.0), (5.0, "resume", (0,)))
+    assert probed(plane_class, *steps, times=[2.0] * 6, api=api)[0] == [(answered, 0)]
+
+
+def test_a_drain_serves_what_was_accepted_and_drops_what_was_not(plane_class):
+    """Six at 2 for two slots. Drained at 2.5: who accepts at once finishes all, at 5; else the two
+    in the listen backlog are dropped, the SYNs of two more refused, and two are done at 3."""
+    script = [(2.5, "drain", (0,))]
+    run = drive(plane_class, world(load(*[2.0] * 6), LOOP, script=script))
+    assert run.causes() == {Outcome.SUCCEEDED: 6}
+    assert run.told(Note.DRAINED) == [(5.0, 0)]
+    run = drive(plane_class, world(load(*[2.0] * 6), API, script=script))
+    assert run.causes() == {
+        Outcome.SUCCEEDED: 2,
+        Outcome.DROPPED_ON_KILL: 2,
+        Outcome.REFUSED: 2,
+    }
+    hung = [(1.0, "hang", (0,)), (2.5, "drain", (0,)), (4.0, "resume", (0,))]
+    run = drive(plane_class, world(load(0.5, 2.0), LOOP, script=hung))
+    assert run.causes() == {Outcome.SUCCEEDED: 1, Outcome.DROPPED_ON_KILL: 1}
+
+
+def test_who_hangs_sheds_nothing(plane_class):
+    """A process that hangs says no 503: its backlog fills, then SYNs are dropped."""
+    script = [(1.0, "hang", (0,))]
+    w = world(load(*[2.0] * 3), replace(API, shed=True), script=script)
+    assert drive(plane_class, w).causes() == {
+        Outcome.CLIENT_TIMEOUT: 2,
+        Outcome.CONNECT_TIMEOUT: 1,
+    }
 
 
 def test_a_probe_dies_with_its_container(plane_class):

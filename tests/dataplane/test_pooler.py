@@ -11,6 +11,7 @@ from tests.dataplane.worlds import at, constant, drive, ends, latency, world
 POOLED = Profile(
     Kind.DATABASE, connect_cpu_s=0.0, connect_s=0.25, pooler_size=2, pooler_clients=1000
 )
+QUERY = 1 / 1024
 API = Profile(Kind.HTTP, slots=1000, cpu=constant(0.0), query=constant(1.0), pool=300)
 
 
@@ -110,3 +111,43 @@ def test_a_dead_client_frees_its_places_at_the_pooler(plane_class):
     script = [(5.0, "exit", (0,)), (6.0, "start", (0, 0))]
     run = drive(plane_class, world(load(2.0, 2.0, 7.0, 7.0), API, tight, script=script))
     assert run.causes() == {Outcome.SUCCEEDED: 4}
+
+
+def test_two_hundred_logins_at_once_pass_one_process_after_the_other(plane_class):
+    """Measured: 0.70 s for 200 logins at once, 3.5 ms each; on a lattice of a power of two."""
+    login = 1 / 256
+    busy = replace(POOLED, pooler_size=20, pooler_login_s=login)
+    quick = replace(API, query=constant(QUERY))
+    run = drive(plane_class, world(load(*[2.0] * 200), quick, busy))
+    assert run.causes() == {Outcome.SUCCEEDED: 200}
+    assert run.recording.latency_max_s == 200 * login + QUERY
+    assert float(run.recording.latency_sum.sum()) == login * 200 * 201 / 2 + 200 * QUERY
+
+
+def test_the_poolers_core_bounds_its_transactions(plane_class):
+    """One connection of one client, logged in with the first query: 1/4 s of login, then 1/8 s a
+    query; the database needs next to nothing."""
+    busy = replace(POOLED, pooler_login_s=0.25, pooler_transaction_s=0.125)
+    quick = replace(API, query=constant(QUERY), pool=1)
+    w = world(load(2.0, 4.0, 4.0), quick, busy)
+    run = drive(plane_class, w)
+    assert [latency(run, t) for t in (2.0, 4.0)] == [
+        0.375 + QUERY,
+        0.125 + 0.25 + 3 * QUERY,
+    ]
+
+
+def test_what_the_poolers_process_has_yet_to_handle_fails_with_the_database(plane_class):
+    busy = replace(POOLED, pooler_login_s=1.0)
+    w = world(load(2.0, 2.0, 2.0), API, busy, script=[(3.5, "exit", (1,)), (3.75, "start", (1, 1))])
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.HTTP_500: 3}
+    assert run.plane.gauge().connection_waits == 0
+
+
+def test_start_up_connections_pass_the_poolers_process_as_well(plane_class):
+    """Two processes with two each: four logins of a second."""
+    eager = replace(API, pool=2, pool_at_start=2)
+    busy = replace(POOLED, connect_s=0.25, pooler_login_s=1.0)
+    run = drive(plane_class, world(load(), eager, eager, busy))
+    assert run.told(Note.LISTENING)[1:] == [(3.0, 0), (4.0, 1)]

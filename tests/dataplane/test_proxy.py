@@ -65,6 +65,34 @@ def test_a_wider_maxconn_lets_in_as_many_as_it_allows(plane_class):
     assert [latency(run, t) for t in (2.0, 2.125, 2.25)] == [4.0, 0.875 + 4.0, 3.75 + 4.0]
 
 
+# ---- nobody is listed ----
+def test_requests_are_held_until_somebody_is_listed_and_the_first_is_told_of(plane_class):
+    """Two come while the list is empty: both are served when a backend is published, at 5."""
+    script = [(1.0, "publish", ((), -1)), (5.0, "publish", ((0,), -1))]
+    rules = proxied(maxconn=2, queue_timeout_s=10.0, holds=True)
+    run = drive(plane_class, world(load(2.0, 3.0, routing=rules), API, script=script))
+    assert [latency(run, t) for t in (2.0, 3.0)] == [3.0 + 0.25, 2.0 + 0.25]  # a core each
+    assert run.told(Note.NONE_LISTED) == [(2.0, 0)]
+
+
+def test_a_held_request_gets_no_backend_when_its_time_in_the_queue_is_over(plane_class):
+    """At 2 + 1.5; the empty list of 4 is another one, and is told of again."""
+    script = [(1.0, "publish", ((), -1)), (4.0, "publish", ((), -1)), (6.0, "publish", ((0,), -1))]
+    rules = proxied(maxconn=2, queue_timeout_s=1.5, holds=True)
+    w = world(load(2.0, 3.0, 5.0, routing=rules), API, script=script)
+    run = drive(plane_class, w)
+    assert ends(plane_class, w) == [(3.5, 0, 1), (4.5, 0, 2), (6.25, 1, 2)]
+    assert [cause(run, t) for t in (2.0, 3.0)] == [Outcome.NO_BACKEND] * 2
+    assert run.told(Note.NONE_LISTED) == [(2.0, 0), (5.0, 0)]
+
+
+def test_without_a_maxconn_there_is_no_queue_to_hold_a_request_in(plane_class):
+    script = [(1.0, "publish", ((), -1))]
+    run = drive(plane_class, world(load(2.0, routing=proxied(holds=True)), API, script=script))
+    assert cause(run, 2.0) == Outcome.NO_BACKEND
+    assert run.told(Note.NONE_LISTED) == []
+
+
 # ---- maxconn ----
 def test_a_connection_that_is_being_opened_counts_toward_maxconn(plane_class):
     """The dead server holds one connect attempt; the second request goes to the living one, the

@@ -324,3 +324,11 @@ def test_a_job_in_a_workers_hands_outlives_the_disk(plane_class):
     slow = Profile(Kind.WORKER, cpu=constant(8.0))
     found = crash(plane_class, ALWAYS, [10.0] * 3, 14.0, True, [slow], [(14.0, "wipe", ())])
     assert (found["done"], found["redis_wiped"], found["queued"]) == (1, 2, 0)
+
+
+@pytest.mark.parametrize("evict", [False, True])
+def test_a_queue_without_room_for_one_job_refuses_all(plane_class, evict):
+    """maxmemory below what an empty server takes: nothing is there that could be evicted."""
+    small = replace(QUEUE, queue_bytes=1, evict=evict)
+    run = drive(plane_class, world(load(2.0, 3.0), API, small))
+    assert run.jobs() == {"enqueued": 2, "queue_full": 2}

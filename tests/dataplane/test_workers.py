@@ -257,3 +257,104 @@ def test_a_job_that_lost_its_server_connection_does_not_give_it_back_later(plane
     # the third needs a worker: the first one is back at 6.25
     w = w._replace(script=(*w.script, type(w.script[0])(6.25, "start", (2, 2))))
     assert done_by(plane_class, w, 8.4375, 8.5, 10.5, 12.5) == [0, 1, 1, 2]
+
+
+# ---- silent workers ----
+def silent(plane_class, worker, hung_s, goes_on_s, *, jobs=1, end_s=60.0, script=()) -> dict:
+    """`jobs` at 2 for a worker that hangs at `hung_s`; a second one is there from 3 on."""
+    steps = [(0.0, "exit", (3,)), (hung_s, "hang", (2,)), (3.0, "start", (3, 3)), *script]
+    steps += [(goes_on_s, "resume", (2,))] if goes_on_s else []
+    w = world(load(*[2.0] * jobs, horizon_s=end_s), API, QUEUE, worker, worker, script=steps)
+    run = drive(plane_class, w)
+    gauge, books = run.plane.gauge(), run.plane.books()
+    assert (gauge.jobs_queued, gauge.jobs_in_progress) == (
+        books.jobs_queued,
+        books.jobs_in_progress,
+    )
+    return run.jobs() | {"in_progress": gauge.jobs_in_progress}
+
+
+def test_a_job_of_a_hung_worker_is_given_out_again_and_finished_twice(plane_class):
+    """Taken at 2, done by 3; hung at 2.5: given out again at 7.5, done by the other at 8.5; the
+    first goes on at 20 and finishes it at 20.5, for the second time (bull#412)."""
+    found = silent(plane_class, RELIABLE, 2.5, 20.0)
+    assert found == {"enqueued": 1, "done": 1, "duplicated": 1, "in_progress": 0}
+
+
+def test_a_worker_that_hangs_for_good_keeps_no_job(plane_class):
+    assert silent(plane_class, RELIABLE, 2.5, None) == {"enqueued": 1, "done": 1, "in_progress": 0}
+    plain = replace(RELIABLE, reliable=False)
+    assert silent(plane_class, plain, 2.5, None) == {"enqueued": 1, "in_progress": 1}
+
+
+def test_a_worker_that_goes_on_in_time_keeps_its_job(plane_class):
+    found = silent(plane_class, RELIABLE, 2.5, 7.25)
+    assert found == {"enqueued": 1, "done": 1, "in_progress": 0}
+
+
+def test_what_a_hung_worker_takes_is_given_out_again_as_well(plane_class):
+    """Its blocking pop is there before it hangs, at 1; the job comes at 2 and back at 7."""
+    found = silent(plane_class, RELIABLE, 1.0, 20.0)
+    assert found == {"enqueued": 1, "done": 1, "duplicated": 1, "in_progress": 0}
+
+
+def test_a_silent_worker_counts_among_the_stalls(plane_class):
+    """With max_stalled 0 the job is not given out again; who goes on finishes it, who dies with
+    it has lost it."""
+    once = replace(RELIABLE, max_stalled=0)
+    found = silent(plane_class, once, 2.5, 20.0)
+    assert found == {"enqueued": 1, "done": 1, "in_progress": 0}
+    found = silent(plane_class, once, 2.5, None, script=[(20.0, "exit", (2,))])
+    assert found == {"enqueued": 1, "stalled": 1, "in_progress": 0}
+
+
+def test_a_hung_worker_that_dies_after_its_job_was_given_out_again_loses_nothing(plane_class):
+    found = silent(plane_class, RELIABLE, 2.5, None, script=[(9.0, "exit", (2,))])
+    assert found == {"enqueued": 1, "done": 1, "in_progress": 0}
+
+
+VISIBLE = replace(RELIABLE, redelivery_s=2.5, redelivery_from_delivery=True, max_stalled=9)
+
+
+@pytest.mark.parametrize(("seconds", "twice"), [(2.0, 0), (3.0, 1)])
+def test_a_job_longer_than_the_visibility_timeout_runs_twice(plane_class, seconds, twice):
+    """Taken at 2: a job of 2 s is done before 4.5, one of 3 s is not (celery#5935). The second run
+    is too long as well; a limit of one stall ends it there."""
+    slow = replace(VISIBLE, cpu=constant(seconds), max_stalled=1)
+    found = silent(plane_class, slow, 50.0, None)
+    assert found.get("done") == 1
+    assert found.get("duplicated", 0) == twice
+
+
+def test_a_job_of_a_dead_worker_waits_for_the_rest_of_its_visibility_timeout(plane_class):
+    """Taken at 2, the worker dies at 2.5; the other has it at 4.5 and is done at 5.5."""
+    steps = [(0.0, "exit", (3,)), (2.5, "exit", (2,)), (3.0, "start", (3, 3))]
+    w = world(load(2.0), API, QUEUE, VISIBLE, VISIBLE, script=steps)
+    assert done_by(plane_class, w, 5.4375, 5.5) == [0, 1]
+
+
+def test_celery_on_redis_looks_for_overdue_jobs_now_and_then(plane_class):
+    """Overdue at 4.5, found at the look at 8, done at 9."""
+    looks = replace(VISIBLE, redelivery_look_s=4.0)
+    steps = [(0.0, "exit", (3,)), (2.5, "exit", (2,)), (3.0, "start", (3, 3))]
+    w = world(load(2.0), API, QUEUE, looks, looks, script=steps)
+    assert done_by(plane_class, w, 8.9375, 9.0) == [0, 1]
+
+
+def test_a_job_that_is_always_too_long_runs_again_and_again(plane_class):
+    """Without a limit: given out at 2, 4.5, 7, ... to whoever of the two is free."""
+    slow = replace(VISIBLE, cpu=constant(3.0), max_stalled=99)
+    assert silent(plane_class, slow, 14.0, None, end_s=13.0)["duplicated"] == 3  # 7.5, 10, 12.5
+
+
+@pytest.mark.parametrize(("reconnects", "done"), [(True, [1, 3, 3]), (False, [1, 1, 3])])
+def test_a_client_that_never_reconnects_takes_nothing_until_its_worker_restarts(
+    plane_class, reconnects, done
+):
+    """Redis is away from 5 to 6; jobs at 2, 10 and 11; the worker is restarted at 20
+    (taskforcesh/bullmq#36, #648; rq/django-rq#562)."""
+    script = [(5.0, "exit", (1,)), (6.0, "start", (1, 1))]
+    script += [(20.0, "exit", (2,)), (20.5, "start", (2, 2))]
+    worker = replace(WORKER, reconnects=reconnects)
+    w = world(load(2.0, 10.0, 11.0), API, QUEUE, worker, script=script)
+    assert done_by(plane_class, w, 5.0, 19.0, 30.0) == done

@@ -140,7 +140,9 @@ class Driver:
 
     def react(self, notice: Notice) -> None:
         """Kill what is out of memory or done; start it again after its delay."""
-        if notice.note in (Note.LISTENING, Note.PROBE_OK, Note.PROBE_FAILED, Note.OUTLIER):
+        if notice.note in (
+            Note.LISTENING, Note.PROBE_OK, Note.PROBE_FAILED, Note.OUTLIER, Note.NONE_LISTED,
+        ):  # fmt: skip
             return
         ident = notice.id
         if notice.note == Note.SERVER_OOM:

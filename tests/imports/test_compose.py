@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.imports.compose.environment import expand, read_env
-from sim.imports.compose.roles import guess_roles
+from sim.imports.compose.roles import event_loop, guess_roles
 from sim.imports.compose.values import Node, Published
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError
@@ -84,6 +84,7 @@ def test_clients_of_the_stores(shop: Stack) -> None:
     assert worker.database is None  # it names the cache and not the database
     assert worker.concurrency == 8
     assert web.depends_on == ["db", "cache"]  # migrate runs once and is gone
+    assert web.waits_for == ["db"]  # condition: service_healthy, and a healthcheck to wait for
 
 
 def test_what_is_left_out_is_said(shop: Stack) -> None:
@@ -217,3 +218,41 @@ def test_names_that_become_one(tmp_path: Path) -> None:
 def test_the_first_compose_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no services; expected services:"):
         _load(tmp_path, "web:\n  image: nginx\n")
+
+
+@pytest.mark.parametrize(("limit", "base"), [(0.5, 0.25), (1.5, 0.75), (2.0, 1.0), (3.0, 1.0)])
+def test_a_process_at_rest_takes_at_most_half_of_its_limit(
+    limit: float, base: float, tmp_path: Path
+) -> None:
+    """Multiples of what is assumed without a limit: who starts nearly full is killed by the first
+    request."""
+    text = "services:\n  web:\n    image: web\n    ports: ['80:80']\n"
+    usual = _load(tmp_path, text).services["web"].memory.base
+    limited = _load(tmp_path, f"{text}    mem_limit: {int(limit * usual)}\n")
+    assert limited.services["web"].memory.base == int(base * usual)
+
+
+@pytest.mark.parametrize(
+    ("body", "loop"),
+    [
+        ({"image": "node:20"}, "node"),
+        ({"build": ".", "command": "npm run start:prod"}, "npm"),
+        ({"build": ".", "command": ["uvicorn", "app:app", "--host", "0.0.0.0"]}, "uvicorn"),
+        ({"image": "library/golang:1.23"}, "golang"),
+        ({"image": "nginx:1.27"}, "nginx"),
+        ({"build": ".", "command": "gunicorn -k uvicorn.workers.UvicornWorker app:app"}, "uvicorn"),
+        ({"build": ".", "command": "gunicorn app.wsgi"}, ""),
+        ({"image": "puma", "command": "npm run assets"}, ""),
+        ({"image": "acme/nodes:1"}, ""),
+    ],
+)
+def test_what_runs_says_whether_it_accepts_at_once(body: dict[str, object], loop: str) -> None:
+    assert event_loop(body) == loop
+
+
+def test_an_event_loop_accepts_at_once_and_says_so(tmp_path: Path) -> None:
+    stack = _load(tmp_path, "services: {api: {image: 'node:20', ports: ['80:3000']}}")
+    assert stack.services["api"].accepts == "at_once"
+    assert any("accepts at once" in line for line in stack.assumed)
+    other = _load(tmp_path, "services: {api: {build: ., ports: ['80:3000']}}")
+    assert other.services["api"].accepts == "one_by_one"

@@ -93,3 +93,41 @@ def test_a_wrong_file_is_not_told_a_million_times(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         _trace(tmp_path, "time,rate\n" + "x,y\n" * 1000)
     assert len(caught.value.issues) <= 11
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('1.2.3.4 - - [10/Oct/2000:13:55:36 -9999] "GET / HTTP/1.0" 200 2326', "a zone of 99 h"),
+        ("1" * 1000, "a number that no clock shows, and no date of the year 1111"),
+        ("9e99", "a second after the year 9999"),
+    ],
+)
+def test_no_time_is_told_with_its_line(tmp_path: Path, line: str, why: str) -> None:
+    with pytest.raises(InputError, match=r"trace.csv:1: time: found "):
+        _trace(tmp_path, line + "\n")
+
+
+LOG_LINE = '1.2.3.4 - - [10/Oct/2000:{time} {zone}] "GET / HTTP/1.0" 200 5\n'
+
+
+def test_the_zone_of_a_log_is_counted_its_way(tmp_path: Path) -> None:
+    """13:55:36 at -0700 is 20:55:36 in Greenwich, as 22:55:36 at +0200 is."""
+    times = (("13:55:36", "-0700"), ("22:55:39", "+0200"), ("20:55:41", "+0000"))
+    trace = _trace(tmp_path, "".join(LOG_LINE.format(time=t, zone=z) for t, z in times))
+    assert isinstance(trace, Arrivals)
+    assert trace.times_s is not None
+    assert trace.times_s.tolist() == [0.0, 3.0, 5.0]
+
+
+def test_a_log_is_written_when_requests_end_and_none_lasts_longer_than_five_minutes(
+    tmp_path: Path,
+) -> None:
+    late = [LOG_LINE.format(time=time, zone="+0000") for time in ("13:05:00", "13:00:00")]
+    trace = _trace(tmp_path, "".join(late))
+    assert isinstance(trace, Arrivals)
+    assert trace.times_s is not None
+    assert trace.times_s.tolist() == [0.0, 300.0]
+    later = LOG_LINE.format(time="12:59:59", zone="+0000")
+    with pytest.raises(InputError, match=r"trace.csv:3.*not before"):
+        _trace(tmp_path, "".join([*late, later]))

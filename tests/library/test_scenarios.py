@@ -204,8 +204,8 @@ def test_yaml_keeps_places_and_words() -> None:
 
 
 def test_more_retries_than_the_ids_have_room_for_are_refused() -> None:
-    settings = {"scenario.traffic.client.retries": 8}
-    with pytest.raises(InputError, match=r"client\.retries: found 8; expected less than or equal"):
+    settings = {"scenario.traffic.client.retries": 4096}
+    with pytest.raises(InputError, match=r"client\.retries: found 4096; expected less"):
         load_scenario("container_crash", settings=settings)
 
 
@@ -213,3 +213,27 @@ def test_who_changes_what_was_read_changes_it_alone():
     first = read_yaml("a: {b: [1, 2]}", "f.yaml")
     first.data["a"]["b"].append(3)
     assert read_yaml("a: {b: [1, 2]}", "f.yaml").data == {"a": {"b": [1, 2]}}
+
+
+def test_an_event_on_a_server_counts_after_all_settings(tmp_path):
+    """`count: 5` and an event on server 3 were refused, and three servers run where two are asked
+    for: both counted the stack before `set:`, `--set` and the platform."""
+    text = """
+name: far_server
+title: a server far up
+lesson: none
+horizon: 10m
+traffic: {rate: 1/s}
+platforms: [kubernetes]
+events: [{at: 5m, server_crash: {server: 3}}]
+"""
+    path = tmp_path / "far_server.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="server 3; expected an index below 3"):
+        load_scenario(path)
+    assert load_scenario(path, settings={"stack.servers.count": 5}).events
+    assert load_scenario(path, settings={"kubernetes.scheduling.default_servers": 4}).events
+    path.write_text(text + "set: {stack.servers.count: 4}\n")
+    assert load_scenario(path).events
+    with pytest.raises(InputError, match="server 3; expected an index below 2"):
+        load_scenario(path, settings={"stack.servers.count": 2})

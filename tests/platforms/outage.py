@@ -32,14 +32,15 @@ def replay(
     horizon_s: float = 400.0,
     settings: dict[str, Any] | None = None,
     seed: int = 1,
+    timeout_s: float = 5.0,
 ) -> Run:
-    """One event at FAULT_S."""
+    """One event at FAULT_S; users wait for `timeout_s`."""
     made = Scenario(
         name="test",
         title="test",
         lesson="test",
         horizon=horizon_s,
-        traffic={"rate": rate},
+        traffic={"rate": rate, "client": {"timeout": timeout_s}},
         events=[Event.model_validate({"at": FAULT_S, **event})] if event else [],
         set=settings or {},
     )

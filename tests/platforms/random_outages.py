@@ -21,7 +21,7 @@ def _version(dice: Random) -> dict[str, Any]:
     }[kind]
 
 
-def _event(dice: Random) -> dict[str, Any]:
+def draw_event(dice: Random) -> dict[str, Any]:
     role, http = dice.choice(ROLES), dice.choice(["http", "worker"])
     return dice.choice(
         [
@@ -42,13 +42,15 @@ def _event(dice: Random) -> dict[str, Any]:
     )
 
 
-def _settings(dice: Random) -> dict[str, Any]:
+def draw_settings(dice: Random) -> dict[str, Any]:
     every = {
         "stack.services.http.replicas": dice.randint(1, 4),
         "stack.services.http.database.pool": dice.choice([2, 20, 60]),
         "stack.services.worker.replicas": dice.randint(1, 6),
         "stack.services.worker.job.delivery": "reliable",
         "stack.services.worker.job.redelivery": "20s",
+        "stack.services.worker.job.redelivery_from": dice.choice(["silence", "delivery"]),
+        "stack.services.worker.job.reconnects": dice.choice([True, False]),
         "stack.services.redis.persistence": dice.choice(["rdb", "aof_everysec"]),
         "stack.services.postgres.max_connections": dice.choice([20, 100]),
         "stack.operator.detect": dice.choice(["5s", "60s"]),
@@ -62,7 +64,7 @@ def night(seed: int) -> Scenario:
     horizon_s = dice.choice([300.0, 420.0])
     rate, peak = dice.uniform(2.0, 6.0), dice.choice([1.0, 1.0, 10.0])
     times = sorted(dice.uniform(20.0, horizon_s - 30.0) for _ in range(dice.randint(1, 4)))
-    events = [{"at": t, **_event(dice)} for t in times]
+    events = [{"at": t, **draw_event(dice)} for t in times]
     points = [{"at": 0.0, "rate": rate}, {"at": horizon_s / 3, "rate": rate * peak, "ramp": 30.0}]
     client = {"retries": dice.randint(0, 3), "timeout": dice.choice([1.0, 10.0])}
     return Scenario(
@@ -72,5 +74,5 @@ def night(seed: int) -> Scenario:
         horizon=horizon_s,
         traffic={"points": points, "client": client},
         events=[Event.model_validate(event) for event in events],
-        set=_settings(dice),
+        set=draw_settings(dice),
     )

@@ -9,8 +9,13 @@ from sim.control.scheduling.fargate import SIZES
 from sim.control.scheduling.microvms import GIB, Price, bucket, task_size
 from sim.control.scheduling.placement import Resources
 from sim.control.service_discovery.endpoints import Endpoint, chosen
-from sim.platforms import load
+from sim.dataplane.codes import Outcome
+from sim.dataplane.tables import FIRST_CAUSE
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import load_stack
+from sim.platforms import layers, load
 from sim.platforms.ecs_fargate import PLATFORM
+from sim.schema.layers import stack_on
 from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
 
 DOCUMENTED = {  # shared facts, orchestrators section 5
@@ -26,7 +31,7 @@ DOCUMENTED = {  # shared facts, orchestrators section 5
     "ecs.breaker_least": 3,
     "ecs.breaker_most": 200,
     "alb.propagation": 2.0,
-    "alb.deregistration": 5.0,
+    "alb.deregistration": 300.0,
     "fargate.core_price": 0.04048,
     "fargate.gib_price": 0.004445,
 }
@@ -97,6 +102,17 @@ def test_with_no_healthy_target_the_balancer_fails_open():
 def test_task_sizes(wanted, expected):
     size = task_size(Resources(wanted[0], int(wanted[1] * GIB)), SIZES)
     assert (size.cores, size.memory / GIB) == expected
+
+
+def test_a_task_may_have_a_smaller_limit_than_its_machine():
+    """`run noisy_neighbour:limits --platform ecs_fargate` was refused: the platform asked for more
+    than the scenario's limit."""
+    stack = stack_on(
+        load_stack("sspp"), layers("ecs_fargate"), load_scenario("noisy_neighbour:limits")
+    )
+    worker = stack.services["worker"]
+    assert worker.memory.limit == GIB // 2
+    assert PLATFORM.scheduling.size(worker) == Resources(1.0, 2 * GIB)
 
 
 def test_price():
@@ -177,6 +193,49 @@ def test_who_deploys_sees_that_tasks_of_the_new_version_are_replaced_again_and_a
     broken = {"crashes_at_start": True, "boot": "1s"}
     run = replay("ecs_fargate", {"deploy": {"service": "http", "version": broken}})
     assert when(run, "rollback")
+
+
+GOOD = {"deploy": {"service": "http", "version": {"name": "v2"}}}
+
+
+def test_a_default_deploy_waits_five_minutes_for_the_targets_that_drain():
+    """The guide's tuning of 5 s makes it that much shorter; users notice nothing of either."""
+    tuned = {"ecs_fargate.service_discovery.deregistration_s": 5.0}
+    slow = replay("ecs_fargate", GOOD, horizon_s=700.0)
+    quick = replay("ecs_fargate", GOOD, horizon_s=700.0, settings=tuned)
+    (late,), (soon,) = (when(run, "rollout", "is complete") for run in (slow, quick))
+    assert late - soon == pytest.approx(295.0)
+    assert 300.0 < late < 420.0
+    assert availability(slow) == availability(quick) == 1.0
+
+
+def test_so_does_a_rollback():
+    bad = {"deploy": {"service": "http", "version": {"name": "v2", "error_rate": 0.5}}}
+    run = replay("ecs_fargate", bad, horizon_s=1500.0)
+    (typed,) = when(run, "rollback")
+    complete = [t_s for t_s in when(run, "rollout", "v1 is complete") if t_s > typed]
+    assert 300.0 < complete[0] - typed < 420.0
+
+
+def long_requests(deregistration_s: float) -> list[int]:
+    """How many requests of a minute each a deploy cuts off, and how many are served."""
+    settings = {
+        "ecs_fargate.service_discovery.deregistration_s": deregistration_s,
+        "ecs_fargate.autoscaling": None,
+        "stack.services.http.cpu.demand": "6s",
+        "stack.services.http.cpu.request": 0.1,
+        "stack.services.http.cpu.limit": 0.1,  # a minute on a tenth of a core
+        "stack.services.http.database": None,
+        "stack.services.http.push.share": 0.0,
+    }
+    run = replay("ecs_fargate", GOOD, rate=0.05, horizon_s=900.0, settings=settings, timeout_s=600)
+    totals = run.recording.requests.sum(axis=0)
+    return [int(totals[FIRST_CAUSE + Outcome.DROPPED_ON_KILL - Outcome.REFUSED]), int(totals[1])]
+
+
+def test_requests_longer_than_the_deregistration_delay_and_the_stop_timeout_are_cut_off():
+    assert long_requests(300.0)[0] == 0
+    assert long_requests(5.0)[0] > 0
 
 
 def test_scaling_out_takes_minutes():

@@ -183,6 +183,8 @@ def test_a_lost_client_is_noticed_in_10_to_30_s_and_replaced_at_once():
         (down,) = when(run, "not_ready")
         assert 10.0 <= down <= 30.0
         assert when(run, "eviction") == [down]
+        (said,) = [row.text for row in run.timeline if row.event == "not_ready"]
+        assert said.endswith(f"is declared lost, {down:.0f} s after it fell silent")
 
 
 def test_a_hung_allocation_loses_its_traffic_but_is_not_restarted():

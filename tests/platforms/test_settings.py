@@ -136,8 +136,8 @@ def test_an_autoscaler_that_somebody_puts_there_reads_it():
 
 
 def test_what_only_another_platform_cannot_take_is_no_objection():
-    """More than the limit that Kubernetes' manifests write; Swarm is run alone."""
+    """More than the limit that Kubernetes' manifests write; Compose, with none, is run alone."""
     asked = ["stack.services.http.memory.request=600Mi"]
     with pytest.raises(InputError, match="above limit"):
         plan(Ask("container_crash", ["kubernetes"], settings=asked))
-    assert plan(Ask("container_crash", ["swarm"], settings=asked))
+    assert plan(Ask("container_crash", ["compose"], settings=asked))

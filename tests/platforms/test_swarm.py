@@ -165,6 +165,15 @@ def test_an_update_stops_first_one_at_a_time():
     assert availability(run) > 0.999
 
 
+def test_a_limit_alone_reserves_nothing():
+    """`deploy.resources.limits` of 5 GiB on machines of 8: two tasks a server all the same."""
+    limit = {"stack.services.http.memory.limit": "5Gi", "stack.services.http.replicas": 6}
+    alone = {**limit, "stack.services.http.memory.request": None}
+    assert not when(replay("swarm", None, horizon_s=60.0, settings=alone), "unschedulable")
+    reserved = {**limit, "stack.services.http.memory.request": "5Gi"}
+    assert when(replay("swarm", None, horizon_s=60.0, settings=reserved), "unschedulable")
+
+
 def test_a_lost_server_is_noticed_in_9_to_17_s_and_its_tasks_move():
     for seed in (1, 2, 3):
         run = replay("swarm", {"server_crash": {"hosting": "http", "returns": False}}, seed=seed)

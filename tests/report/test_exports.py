@@ -152,6 +152,7 @@ def test_openmetrics_reads_back(some):
         assert counted == run.gauge.succeeded + run.gauge.failed
     assert found["sim_requests"].type == "counter"
     assert found["sim_latency_seconds"].unit == "seconds"
+    assert found["sim_retries"].type == found["sim_connections_refused"].type == "counter"
 
 
 def test_openmetrics_tells_when_users_were_down(crash):

@@ -78,6 +78,7 @@ def test_other_replications_do_not_mix_in():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.run
 def test_every_event_of_a_real_study_is_told_once_in_either_way(workers):
     settings = ["scenario.horizon=10m30s"]
     out = console(terminal=False)

@@ -120,3 +120,26 @@ def test_sums_of_closed_rows_are_part_of_every_equation():
     ):
         with pytest.raises(LedgerError):
             check(books(), after(record, closed), gauge(record), 60.0, closed=wrong)
+
+
+@pytest.mark.parametrize("told", [1, 20, 39])
+def test_connections_that_the_counter_forgot_are_named(told):
+    record = recording(horizon_s=60, down=())
+    with pytest.raises(LedgerError, match="connections used, gauge = books"):
+        check(books(), record, gauge(record, connections=told), 60.0)
+
+
+def test_a_server_that_is_away_counts_none_while_its_clients_still_hold_theirs():
+    record = recording(horizon_s=60, down=())
+    check(books(), record, gauge(record, connections=0), 60.0)
+
+
+def test_refusals_of_closed_rows_are_counted_once():
+    record = recording(horizon_s=60, down=())
+    record.refused[[10, 40]] = 3, 4
+    closed = close(NONE_CLOSED, record, 30)
+    assert closed.refused == 3
+    rest = after(record, closed)
+    check(books(), rest, gauge(record, connections_refused=7), 60.0, closed=closed)
+    with pytest.raises(LedgerError, match="connections refused, gauge = recording"):
+        check(books(), rest, gauge(record, connections_refused=4), 60.0, closed=closed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sim.dataplane.codes import LATENCY_BINS, JobLoss
@@ -109,6 +109,7 @@ def test_percentiles_match_the_sample_within_a_bin():
         assert found == pytest.approx(np.quantile(values, share), rel=0.005)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, LATENCY_BINS - 1), min_size=1, max_size=50), st.floats(0, 1))
 def test_no_percentile_leaves_its_bin_or_passes_the_maximum(bins, share):
     histogram = np.bincount(bins, minlength=LATENCY_BINS)
@@ -126,6 +127,29 @@ def test_recovery_waits_for_a_sustained_minute():
     down = ((300.0, 400.0), (430.0, 500.0), (700.0, 710.0))  # 30 s of calm is no recovery
     one = run(record=recording(250.0, 1200, down))
     assert metrics.recover_s(one) == pytest.approx(200.0, abs=1)
+
+
+@pytest.mark.parametrize(("calm_s", "recovered"), [(55, 165.0), (59, 169.0), (60, 100.0)])
+def test_a_minute_of_calm_is_a_minute(calm_s, recovered):
+    down = ((300.0, 400.0), (400.0 + calm_s, 410.0 + calm_s))
+    assert metrics.recover_s(run(record=recording(250.0, 1200, down))) == recovered
+
+
+@pytest.mark.parametrize(("apart_s", "down_s"), [(560, 561), (600, 601), (700, 602)])
+def test_a_verdict_reaches_five_minutes_into_quiet_and_no_further(apart_s, down_s):
+    """Two requests, both failed, and nobody between them."""
+    due = np.zeros(1200, dtype=np.int64)
+    due[[100, 100 + apart_s]] = 1
+    flags = metrics.under(due, np.zeros_like(due), 0.5)
+    assert flags.sum() == down_s
+    assert not flags[:100].any()
+    assert not flags[101 + apart_s :].any()
+
+
+@pytest.mark.parametrize(("good", "down"), [(9, True), (10, False)])
+def test_exactly_the_threshold_is_not_under_it(good, down):
+    due = np.full(60, 20, dtype=np.int64)
+    assert metrics.under(due, np.full(60, good, dtype=np.int64), 0.5).all() == down
 
 
 def test_a_fault_that_nobody_notices_recovers_at_once():
@@ -149,6 +173,7 @@ def backlog(*pieces):
     ("queue", "drained"),
     [
         (backlog((300, 2), (300, 50), (600, 2)), 600.0),
+        (backlog((100, 5), (200, 2), (300, 50), (600, 4)), 600.0),  # the longest before counts
         (backlog((1200, 2)), 300.0),  # never longer than before: drained all the time
         (backlog((300, 2), (900, 50)), None),  # still there at the horizon
     ],

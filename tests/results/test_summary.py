@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sim.dataplane.tables import FIRST_CAUSE, IN_SLO
 from sim.results.figures import METRICS, TOPICS, harms, lookup, shown, total
 from sim.results.summary import figures, mean_figures, replication
 from sim.results.verdicts import evaluate
@@ -169,3 +170,27 @@ def test_connection_figures_come_from_the_plane():
     assert figures(one)["connections"] == {
         "limit": 97, "peak": 60, "refused": 0, "exhausted_s": 12.5, "containers_refused": 8,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("good", "held"), [(97, False), (98, True), (99, True)])
+def test_exactly_the_promised_share_holds_the_slo(good, held):
+    record = recording(5.0, 100, ())
+    record.requests[:] = 0
+    record.requests[:, [0, 1, IN_SLO]] = 1
+    record.requests[good:, [1, IN_SLO]] = 0
+    record.requests[good:, FIRST_CAUSE] = 1
+    assert replication(run(record=record, slo_success=0.98), False).slo_held is held
+
+
+def test_an_interval_of_what_cannot_be_negative_begins_at_zero():
+    """Twice nothing and once ten minutes: the plain t-interval would begin below 0."""
+    outages = ((), (), ((300.0, 900.0),))
+    found = [
+        replication(run(record=recording(5.0, 1200, down, k), seed=k), k == 0)
+        for k, down in enumerate(outages)
+    ]
+    merged = mean_figures(found)
+    low, high = merged["intervals"]["downtime_s"]
+    assert low == 0.0
+    assert high > merged["downtime_s"] > 0.0
+    assert merged["intervals"]["availability"][1] == 1.0

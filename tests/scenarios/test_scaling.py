@@ -24,6 +24,20 @@ def scalings(name: str, platform: str) -> list[str]:
     return [row.text for row in run.timeline if row.event == "autoscaling"]
 
 
+# ---- black_friday on CPU, and on the rate ----
+def test_the_rate_counts_young_replicas_so_that_steps_are_smaller_and_come_earlier() -> None:
+    """CPU: 3, 5, 7, 10 from 31:20; requests per second: 3, 4, 5, 6, 7, 9 from 31:05 (seed 1)."""
+    steps = {}
+    for variant in ("rush", "rate"):
+        run = replay(f"black_friday:{variant}", "kubernetes", horizon="34m")
+        rows = [r for r in run.timeline if r.event == "autoscaling" and r.subject == "api"]
+        assert all(("requests/s" if variant == "rate" else "CPU") in r.text for r in rows)
+        steps[variant] = [(r.t_s, int(r.text.split(" to ")[1].split()[0])) for r in rows]
+    assert steps["rate"][0][0] < steps["rush"][0][0]
+    assert steps["rate"][0][1] < steps["rush"][0][1]
+    assert len(steps["rate"]) > len(steps["rush"])
+
+
 # ---- queue_backlog ----
 @pytest.mark.parametrize("platform", ["compose", "kubernetes"])
 def test_the_import_is_late_and_nobody_sees_an_error(platform: str) -> None:

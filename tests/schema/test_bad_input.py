@@ -10,6 +10,7 @@ from sim.imports.trace import load_trace
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError, Issue
+from sim.schema.text.document import parse_value
 from tests.schema.bad import COMPOSE, COMPOSES, SCENARIO, SCENARIOS, STACK, STACKS, TRACES, Bad
 
 
@@ -145,3 +146,22 @@ def test_a_compose_file_in_which_nobody_answers(tmp_path: Path) -> None:
     path.write_text("services:\n  db: {image: 'mysql:8', ports: ['3306:3306']}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"yml:1:1: services: found no service with role http"):
         load_stack(str(path))
+
+
+@pytest.mark.parametrize(("quota", "refused"), [(2, True), (3, False), (4, False)])
+def test_a_provider_may_lend_exactly_the_servers_of_the_beginning(
+    quota: int, refused: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.yaml"
+    text = STACK.replace("servers: {", f"servers: {{count: 3, quota: {quota}, ")
+    path.write_text(text, encoding="utf-8")
+    if not refused:
+        assert load_stack(str(path)).servers.quota == quota
+        return
+    with pytest.raises(InputError, match=r"servers.quota: .*3 servers from the beginning"):
+        load_stack(str(path))
+
+
+@pytest.mark.parametrize("word", ["true", "True", "TRUE", "false", "False", "FALSE"])
+def test_a_yes_or_no_may_be_written_in_each_way_of_yaml(word: str) -> None:
+    assert parse_value(word, "x") is (word.lower() == "true")

@@ -23,7 +23,7 @@ from sim.schema.scenario import Scenario
 from sim.simulation.case import Case
 from sim.simulation.simulation import run_case
 from tests import ENGINE
-from tests.platforms.random_outages import _event, night
+from tests.platforms.random_outages import draw_event, night
 from tests.simulation.runs import same
 
 STACK = load_stack("sspp")
@@ -60,7 +60,7 @@ def stops(data: Any, run: Run) -> list[float]:
 
 
 def outages(data: Any, count: int) -> list[dict[str, Any]]:
-    return [_event(data.draw(st.randoms(use_true_random=False))) for _ in range(count)]
+    return [draw_event(data.draw(st.randoms(use_true_random=False))) for _ in range(count)]
 
 
 # ---- stepping and looking ----
@@ -230,7 +230,7 @@ def test_there_is_one_operator() -> None:
         ({"operator_kil": {}}, "unknown field 'operator_kil'.*did you mean operator_kill"),
         ({"operator_kill": {"service": "htp"}}, "operator_kill.service: .*did you mean http"),
         ({"operator_kill": {"service": "http", "replicas": 0}}, "replicas: .* at least 1"),
-        ({"server_crash": {"server": 9}}, "server 9; expected an index below"),
+        ({"server_crash": {"server": 9}}, "server 9 at 60s; expected an index below 1"),
         ({**KILL, "hang": {"service": "http"}}, "operator_kill and hang; expected exactly one of"),
         ({}, "no kind of event"),
         ({"at": 700, **KILL}, "event: at: found an event for 700s, and it is 60s"),

@@ -16,6 +16,7 @@ from sim.cli.app import main
 from sim.library.scenarios import load_scenario
 from sim.platforms import ablated, load, taken_away, title
 from sim.platforms.platform import Platform
+from sim.report.folder import write_each
 from sim.report.text.words import platform as heading
 from sim.schema.fields import InputError
 from sim.study.article import table_text as article
@@ -184,7 +185,7 @@ def made() -> ArticleTable:
 
 
 def test_written_as_markdown_csv_json_and_a_picture(tmp_path: Path) -> None:
-    article.fill(made(), tmp_path, plots=True)
+    assert write_each(article.parts(made(), plots=True), tmp_path) == {}
     assert {path.name for path in tmp_path.iterdir()} == set(article.FILES)
     text = (tmp_path / "table.md").read_text()
     assert "| Problem | Compose | Kubernetes | ... without it |" in text

@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import pytest
 
@@ -68,13 +69,13 @@ def test_the_order_of_results_is_that_of_the_tasks() -> None:
 
 
 class Killer:
-    """Kills a worker at the first tick that comes from it, so many times."""
+    """Kills all workers at a tick, so many times."""
 
-    def __init__(self, times: int, seed: int | None = None) -> None:
-        self.left, self.seed = times, seed
+    def __init__(self, times: int) -> None:
+        self.left = times
 
     def __call__(self, tick: Tick) -> None:
-        if self.left and workers() and (self.seed is None or tick.seed == self.seed):
+        if self.left and workers():
             self.left -= 1
             for worker in workers():
                 assert worker.pid is not None
@@ -94,12 +95,28 @@ def test_a_worker_that_is_killed_is_replaced(recwarn: pytest.WarningsRecorder) -
     assert not recwarn.list
 
 
-def test_a_task_that_kills_three_workers_is_named() -> None:
-    """The first task has seed 1; this process begins with the last one, and has the most to do."""
-    runs = batch(*["compose"] * 400)
-    with pytest.raises(BrokenRunError, match=r"^compose, seed 1: .*\(3, the last by SIGKILL"):
-        runs.run(workers=2, watch=Killer(3, seed=1))
+DEADLY = '''"""A platform that no worker survives."""
+import os
+from multiprocessing import parent_process
+
+from sim.platforms import compose
+
+if parent_process() is not None:
+    os.kill(os.getpid(), 9)
+PLATFORM = compose.PLATFORM
+'''
+
+
+def test_a_task_that_kills_three_workers_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "deadly.py"
+    file.write_text(DEADLY)
+    runs = replace(plan(Ask("container_crash", [str(file)], seed=7)).batch, engine=ENGINE)
+    todo = agenda(0, {})
+    todo.dangerous.append(0)  # a worker has died of it: this process leaves it to the others
+    with pytest.raises(BrokenRunError, match=r"^deadly, seed 7: .*\(3, the last by SIGKILL"):
+        side_by_side(runs, todo, 2, quiet, in_order=False)
     assert workers() == []
+    file.unlink()  # other tests of this process know it no more
 
 
 def test_no_process_is_left_behind() -> None:

@@ -132,15 +132,16 @@ def test_a_store_of_another_plan_is_refused_in_one_line(tmp_path: Path, other: A
 
 
 def test_a_platform_file_that_was_edited_is_another_plan(tmp_path: Path) -> None:
-    mine = tmp_path / "mine.py"
+    mine = tmp_path / "edited_later.py"
     text = '"""Mine."""\nfrom sim.platforms import compose\nPLATFORM = compose.PLATFORM\n'
     mine.write_text(text)
     ask = Ask("container_crash", [str(mine)], reps=2, settings=SHORT)
     stored(tmp_path / "store", ask)
-    assert stored(tmp_path / "store", ask)[1] == [("mine", 1)]
+    assert stored(tmp_path / "store", ask)[1] == [("edited_later", 1)]
     mine.write_text(text + "# a word more\n")
     with pytest.raises(sim.InputError, match="another plan"):
         stored(tmp_path / "store", ask)
+    mine.unlink()  # other tests of this process know it no more
 
 
 def test_figures_that_this_program_does_not_give_are_refused(tmp_path: Path) -> None:

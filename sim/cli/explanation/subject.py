@@ -11,7 +11,7 @@ from sim.constants.facts import Setting
 from sim.control.mechanisms import mechanisms
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import list_stacks, text_of
-from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh
+from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh, unasked
 from sim.platforms.platform import DECIDES, Platform
 from sim.schema.fields import InputError
 from sim.schema.text.validation import closest
@@ -39,11 +39,12 @@ def about(subject: str) -> str:
         from sim.study.article.claims import places  # noqa: PLC0415 - reads all scenarios
 
         return claims.about(claim, places())
-    known = {fact.name: fact for fact in constants(names())}
+    runnable = unasked(subject.partition(".")[0])
+    known = {fact.name: fact for fact in constants(runnable)}
     matching = [fact for name, fact in known.items() if f"{name}.".startswith(f"{subject}.")]
     fills = _fills().get(_choice(subject))
     if matching or fills:
-        paths = everywhere()
+        paths = everywhere(runnable)
         settings = {f.name: paths.get(f.name) or [Setting(f)] for f in matching}
         parts = [text.mechanism(*fills, _users(fills[1]))] if fills else []
         return "\n".join([*parts, *([text.facts(settings)] if settings else [])])
@@ -82,14 +83,14 @@ def _fills() -> dict[str, tuple[str, type]]:
 def _users(mechanism: type) -> list[str]:
     """The platforms that have it."""
     return [
-        name for name in names()
+        name for name in unasked()
         if any(type(getattr(load(name), ten)) is mechanism for ten in TEN)
     ]  # fmt: skip
 
 
 def _about_capability(name: str) -> str:
     row = next(row for row in ROWS if row.capability == name)
-    platforms = {platform: getattr(load(platform), name) for platform in names()}
+    platforms = {platform: getattr(load(platform), name) for platform in unasked()}
     return text.capability(row, DECIDES[name], mechanisms(name), platforms)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,18 +94,23 @@ def _start(task: Challenge, file: Path) -> int:
 
 def _check(task: Challenge, file: Path, seed: int) -> int:
     """The answer against the goal, and a report to see why."""
+    from sim.cli.delivery import deliver  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
+    from sim.report.folder import check_folder  # noqa: PLC0415
     from sim.workshop import progress, texts  # noqa: PLC0415
     from sim.workshop.check import SEED, check  # noqa: PLC0415
 
     folder = REPORTS / f"challenge-{task.number}"
-    files.check_folder(folder)
+    check_folder(folder, files.OURS)
     seen = progress.load()
     done = check(task, file, seed)
-    files.write(done.result, folder, plots=False)
-    if done.passed and seed == SEED and task.number not in seen.passed:
-        passed = sorted([*seen.passed, task.number])
-        progress.save(seen.model_copy(update={"passed": passed}))
-    print(texts.verdict(task, done), end="")
-    print(f"what happened, and when: {folder / 'report.html'}", file=sys.stderr)
-    return DONE if done.passed else NOT_HELD
+
+    def show() -> None:
+        print(texts.verdict(task, done), end="")
+        if done.passed and seed == SEED and task.number not in seen.passed:
+            passed = sorted([*seen.passed, task.number])
+            progress.save(seen.model_copy(update={"passed": passed}))
+
+    write = partial(files.write, done.result, folder, plots=False)
+    status = deliver("what happened, and when", folder / "report.html", write, show)
+    return NOT_HELD if status == DONE and not done.passed else status

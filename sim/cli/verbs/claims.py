@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sim.cli.options import DONE, REPORTS, Flag, Whole, say
+from sim.cli.options import DONE, REPORTS, Flag, Whole
 
 
 def claims(
@@ -25,7 +25,8 @@ def claims(
         Folder for the files of --measure.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.report import files  # noqa: PLC0415
+    from sim.cli.delivery import deliver, parts_written  # noqa: PLC0415
+    from sim.report.folder import check_folder  # noqa: PLC0415
     from sim.study.article import claims_text as text  # noqa: PLC0415
     from sim.study.article.claims import measure as measured  # noqa: PLC0415
     from sim.study.article.claims import places, prepare  # noqa: PLC0415 - simpy loads with it
@@ -35,9 +36,12 @@ def claims(
         sys.stdout.write(text.json_text(known, None) if json else text.text(known, None))
         return DONE
     runs = prepare(seed)
-    files.check_folder(out, text.FILES)
+    check_folder(out, text.FILES)
     with counted(runs.size) as run:
         checks = measured(runs, run)
-    files.replace_folder(out, lambda folder: text.fill(known, checks, seed, folder), text.FILES)
-    sys.stdout.write(text.json_text(known, checks) if json else text.text(known, checks))
-    return say(f"claims: {out}", DONE)
+    return deliver(
+        "claims",
+        out,
+        parts_written(out, text.parts(known, checks, seed), text.FILES),
+        lambda: print(text.json_text(known, checks) if json else text.text(known, checks), end=""),
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json as json_
 from typing import Literal
 
-from sim.cli.options import DONE, Flag
+from sim.cli.options import DONE, Flag, say
+from sim.schema.fields import InputError
 
 
 def list_(
@@ -48,9 +49,18 @@ def _scenarios() -> list[dict[str, str]]:
 
 
 def _platforms() -> list[dict[str, str]]:
-    from sim.platforms import headline, names  # noqa: PLC0415
+    """What is wrong with a file in `platforms/` is told, and the others are listed."""
+    from sim.platforms import headline, misnamed, names  # noqa: PLC0415
 
-    return [{"name": name, "title": headline(name)} for name in names()]
+    rows, errors = [], misnamed()
+    for name in names():
+        try:
+            rows.append({"name": name, "title": headline(name)})
+        except InputError as error:
+            errors.append(error)
+    for wrong in errors:
+        say(str(wrong), DONE)
+    return rows
 
 
 def _stacks() -> list[dict[str, str]]:

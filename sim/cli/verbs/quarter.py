@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from sim.cli.options import DONE, INTERRUPTED, REPORTS, Flag, Plots, Settings, Whole, names, say
+from sim.cli.options import REPORTS, Flag, Plots, Settings, Whole, names
 
 
 def quarter(
@@ -41,17 +40,20 @@ def quarter(
         Draw the picture.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.report import files  # noqa: PLC0415
+    from sim.cli.delivery import deliver, parts_written  # noqa: PLC0415
+    from sim.report.folder import check_folder  # noqa: PLC0415
     from sim.study.quarter import draw, text  # noqa: PLC0415
     from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
 
     chosen = draw.PLATFORMS if platform is None else names(platform) or ()
     runs = draw.prepare(chosen, seed, reps, load_rates(rates or RATES), settings or ())
-    files.check_folder(out, text.FILES)
+    check_folder(out, text.FILES)
     with counted(len(runs.runs)) as run:
         done = draw.measure(runs, run)
-    files.replace_folder(out, lambda folder: text.fill(done, folder, plots), text.FILES)
-    sys.stdout.write(text.json_text(done) if json else text.text(done))
-    if done.interrupted:
-        return say(f"interrupted: what was finished is in {out}", INTERRUPTED)
-    return say(f"report: {out}", DONE)
+    return deliver(
+        "report",
+        out,
+        parts_written(out, text.parts(done, plots), text.FILES),
+        lambda: print(text.json_text(done) if json else text.text(done), end=""),
+        done.interrupted,
+    )

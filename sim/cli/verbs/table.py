@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from sim.cli.options import DONE, REPORTS, Flag, Plots, Whole, names, say
+from sim.cli.options import REPORTS, Flag, Plots, Whole, names
 
 
 def table(
@@ -35,14 +34,18 @@ def table(
         Draw the picture.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.report import files  # noqa: PLC0415
+    from sim.cli.delivery import deliver, parts_written  # noqa: PLC0415
+    from sim.report.folder import check_folder  # noqa: PLC0415
     from sim.study.article import table_text as text  # noqa: PLC0415
     from sim.study.article.table import measure, prepare  # noqa: PLC0415
 
     runs = prepare(names(platform), seed, reps)
-    files.check_folder(out, text.FILES)
+    check_folder(out, text.FILES)
     with counted(len(runs.batch.tasks)) as run:
         measured = measure(runs, run)
-    files.replace_folder(out, lambda folder: text.fill(measured, folder, plots), text.FILES)
-    sys.stdout.write(text.json_text(measured) if json else text.text(measured))
-    return say(f"table: {out}", DONE)
+    return deliver(
+        "table",
+        out,
+        parts_written(out, text.parts(measured, plots), text.FILES),
+        lambda: print(text.json_text(measured) if json else text.text(measured), end=""),
+    )

@@ -1,7 +1,8 @@
 """Cloud Run's autoscaling: instances from CPU, concurrency and what waits.
 
 Rules: shared facts, orchestrators section 6 (stored pages of Google's documentation, whose versions
-disagree). Left out: scaling to zero, CPU throttling between requests.
+disagree). With a minimum of 0 an idle service goes to zero, and the first request that finds no
+instance starts one and waits for it. Left out: CPU throttling between requests.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
@@ -50,6 +51,13 @@ def allowed(wish: int, most: int, overshoot: float, surging_s: float, lasts_s: f
     return min(wish, math.ceil(most * overshoot) if surging_s < lasts_s else most)
 
 
+class Wish(NamedTuple):
+    """How many instances there should be, and since when."""
+
+    at_s: float
+    instances: int
+
+
 @dataclass(frozen=True)
 class OnDemand:
     """Instances from CPU, concurrency and what waits; idle ones stay for a quarter of an hour."""
@@ -72,7 +80,8 @@ class OnDemand:
             return
         size = max(1, round(self.window_s / self.evaluation_s))
         seen: deque[tuple[float, int]] = deque(maxlen=size + 1)  # CPU seconds, requests inside
-        wishes: deque[tuple[float, int]] = deque()
+        wishes: deque[Wish] = deque()
+        cluster.clock.loop(self.wake(cluster, service, wishes))
         surge_s: float | None = None
         busy, total = {c.id: 0.0 for c in cluster.of(service)}, 0.0
         k = 0
@@ -95,12 +104,28 @@ class OnDemand:
                 surge_s = now
             surging = 0.0 if surge_s is None else now - surge_s
             wish = allowed(wish, asks.max, self.overshoot, surging, self.overshoot_lasts_s)
-            wishes.append((now, max(wish, asks.min)))
-            while wishes[0][0] < now - self.idle_s:
+            wishes.append(Wish(now, max(wish, asks.min)))
+            while wishes[0].at_s < now - self.idle_s:
                 wishes.popleft()
             at_once = math.ceil(gauge.in_flight / self.concurrency) > cluster.desired[service]
             measured_s = now if at_once else now - self.evaluation_s  # the newest of its samples
-            self.scale(cluster, service, max(one for _, one in wishes), asks.max, measured_s)
+            most = max(wish.instances for wish in wishes)
+            self.scale(cluster, service, most, asks.max, measured_s)
+
+    def wake(self, cluster: Cluster, service: str, wishes: deque[Wish]) -> Loop:
+        """From zero: the first request that finds no instance starts one, at once.
+
+        Source: about-instance-autoscaling, scaling from zero is triggered by a request."""
+        requests = cluster.watch("none_listed")
+        while True:
+            yield requests.get()
+            now = cluster.clock.now
+            if cluster.desired[service] == 0:
+                wishes.append(Wish(now, 1))
+                text = f"a request finds no instance of {service}: one starts, and it waits"
+                cluster.say("autoscaling", service, text)
+                cluster.acted(now)
+                cluster.want(service, 1)
 
     def scale(
         self, cluster: Cluster, service: str, wish: int, most: int, measured_s: float

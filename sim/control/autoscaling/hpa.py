@@ -2,8 +2,7 @@
 
 Rules: shared facts, kubernetes section 5 (kubernetes/kubernetes pkg/controller/podautoscaler
 replica_calculator.go @00067268; horizontal.go as in omerap12/kubernetes @a769d588, which emulates
-1.37). hpa_loop.py reads the metrics and carries the decisions out. Left out: memory and object
-metrics.
+1.37). hpa_loop.py reads the metrics and carries the decisions out. Left out: memory.
 """
 
 from __future__ import annotations
@@ -117,15 +116,60 @@ def replicas_for_cpu(
     return current if against else wanted
 
 
+def replicas_for_pods(
+    current: int, pods: Sequence[Pod], target: float, tolerance: Tolerances
+) -> int | None:
+    """The number that brings the mean of a metric of the replicas (Pod.usage) to `target`.
+
+    Source: replica_calculator.go GetMetricReplicas, calcPlainMetricReplicas: only those that are
+    Pending are set aside, whatever their readiness and age; where others lack the metric they
+    count as at the target on the way down, and as idle on the way up. It counts in thousandths, and
+    rounds the mean down. None: no replica has the metric."""
+    values = [pod.usage for pod in pods if pod.usage is not None and not pod.pending]
+    pending = sum(pod.pending for pod in pods)
+    missing = sum(pod.usage is None and not pod.pending for pod in pods)
+    if not values:
+        return None
+
+    def ratio_of(numbers: Sequence[float]) -> float:
+        return int(sum(numbers) / len(numbers)) / target
+
+    ratio = ratio_of(values)
+    fill_pending = pending > 0 and ratio > 1.0
+    if not fill_pending and not missing:
+        return current if within(ratio, tolerance) else math.ceil(ratio * len(values))
+    stands_for = int(target) if ratio < 1.0 else 0
+    filled = [*values, *[stands_for] * missing, *[0] * (pending if fill_pending else 0)]
+    corrected = ratio_of(filled)
+    if within(corrected, tolerance) or (ratio < 1.0 < corrected) or (corrected < 1.0 < ratio):
+        return current
+    wanted = math.ceil(corrected * len(filled))
+    against = (corrected < 1.0 and wanted > current) or (corrected > 1.0 and wanted < current)
+    return current if against else wanted
+
+
+def replicas_for_value(
+    current: int, ready: int, total: float, target: float, tolerance: Tolerances
+) -> int:
+    """An object or external metric with a target for the whole: times the replicas that are ready.
+
+    Source: replica_calculator.go getUsageRatioReplicaCount."""
+    ratio = total / target
+    if current == 0:
+        return math.ceil(ratio)
+    return current if within(ratio, tolerance) else math.ceil(ratio * ready)
+
+
 def within(ratio: float, tolerance: Tolerances) -> bool:
     """No move. Source: replica_calculator.go Tolerances.isWithin."""
     return 1.0 - tolerance.down <= ratio <= 1.0 + tolerance.up
 
 
-def replicas_for_queue(current: int, total: int, target: int, tolerance: Tolerances) -> int:
-    """An external metric with an average target (KEDA's redis-lists: LLEN, jobs per replica).
+def replicas_for_average(current: int, total: float, target: float, tolerance: Tolerances) -> int:
+    """An object or external metric with a target for one replica (KEDA's redis-lists: LLEN, jobs
+    per replica).
 
-    Source: replica_calculator.go GetExternalPerPodMetricReplicas."""
+    Source: replica_calculator.go GetObjectPerPodMetricReplicas, GetExternalPerPodMetricReplicas."""
     if current and within(total / (target * current), tolerance):
         return current
     return math.ceil(total / target)

@@ -2,8 +2,9 @@
 
 The loop and its metrics; the arithmetic is in hpa.py. CPU usage comes from a metrics server that
 asks every 15 s, so that a decision is about usage of 0 to 30 s ago. Rules and constants: shared
-facts, kubernetes section 5. The queue's length comes from KEDA (keda.py). Left out: the kubelet's
-own window, metrics other than CPU and queue.
+facts, kubernetes section 5. The queue's length comes from KEDA (keda.py), or as any other metric
+that a stack names from an adapter, which is read as CPU is (chosen: real ones average over minutes,
+as they are configured). Left out: the kubelet's own window, memory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sim.control.autoscaling.keda import Keda
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.scheduling.placement import requested, requests
-from sim.schema.stack import Scaling, Stack
+from sim.schema.stack import Scaling, ScalingMetric, Service, Stack
 
 DEFAULTS = "kubernetes/kubernetes pkg/controller/podautoscaler/config"
 HORIZONTAL = "kubernetes/kubernetes pkg/controller/podautoscaler/horizontal.go"
@@ -50,6 +51,7 @@ RESOLUTION = Fact(
 class Sample(NamedTuple):
     t_s: float
     busy_s: float
+    served: int
     run: int  # of which process
 
 
@@ -59,6 +61,7 @@ class Metrics:
     def __init__(self, cluster: Cluster, resolution_s: float) -> None:
         self.cluster, self.resolution_s = cluster, resolution_s
         self.samples: dict[int, tuple[Sample, Sample]] = {}
+        self.arrived = [(0.0, 0), (0.0, 0)]  # all requests, as of the last two readings
 
     def run(self) -> Loop:
         first = self.cluster.random("metrics/phase") * self.resolution_s
@@ -73,10 +76,24 @@ class Metrics:
         fresh: dict[int, tuple[Sample, Sample]] = {}
         for c in self.cluster.containers:
             if c.alive:  # a silent server's kubelet gives no numbers
-                sample = Sample(now, self.cluster.gauge_of(c).busy_s, c.run)
+                gauge = self.cluster.gauge_of(c)
+                sample = Sample(now, gauge.busy_s, gauge.served, c.run)
                 last = self.samples[c.id][1] if c.id in self.samples else sample
                 fresh[c.id] = (last if last.run == c.run else sample, sample)
         self.samples = fresh
+        self.arrived = [self.arrived[1], (now, self.cluster.gauge().arrived)]
+
+    def rate_of(self, c: Container) -> int | None:
+        """Thousandths of an answer a second, None before the second reading."""
+        first, last = self.samples.get(c.id, (None, None))
+        if first is None or last is None or first.t_s == last.t_s:
+            return None
+        return int((last.served - first.served) / (last.t_s - first.t_s) * 1000 + 0.5)
+
+    def rate(self) -> float | None:
+        """Requests a second of all users, None before the second reading."""
+        (t_s, before), (now_s, arrived) = self.arrived
+        return (arrived - before) / (now_s - t_s) if t_s > 0.0 else None
 
     def of(self, c: Container) -> tuple[int, float, float] | None:
         """(millicores, age of the reading, its window), None before the second reading."""
@@ -93,11 +110,22 @@ class Metrics:
         return min(reading, default=math.inf)
 
 
+def metrics_of(asks: Scaling) -> list[ScalingMetric]:
+    """What an HPA reads: CPU where nothing is written."""
+    return [ScalingMetric(type="resource")] if asks.metrics is None else asks.metrics
+
+
+def from_zero(asks: Scaling) -> bool:
+    """May this HPA scale to zero and back? Some metric must be there without a replica."""
+    return asks.queue is None and any(m.type in ("object", "external") for m in metrics_of(asks))
+
+
 # ---- the choice ----
 @dataclass(frozen=True)
 class Autoscaling:
-    """The HPA on CPU, and on the queue where the stack asks for it. How fast it may go is the
-    stack's to say (`scaling.behavior`); where it does not, `up_factor` and `up_floor` hold.
+    """The HPA on CPU, or on the metrics that the stack names; on the queue where it asks for it.
+    How fast it may go is the stack's to say (`scaling.behavior`); where it does not, `up_factor`
+    and `up_floor` hold.
 
     `keda`: who serves the queue's length, None where it is not installed; `servers`: the cluster
     autoscaler, None for a fixed number of servers."""
@@ -119,19 +147,37 @@ class Autoscaling:
 
     def refuses(self, stack: Stack) -> str:
         """Why the API server takes no such manifests, or empty. Source: a ScaledObject is a kind
-        that KEDA brings; kubernetes.io/docs horizontal-pod-autoscale: minReplicas 0 needs the
-        feature gate HPAScaleToZero, which is off; an HPA on CPU says "missing request for cpu" and
-        does nothing where none is requested."""
+        that KEDA brings; minReplicas 0 needs an object or external metric, and the feature gate
+        HPAScaleToZero, which is on since 1.37 (kubernetes.io/blog/2026/09/02, beta; before it was
+        off); an HPA on CPU says "missing request for cpu" and does nothing where none is
+        requested."""
         for name, service in stack.services.items():
-            asks = service.scaling
-            if asks is not None and asks.queue is not None and self.keda is None:
-                return f"{name} is scaled on the queue's length, which KEDA serves (keda: {{}})"
-            if asks is not None and asks.min > asks.max:
-                return f"{name} is scaled between {asks.min} and {asks.max}: min <= max"
-            if asks is not None and asks.queue is None and asks.min == 0:
-                return f"{name} may have no replica, and only KEDA on a queue starts the first one"
-            if asks is not None and asks.queue is None and not requests(service).cores:
+            why = self.refuses_service(name, service)
+            if why:
+                return why
+        return ""
+
+    def refuses_service(self, name: str, service: Service) -> str:
+        asks = service.scaling
+        if asks is None:
+            return ""
+        if asks.queue is not None and self.keda is None:
+            return f"{name} is scaled on the queue's length, which KEDA serves (keda: {{}})"
+        if asks.min > asks.max:
+            return f"{name} is scaled between {asks.min} and {asks.max}: min <= max"
+        for metric in metrics_of(asks):
+            targets = [t for t in (metric.value, metric.average_value) if t is not None]
+            if metric.type == "pods" and (metric.value is not None or metric.reads == "jobs"):
+                return f"{name} is scaled on a metric of pods: average_value of requests"
+            if (metric.type == "resource") != (not targets) or len(targets) > 1:
+                return f"{name} is scaled on {metric.type}: one of value, average_value (CPU: cpu)"
+            if metric.type == "resource" and asks.queue is None and not requests(service).cores:
                 return f"{name} is scaled on a share of its CPU request, and requests none"
+        if asks.queue is None and asks.min == 0 and not from_zero(asks):
+            return (
+                f"{name} may have no replica, and only KEDA on a queue, or an object or external "
+                "metric, starts the first one"
+            )
         return ""
 
     def run(self, cluster: Cluster) -> Loop:
@@ -174,9 +220,11 @@ class Scaler:
 
     def sync(self) -> None:
         current = self.cluster.desired[self.service]
-        if current == 0:
+        least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's, or
+        if from_zero(self.asks):
+            least = self.asks.min
+        if current == 0 and least > 0:
             return  # paused
-        least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's
         if not least <= current <= most:  # at once, whatever the load is
             self.scale(current, min(max(current, least), most), "its limits", math.inf)
             return
@@ -204,6 +252,29 @@ class Scaler:
 
     def wish(self, current: int) -> tuple[int, str, float] | None:
         """What the metrics ask for, in words why, and since when they were measured."""
+        proposals: list[int | None] = []
+        reasons: list[str] = []
+        cpu: int | None = None
+        for metric in metrics_of(self.asks):
+            number, why = (
+                self.by_cpu(current) if metric.type == "resource" else self.by(metric, current)
+            )
+            cpu = number if metric.type == "resource" else cpu
+            proposals.append(number)
+            reasons.append(why)
+        if self.asks.queue is not None:
+            waiting = self.cluster.gauge().jobs_queued
+            target = self.asks.queue
+            proposals.append(hpa.replicas_for_average(current, waiting, target, self.tolerance))
+            reasons.append(f"{waiting} jobs, target {target} a replica")
+        wanted = hpa.combined(current, proposals)
+        if wanted is None:
+            return None
+        by_other = cpu is None or wanted > cpu  # which is asked now
+        measured_s = math.inf if by_other else self.metrics.since(self.cluster.of(self.service))
+        return wanted, "; ".join(reasons), measured_s
+
+    def by_cpu(self, current: int) -> tuple[int | None, str]:
         pods, rules = self.pods(), self.rules
         target = round(self.asks.cpu * 100)
         usage = sum(pod.usage or 0 for pod in pods)
@@ -217,20 +288,41 @@ class Scaler:
             self.blind_told = True
             text = f"{self.service} is not scaled on CPU: its containers have no CPU request"
             self.cluster.say("metric_failed", self.service, text)
-        proposals: list[int | None] = [cpu]
         why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
-        if self.asks.queue is not None:
-            waiting = self.cluster.gauge().jobs_queued
-            proposals.append(
-                hpa.replicas_for_queue(current, waiting, self.asks.queue, self.tolerance)
-            )
-            why += f"; {waiting} jobs, target {self.asks.queue} a replica"
-        wanted = hpa.combined(current, proposals)
-        if wanted is None:
-            return None
-        by_queue = cpu is None or wanted > cpu  # whose length is asked now
-        measured_s = math.inf if by_queue else self.metrics.since(self.cluster.of(self.service))
-        return wanted, why, measured_s
+        return cpu, why
+
+    def by(self, metric: ScalingMetric, current: int) -> tuple[int | None, str]:
+        """The number for a metric other than CPU, and why."""
+        if metric.type == "pods":
+            assert metric.average_value is not None
+            pods = [
+                pod._replace(usage=rate)
+                for pod, rate in zip(self.pods(), self.rates(), strict=True)
+            ]
+            target = round(metric.average_value * 1000)
+            number = hpa.replicas_for_pods(current, pods, target, self.tolerance)
+            read = [pod.usage for pod in pods if pod.usage is not None]
+            mean = sum(read) / len(read) / 1000 if read else 0.0
+            return number, f"{mean:.3g} requests/s a replica, target {metric.average_value:g}"
+        jobs = metric.reads == "jobs"
+        total = self.cluster.gauge().jobs_queued if jobs else self.metrics.rate()
+        if total is None:
+            return None, "no reading yet"
+        what = f"{total:.3g} {'jobs' if jobs else 'requests/s'}"
+        if metric.value is not None:
+            ready = sum(c.ready and not c.deleting for c in self.cluster.of(self.service))
+            number = hpa.replicas_for_value(current, ready, total, metric.value, self.tolerance)
+            return number, f"{what}, target {metric.value:g}"
+        assert metric.average_value is not None
+        target_each = metric.average_value
+        number = hpa.replicas_for_average(current, total, target_each, self.tolerance)
+        return number, f"{what}, target {target_each:g} a replica"
+
+    def rates(self) -> list[int | None]:
+        """Of the replicas as `pods` lists them."""
+        waiting = sum(p.service == self.service for p in self.cluster.pending)
+        living = [c for c in self.cluster.of(self.service) if not c.deleting]
+        return [None] * waiting + [self.metrics.rate_of(c) for c in living]
 
     def pods(self) -> list[hpa.Pod]:
         cluster, now = self.cluster, self.cluster.clock.now

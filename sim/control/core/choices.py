@@ -188,12 +188,34 @@ class Shimmed(Protocol):
     def shims(self) -> bool: ...
 
 
+DOCKER_STOP = "docker stop"  # what stops one container where nobody but its Engine is told
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """Self-healing: how a person stops one container; else by `docker stop`."""
+
+    @property
+    def stopped_with(self) -> str:
+        """The words of the command line; "" where there are none. All but `docker stop` ask the
+        platform, which then puts another one in its place at once."""
+
+
 @runtime_checkable
 class Selecting(Protocol):
     """Service discovery: can a selector leave a version out? Else it cannot."""
 
     @property
     def selects(self) -> bool: ...
+
+
+@runtime_checkable
+class Lingering(Protocol):
+    """Service discovery: how long a replica that has left the balancer serves on before it is told
+    to stop, beside its grace period; else not at all. Of services that take requests."""
+
+    @property
+    def linger_s(self) -> float: ...
 
 
 @runtime_checkable

@@ -138,7 +138,7 @@ class Clock:
             raise NonsenseError(found, "a number of seconds of at least 0")
         return Wait(self.env, self.now + max(0.0, delay_s), priority(rank, key, part))
 
-    def at(self, t_s: float, rank: Rank, key: int = 0, part: int = 0) -> simpy.Event:
+    def at(self, t_s: float, rank: Rank, key: int = 0, part: int = 0) -> Wait:
         """An event at an absolute time (k * period: repeated delays would drift)."""
         if math.isnan(t_s):
             raise NonsenseError("a time that is no number", "a number of seconds")

@@ -34,7 +34,7 @@ from sim.control.core.records import (
 from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Routing
+from sim.dataplane.profile import Arrivals, Routing
 from sim.dataplane.tables import PlaneGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
@@ -81,9 +81,8 @@ class Cluster(Containers):
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
         price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        server = Server(
-            ident, f"server-{ident + 1}", cores, memory, price_per_hour=price, rented_s=since_s
-        )
+        name = f"{'server' if size is None else 'machine'}-{ident + 1}"  # a task's own
+        server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
@@ -257,6 +256,10 @@ class Cluster(Containers):
         """Other rules between users and replicas from now on: a balancer goes live."""
         self.plane.set_routing(routing)
 
+    def arrive(self, arrivals: Arrivals) -> None:
+        """Users come as this says from now on."""
+        self.plane.set_arrivals(arrivals)
+
     def point(self, addresses: tuple[Address, ...], balanced: bool) -> None:
         """Write down other addresses (an edited balancer file, a DNS record)."""
         self.addresses, self.balanced = addresses, balanced
@@ -283,14 +286,17 @@ class Cluster(Containers):
             outlier = next((c for c in self.containers if c.id == notice.id), None)
             if outlier is not None:  # else it is removed, and its proxy has not heard of it
                 self.tell(Change("outlier", outlier))
+        elif notice.note == Note.NONE_LISTED:
+            self.tell(Change("none_listed"))
         else:
             self._container_notice(next(c for c in self.containers if c.id == notice.id), notice)
 
     def _container_notice(self, c: Container, notice: Notice) -> None:
         if notice.note == Note.LISTENING:
             c.state, c.booted = "running" if c.state == "starting" else c.state, True
-            if c.run > 1:
-                self.say("listening", c.name, f"{c.name} listens again")
+            if c.run > 1 or c.started_s > 0.0:  # else it did when the run began
+                again = " again" if c.run > 1 else ""
+                self.say("listening", c.name, f"{c.name} listens{again}")
             self.tell(Change("listening", c))
         elif notice.note == Note.START_REFUSED:
             self._start_refused(c)

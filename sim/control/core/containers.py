@@ -30,8 +30,10 @@ from sim.dataplane.tables import ContainerGauge
 from sim.schema.scenario import Version
 
 PRE_STOP_EXTENSION = Fact(
-    "pod.pre_stop_extension", 2.0, "s", "left for SIGTERM when preStop used up the grace period",
-    "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle @00aacfad",
+    "pod.pre_stop_extension", 2.0, "s",
+    "at least so long from SIGTERM to SIGKILL, whatever preStop takes",
+    "kubernetes/kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go "
+    "minimumGracePeriodInSeconds; kubernetes.io/docs pod-lifecycle @00aacfad",
 )  # fmt: skip
 
 
@@ -48,16 +50,22 @@ class Containers(World):
 
     # ---- a place ----
     def create(
-        self, service: str, server: Server, version: Version | None = None, port: int | None = None
+        self,
+        service: str,
+        server: Server,
+        version: Version | None = None,
+        port: int | None = None,
+        name: str | None = None,
     ) -> Container:
-        """A container that does not run yet. `port`: on the server, if not the service's own."""
+        """A container that does not run yet. `port`: on the server, if not the service's own;
+        `name`: if it has one of its own, and no new one."""
         version = version or self.versions[service]
         n = self._numbers[service] = self._numbers.get(service, 0) + 1
         profile = self.profile(service, version)
         ident = self.plane.add_container(profile, server.id)
         host_port = (port or self.service(service).port) if self.host_ports else None
         container = Container(
-            ident, f"{service}-{n}", service, server, version, profile, host_port,
+            ident, name or f"{service}-{n}", service, server, version, profile, host_port,
             created_s=self.clock.now,
         )  # fmt: skip
         self.containers.append(container)
@@ -272,17 +280,20 @@ class Containers(World):
         if gone():
             return
         behaviour = self.service(c.service).stop
-        if behaviour.drains and c.booted and not c.hung:
+        if behaviour.drains and not behaviour.ignores and c.booted and not c.hung:
             self.plane.drain(c.id)  # DRAINED ends it
         elif not behaviour.ignores and not c.hung:
             self.exit(c, 143, "terminated")
             return
         exited = self._exits.setdefault(c.id, clock.event())
-        scheduling, extension_s = self.choices.scheduling, PRE_STOP_EXTENSION.value
+        scheduling = self.choices.scheduling
+        least_s = PRE_STOP_EXTENSION.value if pre_stop_s > 0.0 else 0.0
         if isinstance(scheduling, Agented):
-            extension_s = scheduling.kubelet.pre_stop_extension_s
-        extra_s = extension_s if 0.0 < grace_s <= pre_stop_s else 0.0
-        yield exited | clock.at(began_s + grace_s + extra_s, Rank.RUNTIME, c.id)
+            least_s = scheduling.kubelet.pre_stop_extension_s
+        if grace_s == 0.0:
+            least_s = 0.0  # killed by force
+        killed_s = max(began_s + grace_s, clock.now + least_s)
+        yield exited | clock.at(killed_s, Rank.RUNTIME, c.id)
         if not gone():
             self.exit(c, 137, "killed after its grace period")
 
@@ -306,7 +317,8 @@ class Containers(World):
 
     def forget(self, probe: int) -> None:
         """An answer that comes later reaches nobody."""
-        self._heard.pop(probe, None)
+        if self._heard.pop(probe, None) is not None:
+            self.plane.forget(probe)
 
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""

@@ -18,7 +18,8 @@ ChangeKind = Literal[
     "created", "started", "listening", "exit", "removed", "ready", "unready", "stopping",
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "split", "addresses",
-    "pending", "health", "outlier", "daemon_up", "out_of_service", "restored",
+    "pending", "health", "outlier", "none_listed", "daemon_up", "out_of_service",
+    "restored",
 ]  # fmt: skip
 STATEFUL = ("postgres", "redis")  # roles that keep something on a disk
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")

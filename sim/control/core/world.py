@@ -34,6 +34,7 @@ from sim.dataplane.arithmetic import draw
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Profile
 from sim.results.run import TimelineRow
+from sim.schema.characters import printable
 from sim.schema.fields import InputError, LawSpec
 from sim.schema.scenario import Version
 from sim.schema.stack import Service, Stack
@@ -132,6 +133,10 @@ class World:
         self._drawn[name] = n + 1
         return draws.u(self.seed, draws.stream(name), n)
 
+    def lot(self, name: str, ident: int) -> float:
+        """The uniform that one thing has drawn from a named stream, whenever it is asked for."""
+        return draws.u(self.seed, draws.stream(name), ident)
+
     def duration(self, law: LawSpec, name: str) -> float:
         """The next value of a law, seconds, drawn from the stream `name`."""
         u1, u2 = self.random(name), self.random(name)
@@ -139,8 +144,9 @@ class World:
 
     # ---- telling ----
     def say(self, event: str, subject: str, text: str) -> None:
-        """A line of the timeline."""
-        self.timeline.append(TimelineRow(self.clock.now, event, subject, text))
+        """A line of the timeline; a user's own platform may say anything."""
+        line = printable(text.replace("\n", " "))
+        self.timeline.append(TimelineRow(self.clock.now, event, printable(subject), line))
 
     def tell(self, change: Change) -> None:
         """Put it into the queue of everybody who watches for its kind."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sim.control.core.choices import Maintaining, Shimmed
+from sim.control.core.choices import DOCKER_STOP, Commanded, Maintaining, Shimmed
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.faults import maintenance as drain
@@ -31,6 +31,7 @@ from sim.schema.scenario import (
     Leak,
     LockOut,
     OperatorKill,
+    OperatorStop,
     OutOfService,
     ProcessCrash,
     RaiseConnections,
@@ -56,6 +57,7 @@ class Faults:
         self.added, self.begun = 0, False
         self.happen: dict[str, Callable[[Cluster, Any], Loop]] = {
             "operator_kill": operator_kill,
+            "operator_stop": operator_stop,
             "process_crash": process_crash,
             "server_crash": server_crash,
             "hang": hang,
@@ -129,6 +131,27 @@ def operator_kill(cluster: Cluster, spec: OperatorKill) -> Loop:
     for c in victims(cluster.of(service), spec.replicas):
         cluster.kill(c, "killed by docker kill" if cluster.host_ports else "killed by hand")
     yield from ()
+
+
+def operator_stop(cluster: Cluster, spec: OperatorStop) -> Loop:
+    """`docker stop` and its like: SIGTERM, grace, SIGKILL, and no restart by the Engine, at its
+    own start neither (but `always`); who keeps replicas is asked, or sees one end.
+
+    Sources: moby daemon/stop.go, daemon.go (shared facts, orchestrators 1.2, 1.3);
+    kubernetes.io/docs pod-lifecycle; nomad alloc stop; AWS ECS StopTask."""
+    service = resolve(cluster.stack, spec.service)
+    healing = cluster.choices.self_healing
+    command = healing.stopped_with if isinstance(healing, Commanded) else DOCKER_STOP
+    chosen = victims(cluster.of(service), spec.replicas)
+    if not command:
+        cluster.say("operator_stop", service, f"nobody stops {service}: no command here does")
+        return
+    for c in chosen:
+        cluster.say("operator_stop", c.name, f"{c.name} is stopped by `{command}`")
+        if command != DOCKER_STOP:
+            cluster.retire(c)
+    if command == DOCKER_STOP:
+        yield from compose.stop_all(cluster, chosen)
 
 
 def process_crash(cluster: Cluster, spec: ProcessCrash) -> Loop:
@@ -251,7 +274,7 @@ def scale(cluster: Cluster, spec: Scale) -> Loop:
 def traffic(cluster: Cluster, spec: ArrivalRate) -> Loop:
     """Users come at another rate from now on."""
     cluster.say("traffic", "users", f"users come at {spec.rate:g} requests/s from now on")
-    cluster.plane.set_arrivals(Arrivals((cluster.clock.now,), (spec.rate,), (0.0,)))
+    cluster.arrive(Arrivals((cluster.clock.now,), (spec.rate,), (0.0,)))
     yield from ()
 
 

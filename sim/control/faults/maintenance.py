@@ -158,7 +158,7 @@ def closed(human: Human, server: Server, ask: Drain) -> Loop:
     yield from human.command("`docker compose stop`")
     cluster.say("drain", server.name, f"everything on {server.name} is stopped: closed for a while")
     containers = [c for c in cluster.on(server) if c.alive and not c.deleting]
-    yield from compose.stop_all(cluster, containers)
+    yield from compose.stop_in_order(cluster, containers)
     yield from work(human, server, ask)
     if ask.reboot:
         yield from human.login()

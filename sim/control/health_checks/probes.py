@@ -1,8 +1,12 @@
 """Health checks: startup, readiness and liveness probes, as the kubelet's prober runs them.
 
 Readiness gates traffic, liveness gates life. Rules and constants: shared facts, kubernetes
-section 1 (kubernetes/kubernetes pkg/kubelet/prober/worker.go @00421113 read). A probe goes through
-the container's own queue, so that an overloaded process answers late and a hung one never.
+section 1 (kubernetes/kubernetes pkg/kubelet/prober/worker.go @00421113, prober_manager.go read). A
+probe goes through the container's own queue, so that an overloaded process answers late and a hung
+one never. Whenever the kubelet writes down that a started container is not ready (a process without
+a startup probe has begun, a startup probe has passed, readiness has failed), it asks for readiness
+at once as well (UpdatePodStatus, pull requests 98376 and 101738, since 1.21), and the period counts
+from there (119089). Its syncs for other reasons, which ask as well, are left out.
 Left out: probes over gRPC, and failures of the prober itself (which real kubelets throw away).
 """
 
@@ -16,7 +20,7 @@ from typing import ClassVar, NamedTuple
 import simpy
 
 from sim.constants.facts import Fact, constant
-from sim.control.core.clock import Loop, Rank
+from sim.control.core.clock import Loop, Rank, Wait
 from sim.control.core.cluster import Cluster, Container
 from sim.control.core.deadlines import Deadlines
 from sim.schema.stack import Probes, ProbeSpec, Service
@@ -28,7 +32,7 @@ GRACE = Fact(
 )  # fmt: skip
 
 
-class Ask(IntEnum):
+class ProbeKind(IntEnum):
     """The three probes of a container."""
 
     STARTUP = 0
@@ -36,10 +40,10 @@ class Ask(IntEnum):
     LIVENESS = 2
 
 
-INITIAL: dict[Ask, bool | None] = {  # what holds before the first published result
-    Ask.STARTUP: None,
-    Ask.READINESS: False,
-    Ask.LIVENESS: True,
+INITIAL: dict[ProbeKind, bool | None] = {  # what holds before the first published result
+    ProbeKind.STARTUP: None,
+    ProbeKind.READINESS: False,
+    ProbeKind.LIVENESS: True,
 }
 
 
@@ -61,17 +65,19 @@ def counted(streak: Streak, ok: bool, success: int, failure: int) -> tuple[Strea
     return Streak(ok, run), published
 
 
-def asks(kind: Ask, started: bool, deleting: bool, age_s: float, initial_delay_s: float) -> bool:
+def asks(
+    kind: ProbeKind, started: bool, deleting: bool, age_s: float, initial_delay_s: float
+) -> bool:
     """Does this tick send a probe?
 
     Source: prober/worker.go doProbe: whole seconds since the start count against the initial delay;
     nothing but the startup probe runs until that has succeeded, and it never again afterwards;
     while the pod is being deleted only readiness is asked."""
-    if deleting and kind != Ask.READINESS:
+    if deleting and kind != ProbeKind.READINESS:
         return False
     if int(age_s) < initial_delay_s:
         return False
-    return started != (kind == Ask.STARTUP)
+    return started != (kind == ProbeKind.STARTUP)
 
 
 def first_tick(now_s: float, kubelet_since_s: float, period_s: float, u: float) -> float:
@@ -128,8 +134,9 @@ class ContainerStatus:
     started: bool = False  # no startup probe, or it has passed
     ready: bool = False  # no readiness probe, or its last published result
     workers: int = 0  # generation of workers: a rebooted kubelet starts others
-    streaks: dict[Ask, Streak] = field(default_factory=dict)
-    hold: set[Ask] = field(default_factory=set)  # until a new process appears
+    readiness: Worker | None = None  # who asks for it
+    streaks: dict[ProbeKind, Streak] = field(default_factory=dict)
+    hold: set[ProbeKind] = field(default_factory=set)  # until a new process appears
     parked: list[Worker] = field(default_factory=list)  # ... until which their ticks do nothing
 
 
@@ -141,12 +148,12 @@ class Prober:
         self.of: dict[int, ContainerStatus] = {}
         self.kubelet_since: dict[int, float] = {}
 
-    def probes(self, c: Container) -> list[tuple[Ask, ProbeSpec]]:
+    def probes(self, c: Container) -> list[tuple[ProbeKind, ProbeSpec]]:
         probes: Probes = self.cluster.service(c.service).probes
         written = [
-            (Ask.STARTUP, probes.startup),
-            (Ask.READINESS, probes.readiness),
-            (Ask.LIVENESS, probes.liveness),
+            (ProbeKind.STARTUP, probes.startup),
+            (ProbeKind.READINESS, probes.readiness),
+            (ProbeKind.LIVENESS, probes.liveness),
         ]
         return [(kind, probe) for kind, probe in written if probe is not None]
 
@@ -157,7 +164,7 @@ class Prober:
         for kind, probe in self.probes(c):
             status.streaks[kind] = Streak(True, 1)
             phase = self.cluster.random(f"probe/{c.service}") * probe.period
-            self.spawn(c, status, kind, probe, self.cluster.clock.now + phase)
+            self.spawn(c, status, kind, probe, self.cluster.clock.now + phase).asleep = False
         self.settle(c, status)
 
     def admit(self, c: Container) -> None:
@@ -175,23 +182,33 @@ class Prober:
         status = self.of.setdefault(c.id, ContainerStatus())
         kinds = [kind for kind, _ in self.probes(c)]
         status.run = c.run
-        status.started = Ask.STARTUP not in kinds
-        status.ready = Ask.READINESS not in kinds or INITIAL[Ask.READINESS] is True
+        status.started = ProbeKind.STARTUP not in kinds
+        status.ready = ProbeKind.READINESS not in kinds or INITIAL[ProbeKind.READINESS] is True
         status.streaks.clear()
         status.hold.clear()
         parked, status.parked = status.parked, []
         for worker in parked:
             worker.wait_anew()
         self.settle(c, status)
+        self.written(status)
+
+    def written(self, status: ContainerStatus) -> None:
+        """The container's status is written down: what has started and is not ready is asked."""
+        if status.started and not status.ready and status.readiness is not None:
+            status.readiness.ask_now()
 
     def settle(self, c: Container, status: ContainerStatus) -> None:
         self.cluster.set_ready(c, c.alive and status.started and status.ready)
 
     # ---- workers ----
     def spawn(
-        self, c: Container, status: ContainerStatus, kind: Ask, probe: ProbeSpec, first: float
-    ) -> None:
-        Worker(self, c, status, kind, probe, first).wait()
+        self, c: Container, status: ContainerStatus, kind: ProbeKind, probe: ProbeSpec, first: float
+    ) -> Worker:
+        worker = Worker(self, c, status, kind, probe, first)
+        if kind == ProbeKind.READINESS:
+            status.readiness = worker
+        worker.wait()
+        return worker
 
     def heard(self, worker: Worker, ok: bool) -> None:
         """Answers of one instant follow each other, and what each wakes comes before the next."""
@@ -216,13 +233,14 @@ class Prober:
         return self.deadlines[timeout_s]
 
     def result(
-        self, c: Container, status: ContainerStatus, kind: Ask, probe: ProbeSpec, ok: bool
+        self, c: Container, status: ContainerStatus, kind: ProbeKind, probe: ProbeSpec, ok: bool
     ) -> None:
         streak = status.streaks.get(kind, Streak())
         status.streaks[kind], published = counted(streak, ok, probe.success, probe.failure)
         if published is None:
             return
-        if kind == Ask.READINESS:
+        before = (status.started, status.ready)
+        if kind == ProbeKind.READINESS:
             was, status.ready = status.ready, published
             if was and not published and not c.deleting:
                 text = f"{c.name} failed {probe.failure} readiness probes in a row: no traffic"
@@ -234,8 +252,10 @@ class Prober:
             status.hold.add(kind)
             self.kill(c, kind, probe.failure)
         self.settle(c, status)
+        if (status.started, status.ready) != before:
+            self.written(status)
 
-    def kill(self, c: Container, kind: Ask, failures: int) -> None:
+    def kill(self, c: Container, kind: ProbeKind, failures: int) -> None:
         """SIGTERM now, SIGKILL after the grace period; self-healing starts it again."""
         stop = self.cluster.service(c.service).stop
         text = f"{c.name} failed {failures} {kind.name.lower()} probes in a row: killed"
@@ -250,6 +270,8 @@ class Worker:
     Callbacks, where others are loops: thirty containers ask ten thousand times an hour."""
 
     __slots__ = (
+        "again",
+        "asleep",
         "c",
         "first",
         "generation",
@@ -261,6 +283,7 @@ class Worker:
         "question",
         "run",
         "status",
+        "timer",
     )  # fmt: skip
 
     def __init__(
@@ -268,7 +291,7 @@ class Worker:
         prober: Prober,
         c: Container,
         status: ContainerStatus,
-        kind: Ask,
+        kind: ProbeKind,
         probe: ProbeSpec,
         first: float,
     ) -> None:
@@ -277,12 +300,25 @@ class Worker:
         self.part = 2 * kind  # of its ticks; the next one is its deadlines'
         self.run = 0  # the process that was asked
         self.question = -1  # number of the probe that has no answer yet
+        self.again = False  # ask once more as soon as it has
+        self.asleep = True  # until its first tick, which nothing brings forward
+        self.timer: Wait | None = None
 
     def wait(self) -> None:
         """For its next tick."""
         at_s = self.first + self.k * self.probe.period
-        timer = self.prober.cluster.clock.at(at_s, Rank.PROBE, self.c.id, self.part)
-        timer.callbacks.append(self.tick)
+        self.timer = self.prober.cluster.clock.at(at_s, Rank.PROBE, self.c.id, self.part)
+        self.timer.callbacks.append(self.tick)
+
+    def ask_now(self) -> None:
+        """Out of turn; its grid begins anew. Source: prober/worker.go run, manualTriggerCh, which
+        holds one trigger while a question is open."""
+        if self.question != -1:
+            self.again = True
+        elif not self.asleep and self.timer is not None:
+            self.timer.cancel()
+            self.first, self.k = self.prober.cluster.clock.now, 0
+            self.tick()
 
     def wait_anew(self) -> None:
         """For the next tick of its grid: it had nothing to do for a while."""
@@ -292,12 +328,12 @@ class Worker:
             self.k += 1
         self.wait()
 
-    def tick(self, _: simpy.Event) -> None:
+    def tick(self, _: simpy.Event | None = None) -> None:
         c, status, cluster = self.c, self.status, self.prober.cluster
         if self.prober.of.get(c.id) is not status or status.workers != self.generation:
             return
         self.k += 1
-        if self.kind == Ask.STARTUP and status.started:
+        if self.kind == ProbeKind.STARTUP and status.started:
             status.parked.append(self)  # never asks again in the life of this process
             return
         age, delay = cluster.clock.now - c.started_s, self.probe.initial_delay
@@ -335,6 +371,11 @@ class Worker:
     def next_tick(self) -> None:
         """Wait anew; a slow probe skips ticks."""
         self.question = -1
+        if self.again:
+            self.again = False
+            self.first, self.k = self.prober.cluster.clock.now, 0
+            self.tick()
+            return
         now = self.prober.cluster.clock.now
         self.k = max(self.k, int((now - self.first) // self.probe.period))
         self.wait()

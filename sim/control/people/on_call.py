@@ -291,7 +291,7 @@ def wait_for_server(human: Human) -> Loop:
             human.say(f"is on {server.name} again")
             if "scheduling" in cluster.left_to_operator:
                 yield from human.runbook("restore_server")
-                compose.up(cluster)
+                yield from compose.up(cluster)
             return
     yield from runbooks.replace_server(human, server)
 

@@ -22,7 +22,7 @@ WRONG_PORT = 10_000  # how far off a mistyped port is: nothing listens there
 def start_all(human: Human) -> Loop:
     """`docker compose up -d`: one command, everything that is down."""
     yield from human.command("`docker compose up -d`")
-    started = compose.up(human.cluster)
+    started = yield from compose.up(human.cluster)
     for c in started:
         human.cluster.say("start", c.name, f"{c.name} started by the operator")
 
@@ -49,11 +49,10 @@ def restart_everything(human: Human) -> Loop:
     for step in steps[:1]:
         yield from human.work(step.takes, "restart_everything", f"runs `{step.do}`")
     everything = [c for c in cluster.containers if c.alive and not c.deleting]
-    yield from compose.stop_all(cluster, everything)
+    yield from compose.stop_in_order(cluster, everything)
     for step in steps[1:]:
         yield from human.work(step.takes, "restart_everything", f"runs `{step.do}`")
-    yield from by_hand_unless_restarted(human, everything)
-    compose.up(cluster)
+    yield from compose.up(cluster)
 
 
 # ---- versions ----

@@ -75,9 +75,14 @@ def law(spec: LawSpec, factor: float = 1.0) -> Law:
     return Law(LawKind[spec.law.upper()], spec.mean * factor, spec.cv)
 
 
+def room_for_jobs(service: Service) -> int:
+    """Bytes of maxmemory that an empty server leaves: one at least, as 0 stands for no limit."""
+    return max(1, service.maxmemory - service.empty_size) if service.maxmemory else 0
+
+
 def profile_of(service: Service, version: Version, limits: Limiter | None = None) -> Profile:
     """All per-request facts of one version. Without `limits` nobody is held to any."""
-    database, pooler = service.database, service.pooler
+    database, pooler, at_once = service.database, service.pooler, service.accepts == "at_once"
     ordinary = (
         service.max_connections
         - service.superuser_reserved_connections
@@ -87,6 +92,8 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         kind=KINDS[service.role],
         slots=service.concurrency,
         backlog=service.backlog,
+        at_once=at_once,
+        probe_beside=service.health == "beside" or (service.health is None and at_once),
         shed=service.shed,
         cancel=service.cancel_abandoned,
         cpu=law(service.cpu.demand, version.cpu_factor),
@@ -106,7 +113,10 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         push_timeout_s=service.push.timeout,
         reliable=service.job.delivery == "reliable",
         redelivery_s=service.job.redelivery,
+        redelivery_from_delivery=service.job.redelivery_from == "delivery",
+        redelivery_look_s=service.job.redelivery_look,
         max_stalled=service.job.max_stalled,
+        reconnects=service.job.reconnects,
         job_attempts=service.job.attempts,
         job_backoff_s=service.job.backoff,
         connection_slots=max(0, ordinary),
@@ -117,8 +127,10 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         pooler_size=pooler.size if pooler else 0,
         pooler_clients=pooler.max_clients if pooler else 0,
         pooler_wait_s=pooler.wait if pooler else 0.0,
+        pooler_login_s=pooler.login if pooler else 0.0,
+        pooler_transaction_s=pooler.transaction if pooler else 0.0,
         persistence=Persistence[service.persistence.upper()],
-        queue_bytes=service.maxmemory or 0,
+        queue_bytes=room_for_jobs(service),
         evict=service.eviction == "allkeys",
         job_bytes=service.job_size,
     )

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.constants.facts import STOP_GRACE
-from sim.control.core.clock import Loop
+import simpy
+
+from sim.constants.facts import STOP_GRACE, Fact
+from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Container, Server, State
 from sim.schema.scenario import Version
 
+DEPENDENCY_POLL = Fact(
+    "compose.dependency_poll", 0.5, "s", "`up` looks so often whether a dependency is healthy",
+    "docker/compose pkg/compose/convergence.go waitDependencies @f7297942",
+    fixed="compiled into docker compose",
+)  # fmt: skip
 BEHIND_BALANCER = 49_152  # numbers for replicas that a balancer knows by name, not by a host port
 
 
@@ -35,6 +42,11 @@ def start_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
     return order
 
 
+def order_of(cluster: Cluster) -> list[str]:
+    """The stack's services in the order in which they start."""
+    return start_order({n: s.depends_on for n, s in cluster.stack.services.items()})
+
+
 def grace_s(cluster: Cluster, service: str) -> float:
     """stop_grace_period, or Docker's 10 s."""
     grace = cluster.service(service).stop.grace
@@ -44,10 +56,9 @@ def grace_s(cluster: Cluster, service: str) -> float:
 def down(cluster: Cluster) -> list[Container]:
     """What is down, stays down and could start, in the order in which `up -d` starts it."""
     states: tuple[State, ...] = ("exited", "created") if cluster.host_ports else ("exited",)
-    order = start_order({n: s.depends_on for n, s in cluster.stack.services.items()})
     return [
         c
-        for name in order
+        for name in order_of(cluster)
         for c in cluster.of(name, *states)
         if not c.deleting
         and not c.restarting
@@ -56,9 +67,45 @@ def down(cluster: Cluster) -> list[Container]:
     ]
 
 
-def up(cluster: Cluster) -> list[Container]:
-    """`docker compose up -d`: start everything that is down; what runs is left alone."""
-    return [c for c in down(cluster) if cluster.try_start(c)]
+def health(cluster: Cluster, service: str) -> str:
+    """What `condition: service_healthy` sees of a service: healthy, starting, or unhealthy.
+
+    Source: docker/compose convergence.go isServiceHealthy: one that is not all well is an error. A
+    label that nobody writes is not waited for (Compose refuses such a file)."""
+    containers = [c for c in cluster.of(service) if not c.deleting]
+    if any(not c.alive or c.health == "unhealthy" for c in containers):
+        return "unhealthy"
+    return "starting" if any(c.health == "starting" for c in containers) else "healthy"
+
+
+def up(cluster: Cluster) -> Task[list[Container]]:
+    """`docker compose up -d`: start everything that is down, each service after those it depends
+    on; what runs is left alone. Returns what it started.
+
+    It waits for `condition: service_healthy`, with a look each half second, and fails when such a
+    dependency is unhealthy. The Engine, which starts containers at boot, knows no condition.
+    Source: docker/compose convergence.go waitDependencies (shared facts, orchestrators 2)."""
+    started: list[Container] = []
+    waiting = order_of(cluster) if down(cluster) else []
+    looks = 0
+    while waiting:
+        for name in list(waiting):
+            spec = cluster.service(name)
+            if any(needed in waiting for needed in spec.depends_on):
+                continue
+            states = {needed: health(cluster, needed) for needed in spec.waits_for if looks}
+            ill = next((needed for needed, state in states.items() if state == "unhealthy"), None)
+            if ill is not None:
+                text = f"`up` fails: {ill}, on which {name} depends, is unhealthy"
+                cluster.say("up_failed", name, text)
+                return started
+            if all(states.get(needed) == "healthy" for needed in spec.waits_for):
+                waiting.remove(name)
+                started += [c for c in down(cluster) if c.service == name and cluster.try_start(c)]
+        if waiting:
+            yield cluster.clock.after(DEPENDENCY_POLL.value, Rank.RUNTIME)
+            looks += 1
+    return started
 
 
 def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
@@ -84,7 +131,7 @@ def again(cluster: Cluster, old: Sequence[Container]) -> Loop:
     yield from stop_all(cluster, old)
     for c in old:
         cluster.remove(c)
-    rank = start_order({n: s.depends_on for n, s in cluster.stack.services.items()}).index
+    rank = order_of(cluster).index
     for c in sorted(new, key=lambda c: rank(c.service)):
         if not c.deleting and cluster.try_start(c):
             cluster.say("start", c.name, f"{c.name} started: recreated, its environment is new")
@@ -95,6 +142,24 @@ def stop_all(cluster: Cluster, containers: Sequence[Container], by_hand: bool = 
     yield cluster.clock.env.all_of(
         [cluster.stop(c, grace_s(cluster, c.service), by_hand=by_hand) for c in containers]
     )
+
+
+def stop_in_order(cluster: Cluster, containers: Sequence[Container]) -> Loop:
+    """`docker compose stop` or `down`: a service is told to stop once all that depend on it have
+    stopped; returns when the last has exited.
+
+    Source: docker/compose pkg/compose/dependencies.go InReverseDependencyOrder @f7297942."""
+    services = cluster.stack.services
+    stopped: dict[str, simpy.Process] = {}
+
+    def stop(name: str, dependents: Sequence[simpy.Process]) -> Loop:
+        yield cluster.clock.env.all_of(dependents)
+        yield from stop_all(cluster, [c for c in containers if c.service == name])
+
+    for name in reversed(order_of(cluster)):
+        dependents = [stopped[n] for n in stopped if name in services[n].depends_on]
+        stopped[name] = cluster.clock.loop(stop(name, dependents))
+    yield cluster.clock.env.all_of(list(stopped.values()))
 
 
 def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:

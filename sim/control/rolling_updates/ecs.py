@@ -82,9 +82,9 @@ class EcsDeployment:
                     failed[service] += 1
                     self.failure(cluster, service, failed)
             elif service in failed:
-                live = [c for c in cluster.of(service) if not c.deleting]
-                new = [c for c in live if c.ready and c.version == cluster.versions[service]]
-                if len(new) == len(live) == cluster.desired[service]:
+                tasks = cluster.of(service)  # those that drain too: it waits for their end
+                new = [c for c in tasks if c.ready and c.version == cluster.versions[service]]
+                if len(new) == len(tasks) == cluster.desired[service]:
                     failed.pop(service)
                     cluster.say("rollout", service, f"deployment of {service} {name} is complete")
 

@@ -71,7 +71,8 @@ class Update:
             if len(new) > healthy:
                 healthy, progress_s = len(new), clock.now
             if len(new) == len(live) == cluster.desired[service]:
-                cluster.say("rollout", service, f"deployment of {service} is complete")
+                text = f"deployment of {service} {version.name} is complete"
+                cluster.say("rollout", service, text)
                 return
             if clock.now - progress_s >= self.progress_deadline_s:
                 break

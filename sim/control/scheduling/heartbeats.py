@@ -64,7 +64,7 @@ class Heartbeats:
         yield cluster.clock.at(due_s, Rank.NODE, server.id)
         if not away():
             return
-        text = f"{server.name} is down: no heartbeat for {due_s - crash_s + age_s:.0f} s"
+        text = f"{server.name} is declared lost, {due_s - crash_s:.0f} s after it fell silent"
         cluster.say("not_ready", server.name, text)
         cluster.acted()
         cluster.set_server_ready(server, False)

@@ -93,7 +93,7 @@ class NomadScheduling:
     heartbeats: Heartbeats = field(default_factory=NomadHeartbeats)
 
     def servers(self, stack: Stack) -> int:
-        return max(self.default_servers, stack.servers.count)
+        return stack.servers.count or self.default_servers
 
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more allocation; None if it is blocked."""

@@ -12,7 +12,7 @@ Nothing is ever moved to rebalance.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sim.constants.facts import Fact
@@ -174,10 +174,14 @@ def best(
 
 
 # ---- what schedulers ask ----
-def load_of(cluster: Cluster, server: Server, service: str) -> Load:
-    """A server with everything placed on it, whatever state that is in."""
+def load_of(
+    cluster: Cluster, server: Server, service: str,
+    reserved: Callable[[Service], Resources] = requests,
+) -> Load:  # fmt: skip
+    """A server with everything placed on it, whatever state that is in. `reserved`: what each
+    replica of a service counts for."""
     containers = cluster.on(server)
-    each = [requested(cluster, c.service) for c in containers]
+    each = [reserved(cluster.service(c.service)) for c in containers]
     return Load(
         server.id,
         Resources(server.cores, server.memory),

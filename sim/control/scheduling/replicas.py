@@ -11,14 +11,16 @@ quotas on namespaces.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from sim.control.core.choices import Agented
+from sim.control.core.choices import Agented, Lingering
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Change, Cluster, Container, NonsenseError, Pending, Server
 from sim.control.core.records import STATEFUL
 from sim.control.scheduling.kubelet import Kubelet, Kubelets
 from sim.control.scheduling.placement import fits, load_of, requested
+from sim.control.scheduling.surplus import DeletionCandidate, Order, newest_first, ranks
 from sim.schema.scenario import Version
 
 
@@ -36,29 +38,6 @@ class Phase(NamedTuple):
     new: float = 0.0
     old: float = 100.0
     stable: int = -1  # index of the version before in the list of old ones; -1: it is gone
-
-
-class DeletionCandidate(NamedTuple):
-    """A replica that a shrinking ReplicaSet may delete."""
-
-    id: int
-    placed: bool
-    ready: bool
-    ready_since_s: float
-    restarts: int
-    created_s: float
-
-
-def deletion_order(candidates: Sequence[DeletionCandidate]) -> list[int]:
-    """Who goes first: without a server, not ready, ready for the shortest time, most restarts,
-    newest.
-
-    Source: kubernetes/kubernetes pkg/controller/controller_utils.go ActivePodsWithRanks."""
-
-    def rank(c: DeletionCandidate) -> tuple[bool, bool, float, int, float, int]:
-        return (c.placed, c.ready, -c.ready_since_s, -c.restarts, -c.created_s, -c.id)
-
-    return [c.id for c in sorted(candidates, key=rank)]
 
 
 def next_stale(live: Sequence[tuple[bool, bool]], wanted: int) -> int | None:
@@ -117,14 +96,16 @@ class FirstComeFirstServed:
 
 
 # ---- the keeper ----
-def keep(cluster: Cluster, queue: Queue | None = None) -> Loop:
-    """Keep every service at its wanted replicas for the whole run."""
+def keep(cluster: Cluster, queue: Queue | None = None, leaving: Order = newest_first) -> Loop:
+    """Keep every service at its wanted replicas for the whole run. `leaving`: who goes first where
+    there are too many."""
     scheduling, strategy = cluster.choices.scheduling, cluster.choices.rolling_updates
     kubelet = scheduling.kubelet if isinstance(scheduling, Agented) else Kubelet()
     if strategy is not None and not isinstance(strategy, Strategy):
         expected = "a record with grace_s, min_ready_s, stop_first and resize(): replicas are kept"
         raise NonsenseError(f"{type(strategy).__name__}()", expected, "rolling_updates")
-    yield from Keeper(cluster, kubelet, strategy, queue or FirstComeFirstServed(cluster)).run()
+    queue = queue or FirstComeFirstServed(cluster)
+    yield from Keeper(cluster, kubelet, strategy, queue, leaving).run()
 
 
 def keep_unscheduled(cluster: Cluster) -> None:
@@ -135,9 +116,15 @@ def keep_unscheduled(cluster: Cluster) -> None:
 
 class Keeper:
     def __init__(
-        self, cluster: Cluster, kubelet: Kubelet, strategy: Strategy | None, queue: Queue
+        self,
+        cluster: Cluster,
+        kubelet: Kubelet,
+        strategy: Strategy | None,
+        queue: Queue,
+        leaving: Order,
     ) -> None:
-        self.cluster, self.strategy, self.queue = cluster, strategy, queue
+        self.cluster, self.strategy = cluster, strategy
+        self.queue, self.leaving = queue, leaving
         self.kubelets = Kubelets(cluster, kubelet)
         self.sizes = {s: {v: cluster.desired[s]} for s, v in cluster.versions.items()}
         self.sized_for = dict(cluster.desired)  # the wanted number that sizes were made for
@@ -269,16 +256,37 @@ class Keeper:
         for _ in range(-surplus):
             self.cluster.wait_for_server(service, version)
         if surplus > 0:
-            order = deletion_order(
-                [DeletionCandidate(-p.id - 1, False, False, 0.0, 0, p.since_s) for p in waiting]
-                + [DeletionCandidate(c.id, *_rank(c)) for c in live]
-            )[:surplus]
+            candidates = self.candidates(service, live, waiting)
+            leaving = self.leaving(candidates, self.cluster.clock.now)[:surplus]
             for p in waiting:
-                if -p.id - 1 in order:
+                if -p.id - 1 in leaving:
                     self.cluster.wait_no_more(p)
             for c in live:
-                if c.id in order:
+                if c.id in leaving:
                     self.cluster.retire(c)
+
+    def candidates(
+        self, service: str, live: Sequence[Container], waiting: Sequence[Pending]
+    ) -> list[DeletionCandidate]:
+        """Of one version; those without a server have ids below 0."""
+        lot = self.cluster.lot
+        unplaced = [
+            DeletionCandidate(
+                -p.id - 1, None, started=False, ready=False, created_s=int(p.since_s),
+                uid=lot("pod/uid", -p.id - 1),
+            )
+            for p in waiting
+        ]  # fmt: skip
+        related = [c.server.id for c in self.live(service)]
+        beside = ranks([c.server.id for c in live], related)
+        return unplaced + [
+            DeletionCandidate(
+                c.id, c.server.id, c.run > 0, c.ready, rank,
+                None if c.ready_since_s is None else int(c.ready_since_s),
+                c.restarts, int(c.created_s), lot("pod/uid", c.id),
+            )
+            for c, rank in zip(live, beside, strict=True)
+        ]  # fmt: skip
 
     def must_wait(self, service: str) -> bool:
         """Does a strategy that stops first still stop one?"""
@@ -304,18 +312,19 @@ class Keeper:
     # ---- a place and a process ----
     def place(self) -> None:
         """Bind what waits, in the scheduler's order; what fits nowhere waits for a change."""
-        placed: dict[str, list[Container]] = {}
+        placed: dict[tuple[str, str], list[Container]] = {}
         for pending in self.queue.order(list(self.cluster.pending)):
             server = self.choose(pending)
             if server is not None:
-                placed.setdefault(pending.service, []).append(self.bind(pending, server))
+                of_one = placed.setdefault((pending.service, pending.version.name), [])
+                of_one.append(self.bind(pending, server))
                 continue
             if not pending.unschedulable:
                 self.unschedulable(pending)
             self.queue.rejected(pending)
-        for service, bound in placed.items():
+        for (service, version), bound in placed.items():
             text = ", ".join(f"{c.name} on {c.server.name}" for c in bound)
-            self.cluster.say("placed", service, f"placed ({bound[-1].version.name}): {text}")
+            self.cluster.say("placed", service, f"placed ({version}): {text}")
 
     def choose(self, pending: Pending) -> Server | None:
         """The scheduler's choice; what has a disk in one server goes there or waits for it."""
@@ -329,9 +338,17 @@ class Keeper:
 
     def bind(self, pending: Pending, server: Server) -> Container:
         self.cluster.wait_no_more(pending)
-        c = self.cluster.create(pending.service, server, pending.version)
+        name = self.kept_name(pending.service)
+        c = self.cluster.create(pending.service, server, pending.version, name=name)
         self.cluster.clock.loop(self.kubelets.launch(c))
         return c
+
+    def kept_name(self, service: str) -> str | None:
+        """A member of a StatefulSet has the name of the one whose place it takes."""
+        if self.cluster.service(service).role not in STATEFUL:
+            return None
+        taken = {c.name for c in self.cluster.of(service)}
+        return next(name for n in count(1) if (name := f"{service}-{n}") not in taken)
 
     def unschedulable(self, pending: Pending) -> None:
         first = not any(p.unschedulable for p in self.pending(pending.service))
@@ -360,7 +377,8 @@ class Keeper:
         if c.alive:
             whose = self.strategy or self.kubelets.kubelet
             grace = whose.grace_s if stop.grace is None else stop.grace
-            yield self.cluster.stop(c, grace, stop.pre_stop)
+            linger_s = self.linger_s(c)
+            yield self.cluster.stop(c, linger_s + grace, linger_s + stop.pre_stop)
         self.ending.discard(c.id)
         server = c.server
         if not server.alive and server.released_s is None:
@@ -373,6 +391,10 @@ class Keeper:
         else:
             self.cluster.remove(c)
 
-
-def _rank(c: Container) -> tuple[bool, bool, float, int, float]:
-    return (True, c.ready, c.ready_since_s or 0.0, c.restarts, c.created_s)
+    def linger_s(self, c: Container) -> float:
+        """How long it serves on, out of the balancer, before anything tells it to stop."""
+        discovery = self.cluster.choices.service_discovery
+        takes_requests = self.cluster.service(c.service).role == "http"
+        if not (takes_requests and c.ready and isinstance(discovery, Lingering)):
+            return 0.0  # no balancer has it
+        return discovery.linger_s

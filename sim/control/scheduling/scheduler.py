@@ -40,6 +40,7 @@ from sim.control.scheduling.placement import (
 )
 from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
 from sim.control.scheduling.replicas import keep
+from sim.control.scheduling.surplus import deletion_order
 from sim.schema.stack import Stack
 
 
@@ -70,7 +71,7 @@ class Scheduling:
     capability: ClassVar[str] = "scheduling"
     name: ClassVar[str] = "scheduling"
 
-    default_servers: int = constant(SERVERS)  # where the stack asks for one only
+    default_servers: int = constant(SERVERS)  # where the stack names no number
     max_skew: int = constant(MAX_SKEW)
     fit_weight: float = constant(FIT_WEIGHT)
     balance_weight: float = constant(BALANCE_WEIGHT)
@@ -87,7 +88,7 @@ class Scheduling:
 
     def servers(self, stack: Stack) -> int:
         """How many servers the cluster has at second 0."""
-        return max(self.default_servers, stack.servers.count)
+        return stack.servers.count or self.default_servers
 
     def choose(
         self, cluster: Cluster, service: str, waiting: Pending | None = None
@@ -120,7 +121,7 @@ class Scheduling:
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.lifecycle.run(cluster))
-        yield from keep(cluster, PriorityQueue(cluster, self))
+        yield from keep(cluster, PriorityQueue(cluster, self), deletion_order)
 
 
 def with_promises(cluster: Cluster, server: Server, service: str, waiting: Pending | None) -> Load:

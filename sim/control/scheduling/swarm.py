@@ -16,9 +16,10 @@ from sim.control.core.cluster import Cluster, Server
 from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
-from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
+from sim.control.scheduling.placement import Load, Resources, fits, load_of
 from sim.control.scheduling.replicas import keep
-from sim.schema.stack import Stack
+from sim.control.scheduling.surplus import leave_balanced
+from sim.schema.stack import Service, Stack
 
 DISPATCHER = "moby/swarmkit manager/dispatcher/dispatcher.go, period.go @3e72cb64"
 SCHEDULER = "moby/swarmkit manager/scheduler/scheduler.go @3e72cb64"
@@ -45,6 +46,13 @@ class SpreadNode(NamedTuple):
     load: Load
     tasks: int  # of all services
     faulty: bool = False  # tasks of this service failed there too often
+
+
+def reservations(service: Service) -> Resources:
+    """What a task counts for: its reservations. A limit alone reserves nothing.
+
+    Source: moby/swarmkit manager/scheduler/scheduler.go taskReservations, filter.go."""
+    return Resources(service.cpu.request or 0.0, service.memory.request or 0)
 
 
 def spread_choice(candidates: Sequence[SpreadNode], wanted: Resources) -> int | None:
@@ -75,7 +83,8 @@ def candidates(
         failed = [t_s for t_s, name in server.failures if name == service]
         tasks = sum(not c.deleting for c in cluster.on(server))
         faulty = is_faulty(failed, now, window_s, most_failures)
-        nodes.append(SpreadNode(load_of(cluster, server, service), tasks, faulty))
+        load = load_of(cluster, server, service, reservations)
+        nodes.append(SpreadNode(load, tasks, faulty))
     return nodes
 
 
@@ -116,14 +125,14 @@ class SwarmScheduling:
     heartbeats: Heartbeats = field(default_factory=SwarmHeartbeats)
 
     def servers(self, stack: Stack) -> int:
-        return max(self.default_servers, stack.servers.count)
+        return stack.servers.count or self.default_servers
 
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more task; None if it must wait."""
         able = candidates(cluster, service, self.max_failures, self.failure_window_s)
-        ident = spread_choice(able, requested(cluster, service))
+        ident = spread_choice(able, reservations(cluster.service(service)))
         return next((s for s in cluster.servers if s.id == ident), None)
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.heartbeats.run(cluster))
-        yield from keep(cluster)
+        yield from keep(cluster, leaving=leave_balanced)

@@ -85,8 +85,9 @@ class NomadVariables(SecretEnv):
         cluster.say("secret", c.name, f"Nomad restarts {c.name}: its template has changed")
         cluster.set_restarting(c, True)  # the restart policy has no part in it
         stop = cluster.service(c.service).stop
-        grace_s = self.grace_s if stop.grace is None else stop.grace
-        yield cluster.stop(c, grace_s, stop.pre_stop, by_hand=False)
+        grace_s = self.grace_s if stop.grace is None else stop.grace - stop.pre_stop
+        # a restart in place waits for no shutdown_delay (taskrunner/lifecycle.go Restart)
+        yield cluster.stop(c, max(0.0, grace_s), by_hand=False)
         if c.run != run or c.alive:
             return
         if c.deleting or not c.server.alive:

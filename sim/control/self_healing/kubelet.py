@@ -51,6 +51,7 @@ class KubeletRestarts:
 
     capability: ClassVar[str] = "self_healing"
     name: ClassVar[str] = "kubelet_restarts"
+    stopped_with: ClassVar[str] = "kubectl delete pod"
     shims: ClassVar[bool] = True  # containers outlive a restart of containerd
 
     relist_s: float = constant(PLEG_RELIST)

@@ -47,6 +47,8 @@ class Restart:
     failed, and another one is placed after 30 s, 60 s .. an hour."""
 
     name: ClassVar[str] = "restart"
+    # developer.hashicorp.com nomad/commands/alloc/stop: stops it and reschedules another
+    stopped_with: ClassVar[str] = "nomad alloc stop"
 
     attempts: int = constant(ATTEMPTS)
     delay_s: float = constant(RESTART_DELAY)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import constant
-from sim.control.core.choices import Maintaining
+from sim.control.core.choices import DOCKER_STOP, Maintaining
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.scheduling.swarm import RESTART_DELAY
@@ -32,6 +32,7 @@ class TaskReplacement:
 
     delay_s: float
     who: str = "Swarm"
+    stopped_with: str = DOCKER_STOP
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up")

@@ -21,15 +21,17 @@ def addresses_of(cluster: Cluster) -> tuple[Address, ...]:
 
 
 def at(cluster: Cluster, address: Address) -> list[Container]:
-    """Who answers at an address: the newest container there, or a place where nothing listens.
+    """Who answers at an address: whose process lives there, and be it told to stop; else the newest
+    container, or a place where nothing listens.
 
     Without a port (names in Docker's DNS) it is every container of the service on the server."""
     containers = [
         c
         for c in cluster.of(cluster.entry)
-        if c.server.id == address.server and c.port == address.port and not c.deleting
+        if c.server.id == address.server and c.port == address.port
     ]
-    containers = [c for c in containers if c.alive] or containers
+    alive = [c for c in containers if c.alive]
+    containers = alive or [c for c in containers if not c.deleting]
     if address.port is not None:
         containers = containers[-1:]
     if not containers:

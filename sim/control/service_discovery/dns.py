@@ -4,21 +4,22 @@ A name is as fresh as the last look at it. nginx looks once, when it starts, and
 until it is reloaded; with a `resolver` it looks again when the answer has expired. Docker's DNS
 knows every running container, healthy or not, and lets its answers live for ten minutes; the
 cluster's DNS knows ready pods and lets them live for half a minute. A recreated container has
-another address, the old one stops working (docs.docker.com, Compose networking); one that starts
-again in place keeps it. Left out: an old address that another container has got meanwhile (the
-Engine gives out the lowest free one, so that a container recreated alone may get its own back).
+another address or the same: the Engine gives out the lowest that is free when a process starts,
+so that a service recreated alone has its own back, unless a lower one has become free since it
+started, or another container started while it was away (medic/cht-core#8205).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import count
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from sim.constants.facts import NGINX_CONNECT, Fact, constant
 from sim.control.core.clock import Loop, Rank
-from sim.control.core.cluster import Cluster, Container
+from sim.control.core.cluster import Change, Cluster, Container
 from sim.control.service_discovery.endpoints import Endpoint, chosen
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
@@ -57,15 +58,86 @@ def nginx(peers: int, connect_timeout_s: float = NGINX_CONNECT.value) -> Routing
     )
 
 
+def lowest_free(taken: Collection[int]) -> int:
+    """The number of the address that the Engine gives to the next container of a bridge network.
+
+    Source: moby daemon/libnetwork/ipams/defaultipam/address_space.go requestAddress @0293eeaf: the
+    first that is available, unless serial allocation is asked for (a bridge does not)."""
+    return next(number for number in count() if number not in taken)
+
+
+# ---- who has which address ----
+class Place(NamedTuple):
+    """An address on the network of one server's containers."""
+
+    server: int
+    number: int
+
+
+class Bridge:
+    """Every server's network of containers: who lives at which address, from start to end."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.holders: dict[Place, Container] = {}
+        self.replicas: dict[Place, Container] = {}  # of the entry service: who had it last
+        for c in cluster.containers:
+            if c.alive:
+                self.join(c)
+
+    def join(self, c: Container) -> None:
+        taken = {place.number for place in self.holders if place.server == c.server.id}
+        place = Place(c.server.id, lowest_free(taken))
+        self.holders[place] = c
+        if c.service == self.cluster.entry:
+            self.replicas[place] = c
+
+    def leave(self, gone: Callable[[Container], bool]) -> None:
+        self.holders = {place: c for place, c in self.holders.items() if not gone(c)}
+
+    def heard(self, change: Change) -> None:
+        """Processes start and end, one change after the other."""
+        if change.kind == "server_down":
+            self.leave(lambda c: c.server is change.server)
+        elif change.kind == "exit":
+            self.leave(lambda c: c is change.container)
+        elif change.kind == "started" and change.container is not None:
+            self.join(change.container)
+
+    def answers(self) -> list[Place]:
+        """What Docker's DNS says of the entry service: where its processes live."""
+        entry = self.cluster.entry
+        return [place for place, c in sorted(self.holders.items()) if c.service == entry]
+
+    def at(self, place: Place) -> Container:
+        """Who is reached there: a replica, be it down, or nobody who listens."""
+        c = self.replicas.get(place)
+        holder = self.holders.get(place)
+        down = c is not None and holder is None and not c.alive
+        if c is not None and (holder is c or down) and c in self.cluster.containers:
+            return c
+        return self.cluster.nowhere(self.cluster.numbered(place.server))
+
+
 # ---- who looks ----
-class Resolver:
-    """One client of DNS with its last answer: all requests go where that says."""
+Answer = TypeVar("Answer")
+
+
+class Resolver(Generic[Answer]):
+    """One client of DNS with its last answer: all requests go where that says. `reach`: whom one
+    reaches at an answer now."""
 
     def __init__(
-        self, cluster: Cluster, who: str, lookup: Lookup, ask: Callable[[], list[Container]]
+        self,
+        cluster: Cluster,
+        who: str,
+        lookup: Lookup,
+        ask: Callable[[], list[Answer]],
+        reach: Callable[[Answer], Container],
     ) -> None:
-        self.cluster, self.who, self.lookup, self.ask = cluster, who, lookup, ask
-        self.known: list[Container] = []
+        self.cluster, self.who, self.lookup = cluster, who, lookup
+        self.ask, self.reach = ask, reach
+        self.known: list[Answer] = []
         self.looks = 0
 
     def begin(self) -> None:
@@ -80,18 +152,25 @@ class Resolver:
         """Ask now, and again when the answer has expired."""
         self.looks += 1
         self.known = self.ask()
-        proxies = self.cluster.stack.playing("proxy")
-        via = next((c for name in proxies for c in self.cluster.of(name)), None)
-        if tuple(c.id for c in self.known) != self.cluster.listed:
-            names = ", ".join(c.name for c in self.known) or "nobody"
+        reached = [self.reach(answer) for answer in self.known]
+        if tuple(c.id for c in reached) != self.cluster.listed:
+            names = ", ".join(c.name for c in reached) or "nobody"
             look = "look up" if self.who == "clients" else "looks up"
             text = f"{self.who} {look} {self.cluster.entry}: {names}"
             self.cluster.say("resolved", self.who, text)
-            self.cluster.publish(self.known, via)
+        self.send()
         answers, lookup = len(self.known), self.lookup
         again = expires(self.cluster.clock.now, lookup.ttl, lookup.once, answers)
         if again < math.inf:
             self.cluster.clock.loop(self.later(again, self.looks))
+
+    def send(self) -> None:
+        """Requests go where the last answer leads now."""
+        reached = [self.reach(answer) for answer in self.known]
+        if tuple(c.id for c in reached) != self.cluster.listed:
+            proxies = self.cluster.stack.playing("proxy")
+            via = next((c for name in proxies for c in self.cluster.of(name)), None)
+            self.cluster.publish(reached, via)
 
     def later(self, at_s: float, looks: int) -> Loop:
         yield self.cluster.clock.at(at_s, Rank.RESOLVER)
@@ -100,20 +179,19 @@ class Resolver:
 
 
 # ---- a proxy in front of names in Docker's DNS ----
-def running(cluster: Cluster) -> list[Container]:
-    """What Docker's DNS answers for the entry service: every container that runs."""
-    return [c for c in cluster.of(cluster.entry) if c.alive and not c.deleting]
-
-
 def by_name(cluster: Cluster, proxy: str, lookup: Lookup) -> Loop:
     """The stack's own proxy resolves when it starts, when it is reloaded, and after each TTL."""
-    resolver = Resolver(cluster, proxy, lookup, lambda: running(cluster))
-    changes = cluster.watch("started", "addresses")
+    bridge = Bridge(cluster)
+    resolver = Resolver(cluster, proxy, lookup, bridge.answers, bridge.at)
+    changes = cluster.watch("started", "exit", "removed", "server_down", "addresses")
     resolver.begin()
     cluster.route(nginx(len(resolver.known), lookup.connect_timeout))
     while True:
         change = yield changes.get()
-        mine = change.container is not None and change.container.service == proxy
+        bridge.heard(change)
+        resolver.send()
+        new = change.container if change.kind == "started" else None
+        mine = new is not None and new.service == proxy
         asks_again = not resolver.known and not lookup.once
         if change.kind == "addresses" or mine or asks_again:
             resolver.look()
@@ -137,7 +215,9 @@ class HeadlessNames:
             ids = chosen([Endpoint(c.id, c.ready, c.deleting) for c in pods])
             return [c for c in pods if c.id in ids]
 
-        clients = Resolver(cluster, "clients", Lookup(once=False, ttl=self.ttl_s), ready)
+        clients = Resolver(
+            cluster, "clients", Lookup(once=False, ttl=self.ttl_s), ready, lambda c: c
+        )
         changes = cluster.watch("ready")
         clients.begin()
         while True:

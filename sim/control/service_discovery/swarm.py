@@ -27,3 +27,9 @@ class Gossip(Endpoints):
 
     watch_delay_s: float = constant(GOSSIP)
     min_sync_s: float = 0.0
+    converge_s: float = constant(CONVERGE)
+
+    @property
+    def linger_s(self) -> float:
+        """A task that leaves waits until the others have heard of it."""
+        return self.converge_s

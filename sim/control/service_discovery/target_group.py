@@ -13,18 +13,29 @@ PROPAGATION = Fact(
     "chosen: AWS gives no number",
 )  # fmt: skip
 DEREGISTRATION = Fact(
-    "alb.deregistration", 5.0, "s",
-    "from the draining target to SIGTERM: the delay of 300 s ends early when nothing is in flight",
-    "ALB user guide, deregistration delay; 5 s is the longest request here",
+    "alb.deregistration", 300.0, "s",
+    "ECS waits from the draining target to SIGTERM (deregistration_delay.timeout_seconds); ends "
+    "early only when no connection is open, and clients keep theirs alive; the guide's tuning for "
+    "requests below a second is 5",
+    "docs.aws.amazon.com AmazonECS developerguide load-balancer-connection-draining",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Targets(Endpoints):
-    """The balancer's target group; when all targets are sick, all get traffic."""
+    """The balancer's target group; when all targets are sick, all get traffic.
+
+    A target that leaves drains for its whole delay before its task is told to stop: deploys and
+    scale-ins wait for it."""
 
     name: ClassVar[str] = "targets"
 
     watch_delay_s: float = constant(PROPAGATION)
     min_sync_s: float = 0.0
     fail_open: bool = True
+    deregistration_s: float = constant(DEREGISTRATION)
+
+    @property
+    def linger_s(self) -> float:
+        """A draining target serves on."""
+        return self.deregistration_s

@@ -10,7 +10,7 @@ from typing import Any
 
 from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import ATTEMPTS, SYN_RESEND_S, UNLIMITED
+from sim.dataplane.codes import SYN_RESEND_S, UNLIMITED
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -24,6 +24,7 @@ from sim.dataplane.kernel.codes import (
     LEAST_CONNECTIONS,
     LISTENING,
     NO_BACKEND,
+    NOTE_NONE_LISTED,
     NOTE_OUTLIER,
     NOWHERE,
     PATIENCE,
@@ -37,7 +38,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import accept, connections, room
+from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import snap, uniform
 from sim.dataplane.kernel.layout import BALANCER_QUEUE, OUT_ARRIVED, REQUEST, UNDER_WAY
 from sim.dataplane.kernel.timing import (
@@ -52,6 +53,7 @@ from sim.dataplane.kernel.timing import (
     unlink,
 )
 
+attempt_id = inner(arithmetic.attempt_id)
 backoff = inner(arithmetic.backoff)
 
 
@@ -76,7 +78,7 @@ def arrive(w: Any) -> None:
 def attempt(w: Any, r: int) -> None:
     """One more try of a request: patience starts, the client dials."""
     client = w.request[r]
-    ident = client.id * ATTEMPTS + client.retry
+    ident = attempt_id(client.id, client.retry)
     s = new_work(w, ident, REQUEST)
     w.work[s].of_request = r
     w.work[s].request = client.id
@@ -102,7 +104,7 @@ def replied(w: Any, r: int, outcome: int) -> None:
         return
     w.tokens -= 1.0
     w.retried += 1
-    ident = client.id * ATTEMPTS + retry_number
+    ident = attempt_id(client.id, retry_number)
     u1 = uniform(w, DRAW_BACKOFF, ident)
     wait = backoff(
         w.client_backoff_s,
@@ -184,11 +186,14 @@ def dial(w: Any, s: int) -> None:
 
 @inner
 def route(w: Any, s: int) -> None:
+    most = w.routing_maxconn
     if w.backends == 0:
-        reply(w, s, NO_BACKEND)
+        if w.routing_holds != 0 and most > 0:
+            hold(w, s)
+        else:
+            reply(w, s, NO_BACKEND)
         return
     at = pick(w, s)
-    most = w.routing_maxconn
     if most > 0:
         n = w.backends
         free = -1
@@ -202,6 +207,15 @@ def route(w: Any, s: int) -> None:
             return
         at = free
     connect(w, s, w.backend[at])
+
+
+@inner
+def hold(w: Any, s: int) -> None:
+    push_back(w, BALANCER_QUEUE, 2 * s)
+    wait(w, s, QUEUEING, w.routing_queue_timeout_s)
+    if w.none_told == 0:
+        w.none_told = 1
+        note(w, NOTE_NONE_LISTED, 0)
 
 
 @inner
@@ -237,7 +251,7 @@ def connect(w: Any, s: int, target: int) -> None:
                 move(w, s, INSIDE)
                 work.dial_at = INFINITY
                 accept(w, target, s)
-            elif w.version[w.container[target].profile].shed != 0:
+            elif sheds(w, target):
                 judge(w, s, target, SHED)
                 reply(w, s, SHED)
             else:

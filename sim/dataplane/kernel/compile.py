@@ -1,74 +1,30 @@
-"""How the kernel is compiled and where the machine code is kept.
+"""How the kernel is compiled; where the machine code is kept is in cache.py.
 
-Numba's own cache looks at one file's date, but a kernel function is made of many files: so the
-cache folder is named by a hash of all of them, and of what they share with the reference engine.
 The inner functions have no Python wrappers: nobody but the kernel calls them, and wrappers cost a
 third of the compile time.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
-from hashlib import sha256
-from multiprocessing import parent_process
-from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
 import numba
-from numba import config, types
+from numba import types
 from numba.core import codegen
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.runtime.nrt import rtsys
+
+from sim.dataplane.kernel.cache import CACHED, keep, tell
 
 F = TypeVar("F", bound=Callable[..., Any])
-HERE = Path(__file__).parent
-SHARED = ("arithmetic", "codes", "profile", "tables")  # what of dataplane/ is compiled in
-KNOWN = {(0, minor) for minor in range(60, 69)}  # versions of numba whose insides `load` fits
-ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, look_at
-
-
-def fingerprint() -> str:
-    """Changes with any source that ends up in the machine code."""
-    digest = sha256(numba.__version__.encode())
-    for path in [*sorted(HERE.glob("*.py")), *(HERE.parent / f"{name}.py" for name in SHARED)]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def cache_folder() -> Path:
-    """Per user; NUMBA_CACHE_DIR overrides."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    base = Path(chosen) if chosen else Path.home() / ".cache" / "outage-lab"
-    return base / fingerprint()
-
-
-try:
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
-    CACHED = os.access(cache_folder(), os.W_OK)
-except OSError:  # no home to write to: compile in every process
-    CACHED = False
-
-
-def is_cached() -> bool:
-    """Has this kernel been compiled here before?"""
-    return CACHED and len(list(cache_folder().rglob("*.nbc"))) >= ENTRIES
-
-
 INNER: set[str] = set()  # names of the functions below
 
 
-@cache
 def other_insides(part: str) -> None:
     """One line for a person: `part` of numba is not as it was where this was written."""
-    if parent_process() is None:  # not once more in each worker
-        text = f"numba {numba.__version__}: {part}; the engine is as right, and slower to start"
-        print(text, file=sys.stderr)
+    tell(f"numba {numba.__version__}: {part}; the engine is as right, and slower to start")
 
 
 @contextmanager
@@ -175,15 +131,6 @@ def compiling() -> Iterator[None]:
         yield
 
 
-def load(cache: Any, signature: Any, target: Any) -> Any:
-    """An entry's machine code from disk; None when it has to be compiled.
-
-    As numba does it, but for getting numba ready to compile first, which takes three quarters of
-    the time: code that is compiled needs numba's run time and nothing more."""
-    rtsys.initialize(target)
-    return cache._load_overload(signature, target)
-
-
 def entry(function: F) -> F:
     """A kernel function that Python calls."""
     compiler: Any = numba.njit
@@ -193,10 +140,8 @@ def entry(function: F) -> F:
         inside.compile = compiling()(inside.compile)
     else:
         other_insides("its compiler has moved")
-    if numba.version_info.short not in KNOWN:
-        other_insides("a version whose loader was not tried")
-    elif CACHED:
-        made._cache.load_overload = partial(load, made._cache)
+    if CACHED:
+        keep(made)
     return cast(F, made)
 
 

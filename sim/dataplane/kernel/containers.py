@@ -13,6 +13,7 @@ from sim.dataplane.kernel.codes import (
     DRAINING,
     DRAW_CPU,
     DRAW_JOB_CPU,
+    HTTP,
     NOTE_DRAINED,
     NOTE_OOM,
     NOTE_SERVER_OOM,
@@ -35,9 +36,65 @@ def connections(w: Any, c: int) -> int:
 def room(w: Any, c: int) -> bool:
     container = w.container[c]
     rules = w.version[container.profile]
-    return (
-        container.held < rules.slots and container.hung == 0
-    ) or container.queued < rules.backlog
+    if container.hung != 0:
+        waiting = container.unaccepted if rules.at_once != 0 else container.queued
+        return waiting < rules.backlog
+    if container.held < rules.slots or (rules.at_once != 0 and rules.shed == 0):
+        return True
+    return container.queued < rules.backlog
+
+
+@inner
+def sheds(w: Any, c: int) -> bool:
+    return w.version[w.container[c].profile].shed != 0 and w.container[c].hung == 0
+
+
+@inner
+def probes_queue(w: Any, c: int) -> bool:
+    rules = w.version[w.container[c].profile]
+    return rules.kind == HTTP and rules.probe_beside == 0
+
+
+@inner
+def enter_beside(w: Any, c: int, s: int) -> None:
+    push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
+    join(w, c, s, w.version[w.container[c].profile].probe_cpu_s, CPU_DONE)
+
+
+@inner
+def goes_on_accepting(w: Any, c: int) -> None:
+    """`goes_on` of the reference."""
+    container = w.container[c]
+    container.unaccepted = 0
+    if w.version[container.profile].probe_beside != 0:
+        backlog = FIRST_LIST + 3 * c + IN_BACKLOG
+        node = w.head[backlog]
+        while node >= 0:
+            after = w.next[node]
+            if w.work[node >> 1].kind == PROBE:
+                unlink(w, backlog, node)
+                container.queued -= 1
+                enter_beside(w, c, node >> 1)
+            node = after
+
+
+@inner
+def turned_away(w: Any, c: int) -> int:
+    """The first node of a chain that is out of the list now, or -1."""
+    container = w.container[c]
+    backlog = FIRST_LIST + 3 * c + IN_BACKLOG
+    at_once = w.version[container.profile].at_once != 0
+    kept = container.queued - container.unaccepted if at_once else 0
+    last, node = -1, w.head[backlog]
+    for _ in range(kept):
+        last, node = node, w.next[node]
+    w.tail[backlog] = last
+    if last < 0:
+        w.head[backlog] = -1
+    else:
+        w.next[last] = -1
+    container.queued, container.unaccepted = kept, 0
+    return node
 
 
 @inner
@@ -49,6 +106,7 @@ def accept(w: Any, c: int, s: int) -> None:
     else:
         push_back(w, FIRST_LIST + 3 * c + IN_BACKLOG, 2 * s)
         container.queued += 1
+        container.unaccepted += container.hung
 
 
 @inner
@@ -113,7 +171,8 @@ def move_up(w: Any, c: int) -> None:
 @inner
 def drained(w: Any, c: int) -> None:
     container = w.container[c]
-    if container.life == DRAINING and w.head[FIRST_LIST + 3 * c + IN_SLOTS] < 0:
+    inside = FIRST_LIST + 3 * c + IN_SLOTS
+    if container.life == DRAINING and w.head[inside] < 0 and container.queued == 0:
         container.life = DRAINED
         note(w, NOTE_DRAINED, c)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import COPY_BASE, JOB_BASE, REAPER_RETRY_S
+from sim.dataplane.codes import COPY_BASE, GIVEN_AWAY, JOB_BASE, REAPER_RETRY_S
 from sim.dataplane.kernel.codes import (
     AOF_ALWAYS,
     AOF_EVERYSEC,
@@ -43,9 +44,21 @@ from sim.dataplane.kernel.durable import (
     save,
     save_due,
 )
-from sim.dataplane.kernel.layout import JOB, OUT_JOB, PARKED, PUSH_FAILED, QUEUED, TAKEN, WORKING
+from sim.dataplane.kernel.layout import (
+    FIRST_LIST,
+    IN_SLOTS,
+    JOB,
+    OUT_JOB,
+    PARKED,
+    PUSH_FAILED,
+    QUEUED,
+    TAKEN,
+    WORKING,
+)
 from sim.dataplane.kernel.timing import free_work, new_work, out, set_timer
 from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED, FIRST_LOSS
+
+next_look = inner(arithmetic.next_look)
 
 WAITS = -2
 
@@ -113,7 +126,7 @@ def make_room(w: Any) -> bool:
     most = w.version[p].queue_bytes
     if most == 0 or (w.entries + w.parked + 1) * w.version[p].job_bytes <= most:
         return True
-    if w.version[p].evict == 0:
+    if w.version[p].evict == 0 or w.version[p].job_bytes > most:
         return False
     j = w.q_head
     while j >= 0:
@@ -221,10 +234,7 @@ def hand_out(w: Any) -> None:
         chosen = -1
         for i in range(n):
             c = w.worker[(w.worker_turn + i) % n]
-            if (
-                w.container[c].life == LISTENING
-                and w.container[c].held < w.version[w.container[c].profile].slots
-            ):
+            if takes(w, c) and w.container[c].held < w.version[w.container[c].profile].slots:
                 w.worker_turn = (w.worker_turn + i + 1) % n
                 chosen = c
                 break
@@ -252,6 +262,10 @@ def take(w: Any, c: int) -> None:
     s = new_work(w, w.job[j].id, JOB)
     w.work[s].of_job = j
     enter(w, c, s)
+    w.job[j].next = c
+    rules = w.version[w.container[c].profile]
+    if rules.reliable != 0 and (rules.redelivery_from_delivery != 0 or w.container[c].hung != 0):
+        due_back(w, j, until_overdue(w, c))
 
 
 @inner
@@ -264,12 +278,15 @@ def finished(w: Any, s: int, well: bool) -> None:
     if not well:
         w.container[c].errors += 1
     free_work(w, s)
-    if w.container[c].life == LISTENING:
+    if takes(w, c):
         w.idle += 1
     w.copies_working -= w.job[j].copy
     rules = w.version[w.container[c].profile]
     if well:
         done(w, j)
+    elif w.job[j].epoch == GIVEN_AWAY:
+        lose(w, j, STALLED if w.job[j].given_up != 0 else ATTEMPTS_EXHAUSTED)
+        peak(w)
     elif w.job[j].tries + 1 < rules.job_attempts:
         pause = rules.job_backoff_s * 2.0 ** w.job[j].tries
         w.job[j].tries += 1
@@ -287,10 +304,65 @@ def orphaned(w: Any, j: int, c: int) -> None:
     if rules.reliable != 0 and w.job[j].epoch == w.epoch:
         w.job[j].stalls += 1
         w.job[j].given_up = 1 if w.job[j].stalls > rules.max_stalled else 0
-        park(w, j, rules.redelivery_s)
+        if rules.redelivery_from_delivery != 0:
+            park(w, j, max(0.0, w.job[j].park_at - w.now))
+        else:
+            park(w, j, until_overdue(w, c))
     else:
-        lose(w, j, WORKER_KILLED)
+        lose(w, j, STALLED if w.job[j].given_up != 0 else WORKER_KILLED)
         peak(w)
+
+
+@inner
+def until_overdue(w: Any, c: int) -> float:
+    rules = w.version[w.container[c].profile]
+    return next_look(w.now + rules.redelivery_s, rules.redelivery_look_s) - w.now
+
+
+@inner
+def lease_ended(w: Any, j: int) -> None:
+    job = w.job[j]
+    if job.epoch != w.epoch:
+        return
+    if not up(w):
+        due_back(w, j, REAPER_RETRY_S)
+        return
+    job.park_at, job.epoch = INFINITY, GIVEN_AWAY
+    job.stalls += 1
+    job.given_up = 1 if job.stalls > w.version[w.container[job.next].profile].max_stalled else 0
+    if job.given_up != 0:
+        return
+    again = new_kin(w, j, COPY_BASE + w.copies_made)
+    w.copies_made += 1
+    w.job[again].tries, w.job[again].stalls = job.tries, job.stalls
+    w.job[again].copy = job.copy
+    if job.copy != 0:
+        w.copies_waiting += 1
+    else:
+        stand_for(w, j, False)
+    append(w, again)
+
+
+@inner
+def fell_silent(w: Any, c: int) -> None:
+    rules = w.version[w.container[c].profile]
+    if rules.reliable != 0 and rules.redelivery_from_delivery == 0:
+        node = w.head[FIRST_LIST + 3 * c + IN_SLOTS]
+        while node >= 0:
+            j = w.work[node >> 1].of_job
+            if w.work[node >> 1].kind == JOB and w.job[j].epoch == w.epoch:
+                due_back(w, j, until_overdue(w, c))
+            node = w.next[node]
+
+
+@inner
+def heard_again(w: Any, c: int) -> None:
+    if w.version[w.container[c].profile].redelivery_from_delivery == 0:
+        node = w.head[FIRST_LIST + 3 * c + IN_SLOTS]
+        while node >= 0:
+            if w.work[node >> 1].kind == JOB:
+                w.job[w.work[node >> 1].of_job].park_at = INFINITY
+            node = w.next[node]
 
 
 @inner
@@ -299,13 +371,18 @@ def park(w: Any, j: int, pause: float) -> None:
     w.parked += 1
     w.copies_waiting += w.job[j].copy
     peak(w)
+    due_back(w, j, pause)
+
+
+@inner
+def due_back(w: Any, j: int, pause: float) -> None:
     w.job[j].park_at = set_timer(w, JOB_BACK, pause, w.job[j].id, j)
 
 
 @inner
 def returned(w: Any, j: int) -> None:
     if not up(w):
-        w.job[j].park_at = set_timer(w, JOB_BACK, REAPER_RETRY_S, w.job[j].id, j)
+        due_back(w, j, REAPER_RETRY_S)
         return
     w.job[j].park_at = INFINITY
     w.parked -= 1
@@ -328,12 +405,27 @@ def worker_up(w: Any, c: int) -> None:
 @inner
 def worker_down(w: Any, c: int) -> None:
     container = w.container[c]
-    if container.life == LISTENING:
+    if takes(w, c):
         w.idle -= w.version[container.profile].slots - container.held
 
 
 @inner
+def takes(w: Any, c: int) -> bool:
+    return w.container[c].life == LISTENING and w.container[c].stuck == 0
+
+
+@inner
+def cut_off(w: Any) -> None:
+    for i in range(w.workers):
+        c = w.worker[i]
+        if w.version[w.container[c].profile].reconnects == 0:
+            worker_down(w, c)
+            w.container[c].stuck = 1
+
+
+@inner
 def crashed(w: Any, host: bool) -> None:
+    cut_off(w)
     save_due(w)
     kind = persistence(w)
     if kind == AOF_ALWAYS or (kind == AOF_EVERYSEC and not host):

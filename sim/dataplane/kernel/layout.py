@@ -7,8 +7,8 @@ that is wider still grows into the next size (`grown`), at the price of one more
 
 Indices: s = work (an attempt, a job in a worker, a probe), r = request, c = container,
 v = server, p = profile, j = job. -1 means none. A node of a linked list is 2*s for the list that
-says where a work stands (inside, backlog, balancer's queue, under way), 2*s+1 for the one that says
-what it waits for (queries that run, waiting for a connection, for its dial or the pooler).
+says where a work stands (inside, backlog, balancer's queue, under way, dialling), 2*s+1 for the one
+that says what it waits for (queries that run, a connection, its dial, the pooler).
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
 REQUEST, JOB, PROBE = 0, 1, 2
-CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, POOLER_SERVED, PUSH_FAILED = range(6)
+CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED = range(7)
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
-# lists: five of the whole plane, then three per container
-BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, FIRST_LIST = range(6)
+# lists: seven of the whole plane, then three per container
+(
+    BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, POOLER_TURNS, PROBE_DIALS,
+    FIRST_LIST,
+) = range(8)  # fmt: skip
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
@@ -79,7 +82,7 @@ WORK: RecordFields = [
     ("of_job", N),  # of a job
 ]  # fmt: skip
 REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("retry", N)]
-JOBS: RecordFields = [
+JOBS: RecordFields = [  # `next`: in its chain; while a worker has it, that worker's container
     ("id", N), ("state", N), ("tries", N), ("copy", N), ("sequence", N), ("park_at", F),
     ("epoch", N), ("next", N), ("kin", N), ("fate", N), ("stalls", N), ("given_up", N),
 ]  # fmt: skip
@@ -87,7 +90,8 @@ CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
     ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
     ("published", N), ("pool_open", N), ("pool_idle", N), ("pool_opening", N), ("dialled", N),
-    ("failures", N), ("locked", N),
+    ("failures", N), ("locked", N), ("stuck", N),
+    ("unaccepted", N),
     # its station
     ("n", N), ("rate", F), ("virtual", F), ("since", F), ("busy", F), ("root", N), ("cap", F),
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
@@ -116,12 +120,12 @@ RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
     # clients and routing
     *columns(Client, "client_"), *columns(Routing, "routing_"), ("most_tokens", F), ("tokens", F),
-    ("turn", N), ("via", N), ("backends", N), ("arrival", N), ("arrivals", N), ("requests", N),
-    ("successes", N), ("failures", N), ("retried", N),
+    ("turn", N), ("via", N), ("backends", N), ("none_told", N), ("arrival", N), ("arrivals", N),
+    ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     # postgres
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
     ("exhausted", F), ("full_since", F), ("ghosts", N), ("waits", N), ("clients", N),
-    ("servers_open", N), ("servers_idle", N), ("refusals", N),
+    ("servers_open", N), ("servers_idle", N), ("refusals", N), ("pooler_free", F),
     # jobs
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("workers", N),
     ("worker_turn", N), ("idle", N), ("pushing", N), ("copies_made", N), ("copies_waiting", N),

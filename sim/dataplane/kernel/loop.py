@@ -25,13 +25,13 @@ from sim.dataplane.kernel.codes import (
     RETRY,
 )
 from sim.dataplane.kernel.compile import entry, inner
-from sim.dataplane.kernel.jobs import returned
-from sim.dataplane.kernel.layout import BLOCK, NOTES, OUTS, PARKED, PUSH_FAILED
+from sim.dataplane.kernel.jobs import lease_ended, returned
+from sim.dataplane.kernel.layout import BLOCK, NOTES, OUTS, PARKED, PROBE, PUSH_FAILED, WORKING
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
 from sim.dataplane.kernel.stations import complete
 from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import CHECKOUT_RING, PATIENCE_RING, agenda, heap_pop
-from sim.dataplane.kernel.verbs import ADVANCE, act, open_next
+from sim.dataplane.kernel.verbs import ADVANCE, act, dial_probe_again, open_next
 
 # why advance stopped
 REACHED, NOTICED, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
@@ -90,7 +90,10 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
         retry(w, s)
     elif kind == DIAL:
         if work.id == ident:
-            dialled(w, s)
+            if work.kind == PROBE:
+                dial_probe_again(w, s)
+            else:
+                dialled(w, s)
     elif kind == OPEN:
         open_next(w, s)
     elif kind == CHECKOUT:
@@ -104,8 +107,11 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
         if work.id == ident:
             gives_up(w, s)
     elif kind == JOB_BACK:
-        if w.job[s].id == ident and w.job[s].park_at == w.now and w.job[s].state == PARKED:
-            returned(w, s)
+        if w.job[s].id == ident and w.job[s].park_at == w.now:
+            if w.job[s].state == PARKED:
+                returned(w, s)
+            elif w.job[s].state == WORKING:
+                lease_ended(w, s)
     elif kind == GHOST:
         ghost_closed(w, s, ident)
 

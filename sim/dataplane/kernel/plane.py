@@ -263,7 +263,7 @@ class CompiledPlane:
         w["container"]["published"][: int(w["containers"])] = 0
         w["backend"][:n] = backends
         w["container"]["published"][list(backends)] = 1
-        w["backends"], w["via"] = n, via
+        w["backends"], w["via"], w["none_told"] = n, via, 0
         self._act(verbs.PUBLISHED, 0)
 
     def set_routing(self, routing: Routing) -> None:
@@ -310,6 +310,9 @@ class CompiledPlane:
         number, self.probes = self.probes, self.probes + 1
         self._act(verbs.PROBE_SENT, container, int(deep))
         return number
+
+    def forget(self, probe: int) -> None:
+        self._act(verbs.FORGOTTEN, probe)
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:

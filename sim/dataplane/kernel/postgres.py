@@ -26,10 +26,12 @@ from sim.dataplane.kernel.layout import (
     DB_DIALS,
     FIRST_LIST,
     GHOSTS,
+    HANDLED,
     IN_POOL,
     OUT_REFUSED,
     POOLER_QUEUE,
     POOLER_SERVED,
+    POOLER_TURNS,
     QUERIES,
     QUERY_DONE,
 )
@@ -144,6 +146,34 @@ def checkout(w: Any, s: int) -> int:
 
 
 @inner
+def pooler_turn(w: Any, s: int) -> bool:
+    """Does it wait for the pooler's one process?"""
+    rules = w.version[w.container[w.db].profile]
+    cost = rules.pooler_transaction_s + (rules.pooler_login_s if w.work[s].fresh != 0 else 0.0)
+    if cost == 0.0:
+        return False
+    push_back(w, POOLER_TURNS, 2 * s + 1)
+    wait_for(w, s, handled_after(w, cost), HANDLED)
+    return True
+
+
+@inner
+def handled_after(w: Any, cost: float) -> float:
+    w.pooler_free = max(w.pooler_free, w.now) + cost
+    return w.pooler_free - w.now
+
+
+@inner
+def start_up_connection_s(w: Any) -> float:
+    if w.db < 0:
+        return 0.0
+    rules = w.version[w.container[w.db].profile]
+    if rules.pooler_size > 0 and rules.pooler_login_s > 0.0:
+        return max(rules.connect_s, handled_after(w, rules.pooler_login_s))
+    return rules.connect_s
+
+
+@inner
 def server_connection(w: Any, s: int) -> int:
     work = w.work[s]
     p = w.container[w.db].profile
@@ -186,7 +216,7 @@ def granted_to(w: Any, s: int, code: int) -> None:
 @inner
 def timed_out(w: Any, s: int) -> None:
     forget(w, s)
-    granted_to(w, s, POOL_TIMEOUT)
+    granted_to(w, s, 0 if w.work[s].stage == HANDLED else POOL_TIMEOUT)
 
 
 @inner
@@ -194,6 +224,8 @@ def forget(w: Any, s: int) -> None:
     work = w.work[s]
     if work.stage == POOLER_SERVED:
         unlink(w, POOLER_QUEUE, 2 * s + 1)
+    elif work.stage == HANDLED:
+        unlink(w, POOLER_TURNS, 2 * s + 1)
     elif work.opening != 0:
         unlink(w, DB_DIALS, 2 * s + 1)
     else:
@@ -257,12 +289,13 @@ def goes_on(w: Any) -> None:
 # ---- deaths ----
 @inner
 def reset(w: Any) -> None:
-    """Order of the broken: queries, pools by container, dials, the pooler's queue."""
+    """Order of the broken: queries, pools by container, dials, the pooler's queue, its turns."""
     w.session += 1
     for i in range(GHOSTS):
         if w.ghost[i].n != 0:
             w.ghost[i].n = 0
     w.servers_open = w.servers_idle = 0
+    w.pooler_free = 0.0
     if w.db >= 0:
         drop(w, w.db, -1)
     w.clients = 0
@@ -279,6 +312,7 @@ def reset(w: Any) -> None:
         fail_all(w, FIRST_LIST + 3 * c + IN_POOL)
     fail_all(w, DB_DIALS)
     fail_all(w, POOLER_QUEUE)
+    fail_all(w, POOLER_TURNS)
 
 
 @inner

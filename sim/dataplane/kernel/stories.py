@@ -17,7 +17,6 @@ from sim.dataplane.kernel.codes import (
     DRAW_POISON,
     DRAW_PUSH,
     DRAW_QUERY,
-    HTTP,
     HTTP_500,
     NOTE_POISONED,
     NOTE_PROBE_FAILED,
@@ -26,13 +25,14 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import drained, grow, leave, move_up
+from sim.dataplane.kernel.containers import drained, grow, leave, move_up, probes_queue
 from sim.dataplane.kernel.draws import demand_of, uniform
 from sim.dataplane.kernel.jobs import finished, push, push_lost
 from sim.dataplane.kernel.layout import (
     CHECKED_OUT,
     CPU_DONE,
     FIRST_LIST,
+    HANDLED,
     JOB,
     POOLER_SERVED,
     PROBE,
@@ -47,6 +47,7 @@ from sim.dataplane.kernel.postgres import (
     checkout,
     give_back,
     pooled_db,
+    pooler_turn,
     query,
     server_connection,
     server_free,
@@ -84,6 +85,11 @@ def resumed(w: Any, s: int, code: int) -> None:
         thawed(w, s, work.code)
     elif stage == CHECKED_OUT:
         checked_out(w, s, code if code != 0 else SUCCEEDED)
+    elif stage == HANDLED:
+        if code == 0:
+            handled(w, s)
+        else:
+            pooler_served(w, s, code)
     elif stage == POOLER_SERVED:
         work.pooled = 1 if code == 0 else 0
         pooler_served(w, s, code if code != 0 else SUCCEEDED)
@@ -139,12 +145,17 @@ def use(w: Any, s: int, demand: float) -> None:
 def checked_out(w: Any, s: int, code: int) -> None:
     if code == SUCCEEDED and pooled_db(w):
         w.work[s].in_session = w.session
-        code = server_connection(w, s)
-        if code == WAITS:
-            return
-        pooler_served(w, s, code)
+        if not pooler_turn(w, s):
+            handled(w, s)
     else:
         connected(w, s, code)
+
+
+@inner
+def handled(w: Any, s: int) -> None:
+    code = server_connection(w, s)
+    if code != WAITS:
+        pooler_served(w, s, code)
 
 
 @inner
@@ -238,12 +249,12 @@ def probe_ended(w: Any, s: int, code: int) -> None:
     c = work.at
     unlink(w, FIRST_LIST + 3 * c, 2 * s)
     number = work.id - PROBE_BASE
-    http = w.version[w.container[c].profile].kind == HTTP
-    if http:
+    queues = probes_queue(w, c)
+    if queues:
         w.container[c].held -= 1
         grow(w, c, -w.version[w.container[c].profile].memory_per_request)
     free_work(w, s)
     note(w, NOTE_PROBE_OK if code == SUCCEEDED else NOTE_PROBE_FAILED, number)
     move_up(w, c)
-    if http:
+    if queues:
         freed(w, c)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S
+from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, SYN_RESEND_S
 from sim.dataplane.kernel.clients import dropped, freed
 from sim.dataplane.kernel.codes import (
     DATABASE,
+    DIAL,
     DRAINING,
     DROPPED_ON_KILL,
     EXITED,
@@ -29,10 +30,23 @@ from sim.dataplane.kernel.codes import (
     WORKER,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import accept, drained, grow, move_up, room
+from sim.dataplane.kernel.containers import (
+    accept,
+    drained,
+    enter_beside,
+    goes_on_accepting,
+    grow,
+    move_up,
+    probes_queue,
+    room,
+    sheds,
+    turned_away,
+)
 from sim.dataplane.kernel.jobs import (
     crashed,
+    fell_silent,
     hand_out,
+    heard_again,
     orphaned,
     push_lost,
     wiped,
@@ -40,22 +54,30 @@ from sim.dataplane.kernel.jobs import (
     worker_up,
 )
 from sim.dataplane.kernel.layout import (
-    CPU_DONE,
     FIRST_LIST,
     IN_BACKLOG,
     IN_POOL,
     IN_SLOTS,
     JOB,
     PROBE,
+    PROBE_DIALS,
 )
-from sim.dataplane.kernel.postgres import at_limit, client_died, close, goes_on, open_one, reset
+from sim.dataplane.kernel.postgres import (
+    at_limit,
+    client_died,
+    close,
+    goes_on,
+    open_one,
+    reset,
+    start_up_connection_s,
+)
 from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, rerouted
-from sim.dataplane.kernel.stations import drop, enlist, join, recount, strike, touch
+from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
-from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer
+from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, REROUTED, WIPE, ADVANCE) = range(14)  # fmt: skip
+ PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ADVANCE) = range(15)  # fmt: skip
 
 
 @inner
@@ -75,7 +97,7 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
     drop(w, c, c)  # its own work; the queries in a database belong to others
     if kind != DATABASE:
         strike(w, c)
-    container.held = container.queued = 0
+    container.held = container.queued = container.unaccepted = 0
     w.head[FIRST_LIST + 3 * c + IN_POOL] = w.tail[FIRST_LIST + 3 * c + IN_POOL] = -1
     first, second = w.head[inside], w.head[backlog]
     w.head[inside] = w.tail[inside] = w.head[backlog] = w.tail[backlog] = -1
@@ -132,11 +154,6 @@ def listen(w: Any, c: int) -> None:
 
 
 @inner
-def connect_s(w: Any) -> float:
-    return w.version[w.container[w.db].profile].connect_s if w.db >= 0 else 0.0
-
-
-@inner
 def open_next(w: Any, c: int) -> None:
     container = w.container[c]
     if container.open_at != w.now:
@@ -148,7 +165,7 @@ def open_next(w: Any, c: int) -> None:
         close(w, c, container.pool_open)
         note(w, NOTE_START_REFUSED, c)
     elif container.pool_open < w.version[container.profile].pool_at_start:
-        container.open_at = set_timer(w, OPEN, connect_s(w), c, c)
+        container.open_at = set_timer(w, OPEN, start_up_connection_s(w), c, c)
     else:
         container.pool_idle = container.pool_open
         listen(w, c)
@@ -163,7 +180,7 @@ def start(w: Any, c: int, p: int) -> None:
     enlist(w, c)
     container.pool_open = container.pool_idle = container.pool_opening = 0
     container.cap, container.weight = w.version[p].cpu_limit, w.version[p].cpu_weight
-    container.frozen = container.hung = container.noted = container.extra = 0
+    container.frozen = container.hung = container.noted = container.extra = container.stuck = 0
     recount(w, c, 0)
     touch(w, c)
     container.life = STARTING
@@ -175,7 +192,7 @@ def start(w: Any, c: int, p: int) -> None:
     elif kind == QUEUE:
         w.redis = c
     if w.version[p].pool_at_start > 0:
-        container.open_at = set_timer(w, OPEN, connect_s(w), c, c)
+        container.open_at = set_timer(w, OPEN, start_up_connection_s(w), c, c)
     else:
         listen(w, c)
 
@@ -223,11 +240,7 @@ def drain(w: Any, c: int) -> None:
     if w.version[container.profile].kind == WORKER:
         worker_down(w, c)
     container.life = DRAINING
-    backlog = FIRST_LIST + 3 * c + IN_BACKLOG
-    node = w.head[backlog]
-    w.head[backlog] = w.tail[backlog] = -1
-    container.queued = 0
-    tell_all(w, node, c, DROPPED_ON_KILL, False)
+    tell_all(w, turned_away(w, c), c, DROPPED_ON_KILL, False)
     drained(w, c)
 
 
@@ -238,6 +251,9 @@ def resume(w: Any, c: int) -> None:
         return
     container.hung = 0
     freeze(w, c, 0)
+    if w.version[container.profile].kind == WORKER:
+        heard_again(w, c)
+    goes_on_accepting(w, c)
     move_up(w, c)
     freed(w, c)
     if c == w.redis:
@@ -249,25 +265,52 @@ def resume(w: Any, c: int) -> None:
 
 @inner
 def probe(w: Any, c: int, deep: int) -> None:
+    s = new_work(w, PROBE_BASE + w.probes, PROBE)
+    w.probes += 1
+    w.work[s].deep, w.work[s].at = deep, c
+    dial_probe(w, s)
+
+
+@inner
+def dial_probe(w: Any, s: int) -> None:
+    """`dial` of the reference's plane."""
+    c, number = w.work[s].at, w.work[s].id - PROBE_BASE
     container = w.container[c]
-    number = w.probes
-    w.probes = number + 1
-    if w.machine[container.server].alive == 0:
-        return
-    if container.life != LISTENING:
-        note(w, NOTE_PROBE_FAILED, number)
-        return
     http = w.version[container.profile].kind == HTTP
-    if http and not room(w, c):
-        return
-    s = new_work(w, PROBE_BASE + number, PROBE)
-    w.work[s].deep = deep
-    if http:
+    if w.machine[container.server].alive == 0:
+        free_work(w, s)
+    elif container.life != LISTENING:
+        note(w, NOTE_PROBE_FAILED, number)
+        free_work(w, s)
+    elif not probes_queue(w, c) and not (container.hung != 0 and http):
+        enter_beside(w, c, s)
+    elif room(w, c):
         accept(w, c, s)
+    elif sheds(w, c):
+        note(w, NOTE_PROBE_FAILED, number)
+        free_work(w, s)
     else:
-        w.work[s].at = c
-        push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
-        join(w, c, s, w.version[container.profile].probe_cpu_s, CPU_DONE)
+        push_back(w, PROBE_DIALS, 2 * s)
+        w.work[s].dial_at = set_timer(w, DIAL, SYN_RESEND_S, w.work[s].id, s)
+
+
+@inner
+def dial_probe_again(w: Any, s: int) -> None:
+    if w.work[s].dial_at == w.now:
+        w.work[s].dial_at = INFINITY
+        unlink(w, PROBE_DIALS, 2 * s)
+        dial_probe(w, s)
+
+
+@inner
+def forget(w: Any, number: int) -> None:
+    node = w.head[PROBE_DIALS]
+    while node >= 0:
+        after = w.next[node]
+        if w.work[node >> 1].id == PROBE_BASE + number:
+            unlink(w, PROBE_DIALS, node)
+            free_work(w, node >> 1)
+        node = after
 
 
 @inner
@@ -288,6 +331,8 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         if w.container[at].life != EXITED and w.container[at].hung == 0:
             w.container[at].hung = 1
             freeze(w, at, 1)
+            if w.version[w.container[at].profile].kind == WORKER:
+                fell_silent(w, at)
     elif verb == RESUME:
         resume(w, at)
     elif verb == CPU_LIMIT:
@@ -304,6 +349,8 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
             freed(w, w.backend[i])
     elif verb == PROBE_SENT:
         probe(w, at, b)
+    elif verb == FORGOTTEN:
+        forget(w, at)
     elif verb == REROUTED:
         rerouted(w)
     elif verb == WIPE:

@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import INFINITY, backoff, left_over, next_arrival, segment_at, snap
+from sim.dataplane.arithmetic import (
+    INFINITY,
+    attempt_id,
+    backoff,
+    left_over,
+    next_arrival,
+    segment_at,
+    snap,
+)
 from sim.dataplane.codes import (
-    ATTEMPTS,
     SYN_RESEND_S,
     UNLIMITED,
     Algorithm,
@@ -112,7 +119,7 @@ class Clients:
         """One request: attempts until an answer, the last retry, or an empty retry budget."""
         policy, retry = self.policy, 0
         while True:
-            attempt = Attempt(request * ATTEMPTS + retry, request=request, retry=retry)
+            attempt = Attempt(attempt_id(request, retry), request=request, retry=retry)
             reply = attempt.reply = self.env.event()
             DueTimer(
                 self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt)
@@ -161,6 +168,7 @@ class Balancer:
         self.backends: list[Instance] = []
         self.via: Instance | None = None
         self.turn = 0  # round robin
+        self.none_told = False  # that requests are held, and no backend is listed
         self.queue: deque[Attempt] = deque()
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.routing = work.routing.in_effect(work.client)
@@ -231,11 +239,14 @@ class Balancer:
 
     def route(self, attempt: Attempt) -> None:
         """Choose a backend from the published list, however stale."""
+        most = self.routing.maxconn
         if not self.backends:
-            self.reply(attempt, Outcome.NO_BACKEND)
+            if self.routing.holds and most > 0:
+                self.hold(attempt)
+            else:
+                self.reply(attempt, Outcome.NO_BACKEND)
             return
         at = self.pick(attempt)
-        most = self.routing.maxconn
         if most > 0:
             n = len(self.backends)
             for i in range(n):
@@ -247,6 +258,14 @@ class Balancer:
                 self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
                 return
         self.connect(attempt, self.backends[at])
+
+    def hold(self, attempt: Attempt) -> None:
+        """Nobody is listed: it waits for whoever comes, and the first to wait is told of."""
+        self.queue.append(attempt)
+        self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
+        if not self.none_told:
+            self.none_told = True
+            self.plane.note(Note.NONE_LISTED, 0)
 
     def pick(self, attempt: Attempt) -> int:
         n = len(self.backends)
@@ -266,18 +285,25 @@ class Balancer:
             at = best
         return at
 
-    def connect(self, attempt: Attempt, target: Instance) -> None:
-        """Open a connection to a replica that may be there, dead, or behind a dead host."""
-        attempt.target = target
+    def connect(self, attempt: Attempt, target: Instance | None) -> None:
+        """Open a connection to a replica that may be there, dead, or behind a dead host; with
+        redispatch, to one after the other."""
+        while target is not None:
+            attempt.target = target
+            if target.server.alive and not target.listening:
+                target = self.failed(attempt, Outcome.REFUSED)
+            else:
+                self.open(attempt, target)
+                return
+
+    def open(self, attempt: Attempt, target: Instance) -> None:
         if not target.server.alive:
             self.wait(attempt, AttemptPhase.CONNECTING, self.routing.connect_timeout_s)
-        elif not target.listening:
-            self.failed(attempt, Outcome.REFUSED)
         elif target.room():
             self.move(attempt, AttemptPhase.INSIDE)
             attempt.dial_at = INFINITY
             target.accept(attempt)
-        elif target.profile.shed:
+        elif target.sheds():
             self.judge(attempt, target, Outcome.SHED)
             self.reply(attempt, Outcome.SHED)
         else:
@@ -308,35 +334,36 @@ class Balancer:
             elif phase == AttemptPhase.CONNECTING or (
                 phase == AttemptPhase.RESENDING and self.env.now >= attempt.dial_until
             ):
-                self.failed(attempt, Outcome.CONNECT_TIMEOUT)
+                self.connect(attempt, self.failed(attempt, Outcome.CONNECT_TIMEOUT))
             elif attempt.target is not None:
                 self.connect(attempt, attempt.target)
 
         return dialled
 
-    def failed(self, attempt: Attempt, why: Outcome) -> None:
+    def failed(self, attempt: Attempt, why: Outcome) -> Instance | None:
         """A connection failed. HAProxy: the same server again after a pause, even once it is DOWN,
-        or with redispatch another one at once; then 503 (shared facts, dataplane section 3)."""
+        or with redispatch another one at once, which is returned; then 503 (shared facts,
+        dataplane section 3)."""
         if attempt.target is not None:
             self.judge(attempt, attempt.target, why)
         if attempt.dials >= self.routing.retries:
             self.reply(attempt, why)
-            return
+            return None
         attempt.dials += 1
         if self.routing.redispatch:
-            self.redispatch(attempt)
-        else:
-            self.wait(attempt, AttemptPhase.PAUSING, self.routing.retry_pause_s)
+            return self.redispatched(attempt)
+        self.wait(attempt, AttemptPhase.PAUSING, self.routing.retry_pause_s)
+        return None
 
-    def redispatch(self, attempt: Attempt) -> None:
+    def redispatched(self, attempt: Attempt) -> Instance | None:
         """The next server of the list after the one that failed."""
         self.move(attempt, AttemptPhase.NOWHERE)
         if not self.backends:
             self.reply(attempt, Outcome.NO_BACKEND)
-            return
+            return None
         n = len(self.backends)
         at = next((i for i in range(n) if self.backends[i] is attempt.target), -1)
-        self.connect(attempt, self.backends[(at + 1) % n])
+        return self.backends[(at + 1) % n]
 
     def dropped(self, attempt: Attempt, why: Outcome) -> None:
         """A replica died with the attempt inside; some proxies replay it elsewhere."""
@@ -346,7 +373,7 @@ class Balancer:
         waits = attempt.reply is not None and not attempt.cut
         if waits and self.routing.retry_errors and attempt.dials < self.routing.retries:
             attempt.dials += 1
-            self.redispatch(attempt)
+            self.connect(attempt, self.redispatched(attempt))
         else:
             self.reply(attempt, why)
 

@@ -56,7 +56,8 @@ class Instance:
         self.pool = Pool(profile)
         self.inside: dict[int, Work] = {}  # in order of acceptance
         self.held = 0  # slots in use: requests or jobs, not probes of a worker
-        self.backlog: deque[Work] = deque()
+        self.backlog: deque[Work] = deque()  # of the kernel; then, accepted at once, its own queue
+        self.unaccepted = 0  # the last so many of it came while it hung
         self.memory = self.extra = self.leaked = 0
         self.noted = False  # OOM was told
         self.open_at = INFINITY  # when the next start-up connection is due
@@ -64,6 +65,7 @@ class Instance:
         self.dialled = 0  # attempts under way to it, as the balancer counts
         self.failures = 0  # in a row, as a proxy sees them
         self.locked = False  # the database refuses its password
+        self.stuck = False  # a worker that never reconnected after the queue was away
 
     # ---- life ----
     @property
@@ -74,7 +76,7 @@ class Instance:
         """A fresh process: nothing inside, its base memory."""
         self.profile, self.pool = profile, Pool(profile)
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
-        self.station.frozen = self.hung = self.noted = False
+        self.station.frozen = self.hung = self.noted = self.stuck = False
         self.station.touch()
         self.leaked = self.extra = 0
         self.life = Life.STARTING
@@ -85,6 +87,7 @@ class Instance:
         inside = [*self.inside.values(), *self.backlog]
         self.inside, self.held = {}, 0
         self.backlog.clear()
+        self.unaccepted = 0
         self.life = Life.EXITED
         self.open_at = INFINITY
         self.hung = self.station.frozen = False
@@ -101,9 +104,17 @@ class Instance:
         return self.held + len(self.backlog) + self.dialled
 
     def room(self) -> bool:
-        """Would the kernel accept one more connection?"""
-        free = self.held < self.profile.slots and not self.hung
-        return free or len(self.backlog) < self.profile.backlog
+        """Would the kernel (or, accepting at once, the process) take one more connection?"""
+        rules = self.profile
+        if self.hung:
+            return (self.unaccepted if rules.at_once else len(self.backlog)) < rules.backlog
+        if self.held < rules.slots or (rules.at_once and not rules.shed):
+            return True
+        return len(self.backlog) < rules.backlog
+
+    def sheds(self) -> bool:
+        """Does it say 503 when there is no room? Who hangs says nothing."""
+        return self.profile.shed and not self.hung
 
     def accept(self, work: Work) -> None:
         work.container = self
@@ -111,6 +122,22 @@ class Instance:
             self.enter(work)
         else:
             self.backlog.append(work)
+            self.unaccepted += self.hung
+
+    def goes_on(self) -> None:
+        """It hangs no more: what came meanwhile is accepted; checks beside the queue overtake."""
+        self.unaccepted = 0
+        if self.profile.probe_beside:
+            for probe in [work for work in self.backlog if isinstance(work, HealthProbe)]:
+                self.backlog.remove(probe)
+                self.enter_beside(probe)
+
+    def turned_away(self) -> list[Work]:
+        """The listening socket is closed: those that the process has not accepted, in order."""
+        kept = len(self.backlog) - self.unaccepted if self.profile.at_once else 0
+        waiting = list(self.backlog)
+        self.backlog, self.unaccepted = deque(waiting[:kept]), 0
+        return waiting[kept:]
 
     def enter(self, work: Work) -> None:
         self.inside[work.id] = work
@@ -139,7 +166,7 @@ class Instance:
 
     def drained(self) -> None:
         """The last one left a draining container; the control plane ends the process."""
-        if self.life == Life.DRAINING and not self.inside:
+        if self.life == Life.DRAINING and not self.inside and not self.backlog:
             self.life = Life.DRAINED
             self.plane.note(Note.DRAINED, self.id)
 
@@ -204,7 +231,7 @@ class Instance:
         self.plane.balancer.freed(self)  # after the backlog, or its queue would overtake it
 
     def probed(self, work: Work) -> Handler:
-        """A health check takes a slot like any request (exec probes of others take only CPU)."""
+        """A health check takes a slot like any request; one beside the queue takes only CPU."""
         assert isinstance(work, HealthProbe)
         plane, profile = self.plane, self.profile
         yield self.station.join(work, profile.probe_cpu_s)  # -> cpu_done
@@ -215,17 +242,21 @@ class Instance:
         ok = code == Outcome.SUCCEEDED
         plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, plane.probe_number(work))
         self.move_up()
-        if profile.kind == Kind.HTTP:
+        if self.probes_queue():
             plane.balancer.freed(self)
 
     def probe_ended(self, work: HealthProbe) -> None:
         del self.inside[work.id]
-        if self.profile.kind == Kind.HTTP:
+        if self.probes_queue():
             self.held -= 1
             self.grow(-self.profile.memory_per_request)
 
-    def enter_exec(self, work: HealthProbe) -> None:
-        """A probe that runs inside the container: no slot, no listen backlog."""
+    def probes_queue(self) -> bool:
+        """Do health checks wait their turn among requests?"""
+        return self.profile.kind == Kind.HTTP and not self.profile.probe_beside
+
+    def enter_beside(self, work: HealthProbe) -> None:
+        """A command inside the container, or an answer beside the queue: no slot."""
         work.container = self
         self.inside[work.id] = work
         self.plane.env.process(self.probed(work))

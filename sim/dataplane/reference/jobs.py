@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.arithmetic import INFINITY, next_look
 from sim.dataplane.codes import (
     COPY_BASE,
+    GIVEN_AWAY,
     JOB_BASE,
     RDB_SAVE_POINTS,
     REAPER_RETRY_S,
@@ -27,6 +28,7 @@ from sim.dataplane.codes import (
     Outcome,
     Persistence,
 )
+from sim.dataplane.profile import Profile
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job
 from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED
@@ -151,8 +153,8 @@ class Jobs:
             return True
         if (len(self.entries) + len(self.parked) + 1) * profile.job_bytes <= profile.queue_bytes:
             return True
-        if not profile.evict:
-            return False
+        if not profile.evict or profile.job_bytes > profile.queue_bytes:
+            return False  # nothing to evict, or not enough
         for job in [*self.entries, *self.parked.values()]:
             self.lose(job, JobLoss.EVICTED)
         self.entries.clear()
@@ -187,6 +189,7 @@ class Jobs:
     def done(self, job: Job) -> None:
         """The first entry that is finished is the job. What was counted as lost and came back from
         an old save stays lost in the books, and is no duplicate either."""
+        job.park_at = INFINITY
         fate = job.fate
         fate.entries.remove(job)
         if fate.done or not fate.lost:
@@ -212,7 +215,7 @@ class Jobs:
             n = len(self.workers)
             for i in range(n):
                 worker = self.workers[(self.turn + i) % n]
-                if worker.listening and worker.held < worker.profile.slots:
+                if self.takes(worker) and worker.held < worker.profile.slots:
                     self.turn = (self.turn + i + 1) % n
                     self.take(worker)
                     break
@@ -232,15 +235,20 @@ class Jobs:
         worker.inside[job.id] = job
         worker.held += 1
         worker.grow(worker.profile.memory_per_request)
+        if worker.profile.reliable and (worker.profile.redelivery_from_delivery or worker.hung):
+            self.due_back(job, self.until_overdue(worker.profile))
         self.env.process(worker.work_job(job))
 
     def finished(self, job: Job, worker: Instance, well: bool) -> None:
         """Acknowledged, or failed: again after a back-off, as often as the library allows."""
-        if worker.listening:
+        if self.takes(worker):
             self.idle += 1
         self.copies_working -= job.copy
         if well:
             self.done(job)
+        elif job.epoch == GIVEN_AWAY:
+            self.lose(job, JobLoss.STALLED if job.given_up else JobLoss.ATTEMPTS_EXHAUSTED)
+            self.peak()
         elif job.tries + 1 < worker.profile.job_attempts:
             wait = worker.profile.job_backoff_s * 2.0**job.tries
             job.tries += 1
@@ -254,28 +262,83 @@ class Jobs:
         """Its worker died: redelivered after a while, or lost with a plain pop. Who looks for
         stalled jobs counts how often, and gives up (Bull, moveStalledJobsToWait)."""
         self.copies_working -= job.copy
-        if worker.profile.reliable and job.epoch == self.epoch:
+        rules = worker.profile
+        if rules.reliable and job.epoch == self.epoch:
             job.stalls += 1
-            job.given_up = job.stalls > worker.profile.max_stalled
-            self.park(job, worker.profile.redelivery_s)
+            job.given_up = job.stalls > rules.max_stalled
+            if rules.redelivery_from_delivery:  # nobody looks at the worker, dead or alive
+                self.park(job, max(0.0, job.park_at - self.env.now))
+            else:
+                self.park(job, self.until_overdue(rules))
         else:
-            self.lose(job, JobLoss.WORKER_KILLED)
+            self.lose(job, JobLoss.STALLED if job.given_up else JobLoss.WORKER_KILLED)
             self.peak()
+
+    def until_overdue(self, rules: Profile) -> float:
+        """Seconds until a job whose time runs from now is given out again."""
+        due = self.env.now + rules.redelivery_s
+        return next_look(due, rules.redelivery_look_s) - self.env.now
+
+    def lease_ended(self, job: Job) -> None:
+        """Its worker is silent, or has had it too long: to the next one, though it may be done
+        twice. From now the entry in hand is a copy; what becomes of it is no news to the queue."""
+        assert job.container is not None
+        if job.epoch != self.epoch:
+            return  # the list of what was taken went with the queue
+        if not self.up():
+            self.due_back(job, REAPER_RETRY_S)
+            return
+        job.park_at, job.epoch = INFINITY, GIVEN_AWAY
+        job.stalls += 1
+        job.given_up = job.stalls > job.container.profile.max_stalled
+        if job.given_up:
+            return
+        again = self.another(job)
+        again.tries, again.stalls, again.copy = job.tries, job.stalls, job.copy
+        if job.copy:
+            self.copies_waiting += 1
+        else:
+            self.stand_for(job, False)
+        self.append(again)
+
+    def fell_silent(self, worker: Instance) -> None:
+        """It hangs: nobody renews the locks of what it holds."""
+        if worker.profile.reliable and not worker.profile.redelivery_from_delivery:
+            for job in self.held_by(worker):
+                if job.epoch == self.epoch:
+                    self.due_back(job, self.until_overdue(worker.profile))
+
+    def heard_again(self, worker: Instance) -> None:
+        """It goes on in time: what it holds stays its own."""
+        if not worker.profile.redelivery_from_delivery:
+            for job in self.held_by(worker):
+                job.park_at = INFINITY
+
+    def held_by(self, worker: Instance) -> list[Job]:
+        return [work for work in worker.inside.values() if isinstance(work, Job)]
 
     def park(self, job: Job, wait_s: float) -> None:
         job.container = None
-        job.park_at = self.env.now + wait_s
         self.parked[job.id] = job
         self.copies_waiting += job.copy
         self.peak()
-        DueTimer(self.env, wait_s, Due.JOB_BACK, job.id, lambda _: self.returned(job))
+        self.due_back(job, wait_s)
+
+    def due_back(self, job: Job, wait_s: float) -> None:
+        def is_due(_: int) -> None:
+            if job.park_at != self.env.now:
+                return  # lost, finished or heard of since
+            if job.container is None:
+                self.returned(job)
+            else:
+                self.lease_ended(job)
+
+        job.park_at = self.env.now + wait_s
+        DueTimer(self.env, wait_s, Due.JOB_BACK, job.id, is_due)
 
     def returned(self, job: Job) -> None:
-        if job.park_at != self.env.now:
-            return  # lost since
         if not self.up():
-            job.park_at = self.env.now + REAPER_RETRY_S
-            DueTimer(self.env, REAPER_RETRY_S, Due.JOB_BACK, job.id, lambda _: self.returned(job))
+            self.due_back(job, REAPER_RETRY_S)
             return
         job.park_at = INFINITY
         del self.parked[job.id]
@@ -293,13 +356,24 @@ class Jobs:
 
     def worker_down(self, worker: Instance) -> None:
         """It takes no more (drained or dead); call while it still counts as listening."""
-        if worker.listening:
+        if self.takes(worker):
             self.idle -= worker.profile.slots - worker.held
+
+    def takes(self, worker: Instance) -> bool:
+        return worker.listening and not worker.stuck
+
+    def cut_off(self) -> None:
+        """The queue is gone: the blocking pop of a client that does not reconnect never ends."""
+        for worker in self.workers:
+            if not worker.profile.reconnects:
+                self.worker_down(worker)
+                worker.stuck = True
 
     # ---- the queue's own death ----
     def crashed(self, host: bool) -> None:
         """The process (or its host) died: keep what is on disk."""
         assert self.redis is not None
+        self.cut_off()
         self.save_due()
         kind = self.redis.profile.persistence
         if kind == Persistence.AOF_ALWAYS or (kind == Persistence.AOF_EVERYSEC and not host):
@@ -335,7 +409,13 @@ class Jobs:
 
     def restored(self, job: Job) -> Job:
         """The entry that an old save still holds of a job that was taken since."""
-        again = Job(COPY_BASE + self.copies_made, copy=True, fate=job.fate, sequence=job.sequence)
+        again = self.another(job)
+        again.copy, again.sequence = True, job.sequence
+        return again
+
+    def another(self, job: Job) -> Job:
+        """One more entry of the same job."""
+        again = Job(COPY_BASE + self.copies_made, fate=job.fate)
         self.copies_made += 1
         job.fate.entries.append(again)
         return again

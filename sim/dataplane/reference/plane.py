@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 import simpy
 
-from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, Due, Kind, Life, Note, Outcome
+from sim.dataplane.codes import (
+    PROBE_BASE,
+    SILENT,
+    SILENT_RETRY_S,
+    SYN_RESEND_S,
+    Due,
+    Kind,
+    Life,
+    Note,
+    Outcome,
+)
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.clients import Balancer, Clients
@@ -35,6 +45,7 @@ class ReferencePlane:
         self.containers: list[Instance] = []
         self.notices: list[Notice] = []
         self.probes = 0
+        self.dialling: dict[int, HealthProbe] = {}  # whose SYN is sent again each second, by id
         self.stirred = True
         self.balancer = Balancer(self, workload)
         self.postgres = Postgres(self)
@@ -135,14 +146,10 @@ class ReferencePlane:
         elif c.profile.kind == Kind.QUEUE:
             self.jobs.redis = c
         if c.profile.pool_at_start > 0:
-            self.open_later(c, self.connect_s())
+            self.open_later(c, self.postgres.start_up_connection_s())
         else:
             self.listen(c)
         self.follow_through()
-
-    def connect_s(self) -> float:
-        db = self.postgres.db
-        return db.profile.connect_s if db is not None else 0.0
 
     def open_later(self, c: Instance, delay: float) -> None:
         c.open_at = self.now + delay
@@ -160,7 +167,7 @@ class ReferencePlane:
             self.postgres.close(c.pool, c.pool.open)
             self.note(Note.START_REFUSED, c.id)
         elif c.pool.open < c.profile.pool_at_start:
-            self.open_later(c, self.connect_s())
+            self.open_later(c, self.postgres.start_up_connection_s())
         else:
             c.pool.idle = c.pool.open
             self.listen(c)
@@ -184,9 +191,7 @@ class ReferencePlane:
         if c.profile.kind == Kind.WORKER:
             self.jobs.worker_down(c)
         c.life = Life.DRAINING
-        waiting = list(c.backlog)
-        c.backlog.clear()
-        for work in waiting:
+        for work in c.turned_away():
             self.dropped(work, Outcome.DROPPED_ON_KILL)
         c.drained()
         self.follow_through()
@@ -232,6 +237,8 @@ class ReferencePlane:
             return
         c.hung = c.station.frozen = True
         c.station.touch()
+        if c.profile.kind == Kind.WORKER:
+            self.jobs.fell_silent(c)
         self.follow_through()
 
     def resume(self, container: int) -> None:
@@ -240,6 +247,9 @@ class ReferencePlane:
             return
         c.hung = c.station.frozen = False
         c.station.touch()
+        if c.profile.kind == Kind.WORKER:
+            self.jobs.heard_again(c)
+        c.goes_on()
         c.move_up()
         self.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
         if c is self.jobs.redis:
@@ -270,6 +280,7 @@ class ReferencePlane:
         balancer = self.balancer
         balancer.backends = [self.containers[i] for i in backends]
         balancer.via = self.containers[via] if via >= 0 else None
+        balancer.none_told = False
         for container in balancer.backends:
             balancer.freed(container)
         self.follow_through()
@@ -287,17 +298,37 @@ class ReferencePlane:
 
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1
-        c = self.containers[container]
-        work = HealthProbe(PROBE_BASE + number, container=c, deep=deep)
-        if c.server.alive:
-            if not c.listening:
-                self.note(Note.PROBE_FAILED, number)
-            elif c.profile.kind != Kind.HTTP:
-                c.enter_exec(work)
-            elif c.room():
-                c.accept(work)
+        work = HealthProbe(PROBE_BASE + number, container=self.containers[container], deep=deep)
+        self.dial(work)
         self.follow_through()
         return number
+
+    def dial(self, work: HealthProbe) -> None:
+        """Its connection, like a request's: refused, accepted, shed, sent again, or lost."""
+        c = work.container
+        assert c is not None
+        if not c.server.alive:
+            return
+        beside = not c.probes_queue()
+        if not c.listening:
+            self.note(Note.PROBE_FAILED, self.probe_number(work))
+        elif beside and not (c.hung and c.profile.kind == Kind.HTTP):
+            c.enter_beside(work)
+        elif c.room():
+            c.accept(work)
+        elif c.sheds():
+            self.note(Note.PROBE_FAILED, self.probe_number(work))
+        else:
+            self.dialling[work.id] = work
+            DueTimer(self.env, SYN_RESEND_S, Due.DIAL, work.id, self.dial_again)
+
+    def dial_again(self, ident: int) -> None:
+        work = self.dialling.pop(ident, None)
+        if work is not None:
+            self.dial(work)
+
+    def forget(self, probe: int) -> None:
+        self.dialling.pop(PROBE_BASE + probe, None)
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:

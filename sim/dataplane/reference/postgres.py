@@ -57,6 +57,8 @@ class Postgres:
         self.clients = 0  # connections of pools to it
         self.servers = self.servers_idle = 0
         self.queue: deque[Work] = deque()
+        self.turns: dict[int, Work] = {}  # ... that its one process has yet to handle, in order
+        self.pooler_free = 0.0  # when it will have handled them
 
     # ---- slots ----
     @property
@@ -131,7 +133,9 @@ class Postgres:
         code: int = yield from self.checkout(work)
         if code == Outcome.SUCCEEDED and self.pooled:
             work.session = self.session
-            code = yield from self.server_connection(work)
+            code = yield from self.pooler_turn(work)
+            if code == Outcome.SUCCEEDED:
+                code = yield from self.server_connection(work)
             if code != Outcome.SUCCEEDED and work.session == self.session:
                 self.give_back(work)
         if code != Outcome.SUCCEEDED:
@@ -183,6 +187,31 @@ class Postgres:
         code = yield self.wait(work, work.container.profile.checkout_timeout_s)  # -> checked_out
         return code or Outcome.SUCCEEDED
 
+    def pooler_turn(self, work: Work) -> Use:
+        """PgBouncer is one process on one core, first come first served: a login, a query."""
+        assert self.db is not None
+        rules = self.db.profile
+        cost = rules.pooler_transaction_s + (rules.pooler_login_s if work.fresh else 0.0)
+        if cost == 0.0:
+            return Outcome.SUCCEEDED
+        self.turns[work.id] = work
+        code = yield self.wait(work, self.handled_after(cost))  # -> handled
+        return code or Outcome.SUCCEEDED
+
+    def handled_after(self, cost: float) -> float:
+        """Seconds until the pooler's process has done this as well."""
+        self.pooler_free = max(self.pooler_free, self.env.now) + cost
+        return self.pooler_free - self.env.now
+
+    def start_up_connection_s(self) -> float:
+        """How long one that is opened before listening takes."""
+        if self.db is None:
+            return 0.0
+        rules = self.db.profile
+        if rules.pooler_size > 0 and rules.pooler_login_s > 0.0:
+            return max(rules.connect_s, self.handled_after(rules.pooler_login_s))
+        return rules.connect_s
+
     def server_connection(self, work: Work) -> Use:
         """Transaction pooling: one of the pooler's own connections for the time of the query."""
         assert self.db is not None
@@ -223,6 +252,9 @@ class Postgres:
     def timed_out(self, work: Work) -> None:
         if work.timer_at != self.env.now or not work.waits:
             return  # served since, or dead; or it is the push that is due at this instant
+        if self.turns.pop(work.id, None) is not None:
+            self.granted_to(work)  # no time-out: its turn
+            return
         self.forget(work)
         self.granted_to(work, Outcome.POOL_TIMEOUT)
 
@@ -280,6 +312,9 @@ class Postgres:
         self.dials.clear()
         broken += self.queue
         self.queue.clear()
+        broken += self.turns.values()
+        self.turns.clear()
+        self.pooler_free = 0.0
         self.clients = 0
         self.count(-self.used)
         for work in broken:
@@ -302,6 +337,7 @@ class Postgres:
                 self.waits -= 1
                 work.waits = False
                 self.dials.pop(work.id, None)
+                self.turns.pop(work.id, None)
                 if work in self.queue:
                     self.queue.remove(work)
             work.timer_at = INFINITY

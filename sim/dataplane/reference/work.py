@@ -75,12 +75,12 @@ class Job(Work):
     """One entry of the queue. Of all entries of a job one stands for it; the others are copies."""
 
     tries: int = 0
-    stalls: int = 0  # workers that died with it
+    stalls: int = 0  # workers that fell silent (or died) with it
     given_up: bool = False  # one too many
     copy: bool = False
     fate: Fate = field(default_factory=Fate)
     sequence: int = 0
-    park_at: float = INFINITY  # when it returns to the queue
+    park_at: float = INFINITY  # when it returns to the queue, or is given out again
     epoch: int = 0  # of the queue when it was taken
 
 

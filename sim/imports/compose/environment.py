@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.text.document import Document, Path_, describe, read_text
+from sim.schema.text.document import Document, Path_, describe
+from sim.schema.text.files import read_text
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*?)\s*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

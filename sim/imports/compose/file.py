@@ -66,7 +66,17 @@ def read_compose(document: Document, path: Path, like: Stack) -> Stack:
             issues += error.issues
     if issues:
         raise InputError(issues=issues)
+    services = {name: _waiting(name, services, notes) for name in services}
     return _stack(document, path, like, services, notes)
+
+
+def _waiting(name: str, services: dict[str, Service], notes: Notes) -> Service:
+    """The service, waiting for those only whose health somebody checks."""
+    service = services[name]
+    checked = [d for d in service.waits_for if services[d].healthcheck is not None]
+    for other in [d for d in service.waits_for if d not in checked]:
+        notes.assumed.append(f"{name}: does not wait for {other}, which has no healthcheck here")
+    return service.model_copy(update={"waits_for": checked})
 
 
 def _stack(
@@ -80,8 +90,9 @@ def _stack(
     servers = like.servers
     machine = servers.machine
     notes.assumed += [
-        f"{servers.count} server of {machine.cores:g} cores and {machine.memory / 2**30:g} GiB, "
-        f"the operator, start-up times and memory as in {like.name}",
+        f"{servers.count or 1} server of {machine.cores:g} cores and "
+        f"{machine.memory / 2**30:g} GiB, the operator, "
+        f"start-up times and memory as in {like.name}",
         f"on other platforms: replicas, requests, probes and scaling as in {like.name}",
     ]
     title = str(document.data.get("name") or path.resolve().parent.name)

@@ -37,6 +37,14 @@ _HTTP = re.compile(
 _BACKEND = re.compile(r"(^|[-_.])(api|backend|server|app)([-_.]|\d*$)")
 
 
+# a process that accepts at once and queues inside, unless the second one runs it
+_LOOP = re.compile(
+    r"(?<![\w-])(node|npm|yarn|pnpm|bun|deno|next|nest|uvicorn|hypercorn|daphne|aiohttp|nginx|caddy"
+    r"|golang)(?![\w-])"
+)
+_THREADS = re.compile(r"(?<![\w-])(gunicorn|uwsgi|puma|unicorn|php-fpm|apache2|waitress)(?![\w-])")
+
+
 class Guess(NamedTuple):
     """A role and why."""
 
@@ -99,6 +107,16 @@ def image_word(body: Mapping[str, Any]) -> str:
     """`docker.io/bitnami/postgresql:15` -> `postgresql`."""
     image = str(body.get("image") or "").lower()
     return image.split("@")[0].rsplit("/", 1)[-1].split(":")[0]
+
+
+def event_loop(body: Mapping[str, Any]) -> str:
+    """The word of image or command that says so: it accepts all and queues inside. Else empty."""
+    said = f"{image_word(body)} {command_text(body)}"
+    loop = _LOOP.search(said)
+    threads = _THREADS.search(said) and not re.search(
+        r"uvicorn\.workers|uvicornworker", said.lower()
+    )
+    return loop[1] if loop and not threads else ""
 
 
 def _guess_alone(name: str, body: Mapping[str, Any]) -> Guess | None:

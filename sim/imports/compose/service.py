@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.imports.compose.roles import Guess, command_text, dependencies
+from sim.imports.compose.roles import Guess, command_text, dependencies, event_loop
 from sim.imports.compose.values import Node, option, postgres_option
 from sim.schema.fields import LawSpec
 from sim.schema.stack import (
@@ -15,10 +16,12 @@ from sim.schema.stack import (
     Healthcheck,
     JobPush,
     Memory,
+    Role,
     Service,
     Stack,
     Stop,
 )
+from sim.schema.stack_checks import ALONE
 
 OTHER_MEMORY = 100 * 1024**2  # chosen: a container of which nothing is known
 PROXY_MEMORY = 32 * 1024**2  # chosen: HAProxy or nginx at rest
@@ -63,17 +66,28 @@ def read_service(node: Node, guess: Guess, around: Around) -> Service:
     given: dict[str, Any] = {
         "role": guess.role,
         "port": _port(node, name, notes),
-        "replicas": _replicas(node),
+        "replicas": _replicas(node, name, guess.role, notes),
         "boot": template.boot,
         "cpu": _cpu(node, template),
         "memory": _memory(node, name, template, notes),
         "healthcheck": _healthcheck(node),
         "stop": _stop(node),
         "depends_on": [around.names[d] for d in dependencies(node.value) if d in around.names],
+        "waits_for": [around.names[d] for d in _healthy_first(node.value) if d in around.names],
     }
     given |= _restart(node, name, notes)
     given |= _of_role(node, name, guess, template, around)
     return Service(**given)
+
+
+def _healthy_first(body: Mapping[str, Any]) -> list[str]:
+    """Dependencies with `condition: service_healthy`."""
+    depends = body.get("depends_on")
+    return [
+        str(name)
+        for name, how in (depends.items() if isinstance(depends, dict) else ())
+        if isinstance(how, dict) and how.get("condition") == "service_healthy"
+    ]
 
 
 def _template(guess: Guess, around: Around) -> Service:
@@ -97,7 +111,7 @@ def _port(node: Node, name: str, notes: Notes) -> int | None:
     return fixed[0].first if fixed else None
 
 
-def _replicas(node: Node) -> int:
+def _replicas(node: Node, name: str, role: Role, notes: Notes) -> int:
     deploy = node.get("deploy")
     replicas = deploy.get("replicas").count()
     scale = node.get("scale").count()
@@ -106,6 +120,9 @@ def _replicas(node: Node) -> int:
         found = f"container_name with {count} replicas"
         path = (*node.path, "container_name")
         raise node.document.error(path, found, "no container_name (Compose refuses to scale it)")
+    if count is not None and count > 1 and role in ALONE:
+        notes.ignored.append(f"{name}: {count} replicas of a service with role {role} (one runs)")
+        return 1
     return 1 if count is None else count
 
 
@@ -265,6 +282,10 @@ def _client(
         said.append(f"{database.demand.mean * 1000:g} ms in {around.names[around.postgres]}")
     if guess.role == "http":
         result["backlog"] = template.backlog
+        loop = event_loop(node.value)
+        result["accepts"] = "at_once" if loop else template.accepts
+        if loop:
+            notes.assumed.append(f"{name}: accepts at once and queues inside, by {loop}")
         if around.redis and around.has_worker and _uses(node, around.redis, environment, around):
             result["push"] = JobPush(**template.push.model_dump())
             said.append(f"a job from {template.push.share:.0%} of requests")

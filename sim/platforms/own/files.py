@@ -12,7 +12,7 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
@@ -20,8 +20,10 @@ from typing import Any, NamedTuple
 from sim.control.relocations import MovedError
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
+from sim.schema.characters import printable
 from sim.schema.fields import InputError
-from sim.schema.text.document import describe, read_text
+from sim.schema.text.document import describe
+from sim.schema.text.files import read_text, real
 from sim.schema.text.validation import closest
 
 FOLDER = Path("platforms")
@@ -43,15 +45,12 @@ _pinned: dict[str, Source] | None = None  # in a worker: what its parent has rea
 
 # ---- finding ----
 def files(built_in: Iterable[str]) -> dict[str, Path]:
-    """Name and file of each, those of the folder and those given by path. InputError for two of
-    one name, or for the name of one of ours (`built_in`)."""
+    """Name and file of each, those of the folder and those given by path. What of the folder has a
+    name that no platform can have is left out (`misnamed`). InputError for two of one name."""
     if _pinned is not None:
         return {name: source.path for name, source in _pinned.items()}
-    found: dict[str, Path] = {}
-    for path in sorted(FOLDER.glob("*.py")) if FOLDER.is_dir() and not _is_ours(FOLDER) else ():
-        if not path.name.startswith("_") and re.search(r"^PLATFORM\b", _text(path), re.M):
-            _check_name(path, built_in)
-            found[path.stem] = path.resolve()
+    taken = tuple(built_in)
+    found = {path.stem: real(path) for path in _in_folder() if _is_free(path, taken)}
     for name, path in _given.items():
         other = found.get(name, path)
         if path.is_file() and other != path:
@@ -59,6 +58,45 @@ def files(built_in: Iterable[str]) -> dict[str, Path]:
         if path.is_file():
             found[name] = path
     return found
+
+
+def misnamed(built_in: Iterable[str]) -> list[InputError]:
+    """What is wrong with the names of those files of the folder that `files` leaves out."""
+    taken, errors = tuple(built_in), []
+    for path in _in_folder():
+        try:
+            _check_name(path, taken)
+        except InputError as error:
+            errors.append(error)
+    return errors
+
+
+def touched() -> set[str]:
+    """Names of those that somebody gave by path, or whose file this process has run before."""
+    return {*_given, *(path.stem for path in _loaded), *(_pinned or ())}
+
+
+def _in_folder() -> Iterator[Path]:
+    """The files of the folder with a platform in them, and those that nobody can read: what is
+    wrong with them is told when they are meant. None of them is run here."""
+    for path in sorted(FOLDER.glob("*.py")) if FOLDER.is_dir() and not _is_ours(FOLDER) else ():
+        if path.name.startswith("_"):
+            continue
+        try:
+            text = _text(path)
+        except InputError:
+            yield path
+        else:
+            if re.search(r"^PLATFORM\b", text, re.M):
+                yield path
+
+
+def _is_free(path: Path, built_in: Iterable[str]) -> bool:
+    try:
+        _check_name(path, built_in)
+    except InputError:
+        return False
+    return True
 
 
 def is_path(text: str) -> bool:
@@ -75,6 +113,8 @@ def named(texts: Iterable[str], built_in: Iterable[str]) -> tuple[str, ...]:
     for text in texts:
         if not isinstance(text, str) or not is_path(text):
             names.append(text)
+            if f"{text}.py" in [path.name for path in _in_folder()]:
+                _check_name(FOLDER / f"{text}.py", known)
             continue
         head, _, without = _split(text)
         path = _existing(head)
@@ -82,10 +122,10 @@ def named(texts: Iterable[str], built_in: Iterable[str]) -> tuple[str, ...]:
             names.append(path.stem + without)
             continue
         _check_name(path, known)
-        other = own.setdefault(path.stem, path.resolve())
-        if other != path.resolve():
+        other = own.setdefault(path.stem, real(path))
+        if other != real(path):
             raise _second(path, other)
-        _given[path.stem] = path.resolve()
+        _given[path.stem] = real(path)
         names.append(path.stem + without)
     if own:
         files(known)  # one of that name may also be in the folder
@@ -96,7 +136,7 @@ def written(name: str) -> str:
     """How a command line names it: by its path, unless its name is enough."""
     base, dash, without = name.partition("-")
     path = _given.get(base)
-    if path is None or path == (FOLDER / f"{base}.py").resolve():
+    if path is None or path == real(FOLDER / f"{base}.py"):
         return name
     return f"{os.curdir}{os.sep}{shown(path)}{dash}{without}" if _is_below(path) else (
         f"{path}{dash}{without}"
@@ -110,7 +150,7 @@ def shown(path: Path) -> str:
 
 def _is_ours(folder: Path) -> bool:
     """Is it this package, seen from inside a checkout?"""
-    return folder.resolve() == Path(__file__).resolve().parents[1]
+    return real(folder) == Path(__file__).resolve().parents[1]
 
 
 def _is_below(path: Path) -> bool:
@@ -136,7 +176,7 @@ def _existing(text: str) -> Path:
 
 
 def _check_name(path: Path, built_in: Iterable[str]) -> None:
-    file, name = shown(path.resolve()), path.stem
+    file, name = shown(real(path)), path.stem
     if not NAME.fullmatch(name):
         word = re.sub(r"\W+", "_", name.lower()).strip("_0123456789") or "mine"
         expected = f"lower-case letters, digits and _, such as {word}.py"
@@ -149,14 +189,14 @@ def _check_name(path: Path, built_in: Iterable[str]) -> None:
 
 def _second(path: Path, other: Path) -> InputError:
     found = f"a second platform called {path.stem!r}: the first is {shown(other)}"
-    return InputError(shown(path.resolve()), found=found, expected="files of different names")
+    return InputError(shown(real(path)), found=found, expected="files of different names")
 
 
 def not_a_platform(name: str) -> None:
     """Nobody is known by this name: InputError if there is a file of it that says no PLATFORM."""
     path = FOLDER / f"{name}.py"
     if NAME.fullmatch(name) and path.is_file():
-        module(path.resolve())
+        module(real(path))
 
 
 # ---- reading ----
@@ -200,14 +240,14 @@ def module(path: Path) -> ModuleType:
         exec(compile(tree, str(path), "exec"), vars(made))
     except (Exception, SystemExit) as error:
         raise _while_read(error, path) from error
-    made.__doc__ = ast.get_docstring(tree)
+    made.__doc__ = printable(ast.get_docstring(tree) or "")
     _check_platform(made, path)
     _loaded[path] = text, made
     return made
 
 
 def _text(path: Path) -> str:
-    return read_text(path, shown(path.resolve()))
+    return read_text(path, shown(real(path)))
 
 
 def _parsed(text: str, path: Path) -> ast.Module:
@@ -225,7 +265,7 @@ def _title(tree: ast.Module, path: Path) -> str:
     if not doc:
         expected = 'a title: """What it is, in one line.""" at the top of the file'
         raise InputError(shown(path), 1, field="docstring", found="none", expected=expected)
-    return doc.partition("\n")[0]
+    return printable(doc.partition("\n")[0])
 
 
 def _while_read(error: BaseException, path: Path) -> InputError:

@@ -7,13 +7,14 @@ A module loads when its format is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
+    from sim.report.folder import Parts
     from sim.results.measurements import Measurements
 
 
@@ -72,7 +73,9 @@ def _check_library(name: str, module: str) -> None:
         ) from None
 
 
-def export(result: Measurements, names: Iterable[str], folder: Path) -> None:
-    """Write these exports to an existing folder."""
-    for name in names:
-        import_module(f"{__package__}.{name}").write(result, folder / FORMATS[name].file)
+def export_parts(result: Measurements, names: Iterable[str]) -> Parts:
+    """What writes each of these exports, by the name of its file."""
+    return {
+        FORMATS[name].file: partial(import_module(f"{__package__}.{name}").write, result)
+        for name in names
+    }

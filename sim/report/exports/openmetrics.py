@@ -52,13 +52,17 @@ def _lines(runs: tuple[Run, ...]) -> Iterator[str]:
         fates |= {f"lost_{cause}": FIRST_LOSS + i for i, cause in enumerate(JOB_CAUSES)}
         for fate, column in fates.items():
             yield from _counted("sim_jobs", run, {"fate": fate}, jobs[:, column])
+    refused = "Connections that the database refused."
+    yield from _head("sim_connections_refused", "counter", refused)
+    for run in runs:
+        yield from _counted("sim_connections_refused", run, {}, run.recording.refused)
     for name, sampling in SERIES.items():
-        if sampling.so_far:
-            continue
-        yield from _head(f"sim_{name}", "gauge", sampling.help)
+        kind, suffix = ("counter", "_total") if sampling.so_far else ("gauge", "")
+        yield from _head(f"sim_{name}", kind, sampling.help)
         for run in runs:
             times = _scrapes(run)
-            yield from _samples(f"sim_{name}", _labels(run), times, sampled(run, name, times))
+            values = sampled(run, name, times)
+            yield from _samples(f"sim_{name}{suffix}", _labels(run), times, values)
     yield from _head("sim_down", "gauge", "1 while users are down.")
     for run in runs:
         times = _scrapes(run)

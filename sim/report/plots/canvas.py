@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
@@ -39,6 +40,12 @@ LABEL = FontProperties(size=9.5)
 
 class Slide(Figure):
     """A Figure that Jupyter shows by itself, without pyplot."""
+
+    def draw(self, renderer: Any) -> None:
+        """What is written is text: `$x^{$` in a title is no formula."""
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+        super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         out = BytesIO()

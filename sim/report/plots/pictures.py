@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from sim.report.folder import Missing, write_each
 from sim.report.text import comparison
 from sim.results.measurements import Measurements
 
@@ -17,19 +19,28 @@ def pictures(result: Measurements) -> list[str]:
     return [*(["compare.png"] if comparison.is_many(result) else []), *PICTURES]
 
 
-def draw(result: Measurements, folder: Path) -> None:
-    """All plots of a result into `folder`."""
+def draw(result: Measurements, folder: Path) -> Missing:
+    """All plots of a result into `folder`; returns those that could not be drawn or written."""
     # a text-only run has no matplotlib
     from matplotlib.image import imsave  # noqa: PLC0415
 
     from sim.report.plots.slides import figure  # noqa: PLC0415
 
-    saved = []
+    missing: Missing = {}
+    saved = {}
     with ThreadPoolExecutor(1) as pool:  # compresses one while the next is drawn
         for name in pictures(result):
-            page = figure(result, name.removesuffix(".png"))
-            canvas: Any = page.canvas
-            canvas.draw()
-            saved.append(pool.submit(imsave, folder / name, canvas.buffer_rgba(), dpi=page.dpi))
-        for file in saved:
-            file.result()  # raises if it could not be written
+            try:
+                page = figure(result, name.removesuffix(".png"))
+                canvas: Any = page.canvas
+                canvas.draw()
+            except Exception as error:  # whatever a drawing library raises: the others are kept
+                missing[name] = error
+                continue
+            pixels = canvas.buffer_rgba()
+            saved[name] = pool.submit(imsave, folder / name, pixels, dpi=page.dpi)
+    return missing | write_each({name: _saved(image) for name, image in saved.items()}, folder)
+
+
+def _saved(image: Future[None]) -> Callable[[Path], None]:
+    return lambda path: image.result()

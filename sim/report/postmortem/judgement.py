@@ -17,6 +17,7 @@ from sim.results.run import Run, TimelineRow
 QUICK_S = 60.0  # chosen: a minute, as long as monitoring counts before it is sure
 BREAKS = (
     "operator_kill",
+    "operator_stop",
     "process_crash",
     "server_crash",
     "daemon_restart",

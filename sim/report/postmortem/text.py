@@ -60,7 +60,7 @@ def _account(account: Account, reps: int) -> Iterator[str]:
     yield from (f"- {safe(line)}" for line in account.impact)
     yield f"\n### Timeline{f' (seed {account.seed})' if reps > 1 else ''}\n"
     for moment in account.moments:
-        text = f"**{moment.text}**" if moment.felt else safe(moment.text)
+        text = f"**{safe(moment.text)}**" if moment.felt else safe(moment.text)
         yield f"- {moment.clock} {f'({moment.after}) ' if moment.after else ''}{text}"
     if not account.moments:
         yield "Nothing happened."
@@ -139,6 +139,5 @@ def _spoken(account: Account) -> Iterator[str]:
 
 
 def safe(text: str) -> str:
-    """Text that cannot start a heading, a tag or a link."""
-    one_line = " ".join(text.split())
-    return one_line.replace("<", "&lt;").replace("[", "\\[")
+    """The text on one line, as Markdown."""
+    return words.markdown(" ".join(text.split()))

@@ -17,10 +17,10 @@ def markdown(result: Measurements, pictures: Iterable[str] = ()) -> str:
 
 
 def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
-    yield f"# {result.scenario}: {_safe(result.title)}"
-    yield f"\n**{_safe(findings.headline(result))}**\n"
-    yield f"{_safe(result.lesson)}\n"
-    yield f"{_safe(findings.setting(result))}\n"
+    yield f"# {result.scenario}: {words.markdown(result.title)}"
+    yield f"\n**{words.markdown(findings.headline(result))}**\n"
+    yield f"{words.markdown(result.lesson)}\n"
+    yield f"{words.markdown(findings.setting(result))}\n"
     if result.interrupted:
         yield "Interrupted: these are the runs that were finished.\n"
     for picture in pictures:
@@ -36,11 +36,11 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
     for section in findings.sections(result):
         yield f"| **{section.title}** |{' |' * len(heads)}"
         for label, cells in section.rows:
-            yield f"| {label} | {' | '.join(map(_safe, cells))} |"
+            yield f"| {label} | {' | '.join(map(words.markdown, cells))} |"
     differences = findings.differences(result)
     if differences:
         yield "\n## Differences, pair by pair of seeds (95 %)\n"
-        yield from (f"- {_safe(what)}: {how_much}" for what, how_much in differences)
+        yield from (f"- {words.markdown(what)}: {how_much}" for what, how_much in differences)
     yield from _claims(result)
     for run in result.runs:
         yield from _timeline(run)
@@ -53,10 +53,10 @@ def _claims(result: Measurements) -> Iterator[str]:
         yield "\n## What the article claims\n"
     for verdict in verdicts:
         word = "holds" if verdict.holds else "**does not hold**"
-        yield f"- {word}: {verdict.platform}: {_safe(verdict.says)}  "
-        yield f"  {_safe(verdict.finding)}"
+        yield f"- {word}: {verdict.platform}: {words.markdown(verdict.says)}  "
+        yield f"  {words.markdown(verdict.finding)}"
         if verdict.because:
-            yield f"  because {_safe(verdict.because)}"
+            yield f"  because {words.markdown(verdict.because)}"
 
 
 def _timeline(run: Run) -> Iterator[str]:
@@ -70,9 +70,4 @@ def _notes(result: Measurements) -> Iterator[str]:
     for heading, notes in (("Assumed", result.assumed), ("Not simulated", result.ignored)):
         if notes:
             yield f"\n## {heading}\n"
-            yield from (f"- {_safe(note)}" for note in notes)
-
-
-def _safe(text: str) -> str:
-    """Text that cannot start a table cell or a tag."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
+            yield from (f"- {words.markdown(note)}" for note in notes)

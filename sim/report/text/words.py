@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sim.results.figures import Unit, figure_at
 
+# what makes a line of Markdown more than a line of a paragraph
+_BLOCK = re.compile(r"^(\s*\d*)(#|>|~~~|=+$|--+$|[-+*](?=\s)|(?<=\d)[.)](?=\s))")
 NOTHING = "-"  # a figure that does not exist: never recovered, nothing answered
 
 
@@ -98,3 +101,11 @@ def bounds(path: str, low: float | None, high: float | None) -> str:
     if low is not None:
         return f"at least {figure(path, low)}"
     return f"at most {figure(path, high)}" if high else figure(path, high)
+
+
+def markdown(text: str) -> str:
+    """Text in Markdown that starts no cell, tag, link, picture, heading, list or block of code;
+    emphasis and code between single backticks stay what they are."""
+    for mark, written in (("|", "\\|"), ("<", "&lt;"), ("[", "\\["), ("```", "\\`\\`\\`")):
+        text = text.replace(mark, written)
+    return "\n".join(_BLOCK.sub(r"\1\\\2", line) for line in text.split("\n"))

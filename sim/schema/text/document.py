@@ -7,17 +7,19 @@ that grows beyond reason when its aliases are written out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
+from sim.schema.characters import joined
 from sim.schema.fields import InputError, Issue
 
 MAX_NODES = 100_000  # a Compose file of a hundred services has some thousands
@@ -61,17 +63,6 @@ class Document:
         return InputError(issues=[self.issue(path, found, expected, nearest)])
 
 
-def read_text(path: Path, file: str) -> str:
-    """The text of a UTF-8 file, or an InputError that says why not."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(file, found=f"byte {error.start} is not UTF-8", expected="text") from None
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise InputError(file, found=reason, expected="a file that can be read") from None
-
-
 def read_yaml(text: str, file: str) -> Document:
     """Parse one YAML document whose top is a mapping. The data is the caller's own."""
     document = _parsed(text, file)
@@ -88,6 +79,11 @@ def _parsed(text: str, file: str) -> Document:
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         why = f"not YAML ({error.problem or error.context})"
         raise InputError(file, line, column, found=why, expected="a YAML file") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        found = f"the character U+{ord(text[error.position]):04X}"
+        raise InputError(file, line, column, found=found, expected="text") from None
     except YAMLError as error:
         why = f"not YAML ({str(error).splitlines()[0]})"
         raise InputError(file, found=why, expected="a YAML file") from None
@@ -120,6 +116,9 @@ def describe(value: object) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
+    if isinstance(value, int) and value.bit_length() > 128:
+        # Python itself writes no more than 4300 of them
+        return f"a whole number of some {int(value.bit_length() * math.log10(2)) + 1} digits"
     return str(value)
 
 
@@ -170,7 +169,7 @@ class _Reader:
         lines: dict[str, int] = {}
         merged: list[Node] = []
         for key_node, value_node in node.value:
-            key = str(key_node.value) if isinstance(key_node, ScalarNode) else "?"
+            key = joined(str(key_node.value)) if isinstance(key_node, ScalarNode) else "?"
             place = _place(key_node)
             if str(key_node.tag) == _TAG + "merge":
                 merged += value_node.value if isinstance(value_node, SequenceNode) else [value_node]
@@ -213,7 +212,7 @@ def _place(node: Node) -> tuple[int, int]:
 
 def _scalar(node: ScalarNode) -> Any:
     """A scalar by the YAML 1.2 core schema; anything that does not fit stays text."""
-    kind, text = str(node.tag).removeprefix(_TAG), str(node.value)
+    kind, text = str(node.tag).removeprefix(_TAG), joined(str(node.value))
     if kind == "null":
         return None
     if kind == "bool" and text.lower() in ("true", "false"):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from textwrap import wrap
 from typing import Any, NamedTuple
 
+from sim.report.folder import Parts, texts
 from sim.report.text import words
 from sim.study.article.article import ARTICLE, NOT_CHECKABLE, Said
 
@@ -181,9 +181,10 @@ def _place(check: ClaimCheck) -> dict[str, Any]:
     return {**known, "holds": check.holds, "measured": check.measured, "because": check.because}
 
 
-def fill(
-    places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck], seed: int, folder: Path
-) -> None:
-    """All files of the claims, into a folder."""
-    (folder / "claims.md").write_text(markdown(checks, seed), encoding="utf-8")
-    (folder / "claims.json").write_text(json_text(places, checks), encoding="utf-8")
+def parts(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck], seed: int) -> Parts:
+    """All files of the claims."""
+    makers = {
+        "claims.json": lambda: json_text(places, checks),
+        "claims.md": lambda: markdown(checks, seed),
+    }
+    return texts(makers)

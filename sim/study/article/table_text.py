@@ -10,10 +10,12 @@ import csv
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
 from sim.report.text import words
 from sim.study.article.article import MEASURES, NOT_CHECKABLE, ArticleRow, GeneralClaim
@@ -270,12 +272,18 @@ def json_text(table: ArticleTable) -> str:
     return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def fill(table: ArticleTable, folder: Path, plots: bool) -> None:
-    """All files of the table, into a folder."""
-    (folder / "table.md").write_text(markdown(table), encoding="utf-8")
-    (folder / "table.csv").write_text(csv_text(table), encoding="utf-8")
-    (folder / "table.json").write_text(json_text(table), encoding="utf-8")
-    if plots and drawable():
-        from sim.study.article.table_picture import picture  # noqa: PLC0415 - text needs no matplotlib
+def parts(table: ArticleTable, plots: bool) -> Parts:
+    """All files of the table."""
+    makers = {
+        "table.json": lambda: json_text(table),
+        "table.md": lambda: markdown(table),
+        "table.csv": lambda: csv_text(table),
+    }
+    picture = {"table.png": partial(_draw, table)} if plots and drawable() else {}
+    return {**texts(makers), **picture}
 
-        picture(table).savefig(folder / "table.png")
+
+def _draw(table: ArticleTable, path: Path) -> None:
+    from sim.study.article.table_picture import picture  # noqa: PLC0415 - text needs no matplotlib
+
+    picture(table).savefig(path)

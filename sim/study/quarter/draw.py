@@ -152,7 +152,7 @@ def prepare(
     first = plans[rates.kinds[0].scenario]
     runs = []
     for i, base in enumerate(first.cases):
-        servers = base.stack.servers.count
+        servers = base.stack.servers.count or 1
         for quarter_seed in range(seed, seed + reps):
             for incident in draw(rates, servers, quarter_seed):
                 case = plans[incident.scenario].cases[i]
@@ -188,7 +188,7 @@ def _at(case: Case, incident: Incident) -> Case:
     """The case with its event at the incident's hour, and on its server."""
     scenario = case.scenario
     starts_s = (incident.at_s - min((e.at for e in scenario.events), default=0.0)) % 86_400.0
-    server = server_of(case.stack.servers.count, incident.which)
+    server = server_of(case.stack.servers.count or 1, incident.which)
     events = [_struck(event, server) for event in scenario.events]
     moved = scenario.model_copy(update={"starts_at": starts_s, "events": events})
     return replace(case, scenario=moved)

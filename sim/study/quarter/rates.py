@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import field_validator
+from pydantic import AfterValidator, field_validator
 
-from sim.schema.fields import Duration, Ratio, Record
-from sim.schema.text.document import read_text, read_yaml
+from sim.schema.fields import Duration, Line, Ratio, Record, Title, refuse
+from sim.schema.text.document import read_yaml
+from sim.schema.text.files import read_text
 from sim.schema.text.validation import read_record
 
 RATES = Path(__file__).with_name("rates.yaml")
 
 
+def _is_word(name: str) -> str:
+    """A spreadsheet takes what begins with `=` for a formula."""
+    if not name[0].isalnum():
+        refuse("a name that begins with a letter or a digit")
+    return name
+
+
 class IncidentKind(Record):
     """One kind of incident or work."""
 
-    name: str
-    scenario: str
+    name: Annotated[Title, AfterValidator(_is_word)]
+    scenario: Title
     rate: Ratio  # mean number in 13 weeks
     planned: bool = False  # in office hours, else at any hour
     announced: bool = False  # users know: what they miss meanwhile is no incident
     per_server: bool = False  # the rate is that of each server
-    source: str = ""
+    source: Line = ""
 
 
 class Rates(Record):
@@ -32,7 +41,7 @@ class Rates(Record):
     hours_per_week: Ratio = 40.0  # one person's
     follow_up: Duration = 0.0  # work after each incident that is followed up
     follow_up_from: Duration = 60.0  # of users' degraded time
-    follow_up_source: str = ""
+    follow_up_source: Line = ""
     kinds: list[IncidentKind]
 
     @field_validator("kinds")

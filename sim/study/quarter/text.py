@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from textwrap import wrap
 
+from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
 from sim.report.text import words
 from sim.study.quarter.tally import (
@@ -188,13 +190,14 @@ def markdown(done: Quarter) -> str:
         lines += [f"{line}{'.' if line[-1] != '.' else ''}" for line in ruling(done, name)]
         lines.append("")
     lines += ["## How often things come, and where that is from", ""]
-    lines += [f"- {line}" for line in sources(done)]
+    lines += [f"- {words.markdown(line)}" for line in sources(done)]
     return "\n".join([*lines, "", f"Not simulated: {LEFT_OUT}."]) + "\n"
 
 
 def _grid(rows: Rows) -> list[str]:
     head, *rest = rows
-    return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rest)]
+    cells = [[words.markdown(cell) for cell in row] for row in rest]
+    return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *cells)]
 
 
 def csv_text(done: Quarter) -> str:
@@ -231,17 +234,19 @@ def json_text(done: Quarter) -> str:
     return json.dumps(record(done), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def fill(done: Quarter, folder: Path, plots: bool) -> None:
-    """All files of the quarter, into a folder."""
-    texts = {
-        "quarter.json": json_text(done),
-        "quarter.md": markdown(done),
-        "quarter.csv": csv_text(done),
-        "incidents.csv": incidents_csv(done),
+def parts(done: Quarter, plots: bool) -> Parts:
+    """All files of the quarter."""
+    makers = {
+        "quarter.json": lambda: json_text(done),
+        "quarter.md": lambda: markdown(done),
+        "quarter.csv": lambda: csv_text(done),
+        "incidents.csv": lambda: incidents_csv(done),
     }
-    for name, written in texts.items():
-        (folder / name).write_text(written, encoding="utf-8")
-    if plots and drawable():
-        from sim.study.quarter.picture import picture  # noqa: PLC0415 - text needs no matplotlib
+    picture = {"quarter.png": partial(_draw, done)} if plots and drawable() else {}
+    return {**texts(makers), **picture}
 
-        picture(done).savefig(folder / "quarter.png")
+
+def _draw(done: Quarter, path: Path) -> None:
+    from sim.study.quarter.picture import picture  # noqa: PLC0415 - text needs no matplotlib
+
+    picture(done).savefig(path)

@@ -76,6 +76,42 @@ def test_replica_calculator(name, current, target, levels, kinds, expected):
     assert got == expected, name
 
 
+@pytest.mark.parametrize(
+    ("name", "current", "levels", "kinds", "expected"),
+    [  # TestReplicaCalc...CM, metricType podMetric, target 15000 thousandths
+        ("ScaleUpCM", 3, [20_000, 10_000, 30_000], [N, N, N], 4),
+        ("ScaleUpCMUnreadyHotCpuNoLessScale", 3, [50_000, 10_000, 30_000], [N, N, U], 6),
+        ("missing counts as at the target on the way down", 4, [3_000, 3_000, 0], [N, N, M], 2),
+        ("missing counts as idle on the way up", 3, [50_000, 40_000, 0], [N, N, M], 6),
+        ("pending counts as idle on the way up", 3, [50_000, 10_000, 0], [N, N, P], 4),
+        ("within the tolerance", 3, [16_000, 15_000, 15_500], [N, N, N], 3),
+    ],
+)
+def test_a_metric_of_pods_sets_no_unready_or_young_one_aside(
+    name, current, levels, kinds, expected
+):
+    assert hpa.replicas_for_pods(current, pods(levels, kinds), 15_000, SAME) == expected
+
+
+def test_a_metric_of_pods_that_nobody_has():
+    assert hpa.replicas_for_pods(3, pods([0, 0], [M, P]), 15_000, SAME) is None
+
+
+@pytest.mark.parametrize(
+    ("current", "ready", "total", "target", "expected"),
+    [
+        (3, 3, 20.0, 15.0, 4),
+        (3, 2, 30.0, 15.0, 4),  # times those that are ready, not those that there are
+        (3, 3, 16.0, 15.0, 3),  # within the tolerance
+        (0, 0, 31.0, 15.0, 3),  # from zero: the ratio itself
+        (2, 2, 0.0, 15.0, 0),
+    ],
+)
+def test_a_value_for_the_whole_is_times_the_ready(current, ready, total, target, expected):
+    """replica_calculator.go getUsageRatioReplicaCount."""
+    assert hpa.replicas_for_value(current, ready, total, target, SAME) == expected
+
+
 def test_utilisation_is_whole_percent_rounded_down():
     """metrics/utilization_test.go: 5875 over 1000 is 587."""
     assert hpa.utilisation(5875, 1000) == 587
@@ -118,16 +154,17 @@ def test_several_metrics_take_the_highest_and_a_failed_one_stops_scaling_down():
     assert hpa.combined(4, [3, 6]) == 6
     assert hpa.combined(4, [None, 6]) == 6
     assert hpa.combined(4, [None, 3]) is None
+    assert hpa.combined(4, [None, 4]) == 4  # no scaling down: what the others say holds
     assert hpa.combined(4, [None]) is None
     assert hpa.combined(4, [2, 3]) == 3
 
 
 def test_queue_metric():
     """Average target of an external metric: ceil(total / target) outside the tolerance."""
-    assert hpa.replicas_for_queue(2, 50, 5, SAME) == 10
-    assert hpa.replicas_for_queue(10, 52, 5, SAME) == 10
-    assert hpa.replicas_for_queue(10, 56, 5, SAME) == 12
-    assert hpa.replicas_for_queue(0, 0, 5, SAME) == 0
+    assert hpa.replicas_for_average(2, 50, 5, SAME) == 10
+    assert hpa.replicas_for_average(10, 52, 5, SAME) == 10
+    assert hpa.replicas_for_average(10, 56, 5, SAME) == 12
+    assert hpa.replicas_for_average(0, 0, 5, SAME) == 0
 
 
 # ---- from a recommendation to a number ----
@@ -484,3 +521,73 @@ def test_the_queue_asks_for_workers_where_the_stack_says_so():
     world.plane.queued = 100
     world.until(120.0)
     assert world.cluster.desired["worker"] == 20
+
+
+# ---- metrics other than CPU ----
+def on_metrics(metrics: list[dict], **more) -> World:
+    asks = {"min": 1, "max": 20, "metrics": metrics, **more}
+    scaled = {"replicas": 2, "cpu": {"request": 0.1}, "boot": 0.5, "scaling": asks}
+    return World(stack_of({"api": scaled, "redis": {}}), PLATFORM)
+
+
+def scaled_to(world: World) -> list[int]:
+    rows = [r.text for r in world.cluster.timeline if r.event == "autoscaling"]
+    return [int(text.split(" to ")[1].split()[0]) for text in rows]
+
+
+def test_replicas_scale_on_the_requests_that_they_answer():
+    """Two replicas of 20 a second with a target of 10: four, though the CPU is idle."""
+    world = on_metrics([{"type": "pods", "average_value": 10}])
+    world.plane.answered = lambda _container, now: int(20 * now)
+    world.until(60.0)
+    assert scaled_to(world)[0] == 4
+    row = next(r for r in world.cluster.timeline if r.event == "autoscaling")
+    assert row.text.endswith("20 requests/s a replica, target 10")
+
+
+@pytest.mark.parametrize(("target", "first"), [("value", 4), ("average_value", 3)])
+def test_the_two_targets_of_an_external_metric(target, first):
+    """60 jobs: a value of 20 for all is three times as many (4 at a time), 20 a replica are 3."""
+    world = on_metrics([{"type": "external", "reads": "jobs", target: 20}])
+    world.plane.queued = 60
+    world.until(30.0)
+    assert scaled_to(world)[0] == first
+
+
+def test_of_several_metrics_the_largest_wins():
+    jobs = {"type": "external", "reads": "jobs", "average_value": 25}
+    world = on_metrics([{"type": "resource"}, jobs, {"type": "pods", "average_value": 10}])
+    world.plane.queued = 100
+    world.plane.answered = lambda _container, now: int(10 * now)
+    world.until(100.0)
+    assert scaled_to(world) == [4]
+
+
+def test_to_zero_and_back_by_an_external_metric():
+    """HPAScaleToZero, on since 1.37: without jobs nobody is there, with some there is."""
+    jobs = {"type": "external", "reads": "jobs", "average_value": 20}
+    world = on_metrics([jobs], min=0)
+    world.until(400.0)
+    assert world.cluster.desired["api"] == 0
+    world.plane.queued = 50
+    world.until(420.0)
+    assert world.cluster.desired["api"] == 3
+
+
+@pytest.mark.parametrize(
+    ("metrics", "least", "why"),
+    [
+        ([{"type": "pods", "value": 10}], 1, "average_value of requests"),
+        ([{"type": "pods", "reads": "jobs", "average_value": 1}], 1, "average_value of requests"),
+        ([{"type": "external"}], 1, "one of value, average_value"),
+        ([{"type": "object", "value": 1, "average_value": 1}], 1, "one of value, average_value"),
+        ([{"type": "resource", "value": 1}], 1, "CPU: cpu"),
+        ([{"type": "pods", "average_value": 1}], 0, "starts the first one"),
+        ([{"type": "object", "value": 1}], 0, ""),
+    ],
+)
+def test_metrics_that_the_api_server_refuses(metrics, least, why):
+    asks = {"min": least, "metrics": metrics}
+    made = stack_of({"api": {"cpu": {"request": 0.1}, "scaling": asks}})
+    refused = Autoscaling().refuses(made)
+    assert (why in refused) if why else (refused == "")

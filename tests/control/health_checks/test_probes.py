@@ -9,13 +9,14 @@ import pytest
 from sim.control.health_checks.probes import (
     GRACE,
     INITIAL,
-    Ask,
     HealthChecks,
+    ProbeKind,
     Streak,
     asks,
     counted,
     first_tick,
 )
+from sim.dataplane.codes import Note
 from tests.control.world import MANAGED, World, stack_of
 
 LIVE = {"liveness": {}, "readiness": {}}
@@ -48,16 +49,18 @@ def test_a_result_is_published_after_so_many_in_a_row(results, success, failure,
 @pytest.mark.parametrize(
     ("kind", "started", "deleting", "age", "delay", "sends"),
     [
-        (Ask.STARTUP, False, False, 0.0, 0.0, True),
-        (Ask.STARTUP, True, False, 99.0, 0.0, False),  # it has passed
-        (Ask.READINESS, False, False, 99.0, 0.0, False),  # waits for startup
-        (Ask.READINESS, True, False, 0.0, 0.0, True),
-        (Ask.LIVENESS, True, False, 9.99, 10.0, False),
-        (Ask.LIVENESS, True, False, 10.0, 10.0, True),
-        (Ask.LIVENESS, True, False, 10.4, 10.5, False),  # whole seconds count
-        (Ask.LIVENESS, True, True, 99.0, 0.0, False),  # deletion ends it
-        (Ask.STARTUP, False, True, 99.0, 0.0, False),
-        (Ask.READINESS, True, True, 99.0, 0.0, True),  # but not readiness
+        (ProbeKind.STARTUP, False, False, 0.0, 0.0, True),
+        (ProbeKind.STARTUP, True, False, 99.0, 0.0, False),  # it has passed
+        (ProbeKind.READINESS, False, False, 99.0, 0.0, False),  # waits for startup
+        (ProbeKind.READINESS, True, False, 0.0, 0.0, True),
+        (ProbeKind.LIVENESS, True, False, 9.99, 10.0, False),
+        (ProbeKind.LIVENESS, True, False, 10.0, 10.0, True),
+        (ProbeKind.LIVENESS, True, False, 10.4, 10.5, False),  # whole seconds count
+        (ProbeKind.LIVENESS, True, False, 10.7, 10.5, False),
+        (ProbeKind.LIVENESS, True, False, 11.0, 10.5, True),
+        (ProbeKind.LIVENESS, True, True, 99.0, 0.0, False),  # deletion ends it
+        (ProbeKind.STARTUP, False, True, 99.0, 0.0, False),
+        (ProbeKind.READINESS, True, True, 99.0, 0.0, True),  # but not readiness
     ],
 )
 def test_which_ticks_send_a_probe(kind, started, deleting, age, delay, sends):
@@ -71,7 +74,11 @@ def test_only_a_young_kubelet_waits_before_its_first_probe():
 
 
 def test_initial_values():
-    assert INITIAL == {Ask.STARTUP: None, Ask.READINESS: False, Ask.LIVENESS: True}
+    assert INITIAL == {
+        ProbeKind.STARTUP: None,
+        ProbeKind.READINESS: False,
+        ProbeKind.LIVENESS: True,
+    }
 
 
 # ---- lives ----
@@ -128,19 +135,51 @@ def test_an_answer_in_time_counts_as_success_again():
     assert world.get("api-1").ready  # one success is enough
 
 
-def test_a_restarted_process_starts_unready_and_asks_on_its_old_grid():
+def test_a_started_process_is_asked_at_once_and_its_period_counts_from_there():
+    """prober_manager.go UpdatePodStatus: a manual run, by which the ticker is reset."""
     world = World(stack_of({"api": {"probes": {"readiness": {"period": 10.0}}, "boot": 3.0}}))
     c = world.get("api-1")
     world.until(40.0)
-    ticks = [t for t, _, _ in world.plane.probed]
     world.cluster.exit(c, 1, "crashed")
     assert not c.ready
     world.until(60.0)
-    assert c.ready
-    assert c.ready_since_s is not None
-    phase = (c.ready_since_s - ticks[0]) % 10.0
-    assert min(phase, 10.0 - phase) == pytest.approx(0.0, abs=1e-6)
-    assert c.ready_since_s >= c.started_s + 3.0
+    asked = [t - c.started_s for t, _, _ in world.plane.probed if t > 40.0]
+    assert asked == pytest.approx([0.0, 10.0])  # too early, then on the new grid
+    assert c.ready_since_s == pytest.approx(c.started_s + 10.0)
+
+
+def test_a_passed_startup_probe_asks_for_readiness_at_once():
+    """Not a tick of its own later: 120 starts of the old rule took 2.98 s on average."""
+    probes = {"startup": {"period": 2.0, "failure": 30}, "readiness": {"period": 60.0}}
+    for boot in (0.5, 3.0, 7.7):
+        world = World(stack_of({"api": {"probes": probes, "boot": boot}}))
+        c = world.get("api-1")
+        world.at(20.0).exit(c, 1, "crashed")
+        world.until(40.0)
+        assert c.ready_since_s is not None
+        assert boot <= c.ready_since_s - c.started_s <= boot + 2.0  # a startup tick, no more
+        assert [t for t, _, _ in world.plane.probed][-2:] == [c.ready_since_s] * 2
+
+
+def test_readiness_that_has_failed_is_asked_again_at_once():
+    world = World(stack_of({"api": {"probes": {"readiness": {"failure": 3}}}}))
+    world.at(30.0)
+    world.plane.refusing.add(0)
+    world.until(60.0)
+    lost = world.when("readiness", "api-1")
+    assert [t for t, _, _ in world.plane.probed].count(lost) == 2
+    world.plane.refusing.discard(0)
+    world.until(80.0)
+    assert world.get("api-1").ready_since_s == pytest.approx(lost + 10.0)
+
+
+def test_the_initial_delay_holds_for_what_is_asked_at_once():
+    probes = {"readiness": {"period": 5.0, "initial_delay": 12.0}}
+    world = World(stack_of({"api": {"probes": probes, "boot": 1.0}}))
+    c = world.get("api-1")
+    world.at(20.0).exit(c, 1, "crashed")
+    world.until(60.0)
+    assert c.ready_since_s == pytest.approx(c.started_s + 15.0)
 
 
 def test_startup_holds_the_others_back_and_kills_when_it_fails():
@@ -196,3 +235,74 @@ def test_a_deep_probe_is_sent_as_one():
     world = World(stack_of({"api": {"probes": {"liveness": {"deep": True}}}}))
     world.until(15.0)
     assert [deep for _, _, deep in world.plane.probed] == [True] * len(world.plane.probed)
+
+
+def test_failures_of_the_process_before_do_not_count_against_the_new_one():
+    world = World(stack_of({"api": {"probes": {"liveness": {"period": 10.0}}}}))
+    world.until(60.0)
+    c = world.get("api-1")
+    world.plane.refusing.add(c.id)
+    failed = 0
+    while failed < 2:  # of the three that would kill it
+        before = len(world.plane.probed)
+        world.until(world.plane.now + 1.0)
+        failed += len(world.plane.probed) - before
+    world.cluster.exit(c, 1, "crashed")
+    world.until(world.plane.now + 25.0)  # its first probes: two more failures
+    began = c.started_s
+    assert began > 60.0
+    assert not any(row.event == "liveness" for row in world.cluster.timeline)
+    world.until(began + 40.0)
+    assert world.when("liveness", "api-1") - began >= 20.0
+
+
+def test_a_process_that_hangs_again_is_killed_again():
+    world = World(stack_of({"api": {"probes": LIVE, "stop": {"grace": 5.0}}}))
+    c = world.get("api-1")
+    world.at(60.0).hang(c)
+    world.until(120.0)
+    first = world.when("liveness", "api-1")
+    assert c.ready
+    world.cluster.hang(c)
+    world.until(180.0)
+    assert 140.0 <= world.when("liveness", "api-1", after=first + 10.0) <= 151.0
+
+
+def test_after_a_reboot_a_container_is_asked_once_a_period():
+    world = World(stack_of({"api": {"probes": {"liveness": {"period": 10.0}}}}))
+    c = world.get("api-1")
+    world.at(30.0).server_down(c.server)
+    world.at(60.0).server_up(c.server)
+    world.until(100.0)
+    assert c.alive
+    world.until(200.0)
+    asked = [t for t, container, _ in world.plane.probed if container == c.id and t >= 100.0]
+    assert 10 <= len(asked) <= 11
+
+
+def test_an_answer_after_its_time_out_reaches_nobody():
+    probe = {"period": 10.0, "timeout": 2.0, "failure": 1}
+    world = World(stack_of({"api": {"probes": {"readiness": probe}}}))
+    world.until(50.0)
+    c = world.get("api-1")
+    world.plane.silent.add(c.id)
+    world.until(70.0)
+    assert not c.ready
+    asked, number = world.plane.probed[-1][0], world.plane.probes - 1
+    world.until(asked + 3.0)
+    world.plane.tell(Note.PROBE_OK, number)
+    world.until(asked + 4.0)
+    assert not c.ready
+    world.until(asked + 9.9)
+    assert world.plane.probes == number + 1  # nor is it asked the sooner
+
+
+def test_pre_stop_runs_before_a_liveness_kill_too():
+    """container/kuberuntime killContainer: preStop, then SIGTERM, whatever the reason."""
+    stop = {"pre_stop": 5.0, "grace": 30.0}
+    world = World(stack_of({"api": {"probes": {"liveness": {}}, "stop": stop}}))
+    world.until(60.0)
+    world.plane.refusing.add(world.get("api-1").id)  # it fails its probes and obeys SIGTERM
+    world.until(120.0)
+    lasted = world.when("exit", "api-1") - world.when("liveness", "api-1")
+    assert lasted == pytest.approx(5.0)

@@ -88,3 +88,12 @@ def test_roles_and_persistence() -> None:
 def test_start_up_connections_are_at_most_the_pool() -> None:
     database = {"pool": 5, "at_start": 10}
     assert profile_of(service("http", database=database), V1).pool_at_start == 5
+
+
+@pytest.mark.parametrize(("maxmemory", "jobs"), [(3 * 2**20, 2_073), (900_000, 0)])
+def test_maxmemory_counts_an_empty_server_as_well(maxmemory: int, jobs: int) -> None:
+    """Measured: 3 MB hold 2,070 to 2,084 jobs of 1,054 bytes; less than the base holds none."""
+    profile = profile_of(service("redis", maxmemory=maxmemory), V1)
+    assert profile.queue_bytes > 0
+    assert profile.queue_bytes // profile.job_bytes == jobs
+    assert profile_of(service("redis"), V1).queue_bytes == 0

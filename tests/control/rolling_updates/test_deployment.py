@@ -357,3 +357,17 @@ def test_a_pre_stop_as_long_as_the_grace_leaves_two_seconds():
     world.cluster.retire(c)
     world.until(100.0)
     assert c.finished_s - 50.0 == pytest.approx(12.0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "before", "after", "expected"),
+    [
+        ([5, 5], 10, 11, [6, 5]),  # of two alike, the newer grows first
+        ([5, 5], 10, 9, [5, 4]),  # ... and the older shrinks first
+        ([5, 5, 5], 15, 5, [2, 2, 1]),
+        ([20, 20, 20, 2], 62, 14, [5, 5, 4, 0]),
+    ],
+)
+def test_which_of_two_alike_gives_and_takes(sizes, before, after, expected):
+    """sync.go scale: ReplicaSetsBySizeNewer when adding, ReplicaSetsBySizeOlder when taking."""
+    assert proportions(sizes, before, after) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from sim.control.scheduling.kubelet import (
     VOLUME_DETACH,
     Kubelet,
 )
+from sim.control.scheduling.nomad import NomadScheduling
 from sim.control.scheduling.placement import (
     SERVERS,
     Load,
@@ -27,8 +29,10 @@ from sim.control.scheduling.placement import (
     spread,
     within_skew,
 )
-from sim.control.scheduling.replicas import DeletionCandidate, deletion_order, next_stale
+from sim.control.scheduling.replicas import next_stale
 from sim.control.scheduling.scheduler import Scheduling
+from sim.control.scheduling.swarm import SwarmScheduling
+from sim.schema.scenario import Version
 from sim.schema.stack import Service
 from tests.control.world import MANAGED, World, stack_of
 
@@ -98,19 +102,6 @@ def test_best_filters_scores_and_breaks_ties_by_id():
     assert best(tilted, wanted, 3, (1.0, 0.0, 0.0)) == 0
 
 
-def test_who_is_deleted_first():
-    """controller_utils_test.go TestSortingActivePodsWithRanks, as far as it is modelled."""
-    pods = [
-        DeletionCandidate(0, True, True, 10.0, 0, 1.0),
-        DeletionCandidate(1, True, True, 50.0, 0, 1.0),  # ready for less time
-        DeletionCandidate(2, True, True, 10.0, 3, 1.0),  # restarted
-        DeletionCandidate(3, True, False, 0.0, 0, 1.0),  # not ready
-        DeletionCandidate(4, False, False, 0.0, 0, 1.0),  # no server yet
-        DeletionCandidate(5, True, True, 10.0, 0, 9.0),  # newer
-    ]
-    assert deletion_order(pods) == [4, 3, 1, 2, 5, 0]
-
-
 @pytest.mark.parametrize(
     ("live", "wanted", "index"),
     [
@@ -143,7 +134,13 @@ def test_replicas_are_spread_over_the_servers():
     assert homes(world, "api") == [0, 0, 1, 1, 2, 2]
 
 
-def test_three_servers_unless_the_stack_asks_for_more():
+@pytest.mark.parametrize("choice", [Scheduling, SwarmScheduling, NomadScheduling])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_as_many_servers_as_the_stack_asks_for(choice, count):
+    assert choice().servers(stack_of({}, count=count)) == count
+
+
+def test_three_servers_where_the_stack_names_no_number():
     assert Scheduling().servers(stack_of({})) == SERVERS.value == 3
     assert Scheduling().servers(stack_of({}, count=5)) == 5
     assert Scheduling(default_servers=1).servers(stack_of({})) == 1
@@ -290,6 +287,7 @@ def test_a_database_moves_only_when_its_server_is_gone_for_good():
         world.until(2000.0)
         (moved,) = world.cluster.of("postgres")
         assert moved.server is not home
+        assert moved.name == "postgres-1"  # the name stays
         begin = detach + VOLUME_ATTACH.value
         assert begin <= moved.started_s - 1000.0 <= begin + 3.0
 
@@ -350,3 +348,39 @@ def test_a_cordoned_server_holds_up_a_hard_spread():
     world.cluster.cordon(first.server, False)
     world.until(120.0)
     assert [c.server.id for c in world.cluster.of("api")] == [1, 2, 0]
+
+
+# ---- the end ----
+@pytest.mark.parametrize(
+    ("scheduling", "grace", "pre_stop", "killed"),
+    [
+        (Scheduling(), 20.0, 8.0, 20.0),  # kuberuntime_container.go minimumGracePeriodInSeconds
+        (Scheduling(), 20.0, 19.0, 21.0),
+        (Scheduling(), 20.0, 25.0, 22.0),
+        (Scheduling(), 1.0, 0.0, 2.0),
+        (Scheduling(), 0.0, 0.0, 0.0),
+        (SwarmScheduling(), 1.0, 0.0, 1.0),
+        (NomadScheduling(), 1.0, 0.0, 1.0),
+    ],
+)
+def test_a_kubelet_leaves_two_seconds_after_sigterm(scheduling, grace, pre_stop, killed):
+    stop = {"grace": grace, "pre_stop": pre_stop, "drains": False, "ignores": True}
+    world = World(stack_of({"api": {"stop": stop}}), replace(MANAGED, scheduling=scheduling))
+    world.at(50.0).retire(world.get("api-1"))
+    world.until(80.0)
+    assert world.when("exit", "api-1") == pytest.approx(50.0 + killed)
+
+
+def test_the_timeline_names_each_version_and_when_a_new_replica_listens():
+    world = World(stack_of({"api": {"replicas": 2, "boot": 2.0}}))
+    world.at(10.0).set_version("api", Version(name="v2"))
+    world.cluster.want("api", 12)  # in mid-rollout: some of both
+    world.until(60.0)
+    texts = [r.text for r in world.cluster.timeline if r.event == "placed"]
+    named = {name: text[8:10] for text in texts for name in re.findall(r"api-\d+", text)}
+    assert named["api-3"] in ("v1", "v2")
+    assert {c.name: c.version.name for c in world.cluster.of("api") if c.name in named}.items() <= (
+        named.items()
+    )
+    assert world.when("listening", "api-12") > 12.0
+    assert not any(r.event == "listening" and r.t_s < 10.0 for r in world.cluster.timeline)

@@ -421,7 +421,7 @@ def test_a_database_without_a_priority_gives_way_and_waits_for_a_place():
     assert [p.service for p in made.cluster.pending] == ["postgres"]
     made.cluster.want("api", 0)
     made.until(120.0)
-    assert [c.name for c in made.cluster.of("postgres", "running")] == ["postgres-2"]
+    assert [c.name for c in made.cluster.of("postgres", "running")] == ["postgres-1"]
 
 
 def test_after_a_server_is_lost_the_important_come_first():

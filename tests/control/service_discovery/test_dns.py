@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from sim.constants.facts import DOCKER_TTL, NGINX_CONNECT
-from sim.control.service_discovery.dns import NAME_TTL, HeadlessNames, expires, nginx
+from sim.control.core.cluster import Change
+from sim.control.service_discovery.dns import (
+    NAME_TTL,
+    Bridge,
+    HeadlessNames,
+    expires,
+    lowest_free,
+    nginx,
+)
 from sim.dataplane.codes import Algorithm
 from sim.library.scenarios import load_scenario
 from sim.platforms import configure, load
@@ -63,6 +73,12 @@ def proxied(*events: dict[str, Any], lookup: dict[str, Any] | None = None, **run
 
 
 DEPLOY = {"at": 300, "deploy": {"service": "http"}}
+# a neighbour that was there before the API started gives its address back: the API gets that one
+GONE = {"at": 200, "operator_kill": {"service": "other"}}
+NEIGHBOUR = {
+    "stack.services.mailer": {"role": "other", "boot": "1s"},
+    "stack.services.api.replicas": 1,
+}
 ONCE = {"once": True}
 
 
@@ -75,7 +91,7 @@ def late(run: Run, begin_s: int, end_s: int) -> float:
 def test_a_proxy_that_starts_again_looks_again() -> None:
     """`docker compose restart nginx` is the cure that people know."""
     crash = {"at": 400, "process_crash": {"service": "proxy"}}
-    run = proxied(DEPLOY, crash, lookup=ONCE)
+    run = proxied(GONE, DEPLOY, crash, lookup=ONCE, settings=NEIGHBOUR)
     assert late(run, 330, 400) == 1.0
     assert when(run, "resolved") == [400.1]
     assert late(run, 410, 600) == 0.0
@@ -89,13 +105,72 @@ def test_a_container_that_starts_again_in_place_keeps_its_address() -> None:
     assert late(run, 330, 600) == 0.0
 
 
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_a_service_that_is_recreated_alone_has_its_addresses_back(replicas: int) -> None:
+    """The Engine gives out the lowest that are free: those that were given back."""
+    run = proxied(DEPLOY, lookup=ONCE, settings={"stack.services.api.replicas": replicas})
+    assert rows(run, "exit")
+    assert not rows(run, "resolved")
+    assert late(run, 330, 600) == 0.0
+
+
+# ---- addresses ----
+@pytest.mark.parametrize(
+    ("taken", "free"), [((), 0), ((0, 1, 2), 3), ((0, 2, 3), 1), ((1, 2), 0), ((5,), 0)]
+)
+def test_the_lowest_free_address_is_given_out(taken: tuple[int, ...], free: int) -> None:
+    assert lowest_free(taken) == free
+
+
+def after(orders: Iterable[Sequence[str]]) -> list[bool]:
+    """All stop, and start again in each order: does the old address still lead to the API?"""
+    led = []
+    for order in orders:
+        world = World(stack_of({"postgres": {}, "redis": {}, "api": {}, "worker": {}}), servers=1)
+        bridge, cluster = Bridge(world.cluster), world.at(1.0)
+        (before,) = bridge.answers()
+        for name in order:
+            cluster.exit(world.get(f"{name}-1"), 0, "stopped")
+            bridge.heard(Change("exit", world.get(f"{name}-1")))
+        for name in order:
+            cluster.start(world.get(f"{name}-1"))
+            bridge.heard(Change("started", world.get(f"{name}-1")))
+        led.append(bridge.at(before) is world.get("api-1"))
+    return led
+
+
+def test_how_often_the_trap_springs() -> None:
+    """Alone never; with the worker, whoever starts first decides: half. After `down` and `up` the
+    database and the queue come first: two of four orders."""
+    assert after([("api",), ("worker",)]) == [True, True]
+    assert after([("api", "worker"), ("worker", "api")]) == [True, False]
+    stores = (("postgres", "redis"), ("redis", "postgres"))
+    orders = [(*first, *then) for first in stores for then in permutations(("api", "worker"))]
+    assert after(orders) == [True, False, True, False]
+
+
+def test_a_start_while_it_is_away_takes_its_address() -> None:
+    """Redis is restarted first (medic/cht-core#8205): the API's address is another's, and nobody
+    listens there."""
+    world = World(stack_of({"redis": {}, "api": {}}), servers=1)
+    bridge, cluster = Bridge(world.cluster), world.at(1.0)
+    (before,) = bridge.answers()
+    for kind, name in (("exit", "redis-1"), ("exit", "api-1"), ("started", "api-1")):
+        c = world.get(name)
+        cluster.exit(c, 0, "stopped") if kind == "exit" else cluster.start(c)
+        bridge.heard(Change(kind, c))
+    assert bridge.at(before).service == ""
+    assert [bridge.at(place).name for place in bridge.answers()] == ["api-1"]
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_after_the_ttl_the_proxy_finds_them(seed: int) -> None:
-    run = proxied(DEPLOY, lookup={"once": False, "ttl": "100s"}, seed=seed)
+    ttl = {"once": False, "ttl": "100s"}
+    run = proxied(GONE, DEPLOY, lookup=ttl, seed=seed, settings=NEIGHBOUR)
     looked = when(run, "resolved")[-1]
     assert 310.0 < looked <= 420.0
     assert late(run, int(looked) + 10, 700) == 0.0
-    fresh = proxied(DEPLOY, seed=seed)
+    fresh = proxied(GONE, DEPLOY, seed=seed, settings=NEIGHBOUR)
     assert not rows(fresh, "resolved"), "who hears of each change looks nothing up"
     assert late(fresh, 330, 700) == 0.0
 

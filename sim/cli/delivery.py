@@ -1,0 +1,72 @@
+"""What a command has computed: written to a folder, shown, and whatever of it fails told in a line.
+
+The figures come first: a full disk costs a file, never what was computed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from sim.cli.options import BROKEN, DONE, INTERRUPTED, USAGE, say
+from sim.report.folder import Missing, Parts, replace_folder, write_each
+from sim.schema.fields import InputError
+from sim.study.signals import held
+
+
+def deliver(
+    what: str,
+    folder: Path,
+    write: Callable[[], Missing],
+    show: Callable[[], None],
+    interrupted: bool = False,
+) -> int:
+    """Write the files of `what` (`report`) to `folder`, show the figures on standard output, and
+    say where the files are; returns the exit status."""
+    status = None
+    try:
+        with held():
+            line, status = _written(what, folder, write)
+        try:
+            show()
+            sys.stdout.flush()
+        finally:
+            if not interrupted or status != DONE:
+                print(line, file=sys.stderr)
+    except KeyboardInterrupt:
+        if status is None:  # before anything was written
+            raise
+        interrupted = True
+    if interrupted and status == DONE:
+        return say(f"interrupted: what was finished is in {folder}", INTERRUPTED)
+    return INTERRUPTED if interrupted else status
+
+
+def parts_written(folder: Path, parts: Parts, ours: frozenset[str]) -> Callable[[], Missing]:
+    """A `write` for `deliver`."""
+    return lambda: replace_folder(folder, lambda fresh: write_each(parts, fresh), ours)
+
+
+def _written(what: str, folder: Path, write: Callable[[], Missing]) -> tuple[str, int]:
+    """A line that says where the files are and which are missing, and an exit status."""
+    try:
+        missing = write()
+    except InputError as error:  # nothing could be written
+        return str(error), USAGE
+    if not missing:
+        return f"{what}: {folder}", DONE
+    by_cause: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        by_cause.setdefault(_cause(why), []).append(name)
+    without = "; ".join(f"{', '.join(names)} ({cause})" for cause, names in by_cause.items())
+    defect = not all(isinstance(why, OSError) for why in missing.values())
+    please = "; please report it with the command" if defect else ""
+    return f"{what}: {folder}, without {without}{please}", BROKEN if defect else USAGE
+
+
+def _cause(error: Exception) -> str:
+    """`No space left on device`, or a defect's name and first line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {error}".splitlines()[0].strip()
