@@ -26,7 +26,7 @@ def test_a_drain_moves_the_api_and_stops_the_database() -> None:
     assert rows["X-SPREAD"]["holds"]
     assert not rows["X-DRAIN-K"]["holds"]
     compose, cluster = (figures(replay("node_drain", p)) for p in ("compose", "kubernetes"))
-    assert 10 < cluster["downtime_s"] < compose["downtime_s"] / 4
+    assert 10 < cluster["downtime_s"] < compose["downtime_s"], "its disk is moved in a minute"
 
 
 def test_a_budget_keeps_the_api_where_replicas_share_a_server() -> None:
@@ -78,10 +78,19 @@ def test_cpu_is_shared_fairly() -> None:
     assert after["latency_s"]["p99"] > 1.1 * before["latency_s"]["p99"]  # slower, not away
 
 
-def test_a_single_database_on_a_lost_server_is_not_replaced() -> None:
-    row = claims("server_crash:gone_database", "kubernetes")["K2"]
-    assert not row["holds"]
-    assert figures(replay("server_crash:gone_database", "kubernetes"))["downtime_s"] > 2900
+def test_a_single_database_on_a_lost_server_waits_for_its_repair() -> None:
+    """NotReady after 50 s, repaired after 600 s, its disk taken by force after 360 s and attached
+    in 60 s: 17 to 19 min; on one server of one's own hours, and rows."""
+    rows = claims("server_crash:gone_database", "kubernetes")
+    assert not rows["K2"]["holds"]
+    assert rows["X-DISK-K"]["holds"]
+    moved, restored = (
+        figures(replay("server_crash:gone_database", p)) for p in ("kubernetes", "compose")
+    )
+    assert 1020 < moved["downtime_s"] < 1140
+    assert restored["downtime_s"] > 2 * 3600
+    assert restored["rows_lost"] > 0
+    assert moved["rows_lost"] == moved["restore_s"] == 0
 
 
 def test_a_lost_server_must_be_marked_before_its_database_moves() -> None:

@@ -115,7 +115,7 @@ def test_a_managed_cluster_repairs_a_node_and_its_disk_moves() -> None:
     assert placed == [repaired]
     starts = [
         span.start_s for span in run.spans
-        if span.name == "postgres-2" and span.state == "starting"
+        if span.service == "postgres" and span.state == "starting" and span.start_s > repaired
     ]  # fmt: skip
     moved = starts[0] - repaired
     assert moved == pytest.approx(VOLUME_DETACH.value + VOLUME_ATTACH.value, abs=3.0)
