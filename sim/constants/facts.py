@@ -216,7 +216,7 @@ RESTORE = Fact(
     "backup.restore", 7200.0, "s", "mean time to find the newest backup, load it and look at it",
     "chosen, for a small shop's; GitLab.com 2017: from 23:27 to 18:14 the next day",
 )  # fmt: skip
-RESTORE_CV = Fact("backup.restore_cv", 0.5, "", "deviation / mean of that time", "chosen")
+RESTORE_CV = Fact("backup.restore_cv", 0.5, "ratio", "deviation / mean of that time", "chosen")
 GIVES_UP = Fact(
     "operator.gives_up", 900.0, "s", "a server that stays away so long is replaced", _CHOSEN
 )

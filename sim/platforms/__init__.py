@@ -28,9 +28,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sim.control.core.choices import Conflicting, Refusing
+from sim.control.core.choices import Conflicting, Maintaining, Refusing
 from sim.control.mechanisms import mechanisms, name_of
-from sim.control.scheduling.microvms import MicroVMs
 from sim.platforms.own import blame
 from sim.platforms.own import files as own_files
 from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
@@ -184,8 +183,8 @@ def chain(name: str) -> tuple[str, ...]:
 
 def layers(name: str) -> tuple[Layer, ...]:
     """What the platform brings to every stack that runs on it, what it builds on first."""
-    choices = load(name)
-    scales, sized = choices.autoscaling is not None, isinstance(choices.scheduling, MicroVMs)
+    choices = load(name)  # who maintains some servers only gives each task a machine of its size
+    scales, sized = choices.autoscaling is not None, isinstance(choices.scheduling, Maintaining)
     return tuple(Layer(base, _asks(base), _file(base), scales, sized) for base in chain(name))
 
 

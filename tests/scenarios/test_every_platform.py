@@ -7,6 +7,7 @@ import pytest
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.platforms import names
+from sim.schema.fields import InputError
 from sim.simulation.simulation import run_once
 from sim.study.ask import Ask
 from sim.study.plan import plan
@@ -15,12 +16,23 @@ from tests.scenarios.replays import variants
 
 AFTER_S = 120.0  # so long after the first event a run is cut short
 QUIET_S = 900.0  # at most so long before it
+# the third server is lost, and where every task has a machine of its own there is one server, for
+# what has a volume
+NO_SUCH_SERVER = {("half_open_connections", name) for name in ("cloud_run", "ecs_fargate")}
+
+
+LATE = {"queue_backlog:to_zero"}  # nobody comes before its second half hour
 
 
 @pytest.mark.parametrize("name", list(variants()))
 def test_it_can_be_planned_everywhere(name: str) -> None:
-    chosen = {case.platform for case in plan(Ask(name, platforms=("all",))).cases}
-    assert chosen == set(names())
+    for platform in names():
+        ask = Ask(name, platforms=(platform,))
+        if (name.partition(":")[0], platform) in NO_SUCH_SERVER:
+            with pytest.raises(InputError, match=f"so many servers {platform} has"):
+                plan(ask)
+        else:
+            assert [case.platform for case in plan(ask).cases] == [platform]
 
 
 @pytest.mark.slow
@@ -28,6 +40,8 @@ def test_it_can_be_planned_everywhere(name: str) -> None:
 @pytest.mark.parametrize("name", list(variants()))
 def test_it_runs_everywhere(name: str, platform: str) -> None:
     """The first minutes after the first event, with a tenth of the users."""
+    if (name.partition(":")[0], platform) in NO_SUCH_SERVER:
+        pytest.skip("it cannot be planned there, which has its test above")
     whole = load_scenario(name)
     first_s = min((event.at for event in whole.events), default=0.0)
     horizon_s = min(whole.horizon, min(first_s, QUIET_S) + AFTER_S)
@@ -40,4 +54,4 @@ def test_it_runs_everywhere(name: str, platform: str) -> None:
     )
     run = run_once(short, load_stack(short.stack), platform, 1, engine=ENGINE)
     assert run.horizon_s == horizon_s
-    assert run.gauge.arrived > 0
+    assert run.gauge.arrived > 0 or name in LATE

@@ -34,7 +34,6 @@ MANY = 1e6  # requests: whole days of Black Friday are for `-m slow`
 
 # a variant in which nobody sees the event -> why that is its lesson
 UNSEEN = {
-    "bad_rollout:auto_rollback": "it is taken back before one request in ten has failed",
     "bad_rollout:canary": "few users meet it",
     "black_friday_realistic:prepared": "the servers are there before the crowd",
     "connection_limits:eager": "containers are refused, and users are served by the others",

@@ -10,6 +10,7 @@ from sim.schema.layers import Layer, stack_on
 from sim.schema.scenario import Leak
 from sim.schema.stack import (
     Alarm,
+    Backup,
     CpuSpec,
     DatabaseClient,
     Habits,
@@ -130,6 +131,7 @@ def test_facts_are_the_defaults_of_a_stack() -> None:
         Alarm,
         Habits,
         Leak,
+        Backup,
     ]
     in_force = {
         fact.name: (fact.value, info.default)

@@ -20,6 +20,7 @@ from sim.control.autoscaling.cluster_autoscaler import (
 )
 from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.scheduling.placement import Load, Resources
+from sim.platforms import configure
 from sim.platforms.kubernetes import PLATFORM
 from tests.control.world import World, stack_of
 
@@ -71,10 +72,15 @@ def test_constants_are_upstreams():
 
 
 # ---- the loop ----
-def world(rules: ServerAutoscaler, boot: float | None = 100.0, replicas: int = 3) -> World:
+def world(
+    rules: ServerAutoscaler, boot: float | None = 100.0, replicas: int = 3, repaired: bool = True
+) -> World:
     machine = {"cores": 4.0, "memory": 8 * GIB} | ({"boot": boot} if boot else {})
     stack = stack_of({"api": {"replicas": replicas, "cpu": {"request": 3.0}}}, machine=machine)
-    return World(stack, replace(PLATFORM, autoscaling=Autoscaling(servers=rules)))
+    platform = PLATFORM
+    if not repaired:
+        platform = configure(platform, {"scheduling.lifecycle.repair": None})
+    return World(stack, replace(platform, autoscaling=Autoscaling(servers=rules)))
 
 
 def added(made: World) -> list[float]:
@@ -241,7 +247,8 @@ def test_a_drain_that_a_budget_stops_is_given_up_after_its_time():
     ],
 )
 def test_a_dead_server_is_given_back_after_its_time(rules, low, high):
-    made = world(rules)
+    """Where nobody repairs it before (a managed cluster does after ten minutes)."""
+    made = world(rules, repaired=False)
     made.at(50.0).want("api", 4)
     made.until(400.0)
     made.cluster.server_down(made.cluster.servers[3])
