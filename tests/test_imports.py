@@ -57,7 +57,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.schema", "sim.results", "sim.dataplane.profile", "sim.imports.trace",
     ),
     "sim.simulation": (
-        "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *SEAM,
+        "sim.simulation", "sim.control", "sim.platforms", "sim.results", "sim.schema", *ARITHMETIC,
         "sim.dataplane.engines", "sim.imports.trace",
     ),
     # studies run simulations; what they find is shown by others, but article and quarter write
@@ -74,7 +74,7 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "sim.study.quarter": (
         "sim.study", "sim.simulation", "sim.results", "sim.schema", "sim.report", "sim.control",
-        "sim.dataplane.draws",
+        "sim.dataplane.draws", "sim.dataplane.arithmetic",
     ),
     # the change that a post-mortem tries is compared with the platform's own mechanism
     "sim.study.causes": (

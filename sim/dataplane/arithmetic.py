@@ -7,6 +7,7 @@ last bit). No randomness here: uniform numbers come in as arguments.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from sim.dataplane.codes import (
     BLOCK_BITS,
@@ -198,3 +199,12 @@ def share_cores(
                 if rate[k] < 0.0:
                     rate[k] = level * weight[k] / n[k]
             return
+
+
+def added(values: Iterable[float]) -> float:
+    """The sum from left to right, as the kernel adds. Since Python 3.12 the built-in `sum` makes up
+    for rounding, so that two interpreters would differ in the last digit."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import reduce
-from operator import add
 from typing import Any
 
 from numpy.typing import NDArray
 
 from sim.control.core.cluster import Cluster
+from sim.dataplane.arithmetic import added
 from sim.dataplane.tables import Recording
 from sim.results.run import OperatorFigures, Run
 from sim.simulation.case import Case
@@ -27,7 +26,7 @@ def finished(
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
     ]
-    seconds = reduce(add, (each for each, _ in rented), 0.0)  # `sum`: another one since Python 3.12
+    seconds = added(each for each, _ in rented)
     return Run(
         scenario=case.name,
         stack=case.stack.name,
@@ -48,7 +47,7 @@ def finished(
         operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
         lost_rows=tuple(count.lost_rows),
         server_seconds=seconds,
-        usd=reduce(add, (each / 3600.0 * price for each, price in rented), 0.0),
+        usd=added(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
     )
 

@@ -16,6 +16,7 @@ from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.core.records import STATEFUL
 from sim.control.scheduling.disruption import evictable
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested, requests
+from sim.dataplane.arithmetic import added
 from sim.schema.fields import LawSpec
 
 CA_FAQ = "kubernetes/autoscaler cluster-autoscaler/FAQ.md @55c37cd5"
@@ -244,7 +245,7 @@ class NodeGroup:
         load = load_of(self.cluster, server, "")
         services = [self.cluster.service(c.service) for c in self.cluster.on(server)]
         spare = [requests(s) for s in services if not self.counts(s.priority)]
-        cores = load.requested.cores - sum(r.cores for r in spare)
+        cores = load.requested.cores - added(r.cores for r in spare)
         memory = load.requested.memory - sum(r.memory for r in spare)
         return load._replace(requested=Resources(cores, memory))
 

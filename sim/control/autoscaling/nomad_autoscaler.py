@@ -15,6 +15,7 @@ from sim.control.autoscaling.hpa_loop import Metrics
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.scheduling.placement import requested
+from sim.dataplane.arithmetic import added
 
 AUTOSCALER = "hashicorp/nomad-autoscaler agent/config/config.go @ede4e617"
 EVALUATION = Fact("nomad_autoscaler.evaluation", 10.0, "s", "a policy is looked at", AUTOSCALER)
@@ -69,7 +70,7 @@ class NomadAutoscaler:
         usage = [one[0] for one in read if one is not None]
         if not usage or reserved <= 0.0:
             return False
-        share = sum(usage) / len(usage) / reserved
+        share = added(usage) / len(usage) / reserved
         count = cluster.desired[name]
         wanted = target_value(count, share, asks.cpu, self.threshold)
         wanted = min(max(wanted, asks.min), asks.max)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from sim.dataplane.arithmetic import added
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -135,7 +136,7 @@ class Tallies:
 
     def hands_on_s(self, end_s: float) -> float:
         """The operator's seconds until then; what she has begun counts as far as it went."""
-        return sum(min(seconds, end_s - began) for began, seconds, _ in self.hands)
+        return added(min(seconds, end_s - began) for began, seconds, _ in self.hands)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from sim.constants.facts import Fact
 from sim.control.core.cluster import Cluster, Server
+from sim.dataplane.arithmetic import added
 from sim.schema.stack import Service
 
 PLUGINS = "kubernetes/kubernetes pkg/scheduler/apis/config/v1/default_plugins.go @01db4ae9"
@@ -185,6 +186,6 @@ def load_of(
     return Load(
         server.id,
         Resources(server.cores, server.memory),
-        Resources(sum(r.cores for r in each), sum(r.memory for r in each)),
+        Resources(added(r.cores for r in each), sum(r.memory for r in each)),
         sum(c.service == service and not c.deleting for c in containers),
     )

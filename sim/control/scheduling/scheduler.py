@@ -41,6 +41,7 @@ from sim.control.scheduling.placement import (
 from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
 from sim.control.scheduling.replicas import keep
 from sim.control.scheduling.surplus import deletion_order
+from sim.dataplane.arithmetic import added
 from sim.schema.stack import Stack
 
 
@@ -59,7 +60,7 @@ def yields_to(own: int, promised: Sequence[tuple[int, Resources]]) -> Resources:
 
     Source: framework/runtime/framework.go addGENominatedPods."""
     ahead = [wanted for priority, wanted in promised if priority >= own]
-    return Resources(sum(r.cores for r in ahead), sum(r.memory for r in ahead))
+    return Resources(added(r.cores for r in ahead), sum(r.memory for r in ahead))
 
 
 # ---- the choice ----

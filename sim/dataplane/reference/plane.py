@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import add
 
 import simpy
 
+from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
     PROBE_BASE,
     SILENT,
@@ -354,7 +353,7 @@ class ReferencePlane:
             exhausted_s=db.exhausted_s + full,
             backlog_peak=self.jobs.backlog_peak,
             # added as the kernel adds: `sum` of floats compensates since Python 3.12
-            busy_s=reduce(add, (c.station.busy_now(now) for c in self.containers), 0.0),
+            busy_s=added(c.station.busy_now(now) for c in self.containers),
         )
 
     def container_gauge(self, container: int) -> ContainerGauge:

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from textwrap import wrap
 
+from sim.dataplane.arithmetic import added
 from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
 from sim.report.text import words
@@ -87,7 +88,7 @@ def _cells(name: str, expected: str, found: Totals) -> tuple[str, ...]:
 def budget(done: Quarter, name: str) -> Rows:
     """Where one person's hours go."""
     time, working = done.spent(name), done.rates.working_minutes
-    together = sum(time)
+    together = added(time)
     each = words.duration(done.rates.follow_up)
     followed = number(done.tally(name).followed_up)
     rest = max(0.0, working - together)
