@@ -251,3 +251,10 @@ def test_strange_characters_are_written_out(text: str, shown: str) -> None:
 )
 def test_markdown(text: str, written: str) -> None:
     assert markdown(text) == written
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "swarm", "nomad", "cloud_run", "ecs_fargate"])
+def test_a_platform_of_no_servers_is_refused_when_it_is_planned(platform: str) -> None:
+    path = f"{platform}.scheduling.default_servers"
+    with pytest.raises(InputError, match=rf"{path}: found 0; expected a whole number above 0"):
+        plan(Ask("container_crash", [platform], settings=[f"{path}=0"]))

@@ -86,7 +86,7 @@ class MicroVMs:
     detection_s: float = constant(KEEPER)
     default_cores: float = constant(SMALLEST_CORES)
     default_memory: int = constant(SMALLEST_MEMORY)
-    default_servers: int = field(default=1)  # for what has a volume
+    default_servers: int = field(default=1, metadata={"above_zero": True})  # for what has a volume
 
     def servers(self, stack: Stack) -> int:
         return self.default_servers

@@ -88,7 +88,7 @@ class NomadScheduling:
 
     name: ClassVar[str] = "nomad_scheduling"
 
-    default_servers: int = constant(SERVERS)
+    default_servers: int = constant(SERVERS, above_zero=True)
     kubelet: Kubelet = field(default_factory=ClientAgent)
     heartbeats: Heartbeats = field(default_factory=NomadHeartbeats)
 

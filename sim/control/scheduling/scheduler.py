@@ -72,7 +72,7 @@ class Scheduling:
     capability: ClassVar[str] = "scheduling"
     name: ClassVar[str] = "scheduling"
 
-    default_servers: int = constant(SERVERS)  # where the stack names no number
+    default_servers: int = constant(SERVERS, above_zero=True)  # where the stack names no number
     max_skew: int = constant(MAX_SKEW)
     fit_weight: float = constant(FIT_WEIGHT)
     balance_weight: float = constant(BALANCE_WEIGHT)

@@ -118,7 +118,7 @@ class SwarmScheduling:
 
     name: ClassVar[str] = "swarm_scheduling"
 
-    default_servers: int = constant(SERVERS)
+    default_servers: int = constant(SERVERS, above_zero=True)
     max_failures: int = constant(FAULTY)
     failure_window_s: float = constant(FAULTY_WINDOW)
     kubelet: Kubelet = field(default_factory=Agent)
