@@ -138,7 +138,7 @@ def _measure(kind: type[int] | type[float], record: type, name: str, default: An
         seconds=seconds,
         above_zero=above_zero,
         signed=usual < 0 and not seconds,
-        endless=math.isinf(usual) and not seconds,
+        endless=usual == math.inf and not seconds,
         within=bounds.TRIES if name in _TRIES else _within(kind, fact, seconds, above_zero),
         example=usual if is_number(default) else None,
     )
