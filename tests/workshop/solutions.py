@@ -10,7 +10,7 @@ from typing import Any
 Answer = tuple[str, dict[str, Any]]
 HTTP, WORKER, REDIS = "stack.services.http", "stack.services.worker", "stack.services.redis"
 POSTGRES = "stack.services.postgres"
-HALF_GIB = {f"{WORKER}.memory.limit": "512Mi"}
+QUARTER_GIB = {f"{WORKER}.memory.limit": "256Mi"}
 RELIABLE = {f"{WORKER}.job.delivery": "reliable"}
 DURABLE = {f"{REDIS}.persistence": "aof_everysec", **RELIABLE}
 PROBE = {"period": "5s"}
@@ -55,7 +55,7 @@ SOLUTIONS: dict[int, list[Answer]] = {
         ("kubernetes", {f"{HTTP}.disruption.max_unavailable": 1}),
         ("kubernetes", {"kubernetes.scheduling.bin_pack": False}),
     ],
-    11: [("compose", {**HALF_GIB, **RELIABLE, f"{WORKER}.restart": "always"})],
+    11: [("compose", {**QUARTER_GIB, **RELIABLE, f"{WORKER}.restart": "always"})],
     12: [
         (
             "compose",
@@ -81,6 +81,6 @@ NEARLY: dict[int, list[Answer]] = {
     8: [("kubernetes", {}), ("compose", DURABLE)],
     9: [("kubernetes", {"kubernetes.rolling_updates": "blue_green"})],
     10: [("kubernetes", {f"{HTTP}.replicas": 6, f"{HTTP}.scaling.min": 6})],
-    11: [("compose", HALF_GIB), ("compose", {f"{POSTGRES}.restart": "always"})],
+    11: [("compose", QUARTER_GIB), ("compose", {f"{POSTGRES}.restart": "always"})],
     12: [("compose", {f"{HTTP}.shed": True}), ("compose", {f"{HTTP}.cancel_abandoned": True})],
 }
