@@ -85,3 +85,5 @@ def _work(line: Connection, files: dict[str, Source]) -> None:
         line.send(not missing)  # why is found by the parent, who tries it itself
     except (EOFError, OSError):
         pass  # the parent is gone
+    except Exception:  # what it was sent is not known here: the parent draws
+        line.send(False)

@@ -37,7 +37,10 @@ def check_folder(folder: Path, ours: frozenset[str]) -> None:
     if folder.exists() and not folder.is_dir():
         raise _refused(folder, "a file", "a folder, or a name that is free")
     if folder.is_dir():
-        strangers = sorted({entry.name for entry in folder.iterdir()} - ours)
+        names: set[str] = set()
+        with suppress(FileNotFoundError):  # another program is just replacing it
+            names = {entry.name for entry in folder.iterdir()}
+        strangers = sorted(names - ours)
         if strangers:
             found = f"a folder with other files in it ({', '.join(strangers[:3])})"
             raise _refused(folder, found, "an empty folder, an earlier report, or a new name")
@@ -89,13 +92,15 @@ def replace_folder(folder: Path, fill: Callable[[Path], Missing], ours: frozense
     target = folder.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _collect(target, ours)
+        with _alone(target.parent):
+            _collect(target, ours)
         with _fresh(target) as fresh:
             missing = fill(fresh)
             if missing and not any(fresh.iterdir()):
                 raise next(iter(missing.values()))
             fresh.chmod(0o777 & ~_umask())
-            _swap(fresh, target)
+            with _alone(target.parent):
+                _swap(fresh, target)
     except OSError as error:
         expected = "a folder that can be written"
         raise _refused(folder, error.strerror or str(error), expected) from None
@@ -126,6 +131,18 @@ def _swap(fresh: Path, target: Path) -> None:
                 old.rename(target)
             raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _alone(parent: Path) -> Iterator[None]:
+    """One program at a time moves folders below `parent`: who clears away what others left must not
+    take for it what somebody moves aside at this moment."""
+    lock = _lock(parent, wait=True)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 # ---- what a killed program leaves ----

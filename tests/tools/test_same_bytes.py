@@ -86,6 +86,8 @@ def test_what_is_no_record_cannot_be_compared(
 ) -> None:
     assert main(["compare", str(tmp_path), str(tmp_path)]) == CANNOT_SAY
     assert "is not a record" in capsys.readouterr().err
+    (tmp_path / "sim").mkdir()  # no program, also where one is installed
+    (tmp_path / "sim" / "__init__.py").write_text("raise SystemExit(3)")
     assert main(["record", "--at", str(tmp_path), "--out", str(tmp_path / "record")]) == CANNOT_SAY
     assert "the program does not run" in capsys.readouterr().err
 
