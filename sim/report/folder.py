@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -34,9 +35,12 @@ def check_folder(folder: Path, ours: frozenset[str]) -> None:
     """
     if folder.is_symlink() and not folder.exists():
         raise _refused(folder, "a link to nowhere", "a folder that can be written")
-    if folder.exists() and not folder.is_dir():
+    mode = None  # looked at once: another program may move it meanwhile
+    with suppress(OSError):
+        mode = folder.stat().st_mode
+    if mode is not None and not stat.S_ISDIR(mode):
         raise _refused(folder, "a file", "a folder, or a name that is free")
-    if folder.is_dir():
+    if mode is not None:
         names: set[str] = set()
         with suppress(FileNotFoundError):  # another program is just replacing it
             names = {entry.name for entry in folder.iterdir()}
