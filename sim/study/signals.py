@@ -38,8 +38,9 @@ class Interruption:
 
     def status(self, status: int) -> int:
         """128 and the signal's number where `status` says that the user interrupted: 130 or 143."""
-        interrupted = status == 128 + signal.SIGINT and self.number is not None
-        return 128 + self.number if interrupted and self.number is not None else status
+        if self.number is None or status != 128 + signal.SIGINT:
+            return status
+        return 128 + self.number
 
 
 @contextmanager
