@@ -10,9 +10,19 @@ from typing import Any
 
 import pytest
 
+from sim.platforms.own import files
+
 # A shell starts a background job with Ctrl-C ignored, and its children inherit that; tests that
 # interrupt runs would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_platforms_of_other_tests() -> Iterator[None]:
+    """A platform given by path is known to its process until it ends; a test is a process here."""
+    yield
+    files.forget()
+
 
 # --- `pytest -m quick`: rules, schema, constants, figures, reports, documents: under a minute -----
 

@@ -111,7 +111,7 @@ def test_a_task_may_have_a_smaller_limit_than_its_machine():
         load_stack("sspp"), layers("ecs_fargate"), load_scenario("noisy_neighbour:limits")
     )
     worker = stack.services["worker"]
-    assert worker.memory.limit == GIB // 2
+    assert worker.memory.limit == GIB // 4
     assert PLATFORM.scheduling.size(worker) == Resources(1.0, 2 * GIB)
 
 
