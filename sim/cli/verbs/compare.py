@@ -5,6 +5,8 @@ from __future__ import annotations
 from sim.cli.options import (
     Drawn,
     Enough,
+    Expected,
+    JUnit,
     Kept,
     Out,
     Reps,
@@ -32,6 +34,8 @@ def compare(
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
+    expect: Expected = None,
+    junit: JUnit = None,
 ) -> int:
     """Replay a scenario on every platform, with the same customers: `run --platform all`.
 
@@ -46,4 +50,5 @@ def compare(
     from sim.study.ask import Ask  # noqa: PLC0415
 
     ask = Ask(scenario, names(platform), seed, reps, stack, settings or (), until=until)
-    return report(ask, out, "", Show(json=json, plots=plots), store, workers)
+    show = Show(json=json, plots=plots, expect=tuple(expect or ()), junit=junit)
+    return report(ask, out, "", show, store, workers)

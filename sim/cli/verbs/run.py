@@ -9,7 +9,9 @@ from cyclopts import Parameter
 from sim.cli.options import (
     Drawn,
     Enough,
+    Expected,
     Flag,
+    JUnit,
     Kept,
     Out,
     Reps,
@@ -47,6 +49,8 @@ def run(
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
+    expect: Expected = None,
+    junit: JUnit = None,
 ) -> int:
     """Replay a scenario and write what it showed.
 
@@ -67,7 +71,7 @@ def run(
     postmortem
         Run it again with one thing changed at a time, and say what each would have saved.
     check
-        Exit with status 1 if a claim or the SLO does not hold.
+        Exit with status 1 if the SLO or, on its own stack, a claim of the article does not hold.
     """
     from sim.cli.report import Show, report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
@@ -76,5 +80,8 @@ def run(
         scenario, names(platform), seed, reps, stack, settings or (), engine, traffic,
         names(ablate) or (), until,
     )  # fmt: skip
-    shown = Show(json=json, plots=plots, watch=watch, check=check, postmortem=postmortem)
+    shown = Show(
+        json=json, plots=plots, watch=watch, check=check, postmortem=postmortem,
+        expect=tuple(expect or ()), junit=junit,
+    )  # fmt: skip
     return report(ask, out, export, shown, store, workers)
