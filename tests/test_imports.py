@@ -81,6 +81,11 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
         "sim.control.mechanisms",
     ),
+    # decisions are studies that write what they found, as article and quarter do
+    "sim.study.decision": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
+        "sim.constants", "sim.library", "sim.dataplane.draws",
+    ),
     "sim.cli.options": (),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
@@ -119,7 +124,7 @@ TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", 
 ONLY: dict[str, tuple[str, ...]] = {
     "simpy": ("sim.control", "sim.dataplane.reference", SIMPY_INSIDE, "sim.simulation"),
     "numba": ("sim.dataplane.kernel",),
-    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter"),
+    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter", "sim.study.decision"),
     "jinja2": ("sim.report.page",),
     "pandas": ("sim.study.result",),
 }
