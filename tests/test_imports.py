@@ -110,7 +110,7 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
+    "bill", "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
     "counterfactual", "measurements", "merge",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")

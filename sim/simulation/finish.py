@@ -8,9 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sim.control.core.choices import charge_of
 from sim.control.core.cluster import Cluster
 from sim.dataplane.arithmetic import added
 from sim.dataplane.tables import Recording
+from sim.results.bill import monthly_cost
 from sim.results.run import OperatorFigures, Run
 from sim.simulation.case import Case
 from sim.simulation.observation import Observer
@@ -47,6 +49,12 @@ def finished(
         operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
         lost_rows=tuple(count.lost_rows),
         server_seconds=seconds,
+        month=monthly_cost(
+            case.stack,
+            added(s.price_per_hour for s in cluster.servers if s.rented_s == 0.0),
+            charge_of(case.choices.scheduling),
+            charge_of(case.choices.load_balancing),
+        ),
         usd=added(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
     )
