@@ -292,6 +292,10 @@ FIGURES: tuple[Figure, ...] = (
         TableRow(PEOPLE, 50, "cost", column="cost"),
         Harm(9, 0.01, "{} {less} for servers", decides=False), compared=True,
     ),
+    Figure(
+        "cost.usd_month", Unit.DOLLARS, lambda run: run.month.total,
+        TableRow(PEOPLE, 60, "cost a month"),
+    ),
 )  # fmt: skip
 
 # the paths of all numbers, in the order of summary.json

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.tables import PlaneGauge, Recording
+from sim.results.bill import MonthlyCost
 
 
 class Sampled(NamedTuple):
@@ -117,6 +118,8 @@ class Run:
     jobs_wanted: int = 0  # requests that would have left a job, whatever became of them
     server_seconds: float = 0.0
     usd: float = 0.0
+    # of what runs at second 0, without people
+    month: MonthlyCost = field(default_factory=MonthlyCost)
     spans: tuple[Span, ...] = ()  # what was where in which state, by start
     # verdicts of metrics.py on its buckets: every plot and table asks for them again
     verdicts: dict[str, NDArray[np.bool_]] = field(

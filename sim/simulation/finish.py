@@ -8,11 +8,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sim.control.core.choices import charge_of
 from sim.control.core.cluster import Cluster
 from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import Stream
 from sim.dataplane.draws import uniforms
 from sim.dataplane.tables import Recording
+from sim.results.bill import monthly_cost
 from sim.results.run import OperatorFigures, Run
 from sim.results.signs import signs
 from sim.simulation.case import Case
@@ -57,6 +59,12 @@ def finished(
         lost_rows=tuple(count.lost_rows),
         jobs_wanted=jobs_wanted(cluster, seed, gauge.arrived),
         server_seconds=seconds,
+        month=monthly_cost(
+            case.stack,
+            added(s.price_per_hour for s in cluster.servers if s.rented_s == 0.0),
+            charge_of(case.choices.scheduling),
+            charge_of(case.choices.load_balancing),
+        ),
         usd=added(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
     )
