@@ -115,8 +115,8 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
-    "counterfactual", "measurements", "merge",
+    "bill", "run", "intervals", "signs", "metrics", "ledger", "series", "figures", "summary",
+    "verdicts", "counterfactual", "measurements", "merge",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

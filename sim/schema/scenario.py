@@ -8,7 +8,7 @@ it means the first service that plays it, so that a scenario runs on anybody's s
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -254,6 +254,12 @@ class Event(Record):
         return next(k for k, v in self if k != "at" and v is not None)
 
 
+Sign = Literal[  # events of a timeline that a claim's `because` may rest on
+    "limit_reached", "connection_refused", "consumers_added", "jobs_given_up", "exit", "liveness",
+    "mistake", "preempted", "quota", "unschedulable",
+]  # fmt: skip
+
+
 class Claim(Record):
     """A sentence of the article that the run checks."""
 
@@ -264,6 +270,7 @@ class Claim(Record):
     low: Limit | None = None
     high: Limit | None = None
     because: Text = ""  # shown when it does not hold
+    shown_by: list[Sign] = []  # ... and only where each of these is in the run's timeline
 
 
 class Variant(Record):
