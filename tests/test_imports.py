@@ -22,8 +22,9 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.library", "sim.schema", "sim.imports", "sim.platforms", "sim.results.figures",
     ),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
-    # a recorded trace is read into what the data plane takes
-    "sim.imports.trace": ("sim.schema", "sim.dataplane.profile"),
+    # a recording is read into what the data plane takes
+    "sim.imports.trace": ("sim.imports.traffic", "sim.schema", "sim.dataplane.profile"),
+    "sim.imports.traffic": ("sim.imports.traffic", "sim.schema", "sim.dataplane.profile"),
     "sim.constants.facts": (),
     "sim.dataplane.codes": (),
     "sim.dataplane.profile": ("sim.dataplane.codes",),
@@ -62,9 +63,9 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     # studies run simulations; what they find is shown by others, but article and quarter write
     "sim.study": (
-        "sim.imports.trace",
+        "sim.imports.trace", "sim.imports.traffic",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines", "sim.constants", "sim.library", "sim.imports.trace",
+        "sim.dataplane.engines", "sim.constants", "sim.library",
     ),
     # the public Result shows itself: what it needs loads when it is asked for
     "sim.study.result": ("sim.results", "sim.report"),

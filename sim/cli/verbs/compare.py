@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from sim.cli.options import (
     Drawn,
     Enough,
+    Excerpt,
     Kept,
     Out,
     Reps,
@@ -12,7 +17,9 @@ from sim.cli.options import (
     SetOf,
     StackOf,
     Summary,
+    Traffic,
     Workers,
+    chosen,
     names,
 )
 
@@ -23,6 +30,8 @@ def compare(
     *,
     platform: str = "all",
     stack: StackOf = None,
+    traffic: Traffic = None,
+    excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
     reps: Reps = 1,
     settings: SetOf = None,
@@ -45,5 +54,8 @@ def compare(
     from sim.cli.report import Show, report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
 
-    ask = Ask(scenario, names(platform), seed, reps, stack, settings or (), until=until)
+    ask = Ask(
+        scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
+        traffic=traffic, until=until,
+    )  # fmt: skip
     return report(ask, out, "", Show(json=json, plots=plots), store, workers)
