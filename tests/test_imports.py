@@ -117,7 +117,7 @@ CORE = (
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "bill", "run", "intervals", "signs", "metrics", "ledger", "series", "figures", "summary",
-    "verdicts", "counterfactual", "measurements", "merge",
+    "verdicts", "counterfactual", "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 
