@@ -53,6 +53,7 @@ def report(
     from sim.report.exports.formats import named  # noqa: PLC0415
     from sim.report.folder import check_folder  # noqa: PLC0415
     from sim.report.plots import drawable  # noqa: PLC0415
+    from sim.report.text import traffic  # noqa: PLC0415
 
     planned = plan(ask)
     wanted = expectations(show.expect, planned.platforms)
@@ -64,6 +65,7 @@ def report(
         ("assumed: ", planned.stack.assumed),
         ("not simulated: ", planned.stack.ignored),
         ("", planned.notes),
+        ("traffic: ", traffic.lines(planned.recorded)),
     ):
         for line in lines:  # of somebody's own Compose file
             print(f"{label}{line}", file=sys.stderr)

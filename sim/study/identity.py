@@ -53,7 +53,7 @@ def cases_key(cases: Iterable[Case]) -> str:
 
 def _scenario(scenario: Scenario) -> str:
     """A trace counts by what it holds, not by where it lies."""
-    trace = None if scenario.traffic.trace is None else "trace"
+    trace = ["trace"] if scenario.traffic.trace else []
     traffic = scenario.traffic.model_copy(update={"trace": trace})
     return _record(scenario.model_copy(update={"traffic": traffic}), UNTOLD)
 

@@ -7,12 +7,13 @@ customers (common random numbers) and their paired differences need few replicat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
-from sim.imports.trace import arrivals
+from sim.imports.trace import profile, recording
+from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
@@ -40,6 +41,7 @@ class Plan:
     cases: tuple[Case, ...]  # a platform each
     command: str = ""  # the command line that asks for the same; empty for records of a program
     notes: tuple[str, ...] = ()  # what the user should know before it runs
+    recorded: Mapping[str, Any] = field(default_factory=dict)  # of the recording that it replays
 
     @property
     def name(self) -> str:
@@ -91,10 +93,12 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
+    recorded = None
     if known is not None and known.scenario.traffic == scenario.traffic:
         come = known.arrivals
     else:
-        come = arrivals(scenario.traffic)
+        recorded = recording(scenario.traffic)
+        come = profile(scenario.traffic) if recorded is None else recorded.arrivals
     stack = stack or load_stack(scenario.stack)
     if names == ALL:
         names = tuple(dict.fromkeys((*scenario.platforms, *platform_names())))
@@ -104,7 +108,9 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
         if name not in chosen:  # what is wrong is wrong, run or not
             configured(name, settings)
     cases, notes = _cases(scenario, stack, chosen, come, capabilities(ask.ablate))
-    return Plan(ask, scenario, stack, cases, ask.command([c.platform for c in cases]), notes)
+    command = ask.command([case.platform for case in cases])
+    replayed = figures(recorded, scenario.horizon) if recorded else {}
+    return Plan(ask, scenario, stack, cases, command, notes, replayed)
 
 
 def _cases(
@@ -188,8 +194,8 @@ def _path_of(name: str) -> str:
     return next((place.path for place in everywhere().get(name, ()) if place.path), "")
 
 
-def _with_trace(scenario: Scenario, path: str) -> Scenario:
+def _with_trace(scenario: Scenario, paths: str | Sequence[str]) -> Scenario:
     """The scenario with a trace in place of its own arrivals; its clients and scale stay."""
-    trace: dict[str, Any] = {"trace": path, "rate": None, "points": []}
+    trace: dict[str, Any] = {"trace": list(paths), "rate": None, "points": []}
     traffic = scenario.traffic.model_copy(update=trace)
     return scenario.model_copy(update={"traffic": traffic})

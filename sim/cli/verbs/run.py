@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from sim.cli.options import (
     Drawn,
     Enough,
+    Excerpt,
     Expected,
     Flag,
     JUnit,
@@ -19,7 +20,9 @@ from sim.cli.options import (
     SetOf,
     StackOf,
     Summary,
+    Traffic,
     Workers,
+    chosen,
     names,
 )
 from sim.report.exports.formats import listed
@@ -33,7 +36,8 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
-    traffic: str | None = None,
+    traffic: Traffic = None,
+    excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
     reps: Reps = 1,
     settings: SetOf = None,
@@ -60,8 +64,6 @@ def run(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
-    traffic
-        CSV file of arrivals (`time,rate`, or a time stamp a line) in place of the scenario's.
     ablate
         Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
     engine
@@ -77,8 +79,8 @@ def run(
     from sim.study.ask import Ask  # noqa: PLC0415
 
     ask = Ask(
-        scenario, names(platform), seed, reps, stack, settings or (), engine, traffic,
-        names(ablate) or (), until,
+        scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
+        engine, traffic, names(ablate) or (), until,
     )  # fmt: skip
     shown = Show(
         json=json, plots=plots, watch=watch, check=check, postmortem=postmortem,
