@@ -86,6 +86,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.decision": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
         "sim.constants", "sim.library", "sim.dataplane.draws",
+        # what a month costs
+        "sim.control.core.choices", "sim.control.scheduling.microvms",
     ),
     "sim.cli.options": (),
     # a page on which sessions run; the class asks what the quiz asks

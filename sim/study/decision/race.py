@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 LOOKS = (1, 4, 16, 64)
 FRESH = 16  # seeds that no race has seen, for one that holds
-WAVE = 8  # candidates that run side by side; what they come to does not hang on it
+WAVE = 16  # runs that are handed out together, so that processors have work; chosen
 
 
 class Standing(Enum):
@@ -117,12 +117,14 @@ class Race:
         """The next look of the cheapest that are not decided, none dearer than one that holds."""
         holds = [r.place for r in self.runners if r.standing is Standing.HOLDS]
         open_ = [r for r in self.runners if r.standing in (Standing.UNTRIED, Standing.RACING)]
-        wave = [r for r in open_ if not holds or r.place < holds[0]][:WAVE]
-        wanted = [
-            (runner.place, self.seed + k)
-            for runner in wave
-            for k in range(runner.runs, self._next(runner.runs))
-        ]
+        wave: list[Runner] = []
+        wanted: list[tuple[int, int]] = []
+        for runner in open_:
+            if (holds and runner.place > holds[0]) or len(wanted) >= WAVE:
+                break
+            wave.append(runner)
+            seeds = range(runner.runs, self._next(runner.runs))
+            wanted += [(runner.place, self.seed + k) for k in seeds]
         answers = self._ask(wanted)
         for runner in wave if not self.interrupted else ():
             mine = [
