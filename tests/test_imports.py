@@ -88,6 +88,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.constants", "sim.library", "sim.dataplane.draws",
         # what a month costs
         "sim.control.core.choices", "sim.control.scheduling.microvms",
+        "sim.control.people.human",  # when it is night
     ),
     "sim.cli.options": (),
     # a page on which sessions run; the class asks what the quiz asks
