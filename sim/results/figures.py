@@ -229,9 +229,15 @@ FIGURES: tuple[Figure, ...] = (
         "latency_s.max", Unit.SECONDS, lambda run: longest(run.recording),
         TableRow(USERS, 100, "longest answer"), pooled=longest,
     ),
-    percentile("latency_all_s.p50", 0.50, TableRow(USERS, 110, "p50 of all requests", missing=NEVER)),
-    percentile("latency_all_s.p95", 0.95, TableRow(USERS, 120, "p95 of all requests", missing=NEVER)),
-    percentile("latency_all_s.p99", 0.99, TableRow(USERS, 130, "p99 of all requests", missing=NEVER)),
+    percentile(
+        "latency_all_s.p50", 0.50, TableRow(USERS, 110, "p50 of all requests", missing=NEVER),
+    ),
+    percentile(
+        "latency_all_s.p95", 0.95, TableRow(USERS, 120, "p95 of all requests", missing=NEVER),
+    ),
+    percentile(
+        "latency_all_s.p99", 0.99, TableRow(USERS, 130, "p99 of all requests", missing=NEVER),
+    ),
     Figure(
         "detect_s", Unit.SECONDS, metrics.detect_s,
         TableRow(RECOVERY, 10, "first action after", missing="never"),
