@@ -15,7 +15,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.codes import BUDGET_CAP, Algorithm, Kind, LawKind, Persistence
+from sim.dataplane.codes import BUDGET_CAP, Algorithm, Does, Kind, LawKind, Persistence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,18 @@ class Law:
     kind: LawKind = LawKind.CONSTANT
     mean: float = 0.0
     cv: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoryStep:
+    """One step of what a container does for a request or a job. See story.py for its draws."""
+
+    does: Does
+    law: Law = Law()  # CPU, QUERY: the demand, core seconds; WAIT: seconds
+    share: float = 1.0  # of requests and jobs that take it; of tries, for FAIL
+    covers: int = 0  # so many steps after it are left out with it: a cache and its misses
+    ignore: bool = False  # goes on when it fails
+    name: str = ""  # of its draws; "": those that the first of its kind always had
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,8 @@ class Profile:
     probe_beside: bool = False  # health checks are answered beside the queue, without a slot
     shed: bool = False  # backlog full: answer 503 at once (else the SYN is dropped and resent)
     cancel: bool = False  # an abandoned request is dropped at its next step (else served in vain)
+    # its story, if there is more to it than CPU, a query and a job (story.py)
+    steps: tuple[StoryStep, ...] = ()
     # CPU
     cpu: Law = Law()  # demand of a request or job, core seconds
     cpu_limit: float = inf  # cores; CFS quota, or the threads of the process

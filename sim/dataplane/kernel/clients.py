@@ -81,7 +81,7 @@ def attempt(w: Any, r: int) -> None:
     ident = attempt_id(client.id, client.retry)
     s = new_work(w, ident, REQUEST)
     w.work[s].of_request = r
-    w.work[s].request = client.id
+    w.work[s].visit, w.work[s].tried = client.id, ident
     client.work = s
     set_timer(w, PATIENCE, w.client_timeout_s, ident, s)
     dial(w, s)
@@ -224,7 +224,7 @@ def pick(w: Any, s: int) -> int:
     if w.routing_algorithm == FIRST or n == 1:
         return 0
     if w.routing_algorithm == RANDOM:
-        return int(uniform(w, DRAW_ROUTE, w.work[s].id) * n)
+        return int(uniform(w, DRAW_ROUTE, w.work[s].tried) * n)
     at = w.turn % n
     w.turn = at + 1
     if w.routing_algorithm == LEAST_CONNECTIONS:

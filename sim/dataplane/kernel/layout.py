@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields as dataclass_fields
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.profile import Client, Law, Profile, Routing
+from sim.dataplane.profile import Client, Law, Profile, Routing, StoryStep
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES = 1 << 20, 1 << 12, 1 << 10
@@ -29,7 +29,12 @@ BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
 REQUEST, JOB, PROBE = 0, 1, 2
-CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED = range(7)
+(
+    CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
+    PASSED_BY,
+) = range(9)  # fmt: skip
+# a profile's places for steps: its story, then those of its health checks; END ends each
+STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
 # lists: seven of the whole plane, then three per container
@@ -41,20 +46,23 @@ IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
 RecordFields = list[tuple[str, type]]
-F, N = np.float64, np.int64  # a number with a fraction, and one without
+F, N, KEY = np.float64, np.int64, np.uint64  # a number with a fraction, one without, of draws
 HALF, BYTE = np.int32, np.int8  # ... one that stays below 2^31, and a code
 JOBS_PER_WORK = 4  # places of jobs: they wait without a work
 
 
 def columns(declaration: type, prefix: str = "") -> RecordFields:
-    """The columns of a record of numbers, flags and enums; a Law in it is three of them."""
+    """The columns of a record of numbers, flags and enums; a Law in it is three of them. Names, and
+    what is listed in it, are none."""
     made: RecordFields = []
     for name, kind in get_type_hints(declaration).items():
+        if kind is str or get_origin(kind) is tuple:
+            continue
         if kind is Law:
             made += columns(Law, f"{prefix}{name}_")
         elif kind is float:
             made.append((f"{prefix}{name}", F))
-        elif issubclass(kind, int):
+        elif isinstance(kind, type) and issubclass(kind, int):
             made.append((f"{prefix}{name}", N))
         else:
             raise TypeError(f"{declaration.__name__}.{name}: the kernel has no column for a {kind}")
@@ -67,25 +75,26 @@ def values(record: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
         value = getattr(record, field.name)
         if isinstance(value, Law):
             yield from values(value, f"{prefix}{field.name}_")
-        else:
+        elif not isinstance(value, str | tuple):
             yield f"{prefix}{field.name}", value
 
 
 # ---- one of each ----
 WORK: RecordFields = [
-    ("id", N), ("kind", N), ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
+    ("id", N), ("kind", N), ("visit", N), ("tried", N), ("step", N),  # the next one
+    ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
     ("sibling", N), ("timer_at", F), ("demand", F), ("fresh", N), ("waiting", N), ("opening", N),
     ("in_session", N), ("pooled", N),
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("push", N), ("replied", N), ("request", N), ("via", N),
-    ("cut", N),
+    ("dials", N), ("target", N), ("push", N), ("replied", N), ("via", N), ("cut", N),
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job
 ]  # fmt: skip
 REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("retry", N)]
-JOBS: RecordFields = [  # 48 bytes: millions may wait
-    ("id", N), ("sequence", N), ("park_at", F), ("epoch", HALF), ("tries", HALF), ("stalls", HALF),
+JOBS: RecordFields = [  # 56 bytes: millions may wait
+    ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("epoch", HALF),
+    ("tries", HALF), ("stalls", HALF),
     ("next", HALF),  # in its chain; while a worker has it, that worker's container
     ("kin", HALF), ("state", BYTE), ("copy", BYTE), ("fate", BYTE), ("given_up", BYTE),
 ]  # fmt: skip
@@ -104,7 +113,15 @@ MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
-VERSION = columns(Profile)
+VERSION = [*columns(Profile), ("at_once_on_cores", N)]  # ... its story begins there
+STEP = [
+    *columns(StoryStep),
+    ("share_key", KEY),
+    ("key", KEY),
+    ("second_key", KEY),
+    ("salt", KEY),
+    ("named", N),
+]
 TIMER: RecordFields = [("t", F), ("id", N), ("at", N)]
 HEAPED: RecordFields = [("t", F), ("key", N), ("at", N)]  # key: kind << 48 + id
 
@@ -131,7 +148,8 @@ RECORD: RecordFields = [
     ("servers_open", N), ("servers_idle", N), ("refusals", N), ("pooler_free", F),
     # jobs
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("workers", N),
-    ("worker_turn", N), ("idle", N), ("pushing", N), ("copies_made", N), ("copies_waiting", N),
+    ("worker_turn", N), ("idle", N), ("pushing", N), ("pushes", N), ("copies_made", N),
+    ("copies_waiting", N),
     ("copies_working", N), ("entries", N), ("parked", N), ("saved", F), ("saved_sequence", N),
     ("changes", N), ("q_head", N), ("q_tail", N), ("t_head", N), ("t_tail", N),
     # places
@@ -156,6 +174,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("container", np.dtype(CONTAINER, align=True), (c,)),
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
+        ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
         ("worker", N, (c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),

@@ -21,6 +21,7 @@ from sim.dataplane.kernel.codes import (
     HTTP_500,
     JOB_BACK,
     OPEN,
+    PASSED,
     PATIENCE,
     RETRY,
 )
@@ -32,6 +33,7 @@ from sim.dataplane.kernel.layout import (
     NOTES,
     OUTS,
     PARKED,
+    PASSED_BY,
     PROBE,
     PUSH_FAILED,
     WORKING,
@@ -115,6 +117,10 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     elif kind == PATIENCE:
         if work.id == ident:
             gives_up(w, s)
+    elif kind == PASSED:
+        if work.id == ident and work.timer_at == w.now and work.stage == PASSED_BY:
+            work.timer_at = INFINITY
+            agenda(w, s, 0)
     elif kind == JOB_BACK:
         if w.job[s].id == ident and w.job[s].park_at == w.now:
             if w.job[s].state == PARKED:

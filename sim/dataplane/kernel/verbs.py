@@ -118,6 +118,8 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
     while node >= 0:
         after = w.next[node]
         s = node >> 1
+        if w.work[s].push != 0:
+            push_lost(w, s)
         if w.work[s].kind == JOB:
             j = w.work[s].of_job
             free_work(w, s)
@@ -126,15 +128,12 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
             if not silently:
                 note(w, NOTE_PROBE_FAILED, w.work[s].id - PROBE_BASE)
             free_work(w, s)
+        elif not silently:
+            dropped(w, s, why)
         else:
-            if w.work[s].push != 0:
-                push_lost(w, s)
-            if not silently:
-                dropped(w, s, why)
-            else:
-                w.work[s].phase = NOWHERE
-                if w.work[s].replied != 0:
-                    free_work(w, s)
+            w.work[s].phase = NOWHERE
+            if w.work[s].replied != 0:
+                free_work(w, s)
         node = after
 
 

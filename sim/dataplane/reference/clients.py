@@ -119,7 +119,8 @@ class Clients:
         """One request: attempts until an answer, the last retry, or an empty retry budget."""
         policy, retry = self.policy, 0
         while True:
-            attempt = Attempt(attempt_id(request, retry), request=request, retry=retry)
+            ident = attempt_id(request, retry)
+            attempt = Attempt(ident, visit=request, tried=ident, retry=retry)
             reply = attempt.reply = self.env.event()
             DueTimer(
                 self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt)
@@ -140,7 +141,7 @@ class Clients:
     def pause(self, attempt: Attempt) -> simpy.Event:
         """The client's back-off before its next attempt."""
         p = self.policy
-        u1 = draws.u(self.seed, Stream.BACKOFF, attempt.id)
+        u1 = draws.u(self.seed, Stream.BACKOFF, attempt.tried)
         wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, attempt.retry, p.jitter, u1)
         over = self.env.event()
         wait = snap(wait, self.lattice)
@@ -273,7 +274,7 @@ class Balancer:
         if algorithm == Algorithm.FIRST or n == 1:
             return 0
         if algorithm == Algorithm.RANDOM:
-            return int(draws.u(self.seed, Stream.ROUTE, attempt.id) * n)
+            return int(draws.u(self.seed, Stream.ROUTE, attempt.tried) * n)
         at = self.turn % n
         self.turn = at + 1
         if algorithm == Algorithm.LEAST_CONNECTIONS:

@@ -29,6 +29,7 @@ from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
+from sim.dataplane.story import story
 from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
 
 
@@ -120,6 +121,7 @@ class ReferencePlane:
 
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
+        story(profile)  # or it says what is wrong with it
         self.profiles.append(profile)
         return len(self.profiles) - 1
 
@@ -222,11 +224,11 @@ class ReferencePlane:
     def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
         c = work.container
         assert c is not None
+        if work.pushing:
+            self.jobs.push_lost(work)
         if isinstance(work, Job):
             self.jobs.orphaned(work, c)
         elif isinstance(work, Attempt):
-            if work.pushing:
-                self.jobs.push_lost(work)
             if not silently:
                 self.balancer.dropped(work, why)
         elif isinstance(work, HealthProbe) and not silently:
