@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 UNLIMITED = 2**31 - 1  # a count that never binds
+MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
 
 
 # ---- what there is ----
@@ -107,7 +108,7 @@ class Note(IntEnum):
     PROBE_OK = 6  # probe id: answered
     PROBE_FAILED = 7  # probe id: refused, dropped with its container, or its query failed
     OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
-    NONE_LISTED = 9  # 0: a request is held (`Routing.holds`); once for each empty list
+    NONE_LISTED = 9  # service: a request is held (`Routing.holds`); once for each empty list
 
 
 # ---- where it stands ----

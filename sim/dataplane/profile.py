@@ -123,11 +123,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What stands between client and replicas. Data: both engines read it per request."""
+    """What stands between who asks and the replicas of a service: a row for each of them."""
 
     algorithm: Algorithm = Algorithm.FIRST
     proxy: bool = False  # a proxy opens the connection (its timeouts, retries, outliers apply)
-    connect_timeout_s: float = 5.0  # the proxy's
+    connect_timeout_s: float = 5.0  # the proxy's; 0: that of who asks
     retries: int = 0  # the proxy's, connection failures only
     retry_pause_s: float = 1.0  # before trying the same server again
     redispatch: bool = False  # retry at once on another server instead
@@ -137,12 +137,13 @@ class Routing:
     holds: bool = False  # ... and with a maxconn also while the list of backends is empty
     outlier_failures: int = 0  # failures in a row of one backend until OUTLIER; 0: never
 
-    def in_effect(self, client: Client) -> Routing:
-        """The rules that hold: a proxy's own only where a proxy opens the connection."""
-        if not self.proxy:
-            timeout_s = client.connect_timeout_s
-            return replace(self, connect_timeout_s=timeout_s, retries=0, outlier_failures=0)
-        return replace(self, connect_timeout_s=self.connect_timeout_s or client.connect_timeout_s)
+    @property
+    def in_effect(self) -> Routing:
+        """The rules that hold: a proxy's own only where a proxy opens the connection. Who asks
+        waits for a connection as long as it does itself where this says 0."""
+        if self.proxy:
+            return self
+        return replace(self, connect_timeout_s=0.0, retries=0, outlier_failures=0)
 
 
 @dataclass(frozen=True)

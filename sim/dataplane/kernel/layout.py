@@ -6,9 +6,10 @@ nobody touches are never allocated, and places are recycled, so that memory stay
 that is wider still grows into the next size (`grown`), at the price of one more compilation.
 
 Indices: s = work (an attempt, a job in a worker, a probe), r = request, c = container,
-v = server, p = profile, j = job. -1 means none. A node of a linked list is 2*s for the list that
-says where a work stands (inside, backlog, balancer's queue, under way, dialling), 2*s+1 for the one
-that says what it waits for (queries that run, a connection, its dial, the pooler).
+v = server, p = profile, j = job, b = balancer. -1 means none. A node of a linked list is 2*s for
+the list that says where a work stands (inside, backlog, balancer's queue, under way, dialling),
+2*s+1 for the one that says what it waits for (queries that run, a connection, its dial, the
+pooler).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.dataplane.codes import MOST_SERVICES
 from sim.dataplane.profile import Client, Law, Profile, Routing, StoryStep
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
@@ -37,11 +39,11 @@ REQUEST, JOB, PROBE = 0, 1, 2
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
-# lists: seven of the whole plane, then three per container
+# lists: six of the whole plane, one per balancer, then three per container
 (
-    BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, POOLER_TURNS, PROBE_DIALS,
-    FIRST_LIST,
-) = range(8)  # fmt: skip
+    QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, POOLER_TURNS, PROBE_DIALS, BALANCER_QUEUE,
+) = range(7)  # fmt: skip
+FIRST_LIST = BALANCER_QUEUE + MOST_SERVICES
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
@@ -87,7 +89,8 @@ WORK: RecordFields = [
     ("in_session", N), ("pooled", N),
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("push", N), ("replied", N), ("via", N), ("cut", N),
+    ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("via", N),
+    ("cut", N),
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job
 ]  # fmt: skip
@@ -101,6 +104,7 @@ JOBS: RecordFields = [  # 56 bytes: millions may wait
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
     ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
+    ("balancer", N),  # that listed it last
     ("published", N), ("pool_open", N), ("pool_idle", N), ("pool_opening", N), ("dialled", N),
     ("failures", N), ("locked", N), ("stuck", N),
     ("unaccepted", N),
@@ -114,6 +118,7 @@ MACHINE: RecordFields = [
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
 VERSION = [*columns(Profile), ("at_once_on_cores", N)]  # ... its story begins there
+BALANCER = [*columns(Routing), ("turn", N), ("via", N), ("backends", N), ("none_told", N)]
 STEP = [
     *columns(StoryStep),
     ("share_key", KEY),
@@ -139,8 +144,8 @@ CONTAINER_FIGURES = np.dtype(columns(ContainerGauge))
 RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
     # clients and routing
-    *columns(Client, "client_"), *columns(Routing, "routing_"), ("most_tokens", F), ("tokens", F),
-    ("turn", N), ("via", N), ("backends", N), ("none_told", N), ("arrival", N), ("arrivals", N),
+    *columns(Client, "client_"), ("most_tokens", F), ("tokens", F), ("balancers", N),
+    ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     # postgres
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
@@ -167,7 +172,8 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
     tables: list[tuple[Any, ...]] = [
         ("key", np.uint64, (256,)),  # of each stream of draws
         ("arrival_at", F, (CHUNK + 1,)),
-        ("backend", N, (c,)),
+        ("balancer", np.dtype(BALANCER, align=True), (MOST_SERVICES,)),
+        ("backend", N, (MOST_SERVICES, c)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
@@ -202,12 +208,12 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     box = np.zeros(1, np.dtype(fields(works, containers), align=True))
     w = box[0]
     for name in (
-        "via", "db", "redis", "q_head", "q_tail", "t_head", "t_tail", "work_free",
+        "db", "redis", "q_head", "q_tail", "t_head", "t_tail", "work_free",
         "request_free", "job_free",
     ):  # fmt: skip
         w[name] = -1
     w["head"][:] = w["tail"][:] = -1
-    w["machine"]["first"][:] = -1
+    w["machine"]["first"][:] = w["balancer"]["via"][:] = -1
     w["container"]["neighbour"][:] = w["container"]["root"][:] = -1
     w["due"][:] = w["block_due"][:] = w["container"]["open_at"][:] = np.inf
     w["full_since"] = np.inf
@@ -229,8 +235,9 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
         if name == "works":
             continue
         if box.dtype[name].shape:
-            n = used.get(name, len(old[name]))
-            w[name][:n] = old[name][:n]
+            shape = old[name].shape
+            part = tuple(slice(n) for n in (used.get(name, shape[0]), *shape[1:]))
+            w[name][part] = old[name][part]
         else:
             w[name] = old[name]
     return new

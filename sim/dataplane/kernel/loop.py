@@ -11,7 +11,8 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import ID_BITS
-from sim.dataplane.kernel.clients import arrive, dialled, gives_up, retry
+from sim.dataplane.kernel.balancers import dialled
+from sim.dataplane.kernel.clients import arrive, gives_up, retry
 from sim.dataplane.kernel.codes import (
     ARRIVAL,
     CHECKOUT,

@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
-from sim.dataplane.codes import LATENCY_BINS, SECOND, Kind, Note, Stream
+from sim.dataplane.codes import LATENCY_BINS, MOST_SERVICES, SECOND, Kind, Note, Stream
 from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -126,13 +126,15 @@ class CompiledPlane:
         w["most_tokens"] = workload.client.most_tokens
         for column, value in values(workload.client, "client_"):
             w[column] = value
-        self._route(workload.routing)
+        for service in range(MOST_SERVICES):
+            self._route(Routing() if service else workload.routing, service)
         for stream in range(len(w["key"])):
             w["key"][stream] = self._key(stream)
 
-    def _route(self, routing: Routing) -> None:
-        for column, value in values(routing.in_effect(self.client), "routing_"):
-            self.box[0][column] = value
+    def _route(self, routing: Routing, service: int) -> None:
+        row = self.box[0]["balancer"][service]
+        for column, value in values(routing.in_effect):
+            row[column] = value
 
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
@@ -281,21 +283,24 @@ class CompiledPlane:
         self._act(verbs.MEMORY, container, int(extra))
 
     # ---- what the balancer believes ----
-    def publish(self, backends: Sequence[int], via: int = -1) -> None:
+    def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
         w = self.box[0]
         n = len(backends)
         if n > self.places:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
-        w["container"]["published"][: int(w["containers"])] = 0
-        w["backend"][:n] = backends
-        w["container"]["published"][list(backends)] = 1
-        w["backends"], w["via"], w["none_told"] = n, via, 0
-        self._act(verbs.PUBLISHED, 0)
+        containers, row = w["container"][: int(w["containers"])], w["balancer"][service]
+        containers["published"][containers["balancer"] == service] = 0
+        w["backend"][service, :n] = backends
+        containers["published"][list(backends)] = 1
+        containers["balancer"][list(backends)] = service
+        row["backends"], row["via"], row["none_told"] = n, via, 0
+        w["balancers"] = max(int(w["balancers"]), service + 1)
+        self._act(verbs.PUBLISHED, service)
 
-    def set_routing(self, routing: Routing) -> None:
-        self._route(routing)
-        self._act(verbs.REROUTED, 0)
+    def set_routing(self, routing: Routing, service: int = 0) -> None:
+        self._route(routing, service)
+        self._act(verbs.REROUTED, service)
 
     # ---- who comes ----
     def set_arrivals(self, arrivals: Arrivals) -> None:

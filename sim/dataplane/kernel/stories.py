@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.codes import PROBE_BASE
-from sim.dataplane.kernel.clients import freed, judge, replied, reply
+from sim.dataplane.kernel.balancers import freed, judge, reply
+from sim.dataplane.kernel.clients import replied
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DO_FAIL,

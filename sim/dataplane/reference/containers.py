@@ -64,6 +64,7 @@ class Instance:
         self.noted = False  # OOM was told
         self.open_at = INFINITY  # when the next start-up connection is due
         self.served = self.errors = 0
+        self.balancer = plane.balancers[0]  # that listed it last
         self.dialled = 0  # attempts under way to it, as the balancer counts
         self.failures = 0  # in a row, as a proxy sees them
         self.locked = False  # the database refuses its password
@@ -283,10 +284,10 @@ class Instance:
         self.leave(work)
         self.served += 1
         self.errors += outcome != Outcome.SUCCEEDED
-        self.plane.balancer.judge(work, self, outcome)
-        self.plane.balancer.reply(work, outcome)
+        work.balancer.judge(work, self, outcome)
+        work.balancer.reply(work, outcome)
         self.move_up()
-        self.plane.balancer.freed(self)  # after the backlog, or its queue would overtake it
+        self.balancer.freed(self)  # after the backlog, or its queue would overtake it
 
     def probe_ended(self, work: HealthProbe, ok: bool) -> None:
         """A health check takes a slot like any request; one beside the queue takes only CPU."""
@@ -298,7 +299,7 @@ class Instance:
         plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, plane.probe_number(work))
         self.move_up()
         if self.probes_queue():
-            plane.balancer.freed(self)
+            self.balancer.freed(self)
 
     def probes_queue(self) -> bool:
         """Do health checks wait their turn among requests?"""

@@ -11,6 +11,8 @@ from sim.dataplane.codes import AttemptPhase
 if TYPE_CHECKING:
     import simpy
 
+    from sim.dataplane.profile import Client
+    from sim.dataplane.reference.balancers import Balancer
     from sim.dataplane.reference.containers import Instance
 
 ON_THE_WAY = (
@@ -51,6 +53,8 @@ class Work:
 class Attempt(Work):
     """One try of a request. `abandoned`: the client has left, the server may not know."""
 
+    balancer: Balancer = field(kw_only=True)
+    client: Client = field(kw_only=True)  # who asks
     retry: int = 0  # 0: the first try
     reply: simpy.Event | None = None
     abandoned: bool = False
