@@ -67,7 +67,7 @@ Expected = Annotated[
     Parameter(
         name="--expect",
         negative="",
-        help="METRIC<VALUE, of a PLATFORM. or of p95 over the seeds: 'compose.downtime_s<60'; status 1 "
+        help="METRIC<VALUE, of a PLATFORM. or of p95 over seeds: 'compose.downtime_s<60'; status 1 "
         "if it does not hold. May be given several times.",
     ),
 ]
