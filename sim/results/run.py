@@ -32,6 +32,7 @@ SERIES = {
     "replicas": Sampled("Containers of the entry service that run."),
     "ready": Sampled("Containers of the entry service that get traffic."),
     "servers": Sampled("Servers that are rented and alive."),
+    "missing": Sampled("Replicas, of all services, that were ready, are wanted and are not ready."),
     "cpu_busy": Sampled("Cores in use."),  # over the last second, all servers
 }
 
@@ -114,6 +115,7 @@ class Run:
     containers_refused: int  # start-ups the database refused
     operator: OperatorFigures = field(default_factory=OperatorFigures)
     lost_rows: tuple[LostRows, ...] = ()
+    jobs_wanted: int = 0  # requests that would have left a job, whatever became of them
     server_seconds: float = 0.0
     usd: float = 0.0
     # of what runs at second 0, without people

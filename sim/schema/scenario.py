@@ -19,6 +19,8 @@ from sim.schema.fields import (
     CoresAtMost,
     Count,
     Duration,
+    Factor,
+    Files,
     Fleet,
     Fraction,
     Horizon,
@@ -59,10 +61,23 @@ class ClientSpec(Record):
     retry_budget: Ratio | None = None
 
 
+class Replay(Record):
+    """What of a recording is replayed, and how. A time: 14:30 (UTC, of its first day), 2h (from its
+    beginning), or 2025-03-01T14:30:00Z."""
+
+    begin: Line | None = None
+    end: Line | None = None
+    busiest: Span | None = None  # in place of both: the window of this width with most requests
+    speed: Factor = 1.0  # 2: an hour's requests come within half an hour
+    path: Text | None = None  # a regular expression: only requests whose path has it
+    reads: Literal["rate", "count"] = "rate"  # values of a series: a second, or until the next
+
+
 class Traffic(Record):
     rate: Rate | None = None  # constant; or
     points: list[Point] = []  # a profile; or
-    trace: str | None = None  # a CSV file beside the scenario (`time,rate` or timestamps)
+    trace: Files = []  # a recording: a file beside the scenario, or several (sim/imports/traffic)
+    replay: Replay = Replay()
     scale: Ratio = 1.0
     client: ClientSpec = ClientSpec()
 
@@ -351,6 +366,12 @@ class Event(Record):
         return next(k for k, v in self if k != "at" and v is not None)
 
 
+Sign = Literal[  # events of a timeline that a claim's `because` may rest on
+    "limit_reached", "connection_refused", "consumers_added", "jobs_given_up", "exit", "liveness",
+    "mistake", "preempted", "quota", "unschedulable",
+]  # fmt: skip
+
+
 class Claim(Record):
     """A sentence of the article that the run checks."""
 
@@ -361,6 +382,7 @@ class Claim(Record):
     low: Limit | None = None
     high: Limit | None = None
     because: Text = ""  # shown when it does not hold
+    shown_by: list[Sign] = []  # ... and only where each of these is in the run's timeline
 
 
 class Variant(Record):

@@ -47,7 +47,7 @@ def joint_key(cases: Iterable[str]) -> str:
 
 def _scenario(scenario: Scenario) -> str:
     """A trace counts by what it holds, not by where it lies."""
-    trace = None if scenario.traffic.trace is None else "trace"
+    trace = ["trace"] if scenario.traffic.trace else []
     traffic = scenario.traffic.model_copy(update={"trace": trace})
     return _record(scenario.model_copy(update={"traffic": traffic}), UNTOLD)
 

@@ -22,6 +22,7 @@ from sim.control.core.records import (
     Change,
     ChangeKind,
     Container,
+    Front,
     NonsenseError,
     Pending,
     PortTakenError,
@@ -41,7 +42,7 @@ from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
 __all__ = [
-    "Address", "Change", "ChangeKind", "Cluster", "Container", "NonsenseError", "Pending",
+    "Address", "Change", "ChangeKind", "Cluster", "Container", "Front", "NonsenseError", "Pending",
     "PortTakenError", "Server", "Split", "State", "Tallies", "Trouble",
 ]  # fmt: skip
 
@@ -54,8 +55,6 @@ class Cluster(Containers):
 
     _asked: int = 0  # replicas that ever waited for a server
     _closed: bool = False  # the entry's certificate has expired
-    _via: int = -1  # the proxy's container
-    _unheard: tuple[list[Container], Container | None] | None = None  # while endpoints are frozen
     _admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
 
     # ---- asking ----
@@ -149,9 +148,8 @@ class Cluster(Containers):
     def thaw(self, parts: Iterable[str]) -> None:
         """They go on, with the world as they find it."""
         self.frozen.subtract(parts)
-        if not self.frozen["endpoints"] and self._unheard is not None:
-            (backends, via), self._unheard = self._unheard, None
-            self.publish(backends, via)
+        for service in self.fronts if not self.frozen["endpoints"] else ():
+            self.send(service)
         self.tell(Change("thawed"))
 
     # ---- what people find ----
@@ -288,20 +286,23 @@ class Cluster(Containers):
         pending.nominated = server
 
     # ---- traffic ----
-    def publish(self, backends: list[Container], via: Container | None = None) -> None:
-        """What the balancer (or the users' address) points at, from now; while discovery is frozen,
-        once it goes on."""
-        if self.frozen["endpoints"] and self.choices.service_discovery is not None:
-            self._unheard = (backends, via)
-            return
-        self.listed = tuple(c.id for c in backends)
-        self._via = -1 if via is None else via.id
-        self.send()
+    def publish(
+        self, backends: list[Container], via: Container | None = None, service: str = ""
+    ) -> None:
+        """What the balancer (or the callers' address) of a service points at, from now; of the
+        entry, where none is named. While discovery is frozen: once it goes on."""
+        front = self.front(service)
+        front.listed = tuple(c.id for c in backends)
+        front.via = -1 if via is None else via.id
+        if not self.frozen["endpoints"] or self.choices.service_discovery is None:
+            self.send(service)
 
-    def send(self) -> None:
+    def send(self, service: str = "") -> None:
         """Requests go to the listed containers, less those that the balancer leaves out."""
-        self.backends = () if self._closed else self._admit(self.listed)
-        self.plane.publish(self.backends, self._via)
+        front = self.front(service)
+        closed = self._closed and service in ("", self.entry)
+        front.backends = () if closed else self._admit(front.listed)
+        self.plane.publish(front.backends, front.via)
 
     def close(self, closed: bool) -> None:
         """Users get nowhere, whoever is listed; or they do again."""
@@ -309,21 +310,24 @@ class Cluster(Containers):
         self.send()
 
     def admit(self, rule: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
-        """From now on the balancer leaves out some of the listed: `rule(listed)` gets requests."""
+        """From now on every balancer leaves out some of the listed: `rule(listed)` get requests."""
         self._admit = rule
 
-    def route(self, routing: Routing) -> None:
-        """Other rules between users and replicas from now on: a balancer goes live."""
+    def route(self, routing: Routing, service: str = "") -> None:
+        """Other rules between callers and replicas from now on: a balancer goes live."""
         self.plane.set_routing(routing)
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""
         self.plane.set_arrivals(arrivals)
 
-    def point(self, addresses: tuple[Address, ...], balanced: bool) -> None:
+    def point(
+        self, addresses: tuple[Address, ...], balanced: bool = False, service: str = ""
+    ) -> None:
         """Write down other addresses (an edited balancer file, a DNS record)."""
-        self.addresses, self.balanced = addresses, balanced
-        self.tell(Change("addresses"))
+        front = self.front(service)
+        front.addresses, front.balanced = addresses, balanced
+        self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
     def gauge(self) -> PlaneGauge:
