@@ -36,6 +36,8 @@ class Document:
     data: Any = None
     marks: dict[Path_, tuple[int, int]] = field(default_factory=dict)  # of values
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)  # of the keys before them
+    tags: dict[Path_, str] = field(default_factory=dict)  # of values that have one: `!reset`
+    files: dict[Path_, str] = field(default_factory=dict)  # of values merged from another file
 
     def issue(
         self,
@@ -55,7 +57,13 @@ class Document:
         if key:
             line, column = self.keys.get(known, (line, column))
         name = ".".join(str(key) for key in path)
-        return Issue(self.file, line, column, name, found, expected, nearest)
+        file = self.files.get(known, self.file)
+        return Issue(file, line, column, name, found, expected, nearest)
+
+    def place(self, path: Sequence[Key]) -> str:
+        """`compose.yml:12`, of the value at a path or of what stands around it."""
+        known = self.issue(path)
+        return f"{known.file}:{known.line}" if known.line else known.file
 
     def error(
         self, path: Sequence[Key], found: str = "", expected: str = "", nearest: str = ""
@@ -137,6 +145,7 @@ class _Reader:
         self.file = file
         self.marks: dict[Path_, tuple[int, int]] = {}
         self.keys: dict[Path_, tuple[int, int]] = {}
+        self.tags: dict[Path_, str] = {}
         self.issues: list[Issue] = []
         self.open: set[int] = set()
         self.count = 0
@@ -145,11 +154,13 @@ class _Reader:
         data = self.value(root, ()) if root is not None else None
         if self.issues:
             raise InputError(issues=self.issues)
-        return Document(self.file, data, self.marks, self.keys)
+        return Document(self.file, data, self.marks, self.keys, self.tags)
 
     def value(self, node: Node, path: Path_) -> Any:
         self.count += 1
         self.marks.setdefault(path, _place(node))
+        if str(node.tag).startswith("!"):
+            self.tags[path] = str(node.tag)
         if isinstance(node, ScalarNode):
             return _scalar(node)
         if id(node) in self.open or self.count > MAX_NODES:
