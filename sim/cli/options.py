@@ -62,6 +62,19 @@ Workers = Annotated[
         help="Processes at most [default: as many as there are processors, if that is sooner].",
     ),
 ]
+Expected = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--expect",
+        negative="",
+        help="[p95] [PLATFORM.]METRIC<VALUE, e.g. 'compose.downtime_s<60'; status 1 if it does not "
+        "hold. May be given several times.",
+    ),
+]
+JUnit = Annotated[
+    Path | None,
+    Parameter(name="--junit", help="File for what was expected and checked, as JUnit XML."),
+]
 Enough = Annotated[
     str | None,
     Parameter(

@@ -202,6 +202,14 @@ NGINX_CONNECT = Fact(
 )  # fmt: skip
 LEAK_TICK = Fact("fault.leak_tick", 1.0, "s", "a leak grows in steps of this", "chosen")
 
+_EBS = "aws.amazon.com/ebs/pricing, us-east-1, as quoted in June 2026"
+VOLUME_SIZE = Fact("price.volume_size", 20 * 1024**3, "bytes", "of each volume", "chosen")
+VOLUME_MONTH = Fact("price.volume_month", 0.08, "USD", "a GiB of a gp3 volume in a month", _EBS)
+WORK_HOUR = Fact(
+    "price.work_hour", 50.0, "USD", "an hour of whoever runs it, with all that an employer pays",
+    "chosen: 30 to 150 by country and kind of contract",
+)  # fmt: skip
+
 # --- people ---------------------------------------------------------------------------------------
 
 _CHOSEN = "chosen: no source gives it; monitoring set-ups and people differ"

@@ -99,8 +99,13 @@ class Measurements:
 
     @property
     def verdicts(self) -> list[tuple[dict[str, Any], str]]:
-        """Each row of the summary's claims with the claim's `because`."""
-        reasons = [claim.because for claim in self.asked if claim.platform in self.replications]
+        """Each row of the summary's claims with the claim's `because`, if the run shows it."""
+        events = {run.platform: {row.event for row in run.timeline} for run in self.runs}
+        reasons = [
+            claim.because if events.get(claim.platform, set()).issuperset(claim.shown_by) else ""
+            for claim in self.asked
+            if claim.platform in self.replications
+        ]
         return list(zip(self.summary["claims"], reasons, strict=True))
 
     @cached_property

@@ -269,6 +269,12 @@ class Event(Record):
         return next(k for k, v in self if k != "at" and v is not None)
 
 
+Sign = Literal[  # events of a timeline that a claim's `because` may rest on
+    "limit_reached", "connection_refused", "consumers_added", "jobs_given_up", "exit", "liveness",
+    "mistake", "preempted", "quota", "unschedulable",
+]  # fmt: skip
+
+
 class Claim(Record):
     """A sentence of the article that the run checks."""
 
@@ -279,6 +285,7 @@ class Claim(Record):
     low: Limit | None = None
     high: Limit | None = None
     because: Text = ""  # shown when it does not hold
+    shown_by: list[Sign] = []  # ... and only where each of these is in the run's timeline
 
 
 class Variant(Record):

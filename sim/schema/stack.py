@@ -291,6 +291,14 @@ class Servers(Record):
     reserved: MachineSpec = MachineSpec(cores=0.0, memory=0)  # taken by the system and agents
 
 
+class Prices(Record):
+    """What money goes into beside servers (sim/results/bill.py)."""
+
+    volume: Bytes = default(facts.VOLUME_SIZE)
+    volume_month: Money = default(facts.VOLUME_MONTH)
+    work_hour: Money = default(facts.WORK_HOUR)
+
+
 class Step(Record):
     """One step of a runbook: what the operator does and how long it takes."""
 
@@ -361,6 +369,7 @@ class Stack(Record):
     source: Note = ""
     services: dict[Name, Service]
     servers: Servers = Servers()
+    prices: Prices = Prices()
     operator: Operator = Operator()
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
     assumed: list[Note] = Field(default_factory=list)  # said to the user

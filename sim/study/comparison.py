@@ -124,7 +124,7 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
         horizon_s=scenario.horizon,
         version=versions()[0][1],
         replications=by_platform,
-        asked=tuple(scenario.claims),
+        asked=planned.claims,
         assumed=tuple(stack.assumed),
         ignored=tuple(stack.ignored),
         interrupted=sample.interrupted,

@@ -15,11 +15,11 @@ from sim.dataplane.profile import Arrivals
 from sim.imports.trace import profile, recording
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
-from sim.library.stacks import load_stack
+from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import Claim, Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
@@ -63,6 +63,13 @@ class Plan:
         own = self.ask.pairs
         rest = {path: value for path, value in self.scenario.set.items() if path not in own}
         return tuple(setting_text(path, value) for path, value in rest.items())
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Those of the article, which are about its own stacks: somebody's file is asked none."""
+        stack = self.ask.stack
+        own = stack is None or (isinstance(stack, str) and stack in list_stacks())
+        return tuple(self.scenario.claims) if own else ()
 
     @property
     def key(self) -> str:

@@ -10,6 +10,8 @@ from sim.cli.options import (
     Drawn,
     Enough,
     Excerpt,
+    Expected,
+    JUnit,
     Kept,
     Out,
     Reps,
@@ -41,6 +43,8 @@ def compare(
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
+    expect: Expected = None,
+    junit: JUnit = None,
 ) -> int:
     """Replay a scenario on every platform, with the same customers: `run --platform all`.
 
@@ -58,4 +62,5 @@ def compare(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
         traffic=traffic, until=until,
     )  # fmt: skip
-    return report(ask, out, "", Show(json=json, plots=plots), store, workers)
+    show = Show(json=json, plots=plots, expect=tuple(expect or ()), junit=junit)
+    return report(ask, out, "", show, store, workers)

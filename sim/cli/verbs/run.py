@@ -10,7 +10,9 @@ from sim.cli.options import (
     Drawn,
     Enough,
     Excerpt,
+    Expected,
     Flag,
+    JUnit,
     Kept,
     Out,
     Reps,
@@ -51,6 +53,8 @@ def run(
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
+    expect: Expected = None,
+    junit: JUnit = None,
 ) -> int:
     """Replay a scenario and write what it showed.
 
@@ -69,7 +73,7 @@ def run(
     postmortem
         Run it again with one thing changed at a time, and say what each would have saved.
     check
-        Exit with status 1 if a claim or the SLO does not hold.
+        Exit with status 1 if the SLO or, on its own stack, a claim of the article does not hold.
     """
     from sim.cli.report import Show, report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
@@ -78,5 +82,8 @@ def run(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
         engine, traffic, names(ablate) or (), until,
     )  # fmt: skip
-    shown = Show(json=json, plots=plots, watch=watch, check=check, postmortem=postmortem)
+    shown = Show(
+        json=json, plots=plots, watch=watch, check=check, postmortem=postmortem,
+        expect=tuple(expect or ()), junit=junit,
+    )  # fmt: skip
     return report(ask, out, export, shown, store, workers)

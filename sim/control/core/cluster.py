@@ -22,6 +22,7 @@ from sim.control.core.records import (
     Change,
     ChangeKind,
     Container,
+    Front,
     NonsenseError,
     Pending,
     PortTakenError,
@@ -40,7 +41,7 @@ from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
 __all__ = [
-    "Address", "Change", "ChangeKind", "Cluster", "Container", "NonsenseError", "Pending",
+    "Address", "Change", "ChangeKind", "Cluster", "Container", "Front", "NonsenseError", "Pending",
     "PortTakenError", "Server", "Split", "State", "Tallies",
 ]  # fmt: skip
 
@@ -52,7 +53,6 @@ class Cluster(Containers):
     """The world with all its verbs."""
 
     _asked: int = 0  # replicas that ever waited for a server
-    _via: int = -1  # the proxy's container
     _admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
 
     # ---- asking ----
@@ -237,33 +237,41 @@ class Cluster(Containers):
         pending.nominated = server
 
     # ---- traffic ----
-    def publish(self, backends: list[Container], via: Container | None = None) -> None:
-        """What the balancer (or the users' address) points at, from now."""
-        self.listed = tuple(c.id for c in backends)
-        self._via = -1 if via is None else via.id
-        self.send()
+    def publish(
+        self, backends: list[Container], via: Container | None = None, service: str = ""
+    ) -> None:
+        """What the balancer (or the callers' address) of a service points at, from now; of the
+        entry, where none is named."""
+        front = self.front(service)
+        front.listed = tuple(c.id for c in backends)
+        front.via = -1 if via is None else via.id
+        self.send(service)
 
-    def send(self) -> None:
+    def send(self, service: str = "") -> None:
         """Requests go to the listed containers, less those that the balancer leaves out."""
-        self.backends = self._admit(self.listed)
-        self.plane.publish(self.backends, self._via)
+        front = self.front(service)
+        front.backends = self._admit(front.listed)
+        self.plane.publish(front.backends, front.via)
 
     def admit(self, rule: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
-        """From now on the balancer leaves out some of the listed: `rule(listed)` gets requests."""
+        """From now on every balancer leaves out some of the listed: `rule(listed)` get requests."""
         self._admit = rule
 
-    def route(self, routing: Routing) -> None:
-        """Other rules between users and replicas from now on: a balancer goes live."""
+    def route(self, routing: Routing, service: str = "") -> None:
+        """Other rules between callers and replicas from now on: a balancer goes live."""
         self.plane.set_routing(routing)
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""
         self.plane.set_arrivals(arrivals)
 
-    def point(self, addresses: tuple[Address, ...], balanced: bool) -> None:
+    def point(
+        self, addresses: tuple[Address, ...], balanced: bool = False, service: str = ""
+    ) -> None:
         """Write down other addresses (an edited balancer file, a DNS record)."""
-        self.addresses, self.balanced = addresses, balanced
-        self.tell(Change("addresses"))
+        front = self.front(service)
+        front.addresses, front.balanced = addresses, balanced
+        self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
     def gauge(self) -> PlaneGauge:

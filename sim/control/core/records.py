@@ -114,6 +114,21 @@ class Address(NamedTuple):
     checked: bool = True  # the balancer checks it
 
 
+@dataclass(eq=False)
+class Front:
+    """What stands before one service that is asked: where its callers' requests go.
+
+    The first is that of the entry, which users ask; each service that others call has one."""
+
+    service: str
+    number: int = 0  # among those of a run, and of the data plane
+    listed: tuple[int, ...] = ()  # whom discovery names
+    backends: tuple[int, ...] = ()  # who gets requests
+    addresses: tuple[Address, ...] = ()  # what people wrote down: a DNS record, a balancer's file
+    balanced: bool = False  # a load balancer reads `addresses`; else callers know the first
+    via: int = -1  # the container of the proxy that all its requests pass
+
+
 @dataclass(frozen=True)
 class Change:
     kind: ChangeKind

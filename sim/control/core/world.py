@@ -17,10 +17,10 @@ import simpy
 from sim.control.core.choices import NOBODY, Choices
 from sim.control.core.clock import Clock
 from sim.control.core.records import (
-    Address,
     Change,
     ChangeKind,
     Container,
+    Front,
     NonsenseError,
     Pending,
     Server,
@@ -67,10 +67,6 @@ class World:
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
     splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
-    listed: tuple[int, ...] = ()  # whom discovery names
-    backends: tuple[int, ...] = ()  # who gets requests
-    addresses: tuple[Address, ...] = ()  # what people wrote down: users' DNS, a balancer's file
-    balanced: bool = False  # a load balancer reads `addresses`; else users know the first
     timeline: list[TimelineRow] = field(default_factory=list)
     count: Tallies = field(default_factory=Tallies)
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
@@ -94,6 +90,28 @@ class World:
     def entry(self) -> str:
         """The service that users call: the first that answers requests."""
         return next(iter(self.stack.playing("http")), "")
+
+    @cached_property
+    def fronts(self) -> dict[str, Front]:
+        """What stands before each service that is asked, by its name; the entry's first."""
+        return {self.entry: Front(self.entry)}
+
+    def front(self, service: str = "") -> Front:
+        """Before this service; before the entry, which users ask, where none is named."""
+        return self.fronts[service or self.entry]
+
+    def proxy_of(self, service: str = "") -> Container | None:
+        """The stack's own proxy container, through which all that the world asks passes; between
+        services there is none."""
+        if service not in ("", self.entry):
+            return None
+        proxies = [c for name in self.stack.playing("proxy") for c in self.of(name)]
+        return proxies[0] if proxies else None
+
+    def stream(self, name: str, service: str) -> str:
+        """The stream of what is drawn for one service that is asked: no service's draws depend on
+        how often another one changes. The entry's is the name itself."""
+        return name if service == self.entry else f"{name}/{service}"
 
     def numbered(self, index: int) -> Server:
         """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""

@@ -124,13 +124,14 @@ class HAProxy:
         loaded = File(cluster, self.least_up)
         cluster.clock.loop(loaded.follow())
         while True:
-            loaded.load(cluster.addresses)
+            loaded.load(cluster.front().addresses)
             deadlines = Deadlines(cluster.clock, self.check_timeout_s, Rank.DISCOVERY)
-            for line, address in enumerate(cluster.addresses):
+            for line, address in enumerate(cluster.front().addresses):
                 if address.checked:  # out of step with each other
                     phase_s = cluster.random("haproxy/phase") * self.inter_s
                     Check(self, loaded, line, address, deadlines).wait(phase_s)
-            yield edits.get()
+            while (yield edits.get()).service != cluster.entry:
+                pass  # another service's addresses, which are not in the file
 
 
 class Check:

@@ -159,13 +159,16 @@ def wrong_address(cluster: Cluster) -> bool:
     """Requests are sent to a place where nobody of ours lives."""
     if "service_discovery" not in cluster.left_to_operator:
         return False
-    ours = {c.id for c in cluster.of(cluster.entry)}
-    return any(backend not in ours for backend in cluster.backends)
+    return any(
+        backend not in {c.id for c in cluster.of(front.service)}
+        for front in cluster.fronts.values()
+        for backend in front.backends
+    )
 
 
 def unlisted(cluster: Cluster) -> bool:
     """A replica runs whose address the balancer's file does not have."""
-    return any(address not in cluster.addresses for address in addresses_of(cluster))
+    return any(address not in cluster.front().addresses for address in addresses_of(cluster))
 
 
 # ---- the controller ----
@@ -254,7 +257,7 @@ class OnCall:
                     f"`docker compose up -d --scale {change.service}={wanted}`"
                 )
                 yield from compose.scale(cluster, change.service, wanted)
-                if cluster.balanced and cluster.host_ports and unlisted(cluster):
+                if cluster.front().balanced and cluster.host_ports and unlisted(cluster):
                     yield from runbooks.fix_backends(self.human)
 
 

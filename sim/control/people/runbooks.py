@@ -12,7 +12,7 @@ from sim.control.core.cluster import Address, Cluster, Container, Server
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.rolling_updates import compose
-from sim.control.service_discovery.addresses import addresses_of
+from sim.control.service_discovery.addresses import addresses_of, write_down
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import RaiseConnections, RentServers
 
@@ -143,14 +143,14 @@ def rent_servers(human: Human, ask: RentServers) -> Loop:
             break
         fresh.append((yield from rent_one(human)))
         place_replicas(human, ask, fresh[-1], len(fresh))
-    if ask.balancer and not cluster.balanced:
+    balanced = cluster.front().balanced
+    if ask.balancer and not balanced:
         yield from human.runbook("balancer")
         cluster.clock.loop(HAProxy().run(cluster))
-    elif cluster.balanced:
+    elif balanced:
         yield from human.runbook("edit_backends")
-    cluster.point(
-        mistyped(human, addresses_of(cluster), ask.wrong_backends), cluster.balanced or ask.balancer
-    )
+    typed = mistyped(human, addresses_of(cluster), ask.wrong_backends)
+    write_down(cluster, typed, balanced=ask.balancer)
     human.say("points users at the balancer" if ask.balancer else "tells users the addresses")
 
 
@@ -209,10 +209,11 @@ def fix_backends(human: Human) -> Loop:
     else:
         yield from human.runbook("edit_backends")
     if cluster.host_ports:
-        cluster.point(addresses_of(cluster), cluster.balanced)
+        write_down(cluster)
     else:
-        living = [c for c in cluster.of(cluster.entry, "running") if c.alive and not c.deleting]
-        cluster.publish(living)
+        for service in cluster.fronts:
+            living = [c for c in cluster.of(service, "running") if c.alive and not c.deleting]
+            cluster.publish(living, service=service)
 
 
 def stranded(cluster: Cluster, server: Server) -> list[str]:
@@ -259,5 +260,5 @@ def replace_server(human: Human, lost: Server) -> Loop:
         cluster.remove(c)
         cluster.try_start(made)
     cluster.release(lost)
-    cluster.point(addresses_of(cluster), cluster.balanced)
+    write_down(cluster)
     human.say(f"points users at {fresh.name}")

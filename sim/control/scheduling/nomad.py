@@ -25,6 +25,11 @@ KILL_TIMEOUT = Fact(
 )  # fmt: skip
 HEARTBEAT = "hashicorp/nomad nomad/heartbeat.go, nomad/config.go @aa026cc9"
 SERVERS = Fact("nomad.servers", 3, "servers", "clients; its own servers cost extra", "chosen")
+SERVERS_PRICE = Fact(
+    "nomad.servers_price", 0.288, "USD/h", "three m5.large for its own servers and Consul",
+    "nomadproject.io reference architecture: three or five servers; aws.amazon.com/ec2/pricing, "
+    "us-east-1: 0.096 each, as quoted in 2025",
+)  # fmt: skip
 TTL_LEAST = Fact("nomad.heartbeat_ttl_least", 10.0, "s", "a client beats once a TTL", HEARTBEAT)
 TTL_MOST = Fact("nomad.heartbeat_ttl_most", 20.0, "s", "10 s and a random part", HEARTBEAT)
 BEAT_GRACE = Fact("nomad.heartbeat_grace", 10.0, "s", "after a TTL without a beat", HEARTBEAT)
@@ -89,6 +94,7 @@ class NomadScheduling:
     name: ClassVar[str] = "nomad_scheduling"
 
     default_servers: int = constant(SERVERS, above_zero=True)
+    price_per_hour: float = constant(SERVERS_PRICE)
     kubelet: Kubelet = field(default_factory=ClientAgent)
     heartbeats: Heartbeats = field(default_factory=NomadHeartbeats)
 

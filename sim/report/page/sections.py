@@ -37,6 +37,7 @@ def figures(result: Measurements) -> Section:
         {
             "heads": [words.platform(name) for name in result.platforms],
             "sections": findings.sections(result),
+            "survivors": findings.SURVIVORS,
             "differences": findings.differences(result),
         },
     )
