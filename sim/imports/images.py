@@ -57,7 +57,8 @@ _PRODUCTS = _table(
         ),
         "broker": (
             "kafka zookeeper redpanda rabbitmq nats activemq artemis pulsar mosquitto emqx vernemq"
-            " nsqd nsqlookupd rocketmq gearmand beanstalkd memphis"
+            " nsqd nsqlookupd schemaregistry connect connectors rocketmq gearmand beanstalkd"
+            " memphis"
         ),
         "store": (
             "elasticsearch opensearch elastic clickhouse cassandra scylla influxdb neo4j couchdb"
@@ -84,7 +85,7 @@ _PRODUCTS = _table(
             " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer"
         ),
         "page": (
-            "kibana grafana pgadmin pgadmin4 adminer phpmyadmin mongoexpress rediscommander"
+            "console kibana grafana pgadmin pgadmin4 adminer phpmyadmin mongoexpress rediscommander"
             " redisinsight keycloak dozzle portainer flower kafdrop akhq cmak dashboard"
             " dashboards jenkins sonarqube hue zipkinui cerebro dbeaver cloudbeaver"
             " springbootadmin"
@@ -95,10 +96,7 @@ _PARTS = _table(
     {
         "database": "db database datastore postgre pg",
         "cache": "cache",
-        "proxy": (
-            "proxy lb loadbalancer router ingress reverseproxy edgerouter apigateway gateway"
-            " gatewayserver edge balancer"
-        ),
+        "proxy": ("proxy lb loadbalancer router ingress reverseproxy edgerouter balancer"),
         "broker": "broker mq messagebus eventbus messagequeue queuebroker",
         "worker": (
             "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
@@ -113,14 +111,15 @@ _PARTS = _table(
             "migrate migration migrations migrator migrater seed seeder seeds init initializer"
             " setup bootstrap backup backups restore createbuckets createbucket provision fixtures"
             " tests test e2e cypress healthcheck wait dbmigrate installer install cleanup"
-            " docs assets css js builder build lint cli shell console maintenance upgrade bash"
+            " docs assets css js builder build lint cli shell maintenance upgrade bash"
             " createdb configurator permissions keygen certs cert initdb volume data debug"
             " workspace"
         ),
         "tool": (
             "exporter metrics monitoring mailserver smtp"
             " logs logger logging tracing registry discovery serviceregistry configserver"
-            " loadgen simulator mock mocks stub emulator vpn dns tunnel navigator"
+            " runner runners loadgen simulator sim mock mocks stub emulator vpn dns tunnel"
+            " navigator"
         ),
         "http": (
             "web www api app backend frontend front back server service site ui vote result flask"
@@ -129,7 +128,7 @@ _PARTS = _table(
             " dashboard portal storefront shop bff monolith symfony gitea gitlab nextcloud ghost"
             " drupal joomla magento moodle odoo discourse mastodon streaming strapi directus n8n"
             " metabase superset redash matomo umami plausible outline wikijs mediawiki rocketchat"
-            " mattermost zulip httpd whoami websocket ws core admin"
+            " mattermost zulip httpd gateway apigateway whoami websocket ws core admin"
         ),
     }
 )
@@ -169,7 +168,10 @@ def word_of(name: str) -> Word | None:
             if token in _PRODUCTS and token not in _NEUTRAL_WORDS:
                 return Word(_PRODUCTS[token], token, True)
             if token in _PARTS and token not in _NEUTRAL_WORDS:
-                return Word(_PARTS[token], token, False)
+                part = _PARTS[token]
+                if part == "worker" and any(_PARTS.get(other) == "scheduler" for other in tokens):
+                    part = "scheduler"  # `beat-worker`
+                return Word(part, token, False)
     # `server` alone is one that answers; behind a product's name it is that product
     said = set(tokens) & {"server", "service"}
     return Word("http", said.pop(), False) if len(said) == 1 else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,7 +28,14 @@ from sim.imports.compose.links import (
     routed,
 )
 from sim.imports.compose.project import Project, read_project
-from sim.imports.compose.roles import Guess, Scene, entry_service, guess_roles, reached
+from sim.imports.compose.roles import (
+    Guess,
+    Scene,
+    entry_service,
+    guess_roles,
+    unsaid_callees,
+    unsaid_callers,
+)
 from sim.imports.compose.service import Around, Own, read_service
 from sim.imports.compose.stores import read_pooler
 from sim.imports.compose.values import Node, Published
@@ -86,10 +93,15 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
         if mention.path[:1] == ("environment",)
     }
     roles = guess_roles(scene, task.corrections.roles)
+    scene = scene.with_mentions(unsaid_callers(roles, scene))
     entry = entry_service(roles, scene, task.corrections.entry)
+    if not entry:
+        found = "no service that answers users: no service with role http"
+        expected = "one that users send requests to (--role NAME=http if one of them does)"
+        raise project.document.error(("services",), found, expected)
+    scene = scene.with_mentions(unsaid_callees(roles, scene, entry))
     names = _names(project)
-    scene = _with_proxy(scene, roles, entry)
-    _tell_roles(roles, entry, scene, names, notes)
+    _tell_roles(roles, entry, scene, notes)
     _tell_links(scene, roles, outside, names, notes)
     services = _services(task, roles, entry, scene, configs, names)
     stack = _stack(task, services)
@@ -150,31 +162,17 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     return Scene(bodies, task.variables, found), configs, outside
 
 
-def _with_proxy(scene: Scene, roles: Mapping[str, Guess], entry: str) -> Scene:
-    """A proxy of which nothing says whom it asks is taken to ask the entry."""
-    silent = [
-        Mention(name, entry, "it is the entry", "low", None, ())
-        for name, guess in roles.items()
-        if guess.role == "proxy" and not any(m.caller == name for m in scene.mentions)
-    ]
-    return replace(scene, mentions=[*scene.mentions, *silent[:1]])
-
-
-def _tell_roles(
-    roles: Mapping[str, Guess], entry: str, scene: Scene, names: Mapping[str, str], notes: Notes
-) -> None:
+def _tell_roles(roles: Mapping[str, Guess], entry: str, scene: Scene, notes: Notes) -> None:
     lines = [f"{name}: role {guess.role} ({guess.why})" for name, guess in roles.items()]
     web = [name for name, guess in roles.items() if guess.role == "http"]
     others = [name for name in web if name != entry]
     if entry:
         lines.append(f"users' requests go to {entry}")
     notes.assumed[:0] = lines
-    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
-    before = [n for n in others if any(m.caller == n and m.callee == entry for m in scene.mentions)]
+    before = {m.caller for m in scene.mentions if m.callee == entry} & set(others)
     if before:
-        notes.ignored.append(
-            f"{', '.join(before)}: the part of a request before {entry} (it calls it)"
-        )
+        first = ", ".join(name for name in others if name in before)
+        notes.ignored.append(f"{first}: the part of a request before {entry} (it calls it)")
     rest = [name for name in others if name not in before]
     if rest:
         notes.ignored.append(f"{', '.join(rest)}: requests to it (one service is the entry)")
@@ -183,16 +181,7 @@ def _tell_roles(
             f"what answers behind {entry}? It is a proxy with no service of the file behind it: "
             f"taken for a web server (--role NAME=http, --link {entry}->NAME)"
         )
-    open_ends = [n for n in rest if n not in reached(web, proxies, scene, entry)]
-    if open_ends:
-        notes.questions.append(
-            f"who calls {', '.join(open_ends)}? Nothing in the file does (--link CALLER->NAME)"
-        )
     for name, guess in roles.items():
-        if guess.role == "postgres" and not scene.callers(name):
-            notes.questions.append(
-                f"who uses the database {name}? Nothing says so (--link NAME->{name})"
-            )
         if guess.role == "postgres" and guess.part is None:
             notes.questions.append(f"which engine is {name}? Nothing says so: taken for PostgreSQL")
         elif guess.confidence == "low" and guess.role not in ("other", "postgres"):
@@ -211,15 +200,19 @@ def _tell_links(
     for mention in scene.mentions:
         pairs.setdefault((mention.caller, mention.callee), []).append(mention)
     lines: dict[str, list[str]] = {}
+    guessed: dict[str, list[str]] = {}
     for (caller, callee), found in pairs.items():
         evidence = ", ".join(dict.fromkeys(mention.evidence for mention in found))
         said = {mention.confidence for mention in found}
         confidence = next(level for level in get_args(Confidence) if level in said)
         notes.links.append(Link(names[caller], names[callee], evidence, confidence))
         if confidence == "low":
-            notes.questions.append(f"does {caller} ask {callee}? Nothing says whom it asks")
+            guessed.setdefault(caller, []).append(callee)
         lines.setdefault(caller, []).append(f"{callee} ({evidence})")
     notes.assumed += [f"{caller} uses {', '.join(parts)}" for caller, parts in lines.items()]
+    for caller, callees in guessed.items():
+        listed = ", ".join(callees)
+        notes.questions.append(f"does {caller} use {listed}? Nothing says who does (--link A->B)")
     for caller, host, variable, part in outside:
         notes.ignored.append(f"{caller}: {part} at {host} ({variable}), which is not in the file")
         if part != "redis":

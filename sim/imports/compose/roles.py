@@ -4,8 +4,8 @@ from what the others take it for."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sim.imports.compose.links import Bodies, Mention, command_text
@@ -66,6 +66,9 @@ class Scene:
     def callers(self, name: str) -> list[str]:
         return [m.caller for m in self.mentions if m.callee == name]
 
+    def with_mentions(self, more: Iterable[Mention]) -> Scene:
+        return replace(self, mentions=[*self.mentions, *more])
+
     def asks(self, name: str, others: Collection[str]) -> bool:
         return any(m.caller == name and m.callee in others for m in self.mentions)
 
@@ -121,7 +124,7 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
         if word:
             return word, f"{where} {word.word}"
     if _serves(body):
-        return Word("http", "", False), "publishes a port"
+        return Word("http", "", False), "publishes a port, or is checked over HTTP"
     return None
 
 
@@ -160,7 +163,7 @@ def _engine_by_evidence(name: str, body: Mapping[str, Any], scene: Scene) -> Par
 
 
 def _serves(body: Mapping[str, Any]) -> bool:
-    """It publishes a TCP port that is no database's or queue's."""
+    """It publishes a TCP port that is no database's or queue's, or is checked over HTTP."""
     stores = {"5432", "3306", "6379", "27017", "1433", "5672", "9092", "53"}
     for entry in body.get("ports") or []:
         text = str(entry.get("target") if isinstance(entry, dict) else entry)
@@ -187,17 +190,29 @@ def _reached(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
 def _by_neighbours(
     name: str, redis: Sequence[str], guesses: Mapping[str, Guess], scene: Scene
 ) -> Guess:
-    """Nothing about itself says more: what the others make of it."""
-    if scene.asks(name, redis) and not scene.callers(name):
-        return Guess("worker", "uses the queue, publishes no port", "worker", "low")
+    """Nothing about itself says more: what the others make of it. Who runs the image of a web
+    service and asks the queue works its jobs."""
+    body = scene.bodies[name]
+    web = [scene.bodies[n] for n, guess in guesses.items() if guess.role == "http"]
+    queued = scene.asks(name, redis) and not scene.callers(name)
+    if queued and _program(body) in map(_program, web):
+        return Guess("worker", "the image of a web service, and it uses the queue", "worker", "low")
     if any(m.part == "http" for m in scene.mentions if m.callee == name):
         return Guess("http", "others ask it over HTTP", "http", "medium")
     if scene.callers(name):
         return Guess("http", "others depend on it", "http", "low")
-    makers = {_maker(scene.bodies[n]) for n, guess in guesses.items() if guess.role == "http"}
-    if _maker(scene.bodies[name]) in makers - {""}:
+    if _maker(body) in {_maker(other) for other in web} - {"", "."}:
         return Guess("http", "made by the same people as the others", "http", "low")
+    if queued:
+        return Guess("worker", "uses the queue, publishes no port", "worker", "low")
+    if _maker(body) == "." and any(_maker(other) == "." for other in web):
+        return Guess("http", "built here as the others", "http", "low")
     return Guess("other", "neither port, image nor name says more", None, "low")
+
+
+def _program(body: Mapping[str, Any]) -> tuple[str, str]:
+    """What makes two services the same program."""
+    return str(body.get("image") or ""), str((body.get("build") or {}).get("context") or "")
 
 
 def _maker(body: Mapping[str, Any]) -> str:
@@ -239,7 +254,8 @@ def _stand_ins(
     free = [name for name in guesses if name not in corrected]
     for wanted in ("proxy", "page"):
         yield from (name for name in free if guesses[name].part == wanted)
-    yield from (n for n in free if guesses[n].role == "other" and _serves(scene.bodies[n]))
+    served = [n for n in free if guesses[n].role == "other" and _serves(scene.bodies[n])]
+    yield from (n for n in served if guesses[n].part not in ("broker", "pooler"))
     yield from (n for n in free if guesses[n].part in (None, "tool") and guesses[n].role == "other")
     yield from (n for n in free if guesses[n].part == "worker")
 
@@ -250,44 +266,63 @@ def _store_word(role: str) -> str:
 
 def _store_rank(
     name: str, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
-) -> tuple[bool, bool, bool, int, bool]:
+) -> tuple[bool, bool, bool, bool, int, bool]:
     """Of several stores: the one that was corrected, that workers, web services and most use."""
     callers = set(scene.callers(name))
     roles = {guesses[caller].role for caller in callers if caller in guesses}
     needed = "worker" if guesses[name].role == "redis" else "http"
     cache = bool(re.search(r"cache|session", name.lower()))
-    return (name not in corrected, needed not in roles, cache, -len(callers),
-            guesses[name].part != "postgres")  # fmt: skip
+    part = guesses[name].part
+    return (name not in corrected, needed not in roles, cache, part is None, -len(callers),
+            part != "postgres")  # fmt: skip
 
 
 def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") -> str:
-    """The http service that users' requests go to; "" if there is none. `chosen`: by the user."""
+    """The http service that users' requests go to; "" if there is none. `chosen`: by the user.
+
+    The one in front: a proxy asks it or it publishes a port, no other web service asks it. Where
+    that has no store of its own and asks one web service that uses the database, it is this one:
+    the part before it is short."""
     if chosen:
         return chosen
-    candidates = [name for name, guess in roles.items() if guess.role == "http"]
+    web = [name for name, guess in roles.items() if guess.role == "http"]
     proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
     stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis")]
     databases = [name for name in stores if roles[name].role == "postgres"]
-    seen = reached(candidates, proxies, scene)
+    asked = {m.callee for m in scene.mentions if m.caller in proxies}
 
     def rank(name: str) -> tuple[bool, ...]:
         return (
-            name not in seen,
-            not scene.asks(name, databases),
-            not any(m.callee == name and m.caller in proxies for m in scene.mentions),
+            roles[name].part in ("page", "tool") or bool(_BESIDE.search(name.lower())),
+            not (name in asked or _serves(scene.bodies[name])),
+            any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
+            not _in_front(name) and len(web) > _SUITE,
             not scene.asks(name, stores),
+            not scene.asks(name, databases),
+            name not in asked,
             not _BACKEND.search(name.lower()),
-            not _serves(scene.bodies[name]),
         )
 
-    return min(candidates, key=rank, default="")
+    front = min(web, key=rank, default="")
+    if front and not scene.asks(front, databases):
+        callees = {m.callee for m in scene.mentions if m.caller == front} & set(web)
+        behind = [name for name in web if name in callees and scene.asks(name, databases)]
+        if len(behind) == 1:
+            return behind[0]
+    return front
 
 
-def reached(
-    candidates: Sequence[str], proxies: Sequence[str], scene: Scene, entry: str = ""
-) -> set[str]:
+_SUITE = 2  # of more web services one is in front
+_BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")
+
+
+def _in_front(name: str) -> bool:
+    return bool(re.search(r"front|web|ui\b|client|gateway|portal|store|nginx|vote", name.lower()))
+
+
+def reached(candidates: Sequence[str], proxies: Sequence[str], scene: Scene) -> set[str]:
     """Services that the world reaches: by a published port, a proxy, or one of these asks them."""
-    seen = {name for name in candidates if _serves(scene.bodies[name]) or name == entry}
+    seen = {name for name in candidates if _serves(scene.bodies[name])}
     seen |= {m.callee for m in scene.mentions if m.caller in proxies and m.callee in candidates}
     while (
         more := {m.callee for m in scene.mentions if m.caller in seen and m.callee in candidates}
@@ -295,6 +330,34 @@ def reached(
     ):
         seen |= more
     return seen
+
+
+def unsaid_callers(roles: Mapping[str, Guess], scene: Scene) -> Iterator[Mention]:
+    """Many suites name their callees in code alone: a web service that nobody calls is taken to be
+    called by the one in front."""
+    web = [name for name, guess in roles.items() if guess.role == "http"]
+    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
+    seen = reached(web, proxies, scene)
+    front = min((name for name in web if name in seen), key=lambda n: not _in_front(n), default="")
+    for name in web:
+        if front and name not in seen and not scene.callers(name):
+            yield Mention(front, name, "by its name alone", "low", None, ())
+
+
+def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iterator[Mention]:
+    """A proxy that names nobody asks the entry; a store that nobody names is used by the entry and
+    the workers."""
+    for name, guess in roles.items():
+        if guess.role == "proxy" and not any(m.caller == name for m in scene.mentions):
+            yield Mention(name, entry, "it is the entry", "low", None, ())
+    workers = [name for name, guess in roles.items() if guess.role == "worker"]
+    for name, guess in roles.items():
+        users = [c for c in scene.callers(name) if roles[c].role in ("http", "worker")]
+        pooled = any(roles[c].part == "pooler" for c in scene.callers(name))
+        queue = guess.role == "redis" and workers
+        if (guess.role == "postgres" or queue) and not users and not pooled:
+            for user in [entry, *workers]:
+                yield Mention(user, name, "it is the only one", "low", None, ())
 
 
 def event_loop(body: Mapping[str, Any]) -> str:

@@ -320,8 +320,7 @@ def _client(node: Node, name: str, own: Own, template: Service, around: Around) 
             result["cpu"] = cpu.model_copy(update={"threads": count.processes.value})
     compose_name = str(node.path[-1])
     asked = around.asked.get(compose_name, set())
-    silent = not asked and not own.variables and around.postgres
-    if template.database and around.postgres and (around.postgres in asked or silent):
+    if template.database and around.postgres and around.postgres in asked:
         database = template.database
         pool = pool_of(words, own.variables, count)
         if pool:
@@ -331,8 +330,6 @@ def _client(node: Node, name: str, own: Own, template: Service, around: Around) 
             notes.origins[f"services.{name}.database.pool"] = _spot(node, pool.variables)
         result["database"] = database
         said.append(f"{database.demand.mean * 1000:g} ms in {around.names[around.postgres]}")
-        if silent:
-            notes.questions.append(f"does {name} use {around.names[around.postgres]}? assumed: yes")
     if role == "http":
         result["backlog"] = template.backlog
         loop = event_loop(node.value)

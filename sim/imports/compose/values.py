@@ -162,7 +162,7 @@ class Node:
 
     def restart(self) -> tuple[str, int | None]:
         """`restart:` -> policy and the N of on-failure:N."""
-        if self.value is None or self.value is False:
+        if self.value in (None, False, ""):
             return "no", None
         policy, _, attempts = self.text().partition(":")
         valid: tuple[str, ...] = ("no", "always", "unless-stopped", "on-failure")
