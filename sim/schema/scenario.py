@@ -310,6 +310,8 @@ class RestartByHand(Record):
     again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
 
     service: Name
+    replica: Count | None = None  # one of those that live, by age from 0; null: all. Where nobody
+    # rolls out: elsewhere one that is stopped (`operator_stop`) is replaced
     one_by_one: bool = False
     pause: Duration = 0.0  # after each
 
