@@ -81,6 +81,8 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
         "sim.control.mechanisms",
     ),
+    # which means a platform has a field for is a matter of its mechanisms
+    "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
     "sim.cli.options": (),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
@@ -110,8 +112,8 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "bill", "run", "intervals", "signs", "metrics", "ledger", "series", "figures", "summary",
-    "verdicts", "counterfactual", "measurements", "merge",
+    "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
+    "summary", "spread", "verdicts", "counterfactual", "decision", "measurements", "merge",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

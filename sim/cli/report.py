@@ -29,6 +29,7 @@ class Show(NamedTuple):
     watch: bool = False
     postmortem: bool = False
     check: bool = False
+    full: bool = False
 
 
 def report(
@@ -48,7 +49,7 @@ def report(
     from sim.report.folder import check_folder  # noqa: PLC0415
     from sim.report.plots import drawable  # noqa: PLC0415
 
-    planned = plan(ask)
+    planned = plan(ask.with_causes() if show.postmortem else ask)
     folder = out or REPORTS / planned.name.replace(":", "-")
     exports = named(export)
     check_folder(folder, files.OURS)  # before the run: nobody wants to learn it afterwards
@@ -77,7 +78,7 @@ def _show(result: Result, show: Show) -> None:
 
         sys.stdout.write(summary_json(result))
     else:
-        _print(result)
+        _print(result, show.full)
 
 
 def _result(
@@ -107,15 +108,15 @@ def _result(
     return investigate(planned, result, run_counted), None
 
 
-def _print(result: Result) -> None:
+def _print(result: Result, full: bool) -> None:
     from sim.report.postmortem.text import plain  # noqa: PLC0415
     from sim.report.text import table  # noqa: PLC0415
 
     console = Console()
     if console.is_terminal:
-        table.show(result, console)
+        table.show(result, console, full)
     else:
-        sys.stdout.write(result.table())
+        sys.stdout.write(result.table(full))
     sys.stdout.write(f"\n{result.story(SHOWN)}")
     if result.counterfactuals is not None:
         sys.stdout.write(f"\n{plain(result)}")

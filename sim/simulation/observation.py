@@ -14,6 +14,7 @@ from sim.control.core.recorder import SpanRecorder, container_state
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
+from sim.simulation.endowment import means_of
 
 CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls of `progress`
 Progress = Callable[[float, int, Glance], None]  # simulated seconds, requests so far, a look
@@ -37,6 +38,7 @@ class Observer:
         self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = SpanRecorder(cluster)
+        self.means = means_of(cluster)
 
     def start(self) -> None:
         for loop in (self.run(), self.audit(), self.recorder.run()):

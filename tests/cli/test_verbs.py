@@ -39,7 +39,7 @@ def test_every_option_is_explained(
     assert main([name, "--help"]) == 0
     printed = capsys.readouterr().out
     for parameter in inspect.signature(verb, eval_str=True).parameters.values():
-        own = "set" if parameter.name == "settings" else parameter.name
+        own = "set" if parameter.name == "settings" else parameter.name.replace("_", "-")
         word = own.upper() if parameter.kind is parameter.POSITIONAL_ONLY else f"--{own}"
         row = re.search(rf"^│ \*? *{re.escape(word)}\b(?: [^ ]+)*  +[^\s│[]", printed, re.M)
         assert row, f"{name} {word}: say what it is below `Parameters` of {name}()"

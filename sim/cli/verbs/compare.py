@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
 from sim.cli.options import (
     Drawn,
     Enough,
+    Equal,
+    Flag,
+    Full,
     Kept,
     Out,
     Reps,
@@ -13,8 +20,8 @@ from sim.cli.options import (
     StackOf,
     Summary,
     Workers,
-    names,
 )
+from sim.cli.verbs.run import EXPORT, run
 
 
 def compare(
@@ -23,12 +30,21 @@ def compare(
     *,
     platform: str = "all",
     stack: StackOf = None,
+    traffic: str | None = None,
     seed: Seed = 1,
-    reps: Reps = 1,
+    reps: Reps = None,
     settings: SetOf = None,
+    ablate: str | None = None,
+    engine: Literal["auto", "compiled", "reference"] = "auto",
     out: Out = None,
     json: Summary = False,
     plots: Drawn = True,
+    export: Annotated[str, Parameter(help=EXPORT)] = "",
+    watch: Flag = False,
+    postmortem: Flag = False,
+    check: Flag = False,
+    equal_means: Equal = False,
+    full: Full = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
@@ -41,9 +57,22 @@ def compare(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all`.
+    traffic
+        CSV file of arrivals (`time,rate`, or a time stamp a line) in place of the scenario's.
+    ablate
+        Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
+    engine
+        Data plane.
+    watch
+        Show the runs live: events as they happen, users' success, the backlog.
+    postmortem
+        Run it again with one thing changed at a time, and say what each would have saved.
+    check
+        Exit with status 1 if a claim or the SLO does not hold.
     """
-    from sim.cli.report import Show, report  # noqa: PLC0415
-    from sim.study.ask import Ask  # noqa: PLC0415
-
-    ask = Ask(scenario, names(platform), seed, reps, stack, settings or (), until=until)
-    return report(ask, out, "", Show(json=json, plots=plots), store, workers)
+    return run(
+        scenario, platform=platform, stack=stack, traffic=traffic, seed=seed, reps=reps,
+        settings=settings, ablate=ablate, engine=engine, out=out, json=json, plots=plots,
+        export=export, watch=watch, postmortem=postmortem, check=check, equal_means=equal_means,
+        full=full, store=store, workers=workers, until=until,
+    )  # fmt: skip

@@ -9,7 +9,9 @@ from cyclopts import Parameter
 from sim.cli.options import (
     Drawn,
     Enough,
+    Equal,
     Flag,
+    Full,
     Kept,
     Out,
     Reps,
@@ -33,7 +35,7 @@ def run(
     stack: StackOf = None,
     traffic: str | None = None,
     seed: Seed = 1,
-    reps: Reps = 1,
+    reps: Reps = None,
     settings: SetOf = None,
     ablate: str | None = None,
     engine: Literal["auto", "compiled", "reference"] = "auto",
@@ -44,6 +46,8 @@ def run(
     watch: Flag = False,
     postmortem: Flag = False,
     check: Flag = False,
+    equal_means: Equal = False,
+    full: Full = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
@@ -74,7 +78,7 @@ def run(
 
     ask = Ask(
         scenario, names(platform), seed, reps, stack, settings or (), engine, traffic,
-        names(ablate) or (), until,
+        names(ablate) or (), until, equal_means,
     )  # fmt: skip
-    shown = Show(json=json, plots=plots, watch=watch, check=check, postmortem=postmortem)
+    shown = Show(json=json, plots=plots, watch=watch, check=check, postmortem=postmortem, full=full)
     return report(ask, out, export, shown, store, workers)
