@@ -1,7 +1,8 @@
 """Which platform did better, in the first figure that clearly differs, and by how much.
 
 The order in which figures decide is that of their harms (users, jobs, people); clear is what a
-counterfactual calls clear, or what was so in every seed. All platforms met the same customers, seed by seed.
+counterfactual calls clear, or what was so in every seed. All platforms met the same customers, seed
+by seed.
 """
 
 from __future__ import annotations
