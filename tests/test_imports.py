@@ -83,6 +83,10 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     # which means a platform has a field for is a matter of its mechanisms
     "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
+    # a step between two platforms is tried by booting it
+    "sim.study.rungs": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
+    ),
     "sim.cli.options": (),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
@@ -113,7 +117,8 @@ CORE = (
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
-    "summary", "spread", "verdicts", "counterfactual", "decision", "measurements", "merge",
+    "summary", "spread", "verdicts", "counterfactual", "decision", "ladder", "measurements",
+    "merge",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

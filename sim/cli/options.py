@@ -43,6 +43,13 @@ Equal = Annotated[
         "stop delays, as far as it has the field.",
     ),
 ]
+Rungs = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Of two platforms: from the worse to the better one change at a time, each run again.",
+    ),
+]
 Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,

@@ -29,6 +29,7 @@ class Show(NamedTuple):
     watch: bool = False
     postmortem: bool = False
     check: bool = False
+    rungs: bool = False
     full: bool = False
 
 
@@ -50,6 +51,10 @@ def report(
     from sim.report.plots import drawable  # noqa: PLC0415
 
     planned = plan(ask.with_causes() if show.postmortem else ask)
+    if show.rungs:
+        from sim.study.rungs import two  # noqa: PLC0415
+
+        two(planned)  # before the run
     folder = out or REPORTS / planned.name.replace(":", "-")
     exports = named(export)
     check_folder(folder, files.OURS)  # before the run: nobody wants to learn it afterwards
@@ -97,15 +102,22 @@ def _result(
     with screen(planned.platforms, planned.ask.reps, planned.scenario.horizon, errors) as watch:
         sample = sampled(planned, partial(Batch.run, store=store, watch=watch, salvage=True, **how))
     result = result_of(planned, sample)
-    if not show.postmortem or result.interrupted or sample.failure is not None:
+    if result.interrupted or sample.failure is not None:
         return result, sample.failure
-    from sim.study.causes import investigate  # noqa: PLC0415
 
     def run_counted(batch: Batch) -> BatchSample:
         with counted(len(batch.tasks), workers) as run:
             return run(batch)
 
-    return investigate(planned, result, run_counted), None
+    if show.rungs:
+        from sim.study.rungs import climb  # noqa: PLC0415
+
+        result = climb(planned, result, run_counted)
+    if show.postmortem and not result.interrupted:
+        from sim.study.causes import investigate  # noqa: PLC0415
+
+        result = investigate(planned, result, run_counted)
+    return result, None
 
 
 def _print(result: Result, full: bool) -> None:

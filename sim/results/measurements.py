@@ -19,6 +19,7 @@ from sim.results.counterfactual import Counterfactual
 from sim.results.decision import Decision, decision
 from sim.results.figures import METRICS, Figures, figure_at, lookup
 from sim.results.intervals import interval
+from sim.results.ladder import Ladder
 from sim.results.means import Means
 from sim.results.run import Run
 from sim.results.spread import spread
@@ -68,6 +69,7 @@ class Measurements:
     ended: str = ""  # what a study that was to stop by itself stopped at
     # by platform: what one change would have done; None if that was not asked
     counterfactuals: Mapping[str, tuple[Counterfactual, ...]] | None = None
+    ladder: Ladder | None = None  # of two platforms: from one to the other, if that was asked
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -100,6 +102,7 @@ class Measurements:
             "means": {name: means.record() for name, means in self.means.items()},
             "spread": self.spread,
             "verdict": None if self.decision is None else self.decision.record(),
+            **({} if self.ladder is None else {"rungs": self.ladder.record()}),
         }
 
     @cached_property

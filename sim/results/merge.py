@@ -45,6 +45,7 @@ def merged(a: M, b: M) -> M:
         replications=replications,
         interrupted=a.interrupted or b.interrupted,
         command=a.command if a.command == b.command else "",
+        ladder=a.ladder if a.ladder == b.ladder else None,
         ended=a.ended if a.ended == b.ended else "",
         versions=_versions(a.versions, b.versions),
         choices={name: choices[name] for name in platforms if name in choices},

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.core.recorder import SpanRecorder, container_state
+from sim.control.core.recorder import SpanRecorder
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
@@ -77,7 +77,7 @@ class Observer:
         has never been ready is growth, not loss."""
         ready = dict.fromkeys(self.cluster.desired, 0)
         for c in self.cluster.containers:
-            if c.ready and container_state(c) == "ready" and c.service in ready:
+            if c.ready and c.state == "running" and c.server.alive and not c.hung:
                 ready[c.service] += 1
         gone = 0
         for service, wanted in self.cluster.desired.items():

@@ -78,11 +78,13 @@ def compare(
     executor: Executor | None = None,
     workers: int | None = None,
     equal_means: bool = False,
+    rungs: bool = False,
 ) -> Result:
     """Replay a scenario under several platforms (default: the scenario's own) with equal seeds.
 
     The other parameters are those of `run`. Means, 95 % intervals and paired differences are in
-    the `Result` when `reps` is at least 2.
+    the `Result` when `reps` is at least 2. `rungs`: of two platforms, from the one that did worse
+    to the other one change at a time (sim.study.rungs).
     """
     ask = Ask(
         scenario, platforms, seed, reps, stack, settings, engine, traffic, until=until,
@@ -90,7 +92,13 @@ def compare(
     )  # fmt: skip
     planned = plan(ask.with_causes() if postmortem else ask)
     run_batch = partial(Batch.run, executor=executor, workers=workers)
+    if rungs:
+        from sim.study.rungs import climb, two  # noqa: PLC0415 - seldom
+
+        two(planned)
     result = replay(planned, partial(run_batch, store=store))
+    if rungs and not result.interrupted:
+        result = climb(planned, result, run_batch)
     if not postmortem or result.interrupted:
         return result
     from sim.study.causes import investigate  # noqa: PLC0415 - reads all changes

@@ -15,6 +15,7 @@ from sim.cli.options import (
     Kept,
     Out,
     Reps,
+    Rungs,
     Seed,
     SetOf,
     StackOf,
@@ -44,6 +45,7 @@ def compare(
     postmortem: Flag = False,
     check: Flag = False,
     equal_means: Equal = False,
+    rungs: Rungs = False,
     full: Full = False,
     store: Kept = None,
     workers: Workers = None,
@@ -74,5 +76,5 @@ def compare(
         scenario, platform=platform, stack=stack, traffic=traffic, seed=seed, reps=reps,
         settings=settings, ablate=ablate, engine=engine, out=out, json=json, plots=plots,
         export=export, watch=watch, postmortem=postmortem, check=check, equal_means=equal_means,
-        full=full, store=store, workers=workers, until=until,
+        rungs=rungs, full=full, store=store, workers=workers, until=until,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from sim.cli.options import (
     Kept,
     Out,
     Reps,
+    Rungs,
     Seed,
     SetOf,
     StackOf,
@@ -47,6 +48,7 @@ def run(
     postmortem: Flag = False,
     check: Flag = False,
     equal_means: Equal = False,
+    rungs: Rungs = False,
     full: Full = False,
     store: Kept = None,
     workers: Workers = None,
@@ -80,5 +82,5 @@ def run(
         scenario, names(platform), seed, reps, stack, settings or (), engine, traffic,
         names(ablate) or (), until, equal_means,
     )  # fmt: skip
-    shown = Show(json=json, plots=plots, watch=watch, check=check, postmortem=postmortem, full=full)
+    shown = Show(json, plots, watch, postmortem, check, rungs, full)
     return report(ask, out, export, shown, store, workers)

@@ -15,7 +15,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sim.report.text import comparison, findings, means, verdict, words
+from sim.report.text import comparison, findings, ladder, means, verdict, words
+from sim.results.ladder import Ladder
 from sim.results.measurements import Measurements
 
 WIDTH = 100
@@ -42,6 +43,9 @@ def _document(result: Measurements, full: bool) -> RenderableType:
     ]
     if result.interrupted:
         parts.append(Text("interrupted: these are the runs that were finished", style="yellow"))
+    if result.ladder is not None:
+        parts.insert(1, Text(ladder.sentence(result.ladder), style="bold"))
+        parts += [Text("\nRung by rung", style="bold"), _ladder(result.ladder), Text("")]
     if comparison.is_many(result):
         parts += [_overview(result), Text("\nMeans", style="bold"), _means(result)]
     else:
@@ -73,6 +77,15 @@ def _figures(result: Measurements, full: bool) -> list[RenderableType]:
     if not equal:
         return [table]
     return [table, Text(f"\n{equal} more rows are equal on all: --full shows them.", style="dim")]
+
+
+def _ladder(climbed: Ladder) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading, side in (("", "left"), ("takes", "right"), ("left", "right"), ("", "left")):
+        table.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for step in ladder.steps(climbed):
+        table.add_row(*step)
+    return table
 
 
 def _means(result: Measurements) -> Table:
