@@ -113,7 +113,7 @@ def _changed(
     event: Event, scenario: Scenario, stack: Stack, names: Mapping[str, str], lines: list[str]
 ) -> _Change:
     """One event under the stack's names, and the roles of it that are not there."""
-    kind = event.kind()
+    kind = next((name for name, body in event if name != "at" and body is not None), "at")
     body = getattr(event, kind)
     update: dict[str, Any] = {}
     missing: list[str] = []

@@ -53,8 +53,11 @@ def load_scenario(
     for source in sources:
         own = split_settings(source.settings).scenario
         scenario = apply_settings(scenario, own, source.document, source.at, "scenario")
-    stack = stack or _stack_of(scenario, document)
-    scenario, sources = _on(stack, scenario, sources)
+    if stack is None:
+        stack = _stack_of(scenario, document)
+        scenario = scenario.model_copy(update={"set": _left_over(sources)})
+    else:
+        scenario, sources = _on(stack, scenario, sources)
     by_hand = split_settings(settings or {}).stack
     blamed = Document("--set" if by_hand else f"{document.file}: set")
     known = names()

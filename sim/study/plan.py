@@ -126,6 +126,7 @@ def _cases(
     notes = []
     for name in platforms:
         case = cases[name] = Case.of(scenario, stack, name, come)
+        notes += [f"{name}: {line}" for line in case.stack.assumed if line not in stack.assumed]
         has = [part for part in without if getattr(case.choices, part) is not None]
         missing = [part.replace("_", " ") for part in without if part not in has]
         if missing:
