@@ -206,7 +206,7 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
         "worker",
         r"celery\b.*\bworker\b|celery-?worker|\bsidekiq\b|\brq\s+worker|rqworker|queue:(work|listen)|"
         r"\bhorizon\b|bullmq?\b|jobs:work|delayed_job|\bresque\b|\bdramatiq\b|\bhuey|run_huey|"
-        r"\barq\s|\btaskiq\s+worker|\bqcluster\b|\bworkers?(\.\w+)?(?=\s|$|['\"])|messenger:consume|"
+        r"\barq\s|\btaskiq\s+worker|\bqcluster\b|(?<![\w-])workers?(\.\w+)?(?=\s|$|['\"])|messenger:consume|"
         r"good_job|solid_queue|process_tasks|\bconsumer\b|\bconsume\b",
     ),
     ("redis", r"\b(redis|valkey|keydb)-server\b"),

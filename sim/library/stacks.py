@@ -6,14 +6,20 @@ A file is a docker-compose file when its `services:` have no `role:`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sim.imports.compose.file import import_compose
 from sim.imports.evidence import NO_CORRECTIONS, Corrections, Imported
+from sim.imports.manifests.file import import_manifests
+from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
 from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
 from sim.schema.stack import Stack
+from sim.schema.text.document import Document
+from sim.schema.text.files import read_text
 from sim.schema.text.validation import read_record
 
 DEFAULT_STACK = "sspp"
@@ -30,7 +36,7 @@ def load_stack(
     """A stack by name, from a YAML stack file, or from docker-compose files (`base.yml,prod.yml`:
     the later over the earlier). `corrections` are for files that are not ours."""
     texts = _texts(as_text(name_or_path, "stack"))
-    if len(texts) == 1 and not corrections:
+    if len(texts) == 1 and not corrections and not _are_manifests(texts):
         path = file_of(texts[0], "stack")
         document = document_of(path)
         if not _is_compose(document.data):
@@ -42,6 +48,12 @@ def load_stack(
 
 def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Imported:
     """What was understood of somebody's own files. Raises `InputError`."""
+    if _are_manifests(names):
+        imported = import_manifests(
+            [Path(n) for n in names], load_stack(DEFAULT_STACK), corrections
+        )
+        check_stack(imported.stack, Document(names[0]))
+        return imported
     paths = [file_of(name, "stack") for name in names]
     documents = [(document_of(path), path) for path in paths]
     for document, _ in documents:
@@ -53,6 +65,14 @@ def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Impo
     imported = import_compose(documents, load_stack(DEFAULT_STACK), corrections)
     check_stack(imported.stack, documents[0][0])
     return imported
+
+
+def _are_manifests(names: Sequence[str]) -> bool:
+    """Folders and files of Kubernetes' objects; Compose's are files with `services:`."""
+    paths = [Path(name) for name in names]
+    return any(path.is_dir() for path in paths) or any(
+        is_manifest(read_text(path, str(path), MOST_MANIFESTS)) for path in paths if path.is_file()
+    )
 
 
 def _texts(text: str) -> list[str]:

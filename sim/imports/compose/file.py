@@ -74,8 +74,13 @@ def import_compose(
 ) -> Imported:
     """What these Compose files describe, the later over the earlier; missing numbers are those of
     `like`. Raises `InputError`."""
-    notes = Notes()
-    project = read_project(documents, notes)
+    return import_project(read_project(documents, Notes()), like, corrections)
+
+
+def import_project(project: Project, like: Stack, corrections: Corrections) -> Imported:
+    """The same of a project that was put together from these or from other files. Raises
+    `InputError`."""
+    notes = project.notes
     variables = {
         name: environment_of(body, project.files[name]) for name, body in project.bodies.items()
     }

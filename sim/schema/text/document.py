@@ -77,11 +77,11 @@ def read_yaml(text: str, file: str) -> Document:
     return replace(document, data=deepcopy(document.data))
 
 
-@lru_cache(maxsize=64)  # nearly every scenario has the same stack, which takes 40 ms
-def _parsed(text: str, file: str) -> Document:
+def read_documents(text: str, file: str) -> list[Document]:
+    """Every document of a YAML stream, whatever is in it; an empty one has None. Raises
+    `InputError` for what is not YAML."""
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
-        document = _Reader(file).read(root)
+        return [_Reader(file).read(root) for root in YAML(typ="safe", pure=True).compose_all(text)]
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
@@ -98,6 +98,14 @@ def _parsed(text: str, file: str) -> Document:
     except RecursionError:
         why = "mappings or lists nested too deep"
         raise InputError(file, found=why, expected="at most some hundred levels") from None
+
+
+@lru_cache(maxsize=64)  # nearly every scenario has the same stack, which takes 40 ms
+def _parsed(text: str, file: str) -> Document:
+    documents = read_documents(text, file)
+    if len(documents) > 1:
+        raise documents[1].error((), "a second document", "one document")
+    document = documents[0] if documents else Document(file)
     if not isinstance(document.data, dict):
         found = "an empty file" if document.data is None else describe(document.data)
         raise InputError(file, 1, 1, found=found, expected="a mapping of fields")
