@@ -87,19 +87,15 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
         change = _changed(event, scenario, stack, names, lines)
         missing += change.missing
         events.append(change.event)
+    file = stack.source or stack.name
     if missing:
         role = missing[0]
-        found = f"no {role}, and the scenario {scenario.name} is about one"
-        expected = f"a service with role {role} (--role NAME={role} if there is one)"
-        raise InputError(
-            stack.source or stack.name, field="services", found=found, expected=expected
-        )
+        expected = f"one: {scenario.name} is about it (--role NAME={role} if there is one)"
+        raise InputError(file, field="services", found=f"no {role}", expected=expected)
     if "postgres" in scenario.needs and not any(s.database for s in stack.services.values()):
-        found = f"no service that uses the database, and {scenario.name} is about one"
-        expected = "one (--link NAME->DATABASE if there is one)"
-        raise InputError(
-            stack.source or stack.name, field="services", found=found, expected=expected
-        )
+        found = "no service that uses the database"
+        expected = f"one: {scenario.name} is about it (--link NAME->DATABASE if there is one)"
+        raise InputError(file, field="services", found=found, expected=expected)
     told = [*scenario.assumed, *lines]
     return scenario.model_copy(update={"events": events, "assumed": told})
 

@@ -39,6 +39,8 @@ class Ask:
     traffic: str | Sequence[str] | None = None  # recordings in place of the scenario's arrivals
     ablate: Sequence[str] = ()  # capabilities that each platform also runs without
     until: Until | None = None  # when it has seen enough: see sim.study.precision
+    roles: Sequence[str] = ()  # NAME=ROLE: how somebody's own files are read, against the guesses
+    links: Sequence[str] = ()  # A->B: A asks B
 
     def checked(self) -> Ask:
         """The same with texts for paths, a tuple of platforms, and as many replications as `until`
@@ -82,6 +84,8 @@ class Ask:
         words += ["--reps", str(self.reps)] if self.reps != unsaid else []
         words += ["--until", until_text(self.until)] if self.until is not None else []
         words += ["--stack", self.stack] if self.stack else []
+        words += [word for role in self.roles for word in ("--role", role)]
+        words += [word for link in self.links for word in ("--link", link)]
         for path in _texts(self.traffic) or ():
             words += ["--traffic", path]
         words += ["--engine", self.engine] if self.engine != "auto" else []

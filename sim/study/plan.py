@@ -12,6 +12,7 @@ from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
+from sim.imports.evidence import Corrections
 from sim.imports.trace import profile, recording
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
@@ -89,7 +90,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     ask = ask.checked()
     refresh()
     names = None if ask.platforms is None else _names(tuple(ask.platforms))
-    stack = load_stack(ask.stack) if isinstance(ask.stack, str) else ask.stack
+    stack = _stack(ask)
     scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
@@ -161,6 +162,17 @@ def _names(platforms: Sequence[str]) -> tuple[str, ...]:
     if issues:
         raise InputError(issues=issues)
     return names
+
+
+def _stack(ask: Ask) -> Stack | None:
+    """The stack that was asked for; None: the scenario's own."""
+    corrections = Corrections.of(ask.roles, ask.links)
+    if isinstance(ask.stack, str):
+        return load_stack(ask.stack, corrections)
+    if corrections:
+        option = "--role" if ask.roles else "--link"
+        raise InputError(option, found="no file of yours", expected="--stack FILE beside it")
+    return ask.stack
 
 
 def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:

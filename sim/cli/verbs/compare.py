@@ -14,6 +14,7 @@ from sim.cli.options import (
     JUnit,
     Kept,
     Out,
+    Reading,
     Reps,
     Seed,
     SetOf,
@@ -22,6 +23,7 @@ from sim.cli.options import (
     Traffic,
     Workers,
     chosen,
+    corrected,
     names,
 )
 
@@ -32,6 +34,7 @@ def compare(
     *,
     platform: str = "all",
     stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
@@ -60,7 +63,7 @@ def compare(
 
     ask = Ask(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
-        traffic=traffic, until=until,
+        traffic=traffic, until=until, **corrected(reading),
     )  # fmt: skip
     show = Show(json=json, plots=plots, expect=tuple(expect or ()), junit=junit)
     return report(ask, out, "", show, store, workers)

@@ -15,6 +15,7 @@ from sim.cli.options import (
     JUnit,
     Kept,
     Out,
+    Reading,
     Reps,
     Seed,
     SetOf,
@@ -23,6 +24,7 @@ from sim.cli.options import (
     Traffic,
     Workers,
     chosen,
+    corrected,
     names,
 )
 from sim.report.exports.formats import listed
@@ -36,6 +38,7 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
@@ -80,7 +83,7 @@ def run(
 
     ask = Ask(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
-        engine, traffic, names(ablate) or (), until,
+        engine, traffic, names(ablate) or (), until, **corrected(reading),
     )  # fmt: skip
     shown = Show(
         json=json, plots=plots, watch=watch, check=check, postmortem=postmortem,
