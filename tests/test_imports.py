@@ -68,6 +68,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study": (
         "sim.imports.trace", "sim.imports.traffic",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
+        # how somebody's own files are to be read is a part of what was asked for
+        "sim.imports.evidence",
         "sim.dataplane.engines", "sim.constants", "sim.library",
     ),
     # the public Result shows itself: what it needs loads when it is asked for

@@ -17,6 +17,7 @@ from sim.cli.options import (
     JUnit,
     Kept,
     Out,
+    Reading,
     Reps,
     Rungs,
     Seed,
@@ -35,6 +36,7 @@ def compare(
     *,
     platform: str = "all",
     stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
@@ -78,9 +80,9 @@ def compare(
         Exit with status 1 if a claim or the SLO does not hold.
     """
     return run(
-        scenario, platform=platform, stack=stack, traffic=traffic, excerpt=excerpt, seed=seed,
-        reps=reps, settings=settings, ablate=ablate, engine=engine, out=out, json=json,
-        plots=plots, export=export, watch=watch, postmortem=postmortem, check=check,
-        expect=expect, junit=junit, equal_means=equal_means, rungs=rungs, full=full, store=store,
-        workers=workers, until=until,
+        scenario, platform=platform, stack=stack, reading=reading, traffic=traffic,
+        excerpt=excerpt, seed=seed, reps=reps, settings=settings, ablate=ablate, engine=engine,
+        out=out, json=json, plots=plots, export=export, watch=watch, postmortem=postmortem,
+        check=check, expect=expect, junit=junit, equal_means=equal_means, rungs=rungs, full=full,
+        store=store, workers=workers, until=until,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from sim.cli.options import (
     JUnit,
     Kept,
     Out,
+    Reading,
     Reps,
     Rungs,
     Seed,
@@ -26,6 +27,7 @@ from sim.cli.options import (
     Traffic,
     Workers,
     chosen,
+    corrected,
     names,
 )
 from sim.report.exports.formats import listed
@@ -39,6 +41,7 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
@@ -86,7 +89,7 @@ def run(
 
     ask = Ask(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
-        engine, traffic, names(ablate) or (), until, equal_means,
+        engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
     shown = Show(
         json=json, plots=plots, watch=watch, postmortem=postmortem, check=check,
