@@ -11,7 +11,9 @@ import pytest
 
 SIM = Path(__file__).resolve().parents[1] / "sim"
 SEAM = tuple(f"sim.dataplane.{name}" for name in ("codes", "profile", "plane", "tables"))
-ARITHMETIC = (*SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic")
+ARITHMETIC = (
+    *SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic", "sim.dataplane.story",
+)  # fmt: skip
 SIMPY_INSIDE = "sim.dataplane.simpy_inside"
 
 # a layer -> what of ours it may import (prefixes); the longest prefix of a module is its layer
@@ -32,6 +34,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.dataplane.plane": SEAM,
     "sim.dataplane.draws": (),
     "sim.dataplane.arithmetic": ("sim.dataplane.codes",),
+    "sim.dataplane.story": (*SEAM, "sim.dataplane.draws"),
     SIMPY_INSIDE: (),
     "sim.dataplane.reference": (
         "sim.dataplane.reference", "sim.schema", *ARITHMETIC, SIMPY_INSIDE,
@@ -82,6 +85,11 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
         "sim.control.mechanisms",
     ),
+    # decisions are studies that write what they found, as article and quarter do
+    "sim.study.decision": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
+        "sim.constants", "sim.library", "sim.dataplane.draws",
+    ),
     "sim.cli.options": (),
     # a page on which sessions run; the class asks what the quiz asks
     "sim.live": (
@@ -125,7 +133,7 @@ TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", 
 ONLY: dict[str, tuple[str, ...]] = {
     "simpy": ("sim.control", "sim.dataplane.reference", SIMPY_INSIDE, "sim.simulation"),
     "numba": ("sim.dataplane.kernel",),
-    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter"),
+    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter", "sim.study.decision"),
     "jinja2": ("sim.report.page",),
     "pandas": ("sim.study.result",),
 }

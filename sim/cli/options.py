@@ -67,8 +67,8 @@ Expected = Annotated[
     Parameter(
         name="--expect",
         negative="",
-        help="[p95] [PLATFORM.]METRIC<VALUE, e.g. 'compose.downtime_s<60'; status 1 if it does not "
-        "hold. May be given several times.",
+        help="METRIC<VALUE, of a PLATFORM. or of p95 over seeds: 'compose.downtime_s<60'; status 1 "
+        "if it does not hold. May be given several times.",
     ),
 ]
 JUnit = Annotated[

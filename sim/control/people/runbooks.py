@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sim.control.core.choices import DOCKER_STOP, Commanded
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Address, Cluster, Container, Server
+from sim.control.core.cluster import Address, Cluster, Container, Server, Trouble
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.rolling_updates import compose
@@ -45,6 +45,14 @@ def restart(human: Human, c: Container) -> Loop:
         yield from compose.stop_all(cluster, [c])  # the task has ended, and gets a successor
     elif not c.deleting:
         cluster.retire(c)
+
+
+def repair(human: Human, trouble: Trouble) -> Loop:
+    """End what an event has left behind, unless it has ended by itself meanwhile."""
+    human.say(f"finds: {trouble.seen}")
+    yield from human.work(trouble.takes, "repair", step=trouble.command)
+    if human.cluster.ended(trouble):
+        yield from trouble.repaired()
 
 
 def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:
@@ -161,6 +169,8 @@ def rent_one(human: Human) -> Task[Server]:
         yield from human.work(step.takes, "rent_server", step=step.do)
     ordered_s = cluster.clock.now
     boot: LawSpec = cluster.stack.servers.machine.boot
+    while not cluster.pullable(cluster.entry):  # `docker pull` fails: she tries again
+        yield from human.wait(human.spec.habits.idle_look)
     yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.RENTED_MACHINE)
     server = cluster.add_server(ordered_s)
     cluster.say("server", server.name, f"{server.name} is up")
