@@ -64,6 +64,8 @@ def report(
     for label, lines in (
         ("assumed: ", planned.stack.assumed),
         ("not simulated: ", planned.stack.ignored),
+        ("question: ", planned.stack.questions),
+        ("scenario: ", planned.scenario.assumed),
         ("", planned.notes),
         ("traffic: ", traffic.lines(planned.recorded)),
     ):

@@ -30,6 +30,7 @@ from sim.schema.fields import (
     Limit,
     Line,
     Name,
+    Note,
     Positive,
     Rate,
     Ratio,
@@ -39,6 +40,7 @@ from sim.schema.fields import (
     Title,
     refuse,
 )
+from sim.schema.stack import Role
 
 
 class Point(Record):
@@ -405,7 +407,9 @@ class Scenario(Record):
     slo: Slo = Slo()
     events: list[Event]
     claims: list[Claim] = []
+    needs: list[Role] = []  # roles that it is about, beside those that its events name
     platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
     set: dict[str, Any] = {}
     variants: dict[Name, Variant] = {}
     variant: Name | None = None  # the one in force; the loader says so, a file may not
+    assumed: list[Note] = Field(default_factory=list)  # said to the user
