@@ -91,6 +91,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.decision": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
         "sim.constants", "sim.library", "sim.dataplane.draws",
+        # what a month costs
+        "sim.control.core.choices", "sim.control.scheduling.microvms",
     ),
     # which means a platform has a field for is a matter of its mechanisms
     "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
