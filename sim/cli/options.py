@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +62,19 @@ Workers = Annotated[
         help="Processes at most [default: as many as there are processors, if that is sooner].",
     ),
 ]
+Expected = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--expect",
+        negative="",
+        help="METRIC<VALUE, of a PLATFORM. or of p95 over seeds: 'compose.downtime_s<60'; status 1 "
+        "if it does not hold. May be given several times.",
+    ),
+]
+JUnit = Annotated[
+    Path | None,
+    Parameter(name="--junit", help="File for what was expected and checked, as JUnit XML."),
+]
 Enough = Annotated[
     str | None,
     Parameter(
@@ -67,6 +82,52 @@ Enough = Annotated[
         "downtime_s=5."
     ),
 ]
+
+
+Traffic = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        help="Recording in place of the scenario's arrivals: a log, a load test's result, a series "
+        "(docs/command_line.md); may be given several times.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """What of a recording is replayed, and how: fields of `scenario.traffic`."""
+
+    begin: Annotated[
+        str | None,
+        Parameter(name="--from", help="Recording: from 14:30 (UTC), 2h (on), or a date and time."),
+    ] = None
+    end: Annotated[str | None, Parameter(name="--to", help="Recording: until then.")] = None
+    busiest: Annotated[
+        str | None, Parameter(name="--busiest", help="Recording: its busiest 1h.")
+    ] = None
+    speed: Annotated[
+        str | None, Parameter(name="--speed", help="Recording: so many times as fast.")
+    ] = None
+    path: Annotated[
+        str | None, Parameter(name="--path", help="Recording: requests whose path matches only.")
+    ] = None
+    scale: Annotated[str | None, Parameter(name="--scale", help="Times as many requests.")] = None
+
+
+def chosen(excerpt: Excerpt | None) -> list[str]:
+    """The same as settings, `path=value` each."""
+    values = {} if excerpt is None else vars(excerpt)
+    return [
+        f"scenario.traffic.{'' if name == 'scale' else 'replay.'}{name}={_value(name, value)}"
+        for name, value in values.items()
+        if value is not None
+    ]
+
+
+def _value(name: str, text: str) -> str:
+    """A text in quotes, so that `14:30` and `^/api: x` stay what they are; a number as it is."""
+    return text if name in ("speed", "scale", "busiest") else json.dumps(text)
 
 
 def names(text: str | None) -> list[str] | None:

@@ -107,6 +107,20 @@ _DOCKER = "moby/moby daemon/health.go @b985e231"
 _BOUNCER = "PgBouncer's documentation, config"
 
 MAX_CONNECTIONS = Fact("postgres.max_connections", 100, "slots", "the server's default", _PG)
+_ENGINE = "a stack says its own: stack.services.postgres.max_connections"
+MYSQL_MAX_CONNECTIONS = Fact(
+    "mysql.max_connections", 151, "slots", "the default, one more for an admin",
+    "dev.mysql.com 8.4 refman server-system-variables; mariadb.com/kb server-system-variables",
+    _ENGINE,
+)  # fmt: skip
+MONGODB_MAX_CONNECTIONS = Fact(
+    "mongodb.max_connections", 65536, "slots", "net.maxIncomingConnections",
+    "mongodb.com/docs/manual reference/configuration-options, 7.0", _ENGINE,
+)  # fmt: skip
+SQLSERVER_MAX_CONNECTIONS = Fact(
+    "sqlserver.max_connections", 32767, "slots", "user connections: 0 means so many",
+    "learn.microsoft.com sql: Server configuration: user connections", _ENGINE,
+)  # fmt: skip
 SUPERUSER_RESERVED = Fact(
     "postgres.superuser_reserved_connections", 3, "slots", "so ordinary users have 97", _PG
 )
@@ -187,6 +201,14 @@ NGINX_CONNECT = Fact(
     "nginx/nginx @3f6f7824 src/http/modules/ngx_http_proxy_module.c, ngx_http_upstream.c",
 )  # fmt: skip
 LEAK_TICK = Fact("fault.leak_tick", 1.0, "s", "a leak grows in steps of this", "chosen")
+
+_EBS = "aws.amazon.com/ebs/pricing, us-east-1, as quoted in June 2026"
+VOLUME_SIZE = Fact("price.volume_size", 20 * 1024**3, "bytes", "of each volume", "chosen")
+VOLUME_MONTH = Fact("price.volume_month", 0.08, "USD", "a GiB of a gp3 volume in a month", _EBS)
+WORK_HOUR = Fact(
+    "price.work_hour", 50.0, "USD", "an hour of whoever runs it, with all that an employer pays",
+    "chosen: 30 to 150 by country and kind of contract",
+)  # fmt: skip
 
 # --- people ---------------------------------------------------------------------------------------
 

@@ -57,6 +57,7 @@ class Measurements:
     versions: tuple[tuple[str, str], ...] = ()  # of what made it: name, version
     choices: Mapping[str, Any] = field(default_factory=dict)  # by platform: its ten, as they ran
     traffic: Traffic | None = None  # who came; None in a result that was made by hand
+    recorded: Mapping[str, Any] = field(default_factory=dict)  # of the recording it replays
     slo: Slo = field(default_factory=Slo)
     facts: tuple[Held, ...] = ()  # the constants that hold in it, with their sources
     told: tuple[str, ...] = ()  # `path=value`: what --set said
@@ -88,6 +89,7 @@ class Measurements:
             "version": self.version,
             "platforms": platforms,
             "claims": evaluate(self.asked, platforms),
+            **({"traffic": dict(self.recorded)} if self.recorded else {}),
         }
 
     @property
@@ -97,8 +99,13 @@ class Measurements:
 
     @property
     def verdicts(self) -> list[tuple[dict[str, Any], str]]:
-        """Each row of the summary's claims with the claim's `because`."""
-        reasons = [claim.because for claim in self.asked if claim.platform in self.replications]
+        """Each row of the summary's claims with the claim's `because`, if the run shows it."""
+        events = {run.platform: {row.event for row in run.timeline} for run in self.runs}
+        reasons = [
+            claim.because if events.get(claim.platform, set()).issuperset(claim.shown_by) else ""
+            for claim in self.asked
+            if claim.platform in self.replications
+        ]
         return list(zip(self.summary["claims"], reasons, strict=True))
 
     @cached_property

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.tables import PlaneGauge, Recording
+from sim.results.bill import MonthlyCost
 
 
 class Sampled(NamedTuple):
@@ -31,6 +32,7 @@ SERIES = {
     "replicas": Sampled("Containers of the entry service that run."),
     "ready": Sampled("Containers of the entry service that get traffic."),
     "servers": Sampled("Servers that are rented and alive."),
+    "missing": Sampled("Replicas, of all services, that were ready, are wanted and are not ready."),
     "cpu_busy": Sampled("Cores in use."),  # over the last second, all servers
 }
 
@@ -113,8 +115,11 @@ class Run:
     containers_refused: int  # start-ups the database refused
     operator: OperatorFigures = field(default_factory=OperatorFigures)
     lost_rows: tuple[LostRows, ...] = ()
+    jobs_wanted: int = 0  # requests that would have left a job, whatever became of them
     server_seconds: float = 0.0
     usd: float = 0.0
+    # of what runs at second 0, without people
+    month: MonthlyCost = field(default_factory=MonthlyCost)
     spans: tuple[Span, ...] = ()  # what was where in which state, by start
     # verdicts of metrics.py on its buckets: every plot and table asks for them again
     verdicts: dict[str, NDArray[np.bool_]] = field(

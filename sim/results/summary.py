@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results import metrics
-from sim.results.figures import METRICS, Figure, Figures, Unit, figure_at, lookup, record
+from sim.results.figures import METRICS, Figure, Figures, Unit, figure_at, lookup, record, total
 from sim.results.intervals import interval
 from sim.results.run import Run
 
@@ -40,6 +40,11 @@ class Replication:
     latency: NDArray[np.int64]
     latency_max_s: float
     run: Run | None = None
+
+    @property
+    def failed(self) -> int:
+        """Requests without a good answer."""
+        return int(total(self.figures, "requests.failed"))
 
 
 def replication(run: Run, keep: bool) -> Replication:
@@ -66,6 +71,7 @@ class PooledLatencies(NamedTuple):
 
     latency: NDArray[np.int64]
     latency_max_s: float
+    failed: int
 
 
 def mean_figures(replications: Sequence[Replication]) -> Figures:
@@ -75,6 +81,7 @@ def mean_figures(replications: Sequence[Replication]) -> Figures:
     pool = PooledLatencies(
         np.sum([r.latency for r in replications], axis=0),
         max(r.latency_max_s for r in replications),
+        sum(r.failed for r in replications),
     )
 
     def merged(figure: Figure) -> float | dict[str, float | None] | None:

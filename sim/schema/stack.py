@@ -291,6 +291,14 @@ class Servers(Record):
     reserved: MachineSpec = MachineSpec(cores=0.0, memory=0)  # taken by the system and agents
 
 
+class Prices(Record):
+    """What money goes into beside servers (sim/results/bill.py)."""
+
+    volume: Bytes = default(facts.VOLUME_SIZE)
+    volume_month: Money = default(facts.VOLUME_MONTH)
+    work_hour: Money = default(facts.WORK_HOUR)
+
+
 class Step(Record):
     """One step of a runbook: what the operator does and how long it takes."""
 
@@ -368,10 +376,12 @@ class Stack(Record):
     source: Note = ""
     services: dict[Name, Service]
     servers: Servers = Servers()
+    prices: Prices = Prices()
     operator: Operator = Operator()
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
     assumed: list[Note] = Field(default_factory=list)  # said to the user
     ignored: list[Note] = Field(default_factory=list)  # read and not simulated
+    questions: list[Note] = Field(default_factory=list)  # what the user's file leaves open
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""

@@ -8,12 +8,19 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sim.control.core.choices import charge_of
 from sim.control.core.cluster import Cluster
 from sim.dataplane.arithmetic import added
+from sim.dataplane.codes import Stream
+from sim.dataplane.draws import uniforms
 from sim.dataplane.tables import Recording
+from sim.results.bill import monthly_cost
 from sim.results.run import OperatorFigures, Run
+from sim.results.signs import signs
 from sim.simulation.case import Case
 from sim.simulation.observation import Observer
+
+CHUNK = 1_000_000  # requests whose draws are made at once
 
 
 def finished(
@@ -21,7 +28,11 @@ def finished(
 ) -> Run:
     """The run as it ended at `end` seconds: at the horizon, or as if the horizon were there."""
     count, samples = cluster.count, int(end / observer.step_s) + 1
-    slo = case.scenario.slo
+    slo, services = case.scenario.slo, case.stack.services
+    series = {name: column[:samples] for name, column in observer.series.items()}
+    recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
+    consumers = {name for name, service in services.items() if service.database is not None}
+    told = signs(recording, series, cluster.timeline, consumers, end)
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
@@ -37,18 +48,37 @@ def finished(
         slo_success=slo.success,
         slo_latency_s=slo.latency,
         down_below=slo.down_below,
-        recording=until(cluster.plane.recording(), end),
-        gauge=cluster.plane.gauge(),
-        series={name: column[:samples] for name, column in observer.series.items()},
-        timeline=tuple(cluster.timeline),
+        recording=recording,
+        gauge=gauge,
+        series=series,
+        timeline=tuple(sorted((*cluster.timeline, *told), key=lambda row: row.t_s)),
         fault_s=count.fault_s,
         detected_s=count.detected_s,
         containers_refused=count.containers_refused,
         operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
         lost_rows=tuple(count.lost_rows),
+        jobs_wanted=jobs_wanted(cluster, seed, gauge.arrived),
         server_seconds=seconds,
+        month=monthly_cost(
+            case.stack,
+            added(s.price_per_hour for s in cluster.servers if s.rented_s == 0.0),
+            charge_of(case.choices.scheduling),
+            charge_of(case.choices.load_balancing),
+        ),
         usd=added(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
+    )
+
+
+def jobs_wanted(cluster: Cluster, seed: int, arrived: int) -> int:
+    """Requests that would have left a job. Whether one does is drawn for its number alone, so that
+    it is known of those that failed, too; a retry that pushes again wants no other job."""
+    share = cluster.stack.services[cluster.entry].push.share
+    if not share or not any(s.role == "redis" for s in cluster.stack.services.values()):
+        return 0
+    return sum(
+        int((uniforms(seed, Stream.PUSH, first, min(first + CHUNK, arrived)) < share).sum())
+        for first in range(0, arrived, CHUNK)
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.core.recorder import SpanRecorder
+from sim.control.core.recorder import SpanRecorder, container_state
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
@@ -33,6 +33,7 @@ class Observer:
         self.series |= {column: np.zeros(count) for column in SERIES}
         self.busy_s = 0.0  # when last seen
         self.highest_limit = 0
+        self.reached: dict[str, int] = {}  # by service: ready at one time, and wanted ever since
         self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = SpanRecorder(cluster)
@@ -53,6 +54,7 @@ class Observer:
         gauge = cluster.plane.gauge()
         before, self.busy_s = self.busy_s, gauge.busy_s
         self.highest_limit = max(self.highest_limit, gauge.connection_limit)
+        entry = cluster.front()
         running = [c for c in cluster.of(cluster.entry, "running") if c.alive]
         return {
             "in_flight": gauge.in_flight,
@@ -63,10 +65,25 @@ class Observer:
             "connection_limit": gauge.connection_limit,
             "connection_waits": gauge.connection_waits,
             "replicas": len(running),
-            "ready": sum(c.id in cluster.backends for c in running),
+            "ready": sum(c.id in entry.backends for c in running),
             "servers": sum(s.alive for s in cluster.servers),
             "cpu_busy": (gauge.busy_s - before) / self.step_s,
+            "missing": self.missing(),
         }
+
+    def missing(self) -> int:
+        """Replicas that are wanted, were there and are gone. One that an autoscaler wants and that
+        has never been ready is growth, not loss."""
+        ready = dict.fromkeys(self.cluster.desired, 0)
+        for c in self.cluster.containers:
+            if c.ready and container_state(c) == "ready" and c.service in ready:
+                ready[c.service] += 1
+        gone = 0
+        for service, wanted in self.cluster.desired.items():
+            had = max(ready[service], self.reached.get(service, 0))
+            self.reached[service] = min(wanted, had)
+            gone += max(0, self.reached[service] - ready[service])
+        return gone
 
     def audit(self) -> Loop:
         """The ledger must balance at every minute, not only at the end."""

@@ -7,18 +7,19 @@ customers (common random numbers) and their paired differences need few replicat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
-from sim.imports.trace import arrivals
+from sim.imports.trace import profile, recording
+from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
-from sim.library.stacks import load_stack
+from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import Claim, Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
@@ -40,6 +41,7 @@ class Plan:
     cases: tuple[Case, ...]  # a platform each
     command: str = ""  # the command line that asks for the same; empty for records of a program
     notes: tuple[str, ...] = ()  # what the user should know before it runs
+    recorded: Mapping[str, Any] = field(default_factory=dict)  # of the recording that it replays
 
     @property
     def name(self) -> str:
@@ -63,6 +65,13 @@ class Plan:
         return tuple(setting_text(path, value) for path, value in rest.items())
 
     @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Those of the article, which are about its own stacks: somebody's file is asked none."""
+        stack = self.ask.stack
+        own = stack is None or (isinstance(stack, str) and stack in list_stacks())
+        return tuple(self.scenario.claims) if own else ()
+
+    @property
     def key(self) -> str:
         """The same for two plans whose replications may stand side by side."""
         return plan_key(self.scenario, self.stack, self.cases[0].arrivals)
@@ -84,10 +93,12 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
+    recorded = None
     if known is not None and known.scenario.traffic == scenario.traffic:
         come = known.arrivals
     else:
-        come = arrivals(scenario.traffic)
+        recorded = recording(scenario.traffic)
+        come = profile(scenario.traffic) if recorded is None else recorded.arrivals
     stack = stack or load_stack(scenario.stack)
     if names == ALL:
         names = tuple(dict.fromkeys((*scenario.platforms, *platform_names())))
@@ -97,7 +108,9 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
         if name not in chosen:  # what is wrong is wrong, run or not
             configured(name, settings)
     cases, notes = _cases(scenario, stack, chosen, come, capabilities(ask.ablate))
-    return Plan(ask, scenario, stack, cases, ask.command([c.platform for c in cases]), notes)
+    command = ask.command([case.platform for case in cases])
+    replayed = figures(recorded, scenario.horizon) if recorded else {}
+    return Plan(ask, scenario, stack, cases, command, notes, replayed)
 
 
 def _cases(
@@ -181,8 +194,8 @@ def _path_of(name: str) -> str:
     return next((place.path for place in everywhere().get(name, ()) if place.path), "")
 
 
-def _with_trace(scenario: Scenario, path: str) -> Scenario:
+def _with_trace(scenario: Scenario, paths: str | Sequence[str]) -> Scenario:
     """The scenario with a trace in place of its own arrivals; its clients and scale stay."""
-    trace: dict[str, Any] = {"trace": path, "rate": None, "points": []}
+    trace: dict[str, Any] = {"trace": list(paths), "rate": None, "points": []}
     traffic = scenario.traffic.model_copy(update=trace)
     return scenario.model_copy(update={"traffic": traffic})

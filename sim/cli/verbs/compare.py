@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from sim.cli.options import (
     Drawn,
     Enough,
+    Excerpt,
+    Expected,
+    JUnit,
     Kept,
     Out,
     Reps,
@@ -12,7 +19,9 @@ from sim.cli.options import (
     SetOf,
     StackOf,
     Summary,
+    Traffic,
     Workers,
+    chosen,
     names,
 )
 
@@ -23,6 +32,8 @@ def compare(
     *,
     platform: str = "all",
     stack: StackOf = None,
+    traffic: Traffic = None,
+    excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
     reps: Reps = 1,
     settings: SetOf = None,
@@ -32,6 +43,8 @@ def compare(
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
+    expect: Expected = None,
+    junit: JUnit = None,
 ) -> int:
     """Replay a scenario on every platform, with the same customers: `run --platform all`.
 
@@ -45,5 +58,9 @@ def compare(
     from sim.cli.report import Show, report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
 
-    ask = Ask(scenario, names(platform), seed, reps, stack, settings or (), until=until)
-    return report(ask, out, "", Show(json=json, plots=plots), store, workers)
+    ask = Ask(
+        scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
+        traffic=traffic, until=until,
+    )  # fmt: skip
+    show = Show(json=json, plots=plots, expect=tuple(expect or ()), junit=junit)
+    return report(ask, out, "", show, store, workers)

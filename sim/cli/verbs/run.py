@@ -9,7 +9,10 @@ from cyclopts import Parameter
 from sim.cli.options import (
     Drawn,
     Enough,
+    Excerpt,
+    Expected,
     Flag,
+    JUnit,
     Kept,
     Out,
     Reps,
@@ -17,7 +20,9 @@ from sim.cli.options import (
     SetOf,
     StackOf,
     Summary,
+    Traffic,
     Workers,
+    chosen,
     names,
 )
 from sim.report.exports.formats import listed
@@ -31,7 +36,8 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
-    traffic: str | None = None,
+    traffic: Traffic = None,
+    excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
     reps: Reps = 1,
     settings: SetOf = None,
@@ -47,6 +53,8 @@ def run(
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
+    expect: Expected = None,
+    junit: JUnit = None,
 ) -> int:
     """Replay a scenario and write what it showed.
 
@@ -56,8 +64,6 @@ def run(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
-    traffic
-        CSV file of arrivals (`time,rate`, or a time stamp a line) in place of the scenario's.
     ablate
         Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
     engine
@@ -67,14 +73,17 @@ def run(
     postmortem
         Run it again with one thing changed at a time, and say what each would have saved.
     check
-        Exit with status 1 if a claim or the SLO does not hold.
+        Exit with status 1 if the SLO or, on its own stack, a claim of the article does not hold.
     """
     from sim.cli.report import Show, report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
 
     ask = Ask(
-        scenario, names(platform), seed, reps, stack, settings or (), engine, traffic,
-        names(ablate) or (), until,
+        scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
+        engine, traffic, names(ablate) or (), until,
     )  # fmt: skip
-    shown = Show(json=json, plots=plots, watch=watch, check=check, postmortem=postmortem)
+    shown = Show(
+        json=json, plots=plots, watch=watch, check=check, postmortem=postmortem,
+        expect=tuple(expect or ()), junit=junit,
+    )  # fmt: skip
     return report(ask, out, export, shown, store, workers)

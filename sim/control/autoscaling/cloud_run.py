@@ -88,6 +88,8 @@ class OnDemand:
         while True:
             yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
+            if cluster.frozen["controllers"]:
+                continue
             now, gauge = cluster.clock.now, cluster.gauge()
             asks = cluster.service(service).scaling or asks  # a person may edit it
             for c in cluster.of(service):
@@ -120,6 +122,7 @@ class OnDemand:
         requests = cluster.watch("none_listed")
         while True:
             yield requests.get()
+            yield from cluster.thawed("controllers")
             now = cluster.clock.now
             if cluster.desired[service] == 0:
                 wishes.append(Wish(now, 1))

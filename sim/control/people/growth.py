@@ -19,7 +19,7 @@ from sim.control.people.monitoring import running
 from sim.control.people.symptoms import maintained, quota_reached
 from sim.control.resource_limits.profiles import cpu_limit
 from sim.control.rolling_updates import compose
-from sim.control.service_discovery.addresses import addresses_of
+from sim.control.service_discovery.addresses import addresses_of, write_down
 from sim.dataplane.arithmetic import added
 from sim.schema.scenario import RentServers
 from sim.schema.stack import Pooler
@@ -39,7 +39,7 @@ def scale_out(human: Human, service: str) -> Loop:
     would take them away again, its minimum."""
     cluster = human.cluster
     published = cluster.host_ports and cluster.service(service).port is not None
-    if service == cluster.entry and published and not cluster.balanced:
+    if service == cluster.entry and published and not cluster.front().balanced:
         yield from front(human)
     tasks = isinstance(cluster.choices.scheduling, Maintaining)
     cores = math.inf if tasks else added(s.cores for s in maintained(cluster))
@@ -88,7 +88,7 @@ def resize_server(human: Human, server: Server) -> Loop:
     cluster.say("server_up", larger.name, f"{larger.name} is back with {larger.cores:g} cores")
     if "scheduling" in cluster.left_to_operator:
         yield from runbooks.start_all(human)
-        cluster.point(runbooks.lines(cluster), cluster.balanced)
+        write_down(cluster, runbooks.lines(cluster))
 
 
 def rent(human: Human, service: str) -> Loop:

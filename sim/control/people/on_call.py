@@ -102,7 +102,7 @@ class OnCall:
                     f"`docker compose up -d --scale {change.service}={wanted}`"
                 )
                 yield from compose.scale(cluster, change.service, wanted)
-                if cluster.balanced and cluster.host_ports and unlisted(cluster):
+                if cluster.front().balanced and cluster.host_ports and unlisted(cluster):
                     yield from runbooks.fix_backends(self.human)
 
 
@@ -228,6 +228,7 @@ def wait(human: Human, symptoms: Symptoms) -> Loop:
 DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
     "wait_for_server": wait_for_server,
     "write_off": write_off,
+    "repair": lambda human, _: runbooks.repair(human, human.cluster.troubles[0]),
     "roll_back": roll_back,
     "fix_secret": fix_secret,
     "raise_connections": lambda human, _: runbooks.raise_connections(human),

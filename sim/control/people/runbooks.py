@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from sim.control.core.choices import DOCKER_STOP, Commanded
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Address, Cluster, Container, Server
+from sim.control.core.cluster import Address, Cluster, Container, Server, Trouble
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.commands import command_of
 from sim.control.people.human import Human
 from sim.control.people.monitoring import running
 from sim.control.rolling_updates import compose
-from sim.control.service_discovery.addresses import addresses_of
+from sim.control.service_discovery.addresses import addresses_of, write_down
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 from sim.schema.fields import LawSpec
@@ -49,6 +49,14 @@ def restart(human: Human, c: Container) -> Loop:
         yield from compose.stop_all(cluster, [c])  # the task has ended, and gets a successor
     elif not c.deleting:
         cluster.retire(c)
+
+
+def repair(human: Human, trouble: Trouble) -> Loop:
+    """End what an event has left behind, unless it has ended by itself meanwhile."""
+    human.say(f"finds: {trouble.seen}")
+    yield from human.work(trouble.takes, "repair", step=trouble.command)
+    if human.cluster.ended(trouble):
+        yield from trouble.repaired()
 
 
 def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:
@@ -188,17 +196,18 @@ def rent_servers(human: Human, ask: RentServers) -> Loop:
             break
         fresh.append((yield from rent_one(human)))
         place_replicas(human, ask, fresh[-1], len(fresh))
-        if ask.dns and not cluster.balanced:
+        if ask.dns and not cluster.front().balanced:
             yield from add_to_dns(human, fresh[-1])
-    if ask.balancer and not cluster.balanced:
+    balanced = cluster.front().balanced
+    if ask.balancer and not balanced:
         yield from human.runbook("balancer")
         cluster.clock.loop(HAProxy().run(cluster))
-    elif cluster.balanced:
+    elif balanced:
         yield from human.runbook("edit_backends")
-    if ask.balancer or cluster.balanced or not ask.dns:
-        right = addresses_of(cluster)
-        balanced = cluster.balanced or ask.balancer
-        cluster.point(mistyped(human, right, ask.wrong_backends), balanced)
+    balanced = balanced or ask.balancer
+    if balanced or not ask.dns:
+        typed = mistyped(human, addresses_of(cluster), ask.wrong_backends)
+        write_down(cluster, typed, balanced)
         human.say("points users at the balancer" if balanced else "tells users the addresses")
     human.under_way -= 1
 
@@ -207,11 +216,12 @@ def add_to_dns(human: Human, server: Server) -> Loop:
     """One more address under the users' name: each of them takes any, and nobody checks."""
     cluster = human.cluster
     yield from human.runbook("add_to_dns")
-    if cluster.balanced:
+    front = cluster.front()
+    if front.balanced:
         return  # somebody has built one meanwhile
-    here = [a for a in addresses_of(cluster) if a.server == server.id]
+    places = [a for a in addresses_of(cluster) if a.server == server.id]
     cluster.route(Routing(algorithm=Algorithm.RANDOM))
-    cluster.point((*cluster.addresses, *(a for a in here if a not in cluster.addresses)), False)
+    cluster.point((*front.addresses, *(a for a in places if a not in front.addresses)))
 
 
 def rent_one(human: Human, runbook: str = "rent_server") -> Task[Server]:
@@ -221,6 +231,8 @@ def rent_one(human: Human, runbook: str = "rent_server") -> Task[Server]:
         yield from human.work(step.takes, runbook, step=step.do)
     ordered_s = cluster.clock.now
     boot: LawSpec = cluster.stack.servers.machine.boot
+    while not cluster.pullable(cluster.entry):  # `docker pull` fails: she tries again
+        yield from human.wait(human.spec.habits.idle_look)
     yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.RENTED_MACHINE)
     server = cluster.add_server(ordered_s)
     cluster.say("server", server.name, f"{server.name} is up")
@@ -262,7 +274,8 @@ def mistyped(human: Human, right: tuple[Address, ...], wrong: int | None) -> tup
 
 def lines(cluster: Cluster) -> tuple[Address, ...]:
     """Where the replicas are, as lines of the balancer's file: with checks, if it has any."""
-    checked = not cluster.addresses or any(line.checked for line in cluster.addresses)
+    written = cluster.front().addresses
+    checked = not written or any(line.checked for line in written)
     return tuple(place._replace(checked=checked) for place in addresses_of(cluster))
 
 
@@ -275,10 +288,11 @@ def fix_backends(human: Human) -> Loop:
     else:
         yield from human.runbook("edit_backends")
     if cluster.host_ports:
-        cluster.point(lines(cluster), cluster.balanced)
+        write_down(cluster, lines(cluster))
     else:
-        living = [c for c in cluster.of(cluster.entry, "running") if c.alive and not c.deleting]
-        cluster.publish(living)
+        for service in cluster.fronts:
+            living = [c for c in cluster.of(service, "running") if c.alive and not c.deleting]
+            cluster.publish(living, service=service)
 
 
 def stranded(cluster: Cluster, server: Server) -> list[str]:
@@ -325,5 +339,5 @@ def replace_server(human: Human, lost: Server) -> Loop:
         cluster.remove(c)
         cluster.try_start(made)
     cluster.release(lost)
-    cluster.point(lines(cluster), cluster.balanced)
+    write_down(cluster, lines(cluster))
     human.say(f"points users at {fresh.name}")

@@ -118,6 +118,7 @@ def expired(human: Human) -> list[Container]:
         and c.state == "running"
         and c.alive
         and not c.deleting
+        and not human.cluster.frozen["dns"]  # no restart would find the name
         and (rotation is None or not rotation.refuses(c))
     ]
 
@@ -126,13 +127,16 @@ def wrong_address(cluster: Cluster) -> bool:
     """Requests are sent to a place where nobody of ours lives."""
     if "service_discovery" not in cluster.left_to_operator:
         return False
-    ours = {c.id for c in cluster.of(cluster.entry)}
-    return any(backend not in ours for backend in cluster.backends)
+    return any(
+        backend not in {c.id for c in cluster.of(front.service)}
+        for front in cluster.fronts.values()
+        for backend in front.backends
+    )
 
 
 def unlisted(cluster: Cluster) -> bool:
     """A replica runs whose address the balancer's file does not have."""
-    lines = {(line.server, line.port) for line in cluster.addresses}
+    lines = {(line.server, line.port) for line in cluster.front().addresses}
     return any((place.server, place.port) not in lines for place in addresses_of(cluster))
 
 
@@ -174,6 +178,7 @@ def look(human: Human) -> Symptoms:
         failing=users,
         backlog=jobs and not idle(cluster),
         server_away=lost_server(cluster) is not None,
+        trouble=bool(cluster.troubles),
         node_away=dead_node(cluster) is not None,
         bad_version=bad_version(human),
         changed=changed(human),

@@ -169,7 +169,7 @@ def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
     gives a range (`"3000-3009:3000"`), or the balancer knows each replica by its own name. Several
     servers were set up by hand, each with a file of its own, and whoever did that gave a second
     replica the next port."""
-    balanced = cluster.choices.load_balancing is not None or cluster.balanced
+    balanced = cluster.choices.load_balancing is not None or cluster.front().balanced
     replicas = {s.id: 0 for s in cluster.servers if s.alive}
     if not cluster.host_ports or (len(replicas) == 1 and not balanced):
         return cluster.choose_server(service), None

@@ -22,6 +22,9 @@ from sim.results.figures import (
 )
 from sim.results.measurements import Difference, Measurements
 
+FEW = 0.95  # availability below which the latency of those who got an answer says little
+SURVIVORS = " of the answered"
+
 
 class Line(NamedTuple):
     label: str
@@ -118,6 +121,8 @@ def _cell(figure: Figure, row: TableRow, figures: Figures, horizon_s: float) -> 
     if figure.parts:
         return words.causes(value) or "0"
     text = words.figure(path, value)
+    if path.startswith("latency_s.") and figures["availability"] < FEW:
+        return text + SURVIVORS
     if row.pair:
         return row.pair.format(text, words.figure(row.other, lookup(figures, row.other)))
     if figure.unit is Unit.MOMENT:

@@ -60,9 +60,13 @@ def _figures(result: Measurements) -> Table:
     for section in findings.sections(result):
         table.add_row(Text(section.title, style="bold"), *("" for _ in result.platforms))
         for label, cells in section.rows:
-            table.add_row(f"  {label}", *cells)
+            table.add_row(f"  {label}", *map(_cell, cells))
     table.expand = len(result.platforms) > 1
     return table
+
+
+def _cell(text: str) -> Text:
+    return Text(text, style="dim" if text.endswith(findings.SURVIVORS) else "")
 
 
 def _overview(result: Measurements) -> Table:

@@ -32,6 +32,7 @@ CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
         (Symptoms(), [], True),
         (Symptoms(failing=True), [], True),  # nothing that she can see
         (Symptoms(server_away=True, bad_version="api", down=4), ["wait_for_server"], False),
+        (Symptoms(trouble=True, down=1), ["repair"], False),
         (Symptoms(bad_version="api", connections_short=True, down=1), ["roll_back"], False),
         (Symptoms(locked_out=True, down=1), ["fix_secret"], False),
         (Symptoms(connections_short=True, down=2), ["raise_connections", "add_pooler", "start"],
@@ -97,7 +98,8 @@ def test_she_stops_only_when_the_table_is_used_up() -> None:
 
 SEEN = [
     STUCK, SMALL, CROWDED, Symptoms(server_away=True), Symptoms(bad_version="api"),
-    Symptoms(locked_out=True), Symptoms(connections_short=True), Symptoms(down=1),
+    Symptoms(trouble=True), Symptoms(locked_out=True), Symptoms(connections_short=True),
+    Symptoms(down=1),
     Symptoms(hung=1), Symptoms(wrong_address=True), Symptoms(node_away=True),
     Symptoms(changed="api", failing=True), Symptoms(failing=True, pools_short=True),
     Symptoms(unplaced=True, quota=True), Symptoms(under_way=True),
