@@ -212,7 +212,7 @@ class Deploy(Record):
 
     service: Name
     version: Version = Version()
-    rollback: bool = True  # the operator rolls back when it turns out bad
+    rollback: bool = True  # who deploys watches it; else whoever is paged finds what changed
 
 
 class RentServers(Record):
@@ -223,6 +223,7 @@ class RentServers(Record):
     replicas: Annotated[Positive, MOST]
     balancer: bool = True
     wrong_backends: Count | None = None  # mistyped or forgotten; default: drawn from mistake rate
+    dns: bool = True  # each server is in the users' DNS once it serves; else all wait for the last
 
 
 class RaiseConnections(Record):
