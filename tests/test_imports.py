@@ -113,7 +113,7 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "run", "intervals", "metrics", "ledger", "series", "figures", "summary", "verdicts",
+    "run", "intervals", "metrics", "ledger", "series", "figures", "services", "summary", "verdicts",
     "counterfactual", "measurements", "merge",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")

@@ -8,11 +8,12 @@ it means the first service that plays it, so that a scenario runs on anybody's s
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from sim.constants.facts import LEAK_TICK, default
+from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
     Bytes,
@@ -44,18 +45,6 @@ class Point(Record):
     at: Duration = 0.0
     rate: Rate
     ramp: Duration = 0.0
-
-
-class ClientSpec(Record):
-    """Users: open loop. See dataplane.profile.Client for the meaning of each field."""
-
-    timeout: Span = 5.0
-    connect_timeout: Span = 3.0
-    retries: Annotated[Count, Field(le=4095)] = 0  # ids have room for so many (dataplane.codes)
-    backoff: Duration = 1.0
-    backoff_cap: Duration = 30.0
-    jitter: Fraction = 0.5
-    retry_budget: Ratio | None = None
 
 
 class Traffic(Record):
@@ -227,6 +216,16 @@ class ArrivalRate(Record):
     rate: Rate  # constant; `traffic.scale` does not change it
 
 
+class External(Record):
+    """A service that somebody else runs is slow or errs, refuses, or keeps silent, for a while."""
+
+    service: Name = "external"
+    latency: LawSpec | None = None  # from now on; null: as the stack says
+    errors: Fraction | None = None
+    state: Literal["up", "down", "silent"] = "up"  # down: refuses; silent: accepts, never answers
+    lasts: Span | None = None
+
+
 class Event(Record):
     """One entry of the list: `at` and exactly one kind."""
 
@@ -247,6 +246,7 @@ class Event(Record):
     rent_servers: RentServers | None = None
     raise_connections: RaiseConnections | None = None
     rotate_secret: RotateSecret | None = None
+    external: External | None = None
     traffic: ArrivalRate | None = None
 
     def kind(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sim.report.text import comparison, words
+from sim.results import services
 from sim.results.figures import (
     TOPICS,
     Figure,
@@ -98,11 +99,13 @@ def setting(result: Measurements) -> str:
 def sections(result: Measurements) -> list[TableSection]:
     """All figures, grouped; sections about things that the stack has not are left out."""
     everyone = list(result.platforms.values())
-    return [
+    figures = [
         TableSection(topic.title, tuple(_lines(topic, everyone, result.horizon_s)))
         for topic in TOPICS
         if not topic.needs or any(total(f, path) for f in everyone for path in topic.needs)
     ]
+    asked = tuple(Line(*row) for row in services.rows(result.platforms))
+    return [*figures, *([TableSection("Services", asked)] if asked else [])]
 
 
 def _lines(topic: Topic, everyone: list[Figures], horizon_s: float) -> Iterator[Line]:
