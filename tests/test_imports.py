@@ -135,8 +135,8 @@ CORE = (
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
-    "summary", "spread", "verdicts", "counterfactual", "decision", "ladder", "measurements",
-    "merge", "expectations",
+    "services", "summary", "spread", "verdicts", "counterfactual", "decision", "ladder",
+    "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 
