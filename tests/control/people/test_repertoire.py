@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from sim.control.people.commands import COMMANDS, ELSEWHERE, Verb, command_of, console_of
-from sim.control.people.growth import doubled
+from sim.control.people.growth import doubled, typed
+from sim.control.people.human import Human
 from sim.control.people.on_call import DO
 from sim.control.people.repertoire import (
     REPERTOIRE,
@@ -169,3 +170,14 @@ def test_a_console_answers_for_each_verb(console: str) -> None:
     known = {"service", "number", "server", None}
     for text in COMMANDS[console].values():
         assert {field for _, field, _, _ in Formatter().parse(text)} <= known
+
+
+def test_a_remedy_without_a_command_is_one_line() -> None:
+    """An Application Load Balancer has no limit for what is inside: she says so, and goes on."""
+    world = World(stack_of({"api": {}}), load("ecs_fargate"))
+    steps = typed(Human(world.cluster), "shed", "api")
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value is False
+    line = "operator knows no command of aws ecs for this: shed api"
+    assert [row.text for row in world.cluster.timeline] == [line]
