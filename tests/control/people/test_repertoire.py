@@ -24,6 +24,7 @@ from tests.control.world import World, stack_of
 
 STUCK = Symptoms(failing=True, busy="api")
 SMALL = Symptoms(failing=True, busy="api", hot="api", full=True, lone=True)
+AGAIN = ["restart_busy"] * 2
 CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
 
 
@@ -45,11 +46,11 @@ CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
         # what changed lately comes first, if somebody suffers
         (Symptoms(changed="api"), [], True),
         (Symptoms(changed="api", failing=True, busy="api"), ["roll_back", "restart_busy"], False),
-        (STUCK, ["restart_busy", *["scale_out"] * 6, "shed"], True),
+        (STUCK, ["restart_busy", *["scale_out"] * 6, "shed", *AGAIN], True),
         (Symptoms(failing=True, busy="api", pools_short=True, under_way=True),
-         ["restart_busy", "widen_pools", "shed", "wait", "wait"], False),
-        (SMALL, ["restart_busy", *["resize_server"] * 2, *["rent"] * 3, "shed"], True),
-        (CROWDED, ["restart_busy", *["rent"] * 3, "shed"], True),
+         ["restart_busy", "widen_pools", "shed", *AGAIN, "wait", "wait"], False),
+        (SMALL, ["restart_busy", *["resize_server"] * 2, *["rent"] * 3, "shed", *AGAIN], True),
+        (CROWDED, ["restart_busy", *["rent"] * 3, "shed", *AGAIN], True),
         (Symptoms(unplaced=True, quota=True), ["ask_provider"], True),
         (Symptoms(backlog=True), ["scale_out"] * 6, True),
         (Symptoms(backlog=True, under_way=True), ["wait", "wait", "wait"], False),
