@@ -30,6 +30,7 @@ from sim.schema.fields import (
     Limit,
     Line,
     Name,
+    Note,
     Positive,
     Rate,
     Ratio,
@@ -39,6 +40,7 @@ from sim.schema.fields import (
     Title,
     refuse,
 )
+from sim.schema.stack import Role
 
 
 class Point(Record):
@@ -311,6 +313,8 @@ class RestartByHand(Record):
     again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
 
     service: Name
+    replica: Count | None = None  # one of those that live, by age from 0; null: all. Where nobody
+    # rolls out: elsewhere one that is stopped (`operator_stop`) is replaced
     one_by_one: bool = False
     pause: Duration = 0.0  # after each
 
@@ -406,7 +410,9 @@ class Scenario(Record):
     slo: Slo = Slo()
     events: list[Event]
     claims: list[Claim] = []
+    needs: list[Role] = []  # roles that it is about, beside those that its events name
     platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
     set: dict[str, Any] = {}
     variants: dict[Name, Variant] = {}
     variant: Name | None = None  # the one in force; the loader says so, a file may not
+    assumed: list[Note] = Field(default_factory=list)  # said to the user
