@@ -91,6 +91,14 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.decision": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
         "sim.constants", "sim.library", "sim.dataplane.draws",
+        # what a month costs
+        "sim.control.core.choices", "sim.control.scheduling.microvms",
+    ),
+    # which means a platform has a field for is a matter of its mechanisms
+    "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
+    # a step between two platforms is tried by booting it
+    "sim.study.rungs": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
     ),
     "sim.cli.options": (),
     # a page on which sessions run; the class asks what the quiz asks
@@ -126,8 +134,9 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "bill", "run", "intervals", "signs", "metrics", "ledger", "series", "figures", "summary",
-    "verdicts", "counterfactual", "measurements", "merge", "expectations",
+    "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
+    "summary", "spread", "verdicts", "counterfactual", "decision", "ladder", "measurements",
+    "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

@@ -30,7 +30,29 @@ Settings = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
 # ---- those of a replay, with their words ----
 Seed = Annotated[int, Parameter(converter=_whole, help="Seed of the first replication.")]
-Reps = Annotated[int, Parameter(converter=_whole, help="Replications, with seeds counting up.")]
+Reps = Annotated[
+    int | None,
+    Parameter(
+        converter=_whole,
+        help="Replications, with seeds counting up [default: 10, 5, 3 or 1 by the study's size].",
+    ),
+]
+Equal = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Give every platform the same replicas, cores, restart policy, limits, checks and "
+        "stop delays, as far as it has the field.",
+    ),
+]
+Rungs = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Of two platforms: from the worse to the better one change at a time, each run again.",
+    ),
+]
+Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,
     Parameter(

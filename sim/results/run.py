@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sim.dataplane.tables import PlaneGauge, Recording
 from sim.results.bill import MonthlyCost
+from sim.results.means import Means
 
 
 class Sampled(NamedTuple):
@@ -120,6 +121,7 @@ class Run:
     usd: float = 0.0
     # of what runs at second 0, without people
     month: MonthlyCost = field(default_factory=MonthlyCost)
+    means: Means | None = None  # None in a run that was made by hand
     spans: tuple[Span, ...] = ()  # what was where in which state, by start
     # verdicts of metrics.py on its buckets: every plot and table asks for them again
     verdicts: dict[str, NDArray[np.bool_]] = field(

@@ -1,4 +1,4 @@
-"""The platform record of summary.json (schema 1), for one run and for many replications.
+"""The platform record of summary.json (schema 2), for one run and for many replications.
 
 One run: every figure of sim.results.figures. Many: means over replications (counts may then be
 fractional), except latency percentiles, which come from the merged histograms (a mean of
@@ -21,7 +21,7 @@ from sim.results.figures import METRICS, Figure, Figures, Unit, figure_at, looku
 from sim.results.intervals import interval
 from sim.results.run import Run
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)

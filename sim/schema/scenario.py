@@ -212,7 +212,7 @@ class Deploy(Record):
 
     service: Name
     version: Version = Version()
-    rollback: bool = True  # the operator rolls back when it turns out bad
+    rollback: bool = True  # who deploys watches it; else whoever is paged finds what changed
 
 
 class RentServers(Record):
@@ -223,6 +223,7 @@ class RentServers(Record):
     replicas: Annotated[Positive, MOST]
     balancer: bool = True
     wrong_backends: Count | None = None  # mistyped or forgotten; default: drawn from mistake rate
+    dns: bool = True  # each server is in the users' DNS once it serves; else all wait for the last
 
 
 class RaiseConnections(Record):
@@ -312,6 +313,8 @@ class RestartByHand(Record):
     again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
 
     service: Name
+    replica: Count | None = None  # one of those that live, by age from 0; null: all. Where nobody
+    # rolls out: elsewhere one that is stopped (`operator_stop`) is replaced
     one_by_one: bool = False
     pause: Duration = 0.0  # after each
 

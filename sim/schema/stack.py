@@ -336,6 +336,8 @@ class Habits(Record):
     ssh_retry: Interval = default(facts.SSH_RETRY)
     gives_up: Duration = default(facts.GIVES_UP)
     deploy_watch: Duration = default(facts.DEPLOY_WATCH)
+    blames: Duration = default(facts.BLAMES)
+    writes_off: Duration = default(facts.WRITES_OFF)
     leaks: Ratio = default(facts.LEAKS)
     replaced_often: Positive = default(facts.REPLACED_OFTEN)
     failing_share: Fraction = default(facts.FAILING_SHARE)
@@ -349,12 +351,17 @@ class Operator(Record):
 
     monitoring: bool = True  # False: users complain, which takes `complaint`
     detect: LawSpec = LawSpec()  # fault seen by users -> page sent
+    unnoticed: Fraction = 0.0  # of incidents: no alert fires (a wrong threshold), for
+    unnoticed_costs: LawSpec = LawSpec()  # ... so long: the fat tail of detection
     complaint: LawSpec = LawSpec()
     acknowledge: LawSpec = LawSpec()  # page -> a human looks
     missed_page: Fraction = 0.0  # silent phone, wrong setting: the fat tail
     missed_page_costs: LawSpec = LawSpec()
     login: LawSpec = LawSpec()  # SSH and find the right directory
-    diagnose: LawSpec = LawSpec()
+    diagnose: LawSpec = LawSpec()  # a look at what is plain: what is down, what the log says
+    investigate: LawSpec = LawSpec(law="lognormal", mean=240.0, cv=1.5)  # ... what to infer
+    misled: Fraction = default(facts.MISLED)  # of those: a wrong guess first
+    quota_answer: LawSpec = LawSpec(law="lognormal", mean=7200.0, cv=1.0)  # the provider's yes
     command: LawSpec = LawSpec()  # type one command
     mistake: Fraction = 0.0  # per step; the step is done again, or leaves a flaw
     alarm: Alarm = Alarm()

@@ -65,6 +65,7 @@ def finished(
             charge_of(case.choices.scheduling),
             charge_of(case.choices.load_balancing),
         ),
+        means=observer.means,
         usd=added(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
     )

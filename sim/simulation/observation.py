@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.core.recorder import SpanRecorder, container_state
+from sim.control.core.recorder import SpanRecorder
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
+from sim.simulation.endowment import means_of
 
 CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls of `progress`
 Progress = Callable[[float, int, Glance], None]  # simulated seconds, requests so far, a look
@@ -37,6 +38,7 @@ class Observer:
         self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = SpanRecorder(cluster)
+        self.means = means_of(cluster)
 
     def start(self) -> None:
         for loop in (self.run(), self.audit(), self.recorder.run()):
@@ -76,7 +78,7 @@ class Observer:
         has never been ready is growth, not loss."""
         ready = dict.fromkeys(self.cluster.desired, 0)
         for c in self.cluster.containers:
-            if c.ready and container_state(c) == "ready" and c.service in ready:
+            if c.ready and c.state == "running" and c.server.alive and not c.hung:
                 ready[c.service] += 1
         gone = 0
         for service, wanted in self.cluster.desired.items():

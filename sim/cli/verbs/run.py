@@ -9,14 +9,17 @@ from cyclopts import Parameter
 from sim.cli.options import (
     Drawn,
     Enough,
+    Equal,
     Excerpt,
     Expected,
     Flag,
+    Full,
     JUnit,
     Kept,
     Out,
     Reading,
     Reps,
+    Rungs,
     Seed,
     SetOf,
     StackOf,
@@ -42,7 +45,7 @@ def run(
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
-    reps: Reps = 1,
+    reps: Reps = None,
     settings: SetOf = None,
     ablate: str | None = None,
     engine: Literal["auto", "compiled", "reference"] = "auto",
@@ -53,6 +56,9 @@ def run(
     watch: Flag = False,
     postmortem: Flag = False,
     check: Flag = False,
+    equal_means: Equal = False,
+    rungs: Rungs = False,
+    full: Full = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
@@ -83,10 +89,10 @@ def run(
 
     ask = Ask(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
-        engine, traffic, names(ablate) or (), until, **corrected(reading),
+        engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
     shown = Show(
-        json=json, plots=plots, watch=watch, check=check, postmortem=postmortem,
-        expect=tuple(expect or ()), junit=junit,
+        json=json, plots=plots, watch=watch, postmortem=postmortem, check=check,
+        expect=tuple(expect or ()), junit=junit, rungs=rungs, full=full,
     )  # fmt: skip
     return report(ask, out, export, shown, store, workers)

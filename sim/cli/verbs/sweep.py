@@ -67,7 +67,7 @@ def sweep(
     traffic
         CSV file of arrivals (`time,rate`, or a time stamp a line) in place of the scenario's.
     reps
-        Seeds at each point, the same ones [default: 5; with --chosen 3].
+        Seeds at each point, the same ones [default: 5; with --chosen 3, or 1 of long runs].
     out
         Folder for Markdown, CSV, JSON and a picture [default: reports/sweep, or tornado].
     json
@@ -80,7 +80,7 @@ def sweep(
     if chosen == bool(vary):
         found = "both" if chosen else "neither"
         raise InputError(field="--vary, --chosen", found=found, expected="one of them")
-    seeds = (3 if chosen else 5) if reps is None else reps
+    seeds = (0 if chosen else 5) if reps is None else reps  # 0: see sensitivity.prepare
     ask = Ask(scenario, names(platform), seed, seeds, stack, settings or (), traffic=traffic)
     folder = out or REPORTS / ("tornado" if chosen else "sweep")
     text = writable(sensitivity_text if chosen else sweep_text, folder)

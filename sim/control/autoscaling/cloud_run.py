@@ -91,6 +91,7 @@ class OnDemand:
             if cluster.frozen["controllers"]:
                 continue
             now, gauge = cluster.clock.now, cluster.gauge()
+            asks = cluster.service(service).scaling or asks  # a person may edit it
             for c in cluster.of(service):
                 used = cluster.gauge_of(c).busy_s
                 total += used - busy.get(c.id, 0.0)

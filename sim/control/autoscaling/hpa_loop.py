@@ -219,6 +219,7 @@ class Scaler:
         self.blind_told = False
 
     def sync(self) -> None:
+        self.asks = self.cluster.service(self.service).scaling or self.asks  # a person may edit it
         current = self.cluster.desired[self.service]
         least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's, or
         if from_zero(self.asks):

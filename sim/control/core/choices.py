@@ -179,6 +179,15 @@ class Fixed(Protocol):
     def fixed(self) -> tuple[Fact[Any], ...]: ...
 
 
+@runtime_checkable
+class Consoled(Protocol):
+    """Says by which console people work this platform (people/commands.py); one of the ten is
+    enough. Else it is Compose's, or a user's own, whose commands are told in plain words."""
+
+    @property
+    def console(self) -> str: ...
+
+
 # ---- what one of the ten may say ----
 @runtime_checkable
 class Charging(Protocol):

@@ -66,7 +66,7 @@ class Cluster(Containers):
                 found = f"{chosen!r:.40} as the server of {service}"
                 raise NonsenseError(found, "one of cluster.servers, or None", "scheduling")
             return chosen
-        first = self.servers[0]
+        first = next(s for s in self.servers if s.released_s is None)
         return first if first.alive else None
 
     # ---- machines ----
@@ -116,6 +116,27 @@ class Cluster(Containers):
         server.released_s = self.clock.now
         server.alive = server.ready = False
         self.tell(Change("server_released", server=server))
+
+    def enlarge(self, server: Server, factor: float) -> Server:
+        """A machine that is down comes back now so many times as large, and as dear: its disk and
+        what was made on it are there, stopped. Whoever calls it waits for the change."""
+        size = (server.cores * factor, int(server.memory * factor))
+        larger = self.add_server(size=size, price_per_hour=server.price_per_hour * factor)
+        larger.name = server.name
+        for volume in self.volumes.values():
+            if volume.server is server:
+                volume.server = larger
+        if self.choices.scheduling is None:  # else whoever keeps replicas makes them
+            for c in [c for c in self.on(server) if not c.deleting]:
+                self.create(c.service, larger, c.version, c.port, c.name)
+                self.remove(c)
+        self.release(server)
+        return larger
+
+    def lend(self, servers: int) -> None:
+        """The provider's quota from now on."""
+        lent = self.stack.servers.model_copy(update={"quota": servers})
+        self.stack = self.stack.model_copy(update={"servers": lent})
 
     def set_server_ready(self, server: Server, ready: bool) -> None:
         """What the platform believes of a machine."""
@@ -253,7 +274,9 @@ class Cluster(Containers):
 
     def set_version(self, service: str, version: Version) -> None:
         """Set the wanted version; whoever rolls out is told."""
-        self.previous[service] = self.versions.get(service, version)
+        before = self.versions.get(service, version)
+        if before.image != version.image or service not in self.previous:
+            self.previous[service] = before  # a restart is no version to go back from
         self.versions[service] = version
         self.paused.discard(service)
         self.tell(Change("version", service=service))

@@ -146,7 +146,10 @@ class Faults:
         service = resolve(cluster.stack, ask.service)
         cluster.say("rollback", service, f"{service} is to go back to the version before")
         yield from self.human.login()
-        yield from runbooks.rollback(self.human, service)
+        if service in cluster.previous:
+            yield from runbooks.rollback(self.human, service)
+        else:
+            self.human.say(f"finds no version of {service} before this one", "rollback")
 
     def drain(self, cluster: Cluster, ask: Drain) -> Loop:
         yield from drain.maintain(self.human, ask)

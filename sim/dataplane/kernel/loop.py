@@ -81,7 +81,7 @@ def ring_first(w: Any, ring: int) -> int:
         timer = w.ring[ring, head & mask]
         work = w.work[timer.at]
         if work.id == timer.id:
-            if ring == PATIENCE_RING:
+            if ring >= PATIENCE_RING:
                 live = work.replied == 0
             elif ring == CHECKOUT_RING:
                 live = work.timer_at == timer.t
@@ -99,7 +99,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     """A timer is due; it acts if its work still waits for exactly this time."""
     work = w.work[s]
     if kind == RETRY:
-        retry(w, s)
+        retry(w, s, ident)
     elif kind == DIAL:
         if work.id == ident:
             if work.kind == PROBE:
@@ -143,12 +143,12 @@ def step(w: Any, until: float) -> bool:
     if arrival < t:
         t, source = arrival, 1
         key = ARRIVAL << ID_BITS
-    for ring in range(3):
+    for ring in range(w.rings):
         k = ring_first(w, ring)
         if k >= 0:
             ring_t = w.ring[ring, k].t
             if ring_t <= t:
-                ring_key = (KIND_OF_RING[ring] << ID_BITS) + w.ring[ring, k].id
+                ring_key = (KIND_OF_RING[min(ring, PATIENCE_RING)] << ID_BITS) + w.ring[ring, k].id
                 if ring_t < t or ring_key < key:
                     t, key, source = ring_t, ring_key, 2 + ring
     if w.heap_n > 0 and (w.heap[0].t < t or (w.heap[0].t == t and w.heap[0].key < key)):
