@@ -297,8 +297,8 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
         return (
             roles[name].part in ("page", "tool") or bool(_BESIDE.search(name.lower())),
             not (name in asked or _serves(scene.bodies[name])),
-            any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
             not _in_front(name) and len(web) > _SUITE,
+            any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
             not scene.asks(name, stores),
             not scene.asks(name, wanted),
             name not in asked,
