@@ -11,7 +11,9 @@ import pytest
 
 SIM = Path(__file__).resolve().parents[1] / "sim"
 SEAM = tuple(f"sim.dataplane.{name}" for name in ("codes", "profile", "plane", "tables"))
-ARITHMETIC = (*SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic")
+ARITHMETIC = (
+    *SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic", "sim.dataplane.story",
+)  # fmt: skip
 SIMPY_INSIDE = "sim.dataplane.simpy_inside"
 
 # a layer -> what of ours it may import (prefixes); the longest prefix of a module is its layer
@@ -32,6 +34,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.dataplane.plane": SEAM,
     "sim.dataplane.draws": (),
     "sim.dataplane.arithmetic": ("sim.dataplane.codes",),
+    "sim.dataplane.story": (*SEAM, "sim.dataplane.draws"),
     SIMPY_INSIDE: (),
     "sim.dataplane.reference": (
         "sim.dataplane.reference", "sim.schema", *ARITHMETIC, SIMPY_INSIDE,
@@ -65,6 +68,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study": (
         "sim.imports.trace", "sim.imports.traffic",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
+        # how somebody's own files are to be read is a part of what was asked for
+        "sim.imports.evidence",
         "sim.dataplane.engines", "sim.constants", "sim.library",
     ),
     # the public Result shows itself: what it needs loads when it is asked for
@@ -89,6 +94,12 @@ MAY: dict[str, tuple[str, ...]] = {
         # what a month costs
         "sim.control.core.choices", "sim.control.scheduling.microvms",
         "sim.control.people.human",  # when it is night
+    ),
+    # which means a platform has a field for is a matter of its mechanisms
+    "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
+    # a step between two platforms is tried by booting it
+    "sim.study.rungs": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
     ),
     "sim.cli.options": (),
     # a page on which sessions run; the class asks what the quiz asks
@@ -124,8 +135,9 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "bill", "run", "intervals", "signs", "metrics", "ledger", "series", "figures", "summary",
-    "verdicts", "counterfactual", "measurements", "merge", "expectations",
+    "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
+    "services", "summary", "spread", "verdicts", "counterfactual", "decision", "ladder",
+    "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

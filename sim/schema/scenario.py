@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sim.constants.facts import LEAK_TICK, default
+from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
     Bytes,
@@ -30,6 +31,7 @@ from sim.schema.fields import (
     Limit,
     Line,
     Name,
+    Note,
     Positive,
     Rate,
     Ratio,
@@ -37,7 +39,9 @@ from sim.schema.fields import (
     Span,
     Text,
     Title,
+    refuse,
 )
+from sim.schema.stack import Role
 
 
 class Point(Record):
@@ -46,18 +50,6 @@ class Point(Record):
     at: Duration = 0.0
     rate: Rate
     ramp: Duration = 0.0
-
-
-class ClientSpec(Record):
-    """Users: open loop. See dataplane.profile.Client for the meaning of each field."""
-
-    timeout: Span = 5.0
-    connect_timeout: Span = 3.0
-    retries: Annotated[Count, Field(le=4095)] = 0  # ids have room for so many (dataplane.codes)
-    backoff: Duration = 1.0
-    backoff_cap: Duration = 30.0
-    jitter: Fraction = 0.5
-    retry_budget: Ratio | None = None
 
 
 class Replay(Record):
@@ -104,11 +96,24 @@ class Version(Record):
         return self.model_copy(update={"restarted": 0}) if self.restarted else self
 
 
+# whom of several replicas an event hits: by age, drawn, or by its number from 0 in order of age
+def _read_which(raw: object) -> object:
+    whole = isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0
+    if not whole and raw not in ("oldest", "newest", "any"):
+        refuse("oldest, newest, any, or a whole number from 0")
+    return raw
+
+
+Which = Annotated[str | int, BeforeValidator(_read_which)]
+Part = Literal["scheduler", "controllers", "endpoints", "dns"]  # of a control plane
+
+
 class OperatorKill(Record):
     """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
 
     service: Name
     replicas: Positive = 1
+    which: Which = "oldest"
 
 
 class OperatorStop(Record):
@@ -117,6 +122,7 @@ class OperatorStop(Record):
 
     service: Name
     replicas: Positive = 1
+    which: Which = "oldest"
 
 
 class ProcessCrash(Record):
@@ -124,6 +130,7 @@ class ProcessCrash(Record):
 
     service: Name
     replicas: Positive = 1
+    which: Which = "oldest"
     exit_code: Count = 1
 
 
@@ -167,6 +174,7 @@ class Hang(Record):
 
     service: Name
     replicas: Positive = 1
+    which: Which = "oldest"
     lasts: Span | None = None
 
 
@@ -193,7 +201,7 @@ class Deploy(Record):
 
     service: Name
     version: Version = Version()
-    rollback: bool = True  # the operator rolls back when it turns out bad
+    rollback: bool = True  # who deploys watches it; else whoever is paged finds what changed
 
 
 class RentServers(Record):
@@ -204,6 +212,7 @@ class RentServers(Record):
     replicas: Annotated[Positive, MOST]
     balancer: bool = True
     wrong_backends: Count | None = None  # mistyped or forgotten; default: drawn from mistake rate
+    dns: bool = True  # each server is in the users' DNS once it serves; else all wait for the last
 
 
 class RaiseConnections(Record):
@@ -242,6 +251,88 @@ class ArrivalRate(Record):
     rate: Rate  # constant; `traffic.scale` does not change it
 
 
+class ControlPlane(Record):
+    """Parts of the platform itself do nothing for a while: no replica is placed (`scheduler`),
+    replaced, evicted or added (`controllers`), no balancer hears who is there (`endpoints`), no new
+    connection finds its database by name (`dns`). What runs runs on."""
+
+    what: Annotated[list[Part], Field(min_length=1)] = ["scheduler", "controllers", "endpoints"]
+    lasts: Span
+
+
+class RegistryDown(Record):
+    """The registry refuses every pull: what needs an image that its server lacks waits."""
+
+    lasts: Span
+
+
+class ImageMissing(Record):
+    """The image of a service cannot be pulled (never pushed, or cleaned away): until somebody
+    pushes it, or for a while."""
+
+    service: Name
+    lasts: Span | None = None
+
+
+class DiskFull(Record):
+    """No space left on the disk of what keeps something: it ends, and cannot start until somebody
+    makes room. `logs`: of containers, where nothing bounds them; `data`: its own."""
+
+    service: Name = "postgres"
+    by: Literal["logs", "data"] = "data"
+
+
+class CertificateExpired(Record):
+    """The certificate of the entry is out of date: no user is served until somebody renews it."""
+
+
+class DataDeleted(Record):
+    """Somebody deletes all that a database has: it comes back with the rows of its newest backup,
+    after hours."""
+
+    service: Name = "postgres"
+
+
+class StartByHand(Record):
+    """Somebody starts what is down: `docker compose up -d`."""
+
+
+class RestartByHand(Record):
+    """Somebody restarts a service: all of its replicas at once, or each when the one before serves
+    again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
+
+    service: Name
+    replica: Count | None = None  # one of those that live, by age from 0; null: all. Where nobody
+    # rolls out: elsewhere one that is stopped (`operator_stop`) is replaced
+    one_by_one: bool = False
+    pause: Duration = 0.0  # after each
+
+
+class RollbackByHand(Record):
+    """Somebody takes a service back to the version before, whether it is bad or not."""
+
+    service: Name
+
+
+class Failures(Record):
+    """Processes of a service end by themselves now and then, each for itself: exponential times
+    with this mean between two failures of a replica."""
+
+    service: Name
+    mtbf: Span
+    lasts: Span | None = None  # from now on; null: to the end
+
+
+class External(Record):
+    """A service that somebody else runs is slow or errs, refuses, or keeps silent, for a while."""
+
+    service: Name = "external"
+    latency: LawSpec | None = None  # from now on; null: as the stack says
+    errors: Fraction | None = None
+    state: Literal["up", "down", "silent"] = "up"  # down: refuses; silent: accepts, never answers
+    lasts: Span | None = None
+
+
 class Event(Record):
     """One entry of the list: `at` and exactly one kind."""
 
@@ -262,7 +353,18 @@ class Event(Record):
     rent_servers: RentServers | None = None
     raise_connections: RaiseConnections | None = None
     rotate_secret: RotateSecret | None = None
+    external: External | None = None
     traffic: ArrivalRate | None = None
+    control_plane: ControlPlane | None = None
+    registry_down: RegistryDown | None = None
+    image_missing: ImageMissing | None = None
+    disk_full: DiskFull | None = None
+    certificate_expired: CertificateExpired | None = None
+    data_deleted: DataDeleted | None = None
+    start: StartByHand | None = None
+    restart: RestartByHand | None = None
+    rollback: RollbackByHand | None = None
+    failures: Failures | None = None
 
     def kind(self) -> str:
         """The name of the one kind that is set."""
@@ -308,7 +410,9 @@ class Scenario(Record):
     slo: Slo = Slo()
     events: list[Event]
     claims: list[Claim] = []
+    needs: list[Role] = []  # roles that it is about, beside those that its events name
     platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
     set: dict[str, Any] = {}
     variants: dict[Name, Variant] = {}
     variant: Name | None = None  # the one in force; the loader says so, a file may not
+    assumed: list[Note] = Field(default_factory=list)  # said to the user
