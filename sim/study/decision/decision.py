@@ -171,9 +171,10 @@ def _replays(
         altered = changed(planned, case, settings) if settings else case
         if altered is None:
             continue
-        seeds = ask.reps if world == AS_ASSUMED else min(FEW, ask.reps)
+        reps = ask.reps or 1
+        seeds = reps if world == AS_ASSUMED else min(FEW, reps)
         for k in range(seeds):
-            share = (k + 0.5) / ask.reps  # hours, days and servers spread evenly over the seeds
+            share = (k + 0.5) / reps  # hours, days and servers spread evenly over the seeds
             at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
             incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
             night = case.stack.operator.night
