@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sim.dataplane import draws
 from sim.results.intervals import interval
-from sim.study.decision.decision import AS_ASSUMED, Decision, Prospect
+from sim.study.decision.decision import AS_ASSUMED, FEW, Decision, Prospect
 from sim.study.decision.year import Harms, expected
 
 MONTHS = 12.0
@@ -157,10 +157,12 @@ def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms
 def hinges(decision: Decision, terms: Terms) -> list[Hinge]:
     """Where the choice is another one; first those where the need for an orchestrator is."""
     said = choose(weigh(decision, terms), terms)
+    seldom = choose(weigh(decision, terms, range(FEW)), terms)  # on the seeds of other worlds
     other = [
         Hinge(says, choice)
         for says, varied in variations(terms, decision.outcomes[0].worlds)
-        if (choice := choose(weigh(decision, varied), varied)) != said
+        if (choice := choose(weigh(decision, varied), varied))
+        != (said if varied.world == terms.world else seldom)
     ]
     return sorted(other, key=lambda hinge: hinge.choice.orchestrator == said.orchestrator)
 
