@@ -85,7 +85,8 @@ def test_most_of_it_for_no_money_is_enough_where_nobody_prices_an_hour():
 
 def test_where_an_hour_down_costs_enough_kubernetes_pays():
     """It takes away 4 x (0.1 - 0.005) = 0.38 h a year for 12 x 300 USD: 9,474 USD an hour."""
-    (by_hour, by_request) = break_even(SHOP, FREE)
+    (by_hour, by_request, by_deploys) = break_even(SHOP, FREE)
+    assert by_deploys.value is None  # nothing here is planned work
     assert by_hour.value == pytest.approx(12 * 300 / 0.38)
     assert by_request.value == pytest.approx(12 * 300 / 380)
     below, above = FREE._replace(down_hour=9_000.0), FREE._replace(down_hour=10_000.0)
@@ -139,6 +140,22 @@ def test_what_first_is_by_work():
     assert first.per_dollar is None  # it costs nothing more
     assert first.per_work_hour == pytest.approx(4.0 / 0.25)
     assert second.per_dollar == pytest.approx(4 * (1.1 - 0.005) / 300.0)
+
+
+def test_where_planned_work_is_frequent_enough_it_pays():
+    """A deploy costs 1 h of people in one and none in the other: 100 USD an hour, 12 a year, so
+    that 300 USD a month more are worth it at three times as many."""
+    slow = Recurrence("deploy", 12.0, (Harms(down_h=1.0, day_h=1.0),), planned=True)
+    fast = slow._replace(samples=(Harms(),))
+
+    def simple(name, usd, stream):
+        way = next(way for way in setups() if way.name == name)
+        return Prospect(way, MonthlyCost(servers=usd), dict.fromkeys(WORLDS, (stream,)))
+
+    shop = decided(simple("as it is", 100.0, slow), simple("Kubernetes", 400.0, fast))
+    terms = Terms(work_hour=100.0, upkeep=0.0)
+    assert break_even(shop, terms)[-1].value == pytest.approx(3.0)
+    assert "3.0 times as often" in decision_text.text(decision_text.verdict(shop, terms))
 
 
 # ---- with runs ----

@@ -199,7 +199,7 @@ def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Decision:
         servers = case.stack.servers.count or 1
         worlds = {
             world: tuple(
-                Recurrence(kind.name, _rate(kind, runs.rates, servers), tuple(found))
+                Recurrence(kind.name, _rate(kind, runs.rates, servers), tuple(found), kind.planned)
                 for kind in runs.rates.kinds
                 if (found := samples.get((way.name, world, kind.name)))
             )
