@@ -24,8 +24,9 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.library", "sim.schema", "sim.imports", "sim.platforms", "sim.results.figures",
     ),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
-    # a recorded trace is read into what the data plane takes
-    "sim.imports.trace": ("sim.schema", "sim.dataplane.profile"),
+    # a recording is read into what the data plane takes
+    "sim.imports.trace": ("sim.imports.traffic", "sim.schema", "sim.dataplane.profile"),
+    "sim.imports.traffic": ("sim.imports.traffic", "sim.schema", "sim.dataplane.profile"),
     "sim.constants.facts": (),
     "sim.dataplane.codes": (),
     "sim.dataplane.profile": ("sim.dataplane.codes",),
@@ -65,9 +66,11 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     # studies run simulations; what they find is shown by others, but article and quarter write
     "sim.study": (
-        "sim.imports.trace",
+        "sim.imports.trace", "sim.imports.traffic",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines", "sim.constants", "sim.library", "sim.imports.trace",
+        # how somebody's own files are to be read is a part of what was asked for
+        "sim.imports.evidence",
+        "sim.dataplane.engines", "sim.constants", "sim.library",
     ),
     # the public Result shows itself: what it needs loads when it is asked for
     "sim.study.result": ("sim.results", "sim.report"),
@@ -84,7 +87,25 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
         "sim.control.mechanisms",
     ),
+    # decisions are studies that write what they found, as article and quarter do
+    "sim.study.decision": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
+        "sim.constants", "sim.library", "sim.dataplane.draws",
+        # what a month costs
+        "sim.control.core.choices", "sim.control.scheduling.microvms",
+    ),
+    # which means a platform has a field for is a matter of its mechanisms
+    "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
+    # a step between two platforms is tried by booting it
+    "sim.study.rungs": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
+    ),
     "sim.cli.options": (),
+    # a page on which sessions run; the class asks what the quiz asks
+    "sim.live": (
+        "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
+        "sim.report.page", "sim.workshop.questions", "sim.dataplane.engines",
+    ),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
         "sim.workshop", "sim.study", "sim.library", "sim.report", "sim.results", "sim.platforms",
@@ -113,8 +134,9 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "run", "intervals", "metrics", "ledger", "series", "figures", "services", "summary", "verdicts",
-    "counterfactual", "measurements", "merge",
+    "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
+    "services", "summary", "spread", "verdicts", "counterfactual", "decision", "ladder",
+    "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 
@@ -122,7 +144,7 @@ TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", 
 ONLY: dict[str, tuple[str, ...]] = {
     "simpy": ("sim.control", "sim.dataplane.reference", SIMPY_INSIDE, "sim.simulation"),
     "numba": ("sim.dataplane.kernel",),
-    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter"),
+    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter", "sim.study.decision"),
     "jinja2": ("sim.report.page",),
     "pandas": ("sim.study.result",),
 }
@@ -235,7 +257,7 @@ def test_engines_never_meet() -> None:
                 assert not within(imported, ("sim.dataplane.kernel",))
 
 
-def test_only_the_command_line_knows_the_workshop() -> None:
+def test_only_the_command_line_and_the_class_know_the_workshop() -> None:
     for module, path in modules().items():
-        if not within(module, ("sim.workshop", "sim.cli.verbs")):
+        if not within(module, ("sim.workshop", "sim.live", "sim.cli.verbs")):
             assert not any(within(one, ("sim.workshop",)) for one in imports(path, module)), module

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from cyclopts import Parameter, Token
 
@@ -28,10 +30,35 @@ Settings = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
 # ---- those of a replay, with their words ----
 Seed = Annotated[int, Parameter(converter=_whole, help="Seed of the first replication.")]
-Reps = Annotated[int, Parameter(converter=_whole, help="Replications, with seeds counting up.")]
+Reps = Annotated[
+    int | None,
+    Parameter(
+        converter=_whole,
+        help="Replications, with seeds counting up [default: 10, 5, 3 or 1 by the study's size].",
+    ),
+]
+Equal = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Give every platform the same replicas, cores, restart policy, limits, checks and "
+        "stop delays, as far as it has the field.",
+    ),
+]
+Rungs = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Of two platforms: from the worse to the better one change at a time, each run again.",
+    ),
+]
+Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,
-    Parameter(help="Name of a stack, or path to a stack's or docker-compose YAML file."),
+    Parameter(
+        help="Name of a stack, or path to a stack's or docker-compose YAML file; base.yml,prod.yml "
+        "puts the later over the earlier."
+    ),
 ]
 SetOf = Annotated[
     list[str] | None,
@@ -60,6 +87,19 @@ Workers = Annotated[
         help="Processes at most [default: as many as there are processors, if that is sooner].",
     ),
 ]
+Expected = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--expect",
+        negative="",
+        help="METRIC<VALUE, of a PLATFORM. or of p95 over seeds: 'compose.downtime_s<60'; status 1 "
+        "if it does not hold. May be given several times.",
+    ),
+]
+JUnit = Annotated[
+    Path | None,
+    Parameter(name="--junit", help="File for what was expected and checked, as JUnit XML."),
+]
 Enough = Annotated[
     str | None,
     Parameter(
@@ -67,6 +107,88 @@ Enough = Annotated[
         "downtime_s=5."
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How somebody's own files are read: what they say against the guesses."""
+
+    role: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--role",
+            negative="",
+            help="Your file: NAME=ROLE (http, worker, postgres, redis, proxy, other, entry); may "
+            "be given several times.",
+        ),
+    ] = None
+    link: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--link",
+            negative="",
+            help="Your file: A->B, A asks B; may be given several times.",
+        ),
+    ] = None
+
+
+class Correction(TypedDict):
+    """The same as fields of an `Ask`."""
+
+    roles: tuple[str, ...]
+    links: tuple[str, ...]
+
+
+def corrected(reading: Reading | None) -> Correction:
+    """What was said against the guesses."""
+    said = reading or Reading()
+    return {"roles": tuple(said.role or ()), "links": tuple(said.link or ())}
+
+
+Traffic = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        help="Recording in place of the scenario's arrivals: a log, a load test's result, a series "
+        "(docs/command_line.md); may be given several times.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """What of a recording is replayed, and how: fields of `scenario.traffic`."""
+
+    begin: Annotated[
+        str | None,
+        Parameter(name="--from", help="Recording: from 14:30 (UTC), 2h (on), or a date and time."),
+    ] = None
+    end: Annotated[str | None, Parameter(name="--to", help="Recording: until then.")] = None
+    busiest: Annotated[
+        str | None, Parameter(name="--busiest", help="Recording: its busiest 1h.")
+    ] = None
+    speed: Annotated[
+        str | None, Parameter(name="--speed", help="Recording: so many times as fast.")
+    ] = None
+    path: Annotated[
+        str | None, Parameter(name="--path", help="Recording: requests whose path matches only.")
+    ] = None
+    scale: Annotated[str | None, Parameter(name="--scale", help="Times as many requests.")] = None
+
+
+def chosen(excerpt: Excerpt | None) -> list[str]:
+    """The same as settings, `path=value` each."""
+    values = {} if excerpt is None else vars(excerpt)
+    return [
+        f"scenario.traffic.{'' if name == 'scale' else 'replay.'}{name}={_value(name, value)}"
+        for name, value in values.items()
+        if value is not None
+    ]
+
+
+def _value(name: str, text: str) -> str:
+    """A text in quotes, so that `14:30` and `^/api: x` stay what they are; a number as it is."""
+    return text if name in ("speed", "scale", "busiest") else json.dumps(text)
 
 
 def names(text: str | None) -> list[str] | None:

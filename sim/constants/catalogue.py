@@ -22,7 +22,7 @@ from sim.platforms.platform import Platform
 from sim.schema.fields import InputError
 from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
-from sim.schema.stack import Operator, Service, Stack
+from sim.schema.stack import Operator, Prices, Service, Stack
 from sim.schema.text.paths import child, is_record, record_type, types_below
 
 # whose service a field belongs to; `http` where nothing is said (every service has it)
@@ -141,6 +141,7 @@ def _of_any_service() -> Iterator[Setting]:
 
 def _of_any_people() -> Iterator[Setting]:
     yield from walk(Operator(), "stack.operator", switched_off=True)
+    yield from walk(Prices(), "stack.prices")
 
 
 def everywhere(names: Collection[str] | None = None) -> dict[str, list[Setting]]:
@@ -190,6 +191,7 @@ def constants_of(
         own = stack_on(stack, platforms.layers(name), scenario)
         found += of_choices(platform, platforms.taken_away(name)[0])
         found += walk(own.operator, "stack.operator")
+        found += walk(own.prices, "stack.prices")
         found += of_services(own, platform)
         found += of_manifests(name)
         found += by_hand(name) if name in built else []

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from zlib import crc32
 
+import numpy as np
+from numpy.typing import NDArray
+
 MASK = 0xFFFFFFFFFFFFFFFF
 GOLDEN = 0x9E3779B97F4A7C15
 
@@ -27,6 +30,16 @@ def u(seed: int, stream: int, ident: int) -> float:
     x = mix((x + (stream + 1) * GOLDEN) & MASK)
     x = mix((x + (ident + 1) * GOLDEN) & MASK)
     return ((x >> 11) + 0.5) * 1.1102230246251565e-16
+
+
+def uniforms(seed: int, stream: int, first: int, last: int) -> NDArray[np.float64]:
+    """`u(seed, stream, n)` for n from `first` up to and without `last`, in one array."""
+    base = mix((mix((seed + GOLDEN) & MASK) + (stream + 1) * GOLDEN) & MASK)
+    x = np.arange(first + 1, last + 1, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(base)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return ((x >> np.uint64(11)).astype(np.float64) + 0.5) * 1.1102230246251565e-16
 
 
 def child(ident: int, salt: int) -> int:

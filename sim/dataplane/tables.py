@@ -83,6 +83,11 @@ class Recording:
     latency_sum: NDArray[np.float64]
     latency_max_s: float
 
+    @property
+    def failed(self) -> int:
+        """Requests without a good answer, all causes."""
+        return int(self.requests[:, FIRST_CAUSE:].sum())
+
 
 class Books(NamedTuple):
     """Independent counts of what exists now, found by walking the state, for the ledger's check."""

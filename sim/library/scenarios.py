@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sim.library.adaptation import adapted, adapted_settings
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import blaming, configured, layers, names
@@ -52,8 +53,11 @@ def load_scenario(
     for source in sources:
         own = split_settings(source.settings).scenario
         scenario = apply_settings(scenario, own, source.document, source.at, "scenario")
-    scenario = scenario.model_copy(update={"set": _left_over(sources)})
-    stack = stack or _stack_of(scenario, document)
+    if stack is None:
+        stack = _stack_of(scenario, document)
+        scenario = scenario.model_copy(update={"set": _left_over(sources)})
+    else:
+        scenario, sources = _on(stack, scenario, sources)
     by_hand = split_settings(settings or {}).stack
     blamed = Document("--set" if by_hand else f"{document.file}: set")
     known = names()
@@ -101,6 +105,24 @@ def _sources(
     return [*sources, PlacedSettings(settings, Document("--set"))]
 
 
+def _on(
+    stack: Stack, scenario: Scenario, sources: Sequence[PlacedSettings]
+) -> tuple[Scenario, list[PlacedSettings]]:
+    """The scenario and its sources for a stack; what is given beside it, the last, stays as it
+    is."""
+    names: dict[str, str] = {}
+    lines: list[str] = []
+    fitting = []
+    for source in sources[:-1]:
+        adaptation = adapted_settings(source.settings, stack, names)
+        names = adaptation.names
+        lines += adaptation.lines
+        fitting.append(source._replace(settings=adaptation.settings))
+    fitting.append(sources[-1])
+    told = {"set": _left_over(fitting), "assumed": [*scenario.assumed, *lines]}
+    return adapted(scenario.model_copy(update=told), stack, names), fitting
+
+
 def _left_over(sources: Sequence[PlacedSettings]) -> dict[str, Any]:
     """All settings that are not the scenario's own; later ones win."""
     merged: dict[str, Any] = {}
@@ -128,13 +150,14 @@ def _with_variant(scenario: Scenario, name: str | None, document: Document) -> S
 
 def _with_trace(scenario: Scenario, path: Path, document: Document) -> Scenario:
     """A trace's path is relative to its scenario's file."""
-    if scenario.traffic.trace is None:
+    if not scenario.traffic.trace:
         return scenario
-    trace = path.parent / scenario.traffic.trace
-    if not os.path.lexists(trace):  # what else it is says who reads it
-        found = f"no such file {describe(scenario.traffic.trace)}"
-        raise document.error(("traffic", "trace"), found, "a CSV file beside the scenario")
-    traffic = scenario.traffic.model_copy(update={"trace": str(trace)})
+    trace = [str(path.parent / name) for name in scenario.traffic.trace]
+    for name, file in zip(scenario.traffic.trace, trace, strict=True):
+        if not os.path.lexists(file):  # what else it is says who reads it
+            found = f"no such file {describe(name)}"
+            raise document.error(("traffic", "trace"), found, "a recording beside the scenario")
+    traffic = scenario.traffic.model_copy(update={"trace": trace})
     return scenario.model_copy(update={"traffic": traffic})
 
 

@@ -31,6 +31,7 @@ from sim.results.run import Run
 
 Figures = dict[str, Any]  # nested records of int, float or None, by FIGURES' paths
 Value = float | None | dict[str, int]  # a dict: by cause
+NEVER = "never"  # a latency of those who got no answer
 
 
 class Unit(Enum):
@@ -94,6 +95,8 @@ class Latencies(Protocol):
     def latency(self) -> NDArray[np.int64]: ...  # histogram, shape (LATENCY_BINS,)
     @property
     def latency_max_s(self) -> float: ...
+    @property
+    def failed(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -135,14 +138,25 @@ def lost(run: Run) -> dict[str, int]:
     return dict(zip(JOB_CAUSES, counts, strict=True))
 
 
-def percentile(name: str, share: float, row: TableRow) -> Figure:
-    """A percentile of the latencies of good answers; None if there was none."""
+def done_share(run: Run) -> float:
+    """1.0 if nobody wanted one. A retry can leave a second job: no more than all are done."""
+    return min(1.0, jobs(DONE)(run) / run.jobs_wanted) if run.jobs_wanted else 1.0
+
+
+def percentile(path: str, share: float, row: TableRow) -> Figure:
+    """A percentile of the latencies of good answers, None if there was none; below `latency_all_s`
+    of all requests, one that failed being answered never: None if it falls on one of those."""
+    of_all = path.startswith("latency_all_s")
 
     def pooled(seen: Latencies) -> float | None:
-        return metrics.percentile(seen.latency, share, seen.latency_max_s)
+        failed = seen.failed if of_all else 0
+        return metrics.percentile(seen.latency, share, seen.latency_max_s, failed)
 
-    path = f"latency_s.{name}"
     return Figure(path, Unit.SECONDS, lambda run: pooled(run.recording), row, pooled=pooled)
+
+
+def of_everyone(place: int, name: str) -> TableRow:
+    return TableRow(USERS, place, f"{name} of all requests", missing=NEVER)
 
 
 def longest(seen: Latencies) -> float | None:
@@ -161,8 +175,16 @@ FIGURES: tuple[Figure, ...] = (
         "requests.failed", Unit.COUNT, failed, TableRow(USERS, 50, "failed", column="failed"),
         Harm(3, 2.0, "{} {fewer} failed request{s}", "{} failed requests"), parts=REQUEST_CAUSES,
     ),
+    Figure(
+        "jobs.wanted", Unit.COUNT, lambda run: run.jobs_wanted,
+        TableRow(JOBS, 5, "wanted by users"),
+    ),
     Figure("jobs.enqueued", Unit.COUNT, jobs(ENQUEUED), TableRow(JOBS, 10, "enqueued")),
     Figure("jobs.done", Unit.COUNT, jobs(DONE), TableRow(JOBS, 20, "done")),
+    Figure(
+        "jobs.done_share", Unit.SHARE, done_share,
+        TableRow(JOBS, 25, "done of those wanted", column="jobs done"),
+    ),
     Figure(
         "jobs.queued", Unit.COUNT, lambda run: run.gauge.jobs_queued,
         TableRow(JOBS, 50, "queued + in progress at the end", pair="{} + {}",
@@ -189,7 +211,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "jobs.oldest_s", Unit.SECONDS, metrics.oldest_s,
-        TableRow(JOBS, 70, "oldest job in line", column="oldest job"),
+        TableRow(JOBS, 70, "oldest job in line"),
     ),
     Figure(
         "downtime_s", Unit.SECONDS, metrics.downtime_s, TableRow(USERS, 10, "down", column="down"),
@@ -204,13 +226,16 @@ FIGURES: tuple[Figure, ...] = (
         "availability", Unit.SHARE, metrics.availability, TableRow(USERS, 30, "availability"),
         compared=True,
     ),
-    percentile("p50", 0.50, TableRow(USERS, 70, "latency p50")),
-    percentile("p95", 0.95, TableRow(USERS, 80, "latency p95")),
-    percentile("p99", 0.99, TableRow(USERS, 90, "latency p99")),
+    percentile("latency_s.p50", 0.50, TableRow(USERS, 70, "latency p50")),
+    percentile("latency_s.p95", 0.95, TableRow(USERS, 80, "latency p95")),
+    percentile("latency_s.p99", 0.99, TableRow(USERS, 90, "latency p99")),
     Figure(
         "latency_s.max", Unit.SECONDS, lambda run: longest(run.recording),
         TableRow(USERS, 100, "longest answer"), pooled=longest,
     ),
+    percentile("latency_all_s.p50", 0.50, of_everyone(110, "p50")),
+    percentile("latency_all_s.p95", 0.95, of_everyone(120, "p95")),
+    percentile("latency_all_s.p99", 0.99, of_everyone(130, "p99")),
     Figure(
         "detect_s", Unit.SECONDS, metrics.detect_s,
         TableRow(RECOVERY, 10, "first action after", missing="never"),
@@ -218,6 +243,10 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "recover_s", Unit.SECONDS, metrics.recover_s,
         TableRow(RECOVERY, 20, "recovered after", missing="never"), compared=True,
+    ),
+    Figure(
+        "redundancy_lost_s", Unit.SECONDS, metrics.redundancy_lost_s,
+        TableRow(RECOVERY, 30, "redundancy lost"),
     ),
     Figure("connections.limit", Unit.COUNT, lambda run: run.gauge.connection_limit),
     Figure(
@@ -267,6 +296,7 @@ FIGURES: tuple[Figure, ...] = (
         TableRow(PEOPLE, 50, "cost", column="cost"),
         Harm(9, 0.01, "{} {less} for servers", decides=False), compared=True,
     ),
+    Figure("cost.usd_month", Unit.DOLLARS, lambda run: run.month.total),  # shown among the means
 )  # fmt: skip
 
 # the paths of all numbers, in the order of summary.json

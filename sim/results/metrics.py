@@ -134,6 +134,13 @@ def degraded_s(run: Run) -> float:
     return seconds(degraded(run), run)
 
 
+def redundancy_lost_s(run: Run) -> float:
+    """How long fewer replicas were ready than had been and were wanted, while users were served
+    within the SLO: what the next fault would have met."""
+    bare = run.series["missing"][: run.recording.requests.shape[0]] > 0
+    return seconds(bare & ~degraded(run)[: bare.size], run)
+
+
 def availability(run: Run) -> float:
     """Good / due requests over the horizon; 1.0 if nobody came."""
     total = int(due(run).sum())
@@ -146,17 +153,20 @@ def slo_share(run: Run) -> float:
     return float(run.recording.requests[:, IN_SLO].sum()) / total if total else 1.0
 
 
-def percentile(latency: NDArray[np.int64], share: float, longest_s: float) -> float | None:
-    """The latency in seconds that `share` of the successes stayed under; None without any.
+def percentile(
+    latency: NDArray[np.int64], share: float, longest_s: float, failed: int = 0
+) -> float | None:
+    """The latency in seconds that `share` of the requests stayed under: of the successes and of
+    `failed` others, whose latency is infinite. None if it is one of those, or without a success.
 
-    `latency`: histogram, shape (LATENCY_BINS,). Inside its bin (2 % wide) a value is
-    interpolated on the logarithmic scale; `longest_s` is exact and bounds it.
+    `latency`: histogram of the successes, shape (LATENCY_BINS,). Inside its bin (2 % wide) a value
+    is interpolated on the logarithmic scale; `longest_s` is exact and bounds it.
     """
     counted = np.cumsum(latency)
     total = int(counted[-1])
-    if not total:
+    rank = max(share * (total + failed), 1e-9)  # share 0: the first bin that holds anything
+    if not total or rank > total:
         return None
-    rank = max(share * total, 1e-9)  # share 0: the first bin that holds anything
     bin_ = min(int(np.searchsorted(counted, rank)), latency.size - 1)
     before = int(counted[bin_ - 1]) if bin_ else 0
     part = (rank - before) / int(latency[bin_]) if latency[bin_] else 0.0

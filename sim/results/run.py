@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.tables import PlaneGauge, Recording, ServiceGauge
+from sim.results.bill import MonthlyCost
+from sim.results.means import Means
 
 
 class Sampled(NamedTuple):
@@ -31,6 +33,7 @@ SERIES = {
     "replicas": Sampled("Containers of the entry service that run."),
     "ready": Sampled("Containers of the entry service that get traffic."),
     "servers": Sampled("Servers that are rented and alive."),
+    "missing": Sampled("Replicas, of all services, that were ready, are wanted and are not ready."),
     "cpu_busy": Sampled("Cores in use."),  # over the last second, all servers
 }
 
@@ -113,8 +116,12 @@ class Run:
     containers_refused: int  # start-ups the database refused
     operator: OperatorFigures = field(default_factory=OperatorFigures)
     lost_rows: tuple[LostRows, ...] = ()
+    jobs_wanted: int = 0  # requests that would have left a job, whatever became of them
     server_seconds: float = 0.0
     usd: float = 0.0
+    # of what runs at second 0, without people
+    month: MonthlyCost = field(default_factory=MonthlyCost)
+    means: Means | None = None  # None in a run that was made by hand
     spans: tuple[Span, ...] = ()  # what was where in which state, by start
     # of a stack whose services call each other, in the order of their numbers; else empty
     services: Mapping[str, ServiceGauge] = field(default_factory=dict)  # at the end

@@ -15,7 +15,6 @@ from sim.results import metrics
 from sim.results.figures import Figures
 from sim.results.run import Run
 
-
 LEAST_S = 60.0  # chosen: longer than most wait for an answer
 
 

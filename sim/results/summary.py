@@ -1,4 +1,4 @@
-"""The platform record of summary.json (schema 1), for one run and for many replications.
+"""The platform record of summary.json (schema 2), for one run and for many replications.
 
 One run: every figure of sim.results.figures. Many: means over replications (counts may then be
 fractional), except latency percentiles, which come from the merged histograms (a mean of
@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results import metrics, services
-from sim.results.figures import METRICS, Figure, Figures, Unit, figure_at, lookup, record
+from sim.results.figures import METRICS, Figure, Figures, Unit, figure_at, lookup, record, total
 from sim.results.intervals import interval
 from sim.results.run import Run
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Replication:
     latency: NDArray[np.int64]
     latency_max_s: float
     run: Run | None = None
+
+    @property
+    def failed(self) -> int:
+        """Requests without a good answer."""
+        return int(total(self.figures, "requests.failed"))
 
 
 def replication(run: Run, keep: bool) -> Replication:
@@ -66,6 +71,7 @@ class PooledLatencies(NamedTuple):
 
     latency: NDArray[np.int64]
     latency_max_s: float
+    failed: int
 
 
 def mean_figures(replications: Sequence[Replication]) -> Figures:
@@ -75,6 +81,7 @@ def mean_figures(replications: Sequence[Replication]) -> Figures:
     pool = PooledLatencies(
         np.sum([r.latency for r in replications], axis=0),
         max(r.latency_max_s for r in replications),
+        sum(r.failed for r in replications),
     )
 
     def merged(figure: Figure) -> float | dict[str, float | None] | None:

@@ -335,6 +335,14 @@ class Servers(Record):
     reserved: MachineSpec = MachineSpec(cores=0.0, memory=0)  # taken by the system and agents
 
 
+class Prices(Record):
+    """What money goes into beside servers (sim/results/bill.py)."""
+
+    volume: Bytes = default(facts.VOLUME_SIZE)
+    volume_month: Money = default(facts.VOLUME_MONTH)
+    work_hour: Money = default(facts.WORK_HOUR)
+
+
 class Step(Record):
     """One step of a runbook: what the operator does and how long it takes."""
 
@@ -372,6 +380,8 @@ class Habits(Record):
     ssh_retry: Interval = default(facts.SSH_RETRY)
     gives_up: Duration = default(facts.GIVES_UP)
     deploy_watch: Duration = default(facts.DEPLOY_WATCH)
+    blames: Duration = default(facts.BLAMES)
+    writes_off: Duration = default(facts.WRITES_OFF)
     leaks: Ratio = default(facts.LEAKS)
     replaced_often: Positive = default(facts.REPLACED_OFTEN)
     failing_share: Fraction = default(facts.FAILING_SHARE)
@@ -385,12 +395,17 @@ class Operator(Record):
 
     monitoring: bool = True  # False: users complain, which takes `complaint`
     detect: LawSpec = LawSpec()  # fault seen by users -> page sent
+    unnoticed: Fraction = 0.0  # of incidents: no alert fires (a wrong threshold), for
+    unnoticed_costs: LawSpec = LawSpec()  # ... so long: the fat tail of detection
     complaint: LawSpec = LawSpec()
     acknowledge: LawSpec = LawSpec()  # page -> a human looks
     missed_page: Fraction = 0.0  # silent phone, wrong setting: the fat tail
     missed_page_costs: LawSpec = LawSpec()
     login: LawSpec = LawSpec()  # SSH and find the right directory
-    diagnose: LawSpec = LawSpec()
+    diagnose: LawSpec = LawSpec()  # a look at what is plain: what is down, what the log says
+    investigate: LawSpec = LawSpec(law="lognormal", mean=240.0, cv=1.5)  # ... what to infer
+    misled: Fraction = default(facts.MISLED)  # of those: a wrong guess first
+    quota_answer: LawSpec = LawSpec(law="lognormal", mean=7200.0, cv=1.0)  # the provider's yes
     command: LawSpec = LawSpec()  # type one command
     mistake: Fraction = 0.0  # per step; the step is done again, or leaves a flaw
     alarm: Alarm = Alarm()
@@ -405,10 +420,12 @@ class Stack(Record):
     source: Note = ""
     services: dict[Name, Service]
     servers: Servers = Servers()
+    prices: Prices = Prices()
     operator: Operator = Operator()
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
     assumed: list[Note] = Field(default_factory=list)  # said to the user
     ignored: list[Note] = Field(default_factory=list)  # read and not simulated
+    questions: list[Note] = Field(default_factory=list)  # what the user's file leaves open
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""

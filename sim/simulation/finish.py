@@ -8,12 +8,19 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sim.control.core.choices import charge_of
 from sim.control.core.cluster import Cluster
 from sim.dataplane.arithmetic import added
-from sim.dataplane.tables import Recording
+from sim.dataplane.codes import Stream
+from sim.dataplane.draws import uniforms
+from sim.dataplane.tables import ENQUEUED, Recording
+from sim.results.bill import monthly_cost
 from sim.results.run import OperatorFigures, Run
+from sim.results.signs import signs
 from sim.simulation.case import Case
 from sim.simulation.observation import Observer
+
+CHUNK = 1_000_000  # requests whose draws are made at once
 
 
 def finished(
@@ -21,7 +28,11 @@ def finished(
 ) -> Run:
     """The run as it ended at `end` seconds: at the horizon, or as if the horizon were there."""
     count, samples = cluster.count, int(end / observer.step_s) + 1
-    slo = case.scenario.slo
+    slo, services = case.scenario.slo, case.stack.services
+    series = {name: column[:samples] for name, column in observer.series.items()}
+    recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
+    consumers = {name for name in services if case.stack.pools(name)}
+    told = signs(recording, series, cluster.timeline, consumers, end)
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
@@ -37,16 +48,24 @@ def finished(
         slo_success=slo.success,
         slo_latency_s=slo.latency,
         down_below=slo.down_below,
-        recording=until(cluster.plane.recording(), end),
-        gauge=cluster.plane.gauge(),
-        series={name: column[:samples] for name, column in observer.series.items()},
-        timeline=tuple(cluster.timeline),
+        recording=recording,
+        gauge=gauge,
+        series=series,
+        timeline=tuple(sorted((*cluster.timeline, *told), key=lambda row: row.t_s)),
         fault_s=count.fault_s,
         detected_s=count.detected_s,
         containers_refused=count.containers_refused,
         operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
         lost_rows=tuple(count.lost_rows),
+        jobs_wanted=jobs_wanted(cluster, seed, gauge.arrived, recording),
         server_seconds=seconds,
+        month=monthly_cost(
+            case.stack,
+            added(s.price_per_hour for s in cluster.servers if s.rented_s == 0.0),
+            charge_of(case.choices.scheduling),
+            charge_of(case.choices.load_balancing),
+        ),
+        means=observer.means,
         usd=added(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
         **among_services(cluster, observer, samples),
@@ -63,6 +82,22 @@ def among_services(cluster: Cluster, observer: Observer, samples: int) -> dict[s
         "calls": {n: tuple(cluster.stack.calls(n)) for n in observer.answers},
         "answers": {n: counts[:samples] for n, counts in observer.answers.items()},
     }
+
+
+def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording) -> int:
+    """Requests that would have left a job. Whether one does is drawn for its number alone, so that
+    it is known of those that failed, too; a retry that pushes again wants no other job. Where a
+    service with steps of its own pushes it is not known: then those that were left."""
+    stories = [step for s in cluster.stack.services.values() for step in s.steps or ()]
+    if any(step.push is not None for step in stories):
+        return int(recording.jobs[:, ENQUEUED].sum())
+    share = cluster.stack.services[cluster.entry].push.share
+    if not share or not any(s.role == "redis" for s in cluster.stack.services.values()):
+        return 0
+    return sum(
+        int((uniforms(seed, Stream.PUSH, first, min(first + CHUNK, arrived)) < share).sum())
+        for first in range(0, arrived, CHUNK)
+    )
 
 
 def until(recording: Recording, end_s: float) -> Recording:

@@ -14,6 +14,7 @@ from sim.control.core.recorder import SpanRecorder
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
+from sim.simulation.endowment import means_of
 
 CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls of `progress`
 Progress = Callable[[float, int, Glance], None]  # simulated seconds, requests so far, a look
@@ -37,9 +38,11 @@ class Observer:
         }
         self.busy_s = 0.0  # when last seen
         self.highest_limit = 0
+        self.reached: dict[str, int] = {}  # by service: ready at one time, and wanted ever since
         self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = SpanRecorder(cluster)
+        self.means = means_of(cluster)
 
     def start(self) -> None:
         for loop in (self.run(), self.audit(), self.recorder.run()):
@@ -74,7 +77,22 @@ class Observer:
             "ready": sum(c.id in entry.backends for c in running),
             "servers": sum(s.alive for s in cluster.servers),
             "cpu_busy": (gauge.busy_s - before) / self.step_s,
+            "missing": self.missing(),
         }
+
+    def missing(self) -> int:
+        """Replicas that are wanted, were there and are gone. One that an autoscaler wants and that
+        has never been ready is growth, not loss."""
+        ready = dict.fromkeys(self.cluster.desired, 0)
+        for c in self.cluster.containers:
+            if c.ready and c.state == "running" and c.server.alive and not c.hung:
+                ready[c.service] += 1
+        gone = 0
+        for service, wanted in self.cluster.desired.items():
+            had = max(ready[service], self.reached.get(service, 0))
+            self.reached[service] = min(wanted, had)
+            gone += max(0, self.reached[service] - ready[service])
+        return gone
 
     def audit(self) -> Loop:
         """The ledger must balance at every minute, not only at the end."""

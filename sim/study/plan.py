@@ -7,25 +7,29 @@ customers (common random numbers) and their paired differences need few replicat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import fsum
 from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
-from sim.imports.trace import arrivals
+from sim.imports.evidence import Corrections
+from sim.imports.trace import profile, recording
+from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
-from sim.library.stacks import load_stack
+from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import Claim, Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
 from sim.simulation.case import Case
 from sim.study.ask import Ask, setting_text
 from sim.study.batch import Batch
-from sim.study.identity import plan_key
+from sim.study.identity import case_key, joint_key, plan_key
+from sim.study.precision import seeds_for_a_range
 
 ALL = ("all",)  # every platform there is, the scenario's own first
 
@@ -40,6 +44,8 @@ class Plan:
     cases: tuple[Case, ...]  # a platform each
     command: str = ""  # the command line that asks for the same; empty for records of a program
     notes: tuple[str, ...] = ()  # what the user should know before it runs
+    recorded: Mapping[str, Any] = field(default_factory=dict)  # of the recording that it replays
+    ranged: bool = False  # nobody said how many replications: of all of them, one tells the story
 
     @property
     def name(self) -> str:
@@ -63,15 +69,28 @@ class Plan:
         return tuple(setting_text(path, value) for path, value in rest.items())
 
     @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Those of the article, which are about its own stacks: somebody's file is asked none."""
+        stack = self.ask.stack
+        own = stack is None or (isinstance(stack, str) and stack in list_stacks())
+        return tuple(self.scenario.claims) if own else ()
+
+    @property
     def key(self) -> str:
         """The same for two plans whose replications may stand side by side."""
-        return plan_key(self.scenario, self.stack, self.cases[0].arrivals)
+        key = plan_key(self.scenario, self.stack, self.cases[0].arrivals)
+        if self.ask.equal_means:  # what is equal is a matter of all that take part
+            return joint_key([key, *map(case_key, self.cases)])
+        return key
 
     @property
     def batch(self) -> Batch:
-        """Each platform with each seed; the first runs are kept whole."""
-        seeds = tuple(range(self.ask.seed, self.ask.seed + self.ask.reps))
-        return Batch(self.cases, seeds, keep=True, engine=self.ask.engine, key=self.key)
+        """Each platform with each seed; the first runs are kept whole, or all that one is chosen
+        from."""
+        reps = self.ask.reps or 1
+        seeds = tuple(range(self.ask.seed, self.ask.seed + reps))
+        keep = reps if self.ranged else 1
+        return Batch(self.cases, seeds, keep=keep, engine=self.ask.engine, key=self.key)
 
 
 def plan(ask: Ask, known: Case | None = None) -> Plan:
@@ -80,14 +99,16 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     ask = ask.checked()
     refresh()
     names = None if ask.platforms is None else _names(tuple(ask.platforms))
-    stack = load_stack(ask.stack) if isinstance(ask.stack, str) else ask.stack
+    stack = _stack(ask)
     scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
+    recorded = None
     if known is not None and known.scenario.traffic == scenario.traffic:
         come = known.arrivals
     else:
-        come = arrivals(scenario.traffic)
+        recorded = recording(scenario.traffic)
+        come = profile(scenario.traffic) if recorded is None else recorded.arrivals
     stack = stack or load_stack(scenario.stack)
     if names == ALL:
         names = tuple(dict.fromkeys((*scenario.platforms, *platform_names())))
@@ -97,7 +118,17 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
         if name not in chosen:  # what is wrong is wrong, run or not
             configured(name, settings)
     cases, notes = _cases(scenario, stack, chosen, come, capabilities(ask.ablate))
-    return Plan(ask, scenario, stack, cases, ask.command([c.platform for c in cases]), notes)
+    if ask.equal_means:
+        from sim.study.equal_means import equalised  # noqa: PLC0415 - loads the control plane
+
+        cases, unequal = equalised(cases)
+        notes += unequal
+    command = ask.command([case.platform for case in cases])
+    replayed = figures(recorded, scenario.horizon) if recorded else {}
+    decided = ask.reps is None
+    if ask.reps is None:
+        ask = replace(ask, reps=seeds_for_a_range(fsum(case.requests for case in cases)))
+    return Plan(ask, scenario, stack, cases, command, notes, replayed, decided)
 
 
 def _cases(
@@ -113,6 +144,7 @@ def _cases(
     notes = []
     for name in platforms:
         case = cases[name] = Case.of(scenario, stack, name, come)
+        notes += [f"{name}: {line}" for line in case.stack.assumed if line not in stack.assumed]
         has = [part for part in without if getattr(case.choices, part) is not None]
         missing = [part.replace("_", " ") for part in without if part not in has]
         if missing:
@@ -149,6 +181,17 @@ def _names(platforms: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def _stack(ask: Ask) -> Stack | None:
+    """The stack that was asked for; None: the scenario's own."""
+    corrections = Corrections.of(ask.roles, ask.links)
+    if isinstance(ask.stack, str):
+        return load_stack(ask.stack, corrections)
+    if corrections:
+        option = "--role" if ask.roles else "--link"
+        raise InputError(option, found="no file of yours", expected="--stack FILE beside it")
+    return ask.stack
+
+
 def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:
     """The scenario with its settings and those that were asked for."""
     settings = ask.pairs
@@ -181,8 +224,8 @@ def _path_of(name: str) -> str:
     return next((place.path for place in everywhere().get(name, ()) if place.path), "")
 
 
-def _with_trace(scenario: Scenario, path: str) -> Scenario:
+def _with_trace(scenario: Scenario, paths: str | Sequence[str]) -> Scenario:
     """The scenario with a trace in place of its own arrivals; its clients and scale stay."""
-    trace: dict[str, Any] = {"trace": path, "rate": None, "points": []}
+    trace: dict[str, Any] = {"trace": list(paths), "rate": None, "points": []}
     traffic = scenario.traffic.model_copy(update=trace)
     return scenario.model_copy(update={"traffic": traffic})

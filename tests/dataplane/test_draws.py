@@ -185,3 +185,9 @@ def test_back_off_is_capped_before_the_jitter_shortens_it():
     waits = [backoff(1.0, 2.0, 5.0, k, 0.0, 0.9) for k in range(5)]
     assert waits == [1.0, 2.0, 4.0, 5.0, 5.0]
     assert backoff(1.0, 2.0, 5.0, 9, 0.5, 0.8) == 5.0 * (1 - 0.4)
+
+
+def test_many_at_once_are_the_same_as_one_by_one():
+    for seed, stream in ((0, 0), (1, 3), (2**63 - 1, 64), (12345, 3)):
+        many = draws.uniforms(seed, stream, 5, 2_000)
+        assert many.tolist() == [draws.u(seed, stream, n) for n in range(5, 2_000)]

@@ -217,3 +217,25 @@ def test_more_failures_never_mean_less_downtime(rate, seed, threshold, failing):
     worse = good.copy()
     worse[150:] = 0
     assert (metrics.under(due, worse, threshold) >= before).all()
+
+
+def test_a_request_that_failed_waits_for_ever():
+    """Ten answers in one bin, and ninety failures: a tenth got one, and nobody beyond."""
+    histogram = np.zeros(LATENCY_BINS, dtype=np.int64)
+    histogram[400] = 10
+    alone = metrics.percentile(histogram, 1.0, 1.0)
+    assert metrics.percentile(histogram, 0.10, 1.0, failed=90) == alone
+    assert metrics.percentile(histogram, 0.11, 1.0, failed=90) is None
+    assert metrics.percentile(histogram, 0.5, 1.0) == metrics.percentile(
+        histogram, 0.25, 1.0, failed=10
+    )
+
+
+def test_redundancy_is_lost_only_where_nobody_felt_it():
+    """A replica away from 100 to 500, users hurt from 200 to 260: 340 s in which nobody knew."""
+    record = recording(5.0, 600, ((200.0, 260.0),))
+    samples = series(record)
+    samples["missing"][100:500] = 1
+    bare = run(record=record, series=samples)
+    assert metrics.redundancy_lost_s(bare) == pytest.approx(340, abs=4)
+    assert metrics.redundancy_lost_s(run(record=record)) == 0.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.imports.trace import load_trace
+from sim.imports.traffic.file import read_file
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError, Issue
@@ -67,7 +67,7 @@ def test_bad_trace(case: tuple[str, str, int, str, tuple[str, ...]], tmp_path: P
     path = tmp_path / "trace.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        load_trace(path)
+        read_file(str(path))
     issue = caught.value.issues[0]
     assert len(caught.value.issues) == 1
     assert (issue.file, issue.line, issue.field) == (str(path), line, field)
@@ -144,7 +144,7 @@ def test_a_name_and_replicas_exclude_each_other(tmp_path: Path) -> None:
 def test_a_compose_file_in_which_nobody_answers(tmp_path: Path) -> None:
     path = tmp_path / "docker-compose.yml"
     path.write_text("services:\n  db: {image: 'mysql:8', ports: ['3306:3306']}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"yml:1:1: services: found no service with role http"):
+    with pytest.raises(InputError, match=r"yml:1:1: services: found no service that answers users"):
         load_stack(str(path))
 
 

@@ -114,3 +114,21 @@ def test_routing_is_the_platforms_or_what_was_built() -> None:
 def with_api(stack: Stack, **changes: object) -> Stack:
     api = stack.services["api"].model_copy(update=changes)
     return stack.model_copy(update={"services": {**stack.services, "api": api}})
+
+
+def test_jobs_that_users_wanted_are_known_of_those_who_failed_too() -> None:
+    whole = replay(horizon_s=900.0, rate=4.0)
+    assert whole.jobs_wanted == whole.recording.jobs[:, 0].sum() > 500
+    killed = replay({"at": 300.0, "operator_kill": {"service": "http"}}, horizon_s=900.0, rate=4.0)
+    assert killed.jobs_wanted == whole.jobs_wanted > killed.recording.jobs[:, 0].sum()
+
+
+def test_a_replica_that_stays_away_is_missing_and_one_that_is_new_is_not() -> None:
+    kill = {"at": 100.0, "operator_kill": {"service": "worker"}}
+    missing = replay(kill, horizon_s=150.0).series["missing"]
+    assert missing[:100].max() == 0.0
+    assert missing[101:].min() == 1.0
+    grow = {"at": 100.0, "scale": {"services": {"worker": 4}}}
+    grown = replay(grow, horizon_s=150.0)
+    assert when(grown, "listening", "worker-4")
+    assert grown.series["missing"].max() == 0.0

@@ -9,15 +9,25 @@ from cyclopts import Parameter
 from sim.cli.options import (
     Drawn,
     Enough,
+    Equal,
+    Excerpt,
+    Expected,
     Flag,
+    Full,
+    JUnit,
     Kept,
     Out,
+    Reading,
     Reps,
+    Rungs,
     Seed,
     SetOf,
     StackOf,
     Summary,
+    Traffic,
     Workers,
+    chosen,
+    corrected,
     names,
 )
 from sim.report.exports.formats import listed
@@ -31,9 +41,11 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
-    traffic: str | None = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
+    traffic: Traffic = None,
+    excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
-    reps: Reps = 1,
+    reps: Reps = None,
     settings: SetOf = None,
     ablate: str | None = None,
     engine: Literal["auto", "compiled", "reference"] = "auto",
@@ -44,9 +56,14 @@ def run(
     watch: Flag = False,
     postmortem: Flag = False,
     check: Flag = False,
+    equal_means: Equal = False,
+    rungs: Rungs = False,
+    full: Full = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
+    expect: Expected = None,
+    junit: JUnit = None,
 ) -> int:
     """Replay a scenario and write what it showed.
 
@@ -56,8 +73,6 @@ def run(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
-    traffic
-        CSV file of arrivals (`time,rate`, or a time stamp a line) in place of the scenario's.
     ablate
         Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
     engine
@@ -67,14 +82,17 @@ def run(
     postmortem
         Run it again with one thing changed at a time, and say what each would have saved.
     check
-        Exit with status 1 if a claim or the SLO does not hold.
+        Exit with status 1 if the SLO or, on its own stack, a claim of the article does not hold.
     """
     from sim.cli.report import Show, report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
 
     ask = Ask(
-        scenario, names(platform), seed, reps, stack, settings or (), engine, traffic,
-        names(ablate) or (), until,
+        scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
+        engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
-    shown = Show(json=json, plots=plots, watch=watch, check=check, postmortem=postmortem)
+    shown = Show(
+        json=json, plots=plots, watch=watch, postmortem=postmortem, check=check,
+        expect=tuple(expect or ()), junit=junit, rungs=rungs, full=full,
+    )  # fmt: skip
     return report(ask, out, export, shown, store, workers)

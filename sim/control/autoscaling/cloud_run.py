@@ -94,7 +94,10 @@ class OnDemand:
         while True:
             yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
+            if cluster.frozen["controllers"]:
+                continue
             now, open_now = cluster.clock.now, cluster.open_requests(service)
+            asks = cluster.service(service).scaling or asks  # a person may edit it
             for c in cluster.of(service):
                 used = cluster.gauge_of(c).busy_s
                 total += used - busy.get(c.id, 0.0)
@@ -125,6 +128,7 @@ class OnDemand:
         requests = cluster.watch("none_listed")
         while True:
             change = yield requests.get()
+            yield from cluster.thawed("controllers")
             now = cluster.clock.now
             if change.service == service and cluster.desired[service] == 0:
                 wishes.append(Wish(now, 1))

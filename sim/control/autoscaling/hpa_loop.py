@@ -200,9 +200,9 @@ class Autoscaling:
         k = 0
         while True:
             yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER)
-            for scaler in scalers:
-                scaler.sync()
             k += 1
+            for scaler in scalers if not cluster.frozen["controllers"] else ():
+                scaler.sync()
 
 
 class Scaler:
@@ -223,6 +223,7 @@ class Scaler:
         self.blind_told = False
 
     def sync(self) -> None:
+        self.asks = self.cluster.service(self.service).scaling or self.asks  # a person may edit it
         current = self.cluster.desired[self.service]
         least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's, or
         if from_zero(self.asks):

@@ -179,7 +179,30 @@ class Fixed(Protocol):
     def fixed(self) -> tuple[Fact[Any], ...]: ...
 
 
+@runtime_checkable
+class Consoled(Protocol):
+    """Says by which console people work this platform (people/commands.py); one of the ten is
+    enough. Else it is Compose's, or a user's own, whose commands are told in plain words."""
+
+    @property
+    def console(self) -> str: ...
+
+
 # ---- what one of the ten may say ----
+@runtime_checkable
+class Charging(Protocol):
+    """Scheduling: what its control plane costs; load balancing: what its entry costs. USD an hour;
+    else nothing beside the servers."""
+
+    @property
+    def price_per_hour(self) -> float: ...
+
+
+def charge_of(choice: object) -> float:
+    """What a choice costs, USD an hour."""
+    return choice.price_per_hour if isinstance(choice, Charging) else 0.0
+
+
 @runtime_checkable
 class Shimmed(Protocol):
     """Self-healing: do containers outlive a restart of their daemon? Else they do not."""

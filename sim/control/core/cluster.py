@@ -8,7 +8,7 @@ data plane, the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal
@@ -30,6 +30,7 @@ from sim.control.core.records import (
     Split,
     State,
     Tallies,
+    Trouble,
     Volume,
 )
 from sim.dataplane import draws
@@ -42,7 +43,7 @@ from sim.schema.scenario import Version
 
 __all__ = [
     "Address", "Change", "ChangeKind", "Cluster", "Container", "Front", "NonsenseError", "Pending",
-    "PortTakenError", "Server", "Split", "State", "Tallies",
+    "PortTakenError", "Server", "Split", "State", "Tallies", "Trouble",
 ]  # fmt: skip
 
 MEMORY_ELSEWHERE = 1024**3  # bytes, of which nothing is used
@@ -56,6 +57,7 @@ class Cluster(Containers):
     _asked: int = 0  # replicas that ever waited for a server
     _elsewhere: dict[str, int] = field(default_factory=dict)  # servers of somebody else's services
     _not_ours: set[int] = field(default_factory=set)  # containers there
+    _closed: bool = False  # the entry's certificate has expired
     _admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
 
     # ---- asking ----
@@ -67,7 +69,7 @@ class Cluster(Containers):
                 found = f"{chosen!r:.40} as the server of {service}"
                 raise NonsenseError(found, "one of cluster.servers, or None", "scheduling")
             return chosen
-        first = self.servers[0]
+        first = next(s for s in self.servers if s.released_s is None)
         return first if first.alive else None
 
     # ---- machines ----
@@ -119,6 +121,27 @@ class Cluster(Containers):
         server.alive = server.ready = False
         self.tell(Change("server_released", server=server))
 
+    def enlarge(self, server: Server, factor: float) -> Server:
+        """A machine that is down comes back now so many times as large, and as dear: its disk and
+        what was made on it are there, stopped. Whoever calls it waits for the change."""
+        size = (server.cores * factor, int(server.memory * factor))
+        larger = self.add_server(size=size, price_per_hour=server.price_per_hour * factor)
+        larger.name = server.name
+        for volume in self.volumes.values():
+            if volume.server is server:
+                volume.server = larger
+        if self.choices.scheduling is None:  # else whoever keeps replicas makes them
+            for c in [c for c in self.on(server) if not c.deleting]:
+                self.create(c.service, larger, c.version, c.port, c.name)
+                self.remove(c)
+        self.release(server)
+        return larger
+
+    def lend(self, servers: int) -> None:
+        """The provider's quota from now on."""
+        lent = self.stack.servers.model_copy(update={"quota": servers})
+        self.stack = self.stack.model_copy(update={"servers": lent})
+
     def set_server_ready(self, server: Server, ready: bool) -> None:
         """What the platform believes of a machine."""
         if server.ready != ready:
@@ -142,7 +165,54 @@ class Cluster(Containers):
         self.tell(Change("out_of_service", server=server))
         self.cordon(server, True)
 
+    # ---- the control plane itself ----
+    def freeze(self, parts: Iterable[str]) -> None:
+        """These parts do nothing from now on; what runs runs on."""
+        self.frozen.update(parts)
+
+    def thaw(self, parts: Iterable[str]) -> None:
+        """They go on, with the world as they find it."""
+        self.frozen.subtract(parts)
+        for service in self.fronts if not self.frozen["endpoints"] else ():
+            self.send(service)
+        self.tell(Change("thawed"))
+
+    # ---- what people find ----
+    def trouble(self, trouble: Trouble) -> None:
+        """Something is wrong from now on, until somebody ends it."""
+        self.troubles.append(trouble)
+
+    def ended(self, trouble: Trouble) -> bool:
+        """It is over; was it still there? Whoever comes second has nothing left to do."""
+        there = trouble in self.troubles
+        if there:
+            self.troubles.remove(trouble)
+        return there
+
+    # ---- images ----
+    def set_registry(self, down: bool) -> None:
+        """The registry refuses every pull, or gives out images again."""
+        self.registry_down += 1 if down else -1
+        self.tell(Change("registry"))
+
+    def set_image(self, service: str, missing: bool) -> None:
+        """Its image is not there to be pulled, or is there again."""
+        (self.images_missing.add if missing else self.images_missing.discard)(service)
+        self.tell(Change("registry"))
+
     # ---- disks ----
+    def fill(self, service: str, full: bool) -> None:
+        """No space is left on its disk: its process ends; or there is room again."""
+        self.volumes[service].full = full
+        for c in self.of(service) if full else []:
+            self.exit(c, 1, "could not write to its disk: no space left on device")
+
+    def erase(self, service: str) -> None:
+        """All that its disk had is deleted: its process ends, and finds nothing to start with."""
+        for c in self.of(service):
+            self.exit(c, 1, "found its files gone")
+        self._lose(self.volumes[service], "deleted")
+
     def restore(self, service: str, server: Server) -> None:
         """This server has its disk from now: a database's with the rows of the newest backup, a
         queue's empty. What the old one held is given up, if it was not lost."""
@@ -156,11 +226,11 @@ class Cluster(Containers):
             self.say("restored", service, f"{service} has the rows of its newest backup")
         self.tell(Change("restored", server=server, service=service))
 
-    def _lose(self, volume: Volume) -> None:
+    def _lose(self, volume: Volume, how: str = "") -> None:
         """Nothing of it is left: rows since the newest backup are lost, and jobs that waited."""
         service, role = self.service(volume.service), self.service(volume.service).role
         volume.lost = True
-        whose = f"the disk of {volume.service} is lost with {volume.server.name}"
+        whose = f"the disk of {volume.service} is {how or f'lost with {volume.server.name}'}"
         if role != "postgres":
             self.plane.wipe()
             if service.persistence != "none":
@@ -208,7 +278,9 @@ class Cluster(Containers):
 
     def set_version(self, service: str, version: Version) -> None:
         """Set the wanted version; whoever rolls out is told."""
-        self.previous[service] = self.versions.get(service, version)
+        before = self.versions.get(service, version)
+        if before.image != version.image or service not in self.previous:
+            self.previous[service] = before  # a restart is no version to go back from
         self.versions[service] = version
         self.paused.discard(service)
         self.tell(Change("version", service=service))
@@ -245,17 +317,24 @@ class Cluster(Containers):
         self, backends: list[Container], via: Container | None = None, service: str = ""
     ) -> None:
         """What the balancer (or the callers' address) of a service points at, from now; of the
-        entry, where none is named."""
+        entry, where none is named. While discovery is frozen: once it goes on."""
         front = self.front(service)
         front.listed = tuple(c.id for c in backends)
         front.via = -1 if via is None else via.id
-        self.send(service)
+        if not self.frozen["endpoints"] or self.choices.service_discovery is None:
+            self.send(service)
 
     def send(self, service: str = "") -> None:
         """Requests go to the listed containers, less those that the balancer leaves out."""
         front = self.front(service)
-        front.backends = self._admit(front.listed)
+        closed = self._closed and service in ("", self.entry)
+        front.backends = () if closed else self._admit(front.listed)
         self.plane.publish(front.backends, front.via, front.number)
+
+    def close(self, closed: bool) -> None:
+        """Users get nowhere, whoever is listed; or they do again."""
+        self._closed = closed
+        self.send()
 
     def admit(self, rule: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
         """From now on every balancer leaves out some of the listed: `rule(listed)` get requests."""
@@ -356,7 +435,8 @@ class Cluster(Containers):
         """A process that cannot open its start-up connections exits; why decides what helps."""
         up = any(self.of(database, "running") for database in self.stack.playing("postgres"))
         if up and c.locked_out:
-            self.exit(c, 1, "could not open its database connections: SQLSTATE 28P01")
+            why = "no such name" if self.frozen["dns"] else "SQLSTATE 28P01"
+            self.exit(c, 1, f"could not open its database connections: {why}")
         elif up:
             c.refused = True
             self.count.containers_refused += 1

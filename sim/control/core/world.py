@@ -7,6 +7,7 @@ to one mechanism is not here: it keeps a state of its own (`state`).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import Any, TypeVar, get_args
 import simpy
 
 from sim.control.core.choices import NOBODY, Choices
-from sim.control.core.clock import Clock
+from sim.control.core.clock import Clock, Loop
 from sim.control.core.records import (
     Change,
     ChangeKind,
@@ -27,6 +28,7 @@ from sim.control.core.records import (
     Split,
     State,
     Tallies,
+    Trouble,
     Volume,
 )
 from sim.dataplane import draws
@@ -66,6 +68,12 @@ class World:
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
+    frozen: Counter[str] = field(default_factory=Counter)  # parts of the control plane, how often
+    troubles: list[Trouble] = field(
+        default_factory=list
+    )  # what a person can find, the oldest first
+    registry_down: int = 0  # how many things keep images from being pulled
+    images_missing: set[str] = field(default_factory=set)  # services whose image nobody has pushed
     splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
     timeline: list[TimelineRow] = field(default_factory=list)
     count: Tallies = field(default_factory=Tallies)
@@ -147,6 +155,18 @@ class World:
         store = simpy.Store(self.clock.env)
         self._watchers.append((frozenset(kinds), store))
         return store
+
+    def pullable(self, service: str) -> bool:
+        """Would a registry give out its image now?"""
+        return not self.registry_down and service not in self.images_missing
+
+    def thawed(self, part: str) -> Loop:
+        """Wait for as long as this part of the control plane is frozen."""
+        if self.frozen[part]:
+            changes = self.watch("thawed")
+            while self.frozen[part]:
+                yield changes.get()
+            self._watchers = [each for each in self._watchers if each[1] is not changes]
 
     def state(self, owner: object, make: Callable[[], T]) -> T:
         """What `owner`, a mechanism (a frozen record), keeps of this run: what `make` gives when it

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.load_balancing.kube_proxy import ENTRY_PRICE, ServiceBalancing
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
@@ -37,6 +37,7 @@ class IngressBalancing:
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     tries: int = constant(TRIES)
     replay: bool = True
+    price_per_hour: float = constant(ENTRY_PRICE)
 
     def routing(self) -> Routing:
         return Routing(

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sim.constants.facts import Fact, constant
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
+
+ENTRY_PRICE = Fact(
+    "balancer.price", 0.0225, "USD/h",
+    "the provider's balancer before several servers (an ALB or NLB), without its use",
+    "aws.amazon.com/elasticloadbalancing/pricing, us-east-1, as quoted in June 2025",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,7 @@ class ServiceBalancing:
     name: ClassVar[str] = "service_balancing"
 
     algorithm: Algorithm = Algorithm.RANDOM
+    price_per_hour: float = constant(ENTRY_PRICE)
 
     def routing(self) -> Routing:
         return Routing(algorithm=self.algorithm, proxy=False, retries=0)

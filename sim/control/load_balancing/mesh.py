@@ -18,6 +18,7 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
+from sim.control.load_balancing.kube_proxy import ENTRY_PRICE
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
@@ -111,6 +112,7 @@ class MeshBalancing:
     max_ejection_percent: float = constant(MOST)
     always_eject_one: bool = constant(ALWAYS_ONE)
     panic_percent: float = constant(PANIC)
+    price_per_hour: float = constant(ENTRY_PRICE)
 
     def routing(self) -> Routing:
         return Routing(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.load_balancing.kube_proxy import ENTRY_PRICE
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
@@ -23,6 +24,7 @@ class Traefik:
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(DIAL)
+    price_per_hour: float = constant(ENTRY_PRICE)
 
     def routing(self) -> Routing:
         return Routing(

@@ -25,6 +25,11 @@ KILL_TIMEOUT = Fact(
 )  # fmt: skip
 HEARTBEAT = "hashicorp/nomad nomad/heartbeat.go, nomad/config.go @aa026cc9"
 SERVERS = Fact("nomad.servers", 3, "servers", "clients; its own servers cost extra", "chosen")
+SERVERS_PRICE = Fact(
+    "nomad.servers_price", 0.288, "USD/h", "three m5.large for its own servers and Consul",
+    "nomadproject.io reference architecture: three or five servers; aws.amazon.com/ec2/pricing, "
+    "us-east-1: 0.096 each, as quoted in 2025",
+)  # fmt: skip
 TTL_LEAST = Fact("nomad.heartbeat_ttl_least", 10.0, "s", "a client beats once a TTL", HEARTBEAT)
 TTL_MOST = Fact("nomad.heartbeat_ttl_most", 20.0, "s", "10 s and a random part", HEARTBEAT)
 BEAT_GRACE = Fact("nomad.heartbeat_grace", 10.0, "s", "after a TTL without a beat", HEARTBEAT)
@@ -32,6 +37,11 @@ WITHDRAWN = Fact(
     "consul.gossip_failure", 5.0, "s", "Consul fails a silent server's checks (serfHealth)",
     "derived: hashicorp/memberlist LAN defaults, one probe of 1 s and a suspicion of 4 x 1 s",
 )  # fmt: skip
+PULLS = "hashicorp/nomad nomad/structs/structs.go @aa026cc9: restart and reschedule of a service"
+PULL_RETRY = Fact(
+    "nomad.pull_retry", 15.0, "s", "a failed pull is tried again, at first in place; doubles", PULLS
+)
+PULL_RETRY_CAP = Fact("nomad.pull_retry_cap", 3600.0, "s", "... elsewhere, up to this", PULLS)
 TASK_START = Fact("nomad.task_start", 1.0, "s", "mean from a placement to the process", "chosen")
 TASK_START_CV = Fact("nomad.task_start_cv", 0.3, "", "deviation / mean of that time", "chosen")
 
@@ -64,6 +74,8 @@ class ClientAgent(Kubelet):
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)
+    pull_backoff_s: float = constant(PULL_RETRY, above_zero=True)
+    pull_backoff_cap_s: float = constant(PULL_RETRY_CAP, above_zero=True)
     volume_moves: bool = False
     volume_detach_s: float = 0.0
     grace_s: float = constant(KILL_TIMEOUT)
@@ -87,8 +99,10 @@ class NomadScheduling:
     """Bin-packing with a dislike of equals on one server; lost allocations are replaced at once."""
 
     name: ClassVar[str] = "nomad_scheduling"
+    console: ClassVar[str] = "nomad"
 
     default_servers: int = constant(SERVERS, above_zero=True)
+    price_per_hour: float = constant(SERVERS_PRICE)
     kubelet: Kubelet = field(default_factory=ClientAgent)
     heartbeats: Heartbeats = field(default_factory=NomadHeartbeats)
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from sim.constants.facts import constant
+from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Pending, Server
 from sim.control.scheduling.disruption import Evictions, budget_of
@@ -44,6 +44,12 @@ from sim.control.scheduling.surplus import deletion_order
 from sim.dataplane.arithmetic import added
 from sim.schema.stack import Stack
 
+CONTROL_PLANE = Fact(
+    "kubernetes.control_plane_price", 0.10, "USD/h",
+    "a managed control plane in standard support; 0.60 beyond 14 months (extended support)",
+    "aws.amazon.com/eks/pricing, as quoted in June 2026 (GKE asks the same)",
+)  # fmt: skip
+
 
 # ---- rules ----
 def queue_order(waiting: Sequence[tuple[int, int]]) -> list[int]:
@@ -71,6 +77,7 @@ class Scheduling:
 
     capability: ClassVar[str] = "scheduling"
     name: ClassVar[str] = "scheduling"
+    console: ClassVar[str] = "kubectl"
 
     default_servers: int = constant(SERVERS, above_zero=True)  # where the stack names no number
     max_skew: int = constant(MAX_SKEW)
@@ -84,6 +91,7 @@ class Scheduling:
     hard_max_skew: int = constant(HARD_SKEW)
     preemption: bool = True  # the plugin DefaultPreemption; without it priorities only sort
     kubelet: Kubelet = field(default_factory=Kubelet)
+    price_per_hour: float = constant(CONTROL_PLANE)
     lifecycle: NodeLifecycle = field(default_factory=NodeLifecycle)
     evictions: Evictions = field(default_factory=Evictions)  # how a drain empties a server
 

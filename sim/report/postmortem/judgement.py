@@ -14,6 +14,7 @@ from sim.report.text import words
 from sim.results.figures import Figures, total
 from sim.results.run import Run, TimelineRow
 
+BARE_S = 60.0  # chosen: a restart is no matter, a replica that stays away is
 QUICK_S = 60.0  # chosen: a minute, as long as monitoring counts before it is sure
 BREAKS = (
     "operator_kill",
@@ -37,6 +38,9 @@ def judged(figures: Figures, run: Run | None) -> Judgement:
     if run is not None and run.fault_s is not None:
         yield from reaction(figures, run)
         yield from people(figures, run)
+    if figures["redundancy_lost_s"] >= BARE_S:
+        bare = words.duration(figures["redundancy_lost_s"])
+        yield False, f"For {bare} a replica was missing and no user felt it."
     yield from jobs(figures)
     yield from database(figures)
 
@@ -135,12 +139,16 @@ def people(figures: Figures, run: Run) -> Judgement:
 def jobs(figures: Figures) -> Judgement:
     counted = figures["jobs"]
     lost = total(figures, "jobs.lost")
+    never = counted["wanted"] - counted["enqueued"]
+    if never >= 1.0:
+        of = f"of {plural(counted['wanted'], 'job')} that users wanted"
+        yield False, f"{words.count(never)} {of} never came to be: their requests failed."
     if lost:
         yield False, f"{plural(lost, 'job')} {were(lost)} lost: {ended(counted['lost'], JOBS)}."
     if counted["duplicated"]:
         twice = counted["duplicated"]
         yield False, f"{plural(twice, 'job')} {were(twice)} done twice."
-    if counted["enqueued"] and not lost and not counted["duplicated"]:
+    if counted["enqueued"] and never < 1.0 and not lost and not counted["duplicated"]:
         yield True, "No job was lost, and none was done twice."
     if counted["drained_at_s"] is None and counted["queued"]:
         yield False, f"{plural(counted['queued'], 'job')} still waited when the run ended."

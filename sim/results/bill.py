@@ -1,0 +1,54 @@
+"""What a side costs in a month: what runs at second 0, what its platform charges beside, people.
+
+Prices are lists of one provider (us-east-1, without discounts), each with its date, or chosen; all
+can be set. Not in it: traffic out, NAT, public addresses, logs, registries, taxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.schema.stack import Stack
+
+HOURS = 730.0  # of a month: 8,760 / 12, as providers count
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class MonthlyCost:
+    """US dollars a month."""
+
+    servers: float = 0.0
+    control_plane: float = 0.0
+    balancer: float = 0.0
+    volumes: float = 0.0
+    people: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.servers + self.control_plane + self.balancer + self.volumes + self.people
+
+
+def monthly_cost(
+    stack: Stack,
+    servers_per_hour: float,
+    control_plane_per_hour: float = 0.0,
+    balancer_per_hour: float = 0.0,
+    people_hours: float = 0.0,
+) -> MonthlyCost:
+    """Of a stack on its platform; the rates are USD an hour, `people_hours` hours a month.
+
+    A volume for each database, and for each queue that writes to a disk."""
+    prices = stack.prices
+    volumes = [
+        service
+        for service in stack.services.values()
+        if service.role == "postgres" or service.persistence != "none"
+    ]
+    return MonthlyCost(
+        servers=servers_per_hour * HOURS,
+        control_plane=control_plane_per_hour * HOURS,
+        balancer=balancer_per_hour * HOURS,
+        volumes=len(volumes) * prices.volume / GIB * prices.volume_month,
+        people=people_hours * prices.work_hour,
+    )
