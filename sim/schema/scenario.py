@@ -251,16 +251,6 @@ class ArrivalRate(Record):
     rate: Rate  # constant; `traffic.scale` does not change it
 
 
-class External(Record):
-    """A service that somebody else runs is slow or errs, refuses, or keeps silent, for a while."""
-
-    service: Name = "external"
-    latency: LawSpec | None = None  # from now on; null: as the stack says
-    errors: Fraction | None = None
-    state: Literal["up", "down", "silent"] = "up"  # down: refuses; silent: accepts, never answers
-    lasts: Span | None = None
-
-
 class ControlPlane(Record):
     """Parts of the platform itself do nothing for a while: no replica is placed (`scheduler`),
     replaced, evicted or added (`controllers`), no balancer hears who is there (`endpoints`), no new
@@ -331,6 +321,16 @@ class Failures(Record):
     service: Name
     mtbf: Span
     lasts: Span | None = None  # from now on; null: to the end
+
+
+class External(Record):
+    """A service that somebody else runs is slow or errs, refuses, or keeps silent, for a while."""
+
+    service: Name = "external"
+    latency: LawSpec | None = None  # from now on; null: as the stack says
+    errors: Fraction | None = None
+    state: Literal["up", "down", "silent"] = "up"  # down: refuses; silent: accepts, never answers
+    lasts: Span | None = None
 
 
 class Event(Record):

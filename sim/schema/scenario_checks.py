@@ -94,11 +94,11 @@ def event_issues(
     for path, name in [p for p in _named_services(event, chosen[0]) if p[1] not in added]:
         yield from _unknown_service(stack, name, (*at, *path), document)
         yield from _whose(stack, name, event, (*at, *path), document)
+    if chosen[0] in KEEPS:
+        yield from _keeps_nothing(stack, event, chosen[0], at, document)
     change = event.external
     if change and change.state == "up" and change.latency is None and change.errors is None:
         yield document.issue((*at, "external"), "no change", "latency, errors, or another state")
-    if chosen[0] in KEEPS:
-        yield from _keeps_nothing(stack, event, chosen[0], at, document)
 
 
 def server_issues(

@@ -72,18 +72,6 @@ def finished(
     )
 
 
-def among_services(cluster: Cluster, observer: Observer, samples: int) -> dict[str, Any]:
-    """What a run keeps of services that call each other."""
-    if not observer.answers:
-        return {}
-    plane = cluster.plane
-    return {
-        "services": {n: plane.service_gauge(i) for i, n in enumerate(observer.answers)},
-        "calls": {n: tuple(cluster.stack.calls(n)) for n in observer.answers},
-        "answers": {n: counts[:samples] for n, counts in observer.answers.items()},
-    }
-
-
 def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording) -> int:
     """Requests that would have left a job. Whether one does is drawn for its number alone, so that
     it is known of those that failed, too; a retry that pushes again wants no other job. Where a
@@ -98,6 +86,18 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
         int((uniforms(seed, Stream.PUSH, first, min(first + CHUNK, arrived)) < share).sum())
         for first in range(0, arrived, CHUNK)
     )
+
+
+def among_services(cluster: Cluster, observer: Observer, samples: int) -> dict[str, Any]:
+    """What a run keeps of services that call each other."""
+    if not observer.answers:
+        return {}
+    plane = cluster.plane
+    return {
+        "services": {n: plane.service_gauge(i) for i, n in enumerate(observer.answers)},
+        "calls": {n: tuple(cluster.stack.calls(n)) for n in observer.answers},
+        "answers": {n: counts[:samples] for n, counts in observer.answers.items()},
+    }
 
 
 def until(recording: Recording, end_s: float) -> Recording:

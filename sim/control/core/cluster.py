@@ -55,9 +55,9 @@ class Cluster(Containers):
     """The world with all its verbs."""
 
     _asked: int = 0  # replicas that ever waited for a server
+    _closed: bool = False  # the entry's certificate has expired
     _elsewhere: dict[str, int] = field(default_factory=dict)  # servers of somebody else's services
     _not_ours: set[int] = field(default_factory=set)  # containers there
-    _closed: bool = False  # the entry's certificate has expired
     _admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
 
     # ---- asking ----
