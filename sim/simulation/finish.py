@@ -92,9 +92,10 @@ def among_services(cluster: Cluster, observer: Observer, samples: int) -> dict[s
     """What a run keeps of services that call each other."""
     if not observer.answers:
         return {}
-    plane = cluster.plane
+    plane, databases = cluster.plane, cluster.stack.playing("postgres")
     return {
         "services": {n: plane.service_gauge(i) for i, n in enumerate(observer.answers)},
+        "databases": {n: plane.database_gauge(i) for i, n in enumerate(databases)},
         "calls": {n: tuple(cluster.stack.calls(n)) for n in observer.answers},
         "answers": {n: counts[:samples] for n, counts in observer.answers.items()},
     }

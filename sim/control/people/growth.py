@@ -155,7 +155,7 @@ def widen_pools(human: Human, service: str) -> Loop:
 def add_pooler(human: Human) -> Loop:
     """PgBouncer before the database; who uses it is restarted."""
     cluster = human.cluster
-    database = cluster.stack.playing("postgres")[0]
+    database = cluster.fullest_database()
     yield from human.runbook("add_pooler")
     human.say("puts PgBouncer before the database")
     slots = cluster.gauge().connection_limit
