@@ -11,7 +11,9 @@ import pytest
 
 SIM = Path(__file__).resolve().parents[1] / "sim"
 SEAM = tuple(f"sim.dataplane.{name}" for name in ("codes", "profile", "plane", "tables"))
-ARITHMETIC = (*SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic")
+ARITHMETIC = (
+    *SEAM, "sim.dataplane.draws", "sim.dataplane.arithmetic", "sim.dataplane.story",
+)  # fmt: skip
 SIMPY_INSIDE = "sim.dataplane.simpy_inside"
 
 # a layer -> what of ours it may import (prefixes); the longest prefix of a module is its layer
@@ -22,8 +24,9 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.library", "sim.schema", "sim.imports", "sim.platforms", "sim.results.figures",
     ),
     "sim.imports": ("sim.imports", "sim.schema", "sim.constants.facts"),
-    # a recorded trace is read into what the data plane takes
-    "sim.imports.trace": ("sim.schema", "sim.dataplane.profile"),
+    # a recording is read into what the data plane takes
+    "sim.imports.trace": ("sim.imports.traffic", "sim.schema", "sim.dataplane.profile"),
+    "sim.imports.traffic": ("sim.imports.traffic", "sim.schema", "sim.dataplane.profile"),
     "sim.constants.facts": (),
     "sim.dataplane.codes": (),
     "sim.dataplane.profile": ("sim.dataplane.codes",),
@@ -31,6 +34,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.dataplane.plane": SEAM,
     "sim.dataplane.draws": (),
     "sim.dataplane.arithmetic": ("sim.dataplane.codes",),
+    "sim.dataplane.story": (*SEAM, "sim.dataplane.draws"),
     SIMPY_INSIDE: (),
     "sim.dataplane.reference": (
         "sim.dataplane.reference", "sim.schema", *ARITHMETIC, SIMPY_INSIDE,
@@ -62,9 +66,9 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     # studies run simulations; what they find is shown by others, but article and quarter write
     "sim.study": (
-        "sim.imports.trace",
+        "sim.imports.trace", "sim.imports.traffic",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
-        "sim.dataplane.engines", "sim.constants", "sim.library", "sim.imports.trace",
+        "sim.dataplane.engines", "sim.constants", "sim.library",
     ),
     # the public Result shows itself: what it needs loads when it is asked for
     "sim.study.result": ("sim.results", "sim.report"),
@@ -87,7 +91,17 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.rungs": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
     ),
+    # decisions are studies that write what they found, as article and quarter do
+    "sim.study.decision": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
+        "sim.constants", "sim.library", "sim.dataplane.draws",
+    ),
     "sim.cli.options": (),
+    # a page on which sessions run; the class asks what the quiz asks
+    "sim.live": (
+        "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
+        "sim.report.page", "sim.workshop.questions", "sim.dataplane.engines",
+    ),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
         "sim.workshop", "sim.study", "sim.library", "sim.report", "sim.results", "sim.platforms",
@@ -118,7 +132,7 @@ CORE = (
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
     "summary", "spread", "verdicts", "counterfactual", "decision", "ladder", "measurements",
-    "merge",
+    "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 
@@ -126,7 +140,7 @@ TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", 
 ONLY: dict[str, tuple[str, ...]] = {
     "simpy": ("sim.control", "sim.dataplane.reference", SIMPY_INSIDE, "sim.simulation"),
     "numba": ("sim.dataplane.kernel",),
-    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter"),
+    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter", "sim.study.decision"),
     "jinja2": ("sim.report.page",),
     "pandas": ("sim.study.result",),
 }
@@ -239,7 +253,7 @@ def test_engines_never_meet() -> None:
                 assert not within(imported, ("sim.dataplane.kernel",))
 
 
-def test_only_the_command_line_knows_the_workshop() -> None:
+def test_only_the_command_line_and_the_class_know_the_workshop() -> None:
     for module, path in modules().items():
-        if not within(module, ("sim.workshop", "sim.cli.verbs")):
+        if not within(module, ("sim.workshop", "sim.live", "sim.cli.verbs")):
             assert not any(within(one, ("sim.workshop",)) for one in imports(path, module)), module

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
@@ -41,6 +43,35 @@ Equal = Annotated[
         negative="",
         help="Give every platform the same replicas, cores, restart policy, limits, checks and "
         "stop delays, as far as it has the field.",
+    ),
+]
+Ablated = Annotated[
+    str | None,
+    Parameter(
+        help="Capabilities (autoscaling,rollback): platforms also run without, as "
+        "PLATFORM-autoscaling."
+    ),
+]
+EngineOf = Annotated[Literal["auto", "compiled", "reference"], Parameter(help="Data plane.")]
+Watched = Annotated[
+    bool,
+    Parameter(
+        negative="", help="Show the runs live: events as they happen, users' success, the backlog."
+    ),
+]
+PostMortem = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Run it again with one thing changed at a time, and say what each would have saved.",
+    ),
+]
+Checked = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Exit with status 1 if the SLO or, on its own stack, a claim of the article does not "
+        "hold.",
     ),
 ]
 Rungs = Annotated[
@@ -82,6 +113,19 @@ Workers = Annotated[
         help="Processes at most [default: as many as there are processors, if that is sooner].",
     ),
 ]
+Expected = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--expect",
+        negative="",
+        help="METRIC<VALUE, of a PLATFORM. or of p95 over seeds: 'compose.downtime_s<60'; status 1 "
+        "if it does not hold. May be given several times.",
+    ),
+]
+JUnit = Annotated[
+    Path | None,
+    Parameter(name="--junit", help="File for what was expected and checked, as JUnit XML."),
+]
 Enough = Annotated[
     str | None,
     Parameter(
@@ -89,6 +133,52 @@ Enough = Annotated[
         "downtime_s=5."
     ),
 ]
+
+
+Traffic = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        help="Recording in place of the scenario's arrivals: a log, a load test's result, a series "
+        "(docs/command_line.md); may be given several times.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """What of a recording is replayed, and how: fields of `scenario.traffic`."""
+
+    begin: Annotated[
+        str | None,
+        Parameter(name="--from", help="Recording: from 14:30 (UTC), 2h (on), or a date and time."),
+    ] = None
+    end: Annotated[str | None, Parameter(name="--to", help="Recording: until then.")] = None
+    busiest: Annotated[
+        str | None, Parameter(name="--busiest", help="Recording: its busiest 1h.")
+    ] = None
+    speed: Annotated[
+        str | None, Parameter(name="--speed", help="Recording: so many times as fast.")
+    ] = None
+    path: Annotated[
+        str | None, Parameter(name="--path", help="Recording: requests whose path matches only.")
+    ] = None
+    scale: Annotated[str | None, Parameter(name="--scale", help="Times as many requests.")] = None
+
+
+def chosen(excerpt: Excerpt | None) -> list[str]:
+    """The same as settings, `path=value` each."""
+    values = {} if excerpt is None else vars(excerpt)
+    return [
+        f"scenario.traffic.{'' if name == 'scale' else 'replay.'}{name}={_value(name, value)}"
+        for name, value in values.items()
+        if value is not None
+    ]
+
+
+def _value(name: str, text: str) -> str:
+    """A text in quotes, so that `14:30` and `^/api: x` stay what they are; a number as it is."""
+    return text if name in ("speed", "scale", "busiest") else json.dumps(text)
 
 
 def names(text: str | None) -> list[str] | None:

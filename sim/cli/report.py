@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
-from sim.cli.options import DONE, NOT_HELD, REPORTS, say
+from sim.cli.options import DONE, NOT_HELD, REPORTS, USAGE, say
+from sim.report.text import gates
+from sim.results.expectations import Judgement, expectations, judged
+from sim.schema.fields import InputError
 from sim.study.plan import plan
 
 if TYPE_CHECKING:
@@ -31,6 +35,8 @@ class Show(NamedTuple):
     check: bool = False
     rungs: bool = False
     full: bool = False
+    expect: tuple[str, ...] = ()
+    junit: Path | None = None
 
 
 def report(
@@ -49,12 +55,15 @@ def report(
     from sim.report.exports.formats import named  # noqa: PLC0415
     from sim.report.folder import check_folder  # noqa: PLC0415
     from sim.report.plots import drawable  # noqa: PLC0415
+    from sim.report.text import traffic  # noqa: PLC0415
 
     planned = plan(ask.with_causes() if show.postmortem else ask)
     if show.rungs:
         from sim.study.rungs import two  # noqa: PLC0415
 
         two(planned)  # before the run
+    wanted = expectations(show.expect, planned.platforms)
+    _check_junit(show.junit)
     folder = out or REPORTS / planned.name.replace(":", "-")
     exports = named(export)
     check_folder(folder, files.OURS)  # before the run: nobody wants to learn it afterwards
@@ -62,6 +71,7 @@ def report(
         ("assumed: ", planned.stack.assumed),
         ("not simulated: ", planned.stack.ignored),
         ("", planned.notes),
+        ("traffic: ", traffic.lines(planned.recorded)),
     ):
         for line in lines:  # of somebody's own Compose file
             print(f"{label}{line}", file=sys.stderr)
@@ -69,15 +79,20 @@ def report(
         result, failure = _result(planned, show, store, workers)
         drawing = artist.drawing if artist else None
         write = partial(files.write, result, folder, show.plots, exports, drawing)
-        status = deliver("report", folder, write, partial(_show, result, show), result.interrupted)
+        judgements = judged(wanted, result.replications)
+        printed = partial(_show, result, show, judgements)
+        status = deliver("report", folder, write, printed, result.interrupted)
     if failure is not None:  # what was finished before it is shown
         raise failure
     if result.ended:
         print(f"ended: {result.ended}", file=sys.stderr)
-    return _checked(result) if show.check and status == DONE else status
+    return _held(result, show, judgements) if status == DONE else status
 
 
-def _show(result: Result, show: Show) -> None:
+def _show(result: Result, show: Show, judgements: Sequence[Judgement]) -> None:
+    """The expectations first; beside JSON they stand on standard error."""
+    lines = gates.table(judgements)
+    print(lines, end="", file=sys.stderr if show.json else sys.stdout)
     if show.json:
         from sim.report.files import summary_json  # noqa: PLC0415
 
@@ -134,16 +149,24 @@ def _print(result: Result, full: bool) -> None:
         sys.stdout.write(f"\n{plain(result)}")
 
 
-def _checked(result: Result) -> int:
-    """Status 1 and a line for each claim and each SLO that did not hold."""
-    failures = [
-        f"claim {row['id']} does not hold: {row['platform']}.{row['metric']} is {row['measured']}"
-        for row in result.summary["claims"]
-        if not row["holds"]
-    ]
-    failures += [
-        f"the SLO does not hold under {name}"
-        for name, replications in result.replications.items()
-        if not all(done.slo_held for done in replications)
-    ]
-    return say("\n".join(failures), NOT_HELD) if failures else DONE
+def _check_junit(path: Path | None) -> None:
+    """Before the run: nobody wants to learn it afterwards."""
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        found, expected = str(path), "the name of a file in a folder that is there"
+        raise InputError(field="--junit", found=found, expected=expected)
+
+
+def _held(result: Result, show: Show, judgements: Sequence[Judgement]) -> int:
+    """Status 1 and a line for each expectation and, with `--check`, each claim and each SLO that
+    did not hold; all of them as JUnit XML."""
+    checks = gates.checks(result) if show.check else []
+    if show.junit is not None:
+        text = gates.junit(result.scenario, [*gates.expected(judgements), *checks])
+        try:
+            show.junit.write_text(text, encoding="utf-8")
+        except OSError as error:
+            return say(f"--junit: {show.junit} ({error.strerror})", USAGE)
+    failures = [gate.failure for gate in checks if not gate.holds]
+    if failures:
+        say("\n".join(failures), NOT_HELD)
+    return NOT_HELD if failures or not all(each.holds for each in judgements) else DONE

@@ -107,6 +107,20 @@ _DOCKER = "moby/moby daemon/health.go @b985e231"
 _BOUNCER = "PgBouncer's documentation, config"
 
 MAX_CONNECTIONS = Fact("postgres.max_connections", 100, "slots", "the server's default", _PG)
+_ENGINE = "a stack says its own: stack.services.postgres.max_connections"
+MYSQL_MAX_CONNECTIONS = Fact(
+    "mysql.max_connections", 151, "slots", "the default, one more for an admin",
+    "dev.mysql.com 8.4 refman server-system-variables; mariadb.com/kb server-system-variables",
+    _ENGINE,
+)  # fmt: skip
+MONGODB_MAX_CONNECTIONS = Fact(
+    "mongodb.max_connections", 65536, "slots", "net.maxIncomingConnections",
+    "mongodb.com/docs/manual reference/configuration-options, 7.0", _ENGINE,
+)  # fmt: skip
+SQLSERVER_MAX_CONNECTIONS = Fact(
+    "sqlserver.max_connections", 32767, "slots", "user connections: 0 means so many",
+    "learn.microsoft.com sql: Server configuration: user connections", _ENGINE,
+)  # fmt: skip
 SUPERUSER_RESERVED = Fact(
     "postgres.superuser_reserved_connections", 3, "slots", "so ordinary users have 97", _PG
 )

@@ -77,6 +77,11 @@ def processes(engine: str, runs: int, requests: float, horizon_s: float, process
     return together if shared_s < runs * each_s else 1
 
 
+def for_stepping() -> str:
+    """What a run takes that somebody looks at all the time: compiled if nobody waits for it."""
+    return "compiled" if find_spec("numba") is not None and is_compiled() else "auto"
+
+
 def is_compiled() -> bool:
     """Is the kernel's machine code on disk?"""
     from sim.dataplane.kernel.cache import is_cached  # noqa: PLC0415 - loads numba

@@ -77,11 +77,13 @@ class DataPlane(Protocol):
         """Bytes a fault adds to the container (a leak by the clock)."""
 
     # what the balancer believes
-    def publish(self, backends: Sequence[int], via: int = -1) -> None:
-        """Route to these containers; `via` is the proxy's own container, -1 if it cannot fail."""
+    def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
+        """Who asks this service is routed to these containers; `via` is the proxy's own container,
+        -1 if it cannot fail. A container is of the service that listed it last."""
 
-    def set_routing(self, routing: Routing) -> None:
-        """Other rules from now on (a balancer goes live); failures in a row count from 0."""
+    def set_routing(self, routing: Routing, service: int = 0) -> None:
+        """Other rules from now on (a balancer goes live); failures in a row count from 0. A service
+        but 0 begins with those of `Routing()`, and with nobody listed."""
 
     # who comes
     def set_arrivals(self, arrivals: Arrivals) -> None:

@@ -15,7 +15,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.codes import BUDGET_CAP, Algorithm, Kind, LawKind, Persistence
+from sim.dataplane.codes import BUDGET_CAP, Algorithm, Does, Kind, LawKind, Persistence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,18 @@ class Law:
     kind: LawKind = LawKind.CONSTANT
     mean: float = 0.0
     cv: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoryStep:
+    """One step of what a container does for a request or a job. See story.py for its draws."""
+
+    does: Does
+    law: Law = Law()  # CPU, QUERY: the demand, core seconds; WAIT: seconds
+    share: float = 1.0  # of requests and jobs that take it; of tries, for FAIL
+    covers: int = 0  # so many steps after it are left out with it: a cache and its misses
+    ignore: bool = False  # goes on when it fails
+    name: str = ""  # of its draws; "": those that the first of its kind always had
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,8 @@ class Profile:
     probe_beside: bool = False  # health checks are answered beside the queue, without a slot
     shed: bool = False  # backlog full: answer 503 at once (else the SYN is dropped and resent)
     cancel: bool = False  # an abandoned request is dropped at its next step (else served in vain)
+    # its story, if there is more to it than CPU, a query and a job (story.py)
+    steps: tuple[StoryStep, ...] = ()
     # CPU
     cpu: Law = Law()  # demand of a request or job, core seconds
     cpu_limit: float = inf  # cores; CFS quota, or the threads of the process
@@ -109,11 +123,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What stands between client and replicas. Data: both engines read it per request."""
+    """What stands between who asks and the replicas of a service: a row for each of them."""
 
     algorithm: Algorithm = Algorithm.FIRST
     proxy: bool = False  # a proxy opens the connection (its timeouts, retries, outliers apply)
-    connect_timeout_s: float = 5.0  # the proxy's
+    connect_timeout_s: float = 5.0  # the proxy's; 0: that of who asks
     retries: int = 0  # the proxy's, connection failures only
     retry_pause_s: float = 1.0  # before trying the same server again
     redispatch: bool = False  # retry at once on another server instead
@@ -123,12 +137,13 @@ class Routing:
     holds: bool = False  # ... and with a maxconn also while the list of backends is empty
     outlier_failures: int = 0  # failures in a row of one backend until OUTLIER; 0: never
 
-    def in_effect(self, client: Client) -> Routing:
-        """The rules that hold: a proxy's own only where a proxy opens the connection."""
-        if not self.proxy:
-            timeout_s = client.connect_timeout_s
-            return replace(self, connect_timeout_s=timeout_s, retries=0, outlier_failures=0)
-        return replace(self, connect_timeout_s=self.connect_timeout_s or client.connect_timeout_s)
+    @property
+    def in_effect(self) -> Routing:
+        """The rules that hold: a proxy's own only where a proxy opens the connection. Who asks
+        waits for a connection as long as it does itself where this says 0."""
+        if self.proxy:
+            return self
+        return replace(self, connect_timeout_s=0.0, retries=0, outlier_failures=0)
 
 
 @dataclass(frozen=True)

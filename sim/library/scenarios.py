@@ -128,13 +128,14 @@ def _with_variant(scenario: Scenario, name: str | None, document: Document) -> S
 
 def _with_trace(scenario: Scenario, path: Path, document: Document) -> Scenario:
     """A trace's path is relative to its scenario's file."""
-    if scenario.traffic.trace is None:
+    if not scenario.traffic.trace:
         return scenario
-    trace = path.parent / scenario.traffic.trace
-    if not os.path.lexists(trace):  # what else it is says who reads it
-        found = f"no such file {describe(scenario.traffic.trace)}"
-        raise document.error(("traffic", "trace"), found, "a CSV file beside the scenario")
-    traffic = scenario.traffic.model_copy(update={"trace": str(trace)})
+    trace = [str(path.parent / name) for name in scenario.traffic.trace]
+    for name, file in zip(scenario.traffic.trace, trace, strict=True):
+        if not os.path.lexists(file):  # what else it is says who reads it
+            found = f"no such file {describe(name)}"
+            raise document.error(("traffic", "trace"), found, "a recording beside the scenario")
+    traffic = scenario.traffic.model_copy(update={"trace": trace})
     return scenario.model_copy(update={"traffic": traffic})
 
 

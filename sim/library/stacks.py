@@ -6,12 +6,20 @@ A file is a docker-compose file when its `services:` have no `role:`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from sim.imports.compose.file import read_compose
+from sim.imports.compose.file import import_compose
+from sim.imports.evidence import NO_CORRECTIONS, Corrections, Imported
+from sim.imports.manifests.file import import_manifests
+from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
 from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of
+from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
 from sim.schema.stack import Stack
+from sim.schema.text.document import Document
+from sim.schema.text.files import read_text
 from sim.schema.text.validation import read_record
 
 DEFAULT_STACK = "sspp"
@@ -22,16 +30,56 @@ def list_stacks() -> list[str]:
     return names_of("stack")
 
 
-def load_stack(name_or_path: str | os.PathLike[str]) -> Stack:
-    """A stack by name, from a YAML stack file, or from a docker-compose file."""
-    path = file_of(as_text(name_or_path, "stack"), "stack")
-    document = document_of(path)
-    if _is_compose(document.data):
-        stack: Stack = read_compose(document, path, load_stack(DEFAULT_STACK))
-    else:
-        stack = read_record(Stack, document)
-    check_stack(stack, document)
-    return stack
+def load_stack(
+    name_or_path: str | os.PathLike[str], corrections: Corrections = NO_CORRECTIONS
+) -> Stack:
+    """A stack by name, from a YAML stack file, or from docker-compose files (`base.yml,prod.yml`:
+    the later over the earlier). `corrections` are for files that are not ours."""
+    texts = _texts(as_text(name_or_path, "stack"))
+    if len(texts) == 1 and not corrections and not _are_manifests(texts):
+        path = file_of(texts[0], "stack")
+        document = document_of(path)
+        if not _is_compose(document.data):
+            stack = read_record(Stack, document)
+            check_stack(stack, document)
+            return stack
+    return import_stack(*texts, corrections=corrections).stack
+
+
+def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Imported:
+    """What was understood of somebody's own files. Raises `InputError`."""
+    if _are_manifests(names):
+        imported = import_manifests(
+            [Path(n) for n in names], load_stack(DEFAULT_STACK), corrections
+        )
+        check_stack(imported.stack, Document(names[0]))
+        return imported
+    paths = [file_of(name, "stack") for name in names]
+    documents = [(document_of(path), path) for path in paths]
+    for document, _ in documents:
+        if not _is_compose(document.data) and not (
+            len(documents) > 1 and "services" in document.data
+        ):
+            found = "a stack of this program" if "services" in document.data else "no Compose file"
+            raise InputError(document.file, 1, found=found, expected="Compose files alone here")
+    imported = import_compose(documents, load_stack(DEFAULT_STACK), corrections)
+    check_stack(imported.stack, documents[0][0])
+    return imported
+
+
+def _are_manifests(names: Sequence[str]) -> bool:
+    """Folders and files of Kubernetes' objects; Compose's are files with `services:`."""
+    paths = [Path(name) for name in names]
+    return any(path.is_dir() for path in paths) or any(
+        is_manifest(read_text(path, str(path), MOST_MANIFESTS)) for path in paths if path.is_file()
+    )
+
+
+def _texts(text: str) -> list[str]:
+    """`base.yml,prod.yml` as both; a file that exists keeps its comma."""
+    if "," not in text or os.path.lexists(text):
+        return [text]
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def text_of(name: str) -> str:
@@ -42,6 +90,8 @@ def text_of(name: str) -> str:
 
 def _is_compose(data: Any) -> bool:
     services = data.get("services")
+    if "include" in data and "services" not in data:
+        return True
     if not isinstance(services, dict):
         return "services" not in data and any(_is_first_compose(entry) for entry in data.values())
     return not any(isinstance(entry, dict) and "role" in entry for entry in services.values())

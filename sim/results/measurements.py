@@ -61,6 +61,7 @@ class Measurements:
     versions: tuple[tuple[str, str], ...] = ()  # of what made it: name, version
     choices: Mapping[str, Any] = field(default_factory=dict)  # by platform: its ten, as they ran
     traffic: Traffic | None = None  # who came; None in a result that was made by hand
+    recorded: Mapping[str, Any] = field(default_factory=dict)  # of the recording it replays
     slo: Slo = field(default_factory=Slo)
     facts: tuple[Held, ...] = ()  # the constants that hold in it, with their sources
     told: tuple[str, ...] = ()  # `path=value`: what --set said
@@ -103,6 +104,7 @@ class Measurements:
             "spread": self.spread,
             "verdict": None if self.decision is None else self.decision.record(),
             **({} if self.ladder is None else {"rungs": self.ladder.record()}),
+            **({"traffic": dict(self.recorded)} if self.recorded else {}),
         }
 
     @cached_property

@@ -357,6 +357,11 @@ def _read_figure(value: Any) -> float:
     return float(value)
 
 
+def _read_files(value: Any) -> Any:
+    """One path stands for a list of it."""
+    return [value] if isinstance(value, str) else [] if value is None else value
+
+
 def _read_name(value: Any) -> str:
     if not isinstance(value, str):
         refuse(NAME, f"'{value}' in quotes" if is_number(value) else "")
@@ -368,6 +373,7 @@ def _read_name(value: Any) -> str:
 
 Text = Annotated[str, BeforeValidator(_read_text)]  # what people read
 Line = Annotated[Text, AfterValidator(_on_one_line)]
+Files = Annotated[list[Text], BeforeValidator(_read_files)]  # paths
 Note = Annotated[str, AfterValidator(printable)]  # ours, with words of somebody's in it
 Title = Annotated[Line, AfterValidator(_not_empty)]
 # seconds
@@ -383,6 +389,7 @@ Bytes = Annotated[int, BeforeValidator(_read_bytes)]
 Cores = Annotated[float, _measure(parse_cores, CORES, bounds.CORES, bare=True, unit="")]
 CoresAtMost = Annotated[Cores, AfterValidator(_above_zero)]  # a limit, which cannot be 0
 Ratio = Annotated[float, _measure(parse_ratio, RATIO, bounds.RATIO, bare=True, unit="")]
+Factor = Annotated[Ratio, AfterValidator(_above_zero)]
 Fraction = Annotated[Ratio, AfterValidator(_in_share)]
 Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; float: a share
 # US dollars

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sim.constants.facts import LEAK_TICK, default
 from sim.schema.fields import (
@@ -19,6 +19,8 @@ from sim.schema.fields import (
     CoresAtMost,
     Count,
     Duration,
+    Factor,
+    Files,
     Fleet,
     Fraction,
     Horizon,
@@ -35,6 +37,7 @@ from sim.schema.fields import (
     Span,
     Text,
     Title,
+    refuse,
 )
 
 
@@ -58,10 +61,23 @@ class ClientSpec(Record):
     retry_budget: Ratio | None = None
 
 
+class Replay(Record):
+    """What of a recording is replayed, and how. A time: 14:30 (UTC, of its first day), 2h (from its
+    beginning), or 2025-03-01T14:30:00Z."""
+
+    begin: Line | None = None
+    end: Line | None = None
+    busiest: Span | None = None  # in place of both: the window of this width with most requests
+    speed: Factor = 1.0  # 2: an hour's requests come within half an hour
+    path: Text | None = None  # a regular expression: only requests whose path has it
+    reads: Literal["rate", "count"] = "rate"  # values of a series: a second, or until the next
+
+
 class Traffic(Record):
     rate: Rate | None = None  # constant; or
     points: list[Point] = []  # a profile; or
-    trace: str | None = None  # a CSV file beside the scenario (`time,rate` or timestamps)
+    trace: Files = []  # a recording: a file beside the scenario, or several (sim/imports/traffic)
+    replay: Replay = Replay()
     scale: Ratio = 1.0
     client: ClientSpec = ClientSpec()
 
@@ -89,11 +105,24 @@ class Version(Record):
         return self.model_copy(update={"restarted": 0}) if self.restarted else self
 
 
+# whom of several replicas an event hits: by age, drawn, or by its number from 0 in order of age
+def _read_which(raw: object) -> object:
+    whole = isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0
+    if not whole and raw not in ("oldest", "newest", "any"):
+        refuse("oldest, newest, any, or a whole number from 0")
+    return raw
+
+
+Which = Annotated[str | int, BeforeValidator(_read_which)]
+Part = Literal["scheduler", "controllers", "endpoints", "dns"]  # of a control plane
+
+
 class OperatorKill(Record):
     """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
 
     service: Name
     replicas: Positive = 1
+    which: Which = "oldest"
 
 
 class OperatorStop(Record):
@@ -102,6 +131,7 @@ class OperatorStop(Record):
 
     service: Name
     replicas: Positive = 1
+    which: Which = "oldest"
 
 
 class ProcessCrash(Record):
@@ -109,6 +139,7 @@ class ProcessCrash(Record):
 
     service: Name
     replicas: Positive = 1
+    which: Which = "oldest"
     exit_code: Count = 1
 
 
@@ -152,6 +183,7 @@ class Hang(Record):
 
     service: Name
     replicas: Positive = 1
+    which: Which = "oldest"
     lasts: Span | None = None
 
 
@@ -227,6 +259,76 @@ class ArrivalRate(Record):
     rate: Rate  # constant; `traffic.scale` does not change it
 
 
+class ControlPlane(Record):
+    """Parts of the platform itself do nothing for a while: no replica is placed (`scheduler`),
+    replaced, evicted or added (`controllers`), no balancer hears who is there (`endpoints`), no new
+    connection finds its database by name (`dns`). What runs runs on."""
+
+    what: Annotated[list[Part], Field(min_length=1)] = ["scheduler", "controllers", "endpoints"]
+    lasts: Span
+
+
+class RegistryDown(Record):
+    """The registry refuses every pull: what needs an image that its server lacks waits."""
+
+    lasts: Span
+
+
+class ImageMissing(Record):
+    """The image of a service cannot be pulled (never pushed, or cleaned away): until somebody
+    pushes it, or for a while."""
+
+    service: Name
+    lasts: Span | None = None
+
+
+class DiskFull(Record):
+    """No space left on the disk of what keeps something: it ends, and cannot start until somebody
+    makes room. `logs`: of containers, where nothing bounds them; `data`: its own."""
+
+    service: Name = "postgres"
+    by: Literal["logs", "data"] = "data"
+
+
+class CertificateExpired(Record):
+    """The certificate of the entry is out of date: no user is served until somebody renews it."""
+
+
+class DataDeleted(Record):
+    """Somebody deletes all that a database has: it comes back with the rows of its newest backup,
+    after hours."""
+
+    service: Name = "postgres"
+
+
+class StartByHand(Record):
+    """Somebody starts what is down: `docker compose up -d`."""
+
+
+class RestartByHand(Record):
+    """Somebody restarts a service: all of its replicas at once, or each when the one before serves
+    again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
+
+    service: Name
+    one_by_one: bool = False
+    pause: Duration = 0.0  # after each
+
+
+class RollbackByHand(Record):
+    """Somebody takes a service back to the version before, whether it is bad or not."""
+
+    service: Name
+
+
+class Failures(Record):
+    """Processes of a service end by themselves now and then, each for itself: exponential times
+    with this mean between two failures of a replica."""
+
+    service: Name
+    mtbf: Span
+    lasts: Span | None = None  # from now on; null: to the end
+
+
 class Event(Record):
     """One entry of the list: `at` and exactly one kind."""
 
@@ -248,6 +350,16 @@ class Event(Record):
     raise_connections: RaiseConnections | None = None
     rotate_secret: RotateSecret | None = None
     traffic: ArrivalRate | None = None
+    control_plane: ControlPlane | None = None
+    registry_down: RegistryDown | None = None
+    image_missing: ImageMissing | None = None
+    disk_full: DiskFull | None = None
+    certificate_expired: CertificateExpired | None = None
+    data_deleted: DataDeleted | None = None
+    start: StartByHand | None = None
+    restart: RestartByHand | None = None
+    rollback: RollbackByHand | None = None
+    failures: Failures | None = None
 
     def kind(self) -> str:
         """The name of the one kind that is set."""

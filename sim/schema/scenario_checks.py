@@ -15,10 +15,16 @@ from pydantic import ValidationError
 from sim.schema.fields import InputError, Issue
 from sim.schema.scenario import Claim, Event, Scenario, Traffic
 from sim.schema.settings import split_settings
-from sim.schema.stack import Stack
+from sim.schema.stack import Role, Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, given, issues_of, one_of
+
+KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what they are about
+    "rotate_secret": ("postgres",),
+    "data_deleted": ("postgres",),
+    "disk_full": ("postgres", "redis"),
+}
 
 
 def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
@@ -87,8 +93,8 @@ def event_issues(
     added = {path.removeprefix("services.") for path in settings}  # whole services, by name
     for path, name in [p for p in _named_services(event, chosen[0]) if p[1] not in added]:
         yield from _unknown_service(stack, name, (*at, *path), document)
-    if event.rotate_secret is not None:
-        yield from _no_database(stack, event.rotate_secret.service, at, document)
+    if chosen[0] in KEEPS:
+        yield from _keeps_nothing(stack, event, chosen[0], at, document)
 
 
 def server_issues(
@@ -150,15 +156,15 @@ def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], 
             yield ("scale", "services", name), name
 
 
-def _no_database(
-    stack: Stack, name: str, path: tuple[Key, ...], document: Document
+def _keeps_nothing(
+    stack: Stack, event: Event, kind: str, path: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
-    """Only a database has a password here."""
-    databases = stack.playing("postgres")
-    if databases and name not in (*databases, "postgres") and name in stack.services:
+    """An event for a service that has what it is about: a password, rows, a disk."""
+    name, roles = getattr(event, kind).service, KEEPS[kind]
+    able = [service for role in roles for service in stack.playing(role)]
+    if able and name not in (*able, *roles) and name in stack.services:
         found = f"{name}, a service of role {stack.services[name].role}"
-        where = (*path, "rotate_secret", "service")
-        yield document.issue(where, found, one_of(databases), closest(name, databases))
+        yield document.issue((*path, kind, "service"), found, one_of(able), closest(name, able))
 
 
 def _unknown_service(

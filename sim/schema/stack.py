@@ -374,6 +374,7 @@ class Stack(Record):
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
     assumed: list[Note] = Field(default_factory=list)  # said to the user
     ignored: list[Note] = Field(default_factory=list)  # read and not simulated
+    questions: list[Note] = Field(default_factory=list)  # what the user's file leaves open
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""

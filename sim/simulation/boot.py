@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 from sim.control.core.choices import ASKED, Choices, Controller
 from sim.control.core.clock import Clock, Loop, Rank
-from sim.control.core.cluster import Cluster, Container, PortTakenError
+from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
 from sim.control.faults.faults import Faults
 from sim.control.load_balancing.haproxy import HAProxy
@@ -100,8 +100,11 @@ def bootstrap(cluster: Cluster) -> None:
             for _ in range(stack.services[name].replicas):
                 boot(cluster, name)
     balanced = cluster.choices.load_balancing is not None or built_by_hand(stack, cluster.choices)
-    cluster.point(addresses_of(cluster), balanced)
-    cluster.publish([c for c in cluster.of(cluster.entry) if c.ready], proxy_of(cluster))
+    for service in cluster.fronts:
+        read = balanced and service == cluster.entry
+        cluster.point(addresses_of(cluster, service), read, service)
+        ready = [c for c in cluster.of(service) if c.ready]
+        cluster.publish(ready, cluster.proxy_of(service), service)
 
 
 def boot(cluster: Cluster, service: str) -> None:
@@ -115,12 +118,6 @@ def boot(cluster: Cluster, service: str) -> None:
         cluster.say("port_taken", made.name, f"{made.name} did not start: {taken}")
         return
     cluster.set_ready(made, True)
-
-
-def proxy_of(cluster: Cluster) -> Container | None:
-    """The container through which all traffic passes, if the stack has one."""
-    proxies = [c for name in cluster.stack.playing("proxy") for c in cluster.of(name)]
-    return proxies[0] if proxies else None
 
 
 # ---- who acts ----

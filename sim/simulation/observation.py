@@ -56,6 +56,7 @@ class Observer:
         gauge = cluster.plane.gauge()
         before, self.busy_s = self.busy_s, gauge.busy_s
         self.highest_limit = max(self.highest_limit, gauge.connection_limit)
+        entry = cluster.front()
         running = [c for c in cluster.of(cluster.entry, "running") if c.alive]
         return {
             "in_flight": gauge.in_flight,
@@ -66,7 +67,7 @@ class Observer:
             "connection_limit": gauge.connection_limit,
             "connection_waits": gauge.connection_waits,
             "replicas": len(running),
-            "ready": sum(c.id in cluster.backends for c in running),
+            "ready": sum(c.id in entry.backends for c in running),
             "servers": sum(s.alive for s in cluster.servers),
             "cpu_busy": (gauge.busy_s - before) / self.step_s,
             "missing": self.missing(),

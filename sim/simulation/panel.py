@@ -61,7 +61,7 @@ def container(cluster: Cluster, c: Container) -> dict[str, Any]:
         "server": c.server.name,
         "version": c.version.name,
         "state": container_state(c),
-        "gets_requests": c.id in cluster.backends,
+        "gets_requests": any(c.id in front.backends for front in cluster.fronts.values()),
         "restarts": c.restarts,
         **cluster.plane.container_gauge(c.id)._asdict(),
     }

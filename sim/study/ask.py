@@ -36,7 +36,7 @@ class Ask:
     stack: str | Stack | None = None  # a name, a path (also of a Compose file), or a record
     settings: Mapping[str, Any] | Sequence[str] = ()  # dotted paths, or `path=value`
     engine: str = "auto"
-    traffic: str | None = None  # a CSV file of arrivals in place of the scenario's
+    traffic: str | Sequence[str] | None = None  # recordings in place of the scenario's arrivals
     ablate: Sequence[str] = ()  # capabilities that each platform also runs without
     until: Until | None = None  # when it has seen enough: see sim.study.precision
     equal_means: bool = False  # every platform gets the same, as far as it has the field
@@ -60,7 +60,7 @@ class Ask:
             listed,
             scenario=_text(self.scenario),
             stack=_text(self.stack),
-            traffic=_text(self.traffic),
+            traffic=_texts(self.traffic),
             reps=self.reps if self.until is None else most_replications(self.reps or 1, self.until),
         )
 
@@ -91,7 +91,8 @@ class Ask:
         words += ["--reps", str(self.reps)] if self.reps not in (None, unsaid) else []
         words += ["--until", until_text(self.until)] if self.until is not None else []
         words += ["--stack", self.stack] if self.stack else []
-        words += ["--traffic", self.traffic] if self.traffic else []
+        for path in _texts(self.traffic) or ():
+            words += ["--traffic", path]
         words += ["--equal-means"] if self.equal_means else []
         words += ["--engine", self.engine] if self.engine != "auto" else []
         pairs = self.settings.items() if isinstance(self.settings, Mapping) else None
@@ -111,6 +112,13 @@ def _text(argument: Any) -> Any:
     return os.fspath(argument) if isinstance(argument, os.PathLike) else argument
 
 
+def _texts(argument: Any) -> Any:
+    """One path or several as a tuple of texts; None as it is."""
+    if argument is None:
+        return None
+    return tuple(map(_text, [argument] if isinstance(argument, TEXT) else argument))
+
+
 def _kinds(ask: Ask) -> Iterator[Issue]:
     """What a Python program passed that is nothing of the right kind."""
     if not isinstance(ask.scenario, (*TEXT, Scenario)):
@@ -119,8 +127,10 @@ def _kinds(ask: Ask) -> Iterator[Issue]:
     if not isinstance(ask.stack, (*TEXT, Stack, NoneType)):
         expected = "a name (see sim.list_stacks()), a path or a Stack"
         yield Issue(field="stack", found=given(ask.stack), expected=expected)
-    if not isinstance(ask.traffic, (*TEXT, NoneType)):
-        yield Issue(field="traffic", found=given(ask.traffic), expected="the path of a CSV file")
+    paths = ask.traffic if isinstance(ask.traffic, list | tuple) else (ask.traffic or "",)
+    if not all(isinstance(path, TEXT) for path in paths):
+        expected = "the path of a recording, or several"
+        yield Issue(field="traffic", found=given(ask.traffic), expected=expected)
     names = "names such as ['compose'] (see sim.list_platforms())"
     if isinstance(ask.platforms, tuple):
         strange = [name for name in ask.platforms if not isinstance(name, TEXT)]
@@ -129,8 +139,8 @@ def _kinds(ask: Ask) -> Iterator[Issue]:
         found = given(ask.platforms)
         yield Issue(field="platforms", found=found, expected=f"a list of {names}")
     settings: object = ask.settings
-    paths = settings if isinstance(settings, Iterable) else (settings,)
-    if isinstance(settings, str) or not all(isinstance(path, str) for path in paths):
+    keys = settings if isinstance(settings, Iterable) else (settings,)
+    if isinstance(settings, str) or not all(isinstance(path, str) for path in keys):
         expected = "{'path': value} or ['path=value'] with texts as paths"
         yield Issue(field="settings", found=given(settings), expected=expected)
 

@@ -210,13 +210,13 @@ def trials(planned: Plan, result: Result) -> list[Trial]:
             continue
         for change in changes():
             settings = settings_for(change, case) if applies(change.when, case, figures) else {}
-            changed = _changed(planned, case, settings) if settings else None
-            if changed is not None:
-                wanted.append(Trial(change, settings, changed))
+            altered = changed(planned, case, settings) if settings else None
+            if altered is not None:
+                wanted.append(Trial(change, settings, altered))
     return wanted
 
 
-def _changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
+def changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
     """The case with the settings; None where the platform or the stack does not take them."""
     ask = replace(
         planned.ask, scenario=case.scenario, platforms=[case.platform], stack=planned.stack,

@@ -31,7 +31,7 @@ def run(
     stack: str | Stack | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
-    traffic: str | None = None,
+    traffic: str | Sequence[str] | None = None,
     postmortem: bool = False,
     *,
     store: str | os.PathLike[str] | None = None,
@@ -46,7 +46,7 @@ def run(
     replication, `reps` replications (None: as many as its size allows, for a range; the story is
     that of the seed nearest to the mean). `stack`: a name or a path (also of a docker-compose
     file). `settings`: dotted paths, `{"stack.services.api.replicas": 3}` or `["path=value"]`.
-    `engine`: auto, compiled or reference. `traffic`: a CSV file of arrivals that replaces the
+    `engine`: auto, compiled or reference. `traffic`: a recording, or several, in place of the
     scenario's. `postmortem`: run it again with one thing changed at a time (sim.study.causes).
     `store`: a folder that keeps each replication as it ends; the same call goes on from there.
     `until`: stop as soon as a figure's mean is known so well, `("downtime_s", 5.0)` (95 %; `reps`
@@ -70,7 +70,7 @@ def compare(
     stack: str | Stack | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
-    traffic: str | None = None,
+    traffic: str | Sequence[str] | None = None,
     postmortem: bool = False,
     *,
     store: str | os.PathLike[str] | None = None,
@@ -143,13 +143,14 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
         horizon_s=scenario.horizon,
         version=versions()[0][1],
         replications=by_platform,
-        asked=tuple(scenario.claims),
+        asked=planned.claims,
         assumed=tuple(stack.assumed),
         ignored=tuple(stack.ignored),
         interrupted=sample.interrupted,
         command=planned.command,
         versions=versions(),
         traffic=scenario.traffic,
+        recorded=planned.recorded,
         slo=scenario.slo,
         choices=choices,
         facts=constants_of(scenario, stack, choices, by_hand),

@@ -45,9 +45,15 @@ def joint_key(cases: Iterable[str]) -> str:
     return _key(*sorted(set(cases)))
 
 
+def cases_key(cases: Iterable[Case]) -> str:
+    """Of the cases themselves; one that is there twice is computed once."""
+    known = {id(case): case for case in cases}
+    return joint_key(case_key(case) for case in known.values())
+
+
 def _scenario(scenario: Scenario) -> str:
     """A trace counts by what it holds, not by where it lies."""
-    trace = None if scenario.traffic.trace is None else "trace"
+    trace = ["trace"] if scenario.traffic.trace else []
     traffic = scenario.traffic.model_copy(update={"trace": trace})
     return _record(scenario.model_copy(update={"traffic": traffic}), UNTOLD)
 

@@ -7,19 +7,20 @@ customers (common random numbers) and their paired differences need few replicat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import fsum
 from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
-from sim.imports.trace import arrivals
+from sim.imports.trace import profile, recording
+from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
-from sim.library.stacks import load_stack
+from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import Claim, Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
@@ -42,6 +43,7 @@ class Plan:
     cases: tuple[Case, ...]  # a platform each
     command: str = ""  # the command line that asks for the same; empty for records of a program
     notes: tuple[str, ...] = ()  # what the user should know before it runs
+    recorded: Mapping[str, Any] = field(default_factory=dict)  # of the recording that it replays
     ranged: bool = False  # nobody said how many replications: of all of them, one tells the story
 
     @property
@@ -64,6 +66,13 @@ class Plan:
         own = self.ask.pairs
         rest = {path: value for path, value in self.scenario.set.items() if path not in own}
         return tuple(setting_text(path, value) for path, value in rest.items())
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Those of the article, which are about its own stacks: somebody's file is asked none."""
+        stack = self.ask.stack
+        own = stack is None or (isinstance(stack, str) and stack in list_stacks())
+        return tuple(self.scenario.claims) if own else ()
 
     @property
     def key(self) -> str:
@@ -93,10 +102,12 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
+    recorded = None
     if known is not None and known.scenario.traffic == scenario.traffic:
         come = known.arrivals
     else:
-        come = arrivals(scenario.traffic)
+        recorded = recording(scenario.traffic)
+        come = profile(scenario.traffic) if recorded is None else recorded.arrivals
     stack = stack or load_stack(scenario.stack)
     if names == ALL:
         names = tuple(dict.fromkeys((*scenario.platforms, *platform_names())))
@@ -112,10 +123,11 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
         cases, unequal = equalised(cases)
         notes += unequal
     command = ask.command([case.platform for case in cases])
+    replayed = figures(recorded, scenario.horizon) if recorded else {}
     decided = ask.reps is None
     if ask.reps is None:
         ask = replace(ask, reps=seeds_for_a_range(fsum(case.requests for case in cases)))
-    return Plan(ask, scenario, stack, cases, command, notes, decided)
+    return Plan(ask, scenario, stack, cases, command, notes, replayed, decided)
 
 
 def _cases(
@@ -199,8 +211,8 @@ def _path_of(name: str) -> str:
     return next((place.path for place in everywhere().get(name, ()) if place.path), "")
 
 
-def _with_trace(scenario: Scenario, path: str) -> Scenario:
+def _with_trace(scenario: Scenario, paths: str | Sequence[str]) -> Scenario:
     """The scenario with a trace in place of its own arrivals; its clients and scale stay."""
-    trace: dict[str, Any] = {"trace": path, "rate": None, "points": []}
+    trace: dict[str, Any] = {"trace": list(paths), "rate": None, "points": []}
     traffic = scenario.traffic.model_copy(update=trace)
     return scenario.model_copy(update={"traffic": traffic})

@@ -80,7 +80,7 @@ def test_a_trace_takes_the_place_of_the_traffic(sim, calls, tmp_path):
     (tmp_path / "trace.csv").write_text("time,rate\n0,3\n60,9\n")
     assert sim(*RUN, "--traffic", "trace.csv").status == 0
     traffic = calls[0][3].traffic
-    assert traffic.trace == "trace.csv"
+    assert traffic.trace == ["trace.csv"]
     assert traffic.rate is None
 
 
@@ -314,3 +314,29 @@ def test_from_python_it_is_a_word(calls):
     found = compare("container_crash", ["compose"], postmortem=True).counterfactuals
     assert len(found["compose"]) >= 4
     assert compare("container_crash", ["compose"]).counterfactuals is None
+
+
+def test_a_part_of_a_recording_is_named_in_all_that_is_written(sim, calls, tmp_path):
+    stamps = [f"{t}.5\n" for t in range(0, 3600, 2)]
+    (tmp_path / "a.txt").write_text("".join(stamps))
+    said = sim(*RUN, "--traffic", "a.txt", "--from", "10m", "--speed", "2", "--scale", "3")
+    assert said.status == 0
+    assert "traffic: a.txt: time stamps" in said.err
+    assert "2 times as fast, 3 times as many: 4,500 requests" in said.err
+    folder = tmp_path / "reports" / "container_crash"
+    for name in ("summary.md", "report.html"):
+        assert "2 times as fast" in (folder / name).read_text(), name
+    traffic = json.loads((folder / "summary.json").read_text())["traffic"]
+    assert traffic["requests_used"] == 4500.0
+    assert traffic["lines"]["used"] == 1800
+
+
+def test_recordings_may_be_several(sim, calls, tmp_path):
+    (tmp_path / "a.txt").write_text("0\n1\n")
+    (tmp_path / "b.txt").write_text("2\n3\n")
+    assert sim(*RUN, "--traffic", "a.txt", "--traffic", "b.txt").status == 0
+    assert calls[0][3].traffic.trace == ["a.txt", "b.txt"]
+    assert (
+        "--traffic a.txt --traffic b.txt"
+        in (tmp_path / "reports" / "container_crash" / "report.html").read_text()
+    )

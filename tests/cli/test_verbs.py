@@ -15,6 +15,7 @@ from sim.cli.verbs import verbs
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 VERBS = dict(verbs())
+EXCERPT = ("--from", "--to", "--busiest", "--speed", "--path", "--scale")
 
 
 def test_these_are_there() -> None:
@@ -38,8 +39,17 @@ def test_every_option_is_explained(
 ) -> None:
     assert main([name, "--help"]) == 0
     printed = capsys.readouterr().out
-    for parameter in inspect.signature(verb, eval_str=True).parameters.values():
-        own = "set" if parameter.name == "settings" else parameter.name.replace("_", "-")
+    parameters = list(inspect.signature(verb, eval_str=True).parameters.values())
+    if any(parameter.name == "excerpt" for parameter in parameters):  # options of their own
+        for word in EXCERPT:
+            assert re.search(rf"^│ *{word} STR  +\w", printed, re.M), (
+                f"{name} {word}: say what it is"
+            )
+    for parameter in parameters:
+        if parameter.name == "excerpt":
+            continue
+        own = parameter.name.rstrip("_").replace("_", "-")
+        own = "set" if own == "settings" else own
         word = own.upper() if parameter.kind is parameter.POSITIONAL_ONLY else f"--{own}"
         row = re.search(rf"^│ \*? *{re.escape(word)}\b(?: [^ ]+)*  +[^\s│[]", printed, re.M)
         assert row, f"{name} {word}: say what it is below `Parameters` of {name}()"

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import Algorithm, Kind, LawKind, Persistence
-from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
+from sim.dataplane.codes import Algorithm, Does, Kind, LawKind, Persistence
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
 from tests.dataplane.worlds import Step, World
 
 MIB = 2**20
@@ -107,6 +107,34 @@ def worker(dice: Dice, calm: float) -> Profile:
         job_attempts=dice.int(1, 4),
         job_backoff_s=dice.pick(0.25, 0.5, 2.0),
     )
+
+
+def told(dice: Dice, calm: float, profile: Profile) -> Profile:
+    """The same with a longer story, by chance: any steps in any order, some left out together."""
+    if dice(0.5):
+        return profile
+    made: list[StoryStep] = []
+    kinds = [Does.CPU, Does.CPU, Does.WAIT, Does.QUERY, Does.PUSH, Does.FAIL]
+    for i in range(dice.int(1, 6)):
+        does = dice.pick(*kinds) if i or dice(0.3) else Does.CPU
+        known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
+        share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
+        made.append(
+            StoryStep(
+                does,
+                law=dice.law(dice.pick(0.0, 0.01, 0.05) * calm),
+                share=share,
+                ignore=dice(0.3),
+                name=f"{does.name}:{i}" if known or dice(0.5) else "",
+            )
+        )
+    steps = [
+        replace(step, covers=dice.int(0, min(2, len(made) - 1 - i)) if dice(0.4) else 0)
+        for i, step in enumerate(made)
+    ]
+    if profile.kind == Kind.WORKER and dice(0.2):
+        steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
+    return replace(profile, steps=tuple(steps))
 
 
 def database(dice: Dice) -> Profile:
@@ -201,8 +229,8 @@ class Author:
         self.server_of: list[int] = []
         self.steps: list[Step] = []
         makers = {
-            Kind.HTTP: lambda: http(dice, calm),
-            Kind.WORKER: lambda: worker(dice, calm),
+            Kind.HTTP: lambda: told(dice, calm, http(dice, calm)),
+            Kind.WORKER: lambda: told(dice, calm, worker(dice, calm)),
             Kind.DATABASE: lambda: database(dice),
             Kind.QUEUE: lambda: queue(dice),
             Kind.PROXY: lambda: Profile(Kind.PROXY, memory_base=5 * MIB),

@@ -95,7 +95,7 @@ def test_a_trace_stands_beside_its_scenario(tmp_path: Path) -> None:
     (tmp_path / "load.csv").write_text("0,5\n60,6\n", encoding="utf-8")
     path = tmp_path / "shop.yaml"
     path.write_text(SCENARIO.replace("rate: 5/s", "trace: load.csv"), encoding="utf-8")
-    assert load_scenario(str(path)).traffic.trace == str(tmp_path / "load.csv")
+    assert load_scenario(str(path)).traffic.trace == [str(tmp_path / "load.csv")]
 
 
 # --- settings -------------------------------------------------------------------------------------

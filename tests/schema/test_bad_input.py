@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.imports.trace import load_trace
+from sim.imports.traffic.file import read_file
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError, Issue
@@ -67,7 +67,7 @@ def test_bad_trace(case: tuple[str, str, int, str, tuple[str, ...]], tmp_path: P
     path = tmp_path / "trace.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        load_trace(path)
+        read_file(str(path))
     issue = caught.value.issues[0]
     assert len(caught.value.issues) == 1
     assert (issue.file, issue.line, issue.field) == (str(path), line, field)

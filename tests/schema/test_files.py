@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.imports.trace import load_trace
+from sim.imports.traffic.file import read_file
 from sim.schema.fields import InputError
 from sim.schema.text.files import MOST_LINE, MOST_WRITTEN, read_text
 
@@ -64,4 +64,4 @@ def test_a_line_of_traffic_has_an_end(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     path.write_text("5\n" + "1" * (MOST_LINE + 1))
     with pytest.raises(InputError, match=rf"trace.csv:2: found {MOST_LINE + 1} characters"):
-        load_trace(path)
+        read_file(str(path))

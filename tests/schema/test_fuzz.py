@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sim.imports.trace import load_trace
+from sim.imports.traffic.file import read_file
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError
@@ -74,4 +74,4 @@ def test_any_text_as_a_trace(text: str, tmp_path: Path) -> None:
     file = tmp_path / "trace.csv"
     file.write_text(text, encoding="utf-8")
     with suppress(InputError):
-        load_trace(file)
+        read_file(str(file))

@@ -57,8 +57,8 @@ def _traffic(traffic: Traffic) -> Iterator[str]:
     scale = f", times {traffic.scale:g}" if traffic.scale != 1.0 else ""
     if traffic.rate is not None:
         yield f"traffic: {traffic.rate:g} requests/s{scale}"
-    elif traffic.trace is not None:
-        yield f"traffic: the trace {traffic.trace}{scale}"
+    elif traffic.trace:
+        yield f"traffic: the recording {', '.join(traffic.trace)}{scale}"
     else:
         yield f"traffic{scale}"
         for point in traffic.points:

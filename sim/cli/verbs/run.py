@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from sim.cli.options import (
+    Ablated,
+    Checked,
     Drawn,
+    EngineOf,
     Enough,
     Equal,
-    Flag,
+    Excerpt,
+    Expected,
     Full,
+    JUnit,
     Kept,
     Out,
+    PostMortem,
     Reps,
     Rungs,
     Seed,
     SetOf,
     StackOf,
     Summary,
+    Traffic,
+    Watched,
     Workers,
+    chosen,
     names,
 )
 from sim.report.exports.formats import listed
@@ -34,25 +43,28 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
-    traffic: str | None = None,
+    traffic: Traffic = None,
+    excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
     reps: Reps = None,
     settings: SetOf = None,
-    ablate: str | None = None,
-    engine: Literal["auto", "compiled", "reference"] = "auto",
+    ablate: Ablated = None,
+    engine: EngineOf = "auto",
+    equal_means: Equal = False,
     out: Out = None,
     json: Summary = False,
     plots: Drawn = True,
     export: Annotated[str, Parameter(help=EXPORT)] = "",
-    watch: Flag = False,
-    postmortem: Flag = False,
-    check: Flag = False,
-    equal_means: Equal = False,
+    watch: Watched = False,
+    postmortem: PostMortem = False,
     rungs: Rungs = False,
     full: Full = False,
+    check: Checked = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
+    expect: Expected = None,
+    junit: JUnit = None,
 ) -> int:
     """Replay a scenario and write what it showed.
 
@@ -62,25 +74,16 @@ def run(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
-    traffic
-        CSV file of arrivals (`time,rate`, or a time stamp a line) in place of the scenario's.
-    ablate
-        Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
-    engine
-        Data plane.
-    watch
-        Show the runs live: events as they happen, users' success, the backlog.
-    postmortem
-        Run it again with one thing changed at a time, and say what each would have saved.
-    check
-        Exit with status 1 if a claim or the SLO does not hold.
     """
     from sim.cli.report import Show, report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
 
     ask = Ask(
-        scenario, names(platform), seed, reps, stack, settings or (), engine, traffic,
-        names(ablate) or (), until, equal_means,
+        scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
+        engine, traffic, names(ablate) or (), until, equal_means,
     )  # fmt: skip
-    shown = Show(json, plots, watch, postmortem, check, rungs, full)
+    shown = Show(
+        json=json, plots=plots, watch=watch, check=check, postmortem=postmortem, rungs=rungs,
+        full=full, expect=tuple(expect or ()), junit=junit,
+    )  # fmt: skip
     return report(ask, out, export, shown, store, workers)

@@ -88,6 +88,8 @@ class OnDemand:
         while True:
             yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
+            if cluster.frozen["controllers"]:
+                continue
             now, gauge = cluster.clock.now, cluster.gauge()
             for c in cluster.of(service):
                 used = cluster.gauge_of(c).busy_s
@@ -119,6 +121,7 @@ class OnDemand:
         requests = cluster.watch("none_listed")
         while True:
             yield requests.get()
+            yield from cluster.thawed("controllers")
             now = cluster.clock.now
             if cluster.desired[service] == 0:
                 wishes.append(Wish(now, 1))

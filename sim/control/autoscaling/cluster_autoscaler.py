@@ -141,9 +141,10 @@ class ServerAutoscaler:
         k = 0
         while True:
             yield cluster.clock.at(first + k * self.scan_s, Rank.SERVER_AUTOSCALER)
-            group.grow()
-            group.shrink()
             k += 1
+            if not cluster.frozen["controllers"]:
+                group.grow()
+                group.shrink()
 
 
 class NodeGroup:

@@ -196,9 +196,9 @@ class Autoscaling:
         k = 0
         while True:
             yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER)
-            for scaler in scalers:
-                scaler.sync()
             k += 1
+            for scaler in scalers if not cluster.frozen["controllers"] else ():
+                scaler.sync()
 
 
 class Scaler:

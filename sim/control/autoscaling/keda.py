@@ -55,10 +55,12 @@ class Keda:
         k = 0
         while True:
             yield cluster.clock.at(first + k * self.polling_s, Rank.KEDA)
+            k += 1
+            if cluster.frozen["controllers"]:
+                continue
             for name, service in cluster.stack.services.items():
                 if service.scaling is not None and service.scaling.queue is not None:
                     self.poll(cluster, name, service.scaling.min, last)
-            k += 1
 
     def poll(self, cluster: Cluster, name: str, least: int, last: dict[str, float]) -> None:
         now, current = cluster.clock.now, cluster.desired[name]

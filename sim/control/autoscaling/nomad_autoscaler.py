@@ -56,6 +56,8 @@ class NomadAutoscaler:
         while True:
             yield cluster.clock.at(first + k * self.evaluation_s, Rank.AUTOSCALER)
             k += 1
+            if cluster.frozen["controllers"]:
+                continue
             for name, service in cluster.stack.services.items():
                 rested = cluster.clock.now >= free_s.get(name, 0.0)
                 if service.scaling is not None and rested and self.look(cluster, metrics, name):

@@ -108,7 +108,8 @@ class Tracker:
         """The metric travels; then the alarms look."""
         yield self.cluster.clock.after(self.rules.lag_s, Rank.ALARM, self.key)
         self.points.append(point)
-        self.look(point)
+        if not self.cluster.frozen["controllers"]:
+            self.look(point)
 
     def look(self, point: float) -> None:
         cluster, rules, now = self.cluster, self.rules, self.cluster.clock.now

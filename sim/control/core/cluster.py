@@ -8,7 +8,7 @@ data plane, the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -22,6 +22,7 @@ from sim.control.core.records import (
     Change,
     ChangeKind,
     Container,
+    Front,
     NonsenseError,
     Pending,
     PortTakenError,
@@ -29,6 +30,7 @@ from sim.control.core.records import (
     Split,
     State,
     Tallies,
+    Trouble,
     Volume,
 )
 from sim.dataplane import draws
@@ -40,8 +42,8 @@ from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
 __all__ = [
-    "Address", "Change", "ChangeKind", "Cluster", "Container", "NonsenseError", "Pending",
-    "PortTakenError", "Server", "Split", "State", "Tallies",
+    "Address", "Change", "ChangeKind", "Cluster", "Container", "Front", "NonsenseError", "Pending",
+    "PortTakenError", "Server", "Split", "State", "Tallies", "Trouble",
 ]  # fmt: skip
 
 MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scaling may overshoot
@@ -52,7 +54,7 @@ class Cluster(Containers):
     """The world with all its verbs."""
 
     _asked: int = 0  # replicas that ever waited for a server
-    _via: int = -1  # the proxy's container
+    _closed: bool = False  # the entry's certificate has expired
     _admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
 
     # ---- asking ----
@@ -138,7 +140,54 @@ class Cluster(Containers):
         self.tell(Change("out_of_service", server=server))
         self.cordon(server, True)
 
+    # ---- the control plane itself ----
+    def freeze(self, parts: Iterable[str]) -> None:
+        """These parts do nothing from now on; what runs runs on."""
+        self.frozen.update(parts)
+
+    def thaw(self, parts: Iterable[str]) -> None:
+        """They go on, with the world as they find it."""
+        self.frozen.subtract(parts)
+        for service in self.fronts if not self.frozen["endpoints"] else ():
+            self.send(service)
+        self.tell(Change("thawed"))
+
+    # ---- what people find ----
+    def trouble(self, trouble: Trouble) -> None:
+        """Something is wrong from now on, until somebody ends it."""
+        self.troubles.append(trouble)
+
+    def ended(self, trouble: Trouble) -> bool:
+        """It is over; was it still there? Whoever comes second has nothing left to do."""
+        there = trouble in self.troubles
+        if there:
+            self.troubles.remove(trouble)
+        return there
+
+    # ---- images ----
+    def set_registry(self, down: bool) -> None:
+        """The registry refuses every pull, or gives out images again."""
+        self.registry_down += 1 if down else -1
+        self.tell(Change("registry"))
+
+    def set_image(self, service: str, missing: bool) -> None:
+        """Its image is not there to be pulled, or is there again."""
+        (self.images_missing.add if missing else self.images_missing.discard)(service)
+        self.tell(Change("registry"))
+
     # ---- disks ----
+    def fill(self, service: str, full: bool) -> None:
+        """No space is left on its disk: its process ends; or there is room again."""
+        self.volumes[service].full = full
+        for c in self.of(service) if full else []:
+            self.exit(c, 1, "could not write to its disk: no space left on device")
+
+    def erase(self, service: str) -> None:
+        """All that its disk had is deleted: its process ends, and finds nothing to start with."""
+        for c in self.of(service):
+            self.exit(c, 1, "found its files gone")
+        self._lose(self.volumes[service], "deleted")
+
     def restore(self, service: str, server: Server) -> None:
         """This server has its disk from now: a database's with the rows of the newest backup, a
         queue's empty. What the old one held is given up, if it was not lost."""
@@ -152,11 +201,11 @@ class Cluster(Containers):
             self.say("restored", service, f"{service} has the rows of its newest backup")
         self.tell(Change("restored", server=server, service=service))
 
-    def _lose(self, volume: Volume) -> None:
+    def _lose(self, volume: Volume, how: str = "") -> None:
         """Nothing of it is left: rows since the newest backup are lost, and jobs that waited."""
         service, role = self.service(volume.service), self.service(volume.service).role
         volume.lost = True
-        whose = f"the disk of {volume.service} is lost with {volume.server.name}"
+        whose = f"the disk of {volume.service} is {how or f'lost with {volume.server.name}'}"
         if role != "postgres":
             self.plane.wipe()
             if service.persistence != "none":
@@ -237,33 +286,48 @@ class Cluster(Containers):
         pending.nominated = server
 
     # ---- traffic ----
-    def publish(self, backends: list[Container], via: Container | None = None) -> None:
-        """What the balancer (or the users' address) points at, from now."""
-        self.listed = tuple(c.id for c in backends)
-        self._via = -1 if via is None else via.id
+    def publish(
+        self, backends: list[Container], via: Container | None = None, service: str = ""
+    ) -> None:
+        """What the balancer (or the callers' address) of a service points at, from now; of the
+        entry, where none is named. While discovery is frozen: once it goes on."""
+        front = self.front(service)
+        front.listed = tuple(c.id for c in backends)
+        front.via = -1 if via is None else via.id
+        if not self.frozen["endpoints"] or self.choices.service_discovery is None:
+            self.send(service)
+
+    def send(self, service: str = "") -> None:
+        """Requests go to the listed containers, less those that the balancer leaves out."""
+        front = self.front(service)
+        closed = self._closed and service in ("", self.entry)
+        front.backends = () if closed else self._admit(front.listed)
+        self.plane.publish(front.backends, front.via)
+
+    def close(self, closed: bool) -> None:
+        """Users get nowhere, whoever is listed; or they do again."""
+        self._closed = closed
         self.send()
 
-    def send(self) -> None:
-        """Requests go to the listed containers, less those that the balancer leaves out."""
-        self.backends = self._admit(self.listed)
-        self.plane.publish(self.backends, self._via)
-
     def admit(self, rule: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
-        """From now on the balancer leaves out some of the listed: `rule(listed)` gets requests."""
+        """From now on every balancer leaves out some of the listed: `rule(listed)` get requests."""
         self._admit = rule
 
-    def route(self, routing: Routing) -> None:
-        """Other rules between users and replicas from now on: a balancer goes live."""
+    def route(self, routing: Routing, service: str = "") -> None:
+        """Other rules between callers and replicas from now on: a balancer goes live."""
         self.plane.set_routing(routing)
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""
         self.plane.set_arrivals(arrivals)
 
-    def point(self, addresses: tuple[Address, ...], balanced: bool) -> None:
+    def point(
+        self, addresses: tuple[Address, ...], balanced: bool = False, service: str = ""
+    ) -> None:
         """Write down other addresses (an edited balancer file, a DNS record)."""
-        self.addresses, self.balanced = addresses, balanced
-        self.tell(Change("addresses"))
+        front = self.front(service)
+        front.addresses, front.balanced = addresses, balanced
+        self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
     def gauge(self) -> PlaneGauge:
@@ -311,7 +375,8 @@ class Cluster(Containers):
         """A process that cannot open its start-up connections exits; why decides what helps."""
         up = any(self.of(database, "running") for database in self.stack.playing("postgres"))
         if up and c.locked_out:
-            self.exit(c, 1, "could not open its database connections: SQLSTATE 28P01")
+            why = "no such name" if self.frozen["dns"] else "SQLSTATE 28P01"
+            self.exit(c, 1, f"could not open its database connections: {why}")
         elif up:
             c.refused = True
             self.count.containers_refused += 1

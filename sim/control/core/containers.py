@@ -257,7 +257,12 @@ class Containers(World):
         yield self.clock.after(wait_s, Rank.RUNTIME, c.id)
         if c.run != run or c.state != "starting" or not c.server.alive:
             return
-        if c.version.crashes_at_start:
+        volume = self.volumes.get(c.service)
+        if volume is not None and volume.full:
+            self.exit(c, 1, "could not start: no space left on device")
+        elif volume is not None and volume.lost and c.server is volume.server:
+            self.exit(c, 1, "could not start: its files are gone")
+        elif c.version.crashes_at_start:
             self.exit(c, 1, "crashed while starting")
         else:
             self._listen(c)

@@ -6,12 +6,17 @@ else reads them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sim.dataplane.arithmetic import added
 from sim.results.run import LostRows
+from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
+
+if TYPE_CHECKING:  # the clock knows what NonsenseError is
+    from sim.control.core.clock import Loop
 
 State = Literal["created", "starting", "running", "stopping", "exited"]
 # what controllers can wait for
@@ -20,6 +25,7 @@ ChangeKind = Literal[
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "split", "addresses",
     "pending", "health", "outlier", "none_listed", "daemon_up", "out_of_service", "restored",
+    "thawed", "registry",
 ]  # fmt: skip
 STATEFUL = ("postgres", "redis")  # roles that keep something on a disk
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
@@ -104,6 +110,20 @@ class Volume:
     server: Server  # that has it
     moves: bool  # a cloud disk, which outlives its server and can be attached to another
     lost: bool = False  # nothing of it is left; until it is restored
+    full: bool = False  # no space left: who writes to it ends, and cannot start
+
+
+@dataclass(eq=False)
+class Trouble:
+    """What an event has left behind that a person can find and end."""
+
+    kind: str  # the event's
+    subject: str  # a service
+    seen: str  # what she reads when she looks
+    command: str  # what she does about it
+    takes: LawSpec  # her time for it, when she knows what it is
+    repaired: Callable[[], Loop]  # what follows once she has done it
+    change: bool = False  # somebody changed something lately: a rollback ends it
 
 
 class Address(NamedTuple):
@@ -112,6 +132,21 @@ class Address(NamedTuple):
     server: int
     port: int | None = None
     checked: bool = True  # the balancer checks it
+
+
+@dataclass(eq=False)
+class Front:
+    """What stands before one service that is asked: where its callers' requests go.
+
+    The first is that of the entry, which users ask; each service that others call has one."""
+
+    service: str
+    number: int = 0  # among those of a run, and of the data plane
+    listed: tuple[int, ...] = ()  # whom discovery names
+    backends: tuple[int, ...] = ()  # who gets requests
+    addresses: tuple[Address, ...] = ()  # what people wrote down: a DNS record, a balancer's file
+    balanced: bool = False  # a load balancer reads `addresses`; else callers know the first
+    via: int = -1  # the container of the proxy that all its requests pass
 
 
 @dataclass(frozen=True)

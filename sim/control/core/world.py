@@ -7,6 +7,7 @@ to one mechanism is not here: it keeps a state of its own (`state`).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,18 +16,19 @@ from typing import Any, TypeVar, get_args
 import simpy
 
 from sim.control.core.choices import NOBODY, Choices
-from sim.control.core.clock import Clock
+from sim.control.core.clock import Clock, Loop
 from sim.control.core.records import (
-    Address,
     Change,
     ChangeKind,
     Container,
+    Front,
     NonsenseError,
     Pending,
     Server,
     Split,
     State,
     Tallies,
+    Trouble,
     Volume,
 )
 from sim.dataplane import draws
@@ -66,11 +68,13 @@ class World:
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
+    frozen: Counter[str] = field(default_factory=Counter)  # parts of the control plane, how often
+    troubles: list[Trouble] = field(
+        default_factory=list
+    )  # what a person can find, the oldest first
+    registry_down: int = 0  # how many things keep images from being pulled
+    images_missing: set[str] = field(default_factory=set)  # services whose image nobody has pushed
     splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
-    listed: tuple[int, ...] = ()  # whom discovery names
-    backends: tuple[int, ...] = ()  # who gets requests
-    addresses: tuple[Address, ...] = ()  # what people wrote down: users' DNS, a balancer's file
-    balanced: bool = False  # a load balancer reads `addresses`; else users know the first
     timeline: list[TimelineRow] = field(default_factory=list)
     count: Tallies = field(default_factory=Tallies)
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
@@ -95,6 +99,28 @@ class World:
         """The service that users call: the first that answers requests."""
         return next(iter(self.stack.playing("http")), "")
 
+    @cached_property
+    def fronts(self) -> dict[str, Front]:
+        """What stands before each service that is asked, by its name; the entry's first."""
+        return {self.entry: Front(self.entry)}
+
+    def front(self, service: str = "") -> Front:
+        """Before this service; before the entry, which users ask, where none is named."""
+        return self.fronts[service or self.entry]
+
+    def proxy_of(self, service: str = "") -> Container | None:
+        """The stack's own proxy container, through which all that the world asks passes; between
+        services there is none."""
+        if service not in ("", self.entry):
+            return None
+        proxies = [c for name in self.stack.playing("proxy") for c in self.of(name)]
+        return proxies[0] if proxies else None
+
+    def stream(self, name: str, service: str) -> str:
+        """The stream of what is drawn for one service that is asked: no service's draws depend on
+        how often another one changes. The entry's is the name itself."""
+        return name if service == self.entry else f"{name}/{service}"
+
     def numbered(self, index: int) -> Server:
         """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""
         if index < len(self.servers):
@@ -118,6 +144,18 @@ class World:
         store = simpy.Store(self.clock.env)
         self._watchers.append((frozenset(kinds), store))
         return store
+
+    def pullable(self, service: str) -> bool:
+        """Would a registry give out its image now?"""
+        return not self.registry_down and service not in self.images_missing
+
+    def thawed(self, part: str) -> Loop:
+        """Wait for as long as this part of the control plane is frozen."""
+        if self.frozen[part]:
+            changes = self.watch("thawed")
+            while self.frozen[part]:
+                yield changes.get()
+            self._watchers = [each for each in self._watchers if each[1] is not changes]
 
     def state(self, owner: object, make: Callable[[], T]) -> T:
         """What `owner`, a mechanism (a frozen record), keeps of this run: what `make` gives when it

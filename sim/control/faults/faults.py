@@ -7,12 +7,14 @@ may be roles.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from sim.control.core.choices import DOCKER_STOP, Commanded, Maintaining, Shimmed
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
+from sim.control.faults import commands, control_plane, stores
 from sim.control.faults import maintenance as drain
 from sim.control.people import runbooks
 from sim.control.people.human import Human
@@ -27,6 +29,7 @@ from sim.schema.scenario import (
     Deploy,
     Drain,
     Event,
+    Failures,
     Hang,
     Leak,
     LockOut,
@@ -37,16 +40,43 @@ from sim.schema.scenario import (
     RaiseConnections,
     RentServers,
     Resize,
+    RestartByHand,
+    RollbackByHand,
     RotateSecret,
     Scale,
     ServerCrash,
+    StartByHand,
+    Which,
 )
 from sim.schema.stack_checks import resolve
 
+Hits = OperatorKill | OperatorStop | ProcessCrash | Hang
 
-def victims(containers: list[Container], replicas: int) -> list[Container]:
-    """Whom a fault hits: the oldest that live, in the order of their creation."""
-    return [c for c in containers if c.alive and not c.deleting][:replicas]
+
+def victims(
+    containers: list[Container], replicas: int, which: Which = "oldest", lot: float = 0.0
+) -> list[Container]:
+    """Whom a fault hits of those that live, in the order of their creation: from the oldest or the
+    newest on, from one that was drawn (`lot`: 0..1), or from a number on (none, if so many are not
+    there)."""
+    alive = [c for c in containers if c.alive and not c.deleting]
+    if which == "newest":
+        return alive[max(0, len(alive) - replicas) :]
+    if which == "any":
+        first = min(int(lot * len(alive)), max(0, len(alive) - 1))
+        return (alive[first:] + alive[:first])[:replicas]
+    first = which if isinstance(which, int) else 0
+    return alive[first : first + replicas]
+
+
+def hit_by(cluster: Cluster, spec: Hits) -> list[Container]:
+    """The victims of an event that names a service, so many of its replicas, and which."""
+    containers = cluster.of(resolve(cluster.stack, spec.service))
+    lot = cluster.random("fault/which") if spec.which == "any" else 0.0
+    chosen = victims(containers, spec.replicas, spec.which, lot)
+    if not chosen:
+        cluster.say("missed", spec.service, f"the event finds no such replica of {spec.service}")
+    return chosen
 
 
 class Faults:
@@ -73,6 +103,16 @@ class Faults:
             "raise_connections": self.raise_connections,
             "rotate_secret": self.rotate_secret,
             "traffic": traffic,
+            "control_plane": control_plane.freeze,
+            "registry_down": stores.registry_down,
+            "image_missing": stores.image_missing,
+            "disk_full": stores.disk_full,
+            "data_deleted": stores.data_deleted,
+            "certificate_expired": stores.certificate_expired,
+            "start": self.start,
+            "restart": self.restart,
+            "rollback": self.rollback,
+            "failures": failures,
         }
 
     def add(self, event: Event) -> None:
@@ -95,6 +135,18 @@ class Faults:
         service = resolve(cluster.stack, ask.service)
         cluster.say("deploy", service, f"{service} {ask.version.name} is deployed")
         yield from deploy(self.human, ask, service)
+
+    def start(self, cluster: Cluster, ask: StartByHand) -> Loop:
+        yield from commands.start(self.human)
+
+    def restart(self, cluster: Cluster, ask: RestartByHand) -> Loop:
+        yield from commands.restart(self.human, ask, resolve(cluster.stack, ask.service))
+
+    def rollback(self, cluster: Cluster, ask: RollbackByHand) -> Loop:
+        service = resolve(cluster.stack, ask.service)
+        cluster.say("rollback", service, f"{service} is to go back to the version before")
+        yield from self.human.login()
+        yield from runbooks.rollback(self.human, service)
 
     def drain(self, cluster: Cluster, ask: Drain) -> Loop:
         yield from drain.maintain(self.human, ask)
@@ -127,8 +179,7 @@ class Faults:
 # ---- faults ----
 def operator_kill(cluster: Cluster, spec: OperatorKill) -> Loop:
     """`docker kill`: Docker forgets its restart policy; a kubelet does not care who killed."""
-    service = resolve(cluster.stack, spec.service)
-    for c in victims(cluster.of(service), spec.replicas):
+    for c in hit_by(cluster, spec):
         cluster.kill(c, "killed by docker kill" if cluster.host_ports else "killed by hand")
     yield from ()
 
@@ -142,7 +193,7 @@ def operator_stop(cluster: Cluster, spec: OperatorStop) -> Loop:
     service = resolve(cluster.stack, spec.service)
     healing = cluster.choices.self_healing
     command = healing.stopped_with if isinstance(healing, Commanded) else DOCKER_STOP
-    chosen = victims(cluster.of(service), spec.replicas)
+    chosen = hit_by(cluster, spec)
     if not command:
         cluster.say("operator_stop", service, f"nobody stops {service}: no command here does")
         return
@@ -155,10 +206,36 @@ def operator_stop(cluster: Cluster, spec: OperatorStop) -> Loop:
 
 
 def process_crash(cluster: Cluster, spec: ProcessCrash) -> Loop:
-    service = resolve(cluster.stack, spec.service)
-    for c in victims(cluster.of(service), spec.replicas):
+    for c in hit_by(cluster, spec):
         cluster.exit(c, spec.exit_code, "crashed")
     yield from ()
+
+
+def failures(cluster: Cluster, spec: Failures) -> Loop:
+    """Each process that lives, or starts, ends by itself after an exponential time: who starts it
+    again decides how long it is away."""
+    service = resolve(cluster.stack, spec.service)
+    end_s = math.inf if spec.lasts is None else cluster.clock.now + spec.lasts
+    text = f"each replica of {service} fails once in {spec.mtbf:g} s on average from now on"
+    cluster.say("failures", service, text)
+    started = cluster.watch("started")
+    for c in [c for c in cluster.of(service) if c.alive]:
+        cluster.clock.loop(doomed(cluster, c, spec.mtbf, end_s))
+    while True:
+        change = yield started.get()
+        if cluster.clock.now >= end_s:
+            return
+        if change.container.service == service:
+            cluster.clock.loop(doomed(cluster, change.container, spec.mtbf, end_s))
+
+
+def doomed(cluster: Cluster, c: Container, mtbf_s: float, end_s: float) -> Loop:
+    """This process lives for an exponential time, if nothing else ends it."""
+    run, wait_s = c.run, -math.log(cluster.random("fault/mtbf")) * mtbf_s
+    if cluster.clock.now + wait_s < end_s:
+        yield cluster.clock.after(wait_s, Rank.FAULT_ENDS)
+        if c.run == run and c.alive:
+            cluster.exit(c, 1, "crashed")
 
 
 def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
@@ -212,7 +289,7 @@ def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
 
 def hang(cluster: Cluster, spec: Hang) -> Loop:
     """Accepts and never answers; a restart ends it sooner."""
-    chosen = victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas)
+    chosen = hit_by(cluster, spec)
     runs = [c.run for c in chosen]
     for c in chosen:
         cluster.say("hang", c.name, f"{c.name} hangs: it accepts and never answers")

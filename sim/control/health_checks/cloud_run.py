@@ -25,5 +25,5 @@ class StartupProbe:
         while True:
             change = yield changes.get()
             c = change.container
-            if c.alive and (change.kind == "listening" or c.service != cluster.entry):
+            if c.alive and (change.kind == "listening" or c.service not in cluster.fronts):
                 cluster.set_ready(c, True)

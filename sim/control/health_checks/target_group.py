@@ -70,12 +70,12 @@ class TargetHealth:
 
     def run(self, cluster: Cluster) -> Loop:
         starts = cluster.watch("started")
-        for c in cluster.of(cluster.entry):
+        for c in [c for service in cluster.fronts for c in cluster.of(service)]:
             if c.alive:
                 cluster.clock.loop(self.check(cluster, c, Target(True)))
         while True:
             c = (yield starts.get()).container
-            if c is not None and c.alive and c.service == cluster.entry:
+            if c is not None and c.alive and c.service in cluster.fronts:
                 cluster.clock.loop(self.check(cluster, c, Target()))
             elif c is not None and c.alive:
                 cluster.set_ready(c, True)
@@ -93,7 +93,7 @@ class TargetHealth:
                     return None
             return self.interval_s
 
-        phase_s = cluster.random("alb/phase") * self.interval_s
+        phase_s = cluster.random(cluster.stream("alb/phase", c.service)) * self.interval_s
         yield from checks(cluster, c, phase_s, self.timeout_s, result)
 
     def replace(self, cluster: Cluster, c: Container) -> bool:

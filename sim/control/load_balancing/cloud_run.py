@@ -60,9 +60,10 @@ class FrontEnd:
     def run(self, cluster: Cluster) -> Loop:
         """The wait depends on how long the service's containers take to start."""
         scheduling = cluster.choices.scheduling
-        startup_s = cluster.service(cluster.entry).boot.mean
-        if isinstance(scheduling, Agented):
-            startup_s += scheduling.kubelet.start_mean_s
-        wait_s = pending_s(startup_s, self.pending_s, self.pending_starts)
-        cluster.route(replace(self.routing(), queue_timeout_s=wait_s))
+        for service in cluster.fronts:
+            startup_s = cluster.service(service).boot.mean
+            if isinstance(scheduling, Agented):
+                startup_s += scheduling.kubelet.start_mean_s
+            wait_s = pending_s(startup_s, self.pending_s, self.pending_starts)
+            cluster.route(replace(self.routing(), queue_timeout_s=wait_s), service)
         yield from ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import simpy
 
@@ -37,7 +37,10 @@ CONNECT_TIMEOUT = Fact(
     "haproxy doc/configuration.txt, example of section 2.7",
 )  # fmt: skip
 
-
+QUEUE_TIMEOUT = Fact(
+    "haproxy.queue_timeout", 5.0, "s", "a request waits for a place at a server; then 503",
+    "haproxy doc/configuration.txt, timeout queue: the connect time-out where it is not set",
+)  # fmt: skip
 LEAST_UP = Fact(
     "haproxy.least_up", 0, "servers",
     "with fewer UP requests go to all lines; 0: never, the answer is 503. An Application Load "
@@ -100,6 +103,10 @@ class HAProxy:
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     least_up: int = constant(LEAST_UP)
+    maxconn: int = 0  # of each server line; 0: no limit, as where the file says nothing
+    queue_timeout_s: float = constant(QUEUE_TIMEOUT)
+    # the manual's `retry-on`: its default, or also when an answer is lost once the request was sent
+    retry_on: Literal["conn_failure", "all_retryable_errors"] = "conn_failure"
 
     def conflicts(self, platform: Choices) -> str:
         """Why it cannot balance here; "" if it can."""
@@ -115,6 +122,9 @@ class HAProxy:
             retries=self.retries,
             retry_pause_s=self.retry_pause_s,
             redispatch=self.redispatch,
+            retry_errors=self.retry_on == "all_retryable_errors",
+            maxconn=self.maxconn,
+            queue_timeout_s=self.queue_timeout_s,
         )
 
     def run(self, cluster: Cluster) -> Loop:
@@ -124,13 +134,14 @@ class HAProxy:
         loaded = File(cluster, self.least_up)
         cluster.clock.loop(loaded.follow())
         while True:
-            loaded.load(cluster.addresses)
+            loaded.load(cluster.front().addresses)
             deadlines = Deadlines(cluster.clock, self.check_timeout_s, Rank.DISCOVERY)
-            for line, address in enumerate(cluster.addresses):
+            for line, address in enumerate(cluster.front().addresses):
                 if address.checked:  # out of step with each other
                     phase_s = cluster.random("haproxy/phase") * self.inter_s
                     Check(self, loaded, line, address, deadlines).wait(phase_s)
-            yield edits.get()
+            while (yield edits.get()).service != cluster.entry:
+                pass  # another service's addresses, which are not in the file
 
 
 class Check:

@@ -154,7 +154,7 @@ class Detector:
     def outlier(self, c: Container) -> None:
         """It has failed so often in a row."""
         cluster, mesh = self.cluster, self.mesh
-        listed, out = cluster.listed, self.ejected()
+        listed, out = cluster.front(c.service).listed, self.ejected()
         if c.id not in listed or c.id in out:
             return
         active = len(out.intersection(listed))
@@ -167,7 +167,7 @@ class Detector:
         why = f"{mesh.consecutive_failures} failures in a row"
         cluster.say("ejected", c.name, f"{c.name} ejected for {seconds:g} s: {why}")
         cluster.acted()
-        cluster.send()
+        cluster.send(c.service)
 
     def sweeps(self) -> Loop:
         """Envoy's interval timer."""
@@ -181,8 +181,8 @@ class Detector:
                     host, clock.now, mesh.base_ejection_s, mesh.max_ejection_s, mesh.interval_s
                 )
             back = before - self.ejected()
-            for c in self.cluster.of(self.cluster.entry):
-                if c.id in back:
-                    self.cluster.say("returned", c.name, f"{c.name} gets requests again")
-            if back:
-                self.cluster.send()
+            for service in self.cluster.fronts if back else ():
+                for c in self.cluster.of(service):
+                    if c.id in back:
+                        self.cluster.say("returned", c.name, f"{c.name} gets requests again")
+                self.cluster.send(service)

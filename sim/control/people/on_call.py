@@ -26,7 +26,7 @@ from sim.schema.scenario import Deploy
 from sim.schema.stack import Alarm
 
 Action = Literal[
-    "wait_for_server", "rollback", "fix_secret", "raise_connections", "start", "restart",
+    "wait_for_server", "repair", "rollback", "fix_secret", "raise_connections", "start", "restart",
     "fix_backends", "none",
 ]  # fmt: skip
 
@@ -46,6 +46,7 @@ class Symptoms:
     """What she sees when she looks around; only what is left to her."""
 
     server_away: bool = False
+    trouble: bool = False  # something that an event left behind, and that she finds
     bad_version: bool = False
     locked_out: bool = False  # the database refuses a password that was forgotten somewhere
     connections_short: bool = False
@@ -59,6 +60,8 @@ def next_action(symptoms: Symptoms) -> Action:
     version, or a process that the database refuses, only repeats the failure."""
     if symptoms.server_away:
         return "wait_for_server"
+    if symptoms.trouble:
+        return "repair"
     if symptoms.bad_version:
         return "rollback"
     if symptoms.locked_out:
@@ -77,6 +80,7 @@ def look(human: Human) -> Symptoms:
     cluster = human.cluster
     return Symptoms(
         server_away=lost_server(cluster) is not None,
+        trouble=bool(cluster.troubles),
         bad_version=bad_version(human) is not None,
         locked_out=human.rotation is not None and bool(human.rotation.missed()),
         connections_short=connections_short(human),
@@ -151,6 +155,7 @@ def expired(human: Human) -> list[Container]:
         and c.state == "running"
         and c.alive
         and not c.deleting
+        and not human.cluster.frozen["dns"]  # no restart would find the name
         and (rotation is None or not rotation.refuses(c))
     ]
 
@@ -159,13 +164,16 @@ def wrong_address(cluster: Cluster) -> bool:
     """Requests are sent to a place where nobody of ours lives."""
     if "service_discovery" not in cluster.left_to_operator:
         return False
-    ours = {c.id for c in cluster.of(cluster.entry)}
-    return any(backend not in ours for backend in cluster.backends)
+    return any(
+        backend not in {c.id for c in cluster.of(front.service)}
+        for front in cluster.fronts.values()
+        for backend in front.backends
+    )
 
 
 def unlisted(cluster: Cluster) -> bool:
     """A replica runs whose address the balancer's file does not have."""
-    return any(address not in cluster.addresses for address in addresses_of(cluster))
+    return any(address not in cluster.front().addresses for address in addresses_of(cluster))
 
 
 # ---- the controller ----
@@ -254,7 +262,7 @@ class OnCall:
                     f"`docker compose up -d --scale {change.service}={wanted}`"
                 )
                 yield from compose.scale(cluster, change.service, wanted)
-                if cluster.balanced and cluster.host_ports and unlisted(cluster):
+                if cluster.front().balanced and cluster.host_ports and unlisted(cluster):
                     yield from runbooks.fix_backends(self.human)
 
 
@@ -263,6 +271,8 @@ def act(human: Human, action: Action) -> Loop:
     cluster = human.cluster
     if action == "wait_for_server":
         yield from wait_for_server(human)
+    elif action == "repair":
+        yield from runbooks.repair(human, cluster.troubles[0])
     elif action == "rollback":
         service = bad_version(human)
         assert service is not None

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from sim.control.core.choices import DOCKER_STOP, Commanded
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Address, Cluster, Container, Server
+from sim.control.core.cluster import Address, Cluster, Container, Server, Trouble
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.rolling_updates import compose
-from sim.control.service_discovery.addresses import addresses_of
+from sim.control.service_discovery.addresses import addresses_of, write_down
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import RaiseConnections, RentServers
 
@@ -45,6 +45,14 @@ def restart(human: Human, c: Container) -> Loop:
         yield from compose.stop_all(cluster, [c])  # the task has ended, and gets a successor
     elif not c.deleting:
         cluster.retire(c)
+
+
+def repair(human: Human, trouble: Trouble) -> Loop:
+    """End what an event has left behind, unless it has ended by itself meanwhile."""
+    human.say(f"finds: {trouble.seen}")
+    yield from human.work(trouble.takes, "repair", step=trouble.command)
+    if human.cluster.ended(trouble):
+        yield from trouble.repaired()
 
 
 def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:
@@ -143,14 +151,14 @@ def rent_servers(human: Human, ask: RentServers) -> Loop:
             break
         fresh.append((yield from rent_one(human)))
         place_replicas(human, ask, fresh[-1], len(fresh))
-    if ask.balancer and not cluster.balanced:
+    balanced = cluster.front().balanced
+    if ask.balancer and not balanced:
         yield from human.runbook("balancer")
         cluster.clock.loop(HAProxy().run(cluster))
-    elif cluster.balanced:
+    elif balanced:
         yield from human.runbook("edit_backends")
-    cluster.point(
-        mistyped(human, addresses_of(cluster), ask.wrong_backends), cluster.balanced or ask.balancer
-    )
+    typed = mistyped(human, addresses_of(cluster), ask.wrong_backends)
+    write_down(cluster, typed, balanced=ask.balancer)
     human.say("points users at the balancer" if ask.balancer else "tells users the addresses")
 
 
@@ -161,6 +169,8 @@ def rent_one(human: Human) -> Task[Server]:
         yield from human.work(step.takes, "rent_server", step=step.do)
     ordered_s = cluster.clock.now
     boot: LawSpec = cluster.stack.servers.machine.boot
+    while not cluster.pullable(cluster.entry):  # `docker pull` fails: she tries again
+        yield from human.wait(human.spec.habits.idle_look)
     yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.RENTED_MACHINE)
     server = cluster.add_server(ordered_s)
     cluster.say("server", server.name, f"{server.name} is up")
@@ -209,10 +219,11 @@ def fix_backends(human: Human) -> Loop:
     else:
         yield from human.runbook("edit_backends")
     if cluster.host_ports:
-        cluster.point(addresses_of(cluster), cluster.balanced)
+        write_down(cluster)
     else:
-        living = [c for c in cluster.of(cluster.entry, "running") if c.alive and not c.deleting]
-        cluster.publish(living)
+        for service in cluster.fronts:
+            living = [c for c in cluster.of(service, "running") if c.alive and not c.deleting]
+            cluster.publish(living, service=service)
 
 
 def stranded(cluster: Cluster, server: Server) -> list[str]:
@@ -259,5 +270,5 @@ def replace_server(human: Human, lost: Server) -> Loop:
         cluster.remove(c)
         cluster.try_start(made)
     cluster.release(lost)
-    cluster.point(addresses_of(cluster), cluster.balanced)
+    write_down(cluster)
     human.say(f"points users at {fresh.name}")

@@ -57,13 +57,13 @@ class Revisions:
         new = [c for c in live if c.version == version]
         if any(c.state == "exited" and c.ready_since_s is None and c.exit_code for c in new):
             moving.discard(service)
-            stays = "traffic" if service == cluster.entry else "the one before"
+            stays = "traffic" if service in cluster.fronts else "the one before"
             text = f"revision {version.name} of {service} did not start: {stays} stays"
             cluster.say("rollout", service, text)
             cluster.acted()
             cluster.set_version(service, cluster.previous[service])
         elif len([c for c in new if c.ready]) == len(live) == cluster.desired[service]:
             moving.discard(service)
-            has = "has all the traffic" if service == cluster.entry else "does all the work"
+            has = "has all the traffic" if service in cluster.fronts else "does all the work"
             text = f"revision {version.name} of {service} {has}"
             cluster.say("rollout", service, text)

@@ -38,6 +38,9 @@ class InstanceStart(Kubelet):
     volume_detach_s: float = 0.0
     grace_s: float = constant(STOP)
     pre_stop_extension_s: float = 0.0  # a kubelet's
+    # cloud.google.com/run/docs/deploying: the image is imported when a revision is made, and
+    # serving needs the registry no more
+    pulls: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ PULL_RATE = Fact(
     "fargate.pull_rate", 12.0 * 1024**2, "bytes/s", "the whole image at each start: no cache",
     "derived: 413 MB start in 53-62 s (elasticscale 2024), less the provisioning",
 )  # fmt: skip
+THROTTLE = "Amazon ECS developer guide, service throttle logic"
+PULL_RETRY = Fact("fargate.pull_retry", 60.0, "s", "another task after a failed pull", "chosen")
+PULL_RETRY_CAP = Fact("fargate.pull_retry_cap", 1620.0, "s", "27 minutes at most", THROTTLE)
 LAUNCH_BURST = Fact("fargate.launch_burst", 100.0, "tasks", "at once", "Fargate throttling quotas")
 LAUNCH_RATE = Fact("fargate.launch_rate", 20.0, "tasks/s", "sustained", "Fargate throttling quotas")
 CORE_PRICE = Fact("fargate.core_price", 0.04048, "USD/h", "a virtual core", PRICES)
@@ -48,6 +51,8 @@ class FargateAgent(Kubelet):
     volume_detach_s: float = 0.0
     grace_s: float = constant(STOP_TIMEOUT)
     pre_stop_extension_s: float = 0.0  # a kubelet's
+    pull_backoff_s: float = constant(PULL_RETRY, above_zero=True)
+    pull_backoff_cap_s: float = constant(PULL_RETRY_CAP, above_zero=True)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class Heartbeats:
             yield cluster.clock.at(crash_s + self.withdrawn_s, Rank.NODE, server.id)
             self.withdraw(cluster, server, away())
         yield cluster.clock.at(due_s, Rank.NODE, server.id)
+        yield from cluster.thawed("controllers")
         if not away():
             return
         text = f"{server.name} is declared lost, {due_s - crash_s:.0f} s after it fell silent"

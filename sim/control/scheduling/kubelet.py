@@ -2,7 +2,7 @@
 
 Images are pulled one at a time per server and kept; a volume moves only when its last server let it
 go. Rules: shared facts, kubernetes section 1 (start, image pulls). Left out: image layers that
-versions share, failing pulls.
+versions share; the pull that a tag `latest` asks for at each start.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ VOLUME_ATTACH = Fact(
     "gone (kubernetes-sigs/aws-ebs-csi-driver issue 861, 2021; 7 min in issue 542, 2020)",
 )  # fmt: skip
 
+IMAGES = "kubernetes.io/docs concepts/containers/images, ImagePullBackOff; kubelet.go imageBackOff"
+PULL_BACKOFF = Fact("kubelet.pull_backoff", 10.0, "s", "after a failed pull; doubles", IMAGES)
+PULL_BACKOFF_CAP = Fact("kubelet.pull_backoff_cap", 300.0, "s", "... up to this", IMAGES)
+
 
 @dataclass(frozen=True)
 class Kubelet:
@@ -57,6 +61,16 @@ class Kubelet:
     grace_s: float = constant(GRACE)  # where no rollout brings one
     pre_stop_extension_s: float = constant(PRE_STOP_EXTENSION)
     volume_moves: bool = True
+    pull_backoff_s: float = constant(PULL_BACKOFF, above_zero=True)
+    pull_backoff_cap_s: float = constant(PULL_BACKOFF_CAP, above_zero=True)
+    pulls: bool = True  # from the team's registry; else from a copy that the provider keeps
+
+
+def pull_wait_s(failures: int, first_s: float, cap_s: float) -> float:
+    """How long until the next try after so many failed pulls: doubling, up to the cap.
+
+    Source: client-go util/flowcontrol/backoff.go Next."""
+    return float(min(first_s * 2.0 ** min(failures - 1, 60), cap_s))
 
 
 def startable(c: Container) -> bool:
@@ -81,12 +95,28 @@ class Kubelets:
             if startable(c):
                 cluster.start(c)  # Docker on a rented server: its image is there, it needs no task
             return
+        yield from self.available(c)
         law = LawSpec(law="lognormal", mean=self.kubelet.start_mean_s, cv=self.kubelet.start_cv)
         begin = max(self.pulled(c), self.mounted(c))
         begin += cluster.duration(law, f"pod_start/{c.service}")
         yield cluster.clock.at(begin, Rank.RUNTIME, c.id)
         if startable(c) and c.run == run:
             cluster.start(c)
+
+    def available(self, c: Container) -> Loop:
+        """Wait until its image can be had: it is there, or the registry gives it out. Who has
+        backed off looks again when that is over, and not when the registry is back."""
+        image, run, failures = (c.server.id, c.service, c.version.image), c.run, 0
+        while self.kubelet.pulls and image not in self.images:
+            if self.cluster.pullable(c.service) or c.run != run or not startable(c):
+                return
+            failures += 1
+            wait_s = pull_wait_s(
+                failures, self.kubelet.pull_backoff_s, self.kubelet.pull_backoff_cap_s
+            )
+            text = f"{c.name} waits for its image: the pull fails, again in {wait_s:g} s"
+            self.cluster.say("image_pull", c.name, text)
+            yield self.cluster.clock.after(wait_s, Rank.RUNTIME, c.id)
 
     def mounted(self, c: Container) -> float:
         """When its volume is there: at once where it is, else once it is free and attached."""

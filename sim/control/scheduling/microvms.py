@@ -163,6 +163,7 @@ class MicroVMs:
 
     def lost(self, cluster: Cluster, server: Server) -> Loop:
         yield cluster.clock.after(self.detection_s, Rank.NODE, server.id)
+        yield from cluster.thawed("controllers")
         if not server.alive and server.released_s is None:
             text = f"the machine under {', '.join(c.name for c in cluster.on(server))} is gone"
             cluster.say("not_ready", server.name, text)

@@ -154,8 +154,9 @@ class NodeLifecycle:
         k = 0
         while True:
             yield cluster.clock.at(first + k * self.monitor_s, Rank.NODE_MONITOR)
-            nodes.look()
             k += 1
+            if not cluster.frozen["controllers"]:
+                nodes.look()
 
 
 class Nodes:
@@ -261,6 +262,7 @@ class Nodes:
         if due is None:
             return
         yield self.cluster.clock.at(due, Rank.NODE_EVICTION, server.id)
+        yield from self.cluster.thawed("controllers")
         if self.tainted.get(server.id) != since_s:
             return
         doomed = [c for c in self.cluster.on(server) if not c.deleting]

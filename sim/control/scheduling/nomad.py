@@ -37,6 +37,11 @@ WITHDRAWN = Fact(
     "consul.gossip_failure", 5.0, "s", "Consul fails a silent server's checks (serfHealth)",
     "derived: hashicorp/memberlist LAN defaults, one probe of 1 s and a suspicion of 4 x 1 s",
 )  # fmt: skip
+PULLS = "hashicorp/nomad nomad/structs/structs.go @aa026cc9: restart and reschedule of a service"
+PULL_RETRY = Fact(
+    "nomad.pull_retry", 15.0, "s", "a failed pull is tried again, at first in place; doubles", PULLS
+)
+PULL_RETRY_CAP = Fact("nomad.pull_retry_cap", 3600.0, "s", "... elsewhere, up to this", PULLS)
 TASK_START = Fact("nomad.task_start", 1.0, "s", "mean from a placement to the process", "chosen")
 TASK_START_CV = Fact("nomad.task_start_cv", 0.3, "", "deviation / mean of that time", "chosen")
 
@@ -69,6 +74,8 @@ class ClientAgent(Kubelet):
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)
+    pull_backoff_s: float = constant(PULL_RETRY, above_zero=True)
+    pull_backoff_cap_s: float = constant(PULL_RETRY_CAP, above_zero=True)
     volume_moves: bool = False
     volume_detach_s: float = 0.0
     grace_s: float = constant(KILL_TIMEOUT)

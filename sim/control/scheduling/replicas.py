@@ -135,13 +135,14 @@ class Keeper:
         changes = self.cluster.watch(
             "desired", "version", "split", "created", "stopping", "removed", "ready", "unready",
             "exit", "server_up", "server_added", "server_ready", "server_released", "cordoned",
-            "restored",
+            "restored", "thawed",
         )  # fmt: skip
         for service in self.cluster.versions:
             self.sync(service)
         self.place()
         while True:
             change = yield changes.get()
+            yield from self.cluster.thawed("controllers")
             service = change.container.service if change.container else change.service
             self.machines(change)
             if change.container is not None and change.container.deleting:
@@ -224,6 +225,7 @@ class Keeper:
 
     def look_again(self, c: Container, due_s: float) -> Loop:
         yield self.cluster.clock.at(due_s, Rank.ROLLOUT, c.id)
+        yield from self.cluster.thawed("controllers")
         self.sync(c.service)
         self.place()
 
@@ -312,6 +314,8 @@ class Keeper:
     # ---- a place and a process ----
     def place(self) -> None:
         """Bind what waits, in the scheduler's order; what fits nowhere waits for a change."""
+        if self.cluster.frozen["scheduler"]:
+            return
         placed: dict[tuple[str, str], list[Container]] = {}
         for pending in self.queue.order(list(self.cluster.pending)):
             server = self.choose(pending)

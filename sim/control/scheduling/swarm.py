@@ -90,10 +90,13 @@ def candidates(
 
 @dataclass(frozen=True)
 class Agent(Kubelet):
-    """How a node starts a task; nothing moves a volume."""
+    """How a node starts a task; nothing moves a volume. A task whose image cannot be pulled is
+    rejected, and another one is tried."""
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)
+    pull_backoff_s: float = constant(RESTART_DELAY, above_zero=True)
+    pull_backoff_cap_s: float = constant(RESTART_DELAY, above_zero=True)
     volume_moves: bool = False
     volume_detach_s: float = 0.0
     grace_s: float = constant(STOP_GRACE)

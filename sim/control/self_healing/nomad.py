@@ -119,6 +119,7 @@ class NomadClient:
 
     def reschedule(self, c: Container, wait_s: float) -> Loop:
         yield self.cluster.clock.after(wait_s, Rank.RUNTIME, c.id)
+        yield from self.cluster.thawed("controllers")
         self.cluster.set_restarting(c, False)
         if not c.deleting and c.state == "exited":
             self.successors.setdefault(c.service, []).append(wait_s)

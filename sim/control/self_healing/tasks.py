@@ -57,6 +57,7 @@ class TaskReplacement:
     def replace(self, cluster: Cluster, c: Container) -> Loop:
         run = c.run
         yield cluster.clock.after(self.delay_s, Rank.RUNTIME, c.id)
+        yield from cluster.thawed("controllers")
         cluster.set_restarting(c, False)
         if c.run == run and c.state == "exited" and not c.deleting and c.server.alive:
             after = f"after {self.delay_s:g} s" if self.delay_s else "at once"

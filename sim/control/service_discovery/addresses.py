@@ -6,7 +6,7 @@ same port is found again, a moved or new one is not until a person edits the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sim.control.core.clock import Loop
@@ -14,20 +14,20 @@ from sim.control.core.cluster import Address, Cluster, Container
 from sim.control.service_discovery.dns import by_name
 
 
-def addresses_of(cluster: Cluster) -> tuple[Address, ...]:
-    """The addresses of the entry service as it stands, each once."""
-    places = [Address(c.server.id, c.port) for c in cluster.of(cluster.entry)]
+def addresses_of(cluster: Cluster, service: str = "") -> tuple[Address, ...]:
+    """The addresses of a service as it stands, each once; of the entry, where none is named."""
+    places = [Address(c.server.id, c.port) for c in cluster.of(service or cluster.entry)]
     return tuple(dict.fromkeys(places))
 
 
-def at(cluster: Cluster, address: Address) -> list[Container]:
+def at(cluster: Cluster, address: Address, service: str = "") -> list[Container]:
     """Who answers at an address: whose process lives there, and be it told to stop; else the newest
     container, or a place where nothing listens.
 
     Without a port (names in Docker's DNS) it is every container of the service on the server."""
     containers = [
         c
-        for c in cluster.of(cluster.entry)
+        for c in cluster.of(service or cluster.entry)
         if c.server.id == address.server and c.port == address.port
     ]
     alive = [c for c in containers if c.alive]
@@ -39,26 +39,47 @@ def at(cluster: Cluster, address: Address) -> list[Container]:
     return containers
 
 
-def send_to(cluster: Cluster, containers: Iterable[Container]) -> None:
+def send_to(cluster: Cluster, containers: Iterable[Container], service: str = "") -> None:
     """Publish, if it changes anything, through the stack's own proxy if there is one."""
-    proxies = [c for name in cluster.stack.playing("proxy") for c in cluster.of(name)]
     backends = list(containers)
-    if tuple(c.id for c in backends) != cluster.listed:
-        cluster.publish(backends, proxies[0] if proxies else None)
+    if tuple(c.id for c in backends) != cluster.front(service).listed:
+        cluster.publish(backends, cluster.proxy_of(service), service)
+
+
+def write_down(
+    cluster: Cluster, entry: tuple[Address, ...] | None = None, balanced: bool = False
+) -> None:
+    """Every address as it is now, in users' DNS, in balancers' files and in callers' settings.
+    `entry`: those of the entry as they were typed; `balanced`: a balancer reads them from now."""
+    for service, front in cluster.fronts.items():
+        addresses = addresses_of(cluster, service)
+        if service == cluster.entry and entry is not None:
+            addresses = entry
+        joins = balanced and service == cluster.entry
+        cluster.point(addresses, front.balanced or joins, service)
 
 
 @dataclass(frozen=True)
 class StaticAddress:
-    """What users know without discovery: the address that somebody wrote down once."""
+    """What callers know without discovery: the addresses that somebody wrote down once."""
 
     def run(self, cluster: Cluster) -> Loop:
+        entry, *others = cluster.fronts
         for proxy in cluster.stack.playing("proxy"):
             lookup = cluster.service(proxy).lookup
-            if lookup is not None and cluster.service(cluster.entry).port is None:
+            if lookup is not None and cluster.service(entry).port is None:
+                cluster.clock.loop(self.follow(cluster, others))
                 yield from by_name(cluster, proxy, lookup)
+        yield from self.follow(cluster, [entry, *others])
+
+    def follow(self, cluster: Cluster, services: Sequence[str]) -> Loop:
+        """Requests for these go to whoever is at their addresses."""
         # what has exited is not in Docker's DNS any more; a published port stays where it is
         changes = cluster.watch("created", "started", "exit", "removed", "addresses")
-        while True:
+        while services:
             yield changes.get()
-            if not cluster.balanced:
-                send_to(cluster, [c for a in cluster.addresses for c in at(cluster, a)])
+            for service in services:
+                front = cluster.front(service)
+                if not front.balanced:
+                    places = [c for a in front.addresses for c in at(cluster, a, service)]
+                    send_to(cluster, places, service)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
@@ -124,8 +125,8 @@ Answer = TypeVar("Answer")
 
 
 class Resolver(Generic[Answer]):
-    """One client of DNS with its last answer: all requests go where that says. `reach`: whom one
-    reaches at an answer now."""
+    """One client of DNS with its last answer: all requests for the service go where that says.
+    `reach`: whom one reaches at an answer now."""
 
     def __init__(
         self,
@@ -134,9 +135,11 @@ class Resolver(Generic[Answer]):
         lookup: Lookup,
         ask: Callable[[], list[Answer]],
         reach: Callable[[Answer], Container],
+        service: str = "",
     ) -> None:
         self.cluster, self.who, self.lookup = cluster, who, lookup
         self.ask, self.reach = ask, reach
+        self.service = service or cluster.entry
         self.known: list[Answer] = []
         self.looks = 0
 
@@ -144,7 +147,7 @@ class Resolver(Generic[Answer]):
         """Second 0: it has looked at some time before."""
         self.known = self.ask()
         if not self.lookup.once:
-            u = self.cluster.random("dns/phase")
+            u = self.cluster.random(self.cluster.stream("dns/phase", self.service))
             at_s = self.cluster.clock.now + u * self.lookup.ttl
             self.cluster.clock.loop(self.later(at_s, self.looks))
 
@@ -153,10 +156,10 @@ class Resolver(Generic[Answer]):
         self.looks += 1
         self.known = self.ask()
         reached = [self.reach(answer) for answer in self.known]
-        if tuple(c.id for c in reached) != self.cluster.listed:
+        if tuple(c.id for c in reached) != self.cluster.front(self.service).listed:
             names = ", ".join(c.name for c in reached) or "nobody"
             look = "look up" if self.who == "clients" else "looks up"
-            text = f"{self.who} {look} {self.cluster.entry}: {names}"
+            text = f"{self.who} {look} {self.service}: {names}"
             self.cluster.say("resolved", self.who, text)
         self.send()
         answers, lookup = len(self.known), self.lookup
@@ -167,10 +170,9 @@ class Resolver(Generic[Answer]):
     def send(self) -> None:
         """Requests go where the last answer leads now."""
         reached = [self.reach(answer) for answer in self.known]
-        if tuple(c.id for c in reached) != self.cluster.listed:
-            proxies = self.cluster.stack.playing("proxy")
-            via = next((c for name in proxies for c in self.cluster.of(name)), None)
-            self.cluster.publish(reached, via)
+        if tuple(c.id for c in reached) != self.cluster.front(self.service).listed:
+            via = self.cluster.proxy_of(self.service)
+            self.cluster.publish(reached, via, self.service)
 
     def later(self, at_s: float, looks: int) -> Loop:
         yield self.cluster.clock.at(at_s, Rank.RESOLVER)
@@ -193,7 +195,8 @@ def by_name(cluster: Cluster, proxy: str, lookup: Lookup) -> Loop:
         new = change.container if change.kind == "started" else None
         mine = new is not None and new.service == proxy
         asks_again = not resolver.known and not lookup.once
-        if change.kind == "addresses" or mine or asks_again:
+        reloaded = change.kind == "addresses" and change.service == cluster.entry
+        if reloaded or mine or asks_again:
             resolver.look()
             cluster.route(nginx(len(resolver.known), lookup.connect_timeout))
 
@@ -210,17 +213,23 @@ class HeadlessNames:
     ttl_s: float = constant(NAME_TTL, above_zero=True)
 
     def run(self, cluster: Cluster) -> Loop:
-        def ready() -> list[Container]:
-            pods = cluster.of(cluster.entry)
-            ids = chosen([Endpoint(c.id, c.ready, c.deleting) for c in pods])
-            return [c for c in pods if c.id in ids]
-
-        clients = Resolver(
-            cluster, "clients", Lookup(once=False, ttl=self.ttl_s), ready, lambda c: c
-        )
+        lookup = Lookup(once=False, ttl=self.ttl_s)
+        resolvers = [
+            Resolver(cluster, "clients", lookup, partial(ready, cluster, name), lambda c: c, name)
+            for name in cluster.fronts
+        ]
         changes = cluster.watch("ready")
-        clients.begin()
+        for clients in resolvers:
+            clients.begin()
         while True:
             yield changes.get()
-            if not clients.known:
-                clients.look()
+            for clients in resolvers:
+                if not clients.known:
+                    clients.look()
+
+
+def ready(cluster: Cluster, service: str) -> list[Container]:
+    """Whom the cluster's DNS names: the pods that a Service would choose."""
+    pods = cluster.of(service)
+    ids = chosen([Endpoint(c.id, c.ready, c.deleting) for c in pods])
+    return [c for c in pods if c.id in ids]

@@ -78,44 +78,47 @@ class Endpoints:
     def run(self, cluster: Cluster) -> Loop:
         proxy = Proxy(cluster, self.min_sync_s, self.fail_open)
         changes = cluster.watch("ready", "unready", "stopping", "removed", "exit", "split")
-        arrival_s, number = 0.0, 0
-        sent = proxy.known = proxy.look()
+        sent = {service: proxy.look(service) for service in cluster.fronts}
+        arrivals_s, number = dict.fromkeys(sent, 0.0), 0
+        proxy.known = dict(sent)
         proxy.publish()
         while True:
             yield changes.get()
-            now = proxy.look()
-            if now == sent:
-                continue
-            sent, number = now, number + 1
-            delay = cluster.random("endpoints/watch") * self.watch_delay_s
-            arrival_s = max(arrival_s, cluster.clock.now + delay)  # a watch keeps the order
-            cluster.clock.loop(proxy.learn(now, arrival_s, number))
+            for service, before in sent.items():
+                now = proxy.look(service)
+                if now == before:
+                    continue
+                sent[service], number = now, number + 1
+                u = cluster.random(cluster.stream("endpoints/watch", service))
+                arrival_s = cluster.clock.now + u * self.watch_delay_s
+                arrivals_s[service] = max(arrivals_s[service], arrival_s)  # a watch keeps the order
+                cluster.clock.loop(proxy.learn(service, now, arrivals_s[service], number))
 
 
 class Proxy:
-    """What kube-proxy knows, and when it wrote its rules."""
+    """What kube-proxy knows of each service, and when it wrote its rules, those of all at once."""
 
     def __init__(self, cluster: Cluster, min_sync_s: float, fail_open: bool = False) -> None:
         self.cluster, self.min_sync_s, self.fail_open = cluster, min_sync_s, fail_open
-        self.known: tuple[Endpoint, ...] = ()
+        self.known: dict[str, tuple[Endpoint, ...]] = {}
         self.last_sync_s = -min_sync_s
         self.planned = False
         self.addresses: dict[int, Container] = {}  # removed ones keep their rule until a sync
 
-    def look(self) -> tuple[Endpoint, ...]:
-        """The endpoint slice of the entry service as it is now."""
-        split = self.cluster.splits.get(self.cluster.entry)
-        entry = [
-            c for c in self.cluster.of(self.cluster.entry) if split is None or split.chooses(c)
-        ]
-        self.addresses |= {c.id: c for c in entry}
-        return tuple(Endpoint(c.id, c.ready, c.deleting) for c in entry)
+    def look(self, service: str) -> tuple[Endpoint, ...]:
+        """The endpoint slice of a service as it is now."""
+        split = self.cluster.splits.get(service)
+        selected = [c for c in self.cluster.of(service) if split is None or split.chooses(c)]
+        self.addresses |= {c.id: c for c in selected}
+        return tuple(Endpoint(c.id, c.ready, c.deleting) for c in selected)
 
-    def learn(self, endpoints: tuple[Endpoint, ...], arrival_s: float, number: int) -> Loop:
+    def learn(
+        self, service: str, endpoints: tuple[Endpoint, ...], arrival_s: float, number: int
+    ) -> Loop:
         """A slice arrives; the rules follow when they may."""
         clock = self.cluster.clock
         yield clock.at(arrival_s, Rank.DISCOVERY, number)
-        self.known = endpoints
+        self.known[service] = endpoints
         if self.planned:
             return
         self.planned = True
@@ -125,11 +128,8 @@ class Proxy:
         self.publish()
 
     def publish(self) -> None:
-        ids = chosen(self.known, self.fail_open)
-        if ids != self.cluster.listed:
-            self.cluster.publish([self.addresses[i] for i in ids], self.via())
-
-    def via(self) -> Container | None:
-        """The stack's own proxy container, if all traffic passes through one."""
-        proxies = [n for name in self.cluster.stack.playing("proxy") for n in self.cluster.of(name)]
-        return proxies[0] if proxies else None
+        for service, endpoints in self.known.items():
+            ids = chosen(endpoints, self.fail_open)
+            if ids != self.cluster.front(service).listed:
+                backends = [self.addresses[i] for i in ids]
+                self.cluster.publish(backends, self.cluster.proxy_of(service), service)

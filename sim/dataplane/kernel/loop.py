@@ -11,7 +11,8 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import ID_BITS
-from sim.dataplane.kernel.clients import arrive, dialled, gives_up, retry
+from sim.dataplane.kernel.balancers import dialled
+from sim.dataplane.kernel.clients import arrive, gives_up, retry
 from sim.dataplane.kernel.codes import (
     ARRIVAL,
     CHECKOUT,
@@ -21,6 +22,7 @@ from sim.dataplane.kernel.codes import (
     HTTP_500,
     JOB_BACK,
     OPEN,
+    PASSED,
     PATIENCE,
     RETRY,
 )
@@ -32,6 +34,7 @@ from sim.dataplane.kernel.layout import (
     NOTES,
     OUTS,
     PARKED,
+    PASSED_BY,
     PROBE,
     PUSH_FAILED,
     WORKING,
@@ -115,6 +118,10 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     elif kind == PATIENCE:
         if work.id == ident:
             gives_up(w, s)
+    elif kind == PASSED:
+        if work.id == ident and work.timer_at == w.now and work.stage == PASSED_BY:
+            work.timer_at = INFINITY
+            agenda(w, s, 0)
     elif kind == JOB_BACK:
         if w.job[s].id == ident and w.job[s].park_at == w.now:
             if w.job[s].state == PARKED:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
-from sim.dataplane.codes import LATENCY_BINS, Kind, Note, Stream
+from sim.dataplane.codes import LATENCY_BINS, MOST_SERVICES, SECOND, Kind, Note, Stream
 from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -22,12 +22,16 @@ from sim.dataplane.kernel.layout import (
     CHUNK,
     CONTAINER_FIGURES,
     CONTAINERS,
+    DEEP,
+    END,
     OUT_REFUSED,
     PARKED,
     PLANE_FIGURES,
     PROFILES,
     QUEUED,
     RING,
+    SHALLOW,
+    STEPS,
     WORKING,
     WORKS,
     empty_record,
@@ -35,7 +39,8 @@ from sim.dataplane.kernel.layout import (
     values,
 )
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
+from sim.dataplane.profile import Arrivals, Profile, Routing, StoryStep, Workload
+from sim.dataplane.story import probed, salt, starts_at_once, story, streams
 from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
@@ -121,14 +126,15 @@ class CompiledPlane:
         w["most_tokens"] = workload.client.most_tokens
         for column, value in values(workload.client, "client_"):
             w[column] = value
-        self._route(workload.routing)
+        for service in range(MOST_SERVICES):
+            self._route(Routing() if service else workload.routing, service)
         for stream in range(len(w["key"])):
-            x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
-            w["key"][stream] = draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
+            w["key"][stream] = self._key(stream)
 
-    def _route(self, routing: Routing) -> None:
-        for column, value in values(routing.in_effect(self.client), "routing_"):
-            self.box[0][column] = value
+    def _route(self, routing: Routing, service: int) -> None:
+        row = self.box[0]["balancer"][service]
+        for column, value in values(routing.in_effect):
+            row[column] = value
 
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
@@ -201,7 +207,30 @@ class CompiledPlane:
         w = self.box[0]
         for column, value in values(profile):
             w["version"][column][p] = value
+        steps = story(profile)
+        w["version"]["at_once_on_cores"][p] = starts_at_once(steps)
+        self._tell(p * STEPS, steps, profile.kind)
+        self._tell(p * STEPS + SHALLOW, probed(profile, False), profile.kind)
+        self._tell(p * STEPS + DEEP, probed(profile, True), profile.kind)
         return p
+
+    def _tell(self, at: int, steps: tuple[StoryStep, ...], kind: Kind) -> None:
+        """Write down a story, with the keys of its draws."""
+        table = self.box[0]["step"]
+        for i, step in enumerate(steps, at):
+            row = table[i]
+            for column, value in values(step):
+                row[column] = value
+            share, law = streams(step, kind)
+            row["share_key"], row["key"] = self._key(share), self._key(law)
+            row["second_key"], row["named"] = self._key(law + SECOND), bool(step.name)
+            row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
+        table["does"][at + len(steps)] = END
+
+    def _key(self, stream: int) -> int:
+        """Two of the three rounds of a draw."""
+        x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
+        return draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
 
     def add_container(self, profile: int, server: int) -> int:
         w = self.box[0]
@@ -254,21 +283,24 @@ class CompiledPlane:
         self._act(verbs.MEMORY, container, int(extra))
 
     # ---- what the balancer believes ----
-    def publish(self, backends: Sequence[int], via: int = -1) -> None:
+    def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
         w = self.box[0]
         n = len(backends)
         if n > self.places:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
-        w["container"]["published"][: int(w["containers"])] = 0
-        w["backend"][:n] = backends
-        w["container"]["published"][list(backends)] = 1
-        w["backends"], w["via"], w["none_told"] = n, via, 0
-        self._act(verbs.PUBLISHED, 0)
+        containers, row = w["container"][: int(w["containers"])], w["balancer"][service]
+        containers["published"][containers["balancer"] == service] = 0
+        w["backend"][service, :n] = backends
+        containers["published"][list(backends)] = 1
+        containers["balancer"][list(backends)] = service
+        row["backends"], row["via"], row["none_told"] = n, via, 0
+        w["balancers"] = max(int(w["balancers"]), service + 1)
+        self._act(verbs.PUBLISHED, service)
 
-    def set_routing(self, routing: Routing) -> None:
-        self._route(routing)
-        self._act(verbs.REROUTED, 0)
+    def set_routing(self, routing: Routing, service: int = 0) -> None:
+        self._route(routing, service)
+        self._act(verbs.REROUTED, service)
 
     # ---- who comes ----
     def set_arrivals(self, arrivals: Arrivals) -> None:

@@ -62,14 +62,13 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     w.work[s].at = -1
     w.work[s].child = w.work[s].sibling = -1
     w.work[s].timer_at = w.work[s].dial_at = w.work[s].dial_until = INFINITY
-    w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].in_session = w.work[
-        s
-    ].pooled = 0
+    w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].pooled = 0
+    w.work[s].in_session = -1
     w.work[s].of_request = w.work[s].target = w.work[s].of_job = w.work[s].via = -1
     w.work[s].phase = w.work[s].abandoned = w.work[s].dials = w.work[s].push = w.work[
         s
     ].replied = w.work[s].deep = w.work[s].cut = 0
-    w.work[s].request = 0
+    w.work[s].visit = w.work[s].tried = 0
     return s
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, SYN_RESEND_S
-from sim.dataplane.kernel.clients import dropped, freed
+from sim.dataplane.kernel.balancers import dropped, freed
 from sim.dataplane.kernel.codes import (
     DATABASE,
     DIAL,
@@ -71,7 +71,7 @@ from sim.dataplane.kernel.postgres import (
     reset,
     start_up_connection_s,
 )
-from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, rerouted
+from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, published, rerouted
 from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
@@ -118,6 +118,8 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
     while node >= 0:
         after = w.next[node]
         s = node >> 1
+        if w.work[s].push != 0:
+            push_lost(w, s)
         if w.work[s].kind == JOB:
             j = w.work[s].of_job
             free_work(w, s)
@@ -126,15 +128,12 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
             if not silently:
                 note(w, NOTE_PROBE_FAILED, w.work[s].id - PROBE_BASE)
             free_work(w, s)
+        elif not silently:
+            dropped(w, s, why)
         else:
-            if w.work[s].push != 0:
-                push_lost(w, s)
-            if not silently:
-                dropped(w, s, why)
-            else:
-                w.work[s].phase = NOWHERE
-                if w.work[s].replied != 0:
-                    free_work(w, s)
+            w.work[s].phase = NOWHERE
+            if w.work[s].replied != 0:
+                free_work(w, s)
         node = after
 
 
@@ -149,7 +148,7 @@ def listen(w: Any, c: int) -> None:
         hand_out(w)
     elif w.version[container.profile].kind == WORKER:
         worker_up(w, c)
-    elif container.published != 0:
+    else:
         freed(w, c)
 
 
@@ -345,14 +344,13 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
             w.container[at].extra = b
             grow(w, at, by)
     elif verb == PUBLISHED:
-        for i in range(w.backends):
-            freed(w, w.backend[i])
+        published(w, at)
     elif verb == PROBE_SENT:
         probe(w, at, b)
     elif verb == FORGOTTEN:
         forget(w, at)
     elif verb == REROUTED:
-        rerouted(w)
+        rerouted(w, at)
     elif verb == WIPE:
         wiped(w)
     follow_through(w)

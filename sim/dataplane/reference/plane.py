@@ -8,6 +8,7 @@ import simpy
 
 from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
+    MOST_SERVICES,
     PROBE_BASE,
     SILENT,
     SILENT_RETRY_S,
@@ -20,7 +21,8 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
-from sim.dataplane.reference.clients import Balancer, Clients
+from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
+from sim.dataplane.reference.clients import Clients
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import Jobs
@@ -29,6 +31,7 @@ from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
+from sim.dataplane.story import story
 from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
 
 
@@ -48,10 +51,12 @@ class ReferencePlane:
         self.probes = 0
         self.dialling: dict[int, HealthProbe] = {}  # whose SYN is sent again each second, by id
         self.stirred = True
-        self.balancer = Balancer(self, workload)
+        self.balancers = [Balancer(self, service, Routing()) for service in range(MOST_SERVICES)]
+        self.balancers[0].routing = workload.routing.in_effect
+        self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.postgres = Postgres(self)
         self.jobs = Jobs(self)
-        self.clients = Clients(self.env, workload, self.balancer, self.recorder)
+        self.clients = Clients(self.env, workload, self.balancers[0], self.recorder)
 
     # ---- time ----
     @property
@@ -120,6 +125,7 @@ class ReferencePlane:
 
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
+        story(profile)  # or it says what is wrong with it
         self.profiles.append(profile)
         return len(self.profiles) - 1
 
@@ -182,8 +188,8 @@ class ReferencePlane:
             self.jobs.hand_out()
         elif c.profile.kind == Kind.WORKER:
             self.jobs.worker_up(c)
-        elif c in self.balancer.backends:
-            self.balancer.freed(c)
+        else:
+            c.balancer.freed(c)
 
     def drain(self, container: int) -> None:
         c = self.containers[container]
@@ -217,18 +223,18 @@ class ReferencePlane:
         for work in inside:
             self.dropped(work, why, silently)
         if kind == Kind.PROXY:
-            self.balancer.proxy_died(c, silently)
+            proxy_died(self, c, silently)
 
     def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
         c = work.container
         assert c is not None
+        if work.pushing:
+            self.jobs.push_lost(work)
         if isinstance(work, Job):
             self.jobs.orphaned(work, c)
         elif isinstance(work, Attempt):
-            if work.pushing:
-                self.jobs.push_lost(work)
             if not silently:
-                self.balancer.dropped(work, why)
+                work.balancer.dropped(work, why)
         elif isinstance(work, HealthProbe) and not silently:
             self.note(Note.PROBE_FAILED, self.probe_number(work))
 
@@ -252,12 +258,12 @@ class ReferencePlane:
             self.jobs.heard_again(c)
         c.goes_on()
         c.move_up()
-        self.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
+        c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
         if c is self.jobs.redis:
             self.jobs.hand_out()
         if c is self.postgres.db:
             self.postgres.goes_on()
-        self.balancer.proxy_goes_on(c)
+        proxy_goes_on(self, c)
         self.follow_through()
 
     def lock_out(self, container: int, locked: bool) -> None:
@@ -277,17 +283,13 @@ class ReferencePlane:
             self.follow_through()
 
     # ---- what the balancer believes ----
-    def publish(self, backends: Sequence[int], via: int = -1) -> None:
-        balancer = self.balancer
-        balancer.backends = [self.containers[i] for i in backends]
-        balancer.via = self.containers[via] if via >= 0 else None
-        balancer.none_told = False
-        for container in balancer.backends:
-            balancer.freed(container)
+    def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
+        proxy = self.containers[via] if via >= 0 else None
+        self.balancers[service].publish([self.containers[i] for i in backends], proxy)
         self.follow_through()
 
-    def set_routing(self, routing: Routing) -> None:
-        self.balancer.set_routing(routing)
+    def set_routing(self, routing: Routing, service: int = 0) -> None:
+        self.balancers[service].set_routing(routing)
         self.follow_through()
 
     def set_arrivals(self, arrivals: Arrivals) -> None:

@@ -11,6 +11,8 @@ from sim.dataplane.codes import AttemptPhase
 if TYPE_CHECKING:
     import simpy
 
+    from sim.dataplane.profile import Client
+    from sim.dataplane.reference.balancers import Balancer
     from sim.dataplane.reference.containers import Instance
 
 ON_THE_WAY = (
@@ -26,6 +28,8 @@ class Work:
     """Something a container works on. A work whose container dies is never resumed."""
 
     id: int
+    visit: int = 0  # who asks: the request; of it are the draws that a retry must not change
+    tried: int = 0  # ... and which try this is
     container: Instance | None = None
     wake: simpy.Event | None = None  # what its handler waits for
     timer_at: float = INFINITY  # when its checkout (or push) timer is due
@@ -34,6 +38,8 @@ class Work:
     opening: bool = False  # ... of a silent database
     session: int = 0  # the database's life in which its connection was opened
     pooled: bool = False  # holds one of the pooler's server connections
+    pushing: bool = False  # its job waits for a silent queue server
+    passing: bool = False  # a step of it only takes time
 
     def resume(self, code: int) -> None:
         """Let its handler go on with `code` (0: fine)."""
@@ -47,7 +53,8 @@ class Work:
 class Attempt(Work):
     """One try of a request. `abandoned`: the client has left, the server may not know."""
 
-    request: int = 0
+    balancer: Balancer = field(kw_only=True)
+    client: Client = field(kw_only=True)  # who asks
     retry: int = 0  # 0: the first try
     reply: simpy.Event | None = None
     abandoned: bool = False
@@ -58,7 +65,6 @@ class Attempt(Work):
     target: Instance | None = None
     via: Instance | None = None  # the proxy through which it goes
     cut: bool = False  # that proxy's server lost power: no answer gets through
-    pushing: bool = False  # its job waits for a silent queue server
 
 
 @dataclass(eq=False, slots=True)

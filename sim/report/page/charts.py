@@ -112,7 +112,7 @@ def charts(result: Measurements) -> Charts:
 
 def varies(traffic: Traffic | None) -> bool:
     """Do more users come at some times than at others?"""
-    return traffic is not None and (traffic.trace is not None or len(traffic.points) > 1)
+    return traffic is not None and (bool(traffic.trace) or len(traffic.points) > 1)
 
 
 # ---- the axis and the lanes ----

@@ -15,7 +15,7 @@ from sim.report.page.charts import charts
 from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import accounts
 from sim.report.postmortem.attribution import KINDS, seconds_by_kind
-from sim.report.text import findings, ladder, timeline, words
+from sim.report.text import findings, ladder, timeline, traffic, words
 from sim.results.measurements import Measurements
 
 LONGEST = 150  # lines of one platform's timeline
@@ -126,6 +126,7 @@ def assumptions(result: Measurements) -> Section:
     notes = [
         ("Set by hand (--set)", [text.replace("=", " = ", 1) for text in result.told]),
         ("Set by the scenario", [text.replace("=", " = ", 1) for text in result.preset]),
+        ("Traffic", traffic.lines(result.recorded)),
         ("Assumed", result.assumed),
         ("Not simulated", result.ignored),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sim.report.text import comparison, findings, ladder, timeline, verdict, words
+from sim.report.text import comparison, findings, ladder, timeline, traffic, verdict, words
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
@@ -23,6 +23,10 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
         yield f"{words.markdown(ladder.sentence(result.ladder))}\n"
     yield f"{words.markdown(result.lesson)}\n"
     yield f"{words.markdown(findings.setting(result))}\n"
+    for line in traffic.lines(result.recorded):
+        yield f"- Traffic: {words.markdown(line)}"
+    if result.recorded:
+        yield ""
     if result.interrupted:
         yield "Interrupted: these are the runs that were finished.\n"
     for picture in pictures:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from sim.schema.fields import InputError
 
 # chosen: a Compose file of a hundred services has 0.1 MB, a day's log of 1,000 requests/s 20 GB
 MOST_WRITTEN = 2**20  # bytes of what people write: scenarios, stacks, answers, platforms
-MOST_RECORDED = 2**29  # ... of what machines write: traffic
 MOST_LINE = 2**16  # characters of one line of it; nginx takes a request's line of 32 kB at most
 
 _KINDS = {
@@ -39,24 +41,39 @@ def read_text(path: Path, file: str, most: int = MOST_WRITTEN) -> str:
 
 
 def _read(path: Path, file: str, most: int) -> bytes:
-    try:
-        with open(path, "rb", opener=_without_waiting) as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                found = _KINDS.get(stat.S_IFMT(mode), "something else")
-                raise InputError(file, found=found, expected="a regular file")
-            data = opened.read(most + 1)  # its size is not asked for: it may grow, /proc says 0
-    except IsADirectoryError:
-        raise InputError(file, found="a folder", expected="a regular file") from None
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise InputError(file, found=reason, expected="a file that can be read") from None
-    except ValueError:  # a null character in its name
-        raise InputError(file, found="no name of a file", expected="a file") from None
+    with opened(path, file) as stream:
+        data = stream.read(most + 1)  # its size is not asked for: it may grow, /proc says 0
     if len(data) > most:
         found, expected = f"more than {_size(most)}", f"a file of at most {_size(most)}"
         raise InputError(file, found=found, expected=expected)
     return data
+
+
+@contextmanager
+def opened(path: Path, file: str) -> Iterator[BinaryIO]:
+    """A regular file, open for reading; an InputError says why not, also of what reading raises."""
+    try:
+        stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - closed below
+    except IsADirectoryError:
+        raise InputError(file, found="a folder", expected="a regular file") from None
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    except ValueError:  # a null character in its name
+        raise InputError(file, found="no name of a file", expected="a file") from None
+    with stream:
+        mode = os.fstat(stream.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            found = _KINDS.get(stat.S_IFMT(mode), "something else")
+            raise InputError(file, found=found, expected="a regular file")
+        try:
+            yield stream
+        except OSError as error:
+            raise _unreadable(file, error) from None
+
+
+def _unreadable(file: str, error: OSError) -> InputError:
+    reason = (error.strerror or "unreadable").lower()
+    return InputError(file, found=reason, expected="a file that can be read")
 
 
 def _without_waiting(path: str, flags: int) -> int:

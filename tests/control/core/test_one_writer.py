@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.control.core.records import Container, Pending, Server, Tallies
+from sim.control.core.records import Container, Front, Pending, Server, Tallies
 
 SIM = Path(__file__).resolve().parents[3] / "sim"
 OUTSIDE = sorted(
@@ -22,7 +22,9 @@ OUTSIDE = sorted(
     for path in (SIM / folder).rglob("*.py")
     if "core" not in path.parts
 )
-RECORDS = {field.name for kind in (Container, Pending, Server, Tallies) for field in fields(kind)}
+RECORDS = {
+    field.name for kind in (Container, Front, Pending, Server, Tallies) for field in fields(kind)
+}
 CHANGING = {
     "add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove",
     "setdefault", "sort", "update",
@@ -88,6 +90,7 @@ def test_nobody_writes_what_is_not_theirs(path: Path) -> None:
         "c.ready = True",
         "server.alive, server.ready = False, False",
         "waiting.nominated = None",
+        "front.listed = ()",
         "del cluster.versions['api']",
         "cluster.on(server)[0].ready = True",
         "server.failures[-1:].append(now)",

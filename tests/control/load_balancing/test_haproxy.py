@@ -18,7 +18,8 @@ from sim.control.load_balancing.haproxy import (
     checked,
     in_use,
 )
-from sim.dataplane.codes import Algorithm
+from sim.dataplane.codes import Algorithm, Outcome
+from sim.dataplane.tables import FIRST_CAUSE
 from sim.platforms import load
 from tests.control.outage import replay, rows, when
 
@@ -153,3 +154,29 @@ def test_haproxy_takes_a_hung_replica_out_on_compose() -> None:
     assert next(r.text for r in rows(run, "balancer")).endswith("DOWN")
     late = run.recording.requests[320:890].sum(axis=0)
     assert late[1] == late[0] > 0
+
+
+def test_what_the_manual_lets_a_file_set_reaches_the_engine() -> None:
+    """maxconn 1 at 40 ms a request: 25/s a server at most, and who waits longer than 500 ms gets
+    503; a lost answer is asked for again where `retry-on` says so."""
+    ask = {"platform": "compose_hardened", "horizon_s": 120.0, "rate": 30.0}
+    one = {
+        "stack.services.api.cpu.demand": "40ms",
+        "stack.services.api.replicas": 1,
+        "compose_hardened.load_balancing.maxconn": 1,
+    }
+    short = {**one, "compose_hardened.load_balancing.queue_timeout_s": "500ms"}
+    patient = replay(settings=one, **ask)
+    hasty = replay(settings=short, **ask)
+    column = FIRST_CAUSE + Outcome.NO_BACKEND - 2
+    refused = [int(run.recording.requests[:, column].sum()) for run in (patient, hasty)]
+    assert refused[0] < refused[1]
+    assert refused[1] > 60, "5 of 30 a second are too many, once the wait is 500 ms"
+    crash = {"at": 60, "process_crash": {"service": "http"}}
+    busy = {"stack.services.api.cpu.demand": "40ms", "stack.services.api.concurrency": 8}
+    again = {**busy, "compose_hardened.load_balancing.retry_on": "all_retryable_errors"}
+    lost = [
+        int(run.recording.requests[:, FIRST_CAUSE + Outcome.DROPPED_ON_KILL - 2].sum())
+        for run in (replay(crash, settings=each, **ask) for each in (busy, again))
+    ]
+    assert lost[0] > 0 == lost[1]

@@ -132,12 +132,12 @@ def test_an_outlier_is_ejected_and_returns_at_a_sweep() -> None:
     world = meshed()
     cluster = outlier(world, 15.0, 0)
     first, second, third = (c.id for c in cluster.of("api"))
-    assert cluster.backends == (second, third)
-    assert cluster.listed == (first, second, third)
+    assert cluster.front().backends == (second, third)
+    assert cluster.front().listed == (first, second, third)
     world.until(49.0)
-    assert first not in cluster.backends, "30 s are over at 45, the next sweep is at 50"
+    assert first not in cluster.front().backends, "30 s are over at 45, the next sweep is at 50"
     world.until(51.0)
-    assert cluster.backends == (first, second, third)
+    assert cluster.front().backends == (first, second, third)
     assert (world.when("ejected"), world.when("returned")) == (15.0, 50.0)
 
 
@@ -152,14 +152,14 @@ def test_a_second_ejection_lasts_twice_as_long() -> None:
 def test_only_so_many_are_ejected() -> None:
     one_only = meshed()
     outlier(one_only, 15.0, 0)
-    assert len(outlier(one_only, 16.0, 1).backends) == 2
-    assert len(outlier(meshed(always_eject_one=False), 15.0, 0).backends) == 3
+    assert len(outlier(one_only, 16.0, 1).front().backends) == 2
+    assert len(outlier(meshed(always_eject_one=False), 15.0, 0).front().backends) == 3
     two = meshed(max_ejection_percent=70.0)
     outlier(two, 15.0, 0)
-    assert len(outlier(two, 16.0, 1).backends) == 3, "a third left is below 50 %: panic"
+    assert len(outlier(two, 16.0, 1).front().backends) == 3, "a third left is below 50 %: panic"
     calm = meshed(max_ejection_percent=70.0, panic_percent=30.0)
     outlier(calm, 15.0, 0)
-    assert len(outlier(calm, 16.0, 1).backends) == 1
+    assert len(outlier(calm, 16.0, 1).front().backends) == 1
 
 
 def test_discovery_goes_on_while_one_is_ejected() -> None:
@@ -169,8 +169,8 @@ def test_discovery_goes_on_while_one_is_ejected() -> None:
     gone = cluster.of("api")[0]
     cluster.retire(gone)
     world.until(100.0)
-    assert gone.id not in cluster.backends
-    assert len(cluster.backends) == 3, "its replacement is there"
+    assert gone.id not in cluster.front().backends
+    assert len(cluster.front().backends) == 3, "its replacement is there"
 
 
 @pytest.mark.parametrize("field", ["interval_s", "base_ejection_s", "max_ejection_s"])

@@ -63,7 +63,7 @@ def told(world: World, text: str) -> list[float]:
 def used(world: World) -> set[str]:
     """The versions that users get."""
     names = {c.id: c.version.name for c in world.cluster.containers}
-    return {names.get(i, "gone") for i in world.cluster.backends}
+    return {names.get(i, "gone") for i in world.cluster.front().backends}
 
 
 def live(world: World) -> list[str]:

@@ -215,7 +215,7 @@ def test_when_nobody_was_there_the_next_ready_one_is_found_at_once() -> None:
     c = world.at(100.0).of("api")[0]
     world.cluster.set_ready(c, False)
     world.until(140.0)
-    assert world.cluster.backends == ()
+    assert world.cluster.front().backends == ()
     world.cluster.set_ready(c, True)
     world.until(140.1)
-    assert world.cluster.backends == (c.id,)
+    assert world.cluster.front().backends == (c.id,)

@@ -123,4 +123,4 @@ def test_the_last_ones_serve_while_they_leave():
     for fresh in world.cluster.of("api")[2:]:
         world.cluster.set_ready(fresh, False)
     world.until(50.9)
-    assert world.cluster.backends == ids
+    assert world.cluster.front().backends == ids

@@ -1,0 +1,1 @@
+"""Recordings of traffic as people have them: logs, load tests, series of a monitoring system."""

@@ -1,0 +1,215 @@
+"""The kinds of recordings that say how many requests came: rates and counts over time.
+
+Rows `time,rate` and `time,count`; Locust's stats history (its `Aggregated` rows); Grafana's CSV and
+`timestamp,value`, taken as requests per second; the answer of Prometheus' `query_range` (HTTP API
+v1: a matrix of [time, "value"]). Series of the same time are summed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sim.imports.traffic.kinds import (
+    TIMES,
+    Reader,
+    RecordingKind,
+    Row,
+    WrongLineError,
+    cells_of,
+    data_line,
+    delimiter_of,
+    time_of,
+)
+from sim.imports.traffic.stamps import number
+from sim.schema.fields import InputError
+
+MOST_DOCUMENT = 2**26  # characters of a JSON document, which is read as a whole; chosen
+_RATES = ("rate", "rps", "requests/s", "requests_per_second", "req/s")
+_COUNTS = ("count", "requests", "hits", "sum")
+HEADER = "time,rate (requests per second) or time,count (requests until the next row)"
+
+
+def rate_rows(head: Sequence[str]) -> Reader | None:
+    """`time,rate`, with or without its header."""
+    names = _names(head)
+    if names and names[0] in TIMES:
+        return _two_columns(head) if len(names) == 2 and names[1] in _RATES else None
+    return _two_columns(head) if len(names) > 1 else None
+
+
+def count_rows(head: Sequence[str]) -> Reader | None:
+    """`time,count`."""
+    names = _names(head)
+    fits = len(names) == 2 and names[0] in TIMES and names[1] in _COUNTS
+    return _two_columns(head) if fits else None
+
+
+def value_rows(head: Sequence[str]) -> Reader | None:
+    """`timestamp,value`."""
+    names = _names(head)
+    fits = len(names) == 2 and names[0] in TIMES and names[1] == "value"
+    return _two_columns(head) if fits else None
+
+
+def _names(head: Sequence[str]) -> list[str]:
+    first = data_line(head)
+    return [cell.lower() for cell in cells_of(first, delimiter_of(first))]
+
+
+def _two_columns(head: Sequence[str]) -> Reader:
+    first = data_line(head)
+    delimiter = delimiter_of(first)
+    header = first if _names(head)[0] in TIMES else None
+    seen: set[float] = set()
+
+    def read(line: str) -> Row | None:
+        if not line.strip() or line.startswith("#") or line == header:
+            return None
+        cells = cells_of(line, delimiter)
+        if len(cells) != 2:
+            raise WrongLineError("row", line, "two columns, time,rate")
+        seconds, value = time_of(cells[0]), _rate(cells[1])
+        if seconds in seen:
+            raise WrongLineError("time", cells[0], "a time that no row before has")
+        seen.add(seconds)
+        return seconds, value, ""
+
+    return read
+
+
+def _rate(text: str) -> float:
+    value = number(text)
+    if value is None or value < 0:
+        raise WrongLineError("rate", text, "a number of at least 0")
+    return value
+
+
+def locust(head: Sequence[str]) -> Reader | None:
+    """`stats_history.csv`."""
+    names = _names(head)
+    if not {"timestamp", "name", "requests/s"} <= set(names):
+        return None
+    header, time, name, rate = (
+        data_line(head), names.index("timestamp"), names.index("name"), names.index("requests/s")
+    )  # fmt: skip
+
+    def read(line: str) -> Row | None:
+        cells = cells_of(line)
+        if line == header or not cells or cells[name : name + 1] not in ([], ["Aggregated"]):
+            return None
+        if len(cells) < len(names):
+            raise WrongLineError("row", line, f"{len(names)} columns")
+        return time_of(cells[time]), _rate(cells[rate]), ""
+
+    return read
+
+
+def grafana(head: Sequence[str]) -> Reader | None:
+    """`"Time","series", ...`, perhaps below `sep=,`; values may bear a unit."""
+    lines = [line for line in head if line.strip() and not line.startswith("sep=")]
+    first = lines[0] if lines else ""
+    delimiter = delimiter_of(first)
+    names = cells_of(first, delimiter)
+    if len(names) < 2 or names[0] != "Time":
+        return None
+
+    def read(line: str) -> Row | None:
+        if line == first or not line.strip() or line.startswith("sep="):
+            return None
+        cells = cells_of(line, delimiter)
+        if len(cells) != len(names):
+            raise WrongLineError("row", line, f"{len(names)} columns")
+        # an empty cell: that series has no value then
+        values = [_rate(cell.split()[0]) for cell in cells[1:] if cell and cell != "undefined"]
+        return (time_of(cells[0]), sum_of(values), "") if values else None
+
+    return read
+
+
+def sum_of(values: Sequence[float]) -> float:
+    """From left to right, on every interpreter alike."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+SERIES = (
+    RecordingKind("Locust stats history", locust, series=True, paths=False),
+    RecordingKind("Grafana CSV, read as requests per second", grafana, series=True, paths=False),
+    RecordingKind("rows time,count", count_rows, series=True, counts=True, paths=False),
+    RecordingKind("rows of a time and a value, read as requests per second", value_rows,
+         series=True, paths=False),
+    RecordingKind("rows time,rate", rate_rows, series=True, paths=False),
+)  # fmt: skip
+
+
+# ---- documents ----
+def is_document(head: Sequence[str]) -> bool:
+    """Is it JSON, but not an object a line?"""
+    first = data_line(head).strip()
+    if first.startswith("["):
+        return not first[1:2].isdigit()
+    if not first.startswith("{"):
+        return False
+    try:
+        record = json.loads(first)
+    except (ValueError, RecursionError):
+        return True
+    return (
+        isinstance(record, dict)
+        and isinstance(record.get("data"), dict)
+        and ("resultType" in record["data"])
+    )
+
+
+def prometheus(text: str, file: str) -> Iterator[Row | None]:
+    """The samples of a `query_range` answer, rates in requests per second; None for one that is no
+    number (a rate over a stretch without samples). Raises `InputError` for another document."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 0)
+        raise InputError(file, line, found="no JSON", expected="a query_range answer") from None
+    data = document.get("data") if isinstance(document, dict) else None
+    result = data.get("result") if isinstance(data, dict) else None
+    if (
+        not isinstance(data, dict)
+        or data.get("resultType") != "matrix"
+        or not isinstance(result, list)
+    ):
+        kind = data.get("resultType") if isinstance(data, dict) else None
+        found = f"a JSON document{f' of type {kind}' if kind else ''}"
+        expected = "the answer of Prometheus' query_range (a matrix), or an object a line"
+        raise InputError(file, found=found, expected=expected)
+    for i, series in enumerate(result):
+        values = series.get("values") if isinstance(series, dict) else None
+        for k, sample in enumerate(values if isinstance(values, list) else []):
+            yield _sample(sample, f"data.result.{i}.values.{k}", file)
+
+
+def _sample(sample: Any, field: str, file: str) -> Row | None:
+    pair = sample if isinstance(sample, list) and len(sample) == 2 else (None, None)
+    seconds, value = number(pair[0]), number(pair[1])
+    if pair[1] in ("NaN", "+Inf", "-Inf") and seconds is not None:
+        return None
+    if seconds is None or value is None or seconds < 0 or value < 0:
+        raise InputError(file, 0, 0, field, repr(sample)[:60], '[time, "requests per second"]')
+    return seconds, value, ""
+
+
+def summed(rows: Sequence[Row]) -> list[Row]:
+    """Several series as one: values of the same time added, in order of time."""
+    totals: dict[float, float] = {}
+    for seconds, value, _ in rows:
+        totals[seconds] = totals.get(seconds, 0.0) + value
+    return [(seconds, totals[seconds], "") for seconds in sorted(totals)]
+
+
+def gaps(starts: Sequence[float]) -> list[float]:
+    """How long each row holds: until the next; the last as long as the one before it."""
+    spans = [after - before for before, after in pairwise(starts)]
+    return [*spans, spans[-1]] if spans else []
