@@ -173,7 +173,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def json_text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> str:
-    record: dict[str, Any] = {"schema": 1, "claims": []}
+    record: dict[str, Any] = {"schema": 2, "claims": []}
     for said in ARTICLE:
         those = None if checks is None else _of(checks, said)
         record["claims"].append({

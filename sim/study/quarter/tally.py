@@ -170,7 +170,7 @@ def record(done: Quarter) -> dict[str, Any]:
     rates = done.rates
     verdicts = [verdict(done, name) for name in done.platforms]
     return {
-        "schema": 1, "version": done.version, "seed": done.seed, "reps": done.reps,
+        "schema": 2, "version": done.version, "seed": done.seed, "reps": done.reps,
         "interrupted": done.interrupted, "weeks": rates.weeks,
         "working_minutes": rates.working_minutes, "follow_up_minutes_each": rates.follow_up / 60.0,
         "rates": [kind.model_dump() for kind in rates.kinds],
