@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, TypedDict
 
 from cyclopts import Parameter, Token
 
@@ -45,35 +45,6 @@ Equal = Annotated[
         "stop delays, as far as it has the field.",
     ),
 ]
-Ablated = Annotated[
-    str | None,
-    Parameter(
-        help="Capabilities (autoscaling,rollback): platforms also run without, as "
-        "PLATFORM-autoscaling."
-    ),
-]
-EngineOf = Annotated[Literal["auto", "compiled", "reference"], Parameter(help="Data plane.")]
-Watched = Annotated[
-    bool,
-    Parameter(
-        negative="", help="Show the runs live: events as they happen, users' success, the backlog."
-    ),
-]
-PostMortem = Annotated[
-    bool,
-    Parameter(
-        negative="",
-        help="Run it again with one thing changed at a time, and say what each would have saved.",
-    ),
-]
-Checked = Annotated[
-    bool,
-    Parameter(
-        negative="",
-        help="Exit with status 1 if the SLO or, on its own stack, a claim of the article does not "
-        "hold.",
-    ),
-]
 Rungs = Annotated[
     bool,
     Parameter(
@@ -84,7 +55,10 @@ Rungs = Annotated[
 Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,
-    Parameter(help="Name of a stack, or path to a stack's or docker-compose YAML file."),
+    Parameter(
+        help="Name of a stack, or path to a stack's or docker-compose YAML file; base.yml,prod.yml "
+        "puts the later over the earlier."
+    ),
 ]
 SetOf = Annotated[
     list[str] | None,
@@ -126,6 +100,10 @@ JUnit = Annotated[
     Path | None,
     Parameter(name="--junit", help="File for what was expected and checked, as JUnit XML."),
 ]
+Cluster = Annotated[
+    str | None,
+    Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs."),
+]
 Enough = Annotated[
     str | None,
     Parameter(
@@ -133,6 +111,42 @@ Enough = Annotated[
         "downtime_s=5."
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How somebody's own files are read: what they say against the guesses."""
+
+    role: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--role",
+            negative="",
+            help="Your file: NAME=ROLE (http, worker, postgres, redis, proxy, other, entry); may "
+            "be given several times.",
+        ),
+    ] = None
+    link: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--link",
+            negative="",
+            help="Your file: A->B, A asks B; may be given several times.",
+        ),
+    ] = None
+
+
+class Correction(TypedDict):
+    """The same as fields of an `Ask`."""
+
+    roles: tuple[str, ...]
+    links: tuple[str, ...]
+
+
+def corrected(reading: Reading | None) -> Correction:
+    """What was said against the guesses."""
+    said = reading or Reading()
+    return {"roles": tuple(said.role or ()), "links": tuple(said.link or ())}
 
 
 Traffic = Annotated[

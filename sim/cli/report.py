@@ -33,10 +33,10 @@ class Show(NamedTuple):
     watch: bool = False
     postmortem: bool = False
     check: bool = False
-    rungs: bool = False
-    full: bool = False
     expect: tuple[str, ...] = ()
     junit: Path | None = None
+    rungs: bool = False
+    full: bool = False
 
 
 def report(
@@ -58,18 +58,20 @@ def report(
     from sim.report.text import traffic  # noqa: PLC0415
 
     planned = plan(ask.with_causes() if show.postmortem else ask)
+    wanted = expectations(show.expect, planned.platforms)
+    _check_junit(show.junit)
     if show.rungs:
         from sim.study.rungs import two  # noqa: PLC0415
 
         two(planned)  # before the run
-    wanted = expectations(show.expect, planned.platforms)
-    _check_junit(show.junit)
     folder = out or REPORTS / planned.name.replace(":", "-")
     exports = named(export)
     check_folder(folder, files.OURS)  # before the run: nobody wants to learn it afterwards
     for label, lines in (
         ("assumed: ", planned.stack.assumed),
         ("not simulated: ", planned.stack.ignored),
+        ("question: ", planned.stack.questions),
+        ("scenario: ", planned.scenario.assumed),
         ("", planned.notes),
         ("traffic: ", traffic.lines(planned.recorded)),
     ):

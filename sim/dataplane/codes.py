@@ -10,6 +10,7 @@ from enum import IntEnum
 
 UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
+MOST_CALLS = 8  # calling steps of one story
 
 
 # ---- what there is ----
@@ -42,6 +43,7 @@ class Does(IntEnum):
     PUSH = 3  # a job into a queue
     FAIL = 4  # the application answers 500
     POISON = 5  # ends the process (exit 1) with the work inside
+    CALL = 6  # asks another service, and keeps its slot until that has answered
 
 
 class Persistence(IntEnum):
@@ -161,6 +163,7 @@ PUSHED_BASE = 1 << 43  # job id = PUSHED_BASE + its number, unless ...
 JOB_BASE = 1 << 44  # ... JOB_BASE + the attempt of a user that pushed it in an unnamed step
 PROBE_BASE = 1 << 45
 COPY_BASE = 1 << 46  # jobs that came back
+CALL_BASE = 3 << 45  # an attempt of call n: CALL_BASE + attempt_id(n, retry)
 
 
 class Stream(IntEnum):

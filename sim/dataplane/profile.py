@@ -28,11 +28,35 @@ class Law:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """Whoever asks: the users, who come when they come, or a step that calls a service. All times
+    in seconds; `budget` is retries per request (Finagle's). That of users begins empty; each
+    process has one for each of its calling steps, which begins full."""
+
+    timeout_s: float = 5.0  # per attempt
+    connect_timeout_s: float = 3.0  # when the client itself connects (no proxy between)
+    retries: int = 0
+    backoff_s: float = 1.0
+    backoff_factor: float = 2.0
+    backoff_cap_s: float = 30.0
+    jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
+    budget: float = inf  # tokens earned per request; a retry costs one
+    slo_s: float = inf  # users: an answer slower than this is no good answer for the SLO
+
+    @property
+    def most_tokens(self) -> float:
+        """Retries that the budget can save up."""
+        return BUDGET_CAP if self.budget < inf else inf
+
+
+@dataclass(frozen=True, slots=True)
 class StoryStep:
     """One step of what a container does for a request or a job. See story.py for its draws."""
 
     does: Does
     law: Law = Law()  # CPU, QUERY: the demand, core seconds; WAIT: seconds
+    target: int = 0  # CALL: the service
+    client: Client = Client()  # ... and how it asks
     share: float = 1.0  # of requests and jobs that take it; of tries, for FAIL
     covers: int = 0  # so many steps after it are left out with it: a cache and its misses
     ignore: bool = False  # goes on when it fails
@@ -99,26 +123,6 @@ class Profile:
     queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """The open-loop users. All times in seconds; `budget` is retries per request (Finagle's)."""
-
-    timeout_s: float = 5.0  # per attempt
-    connect_timeout_s: float = 3.0  # when the client itself connects (no proxy between)
-    retries: int = 0
-    backoff_s: float = 1.0
-    backoff_factor: float = 2.0
-    backoff_cap_s: float = 30.0
-    jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
-    budget: float = inf  # tokens earned per request; a retry costs one
-    slo_s: float = inf  # an answer slower than this is no good answer for the SLO
-
-    @property
-    def most_tokens(self) -> float:
-        """Retries that the budget can save up."""
-        return BUDGET_CAP if self.budget < inf else inf
 
 
 @dataclass(frozen=True, slots=True)

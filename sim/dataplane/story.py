@@ -9,9 +9,10 @@ between two others changes no draw of theirs.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from sim.dataplane import draws
-from sim.dataplane.codes import Does, Kind, Stream
+from sim.dataplane.codes import MOST_CALLS, MOST_SERVICES, Does, Kind, Stream
 from sim.dataplane.profile import Law, Profile, StoryStep
 
 MOST_STEPS = 16
@@ -21,8 +22,9 @@ LAWS_OF_JOBS = {Does.CPU: Stream.JOB_CPU, Does.QUERY: Stream.JOB_QUERY}
 SHARES = {Does.PUSH: Stream.PUSH, Does.FAIL: Stream.ERROR, Does.POISON: Stream.POISON}
 
 
+@cache
 def story(profile: Profile) -> tuple[StoryStep, ...]:
-    """All steps, in order. ValueError: names that are not unique, more steps than there may be."""
+    """All steps, in order. ValueError: names that are not unique, more than there may be."""
     steps = with_failures(profile, profile.steps or short_form(profile))
     names = [step.name or step.does.name for step in steps]
     if len(set(names)) < len(names):
@@ -30,6 +32,12 @@ def story(profile: Profile) -> tuple[StoryStep, ...]:
         raise ValueError(f"two steps of a story are called {again}: they would draw alike")
     if len(steps) > MOST_STEPS:
         raise ValueError(f"a story of {len(steps)} steps: the engines take {MOST_STEPS}")
+    calls = [step for step in steps if step.does == Does.CALL]
+    if len(calls) > MOST_CALLS:
+        raise ValueError(f"a story with {len(calls)} calls: the engines take {MOST_CALLS}")
+    for step in calls:
+        if not 0 <= step.target < MOST_SERVICES:
+            raise ValueError(f"a call to service {step.target}: they are 0 to {MOST_SERVICES - 1}")
     if any(at + step.covers >= len(steps) for at, step in enumerate(steps)):
         raise ValueError("a step covers more steps than follow it")
     return steps

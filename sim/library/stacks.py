@@ -1,4 +1,4 @@
-"""Stacks by name, from a YAML stack file, or from a docker-compose file.
+"""Stacks by name, from a YAML stack file, from docker-compose files, or from manifests.
 
 A file is a docker-compose file when its `services:` have no `role:`.
 """
@@ -6,7 +6,7 @@ A file is a docker-compose file when its `services:` have no `role:`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sim.imports.compose.file import import_compose
 from sim.imports.evidence import NO_CORRECTIONS, Corrections, Imported
 from sim.imports.manifests.file import import_manifests
 from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
+from sim.imports.manifests.tasks import import_tasks, kind_of_tasks
 from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
@@ -23,6 +24,7 @@ from sim.schema.text.files import read_text
 from sim.schema.text.validation import read_record
 
 DEFAULT_STACK = "sspp"
+Reader = Callable[[Sequence[Path], Stack, Corrections], Imported]
 
 
 def list_stacks() -> list[str]:
@@ -36,7 +38,7 @@ def load_stack(
     """A stack by name, from a YAML stack file, or from docker-compose files (`base.yml,prod.yml`:
     the later over the earlier). `corrections` are for files that are not ours."""
     texts = _texts(as_text(name_or_path, "stack"))
-    if len(texts) == 1 and not corrections and not _are_manifests(texts):
+    if len(texts) == 1 and not corrections and _foreign(texts) is None:
         path = file_of(texts[0], "stack")
         document = document_of(path)
         if not _is_compose(document.data):
@@ -48,10 +50,9 @@ def load_stack(
 
 def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Imported:
     """What was understood of somebody's own files. Raises `InputError`."""
-    if _are_manifests(names):
-        imported = import_manifests(
-            [Path(n) for n in names], load_stack(DEFAULT_STACK), corrections
-        )
+    read = _foreign(names)
+    if read is not None:
+        imported = read([Path(name) for name in names], load_stack(DEFAULT_STACK), corrections)
         check_stack(imported.stack, Document(names[0]))
         return imported
     paths = [file_of(name, "stack") for name in names]
@@ -61,18 +62,27 @@ def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Impo
             len(documents) > 1 and "services" in document.data
         ):
             found = "a stack of this program" if "services" in document.data else "no Compose file"
-            raise InputError(document.file, 1, found=found, expected="Compose files alone here")
+            raise InputError(
+                document.file,
+                1,
+                found=found,
+                expected="Compose files (a stack says its roles itself)",
+            )
     imported = import_compose(documents, load_stack(DEFAULT_STACK), corrections)
     check_stack(imported.stack, documents[0][0])
     return imported
 
 
-def _are_manifests(names: Sequence[str]) -> bool:
-    """Folders and files of Kubernetes' objects; Compose's are files with `services:`."""
-    paths = [Path(name) for name in names]
-    return any(path.is_dir() for path in paths) or any(
-        is_manifest(read_text(path, str(path), MOST_MANIFESTS)) for path in paths if path.is_file()
-    )
+def _foreign(names: Sequence[str]) -> Reader | None:
+    """Who reads these: manifests and folders of them, jobs, task definitions. None: they are names
+    of stacks, our own files, or Compose's."""
+    paths = [Path(name) for name in names if name not in list_stacks()]
+    if any(path.is_dir() for path in paths):
+        return import_manifests
+    texts = [read_text(path, str(path), MOST_MANIFESTS) for path in paths if path.is_file()]
+    if any(map(is_manifest, texts)):
+        return import_manifests
+    return import_tasks if any(map(kind_of_tasks, texts)) else None
 
 
 def _texts(text: str) -> list[str]:

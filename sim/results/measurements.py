@@ -16,11 +16,11 @@ from typing import Any
 
 from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
-from sim.results.decision import Decision, decision
 from sim.results.figures import METRICS, Figures, figure_at, lookup
 from sim.results.intervals import interval
 from sim.results.ladder import Ladder
 from sim.results.means import Means
+from sim.results.preference import Preference, decision
 from sim.results.run import Run
 from sim.results.spread import spread
 from sim.results.summary import SCHEMA, Replication, mean_figures
@@ -100,11 +100,11 @@ class Measurements:
             "version": self.version,
             "platforms": platforms,
             "claims": evaluate(self.asked, platforms),
+            **({"traffic": dict(self.recorded)} if self.recorded else {}),
             "means": {name: means.record() for name, means in self.means.items()},
             "spread": self.spread,
             "verdict": None if self.decision is None else self.decision.record(),
             **({} if self.ladder is None else {"rungs": self.ladder.record()}),
-            **({"traffic": dict(self.recorded)} if self.recorded else {}),
         }
 
     @cached_property
@@ -113,7 +113,7 @@ class Measurements:
         return {name: spread(runs) for name, runs in self.replications.items()}
 
     @cached_property
-    def decision(self) -> Decision | None:
+    def decision(self) -> Preference | None:
         """Which platform did better, if one clearly did."""
         return decision(self.replications)
 

@@ -40,6 +40,8 @@ class Ask:
     ablate: Sequence[str] = ()  # capabilities that each platform also runs without
     until: Until | None = None  # when it has seen enough: see sim.study.precision
     equal_means: bool = False  # every platform gets the same, as far as it has the field
+    roles: Sequence[str] = ()  # NAME=ROLE: how somebody's own files are read, against the guesses
+    links: Sequence[str] = ()  # A->B: A asks B
 
     def checked(self) -> Ask:
         """The same with texts for paths, a tuple of platforms, and as many replications as `until`
@@ -91,6 +93,8 @@ class Ask:
         words += ["--reps", str(self.reps)] if self.reps not in (None, unsaid) else []
         words += ["--until", until_text(self.until)] if self.until is not None else []
         words += ["--stack", self.stack] if self.stack else []
+        words += [word for role in self.roles for word in ("--role", role)]
+        words += [word for link in self.links for word in ("--link", link)]
         for path in _texts(self.traffic) or ():
             words += ["--traffic", path]
         words += ["--equal-means"] if self.equal_means else []

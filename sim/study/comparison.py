@@ -144,7 +144,11 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
         version=versions()[0][1],
         replications=by_platform,
         asked=planned.claims,
-        assumed=tuple(stack.assumed),
+        assumed=(
+            *stack.assumed,
+            *(f"question: {line}" for line in stack.questions),
+            *scenario.assumed,
+        ),
         ignored=tuple(stack.ignored),
         interrupted=sample.interrupted,
         command=planned.command,

@@ -13,6 +13,7 @@ from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
+from sim.imports.evidence import Corrections
 from sim.imports.trace import profile, recording
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
@@ -98,7 +99,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     ask = ask.checked()
     refresh()
     names = None if ask.platforms is None else _names(tuple(ask.platforms))
-    stack = load_stack(ask.stack) if isinstance(ask.stack, str) else ask.stack
+    stack = _stack(ask)
     scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
@@ -143,6 +144,7 @@ def _cases(
     notes = []
     for name in platforms:
         case = cases[name] = Case.of(scenario, stack, name, come)
+        notes += [f"{name}: {line}" for line in case.stack.assumed if line not in stack.assumed]
         has = [part for part in without if getattr(case.choices, part) is not None]
         missing = [part.replace("_", " ") for part in without if part not in has]
         if missing:
@@ -177,6 +179,17 @@ def _names(platforms: Sequence[str]) -> tuple[str, ...]:
     if issues:
         raise InputError(issues=issues)
     return names
+
+
+def _stack(ask: Ask) -> Stack | None:
+    """The stack that was asked for; None: the scenario's own."""
+    corrections = Corrections.of(ask.roles, ask.links)
+    if isinstance(ask.stack, str):
+        return load_stack(ask.stack, corrections)
+    if corrections:
+        option = "--role" if ask.roles else "--link"
+        raise InputError(option, found="no file of yours", expected="--stack FILE beside it")
+    return ask.stack
 
 
 def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:

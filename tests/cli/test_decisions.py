@@ -43,3 +43,53 @@ def test_what_is_wrong_with_a_sweep_is_told_before_anything_runs(sim, calls, wor
     assert said.status == 2
     assert says in said.err
     assert calls == []
+
+
+CHEAPEST = ("cheapest", "container_crash")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--slo", "availabilty>=99"), "did you mean availability?"),
+        (("--slo", "downtime_s<9", "--chance", "1.5"), "--chance: found 1.5"),
+        (("--slo", "downtime_s<9", "--export", "aply"), "did you mean apply?"),
+        (("--slo", "downtime_s<9", "--over", "nowhere.yaml"), "nowhere.yaml"),
+        ((), "--slo"),
+    ],
+)
+def test_what_is_wrong_with_a_contest_is_told_before_anything_runs(sim, calls, words, says):
+    said = sim(*CHEAPEST, *words)
+    assert said.status == 2
+    assert says in said.err
+    assert calls == []
+
+
+def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp_path):
+    """Synthetic runs: Compose is down for 341 s, Kubernetes for 3, whatever is set."""
+    said = sim(*CHEAPEST, "--slo", "downtime_s<60", "--export", "apply")
+    assert said.status == 0, said.err
+    assert "Kubernetes with stack.servers.count=1" in said.out.splitlines()[0]
+    assert "80 of 80 seeds" in said.out.splitlines()[0]
+    assert (tmp_path / "reports/cheapest/kubernetes.yaml").is_file()
+    said = sim(*CHEAPEST, "--slo", "downtime_s<2")
+    assert said.status == 1
+    assert said.out.startswith("None of 24 set-ups holds downtime_s<2")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--stack", "sspq"), "did you mean sspp?"),
+        (("--now", "kubernets"), "did you mean kubernetes?"),
+        (("--sale", "-1"), "--sale: found -1"),
+        (("--down-hour", "inf"), "--down-hour: found inf"),
+        (("--rates", "nowhere.yaml"), "nowhere.yaml"),
+        (("--set", "stack.operator.detec=3s"), "did you mean detect?"),
+    ],
+)
+def test_what_is_wrong_with_a_decision_is_told_before_anything_runs(sim, calls, words, says):
+    said = sim("decide", *words)
+    assert said.status == 2
+    assert says in said.err
+    assert calls == []

@@ -3,12 +3,16 @@ left out; and files of other kinds, told for what they are."""
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sim.imports.evidence import Corrections, Imported
+from sim.imports.evidence import NO_CORRECTIONS as NO
+from sim.imports.evidence import Corrections, Imported, leaves
+from sim.imports.manifests.tasks import import_tasks
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError
@@ -16,6 +20,7 @@ from sim.simulation.case import Case
 
 DATA = Path(__file__).parents[1] / "data" / "manifests"
 SHOP = str(DATA / "shop.yaml")
+LIKE = load_stack("sspp")
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +279,7 @@ def test_odd_values_anywhere_are_refused_or_told(tmp_path: Path) -> None:
     """Each line of the shop emptied or turned to nonsense: an InputError or a stack."""
     lines = Path(SHOP).read_text(encoding="utf-8").splitlines()
     refused = 0
-    for number in range(0, len(lines), 7):
+    for number in range(0, len(lines), 13):
         for junk in ("", "  x: [1, {y: 2}]"):
             text: Any = "\n".join([*lines[:number], junk, *lines[number + 1 :]])
             try:
@@ -282,3 +287,54 @@ def test_odd_values_anywhere_are_refused_or_told(tmp_path: Path) -> None:
             except InputError:
                 refused += 1
     assert refused
+
+
+# ---- Nomad and ECS ----
+NOMAD, ECS = str(DATA / "shop.nomad.json"), str(DATA / "shop.ecs.json")
+
+
+def test_a_nomad_job_is_read() -> None:
+    imported = import_stack(NOMAD)
+    stack = imported.stack
+    web, database = stack.services["web"], stack.services["db"]
+    assert (web.role, web.port, database.role) == ("http", 80, "postgres")
+    assert database.max_connections == 40
+    assert [(link.caller, link.callee) for link in imported.links] == [("web", "db")]
+    scenario = load_scenario("container_crash", stack=stack)
+    there = Case.of(scenario, stack, "nomad").stack.services["web"]
+    assert there.replicas == 3
+    assert (there.memory.request, there.memory.limit) == (256 * 2**20, 512 * 2**20)
+    assert (there.stop.grace, there.stop.pre_stop) == (20.0, 3.0)
+    assert "web: the tasks migrate beside it" in stack.ignored
+    assert any("Resources (CPU)" in line for line in stack.ignored)
+
+
+def test_an_ecs_task_definition_is_read() -> None:
+    imported = import_stack(ECS)
+    web = imported.stack.services["shop-web"]
+    assert (web.role, web.port, web.stop.grace) == ("http", 8000, 60.0)
+    assert (web.cpu.request, web.memory.limit) == (1.0, 2048 * 2**20)
+    assert web.healthcheck is not None
+    assert (web.healthcheck.interval, web.healthcheck.retries) == (10.0, 2)
+    assert any("containerDefinitions.secrets" in line for line in imported.stack.ignored)
+    assert any("database.internal" in question for question in imported.questions)
+
+
+def test_a_job_in_hcl_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a Nomad job in HCL"):
+        load_stack(_put(tmp_path, 'job "shop" {\n  type = "service"\n}\n', "shop.nomad"))
+
+
+@pytest.mark.parametrize("file", [NOMAD, ECS])
+@pytest.mark.parametrize("junk", [None, 7, "x y", [3], {"a": 1}, -1])
+def test_odd_values_in_tasks_are_refused_or_told(file: str, junk: Any, tmp_path: Path) -> None:
+    data = json.loads(Path(file).read_text(encoding="utf-8"))
+    for path, _ in list(leaves(data)):
+        for length in (len(path), max(1, len(path) - 1)):
+            changed = json.loads(json.dumps(data))
+            place = changed
+            for key in path[: length - 1]:
+                place = place[key]
+            place[path[length - 1]] = junk
+            with suppress(InputError):
+                import_tasks([Path(_put(tmp_path, json.dumps(changed), "odd.json"))], LIKE, NO)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from sim.cli.options import (
-    Ablated,
-    Checked,
     Drawn,
-    EngineOf,
     Enough,
     Equal,
     Excerpt,
     Expected,
+    Flag,
     Full,
     JUnit,
     Kept,
     Out,
-    PostMortem,
+    Reading,
     Reps,
     Rungs,
     Seed,
@@ -27,7 +25,6 @@ from sim.cli.options import (
     StackOf,
     Summary,
     Traffic,
-    Watched,
     Workers,
 )
 from sim.cli.verbs.run import EXPORT, run
@@ -39,23 +36,24 @@ def compare(
     *,
     platform: str = "all",
     stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
     reps: Reps = None,
     settings: SetOf = None,
-    ablate: Ablated = None,
-    engine: EngineOf = "auto",
-    equal_means: Equal = False,
+    ablate: str | None = None,
+    engine: Literal["auto", "compiled", "reference"] = "auto",
     out: Out = None,
     json: Summary = False,
     plots: Drawn = True,
     export: Annotated[str, Parameter(help=EXPORT)] = "",
-    watch: Watched = False,
-    postmortem: PostMortem = False,
+    watch: Flag = False,
+    postmortem: Flag = False,
+    check: Flag = False,
+    equal_means: Equal = False,
     rungs: Rungs = False,
     full: Full = False,
-    check: Checked = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
@@ -70,11 +68,21 @@ def compare(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all`.
+    ablate
+        Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
+    engine
+        Data plane.
+    watch
+        Show the runs live: events as they happen, users' success, the backlog.
+    postmortem
+        Run it again with one thing changed at a time, and say what each would have saved.
+    check
+        Exit with status 1 if a claim or the SLO does not hold.
     """
     return run(
-        scenario, platform=platform, stack=stack, traffic=traffic, excerpt=excerpt, seed=seed,
-        reps=reps, settings=settings, ablate=ablate, engine=engine, equal_means=equal_means,
+        scenario, platform=platform, stack=stack, reading=reading, traffic=traffic,
+        excerpt=excerpt, seed=seed, reps=reps, settings=settings, ablate=ablate, engine=engine,
         out=out, json=json, plots=plots, export=export, watch=watch, postmortem=postmortem,
-        rungs=rungs, full=full, check=check, store=store, workers=workers, until=until,
-        expect=expect, junit=junit,
+        check=check, expect=expect, junit=junit, equal_means=equal_means, rungs=rungs, full=full,
+        store=store, workers=workers, until=until,
     )  # fmt: skip

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from sim.cli.options import (
-    Ablated,
-    Checked,
     Drawn,
-    EngineOf,
     Enough,
     Equal,
     Excerpt,
     Expected,
+    Flag,
     Full,
     JUnit,
     Kept,
     Out,
-    PostMortem,
+    Reading,
     Reps,
     Rungs,
     Seed,
@@ -27,9 +25,9 @@ from sim.cli.options import (
     StackOf,
     Summary,
     Traffic,
-    Watched,
     Workers,
     chosen,
+    corrected,
     names,
 )
 from sim.report.exports.formats import listed
@@ -43,23 +41,24 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
     reps: Reps = None,
     settings: SetOf = None,
-    ablate: Ablated = None,
-    engine: EngineOf = "auto",
-    equal_means: Equal = False,
+    ablate: str | None = None,
+    engine: Literal["auto", "compiled", "reference"] = "auto",
     out: Out = None,
     json: Summary = False,
     plots: Drawn = True,
     export: Annotated[str, Parameter(help=EXPORT)] = "",
-    watch: Watched = False,
-    postmortem: PostMortem = False,
+    watch: Flag = False,
+    postmortem: Flag = False,
+    check: Flag = False,
+    equal_means: Equal = False,
     rungs: Rungs = False,
     full: Full = False,
-    check: Checked = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
@@ -74,16 +73,23 @@ def run(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
+    ablate
+        Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
+    engine
+        Data plane.
+    watch
+        Show the runs live: events as they happen, users' success, the backlog.
+    postmortem
+        Run it again with one thing changed at a time, and say what each would have saved.
+    check
+        Exit with status 1 if the SLO or, on its own stack, a claim of the article does not hold.
     """
     from sim.cli.report import Show, report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
 
     ask = Ask(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
-        engine, traffic, names(ablate) or (), until, equal_means,
+        engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
-    shown = Show(
-        json=json, plots=plots, watch=watch, check=check, postmortem=postmortem, rungs=rungs,
-        full=full, expect=tuple(expect or ()), junit=junit,
-    )  # fmt: skip
+    shown = Show(json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs, full)
     return report(ask, out, export, shown, store, workers)

@@ -32,7 +32,7 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
-from sim.dataplane.kernel.layout import BALANCER_QUEUE, UNDER_WAY
+from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
 from sim.dataplane.kernel.timing import (
     FREED,
     agenda,
@@ -75,6 +75,7 @@ def reply(w: Any, s: int, outcome: int) -> None:
     if work.replied == 0:
         work.replied = 1
         work.abandoned = 1 if outcome == CLIENT_TIMEOUT else 0
+        w.request[work.of_request].state = ANSWERED
         agenda(w, -1 - work.of_request, outcome)
     if work.phase == NOWHERE:
         free_work(w, s)
@@ -85,7 +86,7 @@ def dial(w: Any, s: int) -> None:
     via = w.balancer[w.work[s].balancer].via
     if via >= 0:
         if w.machine[w.container[via].server].alive == 0:
-            wait(w, s, CONNECTING, w.client_connect_timeout_s)
+            wait(w, s, CONNECTING, w.policy[w.work[s].policy].connect_timeout_s)
             w.work[s].dials = UNLIMITED
             return
         if w.container[via].life != LISTENING:
@@ -160,7 +161,7 @@ def pick(w: Any, s: int) -> int:
 def patience(w: Any, s: int) -> float:
     """Seconds that whoever opens this connection waits for it."""
     proxy_s = w.balancer[w.work[s].balancer].connect_timeout_s
-    return proxy_s if proxy_s > 0.0 else w.client_connect_timeout_s
+    return proxy_s if proxy_s > 0.0 else w.policy[w.work[s].policy].connect_timeout_s
 
 
 @inner

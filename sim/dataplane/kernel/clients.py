@@ -9,91 +9,234 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane import arithmetic
+from sim.dataplane.codes import CALL_BASE, MOST_CALLS
 from sim.dataplane.kernel.balancers import dial, reply
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DRAW_BACKOFF,
-    PATIENCE,
+    INSIDE,
     RETRY,
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.draws import snap, uniform
-from sim.dataplane.kernel.layout import OUT_ARRIVED, REQUEST
-from sim.dataplane.kernel.timing import (
-    new_work,
-    out,
-    set_timer,
+from sim.dataplane.kernel.containers import forsaken
+from sim.dataplane.kernel.draws import child, snap, uniform
+from sim.dataplane.kernel.layout import (
+    ANSWERED,
+    ASKING,
+    FIRST_LIST,
+    GONE,
+    HEARD,
+    HEARD_AGAIN,
+    IN_SLOTS,
+    NOTICED,
+    OUT_ARRIVED,
+    PAUSED,
+    REQUEST,
 )
+from sim.dataplane.kernel.stations import join
+from sim.dataplane.kernel.timing import agenda, new_work, out, set_patience, set_timer
 
 attempt_id = inner(arithmetic.attempt_id)
 backoff = inner(arithmetic.backoff)
 
 
-# ---- clients ----
+# ---- users ----
 @inner
 def arrive(w: Any) -> None:
     request = w.requests
     w.requests = request + 1
     out(w, OUT_ARRIVED, w.now, 0.0, request)
-    w.tokens = min(w.tokens + w.client_budget, w.most_tokens)
+    ask(w, request, -1, 0)
+
+
+# ---- whoever asks ----
+@inner
+def ask(w: Any, number: int, parent: int, k: int) -> int:
+    """A new client under policy k: its first attempt."""
     r = w.request_free
     if r < 0:
         r = w.request_top
         w.request_top = r + 1
     else:
         w.request_free = w.request[r].work
-    w.request[r].id, w.request[r].arrived, w.request[r].retry = request, w.now, 0
+    client = w.request[r]
+    client.id, client.arrived, client.retry = number, w.now, 0
+    client.parent, client.policy = parent, k
+    policy = w.policy[k]
+    at = purse(w, parent, k)
+    w.tokens[at] = min(w.tokens[at] + policy.budget, policy.most_tokens)
+    w.service[policy.service].asked += 1
     attempt(w, r)
+    return r
+
+
+@inner
+def purse(w: Any, parent: int, k: int) -> int:
+    """Whose tokens: those of users, or of a calling step of a container's process."""
+    return 0 if parent < 0 else MOST_CALLS * (w.work[parent].at + 1) + w.policy[k].slot
+
+
+@inner
+def attempt_of(w: Any, r: int) -> int:
+    """The id of its present try."""
+    client = w.request[r]
+    return attempt_id(client.id, client.retry) + (0 if client.parent < 0 else CALL_BASE)
 
 
 @inner
 def attempt(w: Any, r: int) -> None:
-    """One more try of a request: patience starts, the client dials."""
+    """One more try: patience starts, the client dials."""
     client = w.request[r]
-    ident = attempt_id(client.id, client.retry)
+    ident, k, parent = attempt_of(w, r), client.policy, client.parent
     s = new_work(w, ident, REQUEST)
-    w.work[s].of_request = r
-    w.work[s].visit, w.work[s].tried, w.work[s].balancer = client.id, ident, 0
-    client.work = s
-    set_timer(w, PATIENCE, w.client_timeout_s, ident, s)
+    work = w.work[s]
+    work.of_request = r
+    if parent < 0:
+        work.visit, work.tried = client.id, ident
+    else:
+        salt = w.policy[k].salt
+        work.visit = child(w.work[parent].visit, salt)
+        work.tried = child(w.work[parent].tried, salt) + client.retry
+    work.policy, work.balancer = k, w.policy[k].service
+    client.work, client.state = s, ASKING
+    set_patience(w, k, ident, s)
     dial(w, s)
 
 
 @inner
-def replied(w: Any, r: int, outcome: int) -> None:
-    """The client has its answer: done, or again after a back-off."""
+def replied(w: Any, r: int, outcome: int) -> int:
+    """The answer is there: the work whose call has ended with it, or -1."""
     client = w.request[r]
-    retry_number = client.retry
-    if outcome == SUCCEEDED or retry_number >= w.client_retries or w.tokens < 1.0:
+    if client.state == GONE:
+        free_client(w, r)
+        return -1
+    client.state = NOTICED
+    parent = client.parent
+    if parent >= 0 and w.container[w.work[parent].at].hung != 0:
+        w.work[parent].code = outcome
+        join(w, w.work[parent].at, parent, 0.0, HEARD)
+        return -1
+    return parent if judged(w, r, outcome) else -1
+
+
+@inner
+def judged(w: Any, r: int, outcome: int) -> bool:
+    """Is this the end of it? Else again, after a back-off."""
+    client = w.request[r]
+    retry_number, parent, k = client.retry, client.parent, client.policy
+    policy = w.policy[k]
+    at = purse(w, parent, k)
+    if (
+        outcome == SUCCEEDED
+        or retry_number >= policy.retries
+        or w.tokens[at] < 1.0
+        or (parent >= 0 and forsaken(w, parent))
+    ):
+        finish(w, r, outcome)
+        return True
+    w.tokens[at] -= 1.0
+    w.service[policy.service].retries += 1
+    ident = attempt_of(w, r)
+    tried = ident if parent < 0 else child(w.work[parent].tried, policy.salt) + retry_number
+    u1 = uniform(w, DRAW_BACKOFF, tried)
+    wait = backoff(
+        policy.backoff_s,
+        policy.backoff_factor,
+        policy.backoff_cap_s,
+        retry_number,
+        policy.jitter,
+        u1,
+    )
+    client.state = PAUSED
+    set_timer(w, RETRY, snap(wait, w.lattice), ident, r)
+    if parent < 0:
+        w.retried += 1
+    else:
+        w.work[parent].code = outcome
+    return False
+
+
+@inner
+def finish(w: Any, r: int, outcome: int) -> None:
+    client = w.request[r]
+    parent = client.parent
+    w.ended[w.policy[client.policy].service, outcome] += 1
+    if parent >= 0:
+        w.work[parent].asks = -1
+    else:
         if outcome == SUCCEEDED:
             w.successes += 1
         else:
             w.failures += 1
         out(w, outcome, client.arrived, w.now - client.arrived, client.id)
-        client.id = -1
-        client.work = w.request_free
-        w.request_free = r
-        return
-    w.tokens -= 1.0
-    w.retried += 1
-    ident = attempt_id(client.id, retry_number)
-    u1 = uniform(w, DRAW_BACKOFF, ident)
-    wait = backoff(
-        w.client_backoff_s,
-        w.client_backoff_factor,
-        w.client_backoff_cap_s,
-        retry_number,
-        w.client_jitter,
-        u1,
-    )
-    set_timer(w, RETRY, snap(wait, w.lattice), ident, r)
+    free_client(w, r)
 
 
 @inner
-def retry(w: Any, r: int) -> None:
+def free_client(w: Any, r: int) -> None:
+    w.request[r].id = -1
+    w.request[r].work = w.request_free
+    w.request_free = r
+
+
+@inner
+def retry(w: Any, r: int, ident: int) -> None:
+    """The back-off is over, if it is still this one's."""
+    client = w.request[r]
+    if client.id < 0 or client.state != PAUSED or attempt_of(w, r) != ident:
+        return
+    parent = client.parent
+    if parent < 0:
+        client.retry += 1
+        attempt(w, r)
+    else:
+        client.state = NOTICED
+        c = w.work[parent].at
+        if w.container[c].hung != 0:
+            join(w, c, parent, 0.0, HEARD_AGAIN)
+        else:
+            w.work[parent].stage = HEARD_AGAIN
+            agenda(w, parent, 0)
+
+
+@inner
+def again(w: Any, r: int, outcome: int) -> bool:
+    """A service's next try; or the end of it, if nobody waits for that service."""
+    if forsaken(w, w.request[r].parent):
+        finish(w, r, outcome)
+        return False
     w.request[r].retry += 1
     attempt(w, r)
+    return True
+
+
+@inner
+def forsake(w: Any, c: int, silently: bool) -> None:
+    """A process dies: whoever it asks answers nobody."""
+    node = w.head[FIRST_LIST + 3 * c + IN_SLOTS]
+    while node >= 0:
+        r = w.work[node >> 1].asks
+        if r >= 0:
+            w.work[node >> 1].asks = -1
+            unheard(w, r, silently)
+        node = w.next[node]
+
+
+@inner
+def unheard(w: Any, r: int, silently: bool) -> None:
+    client = w.request[r]
+    w.service[w.policy[client.policy].service].forsaken += 1
+    if client.state == ASKING:
+        s = client.work
+        inside = w.work[s].phase == INSIDE
+        reply(w, s, CLIENT_TIMEOUT)
+        if inside and silently:
+            w.work[s].abandoned = 0
+    if client.state == ANSWERED:
+        client.state = GONE
+    else:
+        free_client(w, r)
 
 
 @inner

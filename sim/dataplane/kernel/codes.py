@@ -16,7 +16,7 @@ def plain(enum: type[IntEnum]) -> tuple[int, ...]:
 
 
 HTTP, WORKER, DATABASE, QUEUE, PROXY, PLAIN = plain(codes.Kind)
-DO_CPU, DO_WAIT, DO_QUERY, DO_PUSH, DO_FAIL, DO_POISON = plain(codes.Does)
+DO_CPU, DO_WAIT, DO_QUERY, DO_PUSH, DO_FAIL, DO_POISON, DO_CALL = plain(codes.Does)
 CONSTANT, EXPONENTIAL, LOGNORMAL, UNIFORM = plain(codes.LawKind)
 NONE, RDB, AOF_EVERYSEC, AOF_ALWAYS = plain(codes.Persistence)
 FIRST, RANDOM, ROUND_ROBIN, LEAST_CONNECTIONS = plain(codes.Algorithm)

@@ -148,6 +148,13 @@ def begin(w: Any, c: int, s: int) -> None:
 
 
 @inner
+def forsaken(w: Any, s: int) -> bool:
+    """Has its client left, and does this version look?"""
+    work = w.work[s]
+    return work.abandoned != 0 and w.version[w.container[work.at].profile].cancel != 0
+
+
+@inner
 def leave(w: Any, c: int, s: int) -> None:
     container = w.container[c]
     unlink(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)

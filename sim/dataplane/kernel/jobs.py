@@ -122,7 +122,7 @@ def push(w: Any, s: int, i: int) -> int:
 @inner
 def pushed(w: Any, s: int, i: int) -> int:
     work = w.work[s]
-    if work.kind == REQUEST and w.step[i].named == 0:
+    if work.kind == REQUEST and work.policy == 0 and w.step[i].named == 0:
         return new_job(w, JOB_BASE + work.id)
     w.pushes += 1
     j = new_job(w, PUSHED_BASE + w.pushes)

@@ -21,20 +21,24 @@ from typing import Any, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.codes import MOST_SERVICES
+from sim.dataplane.codes import MOST_CALLS, MOST_SERVICES, Outcome
 from sim.dataplane.profile import Client, Law, Profile, Routing, StoryStep
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
-WORKS, CONTAINERS, PROFILES = 1 << 20, 1 << 12, 1 << 10
+WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
 NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
+RINGS = 16  # of timers with constant delays; what finds no ring goes to the heap
 BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
 REQUEST, JOB, PROBE = 0, 1, 2
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY,
-) = range(9)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN,
+) = range(11)  # fmt: skip
+# where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
+# will, when it no longer hangs); it pauses; it died while its answer was on the agenda
+ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 # a profile's places for steps: its story, then those of its health checks; END ends each
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
@@ -55,10 +59,10 @@ JOBS_PER_WORK = 4  # places of jobs: they wait without a work
 
 def columns(declaration: type, prefix: str = "") -> RecordFields:
     """The columns of a record of numbers, flags and enums; a Law in it is three of them. Names, and
-    what is listed in it, are none."""
+    what has a table of its own, are none."""
     made: RecordFields = []
     for name, kind in get_type_hints(declaration).items():
-        if kind is str or get_origin(kind) is tuple:
+        if kind in (str, Client) or get_origin(kind) is tuple:
             continue
         if kind is Law:
             made += columns(Law, f"{prefix}{name}_")
@@ -77,7 +81,7 @@ def values(record: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
         value = getattr(record, field.name)
         if isinstance(value, Law):
             yield from values(value, f"{prefix}{field.name}_")
-        elif not isinstance(value, str | tuple):
+        elif not isinstance(value, str | tuple | Client):
             yield f"{prefix}{field.name}", value
 
 
@@ -89,12 +93,21 @@ WORK: RecordFields = [
     ("in_session", N), ("pooled", N),
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("via", N),
+    ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
+    ("via", N),
     ("cut", N),
+    ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job
 ]  # fmt: skip
-REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("retry", N)]
+REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
+    ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
+    ("state", N),
+]  # fmt: skip
+POLICY = [  # row 0: of users; then one for each calling step of a profile, the `slot`-th of it
+    *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
+]  # fmt: skip
+SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 56 bytes: millions may wait
     ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("epoch", HALF),
     ("tries", HALF), ("stalls", HALF),
@@ -117,10 +130,13 @@ MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
-VERSION = [*columns(Profile), ("at_once_on_cores", N)]  # ... its story begins there
+VERSION = [  # ... its story begins there; its first calling step's policy, and how many it has
+    *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N),
+]  # fmt: skip
 BALANCER = [*columns(Routing), ("turn", N), ("via", N), ("backends", N), ("none_told", N)]
 STEP = [
     *columns(StoryStep),
+    ("policy", N),
     ("share_key", KEY),
     ("key", KEY),
     ("second_key", KEY),
@@ -143,9 +159,8 @@ CONTAINER_FIGURES = np.dtype(columns(ContainerGauge))
 # ---- the whole record ----
 RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
-    # clients and routing
-    *columns(Client, "client_"), ("most_tokens", F), ("tokens", F), ("balancers", N),
-    ("arrival", N), ("arrivals", N),
+    # clients
+    ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     # postgres
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
@@ -174,6 +189,10 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("arrival_at", F, (CHUNK + 1,)),
         ("balancer", np.dtype(BALANCER, align=True), (MOST_SERVICES,)),
         ("backend", N, (MOST_SERVICES, c)),
+        ("service", np.dtype(SERVICE, align=True), (MOST_SERVICES,)),
+        ("ended", N, (MOST_SERVICES, len(Outcome))),  # calls, by outcome
+        ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
+        ("tokens", F, (MOST_CALLS * (c + 1),)),  # of users; from MOST_CALLS on, of containers
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
@@ -192,9 +211,9 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("share_n", N, (c,)), ("share_cap", F, (c,)), ("share_weight", F, (c,)),
         ("share_rate", F, (c,)), ("share_of", N, (c,)),
         ("ghost", np.dtype([("number", N), ("n", N)]), (GHOSTS,)),
-        # timers: a heap, and three rings of constant delays (each in order of time)
-        ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (3, RING)),
-        ("ring_head", N, (3,)), ("ring_tail", N, (3,)),
+        # timers: a heap, and rings of constant delays (each in order of time)
+        ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (RINGS, RING)),
+        ("ring_head", N, (RINGS,)), ("ring_tail", N, (RINGS,)),
         # what follows at once, what is told, what is counted
         ("agenda", np.dtype([("at", N), ("code", N)]), (w,)),
         ("notice", np.dtype([("kind", N), ("id", N)]), (NOTES,)),

@@ -50,6 +50,7 @@ REACHED, NOTICED, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7
 ROOM = 1 << 15  # places an instant may take
 FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
+FROM_HEAP = 100  # where a timer comes from; 2 + its ring, if it is in one
 
 
 # ---- which timed event is next ----
@@ -81,7 +82,7 @@ def ring_first(w: Any, ring: int) -> int:
         timer = w.ring[ring, head & mask]
         work = w.work[timer.at]
         if work.id == timer.id:
-            if ring == PATIENCE_RING:
+            if ring >= PATIENCE_RING:
                 live = work.replied == 0
             elif ring == CHECKOUT_RING:
                 live = work.timer_at == timer.t
@@ -99,7 +100,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     """A timer is due; it acts if its work still waits for exactly this time."""
     work = w.work[s]
     if kind == RETRY:
-        retry(w, s)
+        retry(w, s, ident)
     elif kind == DIAL:
         if work.id == ident:
             if work.kind == PROBE:
@@ -143,16 +144,16 @@ def step(w: Any, until: float) -> bool:
     if arrival < t:
         t, source = arrival, 1
         key = ARRIVAL << ID_BITS
-    for ring in range(3):
+    for ring in range(w.rings):
         k = ring_first(w, ring)
         if k >= 0:
             ring_t = w.ring[ring, k].t
             if ring_t <= t:
-                ring_key = (KIND_OF_RING[ring] << ID_BITS) + w.ring[ring, k].id
+                ring_key = (KIND_OF_RING[min(ring, PATIENCE_RING)] << ID_BITS) + w.ring[ring, k].id
                 if ring_t < t or ring_key < key:
                     t, key, source = ring_t, ring_key, 2 + ring
     if w.heap_n > 0 and (w.heap[0].t < t or (w.heap[0].t == t and w.heap[0].key < key)):
-        t, key, source = w.heap[0].t, w.heap[0].key, 5
+        t, key, source = w.heap[0].t, w.heap[0].key, FROM_HEAP
     if t > until or t == INFINITY:
         return False
     w.now = t
@@ -162,7 +163,7 @@ def step(w: Any, until: float) -> bool:
         w.arrival += 1
         arrive(w)
     else:
-        if source == 5:
+        if source == FROM_HEAP:
             s = w.heap[0].at
             heap_pop(w)
         else:

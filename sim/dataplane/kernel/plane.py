@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
-from sim.dataplane.codes import LATENCY_BINS, MOST_SERVICES, SECOND, Kind, Note, Stream
+from sim.dataplane.codes import LATENCY_BINS, MOST_SERVICES, SECOND, Does, Kind, Note, Stream
 from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -27,9 +27,11 @@ from sim.dataplane.kernel.layout import (
     OUT_REFUSED,
     PARKED,
     PLANE_FIGURES,
+    POLICIES,
     PROFILES,
     QUEUED,
     RING,
+    RINGS,
     SHALLOW,
     STEPS,
     WORKING,
@@ -38,8 +40,9 @@ from sim.dataplane.kernel.layout import (
     grown,
     values,
 )
+from sim.dataplane.kernel.timing import PATIENCE_RING
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Arrivals, Profile, Routing, StoryStep, Workload
+from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import probed, salt, starts_at_once, story, streams
 from sim.dataplane.tables import (
     JOB_COLUMNS,
@@ -48,6 +51,7 @@ from sim.dataplane.tables import (
     ContainerGauge,
     PlaneGauge,
     Recording,
+    ServiceGauge,
 )
 
 NOTE_OF = list(Note)
@@ -91,7 +95,7 @@ class CompiledPlane:
         works: int = WORKS,
         containers: int = CONTAINERS,
     ) -> None:
-        self.seed, self.client, self.now = workload.seed, workload.client, 0.0
+        self.seed, self.now = workload.seed, 0.0
         self.box = empty_record(works, containers)
         self.works, self.places = works, containers
         self.bucket_s = workload.bucket_s
@@ -123,9 +127,8 @@ class CompiledPlane:
     def _settings(self, workload: Workload) -> None:
         w = self.box[0]
         w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
-        w["most_tokens"] = workload.client.most_tokens
-        for column, value in values(workload.client, "client_"):
-            w[column] = value
+        w["rings"], self.policies = PATIENCE_RING, 0
+        self._policy(workload.client, 0, 0, 0)
         for service in range(MOST_SERVICES):
             self._route(Routing() if service else workload.routing, service)
         for stream in range(len(w["key"])):
@@ -209,10 +212,33 @@ class CompiledPlane:
             w["version"][column][p] = value
         steps = story(profile)
         w["version"]["at_once_on_cores"][p] = starts_at_once(steps)
+        calls = [i for i, step in enumerate(steps) if step.does == Does.CALL]
+        w["version"]["first_policy"][p], w["version"]["policies"][p] = self.policies, len(calls)
+        for slot, i in enumerate(calls):
+            w["step"]["policy"][p * STEPS + i] = self.policies
+            self._policy(steps[i].client, steps[i].target, slot, salt(steps[i]))
         self._tell(p * STEPS, steps, profile.kind)
         self._tell(p * STEPS + SHALLOW, probed(profile, False), profile.kind)
         self._tell(p * STEPS + DEEP, probed(profile, True), profile.kind)
         return p
+
+    def _policy(self, client: Client, service: int, slot: int, mark: int) -> None:
+        """One more row: how somebody asks."""
+        k, w = self.policies, self.box[0]
+        if k >= POLICIES:
+            raise KernelError(f"more than {POLICIES} calling steps in one run")
+        self.policies = k + 1
+        row, rows = w["policy"][k], w["policy"][:k]
+        for column, value in values(client):
+            row[column] = value
+        row["most_tokens"], row["service"], row["slot"] = client.most_tokens, service, slot
+        row["salt"] = (mark + 1) * draws.GOLDEN & draws.MASK
+        alike = rows["ring"][rows["timeout_s"] == client.timeout_s]
+        if len(alike):
+            row["ring"] = alike[0]
+        elif w["rings"] < RINGS:
+            row["ring"] = w["rings"]
+            w["rings"] += 1
 
     def _tell(self, at: int, steps: tuple[StoryStep, ...], kind: Kind) -> None:
         """Write down a story, with the keys of its draws."""
@@ -357,9 +383,18 @@ class CompiledPlane:
         self.look_at(self.box, container, self.figures_of_one)
         return ContainerGauge._make(self.figures_of_one[0].item())
 
+    def service_gauge(self, service: int) -> ServiceGauge:
+        w = self.box[0]
+        asked, forsaken, retries = w["service"][service].item()
+        _, succeeded, *causes = w["ended"][service].tolist()
+        left = asked - succeeded - sum(causes) - forsaken
+        return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
+
     def books(self) -> Books:
         w = self.box[0]
         n, servers = int(w["containers"]), int(w["servers"])
+        clients = w["request"][: int(w["request_top"])]
+        open_ = clients["id"] >= 0
         state, copy = w["job"]["state"][: int(w["job_top"])], w["job"]["copy"][: int(w["job_top"])]
         waiting = ((state == QUEUED) | (state == PARKED)) & (copy == 0)
         working = (state == WORKING) & (copy == 0)
@@ -376,7 +411,8 @@ class CompiledPlane:
             busy[int(w["container"]["server"][c])] += gauge.busy_s
             memory[int(w["container"]["server"][c])] += gauge.memory
         return Books(
-            open_requests=int((w["request"]["id"][: int(w["request_top"])] >= 0).sum()),
+            open_requests=int((clients["parent"][open_] < 0).sum()),
+            open_calls=int((clients["parent"][open_] >= 0).sum()),
             jobs_queued=int(waiting.sum()),
             jobs_in_progress=int(working.sum() + w["pushing"]),
             connections_open=pools + int(w["servers_open"] + w["ghost"]["n"].sum()),

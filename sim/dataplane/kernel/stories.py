@@ -12,9 +12,10 @@ from typing import Any
 
 from sim.dataplane.codes import PROBE_BASE
 from sim.dataplane.kernel.balancers import freed, judge, reply
-from sim.dataplane.kernel.clients import replied
+from sim.dataplane.kernel.clients import again, ask, judged, replied
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
+    DO_CALL,
     DO_FAIL,
     DO_POISON,
     DO_PUSH,
@@ -29,7 +30,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import drained, grow, leave, move_up, probes_queue
+from sim.dataplane.kernel.containers import drained, forsaken, grow, leave, move_up, probes_queue
 from sim.dataplane.kernel.draws import amount, drawn
 from sim.dataplane.kernel.jobs import finished, push, push_lost
 from sim.dataplane.kernel.layout import (
@@ -39,6 +40,8 @@ from sim.dataplane.kernel.layout import (
     END,
     FIRST_LIST,
     HANDLED,
+    HEARD,
+    HEARD_AGAIN,
     JOB,
     PASSED_BY,
     POOLER_SERVED,
@@ -70,7 +73,9 @@ def follow_through(w: Any) -> None:
         w.agenda_head = k + 1
         s, code = w.agenda[k].at, w.agenda[k].code
         if s < 0:
-            replied(w, -1 - s, code)
+            caller = replied(w, -1 - s, code)
+            if caller >= 0:
+                stepped(w, caller, code)
         elif s >= FREED:
             freed(w, s - FREED)
         else:
@@ -105,19 +110,22 @@ def resumed(w: Any, s: int, code: int) -> None:
         code = thaw(w, s, HTTP_500)
     elif stage == PASSED_BY:
         code = thaw(w, s, SUCCEEDED)
-    if code == WAITS:
-        return
-    does = w.step[work.step - 1].does
-    if does <= DO_WAIT and forsaken(w, s):  # CPU, or time
-        ended(w, s, CLIENT_TIMEOUT)
-    else:
-        proceed(w, s, code)
+    elif stage == HEARD:
+        code = work.code if judged(w, work.asks, work.code) else WAITS
+    elif stage == HEARD_AGAIN:
+        code = WAITS if again(w, work.asks, work.code) else CLIENT_TIMEOUT
+    if code != WAITS:
+        stepped(w, s, code)
 
 
 @inner
-def forsaken(w: Any, s: int) -> bool:
-    work = w.work[s]
-    return work.abandoned != 0 and w.version[w.container[work.at].profile].cancel != 0
+def stepped(w: Any, s: int, code: int) -> None:
+    """A step that took time has ended."""
+    does = w.step[w.work[s].step - 1].does
+    if (does <= DO_WAIT or does == DO_CALL) and forsaken(w, s):  # CPU, or time
+        ended(w, s, CLIENT_TIMEOUT)
+    else:
+        proceed(w, s, code)
 
 
 @inner
@@ -152,6 +160,10 @@ def take_step(w: Any, s: int, i: int) -> int:
         return use(w, s, amount(w, i, work.visit))
     if does == DO_PUSH:
         return push(w, s, i)
+    if does == DO_CALL:
+        w.calls += 1
+        work.asks = ask(w, w.calls, s, w.step[i].policy)
+        return WAITS
     if does == DO_FAIL:
         return HTTP_500
     if does == DO_POISON:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, SYN_RESEND_S
+from sim.dataplane.codes import MOST_CALLS, PROBE_BASE, SILENT, SILENT_RETRY_S, SYN_RESEND_S
 from sim.dataplane.kernel.balancers import dropped, freed
+from sim.dataplane.kernel.clients import forsake
 from sim.dataplane.kernel.codes import (
     DATABASE,
     DIAL,
@@ -88,6 +89,7 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
     if kind == WORKER:
         worker_down(w, c)
     inside, backlog = FIRST_LIST + 3 * c + IN_SLOTS, FIRST_LIST + 3 * c + IN_BACKLOG
+    forsake(w, c, silently)
     client_died(w, c, silently)
     container.life = EXITED
     container.open_at = INFINITY
@@ -182,6 +184,8 @@ def start(w: Any, c: int, p: int) -> None:
     container.frozen = container.hung = container.noted = container.extra = container.stuck = 0
     recount(w, c, 0)
     touch(w, c)
+    for k in range(w.version[p].first_policy, w.version[p].first_policy + w.version[p].policies):
+        w.tokens[MOST_CALLS * (c + 1) + w.policy[k].slot] = w.policy[k].most_tokens
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
     kind = w.version[p].kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -11,7 +12,6 @@ import simpy
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import (
     INFINITY,
-    attempt_id,
     backoff,
     left_over,
     next_arrival,
@@ -19,35 +19,32 @@ from sim.dataplane.arithmetic import (
     snap,
 )
 from sim.dataplane.codes import (
+    AttemptPhase,
     Due,
     Outcome,
     Stream,
 )
-from sim.dataplane.profile import Arrivals, Workload
-from sim.dataplane.reference.balancers import Balancer
+from sim.dataplane.profile import Arrivals, Client, Workload
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt
+from sim.dataplane.reference.work import Attempt, Call, Work
+from sim.dataplane.tables import ServiceGauge
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.counters import Counters
+    from sim.dataplane.reference.plane import ReferencePlane
 
 
 class Clients:
     """The open-loop users: they come when they come, whatever state the platform is in."""
 
-    def __init__(
-        self, env: simpy.Environment, work: Workload, balancer: Balancer, recorder: Counters
-    ) -> None:
-        self.env, self.seed, self.policy = env, work.seed, work.client
+    def __init__(self, plane: ReferencePlane, work: Workload) -> None:
+        self.env, self.seed, self.recorder = plane.env, work.seed, plane.recorder
         self.horizon, self.lattice = work.horizon_s, work.lattice_s
-        self.balancer, self.recorder = balancer, recorder
+        self.caller = Caller(plane, work.client, 0, tokens=0.0)
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
         self.request = 0  # the one that comes next
         self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
         self.segment, self.since = 0, 0.0  # ... this piece and instant on: when the last one came
         self.due = INFINITY  # when its timer is
-        self.tokens, self.most_tokens = 0.0, work.client.most_tokens
-        self.retries = 0
         self.trace: list[tuple[int, int, float]] | None = None  # tests: every outcome
         self.follow(work.arrivals)
 
@@ -96,46 +93,74 @@ class Clients:
             return  # other arrivals since
         self.recorder.arrived(now)
         self.waiting[request] = now
-        self.tokens = min(self.tokens + self.policy.budget, self.most_tokens)
         self.segment, self.since = self.coming
         self.request += 1
         self.left = self.unit_exponential()
         self.expect()
         self.env.process(self.story(request, now))
 
-    # ---- requests ----
     def story(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
-        """One request: attempts until an answer, the last retry, or an empty retry budget."""
-        policy, retry = self.policy, 0
-        while True:
-            ident = attempt_id(request, retry)
-            attempt = Attempt(
-                ident, request, ident, balancer=self.balancer, client=policy, retry=retry
-            )
-            reply = attempt.reply = self.env.event()
-            DueTimer(
-                self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt)
-            )
-            self.balancer.dial(attempt)
-            outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
-            if outcome == Outcome.SUCCEEDED or retry >= policy.retries or self.tokens < 1.0:
-                break
-            self.tokens -= 1.0
-            self.retries += 1
-            yield self.pause(attempt)  # -> retried
-            retry += 1
+        outcome = yield from self.caller.ask(Call(request, request, request))
         del self.waiting[request]
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
         self.recorder.ended(arrived_s, outcome, self.env.now)
 
-    def pause(self, attempt: Attempt) -> simpy.Event:
-        """The client's back-off before its next attempt."""
-        p = self.policy
-        u1 = draws.u(self.seed, Stream.BACKOFF, attempt.tried)
-        wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, attempt.retry, p.jitter, u1)
+
+class Caller:
+    """Who asks a service under some rules: the users, or a calling step of one process."""
+
+    def __init__(self, plane: ReferencePlane, client: Client, service: int, tokens: float) -> None:
+        self.plane, self.env, self.client, self.tokens = plane, plane.env, client, tokens
+        self.balancer, self.tally = plane.balancers[service], plane.tallies[service]
+        self.retries = 0
+
+    def ask(self, call: Call) -> Generator[simpy.Event, Any, int]:
+        """Attempts until an answer, the last retry, an empty retry budget, or until nobody waits
+        for who asks."""
+        rules, work, retry = self.client, call.work, 0
+        self.tokens = min(self.tokens + rules.budget, rules.most_tokens)
+        self.tally.asked += 1
+        while True:
+            attempt = Attempt(
+                call.attempt_id(retry), call.visit, call.try_id(retry),
+                balancer=self.balancer, client=rules, inner=work is not None,
+            )  # fmt: skip
+            call.attempt = attempt
+            reply = attempt.reply = call.event = self.env.event()
+            DueTimer(self.env, rules.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
+            self.balancer.dial(attempt)
+            outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
+            if work is not None:
+                yield from self.plane.postgres.thaw(work)  # -> heard
+            if outcome == Outcome.SUCCEEDED or retry >= rules.retries or self.tokens < 1.0:
+                break
+            if self.in_vain(work):
+                break
+            self.tokens -= 1.0
+            self.retries += 1
+            self.tally.retries += 1
+            call.event = self.pause(attempt, retry)
+            yield call.event  # -> retried
+            if work is not None:
+                yield from self.plane.postgres.thaw(work)  # -> heard
+            if self.in_vain(work):
+                break
+            retry += 1
+        self.tally.ended[outcome] += 1
+        return outcome
+
+    @staticmethod
+    def in_vain(work: Work | None) -> bool:
+        return work is not None and work.container is not None and work.container.forsaken(work)
+
+    def pause(self, attempt: Attempt, retry: int) -> simpy.Event:
+        """The back-off before the next attempt."""
+        p = self.client
+        u1 = draws.u(self.plane.seed, Stream.BACKOFF, attempt.tried)
+        wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, retry, p.jitter, u1)
         over = self.env.event()
-        wait = snap(wait, self.lattice)
+        wait = snap(wait, self.plane.lattice)
         DueTimer(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
         return over
 
@@ -149,3 +174,35 @@ class Clients:
                 self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
 
         return gives_up
+
+    def forsake(self, call: Call, silently: bool) -> None:
+        """Who asked is dead, and hears of nothing any more. What has not been accepted yet comes to
+        nothing; what has goes on, and does not know if the host died with all its packets."""
+        attempt, event = call.attempt, call.event
+        assert attempt is not None
+        assert event is not None
+        self.tally.forsaken += 1
+        if event.callbacks is not None:
+            event.callbacks.clear()
+        if attempt.reply is not None:
+            inside = attempt.phase == AttemptPhase.INSIDE
+            self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
+            attempt.abandoned = not (inside and silently)
+
+
+@dataclass
+class CallTally:
+    """What became of all that was asked of one service."""
+
+    asked: int = 0
+    forsaken: int = 0
+    retries: int = 0
+    ended: list[int] = field(default_factory=lambda: [0] * len(Outcome))
+
+    def gauge(self) -> ServiceGauge:
+        succeeded, causes = self.ended[Outcome.SUCCEEDED], self.ended[Outcome.REFUSED :]
+        ended = sum(self.ended) + self.forsaken
+        return ServiceGauge(
+            self.asked, succeeded, sum(causes), self.asked - ended, self.forsaken, self.retries,
+            tuple(causes),
+        )  # fmt: skip

@@ -16,11 +16,12 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
 from sim.dataplane.profile import Law, Profile, StoryStep
+from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.postgres import Pool
 from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
-from sim.dataplane.story import probed, starts_at_once, story, streams
+from sim.dataplane.reference.work import Attempt, Call, HealthProbe, Job, Work
+from sim.dataplane.story import probed, salt, starts_at_once, story, streams
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.plane import ReferencePlane
@@ -54,8 +55,8 @@ class Instance:
         self.hung = False
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
         server.cpu.stations.append(self.station)
-        self.profile, self.steps = profile, story(profile)
-        self.pool = Pool(profile)
+        self.profile, self.pool = profile, Pool(profile)
+        self.tell()
         self.inside: dict[int, Work] = {}  # in order of acceptance
         self.held = 0  # slots in use: requests or jobs, not probes of a worker
         self.backlog: deque[Work] = deque()  # of the kernel; then, accepted at once, its own queue
@@ -77,13 +78,23 @@ class Instance:
 
     def born(self, profile: Profile) -> None:
         """A fresh process: nothing inside, its base memory."""
-        self.profile, self.steps, self.pool = profile, story(profile), Pool(profile)
+        self.profile, self.pool = profile, Pool(profile)
+        self.tell()
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
         self.station.frozen = self.hung = self.noted = self.stuck = False
         self.station.touch()
         self.leaked = self.extra = 0
         self.life = Life.STARTING
         self.grow(profile.memory_base)
+
+    def tell(self) -> None:
+        """The story that its process runs, and who asks in it."""
+        self.steps = story(self.profile)
+        self.callers = {
+            step: Caller(self.plane, step.client, step.target, step.client.most_tokens)
+            for step in self.steps
+            if step.does == Does.CALL
+        }
 
     def died(self) -> list[Work]:
         """The process ends: give back CPU, memory and slots; return what was inside, in order."""
@@ -217,7 +228,7 @@ class Instance:
                 at += step.covers
                 continue
             code = yield from self.take(work, step)
-            if step.does in (Does.CPU, Does.WAIT) and self.forsaken(work):
+            if step.does in (Does.CPU, Does.WAIT, Does.CALL) and self.forsaken(work):
                 code = int(Outcome.CLIENT_TIMEOUT)
                 break
             if code != Outcome.SUCCEEDED and not step.ignore:
@@ -243,6 +254,8 @@ class Instance:
         if does == Does.POISON:
             plane.note(Note.POISONED, self.id)
             yield plane.env.event()  # the process is about to end with the work inside
+        if does == Does.CALL:
+            return (yield from self.ask(work, step))
         if does == Does.PUSH:
             return (yield from plane.jobs.push(work, step))
         amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
@@ -254,6 +267,16 @@ class Instance:
         else:
             yield self.station.join(work, amount)  # -> cpu_done
         return Outcome.SUCCEEDED
+
+    def ask(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
+        plane, mark = self.plane, salt(step)
+        plane.calls += 1
+        visit, tried = draws.child(work.visit, mark), draws.child(work.tried, mark)
+        work.caller = self.callers[step]
+        work.call = Call(plane.calls, visit, tried, work)
+        outcome = yield from work.caller.ask(work.call)  # -> called
+        work.call = None
+        return outcome
 
     def pass_time(self, work: Work, seconds: float) -> simpy.Event:
         env = self.plane.env

@@ -141,7 +141,7 @@ class Jobs:
 
     def pushed(self, work: Work, step: StoryStep) -> Job:
         """A new job. The one that a user's attempt pushes in an unnamed step is named after it."""
-        if isinstance(work, Attempt) and not step.name:
+        if isinstance(work, Attempt) and not work.inner and not step.name:
             ident = JOB_BASE + work.id
             return Job(ident, visit=ident)
         self.pushes += 1

@@ -22,7 +22,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
-from sim.dataplane.reference.clients import Clients
+from sim.dataplane.reference.clients import CallTally, Clients
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import Jobs
@@ -32,7 +32,7 @@ from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
 from sim.dataplane.story import story
-from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
+from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording, ServiceGauge
 
 
 class ReferencePlane:
@@ -56,7 +56,9 @@ class ReferencePlane:
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.postgres = Postgres(self)
         self.jobs = Jobs(self)
-        self.clients = Clients(self.env, workload, self.balancers[0], self.recorder)
+        self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
+        self.calls = 0  # of services to each other
+        self.clients = Clients(self, workload)
 
     # ---- time ----
     @property
@@ -214,6 +216,9 @@ class ReferencePlane:
         kind = c.profile.kind
         if kind == Kind.WORKER:
             self.jobs.worker_down(c)
+        for work in c.inside.values():
+            if work.call is not None and work.caller is not None:
+                work.caller.forsake(work.call, silently)
         inside = c.died()
         self.postgres.client_died(c, inside, silently)
         if c is self.jobs.redis:
@@ -344,7 +349,7 @@ class ReferencePlane:
             succeeded=rec.successes,
             failed=rec.failures,
             in_flight=rec.arrivals - rec.successes - rec.failures,
-            retries=self.clients.retries,
+            retries=self.clients.caller.retries,
             jobs_queued=self.jobs.queued(),
             jobs_in_progress=working + self.jobs.pushing,
             connections=db.used if answers else 0,  # of a dead server nobody holds a slot
@@ -370,6 +375,9 @@ class ReferencePlane:
             connections=c.pool.open,
         )
 
+    def service_gauge(self, service: int) -> ServiceGauge:
+        return self.tallies[service].gauge()
+
     def books(self) -> Books:
         db, jobs, now = self.postgres, self.jobs, self.now
         waiting = [*jobs.entries, *jobs.parked.values()]
@@ -382,6 +390,9 @@ class ReferencePlane:
             memory[c.server.id] += c.memory
         return Books(
             open_requests=len(self.clients.waiting),
+            open_calls=sum(
+                work.call is not None for c in self.containers for work in c.inside.values()
+            ),
             jobs_queued=sum(not job.copy for job in waiting),
             jobs_in_progress=sum(not job.copy for job in working) + jobs.pushing,
             connections_open=pools + db.servers + sum(db.ghosts.values()),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import AttemptPhase
+from sim.dataplane.arithmetic import INFINITY, attempt_id
+from sim.dataplane.codes import CALL_BASE, AttemptPhase
 
 if TYPE_CHECKING:
     import simpy
 
     from sim.dataplane.profile import Client
     from sim.dataplane.reference.balancers import Balancer
+    from sim.dataplane.reference.clients import Caller
     from sim.dataplane.reference.containers import Instance
 
 ON_THE_WAY = (
@@ -40,6 +41,8 @@ class Work:
     pooled: bool = False  # holds one of the pooler's server connections
     pushing: bool = False  # its job waits for a silent queue server
     passing: bool = False  # a step of it only takes time
+    call: Call | None = None  # what it waits for of another service
+    caller: Caller | None = None  # ... in whose name
 
     def resume(self, code: int) -> None:
         """Let its handler go on with `code` (0: fine)."""
@@ -50,12 +53,31 @@ class Work:
 
 
 @dataclass(eq=False, slots=True)
+class Call:
+    """What somebody asks of a service, however often it is tried; `work`: that of a service which
+    asks, None for users."""
+
+    number: int
+    visit: int
+    tried: int  # of its first try
+    work: Work | None = None
+    attempt: Attempt | None = None  # the last one
+    event: simpy.Event | None = None  # an answer, or the end of a back-off
+
+    def attempt_id(self, retry: int) -> int:
+        return attempt_id(self.number, retry) + (0 if self.work is None else CALL_BASE)
+
+    def try_id(self, retry: int) -> int:
+        return self.attempt_id(retry) if self.work is None else self.tried + retry
+
+
+@dataclass(eq=False, slots=True)
 class Attempt(Work):
     """One try of a request. `abandoned`: the client has left, the server may not know."""
 
     balancer: Balancer = field(kw_only=True)
     client: Client = field(kw_only=True)  # who asks
-    retry: int = 0  # 0: the first try
+    inner: bool = False  # ... is a service
     reply: simpy.Event | None = None
     abandoned: bool = False
     phase: AttemptPhase = AttemptPhase.NOWHERE

@@ -11,18 +11,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sim.imports.compose.file import import_project
-from sim.imports.compose.project import Project
-from sim.imports.evidence import Corrections, Imported, Notes, Origin, leaves
+from sim.imports.evidence import Corrections, Imported, Notes, leaves
 from sim.imports.images import Part, word_of_image
 from sim.imports.manifests.objects import Manifest, read_manifests
 from sim.imports.manifests.policies import Exposure, exposures, protect, rank, scale
+from sim.imports.manifests.service_body import project_of, with_patches
 from sim.imports.manifests.workloads import LASTING, ManifestWorkload, selected, workload
 from sim.schema.stack import Stack
-from sim.schema.stack_checks import ALONE
-from sim.schema.text.document import Document, Path_
+from sim.schema.text.document import Path_
 
 _ROUTES = ("Service", "Ingress", "HTTPRoute", "GRPCRoute", "IngressRoute", "VirtualService")
 _USED = (
@@ -46,9 +44,8 @@ def import_manifests(paths: Sequence[Path], like: Stack, corrections: Correction
     entry = _applied(manifests, workloads, notes)
     if entry and not corrections.entry and corrections.roles.get(entry, "http") == "http":
         corrections = replace(corrections, entry=entry)
-    project = _project(paths, workloads, notes)
-    imported = import_project(project, like, corrections)
-    return _with_patches(imported, workloads, list(_lines_unread(manifests)))
+    imported = import_project(project_of(paths, workloads, notes), like, corrections)
+    return with_patches(imported, "kubernetes", workloads, list(_lines_unread(manifests)))
 
 
 def _workloads(manifests: Sequence[Manifest], notes: Notes) -> dict[str, ManifestWorkload]:
@@ -153,51 +150,6 @@ def _part(own: ManifestWorkload) -> Part | None:
     """What its image says it is beside an application of somebody's own."""
     word = word_of_image(str(own.body["image"]))
     return word.part if word and word.part not in ("http", "worker") else None
-
-
-# ---- one project ----
-def _project(
-    paths: Sequence[Path], workloads: dict[str, ManifestWorkload], notes: Notes
-) -> Project:
-    first = paths[0]
-    bodies: dict[str, dict[str, Any]] = {}
-    marks: dict[Path_, tuple[int, int]] = {}
-    files: dict[Path_, str] = {}
-    for name, own in workloads.items():
-        own.body["restart"] = "always"  # a kubelet starts what ended again
-        aliases = [alias for alias in dict.fromkeys(own.aliases) if alias != name]
-        own.body["networks"] = {"default": {"aliases": aliases}}
-        bodies[name] = own.body
-        for path, source in own.marks.items():
-            place = source.document.issue(source.path)
-            marks["services", name, *path] = (place.line, place.column)
-            files["services", name, *path] = place.file
-    document = Document(str(first), {"services": bodies}, marks, files=files)
-    title = first.resolve().name if first.is_dir() else first.resolve().parent.name
-    variables: dict[str, dict[str, str]] = {name: {} for name in bodies}
-    return Project(document, bodies, first.parent, title, variables, notes)
-
-
-def _with_patches(
-    imported: Imported, workloads: dict[str, ManifestWorkload], ignored: Sequence[str]
-) -> Imported:
-    """The stack with what the manifests say for Kubernetes, in place of what a like stack has."""
-    stack, origins = imported.stack, dict(imported.origins)
-    on = {platform: dict(patch) for platform, patch in stack.on.items()}
-    kubernetes = on.setdefault("kubernetes", {})
-    patches = kubernetes["services"] = dict(kubernetes.get("services", {}))
-    for name, own in workloads.items():
-        if stack.services[name].role in ALONE:
-            own.patch.pop("replicas", None)
-            own.patch.pop("scaling", None)
-        patches[name] = own.patch
-        place = own.manifest.document.issue((*own.manifest.at, "metadata", "name"))
-        for path, _ in leaves(own.patch):
-            key = ".".join(map(str, ("on", "kubernetes", "services", name, *path)))
-            origins[key] = Origin("file", f"{place.file}:{place.line}")
-    lines = [line for line in stack.ignored if not line.startswith("networks: ")]
-    stack = stack.model_copy(update={"on": on, "ignored": [*lines, *ignored]})
-    return Imported(stack, origins, imported.links)
 
 
 # ---- what was left out ----

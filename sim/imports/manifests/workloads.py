@@ -19,13 +19,13 @@ from typing import Any
 from sim.imports.compose.values import Node
 from sim.imports.manifests.objects import Manifest
 from sim.imports.manifests.quantities import cores, seconds, size
-from sim.schema.text.document import Path_
+from sim.imports.manifests.service_body import ServiceBody
 
 LASTING = (
     "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod",
     "Rollout",
 )  # fmt: skip
-_SIDECARS = re.compile(
+SIDECARS = re.compile(
     r"istio-proxy|linkerd-proxy|envoy-sidecar|cloud-?sql-?proxy|vault-agent|fluent-?bit|exporter|"
     r"oauth2?-proxy|filebeat|datadog-agent|otel-(collector|agent)|config-reloader"
 )
@@ -33,15 +33,11 @@ _DEPENDENT = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
 
 @dataclass
-class ManifestWorkload:
-    """A workload and its Compose words. `marks`: path below the service -> where it stands."""
+class ManifestWorkload(ServiceBody):
+    """A workload in Compose's words, and its patch for Kubernetes."""
 
-    manifest: Manifest
-    template: tuple[str, ...]  # where the pod's template stands
-    body: dict[str, Any] = field(default_factory=dict)
-    marks: dict[Path_, Node] = field(default_factory=dict)
-    patch: dict[str, Any] = field(default_factory=dict)  # for Kubernetes
-    aliases: list[str] = field(default_factory=list)  # under which others find it
+    manifest: Manifest = field(kw_only=True)
+    template: tuple[str, ...] = field(kw_only=True)  # where the pod's template stands
     beside: list[str] = field(default_factory=list)  # containers that are not simulated
 
     @property
@@ -56,25 +52,18 @@ class ManifestWorkload:
     def pod(self, *keys: str) -> Node:
         return self.manifest.get(*self.template, "spec", *keys)
 
-    def put(self, path: tuple[str, ...], value: Any, source: Node) -> None:
-        """Say it in Compose's words, and remember where it comes from."""
-        source.read.add(source.path)
-        place = self.body
-        for key in path[:-1]:
-            place = place.setdefault(key, {})
-        place[path[-1]] = value
-        for end in range(1, len(path) + 1):
-            self.marks.setdefault(path[:end], source)
-
 
 def workload(manifest: Manifest, values: Mapping[tuple[str, str], Manifest]) -> ManifestWorkload:
     """What a workload's own manifest says. `values`: ConfigMaps and Secrets by kind and name."""
     is_pod = manifest.kind == "Pod"
-    own = ManifestWorkload(manifest, () if is_pod else ("spec", "template"))
+    own = ManifestWorkload(
+        manifest.get("metadata", "name"),
+        manifest=manifest,
+        template=() if is_pod else ("spec", "template"),
+    )
     container = _container(own)
     if container is None:
         raise own.pod("containers").wrong("a list with a container")
-    own.marks[()] = manifest.get("metadata", "name")
     own.aliases = [manifest.name]
     image = container.get("image")
     own.put(("image",), image.text() or "unknown", image)
@@ -113,7 +102,7 @@ def _container(own: ManifestWorkload) -> Node | None:
     plain = [
         entry
         for entry in entries
-        if not _SIDECARS.search(f"{entry.value.get('name')} {entry.value.get('image')}")
+        if not SIDECARS.search(f"{entry.value.get('name')} {entry.value.get('image')}")
     ]
     chosen = next((e for e in plain if e.value.get("name") == own.name), None)
     chosen = chosen or next(iter([*plain, *entries]), None)
@@ -244,7 +233,7 @@ def _stop(own: ManifestWorkload, container: Node) -> None:
         stop["grace"] = f"{seconds(grace):g}s"
     hook = container.get("lifecycle", "preStop")
     sleep = hook.get("sleep", "seconds")
-    words = " ".join(str(word) for word in hook.get("exec", "command").value or [])
+    words = " ".join(hook.get("exec", "command").words())
     match = _SLEEP.search(words)
     if sleep.value is not None:
         stop["pre_stop"] = f"{seconds(sleep):g}s"

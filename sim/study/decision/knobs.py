@@ -34,8 +34,12 @@ class Dial(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The path without its first words, as a heading."""
-        return self.path.removeprefix("stack.").removeprefix("services.")
+        return short(self.path)
+
+
+def short(path: str) -> str:
+    """A path without its first words, as a heading."""
+    return path.removeprefix("stack.").removeprefix("services.")
 
 
 def knobs(texts: Sequence[str], field: str = "--vary") -> tuple[Dial, ...]:

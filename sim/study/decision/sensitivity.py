@@ -9,6 +9,7 @@ the SLO.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ from sim.study.plan import Plan, plan
 FILE = Path(__file__).with_name("assumptions.yaml")
 HALF, DOUBLE = 0.5, 2.0
 METRIC = "downtime_s"
+FEW = 3  # seeds; of a run of more than LARGE requests one
+LARGE = 100_000
 
 
 class Assumption(Record):
@@ -148,6 +151,12 @@ def _ends(
     return _end(case, paths, HALF, low), _end(case, paths, DOUBLE, high)
 
 
+def scaled(case: Case, patterns: Sequence[str], factor: float) -> dict[str, Any]:
+    """Settings that make all that the patterns mean here so many times what it is."""
+    paths = [path for pattern in patterns for path in expanded(case, pattern)]
+    return _end(case, paths, factor, None)
+
+
 def _end(case: Case, paths: Sequence[str], factor: float, given: Any) -> dict[str, Any]:
     settings = {}
     for path in paths:
@@ -195,8 +204,12 @@ class _Way(NamedTuple):
 
 
 def prepare(ask: Ask, metric: str = METRIC) -> SensitivityRuns:
-    """Read and check everything. Raises `InputError`."""
-    return SensitivityRuns(plan(ask), metric_named(metric))
+    """Read and check everything. `ask.reps` of 0: as many seeds as the size of a run allows, which
+    the plan alone decides. Raises `InputError`."""
+    planned = plan(replace(ask, reps=ask.reps or FEW))
+    if not ask.reps and max(case.requests for case in planned.cases) > LARGE:
+        planned = replace(planned, ask=replace(planned.ask, reps=1))
+    return SensitivityRuns(planned, metric_named(metric))
 
 
 def measure(runs: SensitivityRuns, run: Runner = Batch.run) -> Tornado:
