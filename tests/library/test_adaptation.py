@@ -23,6 +23,10 @@ CASES = Path(__file__).parents[1] / "data" / "compose" / "cases"
         ("stack.services.http.push.share", "cases has no redis: http.push.share falls away"),
         ("stack.services.http.database.pool", ""),
         ("stack.services.http.cpu.demand", ""),
+        (
+            "stack.services.http.steps.1.retries",
+            "http has no steps in cases: http.steps.1.retries falls away",
+        ),
         ("stack.operator.detect", ""),
         ("kubernetes.autoscaling", ""),
     ],
