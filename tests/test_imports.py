@@ -93,6 +93,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.constants", "sim.library", "sim.dataplane.draws",
         # what a month costs
         "sim.control.core.choices", "sim.control.scheduling.microvms",
+        "sim.control.people.human",  # when it is night
     ),
     # which means a platform has a field for is a matter of its mechanisms
     "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
@@ -135,8 +136,8 @@ CORE = (
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
-    "summary", "spread", "verdicts", "counterfactual", "decision", "ladder", "measurements",
-    "merge", "expectations",
+    "services", "summary", "spread", "verdicts", "counterfactual", "decision", "ladder",
+    "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

@@ -10,21 +10,27 @@ from typing import Any
 
 from rich.console import Console
 
+from sim.cli.cluster import place
 from sim.report.text.progress import compiling, counting
 from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.identity import cases_key
 
 
 @contextmanager
-def spoken(workers: int | None = None, store: Path | None = None) -> Iterator[Runner]:
+def spoken(
+    workers: int | None = None, store: Path | None = None, cluster: str | None = None
+) -> Iterator[Runner]:
     """A way to run batches that follow from each other: each counts its own runs, and has a folder
     of its own below `store`, by what it runs."""
 
-    def run(batch: Batch, **how: Any) -> BatchSample:
-        with counted(len(batch.tasks), workers) as run_batch:
-            return run_batch(batch, store=store and store / cases_key(batch.cases), **how)
+    with place(cluster, workers) as where:
 
-    yield run
+        def run(batch: Batch, **how: Any) -> BatchSample:
+            how = {**where.how, **how}
+            with counted(len(batch.tasks)) as run_batch:
+                return run_batch(batch, store=store and store / cases_key(batch.cases), **how)
+
+        yield run
 
 
 @contextmanager

@@ -27,6 +27,12 @@ def one_of_these(option: str, word: str, known: Sequence[str]) -> None:
         raise InputError(field=option, found=repr(word), expected=words, nearest=near)
 
 
+def at_least_0(option: str, dollars: float) -> None:
+    """Raise `InputError` for what is no price."""
+    if not 0.0 <= dollars < float("inf"):
+        raise InputError(field=option, found=f"{dollars:g}", expected="US dollars, at least 0")
+
+
 def delivered(text: Any, done: Any, folder: Path, json: bool, more: bool) -> int:
     """Write and show a study; `text`: the module that says it (`parts`, `FILES`, `text`,
     `record`); `more`: pictures, or what else it writes on demand. Returns the exit status."""

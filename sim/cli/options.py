@@ -100,6 +100,10 @@ JUnit = Annotated[
     Path | None,
     Parameter(name="--junit", help="File for what was expected and checked, as JUnit XML."),
 ]
+Cluster = Annotated[
+    str | None,
+    Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs."),
+]
 Enough = Annotated[
     str | None,
     Parameter(

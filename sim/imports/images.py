@@ -85,9 +85,9 @@ _PRODUCTS = _table(
             " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer"
         ),
         "page": (
-            "console kibana grafana pgadmin pgadmin4 adminer phpmyadmin mongoexpress rediscommander"
-            " redisinsight keycloak dozzle portainer flower kafdrop akhq cmak dashboard"
-            " dashboards jenkins sonarqube hue zipkinui cerebro dbeaver cloudbeaver"
+            "console visualizer kibana grafana pgadmin pgadmin4 adminer phpmyadmin mongoexpress"
+            " rediscommander redisinsight keycloak dozzle portainer flower kafdrop akhq cmak"
+            " dashboard dashboards jenkins sonarqube hue zipkinui cerebro dbeaver cloudbeaver"
             " springbootadmin"
         ),
     }

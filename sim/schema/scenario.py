@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from sim.constants.facts import LEAK_TICK, default
+from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
     Bytes,
@@ -49,18 +50,6 @@ class Point(Record):
     at: Duration = 0.0
     rate: Rate
     ramp: Duration = 0.0
-
-
-class ClientSpec(Record):
-    """Users: open loop. See dataplane.profile.Client for the meaning of each field."""
-
-    timeout: Span = 5.0
-    connect_timeout: Span = 3.0
-    retries: Annotated[Count, Field(le=4095)] = 0  # ids have room for so many (dataplane.codes)
-    backoff: Duration = 1.0
-    backoff_cap: Duration = 30.0
-    jitter: Fraction = 0.5
-    retry_budget: Ratio | None = None
 
 
 class Replay(Record):
@@ -334,6 +323,16 @@ class Failures(Record):
     lasts: Span | None = None  # from now on; null: to the end
 
 
+class External(Record):
+    """A service that somebody else runs is slow or errs, refuses, or keeps silent, for a while."""
+
+    service: Name = "external"
+    latency: LawSpec | None = None  # from now on; null: as the stack says
+    errors: Fraction | None = None
+    state: Literal["up", "down", "silent"] = "up"  # down: refuses; silent: accepts, never answers
+    lasts: Span | None = None
+
+
 class Event(Record):
     """One entry of the list: `at` and exactly one kind."""
 
@@ -354,6 +353,7 @@ class Event(Record):
     rent_servers: RentServers | None = None
     raise_connections: RaiseConnections | None = None
     rotate_secret: RotateSecret | None = None
+    external: External | None = None
     traffic: ArrivalRate | None = None
     control_plane: ControlPlane | None = None
     registry_down: RegistryDown | None = None

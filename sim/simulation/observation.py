@@ -32,6 +32,10 @@ class Observer:
             "t_s": np.linspace(0.0, (count - 1) * step_s, count)
         }
         self.series |= {column: np.zeros(count) for column in SERIES}
+        asked = cluster.stack.asked()  # by number; alone, the entry's are those of the whole plane
+        self.answers: dict[str, NDArray[np.int64]] = {
+            service: np.zeros((count, 3), np.int64) for service in asked if len(asked) > 1
+        }
         self.busy_s = 0.0  # when last seen
         self.highest_limit = 0
         self.reached: dict[str, int] = {}  # by service: ready at one time, and wanted ever since
@@ -49,6 +53,9 @@ class Observer:
             yield self.cluster.clock.at(k * self.step_s, Rank.OBSERVER)
             for column, value in self.sample().items():
                 self.series[column][k] = value
+            for number, counts in enumerate(self.answers.values()):
+                seen = self.cluster.plane.service_gauge(number)
+                counts[k] = seen.asked, seen.failed, seen.open
             self.recorder.second()
 
     def sample(self) -> dict[str, float]:

@@ -75,3 +75,21 @@ def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp
     said = sim(*CHEAPEST, "--slo", "downtime_s<2")
     assert said.status == 1
     assert said.out.startswith("None of 24 set-ups holds downtime_s<2")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--stack", "sspq"), "did you mean sspp?"),
+        (("--now", "kubernets"), "did you mean kubernetes?"),
+        (("--sale", "-1"), "--sale: found -1"),
+        (("--down-hour", "inf"), "--down-hour: found inf"),
+        (("--rates", "nowhere.yaml"), "nowhere.yaml"),
+        (("--set", "stack.operator.detec=3s"), "did you mean detect?"),
+    ],
+)
+def test_what_is_wrong_with_a_decision_is_told_before_anything_runs(sim, calls, words, says):
+    said = sim("decide", *words)
+    assert said.status == 2
+    assert says in said.err
+    assert calls == []

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from sim.cli.options import (
     NOT_HELD,
     REPORTS,
+    Cluster,
     Flag,
     Kept,
     Seed,
@@ -38,8 +39,9 @@ def cheapest(
     json: Flag = False,
     store: Kept = None,
     workers: Workers = None,
+    cluster: Cluster = None,
 ) -> int:
-    """Find the cheapest set-up that holds: candidates in order of cost, raced over seeds.
+    """Find the cheapest set-up that holds what you ask for: a race, in order of cost.
 
     Parameters
     ----------
@@ -77,10 +79,8 @@ def cheapest(
         Ask(scenario, names(platform), seed, 1, stack, settings or (), traffic=traffic)
         for scenario in scenarios
     ]
-    space = knobs_file(over) if over else ()
-    contest = study.prepare(asks, slo, space, Rule(chance))
+    contest = study.prepare(asks, slo, knobs_file(over) if over else (), Rule(chance))
     writable(text, out)
-    with spoken(workers, store) as run:
+    with spoken(workers, store, cluster) as run:
         done = study.measure(contest, run)
-    status = delivered(text, done, out, json, export == "apply")
-    return status or (0 if done.winner else NOT_HELD)
+    return delivered(text, done, out, json, export == "apply") or NOT_HELD * (not done.winner)

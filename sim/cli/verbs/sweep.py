@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from sim.cli.options import (
     REPORTS,
+    Cluster,
     Drawn,
     Flag,
     Kept,
@@ -25,8 +26,6 @@ from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
     from sim.study.ask import Ask
-    from sim.study.decision.sensitivity import Tornado
-    from sim.study.decision.sweep import Sweep
 
 Vary = Annotated[list[str] | None, Parameter(negative="")]
 
@@ -49,6 +48,7 @@ def sweep(
     plots: Drawn = True,
     store: Kept = None,
     workers: Workers = None,
+    cluster: Cluster = None,
 ) -> int:
     """Turn one knob or two through their values, or each number that nobody knows.
 
@@ -73,40 +73,32 @@ def sweep(
     json
         Print sweep.json and nothing else on standard output.
     """
+    from sim.cli.console import spoken  # noqa: PLC0415
     from sim.cli.decisions import delivered, writable  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import sensitivity_text, sweep_text  # noqa: PLC0415
 
-    if chosen == bool(vary):
-        found = "both" if chosen else "neither"
-        raise InputError(field="--vary, --chosen", found=found, expected="one of them")
     seeds = (0 if chosen else 5) if reps is None else reps  # 0: see sensitivity.prepare
     ask = Ask(scenario, names(platform), seed, seeds, stack, settings or (), traffic=traffic)
+    measure = _doubts(ask, vary, metric) if chosen else _curve(ask, vary or (), names(metric))
     folder = out or REPORTS / ("tornado" if chosen else "sweep")
     text = writable(sensitivity_text if chosen else sweep_text, folder)
-    done = (
-        _doubted(ask, metric, store, workers)
-        if chosen
-        else _swept(ask, vary or (), names(metric), store, workers)
-    )
+    with spoken(workers, store, cluster) as run:
+        done = measure(run)
     return delivered(text, done, folder, json, plots)
 
 
-def _swept(
-    ask: Ask, vary: Sequence[str], metrics: Sequence[str] | None, store: Path | None,
-    workers: int | None,
-) -> Sweep:  # fmt: skip
-    from sim.cli.console import counted  # noqa: PLC0415
+def _curve(ask: Ask, vary: Sequence[str], metrics: Sequence[str] | None) -> Callable[..., Any]:
     from sim.study.decision import sweep as study  # noqa: PLC0415
 
-    runs = study.prepare(ask, vary, metrics or study.METRICS)
-    with counted(len(runs.batch.tasks), workers) as run:
-        return study.measure(runs, partial(run, store=store))
+    if not vary:
+        raise InputError(field="--vary, --chosen", found="neither", expected="one of them")
+    return partial(study.measure, study.prepare(ask, vary, metrics or study.METRICS))
 
 
-def _doubted(ask: Ask, metric: str | None, store: Path | None, workers: int | None) -> Tornado:
-    from sim.cli.console import spoken  # noqa: PLC0415
+def _doubts(ask: Ask, vary: object, metric: str | None) -> Callable[..., Any]:
     from sim.study.decision import sensitivity as study  # noqa: PLC0415
 
-    with spoken(workers, store) as run:
-        return study.measure(study.prepare(ask, metric or study.METRIC), run)
+    if vary:
+        raise InputError(field="--vary, --chosen", found="both", expected="one of them")
+    return partial(study.measure, study.prepare(ask, metric or study.METRIC))

@@ -225,6 +225,14 @@ class Commanded(Protocol):
 
 
 @runtime_checkable
+class AtTheEdge(Protocol):
+    """Load balancing: it stands before the entry alone; else calls between services pass it."""
+
+    def between(self) -> Routing:
+        """What is done with each call of one service to another."""
+
+
+@runtime_checkable
 class Selecting(Protocol):
     """Service discovery: can a selector leave a version out? Else it cannot."""
 

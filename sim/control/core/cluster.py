@@ -9,9 +9,9 @@ data plane, the timeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 from sim.control.core import oom
 from sim.control.core.choices import Ranking
@@ -46,6 +46,7 @@ __all__ = [
     "PortTakenError", "Server", "Split", "State", "Tallies", "Trouble",
 ]  # fmt: skip
 
+MEMORY_ELSEWHERE = 1024**3  # bytes, of which nothing is used
 MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scaling may overshoot
 
 
@@ -55,6 +56,8 @@ class Cluster(Containers):
 
     _asked: int = 0  # replicas that ever waited for a server
     _closed: bool = False  # the entry's certificate has expired
+    _elsewhere: dict[str, int] = field(default_factory=dict)  # servers of somebody else's services
+    _not_ours: set[int] = field(default_factory=set)  # containers there
     _admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
 
     # ---- asking ----
@@ -83,7 +86,8 @@ class Cluster(Containers):
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
         price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        name = f"{'server' if size is None else 'machine'}-{ident + 1}"  # a task's own
+        number = ident + 1 - len(self._elsewhere)
+        name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
@@ -235,7 +239,7 @@ class Cluster(Containers):
         now, every = self.clock.now, service.backup.every
         phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
         age = (now + phase) % every
-        writers = [s for s in self.stack.services.values() if s.database is not None]
+        writers = [self.service(name) for name in self.stack.clients(volume.service)]
         self.count.lost_rows.append(
             LostRows(
                 since_s=now - age,
@@ -325,7 +329,7 @@ class Cluster(Containers):
         front = self.front(service)
         closed = self._closed and service in ("", self.entry)
         front.backends = () if closed else self._admit(front.listed)
-        self.plane.publish(front.backends, front.via)
+        self.plane.publish(front.backends, front.via, front.number)
 
     def close(self, closed: bool) -> None:
         """Users get nowhere, whoever is listed; or they do again."""
@@ -338,7 +342,24 @@ class Cluster(Containers):
 
     def route(self, routing: Routing, service: str = "") -> None:
         """Other rules between callers and replicas from now on: a balancer goes live."""
-        self.plane.set_routing(routing)
+        self.plane.set_routing(routing, self.front(service).number)
+
+    def outside(self, service: str, state: Literal["up", "down", "silent"] = "up") -> None:
+        """Somebody else's service, as the stack has it now: what it is asked from now on it answers
+        so, or refuses, or keeps silent about; what it was asked before, as it was then."""
+        if service not in self.others:
+            return  # nobody asks it
+        front, profile = self.front(service), self.profile(service, Version(name="v1"))
+        if service not in self._elsewhere:
+            self._elsewhere[service] = self.plane.add_server(1.0, MEMORY_ELSEWHERE)
+        ident = self.plane.add_container(profile, self._elsewhere[service])
+        self._not_ours.add(ident)
+        if state != "down":
+            self.plane.start(ident, profile)
+        if state == "silent":
+            self.plane.hang(ident)
+        front.listed = (ident,)
+        self.send(service)
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""
@@ -353,6 +374,19 @@ class Cluster(Containers):
         self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
+    def open_requests(self, service: str) -> int:
+        """Requests for a service without an answer yet, those that wait for a replica, too."""
+        if service == self.entry:
+            return self.plane.gauge().in_flight
+        return self.plane.service_gauge(self.front(service).number).open
+
+    def asked_so_far(self, service: str) -> int:
+        """Requests for a service since the start, as whoever stands before it counts them."""
+        if service == self.entry:
+            return self.plane.gauge().arrived
+        seen = self.plane.service_gauge(self.front(service).number)
+        return seen.asked + seen.retries
+
     def gauge(self) -> PlaneGauge:
         """What monitoring counts of requests, jobs and connections."""
         return self.plane.gauge()
@@ -360,6 +394,8 @@ class Cluster(Containers):
     def notice(self, notice: Notice) -> None:
         """Called at the notice's instant. The data plane only tells; whether a process ends is
         decided here."""
+        if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
+            return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
             heard = self._heard.pop(notice.id, None)
             if heard is not None:  # else whoever asked has given up
@@ -374,7 +410,8 @@ class Cluster(Containers):
             if outlier is not None:  # else it is removed, and its proxy has not heard of it
                 self.tell(Change("outlier", outlier))
         elif notice.note == Note.NONE_LISTED:
-            self.tell(Change("none_listed"))
+            asked = next(f for f in self.fronts.values() if f.number == notice.id)
+            self.tell(Change("none_listed", service=asked.service))
         else:
             self._container_notice(next(c for c in self.containers if c.id == notice.id), notice)
 

@@ -95,6 +95,7 @@ REPERTOIRE: tuple[Hypothesis, ...] = (
         lambda s: (s.full or s.unplaced) and s.quota,
     ),
     Hypothesis("shed", "more users than it can serve", lambda s: s.failing and bool(s.busy)),
+    Hypothesis("restart_busy", "it is stuck again", lambda s: bool(s.busy), times=2, reflex=True),
     Hypothesis("wait", "more is on its way", lambda s: s.under_way, True, 0),
 )  # fmt: skip
 

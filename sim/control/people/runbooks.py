@@ -148,21 +148,25 @@ def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop
 
     One Compose file is one `up -d` of everything; elsewhere what was changed is restarted."""
     cluster = human.cluster
-    clients = [n for n, s in cluster.stack.services.items() if s.database is not None]
     database = cluster.stack.playing("postgres")[0]
+    clients = cluster.stack.clients(database)
     yield from human.runbook("raise_connections")
     spec = cluster.service(database)
     if ask is None:
-        pools = [(len(cluster.of(n)), cluster.service(n).database) for n in clients]
+        pools = [(len(cluster.of(n)), cluster.stack.pools(n)[database].size) for n in clients]
         reserved = spec.superuser_reserved_connections + spec.reserved_connections
-        limit = wanted_connections([(n, d.pool) for n, d in pools if d is not None], reserved)
+        limit = wanted_connections(pools, reserved)
         ask = RaiseConnections(max_connections=max(limit, spec.max_connections))
     cluster.edit(database, max_connections=ask.max_connections)
     if ask.pool is not None:
         for name in clients:
-            client = cluster.service(name).database
-            assert client is not None
-            cluster.edit(name, database=client.model_copy(update={"pool": ask.pool}))
+            own = cluster.service(name)
+            if own.database is not None:
+                changed = own.database.model_copy(update={"pool": ask.pool})
+                cluster.edit(name, database=changed)
+            else:
+                pool = cluster.stack.pools(name)[database].model_copy(update={"size": ask.pool})
+                cluster.edit(name, pools={**own.pools, database: pool})
     if cluster.host_ports:
         human.say(f"sets max_connections to {ask.max_connections} and restarts everything")
         yield from restart_everything(human)

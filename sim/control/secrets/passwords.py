@@ -135,7 +135,7 @@ class Passwords:
 
 def clients(cluster: Cluster) -> list[str]:
     """Services with a database connection: workers first, then those that users call."""
-    names = [n for n, s in cluster.stack.services.items() if s.database is not None]
+    names = [name for name in cluster.stack.services if cluster.stack.pools(name)]
     return sorted(names, key=lambda n: cluster.service(n).role == "http")
 
 

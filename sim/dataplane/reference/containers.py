@@ -16,7 +16,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
 from sim.dataplane.profile import Law, Profile, StoryStep
-from sim.dataplane.reference.clients import Asker
+from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.postgres import Pool
 from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
@@ -90,8 +90,8 @@ class Instance:
     def tell(self) -> None:
         """The story that its process runs, and who asks in it."""
         self.steps = story(self.profile)
-        self.askers = {
-            step: Asker(self.plane, step.client, step.target, step.client.most_tokens)
+        self.callers = {
+            step: Caller(self.plane, step.client, step.target, step.client.most_tokens)
             for step in self.steps
             if step.does == Does.CALL
         }
@@ -272,9 +272,9 @@ class Instance:
         plane, mark = self.plane, salt(step)
         plane.calls += 1
         visit, tried = draws.child(work.visit, mark), draws.child(work.tried, mark)
-        work.asker = self.askers[step]
+        work.caller = self.callers[step]
         work.call = Call(plane.calls, visit, tried, work)
-        outcome = yield from work.asker.ask(work.call)  # -> called
+        outcome = yield from work.caller.ask(work.call)  # -> called
         work.call = None
         return outcome
 

@@ -281,7 +281,7 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
     """The http service that users' requests go to; "" if there is none. `chosen`: by the user.
 
     The one in front: a proxy asks it or it publishes a port, no other web service asks it. Where
-    that has no store of its own and asks one web service that uses the database, it is this one:
+    that asks no database and one web service alone, which does, it is this one:
     the part before it is short."""
     if chosen:
         return chosen
@@ -290,25 +290,28 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
     stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis")]
     databases = [name for name in stores if roles[name].role == "postgres"]
     asked = {m.callee for m in scene.mentions if m.caller in proxies}
+    queue = any(guess.role == "worker" for guess in roles.values())
+    wanted = stores if queue else databases  # who leaves jobs is as good as who asks a database
 
     def rank(name: str) -> tuple[bool, ...]:
         return (
             roles[name].part in ("page", "tool") or bool(_BESIDE.search(name.lower())),
             not (name in asked or _serves(scene.bodies[name])),
-            any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
             not _in_front(name) and len(web) > _SUITE,
+            any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
             not scene.asks(name, stores),
-            not scene.asks(name, databases),
+            not scene.asks(name, wanted),
             name not in asked,
             not _BACKEND.search(name.lower()),
         )
 
     front = min(web, key=rank, default="")
     if front and not scene.asks(front, databases):
-        callees = {m.callee for m in scene.mentions if m.caller == front} & set(web)
-        behind = [name for name in web if name in callees and scene.asks(name, databases)]
-        if len(behind) == 1:
-            return behind[0]
+        found = [m for m in scene.mentions if m.caller == front and m.callee in web]
+        sure = {m.callee for m in found if m.confidence != "low"}
+        callees = sure or {m.callee for m in found}
+        if len(callees) == 1 and all(scene.asks(name, databases) for name in callees):
+            return callees.pop()
     return front
 
 

@@ -25,9 +25,11 @@ from sim.schema.stack import (
     Stop,
 )
 from sim.schema.stack_checks import ALONE
+from sim.schema.text.validation import closest, one_of
 
 OTHER_MEMORY = 100 * 1024**2  # chosen: a container of which nothing is known
 PROXY_MEMORY = 32 * 1024**2  # chosen: HAProxy or nginx at rest
+_CONDITIONS = ("", "service_started", "service_healthy", "service_completed_successfully")
 _PUSHES = re.compile(r"traefik|caddy-docker-proxy|nginx-proxy$|swag", re.IGNORECASE)
 
 
@@ -92,7 +94,11 @@ def _healthy_first(node: Node) -> list[str]:
         how = depends.get(name)
         if isinstance(how.value, dict) and how.value:
             depends.read.discard((*depends.path, name))
-            if how.get("condition").text() == "service_healthy":
+            condition = how.get("condition")
+            if condition.text() not in _CONDITIONS:
+                near = closest(condition.text(), _CONDITIONS[1:])
+                raise condition.wrong(one_of(_CONDITIONS[1:]), near)
+            if condition.text() == "service_healthy":
                 healthy.append(str(name))
             if "required" in how.value:
                 how.get("required").flag()
@@ -113,16 +119,30 @@ def _port(node: Node, name: str, notes: Notes) -> int | None:
     entries = [(port, entry) for entry in node.get("ports").items() if (port := entry.port())]
     fixed = [(p, entry) for p, entry in entries if p.protocol == "tcp" and p.first == p.last]
     if not fixed and node.value.get("ports"):
-        notes.assumed.append(f"{name}: its published ports never collide (a range, random or UDP)")
+        words = ", ".join(_port_word(entry) for entry in node.get("ports").items())
+        notes.assumed.append(
+            f"{name}: its published ports never collide (a range, random or UDP: {words})"
+        )
     if len(entries) > 1:
         first = fixed[0][0].first if fixed else "none"
         others = [p for p, _ in entries if not fixed or p is not fixed[0][0]]
         words = ", ".join(f"{p.first}" if p.protocol == "tcp" else f"{p.first}/udp" for p in others)
         notes.ignored.append(f"{name}: ports beside {first} ({words})")
     if fixed:
-        notes.origins[f"services.{name}.port"] = fixed[0][1].origin
+        entry = fixed[0][1]
+        stated = entry.get("published") if isinstance(entry.value, dict) else entry
+        notes.origins[f"services.{name}.port"] = stated.origin
         return fixed[0][0].first
     return None
+
+
+def _port_word(entry: Node) -> str:
+    value = entry.value
+    return (
+        str(value.get("published") or value.get("target"))
+        if isinstance(value, dict)
+        else str(value)
+    )
 
 
 def _replicas(node: Node, name: str, role: str, notes: Notes) -> int:
@@ -149,6 +169,8 @@ def _restart(node: Node, name: str, notes: Notes) -> dict[str, Any]:
     policy, attempts = stated.restart()
     rule = node.get("deploy", "restart_policy")
     if rule.value is not None:
+        if stated.value is not None:
+            notes.ignored.append(f"{name}: restart {stated.value}: deploy.restart_policy wins")
         stated = rule.get("condition")
         condition = stated.text() or "any"
         words = {"none": "no", "on-failure": "on-failure", "any": "always"}

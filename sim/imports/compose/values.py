@@ -139,10 +139,8 @@ class Node:
     def port(self) -> Published | None:
         """One entry of `ports:`; None when nothing of the server is published."""
         if isinstance(self.value, dict):
-            parts = {key: self.get(key).text() for key in ("host_ip", "published", "target")}
-            address, host, target = parts.values()
-            protocol = self.get("protocol").text()
-            self.get("mode").text()
+            host, protocol = (self.get(key).text() for key in ("published", "protocol"))
+            address, target = (str(self.value.get(key) or "") for key in ("host_ip", "target"))
             if not _TARGET.fullmatch(target):
                 raise self.get("target").wrong("a port of the container")
         else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sim.report.text import comparison, means, verdict, words
+from sim.results import services
 from sim.results.figures import (
     TOPICS,
     Figure,
@@ -83,6 +84,9 @@ def sections(result: Measurements, full: bool = True) -> list[TableSection]:
         if not topic.needs
         or any(total(f, path) for f in result.platforms.values() for path in topic.needs)
     ]
+    asked = tuple(Line(*row) for row in services.rows(result.platforms))
+    if asked:
+        tables.append(TableSection("Services", asked))
     if len(columns) == len(result.platforms):
         rows = zip(means.HEADINGS, zip(*columns.values(), strict=True), strict=True)
         tables.insert(0, TableSection(MEANS, tuple(Line(label, cells) for label, cells in rows)))

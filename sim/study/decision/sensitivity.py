@@ -151,6 +151,12 @@ def _ends(
     return _end(case, paths, HALF, low), _end(case, paths, DOUBLE, high)
 
 
+def scaled(case: Case, patterns: Sequence[str], factor: float) -> dict[str, Any]:
+    """Settings that make all that the patterns mean here so many times what it is."""
+    paths = [path for pattern in patterns for path in expanded(case, pattern)]
+    return _end(case, paths, factor, None)
+
+
 def _end(case: Case, paths: Sequence[str], factor: float, given: Any) -> dict[str, Any]:
     settings = {}
     for path in paths:

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from sim.control.people.commands import COMMANDS, ELSEWHERE, Verb, command_of, console_of
-from sim.control.people.growth import doubled
+from sim.control.people.growth import doubled, typed
+from sim.control.people.human import Human
 from sim.control.people.on_call import DO
 from sim.control.people.repertoire import (
     REPERTOIRE,
@@ -23,6 +24,7 @@ from tests.control.world import World, stack_of
 
 STUCK = Symptoms(failing=True, busy="api")
 SMALL = Symptoms(failing=True, busy="api", hot="api", full=True, lone=True)
+AGAIN = ["restart_busy"] * 2
 CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
 
 
@@ -44,11 +46,11 @@ CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
         # what changed lately comes first, if somebody suffers
         (Symptoms(changed="api"), [], True),
         (Symptoms(changed="api", failing=True, busy="api"), ["roll_back", "restart_busy"], False),
-        (STUCK, ["restart_busy", *["scale_out"] * 6, "shed"], True),
+        (STUCK, ["restart_busy", *["scale_out"] * 6, "shed", *AGAIN], True),
         (Symptoms(failing=True, busy="api", pools_short=True, under_way=True),
-         ["restart_busy", "widen_pools", "shed", "wait", "wait"], False),
-        (SMALL, ["restart_busy", *["resize_server"] * 2, *["rent"] * 3, "shed"], True),
-        (CROWDED, ["restart_busy", *["rent"] * 3, "shed"], True),
+         ["restart_busy", "widen_pools", "shed", *AGAIN, "wait", "wait"], False),
+        (SMALL, ["restart_busy", *["resize_server"] * 2, *["rent"] * 3, "shed", *AGAIN], True),
+        (CROWDED, ["restart_busy", *["rent"] * 3, "shed", *AGAIN], True),
         (Symptoms(unplaced=True, quota=True), ["ask_provider"], True),
         (Symptoms(backlog=True), ["scale_out"] * 6, True),
         (Symptoms(backlog=True, under_way=True), ["wait", "wait", "wait"], False),
@@ -169,3 +171,14 @@ def test_a_console_answers_for_each_verb(console: str) -> None:
     known = {"service", "number", "server", None}
     for text in COMMANDS[console].values():
         assert {field for _, field, _, _ in Formatter().parse(text)} <= known
+
+
+def test_a_remedy_without_a_command_is_one_line() -> None:
+    """An Application Load Balancer has no limit for what is inside: she says so, and goes on."""
+    world = World(stack_of({"api": {}}), load("ecs_fargate"))
+    steps = typed(Human(world.cluster), "shed", "api")
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value is False
+    line = "operator knows no command of aws ecs for this: shed api"
+    assert [row.text for row in world.cluster.timeline] == [line]
