@@ -36,10 +36,10 @@ def about(subject: str) -> str:
     Raises `InputError`, with the nearest name, for anything else."""
     if subject not in EVENTS:
         return _about_named(subject)
-    parts = [text.event(subject, EVENTS[subject])]
+    parts = []
     with suppress(InputError):  # a scenario or constants may have the same name
         parts.append(_about_named(subject))
-    return "\n".join(parts)
+    return "\n".join([*parts, text.event(subject, EVENTS[subject])])
 
 
 def _about_named(subject: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sim.cli.options import DONE, Flag, say
+from sim.cli.options import DONE, Flag, Reading, corrected, say
 from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ def import_(
     /,
     *,
     out: Path = STACK,
-    role: Annotated[list[str] | None, Parameter(negative="")] = None,
-    link: Annotated[list[str] | None, Parameter(negative="")] = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     check: Flag = False,
     force: Flag = False,
 ) -> int:
@@ -35,11 +34,6 @@ def import_(
         Compose files (the later over the earlier), Kubernetes manifests, or folders of them.
     out
         The stack's file to write.
-    role
-        NAME=ROLE: what a service is (http, worker, postgres, redis, proxy, other, or entry: users'
-        requests go there); may be given several times.
-    link
-        CALLER->CALLEE: who asks whom; may be given several times.
     check
         Say what was understood and write nothing.
     force
@@ -52,15 +46,16 @@ def import_(
     if not check and not force and out.exists():
         expected = "another --out, or --force to replace it"
         raise InputError(str(out), found="a file that is there", expected=expected)
-    imported = import_stack(*files, corrections=Corrections.of(role or (), link or ()))
+    said = corrected(reading)
+    imported = import_stack(*files, corrections=Corrections.of(said["roles"], said["links"]))
     print("\n".join(_understood(imported)))
     for question in imported.questions:
         say(f"? {question}", DONE)
     if check:
         return DONE
     words = ["sim", "import", *files]
-    words += [word for text in role or () for word in ("--role", text)]
-    words += [word for text in link or () for word in ("--link", text)]
+    words += [word for text in said["roles"] for word in ("--role", text)]
+    words += [word for text in said["links"] for word in ("--link", text)]
     try:
         out.write_text(stack_text(imported, shlex.join(words)), encoding="utf-8")
     except OSError as error:
