@@ -25,6 +25,7 @@ def import_(
     reading: Annotated[Reading | None, Parameter(name="*")] = None,
     check: Flag = False,
     force: Flag = False,
+    picture: Path | None = None,
 ) -> int:
     """Read your own files and write what was understood, to correct and to run.
 
@@ -38,6 +39,8 @@ def import_(
         Say what was understood and write nothing.
     force
         Replace the file if it is there.
+    picture
+        An SVG file to draw it to: services, who asks whom, limits, doubts.
     """
     from sim.imports.evidence import Corrections  # noqa: PLC0415
     from sim.imports.stack_text import stack_text  # noqa: PLC0415
@@ -51,17 +54,26 @@ def import_(
     print("\n".join(_understood(imported)))
     for question in imported.questions:
         say(f"? {question}", DONE)
+    if picture is not None:
+        from sim.imports.picture import picture as drawing  # noqa: PLC0415
+
+        _write(picture, drawing(imported))
+        say(f"picture: {picture}", DONE)
     if check:
         return DONE
     words = ["sim", "import", *files]
     words += [word for text in said["roles"] for word in ("--role", text)]
     words += [word for text in said["links"] for word in ("--link", text)]
+    _write(out, stack_text(imported, shlex.join(words)))
+    return say(f"stack: {out}", DONE)
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        out.write_text(stack_text(imported, shlex.join(words)), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         reason = (error.strerror or "unwritable").lower()
-        raise InputError(str(out), found=reason, expected="a file that can be written") from None
-    return say(f"stack: {out}", DONE)
+        raise InputError(str(path), found=reason, expected="a file that can be written") from None
 
 
 def _understood(imported: Imported) -> list[str]:
