@@ -90,8 +90,5 @@ def run(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
         engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
-    shown = Show(
-        json=json, plots=plots, watch=watch, postmortem=postmortem, check=check,
-        expect=tuple(expect or ()), junit=junit, rungs=rungs, full=full,
-    )  # fmt: skip
+    shown = Show(json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs, full)
     return report(ask, out, export, shown, store, workers)

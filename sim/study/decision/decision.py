@@ -166,14 +166,15 @@ def _case(planned: Plan, way: Setup) -> Case | None:
 def _replays(
     number: int, kind: IncidentKind, planned: Plan, case: Case, ask: Ask, rates: Rates
 ) -> Iterator[Rehearsal]:
+    reps = ask.reps or FEW
     for world, (patterns, factor) in WORLDS.items():
         settings = scaled(case, patterns, factor)
         altered = changed(planned, case, settings) if settings else case
         if altered is None:
             continue
-        seeds = ask.reps if world == AS_ASSUMED else min(FEW, ask.reps)
+        seeds = reps if world == AS_ASSUMED else min(FEW, reps)
         for k in range(seeds):
-            share = (k + 0.5) / ask.reps  # hours, days and servers spread evenly over the seeds
+            share = (k + 0.5) / reps  # hours, days and servers spread evenly over the seeds
             at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
             incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
             night = case.stack.operator.night
