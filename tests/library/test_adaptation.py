@@ -55,7 +55,7 @@ def test_what_runs_without_a_worker() -> None:
         with pytest.raises(InputError, match=r"no_worker.yml: services: found no worker"):
             load_scenario(name, stack=stack)
     for name in about_others:
-        what = "service that asks another" if name == "retry_amplification" else "external"
+        what = "catalogue" if name == "retry_amplification" else "external"
         with pytest.raises(InputError, match=rf"no_worker.yml: services: found no {what}"):
             load_scenario(name, stack=stack)
 
