@@ -83,7 +83,9 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
     """The scenario with events that the stack can take, and a line for each that changes. Raises
     `InputError` that names the role and the stack's file for what it cannot do without."""
     lines: list[str] = []
-    missing: list[str] = [role for role in scenario.needs if not _plays(role, stack)]
+    missing: list[str] = [
+        role for role in scenario.needs if role != "calls" and not _plays(role, stack)
+    ]
     events = []
     for event in scenario.events:
         change = _changed(event, scenario, stack, names, lines)
@@ -97,7 +99,11 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
         else:
             expected = f"one: {scenario.name} is told of the stack {scenario.stack}"
         raise InputError(file, field="services", found=f"no {name}", expected=expected)
-    if "postgres" in scenario.needs and not any(s.database for s in stack.services.values()):
+    if "calls" in scenario.needs and not any(map(stack.calls, stack.services)):
+        expected = f"one: {scenario.name} is about it (a step `call:` in a stack of your own)"
+        found = "no service that asks another"
+        raise InputError(file, field="services", found=found, expected=expected)
+    if "postgres" in scenario.needs and not any(map(stack.pools, stack.services)):
         found = "no service that uses the database"
         expected = f"one: {scenario.name} is about it (--link NAME->DATABASE if there is one)"
         raise InputError(file, field="services", found=found, expected=expected)

@@ -411,7 +411,8 @@ class Scenario(Record):
     slo: Slo = Slo()
     events: list[Event]
     claims: list[Claim] = []
-    needs: list[Role] = []  # roles that it is about, beside those that its events name
+    # roles that it is about, beside those that its events name; calls: services that ask another
+    needs: list[Role | Literal["calls"]] = []
     platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
     set: dict[str, Any] = {}
     variants: dict[Name, Variant] = {}

@@ -184,7 +184,7 @@ def look(human: Human) -> Symptoms:
         changed=changed(human),
         locked_out=human.rotation is not None and bool(human.rotation.missed()),
         connections_short=connections_short(human),
-        pools_short=users and pools_short(cluster),
+        pools_short=users and bool(cluster.entry) and pools_short(cluster),
         down=len(compose.down(cluster)),
         hung=len(hung(cluster)) + len(expired(human)),
         wrong_address=wrong_address(cluster),
@@ -197,7 +197,8 @@ def load(human: Human, users: bool, jobs: bool) -> dict[str, Any]:
     """Who is busy, and what is full; of services for which somebody waits."""
     cluster, usage, ours = human.cluster, human.usage, maintained(human.cluster)
     workers = cluster.stack.playing("worker") if jobs else []
-    served = [cluster.entry] if users and busy(cluster, cluster.entry) else []
+    inmost = reversed(list(cluster.fronts)) if users else []  # who waits for another is busy, too
+    served = [name for name in inmost if name and busy(cluster, name)]
     hot = [name for name in (*served, *workers) if usage.is_hot(cluster, name)]
     tasks = isinstance(cluster.choices.scheduling, Maintaining)  # a machine each, for the asking
     databases = cluster.stack.playing("postgres")

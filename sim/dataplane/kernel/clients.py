@@ -29,6 +29,7 @@ from sim.dataplane.kernel.layout import (
     HEARD,
     HEARD_AGAIN,
     IN_SLOTS,
+    LISTS,
     NOTICED,
     OUT_ARRIVED,
     PAUSED,
@@ -214,7 +215,7 @@ def again(w: Any, r: int, outcome: int) -> bool:
 @inner
 def forsake(w: Any, c: int, silently: bool) -> None:
     """A process dies: whoever it asks answers nobody."""
-    node = w.head[FIRST_LIST + 3 * c + IN_SLOTS]
+    node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
     while node >= 0:
         r = w.work[node >> 1].asks
         if r >= 0:

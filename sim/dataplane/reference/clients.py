@@ -25,6 +25,7 @@ from sim.dataplane.codes import (
     Stream,
 )
 from sim.dataplane.profile import Arrivals, Client, Workload
+from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Call, Work
 from sim.dataplane.tables import ServiceGauge
@@ -132,7 +133,7 @@ class Caller:
             self.balancer.dial(attempt)
             outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
             if work is not None:
-                yield from self.plane.postgres.thaw(work)  # -> heard
+                yield from thaw(work)  # -> heard
             if outcome == Outcome.SUCCEEDED or retry >= rules.retries or self.tokens < 1.0:
                 break
             if self.in_vain(work):
@@ -143,7 +144,7 @@ class Caller:
             call.event = self.pause(attempt, retry)
             yield call.event  # -> retried
             if work is not None:
-                yield from self.plane.postgres.thaw(work)  # -> heard
+                yield from thaw(work)  # -> heard
             if self.in_vain(work):
                 break
             retry += 1
