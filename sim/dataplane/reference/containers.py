@@ -17,11 +17,11 @@ from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
 from sim.dataplane.profile import Law, Profile, StoryStep
 from sim.dataplane.reference.clients import Caller
-from sim.dataplane.reference.postgres import Pool
+from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Call, HealthProbe, Job, Work
-from sim.dataplane.story import probed, salt, starts_at_once, story, streams
+from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.plane import ReferencePlane
@@ -55,7 +55,7 @@ class Instance:
         self.hung = False
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
         server.cpu.stations.append(self.station)
-        self.profile, self.pool = profile, Pool(profile)
+        self.profile = profile
         self.tell()
         self.inside: dict[int, Work] = {}  # in order of acceptance
         self.held = 0  # slots in use: requests or jobs, not probes of a worker
@@ -78,7 +78,7 @@ class Instance:
 
     def born(self, profile: Profile) -> None:
         """A fresh process: nothing inside, its base memory."""
-        self.profile, self.pool = profile, Pool(profile)
+        self.profile = profile
         self.tell()
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
         self.station.frozen = self.hung = self.noted = self.stuck = False
@@ -89,12 +89,16 @@ class Instance:
 
     def tell(self) -> None:
         """The story that its process runs, and who asks in it."""
-        self.steps = story(self.profile)
+        self.steps, self.pools = story(self.profile), self.new_pools()
         self.callers = {
             step: Caller(self.plane, step.client, step.target, step.client.most_tokens)
             for step in self.steps
             if step.does == Does.CALL
         }
+
+    def new_pools(self) -> list[Pool]:
+        databases = self.plane.databases
+        return [Pool(rules, databases[rules.database]) for rules in pools(self.profile)]
 
     def died(self) -> list[Work]:
         """The process ends: give back CPU, memory and slots; return what was inside, in order."""
@@ -260,10 +264,11 @@ class Instance:
             return (yield from plane.jobs.push(work, step))
         amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
         if does == Does.QUERY:
-            return (yield from plane.postgres.use(work, amount))
+            pool = next(pool for pool in self.pools if pool.rules.database == step.target)
+            return (yield from pool.database.use(work, amount, pool))
         if does == Does.WAIT:
             yield self.pass_time(work, amount)  # -> passed
-            yield from plane.postgres.thaw(work)
+            yield from thaw(work)
         else:
             yield self.station.join(work, amount)  # -> cpu_done
         return Outcome.SUCCEEDED

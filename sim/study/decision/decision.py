@@ -166,12 +166,12 @@ def _case(planned: Plan, way: Setup) -> Case | None:
 def _replays(
     number: int, kind: IncidentKind, planned: Plan, case: Case, ask: Ask, rates: Rates
 ) -> Iterator[Rehearsal]:
+    reps = ask.reps or FEW
     for world, (patterns, factor) in WORLDS.items():
         settings = scaled(case, patterns, factor)
         altered = changed(planned, case, settings) if settings else case
         if altered is None:
             continue
-        reps = ask.reps or 1
         seeds = reps if world == AS_ASSUMED else min(FEW, reps)
         for k in range(seeds):
             share = (k + 0.5) / reps  # hours, days and servers spread evenly over the seeds
