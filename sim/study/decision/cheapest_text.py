@@ -13,12 +13,12 @@ from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdow
 from sim.study.decision.apply import files
 from sim.study.decision.cheapest import Candidate, PriceLadder
 from sim.study.decision.knobs import short, words_of
-from sim.study.decision.race import Footing, Runner, likely
+from sim.study.decision.race import Runner, Standing, likely
 
 APPLIED = ("compose.override.yaml", "kubernetes.yaml")
 FILES = frozenset({"cheapest.json", "cheapest.md", "cheapest.csv", *APPLIED})
 SHOWN = 12  # rungs on a terminal; the files have all
-UNTRIED = (Footing.UNTRIED, Footing.RACING)
+UNTRIED = (Standing.UNTRIED, Standing.RACING)
 
 
 def finding(ladder: PriceLadder) -> str:
@@ -28,7 +28,7 @@ def finding(ladder: PriceLadder) -> str:
     if ladder.winner is None:
         if ladder.interrupted:
             return f"Interrupted: what holds {slo} is not decided."
-        unclear = [r for r in ladder.runners if r.standing is Footing.UNCLEAR]
+        unclear = [r for r in ladder.runners if r.standing is Standing.UNCLEAR]
         if unclear:
             first = unclear[0]
             low, high = likely(first.held, first.runs)
@@ -97,9 +97,9 @@ def why(ladder: PriceLadder, runner: Runner) -> str:
     winner = ladder.winner
     if winner is not None and runner.place == winner.place and runner.fresh:
         return f"holds, and on {runner.fresh[0]} of {runner.fresh[1]} fresh seeds"
-    if runner.standing is Footing.OUT:
+    if runner.standing is Standing.OUT:
         return f"dropped after {runner.runs} seeds"
-    if runner.standing is Footing.REFUTED and runner.fresh:
+    if runner.standing is Standing.REFUTED and runner.fresh:
         return f"held, but on {runner.fresh[0]} of {runner.fresh[1]} fresh seeds only"
     if winner is not None and runner.place > winner.place:
         return "dominated, not cheaper than the winner"
