@@ -36,7 +36,7 @@ from sim.study.quarter.rates import IncidentKind, Rates
 
 FILE = Path(__file__).with_name("setups.yaml")
 WEEKS = 365.25 / 7.0  # of a year
-FEW = 2  # seeds in the other worlds
+FEW = 1  # seeds in the other worlds, compared with the same of the world as assumed
 PEOPLE = tuple(
     f"stack.operator.{step}" for step in ("detect", "acknowledge", "login", "diagnose", "command")
 )
@@ -199,7 +199,7 @@ def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Decision:
         servers = case.stack.servers.count or 1
         worlds = {
             world: tuple(
-                Recurrence(kind.name, _rate(kind, runs.rates, servers), tuple(found))
+                Recurrence(kind.name, _rate(kind, runs.rates, servers), tuple(found), kind.planned)
                 for kind in runs.rates.kinds
                 if (found := samples.get((way.name, world, kind.name)))
             )
