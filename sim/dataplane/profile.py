@@ -41,6 +41,9 @@ class Client:
     backoff_cap_s: float = 30.0
     jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
     budget: float = inf  # tokens earned per request; a retry costs one
+    at_most: int = 0  # tries at once (a bulkhead); one more is turned away. 0: no limit
+    breaker_failures: int = 0  # ... all are, after so many failures in a row; 0: never
+    breaker_open_s: float = 60.0  # ... for so long; then one is let through, and decides
     slo_s: float = inf  # users: an answer slower than this is no good answer for the SLO
 
     @property

@@ -212,6 +212,9 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         backoff_cap_s=dice.pick(0.5, 1.0, 30.0),
         jitter=dice.pick(0.0, 0.5, 1.0),
         budget=dice.pick(INF, INF, 0.0, 0.125, 0.5),
+        at_most=dice.pick(0, 0, 1, 4),
+        breaker_failures=dice.pick(0, 0, 1, 3),
+        breaker_open_s=dice.pick(0.0, 0.5, 2.0),
         slo_s=dice.pick(INF, 0.25, 1.0),
     )
 

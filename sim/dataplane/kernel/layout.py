@@ -102,7 +102,7 @@ WORK: RecordFields = [
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
-    ("state", N),
+    ("state", HALF), ("life", HALF),
 ]  # fmt: skip
 POLICY = [  # row 0: of users; then one for each calling step of a profile, the `slot`-th of it
     *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
@@ -113,6 +113,9 @@ STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("servers_idle", N), ("refusals", N), ("pooler_free", F),
 ]  # fmt: skip
 POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
+PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
+    ("tokens", F), ("tries", N), ("failures", N), ("open_until", F), ("life", HALF), ("proves", N),
+]  # fmt: skip
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 56 bytes: millions may wait
     ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("epoch", HALF),
@@ -199,7 +202,8 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("service", np.dtype(SERVICE, align=True), (MOST_SERVICES,)),
         ("ended", N, (MOST_SERVICES, len(Outcome))),  # calls, by outcome
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
-        ("tokens", F, (MOST_CALLS * (c + 1),)),  # of users; from MOST_CALLS on, of containers
+        # of users; from MOST_CALLS on, of containers
+        ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),

@@ -216,7 +216,9 @@ def start(w: Any, c: int, p: int) -> None:
     recount(w, c, 0)
     touch(w, c)
     for k in range(w.version[p].first_policy, w.version[p].first_policy + w.version[p].policies):
-        w.tokens[MOST_CALLS * (c + 1) + w.policy[k].slot] = w.policy[k].most_tokens
+        own = w.purse[MOST_CALLS * (c + 1) + w.policy[k].slot]
+        own.tokens = w.policy[k].most_tokens
+        own.tries = own.failures = own.life = own.proves = 0
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
     kind = w.version[p].kind
