@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum
 
 UNLIMITED = 2**31 - 1  # a count that never binds
+MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
+MOST_CALLS = 8  # calling steps of one story
 
 
 # ---- what there is ----
@@ -30,6 +32,18 @@ class LawKind(IntEnum):
     EXPONENTIAL = 1
     LOGNORMAL = 2
     UNIFORM = 3  # mean +- cv * sqrt(3) * mean
+
+
+class Does(IntEnum):
+    """What a step of a story does."""
+
+    CPU = 0  # uses the container's cores
+    WAIT = 1  # takes time, and uses nothing
+    QUERY = 2  # a connection to a database, then its demand there
+    PUSH = 3  # a job into a queue
+    FAIL = 4  # the application answers 500
+    POISON = 5  # ends the process (exit 1) with the work inside
+    CALL = 6  # asks another service, and keeps its slot until that has answered
 
 
 class Persistence(IntEnum):
@@ -96,7 +110,7 @@ class Note(IntEnum):
     PROBE_OK = 6  # probe id: answered
     PROBE_FAILED = 7  # probe id: refused, dropped with its container, or its query failed
     OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
-    NONE_LISTED = 9  # 0: a request is held (`Routing.holds`); once for each empty list
+    NONE_LISTED = 9  # service: a request is held (`Routing.holds`); once for each empty list
 
 
 # ---- where it stands ----
@@ -134,19 +148,22 @@ class Due(IntEnum):
     PATIENCE = 6  # attempt: the client gives up
     JOB_BACK = 7  # job: a retry or redelivery returns to the queue
     GHOST = 8  # number: connections of a vanished host close
+    PASSED = 9  # work: a step that only takes time is over
 
 
 ID_BITS = 56  # of an event's place among those of one instant; its kind stands above
 
 
-# ---- who it is: ids are unique, and all that a draw depends on ----
+# ---- who it is: ids are unique, and order what is due at one instant ----
 # Of an attempt (arithmetic.attempt_id), from the lowest bit: its place in its block, the request,
 # and above all that is named below the block: attempts 0 to 7 of a request, 8 to 15, ...
 BLOCK_BITS, REQUEST_BITS, BLOCK_SHIFT = 3, 40, 47
 MOST_ATTEMPTS = 1 << BLOCK_BITS + ID_BITS - BLOCK_SHIFT  # of one request
-JOB_BASE = 1 << 44  # job id = JOB_BASE + the attempt that pushed it
+PUSHED_BASE = 1 << 43  # job id = PUSHED_BASE + its number, unless ...
+JOB_BASE = 1 << 44  # ... JOB_BASE + the attempt of a user that pushed it in an unnamed step
 PROBE_BASE = 1 << 45
 COPY_BASE = 1 << 46  # jobs that came back
+CALL_BASE = 3 << 45  # an attempt of call n: CALL_BASE + attempt_id(n, retry)
 
 
 class Stream(IntEnum):
@@ -162,6 +179,8 @@ class Stream(IntEnum):
     JOB_CPU = 7  # job
     JOB_QUERY = 8  # job
     POISON = 9  # job
+    LOCK = 10  # request or job
+    # steps with a name have streams of that name (story.streams)
 
 
 SECOND = 64  # added to a stream: the second number that a lognormal draw takes

@@ -42,6 +42,12 @@ def uniforms(seed: int, stream: int, first: int, last: int) -> NDArray[np.float6
     return ((x >> np.uint64(11)).astype(np.float64) + 0.5) * 1.1102230246251565e-16
 
 
+def child(ident: int, salt: int) -> int:
+    """Who is asked for by `ident`, in the step of this salt: 62 bits. It says nothing of places,
+    replicas or order, so that whatever those do the same one is asked for."""
+    return mix((ident + (salt + 1) * GOLDEN) & MASK) >> 2
+
+
 def stream(name: str) -> int:
     """A stable stream number for a named draw of the control plane (any process, any platform);
     those of the data plane are codes.Stream."""

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from sim.dataplane.codes import Note
 from sim.dataplane.profile import Arrivals, Profile, Routing
-from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
+from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording, ServiceGauge
 
 
 class Notice(NamedTuple):
@@ -68,6 +68,11 @@ class DataPlane(Protocol):
         """Another limit from now on (`docker update --cpus`, a resize in place); its next process
         starts with that of its profile."""
 
+    def set_profile(self, container: int, profile: int) -> None:
+        """A process that lives goes on by another profile of its kind: works that begin from now
+        on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
+        steps that call and, of a worker, `reliable` must be the same. CPU limit and weight stay."""
+
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new
         connections fail, those that are open stay. Holds for its next processes too, until undone.
@@ -77,11 +82,13 @@ class DataPlane(Protocol):
         """Bytes a fault adds to the container (a leak by the clock)."""
 
     # what the balancer believes
-    def publish(self, backends: Sequence[int], via: int = -1) -> None:
-        """Route to these containers; `via` is the proxy's own container, -1 if it cannot fail."""
+    def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
+        """Who asks this service is routed to these containers; `via` is the proxy's own container,
+        -1 if it cannot fail. A container is of the service that listed it last."""
 
-    def set_routing(self, routing: Routing) -> None:
-        """Other rules from now on (a balancer goes live); failures in a row count from 0."""
+    def set_routing(self, routing: Routing, service: int = 0) -> None:
+        """Other rules from now on (a balancer goes live); failures in a row count from 0. A service
+        but 0 begins with those of `Routing()`, and with nobody listed."""
 
     # who comes
     def set_arrivals(self, arrivals: Arrivals) -> None:
@@ -106,5 +113,6 @@ class DataPlane(Protocol):
     # observation
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
+    def service_gauge(self, service: int) -> ServiceGauge: ...
     def books(self) -> Books: ...
     def recording(self) -> Recording: ...

@@ -15,7 +15,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.codes import BUDGET_CAP, Algorithm, Kind, LawKind, Persistence
+from sim.dataplane.codes import BUDGET_CAP, Algorithm, Does, Kind, LawKind, Persistence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,42 @@ class Law:
     kind: LawKind = LawKind.CONSTANT
     mean: float = 0.0
     cv: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whoever asks: the users, who come when they come, or a step that calls a service. All times
+    in seconds; `budget` is retries per request (Finagle's). That of users begins empty; each
+    process has one for each of its calling steps, which begins full."""
+
+    timeout_s: float = 5.0  # per attempt
+    connect_timeout_s: float = 3.0  # when the client itself connects (no proxy between)
+    retries: int = 0
+    backoff_s: float = 1.0
+    backoff_factor: float = 2.0
+    backoff_cap_s: float = 30.0
+    jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
+    budget: float = inf  # tokens earned per request; a retry costs one
+    slo_s: float = inf  # users: an answer slower than this is no good answer for the SLO
+
+    @property
+    def most_tokens(self) -> float:
+        """Retries that the budget can save up."""
+        return BUDGET_CAP if self.budget < inf else inf
+
+
+@dataclass(frozen=True, slots=True)
+class StoryStep:
+    """One step of what a container does for a request or a job. See story.py for its draws."""
+
+    does: Does
+    law: Law = Law()  # CPU, QUERY: the demand, core seconds; WAIT: seconds
+    target: int = 0  # CALL: the service
+    client: Client = Client()  # ... and how it asks
+    share: float = 1.0  # of requests and jobs that take it; of tries, for FAIL
+    covers: int = 0  # so many steps after it are left out with it: a cache and its misses
+    ignore: bool = False  # goes on when it fails
+    name: str = ""  # of its draws; "": those that the first of its kind always had
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +75,8 @@ class Profile:
     probe_beside: bool = False  # health checks are answered beside the queue, without a slot
     shed: bool = False  # backlog full: answer 503 at once (else the SYN is dropped and resent)
     cancel: bool = False  # an abandoned request is dropped at its next step (else served in vain)
+    # its story, if there is more to it than CPU, a query and a job (story.py)
+    steps: tuple[StoryStep, ...] = ()
     # CPU
     cpu: Law = Law()  # demand of a request or job, core seconds
     cpu_limit: float = inf  # cores; CFS quota, or the threads of the process
@@ -74,6 +112,7 @@ class Profile:
     connect_cpu_s: float = 0.0038  # cost of a new connection, paid with its first query
     connect_s: float = 0.0038  # time to open one at start
     cost_growth: float = 0.0  # a query costs 1 + cost_growth * (active - 1) times its demand
+    locked_share: float = 0.0  # of queries, which wait with their connection until less is locked
     keepalive_s: float = 7875.0  # connections of a vanished host stay open that long
     pooler_size: int = 0  # 0: no pooler; else its server connections (transaction pooling)
     pooler_clients: int = 100  # max_client_conn
@@ -88,32 +127,12 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """The open-loop users. All times in seconds; `budget` is retries per request (Finagle's)."""
-
-    timeout_s: float = 5.0  # per attempt
-    connect_timeout_s: float = 3.0  # when the client itself connects (no proxy between)
-    retries: int = 0
-    backoff_s: float = 1.0
-    backoff_factor: float = 2.0
-    backoff_cap_s: float = 30.0
-    jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
-    budget: float = inf  # tokens earned per request; a retry costs one
-    slo_s: float = inf  # an answer slower than this is no good answer for the SLO
-
-    @property
-    def most_tokens(self) -> float:
-        """Retries that the budget can save up."""
-        return BUDGET_CAP if self.budget < inf else inf
-
-
-@dataclass(frozen=True, slots=True)
 class Routing:
-    """What stands between client and replicas. Data: both engines read it per request."""
+    """What stands between who asks and the replicas of a service: a row for each of them."""
 
     algorithm: Algorithm = Algorithm.FIRST
     proxy: bool = False  # a proxy opens the connection (its timeouts, retries, outliers apply)
-    connect_timeout_s: float = 5.0  # the proxy's
+    connect_timeout_s: float = 5.0  # the proxy's; 0: that of who asks
     retries: int = 0  # the proxy's, connection failures only
     retry_pause_s: float = 1.0  # before trying the same server again
     redispatch: bool = False  # retry at once on another server instead
@@ -123,12 +142,13 @@ class Routing:
     holds: bool = False  # ... and with a maxconn also while the list of backends is empty
     outlier_failures: int = 0  # failures in a row of one backend until OUTLIER; 0: never
 
-    def in_effect(self, client: Client) -> Routing:
-        """The rules that hold: a proxy's own only where a proxy opens the connection."""
-        if not self.proxy:
-            timeout_s = client.connect_timeout_s
-            return replace(self, connect_timeout_s=timeout_s, retries=0, outlier_failures=0)
-        return replace(self, connect_timeout_s=self.connect_timeout_s or client.connect_timeout_s)
+    @property
+    def in_effect(self) -> Routing:
+        """The rules that hold: a proxy's own only where a proxy opens the connection. Who asks
+        waits for a connection as long as it does itself where this says 0."""
+        if self.proxy:
+            return self
+        return replace(self, connect_timeout_s=0.0, retries=0, outlier_failures=0)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,19 @@ class PlaneGauge(NamedTuple):
     busy_s: float = 0.0  # CPU seconds used so far, all containers
 
 
+class ServiceGauge(NamedTuple):
+    """A service as those see it who ask it (of 0 the users, too). Counts since the start: one a
+    call, however often it is tried. asked = succeeded + failed + open + forsaken."""
+
+    asked: int
+    succeeded: int
+    failed: int
+    open: int  # now
+    forsaken: int  # who asked died first
+    retries: int
+    causes: tuple[int, ...]  # of `failed`, in the order of REQUEST_CAUSES
+
+
 # columns of Recording.requests; then one per REQUEST_CAUSES
 ARRIVED, SUCCEEDED, IN_SLO, FIRST_CAUSE = 0, 1, 2, 3
 REQUEST_COLUMNS = FIRST_CAUSE + len(REQUEST_CAUSES)
@@ -79,7 +92,8 @@ class Recording:
 class Books(NamedTuple):
     """Independent counts of what exists now, found by walking the state, for the ledger's check."""
 
-    open_requests: int  # clients that wait
+    open_requests: int  # users that wait
+    open_calls: int  # works that wait for another service
     jobs_queued: int
     jobs_in_progress: int
     connections_open: int  # summed over pools, pooler and ghosts

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import Algorithm, Kind, LawKind, Persistence
-from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
+from sim.dataplane.codes import Algorithm, Does, Kind, LawKind, Persistence
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
 from tests.dataplane.worlds import Step, World
 
 MIB = 2**20
@@ -109,6 +109,34 @@ def worker(dice: Dice, calm: float) -> Profile:
     )
 
 
+def told(dice: Dice, calm: float, profile: Profile) -> Profile:
+    """The same with a longer story, by chance: any steps in any order, some left out together."""
+    if dice(0.5):
+        return profile
+    made: list[StoryStep] = []
+    kinds = [Does.CPU, Does.CPU, Does.WAIT, Does.QUERY, Does.PUSH, Does.FAIL]
+    for i in range(dice.int(1, 6)):
+        does = dice.pick(*kinds) if i or dice(0.3) else Does.CPU
+        known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
+        share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
+        made.append(
+            StoryStep(
+                does,
+                law=dice.law(dice.pick(0.0, 0.01, 0.05) * calm),
+                share=share,
+                ignore=dice(0.3),
+                name=f"{does.name}:{i}" if known or dice(0.5) else "",
+            )
+        )
+    steps = [
+        replace(step, covers=dice.int(0, min(2, len(made) - 1 - i)) if dice(0.4) else 0)
+        for i, step in enumerate(made)
+    ]
+    if profile.kind == Kind.WORKER and dice(0.2):
+        steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
+    return replace(profile, steps=tuple(steps))
+
+
 def database(dice: Dice) -> Profile:
     pooler = dice(0.3)
     return Profile(
@@ -118,6 +146,7 @@ def database(dice: Dice) -> Profile:
         memory_base=dice.int(10, 60) * MIB,
         memory_limit=dice.pick(0, 0, 64) * MIB,
         connection_slots=dice.pick(1, 4, 8, 16, 32, 97),
+        locked_share=dice.pick(0.0, 0.0, 0.0, 0.0, 0.1, 0.5),
         connect_cpu_s=dice.s(0.0, 0.07),
         connect_s=dice.s(0.0, 0.1),
         cost_growth=dice.pick(0.0, 0.125, 0.5),
@@ -127,6 +156,27 @@ def database(dice: Dice) -> Profile:
         pooler_wait_s=dice.pick(0.25, 1.0, 4.0),
         pooler_login_s=dice.pick(0.0, 0.0, dice.s(0.0, 0.1)),
         pooler_transaction_s=dice.pick(0.0, 0.0, dice.s(0.0, 0.02)),
+    )
+
+
+def pushed(dice: Dice, profile: Profile) -> Profile:
+    """The same with other numbers that a running process can be told."""
+    if profile.kind == Kind.DATABASE:
+        return replace(
+            profile,
+            locked_share=dice.pick(0.0, 0.3, 0.6, 1.0),
+            cost_growth=dice.pick(0.0, 0.5),
+            connection_slots=dice.pick(1, 8, 97),
+        )
+    return replace(
+        profile,
+        slots=dice.pick(1, 2, 5),
+        cpu=dice.law(dice.pick(0.01, 0.1)),
+        error_rate=dice.pick(0.0, 0.5, 1.0) if profile.kind == Kind.HTTP else 0.0,
+        query=dice.law(dice.pick(0.01, 0.1)) if dice(0.7) else Law(),
+        pool=dice.pick(1, 2, 6) if profile.pool else 0,
+        shed=dice(0.3),
+        cancel=dice(0.4),
     )
 
 
@@ -201,8 +251,8 @@ class Author:
         self.server_of: list[int] = []
         self.steps: list[Step] = []
         makers = {
-            Kind.HTTP: lambda: http(dice, calm),
-            Kind.WORKER: lambda: worker(dice, calm),
+            Kind.HTTP: lambda: told(dice, calm, http(dice, calm)),
+            Kind.WORKER: lambda: told(dice, calm, worker(dice, calm)),
             Kind.DATABASE: lambda: database(dice),
             Kind.QUEUE: lambda: queue(dice),
             Kind.PROXY: lambda: Profile(Kind.PROXY, memory_base=5 * MIB),
@@ -214,6 +264,12 @@ class Author:
             if dice(0.5):  # a second version, by chance hardly different
                 other = make() if dice(0.5) else replace(first, slots=first.slots + 1)
                 self.versions[kind].append(self.known(other))
+        # what a process that lives may be told: by its one version, so that it holds what it held
+        self.pushes = {
+            kind: [self.known(pushed(dice, self.profiles[of_kind[0]])) for _ in range(3)]
+            for kind, of_kind in self.versions.items()
+            if len(of_kind) == 1 and kind in (Kind.HTTP, Kind.WORKER, Kind.DATABASE)
+        }
         self.servers = dice.int(1, 3)
         self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, Kind.PROXY)
 
@@ -320,8 +376,15 @@ class Author:
                     self.step(again, "start", other, self.version(other))
 
     def change(self, t: float, later: float, c: int) -> None:
-        dice, what = self.dice, self.dice.int(0, 7)
-        if what == 0:
+        dice, what = self.dice, self.dice.int(0, 8)
+        if what == 8:
+            kinds = [kind for kind in self.pushes if kind in self.kind_of]
+            for _ in range(dice.int(1, 3) if kinds else 0):
+                kind = dice.pick(*kinds)
+                self.step(t, "set_profile", self.some(kind), dice.pick(*self.pushes[kind]))
+                if later < INF:
+                    self.step(later, "set_profile", self.some(kind), self.versions[kind][0])
+        elif what == 0:
             self.step(t, "set_cpu_limit", c, dice.cores())
         elif what == 1:
             self.step(t, "set_extra_memory", c, dice.int(0, 80) * MIB)

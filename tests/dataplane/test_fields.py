@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 from sim.dataplane import codes
-from sim.dataplane.codes import Kind
+from sim.dataplane.codes import Does, Kind
 from sim.dataplane.kernel import codes as kernel_codes
 from sim.dataplane.plane import DataPlane
-from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
+from sim.dataplane.story import story as steps_of
 from tests.dataplane.random_worlds import make_world
 from tests.dataplane.twins import compiled, difference
 from tests.dataplane.worlds import Run, World, drive
@@ -31,10 +32,14 @@ TRIES = 10  # worlds in which the reference may differ for another reason
 NESTED = (Law, Arrivals, Client, Routing)  # records in a record: their fields are looked at
 
 
-PLAIN = {Profile: Profile(Kind.PLAIN), Workload: Workload(1, 1.0, Arrivals())}  # all is default
+PLAIN: dict[type, Any] = {  # all is default
+    Profile: Profile(Kind.PLAIN),
+    StoryStep: StoryStep(Does.CPU),
+    Workload: Workload(1, 1.0, Arrivals()),
+}
 
 
-def paths(record: Profile | Workload) -> list[str]:
+def paths(record: Any) -> list[str]:
     """Its fields, with those of the records in it: `cpu.mean`."""
     names = []
     for field in fields(record):
@@ -73,18 +78,22 @@ def worlds() -> list[World]:
 
 def holders(world: World, record: type) -> list[Any]:
     """Who has the field in this world."""
+    if record is StoryStep:
+        return [step for profile in world.profiles for step in profile.steps]
     return [*world.profiles] if record is Profile else [world.workload]
 
 
-def group(holder: Any, path: str) -> Kind | None:
+def group(holder: Any, path: str) -> Kind | Does | None:
     """A value that is drawn for a database is tried in databases."""
+    if isinstance(holder, StoryStep):
+        return holder.does if path != "does" else None
     return holder.kind if isinstance(holder, Profile) and path != "kind" else None
 
 
 @cache
-def drawn(record: type, path: str) -> dict[Kind | None, dict[Any, Any]]:
+def drawn(record: type, path: str) -> dict[Kind | Does | None, dict[Any, Any]]:
     """All values that are drawn for a field, by the kind of container."""
-    pool: dict[Kind | None, dict[Any, Any]] = {}
+    pool: dict[Kind | Does | None, dict[Any, Any]] = {}
     for world in worlds():
         for holder in holders(world, record):
             value = value_of(holder, path)
@@ -120,8 +129,21 @@ def variants(record: type, path: str) -> Iterator[tuple[int, World]]:
             others.append(changed(holder, path, other))
         if record is Profile:
             yield number, world._replace(profiles=tuple(others))
+        elif record is StoryStep:
+            rest = iter(others)
+            told = [replace(p, steps=tuple(next(rest) for _ in p.steps)) for p in world.profiles]
+            yield number, world._replace(profiles=tuple(map(possible, told, world.profiles)))
         else:
             yield number, world._replace(workload=others[0])
+
+
+def possible(profile: Profile, before: Profile) -> Profile:
+    """The profile, if it makes a story; else the one before."""
+    try:
+        steps_of(profile)
+    except ValueError:
+        return before
+    return profile
 
 
 def alike(value: Any, other: Any) -> bool:
@@ -181,7 +203,7 @@ def test_every_verb_is_drawn(verb: str) -> None:
     [
         (codes.Kind, ""), (codes.LawKind, ""), (codes.Persistence, ""), (codes.Algorithm, ""),
         (codes.Outcome, ""), (codes.JobLoss, ""), (codes.Life, ""), (codes.AttemptPhase, ""),
-        (codes.Due, ""), (codes.Note, "NOTE_"), (codes.Stream, "DRAW_"),
+        (codes.Due, ""), (codes.Note, "NOTE_"), (codes.Stream, "DRAW_"), (codes.Does, "DO_"),
     ],
 )  # fmt: skip
 def test_the_kernels_numbers_are_those_of_the_enums(enum: Any, prefix: str) -> None:

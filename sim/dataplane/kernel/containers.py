@@ -11,18 +11,26 @@ from typing import Any
 from sim.dataplane.kernel.codes import (
     DRAINED,
     DRAINING,
-    DRAW_CPU,
-    DRAW_JOB_CPU,
     HTTP,
     NOTE_DRAINED,
     NOTE_OOM,
     NOTE_SERVER_OOM,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.draws import demand_of
-from sim.dataplane.kernel.layout import CPU_DONE, FIRST_LIST, IN_BACKLOG, IN_SLOTS, JOB, PROBE
+from sim.dataplane.kernel.draws import amount
+from sim.dataplane.kernel.layout import (
+    BEGUN,
+    CPU_DONE,
+    DEEP,
+    FIRST_LIST,
+    IN_BACKLOG,
+    IN_SLOTS,
+    PROBE,
+    SHALLOW,
+    STEPS,
+)
 from sim.dataplane.kernel.stations import join
-from sim.dataplane.kernel.timing import free_work, note, push_back, unlink
+from sim.dataplane.kernel.timing import agenda, free_work, note, push_back, unlink
 
 
 # ---- admission ----
@@ -58,7 +66,7 @@ def probes_queue(w: Any, c: int) -> bool:
 @inner
 def enter_beside(w: Any, c: int, s: int) -> None:
     push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
-    join(w, c, s, w.version[w.container[c].profile].probe_cpu_s, CPU_DONE)
+    begin(w, c, s)
 
 
 @inner
@@ -111,35 +119,39 @@ def accept(w: Any, c: int, s: int) -> None:
 
 @inner
 def enter(w: Any, c: int, s: int) -> None:
-    """A slot is taken and the handler starts: its first stretch is CPU."""
-    work = w.work[s]
+    """A slot is taken and the handler starts."""
     container = w.container[c]
-    work.at = c
+    w.work[s].at = c
     push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
     container.held += 1
-    rules = w.version[container.profile]
-    grow(w, c, rules.memory_per_request)
+    grow(w, c, w.version[container.profile].memory_per_request)
+    begin(w, c, s)
+
+
+@inner
+def begin(w: Any, c: int, s: int) -> None:
+    """What does not begin on the cores waits for its turn on the agenda, since only that may go
+    through a story."""
+    work = w.work[s]
+    p = w.container[c].profile
+    at_once = w.version[p].at_once_on_cores != 0
+    work.step = p * STEPS
     if work.kind == PROBE:
-        demand = rules.probe_cpu_s
-    elif work.kind == JOB:
-        demand = demand_of(
-            w,
-            rules.cpu_kind,
-            rules.cpu_mean,
-            rules.cpu_cv,
-            DRAW_JOB_CPU,
-            work.id,
-        )
+        work.step += SHALLOW if work.deep == 0 else DEEP
+        at_once = True
+    if at_once:
+        work.step += 1
+        join(w, c, s, amount(w, work.step - 1, work.visit), CPU_DONE)
     else:
-        demand = demand_of(
-            w,
-            rules.cpu_kind,
-            rules.cpu_mean,
-            rules.cpu_cv,
-            DRAW_CPU,
-            work.request,
-        )
-    join(w, c, s, demand, CPU_DONE)
+        work.stage = BEGUN
+        agenda(w, s, 0)
+
+
+@inner
+def forsaken(w: Any, s: int) -> bool:
+    """Has its client left, and does this version look?"""
+    work = w.work[s]
+    return work.abandoned != 0 and w.version[w.container[work.at].profile].cancel != 0
 
 
 @inner

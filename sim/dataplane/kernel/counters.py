@@ -80,7 +80,7 @@ def fold(
         elif kind == GOOD:
             took = w.out[k].latency
             requests[at, SUCCEEDED] += 1
-            if took <= w.client_slo_s:
+            if took <= w.policy[0].slo_s:
                 requests[at, IN_SLO] += 1
             latency[latency_bin(took)] += 1
             latency_sum[at] += took

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from sim.dataplane import arithmetic
-from sim.dataplane.codes import SECOND
 from sim.dataplane.kernel.codes import LOGNORMAL
 from sim.dataplane.kernel.compile import inner
 
@@ -19,7 +18,7 @@ GOLDEN, A, B = (
     np.uint64(0xBF58476D1CE4E5B9),
     np.uint64(0x94D049BB133111EB),
 )
-S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+S30, S27, S31, S11, S2 = (np.uint64(bits) for bits in (30, 27, 31, 11, 2))
 ONE = np.uint64(1)
 
 draw = inner(arithmetic.draw)
@@ -27,8 +26,9 @@ snap = inner(arithmetic.snap)
 
 
 @inner
-def uniform(w: Any, stream: int, ident: int) -> float:
-    x = w.key[stream] + (np.uint64(ident) + ONE) * GOLDEN
+def drawn(key: Any, ident: int) -> float:
+    """u of the stream of this key."""
+    x = key + (np.uint64(ident) + ONE) * GOLDEN
     x = (x ^ (x >> S30)) * A
     x = (x ^ (x >> S27)) * B
     x = x ^ (x >> S31)
@@ -36,8 +36,24 @@ def uniform(w: Any, stream: int, ident: int) -> float:
 
 
 @inner
-def demand_of(w: Any, law: int, mean: float, cv: float, stream: int, ident: int) -> float:
-    """Containers' `demand`: a law's value for one request or job, on the test lattice."""
-    u1 = uniform(w, stream, ident)
-    u2 = uniform(w, stream + SECOND, ident) if law == LOGNORMAL else 0.5
-    return snap(draw(law, mean, cv, u1, u2), w.lattice)
+def uniform(w: Any, stream: int, ident: int) -> float:
+    return drawn(w.key[stream], ident)
+
+
+@inner
+def child(ident: int, salt: Any) -> Any:
+    """draws.child; `salt` is ready to be added."""
+    x = np.uint64(ident) + salt
+    x = (x ^ (x >> S30)) * A
+    x = (x ^ (x >> S27)) * B
+    x = x ^ (x >> S31)
+    return np.int64(x >> S2)
+
+
+@inner
+def amount(w: Any, i: int, ident: int) -> float:
+    """Containers' `demand`: what step i asks for, for one request or job, on the test lattice."""
+    step = w.step[i]
+    u1 = drawn(step.key, ident)
+    u2 = drawn(step.second_key, ident) if step.law_kind == LOGNORMAL else 0.5
+    return snap(draw(step.law_kind, step.law_mean, step.law_cv, u1, u2), w.lattice)

@@ -29,7 +29,7 @@ def new_job(w: Any, ident: int) -> int:
     else:
         w.job_free = w.job[j].next
     w.jobs_used += 1
-    w.job[j].id = ident
+    w.job[j].id = w.job[j].visit = ident
     w.job[j].state = QUEUED
     w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
     w.job[j].stalls = w.job[j].given_up = 0

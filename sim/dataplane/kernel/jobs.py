@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import COPY_BASE, GIVEN_AWAY, JOB_BASE, REAPER_RETRY_S
+from sim.dataplane.codes import COPY_BASE, GIVEN_AWAY, JOB_BASE, PUSHED_BASE, REAPER_RETRY_S
 from sim.dataplane.kernel.codes import (
     AOF_ALWAYS,
     AOF_EVERYSEC,
@@ -30,6 +32,7 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import enter, leave
+from sim.dataplane.kernel.draws import GOLDEN, child
 from sim.dataplane.kernel.durable import (
     WAS_DONE,
     WAS_LOST,
@@ -52,6 +55,7 @@ from sim.dataplane.kernel.layout import (
     PARKED,
     PUSH_FAILED,
     QUEUED,
+    REQUEST,
     TAKEN,
     WORKING,
 )
@@ -92,9 +96,11 @@ def up(w: Any) -> bool:
 
 # ---- pushing ----
 @inner
-def push(w: Any, s: int) -> int:
+def push(w: Any, s: int, i: int) -> int:
     work = w.work[s]
     c = w.redis
+    if c < 0:
+        return SUCCEEDED
     count_job(w, ENQUEUED)
     if w.machine[w.container[c].server].alive == 0 or w.container[c].hung != 0:
         work.push = 1
@@ -109,8 +115,19 @@ def push(w: Any, s: int) -> int:
     if not make_room(w):
         count_job(w, FIRST_LOSS + QUEUE_FULL)
         return HTTP_500
-    append(w, new_job(w, JOB_BASE + work.id))
+    append(w, pushed(w, s, i))
     return SUCCEEDED
+
+
+@inner
+def pushed(w: Any, s: int, i: int) -> int:
+    work = w.work[s]
+    if work.kind == REQUEST and work.policy == 0 and w.step[i].named == 0:
+        return new_job(w, JOB_BASE + work.id)
+    w.pushes += 1
+    j = new_job(w, PUSHED_BASE + w.pushes)
+    w.job[j].visit = child(work.tried, w.step[i].salt)
+    return j
 
 
 @inner
@@ -261,6 +278,10 @@ def take(w: Any, c: int) -> None:
     w.job[j].epoch = w.epoch
     s = new_work(w, w.job[j].id, JOB)
     w.work[s].of_job = j
+    visit = w.job[j].visit
+    w.work[s].visit = visit
+    tries = w.job[j].tries
+    w.work[s].tried = child(visit, np.uint64(tries + 1) * GOLDEN) if tries > 0 else visit
     enter(w, c, s)
     w.job[j].next = c
     rules = w.version[w.container[c].profile]

@@ -6,55 +6,69 @@ nobody touches are never allocated, and places are recycled, so that memory stay
 that is wider still grows into the next size (`grown`), at the price of one more compilation.
 
 Indices: s = work (an attempt, a job in a worker, a probe), r = request, c = container,
-v = server, p = profile, j = job. -1 means none. A node of a linked list is 2*s for the list that
-says where a work stands (inside, backlog, balancer's queue, under way, dialling), 2*s+1 for the one
-that says what it waits for (queries that run, a connection, its dial, the pooler).
+v = server, p = profile, j = job, b = balancer. -1 means none. A node of a linked list is 2*s for
+the list that says where a work stands (inside, backlog, balancer's queue, under way, dialling),
+2*s+1 for the one that says what it waits for (queries that run, a connection, its dial, the
+pooler).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields as dataclass_fields
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.profile import Client, Law, Profile, Routing
+from sim.dataplane.codes import MOST_CALLS, MOST_SERVICES, Outcome
+from sim.dataplane.profile import Client, Law, Profile, Routing, StoryStep
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
-WORKS, CONTAINERS, PROFILES = 1 << 20, 1 << 12, 1 << 10
+WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
 NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
+RINGS = 16  # of timers with constant delays; what finds no ring goes to the heap
 BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
 REQUEST, JOB, PROBE = 0, 1, 2
-CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED = range(7)
+(
+    CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED,
+) = range(12)  # fmt: skip
+# where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
+# will, when it no longer hangs); it pauses; it died while its answer was on the agenda
+ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
+# a profile's places for steps: its story, then those of its health checks; END ends each
+STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
-# lists: seven of the whole plane, then three per container
+# lists: seven of the whole plane, one per balancer, then three per container
 (
-    BALANCER_QUEUE, QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, POOLER_TURNS, PROBE_DIALS,
-    FIRST_LIST,
+    QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, POOLER_TURNS, PROBE_DIALS, LOCKED, BALANCER_QUEUE,
 ) = range(8)  # fmt: skip
+FIRST_LIST = BALANCER_QUEUE + MOST_SERVICES
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
 RecordFields = list[tuple[str, type]]
-F, N = np.float64, np.int64  # a number with a fraction, and one without
+F, N, KEY = np.float64, np.int64, np.uint64  # a number with a fraction, one without, of draws
 HALF, BYTE = np.int32, np.int8  # ... one that stays below 2^31, and a code
 JOBS_PER_WORK = 4  # places of jobs: they wait without a work
 
 
 def columns(declaration: type, prefix: str = "") -> RecordFields:
-    """The columns of a record of numbers, flags and enums; a Law in it is three of them."""
+    """The columns of a record of numbers, flags and enums; a Law in it is three of them. Names, and
+    what has a table of its own, are none."""
     made: RecordFields = []
     for name, kind in get_type_hints(declaration).items():
+        if kind in (str, Client) or get_origin(kind) is tuple:
+            continue
         if kind is Law:
             made += columns(Law, f"{prefix}{name}_")
         elif kind is float:
             made.append((f"{prefix}{name}", F))
-        elif issubclass(kind, int):
+        elif isinstance(kind, type) and issubclass(kind, int):
             made.append((f"{prefix}{name}", N))
         else:
             raise TypeError(f"{declaration.__name__}.{name}: the kernel has no column for a {kind}")
@@ -67,31 +81,43 @@ def values(record: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
         value = getattr(record, field.name)
         if isinstance(value, Law):
             yield from values(value, f"{prefix}{field.name}_")
-        else:
+        elif not isinstance(value, str | tuple | Client):
             yield f"{prefix}{field.name}", value
 
 
 # ---- one of each ----
 WORK: RecordFields = [
-    ("id", N), ("kind", N), ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
+    ("id", N), ("kind", N), ("visit", N), ("tried", N), ("step", N),  # the next one
+    ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
     ("sibling", N), ("timer_at", F), ("demand", F), ("fresh", N), ("waiting", N), ("opening", N),
     ("in_session", N), ("pooled", N),
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("push", N), ("replied", N), ("request", N), ("via", N),
+    ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
+    ("via", N),
     ("cut", N),
+    ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job
 ]  # fmt: skip
-REQUESTS: RecordFields = [("id", N), ("arrived", F), ("work", N), ("retry", N)]
-JOBS: RecordFields = [  # 48 bytes: millions may wait
-    ("id", N), ("sequence", N), ("park_at", F), ("epoch", HALF), ("tries", HALF), ("stalls", HALF),
+REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
+    ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
+    ("state", N),
+]  # fmt: skip
+POLICY = [  # row 0: of users; then one for each calling step of a profile, the `slot`-th of it
+    *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
+]  # fmt: skip
+SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
+JOBS: RecordFields = [  # 56 bytes: millions may wait
+    ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("epoch", HALF),
+    ("tries", HALF), ("stalls", HALF),
     ("next", HALF),  # in its chain; while a worker has it, that worker's container
     ("kin", HALF), ("state", BYTE), ("copy", BYTE), ("fate", BYTE), ("given_up", BYTE),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
     ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
+    ("balancer", N),  # that listed it last
     ("published", N), ("pool_open", N), ("pool_idle", N), ("pool_opening", N), ("dialled", N),
     ("failures", N), ("locked", N), ("stuck", N),
     ("unaccepted", N),
@@ -104,7 +130,19 @@ MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
-VERSION = columns(Profile)
+VERSION = [  # ... its story begins there; its first calling step's policy, and how many it has
+    *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N),
+]  # fmt: skip
+BALANCER = [*columns(Routing), ("turn", N), ("via", N), ("backends", N), ("none_told", N)]
+STEP = [
+    *columns(StoryStep),
+    ("policy", N),
+    ("share_key", KEY),
+    ("key", KEY),
+    ("second_key", KEY),
+    ("salt", KEY),
+    ("named", N),
+]
 TIMER: RecordFields = [("t", F), ("id", N), ("at", N)]
 HEAPED: RecordFields = [("t", F), ("key", N), ("at", N)]  # key: kind << 48 + id
 
@@ -121,9 +159,8 @@ CONTAINER_FIGURES = np.dtype(columns(ContainerGauge))
 # ---- the whole record ----
 RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
-    # clients and routing
-    *columns(Client, "client_"), *columns(Routing, "routing_"), ("most_tokens", F), ("tokens", F),
-    ("turn", N), ("via", N), ("backends", N), ("none_told", N), ("arrival", N), ("arrivals", N),
+    # clients
+    ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     # postgres
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
@@ -131,7 +168,8 @@ RECORD: RecordFields = [
     ("servers_open", N), ("servers_idle", N), ("refusals", N), ("pooler_free", F),
     # jobs
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("workers", N),
-    ("worker_turn", N), ("idle", N), ("pushing", N), ("copies_made", N), ("copies_waiting", N),
+    ("worker_turn", N), ("idle", N), ("pushing", N), ("pushes", N), ("copies_made", N),
+    ("copies_waiting", N),
     ("copies_working", N), ("entries", N), ("parked", N), ("saved", F), ("saved_sequence", N),
     ("changes", N), ("q_head", N), ("q_tail", N), ("t_head", N), ("t_tail", N),
     # places
@@ -149,13 +187,19 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
     tables: list[tuple[Any, ...]] = [
         ("key", np.uint64, (256,)),  # of each stream of draws
         ("arrival_at", F, (CHUNK + 1,)),
-        ("backend", N, (c,)),
+        ("balancer", np.dtype(BALANCER, align=True), (MOST_SERVICES,)),
+        ("backend", N, (MOST_SERVICES, c)),
+        ("service", np.dtype(SERVICE, align=True), (MOST_SERVICES,)),
+        ("ended", N, (MOST_SERVICES, len(Outcome))),  # calls, by outcome
+        ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
+        ("tokens", F, (MOST_CALLS * (c + 1),)),  # of users; from MOST_CALLS on, of containers
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
         ("container", np.dtype(CONTAINER, align=True), (c,)),
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
+        ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
         ("worker", N, (c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
@@ -167,9 +211,9 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("share_n", N, (c,)), ("share_cap", F, (c,)), ("share_weight", F, (c,)),
         ("share_rate", F, (c,)), ("share_of", N, (c,)),
         ("ghost", np.dtype([("number", N), ("n", N)]), (GHOSTS,)),
-        # timers: a heap, and three rings of constant delays (each in order of time)
-        ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (3, RING)),
-        ("ring_head", N, (3,)), ("ring_tail", N, (3,)),
+        # timers: a heap, and rings of constant delays (each in order of time)
+        ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (RINGS, RING)),
+        ("ring_head", N, (RINGS,)), ("ring_tail", N, (RINGS,)),
         # what follows at once, what is told, what is counted
         ("agenda", np.dtype([("at", N), ("code", N)]), (w,)),
         ("notice", np.dtype([("kind", N), ("id", N)]), (NOTES,)),
@@ -183,12 +227,12 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     box = np.zeros(1, np.dtype(fields(works, containers), align=True))
     w = box[0]
     for name in (
-        "via", "db", "redis", "q_head", "q_tail", "t_head", "t_tail", "work_free",
+        "db", "redis", "q_head", "q_tail", "t_head", "t_tail", "work_free",
         "request_free", "job_free",
     ):  # fmt: skip
         w[name] = -1
     w["head"][:] = w["tail"][:] = -1
-    w["machine"]["first"][:] = -1
+    w["machine"]["first"][:] = w["balancer"]["via"][:] = -1
     w["container"]["neighbour"][:] = w["container"]["root"][:] = -1
     w["due"][:] = w["block_due"][:] = w["container"]["open_at"][:] = np.inf
     w["full_since"] = np.inf
@@ -210,8 +254,9 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
         if name == "works":
             continue
         if box.dtype[name].shape:
-            n = used.get(name, len(old[name]))
-            w[name][:n] = old[name][:n]
+            shape = old[name].shape
+            part = tuple(slice(n) for n in (used.get(name, shape[0]), *shape[1:]))
+            w[name][part] = old[name][part]
         else:
             w[name] = old[name]
     return new

@@ -11,7 +11,8 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import ID_BITS
-from sim.dataplane.kernel.clients import arrive, dialled, gives_up, retry
+from sim.dataplane.kernel.balancers import dialled
+from sim.dataplane.kernel.clients import arrive, gives_up, retry
 from sim.dataplane.kernel.codes import (
     ARRIVAL,
     CHECKOUT,
@@ -21,6 +22,7 @@ from sim.dataplane.kernel.codes import (
     HTTP_500,
     JOB_BACK,
     OPEN,
+    PASSED,
     PATIENCE,
     RETRY,
 )
@@ -32,6 +34,7 @@ from sim.dataplane.kernel.layout import (
     NOTES,
     OUTS,
     PARKED,
+    PASSED_BY,
     PROBE,
     PUSH_FAILED,
     WORKING,
@@ -78,7 +81,7 @@ def ring_first(w: Any, ring: int) -> int:
         timer = w.ring[ring, head & mask]
         work = w.work[timer.at]
         if work.id == timer.id:
-            if ring == PATIENCE_RING:
+            if ring >= PATIENCE_RING:
                 live = work.replied == 0
             elif ring == CHECKOUT_RING:
                 live = work.timer_at == timer.t
@@ -96,7 +99,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     """A timer is due; it acts if its work still waits for exactly this time."""
     work = w.work[s]
     if kind == RETRY:
-        retry(w, s)
+        retry(w, s, ident)
     elif kind == DIAL:
         if work.id == ident:
             if work.kind == PROBE:
@@ -115,6 +118,10 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     elif kind == PATIENCE:
         if work.id == ident:
             gives_up(w, s)
+    elif kind == PASSED:
+        if work.id == ident and work.timer_at == w.now and work.stage == PASSED_BY:
+            work.timer_at = INFINITY
+            agenda(w, s, 0)
     elif kind == JOB_BACK:
         if w.job[s].id == ident and w.job[s].park_at == w.now:
             if w.job[s].state == PARKED:
@@ -136,12 +143,12 @@ def step(w: Any, until: float) -> bool:
     if arrival < t:
         t, source = arrival, 1
         key = ARRIVAL << ID_BITS
-    for ring in range(3):
+    for ring in range(w.rings):
         k = ring_first(w, ring)
         if k >= 0:
             ring_t = w.ring[ring, k].t
             if ring_t <= t:
-                ring_key = (KIND_OF_RING[ring] << ID_BITS) + w.ring[ring, k].id
+                ring_key = (KIND_OF_RING[min(ring, PATIENCE_RING)] << ID_BITS) + w.ring[ring, k].id
                 if ring_t < t or ring_key < key:
                     t, key, source = ring_t, ring_key, 2 + ring
     if w.heap_n > 0 and (w.heap[0].t < t or (w.heap[0].t == t and w.heap[0].key < key)):

@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
-from sim.dataplane.codes import LATENCY_BINS, Kind, Note, Stream
+from sim.dataplane.codes import LATENCY_BINS, MOST_SERVICES, SECOND, Does, Kind, Note, Stream
 from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -22,20 +22,28 @@ from sim.dataplane.kernel.layout import (
     CHUNK,
     CONTAINER_FIGURES,
     CONTAINERS,
+    DEEP,
+    END,
     OUT_REFUSED,
     PARKED,
     PLANE_FIGURES,
+    POLICIES,
     PROFILES,
     QUEUED,
     RING,
+    RINGS,
+    SHALLOW,
+    STEPS,
     WORKING,
     WORKS,
     empty_record,
     grown,
     values,
 )
+from sim.dataplane.kernel.timing import PATIENCE_RING
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
+from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
+from sim.dataplane.story import probed, salt, starts_at_once, story, streams
 from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
@@ -43,6 +51,7 @@ from sim.dataplane.tables import (
     ContainerGauge,
     PlaneGauge,
     Recording,
+    ServiceGauge,
 )
 
 NOTE_OF = list(Note)
@@ -86,7 +95,7 @@ class CompiledPlane:
         works: int = WORKS,
         containers: int = CONTAINERS,
     ) -> None:
-        self.seed, self.client, self.now = workload.seed, workload.client, 0.0
+        self.seed, self.now = workload.seed, 0.0
         self.box = empty_record(works, containers)
         self.works, self.places = works, containers
         self.bucket_s = workload.bucket_s
@@ -118,17 +127,17 @@ class CompiledPlane:
     def _settings(self, workload: Workload) -> None:
         w = self.box[0]
         w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
-        w["most_tokens"] = workload.client.most_tokens
-        for column, value in values(workload.client, "client_"):
-            w[column] = value
-        self._route(workload.routing)
+        w["rings"], self.policies = PATIENCE_RING, 0
+        self._policy(workload.client, 0, 0, 0)
+        for service in range(MOST_SERVICES):
+            self._route(Routing() if service else workload.routing, service)
         for stream in range(len(w["key"])):
-            x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
-            w["key"][stream] = draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
+            w["key"][stream] = self._key(stream)
 
-    def _route(self, routing: Routing) -> None:
-        for column, value in values(routing.in_effect(self.client), "routing_"):
-            self.box[0][column] = value
+    def _route(self, routing: Routing, service: int) -> None:
+        row = self.box[0]["balancer"][service]
+        for column, value in values(routing.in_effect):
+            row[column] = value
 
     # ---- time ----
     def advance(self, until: float) -> tuple[float, list[Notice]]:
@@ -201,7 +210,53 @@ class CompiledPlane:
         w = self.box[0]
         for column, value in values(profile):
             w["version"][column][p] = value
+        steps = story(profile)
+        w["version"]["at_once_on_cores"][p] = starts_at_once(steps)
+        calls = [i for i, step in enumerate(steps) if step.does == Does.CALL]
+        w["version"]["first_policy"][p], w["version"]["policies"][p] = self.policies, len(calls)
+        for slot, i in enumerate(calls):
+            w["step"]["policy"][p * STEPS + i] = self.policies
+            self._policy(steps[i].client, steps[i].target, slot, salt(steps[i]))
+        self._tell(p * STEPS, steps, profile.kind)
+        self._tell(p * STEPS + SHALLOW, probed(profile, False), profile.kind)
+        self._tell(p * STEPS + DEEP, probed(profile, True), profile.kind)
         return p
+
+    def _policy(self, client: Client, service: int, slot: int, mark: int) -> None:
+        """One more row: how somebody asks."""
+        k, w = self.policies, self.box[0]
+        if k >= POLICIES:
+            raise KernelError(f"more than {POLICIES} calling steps in one run")
+        self.policies = k + 1
+        row, rows = w["policy"][k], w["policy"][:k]
+        for column, value in values(client):
+            row[column] = value
+        row["most_tokens"], row["service"], row["slot"] = client.most_tokens, service, slot
+        row["salt"] = (mark + 1) * draws.GOLDEN & draws.MASK
+        alike = rows["ring"][rows["timeout_s"] == client.timeout_s]
+        if len(alike):
+            row["ring"] = alike[0]
+        elif w["rings"] < RINGS:
+            row["ring"] = w["rings"]
+            w["rings"] += 1
+
+    def _tell(self, at: int, steps: tuple[StoryStep, ...], kind: Kind) -> None:
+        """Write down a story, with the keys of its draws."""
+        table = self.box[0]["step"]
+        for i, step in enumerate(steps, at):
+            row = table[i]
+            for column, value in values(step):
+                row[column] = value
+            share, law = streams(step, kind)
+            row["share_key"], row["key"] = self._key(share), self._key(law)
+            row["second_key"], row["named"] = self._key(law + SECOND), bool(step.name)
+            row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
+        table["does"][at + len(steps)] = END
+
+    def _key(self, stream: int) -> int:
+        """Two of the three rounds of a draw."""
+        x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
+        return draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
 
     def add_container(self, profile: int, server: int) -> int:
         w = self.box[0]
@@ -247,6 +302,9 @@ class CompiledPlane:
     def set_cpu_limit(self, container: int, cores: float) -> None:
         self._act(verbs.CPU_LIMIT, container, 0, float(cores))
 
+    def set_profile(self, container: int, profile: int) -> None:
+        self._act(verbs.PROFILED, container, profile)
+
     def lock_out(self, container: int, locked: bool) -> None:
         self.box[0]["container"]["locked"][container] = locked
 
@@ -254,21 +312,24 @@ class CompiledPlane:
         self._act(verbs.MEMORY, container, int(extra))
 
     # ---- what the balancer believes ----
-    def publish(self, backends: Sequence[int], via: int = -1) -> None:
+    def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
         w = self.box[0]
         n = len(backends)
         if n > self.places:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
-        w["container"]["published"][: int(w["containers"])] = 0
-        w["backend"][:n] = backends
-        w["container"]["published"][list(backends)] = 1
-        w["backends"], w["via"], w["none_told"] = n, via, 0
-        self._act(verbs.PUBLISHED, 0)
+        containers, row = w["container"][: int(w["containers"])], w["balancer"][service]
+        containers["published"][containers["balancer"] == service] = 0
+        w["backend"][service, :n] = backends
+        containers["published"][list(backends)] = 1
+        containers["balancer"][list(backends)] = service
+        row["backends"], row["via"], row["none_told"] = n, via, 0
+        w["balancers"] = max(int(w["balancers"]), service + 1)
+        self._act(verbs.PUBLISHED, service)
 
-    def set_routing(self, routing: Routing) -> None:
-        self._route(routing)
-        self._act(verbs.REROUTED, 0)
+    def set_routing(self, routing: Routing, service: int = 0) -> None:
+        self._route(routing, service)
+        self._act(verbs.REROUTED, service)
 
     # ---- who comes ----
     def set_arrivals(self, arrivals: Arrivals) -> None:
@@ -325,9 +386,18 @@ class CompiledPlane:
         self.look_at(self.box, container, self.figures_of_one)
         return ContainerGauge._make(self.figures_of_one[0].item())
 
+    def service_gauge(self, service: int) -> ServiceGauge:
+        w = self.box[0]
+        asked, forsaken, retries = w["service"][service].item()
+        _, succeeded, *causes = w["ended"][service].tolist()
+        left = asked - succeeded - sum(causes) - forsaken
+        return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
+
     def books(self) -> Books:
         w = self.box[0]
         n, servers = int(w["containers"]), int(w["servers"])
+        clients = w["request"][: int(w["request_top"])]
+        open_ = clients["id"] >= 0
         state, copy = w["job"]["state"][: int(w["job_top"])], w["job"]["copy"][: int(w["job_top"])]
         waiting = ((state == QUEUED) | (state == PARKED)) & (copy == 0)
         working = (state == WORKING) & (copy == 0)
@@ -344,7 +414,8 @@ class CompiledPlane:
             busy[int(w["container"]["server"][c])] += gauge.busy_s
             memory[int(w["container"]["server"][c])] += gauge.memory
         return Books(
-            open_requests=int((w["request"]["id"][: int(w["request_top"])] >= 0).sum()),
+            open_requests=int((clients["parent"][open_] < 0).sum()),
+            open_calls=int((clients["parent"][open_] >= 0).sum()),
             jobs_queued=int(waiting.sum()),
             jobs_in_progress=int(working.sum() + w["pushing"]),
             connections_open=pools + int(w["servers_open"] + w["ghost"]["n"].sum()),

@@ -14,6 +14,7 @@ from sim.dataplane.codes import SILENT
 from sim.dataplane.kernel.codes import (
     CHECKOUT,
     DB_REFUSED,
+    DRAW_LOCK,
     GHOST,
     HTTP_500,
     LISTENING,
@@ -21,6 +22,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.draws import uniform
 from sim.dataplane.kernel.layout import (
     CHECKED_OUT,
     DB_DIALS,
@@ -28,12 +30,14 @@ from sim.dataplane.kernel.layout import (
     GHOSTS,
     HANDLED,
     IN_POOL,
+    LOCKED,
     OUT_REFUSED,
     POOLER_QUEUE,
     POOLER_SERVED,
     POOLER_TURNS,
     QUERIES,
     QUERY_DONE,
+    UNLOCKED,
 )
 from sim.dataplane.kernel.stations import drop, join
 from sim.dataplane.kernel.timing import agenda, out, push_back, set_timer, unlink
@@ -224,6 +228,8 @@ def forget(w: Any, s: int) -> None:
     work = w.work[s]
     if work.stage == POOLER_SERVED:
         unlink(w, POOLER_QUEUE, 2 * s + 1)
+    elif work.stage == UNLOCKED:
+        unlink(w, LOCKED, 2 * s + 1)
     elif work.stage == HANDLED:
         unlink(w, POOLER_TURNS, 2 * s + 1)
     elif work.opening != 0:
@@ -245,6 +251,33 @@ def query(w: Any, s: int) -> None:
     push_back(w, QUERIES, 2 * s + 1)
     work.in_session = w.session
     join(w, db, s, cost, QUERY_DONE)
+
+
+@inner
+def locks(w: Any, s: int) -> bool:
+    share = w.version[w.container[w.db].profile].locked_share if w.db >= 0 else 0.0
+    return share > 0.0 and uniform(w, DRAW_LOCK, w.work[s].visit) < share
+
+
+@inner
+def blocked(w: Any, s: int) -> None:
+    work = w.work[s]
+    w.waits += 1
+    work.waiting = 1
+    work.in_session, work.timer_at = w.session, INFINITY
+    work.stage = UNLOCKED
+    push_back(w, LOCKED, 2 * s + 1)
+
+
+@inner
+def unlock(w: Any) -> None:
+    node = w.head[LOCKED]
+    while node >= 0:
+        after = w.next[node]
+        if not locks(w, node >> 1):
+            unlink(w, LOCKED, node)
+            granted_to(w, node >> 1, 0)
+        node = after
 
 
 @inner
@@ -310,6 +343,7 @@ def reset(w: Any) -> None:
         node = after
     for c in range(w.containers):
         fail_all(w, FIRST_LIST + 3 * c + IN_POOL)
+    fail_all(w, LOCKED)
     fail_all(w, DB_DIALS)
     fail_all(w, POOLER_QUEUE)
     fail_all(w, POOLER_TURNS)

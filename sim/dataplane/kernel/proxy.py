@@ -1,11 +1,11 @@
-"""A balancer's own life: other rules, its death, its hang. Part of reference/clients.py."""
+"""A balancer's own life: other rules, its death, its hang. Part of reference/balancers.py."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.kernel.clients import freed, move, reply, route
+from sim.dataplane.kernel.balancers import freed, move, reply, route
 from sim.dataplane.kernel.codes import DROPPED_ON_KILL, HELD, INSIDE, NOWHERE, QUEUEING
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import (
@@ -20,16 +20,16 @@ from sim.dataplane.kernel.timing import unlink
 
 
 @inner
-def rerouted(w: Any) -> None:
+def rerouted(w: Any, b: int) -> None:
     """`set_routing` of the reference, after its fields were written."""
     for c in range(w.containers):
-        w.container[c].failures = 0
-    if w.routing_maxconn > 0:
-        for i in range(w.backends):
-            freed(w, w.backend[i])
+        if w.container[c].balancer == b:
+            w.container[c].failures = 0
+    if w.balancer[b].maxconn > 0:
+        published(w, b)
         return
-    node = w.head[BALANCER_QUEUE]
-    w.head[BALANCER_QUEUE] = w.tail[BALANCER_QUEUE] = -1
+    node = w.head[BALANCER_QUEUE + b]
+    w.head[BALANCER_QUEUE + b] = w.tail[BALANCER_QUEUE + b] = -1
     while node >= 0:
         after = w.next[node]
         w.work[node >> 1].phase = NOWHERE
@@ -38,8 +38,17 @@ def rerouted(w: Any) -> None:
 
 
 @inner
+def published(w: Any, b: int) -> None:
+    for i in range(w.balancer[b].backends):
+        c = w.backend[b, i]
+        if w.container[c].balancer == b:
+            freed(w, c)
+
+
+@inner
 def proxy_died(w: Any, proxy: int, silently: bool) -> None:
-    cut_off(w, BALANCER_QUEUE, proxy, silently)
+    for b in range(w.balancers):
+        cut_off(w, BALANCER_QUEUE + b, proxy, silently)
     cut_off(w, UNDER_WAY, proxy, silently)
     for c in range(w.containers):
         cut_off(w, FIRST_LIST + 3 * c + IN_SLOTS, proxy, silently)
@@ -63,7 +72,7 @@ def cut_off(w: Any, list_: int, proxy: int, silently: bool) -> None:
                 work.cut = 1
                 if work.phase != INSIDE:
                     if work.phase == QUEUEING:
-                        unlink(w, BALANCER_QUEUE, node)
+                        unlink(w, list_, node)
                     work.dial_at = INFINITY
                     move(w, s, NOWHERE)
         node = after

@@ -1,7 +1,9 @@
 """The stories of requests, jobs and probes, one function for each stretch between two yields.
 
-In reference/ they are generators: Container.serve, .probed, .work_job and Postgres.use. Here a
-work's `stage` names the stretch that follows when the agenda wakes it.
+In reference/ they are generators: Instance.handle and Postgres.use. Here a work's `step` is the
+next of its story, and its `stage` names the stretch that follows when the agenda wakes it.
+Functions say how a step ended, or WAITS; only `proceed` goes on to the next, or this would call
+itself.
 """
 
 from __future__ import annotations
@@ -9,43 +11,53 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.codes import PROBE_BASE
-from sim.dataplane.kernel.clients import freed, judge, replied, reply
+from sim.dataplane.kernel.balancers import freed, judge, reply
+from sim.dataplane.kernel.clients import again, ask, judged, replied
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
-    DRAW_ERROR,
-    DRAW_JOB_QUERY,
-    DRAW_POISON,
-    DRAW_PUSH,
-    DRAW_QUERY,
+    DO_CALL,
+    DO_FAIL,
+    DO_POISON,
+    DO_PUSH,
+    DO_QUERY,
+    DO_WAIT,
     HTTP_500,
     NOTE_POISONED,
     NOTE_PROBE_FAILED,
     NOTE_PROBE_OK,
     NOWHERE,
+    PASSED,
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import drained, grow, leave, move_up, probes_queue
-from sim.dataplane.kernel.draws import demand_of, uniform
+from sim.dataplane.kernel.containers import drained, forsaken, grow, leave, move_up, probes_queue
+from sim.dataplane.kernel.draws import amount, drawn
 from sim.dataplane.kernel.jobs import finished, push, push_lost
 from sim.dataplane.kernel.layout import (
+    BEGUN,
     CHECKED_OUT,
     CPU_DONE,
+    END,
     FIRST_LIST,
     HANDLED,
+    HEARD,
+    HEARD_AGAIN,
     JOB,
+    PASSED_BY,
     POOLER_SERVED,
     PROBE,
     PUSH_FAILED,
     QUERIES,
     QUERY_DONE,
-    REQUEST,
     THAWED,
+    UNLOCKED,
 )
 from sim.dataplane.kernel.postgres import (
     WAITS,
+    blocked,
     checkout,
     give_back,
+    locks,
     pooled_db,
     pooler_turn,
     query,
@@ -53,7 +65,7 @@ from sim.dataplane.kernel.postgres import (
     server_free,
 )
 from sim.dataplane.kernel.stations import join, settle
-from sim.dataplane.kernel.timing import FREED, free_work, note, unlink
+from sim.dataplane.kernel.timing import FREED, free_work, note, set_timer, unlink
 
 
 @inner
@@ -64,7 +76,9 @@ def follow_through(w: Any) -> None:
         w.agenda_head = k + 1
         s, code = w.agenda[k].at, w.agenda[k].code
         if s < 0:
-            replied(w, -1 - s, code)
+            caller = replied(w, -1 - s, code)
+            if caller >= 0:
+                stepped(w, caller, code)
         elif s >= FREED:
             freed(w, s - FREED)
         else:
@@ -75,157 +89,188 @@ def follow_through(w: Any) -> None:
 
 @inner
 def resumed(w: Any, s: int, code: int) -> None:
+    """The stretch that a work waits for; its story goes on if nothing else keeps it."""
     work = w.work[s]
     stage = work.stage
     if stage == CPU_DONE:
-        cpu_done(w, s)
+        code = SUCCEEDED
+    elif stage == BEGUN:
+        proceed(w, s, SUCCEEDED)
+        return
     elif stage == QUERY_DONE:
-        query_done(w, s, code)
+        code = query_done(w, s, code)
     elif stage == THAWED:
-        thawed(w, s, work.code)
+        code = thawed(w, s, work.code)
     elif stage == CHECKED_OUT:
-        checked_out(w, s, code if code != 0 else SUCCEEDED)
+        code = checked_out(w, s, code if code != 0 else SUCCEEDED)
     elif stage == HANDLED:
-        if code == 0:
-            handled(w, s)
-        else:
-            pooler_served(w, s, code)
+        code = handled(w, s) if code == 0 else pooler_served(w, s, code)
     elif stage == POOLER_SERVED:
         work.pooled = 1 if code == 0 else 0
-        pooler_served(w, s, code if code != 0 else SUCCEEDED)
+        code = pooler_served(w, s, code if code != 0 else SUCCEEDED)
+    elif stage == UNLOCKED:
+        code = unlocked(w, s, code)
     elif stage == PUSH_FAILED:
         push_lost(w, s)
-        thaw(w, s, HTTP_500)
+        code = thaw(w, s, HTTP_500)
+    elif stage == PASSED_BY:
+        code = thaw(w, s, SUCCEEDED)
+    elif stage == HEARD:
+        code = work.code if judged(w, work.asks, work.code) else WAITS
+    elif stage == HEARD_AGAIN:
+        code = WAITS if again(w, work.asks, work.code) else CLIENT_TIMEOUT
+    if code != WAITS:
+        stepped(w, s, code)
 
 
 @inner
-def cpu_done(w: Any, s: int) -> None:
+def stepped(w: Any, s: int, code: int) -> None:
+    """A step that took time has ended."""
+    does = w.step[w.work[s].step - 1].does
+    if (does <= DO_WAIT or does == DO_CALL) and forsaken(w, s):  # CPU, or time
+        ended(w, s, CLIENT_TIMEOUT)
+    else:
+        proceed(w, s, code)
+
+
+@inner
+def proceed(w: Any, s: int, code: int) -> None:
+    """From the step that ended with `code` to the next that takes time, or to the end. Called from
+    the agenda alone: what a step starts elsewhere begins there in its turn."""
+    work = w.work[s]
+    while code == SUCCEEDED or w.step[work.step - 1].ignore != 0:
+        code = SUCCEEDED
+        i = work.step
+        step = w.step[i]
+        if step.does == END:
+            break
+        work.step = i + 1
+        who = work.tried if step.does == DO_FAIL else work.visit
+        if step.share < 1.0 and drawn(step.share_key, who) >= step.share:
+            work.step += step.covers
+            continue
+        code = take_step(w, s, i)
+        if code == WAITS:
+            return
+    ended(w, s, code)
+
+
+@inner
+def take_step(w: Any, s: int, i: int) -> int:
+    """Its outcome, or WAITS."""
     work = w.work[s]
     c = work.at
-    rules = w.version[w.container[c].profile]
-    kind = work.kind
-    if kind == REQUEST:
-        if work.abandoned != 0 and rules.cancel != 0:
-            answer(w, s, CLIENT_TIMEOUT)
-            return
-        if rules.error_rate > 0.0 and uniform(w, DRAW_ERROR, work.id) < rules.error_rate:
-            answer(w, s, HTTP_500)
-            return
-        stream, ident = DRAW_QUERY, work.request
-    elif kind == JOB:
-        if rules.poison_rate > 0.0 and uniform(w, DRAW_POISON, work.id) < rules.poison_rate:
-            note(w, NOTE_POISONED, c)
-            return
-        stream, ident = DRAW_JOB_QUERY, work.id
-    elif work.deep != 0:
-        use(w, s, rules.probe_cpu_s)
-        return
+    does = w.step[i].does
+    if does == DO_QUERY:
+        return use(w, s, amount(w, i, work.visit))
+    if does == DO_PUSH:
+        return push(w, s, i)
+    if does == DO_CALL:
+        w.calls += 1
+        work.asks = ask(w, w.calls, s, w.step[i].policy)
+        return WAITS
+    if does == DO_FAIL:
+        return HTTP_500
+    if does == DO_POISON:
+        note(w, NOTE_POISONED, c)
+    elif does == DO_WAIT:
+        work.stage = PASSED_BY
+        work.timer_at = set_timer(w, PASSED, amount(w, i, work.visit), work.id, s)
     else:
-        database_said(w, s, SUCCEEDED)
-        return
-    if rules.query_mean > 0.0:
-        use(
-            w, s,
-            demand_of(w, rules.query_kind, rules.query_mean, rules.query_cv, stream, ident),
-        )  # fmt: skip
-    else:
-        database_said(w, s, SUCCEEDED)
+        join(w, c, s, amount(w, i, work.visit), CPU_DONE)
+    return WAITS
 
 
-# ---- the database ----
+# ---- the database: each says how it ended, or WAITS ----
 @inner
-def use(w: Any, s: int, demand: float) -> None:
+def use(w: Any, s: int, demand: float) -> int:
     w.work[s].demand = demand
     code = checkout(w, s)
-    if code != WAITS:
-        checked_out(w, s, code)
+    return code if code == WAITS else checked_out(w, s, code)
 
 
 @inner
-def checked_out(w: Any, s: int, code: int) -> None:
+def checked_out(w: Any, s: int, code: int) -> int:
     if code == SUCCEEDED and pooled_db(w):
         w.work[s].in_session = w.session
-        if not pooler_turn(w, s):
-            handled(w, s)
-    else:
-        connected(w, s, code)
+        return WAITS if pooler_turn(w, s) else handled(w, s)
+    return connected(w, s, code)
 
 
 @inner
-def handled(w: Any, s: int) -> None:
+def handled(w: Any, s: int) -> int:
     code = server_connection(w, s)
-    if code != WAITS:
-        pooler_served(w, s, code)
+    return code if code == WAITS else pooler_served(w, s, code)
 
 
 @inner
-def pooler_served(w: Any, s: int, code: int) -> None:
+def pooler_served(w: Any, s: int, code: int) -> int:
     if code != SUCCEEDED and w.work[s].in_session == w.session:
+        w.work[s].in_session = -1
         give_back(w, s)
-    connected(w, s, code)
+    return connected(w, s, code)
 
 
 @inner
-def connected(w: Any, s: int, code: int) -> None:
-    if code == SUCCEEDED:
-        query(w, s)
+def connected(w: Any, s: int, code: int) -> int:
+    if code != SUCCEEDED:
+        return thaw(w, s, code)
+    if locks(w, s):
+        blocked(w, s)
     else:
-        thaw(w, s, code)
+        query(w, s)
+    return WAITS
 
 
 @inner
-def query_done(w: Any, s: int, failed: int) -> None:
+def unlocked(w: Any, s: int, failed: int) -> int:
+    if failed != 0:
+        return thaw(w, s, failed)
+    query(w, s)
+    return WAITS
+
+
+@inner
+def query_done(w: Any, s: int, failed: int) -> int:
     if failed == 0:
         unlink(w, QUERIES, 2 * s + 1)
-        thaw(w, s, SUCCEEDED)
-    else:
-        thaw(w, s, failed)
+    return thaw(w, s, failed if failed != 0 else SUCCEEDED)
 
 
 @inner
-def thaw(w: Any, s: int, code: int) -> None:
+def thaw(w: Any, s: int, code: int) -> int:
     """A hung process does not notice until it goes on."""
     work = w.work[s]
     c = work.at
     if w.container[c].hung != 0:
         work.code = code
         join(w, c, s, 0.0, THAWED)
-    else:
-        thawed(w, s, code)
+        return WAITS
+    return thawed(w, s, code)
 
 
 @inner
-def thawed(w: Any, s: int, code: int) -> None:
+def thawed(w: Any, s: int, code: int) -> int:
+    """Noticed: after a query its connection goes back."""
     if code == SUCCEEDED and w.work[s].in_session == w.session:
+        w.work[s].in_session = -1
         server_free(w, s)
         give_back(w, s)
-    database_said(w, s, code)
+    return code
 
 
 # ---- the end of a story ----
 @inner
-def database_said(w: Any, s: int, code: int) -> None:
-    """The database (or nothing) said `code`: what follows for each kind of work."""
+def ended(w: Any, s: int, code: int) -> None:
     work = w.work[s]
-    c = work.at
-    rules = w.version[w.container[c].profile]
     if work.kind == JOB:
+        c = work.at
         finished(w, s, code == SUCCEEDED)
         drained(w, c)
     elif work.kind == PROBE:
         probe_ended(w, s, code)
-    elif code != SUCCEEDED:
-        answer(w, s, code)
-    elif (
-        rules.push_rate > 0.0
-        and w.redis >= 0
-        and uniform(w, DRAW_PUSH, work.request) < rules.push_rate
-    ):
-        code = push(w, s)
-        if code != WAITS:
-            answer(w, s, code)
     else:
-        answer(w, s, SUCCEEDED)
+        answer(w, s, code)
 
 
 @inner

@@ -2,8 +2,8 @@
 
 An instant, as in reference/timing.py: one timed event -> the agenda, first in first out -> settle
 -> notices. The next timed event is the least by (time, kind, id) of: the stations' completions,
-the next arrival, three rings of timers with constant delays (in order as they are set) and a heap
-for the rest. A timer is never taken out; when it is due it acts only if its work (same place, same
+the next arrival, rings of timers with constant delays (in order as they are set) and a heap for
+the rest. A timer is never taken out; when it is due it acts only if its work (same place, same
 id) still waits for exactly this time.
 """
 
@@ -17,7 +17,7 @@ from sim.dataplane.kernel.codes import CHECKOUT, DIAL, PATIENCE
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import NOTES, OUTS
 
-DIAL_RING, CHECKOUT_RING, PATIENCE_RING = range(3)
+DIAL_RING, CHECKOUT_RING, PATIENCE_RING = range(3)  # users' patience; then that of others
 FREED = 1 << 40  # in the agenda, before a container: its connection was given up
 
 
@@ -62,14 +62,14 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     w.work[s].at = -1
     w.work[s].child = w.work[s].sibling = -1
     w.work[s].timer_at = w.work[s].dial_at = w.work[s].dial_until = INFINITY
-    w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].in_session = w.work[
-        s
-    ].pooled = 0
+    w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].pooled = 0
+    w.work[s].in_session = -1
     w.work[s].of_request = w.work[s].target = w.work[s].of_job = w.work[s].via = -1
+    w.work[s].asks = -1
     w.work[s].phase = w.work[s].abandoned = w.work[s].dials = w.work[s].push = w.work[
         s
     ].replied = w.work[s].deep = w.work[s].cut = 0
-    w.work[s].request = 0
+    w.work[s].visit = w.work[s].tried = 0
     return s
 
 
@@ -147,15 +147,24 @@ def ring_push(w: Any, ring: int, kind: int, t: float, ident: int, s: int) -> Non
 def set_timer(w: Any, kind: int, delay: float, ident: int, s: int) -> float:
     """When it will be due: now + delay, the same sum as SimPy's."""
     t = w.now + delay
-    if kind == PATIENCE:
-        ring_push(w, PATIENCE_RING, kind, t, ident, s)
-    elif kind == CHECKOUT:
+    if kind == CHECKOUT:
         ring_push(w, CHECKOUT_RING, kind, t, ident, s)
     elif kind == DIAL:
         ring_push(w, DIAL_RING, kind, t, ident, s)
     else:
         heap_push(w, t, (kind << ID_BITS) + ident, s)
     return t
+
+
+@inner
+def set_patience(w: Any, k: int, ident: int, s: int) -> None:
+    """Of policy k: its time-out has a ring, which it shares with those that are as long."""
+    t = w.now + w.policy[k].timeout_s
+    ring = w.policy[k].ring
+    if ring > 0:
+        ring_push(w, ring, PATIENCE, t, ident, s)
+    else:
+        heap_push(w, t, (PATIENCE << ID_BITS) + ident, s)
 
 
 # ---- what follows at once, what is told ----

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import PROBE_BASE, SILENT, SILENT_RETRY_S, SYN_RESEND_S
-from sim.dataplane.kernel.clients import dropped, freed
+from sim.dataplane.codes import MOST_CALLS, PROBE_BASE, SILENT, SILENT_RETRY_S, SYN_RESEND_S
+from sim.dataplane.kernel.balancers import dropped, freed
+from sim.dataplane.kernel.clients import forsake
 from sim.dataplane.kernel.codes import (
     DATABASE,
     DIAL,
@@ -49,6 +50,7 @@ from sim.dataplane.kernel.jobs import (
     heard_again,
     orphaned,
     push_lost,
+    takes,
     wiped,
     worker_down,
     worker_up,
@@ -70,14 +72,15 @@ from sim.dataplane.kernel.postgres import (
     open_one,
     reset,
     start_up_connection_s,
+    unlock,
 )
-from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, rerouted
+from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, published, rerouted
 from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ADVANCE) = range(15)  # fmt: skip
+ PROBE_SENT, FORGOTTEN, REROUTED, WIPE, PROFILED, ADVANCE) = range(16)  # fmt: skip
 
 
 @inner
@@ -88,6 +91,7 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
     if kind == WORKER:
         worker_down(w, c)
     inside, backlog = FIRST_LIST + 3 * c + IN_SLOTS, FIRST_LIST + 3 * c + IN_BACKLOG
+    forsake(w, c, silently)
     client_died(w, c, silently)
     container.life = EXITED
     container.open_at = INFINITY
@@ -118,6 +122,8 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
     while node >= 0:
         after = w.next[node]
         s = node >> 1
+        if w.work[s].push != 0:
+            push_lost(w, s)
         if w.work[s].kind == JOB:
             j = w.work[s].of_job
             free_work(w, s)
@@ -126,15 +132,12 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
             if not silently:
                 note(w, NOTE_PROBE_FAILED, w.work[s].id - PROBE_BASE)
             free_work(w, s)
+        elif not silently:
+            dropped(w, s, why)
         else:
-            if w.work[s].push != 0:
-                push_lost(w, s)
-            if not silently:
-                dropped(w, s, why)
-            else:
-                w.work[s].phase = NOWHERE
-                if w.work[s].replied != 0:
-                    free_work(w, s)
+            w.work[s].phase = NOWHERE
+            if w.work[s].replied != 0:
+                free_work(w, s)
         node = after
 
 
@@ -149,7 +152,7 @@ def listen(w: Any, c: int) -> None:
         hand_out(w)
     elif w.version[container.profile].kind == WORKER:
         worker_up(w, c)
-    elif container.published != 0:
+    else:
         freed(w, c)
 
 
@@ -183,6 +186,8 @@ def start(w: Any, c: int, p: int) -> None:
     container.frozen = container.hung = container.noted = container.extra = container.stuck = 0
     recount(w, c, 0)
     touch(w, c)
+    for k in range(w.version[p].first_policy, w.version[p].first_policy + w.version[p].policies):
+        w.tokens[MOST_CALLS * (c + 1) + w.policy[k].slot] = w.policy[k].most_tokens
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
     kind = w.version[p].kind
@@ -261,6 +266,25 @@ def resume(w: Any, c: int) -> None:
     if c == w.db:
         goes_on(w)
     proxy_goes_on(w, c)
+
+
+@inner
+def set_profile(w: Any, c: int, p: int) -> None:
+    container = w.container[c]
+    kind = w.version[p].kind
+    if container.life == EXITED or kind != w.version[container.profile].kind:
+        return
+    if kind == WORKER and takes(w, c):
+        w.idle += w.version[p].slots - w.version[container.profile].slots
+    container.profile = p
+    move_up(w, c)
+    if kind == WORKER:
+        hand_out(w)
+    elif kind == HTTP:
+        freed(w, c)
+    elif c == w.db:
+        at_limit(w)
+        unlock(w)
 
 
 @inner
@@ -345,14 +369,15 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
             w.container[at].extra = b
             grow(w, at, by)
     elif verb == PUBLISHED:
-        for i in range(w.backends):
-            freed(w, w.backend[i])
+        published(w, at)
     elif verb == PROBE_SENT:
         probe(w, at, b)
     elif verb == FORGOTTEN:
         forget(w, at)
     elif verb == REROUTED:
-        rerouted(w)
+        rerouted(w, at)
     elif verb == WIPE:
         wiped(w)
+    elif verb == PROFILED:
+        set_profile(w, at, b)
     follow_through(w)

@@ -1,14 +1,10 @@
-"""Who asks, and how a request reaches a container: arrivals, patience, retries, the balancer.
-
-Three ways of being unreachable stay apart: a dead process refuses at once; a dead host swallows
-packets until a connect timeout; a hung process accepts and never answers.
-"""
+"""Who asks: arrivals, patience, retries with a back-off and a budget."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Generator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -16,7 +12,6 @@ import simpy
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import (
     INFINITY,
-    attempt_id,
     backoff,
     left_over,
     next_arrival,
@@ -24,41 +19,32 @@ from sim.dataplane.arithmetic import (
     snap,
 )
 from sim.dataplane.codes import (
-    SYN_RESEND_S,
-    UNLIMITED,
-    Algorithm,
     AttemptPhase,
     Due,
-    Note,
     Outcome,
     Stream,
 )
-from sim.dataplane.profile import Arrivals, Routing, Workload
+from sim.dataplane.profile import Arrivals, Client, Workload
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import ON_THE_WAY, Attempt
+from sim.dataplane.reference.work import Attempt, Call, Work
+from sim.dataplane.tables import ServiceGauge
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Instance
-    from sim.dataplane.reference.counters import Counters
     from sim.dataplane.reference.plane import ReferencePlane
 
 
 class Clients:
     """The open-loop users: they come when they come, whatever state the platform is in."""
 
-    def __init__(
-        self, env: simpy.Environment, work: Workload, balancer: Balancer, recorder: Counters
-    ) -> None:
-        self.env, self.seed, self.policy = env, work.seed, work.client
+    def __init__(self, plane: ReferencePlane, work: Workload) -> None:
+        self.env, self.seed, self.recorder = plane.env, work.seed, plane.recorder
         self.horizon, self.lattice = work.horizon_s, work.lattice_s
-        self.balancer, self.recorder = balancer, recorder
+        self.asker = Asker(plane, work.client, 0, tokens=0.0)
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
         self.request = 0  # the one that comes next
         self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
         self.segment, self.since = 0, 0.0  # ... this piece and instant on: when the last one came
         self.due = INFINITY  # when its timer is
-        self.tokens, self.most_tokens = 0.0, work.client.most_tokens
-        self.retries = 0
         self.trace: list[tuple[int, int, float]] | None = None  # tests: every outcome
         self.follow(work.arrivals)
 
@@ -107,43 +93,74 @@ class Clients:
             return  # other arrivals since
         self.recorder.arrived(now)
         self.waiting[request] = now
-        self.tokens = min(self.tokens + self.policy.budget, self.most_tokens)
         self.segment, self.since = self.coming
         self.request += 1
         self.left = self.unit_exponential()
         self.expect()
         self.env.process(self.story(request, now))
 
-    # ---- requests ----
     def story(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
-        """One request: attempts until an answer, the last retry, or an empty retry budget."""
-        policy, retry = self.policy, 0
-        while True:
-            attempt = Attempt(attempt_id(request, retry), request=request, retry=retry)
-            reply = attempt.reply = self.env.event()
-            DueTimer(
-                self.env, policy.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt)
-            )
-            self.balancer.dial(attempt)
-            outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
-            if outcome == Outcome.SUCCEEDED or retry >= policy.retries or self.tokens < 1.0:
-                break
-            self.tokens -= 1.0
-            self.retries += 1
-            yield self.pause(attempt)  # -> retried
-            retry += 1
+        outcome = yield from self.asker.ask(Call(request, request, request))
         del self.waiting[request]
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
         self.recorder.ended(arrived_s, outcome, self.env.now)
 
-    def pause(self, attempt: Attempt) -> simpy.Event:
-        """The client's back-off before its next attempt."""
-        p = self.policy
-        u1 = draws.u(self.seed, Stream.BACKOFF, attempt.id)
-        wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, attempt.retry, p.jitter, u1)
+
+class Asker:
+    """Who asks a service under some rules: the users, or a calling step of one process."""
+
+    def __init__(self, plane: ReferencePlane, client: Client, service: int, tokens: float) -> None:
+        self.plane, self.env, self.client, self.tokens = plane, plane.env, client, tokens
+        self.balancer, self.tally = plane.balancers[service], plane.tallies[service]
+        self.retries = 0
+
+    def ask(self, call: Call) -> Generator[simpy.Event, Any, int]:
+        """Attempts until an answer, the last retry, an empty retry budget, or until nobody waits
+        for who asks."""
+        rules, work, retry = self.client, call.work, 0
+        self.tokens = min(self.tokens + rules.budget, rules.most_tokens)
+        self.tally.asked += 1
+        while True:
+            attempt = Attempt(
+                call.attempt_id(retry), call.visit, call.try_id(retry),
+                balancer=self.balancer, client=rules, inner=work is not None,
+            )  # fmt: skip
+            call.attempt = attempt
+            reply = attempt.reply = call.event = self.env.event()
+            DueTimer(self.env, rules.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
+            self.balancer.dial(attempt)
+            outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
+            if work is not None:
+                yield from self.plane.postgres.thaw(work)  # -> heard
+            if outcome == Outcome.SUCCEEDED or retry >= rules.retries or self.tokens < 1.0:
+                break
+            if self.in_vain(work):
+                break
+            self.tokens -= 1.0
+            self.retries += 1
+            self.tally.retries += 1
+            call.event = self.pause(attempt, retry)
+            yield call.event  # -> retried
+            if work is not None:
+                yield from self.plane.postgres.thaw(work)  # -> heard
+            if self.in_vain(work):
+                break
+            retry += 1
+        self.tally.ended[outcome] += 1
+        return outcome
+
+    @staticmethod
+    def in_vain(work: Work | None) -> bool:
+        return work is not None and work.container is not None and work.container.forsaken(work)
+
+    def pause(self, attempt: Attempt, retry: int) -> simpy.Event:
+        """The back-off before the next attempt."""
+        p = self.client
+        u1 = draws.u(self.plane.seed, Stream.BACKOFF, attempt.tried)
+        wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, retry, p.jitter, u1)
         over = self.env.event()
-        wait = snap(wait, self.lattice)
+        wait = snap(wait, self.plane.lattice)
         DueTimer(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
         return over
 
@@ -158,271 +175,34 @@ class Clients:
 
         return gives_up
 
+    def forsake(self, call: Call, silently: bool) -> None:
+        """Who asked is dead, and hears of nothing any more. What has not been accepted yet comes to
+        nothing; what has goes on, and does not know if the host died with all its packets."""
+        attempt, event = call.attempt, call.event
+        assert attempt is not None
+        assert event is not None
+        self.tally.forsaken += 1
+        if event.callbacks is not None:
+            event.callbacks.clear()
+        if attempt.reply is not None:
+            inside = attempt.phase == AttemptPhase.INSIDE
+            self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
+            attempt.abandoned = not (inside and silently)
 
-class Balancer:
-    """Between client and replica: one address, or a list that may be stale."""
 
-    def __init__(self, plane: ReferencePlane, work: Workload) -> None:
-        self.plane, self.env, self.seed = plane, plane.env, work.seed
-        self.client = work.client
-        self.backends: list[Instance] = []
-        self.via: Instance | None = None
-        self.turn = 0  # round robin
-        self.none_told = False  # that requests are held, and no backend is listed
-        self.queue: deque[Attempt] = deque()
-        self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
-        self.routing = work.routing.in_effect(work.client)
+@dataclass
+class Tally:
+    """What became of all that was asked of one service."""
 
-    def set_routing(self, routing: Routing) -> None:
-        """From now on; what is being tried goes on as it began."""
-        self.routing = routing.in_effect(self.client)
-        for container in self.plane.containers:
-            container.failures = 0
-        if routing.maxconn > 0:
-            for container in self.backends:
-                self.freed(container)
-            return
-        waiting, self.queue = self.queue, deque()
-        for attempt in waiting:
-            if attempt.phase == AttemptPhase.QUEUEING:
-                attempt.phase = AttemptPhase.NOWHERE
-                self.route(attempt)
+    asked: int = 0
+    forsaken: int = 0
+    retries: int = 0
+    ended: list[int] = field(default_factory=lambda: [0] * len(Outcome))
 
-    def move(self, attempt: Attempt, phase: AttemptPhase) -> None:
-        """Where the attempt stands now. One that is under way to a container counts among its
-        connections; when it comes to nothing, the queue moves up."""
-        was, attempt.phase = attempt.phase in ON_THE_WAY, phase
-        target = attempt.target
-        if was and phase not in ON_THE_WAY:
-            del self.under_way[attempt.id]
-            if target is not None:
-                target.dialled -= 1
-                if phase == AttemptPhase.NOWHERE and self.routing.maxconn > 0:
-                    self.freed_at_once(target)
-        elif not was and phase in ON_THE_WAY:
-            self.under_way[attempt.id] = attempt
-            if target is not None:
-                target.dialled += 1
-
-    def freed_at_once(self, container: Instance) -> None:
-        """`freed` as a wake-up of its own: it may be far inside of what it would start."""
-        event = self.env.event()
-        event.callbacks = [lambda _: self.freed(container)]
-        event.succeed()
-
-    def reply(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Tell the client, if it still waits. What serves the attempt goes on regardless."""
-        attempt.dial_at = INFINITY
-        if attempt.phase != AttemptPhase.INSIDE:
-            self.move(attempt, AttemptPhase.NOWHERE)
-        reply = attempt.reply
-        if reply is not None and (not attempt.cut or outcome == Outcome.CLIENT_TIMEOUT):
-            attempt.reply = None
-            attempt.abandoned = outcome == Outcome.CLIENT_TIMEOUT
-            reply.succeed(outcome)
-
-    def dial(self, attempt: Attempt) -> None:
-        """The client connects: to the proxy, if there is one, and through it to a replica."""
-        if self.via is not None:
-            if not self.via.server.alive:
-                self.wait(attempt, AttemptPhase.CONNECTING, self.client.connect_timeout_s)
-                attempt.dials = UNLIMITED  # the proxy itself is gone: nobody retries
-                return
-            if not self.via.listening:
-                self.reply(attempt, Outcome.REFUSED)
-                return
-            attempt.via = self.via
-            if self.via.hung:
-                self.move(attempt, AttemptPhase.HELD)  # accepted, silent
-                return
-        self.route(attempt)
-
-    def route(self, attempt: Attempt) -> None:
-        """Choose a backend from the published list, however stale."""
-        most = self.routing.maxconn
-        if not self.backends:
-            if self.routing.holds and most > 0:
-                self.hold(attempt)
-            else:
-                self.reply(attempt, Outcome.NO_BACKEND)
-            return
-        at = self.pick(attempt)
-        if most > 0:
-            n = len(self.backends)
-            for i in range(n):
-                if self.backends[(at + i) % n].connections() < most:
-                    at = (at + i) % n
-                    break
-            else:
-                self.queue.append(attempt)
-                self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
-                return
-        self.connect(attempt, self.backends[at])
-
-    def hold(self, attempt: Attempt) -> None:
-        """Nobody is listed: it waits for whoever comes, and the first to wait is told of."""
-        self.queue.append(attempt)
-        self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
-        if not self.none_told:
-            self.none_told = True
-            self.plane.note(Note.NONE_LISTED, 0)
-
-    def pick(self, attempt: Attempt) -> int:
-        n = len(self.backends)
-        algorithm = self.routing.algorithm
-        if algorithm == Algorithm.FIRST or n == 1:
-            return 0
-        if algorithm == Algorithm.RANDOM:
-            return int(draws.u(self.seed, Stream.ROUTE, attempt.id) * n)
-        at = self.turn % n
-        self.turn = at + 1
-        if algorithm == Algorithm.LEAST_CONNECTIONS:
-            best = at
-            for i in range(1, n):
-                other = (at + i) % n
-                if self.backends[other].connections() < self.backends[best].connections():
-                    best = other
-            at = best
-        return at
-
-    def connect(self, attempt: Attempt, target: Instance | None) -> None:
-        """Open a connection to a replica that may be there, dead, or behind a dead host; with
-        redispatch, to one after the other."""
-        while target is not None:
-            attempt.target = target
-            if target.server.alive and not target.listening:
-                target = self.failed(attempt, Outcome.REFUSED)
-            else:
-                self.open(attempt, target)
-                return
-
-    def open(self, attempt: Attempt, target: Instance) -> None:
-        if not target.server.alive:
-            self.wait(attempt, AttemptPhase.CONNECTING, self.routing.connect_timeout_s)
-        elif target.room():
-            self.move(attempt, AttemptPhase.INSIDE)
-            attempt.dial_at = INFINITY
-            target.accept(attempt)
-        elif target.sheds():
-            self.judge(attempt, target, Outcome.SHED)
-            self.reply(attempt, Outcome.SHED)
-        else:
-            if attempt.phase != AttemptPhase.RESENDING:
-                attempt.dial_until = self.env.now + self.routing.connect_timeout_s
-            self.wait(
-                attempt,
-                AttemptPhase.RESENDING,
-                min(SYN_RESEND_S, attempt.dial_until - self.env.now),
-            )
-
-    def wait(self, attempt: Attempt, phase: AttemptPhase, delay: float) -> None:
-        self.move(attempt, phase)
-        attempt.dial_at = self.env.now + delay
-        DueTimer(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
-
-    def dialled_of(self, attempt: Attempt) -> Any:
-        def dialled(_: int) -> None:
-            if attempt.dial_at != self.env.now:
-                return  # it got on since, or gave up
-            phase, attempt.dial_at = attempt.phase, INFINITY
-            assert (
-                phase in (AttemptPhase.QUEUEING, AttemptPhase.CONNECTING)
-                or attempt.target is not None
-            )
-            if phase == AttemptPhase.QUEUEING:
-                self.reply(attempt, Outcome.NO_BACKEND)
-            elif phase == AttemptPhase.CONNECTING or (
-                phase == AttemptPhase.RESENDING and self.env.now >= attempt.dial_until
-            ):
-                self.connect(attempt, self.failed(attempt, Outcome.CONNECT_TIMEOUT))
-            elif attempt.target is not None:
-                self.connect(attempt, attempt.target)
-
-        return dialled
-
-    def failed(self, attempt: Attempt, why: Outcome) -> Instance | None:
-        """A connection failed. HAProxy: the same server again after a pause, even once it is DOWN,
-        or with redispatch another one at once, which is returned; then 503 (shared facts,
-        dataplane section 3)."""
-        if attempt.target is not None:
-            self.judge(attempt, attempt.target, why)
-        if attempt.dials >= self.routing.retries:
-            self.reply(attempt, why)
-            return None
-        attempt.dials += 1
-        if self.routing.redispatch:
-            return self.redispatched(attempt)
-        self.wait(attempt, AttemptPhase.PAUSING, self.routing.retry_pause_s)
-        return None
-
-    def redispatched(self, attempt: Attempt) -> Instance | None:
-        """The next server of the list after the one that failed."""
-        self.move(attempt, AttemptPhase.NOWHERE)
-        if not self.backends:
-            self.reply(attempt, Outcome.NO_BACKEND)
-            return None
-        n = len(self.backends)
-        at = next((i for i in range(n) if self.backends[i] is attempt.target), -1)
-        return self.backends[(at + 1) % n]
-
-    def dropped(self, attempt: Attempt, why: Outcome) -> None:
-        """A replica died with the attempt inside; some proxies replay it elsewhere."""
-        attempt.phase = AttemptPhase.NOWHERE
-        if attempt.target is not None:
-            self.judge(attempt, attempt.target, why)
-        waits = attempt.reply is not None and not attempt.cut
-        if waits and self.routing.retry_errors and attempt.dials < self.routing.retries:
-            attempt.dials += 1
-            self.connect(attempt, self.redispatched(attempt))
-        else:
-            self.reply(attempt, why)
-
-    def freed(self, container: Instance) -> None:
-        """A connection to this replica ended: the balancer's queue moves up."""
-        most = self.routing.maxconn
-        while self.queue and container.connections() < most and container in self.backends:
-            attempt = self.queue.popleft()
-            if attempt.phase == AttemptPhase.QUEUEING:
-                attempt.phase = AttemptPhase.NOWHERE
-                self.connect(attempt, container)
-
-    # ---- what a proxy sees, and its own end ----
-    def judge(self, attempt: Attempt, target: Instance, outcome: Outcome) -> None:
-        """Envoy's consecutive_5xx: answers 5xx in a row, and what never became one (refused, timed
-        out, reset: mapped to 5xx unless split_external_local_origin_errors). Of an attempt whose
-        client has left the proxy sees no answer. Source: envoyproxy.io, outlier detection."""
-        most = self.routing.outlier_failures
-        if most == 0 or attempt.reply is None or attempt.cut:
-            return
-        target.failures = 0 if outcome == Outcome.SUCCEEDED else target.failures + 1
-        if target.failures >= most:
-            target.failures = 0
-            self.plane.note(Note.OUTLIER, target.id)
-
-    def proxy_died(self, proxy: Instance, silently: bool) -> None:
-        """All that goes through it: reset at once; or, with its host, heard of no more."""
-        inside = [
-            work
-            for c in self.plane.containers
-            for work in (*c.inside.values(), *c.backlog)
-            if isinstance(work, Attempt)
-        ]
-        queue = [a for a in self.queue if a.phase == AttemptPhase.QUEUEING]
-        for attempt in (*queue, *self.under_way.values(), *inside):
-            if attempt.via is not proxy or attempt.reply is None:
-                continue
-            if silently:
-                attempt.cut = True
-                if attempt.phase != AttemptPhase.INSIDE:
-                    attempt.dial_at = INFINITY
-                    self.move(attempt, AttemptPhase.NOWHERE)
-            else:
-                self.reply(attempt, Outcome.DROPPED_ON_KILL)
-                attempt.abandoned = True  # its connection to the server is closed as well
-
-    def proxy_goes_on(self, proxy: Instance) -> None:
-        """A hung proxy goes on: it routes what it has accepted."""
-        for attempt in list(self.under_way.values()):
-            if attempt.phase == AttemptPhase.HELD and attempt.via is proxy:
-                self.move(attempt, AttemptPhase.NOWHERE)
-                self.route(attempt)
+    def gauge(self) -> ServiceGauge:
+        succeeded, causes = self.ended[Outcome.SUCCEEDED], self.ended[Outcome.REFUSED :]
+        ended = sum(self.ended) + self.forsaken
+        return ServiceGauge(
+            self.asked, succeeded, sum(causes), self.asked - ended, self.forsaken, self.retries,
+            tuple(causes),
+        )  # fmt: skip

@@ -14,11 +14,14 @@ import simpy
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
-from sim.dataplane.codes import SECOND, Kind, LawKind, Life, Note, Outcome, Stream
-from sim.dataplane.profile import Law, Profile
+from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
+from sim.dataplane.profile import Law, Profile, StoryStep
+from sim.dataplane.reference.clients import Asker
 from sim.dataplane.reference.postgres import Pool
 from sim.dataplane.reference.stations import Cores, Station
-from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
+from sim.dataplane.reference.timing import DueTimer
+from sim.dataplane.reference.work import Attempt, Call, HealthProbe, Job, Work
+from sim.dataplane.story import probed, salt, starts_at_once, story, streams
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.plane import ReferencePlane
@@ -52,8 +55,9 @@ class Instance:
         self.hung = False
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
         server.cpu.stations.append(self.station)
-        self.profile = profile
-        self.pool = Pool(profile)
+        self.profile, self.pool = profile, Pool(profile)
+        self.askers: dict[StoryStep, Asker] = {}
+        self.tell()
         self.inside: dict[int, Work] = {}  # in order of acceptance
         self.held = 0  # slots in use: requests or jobs, not probes of a worker
         self.backlog: deque[Work] = deque()  # of the kernel; then, accepted at once, its own queue
@@ -62,6 +66,7 @@ class Instance:
         self.noted = False  # OOM was told
         self.open_at = INFINITY  # when the next start-up connection is due
         self.served = self.errors = 0
+        self.balancer = plane.balancers[0]  # that listed it last
         self.dialled = 0  # attempts under way to it, as the balancer counts
         self.failures = 0  # in a row, as a proxy sees them
         self.locked = False  # the database refuses its password
@@ -75,12 +80,23 @@ class Instance:
     def born(self, profile: Profile) -> None:
         """A fresh process: nothing inside, its base memory."""
         self.profile, self.pool = profile, Pool(profile)
+        self.askers = {}
+        self.tell()
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
         self.station.frozen = self.hung = self.noted = self.stuck = False
         self.station.touch()
         self.leaked = self.extra = 0
         self.life = Life.STARTING
         self.grow(profile.memory_base)
+
+    def tell(self) -> None:
+        """The story that its process runs, and who asks in it: who asked before goes on."""
+        self.steps = story(self.profile)
+        self.askers |= {
+            step: Asker(self.plane, step.client, step.target, step.client.most_tokens)
+            for step in self.steps
+            if step.does == Does.CALL and step not in self.askers
+        }
 
     def died(self) -> list[Work]:
         """The process ends: give back CPU, memory and slots; return what was inside, in order."""
@@ -143,9 +159,7 @@ class Instance:
         self.inside[work.id] = work
         self.held += 1
         self.grow(self.profile.memory_per_request)
-        self.plane.env.process(
-            self.probed(work) if isinstance(work, HealthProbe) else self.serve(work)
-        )
+        self.begin(work)
 
     def leave(self, work: Work) -> None:
         """Its slot is free, and what it leaks stays."""
@@ -191,65 +205,126 @@ class Instance:
         u2 = draws.u(seed, stream + SECOND, ident) if law.kind == LawKind.LOGNORMAL else 0.5
         return snap(draw(law.kind, law.mean, law.cv, u1, u2), self.plane.lattice)
 
-    def serve(self, work: Work) -> Handler:
-        """The story of a request: CPU, perhaps an error, database, perhaps a job, the answer."""
-        assert isinstance(work, Attempt)
-        profile, plane = self.profile, self.plane
-        yield self.station.join(work, self.demand(profile.cpu, Stream.CPU, work.request))
-        # -> cpu_done
-        if work.abandoned and profile.cancel:
-            self.answer(work, Outcome.CLIENT_TIMEOUT)
-            return
-        if (
-            profile.error_rate > 0.0
-            and draws.u(plane.seed, Stream.ERROR, work.id) < profile.error_rate
-        ):
-            self.answer(work, Outcome.HTTP_500)
-            return
-        if profile.query.mean > 0.0:
-            demand = self.demand(profile.query, Stream.QUERY, work.request)
-            code = yield from plane.postgres.use(work, demand)
-            if code != Outcome.SUCCEEDED:
-                self.answer(work, Outcome(code))
-                return
-        if profile.push_rate > 0.0 and plane.jobs.redis is not None:
-            pushes = draws.u(plane.seed, Stream.PUSH, work.request) < profile.push_rate
-            if pushes:
-                code = yield from plane.jobs.push(work)
-                if code != Outcome.SUCCEEDED:
-                    self.answer(work, Outcome(code))
-                    return
-        self.answer(work, Outcome.SUCCEEDED)
+    def begin(self, work: Work) -> None:
+        """Its handler starts. What does not begin on the cores waits its turn in the instant, since
+        it may start others."""
+        steps = self.steps
+        if isinstance(work, HealthProbe):
+            steps = probed(self.profile, work.deep)
+        turn = None
+        if not starts_at_once(steps):
+            turn = self.plane.env.event()
+            turn.succeed()
+        self.plane.env.process(self.handle(work, steps, turn))
+
+    def handle(self, work: Work, steps: tuple[StoryStep, ...], turn: simpy.Event | None) -> Handler:
+        """The story of a request, a job or a health check: step by step to its end, or to the first
+        that fails."""
+        if turn is not None:
+            yield turn  # -> begun
+        at, code = 0, int(Outcome.SUCCEEDED)
+        while at < len(steps):
+            step = steps[at]
+            at += 1
+            if self.left_out(work, step):
+                at += step.covers
+                continue
+            code = yield from self.take(work, step)
+            if step.does in (Does.CPU, Does.WAIT, Does.CALL) and self.forsaken(work):
+                code = int(Outcome.CLIENT_TIMEOUT)
+                break
+            if code != Outcome.SUCCEEDED and not step.ignore:
+                break
+            code = int(Outcome.SUCCEEDED)
+        self.ended(work, code)
+
+    def left_out(self, work: Work, step: StoryStep) -> bool:
+        who = work.tried if step.does == Does.FAIL else work.visit
+        if step.share >= 1.0:
+            return False
+        return draws.u(self.plane.seed, streams(step, self.profile.kind)[0], who) >= step.share
+
+    def forsaken(self, work: Work) -> bool:
+        """Has its client left, and does this version look?"""
+        return isinstance(work, Attempt) and work.abandoned and self.profile.cancel
+
+    def take(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
+        """One step; its outcome."""
+        plane, does = self.plane, step.does
+        if does == Does.FAIL:
+            return Outcome.HTTP_500
+        if does == Does.POISON:
+            plane.note(Note.POISONED, self.id)
+            yield plane.env.event()  # the process is about to end with the work inside
+        if does == Does.CALL:
+            return (yield from self.ask(work, step))
+        if does == Does.PUSH:
+            return (yield from plane.jobs.push(work, step))
+        amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
+        if does == Does.QUERY:
+            return (yield from plane.postgres.use(work, amount))
+        if does == Does.WAIT:
+            yield self.pass_time(work, amount)  # -> passed
+            yield from plane.postgres.thaw(work)
+        else:
+            yield self.station.join(work, amount)  # -> cpu_done
+        return Outcome.SUCCEEDED
+
+    def ask(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
+        plane, mark = self.plane, salt(step)
+        plane.calls += 1
+        visit, tried = draws.child(work.visit, mark), draws.child(work.tried, mark)
+        work.asker = self.askers[step]
+        work.call = Call(plane.calls, visit, tried, work)
+        outcome = yield from work.asker.ask(work.call)  # -> called
+        work.call = None
+        return outcome
+
+    def pass_time(self, work: Work, seconds: float) -> simpy.Event:
+        env = self.plane.env
+
+        def passed(_: int) -> None:
+            if work.passing and work.timer_at == env.now:
+                work.passing, work.timer_at = False, INFINITY
+                work.resume(0)
+
+        work.passing, work.timer_at, work.wake = True, env.now + seconds, env.event()
+        DueTimer(env, seconds, Due.PASSED, work.id, passed)
+        return work.wake
+
+    def ended(self, work: Work, code: int) -> None:
+        """What an end means: an answer, a job that is done or not, a probe's result."""
+        if isinstance(work, Attempt):
+            self.answer(work, Outcome(code))
+        elif isinstance(work, HealthProbe):
+            self.probe_ended(work, code == Outcome.SUCCEEDED)
+        elif isinstance(work, Job):
+            self.leave(work)
+            self.served += 1
+            self.errors += code != Outcome.SUCCEEDED
+            self.plane.jobs.finished(work, self, code == Outcome.SUCCEEDED)
+            self.drained()
 
     def answer(self, work: Attempt, outcome: Outcome) -> None:
         self.leave(work)
         self.served += 1
         self.errors += outcome != Outcome.SUCCEEDED
-        self.plane.balancer.judge(work, self, outcome)
-        self.plane.balancer.reply(work, outcome)
+        work.balancer.judge(work, self, outcome)
+        work.balancer.reply(work, outcome)
         self.move_up()
-        self.plane.balancer.freed(self)  # after the backlog, or its queue would overtake it
+        self.balancer.freed(self)  # after the backlog, or its queue would overtake it
 
-    def probed(self, work: Work) -> Handler:
+    def probe_ended(self, work: HealthProbe, ok: bool) -> None:
         """A health check takes a slot like any request; one beside the queue takes only CPU."""
-        assert isinstance(work, HealthProbe)
-        plane, profile = self.plane, self.profile
-        yield self.station.join(work, profile.probe_cpu_s)  # -> cpu_done
-        code = int(Outcome.SUCCEEDED)
-        if work.deep:
-            code = yield from plane.postgres.use(work, profile.probe_cpu_s)
-        self.probe_ended(work)
-        ok = code == Outcome.SUCCEEDED
-        plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, plane.probe_number(work))
-        self.move_up()
-        if self.probes_queue():
-            plane.balancer.freed(self)
-
-    def probe_ended(self, work: HealthProbe) -> None:
+        plane = self.plane
         del self.inside[work.id]
         if self.probes_queue():
             self.held -= 1
             self.grow(-self.profile.memory_per_request)
+        plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, plane.probe_number(work))
+        self.move_up()
+        if self.probes_queue():
+            self.balancer.freed(self)
 
     def probes_queue(self) -> bool:
         """Do health checks wait their turn among requests?"""
@@ -259,26 +334,4 @@ class Instance:
         """A command inside the container, or an answer beside the queue: no slot."""
         work.container = self
         self.inside[work.id] = work
-        self.plane.env.process(self.probed(work))
-
-    def work_job(self, job: Job) -> Handler:
-        """The story of a job: CPU, the database, acknowledgement."""
-        profile, plane = self.profile, self.plane
-        yield self.station.join(
-            job, self.demand(profile.cpu, Stream.JOB_CPU, job.id)
-        )  # -> cpu_done
-        if (
-            profile.poison_rate > 0.0
-            and draws.u(plane.seed, Stream.POISON, job.id) < profile.poison_rate
-        ):
-            plane.note(Note.POISONED, self.id)
-            return  # the process is about to end with the job inside
-        code = int(Outcome.SUCCEEDED)
-        if profile.query.mean > 0.0:
-            demand = self.demand(profile.query, Stream.JOB_QUERY, job.id)
-            code = yield from plane.postgres.use(job, demand)
-        self.leave(job)
-        self.served += 1
-        self.errors += code != Outcome.SUCCEEDED
-        plane.jobs.finished(job, self, code == Outcome.SUCCEEDED)
-        self.drained()
+        self.begin(work)

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
+from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, next_look
 from sim.dataplane.codes import (
     COPY_BASE,
     GIVEN_AWAY,
     JOB_BASE,
+    PUSHED_BASE,
     RDB_SAVE_POINTS,
     REAPER_RETRY_S,
     Due,
@@ -28,9 +30,10 @@ from sim.dataplane.codes import (
     Outcome,
     Persistence,
 )
-from sim.dataplane.profile import Profile
+from sim.dataplane.profile import Profile, StoryStep
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, Job
+from sim.dataplane.reference.work import Attempt, Job, Work
+from sim.dataplane.story import salt
 from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ class Jobs:
         self.turn = 0
         self.idle = 0  # free slots of listening workers
         self.pushing = 0  # API calls that wait for a silent queue server
-        self.copies_made = self.copies_waiting = self.copies_working = 0
+        self.pushes = self.copies_made = self.copies_waiting = self.copies_working = 0
         # the last durable point
         self.saved_s = 0.0
         self.saved_sequence = 0  # entries below it were in the list
@@ -107,10 +110,11 @@ class Jobs:
             self.save_due()
 
     # ---- pushing ----
-    def push(self, work: Attempt) -> Generator[simpy.Event, Any, int]:
-        """An API call enqueues a job; the outcome is the request's if it fails."""
+    def push(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
+        """It enqueues a job, if there is a queue; the outcome is the request's if it fails."""
         redis = self.redis
-        assert redis is not None
+        if redis is None:
+            return Outcome.SUCCEEDED
         assert work.container is not None
         self.recorder.job(ENQUEUED, self.env.now)
         if not redis.server.alive or redis.hung:
@@ -130,17 +134,25 @@ class Jobs:
         if not self.make_room():
             self.recorder.lost(JobLoss.QUEUE_FULL, self.env.now)
             return Outcome.HTTP_500
-        job = Job(JOB_BASE + work.id)
+        job = self.pushed(work, step)
         job.fate.entries.append(job)
         self.append(job)
         return Outcome.SUCCEEDED
 
-    def push_lost(self, work: Attempt) -> None:
+    def pushed(self, work: Work, step: StoryStep) -> Job:
+        """A new job. The one that a user's attempt pushes in an unnamed step is named after it."""
+        if isinstance(work, Attempt) and not work.inner and not step.name:
+            ident = JOB_BASE + work.id
+            return Job(ident, visit=ident)
+        self.pushes += 1
+        return Job(PUSHED_BASE + self.pushes, visit=draws.child(work.tried, salt(step)))
+
+    def push_lost(self, work: Work) -> None:
         work.pushing = False
         self.pushing -= 1
         self.recorder.lost(JobLoss.REDIS_DOWN, self.env.now)
 
-    def push_timed_out(self, work: Attempt) -> None:
+    def push_timed_out(self, work: Work) -> None:
         if work.timer_at == self.env.now and work.pushing:
             work.timer_at = INFINITY
             work.resume(Outcome.HTTP_500)
@@ -232,12 +244,13 @@ class Jobs:
         self.copies_waiting -= job.copy
         self.copies_working += job.copy
         job.container, job.epoch = worker, self.epoch
+        job.tried = draws.child(job.visit, job.tries) if job.tries else job.visit
         worker.inside[job.id] = job
         worker.held += 1
         worker.grow(worker.profile.memory_per_request)
         if worker.profile.reliable and (worker.profile.redelivery_from_delivery or worker.hung):
             self.due_back(job, self.until_overdue(worker.profile))
-        self.env.process(worker.work_job(job))
+        worker.begin(job)
 
     def finished(self, job: Job, worker: Instance, well: bool) -> None:
         """Acknowledged, or failed: again after a back-off, as often as the library allows."""
@@ -415,7 +428,8 @@ class Jobs:
 
     def another(self, job: Job) -> Job:
         """One more entry of the same job."""
-        again = Job(COPY_BASE + self.copies_made, fate=job.fate)
+        ident = COPY_BASE + self.copies_made
+        again = Job(ident, visit=ident, fate=job.fate)
         self.copies_made += 1
         job.fate.entries.append(again)
         return again

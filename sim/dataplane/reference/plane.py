@@ -8,6 +8,7 @@ import simpy
 
 from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
+    MOST_SERVICES,
     PROBE_BASE,
     SILENT,
     SILENT_RETRY_S,
@@ -20,7 +21,8 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
-from sim.dataplane.reference.clients import Balancer, Clients
+from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
+from sim.dataplane.reference.clients import Clients, Tally
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import Jobs
@@ -29,7 +31,8 @@ from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
-from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording
+from sim.dataplane.story import story
+from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording, ServiceGauge
 
 
 class ReferencePlane:
@@ -48,10 +51,14 @@ class ReferencePlane:
         self.probes = 0
         self.dialling: dict[int, HealthProbe] = {}  # whose SYN is sent again each second, by id
         self.stirred = True
-        self.balancer = Balancer(self, workload)
+        self.balancers = [Balancer(self, service, Routing()) for service in range(MOST_SERVICES)]
+        self.balancers[0].routing = workload.routing.in_effect
+        self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.postgres = Postgres(self)
         self.jobs = Jobs(self)
-        self.clients = Clients(self.env, workload, self.balancer, self.recorder)
+        self.tallies = [Tally() for _ in range(MOST_SERVICES)]
+        self.calls = 0  # of services to each other
+        self.clients = Clients(self, workload)
 
     # ---- time ----
     @property
@@ -120,6 +127,7 @@ class ReferencePlane:
 
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
+        story(profile)  # or it says what is wrong with it
         self.profiles.append(profile)
         return len(self.profiles) - 1
 
@@ -182,8 +190,8 @@ class ReferencePlane:
             self.jobs.hand_out()
         elif c.profile.kind == Kind.WORKER:
             self.jobs.worker_up(c)
-        elif c in self.balancer.backends:
-            self.balancer.freed(c)
+        else:
+            c.balancer.freed(c)
 
     def drain(self, container: int) -> None:
         c = self.containers[container]
@@ -208,6 +216,9 @@ class ReferencePlane:
         kind = c.profile.kind
         if kind == Kind.WORKER:
             self.jobs.worker_down(c)
+        for work in c.inside.values():
+            if work.call is not None and work.asker is not None:
+                work.asker.forsake(work.call, silently)
         inside = c.died()
         self.postgres.client_died(c, inside, silently)
         if c is self.jobs.redis:
@@ -217,18 +228,18 @@ class ReferencePlane:
         for work in inside:
             self.dropped(work, why, silently)
         if kind == Kind.PROXY:
-            self.balancer.proxy_died(c, silently)
+            proxy_died(self, c, silently)
 
     def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
         c = work.container
         assert c is not None
+        if work.pushing:
+            self.jobs.push_lost(work)
         if isinstance(work, Job):
             self.jobs.orphaned(work, c)
         elif isinstance(work, Attempt):
-            if work.pushing:
-                self.jobs.push_lost(work)
             if not silently:
-                self.balancer.dropped(work, why)
+                work.balancer.dropped(work, why)
         elif isinstance(work, HealthProbe) and not silently:
             self.note(Note.PROBE_FAILED, self.probe_number(work))
 
@@ -252,12 +263,30 @@ class ReferencePlane:
             self.jobs.heard_again(c)
         c.goes_on()
         c.move_up()
-        self.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
+        c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
         if c is self.jobs.redis:
             self.jobs.hand_out()
         if c is self.postgres.db:
             self.postgres.goes_on()
-        self.balancer.proxy_goes_on(c)
+        proxy_goes_on(self, c)
+        self.follow_through()
+
+    def set_profile(self, container: int, profile: int) -> None:
+        c, rules = self.containers[container], self.profiles[profile]
+        if c.life == Life.EXITED or rules.kind != c.profile.kind:
+            return
+        if rules.kind == Kind.WORKER and self.jobs.takes(c):
+            self.jobs.idle += rules.slots - c.profile.slots
+        c.profile, c.pool.size = rules, rules.pool
+        c.tell()
+        c.move_up()
+        if rules.kind == Kind.WORKER:
+            self.jobs.hand_out()
+        elif rules.kind == Kind.HTTP:
+            c.balancer.freed(c)
+        elif c is self.postgres.db:
+            self.postgres.at_limit()
+            self.postgres.unlock()
         self.follow_through()
 
     def lock_out(self, container: int, locked: bool) -> None:
@@ -277,17 +306,13 @@ class ReferencePlane:
             self.follow_through()
 
     # ---- what the balancer believes ----
-    def publish(self, backends: Sequence[int], via: int = -1) -> None:
-        balancer = self.balancer
-        balancer.backends = [self.containers[i] for i in backends]
-        balancer.via = self.containers[via] if via >= 0 else None
-        balancer.none_told = False
-        for container in balancer.backends:
-            balancer.freed(container)
+    def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
+        proxy = self.containers[via] if via >= 0 else None
+        self.balancers[service].publish([self.containers[i] for i in backends], proxy)
         self.follow_through()
 
-    def set_routing(self, routing: Routing) -> None:
-        self.balancer.set_routing(routing)
+    def set_routing(self, routing: Routing, service: int = 0) -> None:
+        self.balancers[service].set_routing(routing)
         self.follow_through()
 
     def set_arrivals(self, arrivals: Arrivals) -> None:
@@ -342,7 +367,7 @@ class ReferencePlane:
             succeeded=rec.successes,
             failed=rec.failures,
             in_flight=rec.arrivals - rec.successes - rec.failures,
-            retries=self.clients.retries,
+            retries=self.clients.asker.retries,
             jobs_queued=self.jobs.queued(),
             jobs_in_progress=working + self.jobs.pushing,
             connections=db.used if answers else 0,  # of a dead server nobody holds a slot
@@ -368,6 +393,9 @@ class ReferencePlane:
             connections=c.pool.open,
         )
 
+    def service_gauge(self, service: int) -> ServiceGauge:
+        return self.tallies[service].gauge()
+
     def books(self) -> Books:
         db, jobs, now = self.postgres, self.jobs, self.now
         waiting = [*jobs.entries, *jobs.parked.values()]
@@ -380,6 +408,9 @@ class ReferencePlane:
             memory[c.server.id] += c.memory
         return Books(
             open_requests=len(self.clients.waiting),
+            open_calls=sum(
+                work.call is not None for c in self.containers for work in c.inside.values()
+            ),
             jobs_queued=sum(not job.copy for job in waiting),
             jobs_in_progress=sum(not job.copy for job in working) + jobs.pushing,
             connections_open=pools + db.servers + sum(db.ghosts.values()),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import AttemptPhase
+from sim.dataplane.arithmetic import INFINITY, attempt_id
+from sim.dataplane.codes import CALL_BASE, AttemptPhase
 
 if TYPE_CHECKING:
     import simpy
 
+    from sim.dataplane.profile import Client
+    from sim.dataplane.reference.balancers import Balancer
+    from sim.dataplane.reference.clients import Asker
     from sim.dataplane.reference.containers import Instance
 
 ON_THE_WAY = (
@@ -26,6 +29,8 @@ class Work:
     """Something a container works on. A work whose container dies is never resumed."""
 
     id: int
+    visit: int = 0  # who asks: the request; of it are the draws that a retry must not change
+    tried: int = 0  # ... and which try this is
     container: Instance | None = None
     wake: simpy.Event | None = None  # what its handler waits for
     timer_at: float = INFINITY  # when its checkout (or push) timer is due
@@ -34,6 +39,10 @@ class Work:
     opening: bool = False  # ... of a silent database
     session: int = 0  # the database's life in which its connection was opened
     pooled: bool = False  # holds one of the pooler's server connections
+    pushing: bool = False  # its job waits for a silent queue server
+    passing: bool = False  # a step of it only takes time
+    call: Call | None = None  # what it waits for of another service
+    asker: Asker | None = None  # ... in whose name
 
     def resume(self, code: int) -> None:
         """Let its handler go on with `code` (0: fine)."""
@@ -44,11 +53,31 @@ class Work:
 
 
 @dataclass(eq=False, slots=True)
+class Call:
+    """What somebody asks of a service, however often it is tried; `work`: that of a service which
+    asks, None for users."""
+
+    number: int
+    visit: int
+    tried: int  # of its first try
+    work: Work | None = None
+    attempt: Attempt | None = None  # the last one
+    event: simpy.Event | None = None  # an answer, or the end of a back-off
+
+    def attempt_id(self, retry: int) -> int:
+        return attempt_id(self.number, retry) + (0 if self.work is None else CALL_BASE)
+
+    def try_id(self, retry: int) -> int:
+        return self.attempt_id(retry) if self.work is None else self.tried + retry
+
+
+@dataclass(eq=False, slots=True)
 class Attempt(Work):
     """One try of a request. `abandoned`: the client has left, the server may not know."""
 
-    request: int = 0
-    retry: int = 0  # 0: the first try
+    balancer: Balancer = field(kw_only=True)
+    client: Client = field(kw_only=True)  # who asks
+    inner: bool = False  # ... is a service
     reply: simpy.Event | None = None
     abandoned: bool = False
     phase: AttemptPhase = AttemptPhase.NOWHERE
@@ -58,7 +87,6 @@ class Attempt(Work):
     target: Instance | None = None
     via: Instance | None = None  # the proxy through which it goes
     cut: bool = False  # that proxy's server lost power: no answer gets through
-    pushing: bool = False  # its job waits for a silent queue server
 
 
 @dataclass(eq=False, slots=True)

@@ -1,0 +1,294 @@
+"""How an attempt reaches a container: reference/balancers.py over arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import SYN_RESEND_S, UNLIMITED
+from sim.dataplane.kernel.codes import (
+    CLIENT_TIMEOUT,
+    CONNECT_TIMEOUT,
+    CONNECTING,
+    DIAL,
+    DRAW_ROUTE,
+    FIRST,
+    HELD,
+    INSIDE,
+    LEAST_CONNECTIONS,
+    LISTENING,
+    NO_BACKEND,
+    NOTE_NONE_LISTED,
+    NOTE_OUTLIER,
+    NOWHERE,
+    PAUSING,
+    QUEUEING,
+    RANDOM,
+    REFUSED,
+    RESENDING,
+    SHED,
+    SUCCEEDED,
+)
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.containers import accept, connections, room, sheds
+from sim.dataplane.kernel.draws import uniform
+from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
+from sim.dataplane.kernel.timing import (
+    FREED,
+    agenda,
+    free_work,
+    note,
+    push_back,
+    set_timer,
+    unlink,
+)
+
+
+@inner
+def move(w: Any, s: int, phase: int) -> None:
+    work = w.work[s]
+    was = CONNECTING <= work.phase <= HELD
+    work.phase = phase
+    c = work.target
+    if was and not CONNECTING <= phase <= HELD:
+        unlink(w, UNDER_WAY, 2 * s)
+        if c >= 0:
+            w.container[c].dialled -= 1
+            if phase == NOWHERE and w.balancer[w.container[c].balancer].maxconn > 0:
+                agenda(w, FREED + c, 0)
+    elif not was and CONNECTING <= phase <= HELD:
+        push_back(w, UNDER_WAY, 2 * s)
+        if c >= 0:
+            w.container[c].dialled += 1
+
+
+@inner
+def reply(w: Any, s: int, outcome: int) -> None:
+    work = w.work[s]
+    work.dial_at = INFINITY
+    if work.phase == QUEUEING:
+        unlink(w, BALANCER_QUEUE + work.balancer, 2 * s)
+    if work.phase != INSIDE:
+        move(w, s, NOWHERE)
+    if work.cut != 0 and work.replied == 0 and outcome != CLIENT_TIMEOUT:
+        return
+    if work.replied == 0:
+        work.replied = 1
+        work.abandoned = 1 if outcome == CLIENT_TIMEOUT else 0
+        w.request[work.of_request].state = ANSWERED
+        agenda(w, -1 - work.of_request, outcome)
+    if work.phase == NOWHERE:
+        free_work(w, s)
+
+
+@inner
+def dial(w: Any, s: int) -> None:
+    via = w.balancer[w.work[s].balancer].via
+    if via >= 0:
+        if w.machine[w.container[via].server].alive == 0:
+            wait(w, s, CONNECTING, w.policy[w.work[s].policy].connect_timeout_s)
+            w.work[s].dials = UNLIMITED
+            return
+        if w.container[via].life != LISTENING:
+            reply(w, s, REFUSED)
+            return
+        w.work[s].via = via
+        if w.container[via].hung != 0:
+            move(w, s, HELD)
+            return
+    route(w, s)
+
+
+@inner
+def route(w: Any, s: int) -> None:
+    b = w.work[s].balancer
+    balancer = w.balancer[b]
+    most = balancer.maxconn
+    if balancer.backends == 0:
+        if balancer.holds != 0 and most > 0:
+            hold(w, s)
+        else:
+            reply(w, s, NO_BACKEND)
+        return
+    at = pick(w, s)
+    if most > 0:
+        n = balancer.backends
+        free = -1
+        for i in range(n):
+            if connections(w, w.backend[b, (at + i) % n]) < most:
+                free = (at + i) % n
+                break
+        if free < 0:
+            push_back(w, BALANCER_QUEUE + b, 2 * s)
+            wait(w, s, QUEUEING, balancer.queue_timeout_s)
+            return
+        at = free
+    connect(w, s, w.backend[b, at])
+
+
+@inner
+def hold(w: Any, s: int) -> None:
+    b = w.work[s].balancer
+    push_back(w, BALANCER_QUEUE + b, 2 * s)
+    wait(w, s, QUEUEING, w.balancer[b].queue_timeout_s)
+    if w.balancer[b].none_told == 0:
+        w.balancer[b].none_told = 1
+        note(w, NOTE_NONE_LISTED, b)
+
+
+@inner
+def pick(w: Any, s: int) -> int:
+    b = w.work[s].balancer
+    balancer = w.balancer[b]
+    n = balancer.backends
+    if balancer.algorithm == FIRST or n == 1:
+        return 0
+    if balancer.algorithm == RANDOM:
+        return int(uniform(w, DRAW_ROUTE, w.work[s].tried) * n)
+    at = balancer.turn % n
+    balancer.turn = at + 1
+    if balancer.algorithm == LEAST_CONNECTIONS:
+        best = at
+        for i in range(1, n):
+            other = (at + i) % n
+            if connections(w, w.backend[b, other]) < connections(w, w.backend[b, best]):
+                best = other
+        at = best
+    return at
+
+
+@inner
+def patience(w: Any, s: int) -> float:
+    """Seconds that whoever opens this connection waits for it."""
+    proxy_s = w.balancer[w.work[s].balancer].connect_timeout_s
+    return proxy_s if proxy_s > 0.0 else w.policy[w.work[s].policy].connect_timeout_s
+
+
+@inner
+def connect(w: Any, s: int, target: int) -> None:
+    """connect, failed and redispatch of the reference, as one loop over the servers tried."""
+    work = w.work[s]
+    while True:
+        work.target = target
+        if w.machine[w.container[target].server].alive == 0:
+            wait(w, s, CONNECTING, patience(w, s))
+            return
+        if w.container[target].life == LISTENING:
+            if room(w, target):
+                move(w, s, INSIDE)
+                work.dial_at = INFINITY
+                accept(w, target, s)
+            elif sheds(w, target):
+                judge(w, s, target, SHED)
+                reply(w, s, SHED)
+            else:
+                if work.phase != RESENDING:
+                    work.dial_until = w.now + patience(w, s)
+                wait(w, s, RESENDING, min(SYN_RESEND_S, work.dial_until - w.now))
+            return
+        if not again(w, s, REFUSED):
+            return
+        target = redispatched(w, s)
+        if target < 0:
+            return
+
+
+@inner
+def again(w: Any, s: int, why: int) -> bool:
+    """The reference's `failed`: True if another server is to be tried at once."""
+    work = w.work[s]
+    if work.target >= 0:
+        judge(w, s, work.target, why)
+    balancer = w.balancer[work.balancer]
+    if work.dials >= balancer.retries:
+        reply(w, s, why)
+        return False
+    work.dials += 1
+    if balancer.redispatch != 0:
+        return True
+    wait(w, s, PAUSING, balancer.retry_pause_s)
+    return False
+
+
+@inner
+def redispatched(w: Any, s: int) -> int:
+    work = w.work[s]
+    move(w, s, NOWHERE)
+    b = work.balancer
+    n = w.balancer[b].backends
+    if n == 0:
+        reply(w, s, NO_BACKEND)
+        return -1
+    at = -1
+    for i in range(n):
+        if w.backend[b, i] == work.target:
+            at = i
+            break
+    return w.backend[b, (at + 1) % n]
+
+
+@inner
+def wait(w: Any, s: int, phase: int, delay: float) -> None:
+    work = w.work[s]
+    move(w, s, phase)
+    work.dial_at = set_timer(w, DIAL, delay, work.id, s)
+
+
+@inner
+def dialled(w: Any, s: int) -> None:
+    work = w.work[s]
+    if work.dial_at != w.now:
+        return
+    phase = work.phase
+    work.dial_at = INFINITY
+    if phase == QUEUEING:
+        reply(w, s, NO_BACKEND)
+    elif phase == CONNECTING or (phase == RESENDING and w.now >= work.dial_until):
+        if again(w, s, CONNECT_TIMEOUT):
+            target = redispatched(w, s)
+            if target >= 0:
+                connect(w, s, target)
+    else:
+        connect(w, s, work.target)
+
+
+@inner
+def dropped(w: Any, s: int, why: int) -> None:
+    work = w.work[s]
+    work.phase = NOWHERE
+    if work.target >= 0:
+        judge(w, s, work.target, why)
+    waits = work.replied == 0 and work.cut == 0
+    balancer = w.balancer[work.balancer]
+    if waits and balancer.retry_errors != 0 and work.dials < balancer.retries:
+        work.dials += 1
+        target = redispatched(w, s)
+        if target >= 0:
+            connect(w, s, target)
+    else:
+        reply(w, s, why)
+
+
+@inner
+def freed(w: Any, c: int) -> None:
+    b = w.container[c].balancer
+    most = w.balancer[b].maxconn
+    queue = BALANCER_QUEUE + b
+    while w.head[queue] >= 0 and connections(w, c) < most and w.container[c].published != 0:
+        s = w.head[queue] >> 1
+        unlink(w, queue, 2 * s)
+        w.work[s].phase = NOWHERE
+        connect(w, s, c)
+
+
+# ---- what a proxy sees ----
+@inner
+def judge(w: Any, s: int, c: int, outcome: int) -> None:
+    container = w.container[c]
+    most = w.balancer[w.work[s].balancer].outlier_failures
+    if most == 0 or w.work[s].replied != 0 or w.work[s].cut != 0:
+        return
+    container.failures = 0 if outcome == SUCCEEDED else container.failures + 1
+    if container.failures >= most:
+        container.failures = 0
+        note(w, NOTE_OUTLIER, c)

@@ -1,0 +1,313 @@
+"""How an attempt reaches a container: one balancer for each service that is asked.
+
+Three ways of being unreachable stay apart: a dead process refuses at once; a dead host swallows
+packets until a connect timeout; a hung process accepts and never answers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from sim.dataplane import draws
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import (
+    SYN_RESEND_S,
+    UNLIMITED,
+    Algorithm,
+    AttemptPhase,
+    Due,
+    Note,
+    Outcome,
+    Stream,
+)
+from sim.dataplane.profile import Routing
+from sim.dataplane.reference.timing import DueTimer
+from sim.dataplane.reference.work import ON_THE_WAY, Attempt
+
+if TYPE_CHECKING:
+    from sim.dataplane.reference.containers import Instance
+    from sim.dataplane.reference.plane import ReferencePlane
+
+
+class Balancer:
+    """Between client and replica: one address, or a list that may be stale."""
+
+    def __init__(self, plane: ReferencePlane, service: int, routing: Routing) -> None:
+        self.plane, self.env, self.service = plane, plane.env, service
+        self.backends: list[Instance] = []
+        self.via: Instance | None = None
+        self.turn = 0  # round robin
+        self.none_told = False  # that requests are held, and no backend is listed
+        self.queue: deque[Attempt] = deque()
+        self.routing = routing.in_effect
+
+    def publish(self, backends: list[Instance], via: Instance | None) -> None:
+        self.backends, self.via, self.none_told = backends, via, False
+        for container in backends:
+            container.balancer = self
+        for container in backends:
+            self.freed(container)
+
+    def set_routing(self, routing: Routing) -> None:
+        """From now on; what is being tried goes on as it began."""
+        self.routing = routing.in_effect
+        for container in self.plane.containers:
+            if container.balancer is self:
+                container.failures = 0
+        if routing.maxconn > 0:
+            for container in self.backends:
+                self.freed(container)
+            return
+        waiting, self.queue = self.queue, deque()
+        for attempt in waiting:
+            if attempt.phase == AttemptPhase.QUEUEING:
+                attempt.phase = AttemptPhase.NOWHERE
+                self.route(attempt)
+
+    def move(self, attempt: Attempt, phase: AttemptPhase) -> None:
+        """Where the attempt stands now. One that is under way to a container counts among its
+        connections; when it comes to nothing, the queue moves up."""
+        was, attempt.phase = attempt.phase in ON_THE_WAY, phase
+        target = attempt.target
+        if was and phase not in ON_THE_WAY:
+            del self.plane.under_way[attempt.id]
+            if target is not None:
+                target.dialled -= 1
+                if phase == AttemptPhase.NOWHERE and target.balancer.routing.maxconn > 0:
+                    target.balancer.freed_at_once(target)
+        elif not was and phase in ON_THE_WAY:
+            self.plane.under_way[attempt.id] = attempt
+            if target is not None:
+                target.dialled += 1
+
+    def freed_at_once(self, container: Instance) -> None:
+        """`freed` as a wake-up of its own: it may be far inside of what it would start."""
+        event = self.env.event()
+        event.callbacks = [lambda _: self.freed(container)]
+        event.succeed()
+
+    def reply(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Tell the client, if it still waits. What serves the attempt goes on regardless."""
+        attempt.dial_at = INFINITY
+        if attempt.phase != AttemptPhase.INSIDE:
+            self.move(attempt, AttemptPhase.NOWHERE)
+        reply = attempt.reply
+        if reply is not None and (not attempt.cut or outcome == Outcome.CLIENT_TIMEOUT):
+            attempt.reply = None
+            attempt.abandoned = outcome == Outcome.CLIENT_TIMEOUT
+            reply.succeed(outcome)
+
+    def dial(self, attempt: Attempt) -> None:
+        """The client connects: to the proxy, if there is one, and through it to a replica."""
+        if self.via is not None:
+            if not self.via.server.alive:
+                self.wait(attempt, AttemptPhase.CONNECTING, attempt.client.connect_timeout_s)
+                attempt.dials = UNLIMITED  # the proxy itself is gone: nobody retries
+                return
+            if not self.via.listening:
+                self.reply(attempt, Outcome.REFUSED)
+                return
+            attempt.via = self.via
+            if self.via.hung:
+                self.move(attempt, AttemptPhase.HELD)  # accepted, silent
+                return
+        self.route(attempt)
+
+    def route(self, attempt: Attempt) -> None:
+        """Choose a backend from the published list, however stale."""
+        most = self.routing.maxconn
+        if not self.backends:
+            if self.routing.holds and most > 0:
+                self.hold(attempt)
+            else:
+                self.reply(attempt, Outcome.NO_BACKEND)
+            return
+        at = self.pick(attempt)
+        if most > 0:
+            n = len(self.backends)
+            for i in range(n):
+                if self.backends[(at + i) % n].connections() < most:
+                    at = (at + i) % n
+                    break
+            else:
+                self.queue.append(attempt)
+                self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
+                return
+        self.connect(attempt, self.backends[at])
+
+    def hold(self, attempt: Attempt) -> None:
+        """Nobody is listed: it waits for whoever comes, and the first to wait is told of."""
+        self.queue.append(attempt)
+        self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
+        if not self.none_told:
+            self.none_told = True
+            self.plane.note(Note.NONE_LISTED, self.service)
+
+    def pick(self, attempt: Attempt) -> int:
+        n = len(self.backends)
+        algorithm = self.routing.algorithm
+        if algorithm == Algorithm.FIRST or n == 1:
+            return 0
+        if algorithm == Algorithm.RANDOM:
+            return int(draws.u(self.plane.seed, Stream.ROUTE, attempt.tried) * n)
+        at = self.turn % n
+        self.turn = at + 1
+        if algorithm == Algorithm.LEAST_CONNECTIONS:
+            best = at
+            for i in range(1, n):
+                other = (at + i) % n
+                if self.backends[other].connections() < self.backends[best].connections():
+                    best = other
+            at = best
+        return at
+
+    def connect(self, attempt: Attempt, target: Instance | None) -> None:
+        """Open a connection to a replica that may be there, dead, or behind a dead host; with
+        redispatch, to one after the other."""
+        while target is not None:
+            attempt.target = target
+            if target.server.alive and not target.listening:
+                target = self.failed(attempt, Outcome.REFUSED)
+            else:
+                self.open(attempt, target)
+                return
+
+    def open(self, attempt: Attempt, target: Instance) -> None:
+        if not target.server.alive:
+            self.wait(attempt, AttemptPhase.CONNECTING, self.patience(attempt))
+        elif target.room():
+            self.move(attempt, AttemptPhase.INSIDE)
+            attempt.dial_at = INFINITY
+            target.accept(attempt)
+        elif target.sheds():
+            self.judge(attempt, target, Outcome.SHED)
+            self.reply(attempt, Outcome.SHED)
+        else:
+            if attempt.phase != AttemptPhase.RESENDING:
+                attempt.dial_until = self.env.now + self.patience(attempt)
+            self.wait(
+                attempt,
+                AttemptPhase.RESENDING,
+                min(SYN_RESEND_S, attempt.dial_until - self.env.now),
+            )
+
+    def patience(self, attempt: Attempt) -> float:
+        """Seconds that whoever opens this connection waits for it."""
+        return self.routing.connect_timeout_s or attempt.client.connect_timeout_s
+
+    def wait(self, attempt: Attempt, phase: AttemptPhase, delay: float) -> None:
+        self.move(attempt, phase)
+        attempt.dial_at = self.env.now + delay
+        DueTimer(self.env, delay, Due.DIAL, attempt.id, self.dialled_of(attempt))
+
+    def dialled_of(self, attempt: Attempt) -> Any:
+        def dialled(_: int) -> None:
+            if attempt.dial_at != self.env.now:
+                return  # it got on since, or gave up
+            phase, attempt.dial_at = attempt.phase, INFINITY
+            assert (
+                phase in (AttemptPhase.QUEUEING, AttemptPhase.CONNECTING)
+                or attempt.target is not None
+            )
+            if phase == AttemptPhase.QUEUEING:
+                self.reply(attempt, Outcome.NO_BACKEND)
+            elif phase == AttemptPhase.CONNECTING or (
+                phase == AttemptPhase.RESENDING and self.env.now >= attempt.dial_until
+            ):
+                self.connect(attempt, self.failed(attempt, Outcome.CONNECT_TIMEOUT))
+            elif attempt.target is not None:
+                self.connect(attempt, attempt.target)
+
+        return dialled
+
+    def failed(self, attempt: Attempt, why: Outcome) -> Instance | None:
+        """A connection failed. HAProxy: the same server again after a pause, even once it is DOWN,
+        or with redispatch another one at once, which is returned; then 503 (shared facts,
+        dataplane section 3)."""
+        if attempt.target is not None:
+            self.judge(attempt, attempt.target, why)
+        if attempt.dials >= self.routing.retries:
+            self.reply(attempt, why)
+            return None
+        attempt.dials += 1
+        if self.routing.redispatch:
+            return self.redispatched(attempt)
+        self.wait(attempt, AttemptPhase.PAUSING, self.routing.retry_pause_s)
+        return None
+
+    def redispatched(self, attempt: Attempt) -> Instance | None:
+        """The next server of the list after the one that failed."""
+        self.move(attempt, AttemptPhase.NOWHERE)
+        if not self.backends:
+            self.reply(attempt, Outcome.NO_BACKEND)
+            return None
+        n = len(self.backends)
+        at = next((i for i in range(n) if self.backends[i] is attempt.target), -1)
+        return self.backends[(at + 1) % n]
+
+    def dropped(self, attempt: Attempt, why: Outcome) -> None:
+        """A replica died with the attempt inside; some proxies replay it elsewhere."""
+        attempt.phase = AttemptPhase.NOWHERE
+        if attempt.target is not None:
+            self.judge(attempt, attempt.target, why)
+        waits = attempt.reply is not None and not attempt.cut
+        if waits and self.routing.retry_errors and attempt.dials < self.routing.retries:
+            attempt.dials += 1
+            self.connect(attempt, self.redispatched(attempt))
+        else:
+            self.reply(attempt, why)
+
+    def freed(self, container: Instance) -> None:
+        """A connection to this replica ended: the balancer's queue moves up."""
+        most = self.routing.maxconn
+        listed = container.balancer is self and container in self.backends
+        while listed and self.queue and container.connections() < most:
+            attempt = self.queue.popleft()
+            if attempt.phase == AttemptPhase.QUEUEING:
+                attempt.phase = AttemptPhase.NOWHERE
+                self.connect(attempt, container)
+
+    # ---- what a proxy sees ----
+    def judge(self, attempt: Attempt, target: Instance, outcome: Outcome) -> None:
+        """Envoy's consecutive_5xx: answers 5xx in a row, and what never became one (refused, timed
+        out, reset: mapped to 5xx unless split_external_local_origin_errors). Of an attempt whose
+        client has left the proxy sees no answer. Source: envoyproxy.io, outlier detection."""
+        most = self.routing.outlier_failures
+        if most == 0 or attempt.reply is None or attempt.cut:
+            return
+        target.failures = 0 if outcome == Outcome.SUCCEEDED else target.failures + 1
+        if target.failures >= most:
+            target.failures = 0
+            self.plane.note(Note.OUTLIER, target.id)
+
+
+# ---- a proxy's own end ----
+def proxy_died(plane: ReferencePlane, proxy: Instance, silently: bool) -> None:
+    """All that goes through it: reset at once; or, with its host, heard of no more."""
+    inside = [
+        work
+        for c in plane.containers
+        for work in (*c.inside.values(), *c.backlog)
+        if isinstance(work, Attempt)
+    ]
+    queues = [a for b in plane.balancers for a in b.queue if a.phase == AttemptPhase.QUEUEING]
+    for attempt in (*queues, *plane.under_way.values(), *inside):
+        if attempt.via is not proxy or attempt.reply is None:
+            continue
+        if silently:
+            attempt.cut = True
+            if attempt.phase != AttemptPhase.INSIDE:
+                attempt.dial_at = INFINITY
+                attempt.balancer.move(attempt, AttemptPhase.NOWHERE)
+        else:
+            attempt.balancer.reply(attempt, Outcome.DROPPED_ON_KILL)
+            attempt.abandoned = True  # its connection to the server is closed as well
+
+
+def proxy_goes_on(plane: ReferencePlane, proxy: Instance) -> None:
+    """A hung proxy goes on: it routes what it has accepted."""
+    for attempt in list(plane.under_way.values()):
+        if attempt.phase == AttemptPhase.HELD and attempt.via is proxy:
+            attempt.balancer.move(attempt, AttemptPhase.NOWHERE)
+            attempt.balancer.route(attempt)

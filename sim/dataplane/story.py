@@ -1,0 +1,92 @@
+"""What a container does for a request or a job, as a list of steps that both engines run.
+
+A profile without `steps` has a short form: CPU, perhaps an error or a poisoned job, a query, a job.
+Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL the
+attempt, so that a retry may succeed. Streams are named and not counted, so that a step that is put
+between two others changes no draw of theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sim.dataplane import draws
+from sim.dataplane.codes import MOST_CALLS, MOST_SERVICES, Does, Kind, Stream
+from sim.dataplane.profile import Law, Profile, StoryStep
+
+MOST_STEPS = 16
+
+LAWS = {Does.CPU: Stream.CPU, Does.QUERY: Stream.QUERY}  # streams of steps without a name
+LAWS_OF_JOBS = {Does.CPU: Stream.JOB_CPU, Does.QUERY: Stream.JOB_QUERY}
+SHARES = {Does.PUSH: Stream.PUSH, Does.FAIL: Stream.ERROR, Does.POISON: Stream.POISON}
+
+
+def story(profile: Profile) -> tuple[StoryStep, ...]:
+    """All steps, in order. ValueError: names that are not unique, more than there may be."""
+    steps = with_failures(profile, profile.steps or short_form(profile))
+    names = [step.name or step.does.name for step in steps]
+    if len(set(names)) < len(names):
+        again = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"two steps of a story are called {again}: they would draw alike")
+    if len(steps) > MOST_STEPS:
+        raise ValueError(f"a story of {len(steps)} steps: the engines take {MOST_STEPS}")
+    calls = [step for step in steps if step.does == Does.CALL]
+    if len(calls) > MOST_CALLS:
+        raise ValueError(f"a story with {len(calls)} calls: the engines take {MOST_CALLS}")
+    for step in calls:
+        if not 0 <= step.target < MOST_SERVICES:
+            raise ValueError(f"a call to service {step.target}: they are 0 to {MOST_SERVICES - 1}")
+    if any(at + step.covers >= len(steps) for at, step in enumerate(steps)):
+        raise ValueError("a step covers more steps than follow it")
+    return steps
+
+
+def short_form(profile: Profile) -> tuple[StoryStep, ...]:
+    steps = [StoryStep(Does.CPU, profile.cpu)]
+    if profile.query.mean > 0.0:
+        steps.append(StoryStep(Does.QUERY, profile.query))
+    if profile.kind == Kind.HTTP and profile.push_rate > 0.0:
+        steps.append(StoryStep(Does.PUSH, share=profile.push_rate))
+    return tuple(steps)
+
+
+def with_failures(profile: Profile, steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
+    """The version's own failures come after its first CPU."""
+    if profile.kind == Kind.WORKER:
+        fault = StoryStep(Does.POISON, share=profile.poison_rate)
+    else:
+        fault = StoryStep(Does.FAIL, share=profile.error_rate)
+    if fault.share == 0.0:
+        return steps
+    first = next((i + 1 for i, step in enumerate(steps) if step.does == Does.CPU), 0)
+    before = [
+        replace(step, covers=step.covers + 1) if step.covers and i + step.covers >= first else step
+        for i, step in enumerate(steps[:first])
+    ]
+    return (*before, fault, *steps[first:])
+
+
+def starts_at_once(steps: tuple[StoryStep, ...]) -> bool:
+    """Does it begin on the cores, so that it needs no turn of its own?"""
+    return bool(steps) and steps[0].does == Does.CPU and steps[0].share >= 1.0
+
+
+def streams(step: StoryStep, kind: Kind) -> tuple[int, int]:
+    """Of its share, and of its law."""
+    if step.name:
+        return draws.stream(f"share:{step.name}"), draws.stream(f"law:{step.name}")
+    does = step.does
+    laws = LAWS_OF_JOBS if kind == Kind.WORKER else LAWS
+    share = SHARES[does] if does in SHARES else draws.stream(f"share:{does.name}")
+    return share, laws[does] if does in laws else draws.stream(f"law:{does.name}")
+
+
+def salt(step: StoryStep) -> int:
+    """Sets apart what is asked for in this step."""
+    return draws.stream(f"asks:{step.name or step.does.name}")
+
+
+def probed(profile: Profile, deep: bool) -> tuple[StoryStep, ...]:
+    """The story of a health check."""
+    demand = Law(mean=profile.probe_cpu_s)
+    return (StoryStep(Does.CPU, demand), StoryStep(Does.QUERY, demand))[: 1 + deep]
