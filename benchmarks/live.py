@@ -41,8 +41,9 @@ def main() -> None:
     took = time.process_time() - began
     frames = asked.seconds * FRAMES_A_SECOND * asked.seats
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{asked.seats} seats: {took / asked.seconds:.2f} of one core, {size / frames / 1024:.1f} "
-          f"kB a frame, {memory:.0f} MiB")  # fmt: skip
+    share, kilobytes = took / asked.seconds, size / frames / 1024
+    print(f"{asked.seats} seats: {share:.2f} of one core, {kilobytes:.1f} kB a frame")
+    print(f"peak memory {memory:.0f} MiB")
 
 
 if __name__ == "__main__":

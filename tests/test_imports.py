@@ -68,6 +68,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study": (
         "sim.imports.trace", "sim.imports.traffic",
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", *SEAM,
+        # how somebody's own files are to be read is a part of what was asked for
+        "sim.imports.evidence",
         "sim.dataplane.engines", "sim.constants", "sim.library",
     ),
     # the public Result shows itself: what it needs loads when it is asked for
@@ -84,6 +86,20 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.causes": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
         "sim.control.mechanisms",
+    ),
+    # decisions are studies that write what they found, as article and quarter do
+    "sim.study.decision": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema", "sim.report",
+        "sim.constants", "sim.library", "sim.dataplane.draws",
+        # what a month costs
+        "sim.control.core.choices", "sim.control.scheduling.microvms",
+        "sim.control.people.human",  # when it is night
+    ),
+    # which means a platform has a field for is a matter of its mechanisms
+    "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
+    # a step between two platforms is tried by booting it
+    "sim.study.rungs": (
+        "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
     ),
     "sim.cli.options": (),
     # a page on which sessions run; the class asks what the quiz asks
@@ -119,8 +135,9 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "bill", "run", "intervals", "signs", "metrics", "ledger", "series", "figures", "summary",
-    "verdicts", "counterfactual", "measurements", "merge", "expectations",
+    "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
+    "services", "summary", "spread", "verdicts", "counterfactual", "decision", "ladder",
+    "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 
@@ -128,7 +145,7 @@ TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", 
 ONLY: dict[str, tuple[str, ...]] = {
     "simpy": ("sim.control", "sim.dataplane.reference", SIMPY_INSIDE, "sim.simulation"),
     "numba": ("sim.dataplane.kernel",),
-    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter"),
+    "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter", "sim.study.decision"),
     "jinja2": ("sim.report.page",),
     "pandas": ("sim.study.result",),
 }

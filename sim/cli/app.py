@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 from sim import __version__
 from sim.cli import streams
@@ -22,6 +22,16 @@ from sim.cli.options import BROKEN, DONE, INTERRUPTED, USAGE, say
 from sim.cli.verbs import verbs
 from sim.schema.fields import InputError
 from sim.study.signals import endings
+
+START = """\
+Outage Lab replays outages of a small platform. Three ways to begin:
+
+  python -m sim run container_crash              one outage, under Compose and Kubernetes
+  python -m sim play                             the same on a page: break it, or be the operator
+  python -m sim run server_crash --stack FILE    your own docker-compose.yml
+
+`sim list` names what there is, `sim --help` every verb, `sim VERB --help` its options.
+"""
 
 app = App(
     name="sim",
@@ -33,8 +43,18 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
+# how the help is read; a verb that is named nowhere stands in the first
+GROUPS = {
+    "Run": ("run", "compare", "list", "explain"),
+    "Decide": ("sweep", "cheapest", "decide", "audit"),
+    "Your own system": ("import", "fit", "schema"),
+    "The article": ("table", "claims", "quarter"),
+    "For a class, or yourself": ("play", "challenge", "quiz"),
+}
+_GROUPS = {name: Group(name, sort_key=place) for place, name in enumerate(GROUPS)}
+_GROUP = {verb: _GROUPS[name] for name, named in GROUPS.items() for verb in named}
 for _name, _verb in verbs():
-    app.command(_verb, name=_name)
+    app.command(_verb, name=_name, group=_GROUP.get(_name, _GROUPS["Run"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        status = app(arguments)
+        if not arguments:
+            print(START, end="")
+        status = app(arguments) if arguments else DONE
         sys.stdout.flush()
         return int(status or DONE)
     except (CycloptsError, InputError) as error:

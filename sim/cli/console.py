@@ -5,11 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from sim.cli.cluster import place
 from sim.report.text.progress import compiling, counting
-from sim.study.batch import Batch, Runner
+from sim.study.batch import Batch, BatchSample, Runner
+from sim.study.identity import cases_key
+
+
+@contextmanager
+def spoken(
+    workers: int | None = None, store: Path | None = None, cluster: str | None = None
+) -> Iterator[Runner]:
+    """A way to run batches that follow from each other: each counts its own runs, and has a folder
+    of its own below `store`, by what it runs."""
+
+    with place(cluster, workers) as where:
+
+        def run(batch: Batch, **how: Any) -> BatchSample:
+            how = {**where.how, **how}
+            with counted(len(batch.tasks)) as run_batch:
+                return run_batch(batch, store=store and store / cases_key(batch.cases), **how)
+
+        yield run
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from cyclopts import Parameter, Token
 
@@ -30,10 +30,35 @@ Settings = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
 # ---- those of a replay, with their words ----
 Seed = Annotated[int, Parameter(converter=_whole, help="Seed of the first replication.")]
-Reps = Annotated[int, Parameter(converter=_whole, help="Replications, with seeds counting up.")]
+Reps = Annotated[
+    int | None,
+    Parameter(
+        converter=_whole,
+        help="Replications, with seeds counting up [default: 10, 5, 3 or 1 by the study's size].",
+    ),
+]
+Equal = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Give every platform the same replicas, cores, restart policy, limits, checks and "
+        "stop delays, as far as it has the field.",
+    ),
+]
+Rungs = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Of two platforms: from the worse to the better one change at a time, each run again.",
+    ),
+]
+Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,
-    Parameter(help="Name of a stack, or path to a stack's or docker-compose YAML file."),
+    Parameter(
+        help="Name of a stack, or path to a stack's or docker-compose YAML file; base.yml,prod.yml "
+        "puts the later over the earlier."
+    ),
 ]
 SetOf = Annotated[
     list[str] | None,
@@ -67,13 +92,17 @@ Expected = Annotated[
     Parameter(
         name="--expect",
         negative="",
-        help="[p95] [PLATFORM.]METRIC<VALUE, e.g. 'compose.downtime_s<60'; status 1 if it does not "
-        "hold. May be given several times.",
+        help="METRIC<VALUE, of a PLATFORM. or of p95 over seeds: 'compose.downtime_s<60'; status 1 "
+        "if it does not hold. May be given several times.",
     ),
 ]
 JUnit = Annotated[
     Path | None,
     Parameter(name="--junit", help="File for what was expected and checked, as JUnit XML."),
+]
+Cluster = Annotated[
+    str | None,
+    Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs."),
 ]
 Enough = Annotated[
     str | None,
@@ -82,6 +111,42 @@ Enough = Annotated[
         "downtime_s=5."
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How somebody's own files are read: what they say against the guesses."""
+
+    role: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--role",
+            negative="",
+            help="Your file: NAME=ROLE (http, worker, postgres, redis, proxy, other, entry); may "
+            "be given several times.",
+        ),
+    ] = None
+    link: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--link",
+            negative="",
+            help="Your file: A->B, A asks B; may be given several times.",
+        ),
+    ] = None
+
+
+class Correction(TypedDict):
+    """The same as fields of an `Ask`."""
+
+    roles: tuple[str, ...]
+    links: tuple[str, ...]
+
+
+def corrected(reading: Reading | None) -> Correction:
+    """What was said against the guesses."""
+    said = reading or Reading()
+    return {"roles": tuple(said.role or ()), "links": tuple(said.link or ())}
 
 
 Traffic = Annotated[

@@ -35,6 +35,8 @@ class Show(NamedTuple):
     check: bool = False
     expect: tuple[str, ...] = ()
     junit: Path | None = None
+    rungs: bool = False
+    full: bool = False
 
 
 def report(
@@ -55,15 +57,21 @@ def report(
     from sim.report.plots import drawable  # noqa: PLC0415
     from sim.report.text import traffic  # noqa: PLC0415
 
-    planned = plan(ask)
+    planned = plan(ask.with_causes() if show.postmortem else ask)
     wanted = expectations(show.expect, planned.platforms)
     _check_junit(show.junit)
+    if show.rungs:
+        from sim.study.rungs import two  # noqa: PLC0415
+
+        two(planned)  # before the run
     folder = out or REPORTS / planned.name.replace(":", "-")
     exports = named(export)
     check_folder(folder, files.OURS)  # before the run: nobody wants to learn it afterwards
     for label, lines in (
         ("assumed: ", planned.stack.assumed),
         ("not simulated: ", planned.stack.ignored),
+        ("question: ", planned.stack.questions),
+        ("scenario: ", planned.scenario.assumed),
         ("", planned.notes),
         ("traffic: ", traffic.lines(planned.recorded)),
     ):
@@ -92,7 +100,7 @@ def _show(result: Result, show: Show, judgements: Sequence[Judgement]) -> None:
 
         sys.stdout.write(summary_json(result))
     else:
-        _print(result)
+        _print(result, show.full)
 
 
 def _result(
@@ -111,26 +119,33 @@ def _result(
     with screen(planned.platforms, planned.ask.reps, planned.scenario.horizon, errors) as watch:
         sample = sampled(planned, partial(Batch.run, store=store, watch=watch, salvage=True, **how))
     result = result_of(planned, sample)
-    if not show.postmortem or result.interrupted or sample.failure is not None:
+    if result.interrupted or sample.failure is not None:
         return result, sample.failure
-    from sim.study.causes import investigate  # noqa: PLC0415
 
     def run_counted(batch: Batch) -> BatchSample:
         with counted(len(batch.tasks), workers) as run:
             return run(batch)
 
-    return investigate(planned, result, run_counted), None
+    if show.rungs:
+        from sim.study.rungs import climb  # noqa: PLC0415
+
+        result = climb(planned, result, run_counted)
+    if show.postmortem and not result.interrupted:
+        from sim.study.causes import investigate  # noqa: PLC0415
+
+        result = investigate(planned, result, run_counted)
+    return result, None
 
 
-def _print(result: Result) -> None:
+def _print(result: Result, full: bool) -> None:
     from sim.report.postmortem.text import plain  # noqa: PLC0415
     from sim.report.text import table  # noqa: PLC0415
 
     console = Console()
     if console.is_terminal:
-        table.show(result, console)
+        table.show(result, console, full)
     else:
-        sys.stdout.write(result.table())
+        sys.stdout.write(result.table(full))
     sys.stdout.write(f"\n{result.story(SHOWN)}")
     if result.counterfactuals is not None:
         sys.stdout.write(f"\n{plain(result)}")

@@ -107,6 +107,20 @@ _DOCKER = "moby/moby daemon/health.go @b985e231"
 _BOUNCER = "PgBouncer's documentation, config"
 
 MAX_CONNECTIONS = Fact("postgres.max_connections", 100, "slots", "the server's default", _PG)
+_ENGINE = "a stack says its own: stack.services.postgres.max_connections"
+MYSQL_MAX_CONNECTIONS = Fact(
+    "mysql.max_connections", 151, "slots", "the default, one more for an admin",
+    "dev.mysql.com 8.4 refman server-system-variables; mariadb.com/kb server-system-variables",
+    _ENGINE,
+)  # fmt: skip
+MONGODB_MAX_CONNECTIONS = Fact(
+    "mongodb.max_connections", 65536, "slots", "net.maxIncomingConnections",
+    "mongodb.com/docs/manual reference/configuration-options, 7.0", _ENGINE,
+)  # fmt: skip
+SQLSERVER_MAX_CONNECTIONS = Fact(
+    "sqlserver.max_connections", 32767, "slots", "user connections: 0 means so many",
+    "learn.microsoft.com sql: Server configuration: user connections", _ENGINE,
+)  # fmt: skip
 SUPERUSER_RESERVED = Fact(
     "postgres.superuser_reserved_connections", 3, "slots", "so ordinary users have 97", _PG
 )
@@ -211,7 +225,7 @@ IDLE_LOOK = Fact(
     "operator.idle_look", 300.0, "s", "she looks again when nothing was left to do", _CHOSEN
 )
 PATIENCE = Fact(
-    "operator.patience", 6, "windows", "she waits so long for users to be served, then looks again",
+    "operator.patience", 3, "windows", "she waits so long for users to be served, then looks again",
     _CHOSEN,
 )  # fmt: skip
 SSH_RETRY = Fact("operator.ssh_retry", 10.0, "s", "SSH is tried again", _CHOSEN)
@@ -225,6 +239,23 @@ RESTORE = Fact(
     "chosen, for a small shop's; GitLab.com 2017: from 23:27 to 18:14 the next day",
 )  # fmt: skip
 RESTORE_CV = Fact("backup.restore_cv", 0.5, "ratio", "deviation / mean of that time", "chosen")
+BLAMES = Fact(
+    "operator.blames", 3600.0, "s", "a deploy within this time is under suspicion",
+    "chosen, between a quarter of an hour and a day: on-call guides ask first what changed last",
+)  # fmt: skip
+MISLED = Fact(
+    "operator.misled", 0.2, "ratio", "of causes that must be inferred are guessed wrong at first",
+    "chosen, between 0.1 and 0.5: no source counts wrong guesses; post-mortems often tell of one",
+)  # fmt: skip
+WRITES_OFF = Fact(
+    "operator.writes_off", 300.0, "s", "a silent server that holds back a disk is written off",
+    "chosen, between 2 and 15 min; kubernetes.io/docs node-shutdown: after making sure it is off",
+)  # fmt: skip
+HOT = Fact(
+    "operator.hot", 0.85, "ratio", "of the CPU that a process or a server can give: it is full",
+    "chosen, between 0.7, the autoscalers' target, and 1",
+    fixed="what people call full: she acts on a picture, not on a number",
+)  # fmt: skip
 GIVES_UP = Fact(
     "operator.gives_up", 900.0, "s", "a server that stays away so long is replaced", _CHOSEN
 )

@@ -9,6 +9,7 @@ between two others changes no draw of theirs.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from sim.dataplane import draws
 from sim.dataplane.codes import MOST_CALLS, MOST_SERVICES, Does, Kind, Stream
@@ -21,6 +22,7 @@ LAWS_OF_JOBS = {Does.CPU: Stream.JOB_CPU, Does.QUERY: Stream.JOB_QUERY}
 SHARES = {Does.PUSH: Stream.PUSH, Does.FAIL: Stream.ERROR, Does.POISON: Stream.POISON}
 
 
+@cache
 def story(profile: Profile) -> tuple[StoryStep, ...]:
     """All steps, in order. ValueError: names that are not unique, more than there may be."""
     steps = with_failures(profile, profile.steps or short_form(profile))

@@ -16,6 +16,7 @@ from sim.schema.stack import Role, Stack
 from sim.schema.text.document import Path_, describe
 from sim.schema.text.validation import closest, one_of
 
+ENTRY = "entry"  # in place of a role: http, and users' requests go there
 Confidence = Literal["high", "medium", "low"]
 _ROLE = re.compile(r"\s*(?P<name>[^=\s]+)\s*=\s*(?P<role>[^=\s]+)\s*")
 _LINK = re.compile(r"\s*(?P<caller>[^\s>]+?)\s*->\s*(?P<callee>[^\s>]+)\s*")
@@ -47,16 +48,22 @@ class Corrections:
 
     roles: Mapping[str, Role] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
+    entry: str = ""  # the service that users' requests go to: `--role web=entry`
 
     @classmethod
     def of(cls, roles: Iterable[str] = (), links: Iterable[str] = ()) -> Corrections:
         """From `NAME=ROLE` and `A->B` as on the command line. Raises `InputError`."""
         parts = [_parsed("--role", _ROLE, text, "NAME=ROLE") for text in roles]
         pairs = [_parsed("--link", _LINK, text, "CALLER->CALLEE") for text in links]
+        entry = next((match["name"] for match in parts if match["role"] == ENTRY), "")
         return cls(
             {match["name"]: role_of(match["role"], "--role") for match in parts},
             tuple((match["caller"], match["callee"]) for match in pairs),
+            entry,
         )
+
+    def __bool__(self) -> bool:
+        return bool(self.roles or self.links)
 
     def check(self, names: Iterable[str]) -> None:
         """Raise `InputError` for a name that the file has not."""
@@ -69,13 +76,16 @@ class Corrections:
 
 
 def role_of(text: str, where: str) -> Role:
-    """The role of that name. Raises `InputError` that names the option or file."""
+    """The role of that name; `entry` is http. Raises `InputError` that names the option or file."""
     roles: tuple[Role, ...] = get_args(Role)
     for role in roles:
         if text == role:
             return role
+    if text == ENTRY:
+        return "http"
+    names = (*roles, ENTRY)
     found = f"the unknown role {describe(text)}"
-    raise InputError(where, 0, 0, "", found, one_of(roles), closest(text, roles))
+    raise InputError(where, 0, 0, "", found, one_of(names), closest(text, names))
 
 
 def _parsed(option: str, form: re.Pattern[str], text: str, expected: str) -> re.Match[str]:
@@ -85,15 +95,22 @@ def _parsed(option: str, form: re.Pattern[str], text: str, expected: str) -> re.
     return match
 
 
+NO_CORRECTIONS = Corrections()
+
+
 @dataclass(frozen=True)
 class Imported:
-    """A foreign file as understood. What is assumed and what is not simulated stands in the stack
-    (`stack.assumed`, `stack.ignored`)."""
+    """A foreign file as understood. What is assumed, what is not simulated and what is
+    asked stands in the stack (`stack.assumed`, `stack.ignored`, `stack.questions`)."""
 
     stack: Stack
     origins: Mapping[str, Origin]  # of the stack's values: "services.web.replicas"
     links: tuple[Link, ...]
-    questions: tuple[str, ...]  # what the file does not say and the user knows; one line each
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """What the file does not say and the user knows; one line each."""
+        return tuple(self.stack.questions)
 
 
 @dataclass
@@ -108,10 +125,9 @@ class Notes:
 
     def imported(self, stack: Stack) -> Imported:
         """With each line once, in the order in which it was found."""
-        told = {key: list(dict.fromkeys(getattr(self, key))) for key in ("assumed", "ignored")}
-        stack = stack.model_copy(update=told)
-        questions = tuple(dict.fromkeys(self.questions))
-        return Imported(stack, self.origins, tuple(self.links), questions)
+        told = ("assumed", "ignored", "questions")
+        lines = {key: list(dict.fromkeys(getattr(self, key))) for key in told}
+        return Imported(stack.model_copy(update=lines), self.origins, tuple(self.links))
 
 
 def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sim.library.adaptation import adapted, adapted_settings
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import blaming, configured, layers, names
@@ -52,8 +53,11 @@ def load_scenario(
     for source in sources:
         own = split_settings(source.settings).scenario
         scenario = apply_settings(scenario, own, source.document, source.at, "scenario")
-    scenario = scenario.model_copy(update={"set": _left_over(sources)})
-    stack = stack or _stack_of(scenario, document)
+    if stack is None:
+        stack = _stack_of(scenario, document)
+        scenario = scenario.model_copy(update={"set": _left_over(sources)})
+    else:
+        scenario, sources = _on(stack, scenario, sources)
     by_hand = split_settings(settings or {}).stack
     blamed = Document("--set" if by_hand else f"{document.file}: set")
     known = names()
@@ -99,6 +103,24 @@ def _sources(
         own = scenario.variants[scenario.variant].set
         sources.append(PlacedSettings(own, document, ("variants", scenario.variant, "set")))
     return [*sources, PlacedSettings(settings, Document("--set"))]
+
+
+def _on(
+    stack: Stack, scenario: Scenario, sources: Sequence[PlacedSettings]
+) -> tuple[Scenario, list[PlacedSettings]]:
+    """The scenario and its sources for a stack; what is given beside it, the last, stays as it
+    is."""
+    names: dict[str, str] = {}
+    lines: list[str] = []
+    fitting = []
+    for source in sources[:-1]:
+        adaptation = adapted_settings(source.settings, stack, names)
+        names = adaptation.names
+        lines += adaptation.lines
+        fitting.append(source._replace(settings=adaptation.settings))
+    fitting.append(sources[-1])
+    told = {"set": _left_over(fitting), "assumed": [*scenario.assumed, *lines]}
+    return adapted(scenario.model_copy(update=told), stack, names), fitting
 
 
 def _left_over(sources: Sequence[PlacedSettings]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Stacks by name, from a YAML stack file, or from a docker-compose file.
+"""Stacks by name, from a YAML stack file, from docker-compose files, or from manifests.
 
 A file is a docker-compose file when its `services:` have no `role:`.
 """
@@ -6,15 +6,25 @@ A file is a docker-compose file when its `services:` have no `role:`.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from sim.imports.compose.file import read_compose
+from sim.imports.compose.file import import_compose
+from sim.imports.evidence import NO_CORRECTIONS, Corrections, Imported
+from sim.imports.manifests.file import import_manifests
+from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
+from sim.imports.manifests.tasks import import_tasks, kind_of_tasks
 from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of
+from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
 from sim.schema.stack import Stack
+from sim.schema.text.document import Document
+from sim.schema.text.files import read_text
 from sim.schema.text.validation import read_record
 
 DEFAULT_STACK = "sspp"
+Reader = Callable[[Sequence[Path], Stack, Corrections], Imported]
 
 
 def list_stacks() -> list[str]:
@@ -22,16 +32,64 @@ def list_stacks() -> list[str]:
     return names_of("stack")
 
 
-def load_stack(name_or_path: str | os.PathLike[str]) -> Stack:
-    """A stack by name, from a YAML stack file, or from a docker-compose file."""
-    path = file_of(as_text(name_or_path, "stack"), "stack")
-    document = document_of(path)
-    if _is_compose(document.data):
-        stack: Stack = read_compose(document, path, load_stack(DEFAULT_STACK))
-    else:
-        stack = read_record(Stack, document)
-    check_stack(stack, document)
-    return stack
+def load_stack(
+    name_or_path: str | os.PathLike[str], corrections: Corrections = NO_CORRECTIONS
+) -> Stack:
+    """A stack by name, from a YAML stack file, or from docker-compose files (`base.yml,prod.yml`:
+    the later over the earlier). `corrections` are for files that are not ours."""
+    texts = _texts(as_text(name_or_path, "stack"))
+    if len(texts) == 1 and not corrections and _foreign(texts) is None:
+        path = file_of(texts[0], "stack")
+        document = document_of(path)
+        if not _is_compose(document.data):
+            stack = read_record(Stack, document)
+            check_stack(stack, document)
+            return stack
+    return import_stack(*texts, corrections=corrections).stack
+
+
+def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Imported:
+    """What was understood of somebody's own files. Raises `InputError`."""
+    read = _foreign(names)
+    if read is not None:
+        imported = read([Path(name) for name in names], load_stack(DEFAULT_STACK), corrections)
+        check_stack(imported.stack, Document(names[0]))
+        return imported
+    paths = [file_of(name, "stack") for name in names]
+    documents = [(document_of(path), path) for path in paths]
+    for document, _ in documents:
+        if not _is_compose(document.data) and not (
+            len(documents) > 1 and "services" in document.data
+        ):
+            found = "a stack of this program" if "services" in document.data else "no Compose file"
+            raise InputError(
+                document.file,
+                1,
+                found=found,
+                expected="Compose files (a stack says its roles itself)",
+            )
+    imported = import_compose(documents, load_stack(DEFAULT_STACK), corrections)
+    check_stack(imported.stack, documents[0][0])
+    return imported
+
+
+def _foreign(names: Sequence[str]) -> Reader | None:
+    """Who reads these: manifests and folders of them, jobs, task definitions. None: they are names
+    of stacks, our own files, or Compose's."""
+    paths = [Path(name) for name in names if name not in list_stacks()]
+    if any(path.is_dir() for path in paths):
+        return import_manifests
+    texts = [read_text(path, str(path), MOST_MANIFESTS) for path in paths if path.is_file()]
+    if any(map(is_manifest, texts)):
+        return import_manifests
+    return import_tasks if any(map(kind_of_tasks, texts)) else None
+
+
+def _texts(text: str) -> list[str]:
+    """`base.yml,prod.yml` as both; a file that exists keeps its comma."""
+    if "," not in text or os.path.lexists(text):
+        return [text]
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def text_of(name: str) -> str:
@@ -42,6 +100,8 @@ def text_of(name: str) -> str:
 
 def _is_compose(data: Any) -> bool:
     services = data.get("services")
+    if "include" in data and "services" not in data:
+        return True
     if not isinstance(services, dict):
         return "services" not in data and any(_is_first_compose(entry) for entry in data.values())
     return not any(isinstance(entry, dict) and "role" in entry for entry in services.values())

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sim.schema.fields import InputError
-from sim.schema.scenario import Event
 from sim.schema.text.validation import closest
 
 DOCKER = ("compose", "compose_hardened")
@@ -81,7 +80,8 @@ def table(lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-ONE = {"service": "$SERVICE", "which": "$CONTAINER"}  # of a container its service is known
+DEAD = ("exited", "back_off", "away", "created")  # states of what no signal reaches
+ONE = {"service": "$SERVICE", "which": "$NUMBER"}  # a container brings its service and number
 WHOLE = {"service": "$SERVICE"}
 SCALE = {"scale": {"services": {"$SERVICE": "$N"}}}
 COMMANDS: tuple[Command | Look, ...] = (
@@ -89,11 +89,13 @@ COMMANDS: tuple[Command | Look, ...] = (
     Look("docker compose ps", DOCKER, _containers, "the same"),
     Look("docker stats", (*DOCKER, "swarm"), _usage, "requests inside, memory, connections"),
     Look("docker events", (*DOCKER, "swarm"), _events, "what happened last"),
-    Command("docker compose up -d [SERVICE]", DOCKER, {"start": WHOLE}, "start what is down"),
-    Command("docker start CONTAINER", DOCKER, {"start": ONE}, "start it"),
-    Command("docker restart CONTAINER", (*DOCKER, "swarm"), {"restart": ONE}, "stop and start"),
+    Command("docker compose up -d [SERVICE]", DOCKER, {"start": {}}, "start what is down"),
+    Command("docker start CONTAINER", DOCKER, {"start": {}}, "the same"),
+    Command("docker restart CONTAINER", DOCKER,
+            {"restart": {"service": "$SERVICE", "replica": "$NUMBER"}}, "stop it and start it"),
     Command("docker compose restart SERVICE", DOCKER, {"restart": WHOLE}, "all of a service"),
-    Command("docker stop CONTAINER", (*DOCKER, "swarm"), {"stop": ONE}, "SIGTERM, grace, SIGKILL"),
+    Command("docker stop CONTAINER", (*DOCKER, "swarm"), {"operator_stop": ONE},
+            "SIGTERM, grace, SIGKILL"),
     Command("docker kill CONTAINER", (*DOCKER, "swarm"), {"operator_kill": ONE}, "SIGKILL"),
     Command("docker compose up -d --scale=SERVICE=N", DOCKER, SCALE, "so many of it here"),
     Command("docker update --cpus=CORES CONTAINER", DOCKER,
@@ -108,7 +110,8 @@ COMMANDS: tuple[Command | Look, ...] = (
     Look("kubectl top pods", KUBERNETES, _usage, "requests inside, memory, connections"),
     Look("kubectl get nodes", KUBERNETES, _servers, "servers"),
     Look("kubectl get events", KUBERNETES, _events, "what happened last"),
-    Command("kubectl delete pod CONTAINER", KUBERNETES, {"stop": ONE}, "another takes its place"),
+    Command("kubectl delete pod CONTAINER", KUBERNETES, {"operator_stop": ONE},
+            "another takes its place"),
     Command("kubectl rollout restart deployment/SERVICE", KUBERNETES, {"restart": WHOLE},
             "replace its pods as a rollout does"),
     Command("kubectl rollout undo deployment/SERVICE", KUBERNETES, {"rollback": WHOLE},
@@ -120,13 +123,13 @@ COMMANDS: tuple[Command | Look, ...] = (
             KUBERNETES, {"out_of_service": {"server": "$SERVER"}}, "its volumes may move"),
     Look("nomad job status", ("nomad",), _containers, "what runs, and what does not"),
     Look("nomad node status", ("nomad",), _servers, "servers"),
-    Command("nomad alloc stop CONTAINER", ("nomad",), {"stop": ONE}, "another takes its place"),
-    Command("nomad alloc restart CONTAINER", ("nomad",), {"restart": ONE}, "in its place"),
+    Command("nomad alloc stop CONTAINER", ("nomad",), {"operator_stop": ONE},
+            "another takes its place"),
     Command("nomad job restart SERVICE", ("nomad",), {"restart": WHOLE}, "one after another"),
     Command("nomad job revert SERVICE", ("nomad",), {"rollback": WHOLE}, "the version before"),
     Command("nomad job scale SERVICE N", ("nomad",), SCALE, "so many allocations"),
     Look("aws ecs list-tasks", ("ecs_fargate",), _containers, "what runs, and what does not"),
-    Command("aws ecs stop-task --task=CONTAINER", ("ecs_fargate",), {"stop": ONE},
+    Command("aws ecs stop-task --task=CONTAINER", ("ecs_fargate",), {"operator_stop": ONE},
             "another takes its place"),
     Command("aws ecs update-service --service=SERVICE --desired-count=N", ("ecs_fargate",), SCALE,
             "so many tasks"),
@@ -149,7 +152,7 @@ SPELLINGS = (
     (r"^(k|oc) ", "kubectl "),
     (r" -n \S+| --namespace[ =]\S+", ""),
     (r"\b(deployments?|deploy|statefulsets?|sts)(\.apps)?[ /](?=\S)", "deployment/"),
-    (r"^kubectl delete pods? (?:pod/)?", "kubectl delete pod "),
+    (r"^kubectl delete (?:pods? |pod/)", "kubectl delete pod "),
     (r"^kubectl get (po|pod|all)\b.*", "kubectl get pods"),
     (r"^kubectl get (no|node|nodes)\b.*", "kubectl get nodes"),
     (r"^(kubectl drain \S+) .*", r"\1"),
@@ -188,6 +191,9 @@ def read(line: str, platform: str, view: View, rows: Rows) -> tuple[dict[str, An
         if isinstance(command, Look):
             return None, command.answer(view, rows)
         typed = _names({k: v for k, v in match.groupdict().items() if v}, view)
+        if typed.get("NUMBER", 0) is None and "$NUMBER" in repr(command.event):
+            expected = "one that runs; what is down can be started"
+            raise InputError(found=f"`{typed['CONTAINER']}`, which is down", expected=expected)
         return _filled(command.event, typed), "done"
     found = line.strip()[:80] or "nothing"
     near = closest(" ".join(words), [command.usage for command in of_here])
@@ -243,11 +249,11 @@ def _pattern(usage: str) -> re.Pattern[str]:
 def _names(typed: dict[str, str], view: View) -> dict[str, Any]:
     """What was typed, checked against what there is; a container brings its service."""
     services = list(dict.fromkeys(box["service"] for box in view["containers"]))
-    containers = {box["name"]: box["service"] for box in view["containers"]}
+    containers = [box["name"] for box in view["containers"]]
     servers = [server["name"] for server in view["servers"]]
     for kind, known in (
         ("SERVICE", services),
-        ("CONTAINER", list(containers)),
+        ("CONTAINER", containers),
         ("SERVER", servers),
     ):
         name = typed.get(kind)
@@ -258,12 +264,21 @@ def _names(typed: dict[str, str], view: View) -> dict[str, Any]:
             )
     values: dict[str, Any] = dict(typed)
     if "CONTAINER" in typed:
-        values["SERVICE"] = containers[typed["CONTAINER"]]
+        named = typed["CONTAINER"]
+        service = next(box["service"] for box in view["containers"] if box["name"] == named)
+        values |= {"SERVICE": service, "NUMBER": _number(named, service, view)}
     if "SERVER" in typed:
         values["SERVER"] = int(typed["SERVER"].rpartition("-")[2]) - 1
     if "N" in typed:
         values["N"] = int(typed["N"])
     return values
+
+
+def _number(name: str, service: str, view: View) -> int | None:
+    """Which it is of the containers of its service that live, by age from 0."""
+    of_service = [box for box in view["containers"] if box["service"] == service]
+    living = [box["name"] for box in of_service if box["state"] not in DEAD]
+    return living.index(name) if name in living else None
 
 
 def _filled(template: Any, typed: Mapping[str, Any]) -> Any:
@@ -274,10 +289,3 @@ def _filled(template: Any, typed: Mapping[str, Any]) -> Any:
         filled = {_filled(key, typed): _filled(value, typed) for key, value in template.items()}
         return {key: value for key, value in filled.items() if value is not None}
     return template
-
-
-def _there_is(command: Command | Look) -> bool:
-    return isinstance(command, Look) or next(iter(command.event)) in Event.model_fields
-
-
-COMMANDS = tuple(command for command in COMMANDS if _there_is(command))

@@ -30,6 +30,7 @@ STACK = {
     # a check from outside every 15 s, two failures in a row; who does not answer is called again
     "operator.monitoring": True,
     "operator.detect": {"uniform": {"low": "30s", "high": "45s"}},  # chosen
+    "operator.unnoticed": "1%",  # chosen: alerts that somebody tries out
     "operator.missed_page_costs": {"lognormal": {"mean": "10m", "cv": 0.5}},  # chosen: escalation
 }  # fmt: skip
 

@@ -90,7 +90,7 @@ def _timeline(result: Measurements, path: Path) -> None:
 
 
 def summary_json(result: Measurements) -> str:
-    """summary.json, schema 1: keys in their documented order, floats as Python writes them."""
+    """summary.json, schema 2: keys in their documented order, floats as Python writes them."""
     return json.dumps(result.summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

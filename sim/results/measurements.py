@@ -16,9 +16,13 @@ from typing import Any
 
 from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
+from sim.results.decision import Decision, decision
 from sim.results.figures import METRICS, Figures, figure_at, lookup
 from sim.results.intervals import interval
+from sim.results.ladder import Ladder
+from sim.results.means import Means
 from sim.results.run import Run
+from sim.results.spread import spread
 from sim.results.summary import SCHEMA, Replication, mean_figures
 from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim, Slo, Traffic
@@ -66,16 +70,23 @@ class Measurements:
     ended: str = ""  # what a study that was to stop by itself stopped at
     # by platform: what one change would have done; None if that was not asked
     counterfactuals: Mapping[str, tuple[Counterfactual, ...]] | None = None
+    ladder: Ladder | None = None  # of two platforms: from one to the other, if that was asked
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
-        """The first replication of each platform, whole: what plots and files show."""
-        firsts = (replications[0].run for replications in self.replications.values())
-        return tuple(run for run in firsts if run is not None)
+        """A replication of each platform, whole: what plots and files show. That of the first seed,
+        or where nobody said how many seeds, of the one nearest to the mean."""
+        kept = (next((r.run for r in some if r.run), None) for some in self.replications.values())
+        return tuple(run for run in kept if run is not None)
+
+    @property
+    def shown_seed(self) -> int:
+        """Of the runs that plots and files show."""
+        return self.runs[0].seed if self.runs else self.seed
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """summary.json as a dict, schema 1 (DESIGN.md section 6). Seconds, bytes, US dollars."""
+        """summary.json as a dict, schema 2. Seconds, bytes, US dollars."""
         platforms = {name: mean_figures(runs) for name, runs in self.replications.items()}
         engines = {r.engine for runs in self.replications.values() for r in runs}
         return {
@@ -90,7 +101,26 @@ class Measurements:
             "platforms": platforms,
             "claims": evaluate(self.asked, platforms),
             **({"traffic": dict(self.recorded)} if self.recorded else {}),
+            "means": {name: means.record() for name, means in self.means.items()},
+            "spread": self.spread,
+            "verdict": None if self.decision is None else self.decision.record(),
+            **({} if self.ladder is None else {"rungs": self.ladder.record()}),
         }
+
+    @cached_property
+    def spread(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Of each platform and figure the least and the most over the seeds."""
+        return {name: spread(runs) for name, runs in self.replications.items()}
+
+    @cached_property
+    def decision(self) -> Decision | None:
+        """Which platform did better, if one clearly did."""
+        return decision(self.replications)
+
+    @property
+    def means(self) -> dict[str, Means]:
+        """What each platform had at second 0."""
+        return {run.platform: run.means for run in self.runs if run.means is not None}
 
     @property
     def platforms(self) -> dict[str, Figures]:

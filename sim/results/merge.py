@@ -45,6 +45,7 @@ def merged(a: M, b: M) -> M:
         replications=replications,
         interrupted=a.interrupted or b.interrupted,
         command=a.command if a.command == b.command else "",
+        ladder=a.ladder if a.ladder == b.ladder else None,
         ended=a.ended if a.ended == b.ended else "",
         versions=_versions(a.versions, b.versions),
         choices={name: choices[name] for name in platforms if name in choices},
@@ -70,9 +71,9 @@ def union(a: Iterable[Replication], b: Iterable[Replication]) -> tuple[Replicati
 
 
 def _first_whole(replications: tuple[Replication, ...]) -> tuple[Replication, ...]:
-    """Only the first seed's whole run is shown; the others' would be whose part came with them."""
-    first, *rest = replications
-    return (first, *(replace(one, run=None) for one in rest))
+    """The whole run of the lowest seed is shown; others' would be whose part came with them."""
+    shown = next((done.seed for done in replications if done.run is not None), None)
+    return tuple(done if done.seed == shown else replace(done, run=None) for done in replications)
 
 
 def _versions(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.tables import PlaneGauge, Recording
+from sim.dataplane.tables import PlaneGauge, Recording, ServiceGauge
 from sim.results.bill import MonthlyCost
+from sim.results.means import Means
 
 
 class Sampled(NamedTuple):
@@ -120,7 +121,13 @@ class Run:
     usd: float = 0.0
     # of what runs at second 0, without people
     month: MonthlyCost = field(default_factory=MonthlyCost)
+    means: Means | None = None  # None in a run that was made by hand
     spans: tuple[Span, ...] = ()  # what was where in which state, by start
+    # of a stack whose services call each other, in the order of their numbers; else empty
+    services: Mapping[str, ServiceGauge] = field(default_factory=dict)  # at the end
+    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # whom each asks
+    # beside "t_s": asked, failed, open; shape (samples, 3)
+    answers: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     # verdicts of metrics.py on its buckets: every plot and table asks for them again
     verdicts: dict[str, NDArray[np.bool_]] = field(
         default_factory=dict, init=False, repr=False, compare=False

@@ -1,4 +1,4 @@
-"""The platform record of summary.json (schema 1), for one run and for many replications.
+"""The platform record of summary.json (schema 2), for one run and for many replications.
 
 One run: every figure of sim.results.figures. Many: means over replications (counts may then be
 fractional), except latency percentiles, which come from the merged histograms (a mean of
@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.results import metrics
+from sim.results import metrics, services
 from sim.results.figures import METRICS, Figure, Figures, Unit, figure_at, lookup, record, total
 from sim.results.intervals import interval
 from sim.results.run import Run
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def replication(run: Run, keep: bool) -> Replication:
 
 def figures(run: Run) -> Figures:
     """The record of one run, without `intervals`. Units are in the names."""
-    return record(lambda figure: figure.of(run))
+    return record(lambda figure: figure.of(run)) | services.tables(run)
 
 
 class PooledLatencies(NamedTuple):
@@ -92,7 +92,8 @@ def mean_figures(replications: Sequence[Replication]) -> Figures:
             return {part: _mean(replications, path) for part, path in paths}
         return _mean(replications, figure.path)
 
-    return record(merged) | {"intervals": intervals(replications)}
+    told = services.mean_tables([r.figures for r in replications])
+    return record(merged) | told | {"intervals": intervals(replications)}
 
 
 def _mean(replications: Sequence[Replication], path: str) -> float | None:

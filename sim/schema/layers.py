@@ -64,23 +64,51 @@ def stack_on(stack: Stack, layers: Sequence[Layer], scenario: Scenario | None = 
     """The stack as it runs on a platform, checked: what its layers bring (`sim.platforms.layers`),
     then the scenario's `stack.` settings (those from `--set` among them). Raises `InputError`."""
     sources = [PlacedSettings(scenario.set, Document(scenario.name))] if scenario else []
-    return patched_stack(stack, layers, sources, Document(stack.name))
+    return patched_stack(stack, layers, sources, Document(stack.name), by_hand=0)
 
 
 def patched_stack(
-    stack: Stack, layers: Sequence[Layer], sources: Sequence[PlacedSettings], blamed: Document
+    stack: Stack,
+    layers: Sequence[Layer],
+    sources: Sequence[PlacedSettings],
+    blamed: Document,
+    by_hand: int = 1,
 ) -> Stack:
     """The same for settings whose places in files are known. `blamed` is what messages name when
-    all of it together does not fit."""
-    stack = layered(stack, layers)
-    for source in sources:
+    all of it together does not fit; the last `by_hand` sources are the user's own, which are
+    refused where a file's are fitted in."""
+    stack, top = layered(stack, layers), layers[-1]
+    for i, source in enumerate(sources):
+        if i == len(sources) - by_hand:
+            stack = within_limits(stack, top.sized)
         own = split_settings(source.settings).stack
         stack = apply_settings(stack, own, source.document, source.at, "stack")
-    top = layers[-1]
+    if by_hand == 0:
+        stack = within_limits(stack, top.sized)
     issues = list(stack_issues(stack, blamed, top.scales, top.sized))
     if issues:
         raise InputError(issues=issues)
     return stack
+
+
+def within_limits(stack: Stack, sized: bool = False) -> Stack:
+    """A platform's or a scenario's request is at most the limit in the user's own file, and one
+    line says so. `sized`: as in `Layer`."""
+    services = dict(stack.services)
+    lines = []
+    for name, service in stack.services.items():
+        update = {}
+        for field, unit in (("cpu", "cores"), ("memory", "bytes"))[: 1 if sized else 2]:
+            part = getattr(service, field)
+            if part.request is not None and part.limit is not None and part.request > part.limit:
+                update[field] = part.model_copy(update={"request": part.limit})
+                instead = f"{part.limit:g} {unit}, its limit, in place of {part.request:g}"
+                lines.append(f"{name}: asks for {instead}")
+        services[name] = service.model_copy(update=update) if update else service
+    if not lines:
+        return stack
+    told = {"services": services, "assumed": [*stack.assumed, *lines]}
+    return stack.model_copy(update=told)
 
 
 def check_stack(stack: Stack, document: Document | None = None) -> None:

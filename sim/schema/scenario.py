@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from sim.constants.facts import LEAK_TICK, default
+from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
     Bytes,
@@ -30,6 +31,7 @@ from sim.schema.fields import (
     Limit,
     Line,
     Name,
+    Note,
     Positive,
     Rate,
     Ratio,
@@ -39,6 +41,7 @@ from sim.schema.fields import (
     Title,
     refuse,
 )
+from sim.schema.stack import Role
 
 
 class Point(Record):
@@ -47,18 +50,6 @@ class Point(Record):
     at: Duration = 0.0
     rate: Rate
     ramp: Duration = 0.0
-
-
-class ClientSpec(Record):
-    """Users: open loop. See dataplane.profile.Client for the meaning of each field."""
-
-    timeout: Span = 5.0
-    connect_timeout: Span = 3.0
-    retries: Annotated[Count, Field(le=4095)] = 0  # ids have room for so many (dataplane.codes)
-    backoff: Duration = 1.0
-    backoff_cap: Duration = 30.0
-    jitter: Fraction = 0.5
-    retry_budget: Ratio | None = None
 
 
 class Replay(Record):
@@ -210,7 +201,7 @@ class Deploy(Record):
 
     service: Name
     version: Version = Version()
-    rollback: bool = True  # the operator rolls back when it turns out bad
+    rollback: bool = True  # who deploys watches it; else whoever is paged finds what changed
 
 
 class RentServers(Record):
@@ -221,6 +212,7 @@ class RentServers(Record):
     replicas: Annotated[Positive, MOST]
     balancer: bool = True
     wrong_backends: Count | None = None  # mistyped or forgotten; default: drawn from mistake rate
+    dns: bool = True  # each server is in the users' DNS once it serves; else all wait for the last
 
 
 class RaiseConnections(Record):
@@ -338,6 +330,8 @@ class RestartByHand(Record):
     again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
 
     service: Name
+    replica: Count | None = None  # one of those that live, by age from 0; null: all. Where nobody
+    # rolls out: elsewhere one that is stopped (`operator_stop`) is replaced
     one_by_one: bool = False
     pause: Duration = 0.0  # after each
 
@@ -355,6 +349,16 @@ class Failures(Record):
     service: Name
     mtbf: Span
     lasts: Span | None = None  # from now on; null: to the end
+
+
+class External(Record):
+    """A service that somebody else runs is slow or errs, refuses, or keeps silent, for a while."""
+
+    service: Name = "external"
+    latency: LawSpec | None = None  # from now on; null: as the stack says
+    errors: Fraction | None = None
+    state: Literal["up", "down", "silent"] = "up"  # down: refuses; silent: accepts, never answers
+    lasts: Span | None = None
 
 
 class Event(Record):
@@ -377,6 +381,7 @@ class Event(Record):
     rent_servers: RentServers | None = None
     raise_connections: RaiseConnections | None = None
     rotate_secret: RotateSecret | None = None
+    external: External | None = None
     traffic: ArrivalRate | None = None
     config: ConfigPush | None = None
     control_plane: ControlPlane | None = None
@@ -436,7 +441,9 @@ class Scenario(Record):
     slo: Slo = Slo()
     events: list[Event]
     claims: list[Claim] = []
+    needs: list[Role] = []  # roles that it is about, beside those that its events name
     platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
     set: dict[str, Any] = {}
     variants: dict[Name, Variant] = {}
     variant: Name | None = None  # the one in force; the loader says so, a file may not
+    assumed: list[Note] = Field(default_factory=list)  # said to the user

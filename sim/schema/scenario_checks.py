@@ -100,6 +100,7 @@ def event_issues(
     added = {path.removeprefix("services.") for path in settings}  # whole services, by name
     for path, name in [p for p in _named_services(event, chosen[0]) if p[1] not in added]:
         yield from _unknown_service(stack, name, (*at, *path), document)
+        yield from _whose(stack, name, event, (*at, *path), document)
     if event.config is not None and all(
         name in stack.services or stack.playing(name)  # type: ignore[arg-type]
         for name in event.config.services
@@ -107,6 +108,9 @@ def event_issues(
         yield from _config_issues(event.config, stack, at, document)
     if chosen[0] in KEEPS:
         yield from _keeps_nothing(stack, event, chosen[0], at, document)
+    change = event.external
+    if change and change.state == "up" and change.latency is None and change.errors is None:
+        yield document.issue((*at, "external"), "no change", "latency, errors, or another state")
 
 
 def with_config(service: Service, config: Mapping[str, Any], spot: Spot = NOWHERE) -> Service:
@@ -210,6 +214,20 @@ def _keeps_nothing(
     if able and name not in (*able, *roles) and name in stack.services:
         found = f"{name}, a service of role {stack.services[name].role}"
         yield document.issue((*path, kind, "service"), found, one_of(able), closest(name, able))
+
+
+def _whose(
+    stack: Stack, name: str, event: Event, at: tuple[Key, ...], document: Document
+) -> Iterator[Issue]:
+    """What happens to our services does not happen to somebody else's, nor the other way round."""
+    service, theirs = stack.services.get(name), stack.playing("external")
+    if service is None or (service.role == "external") == (event.external is not None):
+        return
+    found = f"{name}, a service of role {service.role}"
+    expected = "one of ours: what happens to somebody else's is an event `external`"
+    if event.external is not None:
+        expected = one_of(theirs) if theirs else "a service with role external, which is not there"
+    yield document.issue(at, found, expected, closest(name, theirs))
 
 
 def _unknown_service(

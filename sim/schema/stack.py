@@ -14,6 +14,7 @@ from pydantic import Field
 from sim.constants import facts
 from sim.constants.facts import default, unless_set
 from sim.schema.bounds import Bounds
+from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
     Amount,
@@ -43,7 +44,7 @@ OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
 Window = Annotated[Duration, at_most(Bounds(0.0, 3600.0, "1h"))]
 Period = Annotated[Span, at_most(Bounds(0.0, 1800.0, "30m"))]
-Role = Literal["http", "worker", "postgres", "redis", "proxy", "other"]
+Role = Literal["http", "worker", "postgres", "redis", "proxy", "external", "other"]
 
 
 class CpuSpec(Record):
@@ -67,6 +68,42 @@ class DatabaseClient(Record):
     pool: Count = default(facts.POOL)
     at_start: Count = 0  # connections opened before listening, all or nothing (eager = pool)
     checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
+
+
+class DatabasePool(Record):
+    """Connections that a process keeps to one database."""
+
+    size: Count = default(facts.POOL)  # 0: a connection for each query
+    at_start: Count = 0  # as for `database`
+    checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
+
+
+class ServiceStep(ClientSpec):
+    """One step of what a request does in a service, or a job in a worker: exactly one of `cpu`,
+    `wait`, `query`, `call` and `push`. Of a call also how its caller waits and tries again: whoever
+    asks is a client, with the fields and the meaning of `traffic.client`."""
+
+    cpu: LawSpec | None = None  # core seconds, shared with all that runs in the container
+    wait: LawSpec | None = None  # seconds that use nothing but the request's place
+    query: Name | None = None  # a database, by a connection of this service's pool for it
+    demand: LawSpec | None = None  # ... its core seconds
+    call: Name | None = None  # another service; the caller keeps its place while it waits
+    push: Name | None = None  # a job, to a queue
+    share: Fraction = 1.0  # of requests take it
+    on_failure: Literal["fail", "ignore"] = "fail"
+
+    @property
+    def kind(self) -> str:
+        """The kind that is set; "" if none is."""
+        return next((kind for kind in STEP_KINDS if getattr(self, kind) is not None), "")
+
+    @property
+    def target(self) -> str:
+        """Whom it asks; "" if nobody."""
+        return self.query or self.call or self.push or ""
+
+
+STEP_KINDS = ("cpu", "wait", "query", "call", "push")
 
 
 class JobPush(Record):
@@ -220,6 +257,10 @@ class Service(Record):
     memory: Memory = Memory()
     database: DatabaseClient | None = None
     push: JobPush = JobPush()
+    # what a request does here, or a job, in order; null: `cpu.demand`, one query (`database`), one
+    # job (`push`)
+    steps: list[ServiceStep] | None = None
+    pools: dict[Name, DatabasePool] = {}  # with `steps`: of each database that they query
     job: JobWork = JobWork()
     probes: Probes = Probes()
     healthcheck: Healthcheck | None = None
@@ -233,6 +274,9 @@ class Service(Record):
     image_size: Bytes = default(facts.IMAGE_SIZE)
     # role proxy; null: it hears of every change at once (Traefik reads Docker's events)
     lookup: Lookup | None = None
+    # role external: somebody else's; it answers after so long, and some of the time with an error
+    latency: LawSpec = LawSpec()
+    errors: Fraction = 0.0
     # role postgres
     max_connections: Positive = default(facts.MAX_CONNECTIONS)
     superuser_reserved_connections: Count = default(facts.SUPERUSER_RESERVED)
@@ -336,6 +380,8 @@ class Habits(Record):
     ssh_retry: Interval = default(facts.SSH_RETRY)
     gives_up: Duration = default(facts.GIVES_UP)
     deploy_watch: Duration = default(facts.DEPLOY_WATCH)
+    blames: Duration = default(facts.BLAMES)
+    writes_off: Duration = default(facts.WRITES_OFF)
     leaks: Ratio = default(facts.LEAKS)
     replaced_often: Positive = default(facts.REPLACED_OFTEN)
     failing_share: Fraction = default(facts.FAILING_SHARE)
@@ -349,12 +395,17 @@ class Operator(Record):
 
     monitoring: bool = True  # False: users complain, which takes `complaint`
     detect: LawSpec = LawSpec()  # fault seen by users -> page sent
+    unnoticed: Fraction = 0.0  # of incidents: no alert fires (a wrong threshold), for
+    unnoticed_costs: LawSpec = LawSpec()  # ... so long: the fat tail of detection
     complaint: LawSpec = LawSpec()
     acknowledge: LawSpec = LawSpec()  # page -> a human looks
     missed_page: Fraction = 0.0  # silent phone, wrong setting: the fat tail
     missed_page_costs: LawSpec = LawSpec()
     login: LawSpec = LawSpec()  # SSH and find the right directory
-    diagnose: LawSpec = LawSpec()
+    diagnose: LawSpec = LawSpec()  # a look at what is plain: what is down, what the log says
+    investigate: LawSpec = LawSpec(law="lognormal", mean=240.0, cv=1.5)  # ... what to infer
+    misled: Fraction = default(facts.MISLED)  # of those: a wrong guess first
+    quota_answer: LawSpec = LawSpec(law="lognormal", mean=7200.0, cv=1.0)  # the provider's yes
     command: LawSpec = LawSpec()  # type one command
     mistake: Fraction = 0.0  # per step; the step is done again, or leaves a flaw
     alarm: Alarm = Alarm()
@@ -374,10 +425,51 @@ class Stack(Record):
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
     assumed: list[Note] = Field(default_factory=list)  # said to the user
     ignored: list[Note] = Field(default_factory=list)  # read and not simulated
+    questions: list[Note] = Field(default_factory=list)  # what the user's file leaves open
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""
         return [name for name, service in self.services.items() if service.role == role]
+
+    @property
+    def entry(self) -> str:
+        """The service that users call: the first that answers requests; "" if none does."""
+        return next(iter(self.playing("http")), "")
+
+    def calls(self, service: str) -> list[str]:
+        """Whom a service asks, each once, in the order of its steps."""
+        steps = self.services[service].steps or ()
+        return list(dict.fromkeys(step.call for step in steps if step.call is not None))
+
+    def asked(self) -> list[str]:
+        """Services that somebody asks: the entry, then those that others call, in file order."""
+        called = {other for name in self.services for other in self.calls(name)}
+        return [self.entry, *(n for n in self.services if n in called and n != self.entry)]
+
+    def number(self, service: str) -> int:
+        """Of a service that is asked, of a database, of a queue: its place among those."""
+        role = self.services[service].role
+        fellows = self.playing(role) if role in ("postgres", "redis") else self.asked()
+        return fellows.index(service)
+
+    def pools(self, service: str) -> dict[str, DatabasePool]:
+        """Its connections to each database that it queries."""
+        own, database = self.services[service], self.services[service].database
+        if own.steps is None:
+            if database is None:
+                return {}
+            pool = DatabasePool(
+                size=database.pool,
+                at_start=database.at_start,
+                checkout_timeout=database.checkout_timeout,
+            )
+            return dict.fromkeys(self.playing("postgres")[:1], pool)
+        queried = dict.fromkeys(step.query for step in own.steps if step.query is not None)
+        return {name: own.pools.get(name, DatabasePool()) for name in queried}
+
+    def clients(self, database: str) -> list[str]:
+        """Services with connections to a database, in file order."""
+        return [name for name in self.services if database in self.pools(name)]
 
 
 Service.model_rebuild()

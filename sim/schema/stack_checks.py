@@ -10,6 +10,7 @@ from typing import get_args
 
 from sim.schema.fields import InputError, Issue
 from sim.schema.stack import Role, Service, Stack
+from sim.schema.story_checks import story_issues
 from sim.schema.text.document import Document, Key
 from sim.schema.text.validation import closest, one_of
 
@@ -20,6 +21,8 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("accepts", "backlog", "cancel_abandoned", "health", "push", "shed"), ("http",)
     ),
+    **dict.fromkeys(("pools", "steps"), ("http", "worker")),
+    **dict.fromkeys(("errors", "latency"), ("external",)),
     "job": ("worker",),
     **dict.fromkeys(
         (
@@ -82,6 +85,7 @@ def stack_issues(
             memory = service.memory
             path: tuple[Key, ...] = ("services", name, "memory")
             yield from _above(document, path, memory.request, memory.limit)
+    yield from story_issues(stack, document)
     yield from _port_issues(stack, document)
     yield from _cycle_issues(stack, document)
     yield from quota_issues(stack, document)
@@ -211,6 +215,10 @@ def _cycle_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         yield document.issue(
             ("services", cycle[0], "depends_on"), found, "an order without a cycle"
         )
+    called = find_cycle({name: stack.calls(name) for name in stack.services})
+    if len(set(called)) > 1:  # what asks itself is told where it does
+        found = f"services that ask each other: {' -> '.join(called)}"
+        yield document.issue(("services", called[0], "steps"), found, "calls without a cycle")
 
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str]:

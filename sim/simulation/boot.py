@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from dataclasses import replace
 
-from sim.control.core.choices import ASKED, Choices, Controller
+from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
@@ -13,7 +14,7 @@ from sim.control.faults.faults import Faults
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
-from sim.control.resource_limits.profiles import profile_of
+from sim.control.resource_limits.profiles import client_of, profile_in
 from sim.control.rolling_updates.compose import place
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.codes import Algorithm
@@ -21,24 +22,25 @@ from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Client, Routing
 from sim.platforms.platform import Platform, servers_of
 from sim.schema.scenario import Scenario, Traffic, Version
-from sim.schema.stack import Stack
+from sim.schema.stack import Role, Stack
 
-BOOT_ORDER = ("postgres", "redis", "other", "http", "worker", "proxy")
+BOOT_ORDER: tuple[Role, ...] = ("postgres", "redis", "other", "http", "worker", "proxy")
 
 
 # ---- data ----
-def client_of(scenario: Scenario) -> Client:
-    spec, slo = scenario.traffic.client, scenario.slo
-    return Client(
-        timeout_s=spec.timeout,
-        connect_timeout_s=spec.connect_timeout,
-        retries=spec.retries,
-        backoff_s=spec.backoff,
-        backoff_cap_s=spec.backoff_cap,
-        jitter=spec.jitter,
-        budget=math.inf if spec.retry_budget is None else spec.retry_budget,
-        slo_s=math.inf if slo.latency is None else slo.latency,
-    )
+def users_of(scenario: Scenario) -> Client:
+    latency = scenario.slo.latency
+    users = client_of(scenario.traffic.client)
+    return replace(users, slo_s=math.inf if latency is None else latency)
+
+
+def routing_between(platform: Choices) -> Routing:
+    """How calls between services find a replica: by the platform's balancer, as far as it stands
+    between services; else by Docker's DNS, which shuffles."""
+    balancer = platform.load_balancing
+    if balancer is None or isinstance(balancer, AtTheEdge):
+        return balancer.between() if balancer is not None else Routing(algorithm=Algorithm.RANDOM)
+    return balancer.routing()
 
 
 def routing_of(stack: Stack, platform: Platform) -> Routing:
@@ -76,8 +78,8 @@ def cluster_of(plane: DataPlane, stack: Stack, platform: Platform, seed: int) ->
         plane=plane,
         stack=stack,
         seed=seed,
-        profile_of=lambda name, version: profile_of(
-            cluster.service(name), version, platform.resource_limits
+        profile_of=lambda name, version: profile_in(
+            cluster.stack, name, version, platform.resource_limits
         ),
         host_ports=shared,  # else each container has an address of its own
         choices=platform,
@@ -94,17 +96,37 @@ def bootstrap(cluster: Cluster) -> None:
         raise NonsenseError(f"{servers!r} servers", "a whole number of at least 1", "scheduling")
     for _ in range(servers):
         cluster.add_server()
-    for role in BOOT_ORDER:
-        for name in [n for n, s in stack.services.items() if s.role == role]:
-            cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
-            for _ in range(stack.services[name].replicas):
-                boot(cluster, name)
+    for name in stack.playing("external"):
+        cluster.outside(name)
+    for name in boot_order(stack):
+        cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
+        for _ in range(stack.services[name].replicas):
+            boot(cluster, name)
     balanced = cluster.choices.load_balancing is not None or built_by_hand(stack, cluster.choices)
     for service in cluster.fronts:
+        if service != cluster.entry:
+            cluster.route(routing_between(cluster.choices), service)
         read = balanced and service == cluster.entry
         cluster.point(addresses_of(cluster, service), read, service)
         ready = [c for c in cluster.of(service) if c.ready]
         cluster.publish(ready, cluster.proxy_of(service), service)
+
+
+def boot_order(stack: Stack) -> list[str]:
+    """By role, and whoever is asked before those that ask it; else as in the file."""
+    order: list[str] = []
+
+    def add(name: str) -> None:
+        for other in stack.calls(name):
+            if stack.services[other].role == stack.services[name].role:
+                add(other)
+        if name not in order:
+            order.append(name)
+
+    for role in BOOT_ORDER:
+        for name in stack.playing(role):
+            add(name)
+    return order
 
 
 def boot(cluster: Cluster, service: str) -> None:

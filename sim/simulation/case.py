@@ -32,6 +32,7 @@ class Case:
     platform: str  # its name; `kubernetes-rollback` is one without that choice
     stack: Stack  # as it runs there
     arrivals: Arrivals  # a trace is read once, and shared by all cases of a study
+    own: Platform | None = None  # choices of no platform, on the way from one to another
 
     @classmethod
     def of(
@@ -51,6 +52,8 @@ class Case:
     @cached_property
     def choices(self) -> Platform:
         """The platform's ten, with what the scenario and the command line set of them."""
+        if self.own is not None:
+            return self.own
         return configured(self.platform, split_settings(self.scenario.set).platforms)
 
     @property

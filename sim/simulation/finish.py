@@ -65,8 +65,10 @@ def finished(
             charge_of(case.choices.scheduling),
             charge_of(case.choices.load_balancing),
         ),
+        means=observer.means,
         usd=added(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
+        **among_services(cluster, observer, samples),
     )
 
 
@@ -80,6 +82,18 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int) -> int:
         int((uniforms(seed, Stream.PUSH, first, min(first + CHUNK, arrived)) < share).sum())
         for first in range(0, arrived, CHUNK)
     )
+
+
+def among_services(cluster: Cluster, observer: Observer, samples: int) -> dict[str, Any]:
+    """What a run keeps of services that call each other."""
+    if not observer.answers:
+        return {}
+    plane = cluster.plane
+    return {
+        "services": {n: plane.service_gauge(i) for i, n in enumerate(observer.answers)},
+        "calls": {n: tuple(cluster.stack.calls(n)) for n in observer.answers},
+        "answers": {n: counts[:samples] for n, counts in observer.answers.items()},
+    }
 
 
 def until(recording: Recording, end_s: float) -> Recording:

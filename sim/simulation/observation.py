@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.core.recorder import SpanRecorder, container_state
+from sim.control.core.recorder import SpanRecorder
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
+from sim.simulation.endowment import means_of
 
 CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls of `progress`
 Progress = Callable[[float, int, Glance], None]  # simulated seconds, requests so far, a look
@@ -31,12 +32,17 @@ class Observer:
             "t_s": np.linspace(0.0, (count - 1) * step_s, count)
         }
         self.series |= {column: np.zeros(count) for column in SERIES}
+        asked = cluster.stack.asked()  # by number; alone, the entry's are those of the whole plane
+        self.answers: dict[str, NDArray[np.int64]] = {
+            service: np.zeros((count, 3), np.int64) for service in asked if len(asked) > 1
+        }
         self.busy_s = 0.0  # when last seen
         self.highest_limit = 0
         self.reached: dict[str, int] = {}  # by service: ready at one time, and wanted ever since
         self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = SpanRecorder(cluster)
+        self.means = means_of(cluster)
 
     def start(self) -> None:
         for loop in (self.run(), self.audit(), self.recorder.run()):
@@ -47,6 +53,9 @@ class Observer:
             yield self.cluster.clock.at(k * self.step_s, Rank.OBSERVER)
             for column, value in self.sample().items():
                 self.series[column][k] = value
+            for number, counts in enumerate(self.answers.values()):
+                seen = self.cluster.plane.service_gauge(number)
+                counts[k] = seen.asked, seen.failed, seen.open
             self.recorder.second()
 
     def sample(self) -> dict[str, float]:
@@ -76,7 +85,7 @@ class Observer:
         has never been ready is growth, not loss."""
         ready = dict.fromkeys(self.cluster.desired, 0)
         for c in self.cluster.containers:
-            if c.ready and container_state(c) == "ready" and c.service in ready:
+            if c.ready and c.state == "running" and c.server.alive and not c.hung:
                 ready[c.service] += 1
         gone = 0
         for service, wanted in self.cluster.desired.items():

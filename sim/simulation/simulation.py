@@ -13,7 +13,7 @@ from sim.platforms import blaming
 from sim.results.run import Run
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
-from sim.simulation.boot import bootstrap, client_of, cluster_of, routing_of, start_controllers
+from sim.simulation.boot import bootstrap, cluster_of, routing_of, start_controllers, users_of
 from sim.simulation.case import Case
 from sim.simulation.finish import finished
 from sim.simulation.loop import advance
@@ -53,7 +53,7 @@ class Simulation:
                 seed=seed,
                 horizon_s=scenario.horizon,
                 arrivals=case.arrivals,
-                client=client_of(scenario),
+                client=users_of(scenario),
                 routing=routing,
                 bucket_s=step_s,
             )

@@ -32,13 +32,16 @@ class Ask:
     scenario: str | Scenario  # a name, `name:variant`, a path to a YAML file, or a record
     platforms: Iterable[str] | None = None  # None: the scenario's own; `all`: every one
     seed: int = DEFAULT_SEED  # of the first replication; the others count up
-    reps: int = 1  # replications
+    reps: int | None = 1  # replications; None: as many as its size allows, for a range
     stack: str | Stack | None = None  # a name, a path (also of a Compose file), or a record
     settings: Mapping[str, Any] | Sequence[str] = ()  # dotted paths, or `path=value`
     engine: str = "auto"
     traffic: str | Sequence[str] | None = None  # recordings in place of the scenario's arrivals
     ablate: Sequence[str] = ()  # capabilities that each platform also runs without
     until: Until | None = None  # when it has seen enough: see sim.study.precision
+    equal_means: bool = False  # every platform gets the same, as far as it has the field
+    roles: Sequence[str] = ()  # NAME=ROLE: how somebody's own files are read, against the guesses
+    links: Sequence[str] = ()  # A->B: A asks B
 
     def checked(self) -> Ask:
         """The same with texts for paths, a tuple of platforms, and as many replications as `until`
@@ -50,7 +53,7 @@ class Ask:
         issues = [
             *_kinds(listed),
             *_whole("seed", self.seed, 0, SEEDS - 1),
-            *_whole("reps", self.reps, 1, MOST_REPS),
+            *_whole("reps", 1 if self.reps is None else self.reps, 1, MOST_REPS),
             *_named("engine", self.engine, ENGINES),
         ]
         if issues:
@@ -60,7 +63,7 @@ class Ask:
             scenario=_text(self.scenario),
             stack=_text(self.stack),
             traffic=_texts(self.traffic),
-            reps=most_replications(self.reps, self.until),
+            reps=self.reps if self.until is None else most_replications(self.reps or 1, self.until),
         )
 
     @property
@@ -70,6 +73,14 @@ class Ask:
             return dict(self.settings)
         return dict(parse_setting(text) for text in self.settings)
 
+    def with_causes(self) -> Ask:
+        """The same, for a post-mortem. InputError where its changes would undo equal means: a
+        change is tried on one platform, and what is equal is a matter of all."""
+        if self.equal_means:
+            found = "equal means and a post-mortem"
+            raise InputError(field="equal-means", found=found, expected="one of the two")
+        return self
+
     def command(self, platforms: Sequence[str]) -> str:
         """`python -m sim run ...` for the same on these platforms; empty if one of the arguments
         is a record, which no command line can name."""
@@ -78,12 +89,15 @@ class Ask:
         words = ["python", "-m", "sim", "run", self.scenario, "--platform"]
         words.append(",".join(written(name) for name in platforms))
         words += ["--seed", str(self.seed)]
-        unsaid = 1 if self.until is None else most_replications(1, self.until)
-        words += ["--reps", str(self.reps)] if self.reps != unsaid else []
+        unsaid = None if self.until is None else most_replications(1, self.until)
+        words += ["--reps", str(self.reps)] if self.reps not in (None, unsaid) else []
         words += ["--until", until_text(self.until)] if self.until is not None else []
         words += ["--stack", self.stack] if self.stack else []
+        words += [word for role in self.roles for word in ("--role", role)]
+        words += [word for link in self.links for word in ("--link", link)]
         for path in _texts(self.traffic) or ():
             words += ["--traffic", path]
+        words += ["--equal-means"] if self.equal_means else []
         words += ["--engine", self.engine] if self.engine != "auto" else []
         pairs = self.settings.items() if isinstance(self.settings, Mapping) else None
         settings = self.settings if pairs is None else [f"{p}={value}" for p, value in pairs]

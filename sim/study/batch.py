@@ -43,12 +43,12 @@ Runner = Callable[..., BatchSample]  # `Batch.run`, or a partial of it: how a ba
 @dataclass(frozen=True)
 class Batch:
     """`seeds`: of every case; `paired`: the first of the first case, the second of the second, and
-    so on. `keep`: the runs of the first seed whole. `engine`: auto, compiled or reference. `key`:
-    of the plan behind it, for a store; without one it is that of the cases."""
+    so on. `keep`: of so many first seeds the runs whole. `engine`: auto, compiled or reference.
+    `key`: of the plan behind it, for a store; without one it is that of the cases."""
 
     cases: tuple[Case, ...]
     seeds: tuple[int, ...]
-    keep: bool = False
+    keep: int = 0
     paired: bool = False
     engine: str = "auto"
     key: str = ""
@@ -58,9 +58,9 @@ class Batch:
         """Seed by seed, so that the first seeds of all cases come first."""
         if self.paired:
             pairs = zip(self.cases, self.seeds, strict=True)
-            return tuple(Task(case, seed, self.keep) for case, seed in pairs)
+            return tuple(Task(case, seed, self.keep > 0) for case, seed in pairs)
         return tuple(
-            Task(case, seed, self.keep and k == 0)
+            Task(case, seed, k < self.keep)
             for k, seed in enumerate(self.seeds)
             for case in self.cases
         )

@@ -33,6 +33,7 @@ from sim.study.plan import Plan, plan
 from sim.study.result import Result
 
 CHANGES = Path(__file__).with_name("causes.yaml")
+FEW = 3  # seeds of each change: a dozen changes times ten seeds is a coffee, not an answer
 
 
 class When(Record):
@@ -209,13 +210,13 @@ def trials(planned: Plan, result: Result) -> list[Trial]:
             continue
         for change in changes():
             settings = settings_for(change, case) if applies(change.when, case, figures) else {}
-            changed = _changed(planned, case, settings) if settings else None
-            if changed is not None:
-                wanted.append(Trial(change, settings, changed))
+            altered = changed(planned, case, settings) if settings else None
+            if altered is not None:
+                wanted.append(Trial(change, settings, altered))
     return wanted
 
 
-def _changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
+def changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
     """The case with the settings; None where the platform or the stack does not take them."""
     ask = replace(
         planned.ask, scenario=case.scenario, platforms=[case.platform], stack=planned.stack,
@@ -232,17 +233,18 @@ def investigate(
     result: Result,
     run: Runner = Batch.run,
 ) -> Result:
-    """The result with what each change would have done, for each of the seeds that it has. `run`:
-    how. On Ctrl-C returns what was finished, with `interrupted` set.
+    """The result with what each change would have done, for each of the seeds that it has, or the
+    first few where nobody said how many. `run`: how. On Ctrl-C returns what was finished, with
+    `interrupted` set.
     """
     wanted = trials(planned, result)
+    most = FEW if planned.ranged else None
+    tried = {name: tuple(d.seed for d in some[:most]) for name, some in result.replications.items()}
     command = f"{result.command} --postmortem" if result.command else ""
     result = replace(result, command=command, counterfactuals={})
     if not wanted:
         return result
-    tasks = [
-        (each.case, done.seed) for each in wanted for done in result.replications[each.platform]
-    ]
+    tasks = [(each.case, seed) for each in wanted for seed in tried[each.platform]]
     cases, seeds = zip(*tasks, strict=True)
     try:
         sample = run(Batch(cases, seeds, paired=True, engine=planned.ask.engine))
@@ -250,19 +252,19 @@ def investigate(
         return replace(result, interrupted=True)
     return replace(
         result,
-        counterfactuals=_collected(wanted, result, sample),
+        counterfactuals=_collected(wanted, tried, sample),
         interrupted=result.interrupted or sample.interrupted,
     )
 
 
 def _collected(
-    wanted: Sequence[Trial], result: Result, sample: BatchSample
+    wanted: Sequence[Trial], tried: Mapping[str, Sequence[int]], sample: BatchSample
 ) -> dict[str, tuple[Counterfactual, ...]]:
     """By platform, in the order of the file; a change of which a seed is missing is left out."""
     counterfactuals: dict[str, list[Counterfactual]] = {}
     rest = iter(sample.replications)
     for each in wanted:
-        seeds = len(result.replications[each.platform])
+        seeds = len(tried[each.platform])
         runs = tuple(done for _ in range(seeds) for done in next(rest))
         if len(runs) == seeds:
             change, texts = each.change, written(each.settings)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from sim.platforms import names as list_platforms
+from sim.results.spread import typical
 from sim.results.summary import Replication
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
@@ -26,7 +27,7 @@ def run(
     scenario: str | Scenario,
     platform: str = "kubernetes",
     seed: int = DEFAULT_SEED,
-    reps: int = 1,
+    reps: int | None = 1,
     stack: str | Stack | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
@@ -37,23 +38,27 @@ def run(
     until: Until | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
+    equal_means: bool = False,
 ) -> Result:
     """Replay a scenario under one platform: `sim.run("container_crash", platform="kubernetes")`.
 
     `scenario`: a name, `name:variant`, a path to a YAML file, or a record. `seed` of the first
-    replication, `reps` replications. `stack`: a name or a path (also of a docker-compose file).
-    `settings`: dotted paths, `{"stack.services.api.replicas": 3}` or `["path=value"]`. `engine`:
-    auto, compiled or reference. `traffic`: a recording, or several, in place of the scenario's.
-    `postmortem`: run it again with one thing changed at a time (sim.study.causes).
+    replication, `reps` replications (None: as many as its size allows, for a range; the story is
+    that of the seed nearest to the mean). `stack`: a name or a path (also of a docker-compose
+    file). `settings`: dotted paths, `{"stack.services.api.replicas": 3}` or `["path=value"]`.
+    `engine`: auto, compiled or reference. `traffic`: a recording, or several, in place of the
+    scenario's. `postmortem`: run it again with one thing changed at a time (sim.study.causes).
     `store`: a folder that keeps each replication as it ends; the same call goes on from there.
     `until`: stop as soon as a figure's mean is known so well, `("downtime_s", 5.0)` (95 %; `reps`
     at most, 1,000 where that is 1), or after a number of replications. `executor`: anything with
     the interface of `concurrent.futures`; `workers`: processes at most (of an executor: tasks at
-    once). Raises `InputError` for anything that is not usable.
+    once). `equal_means`: every platform of a comparison gets the same replicas, cores, restart
+    policy, limits, checks and stop delays, as far as it has the field. Raises `InputError` for
+    anything that is not usable.
     """
     return compare(
         scenario, [platform], seed, reps, stack, settings, engine, traffic, postmortem,
-        store=store, until=until, executor=executor, workers=workers,
+        store=store, until=until, executor=executor, workers=workers, equal_means=equal_means,
     )  # fmt: skip
 
 
@@ -61,7 +66,7 @@ def compare(
     scenario: str | Scenario,
     platforms: Iterable[str] | None = None,
     seed: int = DEFAULT_SEED,
-    reps: int = 1,
+    reps: int | None = 1,
     stack: str | Stack | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
@@ -72,16 +77,28 @@ def compare(
     until: Until | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
+    equal_means: bool = False,
+    rungs: bool = False,
 ) -> Result:
     """Replay a scenario under several platforms (default: the scenario's own) with equal seeds.
 
     The other parameters are those of `run`. Means, 95 % intervals and paired differences are in
-    the `Result` when `reps` is at least 2.
+    the `Result` when `reps` is at least 2. `rungs`: of two platforms, from the one that did worse
+    to the other one change at a time (sim.study.rungs).
     """
-    ask = Ask(scenario, platforms, seed, reps, stack, settings, engine, traffic, until=until)
-    planned = plan(ask)
+    ask = Ask(
+        scenario, platforms, seed, reps, stack, settings, engine, traffic, until=until,
+        equal_means=equal_means,
+    )  # fmt: skip
+    planned = plan(ask.with_causes() if postmortem else ask)
     run_batch = partial(Batch.run, executor=executor, workers=workers)
+    if rungs:
+        from sim.study.rungs import climb, two  # noqa: PLC0415 - seldom
+
+        two(planned)
     result = replay(planned, partial(run_batch, store=store))
+    if rungs and not result.interrupted:
+        result = climb(planned, result, run_batch)
     if not postmortem or result.interrupted:
         return result
     from sim.study.causes import investigate  # noqa: PLC0415 - reads all changes
@@ -112,6 +129,8 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
         for case, replications in zip(planned.cases, sample.replications, strict=True)
         if replications
     }
+    if planned.ranged:
+        by_platform = typical(by_platform)
     choices = {c.platform: c.choices for c in planned.cases if c.platform in by_platform}
     by_hand = [name for name, done in by_platform.items() if any(map(_has_a_balancer, done))]
     return Result(
@@ -125,7 +144,11 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
         version=versions()[0][1],
         replications=by_platform,
         asked=planned.claims,
-        assumed=tuple(stack.assumed),
+        assumed=(
+            *stack.assumed,
+            *(f"question: {line}" for line in stack.questions),
+            *scenario.assumed,
+        ),
         ignored=tuple(stack.ignored),
         interrupted=sample.interrupted,
         command=planned.command,

@@ -33,7 +33,7 @@ def case_key(case: Case) -> str:
     """Of a case, whatever engine and version run it; a user's own platform counts by what its file
     says."""
     texts = [source.text for source in sources([case.platform]).values()]
-    if is_added(case.platform):
+    if is_added(case.platform) or case.own is not None:
         texts.append(re.sub(r" at 0x[0-9a-f]+", "", repr(case.choices)))
     return _key(
         _scenario(case.scenario), case.platform, _record(case.stack), _trace(case.arrivals), *texts
@@ -43,6 +43,12 @@ def case_key(case: Case) -> str:
 def joint_key(cases: Iterable[str]) -> str:
     """Of a list of cases without a plan behind it."""
     return _key(*sorted(set(cases)))
+
+
+def cases_key(cases: Iterable[Case]) -> str:
+    """Of the cases themselves; one that is there twice is computed once."""
+    known = {id(case): case for case in cases}
+    return joint_key(case_key(case) for case in known.values())
 
 
 def _scenario(scenario: Scenario) -> str:

@@ -7,11 +7,13 @@ customers (common random numbers) and their paired differences need few replicat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import fsum
 from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
+from sim.imports.evidence import Corrections
 from sim.imports.trace import profile, recording
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
@@ -26,7 +28,8 @@ from sim.schema.text.validation import closest, one_of
 from sim.simulation.case import Case
 from sim.study.ask import Ask, setting_text
 from sim.study.batch import Batch
-from sim.study.identity import plan_key
+from sim.study.identity import case_key, joint_key, plan_key
+from sim.study.precision import seeds_for_a_range
 
 ALL = ("all",)  # every platform there is, the scenario's own first
 
@@ -42,6 +45,7 @@ class Plan:
     command: str = ""  # the command line that asks for the same; empty for records of a program
     notes: tuple[str, ...] = ()  # what the user should know before it runs
     recorded: Mapping[str, Any] = field(default_factory=dict)  # of the recording that it replays
+    ranged: bool = False  # nobody said how many replications: of all of them, one tells the story
 
     @property
     def name(self) -> str:
@@ -74,13 +78,19 @@ class Plan:
     @property
     def key(self) -> str:
         """The same for two plans whose replications may stand side by side."""
-        return plan_key(self.scenario, self.stack, self.cases[0].arrivals)
+        key = plan_key(self.scenario, self.stack, self.cases[0].arrivals)
+        if self.ask.equal_means:  # what is equal is a matter of all that take part
+            return joint_key([key, *map(case_key, self.cases)])
+        return key
 
     @property
     def batch(self) -> Batch:
-        """Each platform with each seed; the first runs are kept whole."""
-        seeds = tuple(range(self.ask.seed, self.ask.seed + self.ask.reps))
-        return Batch(self.cases, seeds, keep=True, engine=self.ask.engine, key=self.key)
+        """Each platform with each seed; the first runs are kept whole, or all that one is chosen
+        from."""
+        reps = self.ask.reps or 1
+        seeds = tuple(range(self.ask.seed, self.ask.seed + reps))
+        keep = reps if self.ranged else 1
+        return Batch(self.cases, seeds, keep=keep, engine=self.ask.engine, key=self.key)
 
 
 def plan(ask: Ask, known: Case | None = None) -> Plan:
@@ -89,7 +99,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     ask = ask.checked()
     refresh()
     names = None if ask.platforms is None else _names(tuple(ask.platforms))
-    stack = load_stack(ask.stack) if isinstance(ask.stack, str) else ask.stack
+    stack = _stack(ask)
     scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
@@ -108,9 +118,17 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
         if name not in chosen:  # what is wrong is wrong, run or not
             configured(name, settings)
     cases, notes = _cases(scenario, stack, chosen, come, capabilities(ask.ablate))
+    if ask.equal_means:
+        from sim.study.equal_means import equalised  # noqa: PLC0415 - loads the control plane
+
+        cases, unequal = equalised(cases)
+        notes += unequal
     command = ask.command([case.platform for case in cases])
     replayed = figures(recorded, scenario.horizon) if recorded else {}
-    return Plan(ask, scenario, stack, cases, command, notes, replayed)
+    decided = ask.reps is None
+    if ask.reps is None:
+        ask = replace(ask, reps=seeds_for_a_range(fsum(case.requests for case in cases)))
+    return Plan(ask, scenario, stack, cases, command, notes, replayed, decided)
 
 
 def _cases(
@@ -126,6 +144,7 @@ def _cases(
     notes = []
     for name in platforms:
         case = cases[name] = Case.of(scenario, stack, name, come)
+        notes += [f"{name}: {line}" for line in case.stack.assumed if line not in stack.assumed]
         has = [part for part in without if getattr(case.choices, part) is not None]
         missing = [part.replace("_", " ") for part in without if part not in has]
         if missing:
@@ -160,6 +179,17 @@ def _names(platforms: Sequence[str]) -> tuple[str, ...]:
     if issues:
         raise InputError(issues=issues)
     return names
+
+
+def _stack(ask: Ask) -> Stack | None:
+    """The stack that was asked for; None: the scenario's own."""
+    corrections = Corrections.of(ask.roles, ask.links)
+    if isinstance(ask.stack, str):
+        return load_stack(ask.stack, corrections)
+    if corrections:
+        option = "--role" if ask.roles else "--link"
+        raise InputError(option, found="no file of yours", expected="--stack FILE beside it")
+    return ask.stack
 
 
 def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:

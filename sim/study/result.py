@@ -83,11 +83,12 @@ class Result(Measurements):
 
         return slides.figure(self, what)
 
-    def table(self) -> str:
-        """Platforms side by side and the claims, at most 100 columns wide, plain text."""
+    def table(self, full: bool = False) -> str:
+        """The verdict, platforms side by side and the claims, at most 100 columns wide, plain text.
+        `full`: also the rows that are equal on all platforms."""
         from sim.report.text.table import plain  # noqa: PLC0415
 
-        return plain(self)
+        return plain(self, full)
 
     def story(self, most: int = 25) -> str:
         """What happened when on each platform, first replication: plain text, at most `most` lines

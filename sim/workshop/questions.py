@@ -65,9 +65,9 @@ DEEDS = (
     "runs `docker restart api-1`",
     "rolls api back to v1",
     "sets max_connections to 300 and restarts everything",
-    "finds nothing broken that is left to her: she waits and looks again",
+    "stops server-1 to change its type",
 )
-ACTS = ("operator runs ", "operator rolls ", "operator sets ", "operator finds nothing")
+ACTS = ("operator runs ", "operator rolls ", "operator sets ", "operator stops ")
 
 
 def questions(result: Result, most: int, seed: int) -> list[Question]:

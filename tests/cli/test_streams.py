@@ -59,7 +59,9 @@ def test_a_listing_into_a_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
 
 def test_a_reader_that_leaves_is_no_failure(tmp_path: Path) -> None:
     done = shell(tmp_path, f"SIM {RUN} | head -1")
-    assert (done.returncode, done.stdout) == (0, "container_crash: The API container is killed\n")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Compose: ")
+    assert done.stdout.count("\n") == 1
     assert is_whole(tmp_path / "r")
 
 
@@ -69,7 +71,7 @@ def test_without_anybody_to_tell_the_figures_are_printed_all_the_same(
 ) -> None:
     done = shell(tmp_path, f"SIM {RUN} {errors}")
     assert done.returncode == 0
-    assert done.stdout.startswith("container_crash: The API container is killed")
+    assert "container_crash: The API container is killed" in done.stdout
     assert "report: r" not in done.stdout
     assert is_whole(tmp_path / "r")
 
@@ -78,7 +80,7 @@ def test_files_that_are_too_large_are_named_and_the_others_are_there(tmp_path: P
     done = shell(tmp_path, f"ulimit -f 64; SIM {RUN.replace('=6m', '=12m')}")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "report: r, without series.csv (File too large)"
-    assert done.stdout.startswith("container_crash: The API container is killed")
+    assert "container_crash: The API container is killed" in done.stdout
     assert {"summary.json", "report.html"} <= {path.name for path in (tmp_path / "r").iterdir()}
 
 

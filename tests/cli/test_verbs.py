@@ -48,7 +48,8 @@ def test_every_option_is_explained(
     for parameter in parameters:
         if parameter.name == "excerpt":
             continue
-        own = "set" if parameter.name == "settings" else parameter.name
+        own = parameter.name.rstrip("_").replace("_", "-")
+        own = "set" if own == "settings" else own
         word = own.upper() if parameter.kind is parameter.POSITIONAL_ONLY else f"--{own}"
         row = re.search(rf"^│ \*? *{re.escape(word)}\b(?: [^ ]+)*  +[^\s│[]", printed, re.M)
         assert row, f"{name} {word}: say what it is below `Parameters` of {name}()"

@@ -38,6 +38,7 @@ class FakePlane:
         self.cpu: Callable[[int, float], float] = lambda _container, _now: 0.0
         self.answered: Callable[[int, float], int] = lambda _container, _now: 0
         self.queued = 0
+        self.listed: dict[int, tuple[int, ...]] = {}  # of each service that is asked
         self.published: list[tuple[float, tuple[int, ...]]] = []
         self.probed: list[tuple[float, int, bool]] = []
 
@@ -89,8 +90,12 @@ class FakePlane:
     def resume(self, container: int) -> None:
         self.silent.discard(container)
 
-    def publish(self, backends: Any, via: int = -1) -> None:
-        self.published.append((self.now, tuple(backends)))
+    def publish(self, backends: Any, via: int = -1, service: int = 0) -> None:
+        if service == 0:
+            self.published.append((self.now, tuple(backends)))
+        self.listed[service] = tuple(backends)
+
+    def set_routing(self, routing: Any, service: int = 0) -> None: ...
 
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1

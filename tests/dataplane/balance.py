@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.dataplane.codes import MOST_SERVICES
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.tables import (
     ARRIVED,
@@ -44,6 +45,7 @@ class Ledger:
         assert recording.latency.sum() == requests[SUCCEEDED] >= requests[IN_SLO]
         self.buckets(recording)
 
+        self.calls(plane)
         jobs = recording.jobs.sum(axis=0)
         ended = jobs[DONE] + jobs[FIRST_LOSS:].sum()
         assert jobs[ENQUEUED] == ended + books.jobs_queued + books.jobs_in_progress
@@ -67,6 +69,18 @@ class Ledger:
         assert books.memory == books.memory_counted
         assert all(memory >= 0 for memory in books.memory)
         self.only_grow(plane, books.busy_s)
+
+    @staticmethod
+    def calls(plane: DataPlane) -> None:
+        """What is asked of a service ends, or is open, or died with who asked."""
+        books, gauge = plane.books(), plane.gauge()
+        services = [plane.service_gauge(i) for i in range(MOST_SERVICES)]
+        for one in services:
+            assert one.asked == one.succeeded + one.failed + one.open + one.forsaken
+            assert one.failed == sum(one.causes)
+            assert one.open >= 0
+        assert sum(one.open for one in services) == books.open_calls + books.open_requests
+        assert services[0].asked >= gauge.arrived
 
     @staticmethod
     def buckets(recording: Recording) -> None:

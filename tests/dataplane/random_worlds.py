@@ -109,19 +109,27 @@ def worker(dice: Dice, calm: float) -> Profile:
     )
 
 
-def told(dice: Dice, calm: float, profile: Profile) -> Profile:
+SERVICES = 4  # tiers: each asks the ones below it, so that nobody waits for himself
+
+
+def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     """The same with a longer story, by chance: any steps in any order, some left out together."""
-    if dice(0.5):
+    if dice(0.5 if tier == SERVICES - 1 else 0.2):
         return profile
     made: list[StoryStep] = []
     kinds = [Does.CPU, Does.CPU, Does.WAIT, Does.QUERY, Does.PUSH, Does.FAIL]
+    kinds += [Does.CALL] * (4 if tier < SERVICES - 1 else 0)
     for i in range(dice.int(1, 6)):
         does = dice.pick(*kinds) if i or dice(0.3) else Does.CPU
+        if sum(step.does == Does.CALL for step in made) == 2 - (tier > 0):
+            kinds = [other for other in kinds if other != Does.CALL]
         known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
         share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
         made.append(
             StoryStep(
                 does,
+                target=dice.int(tier + 1, SERVICES - 1) if does == Does.CALL else 0,
+                client=client(dice, 2 - (tier > 0)) if does == Does.CALL else Client(),
                 law=dice.law(dice.pick(0.0, 0.01, 0.05) * calm),
                 share=share,
                 ignore=dice(0.3),
@@ -193,11 +201,11 @@ def queue(dice: Dice) -> Profile:
     )
 
 
-def client(dice: Dice) -> Client:
+def client(dice: Dice, most_retries: int = 20) -> Client:
     return Client(
         timeout_s=dice.pick(0.25, 1.0, 2.0, 5.0),
         connect_timeout_s=dice.pick(0.25, 1.0, 3.0),
-        retries=dice.pick(0, 0, 1, 2, 3, 7, 20),
+        retries=min(dice.pick(0, 0, 1, 2, 3, 7, 20), most_retries),
         backoff_s=dice.pick(0.0, 0.25, 0.5, 1.0),
         backoff_factor=dice.pick(1.0, 2.0, 3.0),
         backoff_cap_s=dice.pick(0.5, 1.0, 30.0),
@@ -251,8 +259,8 @@ class Author:
         self.server_of: list[int] = []
         self.steps: list[Step] = []
         makers = {
-            Kind.HTTP: lambda: told(dice, calm, http(dice, calm)),
-            Kind.WORKER: lambda: told(dice, calm, worker(dice, calm)),
+            Kind.HTTP: lambda: told(dice, calm, http(dice, calm), 0),
+            Kind.WORKER: lambda: told(dice, calm, worker(dice, calm), 0),
             Kind.DATABASE: lambda: database(dice),
             Kind.QUEUE: lambda: queue(dice),
             Kind.PROXY: lambda: Profile(Kind.PROXY, memory_base=5 * MIB),
@@ -270,6 +278,12 @@ class Author:
             for kind, of_kind in self.versions.items()
             if len(of_kind) == 1 and kind in (Kind.HTTP, Kind.WORKER, Kind.DATABASE)
         }
+        self.tier_of: dict[int, int] = {}  # of containers; 0: what users ask
+        self.tiers = dice.pick(1, 1, 2, 3, SERVICES)
+        self.below = [  # the versions of each tier but the first
+            [self.known(told(dice, calm, http(dice, calm), tier)) for _ in range(dice.int(1, 2))]
+            for tier in range(1, self.tiers)
+        ]
         self.servers = dice.int(1, 3)
         self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, Kind.PROXY)
 
@@ -280,8 +294,9 @@ class Author:
     def step(self, t: float, verb: str, *args: Any) -> None:
         self.steps.append(Step(t, verb, args))
 
-    def container(self, t: float, kind: Kind) -> int:
-        profile = self.dice.pick(*self.versions[kind])
+    def container(self, t: float, kind: Kind, tier: int = 0) -> int:
+        self.tier_of[len(self.kind_of)] = tier
+        profile = self.dice.pick(*(self.below[tier - 1] if tier else self.versions[kind]))
         server = self.dice.int(0, self.servers - 1)
         self.step(t, "add_container", profile, server)
         self.kind_of.append(kind)
@@ -294,12 +309,15 @@ class Author:
         return self.dice.pick(*(fit or range(len(self.kind_of))))
 
     def version(self, container: int) -> int:
-        return self.dice.pick(*self.versions[self.kind_of[container]])
+        tier = self.tier_of[container]
+        return self.dice.pick(
+            *(self.below[tier - 1] if tier else self.versions[self.kind_of[container]])
+        )
 
     def set_up(self) -> None:
         dice = self.dice
         for _ in range(self.servers):
-            self.step(0.0, "add_server", dice.pick(0.5, 1.0, 2.0, 4.0), dice.int(120, 2000) * MIB)
+            self.step(0.0, "add_server", dice.pick(0.5, 1.0, 2.0, 4.0), dice.int(200, 2000) * MIB)
         counts = {
             Kind.DATABASE: dice.pick(0, 1, 1, 1, 2),
             Kind.QUEUE: dice.pick(0, 1, 1, 1, 2),
@@ -313,20 +331,32 @@ class Author:
             dice.random.shuffle(kinds)  # clients before what they need
         for kind in kinds:
             self.container(0.0, kind)
-        for c in range(len(kinds)):
+        for tier in range(1, self.tiers):
+            for _ in range(dice.int(1, 3)):
+                self.container(0.0, Kind.HTTP, tier)
+        for c in range(len(self.kind_of)):
             if dice(0.9):
                 self.step(dice.pick(0.0, 0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))
-        self.publish(0.0, all_of_them=dice(0.7))
+        for service in range(self.tiers):
+            self.publish(0.0, all_of_them=dice(0.7), service=service)
+            if service:
+                self.step(0.0, "set_routing", routing(dice), service)
 
-    def publish(self, t: float, all_of_them: bool = False) -> None:
+    def publish(self, t: float, all_of_them: bool = False, service: int = 0) -> None:
+        """Sometimes with replicas of services below it, which then are its own."""
         dice = self.dice
-        apis = [c for c, kind in enumerate(self.kind_of) if kind == Kind.HTTP]
+        lowest = service if dice(0.9) else SERVICES
+        apis = [
+            c
+            for c, kind in enumerate(self.kind_of)
+            if kind == Kind.HTTP and service <= self.tier_of[c] <= lowest
+        ]
         listed = apis if all_of_them else [c for c in apis if dice(0.6)]
         if not all_of_them:
             dice.random.shuffle(listed)
         proxies = [c for c, kind in enumerate(self.kind_of) if kind == Kind.PROXY]
         via = dice.pick(*proxies) if proxies and dice(0.7) else -1
-        self.step(t, "publish", tuple(listed), via)
+        self.step(t, "publish", tuple(listed), via, service)
 
     def trouble(self, t: float) -> None:
         """One verb, and often its inverse later."""
@@ -375,23 +405,36 @@ class Author:
                     again = later + dice.pick(0.0, dice.s(0.0, 2.0))
                     self.step(again, "start", other, self.version(other))
 
+    def push(self, t: float, later: float) -> None:
+        """Processes that live are told other numbers, and sometimes the old ones again."""
+        dice = self.dice
+        ready = {
+            kind: [
+                c
+                for c, other in enumerate(self.kind_of)
+                if other == kind and not self.tier_of.get(c)
+            ]
+            for kind in self.pushes
+        }
+        kinds = [kind for kind, fit in ready.items() if fit]
+        for _ in range(dice.int(1, 3) if kinds else 0):
+            kind = dice.pick(*kinds)
+            self.step(t, "set_profile", dice.pick(*ready[kind]), dice.pick(*self.pushes[kind]))
+            if later < INF:
+                self.step(later, "set_profile", dice.pick(*ready[kind]), self.versions[kind][0])
+
     def change(self, t: float, later: float, c: int) -> None:
         dice, what = self.dice, self.dice.int(0, 8)
         if what == 8:
-            kinds = [kind for kind in self.pushes if kind in self.kind_of]
-            for _ in range(dice.int(1, 3) if kinds else 0):
-                kind = dice.pick(*kinds)
-                self.step(t, "set_profile", self.some(kind), dice.pick(*self.pushes[kind]))
-                if later < INF:
-                    self.step(later, "set_profile", self.some(kind), self.versions[kind][0])
+            self.push(t, later)
         elif what == 0:
             self.step(t, "set_cpu_limit", c, dice.cores())
         elif what == 1:
             self.step(t, "set_extra_memory", c, dice.int(0, 80) * MIB)
         elif what == 2:
-            self.publish(t)
+            self.publish(t, service=dice.int(0, self.tiers - 1))
         elif what == 3:
-            self.step(t, "set_routing", routing(dice))
+            self.step(t, "set_routing", routing(dice), dice.int(0, self.tiers - 1))
         elif what == 4:
             flat = Arrivals((0.0,), (self.rate * dice.pick(0.0, 0.5, 1.0, 2.0),), (0.0,))
             shaped = arrivals(dice, self.horizon, self.rate)
@@ -414,12 +457,14 @@ class Author:
         if dice(0.3) and self.servers < 5:
             self.step(t, "add_server", dice.cores(), dice.int(120, 2000) * MIB)
             self.servers += 1
-        if len(self.kind_of) < 14:
+        if len(self.kind_of) < 18:
             kind = dice.pick(Kind.HTTP, Kind.HTTP, Kind.WORKER, Kind.WORKER, Kind.DATABASE)
-            c = self.container(t, kind)
+            tier = dice.int(0, self.tiers - 1) if kind == Kind.HTTP else 0
+            c = self.container(t, kind, tier)
             self.step(t + dice.pick(0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))
             if kind == Kind.HTTP:
-                self.publish(t + dice.pick(0.0, dice.s(0.0, 3.0)), all_of_them=dice(0.5))
+                when = t + dice.pick(0.0, dice.s(0.0, 3.0))
+                self.publish(when, all_of_them=dice(0.5), service=tier)
 
 
 def make_world(seed: int, lattice: bool) -> World:
@@ -443,7 +488,8 @@ def make_world(seed: int, lattice: bool) -> World:
     for t in sorted(dice.s(0.0, horizon) for _ in range(dice.pick(1, 4, 8, 15, 40))):
         for _ in range(dice.pick(1, 1, 1, 2, 4)):  # several at one instant
             author.trouble(t)
-    restart = tuple(dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
+    soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
+    restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
     script = sorted(author.steps, key=lambda step: step.t_s)
     end = horizon + dice.pick(0.0, 5.0, 30.0)
     return World(workload, tuple(author.profiles), tuple(script), restart, end)

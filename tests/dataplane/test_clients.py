@@ -11,7 +11,7 @@ from sim.dataplane.arithmetic import attempt_id
 from sim.dataplane.codes import ID_BITS, MOST_ATTEMPTS, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, Routing, Workload
 from sim.dataplane.tables import IN_SLO
-from sim.schema.scenario import ClientSpec
+from sim.schema.client import ClientSpec
 from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, world
 
 API = Profile(Kind.HTTP, slots=1, cpu=constant(1.0))

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from sim.imports.compose.environment import expand, read_env
-from sim.imports.compose.roles import event_loop, guess_roles
+from sim.imports.compose.links import environment_of, mentions
+from sim.imports.compose.merge import normal
+from sim.imports.compose.roles import Scene, event_loop, guess_roles
+from sim.imports.compose.tree import tree_of
 from sim.imports.compose.values import Node, Published
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError
@@ -91,8 +94,8 @@ def test_what_is_left_out_is_said(shop: Stack) -> None:
     for line in (
         "seed: only with the profile tools",
         "migrate: runs once at the start",
-        "logging: web, proxy",
-        "web: deploy.restart_policy delay (Compose ignores it)",
+        "logging: proxy, web (driver)",
+        "web: deploy.restart_policy delay 5s (Compose ignores it)",
         "proxy: ports beside 80 (443)",
     ):
         assert line in shop.ignored
@@ -121,7 +124,16 @@ def test_no_frills() -> None:
     assert stack.services["redis"].persistence == "none"  # --save ""
     assert stack.services["redis"].maxmemory == 64 * Mi
     assert stack.services["backend"].port is None  # a range never collides
-    assert "no requests to frontend: one service is the entry" in stack.assumed
+    assert "frontend: the part of a request before backend (it calls it)" in stack.ignored
+
+
+def _roles(services: dict[str, dict[str, object]]) -> dict[str, str]:
+    """Roles of services that stand in no file."""
+    bodies = {n: normal(tree_of(Document("x", body))).plain() for n, body in services.items()}
+    variables = {name: environment_of(body, {}) for name, body in bodies.items()}
+    found, _ = mentions(bodies, variables)
+    guesses = guess_roles(Scene(bodies, variables, found), {})
+    return {name: guess.role for name, guess in guesses.items()}
 
 
 @pytest.mark.parametrize(
@@ -132,22 +144,32 @@ def test_no_frills() -> None:
         ({"image": "ghcr.io/valkey-io/valkey@sha256:00"}, "redis"),
         ({"image": "redislabs/redismod"}, "redis"),
         ({"image": "prometheuscommunity/postgres-exporter", "ports": ["9187:9187"]}, "other"),
-        ({"image": "mariadb:10", "ports": ["3306:3306"]}, "other"),
+        ({"image": "mariadb:10", "ports": ["3306:3306"]}, "postgres"),  # a database of any engine
         ({"build": ".", "ports": ["8000:8000"]}, "http"),
-        ({"build": ".", "ports": ["53:53/udp"]}, "other"),
+        ({"build": ".", "ports": ["53:53/udp"], "image": "acme/dnsmasq"}, "other"),
         ({"build": ".", "command": "bundle exec sidekiq"}, "worker"),
         ({"build": "."}, "other"),
+        ({"build": {"context": "./docker/mysql"}}, "postgres"),
+        ({"build": {"context": ".", "dockerfile": "docker/postgres.Dockerfile"}}, "postgres"),
+        ({"image": "acme/db", "volumes": ["x:/var/lib/postgresql/data"]}, "postgres"),
+        ({"image": "mcr.microsoft.com/mssql/server:2022-latest"}, "postgres"),
+        ({"image": "mongo:7"}, "postgres"),
+        ({"image": "acme/api", "command": "celery -A x beat"}, "other"),
+        ({"image": "acme/api", "command": "sh -c 'rq worker high'"}, "worker"),
+        ({"image": "edoburu/pgbouncer"}, "other"),
     ],
 )
 def test_one_role(body: dict[str, object], role: str) -> None:
-    around = {"queue": {"image": "redis"}} if role == "worker" else {}
-    assert guess_roles({"thing": body, **around})["thing"].role == role
+    around = {"queue": {"image": "redis"}, "site": {"image": "x/site", "ports": ["1:80"]}}
+    if role == "redis":
+        del around["queue"]
+    assert _roles({"thing": body, **around})["thing"] == role
 
 
 def test_a_lone_proxy_answers_itself() -> None:
-    assert guess_roles({"site": {"image": "nginx", "ports": ["80:80"]}})["site"].role == "http"
+    assert _roles({"site": {"image": "nginx", "ports": ["80:80"]}})["site"] == "http"
     both = {"lb": {"image": "traefik"}, "app": {"build": ".", "ports": ["81:80"]}}
-    assert guess_roles(both)["lb"].role == "proxy"
+    assert _roles(both)["lb"] == "proxy"
 
 
 @pytest.mark.parametrize(
@@ -182,9 +204,10 @@ def test_an_env_file() -> None:
     [
         ("8080:80", Published(8080, 8080, "tcp")),
         (8080, None),
-        ("127.0.0.1:8001:8001", Published(8001, 8001, "tcp")),
+        ("127.0.0.1:8001:8001", Published(8001, 8001, "tcp", "127.0.0.1")),
+        (":8080:80", Published(8080, 8080, "tcp")),  # an empty address
         ("127.0.0.1::8001", None),
-        ("[::1]:6001:6001/udp", Published(6001, 6001, "udp")),
+        ("[::1]:6001:6001/udp", Published(6001, 6001, "udp", "::1")),
         ("9090-9091:8080-8081", Published(9090, 9091, "tcp")),
         ({"target": 80, "published": "8080-8085"}, Published(8080, 8085, "tcp")),
         ({"target": 80}, None),

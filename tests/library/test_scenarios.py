@@ -177,7 +177,7 @@ def test_a_patch_leaves_other_platforms_alone(sspp: Stack) -> None:
 
 
 def test_all_that_is_listed_loads() -> None:
-    assert list_stacks() == ["sspp", "sspp_public"]
+    assert list_stacks() == ["shop", "sspp", "sspp_public"]
     for name in list_stacks():
         assert load_stack(name).name == name
     for name in list_scenarios():

@@ -96,6 +96,7 @@ def books(**changed) -> Books:
     """Books that balance with `gauge(recording())`."""
     base = Books(
         open_requests=0,
+        open_calls=0,
         jobs_queued=0,
         jobs_in_progress=0,
         connections_open=40,

@@ -112,7 +112,7 @@ def test_blue_green_doubles_the_connections_and_its_way_back_ends_after_thirty_s
     short = replay("bad_rollout:blue_green", "kubernetes")
     rolling = replay("bad_rollout:errors", "kubernetes")
     assert figures(short)["connections"]["peak"] > figures(rolling)["connections"]["peak"]
-    kept = {"mechanism": "blue_green", "scale_down_delay_s": "10m"}
+    kept = {"mechanism": "blue_green", "scale_down_delay_s": "20m"}
     settings = {"kubernetes.rolling_updates": kept}
     scenario = load_scenario("bad_rollout:blue_green", settings=settings)
     long = run_once(scenario, load_stack(scenario.stack), "kubernetes", 1, engine=ENGINE)

@@ -44,7 +44,7 @@ def test_the_import_is_late_and_nobody_sees_an_error(platform: str) -> None:
     run = replay("queue_backlog", platform)
     assert share_failed(run, 0, 3600) < 0.001
     assert run.series["jobs_queued"][:600].max() < 40
-    assert figures(run)["jobs"]["oldest_s"] > 600
+    assert figures(run)["jobs"]["oldest_s"] > 120, "until somebody is paged, and scales"
 
 
 def test_an_autoscaler_on_cpu_does_not_see_workers_that_wait() -> None:
@@ -96,7 +96,7 @@ def test_the_hpa_undoes_what_was_scaled_by_hand() -> None:
 @pytest.mark.parametrize("platform", sorted({*names()} - {"compose", "kubernetes"}))
 def test_only_the_queues_length_helps(platform: str) -> None:
     waited = figures(replay("queue_backlog", platform))["jobs"]["oldest_s"]
-    assert waited < 60 if platform == "kubernetes_tuned" else waited > 600
+    assert waited < 60 if platform == "kubernetes_tuned" else waited > 120
 
 
 # ---- overload: the article's "try it yourself" ----

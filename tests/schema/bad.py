@@ -72,7 +72,7 @@ SCENARIOS = (
     Bad("tab", "  rate: 5/s", "\trate: 5/s", 6, "", ("not YAML", "'\\t'")),
     Bad("unclosed", "[compose, kubernetes]", "[compose, kubernetes", 14, "", ("not YAML",)),
     Bad("unknown alias", "rate: 5/s", "rate: *busy", 6, "", ("not YAML", "'busy'")),
-    Bad("two documents", "events:", "---\nevents:", 8, "", ("not YAML",)),
+    Bad("two documents", "events:", "---\nevents:", 9, "", ("second document",)),
     Bad("duplicate key", "title: A", "name: A", 2, "name", ("'name' again", "line 1")),
     Bad("duplicate inside", "retries: 2", "timeout: 2s", 7, "traffic.client.timeout", ("again",)),
     Bad("recursive alias", "rate: 5/s", "rate: &x [*x]", 6, "traffic.rate.0", ("own anchor",)),

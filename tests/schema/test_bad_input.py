@@ -144,7 +144,7 @@ def test_a_name_and_replicas_exclude_each_other(tmp_path: Path) -> None:
 def test_a_compose_file_in_which_nobody_answers(tmp_path: Path) -> None:
     path = tmp_path / "docker-compose.yml"
     path.write_text("services:\n  db: {image: 'mysql:8', ports: ['3306:3306']}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"yml:1:1: services: found no service with role http"):
+    with pytest.raises(InputError, match=r"yml:1:1: services: found no service that answers users"):
         load_stack(str(path))
 
 

@@ -16,7 +16,7 @@ def test_the_summary_is_json_with_the_documented_keys():
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     assert list(summary) == [
         "schema", "scenario", "stack", "seed", "reps", "horizon_s", "engine", "version",
-        "platforms", "claims",
+        "platforms", "claims", "means", "spread", "verdict",
     ]  # fmt: skip
     assert [row["holds"] for row in summary["claims"]] == [True, False]
 

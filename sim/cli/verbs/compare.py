@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from sim.cli.options import (
     Drawn,
     Enough,
+    Equal,
     Excerpt,
     Expected,
+    Flag,
+    Full,
     JUnit,
     Kept,
     Out,
+    Reading,
     Reps,
+    Rungs,
     Seed,
     SetOf,
     StackOf,
     Summary,
     Traffic,
     Workers,
-    chosen,
-    names,
 )
+from sim.cli.verbs.run import EXPORT, run
 
 
 def compare(
@@ -32,14 +36,24 @@ def compare(
     *,
     platform: str = "all",
     stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
-    reps: Reps = 1,
+    reps: Reps = None,
     settings: SetOf = None,
+    ablate: str | None = None,
+    engine: Literal["auto", "compiled", "reference"] = "auto",
     out: Out = None,
     json: Summary = False,
     plots: Drawn = True,
+    export: Annotated[str, Parameter(help=EXPORT)] = "",
+    watch: Flag = False,
+    postmortem: Flag = False,
+    check: Flag = False,
+    equal_means: Equal = False,
+    rungs: Rungs = False,
+    full: Full = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
@@ -54,13 +68,21 @@ def compare(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all`.
+    ablate
+        Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
+    engine
+        Data plane.
+    watch
+        Show the runs live: events as they happen, users' success, the backlog.
+    postmortem
+        Run it again with one thing changed at a time, and say what each would have saved.
+    check
+        Exit with status 1 if a claim or the SLO does not hold.
     """
-    from sim.cli.report import Show, report  # noqa: PLC0415
-    from sim.study.ask import Ask  # noqa: PLC0415
-
-    ask = Ask(
-        scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
-        traffic=traffic, until=until,
+    return run(
+        scenario, platform=platform, stack=stack, reading=reading, traffic=traffic,
+        excerpt=excerpt, seed=seed, reps=reps, settings=settings, ablate=ablate, engine=engine,
+        out=out, json=json, plots=plots, export=export, watch=watch, postmortem=postmortem,
+        check=check, expect=expect, junit=junit, equal_means=equal_means, rungs=rungs, full=full,
+        store=store, workers=workers, until=until,
     )  # fmt: skip
-    show = Show(json=json, plots=plots, expect=tuple(expect or ()), junit=junit)
-    return report(ask, out, "", show, store, workers)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json as json_
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Literal
 
-from sim.cli.options import DONE, Flag, say
+from cyclopts import Parameter
+
+from sim.cli.options import DONE, Flag, Reading, StackOf, corrected, say
 from sim.schema.fields import InputError
 
 
 def list_(
-    what: Literal["scenarios", "platforms", "stacks"] | None = None, /, *, json: Flag = False
+    what: Literal["scenarios", "platforms", "stacks"] | None = None,
+    /,
+    *,
+    stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
+    json: Flag = False,
 ) -> int:
-    """List what there is to run.
+    """List what there is to run; of your own stack what fits it, and the one reason why not.
 
     Parameters
     ----------
@@ -22,6 +31,8 @@ def list_(
         Print a JSON object of lists instead.
     """
     makers = {"scenarios": _scenarios, "platforms": _platforms, "stacks": _stacks}
+    if stack is not None:
+        makers = _fitting(stack, reading)
     listed = {name: make() for name, make in makers.items() if what in (None, name)}
     if json:
         print(json_.dumps(listed, indent=2, ensure_ascii=False))
@@ -32,6 +43,36 @@ def list_(
         for row in rows:
             print(f"  {row['name']:<{width}}  {row['title']}")
     return DONE
+
+
+def _fitting(name: str, reading: Reading | None) -> dict[str, Callable[[], list[dict[str, str]]]]:
+    """Each scenario, and each platform: `fits`, or why not."""
+    from sim.imports.evidence import Corrections  # noqa: PLC0415
+    from sim.library.scenarios import list_scenarios, load_scenario  # noqa: PLC0415
+    from sim.library.stacks import load_stack  # noqa: PLC0415
+    from sim.platforms import names  # noqa: PLC0415
+    from sim.simulation.case import Case  # noqa: PLC0415
+
+    said = corrected(reading)
+    stack = load_stack(name, Corrections.of(said["roles"], said["links"]))
+    plain = load_scenario("container_crash", stack=stack, run_on=())
+
+    def rows(listed: Sequence[str], attempt: Callable[[str], object]) -> list[dict[str, str]]:
+        return [{"name": name, "title": _fits(partial(attempt, name))} for name in listed]
+
+    return {
+        "scenarios": lambda: rows(list_scenarios(), partial(load_scenario, stack=stack)),
+        "platforms": lambda: rows(names(), partial(Case.of, plain, stack)),
+    }
+
+
+def _fits(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except InputError as error:
+        issue = error.issues[0]
+        return f"no: found {issue.found}; expected {issue.expected}"
+    return "fits"
 
 
 def _scenarios() -> list[dict[str, str]]:

@@ -28,7 +28,7 @@ def quiz(scenario: str, /, *, rounds: Whole = 5, seed: Whole = 1) -> int:
     seed
         Of the run, and of the choice of questions.
     """
-    from sim.report.text import findings  # noqa: PLC0415
+    from sim.report.text import verdict  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.comparison import replay  # noqa: PLC0415
     from sim.study.plan import plan  # noqa: PLC0415
@@ -49,7 +49,7 @@ def quiz(scenario: str, /, *, rounds: Whole = 5, seed: Whole = 1) -> int:
         today, score = today.plus(right), score.plus(right)
         progress.save(seen.model_copy(update={"quiz": {**seen.quiz, planned.name: score}}))
         print(f"Score: {today.right} of {today.asked}", flush=True)
-    print(f"\n{findings.verdict(result)}.\n{texts.prose(result.lesson)}")
+    print(f"\n{verdict.verdict(result)}\n{texts.prose(result.lesson)}")
     print(f"\nIn all your rounds on {planned.name}: {score.right} of {score.asked} right.")
     print(f"The whole story: python -m sim run {scenario}")
     return DONE

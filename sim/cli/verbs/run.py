@@ -9,13 +9,17 @@ from cyclopts import Parameter
 from sim.cli.options import (
     Drawn,
     Enough,
+    Equal,
     Excerpt,
     Expected,
     Flag,
+    Full,
     JUnit,
     Kept,
     Out,
+    Reading,
     Reps,
+    Rungs,
     Seed,
     SetOf,
     StackOf,
@@ -23,6 +27,7 @@ from sim.cli.options import (
     Traffic,
     Workers,
     chosen,
+    corrected,
     names,
 )
 from sim.report.exports.formats import listed
@@ -36,10 +41,11 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
-    reps: Reps = 1,
+    reps: Reps = None,
     settings: SetOf = None,
     ablate: str | None = None,
     engine: Literal["auto", "compiled", "reference"] = "auto",
@@ -50,6 +56,9 @@ def run(
     watch: Flag = False,
     postmortem: Flag = False,
     check: Flag = False,
+    equal_means: Equal = False,
+    rungs: Rungs = False,
+    full: Full = False,
     store: Kept = None,
     workers: Workers = None,
     until: Enough = None,
@@ -80,10 +89,10 @@ def run(
 
     ask = Ask(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
-        engine, traffic, names(ablate) or (), until,
+        engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
     shown = Show(
-        json=json, plots=plots, watch=watch, check=check, postmortem=postmortem,
-        expect=tuple(expect or ()), junit=junit,
+        json=json, plots=plots, watch=watch, postmortem=postmortem, check=check,
+        expect=tuple(expect or ()), junit=junit, rungs=rungs, full=full,
     )  # fmt: skip
     return report(ask, out, export, shown, store, workers)

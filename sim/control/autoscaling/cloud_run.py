@@ -74,7 +74,13 @@ class OnDemand:
     overshoot_lasts_s: float = constant(OVERSHOOT_LASTS)
 
     def run(self, cluster: Cluster) -> Loop:
-        service = cluster.entry
+        entry, *others = cluster.fronts
+        for service in others:
+            cluster.clock.loop(self.follow(cluster, service))
+        yield from self.follow(cluster, entry)
+
+    def follow(self, cluster: Cluster, service: str) -> Loop:
+        """Keep the instances of one service that is asked."""
         asks = cluster.service(service).scaling if service else None
         if asks is None:
             return
@@ -90,16 +96,17 @@ class OnDemand:
             k += 1
             if cluster.frozen["controllers"]:
                 continue
-            now, gauge = cluster.clock.now, cluster.gauge()
+            now, open_now = cluster.clock.now, cluster.open_requests(service)
+            asks = cluster.service(service).scaling or asks  # a person may edit it
             for c in cluster.of(service):
                 used = cluster.gauge_of(c).busy_s
                 total += used - busy.get(c.id, 0.0)
                 busy[c.id] = used
-            seen.append((total, gauge.in_flight))
+            seen.append((total, open_now))
             spent = (total - seen[0][0]) / ((len(seen) - 1) * self.evaluation_s or 1.0)
             inside = sum(one[1] for one in seen) / len(seen)
             targets = (self.cpu_target, self.concurrency_target)
-            wish = instances_for(spent, inside, gauge.in_flight, targets, self.concurrency)
+            wish = instances_for(spent, inside, open_now, targets, self.concurrency)
             if wish <= asks.max:
                 surge_s = None
             elif surge_s is None:
@@ -109,7 +116,7 @@ class OnDemand:
             wishes.append(Wish(now, max(wish, asks.min)))
             while wishes[0].at_s < now - self.idle_s:
                 wishes.popleft()
-            at_once = math.ceil(gauge.in_flight / self.concurrency) > cluster.desired[service]
+            at_once = math.ceil(open_now / self.concurrency) > cluster.desired[service]
             measured_s = now if at_once else now - self.evaluation_s  # the newest of its samples
             most = max(wish.instances for wish in wishes)
             self.scale(cluster, service, most, asks.max, measured_s)
@@ -120,10 +127,10 @@ class OnDemand:
         Source: about-instance-autoscaling, scaling from zero is triggered by a request."""
         requests = cluster.watch("none_listed")
         while True:
-            yield requests.get()
+            change = yield requests.get()
             yield from cluster.thawed("controllers")
             now = cluster.clock.now
-            if cluster.desired[service] == 0:
+            if change.service == service and cluster.desired[service] == 0:
                 wishes.append(Wish(now, 1))
                 text = f"a request finds no instance of {service}: one starts, and it waits"
                 cluster.say("autoscaling", service, text)

@@ -61,7 +61,8 @@ class Metrics:
     def __init__(self, cluster: Cluster, resolution_s: float) -> None:
         self.cluster, self.resolution_s = cluster, resolution_s
         self.samples: dict[int, tuple[Sample, Sample]] = {}
-        self.arrived = [(0.0, 0), (0.0, 0)]  # all requests, as of the last two readings
+        # all requests for a service that is asked, as of the last two readings
+        self.arrived = {service: [(0.0, 0), (0.0, 0)] for service in cluster.fronts}
 
     def run(self) -> Loop:
         first = self.cluster.random("metrics/phase") * self.resolution_s
@@ -81,7 +82,8 @@ class Metrics:
                 last = self.samples[c.id][1] if c.id in self.samples else sample
                 fresh[c.id] = (last if last.run == c.run else sample, sample)
         self.samples = fresh
-        self.arrived = [self.arrived[1], (now, self.cluster.gauge().arrived)]
+        for service, (_, last_read) in self.arrived.items():
+            self.arrived[service] = [last_read, (now, self.cluster.asked_so_far(service))]
 
     def rate_of(self, c: Container) -> int | None:
         """Thousandths of an answer a second, None before the second reading."""
@@ -90,9 +92,11 @@ class Metrics:
             return None
         return int((last.served - first.served) / (last.t_s - first.t_s) * 1000 + 0.5)
 
-    def rate(self) -> float | None:
-        """Requests a second of all users, None before the second reading."""
-        (t_s, before), (now_s, arrived) = self.arrived
+    def rate(self, service: str) -> float | None:
+        """Requests a second for a service, and of all users for one that nobody asks; None before
+        the second reading."""
+        asked = service if service in self.arrived else self.cluster.entry
+        (t_s, before), (now_s, arrived) = self.arrived[asked]
         return (arrived - before) / (now_s - t_s) if t_s > 0.0 else None
 
     def of(self, c: Container) -> tuple[int, float, float] | None:
@@ -219,6 +223,7 @@ class Scaler:
         self.blind_told = False
 
     def sync(self) -> None:
+        self.asks = self.cluster.service(self.service).scaling or self.asks  # a person may edit it
         current = self.cluster.desired[self.service]
         least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's, or
         if from_zero(self.asks):
@@ -305,7 +310,7 @@ class Scaler:
             mean = sum(read) / len(read) / 1000 if read else 0.0
             return number, f"{mean:.3g} requests/s a replica, target {metric.average_value:g}"
         jobs = metric.reads == "jobs"
-        total = self.cluster.gauge().jobs_queued if jobs else self.metrics.rate()
+        total = self.cluster.gauge().jobs_queued if jobs else self.metrics.rate(self.service)
         if total is None:
             return None, "no reading yet"
         what = f"{total:.3g} {'jobs' if jobs else 'requests/s'}"

@@ -179,6 +179,15 @@ class Fixed(Protocol):
     def fixed(self) -> tuple[Fact[Any], ...]: ...
 
 
+@runtime_checkable
+class Consoled(Protocol):
+    """Says by which console people work this platform (people/commands.py); one of the ten is
+    enough. Else it is Compose's, or a user's own, whose commands are told in plain words."""
+
+    @property
+    def console(self) -> str: ...
+
+
 # ---- what one of the ten may say ----
 @runtime_checkable
 class Charging(Protocol):
@@ -213,6 +222,14 @@ class Commanded(Protocol):
     def stopped_with(self) -> str:
         """The words of the command line; "" where there are none. All but `docker stop` ask the
         platform, which then puts another one in its place at once."""
+
+
+@runtime_checkable
+class AtTheEdge(Protocol):
+    """Load balancing: it stands before the entry alone; else calls between services pass it."""
+
+    def between(self) -> Routing:
+        """What is done with each call of one service to another."""
 
 
 @runtime_checkable

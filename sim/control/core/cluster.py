@@ -9,9 +9,9 @@ data plane, the timeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 from sim.control.core import oom
 from sim.control.core.choices import Ranking
@@ -46,6 +46,7 @@ __all__ = [
     "PortTakenError", "Server", "Split", "State", "Tallies", "Trouble",
 ]  # fmt: skip
 
+MEMORY_ELSEWHERE = 1024**3  # bytes, of which nothing is used
 MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scaling may overshoot
 
 
@@ -55,6 +56,8 @@ class Cluster(Containers):
 
     _asked: int = 0  # replicas that ever waited for a server
     _closed: bool = False  # the entry's certificate has expired
+    _elsewhere: dict[str, int] = field(default_factory=dict)  # servers of somebody else's services
+    _not_ours: set[int] = field(default_factory=set)  # containers there
     _admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
 
     # ---- asking ----
@@ -66,7 +69,7 @@ class Cluster(Containers):
                 found = f"{chosen!r:.40} as the server of {service}"
                 raise NonsenseError(found, "one of cluster.servers, or None", "scheduling")
             return chosen
-        first = self.servers[0]
+        first = next(s for s in self.servers if s.released_s is None)
         return first if first.alive else None
 
     # ---- machines ----
@@ -83,7 +86,8 @@ class Cluster(Containers):
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
         price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        name = f"{'server' if size is None else 'machine'}-{ident + 1}"  # a task's own
+        number = ident + 1 - len(self._elsewhere)
+        name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
@@ -116,6 +120,27 @@ class Cluster(Containers):
         server.released_s = self.clock.now
         server.alive = server.ready = False
         self.tell(Change("server_released", server=server))
+
+    def enlarge(self, server: Server, factor: float) -> Server:
+        """A machine that is down comes back now so many times as large, and as dear: its disk and
+        what was made on it are there, stopped. Whoever calls it waits for the change."""
+        size = (server.cores * factor, int(server.memory * factor))
+        larger = self.add_server(size=size, price_per_hour=server.price_per_hour * factor)
+        larger.name = server.name
+        for volume in self.volumes.values():
+            if volume.server is server:
+                volume.server = larger
+        if self.choices.scheduling is None:  # else whoever keeps replicas makes them
+            for c in [c for c in self.on(server) if not c.deleting]:
+                self.create(c.service, larger, c.version, c.port, c.name)
+                self.remove(c)
+        self.release(server)
+        return larger
+
+    def lend(self, servers: int) -> None:
+        """The provider's quota from now on."""
+        lent = self.stack.servers.model_copy(update={"quota": servers})
+        self.stack = self.stack.model_copy(update={"servers": lent})
 
     def set_server_ready(self, server: Server, ready: bool) -> None:
         """What the platform believes of a machine."""
@@ -214,7 +239,7 @@ class Cluster(Containers):
         now, every = self.clock.now, service.backup.every
         phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
         age = (now + phase) % every
-        writers = [s for s in self.stack.services.values() if s.database is not None]
+        writers = [self.service(name) for name in self.stack.clients(volume.service)]
         self.count.lost_rows.append(
             LostRows(
                 since_s=now - age,
@@ -253,7 +278,9 @@ class Cluster(Containers):
 
     def set_version(self, service: str, version: Version) -> None:
         """Set the wanted version; whoever rolls out is told."""
-        self.previous[service] = self.versions.get(service, version)
+        before = self.versions.get(service, version)
+        if before.image != version.image or service not in self.previous:
+            self.previous[service] = before  # a restart is no version to go back from
         self.versions[service] = version
         self.paused.discard(service)
         self.tell(Change("version", service=service))
@@ -302,7 +329,7 @@ class Cluster(Containers):
         front = self.front(service)
         closed = self._closed and service in ("", self.entry)
         front.backends = () if closed else self._admit(front.listed)
-        self.plane.publish(front.backends, front.via)
+        self.plane.publish(front.backends, front.via, front.number)
 
     def close(self, closed: bool) -> None:
         """Users get nowhere, whoever is listed; or they do again."""
@@ -315,7 +342,24 @@ class Cluster(Containers):
 
     def route(self, routing: Routing, service: str = "") -> None:
         """Other rules between callers and replicas from now on: a balancer goes live."""
-        self.plane.set_routing(routing)
+        self.plane.set_routing(routing, self.front(service).number)
+
+    def outside(self, service: str, state: Literal["up", "down", "silent"] = "up") -> None:
+        """Somebody else's service, as the stack has it now: what it is asked from now on it answers
+        so, or refuses, or keeps silent about; what it was asked before, as it was then."""
+        if service not in self.others:
+            return  # nobody asks it
+        front, profile = self.front(service), self.profile(service, Version(name="v1"))
+        if service not in self._elsewhere:
+            self._elsewhere[service] = self.plane.add_server(1.0, MEMORY_ELSEWHERE)
+        ident = self.plane.add_container(profile, self._elsewhere[service])
+        self._not_ours.add(ident)
+        if state != "down":
+            self.plane.start(ident, profile)
+        if state == "silent":
+            self.plane.hang(ident)
+        front.listed = (ident,)
+        self.send(service)
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""
@@ -330,6 +374,19 @@ class Cluster(Containers):
         self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
+    def open_requests(self, service: str) -> int:
+        """Requests for a service without an answer yet, those that wait for a replica, too."""
+        if service == self.entry:
+            return self.plane.gauge().in_flight
+        return self.plane.service_gauge(self.front(service).number).open
+
+    def asked_so_far(self, service: str) -> int:
+        """Requests for a service since the start, as whoever stands before it counts them."""
+        if service == self.entry:
+            return self.plane.gauge().arrived
+        seen = self.plane.service_gauge(self.front(service).number)
+        return seen.asked + seen.retries
+
     def gauge(self) -> PlaneGauge:
         """What monitoring counts of requests, jobs and connections."""
         return self.plane.gauge()
@@ -337,6 +394,8 @@ class Cluster(Containers):
     def notice(self, notice: Notice) -> None:
         """Called at the notice's instant. The data plane only tells; whether a process ends is
         decided here."""
+        if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
+            return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
             heard = self._heard.pop(notice.id, None)
             if heard is not None:  # else whoever asked has given up
@@ -351,7 +410,8 @@ class Cluster(Containers):
             if outlier is not None:  # else it is removed, and its proxy has not heard of it
                 self.tell(Change("outlier", outlier))
         elif notice.note == Note.NONE_LISTED:
-            self.tell(Change("none_listed"))
+            asked = next(f for f in self.fronts.values() if f.number == notice.id)
+            self.tell(Change("none_listed", service=asked.service))
         else:
             self._container_notice(next(c for c in self.containers if c.id == notice.id), notice)
 

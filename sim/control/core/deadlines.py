@@ -10,7 +10,7 @@ import simpy
 from sim.control.core.clock import Clock, Rank
 
 
-class Asker(Protocol):
+class Waiter(Protocol):
     """Who waits for an answer."""
 
     question: int  # number of the probe that has no answer yet; -1: none
@@ -24,10 +24,10 @@ class Deadlines:
 
     def __init__(self, clock: Clock, timeout_s: float, rank: Rank) -> None:
         self.clock, self.timeout_s, self.rank = clock, timeout_s, rank
-        self.waiting: deque[tuple[float, int, int, int, Asker]] = deque()
+        self.waiting: deque[tuple[float, int, int, int, Waiter]] = deque()
         self.armed = False
 
-    def add(self, asker: Asker, key: int, part: int) -> None:
+    def add(self, asker: Waiter, key: int, part: int) -> None:
         """The probe that `asker` has just sent; `key` and `part` as in `Clock.at`."""
         self.waiting.append((self.clock.now + self.timeout_s, key, part, asker.question, asker))
         if not self.armed:

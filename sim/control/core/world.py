@@ -99,16 +99,27 @@ class World:
     @cached_property  # roles do not change while it runs
     def entry(self) -> str:
         """The service that users call: the first that answers requests."""
-        return next(iter(self.stack.playing("http")), "")
+        return self.stack.entry
 
     @cached_property
     def fronts(self) -> dict[str, Front]:
         """What stands before each service that is asked, by its name; the entry's first."""
-        return {self.entry: Front(self.entry)}
+        return {
+            name: Front(name, number)
+            for number, name in enumerate(self.stack.asked())
+            if name not in self.stack.playing("external")
+        }
+
+    @cached_property
+    def others(self) -> dict[str, Front]:
+        """The same before services that somebody else runs."""
+        asked = self.stack.asked()
+        return {n: Front(n, asked.index(n)) for n in self.stack.playing("external") if n in asked}
 
     def front(self, service: str = "") -> Front:
         """Before this service; before the entry, which users ask, where none is named."""
-        return self.fronts[service or self.entry]
+        name = service or self.entry
+        return self.others[name] if name in self.others else self.fronts[name]
 
     def proxy_of(self, service: str = "") -> Container | None:
         """The stack's own proxy container, through which all that the world asks passes; between

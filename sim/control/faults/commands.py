@@ -37,8 +37,12 @@ def restart(human: Human, ask: RestartByHand, service: str) -> Loop:
         )
         return
     containers = [c for c in cluster.of(service) if c.alive and not c.deleting]
+    command = f"docker compose restart {service}"
+    if ask.replica is not None:
+        containers = containers[ask.replica : ask.replica + 1]
+        command = " ".join(["docker restart", *(c.name for c in containers)])
     if not ask.one_by_one:
-        yield from human.command(f"`docker compose restart {service}`")
+        yield from human.command(f"`{command}`")
         yield from compose.stop_all(cluster, containers)
         yield from runbooks.by_hand_unless_restarted(human, containers)
         return

@@ -29,6 +29,7 @@ from sim.schema.scenario import (
     Deploy,
     Drain,
     Event,
+    External,
     Failures,
     Hang,
     Leak,
@@ -102,6 +103,7 @@ class Faults:
             "rent_servers": self.rent_servers,
             "raise_connections": self.raise_connections,
             "rotate_secret": self.rotate_secret,
+            "external": external,
             "traffic": traffic,
             "config": changes.config,
             "lock": changes.lock,
@@ -149,7 +151,10 @@ class Faults:
         service = resolve(cluster.stack, ask.service)
         cluster.say("rollback", service, f"{service} is to go back to the version before")
         yield from self.human.login()
-        yield from runbooks.rollback(self.human, service)
+        if service in cluster.previous:
+            yield from runbooks.rollback(self.human, service)
+        else:
+            self.human.say(f"finds no version of {service} before this one", "rollback")
 
     def drain(self, cluster: Cluster, ask: Drain) -> Loop:
         yield from drain.maintain(self.human, ask)
@@ -356,6 +361,30 @@ def traffic(cluster: Cluster, spec: ArrivalRate) -> Loop:
     cluster.say("traffic", "users", f"users come at {spec.rate:g} requests/s from now on")
     cluster.arrive(Arrivals((cluster.clock.now,), (spec.rate,), (0.0,)))
     yield from ()
+
+
+def external(cluster: Cluster, spec: External) -> Loop:
+    """Somebody else's service answers otherwise; nobody here can do anything about it."""
+    service = resolve(cluster.stack, spec.service)
+    was = cluster.service(service)
+    words = {"down": "refuses connections", "silent": "accepts and never answers"}
+    changes: dict[str, Any] = {}
+    said = [words[spec.state]] if spec.state in words else []
+    if spec.latency is not None:
+        changes["latency"] = spec.latency
+        said.append(f"answers in {spec.latency.mean:g} s on average")
+    if spec.errors is not None:
+        changes["errors"] = spec.errors
+        said.append(f"fails {spec.errors:.0%} of its requests")
+    cluster.say("external", service, f"{service} {' and '.join(said)}: it is not ours")
+    cluster.edit(service, **changes)
+    cluster.outside(service, spec.state)
+    if spec.lasts is None:
+        return
+    yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
+    cluster.say("external", service, f"{service} answers as before")
+    cluster.edit(service, latency=was.latency, errors=was.errors)
+    cluster.outside(service)
 
 
 def resize(cluster: Cluster, spec: Resize) -> Loop:

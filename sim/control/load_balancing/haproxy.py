@@ -127,6 +127,10 @@ class HAProxy:
             queue_timeout_s=self.queue_timeout_s,
         )
 
+    def between(self) -> Routing:
+        """Services call each other by names in Docker's DNS, which shuffles."""
+        return Routing(algorithm=Algorithm.RANDOM)
+
     def run(self, cluster: Cluster) -> Loop:
         """Go live, then check every line of the file; start anew when it is edited (a reload)."""
         cluster.route(self.routing())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.control.load_balancing.kube_proxy import ENTRY_PRICE
+from sim.control.load_balancing.kube_proxy import ENTRY_PRICE, ServiceBalancing
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
@@ -48,3 +48,7 @@ class IngressBalancing:
             redispatch=True,
             retry_errors=self.replay,
         )
+
+    def between(self) -> Routing:
+        """Services call each other by a Service's address: kube-proxy."""
+        return ServiceBalancing().routing()

@@ -5,10 +5,13 @@ Her times are data of the stack (`operator:`), with their sources there; this fi
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+import simpy
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
+from sim.control.people.monitoring import Usage, Window
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
 from sim.schema.stack import Night
@@ -20,6 +23,13 @@ def is_night(time_of_day_s: float, begins_s: float, ends_s: float) -> bool:
     """Is this time of day within [begins, ends)? A night may pass midnight; equal ends: never."""
     t, begin, end = (x % DAY_S for x in (time_of_day_s, begins_s, ends_s))
     return begin <= t < end if begin <= end else t >= begin or t < end
+
+
+class Deployed(NamedTuple):
+    """The last version of a service that went out, and when."""
+
+    version: Version
+    at_s: float
 
 
 class Handover(Protocol):
@@ -43,8 +53,10 @@ class Human:
         self.starts_at_s = starts_at_s
         self.spec = cluster.stack.operator
         self.looking = 0  # how many things she has before her eyes: then nobody needs to page her
-        self.free_s = 0.0  # from when on her hands are free
-        self.deployed: dict[str, Version] = {}  # what she would roll back
+        self.hands = simpy.Resource(cluster.clock.env)  # whose turn it is
+        self.deployed: dict[str, Deployed] = {}  # what changed, and was not taken back
+        self.window, self.usage = Window(self.spec.alarm), Usage()
+        self.under_way = 0  # servers that she has ordered, and what else is on its way
         self.refused_lately = 0  # database connections, within monitoring's window
         self.rotation: Handover | None = None  # of a password, once one was changed
 
@@ -67,13 +79,11 @@ class Human:
         yield self.cluster.clock.after(seconds, Rank.OPERATOR)
 
     def spend(self, seconds: float, what: str) -> Loop:
-        """Hands on for so long, and counted. One thing at a time: what she is at comes first."""
-        clock = self.cluster.clock
-        while self.free_s > clock.now:
-            yield clock.exactly(self.free_s, Rank.OPERATOR, 0)
-        self.free_s = clock.now + seconds
-        self.cluster.hands_on(seconds, what)
-        yield clock.after(seconds, Rank.OPERATOR)
+        """Hands on for so long, and counted. One thing at a time: in turns, where there are two."""
+        with self.hands.request() as turn:
+            yield turn
+            self.cluster.hands_on(seconds, what)
+            yield self.cluster.clock.after(seconds, Rank.OPERATOR)
 
     def work(self, law: LawSpec, stream: str, text: str = "", step: str = "") -> Loop:
         """Hands on: one step, done again if it went wrong. `text`: what the timeline says of it."""
@@ -91,6 +101,15 @@ class Human:
         """The steps of a runbook, one after the other."""
         for step in self.spec.runbooks.get(name, []):
             yield from self.work(step.takes, name, step=step.do)
+
+    def start(self, loop: Loop) -> None:
+        """Something that goes on without her hands, and that she waits for."""
+        self.cluster.clock.loop(self._under_way(loop))
+
+    def _under_way(self, loop: Loop) -> Loop:
+        self.under_way += 1
+        yield from loop
+        self.under_way -= 1
 
     def command(self, text: str) -> Loop:
         yield from self.work(self.spec.command, "command", f"runs {text}")

@@ -1,179 +1,43 @@
 """The human: the slowest controller, with a pager.
 
 Monitoring looks at what users get. An alarm becomes a page, a page wakes a person, the person logs
-in, looks, and does what is broken and nobody else does. One incident at a time; she stays until
-users are served. All her times are the stack's (`operator:`); the rules here say only what she
-does next.
+in, looks, and tries what she knows (repertoire.py), one thing after the other, with a look whether
+it helped. One incident at a time; she stays until users are served. All her times are the stack's
+(`operator:`).
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import simpy
 
-from sim.control.core.choices import Ending
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.people import runbooks
-from sim.control.people.human import Human
+from sim.control.core.cluster import Cluster
+from sim.control.people import growth, runbooks
+from sim.control.people.human import Deployed, Human
+from sim.control.people.repertoire import (
+    Hypothesis,
+    Remedy,
+    Symptoms,
+    candidates,
+    next_remedy,
+    would_have_helped,
+)
+from sim.control.people.symptoms import (
+    bad_version,
+    crashes,
+    dead_node,
+    expired,
+    hung,
+    look,
+    lost_server,
+    maintained,
+    unlisted,
+)
 from sim.control.rolling_updates import compose
-from sim.control.service_discovery.addresses import addresses_of
-from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Deploy
-from sim.schema.stack import Alarm
-
-Action = Literal[
-    "wait_for_server", "repair", "rollback", "fix_secret", "raise_connections", "start", "restart",
-    "fix_backends", "none",
-]  # fmt: skip
-
-
-ALARM = Alarm()
-
-
-# ---- rules ----
-def alarms(succeeded: int, failed: int, jobs_always_waiting: int, by: Alarm = ALARM) -> bool:
-    """Does monitoring alarm on a window? On users' errors, or on a queue nobody empties."""
-    too_many = failed >= by.failed and failed >= by.share * (succeeded + failed)
-    return too_many or jobs_always_waiting >= by.jobs
-
-
-@dataclass(frozen=True)
-class Symptoms:
-    """What she sees when she looks around; only what is left to her."""
-
-    server_away: bool = False
-    trouble: bool = False  # something that an event left behind, and that she finds
-    bad_version: bool = False
-    locked_out: bool = False  # the database refuses a password that was forgotten somewhere
-    connections_short: bool = False
-    down: int = 0  # containers that nobody restarts
-    hung: int = 0  # up, and answer nobody, or nobody well
-    wrong_address: bool = False
-
-
-def next_action(symptoms: Symptoms) -> Action:
-    """The first thing that has to be done: nothing helps while the server is away; restarting a bad
-    version, or a process that the database refuses, only repeats the failure."""
-    if symptoms.server_away:
-        return "wait_for_server"
-    if symptoms.trouble:
-        return "repair"
-    if symptoms.bad_version:
-        return "rollback"
-    if symptoms.locked_out:
-        return "fix_secret"
-    if symptoms.connections_short:
-        return "raise_connections"
-    if symptoms.down:
-        return "start"
-    if symptoms.hung:
-        return "restart"
-    return "fix_backends" if symptoms.wrong_address else "none"
-
-
-# ---- what she sees ----
-def look(human: Human) -> Symptoms:
-    cluster = human.cluster
-    return Symptoms(
-        server_away=lost_server(cluster) is not None,
-        trouble=bool(cluster.troubles),
-        bad_version=bad_version(human) is not None,
-        locked_out=human.rotation is not None and bool(human.rotation.missed()),
-        connections_short=connections_short(human),
-        down=len(compose.down(cluster)),
-        hung=len(hung(cluster)) + len(expired(human)),
-        wrong_address=wrong_address(cluster),
-    )
-
-
-def lost_server(cluster: Cluster) -> Server | None:
-    """A server that is away while nobody else moves what ran there, or what its disk holds."""
-    away = [s for s in cluster.servers if not s.alive and s.released_s is None]
-    if "scheduling" in cluster.left_to_operator:
-        return next((s for s in away if cluster.on(s)), None)
-    return next((s for s in away if runbooks.stranded(cluster, s)), None)
-
-
-def bad_version(human: Human) -> str | None:
-    """A service whose deployed version fails: it exited, crash-loops, or answers with errors."""
-    cluster = human.cluster
-    for service, deployed in human.deployed.items():
-        mine = [c for c in cluster.of(service) if c.version.image == deployed and not c.deleting]
-        gone = cluster.failed.get((service, deployed), 0)  # replaced before she looked
-        often = human.spec.habits.replaced_often
-        if any(failing(human, c) for c in mine) or gone >= often:
-            return service
-    return None
-
-
-def failing(human: Human, c: Container) -> bool:
-    cluster, habits = human.cluster, human.spec.habits
-    if (c.state == "exited" and c.exit_code != 0 and c.server.alive) or c.restarts > 0:
-        return True
-    gauge = cluster.gauge_of(c)
-    if any(other.oom_killed for other in cluster.on(c.server)) and c.state == "running":
-        base = cluster.service(c.service).memory.base
-        if base and gauge.memory > habits.leaks * base:
-            return True  # `docker stats`: it has grown, and the kernel has killed a neighbour
-    enough = gauge.errors >= human.spec.alarm.failed
-    return enough and gauge.errors >= habits.failing_share * gauge.served
-
-
-def connections_short(human: Human) -> bool:
-    """Processes die, or requests fail, for want of a database connection slot."""
-    cluster = human.cluster
-    if any(c.refused for c in cluster.containers if c.state == "exited" and not c.deleting):
-        return True
-    return human.refused_lately > 0
-
-
-def hung(cluster: Cluster) -> list[Container]:
-    """Up, silent, and no health check ends it."""
-    checks = cluster.choices.health_checks
-    return [
-        c
-        for c in cluster.containers
-        if c.hung
-        and c.state == "running"
-        and c.alive
-        and not c.deleting
-        and not (isinstance(checks, Ending) and checks.ends(cluster.service(c.service)))
-    ]
-
-
-def expired(human: Human) -> list[Container]:
-    """Up, and refused by the database though it was given the right password."""
-    rotation = human.rotation
-    return [
-        c
-        for c in human.cluster.containers
-        if c.locked_out
-        and c.state == "running"
-        and c.alive
-        and not c.deleting
-        and not human.cluster.frozen["dns"]  # no restart would find the name
-        and (rotation is None or not rotation.refuses(c))
-    ]
-
-
-def wrong_address(cluster: Cluster) -> bool:
-    """Requests are sent to a place where nobody of ours lives."""
-    if "service_discovery" not in cluster.left_to_operator:
-        return False
-    return any(
-        backend not in {c.id for c in cluster.of(front.service)}
-        for front in cluster.fronts.values()
-        for backend in front.backends
-    )
-
-
-def unlisted(cluster: Cluster) -> bool:
-    """A replica runs whose address the balancer's file does not have."""
-    return any(address not in cluster.front().addresses for address in addresses_of(cluster))
 
 
 # ---- the controller ----
@@ -186,41 +50,29 @@ class OnCall:
     def run(self, cluster: Cluster) -> Loop:
         """Monitoring looks again and again; one incident at a time."""
         cluster.clock.loop(self.scale_by_hand(cluster))
-        alarm = self.human.spec.alarm
-        seen = Window(alarm)
+        human, seen = self.human, self.human.window
         incident: simpy.Process | None = None
         while True:
-            yield cluster.clock.after(alarm.look, Rank.OPERATOR)
-            self.human.refused_lately = seen.add(cluster.clock.now, cluster.gauge())
+            yield cluster.clock.after(human.spec.alarm.look, Rank.OPERATOR)
+            human.refused_lately = seen.add(cluster.clock.now, cluster.gauge())
             is_open = incident is not None and incident.is_alive
-            if seen.alarms() and not is_open and not self.human.looking:
-                incident = cluster.clock.loop(self.incident(cluster, seen))
+            if seen.alarms() and not is_open and not human.looking:
+                incident = cluster.clock.loop(self.incident(cluster))
 
-    def incident(self, cluster: Cluster, seen: Window) -> Loop:
+    def incident(self, cluster: Cluster) -> Loop:
         """From the alarm to the last check. Alarms that pass by themselves page nobody."""
         human, spec = self.human, self.human.spec
         law = spec.detect if spec.monitoring else spec.complaint
         yield from human.wait(cluster.duration(law, "operator/detect"))
-        if not seen.alarms(spec.alarm.confirm) or human.looking:
+        if spec.monitoring and cluster.random("operator/unnoticed") < spec.unnoticed:
+            yield from human.wait(cluster.duration(spec.unnoticed_costs, "operator/unnoticed_cost"))
+        if not human.window.alarms(spec.alarm.confirm) or human.looking:
             return
         yield from self.page(cluster)
         human.looking += 1
         yield from human.login()
         human.say("looks around")
-        idle = False
-        while True:
-            yield from human.work(spec.diagnose, "diagnose")
-            action = next_action(look(human))
-            if action != "none":
-                yield from act(human, action)
-                seen.forget()
-            elif not (yield from self.served(cluster, seen)):
-                if not idle:
-                    human.say("finds nothing broken that is left to her: she waits and looks again")
-                idle = True
-                yield from human.wait(spec.habits.idle_look)
-            if (yield from self.served(cluster, seen)):
-                break
+        yield from Troubleshooting(human).run()
         human.looking -= 1
         human.say("closes the incident", "closed")
 
@@ -239,18 +91,6 @@ class OnCall:
         yield from human.wait(cluster.duration(hours.acknowledge, "operator/acknowledge"))
         human.say("acknowledges the page", "acknowledged")
 
-    def served(self, cluster: Cluster, seen: Window) -> Task[bool]:
-        """Wait for a quiet window; give up waiting as soon as something is left to do."""
-        human, habits = self.human, self.human.spec.habits
-        looks = habits.patience * int(human.spec.alarm.window / habits.recheck)
-        for _ in range(max(1, looks)):
-            yield from human.wait(habits.recheck)
-            if next_action(look(human)) != "none":
-                return False
-            if seen.quiet():
-                return True
-        return False
-
     def scale_by_hand(self, cluster: Cluster) -> Loop:
         """Where nobody keeps the number of replicas, a wish is a command that she types."""
         wishes = cluster.watch("desired")
@@ -266,35 +106,76 @@ class OnCall:
                     yield from runbooks.fix_backends(self.human)
 
 
-def act(human: Human, action: Action) -> Loop:
-    """Do one thing."""
-    cluster = human.cluster
-    if action == "wait_for_server":
-        yield from wait_for_server(human)
-    elif action == "repair":
-        yield from runbooks.repair(human, cluster.troubles[0])
-    elif action == "rollback":
-        service = bad_version(human)
-        assert service is not None
-        yield from runbooks.rollback(human, service)
-    elif action == "fix_secret":
-        assert human.rotation is not None
-        yield from human.rotation.repair(human)
-    elif action == "raise_connections":
-        yield from runbooks.raise_connections(human)
-    elif action == "start":
-        yield from runbooks.start_all(human)
-    elif action == "restart":
-        yield from runbooks.restart(human, [*hung(cluster), *expired(human)][0])
-    else:
-        yield from runbooks.fix_backends(human)
+class Troubleshooting:
+    """What she has tried in one incident, and whether it helped."""
+
+    def __init__(self, human: Human) -> None:
+        self.human, self.cluster = human, human.cluster
+        self.tried: list[Hypothesis] = []
+        self.told = ""  # what she said when nothing was left
+
+    def run(self) -> Loop:
+        """Look, try, look again, until users are served."""
+        human = self.human
+        while True:
+            yield from human.work(human.spec.diagnose, "diagnose")
+            row = yield from self.guess()
+            if row is not None:
+                self.tried.append(row)
+                yield from DO[row.remedy](human, look(human))
+                if row.remedy != "wait":
+                    human.window.forget()
+            elif not (yield from self.served()):
+                symptoms = look(human)
+                if next_remedy(symptoms, self.tried) is None:
+                    self.tell(symptoms)
+                    yield from human.wait(human.spec.habits.idle_look)
+            if (yield from self.served()):
+                return
+
+    def guess(self) -> Task[Hypothesis | None]:
+        """What she tries next. What lies before her she sees; else it takes a while, and then she
+        looks again, and may take one cause for another."""
+        human = self.human
+        row = next_remedy(look(human), self.tried)
+        if row is None or row.plain:
+            return row
+        if not (row.reflex or row in self.tried):
+            yield from human.work(human.spec.investigate, "investigate")
+        misled = self.cluster.random("operator/misled") < human.spec.misled
+        row = next_remedy(look(human), self.tried, misled)
+        if row is not None and not row.plain:
+            human.say(f"suspects: {row.guess}")
+        return row
+
+    def served(self) -> Task[bool]:
+        """Wait for a quiet window; give up waiting as soon as something is plain to see."""
+        human, habits = self.human, self.human.spec.habits
+        looks = habits.patience * int(human.spec.alarm.window / habits.recheck)
+        for _ in range(max(1, looks)):
+            yield from human.wait(habits.recheck)
+            rows = candidates(look(human), self.tried)
+            if any(row.plain and row.remedy != "wait" for row in rows):
+                return False
+            if human.window.quiet():
+                return True
+        return False
+
+    def tell(self, symptoms: Symptoms) -> None:
+        """Nothing is left: said once, and again when it is another thing that would have helped."""
+        text = would_have_helped(symptoms)
+        if text != self.told and (symptoms.failing or symptoms.backlog):
+            self.told = text
+            self.human.say(f"has nothing left to try: what would have helped is {text}", "helpless")
 
 
-def wait_for_server(human: Human) -> Loop:
+# ---- remedies ----
+def wait_for_server(human: Human, symptoms: Symptoms) -> Loop:
     """SSH is refused until the machine is back; after a while she takes another."""
     cluster, habits = human.cluster, human.spec.habits
     server = lost_server(cluster)
-    assert server is not None
+    if server is None:
+        return
     human.say(f"cannot reach {server.name} by SSH and tries again")
     tries = int(habits.gives_up / habits.ssh_retry)
     for _ in range(tries):
@@ -308,62 +189,86 @@ def wait_for_server(human: Human) -> Loop:
     yield from runbooks.replace_server(human, server)
 
 
+def write_off(human: Human, symptoms: Symptoms) -> Loop:
+    server = dead_node(human.cluster)
+    if server is not None:
+        yield from growth.write_off(human, server)
+
+
+def roll_back(human: Human, symptoms: Symptoms) -> Loop:
+    yield from runbooks.rollback(human, symptoms.bad_version or symptoms.changed)
+
+
+def fix_secret(human: Human, symptoms: Symptoms) -> Loop:
+    if human.rotation is not None:
+        yield from human.rotation.repair(human)
+
+
+def restart_silent(human: Human, symptoms: Symptoms) -> Loop:
+    for c in [*hung(human.cluster), *expired(human)][:1]:
+        yield from runbooks.restart(human, c)
+
+
+def scale_out(human: Human, symptoms: Symptoms) -> Loop:
+    workers = human.cluster.stack.playing("worker")
+    service = symptoms.hot or symptoms.busy or next(iter(workers), "")
+    if service:
+        yield from growth.scale_out(human, service)
+
+
+def resize_server(human: Human, symptoms: Symptoms) -> Loop:
+    for server in maintained(human.cluster)[:1]:
+        yield from growth.resize_server(human, server)
+
+
+def wait(human: Human, symptoms: Symptoms) -> Loop:
+    yield from human.wait(human.spec.habits.idle_look)
+
+
+DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
+    "wait_for_server": wait_for_server,
+    "write_off": write_off,
+    "repair": lambda human, _: runbooks.repair(human, human.cluster.troubles[0]),
+    "roll_back": roll_back,
+    "fix_secret": fix_secret,
+    "raise_connections": lambda human, _: runbooks.raise_connections(human),
+    "start": lambda human, _: runbooks.start_all(human),
+    "restart_silent": restart_silent,
+    "fix_backends": lambda human, _: runbooks.fix_backends(human),
+    "add_pooler": lambda human, _: growth.add_pooler(human),
+    "widen_pools": lambda human, _: growth.widen_pools(human, human.cluster.entry),
+    "restart_busy": lambda human, symptoms: runbooks.restart_all(human, symptoms.busy),
+    "scale_out": scale_out,
+    "resize_server": resize_server,
+    "rent": lambda human, symptoms: growth.rent(human, human.cluster.entry),
+    "ask_provider": lambda human, _: growth.ask_provider(human),
+    "shed": lambda human, symptoms: growth.shed(human, symptoms.busy),
+    "wait": wait,
+}
+
+
 def deploy(human: Human, ask: Deploy, service: str) -> Loop:
     """A planned deploy: the platform's way, or by hand; who deploys watches it for a while."""
     cluster = human.cluster
-    human.looking += 1
-    human.deployed.pop(service, None)
-    if ask.rollback:
-        human.deployed[service] = ask.version
+    human.looking += ask.rollback
+    deployed = Deployed(ask.version, cluster.clock.now)
+    human.deployed[service] = deployed
     if "rolling_updates" in cluster.left_to_operator:
         yield from human.command(f"`docker compose up -d {service}`")
         yield from compose.recreate(cluster, service, ask.version)
     else:
         cluster.set_version(service, ask.version)
+    if not ask.rollback:
+        return
     until = cluster.clock.now + human.spec.habits.deploy_watch
     while cluster.clock.now < until and cluster.versions[service] == ask.version:
         yield from human.wait(human.spec.alarm.look)
-        if human.deployed.get(service) == ask.version and bad_version(human) == service:
+        if human.deployed.get(service) is deployed and bad_version(human) == service:
             human.say(f"sees that {service} {ask.version.name} is bad")
             cluster.acted()
             yield from human.work(human.spec.diagnose, "diagnose")
+            if not crashes(cluster, service):  # up, and wrong: is it this, and is it new?
+                yield from human.work(human.spec.investigate, "investigate")
             yield from runbooks.rollback(human, service)
             break
     human.looking -= 1
-
-
-class Window:
-    """What users got lately."""
-
-    def __init__(self, alarm: Alarm) -> None:
-        self.alarm = alarm
-        self.seen: deque[tuple[float, PlaneGauge]] = deque()
-
-    def add(self, now: float, gauge: PlaneGauge) -> int:
-        """Take a look; returns how many connections were refused within the window."""
-        self.seen.append((now, gauge))
-        while self.seen[0][0] < now - self.alarm.window:
-            self.seen.popleft()
-        return gauge.connections_refused - self.seen[0][1].connections_refused
-
-    def alarms(self, within_s: float | None = None) -> bool:
-        """Was it bad over the last `within_s` (the whole window)?"""
-        within_s = self.alarm.window if within_s is None else within_s
-        latest = self.seen[-1][0] if self.seen else 0.0
-        seen = [(t, gauge) for t, gauge in self.seen if t >= latest - within_s]
-        if not seen:
-            return False
-        first, last = seen[0][1], seen[-1][1]
-        whole = latest - seen[0][0] >= within_s - self.alarm.look
-        waiting = min(gauge.jobs_queued for _, gauge in seen) if whole else 0
-        failed = last.failed - first.failed
-        return alarms(last.succeeded - first.succeeded, failed, waiting, self.alarm)
-
-    def quiet(self) -> bool:
-        """A whole window without an alarm."""
-        span = self.seen[-1][0] - self.seen[0][0] if self.seen else 0.0
-        return span >= self.alarm.window - self.alarm.look and not self.alarms()
-
-    def forget(self) -> None:
-        """Something was done: count anew from the next look."""
-        self.seen.clear()

@@ -10,9 +10,13 @@ from sim.control.core.choices import DOCKER_STOP, Commanded
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Address, Cluster, Container, Server, Trouble
 from sim.control.load_balancing.haproxy import HAProxy
+from sim.control.people.commands import command_of
 from sim.control.people.human import Human
+from sim.control.people.monitoring import running
 from sim.control.rolling_updates import compose
 from sim.control.service_discovery.addresses import addresses_of, write_down
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import RaiseConnections, RentServers
 
@@ -63,6 +67,38 @@ def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:
             human.cluster.try_start(c)
 
 
+def roll(cluster: Cluster, service: str) -> Loop:
+    """The same code, started anew: the platform's rollout, or stop and start by hand."""
+    now = cluster.versions[service]
+    again = now.model_copy(update={"restarted": now.restarted + 1})
+    if "rolling_updates" in cluster.left_to_operator:
+        yield from compose.recreate(cluster, service, again)
+    else:
+        cluster.set_version(service, again)
+
+
+def restart_all(human: Human, service: str) -> Loop:
+    """Every replica gets a new process, one after the other: what waited inside is forgotten."""
+    cluster = human.cluster
+    yield from human.command(f"`{command_of(cluster, 'restart_all', service)}`")
+    if "rolling_updates" not in cluster.left_to_operator:
+        yield from roll(cluster, service)
+        return
+    for c in running(cluster, service):
+        if c.alive and not c.deleting:
+            yield from compose.stop_all(cluster, [c])
+            yield from by_hand_unless_restarted(human, [c])
+            yield from until_listening(human, c)
+
+
+def until_listening(human: Human, c: Container) -> Loop:
+    """Look until it is up again, or does not come."""
+    for _ in range(human.spec.habits.patience):
+        if c.state == "running" or not c.alive:
+            return
+        yield from human.wait(human.spec.habits.recheck)
+
+
 def restart_everything(human: Human) -> Loop:
     """`docker compose down` and `up -d`: the whole platform is away meanwhile."""
     cluster = human.cluster
@@ -83,13 +119,14 @@ def rollback(human: Human, service: str) -> Loop:
     Somebody may have been quicker (an automatic rollback): then nothing is left to do."""
     cluster = human.cluster
     deployed, old = human.deployed.pop(service, None), cluster.previous[service]
+    versions = cluster.versions
     cluster.say("rollback", service, f"operator rolls {service} back to {old.name}")
     if "rollback" in cluster.left_to_operator:
         yield from human.runbook("rollback")
     else:
-        yield from human.command(f"the rollback of {service} to {old.name}")
-    if deployed is not None and cluster.versions[service] != deployed:
-        human.say(f"finds that {service} is back at {cluster.versions[service].name} already")
+        yield from human.command(f"`{command_of(cluster, 'roll_back', service)}`")
+    if deployed is not None and versions[service].image != deployed.version:
+        human.say(f"finds that {service} is back at {versions[service].name} already")
     elif "rolling_updates" in cluster.left_to_operator:
         yield from compose.recreate(cluster, service, old)
     elif cluster.choices.rollback is not None:
@@ -111,27 +148,37 @@ def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop
 
     One Compose file is one `up -d` of everything; elsewhere what was changed is restarted."""
     cluster = human.cluster
-    clients = [n for n, s in cluster.stack.services.items() if s.database is not None]
     database = cluster.stack.playing("postgres")[0]
+    clients = cluster.stack.clients(database)
     yield from human.runbook("raise_connections")
     spec = cluster.service(database)
     if ask is None:
-        pools = [(len(cluster.of(n)), cluster.service(n).database) for n in clients]
+        pools = [(len(cluster.of(n)), cluster.stack.pools(n)[database].size) for n in clients]
         reserved = spec.superuser_reserved_connections + spec.reserved_connections
-        limit = wanted_connections([(n, d.pool) for n, d in pools if d is not None], reserved)
+        limit = wanted_connections(pools, reserved)
         ask = RaiseConnections(max_connections=max(limit, spec.max_connections))
     cluster.edit(database, max_connections=ask.max_connections)
     if ask.pool is not None:
         for name in clients:
-            client = cluster.service(name).database
-            assert client is not None
-            cluster.edit(name, database=client.model_copy(update={"pool": ask.pool}))
+            own = cluster.service(name)
+            if own.database is not None:
+                changed = own.database.model_copy(update={"pool": ask.pool})
+                cluster.edit(name, database=changed)
+            else:
+                pool = cluster.stack.pools(name)[database].model_copy(update={"size": ask.pool})
+                cluster.edit(name, pools={**own.pools, database: pool})
     if cluster.host_ports:
         human.say(f"sets max_connections to {ask.max_connections} and restarts everything")
         yield from restart_everything(human)
         return
     services = [database, *(clients if ask.pool is not None else [])]
     human.say(f"sets max_connections to {ask.max_connections}, restarts {', '.join(services)}")
+    yield from restart_services(human, services)
+
+
+def restart_services(human: Human, services: list[str]) -> Loop:
+    """All replicas of these stop together, and start."""
+    cluster = human.cluster
     stopped = [c for name in services for c in cluster.of(name) if c.alive and not c.deleting]
     yield from compose.stop_all(cluster, stopped)
     yield from by_hand_unless_restarted(human, stopped)
@@ -139,8 +186,10 @@ def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop
 
 # ---- servers ----
 def rent_servers(human: Human, ask: RentServers) -> Loop:
-    """The article's hours: rent, install, copy, edit, start, then a balancer by hand."""
+    """The article's hours: rent, install, copy, edit, start, then a balancer by hand. Users' DNS
+    has each server as soon as it serves, unless they are kept waiting for the balancer."""
     cluster = human.cluster
+    human.under_way += 1
     human.say(f"begins to rent {ask.servers} servers for {ask.service}")
     fresh: list[Server] = []
     for _ in range(ask.servers):
@@ -151,22 +200,39 @@ def rent_servers(human: Human, ask: RentServers) -> Loop:
             break
         fresh.append((yield from rent_one(human)))
         place_replicas(human, ask, fresh[-1], len(fresh))
+        if ask.dns and not cluster.front().balanced:
+            yield from add_to_dns(human, fresh[-1])
     balanced = cluster.front().balanced
     if ask.balancer and not balanced:
         yield from human.runbook("balancer")
         cluster.clock.loop(HAProxy().run(cluster))
     elif balanced:
         yield from human.runbook("edit_backends")
-    typed = mistyped(human, addresses_of(cluster), ask.wrong_backends)
-    write_down(cluster, typed, balanced=ask.balancer)
-    human.say("points users at the balancer" if ask.balancer else "tells users the addresses")
+    balanced = balanced or ask.balancer
+    if balanced or not ask.dns:
+        typed = mistyped(human, addresses_of(cluster), ask.wrong_backends)
+        write_down(cluster, typed, balanced)
+        human.say("points users at the balancer" if balanced else "tells users the addresses")
+    human.under_way -= 1
 
 
-def rent_one(human: Human) -> Task[Server]:
+def add_to_dns(human: Human, server: Server) -> Loop:
+    """One more address under the users' name: each of them takes any, and nobody checks."""
+    cluster = human.cluster
+    yield from human.runbook("add_to_dns")
+    front = cluster.front()
+    if front.balanced:
+        return  # somebody has built one meanwhile
+    places = [a for a in addresses_of(cluster) if a.server == server.id]
+    cluster.route(Routing(algorithm=Algorithm.RANDOM))
+    cluster.point((*front.addresses, *(a for a in places if a not in front.addresses)))
+
+
+def rent_one(human: Human, runbook: str = "rent_server") -> Task[Server]:
     """One server, from the order to `docker compose up -d`; it costs money from its order."""
-    cluster, steps = human.cluster, human.spec.runbooks.get("rent_server", [])
+    cluster, steps = human.cluster, human.spec.runbooks.get(runbook, [])
     for step in steps[:1]:
-        yield from human.work(step.takes, "rent_server", step=step.do)
+        yield from human.work(step.takes, runbook, step=step.do)
     ordered_s = cluster.clock.now
     boot: LawSpec = cluster.stack.servers.machine.boot
     while not cluster.pullable(cluster.entry):  # `docker pull` fails: she tries again
@@ -175,7 +241,7 @@ def rent_one(human: Human) -> Task[Server]:
     server = cluster.add_server(ordered_s)
     cluster.say("server", server.name, f"{server.name} is up")
     for step in steps[1:]:
-        yield from human.work(step.takes, "rent_server", step=f"{step.do} ({server.name})")
+        yield from human.work(step.takes, runbook, step=f"{step.do} ({server.name})")
     return server
 
 
@@ -210,6 +276,13 @@ def mistyped(human: Human, right: tuple[Address, ...], wrong: int | None) -> tup
     return tuple(typed)
 
 
+def lines(cluster: Cluster) -> tuple[Address, ...]:
+    """Where the replicas are, as lines of the balancer's file: with checks, if it has any."""
+    written = cluster.front().addresses
+    checked = not written or any(line.checked for line in written)
+    return tuple(place._replace(checked=checked) for place in addresses_of(cluster))
+
+
 def fix_backends(human: Human) -> Loop:
     """Find the wrong line, edit, reload; a proxy that knows names only has to look again."""
     cluster = human.cluster
@@ -219,7 +292,7 @@ def fix_backends(human: Human) -> Loop:
     else:
         yield from human.runbook("edit_backends")
     if cluster.host_ports:
-        write_down(cluster)
+        write_down(cluster, lines(cluster))
     else:
         for service in cluster.fronts:
             living = [c for c in cluster.of(service, "running") if c.alive and not c.deleting]
@@ -270,5 +343,5 @@ def replace_server(human: Human, lost: Server) -> Loop:
         cluster.remove(c)
         cluster.try_start(made)
     cluster.release(lost)
-    write_down(cluster)
+    write_down(cluster, lines(cluster))
     human.say(f"points users at {fresh.name}")

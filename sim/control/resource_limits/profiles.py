@@ -6,16 +6,18 @@ Pure: one service, one version, one way of setting limits -> one `Profile`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from sim.constants.facts import Fact
 from sim.control.core.choices import Limiter
-from sim.dataplane.codes import Kind, LawKind, Persistence
-from sim.dataplane.profile import Law, Profile
+from sim.dataplane.codes import UNLIMITED, Does, Kind, LawKind, Persistence
+from sim.dataplane.profile import Client, Law, Profile, StoryStep
+from sim.schema.client import ClientSpec
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
-from sim.schema.stack import CpuSpec, Role, Service
+from sim.schema.stack import CpuSpec, Role, Service, ServiceStep, Stack
 
 KINDS: dict[Role, Kind] = {
     "http": Kind.HTTP,
@@ -23,6 +25,7 @@ KINDS: dict[Role, Kind] = {
     "postgres": Kind.DATABASE,
     "redis": Kind.QUEUE,
     "proxy": Kind.PROXY,
+    "external": Kind.HTTP,
     "other": Kind.PLAIN,
 }
 SHARES_PER_CORE = Fact(
@@ -73,6 +76,19 @@ def cpu_limit(cpu: CpuSpec, limited: bool) -> float:
 
 def law(spec: LawSpec, factor: float = 1.0) -> Law:
     return Law(LawKind[spec.law.upper()], spec.mean * factor, spec.cv)
+
+
+def client_of(spec: ClientSpec) -> Client:
+    """Whoever asks, as the data plane has it; users may have an SLO beside."""
+    return Client(
+        timeout_s=spec.timeout,
+        connect_timeout_s=spec.connect_timeout,
+        retries=spec.retries,
+        backoff_s=spec.backoff,
+        backoff_cap_s=spec.backoff_cap,
+        jitter=spec.jitter,
+        budget=math.inf if spec.retry_budget is None else spec.retry_budget,
+    )
 
 
 def room_for_jobs(service: Service) -> int:
@@ -134,3 +150,58 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         evict=service.eviction == "allkeys",
         job_bytes=service.job_size,
     )
+
+
+# ---- what only the whole stack says ----
+def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None = None) -> Profile:
+    """The profile of a service of this stack: with its story, and the numbers of those it asks."""
+    service = stack.services[name]
+    profile = profile_of(service, version, limits)
+    if service.role == "external":
+        answers = StoryStep(Does.WAIT, law=law(service.latency))
+        fails = StoryStep(Does.FAIL, share=service.errors)
+        return replace(profile, slots=UNLIMITED, steps=(answers, fails))
+    if service.steps is None:
+        return profile
+    return replace(
+        profile, steps=story_of(stack, service.steps, version.cpu_factor), **pools_of(stack, name)
+    )
+
+
+def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple[StoryStep, ...]:
+    """The steps with their draws named after what they do, so that one more of another kind deals
+    nobody other cards."""
+    seen: Counter[str] = Counter()
+    story = []
+    for step in steps:
+        name = f"{step.kind}:{step.target}" if step.target else step.kind
+        seen[name] += 1
+        story.append(
+            StoryStep(
+                Does[step.kind.upper()],
+                target=stack.number(step.target) if step.target else 0,
+                law=duration_of(step, cpu_factor),
+                share=step.share,
+                ignore=step.on_failure == "ignore",
+                name=f"{name}:{seen[name]}",
+                client=client_of(step) if step.kind == "call" else Client(),
+            )
+        )
+    return tuple(story)
+
+
+def duration_of(step: ServiceStep, cpu_factor: float) -> Law:
+    """What a step takes: core seconds of its own container or of the database, or time."""
+    spec = step.cpu or step.wait or step.demand
+    return law(spec, cpu_factor if step.cpu else 1.0) if spec else Law()
+
+
+def pools_of(stack: Stack, name: str) -> dict[str, Any]:
+    """The connections of a service to its database: fields of `Profile`."""
+    for pool in stack.pools(name).values():
+        return {
+            "pool": pool.size,
+            "pool_at_start": pool.at_start,
+            "checkout_timeout_s": pool.checkout_timeout,
+        }
+    return {}

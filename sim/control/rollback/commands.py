@@ -26,6 +26,7 @@ class RolloutUndo(PreviousVersion):
 
     capability: ClassVar[str] = "rollback"
     name: ClassVar[str] = "rollout_undo"
+    console: ClassVar[str] = "kubectl"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class ServiceRollback(PreviousVersion):
     Source: swarmkit controlapi/service.go PreviousSpec."""
 
     name: ClassVar[str] = "service_rollback"
+    console: ClassVar[str] = "docker service"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class JobRevert(PreviousVersion):
     """`nomad job revert`: an older version of the job, typed by a person."""
 
     name: ClassVar[str] = "job_revert"
+    console: ClassVar[str] = "nomad"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class PreviousTaskDefinition(PreviousVersion):
     """`aws ecs update-service --task-definition` with the revision before, typed by a person."""
 
     name: ClassVar[str] = "previous_task_definition"
+    console: ClassVar[str] = "aws ecs"
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,4 @@ class TrafficSplit(PreviousVersion):
     """100 % of the traffic back to the old revision: one command, never by itself."""
 
     name: ClassVar[str] = "traffic_split"
+    console: ClassVar[str] = "gcloud run"

@@ -169,10 +169,10 @@ def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
     gives a range (`"3000-3009:3000"`), or the balancer knows each replica by its own name. Several
     servers were set up by hand, each with a file of its own, and whoever did that gave a second
     replica the next port."""
-    balanced = cluster.choices.load_balancing is not None
-    if not cluster.host_ports or (len(cluster.servers) == 1 and not balanced):
-        return cluster.choose_server(service), None
+    balanced = cluster.choices.load_balancing is not None or cluster.front().balanced
     replicas = {s.id: 0 for s in cluster.servers if s.alive}
+    if not cluster.host_ports or (len(replicas) == 1 and not balanced):
+        return cluster.choose_server(service), None
     for c in cluster.of(service):
         if c.server.id in replicas and not c.deleting:
             replicas[c.server.id] += 1

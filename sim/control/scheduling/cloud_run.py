@@ -56,6 +56,7 @@ class Instances(MicroVMs):
     """An instance is a machine; as many as are asked for come at once."""
 
     name: ClassVar[str] = "instances"
+    console: ClassVar[str] = "gcloud run"
 
     sizes: tuple[Resources, ...] = SIZES
     price: Price = field(default_factory=InstancePrice)

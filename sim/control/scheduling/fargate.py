@@ -68,6 +68,7 @@ class Fargate(MicroVMs):
     """A task is a machine, within the account's launch rate."""
 
     name: ClassVar[str] = "fargate"
+    console: ClassVar[str] = "aws ecs"
 
     sizes: tuple[Resources, ...] = SIZES
     price: Price = field(default_factory=FargatePrice)

@@ -99,6 +99,7 @@ class NomadScheduling:
     """Bin-packing with a dislike of equals on one server; lost allocations are replaced at once."""
 
     name: ClassVar[str] = "nomad_scheduling"
+    console: ClassVar[str] = "nomad"
 
     default_servers: int = constant(SERVERS, above_zero=True)
     price_per_hour: float = constant(SERVERS_PRICE)

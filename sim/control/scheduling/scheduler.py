@@ -77,6 +77,7 @@ class Scheduling:
 
     capability: ClassVar[str] = "scheduling"
     name: ClassVar[str] = "scheduling"
+    console: ClassVar[str] = "kubectl"
 
     default_servers: int = constant(SERVERS, above_zero=True)  # where the stack names no number
     max_skew: int = constant(MAX_SKEW)

@@ -120,6 +120,7 @@ class SwarmScheduling:
     """Spread over servers; what a silent server ran begins anew elsewhere."""
 
     name: ClassVar[str] = "swarm_scheduling"
+    console: ClassVar[str] = "docker service"
 
     default_servers: int = constant(SERVERS, above_zero=True)
     max_failures: int = constant(FAULTY)

@@ -17,6 +17,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.people.human import Human
+from sim.control.people.runbooks import roll
 from sim.control.rolling_updates import compose
 
 Taken = Literal["created", "started", "read"]
@@ -134,7 +135,7 @@ class Passwords:
 
 def clients(cluster: Cluster) -> list[str]:
     """Services with a database connection: workers first, then those that users call."""
-    names = [n for n, s in cluster.stack.services.items() if s.database is not None]
+    names = [name for name in cluster.stack.services if cluster.stack.pools(name)]
     return sorted(names, key=lambda n: cluster.service(n).role == "http")
 
 
@@ -267,16 +268,6 @@ class SecretVolumes(SecretEnv):
         if c.run == run and c.alive:
             cluster.say("secret", c.name, f"{c.name} has the new password: its file is refreshed")
             passwords.take(c)
-
-
-def roll(cluster: Cluster, service: str) -> Loop:
-    """The same code, started anew: the platform's rollout, or stop and start by hand."""
-    now = cluster.versions[service]
-    again = now.model_copy(update={"restarted": now.restarted + 1})
-    if "rolling_updates" in cluster.left_to_operator:
-        yield from compose.recreate(cluster, service, again)
-    else:
-        cluster.set_version(service, again)
 
 
 # ---- what this run has ----

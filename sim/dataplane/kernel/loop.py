@@ -50,6 +50,7 @@ REACHED, NOTICED, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7
 ROOM = 1 << 15  # places an instant may take
 FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
+FROM_HEAP = 100  # where a timer comes from; 2 + its ring, if it is in one
 
 
 # ---- which timed event is next ----
@@ -152,7 +153,7 @@ def step(w: Any, until: float) -> bool:
                 if ring_t < t or ring_key < key:
                     t, key, source = ring_t, ring_key, 2 + ring
     if w.heap_n > 0 and (w.heap[0].t < t or (w.heap[0].t == t and w.heap[0].key < key)):
-        t, key, source = w.heap[0].t, w.heap[0].key, 5
+        t, key, source = w.heap[0].t, w.heap[0].key, FROM_HEAP
     if t > until or t == INFINITY:
         return False
     w.now = t
@@ -162,7 +163,7 @@ def step(w: Any, until: float) -> bool:
         w.arrival += 1
         arrive(w)
     else:
-        if source == 5:
+        if source == FROM_HEAP:
             s = w.heap[0].at
             heap_pop(w)
         else:

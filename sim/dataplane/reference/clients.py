@@ -39,7 +39,7 @@ class Clients:
     def __init__(self, plane: ReferencePlane, work: Workload) -> None:
         self.env, self.seed, self.recorder = plane.env, work.seed, plane.recorder
         self.horizon, self.lattice = work.horizon_s, work.lattice_s
-        self.asker = Asker(plane, work.client, 0, tokens=0.0)
+        self.caller = Caller(plane, work.client, 0, tokens=0.0)
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
         self.request = 0  # the one that comes next
         self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
@@ -100,14 +100,14 @@ class Clients:
         self.env.process(self.story(request, now))
 
     def story(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
-        outcome = yield from self.asker.ask(Call(request, request, request))
+        outcome = yield from self.caller.ask(Call(request, request, request))
         del self.waiting[request]
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
         self.recorder.ended(arrived_s, outcome, self.env.now)
 
 
-class Asker:
+class Caller:
     """Who asks a service under some rules: the users, or a calling step of one process."""
 
     def __init__(self, plane: ReferencePlane, client: Client, service: int, tokens: float) -> None:
@@ -191,7 +191,7 @@ class Asker:
 
 
 @dataclass
-class Tally:
+class CallTally:
     """What became of all that was asked of one service."""
 
     asked: int = 0

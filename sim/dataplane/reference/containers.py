@@ -16,7 +16,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
 from sim.dataplane.profile import Law, Profile, StoryStep
-from sim.dataplane.reference.clients import Asker
+from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.postgres import Pool
 from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
@@ -56,7 +56,7 @@ class Instance:
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
         server.cpu.stations.append(self.station)
         self.profile, self.pool = profile, Pool(profile)
-        self.askers: dict[StoryStep, Asker] = {}
+        self.callers: dict[StoryStep, Caller] = {}
         self.tell()
         self.inside: dict[int, Work] = {}  # in order of acceptance
         self.held = 0  # slots in use: requests or jobs, not probes of a worker
@@ -80,7 +80,7 @@ class Instance:
     def born(self, profile: Profile) -> None:
         """A fresh process: nothing inside, its base memory."""
         self.profile, self.pool = profile, Pool(profile)
-        self.askers = {}
+        self.callers = {}
         self.tell()
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
         self.station.frozen = self.hung = self.noted = self.stuck = False
@@ -92,10 +92,10 @@ class Instance:
     def tell(self) -> None:
         """The story that its process runs, and who asks in it: who asked before goes on."""
         self.steps = story(self.profile)
-        self.askers |= {
-            step: Asker(self.plane, step.client, step.target, step.client.most_tokens)
+        self.callers |= {
+            step: Caller(self.plane, step.client, step.target, step.client.most_tokens)
             for step in self.steps
-            if step.does == Does.CALL and step not in self.askers
+            if step.does == Does.CALL and step not in self.callers
         }
 
     def died(self) -> list[Work]:
@@ -274,9 +274,9 @@ class Instance:
         plane, mark = self.plane, salt(step)
         plane.calls += 1
         visit, tried = draws.child(work.visit, mark), draws.child(work.tried, mark)
-        work.asker = self.askers[step]
+        work.caller = self.callers[step]
         work.call = Call(plane.calls, visit, tried, work)
-        outcome = yield from work.asker.ask(work.call)  # -> called
+        outcome = yield from work.caller.ask(work.call)  # -> called
         work.call = None
         return outcome
 

@@ -22,7 +22,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
-from sim.dataplane.reference.clients import Clients, Tally
+from sim.dataplane.reference.clients import CallTally, Clients
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import Jobs
@@ -56,7 +56,7 @@ class ReferencePlane:
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.postgres = Postgres(self)
         self.jobs = Jobs(self)
-        self.tallies = [Tally() for _ in range(MOST_SERVICES)]
+        self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
         self.calls = 0  # of services to each other
         self.clients = Clients(self, workload)
 
@@ -217,8 +217,8 @@ class ReferencePlane:
         if kind == Kind.WORKER:
             self.jobs.worker_down(c)
         for work in c.inside.values():
-            if work.call is not None and work.asker is not None:
-                work.asker.forsake(work.call, silently)
+            if work.call is not None and work.caller is not None:
+                work.caller.forsake(work.call, silently)
         inside = c.died()
         self.postgres.client_died(c, inside, silently)
         if c is self.jobs.redis:
@@ -367,7 +367,7 @@ class ReferencePlane:
             succeeded=rec.successes,
             failed=rec.failures,
             in_flight=rec.arrivals - rec.successes - rec.failures,
-            retries=self.clients.asker.retries,
+            retries=self.clients.caller.retries,
             jobs_queued=self.jobs.queued(),
             jobs_in_progress=working + self.jobs.pushing,
             connections=db.used if answers else 0,  # of a dead server nobody holds a slot

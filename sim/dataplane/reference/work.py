@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sim.dataplane.profile import Client
     from sim.dataplane.reference.balancers import Balancer
-    from sim.dataplane.reference.clients import Asker
+    from sim.dataplane.reference.clients import Caller
     from sim.dataplane.reference.containers import Instance
 
 ON_THE_WAY = (
@@ -42,7 +42,7 @@ class Work:
     pushing: bool = False  # its job waits for a silent queue server
     passing: bool = False  # a step of it only takes time
     call: Call | None = None  # what it waits for of another service
-    asker: Asker | None = None  # ... in whose name
+    caller: Caller | None = None  # ... in whose name
 
     def resume(self, code: int) -> None:
         """Let its handler go on with `code` (0: fine)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def substitute(document: Document, variables: Mapping[str, str]) -> tuple[Docume
     data = walk(document.data, ())
     if issues:
         raise InputError(issues=issues)
-    return Document(document.file, data, document.marks, document.keys), list(unset)
+    return replace(document, data=data), list(unset)
 
 
 def expand(text: str, variables: Mapping[str, str], unset: dict[str, None]) -> str:

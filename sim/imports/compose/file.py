@@ -1,73 +1,305 @@
-"""A docker-compose file as a stack: a tolerant reader, and an honest one.
+"""A Compose file as a stack: a tolerant reader, and an honest one.
 
 What the simulator does not simulate is listed in `Stack.ignored`, what it has to assume in
-`Stack.assumed`, one line each. What Compose itself would refuse (an unknown dependency, a cycle, a
-port twice, a missing variable) is an InputError with file, line and field. Not read: `extends`
-from other files, `include`, override files, variables of the shell, the images themselves.
+`Stack.assumed`, what only the user knows in `Stack.questions`: each value of the file is read, or
+stands in one of these lines, or is refused. What Compose itself would refuse (an unknown key or
+dependency, a cycle, a port twice, a missing variable) is an InputError with file, line and field.
+Not read: variables of the shell, the images themselves. `x-sim:` of a service corrects it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from sim.imports.compose.environment import read_env, substitute
-from sim.imports.compose.roles import Guess, dependencies, entry_service, guess_roles
-from sim.imports.compose.service import Around, Notes, read_service
-from sim.imports.compose.values import Node
+from sim.imports.compose.leftovers import leftover_lines
+from sim.imports.compose.links import (
+    Mention,
+    Outside,
+    config_text,
+    configured,
+    environment_of,
+    host_names,
+    mentions,
+    routed,
+)
+from sim.imports.compose.project import Project, read_project
+from sim.imports.compose.roles import (
+    Guess,
+    Scene,
+    entry_service,
+    guess_roles,
+    unsaid_callees,
+    unsaid_callers,
+)
+from sim.imports.compose.service import Around, Own, read_service
+from sim.imports.compose.stores import read_pooler
+from sim.imports.compose.values import Node, Published
+from sim.imports.evidence import ENTRY, Confidence, Corrections, Imported, Link, Notes, role_of
 from sim.schema.fields import InputError, Issue
-from sim.schema.stack import Service, Stack
-from sim.schema.text.document import Document, describe
+from sim.schema.settings import Spot, merged
+from sim.schema.stack import Role, Service, Stack
+from sim.schema.text.document import Document, Path_, describe
 from sim.schema.text.validation import closest, one_of
 
-_SHAPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "depends_on": ((list, dict), "a list of services"),
-    "links": ((list,), "a list of services"),
-    "ports": ((list,), "a list of ports"),
-    "command": ((str, list), "text or a list of words"),
-    "entrypoint": ((str, list), "text or a list of words"),
-    "environment": ((list, dict), "a mapping of variables"),
-    "extends": ((str, dict), "service: and the name of a service"),
-    "deploy": ((dict,), "a mapping"),
-    "healthcheck": ((dict,), "a mapping"),
-}
-_TOP = ("services", "version", "name", "networks", "volumes", "configs", "secrets", "include")
+OWN = "x-sim"  # what a user writes below a service of the file to correct how it is read
+_WORDS = ("role", "calls")  # of it; anything else is a field of the stack's service
 
 
-def read_compose(document: Document, path: Path, like: Stack) -> Stack:
-    """The stack that a Compose file describes; missing numbers are those of `like`."""
-    document, unset = substitute(document, read_env(path.parent / ".env"))
-    notes = Notes()
-    notes.assumed += [f"the variable {name} is not set: empty, as Compose has it" for name in unset]
-    bodies = _bodies(document)
-    _check_ports(document, bodies)
-    bodies = _running(bodies, notes)
-    roles = guess_roles(bodies)
-    entry = entry_service(roles, bodies)
-    notes.assumed[:0] = _said_roles(roles, entry)
+@dataclass
+class _Import:
+    """One import on its way: what the file says, and what is made of it."""
+
+    project: Project
+    like: Stack
+    corrections: Corrections
+    variables: dict[str, dict[str, str]]
+    read: set[Path_] = field(default_factory=set)
+
+    @property
+    def notes(self) -> Notes:
+        return self.project.notes
+
+    def node(self, name: str) -> Node:
+        body = self.project.bodies[name]
+        return Node(self.project.document, ("services", name), body, self.read)
+
+
+def import_compose(
+    documents: Sequence[tuple[Document, Path]], like: Stack, corrections: Corrections
+) -> Imported:
+    """What these Compose files describe, the later over the earlier; missing numbers are those of
+    `like`. Raises `InputError`."""
+    return import_project(read_project(documents, Notes()), like, corrections)
+
+
+def import_project(project: Project, like: Stack, corrections: Corrections) -> Imported:
+    """The same of a project that was put together from these or from other files. Raises
+    `InputError`."""
+    notes = project.notes
+    variables = {
+        name: environment_of(body, project.files[name]) for name, body in project.bodies.items()
+    }
+    task = _Import(project, like, _corrected(project, corrections), variables)
+    _check_ports(task)
+    scene, configs, outside = _scene(task)
+    task.read |= {
+        ("services", mention.caller, *mention.path)
+        for mention in scene.mentions
+        if mention.path[:1] == ("environment",)
+    }
+    roles = guess_roles(scene, task.corrections.roles)
+    scene = scene.with_mentions(unsaid_callers(roles, scene))
+    entry = entry_service(roles, scene, task.corrections.entry)
+    if not entry:
+        found = "no service that answers users: no service with role http"
+        expected = "one that users send requests to (--role NAME=http if one of them does)"
+        raise project.document.error(("services",), found, expected)
+    scene = scene.with_mentions(unsaid_callees(roles, scene, entry))
+    names = _names(project)
+    _tell_roles(roles, entry, scene, notes)
+    _tell_links(scene, roles, outside, names, notes)
+    services = _services(task, roles, entry, scene, configs, names)
+    stack = _stack(task, services)
+    notes.ignored += leftover_lines(project, task.read, variables)
+    return notes.imported(stack)
+
+
+# --- who is what ----------------------------------------------------------------------------------
+
+
+def _corrected(project: Project, corrections: Corrections) -> Corrections:
+    """With what `x-sim:` says in the file, over which the command line wins."""
+    corrections.check(project.bodies)
+    roles: dict[str, Role] = {}
+    links, entry = [], ""
+    for name, body in project.bodies.items():
+        own, at = body.get(OWN), ("services", name, OWN)
+        if own is None:
+            continue
+        if isinstance(own, str):
+            own = {"role": own}
+        if not isinstance(own, dict):
+            raise project.document.error(
+                at, describe(own), "a role, or a mapping with role: and calls:"
+            )
+        if own.get("role") is not None:
+            roles[name] = role_of(str(own["role"]), f"{project.document.place((*at, 'role'))}")
+            entry = name if own["role"] == ENTRY else entry
+        calls = own.get("calls") or []
+        for other in calls if isinstance(calls, list) else [calls]:
+            if other not in project.bodies:
+                found, near = (
+                    f"the unknown service {describe(other)}",
+                    closest(str(other), project.bodies),
+                )
+                raise project.document.error((*at, "calls"), found, one_of(project.bodies), near)
+            links.append((name, other))
+    return Corrections(
+        {**roles, **corrections.roles}, (*links, *corrections.links), corrections.entry or entry
+    )
+
+
+def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
+    """All services and what they say of each other; the text of configuration files by service."""
+    bodies, corrections = task.project.bodies, task.corrections
+    found, outside = mentions(bodies, task.variables)
+    found += [Mention(a, b, "as you say", "high", None, ()) for a, b in corrections.links]
+    first = guess_roles(Scene(bodies, task.variables, found), corrections.roles)
+    proxies = [name for name, guess in first.items() if guess.part == "proxy"]
+    found += routed(proxies, bodies)
+    servers = [
+        name for name, guess in first.items() if guess.role in ("postgres", "redis", "proxy")
+    ]
+    folder, hosts = task.project.folder, host_names(bodies)
+    configs = {name: config_text(bodies[name], folder) for name in {*proxies, *servers}}
+    for name in proxies:
+        found += configured(name, configs[name], hosts)
+    return Scene(bodies, task.variables, found), configs, outside
+
+
+def _tell_roles(roles: Mapping[str, Guess], entry: str, scene: Scene, notes: Notes) -> None:
+    lines = [f"{name}: role {guess.role} ({guess.why})" for name, guess in roles.items()]
+    web = [name for name, guess in roles.items() if guess.role == "http"]
+    others = [name for name in web if name != entry]
+    if entry:
+        lines.append(f"users' requests go to {entry}")
+    notes.assumed[:0] = lines
+    before = {m.caller for m in scene.mentions if m.callee == entry} & set(others)
+    if before:
+        first = ", ".join(name for name in others if name in before)
+        notes.ignored.append(f"{first}: the part of a request before {entry} (it calls it)")
+    rest = [name for name in others if name not in before]
+    if rest:
+        notes.ignored.append(f"{', '.join(rest)}: requests to it (one service is the entry)")
+    if entry and roles[entry].part == "proxy":
+        notes.questions.append(
+            f"what answers behind {entry}? It is a proxy with no service of the file behind it: "
+            f"taken for a web server (--role NAME=http, --link {entry}->NAME)"
+        )
+    for name, guess in roles.items():
+        if guess.role == "postgres" and guess.part is None:
+            notes.questions.append(f"which engine is {name}? Nothing says so: taken for PostgreSQL")
+        elif guess.confidence == "low" and guess.role not in ("other", "postgres"):
+            notes.questions.append(f"is {name} {guess.role}? It is a guess (--role {name}=ROLE)")
+
+
+def _tell_links(
+    scene: Scene,
+    roles: Mapping[str, Guess],
+    outside: Sequence[Outside],
+    names: Mapping[str, str],
+    notes: Notes,
+) -> None:
+    """Each pair once, with all that says so."""
+    pairs: dict[tuple[str, str], list[Mention]] = {}
+    for mention in scene.mentions:
+        pairs.setdefault((mention.caller, mention.callee), []).append(mention)
+    lines: dict[str, list[str]] = {}
+    guessed: dict[str, list[str]] = {}
+    for (caller, callee), found in pairs.items():
+        evidence = ", ".join(dict.fromkeys(mention.evidence for mention in found))
+        said = {mention.confidence for mention in found}
+        confidence = next(level for level in get_args(Confidence) if level in said)
+        notes.links.append(Link(names[caller], names[callee], evidence, confidence))
+        if confidence == "low":
+            guessed.setdefault(caller, []).append(callee)
+        lines.setdefault(caller, []).append(f"{callee} ({evidence})")
+    notes.assumed += [f"{caller} uses {', '.join(parts)}" for caller, parts in lines.items()]
+    for caller, callees in guessed.items():
+        listed = ", ".join(callees)
+        notes.questions.append(f"does {caller} use {listed}? Nothing says who does (--link A->B)")
+    for caller, host, variable, part in outside:
+        notes.ignored.append(f"{caller}: {part} at {host} ({variable}), which is not in the file")
+        if part != "redis":
+            notes.questions.append(f"which limits has the {part} at {host}? It is not in the file")
+
+
+# --- the services ---------------------------------------------------------------------------------
+
+
+def _services(
+    task: _Import,
+    roles: Mapping[str, Guess],
+    entry: str,
+    scene: Scene,
+    configs: Mapping[str, str],
+    names: dict[str, str],
+) -> dict[str, Service]:
+    """Each service, the entry first, then in the file's order."""
+    database = next((name for name, guess in roles.items() if guess.role == "postgres"), "")
+    poolers = [name for name, guess in roles.items() if guess.part == "pooler"]
     around = Around(
-        like,
-        next((name for name, guess in roles.items() if guess.role == "postgres"), ""),
+        task.like,
+        database,
         next((name for name, guess in roles.items() if guess.role == "redis"), ""),
         any(guess.role == "worker" for guess in roles.values()),
-        _names(document, bodies),
-        notes,
+        names,
+        _asked(scene, poolers, database),
+        task.notes,
     )
     services: dict[str, Service] = {}
     issues: list[Issue] = []
-    for name in sorted(bodies, key=lambda name: name != entry):  # the entry first, then the file's
+    for name in sorted(task.project.bodies, key=lambda name: name != entry):
+        node = task.node(name)
+        own = Own(roles[name], task.variables[name], configs.get(name, ""))
         try:
-            node = Node(document, ("services", name), bodies[name])
-            services[around.names[name]] = read_service(node, roles[name], around)
+            service = read_service(node, own, around)
+            services[names[name]] = _by_hand(node, service)
         except InputError as error:
             issues += error.issues
     if issues:
         raise InputError(issues=issues)
-    services = {name: _waiting(name, services, notes) for name in services}
-    return _stack(document, path, like, services, notes)
+    if poolers and database:
+        pooler = read_pooler(
+            task.node(poolers[0]), poolers[0], task.variables[poolers[0]], task.notes
+        )
+        pooled = services[names[database]].model_copy(update={"pooler": pooler})
+        services[names[database]] = pooled
+        task.notes.assumed.append(f"{poolers[0]}: {pooler.size} connections to {database} for all")
+    services = _own_addresses(services, task.notes)
+    return {name: _waiting(name, services, task.notes) for name in services}
+
+
+def _own_addresses(services: dict[str, Service], notes: Notes) -> dict[str, Service]:
+    """One port on two addresses of a server does not collide (compose-spec ports, HOST_IP)."""
+    owners: dict[int, str] = {}
+    result = dict(services)
+    for name, service in services.items():
+        first = owners.setdefault(service.port, name) if service.port else name
+        if first != name:
+            result[name] = service.model_copy(update={"port": None})
+            notes.assumed.append(
+                f"{name}: port {service.port} of another address than {first}'s never collides"
+            )
+    return result
+
+
+def _asked(scene: Scene, poolers: Sequence[str], database: str) -> dict[str, set[str]]:
+    """Whom each service asks; who asks the pooler asks the database behind it."""
+    asked: dict[str, set[str]] = {}
+    for mention in scene.mentions:
+        asked.setdefault(mention.caller, set()).add(mention.callee)
+    for others in asked.values():
+        if others & set(poolers) and database:
+            others.add(database)
+    return asked
+
+
+def _by_hand(node: Node, service: Service) -> Service:
+    """The service with the fields that `x-sim:` sets, as a stack's file would."""
+    own = node.value.get(OWN)
+    node.read.add((*node.path, OWN))
+    if not isinstance(own, dict):
+        return service
+    fields = {key: value for key, value in own.items() if key not in _WORDS}
+    spot = Spot(node.document, (*node.path, OWN))
+    changed: Service = merged(service, Service, fields, spot) if fields else service
+    return changed
 
 
 def _waiting(name: str, services: dict[str, Service], notes: Notes) -> Service:
@@ -79,14 +311,8 @@ def _waiting(name: str, services: dict[str, Service], notes: Notes) -> Service:
     return service.model_copy(update={"waits_for": checked})
 
 
-def _stack(
-    document: Document, path: Path, like: Stack, services: dict[str, Service], notes: Notes
-) -> Stack:
-    for key in document.data:
-        if key not in ("services", "version", "name") and not key.startswith("x-"):
-            notes.ignored.append(f"{key}: the top-level section")
-    for key, users in notes.unread.items():
-        notes.ignored.append(f"{key}: {', '.join(users)}")
+def _stack(task: _Import, services: dict[str, Service]) -> Stack:
+    like, notes, project = task.like, task.notes, task.project
     servers = like.servers
     machine = servers.machine
     notes.assumed += [
@@ -95,21 +321,25 @@ def _stack(
         f"start-up times and memory as in {like.name}",
         f"on other platforms: replicas, requests, probes and scaling as in {like.name}",
     ]
-    title = str(document.data.get("name") or path.resolve().parent.name)
+    files = [Path(project.document.file).name, *sorted({*project.document.files.values()})]
+    title = ", ".join(dict.fromkeys(Path(name).name for name in files))
     return Stack(
-        name=re.sub(r"[^a-z0-9_-]+", "-", title.lower()).strip("-_") or "compose",
-        title=f"{path.name} of {title}",
-        source=document.file,
+        name=re.sub(r"[^a-z0-9_-]+", "-", project.title.lower()).strip("-_") or "compose",
+        title=f"{title} of {project.title}",
+        source=project.document.file,
         services=services,
         servers=servers,
         operator=like.operator,
-        on={platform: _patch(patch, like, services) for platform, patch in like.on.items()},
-        assumed=notes.assumed,
-        ignored=notes.ignored,
+        on={
+            platform: _patch(platform, patch, like, services, notes)
+            for platform, patch in like.on.items()
+        },
     )
 
 
-def _patch(patch: dict[str, Any], like: Stack, services: dict[str, Service]) -> dict[str, Any]:
+def _patch(
+    platform: str, patch: dict[str, Any], like: Stack, services: dict[str, Service], notes: Notes
+) -> dict[str, Any]:
     """The like stack's patch for a platform, moved to the services of the same roles."""
     result = {key: deepcopy(value) for key, value in patch.items() if key != "services"}
     of_role = {like.services[name].role: part for name, part in patch.get("services", {}).items()}
@@ -134,124 +364,28 @@ def _patch(patch: dict[str, Any], like: Stack, services: dict[str, Service]) -> 
     return result
 
 
-# --- reading the file's services ------------------------------------------------------------------
-
-
-def _bodies(document: Document) -> dict[str, dict[str, Any]]:
-    """All services as mappings, `extends` within the file applied, dependencies known."""
-    services = document.data.get("services")
-    if not isinstance(services, dict) or not services:
-        found = "no services" if "services" not in document.data else "no service in it"
-        raise document.error(("services",), found, "services: with at least one service")
-    issues = []
-    for key in document.data:
-        if key not in _TOP and not key.startswith("x-"):
-            near = closest(key, _TOP)
-            issues += [document.issue((key,), f"the unknown key {key!r}", one_of(_TOP), near)]
-    for name, body in services.items():
-        issues += _shape_issues(name, body, services, document)
-    if issues:
-        raise InputError(issues=issues)
-    return {name: _extended(name, services, document, ()) for name in services}
-
-
-def _shape_issues(
-    name: str, body: Any, services: dict[str, Any], document: Document
-) -> Iterator[Issue]:
-    """What has the wrong shape in a service, and dependencies that do not exist."""
-    at = ("services", name)
-    if not isinstance(body, dict):
-        yield document.issue(at, describe(body), "a mapping with image or build", key=True)
-        return
-    for key, (kinds, expected) in _SHAPES.items():
-        value = body.get(key)
-        if value is not None and not isinstance(value, kinds):
-            yield document.issue((*at, key), describe(value), expected)
-    depends = body.get("depends_on")
-    for other in depends if isinstance(depends, list | dict) else []:
-        if str(other) not in services:
-            found, near = f"the unknown service {str(other)!r}", closest(str(other), services)
-            yield document.issue((*at, "depends_on"), found, one_of(services), near)
-
-
-def _extended(
-    name: str, services: dict[str, Any], document: Document, trail: tuple[str, ...]
-) -> dict[str, Any]:
-    """A service over the one of the same file that it extends."""
-    body: dict[str, Any] = services[name]
-    extends = body.get("extends")
-    base = extends.get("service") if isinstance(extends, dict) else extends
-    if base is None or (isinstance(extends, dict) and extends.get("file")):
-        return body
-    path = ("services", name, "extends")
-    if str(base) not in services:
-        found = f"the unknown service {str(base)!r}"
-        raise document.error(path, found, one_of(services), closest(str(base), services))
-    if name in trail:
-        raise document.error(path, f"the cycle {' -> '.join([*trail, name])}", "no cycle")
-    return {**_extended(str(base), services, document, (*trail, name)), **body}
-
-
-def _running(bodies: dict[str, dict[str, Any]], notes: Notes) -> dict[str, dict[str, Any]]:
-    """Services that `up` starts and that stay: no unasked profiles, no one-time jobs."""
-    wanted = {
-        other
-        for body in bodies.values()
-        if not body.get("profiles")
-        for other in dependencies(body)
-    }
-    once = {
-        other
-        for body in bodies.values()
-        if isinstance(body.get("depends_on"), dict)
-        for other, how in body["depends_on"].items()
-        if isinstance(how, dict) and how.get("condition") == "service_completed_successfully"
-    }
-    result = {}
-    for name, body in bodies.items():
-        if body.get("profiles") and name not in wanted:
-            said = body["profiles"] if isinstance(body["profiles"], list) else [body["profiles"]]
-            notes.ignored.append(f"{name}: only with the profile {', '.join(map(str, said))}")
-        elif name in once:
-            notes.ignored.append(f"{name}: runs once at the start")
-        else:
-            result[name] = body
-    return result
-
-
-def _check_ports(document: Document, bodies: dict[str, dict[str, Any]]) -> None:
+def _check_ports(task: _Import) -> None:
     """A published port that two services want: the second of them would not start."""
-    owner: dict[tuple[int, str], str] = {}
-    for name, body in bodies.items():
-        if body.get("profiles"):
-            continue
-        for entry in Node(document, ("services", name), body).get("ports").items():
+    taken: list[tuple[Published, str]] = []
+    for name in task.project.bodies:
+        for entry in task.node(name).get("ports").items():
             port = entry.port()
-            if port is None or port.first != port.last:
+            if port is None:
                 continue
-            first = owner.setdefault((port.first, port.protocol), name)
-            if first != name:
+            first = next((n for other, n in taken if n != name and port.collides(other)), "")
+            if first:
                 found = f"port {port.first}, which {first} publishes already"
-                raise document.error(entry.path, found, "another port")
+                raise task.project.document.error(entry.path, found, "another port")
+            taken.append((port, name))
 
 
-def _names(document: Document, bodies: dict[str, dict[str, Any]]) -> dict[str, str]:
+def _names(project: Project) -> dict[str, str]:
     """Compose names as ours: lower case, no dots. Two that become one are refused."""
     names: dict[str, str] = {}
-    for name in bodies:
+    for name in project.bodies:
         own = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_") or "service"
         if own in names.values():
             found = f"a second service called {own!r} (dots and capitals do not count)"
-            raise document.error(("services", name), found, "another name")
+            raise project.document.error(("services", name), found, "another name")
         names[name] = own
     return names
-
-
-def _said_roles(roles: dict[str, Guess], entry: str) -> list[str]:
-    lines = [f"{name}: role {guess.role} ({guess.why})" for name, guess in roles.items()]
-    others = [name for name, guess in roles.items() if guess.role == "http" and name != entry]
-    if entry:
-        lines.append(f"users' requests go to {entry}")
-    if others:
-        lines.append(f"no requests to {', '.join(others)}: one service is the entry")
-    return lines

@@ -1,41 +1,30 @@
-"""Which part a Compose service plays, guessed from its image, name, command, ports, neighbours."""
+"""Which part a Compose service plays, guessed from its image, program, name, volumes and ports, and
+from what the others take it for."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from sim.imports.compose.links import Bodies, Mention, command_text
+from sim.imports.compose.merge import target_of
+from sim.imports.evidence import Confidence
+from sim.imports.images import (
+    ENGINES,
+    OTHERS,
+    ROLES,
+    Part,
+    Word,
+    engine_of_settings,
+    engine_of_volume,
+    repository,
+    word_of,
+    word_of_command,
+    word_of_image,
+)
 from sim.schema.stack import Role
-
-# last word of an image's repository -> role; the rest of a name may follow after - or _
-_POSTGRES = ("postgres", "postgresql", "postgis", "timescaledb", "pgvector", "spilo", "alloydbomni")
-_REDIS = ("redis", "valkey", "keydb", "dragonfly", "redismod", "redis-stack", "redis-stack-server")
-_PROXY = ("nginx", "haproxy", "traefik", "caddy", "envoy", "nginx-proxy", "httpd", "openresty")
-_OTHER_WORDS = (
-    "mysql mariadb mongo mongodb mssql azure-sql-edge elasticsearch opensearch logstash "
-    "kibana kafka zookeeper redpanda rabbitmq nats memcached minio prometheus grafana loki jaeger "
-    "pgadmin4 adminer phpmyadmin mailhog mailpit cadvisor node-exporter alertmanager clickhouse "
-    "clickhouse-server cassandra influxdb vault consul etcd pgbouncer localstack zipkin "
-    "redis-commander redisinsight mongo-express neo4j couchdb keycloak"
-)
-_OTHER = tuple(_OTHER_WORDS.split())
-_PAGES = ("kibana", "grafana", "pgadmin4", "adminer", "phpmyadmin", "keycloak", "minio")
-_WORKER = re.compile(
-    r"(^|[-_.])(worker|workers|celery|sidekiq|consumer|consumers|queue|jobs|job|processor|rq)([-_.]|\d*$)"
-)
-_WORKER_COMMAND = re.compile(
-    r"celery\b.*\bworker|sidekiq|\brq worker|queue:work|\bworker\b|bullmq?\b"
-)
-_SIDE = re.compile(
-    r"(^|[-_.])(cron|beat|scheduler|migrat\w*|seed\w*|init|backup|exporter|flower)([-_.]|$)"
-)
-_HTTP = re.compile(
-    r"(^|[-_.])(web|www|api|app|backend|frontend|server|service|site|gateway|ui|vote|result|flask|django)"
-    r"([-_.]|\d*$)"
-)
-_BACKEND = re.compile(r"(^|[-_.])(api|backend|server|app)([-_.]|\d*$)")
-
 
 # a process that accepts at once and queues inside, unless the second one runs it
 _LOOP = re.compile(
@@ -43,121 +32,343 @@ _LOOP = re.compile(
     r"|golang)(?![\w-])"
 )
 _THREADS = re.compile(r"(?<![\w-])(gunicorn|uwsgi|puma|unicorn|php-fpm|apache2|waitress)(?![\w-])")
+_BACKEND = re.compile(r"(^|[-_.])(api|backend|server|app)([-_.]|\d*$)")
+_SURE = (
+    "postgres",
+    "mysql",
+    "mariadb",
+    "mongodb",
+    "sqlserver",
+    "redis",
+    "store",
+    "broker",
+    "pooler",
+)
 
 
 class Guess(NamedTuple):
-    """A role and why."""
+    """A role and why. `part` says more: the engine of a database, what an `other` is."""
 
     role: Role
     why: str
+    part: Part | None = None
+    confidence: Confidence = "high"
 
 
-def guess_roles(services: Mapping[str, Mapping[str, Any]]) -> dict[str, Guess]:
+@dataclass(frozen=True)
+class Scene:
+    """All services with what they say of each other."""
+
+    bodies: Bodies
+    variables: Mapping[str, Mapping[str, str]]
+    mentions: Sequence[Mention]
+
+    def callers(self, name: str) -> list[str]:
+        return [m.caller for m in self.mentions if m.callee == name]
+
+    def with_mentions(self, more: Iterable[Mention]) -> Scene:
+        return replace(self, mentions=[*self.mentions, *more])
+
+    def asks(self, name: str, others: Collection[str]) -> bool:
+        return any(m.caller == name and m.callee in others for m in self.mentions)
+
+
+def guess_roles(scene: Scene, corrected: Mapping[str, Role]) -> dict[str, Guess]:
     """A role for each service (by Compose name), from all of them together."""
-    alone = {name: _guess_alone(name, body) for name, body in services.items()}
-    known = {name: guess for name, guess in alone.items() if guess}
-    redis = [name for name, guess in known.items() if guess.role == "redis"]
-    wanted = {other for body in services.values() for other in dependencies(body)}
-    for name, body in services.items():
-        if name in known:
-            continue
-        if set(dependencies(body)) & set(redis) and name not in wanted:
-            known[name] = Guess("worker", "depends on the queue, publishes no port")
-        elif name in wanted or _HTTP.search(name.lower()):
-            known[name] = Guess("http", "by its name or because others depend on it")
+    guesses: dict[str, Guess] = {}
+    for name, body in scene.bodies.items():
+        if name in corrected:
+            part = _engine_by_evidence(name, body, scene) if corrected[name] == "postgres" else None
+            guesses[name] = Guess(corrected[name], "as you say", part)
         else:
-            known[name] = Guess("other", "neither port, image nor name says more")
-    return _settle({name: known[name] for name in services}, services)
+            word = _said(name, body, scene)
+            guesses[name] = _guess(*word) if word else Guess("other", "", None, "low")
+    redis = [name for name, guess in guesses.items() if guess.role == "redis"]
+    for name in [name for name, guess in guesses.items() if not guess.why]:
+        guesses[name] = _by_neighbours(name, redis, guesses, scene)
+    return _settled(guesses, scene, corrected)
 
 
-def entry_service(roles: Mapping[str, Guess], services: Mapping[str, Mapping[str, Any]]) -> str:
-    """The http service that users' requests go to; "" if there is none."""
-    candidates = [name for name, guess in roles.items() if guess.role == "http"]
+def _guess(word: Word, why: str) -> Guess:
+    role = ROLES.get(word.part, "other")
+    if word.part == "database":
+        return Guess("postgres", f"{why}; its engine is assumed", None, "low")
+    if role == "other":
+        why = f"{why}: {OTHERS.get(word.part, 'a tool')}"
+    return Guess(role, why, word.part, "high" if word.product else "medium")
+
+
+def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] | None:
+    """The strongest word about a service, and where it stands."""
+    text = command_text(body)
+    image, program = word_of_image(str(body.get("image") or "")), word_of_command(text)
+    built, named = _word_of_build(body), word_of(name)
+    if image and image.part in _SURE and not (program and program.part == "once"):
+        return image, f"image {image.word}"
+    if program and program.part not in ("http", "once"):
+        return program, f"runs {program.word}"
+    for word, where in ((image, "image"), (built, "built from"), (named, "name")):
+        if word and word.product and not (where != "image" and _contradicted(word, body, scene)):
+            return word, f"{where} {word.word}"
+    engine = _engine_by_evidence(name, body, scene)
+    if engine and (named is None or named.part in ("database", "http")) and not _serves(body):
+        return Word(engine, engine, True), f"keeps data of {engine}, or is asked as {engine}"
+    if program:
+        return program, f"runs {program.word}"
+    taken = [m.part for m in scene.mentions if m.callee == name and m.part in ("redis", "broker")]
+    if taken and taken[0] and not _serves(body) and (named is None or named.part == "cache"):
+        return Word(taken[0], name, True), f"others ask it as {taken[0]}"
+    for word, where in ((named, "name"), (image, "image"), (built, "built from")):
+        if word and word.part == "http" and not _reached(name, body, scene):
+            continue
+        if word:
+            return word, f"{where} {word.word}"
+    if _serves(body):
+        return Word("http", "", False), "publishes a port, or is checked over HTTP"
+    return None
+
+
+def _contradicted(word: Word, body: Mapping[str, Any], scene: Scene) -> bool:
+    """A folder or name of a product whose container is plainly something else."""
+    image = word_of_image(str(body.get("image") or ""))
+    return image is not None and image.product and image.part != word.part
+
+
+def _word_of_build(body: Mapping[str, Any]) -> Word | None:
+    """What the folder or the Dockerfile is called that an image is built from."""
+    build = body.get("build") or {}
+    dockerfile = str(build.get("dockerfile") or "")
+    stem = re.sub(r"(?i)\.?dockerfile\.?", "-", dockerfile.rsplit("/", 1)[-1]).strip("-")
+    folder = dockerfile.rpartition("/")[0].rsplit("/", 1)[-1]
+    context = str(build.get("context") or "").rstrip("/").rsplit("/", 1)[-1].strip(".")
+    words = [word_of(text) for text in (stem, folder, context) if text]
+    return next((word for word in words if word and word.product), next(filter(None, words), None))
+
+
+def _engine_by_evidence(name: str, body: Mapping[str, Any], scene: Scene) -> Part | None:
+    """The engine by volumes, by the variables of its image's first start, by how others ask it."""
+    word = word_of_image(str(body.get("image") or "")) or _word_of_build(body)
+    if word and word.part in ENGINES:
+        return word.part
+    for volume in body.get("volumes") or []:
+        engine = engine_of_volume(target_of(volume))
+        if engine:
+            return engine
+    taken = [m.part for m in scene.mentions if m.callee == name and m.part in ENGINES]
+    return (taken[0] if taken else None) or (
+        engine_of_settings(set(scene.variables[name]))
+        if not any(key.endswith("HOST") for key in scene.variables[name])
+        else None
+    )
+
+
+def _serves(body: Mapping[str, Any]) -> bool:
+    """It publishes a TCP port that is no database's or queue's, or is checked over HTTP."""
+    stores = {"5432", "3306", "6379", "27017", "1433", "5672", "9092", "53"}
+    for entry in body.get("ports") or []:
+        text = str(entry.get("target") if isinstance(entry, dict) else entry)
+        udp = text.endswith("/udp") or (isinstance(entry, dict) and entry.get("protocol") == "udp")
+        if not udp and text.split("/", maxsplit=1)[0].rsplit(":", 1)[-1] not in stores:
+            return True
+    return False
+
+
+def _reached(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
+    """Something asks it, it says which port it listens on, or it uses another of the file."""
+    return bool(
+        _serves(body)
+        or body.get("expose")
+        or scene.callers(name)
+        or any(m.caller == name for m in scene.mentions)
+        or body.get("network_mode") == "host"
+        or len(scene.bodies) <= 3
+        or any(re.match(r"PORT$|.*_PORT$|VIRTUAL_HOST", key) for key in scene.variables[name])
+        or word_of(name)
+    )
+
+
+def _by_neighbours(
+    name: str, redis: Sequence[str], guesses: Mapping[str, Guess], scene: Scene
+) -> Guess:
+    """Nothing about itself says more: what the others make of it. Who runs the image of a web
+    service and asks the queue works its jobs."""
+    body = scene.bodies[name]
+    web = [scene.bodies[n] for n, guess in guesses.items() if guess.role == "http"]
+    queued = scene.asks(name, redis) and not scene.callers(name)
+    if queued and _program(body) in map(_program, web):
+        return Guess("worker", "the image of a web service, and it uses the queue", "worker", "low")
+    if any(m.part == "http" for m in scene.mentions if m.callee == name):
+        return Guess("http", "others ask it over HTTP", "http", "medium")
+    if scene.callers(name):
+        return Guess("http", "others depend on it", "http", "low")
+    if _maker(body) in {_maker(other) for other in web} - {"", "."}:
+        return Guess("http", "made by the same people as the others", "http", "low")
+    if queued:
+        return Guess("worker", "uses the queue, publishes no port", "worker", "low")
+    if _maker(body) == "." and any(_maker(other) == "." for other in web):
+        return Guess("http", "built here as the others", "http", "low")
+    return Guess("other", "neither port, image nor name says more", None, "low")
+
+
+def _program(body: Mapping[str, Any]) -> tuple[str, str]:
+    """What makes two services the same program."""
+    return str(body.get("image") or ""), str((body.get("build") or {}).get("context") or "")
+
+
+def _maker(body: Mapping[str, Any]) -> str:
+    """Whose image it is; of those that are built here, the project's."""
+    return "." if body.get("build") else repository(str(body.get("image") or "")).rpartition("/")[0]
+
+
+def _settled(
+    guesses: dict[str, Guess], scene: Scene, corrected: Mapping[str, Role]
+) -> dict[str, Guess]:
+    """One database, one queue, workers only with a queue, proxies only before something."""
+    settled = dict(guesses)
+    for role in ("postgres", "redis"):
+        names = [name for name, guess in settled.items() if guess.role == role]
+        kept = min(names, key=lambda name: _store_rank(name, settled, scene, corrected), default="")
+        for name in names:
+            if name != kept:
+                why = f"a second {_store_word(role)} beside {kept}"
+                settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
+    queue = any(guess.role == "redis" for guess in settled.values())
+    for name, guess in settled.items():
+        if guess.role == "worker" and not queue:
+            why = f"{guess.why}: a worker, and no Redis queue that it could take jobs from"
+            settled[name] = Guess("other", why, "worker", guess.confidence)
+    if any(guess.role == "http" for guess in settled.values()):
+        return settled
+    for name in _stand_ins(settled, scene, corrected):
+        why = f"{settled[name].why}, and nothing else answers users"
+        settled[name] = Guess("http", why, settled[name].part, "low")
+        break
+    return settled
+
+
+def _stand_ins(
+    guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
+) -> Iterator[str]:
+    """Who may answer users where no service of the file is one: a proxy's own pages, a tool with
+    pages, whatever publishes a port."""
+    free = [name for name in guesses if name not in corrected]
+    for wanted in ("proxy", "page"):
+        yield from (name for name in free if guesses[name].part == wanted)
+    served = [n for n in free if guesses[n].role == "other" and _serves(scene.bodies[n])]
+    yield from (n for n in served if guesses[n].part not in ("broker", "pooler"))
+    yield from (n for n in free if guesses[n].part in (None, "tool") and guesses[n].role == "other")
+    yield from (n for n in free if guesses[n].part == "worker")
+
+
+def _store_word(role: str) -> str:
+    return {"postgres": "database", "redis": "Redis"}[role]
+
+
+def _store_rank(
+    name: str, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
+) -> tuple[bool, bool, bool, bool, int, bool]:
+    """Of several stores: the one that was corrected, that workers, web services and most use."""
+    callers = set(scene.callers(name))
+    roles = {guesses[caller].role for caller in callers if caller in guesses}
+    needed = "worker" if guesses[name].role == "redis" else "http"
+    cache = bool(re.search(r"cache|session", name.lower()))
+    part = guesses[name].part
+    return (name not in corrected, needed not in roles, cache, part is None, -len(callers),
+            part != "postgres")  # fmt: skip
+
+
+def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") -> str:
+    """The http service that users' requests go to; "" if there is none. `chosen`: by the user.
+
+    The one in front: a proxy asks it or it publishes a port, no other web service asks it. Where
+    that asks no database and one web service alone, which does, it is this one:
+    the part before it is short."""
+    if chosen:
+        return chosen
+    web = [name for name, guess in roles.items() if guess.role == "http"]
+    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
     stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis")]
+    databases = [name for name in stores if roles[name].role == "postgres"]
+    asked = {m.callee for m in scene.mentions if m.caller in proxies}
+    queue = any(guess.role == "worker" for guess in roles.values())
+    wanted = stores if queue else databases  # who leaves jobs is as good as who asks a database
 
-    def rank(name: str) -> tuple[bool, bool, bool]:
-        behind_proxy = any(
-            name in dependencies(services[proxy])
-            for proxy, guess in roles.items()
-            if guess.role == "proxy"
+    def rank(name: str) -> tuple[bool, ...]:
+        return (
+            roles[name].part in ("page", "tool") or bool(_BESIDE.search(name.lower())),
+            not (name in asked or _serves(scene.bodies[name])),
+            not _in_front(name) and len(web) > _SUITE,
+            any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
+            not scene.asks(name, stores),
+            not scene.asks(name, wanted),
+            name not in asked,
+            not _BACKEND.search(name.lower()),
         )
-        uses_store = bool(set(dependencies(services[name])) & set(stores))
-        return (not behind_proxy, not uses_store, not _BACKEND.search(name.lower()))
 
-    return min(candidates, key=rank, default="")
-
-
-def dependencies(body: Mapping[str, Any]) -> list[str]:
-    """Names in `depends_on` and `links`, whichever way they are written."""
-    depends = body.get("depends_on") or []
-    links = [str(link).split(":")[0] for link in body.get("links") or []]
-    return [str(name) for name in depends] + links
+    front = min(web, key=rank, default="")
+    if front and not scene.asks(front, databases):
+        found = [m for m in scene.mentions if m.caller == front and m.callee in web]
+        sure = {m.callee for m in found if m.confidence != "low"}
+        callees = sure or {m.callee for m in found}
+        if len(callees) == 1 and all(scene.asks(name, databases) for name in callees):
+            return callees.pop()
+    return front
 
 
-def command_text(body: Mapping[str, Any]) -> str:
-    """Entry point and command as one line."""
-    parts: list[str] = []
-    for key in ("entrypoint", "command"):
-        value = body.get(key) or []
-        parts += [value] if isinstance(value, str) else [str(part) for part in value]
-    return " ".join(parts)
+_SUITE = 2  # of more web services one is in front
+_BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")
 
 
-def image_word(body: Mapping[str, Any]) -> str:
-    """`docker.io/bitnami/postgresql:15` -> `postgresql`."""
-    image = str(body.get("image") or "").lower()
-    return image.split("@")[0].rsplit("/", 1)[-1].split(":")[0]
+def _in_front(name: str) -> bool:
+    return bool(re.search(r"front|web|ui\b|client|gateway|portal|store|nginx|vote", name.lower()))
+
+
+def reached(candidates: Sequence[str], proxies: Sequence[str], scene: Scene) -> set[str]:
+    """Services that the world reaches: by a published port, a proxy, or one of these asks them."""
+    seen = {name for name in candidates if _serves(scene.bodies[name])}
+    seen |= {m.callee for m in scene.mentions if m.caller in proxies and m.callee in candidates}
+    while (
+        more := {m.callee for m in scene.mentions if m.caller in seen and m.callee in candidates}
+        - seen
+    ):
+        seen |= more
+    return seen
+
+
+def unsaid_callers(roles: Mapping[str, Guess], scene: Scene) -> Iterator[Mention]:
+    """Many suites name their callees in code alone: a web service that nobody calls is taken to be
+    called by the one in front."""
+    web = [name for name, guess in roles.items() if guess.role == "http"]
+    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
+    seen = reached(web, proxies, scene)
+    front = min((name for name in web if name in seen), key=lambda n: not _in_front(n), default="")
+    for name in web:
+        if front and name not in seen and not scene.callers(name):
+            yield Mention(front, name, "by its name alone", "low", None, ())
+
+
+def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iterator[Mention]:
+    """A proxy that names nobody asks the entry; a store that nobody names is used by the entry and
+    the workers."""
+    for name, guess in roles.items():
+        if guess.role == "proxy" and not any(m.caller == name for m in scene.mentions):
+            yield Mention(name, entry, "it is the entry", "low", None, ())
+    workers = [name for name, guess in roles.items() if guess.role == "worker"]
+    for name, guess in roles.items():
+        users = [c for c in scene.callers(name) if roles[c].role in ("http", "worker")]
+        pooled = any(roles[c].part == "pooler" for c in scene.callers(name))
+        queue = guess.role == "redis" and workers
+        if (guess.role == "postgres" or queue) and not users and not pooled:
+            for user in [entry, *workers]:
+                yield Mention(user, name, "it is the only one", "low", None, ())
 
 
 def event_loop(body: Mapping[str, Any]) -> str:
     """The word of image or command that says so: it accepts all and queues inside. Else empty."""
-    said = f"{image_word(body)} {command_text(body)}"
+    image = str(body.get("image") or "").split("@")[0].rsplit("/", 1)[-1].split(":")[0]
+    said = f"{image.lower()} {command_text(body)}"
     loop = _LOOP.search(said)
     threads = _THREADS.search(said) and not re.search(
         r"uvicorn\.workers|uvicornworker", said.lower()
     )
     return loop[1] if loop and not threads else ""
-
-
-def _guess_alone(name: str, body: Mapping[str, Any]) -> Guess | None:
-    """What image, name, command and ports say by themselves."""
-    image, lower = image_word(body), name.lower()
-    stock = image if not body.get("build") else ""
-    for role, words in (("postgres", _POSTGRES), ("redis", _REDIS)):
-        if stock in words:
-            return Guess(role, f"image {image}")  # type: ignore[arg-type]
-    if stock in _PROXY or (stock == "" and lower in _PROXY):
-        return Guess("proxy", f"{stock or 'name ' + lower}")
-    if stock in _OTHER or _SIDE.search(lower) or _SIDE.search(stock):
-        return Guess("other", f"{stock or 'name ' + lower} is not simulated")
-    if _WORKER.search(lower) or _WORKER_COMMAND.search(command_text(body)):
-        return Guess("worker", "by its name or command")
-    if lower in ("proxy", "lb", "loadbalancer", "load-balancer"):
-        return Guess("proxy", f"name {lower}")
-    if any(not str(port).endswith("/udp") for port in body.get("ports") or []):
-        return Guess("http", "publishes a port")
-    return None
-
-
-def _settle(roles: dict[str, Guess], services: Mapping[str, Mapping[str, Any]]) -> dict[str, Guess]:
-    """One postgres, one redis, workers only with a queue, proxies only before something."""
-    first: dict[str, str] = {}
-    for role in ("postgres", "redis"):
-        users = [other for body in services.values() for other in dependencies(body)]
-        names = [name for name, guess in roles.items() if guess.role == role]
-        first[role] = min(names, key=lambda name: name not in users, default="")
-    has_http = any(guess.role == "http" for guess in roles.values())
-    settled = dict(roles)
-    for name, guess in roles.items():
-        if guess.role in first and name != first[guess.role]:
-            settled[name] = Guess("other", f"a second {guess.role} is not simulated")
-        elif guess.role == "worker" and not first["redis"]:
-            settled[name] = Guess("other", "a worker without a Redis queue is not simulated")
-        elif guess.role == "proxy" and not has_http:
-            settled[name] = Guess("http", f"{guess.why}, with nothing behind it")
-            has_http = True
-    for name, body in services.items():
-        if not has_http and image_word(body) in _PAGES:
-            settled[name] = Guess("http", "the only one with pages to show")
-            has_http = True
-    return settled

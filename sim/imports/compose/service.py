@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from sim.imports.compose.roles import Guess, command_text, dependencies, event_loop
-from sim.imports.compose.values import Node, option, postgres_option
+from sim.imports.compose.processes import job_processes, pool_of, web_processes
+from sim.imports.compose.roles import Guess, event_loop
+from sim.imports.compose.stores import read_database, read_redis
+from sim.imports.compose.values import Node
+from sim.imports.evidence import Notes, Origin
 from sim.schema.fields import LawSpec
 from sim.schema.stack import (
     CpuSpec,
     DatabaseClient,
     Healthcheck,
     JobPush,
+    Lookup,
     Memory,
-    Role,
     Service,
     Stack,
     Stop,
 )
 from sim.schema.stack_checks import ALONE
+from sim.schema.text.validation import closest, one_of
 
 OTHER_MEMORY = 100 * 1024**2  # chosen: a container of which nothing is known
 PROXY_MEMORY = 32 * 1024**2  # chosen: HAProxy or nginx at rest
-_READ = (
-    "image build command entrypoint container_name depends_on deploy restart healthcheck ports "
-    "scale mem_limit mem_reservation cpus cpu_shares cpu_quota cpu_period stop_grace_period "
-    "stop_signal profiles extends expose links environment"
-)
-_SIMULATED = frozenset(_READ.split())
-_CONCURRENCY = ("QUEUE_CONCURRENCY", "WORKER_CONCURRENCY", "CELERY_CONCURRENCY")
-_POOL = ("DB_POOL", "DB_POOL_SIZE", "DB_POOL_MAX", "DATABASE_POOL_SIZE", "PGPOOL_MAX")
-
-
-@dataclass
-class Notes:
-    """What the user is told."""
-
-    assumed: list[str] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-    unread: dict[str, list[str]] = field(default_factory=dict)  # key -> services that have it
+_CONDITIONS = ("", "service_started", "service_healthy", "service_completed_successfully")
+_PUSHES = re.compile(r"traefik|caddy-docker-proxy|nginx-proxy$|swag", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -53,41 +42,67 @@ class Around:
     redis: str
     has_worker: bool
     names: dict[str, str]  # Compose name -> ours, of the services that run
+    asked: Mapping[str, set[str]]  # Compose name -> those that it asks, through a pooler also
     notes: Notes
 
 
-def read_service(node: Node, guess: Guess, around: Around) -> Service:
+@dataclass(frozen=True)
+class Own:
+    """What is known of one service beside its lines in the file."""
+
+    guess: Guess
+    variables: Mapping[str, str]  # of `environment` and `env_file`
+    config: str = ""  # the text of its own configuration files, as far as they are there
+
+
+def read_service(node: Node, own: Own, around: Around) -> Service:
     """The service, with everything that it does not say taken from the like stack's same role."""
-    name, notes = around.names[str(node.path[-1])], around.notes
-    for key in node.value:
-        if key not in _SIMULATED and not key.startswith("x-"):
-            notes.unread.setdefault(key, []).append(name)
+    name, notes, guess = around.names[str(node.path[-1])], around.notes, own.guess
     template = _template(guess, around)
+    origin = Origin("assumed", f"as in {around.like.name}")
+    notes.origins |= {f"services.{name}.{key}": origin for key in ("boot", "cpu", "memory")}
+    notes.origins[f"services.{name}.role"] = Origin("assumed", guess.why)
     given: dict[str, Any] = {
         "role": guess.role,
         "port": _port(node, name, notes),
         "replicas": _replicas(node, name, guess.role, notes),
         "boot": template.boot,
-        "cpu": _cpu(node, template),
+        "cpu": _cpu(node, name, template, notes),
         "memory": _memory(node, name, template, notes),
-        "healthcheck": _healthcheck(node),
-        "stop": _stop(node),
-        "depends_on": [around.names[d] for d in dependencies(node.value) if d in around.names],
-        "waits_for": [around.names[d] for d in _healthy_first(node.value) if d in around.names],
+        "healthcheck": _healthcheck(node, name, notes),
+        "stop": _stop(node, name, notes),
+        "depends_on": [around.names[d] for d in _dependencies(node) if d in around.names],
+        "waits_for": [around.names[d] for d in _healthy_first(node) if d in around.names],
     }
     given |= _restart(node, name, notes)
-    given |= _of_role(node, name, guess, template, around)
+    given |= _of_role(node, name, own, template, around)
     return Service(**given)
 
 
-def _healthy_first(body: Mapping[str, Any]) -> list[str]:
+def _dependencies(node: Node) -> list[str]:
+    """Names in `depends_on` and `links`; the first are those that start before."""
+    links = [entry.text().split(":")[0] for entry in node.get("links").items()]
+    return list(dict.fromkeys([*(node.value.get("depends_on") or {}), *links]))
+
+
+def _healthy_first(node: Node) -> list[str]:
     """Dependencies with `condition: service_healthy`."""
-    depends = body.get("depends_on")
-    return [
-        str(name)
-        for name, how in (depends.items() if isinstance(depends, dict) else ())
-        if isinstance(how, dict) and how.get("condition") == "service_healthy"
-    ]
+    depends = node.get("depends_on")
+    healthy = []
+    for name in depends.value or {}:
+        depends.read.add((*depends.path, name))
+        how = depends.get(name)
+        if isinstance(how.value, dict) and how.value:
+            depends.read.discard((*depends.path, name))
+            condition = how.get("condition")
+            if condition.text() not in _CONDITIONS:
+                near = closest(condition.text(), _CONDITIONS[1:])
+                raise condition.wrong(one_of(_CONDITIONS[1:]), near)
+            if condition.text() == "service_healthy":
+                healthy.append(str(name))
+            if "required" in how.value:
+                how.get("required").flag()
+    return healthy
 
 
 def _template(guess: Guess, around: Around) -> Service:
@@ -101,25 +116,47 @@ def _template(guess: Guess, around: Around) -> Service:
 
 def _port(node: Node, name: str, notes: Notes) -> int | None:
     """The first TCP port published on the server. Ranges and random ports never collide."""
-    ports = [port for entry in node.get("ports").items() if (port := entry.port())]
-    fixed = [port for port in ports if port.protocol == "tcp" and port.first == port.last]
+    entries = [(port, entry) for entry in node.get("ports").items() if (port := entry.port())]
+    fixed = [(p, entry) for p, entry in entries if p.protocol == "tcp" and p.first == p.last]
     if not fixed and node.value.get("ports"):
-        notes.assumed.append(f"{name}: its published ports never collide (a range, random or UDP)")
-    if len(fixed) > 1:
-        others = ", ".join(str(port.first) for port in fixed[1:])
-        notes.ignored.append(f"{name}: ports beside {fixed[0].first} ({others})")
-    return fixed[0].first if fixed else None
+        words = ", ".join(_port_word(entry) for entry in node.get("ports").items())
+        notes.assumed.append(
+            f"{name}: its published ports never collide (a range, random or UDP: {words})"
+        )
+    if len(entries) > 1:
+        first = fixed[0][0].first if fixed else "none"
+        others = [p for p, _ in entries if not fixed or p is not fixed[0][0]]
+        words = ", ".join(f"{p.first}" if p.protocol == "tcp" else f"{p.first}/udp" for p in others)
+        notes.ignored.append(f"{name}: ports beside {first} ({words})")
+    if fixed:
+        entry = fixed[0][1]
+        stated = entry.get("published") if isinstance(entry.value, dict) else entry
+        notes.origins[f"services.{name}.port"] = stated.origin
+        return fixed[0][0].first
+    return None
 
 
-def _replicas(node: Node, name: str, role: Role, notes: Notes) -> int:
-    deploy = node.get("deploy")
-    replicas = deploy.get("replicas").count()
-    scale = node.get("scale").count()
-    count = scale if replicas is None else replicas
+def _port_word(entry: Node) -> str:
+    value = entry.value
+    return (
+        str(value.get("published") or value.get("target"))
+        if isinstance(value, dict)
+        else str(value)
+    )
+
+
+def _replicas(node: Node, name: str, role: str, notes: Notes) -> int:
+    stated = node.get("deploy", "replicas")
+    count = stated.count()
+    if count is None:
+        stated = node.get("scale")
+        count = stated.count()
     if count is not None and count > 1 and node.value.get("container_name"):
         found = f"container_name with {count} replicas"
         path = (*node.path, "container_name")
         raise node.document.error(path, found, "no container_name (Compose refuses to scale it)")
+    if count is not None:
+        notes.origins[f"services.{name}.replicas"] = stated.origin
     if count is not None and count > 1 and role in ALONE:
         notes.ignored.append(f"{name}: {count} replicas of a service with role {role} (one runs)")
         return 1
@@ -128,44 +165,72 @@ def _replicas(node: Node, name: str, role: Role, notes: Notes) -> int:
 
 def _restart(node: Node, name: str, notes: Notes) -> dict[str, Any]:
     """`restart`, over which `deploy.restart_policy` wins (orchestrators.md, section 2)."""
-    policy, attempts = node.get("restart").restart()
+    stated = node.get("restart")
+    policy, attempts = stated.restart()
     rule = node.get("deploy", "restart_policy")
     if rule.value is not None:
-        condition = rule.get("condition").text() or "any"
+        if stated.value is not None:
+            notes.ignored.append(f"{name}: restart {stated.value}: deploy.restart_policy wins")
+        stated = rule.get("condition")
+        condition = stated.text() or "any"
         words = {"none": "no", "on-failure": "on-failure", "any": "always"}
         if condition not in words:
-            raise rule.get("condition").wrong("one of none, on-failure, any")
+            raise stated.wrong("one of none, on-failure, any")
         policy, attempts = words[condition], rule.get("max_attempts").count()
         skipped = [key for key in ("delay", "window") if rule.value.get(key) is not None]
+        for key in skipped:
+            rule.get(key).seconds()
         if skipped:
-            said = " and ".join(skipped)
+            said = " and ".join(f"{key} {rule.value[key]}" for key in skipped)
             notes.ignored.append(f"{name}: deploy.restart_policy {said} (Compose ignores it)")
+    if stated.value is not None:
+        notes.origins[f"services.{name}.restart"] = stated.origin
     result: dict[str, Any] = {"restart": policy}
     if attempts and policy == "on-failure":
         result["restart_attempts"] = attempts
     return result
 
 
-def _cpu(node: Node, template: Service) -> CpuSpec:
+def _cpu(node: Node, name: str, template: Service, notes: Notes) -> CpuSpec:
     resources = node.get("deploy", "resources")
-    limit = resources.get("limits", "cpus").number() or node.get("cpus").number()
+    limit_of = resources.get("limits", "cpus")
+    limit = limit_of.number()
+    if limit is None:
+        limit_of = node.get("cpus")
+        limit = limit_of.number()
     quota, period = node.get("cpu_quota").number(), node.get("cpu_period").number()
     if limit is None and quota is not None:
-        limit = quota / (period or 100_000.0)
+        limit_of, limit = node.get("cpu_quota"), quota / (period or 100_000.0)
     update: dict[str, Any] = {"limit": limit}
+    if limit is not None:
+        notes.origins[f"services.{name}.cpu.limit"] = limit_of.origin
     request = resources.get("reservations", "cpus").number()
     if request is not None:
         update["request"] = request if limit is None else min(request, limit)
+        notes.origins[f"services.{name}.cpu.request"] = resources.get("reservations", "cpus").origin
     shares = node.get("cpu_shares").count()
     if shares:
         update["shares"] = shares
+        notes.origins[f"services.{name}.cpu.shares"] = node.get("cpu_shares").origin
     return template.cpu.model_copy(update=update)
 
 
 def _memory(node: Node, name: str, template: Service, notes: Notes) -> Memory:
     resources = node.get("deploy", "resources")
-    limit = resources.get("limits", "memory").size() or node.get("mem_limit").size()
-    request = resources.get("reservations", "memory").size() or node.get("mem_reservation").size()
+    found = {}
+    for key, section, old in (
+        ("limit", "limits", "mem_limit"),
+        ("request", "reservations", "mem_reservation"),
+    ):
+        stated = resources.get(section, "memory")
+        size = stated.size()
+        if size is None:
+            stated = node.get(old)
+            size = stated.size()
+        if size is not None:
+            notes.origins[f"services.{name}.memory.{key}"] = stated.origin
+        found[key] = size
+    limit, request = found["limit"], found["request"]
     base = template.memory.base
     if limit is not None and base > limit // 2:
         base = limit // 2
@@ -176,15 +241,19 @@ def _memory(node: Node, name: str, template: Service, notes: Notes) -> Memory:
     return template.memory.model_copy(update=update)
 
 
-def _healthcheck(node: Node) -> Healthcheck | None:
+def _healthcheck(node: Node, name: str, notes: Notes) -> Healthcheck | None:
     check = node.get("healthcheck")
     if check.value is None or check.get("disable").flag():
         return None
-    test = check.get("test").words()
-    if test[:1] == ["NONE"]:
+    test = check.get("test")
+    words = test.value if isinstance(test.value, list) else test.words()
+    if words[:1] == ["NONE"]:
+        test.read.add(test.path)
         return None
-    if isinstance(check.get("test").value, list) and test[:1] not in (["CMD"], ["CMD-SHELL"]):
-        raise check.get("test").wrong("a list that begins with NONE, CMD or CMD-SHELL")
+    if isinstance(test.value, list) and words[:1] not in (["CMD"], ["CMD-SHELL"]):
+        raise test.wrong("a list that begins with NONE, CMD or CMD-SHELL")
+    test.read.add(test.path)
+    notes.assumed.append(f"{name}: healthy while it answers (it checks: {_short(words)})")
     given = {
         "interval": check.get("interval").seconds() or None,  # 0: Docker's default
         "timeout": check.get("timeout").seconds() or None,
@@ -192,131 +261,120 @@ def _healthcheck(node: Node) -> Healthcheck | None:
         "start_period": check.get("start_period").seconds(),
     }
     said = {key: value for key, value in given.items() if value is not None}
+    for key in said:
+        notes.origins[f"services.{name}.healthcheck.{key}"] = check.get(key).origin
     return Healthcheck.model_validate(said)
 
 
-def _stop(node: Node) -> Stop:
+def _short(words: list[Any]) -> str:
+    text = " ".join(str(word) for word in words if word not in ("CMD", "CMD-SHELL"))
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _stop(node: Node, name: str, notes: Notes) -> Stop:
     grace = node.get("stop_grace_period").seconds()
-    killed = node.get("stop_signal").text().upper() in ("SIGKILL", "KILL", "9")
+    if grace is not None:
+        notes.origins[f"services.{name}.stop.grace"] = node.get("stop_grace_period").origin
+    signal = node.get("stop_signal").text().upper()
+    killed = signal in ("SIGKILL", "KILL", "9")
+    if signal and not killed:
+        notes.assumed.append(f"{name}: finishes what runs at {signal}, as at SIGTERM")
     return Stop(grace=grace, drains=not killed)
 
 
 # --- by role --------------------------------------------------------------------------------------
 
 
-def _of_role(
-    node: Node, name: str, guess: Guess, template: Service, around: Around
-) -> dict[str, Any]:
-    if guess.role == "postgres":
-        return _postgres(node, name, template, around.notes)
-    if guess.role == "redis":
-        return _redis(node, name, template, around.notes)
-    if guess.role == "proxy":
-        return {"concurrency": 4096}  # chosen: a proxy's slots do not bind before its servers'
-    if guess.role in ("http", "worker"):
-        return _client(node, name, guess, template, around)
+def _of_role(node: Node, name: str, own: Own, template: Service, around: Around) -> dict[str, Any]:
+    role = own.guess.role
+    if role == "postgres":
+        engine = own.guess.part or "postgres"
+        return read_database(node, name, engine, template, own.variables, own.config, around.notes)
+    if role == "redis":
+        return read_redis(node, name, template, own.variables, own.config, around.notes)
+    if role == "proxy":
+        return _proxy(node, name, own, around.notes)
+    if role in ("http", "worker"):
+        return _client(node, name, own, template, around)
     return {}
 
 
-def _postgres(node: Node, name: str, template: Service, notes: Notes) -> dict[str, Any]:
-    words = node.get("command").words()
-    given = {key: getattr(template, key) for key in ("connect", "cost_growth", "recovery")}
-    for key in ("max_connections", "superuser_reserved_connections", "reserved_connections"):
-        said = postgres_option(words, key)
-        if key == "max_connections" and said is None:
-            said = option(words, "-N")
-        if said is not None and said.isdigit():
-            given[key] = int(said)
-    if "config_file" in command_text(node.value):
-        notes.assumed.append(f"{name}: max_connections 100 (its config file is not read)")
-    return given
+def _proxy(node: Node, name: str, own: Own, notes: Notes) -> dict[str, Any]:
+    """How it looks names up: nginx, HAProxy and Envoy's static addresses when they start (nginx
+    with a `resolver` and a variable again and again); Traefik and others that read Docker's events
+    hear of every change; Caddy dials a name at each new connection."""
+    image = str(node.value.get("image") or "")
+    what = f"{image} {name} {own.guess.why}"
+    result: dict[str, Any] = {"concurrency": 4096}  # chosen: does not bind before its servers'
+    if _PUSHES.search(what):
+        notes.assumed.append(f"{name}: hears of every change of a container (Docker's events)")
+        return result
+    again = re.search(r"(?m)^\s*resolver\s+(?:[^;]*?valid=(\d+)(s|m)?)?[^;]*;", own.config)
+    variable = re.search(r"proxy_pass\s+https?://\$|resolvers\s+\w+|resolve\b", own.config)
+    if re.search(r"caddy", what, re.IGNORECASE):
+        result["lookup"] = Lookup(once=False, ttl=1.0)
+        notes.assumed.append(f"{name}: looks a name up again for new connections (Caddy)")
+    elif again and variable:
+        ttl = float(again[1]) * (60.0 if again[2] == "m" else 1.0) if again[1] else None
+        result["lookup"] = Lookup(once=False, **({"ttl": ttl} if ttl else {}))
+        notes.assumed.append(f"{name}: looks names up again, by the resolver of its configuration")
+    else:
+        result["lookup"] = Lookup()
+        notes.assumed.append(
+            f"{name}: looks names up when it starts and never again, as nginx does"
+        )
+    return result
 
 
-def _redis(node: Node, name: str, template: Service, notes: Notes) -> dict[str, Any]:
-    """Without options Redis saves snapshots (RDB, dataplane.md section 2)."""
-    words = node.get("command").words()
-    given: dict[str, Any] = {"persistence": "rdb", "job_size": template.job_size}
-    if option(words, "--save") in ("", "''", '""'):
-        given["persistence"] = "none"
-    if (option(words, "--appendonly") or "no").lower() == "yes":
-        always = option(words, "--appendfsync") == "always"
-        given["persistence"] = "aof_always" if always else "aof_everysec"
-    memory = option(words, "--maxmemory")
-    if memory is not None:
-        given["maxmemory"] = _redis_size(Node(node.document, (*node.path, "command"), memory))
-    if (option(words, "--maxmemory-policy") or "").startswith("allkeys"):
-        given["eviction"] = "allkeys"
-    if any(word.endswith(".conf") for word in words):
-        notes.assumed.append(f"{name}: persistence {given['persistence']} (its file is not read)")
-    return given
-
-
-def _redis_size(node: Node) -> int | None:
-    """Redis counts `100mb` in 1024s and `100m` in 1000s (the head of its redis.conf)."""
-    text = node.text().lower()
-    powers = {"k": 1, "m": 2, "g": 3}
-    if text[-1:] in powers and text[:-1].isdigit():
-        return int(text[:-1]) * 1000 ** powers[text[-1]] or None
-    return node.size()
-
-
-def _client(
-    node: Node, name: str, guess: Guess, template: Service, around: Around
-) -> dict[str, Any]:
+def _client(node: Node, name: str, own: Own, template: Service, around: Around) -> dict[str, Any]:
     """An http service or a worker: demands, pool and pushes as the like stack's."""
-    environment = _environment(node)
-    notes, given = around.notes, {"concurrency": template.concurrency}
-    result: dict[str, Any] = given
+    notes, role = around.notes, own.guess.role
+    words = [*node.get("entrypoint").words(), *node.get("command").words()]
+    count = (web_processes if role == "http" else job_processes)(words, own.variables)
+    result: dict[str, Any] = {"concurrency": count.concurrency or template.concurrency}
     said = [f"CPU demand {template.cpu.demand.mean * 1000:g} ms"]
-    concurrency = _setting(environment, _CONCURRENCY) if guess.role == "worker" else None
-    if concurrency:
-        result["concurrency"] = concurrency[1]
-        notes.assumed.append(f"{name}: concurrency {concurrency[1]}, from {concurrency[0]}")
-    if template.database and around.postgres and _uses(node, around.postgres, environment, around):
+    if count.concurrency:
+        sources = ", ".join(count.variables)
+        notes.assumed.append(f"{name}: {count.concurrency} at once, from {sources}")
+        notes.origins[f"services.{name}.concurrency"] = _spot(node, count.variables)
+        if count.processes:  # each runs on a core of its own
+            cpu = _cpu(node, name, template, notes)
+            result["cpu"] = cpu.model_copy(update={"threads": count.processes.value})
+    compose_name = str(node.path[-1])
+    asked = around.asked.get(compose_name, set())
+    if template.database and around.postgres and around.postgres in asked:
         database = template.database
-        pool = _setting(environment, _POOL)
+        pool = pool_of(words, own.variables, count)
         if pool:
-            database = DatabaseClient(**{**database.model_dump(), "pool": pool[1]})
-            notes.assumed.append(f"{name}: pool of {pool[1]}, from {pool[0]}")
+            fields = {**database.model_dump(), "pool": pool.size}
+            database = DatabaseClient(**fields)
+            notes.assumed.append(f"{name}: pool of {pool.words}")
+            notes.origins[f"services.{name}.database.pool"] = _spot(node, pool.variables)
         result["database"] = database
         said.append(f"{database.demand.mean * 1000:g} ms in {around.names[around.postgres]}")
-    if guess.role == "http":
+    if role == "http":
         result["backlog"] = template.backlog
         loop = event_loop(node.value)
         result["accepts"] = "at_once" if loop else template.accepts
         if loop:
             notes.assumed.append(f"{name}: accepts at once and queues inside, by {loop}")
-        if around.redis and around.has_worker and _uses(node, around.redis, environment, around):
+        if around.redis and around.has_worker and around.redis in asked:
             result["push"] = JobPush(**template.push.model_dump())
             said.append(f"a job from {template.push.share:.0%} of requests")
     else:
         result["job"] = template.job
-    unit = "request" if guess.role == "http" else "job"
+    unit = "request" if role == "http" else "job"
     notes.assumed.append(f"{name}: {', '.join(said)} per {unit}, as in {around.like.name}")
     return result
 
 
-def _environment(node: Node) -> dict[str, str]:
-    value = node.value.get("environment")
-    if isinstance(value, dict):
-        return {key: "" if part is None else str(part) for key, part in value.items()}
-    pairs = (entry.text().partition("=") for entry in node.get("environment").items())
-    return {key: part for key, _, part in pairs}
-
-
-def _setting(environment: dict[str, str], names: tuple[str, ...]) -> tuple[str, int] | None:
-    for name in names:
-        value = environment.get(name, "")
-        if value.isdigit() and 0 < int(value) < 10_000:
-            return name, int(value)
-    return None
-
-
-def _uses(node: Node, store: str, environment: dict[str, str], around: Around) -> bool:
-    """Whether a service uses a store: it says so, or it says nothing at all of what it needs."""
-    wanted = dependencies(node.value)
-    word = re.compile(rf"(?<![\w-]){re.escape(store)}(?![\w-])")
-    named = any(word.search(value) for value in environment.values())
-    stores = {around.postgres, around.redis}
-    silent = not stores & set(wanted) and not environment
-    return store in wanted or named or silent
+def _spot(node: Node, sources: list[str] | tuple[str, ...]) -> Origin:
+    """Where the first of these variables or options stands."""
+    origin = None
+    for source in sources:
+        path = (*node.path, "environment", source)
+        known = source in (node.value.get("environment") or {})
+        spot = node.at(path, "") if known else node.get("command")
+        origin = origin or spot.origin
+        node.read.add(path)
+    return origin or node.get("command").origin

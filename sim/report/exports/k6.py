@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from sim.dataplane.profile import Arrivals
 from sim.imports.trace import arrivals
 from sim.results.measurements import Measurements
-from sim.schema.scenario import ClientSpec, Slo, Traffic
+from sim.schema.client import ClientSpec
+from sim.schema.scenario import Slo, Traffic
 
 MOST_VUS = 5000  # virtual users; chosen: what one machine of a tester bears
 STAGES = 300  # at most, of a recorded trace

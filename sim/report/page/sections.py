@@ -15,7 +15,7 @@ from sim.report.page.charts import charts
 from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import accounts
 from sim.report.postmortem.attribution import KINDS, seconds_by_kind
-from sim.report.text import findings, timeline, traffic, words
+from sim.report.text import findings, ladder, timeline, traffic, words
 from sim.results.measurements import Measurements
 
 LONGEST = 150  # lines of one platform's timeline
@@ -41,6 +41,15 @@ def figures(result: Measurements) -> Section:
             "differences": findings.differences(result),
         },
     )
+
+
+def rungs(result: Measurements) -> Section | None:
+    """From one platform to the other, one change at a time."""
+    climbed = result.ladder
+    if climbed is None:
+        return None
+    data = {"sentence": ladder.sentence(climbed), "steps": ladder.steps(climbed)}
+    return Section("rungs", "Where the difference comes from", data)
 
 
 def claims(result: Measurements) -> Section | None:
@@ -159,6 +168,7 @@ def again(result: Measurements) -> Section:
 
 
 SECTIONS: tuple[Callable[[Measurements], Section | None], ...] = (
+    rungs,
     series,
     figures,
     claims,

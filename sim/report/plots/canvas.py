@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 
 from sim.report.incident import window
 from sim.report.plots import event_labels
-from sim.report.text import findings, words
+from sim.report.text import findings, means, words
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
 BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
 VERMILLION, PURPLE, YELLOW, INK = "#D55E00", "#CC79A7", "#F0E442", "#222222"
 CAUSE_COLOURS = (VERMILLION, ORANGE, PURPLE, SKY, YELLOW, INK)
+FEW = 2  # platforms whose means fit beneath a finding
 GREY = "#6b6b6b"
 SIZE = (12.8, 7.2)  # inches; 150 dots an inch make 1920 x 1080
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
@@ -62,7 +63,9 @@ def slide(result: Measurements, finding: str, bands_each: bool = True) -> Figure
     figure.text(0.055, 0.945, finding, size=size, weight="bold", color=INK, va="center")
     below = f"{result.scenario} · {findings.setting(result)}"
     if result.reps > 1:
-        below += f" · figures are means, curves show seed {result.seed}"
+        below += f" · figures are means, curves show seed {result.shown_seed}"
+    if 0 < len(result.means) <= FEW:
+        below += f"\n{means.short(result)}"
     figure.text(0.055, 0.897, below, size=11, color=GREY, va="center")
     return figure
 

@@ -65,6 +65,12 @@ def impact(figures: Figures, horizon_s: float) -> Iterator[str]:
     if failed:
         how = f" ({percent(failed / requests['arrived'])}): {ended(requests['failed'], REQUESTS)}"
     yield f"Requests: {words.count(failed)} of {words.count(requests['arrived'])} failed{how}"
+    place = figures.get("began_at")
+    if place:
+        counts = figures["services"][place]
+        failed = total(counts, "failed")
+        share = percent(failed / counts["asked"]) if counts["asked"] else "all"
+        yield f"Services: it began at {place}, which failed {share} of what it was asked"
     lost = total(figures, "jobs.lost")
     if jobs["enqueued"] or lost:
         how = f": {ended(jobs['lost'], JOBS)}" if lost else ""

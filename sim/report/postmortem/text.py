@@ -9,7 +9,7 @@ from textwrap import wrap
 
 from sim.report.postmortem.account import Account, accounts
 from sim.report.postmortem.causes import Cause, Causes
-from sim.report.text import findings, words
+from sim.report.text import verdict, words
 from sim.results.measurements import Measurements
 
 ALONE = (
@@ -36,7 +36,7 @@ def markdown(result: Measurements) -> str:
 
 def _lines(result: Measurements) -> Iterator[str]:
     yield f"# Post-mortem: {safe(result.title or result.scenario)}\n"
-    yield f"**{safe(findings.verdict(result))}**\n"
+    yield f"**{safe(verdict.verdict(result))}**\n"
     first, last = result.seed, result.seed + result.reps - 1
     seeds = f"seed {first}" if result.reps == 1 else f"means over the seeds {first} to {last}"
     yield (

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sim.report.text import comparison, words
+from sim.report.text import comparison, means, verdict, words
+from sim.results import services
 from sim.results.figures import (
     TOPICS,
     Figure,
@@ -24,6 +25,7 @@ from sim.results.measurements import Difference, Measurements
 
 FEW = 0.95  # availability below which the latency of those who got an answer says little
 SURVIVORS = " of the answered"
+MEANS = "Means"
 
 
 class Line(NamedTuple):
@@ -58,32 +60,6 @@ def headline(result: Measurements) -> str:
     return " · ".join(parts)
 
 
-def verdict(result: Measurements) -> str:
-    """One sentence for everybody: `Compose: 5 min 41 s down, 1,204 failed requests, 14 operator
-    minutes; Kubernetes: 0 s down, 37 failed requests`."""
-    return "; ".join(
-        f"{words.platform(name)}: {_suffered(figures)}"
-        for name, figures in result.platforms.items()
-    )
-
-
-def _suffered(figures: Figures) -> str:
-    failed = total(figures, "requests.failed")
-    plural = "" if failed == 1 else "s"
-    parts = [
-        f"{words.duration(figures['downtime_s'])} down",
-        f"{words.count(failed)} failed request{plural}",
-    ]
-    lost = total(figures, "jobs.lost")
-    if lost:
-        parts.append(f"{words.count(lost)} job{'' if lost == 1 else 's'} lost")
-    minutes = figures["operator"]["minutes"]
-    if minutes:
-        whole = max(1, round(minutes))
-        parts.append(f"{words.count(whole)} operator minute{'' if whole == 1 else 's'}")
-    return ", ".join(parts)
-
-
 def setting(result: Measurements) -> str:
     """What was run, in one line: stack, seed, replications, simulated time, engine."""
     last = result.seed + result.reps - 1
@@ -98,23 +74,45 @@ def setting(result: Measurements) -> str:
     )
 
 
-def sections(result: Measurements) -> list[TableSection]:
-    """All figures, grouped; sections about things that the stack has not are left out."""
-    everyone = list(result.platforms.values())
-    return [
-        TableSection(topic.title, tuple(_lines(topic, everyone, result.horizon_s)))
+def sections(result: Measurements, full: bool = True) -> list[TableSection]:
+    """The means of each side, then all figures, grouped; sections about things that the stack has
+    not are left out. Not `full`: of several platforms the rows that differ alone."""
+    columns = means.by_platform(result)
+    tables = [
+        TableSection(topic.title, tuple(_lines(topic, result)))
         for topic in TOPICS
-        if not topic.needs or any(total(f, path) for f in everyone for path in topic.needs)
+        if not topic.needs
+        or any(total(f, path) for f in result.platforms.values() for path in topic.needs)
     ]
+    asked = tuple(Line(*row) for row in services.rows(result.platforms))
+    if asked:
+        tables.append(TableSection("Services", asked))
+    if len(columns) == len(result.platforms):
+        rows = zip(means.HEADINGS, zip(*columns.values(), strict=True), strict=True)
+        tables.insert(0, TableSection(MEANS, tuple(Line(label, cells) for label, cells in rows)))
+    if full or len(result.platforms) == 1:
+        return tables
+    differing = [
+        TableSection(table.title, tuple(row for row in table.rows if len(set(row.cells)) > 1))
+        for table in tables
+    ]
+    return [table for table in differing if table.rows]
 
 
-def _lines(topic: Topic, everyone: list[Figures], horizon_s: float) -> Iterator[Line]:
+def _lines(topic: Topic, result: Measurements) -> Iterator[Line]:
     for figure, row in shown(topic):
-        yield Line(row.label, tuple(_cell(figure, row, f, horizon_s) for f in everyone))
+        cells = (
+            _cell(figure, row, figures, result.horizon_s, result.spread.get(name, {}))
+            for name, figures in result.platforms.items()
+        )
+        yield Line(row.label, tuple(cells))
 
 
-def _cell(figure: Figure, row: TableRow, figures: Figures, horizon_s: float) -> str:
-    """One figure of one platform, with half of its 95 % interval where there is one."""
+def _cell(
+    figure: Figure, row: TableRow, figures: Figures, horizon_s: float,
+    spread: dict[str, dict[str, float]],
+) -> str:  # fmt: skip
+    """One figure of one platform, with its range over seeds where it is a headline's."""
     path, value = figure.path, lookup(figures, figure.path)
     if value is None:
         return row.missing.format(horizon=words.clock(horizon_s)) or words.NOTHING
@@ -127,8 +125,8 @@ def _cell(figure: Figure, row: TableRow, figures: Figures, horizon_s: float) -> 
         return row.pair.format(text, words.figure(row.other, lookup(figures, row.other)))
     if figure.unit is Unit.MOMENT:
         return f"at {words.clock(value)}"
-    low, high = figures.get("intervals", {}).get(path, (value, value))
-    return text if low == high else f"{text} \u00b1 {words.figure(path, high - value)}"
+    headline = figure.harm is not None or figure.compared
+    return verdict.ranged(path, figures, spread) if headline else text
 
 
 def verdicts(result: Measurements) -> list[ClaimLine]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from sim.report.text import words
+from sim.report.text.columns import aligned
 from sim.results.expectations import Judgement
 from sim.results.measurements import Measurements
 
@@ -27,9 +28,7 @@ def table(judgements: Sequence[Judgement]) -> str:
     if not judgements:
         return ""
     rows = [HEADS, *(_row(each) for each in sorted(judgements, key=lambda each: each.holds))]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines) + "\n\n"
+    return "\n".join(aligned(rows)) + "\n\n"
 
 
 def _row(judgement: Judgement) -> tuple[str, ...]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sim.report.text import comparison, findings, timeline, traffic, words
+from sim.report.text import (
+    comparison,
+    findings,
+    ladder,
+    timeline,
+    traffic,
+    verdict,
+    words,
+)
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
@@ -18,7 +26,9 @@ def markdown(result: Measurements, pictures: Iterable[str] = ()) -> str:
 
 def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
     yield f"# {result.scenario}: {words.markdown(result.title)}"
-    yield f"\n**{words.markdown(findings.headline(result))}**\n"
+    yield f"\n**{words.markdown(verdict.verdict(result))}**\n"
+    if result.ladder is not None:
+        yield f"{words.markdown(ladder.sentence(result.ladder))}\n"
     yield f"{words.markdown(result.lesson)}\n"
     yield f"{words.markdown(findings.setting(result))}\n"
     for line in traffic.lines(result.recorded):
@@ -55,12 +65,12 @@ def _claims(result: Measurements) -> Iterator[str]:
     verdicts = findings.verdicts(result)
     if verdicts:
         yield "\n## What the article claims\n"
-    for verdict in verdicts:
-        word = "holds" if verdict.holds else "**does not hold**"
-        yield f"- {word}: {verdict.platform}: {words.markdown(verdict.says)}  "
-        yield f"  {words.markdown(verdict.finding)}"
-        if verdict.because:
-            yield f"  because {words.markdown(verdict.because)}"
+    for claim in verdicts:
+        word = "holds" if claim.holds else "**does not hold**"
+        yield f"- {word}: {claim.platform}: {words.markdown(claim.says)}  "
+        yield f"  {words.markdown(claim.finding)}"
+        if claim.because:
+            yield f"  because {words.markdown(claim.because)}"
 
 
 def _timeline(run: Run) -> Iterator[str]:

@@ -88,7 +88,11 @@ def compiling(console: Console) -> Iterator[None]:
 def counting(runs: int, console: Console) -> Iterator[Callable[[RunProgress], None]]:
     """A watch that counts finished runs: a bar on a terminal, else a line for each tenth."""
     done = 0
-    columns = (TextColumn("{task.completed} of {task.total} runs"), BarColumn())
+    columns = (
+        TextColumn("{task.completed} of {task.total} runs"),
+        BarColumn(),
+        TimeRemainingColumn(),
+    )
     bar = Progress(*columns, console=console, transient=True)
     task = bar.add_task("", total=runs)
 

@@ -15,32 +15,41 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sim.report.text import comparison, findings, words
+from sim.report.text import comparison, findings, ladder, means, verdict, words
+from sim.results.ladder import Ladder
 from sim.results.measurements import Measurements
 
 WIDTH = 100
 
 
-def show(result: Measurements, console: Console) -> None:
-    """Print the table to a console, no wider than 100 columns."""
-    console.print(_document(result), width=min(WIDTH, console.width), highlight=False)
+def show(result: Measurements, console: Console, full: bool = False) -> None:
+    """Print the verdict and the table to a console, no wider than 100 columns. `full`: also the
+    rows that are equal on all platforms."""
+    console.print(_document(result, full), width=min(WIDTH, console.width), highlight=False)
 
 
-def plain(result: Measurements) -> str:
+def plain(result: Measurements, full: bool = False) -> str:
     """The table as text without colours, lines at most 100 columns wide."""
     out = StringIO()
-    show(result, Console(file=out, width=WIDTH, no_color=True, force_terminal=False))
+    show(result, Console(file=out, width=WIDTH, no_color=True, force_terminal=False), full)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _document(result: Measurements) -> RenderableType:
+def _document(result: Measurements, full: bool) -> RenderableType:
     parts: list[RenderableType] = [
-        Text(f"{result.scenario}: {result.title}", style="bold"),
+        Text(verdict.verdict(result), style="bold"),
+        Text(f"{result.scenario}: {result.title}"),
         Text(findings.setting(result), style="dim"),
     ]
     if result.interrupted:
         parts.append(Text("interrupted: these are the runs that were finished", style="yellow"))
-    parts.append(_overview(result) if comparison.is_many(result) else _figures(result))
+    if result.ladder is not None:
+        parts.insert(1, Text(ladder.sentence(result.ladder), style="bold"))
+        parts += [Text("\nRung by rung", style="bold"), _ladder(result.ladder), Text("")]
+    if comparison.is_many(result):
+        parts += [_overview(result), Text("\nMeans", style="bold"), _means(result)]
+    else:
+        parts += _figures(result, full)
     differences = findings.differences(result)
     if differences:
         parts += [Text("\nDifferences, pair by pair of seeds (95 %)", style="bold")]
@@ -52,16 +61,39 @@ def _document(result: Measurements) -> RenderableType:
     return Group(*parts)
 
 
-def _figures(result: Measurements) -> Table:
+def _figures(result: Measurements, full: bool) -> list[RenderableType]:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for name in result.platforms:
         table.add_column(words.platform(name), overflow="fold", ratio=1)
-    for section in findings.sections(result):
+    rows = 0
+    for section in findings.sections(result, full):
+        rows += len(section.rows)
         table.add_row(Text(section.title, style="bold"), *("" for _ in result.platforms))
         for label, cells in section.rows:
             table.add_row(f"  {label}", *map(_cell, cells))
     table.expand = len(result.platforms) > 1
+    equal = sum(len(section.rows) for section in findings.sections(result)) - rows
+    if not equal:
+        return [table]
+    return [table, Text(f"\n{equal} more rows are equal on all: --full shows them.", style="dim")]
+
+
+def _ladder(climbed: Ladder) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading, side in (("", "left"), ("takes", "right"), ("left", "right"), ("", "left")):
+        table.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for step in ladder.steps(climbed):
+        table.add_row(*step)
+    return table
+
+
+def _means(result: Measurements) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("", *means.HEADINGS):
+        table.add_column(heading, overflow="fold")
+    for name, cells in means.by_platform(result).items():
+        table.add_row(words.platform(name), *cells)
     return table
 
 
@@ -83,16 +115,16 @@ def _overview(result: Measurements) -> Table:
     return table
 
 
-def _verdicts(verdicts: list[findings.ClaimLine]) -> RenderableType:
+def _verdicts(claims: list[findings.ClaimLine]) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for verdict in verdicts:
-        word, style = ("holds", "green") if verdict.holds else ("does not hold", "bold red")
-        grid.add_row(Text(word, style=style), Text(f"{verdict.platform}: {verdict.says}"))
-        grid.add_row("", Text(verdict.finding, style="dim"))
-        if verdict.because:
-            grid.add_row("", Text(f"because {verdict.because}"))
+    for claim in claims:
+        word, style = ("holds", "green") if claim.holds else ("does not hold", "bold red")
+        grid.add_row(Text(word, style=style), Text(f"{claim.platform}: {claim.says}"))
+        grid.add_row("", Text(claim.finding, style="dim"))
+        if claim.because:
+            grid.add_row("", Text(f"because {claim.because}"))
     return Padding(grid, (0, 0, 0, 2))
 
 
@@ -113,6 +145,7 @@ def html(result: Measurements) -> str:
         for v in findings.verdicts(result)
     )
     return (
+        f"<p><b>{escape(verdict.verdict(result))}</b></p>"
         f"<p><b>{escape(result.scenario)}</b>: {escape(result.title)}<br>"
         f"<small>{escape(findings.setting(result))}</small></p>"
         f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"

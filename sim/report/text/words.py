@@ -43,6 +43,32 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
 
 
+def span(path: str, low: float, high: float) -> str:
+    """From the least to the most of a figure: `2:50 .. 7:30`, `8 .. 12 s`; empty if it is one."""
+    first, last = figure(path, low), figure(path, high)
+    if first == last:
+        return ""
+    seconds = {Unit.SECONDS: 1.0, Unit.MOMENT: 1.0, Unit.MINUTES: 60.0}.get(figure_at(path).unit)
+    if seconds is None or max(abs(low), abs(high)) * seconds < 60.0:
+        return f"{first} .. {last}"
+    return f"{_colons(low * seconds)} .. {_colons(high * seconds)}"
+
+
+def _colons(seconds: float) -> str:
+    """`7:30`, `3:08:15`, `-0:05`."""
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    sign = "-" if seconds < -0.5 else ""
+    if minutes < 60:
+        return f"{sign}{minutes}:{rest:02d}"
+    return f"{sign}{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def size(bytes_: float) -> str:
+    """`512 MiB`, `8 GiB`."""
+    gib = bytes_ / 1024**3
+    return f"{gib:.3g} GiB" if gib >= 1.0 else f"{bytes_ / 1024**2:.3g} MiB"
+
+
 def clock(seconds: float) -> str:
     """Simulated time of day zero: `00:05:00`, `103:20:07`."""
     whole = int(seconds + 1e-9)

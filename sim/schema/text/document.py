@@ -36,6 +36,8 @@ class Document:
     data: Any = None
     marks: dict[Path_, tuple[int, int]] = field(default_factory=dict)  # of values
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)  # of the keys before them
+    tags: dict[Path_, str] = field(default_factory=dict)  # of values that have one: `!reset`
+    files: dict[Path_, str] = field(default_factory=dict)  # of values merged from another file
 
     def issue(
         self,
@@ -55,7 +57,13 @@ class Document:
         if key:
             line, column = self.keys.get(known, (line, column))
         name = ".".join(str(key) for key in path)
-        return Issue(self.file, line, column, name, found, expected, nearest)
+        file = self.files.get(known, self.file)
+        return Issue(file, line, column, name, found, expected, nearest)
+
+    def place(self, path: Sequence[Key]) -> str:
+        """`compose.yml:12`, of the value at a path or of what stands around it."""
+        known = self.issue(path)
+        return f"{known.file}:{known.line}" if known.line else known.file
 
     def error(
         self, path: Sequence[Key], found: str = "", expected: str = "", nearest: str = ""
@@ -69,11 +77,11 @@ def read_yaml(text: str, file: str) -> Document:
     return replace(document, data=deepcopy(document.data))
 
 
-@lru_cache(maxsize=64)  # nearly every scenario has the same stack, which takes 40 ms
-def _parsed(text: str, file: str) -> Document:
+def read_documents(text: str, file: str) -> list[Document]:
+    """Every document of a YAML stream, whatever is in it; an empty one has None. Raises
+    `InputError` for what is not YAML."""
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
-        document = _Reader(file).read(root)
+        return [_Reader(file).read(root) for root in YAML(typ="safe", pure=True).compose_all(text)]
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
@@ -90,6 +98,14 @@ def _parsed(text: str, file: str) -> Document:
     except RecursionError:
         why = "mappings or lists nested too deep"
         raise InputError(file, found=why, expected="at most some hundred levels") from None
+
+
+@lru_cache(maxsize=64)  # nearly every scenario has the same stack, which takes 40 ms
+def _parsed(text: str, file: str) -> Document:
+    documents = read_documents(text, file)
+    if len(documents) > 1:
+        raise documents[1].error((), "a second document", "one document")
+    document = documents[0] if documents else Document(file)
     if not isinstance(document.data, dict):
         found = "an empty file" if document.data is None else describe(document.data)
         raise InputError(file, 1, 1, found=found, expected="a mapping of fields")
@@ -129,6 +145,7 @@ class _Reader:
         self.file = file
         self.marks: dict[Path_, tuple[int, int]] = {}
         self.keys: dict[Path_, tuple[int, int]] = {}
+        self.tags: dict[Path_, str] = {}
         self.issues: list[Issue] = []
         self.open: set[int] = set()
         self.count = 0
@@ -137,11 +154,13 @@ class _Reader:
         data = self.value(root, ()) if root is not None else None
         if self.issues:
             raise InputError(issues=self.issues)
-        return Document(self.file, data, self.marks, self.keys)
+        return Document(self.file, data, self.marks, self.keys, self.tags)
 
     def value(self, node: Node, path: Path_) -> Any:
         self.count += 1
         self.marks.setdefault(path, _place(node))
+        if str(node.tag).startswith("!"):
+            self.tags[path] = str(node.tag)
         if isinstance(node, ScalarNode):
             return _scalar(node)
         if id(node) in self.open or self.count > MAX_NODES:

@@ -167,7 +167,7 @@ def _drawn(case: Case, quarter_seed: int, incident: Incident, kind: IncidentKind
     night = operator.night
     deploys = [event for event in case.scenario.events if event.deploy is not None]
     return Drawn(
-        _at(case, incident), quarter_seed, incident, kind,
+        at_hour(case, incident), quarter_seed, incident, kind,
         night is not None and is_night(incident.at_s, night.begins, night.ends),
         len(deploys) * operator.habits.deploy_watch,
     )  # fmt: skip
@@ -184,7 +184,7 @@ def _planned(k: int, ask: Ask) -> Plan:
         ) from None
 
 
-def _at(case: Case, incident: Incident) -> Case:
+def at_hour(case: Case, incident: Incident) -> Case:
     """The case with its event at the incident's hour, and on its server."""
     scenario = case.scenario
     starts_s = (incident.at_s - min((e.at for e in scenario.events), default=0.0)) % 86_400.0

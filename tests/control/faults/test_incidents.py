@@ -293,3 +293,17 @@ def test_bad_input_is_refused_with_its_field(event, field):
         read_event(event, 10.0, load_scenario("container_crash"), sspp())
     assert field in str(error.value)
     assert "\n" not in str(error.value).strip()
+
+
+@pytest.mark.parametrize("platform", ["compose", "swarm", "kubernetes", "nomad", "cloud_run"])
+def test_a_rollback_with_no_version_before_is_told(platform):
+    """It ended the run with a traceback."""
+    run = replay({"at": 30, "rollback": {"service": "http"}}, platform=platform)
+    assert any("no version of api before this one" in row.text for row in run.timeline)
+
+
+def test_one_of_several_replicas_is_restarted_by_its_number():
+    run = replay({"at": 30, "restart": {"service": "http", "replica": 1}},
+                 platform="compose_hardened")  # fmt: skip
+    assert any("`docker restart api-2`" in row.text for row in run.timeline)
+    assert not any(row.subject == "api-1" and row.event == "exit" for row in run.timeline)

@@ -11,13 +11,16 @@ from sim.control.resource_limits.profiles import (
     SHARES_PER_CORE,
     Limits,
     cpu_limit,
+    profile_in,
     profile_of,
+    story_of,
     weight,
 )
-from sim.dataplane.codes import Kind, LawKind, Persistence
+from sim.dataplane.codes import Does, Kind, LawKind, Persistence
+from sim.library.stacks import load_stack
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
-from sim.schema.stack import CpuSpec, Service
+from sim.schema.stack import CpuSpec, Service, ServiceStep
 
 V1 = Version(name="v1")
 
@@ -97,3 +100,55 @@ def test_maxmemory_counts_an_empty_server_as_well(maxmemory: int, jobs: int) -> 
     assert profile.queue_bytes > 0
     assert profile.queue_bytes // profile.job_bytes == jobs
     assert profile_of(service("redis"), V1).queue_bytes == 0
+
+
+# ---- what only the whole stack says ----
+SHOP = load_stack("shop")
+
+
+def test_a_story_with_its_numbers():
+    """web asks api (1); api asks the catalogue (2), the database, payments (3), the queue."""
+    (cpu, call) = profile_in(SHOP, "web", V1).steps
+    assert (cpu.does, cpu.name, cpu.law.mean) == (Does.CPU, "cpu:1", pytest.approx(0.003))
+    assert (call.does, call.target, call.name) == (Does.CALL, 1, "call:api:1")
+    assert call.client.timeout_s == 30.0
+    steps = profile_in(SHOP, "api", V1).steps
+    assert [(step.does, step.target, step.share) for step in steps] == [
+        (Does.CPU, 0, 1.0),
+        (Does.CALL, 2, 1.0),
+        (Does.QUERY, 0, 1.0),
+        (Does.CALL, 3, 0.2),
+        (Does.PUSH, 0, 0.2),
+    ]
+
+
+def test_the_pool_to_the_database():
+    api = profile_in(SHOP, "api", V1)
+    assert (api.pool, api.pool_at_start, api.checkout_timeout_s) == (10, 0, 2.0)
+    assert profile_in(SHOP, "web", V1).pool == 0, "it queries nothing"
+
+
+def test_a_version_changes_the_cpu_of_each_step():
+    twice = profile_in(SHOP, "api", Version(cpu_factor=2.0)).steps
+    assert twice[0].law.mean == pytest.approx(0.010)
+    assert twice[2].law.mean == pytest.approx(0.002), "the database's work is its own"
+
+
+def test_somebody_elses_service_takes_any_number_and_uses_nothing():
+    payments = profile_in(SHOP, "payments", V1)
+    waits, fails = payments.steps
+    assert payments.slots >= 1_000_000
+    assert (waits.does, waits.law.mean) == (Does.WAIT, pytest.approx(0.15))
+    assert (fails.does, fails.share) == (Does.FAIL, pytest.approx(0.001))
+
+
+def test_the_short_form_is_the_profile_of_before():
+    sspp = load_stack("sspp")
+    for name, own in sspp.services.items():
+        assert profile_in(sspp, name, V1) == profile_of(own, V1)
+
+
+def test_equal_steps_have_names_of_their_own():
+    steps = [ServiceStep(cpu=0.001), ServiceStep(wait=0.1), ServiceStep(cpu=0.002)]
+    names = [step.name for step in story_of(SHOP, steps, 1.0)]
+    assert names == ["cpu:1", "wait:1", "cpu:2"]

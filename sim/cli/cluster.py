@@ -1,0 +1,53 @@
+"""`--cluster ADDRESS`: the runs go to the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from sim.schema.fields import InputError
+
+WAIT_S = 10  # for the scheduler's first answer; chosen
+EXPECTED = "tcp://HOST:PORT of a `dask scheduler` with a worker at least, or --workers N"
+
+
+class Workplace(NamedTuple):
+    """Where a batch runs, as `Batch.run` takes it; `executor` None: here."""
+
+    executor: Executor | None = None
+    workers: int | None = None
+
+    @property
+    def how(self) -> dict[str, Any]:
+        return {"workers": self.workers} | ({"executor": self.executor} if self.executor else {})
+
+
+@contextmanager
+def place(address: str | None, workers: int | None) -> Iterator[Workplace]:
+    """Connected as long as it is held. Raises `InputError` where nobody answers: it does not fall
+    back on this machine, whose owner may have asked for a cluster because of its size."""
+    if address is None:
+        yield Workplace(workers=workers)
+        return
+    if workers is not None:
+        found = "both"
+        raise InputError(field="--cluster, --workers", found=found, expected="one of them")
+    try:
+        distributed: Any = import_module("distributed")  # an extra, and a second to load
+    except ImportError:
+        expected = "pip install 'outage-lab[cluster]'"
+        raise InputError(field="--cluster", found="no distributed", expected=expected) from None
+    try:
+        client = distributed.Client(address, timeout=WAIT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError, TimeoutError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        found = f"nobody who answers at {address} ({why})"
+        raise InputError(field="--cluster", found=found, expected=EXPECTED) from None
+    with client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise InputError(field="--cluster", found=f"no worker at {address}", expected=EXPECTED)
+        yield Workplace(client.get_executor(pure=False), threads)

@@ -1,0 +1,86 @@
+"""`sim cheapest`: the least money a month that holds what you ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sim.cli.options import (
+    NOT_HELD,
+    REPORTS,
+    Cluster,
+    Flag,
+    Kept,
+    Seed,
+    SetOf,
+    StackOf,
+    Workers,
+    names,
+)
+from sim.schema.fields import InputError
+
+Slo = Annotated[list[str], Parameter(negative="")]
+
+
+def cheapest(
+    *scenarios: str,
+    slo: Slo,
+    over: Path | None = None,
+    chance: float = 0.9,
+    platform: str | None = None,
+    stack: StackOf = None,
+    traffic: str | None = None,
+    seed: Seed = 1,
+    settings: SetOf = None,
+    export: str = "",
+    out: Path = REPORTS / "cheapest",
+    json: Flag = False,
+    store: Kept = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+) -> int:
+    """Find the cheapest set-up that holds what you ask for: a race, in order of cost.
+
+    Parameters
+    ----------
+    scenarios
+        Names, NAME:VARIANT, or paths to YAML files; it has to hold in each.
+    slo
+        METRIC<VALUE, e.g. 'availability>=99.9'; may be given several times.
+    over
+        YAML file of knobs: PATH: LOW..HIGH or [A, B] [default: servers, replicas, restart policy].
+    chance
+        With which it shall hold on a seed.
+    platform
+        Platforms to try, separated by commas, or `all` [default: the first scenario's own].
+    traffic
+        CSV file of arrivals in place of the scenario's.
+    export
+        apply: also the winner as a Compose override or Kubernetes patches.
+    out
+        Folder for cheapest.md, cheapest.csv and cheapest.json.
+    json
+        Print cheapest.json and nothing else on standard output.
+    """
+    from sim.cli.console import spoken  # noqa: PLC0415
+    from sim.cli.decisions import delivered, one_of_these, writable  # noqa: PLC0415
+    from sim.study.ask import Ask  # noqa: PLC0415
+    from sim.study.decision import cheapest as study  # noqa: PLC0415
+    from sim.study.decision import cheapest_text as text  # noqa: PLC0415
+    from sim.study.decision.knobs import knobs_file  # noqa: PLC0415
+    from sim.study.decision.race import Rule  # noqa: PLC0415
+
+    one_of_these("--export", export, ("", "apply"))
+    if not scenarios:
+        raise InputError(field="SCENARIO", found="none", expected="one at least; see `sim list`")
+    asks = [
+        Ask(scenario, names(platform), seed, 1, stack, settings or (), traffic=traffic)
+        for scenario in scenarios
+    ]
+    contest = study.prepare(asks, slo, knobs_file(over) if over else (), Rule(chance))
+    writable(text, out)
+    with spoken(workers, store, cluster) as run:
+        done = study.measure(contest, run)
+    return delivered(text, done, out, json, export == "apply") or NOT_HELD * (not done.winner)

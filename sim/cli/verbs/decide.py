@@ -1,0 +1,82 @@
+"""`sim decide`: do we need it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sim.cli.options import (
+    INTERRUPTED,
+    REPORTS,
+    Cluster,
+    Drawn,
+    Flag,
+    Kept,
+    Reps,
+    Seed,
+    SetOf,
+    StackOf,
+    Workers,
+    say,
+)
+
+
+def decide(
+    *,
+    stack: StackOf = None,
+    traffic: str | None = None,
+    now: str = "compose",
+    rates: Path | None = None,
+    sale: float = 0.0,
+    down_hour: float = 0.0,
+    seed: Seed = 1,
+    reps: Reps = 6,
+    settings: SetOf = None,
+    out: Path = REPORTS / "decide",
+    json: Flag = False,
+    plots: Drawn = True,
+    store: Kept = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+) -> int:
+    """Say whether an orchestrator pays: my stack, a year of incidents, set-ups side by side.
+
+    Parameters
+    ----------
+    traffic
+        CSV file of arrivals, or an access log, in place of the scenarios'.
+    now
+        The platform that it runs on today.
+    rates
+        YAML file of what happens how often [default: sim/study/quarter/rates.yaml].
+    sale
+        US dollars that a lost request costs.
+    down_hour
+        US dollars that an hour down costs.
+    reps
+        Incidents of each kind, spread over the hours of a day.
+    out
+        Folder for decision.html, decision.md, decision.json and decision.png.
+    json
+        Print decision.json and nothing else on standard output.
+    """
+    from sim.cli.console import spoken  # noqa: PLC0415
+    from sim.cli.decisions import at_least_0, delivered, writable  # noqa: PLC0415
+    from sim.study.ask import Ask  # noqa: PLC0415
+    from sim.study.decision import decision as study  # noqa: PLC0415
+    from sim.study.decision import decision_text as text  # noqa: PLC0415
+    from sim.study.decision.worth import Terms  # noqa: PLC0415
+    from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
+
+    for option, price in (("--sale", sale), ("--down-hour", down_hour)):
+        at_least_0(option, price)
+    ask = Ask("", None, seed, reps, stack, settings or (), traffic=traffic)
+    runs = study.prepare(ask, load_rates(rates or RATES), now)
+    writable(text, out)
+    try:
+        with spoken(workers, store, cluster) as run:
+            done = study.measure(runs, run)
+    except KeyboardInterrupt:
+        kept = f"what was finished is in {store}" if store else "nothing was kept (--store)"
+        return say(f"interrupted: {kept}", INTERRUPTED)
+    advice = text.verdict(done, Terms(runs.stack.prices.work_hour, down_hour, sale))
+    return delivered(text, advice, out, json, plots)

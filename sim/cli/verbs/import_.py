@@ -1,0 +1,88 @@
+"""`sim import`: somebody's own files as a stack's file, with where each value comes from."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from sim.cli.options import DONE, Flag, say
+from sim.schema.fields import InputError
+
+if TYPE_CHECKING:
+    from sim.imports.evidence import Imported
+
+STACK = Path("stack.yaml")
+
+
+def import_(
+    files: list[str],
+    /,
+    *,
+    out: Path = STACK,
+    role: Annotated[list[str] | None, Parameter(negative="")] = None,
+    link: Annotated[list[str] | None, Parameter(negative="")] = None,
+    check: Flag = False,
+    force: Flag = False,
+) -> int:
+    """Read your own files and write what was understood, to correct and to run.
+
+    Parameters
+    ----------
+    files
+        Compose files (the later over the earlier), Kubernetes manifests, or folders of them.
+    out
+        The stack's file to write.
+    role
+        NAME=ROLE: what a service is (http, worker, postgres, redis, proxy, other, or entry: users'
+        requests go there); may be given several times.
+    link
+        CALLER->CALLEE: who asks whom; may be given several times.
+    check
+        Say what was understood and write nothing.
+    force
+        Replace the file if it is there.
+    """
+    from sim.imports.evidence import Corrections  # noqa: PLC0415
+    from sim.imports.stack_text import stack_text  # noqa: PLC0415
+    from sim.library.stacks import import_stack  # noqa: PLC0415
+
+    if not check and not force and out.exists():
+        expected = "another --out, or --force to replace it"
+        raise InputError(str(out), found="a file that is there", expected=expected)
+    imported = import_stack(*files, corrections=Corrections.of(role or (), link or ()))
+    print("\n".join(_understood(imported)))
+    for question in imported.questions:
+        say(f"? {question}", DONE)
+    if check:
+        return DONE
+    words = ["sim", "import", *files]
+    words += [word for text in role or () for word in ("--role", text)]
+    words += [word for text in link or () for word in ("--link", text)]
+    try:
+        out.write_text(stack_text(imported, shlex.join(words)), encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or "unwritable").lower()
+        raise InputError(str(out), found=reason, expected="a file that can be written") from None
+    return say(f"stack: {out}", DONE)
+
+
+def _understood(imported: Imported) -> list[str]:
+    """A row a service: name, role, what it can do at once, whom it asks."""
+    stack = imported.stack
+    asks: dict[str, list[str]] = {}
+    for link in imported.links:
+        doubt = "" if link.confidence == "high" else f" ({link.confidence} confidence)"
+        asks.setdefault(link.caller, []).append(f"{link.callee}{doubt}")
+    entry = next((name for name, service in stack.services.items() if service.role == "http"), "")
+    rows = []
+    for name, service in stack.services.items():
+        role = f"{service.role}, users' way in" if name == entry else service.role
+        called = ", ".join(dict.fromkeys(asks.get(name, [])))
+        rows.append((name, role, f"asks {called}" if called else ""))
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
+    told = f"{len(stack.assumed)} lines of what is assumed, {len(stack.ignored)} of what is not "
+    return [*lines, f"{told}simulated, {len(stack.questions)} questions"]

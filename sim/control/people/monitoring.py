@@ -1,0 +1,124 @@
+"""Monitoring: what users got lately, whether that alarms, and how much CPU is in use."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from sim.constants.facts import HOT
+from sim.control.core.cluster import Cluster, Container, Server
+from sim.control.resource_limits.profiles import cpu_limit
+from sim.dataplane.arithmetic import added
+from sim.dataplane.tables import PlaneGauge
+from sim.schema.stack import Alarm
+
+ALARM = Alarm()
+
+
+# ---- rules ----
+def users_fail(succeeded: int, failed: int, by: Alarm = ALARM) -> bool:
+    """Are the errors of a window too many?"""
+    return failed >= by.failed and failed >= by.share * (succeeded + failed)
+
+
+def alarms(succeeded: int, failed: int, jobs_always_waiting: int, by: Alarm = ALARM) -> bool:
+    """Does monitoring alarm on a window? On users' errors, or on a queue nobody empties."""
+    return users_fail(succeeded, failed, by) or jobs_always_waiting >= by.jobs
+
+
+# ---- users ----
+class Window:
+    """What users got lately."""
+
+    def __init__(self, alarm: Alarm) -> None:
+        self.alarm = alarm
+        self.seen: deque[tuple[float, PlaneGauge]] = deque()
+
+    def add(self, now: float, gauge: PlaneGauge) -> int:
+        """Take a look; returns how many connections were refused within the window."""
+        self.seen.append((now, gauge))
+        while self.seen[0][0] < now - self.alarm.window:
+            self.seen.popleft()
+        return gauge.connections_refused - self.seen[0][1].connections_refused
+
+    def alarms(self, within_s: float | None = None) -> bool:
+        """Was it bad over the last `within_s` (the whole window)?"""
+        return self.failing(within_s) or self.waiting(within_s)
+
+    def failing(self, within_s: float | None = None) -> bool:
+        """Did too many users get errors?"""
+        gauges = self._lately(within_s)
+        if not gauges:
+            return False
+        first, last = gauges[0][1], gauges[-1][1]
+        return users_fail(last.succeeded - first.succeeded, last.failed - first.failed, self.alarm)
+
+    def waiting(self, within_s: float | None = None) -> bool:
+        """Did too many jobs wait all the time?"""
+        gauges = self._lately(within_s)
+        whole_s = (self.alarm.window if within_s is None else within_s) - self.alarm.look
+        if not gauges or gauges[-1][0] - gauges[0][0] < whole_s:
+            return False
+        return min(gauge.jobs_queued for _, gauge in gauges) >= self.alarm.jobs
+
+    def _lately(self, within_s: float | None) -> list[tuple[float, PlaneGauge]]:
+        within_s = self.alarm.window if within_s is None else within_s
+        latest = self.seen[-1][0] if self.seen else 0.0
+        return [(t, gauge) for t, gauge in self.seen if t >= latest - within_s]
+
+    def quiet(self) -> bool:
+        """A whole window without an alarm."""
+        span = self.seen[-1][0] - self.seen[0][0] if self.seen else 0.0
+        return span >= self.alarm.window - self.alarm.look and not self.alarms()
+
+    def forget(self) -> None:
+        """Something was done: count anew from the next look."""
+        self.seen.clear()
+
+
+# ---- CPU ----
+def running(cluster: Cluster, service: str) -> list[Container]:
+    """Replicas that run, and that nobody retires."""
+    return [c for c in cluster.of(service, "running") if c.alive and not c.deleting]
+
+
+class Usage:
+    """CPU in use, per container: from one look to the next (`docker stats`, a dashboard)."""
+
+    LEAST_S = 5.0  # looks that follow sooner show the same
+
+    def __init__(self) -> None:
+        self.at_s = 0.0
+        self.busy_s: dict[int, float] = {}
+        self.cores: dict[int, float] = {}
+
+    def look(self, cluster: Cluster) -> None:
+        now = cluster.clock.now
+        if now - self.at_s < self.LEAST_S:
+            return
+        alive = [c for c in cluster.containers if c.alive]
+        spent = {c.id: cluster.gauge_of(c).busy_s for c in alive}
+        for c in alive:
+            since_s = max(self.at_s, c.started_s)
+            used = max(0.0, spent[c.id] - self.busy_s.get(c.id, 0.0))
+            self.cores[c.id] = used / (now - since_s) if now > since_s else 0.0
+        self.busy_s, self.at_s = spent, now
+
+    def of(self, containers: Sequence[Container]) -> float:
+        """Cores."""
+        return added(self.cores.get(c.id, 0.0) for c in containers)
+
+    def is_full(self, cluster: Cluster, server: Server) -> bool:
+        return self.of(cluster.on(server)) >= HOT.value * server.cores
+
+    def is_hot(self, cluster: Cluster, service: str) -> bool:
+        """Do its replicas use all the CPU that they can?"""
+        replicas = running(cluster, service)
+        return bool(replicas) and self.of(replicas) >= HOT.value * reach(cluster, service)
+
+
+def reach(cluster: Cluster, service: str) -> float:
+    """Cores that its replicas can use at most, each on its server."""
+    limited = cluster.choices.resource_limits is not None
+    most = cpu_limit(cluster.service(service).cpu, limited)
+    return added(min(most, c.server.cores) for c in running(cluster, service))

@@ -1,0 +1,216 @@
+"""Who asks whom: names of services in `depends_on`, `links`, variables, commands, labels and in the
+configuration files of proxies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sim.imports.compose.merge import target_of
+from sim.imports.evidence import Confidence
+from sim.imports.images import Part, part_of_scheme, word_of
+from sim.schema.text.document import Key
+
+Bodies = Mapping[str, Mapping[str, Any]]
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.:-]*?)://(?:[^\s@/'\",]*@)?(?P<host>[A-Za-z0-9_.-]+)"
+)
+_HOST = re.compile(r"(?<![\w./@-])(?P<host>[A-Za-z0-9][A-Za-z0-9_.-]*):\d{2,5}(?![\w.])")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# a variable that holds an address, and the word before that says of what
+_ADDRESS = re.compile(
+    r"(?P<of>.*?)[_.-]?(HOSTS?|HOST_?NAME|ADDR(ESS)?|SERVERS?|URLS?|URI|ENDPOINT|BROKERS?|UPSTREAM|"
+    r"NODES?|SERVICE|DSN|BACKENDS?|BOOTSTRAP_SERVERS?|CONNECTION(_?STRING)?)$",
+    re.IGNORECASE,
+)
+_CONFIG_HOST = re.compile(
+    r"\b(?:server|reverse_proxy|fastcgi_pass|uwsgi_pass|proxy_pass|set\s+\$\w+)\s+\"?([\w.-]+)"
+)
+_CONFIG_NAMES = re.compile(r"\.(conf|cfg|ya?ml|toml|template|tmpl|json)$|^Caddyfile")
+_CONFIG_SIZE, _CONFIG_FILES = 200_000, 30
+
+
+class Mention(NamedTuple):
+    """One place where a service names another. `part`: what it takes the other for."""
+
+    caller: str
+    callee: str
+    evidence: str  # `depends_on`, `DATABASE_URL`
+    confidence: Confidence
+    part: Part | None
+    path: tuple[Key, ...]  # below the caller
+
+
+class Outside(NamedTuple):
+    """A store that a service asks and that is none of the file's."""
+
+    caller: str
+    host: str
+    variable: str
+    part: Part
+
+
+def environment_of(body: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a service: those of `env_file`, and its own over them."""
+    own = body.get("environment") or {}
+    return {**files, **{key: "" if v is None else str(v) for key, v in own.items()}}
+
+
+def command_text(body: Mapping[str, Any]) -> str:
+    """Entry point and command as one line."""
+    parts: list[str] = []
+    for key in ("entrypoint", "command"):
+        value = body.get(key) or []
+        parts += [value] if isinstance(value, str) else [str(part) for part in value]
+    return " ".join(parts)
+
+
+def host_names(bodies: Bodies) -> dict[str, str]:
+    """Each name under which a service is found on its network -> the service."""
+    hosts: dict[str, str] = {}
+    for name, body in bodies.items():
+        aliases = [body.get("container_name"), body.get("hostname")]
+        networks = body.get("networks")
+        for network in networks.values() if isinstance(networks, dict) else ():
+            aliases += (network or {}).get("aliases") or []
+        for alias in aliases:
+            if alias:
+                hosts.setdefault(str(alias).lower(), name)
+    for body in bodies.values():
+        for link in body.get("links") or []:
+            target, _, alias = str(link).partition(":")
+            if target in bodies and alias:
+                hosts.setdefault(alias.lower(), target)
+    return {**hosts, **{name.lower(): name for name in bodies}}
+
+
+def mentions(
+    bodies: Bodies, variables: Mapping[str, Mapping[str, str]]
+) -> tuple[list[Mention], list[Outside]]:
+    """All that the file says; the configuration of proxies is read by `configured`."""
+    hosts = host_names(bodies)
+    found: list[Mention] = []
+    outside: list[Outside] = []
+    for name, body in bodies.items():
+        for other in body.get("depends_on") or {}:
+            if other in bodies:
+                at = ("depends_on", other)
+                found.append(Mention(name, other, "depends_on", "medium", None, at))
+        for i, link in enumerate(body.get("links") or []):
+            other = str(link).split(":")[0]
+            if other in bodies:
+                found.append(Mention(name, other, "links", "high", None, ("links", i)))
+        for key, value in variables[name].items():
+            for host, part in _addresses(key, value):
+                other = hosts.get(host.lower(), "")
+                if other and other != name:
+                    at = ("environment", key)
+                    found.append(Mention(name, other, key, "high", part, at))
+                elif part in _STORES and "." in host and not other:
+                    outside.append(Outside(name, host, key, part))
+        for host, part in _hosts(command_text(body)):
+            other = hosts.get(host.lower(), "")
+            if other and other != name:
+                found.append(Mention(name, other, "command", "high", part, ("command",)))
+    return found, outside
+
+
+_STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis")
+
+
+def _addresses(key: str, value: str) -> Iterator[tuple[str, Part | None]]:
+    """Hosts in one variable, and what its own name or the URL takes them for."""
+    match = _ADDRESS.fullmatch(key)
+    word = word_of(match["of"].lower()) if match and match["of"] else None
+    hint = word.part if word and word.part != "http" else None
+    found = dict(_hosts(value))
+    if match:
+        for part in re.split(r"[,;\s]+", value):
+            bare = part.partition(":")[0]
+            if _WORD.fullmatch(bare):
+                found.setdefault(bare, None)
+    for host, part in found.items():
+        yield host, part or hint
+
+
+def _hosts(text: str) -> Iterator[tuple[str, Part | None]]:
+    """Hosts of URLs and of `name:port` in a text."""
+    seen = set()
+    for match in _URL.finditer(text):
+        seen.add(match["host"])
+        yield match["host"], part_of_scheme(match["scheme"])
+    for match in _HOST.finditer(text):
+        if match["host"] not in seen:
+            yield match["host"], None
+
+
+def routed(proxies: Iterable[str], bodies: Bodies) -> Iterator[Mention]:
+    """Services that ask a proxy by labels or variables to be served: Traefik's and
+    caddy-docker-proxy's labels, nginx-proxy's VIRTUAL_HOST."""
+    proxies = list(proxies)
+    if not proxies:
+        return
+    for name, body in bodies.items():
+        labels = _labels(body)
+        for key, value in labels.items():
+            asks = re.match(r"traefik\.(http\.)?routers?\.|traefik\.frontend|caddy$|caddy\.", key)
+            enabled = key == "traefik.enable" and str(value).lower() == "true"
+            if (asks or enabled) and name not in proxies:
+                yield Mention(proxies[0], name, f"label {key}", "high", "http", ())
+                break
+        host = next((k for k in body.get("environment") or {} if k == "VIRTUAL_HOST"), "")
+        if host and name not in proxies:
+            yield Mention(proxies[0], name, host, "high", "http", ())
+
+
+def _labels(body: Mapping[str, Any]) -> dict[str, Any]:
+    labels = dict(body.get("labels") or {})
+    deploy = (body.get("deploy") or {}).get("labels") or {}
+    if isinstance(deploy, list):
+        deploy = dict(str(entry).partition("=")[::2] for entry in deploy)
+    return {**deploy, **labels}
+
+
+def config_text(body: Mapping[str, Any], folder: Path) -> str:
+    """A service's own configuration files, as far as they stand beside the Compose file."""
+    texts = (path.read_text("utf-8", errors="replace") for path in _config_files(body, folder))
+    return "\n".join(re.sub(r"(?m)^\s*#.*$", "", text) for text in texts)
+
+
+def configured(proxy: str, config: str, hosts: Mapping[str, str]) -> Iterator[Mention]:
+    """Services that a proxy's configuration names."""
+    names = {match["host"].lower() for match in _URL.finditer(config)}
+    names |= {match["host"].lower() for match in _HOST.finditer(config)}
+    names |= {match[1].lower() for match in _CONFIG_HOST.finditer(config)}
+    for host in sorted(names & hosts.keys()):
+        if hosts[host] != proxy:
+            yield Mention(proxy, hosts[host], "its configuration", "high", "http", ())
+
+
+def _config_files(body: Mapping[str, Any], folder: Path) -> Iterator[Path]:
+    """Files that are mounted from beside this one, or stand where it is built."""
+    places = []
+    for volume in body.get("volumes") or []:
+        source = volume.get("source") if isinstance(volume, dict) else str(volume).split(":")[0]
+        if source and str(source).startswith((".", "/")) is False and target_of(volume) == source:
+            continue
+        if source and not Path(str(source)).is_absolute():
+            places.append(folder / str(source))
+    build = body.get("build") or {}
+    context = str(build.get("context") or "")
+    if context and context not in (".", "./") and "://" not in context:
+        places.append(folder / context)
+    count = 0
+    root = folder.resolve()
+    for place in places:
+        if place.is_dir():
+            files = sorted(path for path in place.rglob("*") if _CONFIG_NAMES.search(path.name))
+        else:
+            files = [place]
+        for path in files[:_CONFIG_FILES]:
+            inside = path.is_file() and path.resolve().is_relative_to(root)
+            if inside and path.stat().st_size <= _CONFIG_SIZE and count < _CONFIG_FILES:
+                count += 1
+                yield path

@@ -1,0 +1,148 @@
+"""Databases, poolers and Redis of a Compose file: limits and persistence by options, by variables
+that their images read, and by configuration files that stand beside the Compose file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sim.constants import facts
+from sim.imports.compose.values import Node, option, server_option
+from sim.imports.evidence import Notes, Origin
+from sim.imports.images import Part
+from sim.schema.stack import Pooler, Service
+
+_SLOTS: dict[Part, Any] = {
+    "postgres": facts.MAX_CONNECTIONS,
+    "mysql": facts.MYSQL_MAX_CONNECTIONS,
+    "mariadb": facts.MYSQL_MAX_CONNECTIONS,
+    "mongodb": facts.MONGODB_MAX_CONNECTIONS,
+    "sqlserver": facts.SQLSERVER_MAX_CONNECTIONS,
+}
+_TITLES: dict[Part, str] = {
+    "mysql": "MySQL", "mariadb": "MariaDB", "mongodb": "MongoDB", "sqlserver": "SQL Server",
+}  # fmt: skip
+_LIMITS = {"mongodb": "maxConns"}
+# of Bitnami's images (their README files, section Environment variables)
+_POSTGRES_VARIABLES = (
+    "POSTGRESQL_MAX_CONNECTIONS",
+    "POSTGRES_MAX_CONNECTIONS",
+    "PG_MAX_CONNECTIONS",
+)
+_EXTRA_FLAGS = (
+    "MYSQL_EXTRA_FLAGS", "MARIADB_EXTRA_FLAGS", "MONGODB_EXTRA_FLAGS", "REDIS_EXTRA_FLAGS",
+    "POSTGRES_INITDB_ARGS",
+)  # fmt: skip
+_AOF_VARIABLE = "REDIS_AOF_ENABLED"
+_POOLER_SIZES = (
+    "DEFAULT_POOL_SIZE",
+    "PGBOUNCER_DEFAULT_POOL_SIZE",
+    "POOL_SIZE",
+    "PGBOUNCER_POOL_SIZE",
+)
+_POOLER_CLIENTS = ("MAX_CLIENT_CONN", "PGBOUNCER_MAX_CLIENT_CONN")
+_POOLER_MODES = ("POOL_MODE", "PGBOUNCER_POOL_MODE")
+
+
+def read_database(
+    node: Node, name: str, engine: Part, template: Service, variables: Mapping[str, str],
+    config: str, notes: Notes,
+) -> dict[str, Any]:  # fmt: skip
+    """A database of any engine: its own limit, and costs as those of the like stack's."""
+    words = _words(node, variables)
+    given = {key: getattr(template, key) for key in ("connect", "cost_growth", "recovery")}
+    slots = _SLOTS[engine]
+    given["max_connections"] = slots.value
+    notes.origins[f"services.{name}.max_connections"] = Origin("image", slots.source)
+    if engine != "postgres":
+        given["superuser_reserved_connections"] = 0
+        notes.assumed.append(
+            f"{name}: {_TITLES[engine]}, {slots.value} connections; what a query and a connection "
+            f"cost is PostgreSQL's"
+        )
+    for key in ("max_connections", "superuser_reserved_connections", "reserved_connections"):
+        found = server_option(words, _LIMITS.get(engine, key) if key == "max_connections" else key)
+        if key == "max_connections" and found is None and engine == "postgres":
+            found = option(words, "-N") or _first(variables, _POSTGRES_VARIABLES, node)
+        if found is None:
+            match = re.search(rf"(?m)^\s*{key}\s*=\s*'?(\d+)", config)
+            found = match[1] if match else None
+        if found is not None and found.isdigit() and int(found) > 0:
+            given[key] = int(found)
+            notes.origins[f"services.{name}.{key}"] = node.get("command").origin
+    if any("config_file" in word for word in words) and not config:
+        notes.assumed.append(f"{name}: max_connections {slots.value} (its config file is not read)")
+    reserved = given.get("superuser_reserved_connections", 3) + given.get("reserved_connections", 0)
+    if engine == "postgres" and reserved >= given["max_connections"]:
+        raise node.get("command").wrong(f"max_connections above the {reserved} reserved")
+    return given
+
+
+def read_redis(
+    node: Node, name: str, template: Service, variables: Mapping[str, str], config: str,
+    notes: Notes,
+) -> dict[str, Any]:  # fmt: skip
+    """Without options Redis saves snapshots (RDB, dataplane.md section 2)."""
+    words = _words(node, variables)
+
+    def said(key: str) -> str | None:
+        match = re.search(rf"(?m)^\s*{key}\s+(.*?)\s*$", config)
+        return option(words, f"--{key}") or (match[1].strip("\"'") if match else None)
+
+    given: dict[str, Any] = {"persistence": "rdb", "job_size": template.job_size}
+    notes.origins[f"services.{name}.persistence"] = Origin("image", "Redis: redis.conf, save")
+    if option(words, "--save") in ("", "''", '""') or re.search(r'(?m)^\s*save\s+""', config):
+        given["persistence"] = "none"
+    bitnami = "bitnami" in str(node.value.get("image") or "")
+    variable = _first(variables, (_AOF_VARIABLE,), node)
+    appends = said("appendonly") or variable or ("yes" if bitnami else "no")
+    if appends.lower() in ("yes", "true"):
+        given["persistence"] = "aof_always" if said("appendfsync") == "always" else "aof_everysec"
+    memory = said("maxmemory")
+    if memory is not None:
+        given["maxmemory"] = _redis_size(node.at((*node.path, "command"), memory))
+        notes.origins[f"services.{name}.maxmemory"] = node.get("command").origin
+    if (said("maxmemory-policy") or "").startswith("allkeys"):
+        given["eviction"] = "allkeys"
+    if any(word.endswith(".conf") for word in words) and not config:
+        notes.assumed.append(f"{name}: persistence {given['persistence']} (its file is not read)")
+    return given
+
+
+def read_pooler(node: Node, name: str, variables: Mapping[str, str], notes: Notes) -> Pooler:
+    """PgBouncer before the database."""
+    given = {
+        "size": _first(variables, _POOLER_SIZES, node),
+        "max_clients": _first(variables, _POOLER_CLIENTS, node) or "100",  # its default
+    }
+    mode = _first(variables, _POOLER_MODES, node) or "session"
+    if mode != "transaction":
+        notes.assumed.append(f"{name}: pools transactions, where the file says pool_mode {mode}")
+    numbers = {key: int(v) for key, v in given.items() if v and v.isdigit() and int(v) > 0}
+    return Pooler(**numbers)
+
+
+def _words(node: Node, variables: Mapping[str, str]) -> list[str]:
+    """Words of entry point and command, and the flags that an image takes from a variable."""
+    words = [*node.get("entrypoint").words(), *node.get("command").words()]
+    for key in _EXTRA_FLAGS:
+        words += (_first(variables, (key,), node) or "").split()
+    return words
+
+
+def _first(variables: Mapping[str, str], names: tuple[str, ...], node: Node) -> str | None:
+    for name in names:
+        if variables.get(name):
+            node.read.add((*node.path, "environment", name))
+            return variables[name]
+    return None
+
+
+def _redis_size(node: Node) -> int | None:
+    """Redis counts `100mb` in 1024s and `100m` in 1000s (the head of its redis.conf)."""
+    text = node.text().lower()
+    powers = {"k": 1, "m": 2, "g": 3}
+    if text[-1:] in powers and text[:-1].isdigit():
+        return int(text[:-1]) * 1000 ** powers[text[-1]] or None
+    return node.size()

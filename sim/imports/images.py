@@ -1,0 +1,287 @@
+"""What an image, a program or a name says about the part that it plays. Tables, and how they are
+read; shared by the readers of Compose files and of manifests.
+
+A name is read from its end, since its last word is its noun: `redis-worker` is a worker,
+`nginx-exporter` an exporter. Words of a product say more than words of a part.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from sim.schema.stack import Role
+
+Part = Literal[
+    "postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "pooler", "proxy", "http",
+    "worker", "scheduler", "tool", "once", "broker", "store", "database", "cache", "page",
+]  # fmt: skip
+ENGINES: tuple[Part, ...] = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver")
+ROLES: dict[Part, Role] = {
+    **dict.fromkeys(ENGINES, "postgres"),
+    "redis": "redis",
+    "proxy": "proxy",
+    "http": "http",
+    "worker": "worker",
+}
+# what a part is that has no role of its own, as a message says it
+OTHERS: dict[Part, str] = {
+    "pooler": "a connection pooler",
+    "scheduler": "a scheduler: it takes no jobs",
+    "tool": "a tool beside the application",
+    "once": "a task of the start or of operation",
+    "broker": "a broker",
+    "store": "a store that is no SQL database and no queue",
+    "database": "a database whose engine nothing names",
+    "cache": "a cache",
+    "page": "a tool with pages",
+}
+
+
+def _table(rows: dict[Part, str]) -> dict[str, Part]:
+    return {word: part for part, words in rows.items() for word in words.split()}
+
+
+_PRODUCTS = _table(
+    {
+        "postgres": "postgres postgresql postgis timescaledb pgvector spilo alloydbomni pgsql",
+        "mysql": "mysql percona mysqld",
+        "mariadb": "mariadb galera",
+        "mongodb": "mongo mongodb mongod ferretdb",
+        "sqlserver": "mssql sqlserver azuresqledge sqledge",
+        "redis": "redis valkey keydb dragonfly redismod redict garnet redisstack",
+        "pooler": "pgbouncer pgcat pgpool pgpool2 odyssey supavisor proxysql",
+        "proxy": (
+            "nginx haproxy traefik caddy envoy openresty swag kong apisix tyk krakend"
+            " nginxproxymanager ambassador pingora sozu"
+        ),
+        "broker": (
+            "kafka zookeeper redpanda rabbitmq nats activemq artemis pulsar mosquitto emqx vernemq"
+            " nsqd nsqlookupd schemaregistry connect connectors rocketmq gearmand beanstalkd"
+            " memphis"
+        ),
+        "store": (
+            "elasticsearch opensearch elastic clickhouse cassandra scylla influxdb neo4j couchdb"
+            " couchbase minio memcached etcd typesense meilisearch milvus qdrant weaviate solr"
+            " seaweedfs arangodb dynamodb questdb victoriametrics cockroach cockroachdb yugabyte"
+            " yugabytedb tidb oracle hbase hdfs namenode datanode chroma chromadb azurite sftp"
+            " manticore sphinx zincsearch quickwit surrealdb dgraph janusgraph aerospike ravendb"
+            " kvrocks postgrest registry openldap ldap rethinkdb crate cratedb vitess"
+            " elasticmq localstack ollama spark hadoop snuba symbolicator tika gotenberg"
+        ),
+        "tool": (
+            "prometheus alertmanager loki promtail jaeger zipkin tempo cadvisor otelcol otel"
+            " opentelemetry collector telegraf fluentd fluentbit fluent logstash filebeat"
+            " metricbeat logspout vector statsd graphite exporter watchtower autoheal ofelia"
+            " certbot letsencrypt vault consul eureka nacos config configserver configservice"
+            " zookeepernavigator mailhog mailpit maildev mailcatcher"
+            " postfix exim smtp smtprelay relay mailer-relay dnsmasq coredns unbound cloudflared"
+            " ngrok tailscale wireguard openvpn gluetun socketproxy dockerproxy diun flaresolverr"
+            " selenium chrome browserless chromium playwright storybook webpack webpacker vite"
+            " geoip geoipupdate clamav rspamd spamassassin imaginary imgproxy thumbor k6 locust"
+            " wiremock mockserver sidecar agent newrelic datadog pyroscope parca tunnel"
+            " loadgenerator loadgen loadtest flagd chronyd ntp samba nfs syncthing vpn seq"
+            " turn coturn stun livekit freeswitch asterisk beats heartbeat apm skywalking"
+            " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer"
+        ),
+        "page": (
+            "console visualizer kibana grafana pgadmin pgadmin4 adminer phpmyadmin mongoexpress"
+            " rediscommander redisinsight keycloak dozzle portainer flower kafdrop akhq cmak"
+            " dashboard dashboards jenkins sonarqube hue zipkinui cerebro dbeaver cloudbeaver"
+            " springbootadmin"
+        ),
+    }
+)
+_PARTS = _table(
+    {
+        "database": "db database datastore postgre pg",
+        "cache": "cache",
+        "proxy": ("proxy lb loadbalancer router ingress reverseproxy edgerouter balancer"),
+        "broker": "broker mq messagebus eventbus messagequeue queuebroker",
+        "worker": (
+            "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
+            " resque horizon queue queues background executor executors dramatiq huey"
+            " delayedjob goodjob workerbeat queueworker taskworker"
+        ),
+        "scheduler": (
+            "cron beat celerybeat scheduler rqscheduler crond clockwork ticker timer dagprocessor"
+            " triggerer cronjob cronjobs"
+        ),
+        "once": (
+            "migrate migration migrations migrator migrater seed seeder seeds init initializer"
+            " setup bootstrap backup backups restore createbuckets createbucket provision fixtures"
+            " tests test e2e cypress healthcheck wait dbmigrate installer install cleanup"
+            " docs assets css js builder build lint cli shell maintenance upgrade bash"
+            " createdb configurator permissions keygen certs cert initdb volume data debug"
+            " workspace"
+        ),
+        "tool": (
+            "exporter metrics monitoring mailserver smtp"
+            " logs logger logging tracing registry discovery serviceregistry configserver"
+            " runner runners loadgen simulator sim mock mocks stub emulator vpn dns tunnel"
+            " navigator"
+        ),
+        "http": (
+            "web www api app backend frontend front back server service site ui vote result flask"
+            " django rails laravel php fpm phpfpm apache node express nextjs wordpress webapp"
+            " webserver website client graphql rest fastapi gunicorn uvicorn puma tomcat spring"
+            " dashboard portal storefront shop bff monolith symfony gitea gitlab nextcloud ghost"
+            " drupal joomla magento moodle odoo discourse mastodon streaming strapi directus n8n"
+            " metabase superset redash matomo umami plausible outline wikijs mediawiki rocketchat"
+            " mattermost zulip httpd gateway apigateway whoami websocket ws core admin"
+        ),
+    }
+)
+# behind the name of a store: a tool with pages for it
+_VIEWS = "ui admin express console dashboard dashboards manager viewer browser web gui commander"
+_VIEW_WORDS = {*_VIEWS.split(), "insight", "explorer", "map"}
+_NEUTRAL = (
+    "server service image alpine ha cluster master primary node single standalone docker container"
+    " latest dev prod production local ce ee oss enterprise community edition stack base main"
+    " 1 2 3 v2 v1 01 02 a b bookworm slim custom new cp distroless debian ubuntu edge rootless all"
+    " instance"
+)
+_NEUTRAL_WORDS = frozenset(_NEUTRAL.split())
+
+
+class Word(NamedTuple):
+    """A word that says something, and what."""
+
+    part: Part
+    word: str
+    product: bool  # the name of a product; else of a part that anything may play
+
+
+def word_of(name: str) -> Word | None:
+    """What a name says: `edge-router` is a proxy, `celerybeat` a scheduler; None if nothing."""
+    lower = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    tokens = [token for token in re.split(r"[^a-z0-9]+", lower) if token]
+    whole = "".join(tokens)
+    for table, product in ((_PRODUCTS, True), (_PARTS, False)):
+        if whole in table:
+            return Word(table[whole], name, product)
+    if tokens[-1:] and tokens[-1] in _VIEW_WORDS and set(tokens[:-1]) & _PRODUCTS.keys():
+        return Word("page", name, True)
+    for i in reversed(range(len(tokens))):
+        pair = "".join(tokens[i - 1 : i + 1]) if i else ""
+        for token in (pair, tokens[i], re.sub(r"\d+$", "", tokens[i])):
+            if token in _PRODUCTS and token not in _NEUTRAL_WORDS:
+                return Word(_PRODUCTS[token], token, True)
+            if token in _PARTS and token not in _NEUTRAL_WORDS:
+                part = _PARTS[token]
+                if part == "worker" and any(_PARTS.get(other) == "scheduler" for other in tokens):
+                    part = "scheduler"  # `beat-worker`
+                return Word(part, token, False)
+    # `server` alone is one that answers; behind a product's name it is that product
+    said = set(tokens) & {"server", "service"}
+    return Word("http", said.pop(), False) if len(said) == 1 else None
+
+
+def repository(image: str) -> str:
+    """`docker.io/bitnami/postgresql:15` -> `bitnami/postgresql`."""
+    path = image.split("@", maxsplit=1)[0].split("/")
+    if len(path) > 1 and ("." in path[0] or ":" in path[0] or path[0] == "localhost"):
+        path = path[1:]
+    path[-1] = path[-1].split(":")[0]
+    return "/".join(path)
+
+
+def word_of_image(image: str) -> Word | None:
+    """What an image's name says: its last part; `mssql/server` by the part before it."""
+    owner, _, last = repository(image).rpartition("/")
+    maker = word_of(owner) if last in ("server", "database", "db") and owner else None
+    return maker if maker and maker.part in ENGINES else word_of(last)
+
+
+# a program that is started -> what it makes of its container; the first that fits
+_PROGRAMS: tuple[tuple[Part, str], ...] = (
+    ("page", r"\bflower\b"),
+    ("worker", r"celery\b.*\bworker\b.*(\s-B\b|--beat\b)"),
+    (
+        "scheduler",
+        r"celery\b.*\bbeat\b|celery-?beat|\bschedule:(work|run)|clockwork|rqscheduler|supercronic|"
+        r"(^|[/\s])crond?\b|\bscheduler\b|dag-processor|\btriggerer\b|\brun_?cron\b|run cron\b",
+    ),
+    (
+        "worker",
+        r"celery\b.*\bworker\b|celery-?worker|\bsidekiq\b|\brq\s+worker|rqworker|queue:(work|listen)|"
+        r"\bhorizon\b|bullmq?\b|jobs:work|delayed_job|\bresque\b|\bdramatiq\b|\bhuey|run_huey|"
+        r"\barq\s|\btaskiq\s+worker|\bqcluster\b|(?<![\w-])workers?(\.\w+)?(?=\s|$|['\"])|messenger:consume|"
+        r"good_job|solid_queue|process_tasks|\bconsumer\b|\bconsume\b",
+    ),
+    ("redis", r"\b(redis|valkey|keydb)-server\b"),
+    ("mysql", r"\bmysqld\b"),
+    ("mariadb", r"\bmariadbd\b"),
+    ("mongodb", r"\bmongod\b"),
+    ("postgres", r"(^|\s)postgres(\s|$)"),
+    ("pooler", r"(^|[\s/])pgbouncer\b"),
+    (
+        "proxy",
+        r"(^|[\s/'\"])(nginx\s+-g|haproxy\s|envoy\s+-c|caddy\s+(run|reverse-proxy)|traefik(\s|$))",
+    ),
+    (
+        "http",
+        r"gunicorn|uvicorn|hypercorn|daphne|granian|uwsgi|waitress|\bpuma\b|unicorn|passenger|"
+        r"rails\s+(s|server)\b|runserver|flask\s+run|fastapi\s+(run|dev)|php-fpm|artisan\s+(serve|octane)|"
+        r"\bnext\s+(start|dev)|http\.server|\brackup\b|thin\s+start|streamlit\s+run|\bstart-web\b|"
+        r"apache2|httpd|\bwebserver\b|api-server|phx\.server|\bair\b",
+    ),
+    (
+        "once",
+        r"\bmigrat(e|ions?)\b|db:(migrate|prepare|seed|setup|create)|alembic\s+upgrade|\bwebpack\b|"
+        r"(build|watch)(:\w+)?\s+(--watch|-w)|\bvite(\s+build)?\s*$|sleep\s+infinity|\btail\s+-f|"
+        r"\bmc\s+(alias|mb)|pg_dump|collectstatic",
+    ),
+)
+_PATTERNS = tuple((part, re.compile(text, re.IGNORECASE)) for part, text in _PROGRAMS)
+
+
+def word_of_command(command: str) -> Word | None:
+    """What a container becomes by the program that it starts."""
+    for part, pattern in _PATTERNS:
+        match = pattern.search(command)
+        if match:
+            return Word(part, match[0].strip(" /'\"").split("\n")[0][:40], True)
+    return None
+
+
+# where a program keeps its data says which it is, also of an image of somebody's own
+_DATA = {
+    "/var/lib/postgresql": "postgres", "/bitnami/postgresql": "postgres",
+    "/var/lib/mysql": "mysql", "/bitnami/mysql": "mysql", "/bitnami/mariadb": "mariadb",
+    "/data/db": "mongodb", "/bitnami/mongodb": "mongodb", "/var/opt/mssql": "sqlserver",
+    "/pgdata": "postgres",
+}  # fmt: skip
+_SCHEMES: dict[str, Part] = {
+    **dict.fromkeys(("postgres", "postgresql", "postgis", "pgsql"), "postgres"),
+    "mysql": "mysql", "mysql2": "mysql", "mariadb": "mariadb", "mongodb": "mongodb",
+    "sqlserver": "sqlserver", "mssql": "sqlserver",
+    "redis": "redis", "rediss": "redis", "amqp": "broker", "amqps": "broker", "nats": "broker",
+    "kafka": "broker", "http": "http", "https": "http", "grpc": "http",
+}  # fmt: skip
+_SETTINGS: tuple[tuple[str, Part], ...] = (
+    ("POSTGRES_PASSWORD", "postgres"), ("POSTGRES_DB", "postgres"),
+    ("POSTGRES_HOST_AUTH_METHOD", "postgres"), ("PGDATA", "postgres"),
+    ("MYSQL_ROOT_PASSWORD", "mysql"), ("MYSQL_DATABASE", "mysql"),
+    ("MYSQL_ALLOW_EMPTY_PASSWORD", "mysql"),
+    ("MARIADB_ROOT_PASSWORD", "mariadb"), ("MONGO_INITDB_ROOT_USERNAME", "mongodb"),
+    ("MONGO_INITDB_DATABASE", "mongodb"), ("SA_PASSWORD", "sqlserver"),
+    ("MSSQL_SA_PASSWORD", "sqlserver"),
+)  # fmt: skip
+
+
+def engine_of_volume(target: str) -> Part | None:
+    """The engine that keeps its data at this path of a container."""
+    return next((part for at, part in _DATA.items() if target.startswith(at)), None)  # type: ignore[misc]
+
+
+def part_of_scheme(scheme: str) -> Part | None:
+    """`postgresql+asyncpg` -> postgres; `mongodb+srv` -> mongodb; `jdbc:mysql` -> mysql."""
+    return _SCHEMES.get(scheme.lower().removeprefix("jdbc:").split("+")[0])
+
+
+def engine_of_settings(names: set[str]) -> Part | None:
+    """The engine whose image reads one of these variables at its first start."""
+    return next(
+        (part for name, part in _SETTINGS if name in names or f"{name}_FILE" in names), None
+    )

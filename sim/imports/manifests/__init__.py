@@ -1,0 +1,1 @@
+"""Kubernetes manifests, Nomad jobs and ECS task definitions: what of them a stack can say."""

@@ -1,0 +1,205 @@
+"""Manifests as a stack: workloads become services of a project, which Compose's reader understands
+(roles, links, limits, the entry); what Kubernetes alone has words for is laid over it.
+
+What was not read is told: kinds that are not simulated by name, and each other field once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sim.imports.compose.file import import_project
+from sim.imports.evidence import Corrections, Imported, Notes, leaves
+from sim.imports.images import Part, word_of_image
+from sim.imports.manifests.objects import Manifest, read_manifests
+from sim.imports.manifests.policies import Exposure, exposures, protect, rank, scale
+from sim.imports.manifests.service_body import project_of, with_patches
+from sim.imports.manifests.workloads import LASTING, ManifestWorkload, selected, workload
+from sim.schema.stack import Stack
+from sim.schema.text.document import Path_
+
+_ROUTES = ("Service", "Ingress", "HTTPRoute", "GRPCRoute", "IngressRoute", "VirtualService")
+_USED = (
+    *LASTING, *_ROUTES, "HorizontalPodAutoscaler", "ScaledObject", "PodDisruptionBudget",
+    "PriorityClass", "ConfigMap", "Secret",
+)  # fmt: skip
+_BOOKKEEPING = ("apiVersion", "kind", "metadata", "status")  # of an object, not of what runs
+_SHOWN = 6  # names in a line
+
+
+def import_manifests(paths: Sequence[Path], like: Stack, corrections: Corrections) -> Imported:
+    """What these files and folders describe; missing numbers are those of `like`. Raises
+    `InputError`."""
+    manifests = read_manifests(paths)
+    notes = Notes()
+    workloads = _workloads(manifests, notes)
+    if not workloads:
+        kinds = ", ".join(dict.fromkeys(manifest.kind for manifest in manifests))
+        expected = f"one of {', '.join(LASTING)}"
+        raise manifests[0].document.error((), f"no workload among {kinds}", expected)
+    entry = _applied(manifests, workloads, notes)
+    if entry and not corrections.entry and corrections.roles.get(entry, "http") == "http":
+        corrections = replace(corrections, entry=entry)
+    imported = import_project(project_of(paths, workloads, notes), like, corrections)
+    return with_patches(imported, "kubernetes", workloads, list(_lines_unread(manifests)))
+
+
+def _workloads(manifests: Sequence[Manifest], notes: Notes) -> dict[str, ManifestWorkload]:
+    """Those that run for long, by the names of their services."""
+    values = {(m.kind, m.name): m for m in manifests if m.kind in ("ConfigMap", "Secret")}
+    workloads: dict[str, ManifestWorkload] = {}
+    for manifest in manifests:
+        if manifest.kind not in LASTING or manifest.get("metadata", "ownerReferences").value:
+            continue  # what another object made is told by that object
+        if manifest.get("spec", "replicas").value == 0:
+            notes.ignored.append(f"{manifest.title}: 0 replicas")
+            manifest.read.add(manifest.at)
+            continue
+        name = re.sub(r"[^a-z0-9_-]+", "-", manifest.name.lower()).strip("-_") or "workload"
+        if name in workloads:
+            namespace = manifest.get("metadata", "namespace").text() or manifest.kind.lower()
+            name = f"{name}-{namespace}"
+        if name in workloads:
+            found = f"a second {manifest.title}"
+            raise manifest.document.error((*manifest.at, "metadata", "name"), found, "each once")
+        own = workloads[name] = workload(manifest, values)
+        if own.beside:
+            notes.ignored.append(f"{name}: the containers {', '.join(own.beside)} beside its own")
+        if manifest.kind == "DaemonSet":
+            notes.assumed.append(f"{name}: one on each server: one replica here")
+    return workloads
+
+
+def _applied(
+    manifests: Sequence[Manifest], workloads: dict[str, ManifestWorkload], notes: Notes
+) -> str:
+    """What other objects say of the workloads: names, ways in, scaling, budgets, priorities. The
+    name of the one that users reach first, unless its image says that it is a proxy or a store."""
+    listed = list(workloads.values())
+    services = [m for m in manifests if m.kind == "Service"]
+    for service in services:
+        labels = service.get("spec", "selector")
+        for own in selected(labels.value, listed):
+            labels.read.add(labels.path)
+            namespace = service.get("metadata", "namespace").text() or "default"
+            own.aliases += [service.name, f"{service.name}.{namespace}"]
+            own.aliases.append(f"{service.name}.{namespace}.svc.cluster.local")
+    for manifest in manifests:
+        done = True
+        if manifest.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
+            done = scale(manifest, listed, notes)
+        elif manifest.kind == "PodDisruptionBudget":
+            done = protect(manifest, listed)
+        if not done:
+            notes.ignored.append(f"{manifest.title}: of a workload that is not in the files")
+            manifest.read.add(manifest.at)
+    classes = [m for m in manifests if m.kind == "PriorityClass"]
+    for own in listed:
+        rank(own, classes, notes)
+    first = _expose(manifests, services, listed, notes)
+    if first is None or _part(first) is not None:
+        return ""
+    return next(name for name, own in workloads.items() if own is first)
+
+
+def _expose(
+    manifests: Sequence[Manifest],
+    services: Sequence[Manifest],
+    workloads: Sequence[ManifestWorkload],
+    notes: Notes,
+) -> ManifestWorkload | None:
+    """Give a port to what users reach; other ways in are told. The workload, if it is one alone."""
+    ways: list[tuple[Exposure, ManifestWorkload]] = []
+    for manifest in manifests:
+        for way in exposures(manifest):
+            way.source.read.add(way.source.path)
+            service = next((s for s in services if s.name == way.service), None)
+            behind = selected(service.get("spec", "selector").value, workloads) if service else []
+            ways += [(way, own) for own in behind[:1]]
+            if not behind:
+                notes.ignored.append(f"{manifest.title}: leads to {way.service}, where nothing is")
+    fitting = [pair for pair in ways if _part(pair[1]) in (None, "proxy")] or ways
+    order = min((way.order for way, _ in fitting), default=0)
+    first = [(way, own) for way, own in fitting if way.order == order]
+    reached: dict[str, ManifestWorkload] = {}
+    taken: set[int] = set()
+    for way, own in first:
+        if own.name not in reached and way.port not in taken:
+            reached[own.name] = own
+            taken.add(way.port)
+            own.put(("ports",), [f"{way.port}:{way.port}"], way.source)
+            _without_replicas(own)  # on one server a second finds its port taken
+    others = dict.fromkeys(own.name for _, own in ways if own.name not in reached)
+    if others:
+        notes.ignored.append(f"users' requests to {', '.join(others)} (one way in is simulated)")
+    return next(iter(reached.values())) if len(reached) == 1 else None
+
+
+def _without_replicas(own: ManifestWorkload) -> None:
+    deploy = own.body.get("deploy", {})
+    deploy.pop("replicas", None)
+    if not deploy:
+        own.body.pop("deploy", None)
+
+
+def _part(own: ManifestWorkload) -> Part | None:
+    """What its image says it is beside an application of somebody's own."""
+    word = word_of_image(str(own.body["image"]))
+    return word.part if word and word.part not in ("http", "worker") else None
+
+
+# ---- what was left out ----
+def _lines_unread(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """Kinds that are not simulated, by name; then each other field once, with its objects."""
+    kinds: dict[str, dict[str, None]] = {}
+    fields: dict[str, tuple[dict[str, None], dict[str, str]]] = {}  # below it; objects and kinds
+    for manifest in manifests:
+        if manifest.kind not in _USED:
+            kinds.setdefault(manifest.kind, {})[manifest.name] = None
+            continue
+        if manifest.get("metadata", "ownerReferences").value:
+            made = f"{manifest.kind} that another object made"
+            kinds.setdefault(made, {})[manifest.name] = None
+            continue
+        for path, _ in leaves(manifest.data):
+            names = _field(path)
+            if names and not _known((*manifest.at, *path), manifest.read):
+                head = 2 if names[0] in ("containers", "spec") else 1
+                below, titles = fields.setdefault(".".join(names[:head]), ({}, {}))
+                below[".".join(names[head:])] = None
+                titles[manifest.title] = manifest.kind
+    for kind, named in kinds.items():
+        yield f"{kind}: {_shown(list(named))} (a kind that is not simulated)"
+    for key, (below, titles) in fields.items():
+        details = ", ".join(name for name in below if name)
+        yield f"{key}{f' ({details})' if details else ''}: {_counted(titles)}"
+
+
+def _known(path: Path_, read: Collection[Path_]) -> bool:
+    return any(path[:length] in read for length in range(len(path) + 1))
+
+
+def _field(path: Path_) -> list[str]:
+    """`containers, securityContext, runAsUser` of a pod's template; empty of bookkeeping."""
+    names = [str(part) for part in path if isinstance(part, str)]
+    if names[0] in _BOOKKEEPING or "matchLabels" in names or "metadata" in names:
+        return []
+    if names[:3] == ["spec", "template", "spec"]:
+        names = names[3:]
+    return names
+
+
+def _shown(names: Sequence[str]) -> str:
+    kept = ", ".join(names[:_SHOWN])
+    return kept if len(names) <= _SHOWN else f"{kept} and {len(names) - _SHOWN} more"
+
+
+def _counted(titles: Mapping[str, str]) -> str:
+    """`Deployment api, Service api`; of many objects how many of each kind."""
+    if len(titles) <= 3:
+        return ", ".join(titles)
+    return ", ".join(f"{count} of kind {kind}" for kind, count in Counter(titles.values()).items())

@@ -1,0 +1,151 @@
+"""The objects of manifests: files of many documents, folders, lists, and what else a file may be.
+
+What is no manifest is told for what it is: a Helm template, a chart, a kustomization, a definition
+of a kind, a KubeVela application, a Nomad job in HCL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sim.imports.compose.values import Node
+from sim.schema.fields import InputError
+from sim.schema.text.document import Document, Path_, describe, read_documents
+from sim.schema.text.files import read_text
+
+MOST_MANIFESTS = 2**23  # bytes of one file: `kubectl get -o yaml` of a namespace; chosen
+MOST_FILES = 500  # of a folder; chosen
+_TEMPLATE = re.compile(r"\{\{-?\s*(?:[.$]|if|range|include|with|define|template|toYaml|end)")
+_ENDS = (".yaml", ".yml", ".json")
+# other files of the same world, by what only they have -> what would do
+_FOREIGN = {
+    "CustomResourceDefinition": "it defines a kind: give the objects of that kind's operator",
+    "Application": "a KubeVela or Argo CD application: give what it renders (`vela dry-run`, "
+    "`argocd app manifests`)",
+    "Kustomization": "`kustomize build FOLDER > FILE` renders it",
+    "HelmRelease": "`helm template CHART > FILE` renders it",
+    "HelmChart": "`helm template CHART > FILE` renders it",
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object, its fields by dotted paths (`spec.replicas`); what is read of it is noted."""
+
+    document: Document
+    at: Path_  # where it stands in its document
+    data: dict[str, Any]
+    read: set[Path_] = field(default_factory=set, compare=False)
+
+    @property
+    def kind(self) -> str:
+        return str(self.data.get("kind", ""))
+
+    @property
+    def group(self) -> str:
+        """`apps` of `apps/v1`; empty of the core's."""
+        return str(self.data.get("apiVersion", "")).rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        metadata = self.data.get("metadata")
+        return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+
+    @property
+    def title(self) -> str:
+        """`Deployment api`."""
+        return f"{self.kind} {self.name}".strip()
+
+    def get(self, *keys: str) -> Node:
+        """The value at a path below; None where a part of it is missing."""
+        return Node(self.document, self.at, self.data, self.read).get(*keys)
+
+    def text(self, *keys: str) -> str:
+        """The value as text, noted as read; empty where there is none."""
+        node = self.get(*keys)
+        self.read.add(node.path)
+        return node.text()
+
+
+def read_manifests(paths: Sequence[Path]) -> list[Manifest]:
+    """All objects of these files and folders, in order of files. Raises `InputError` for a file
+    that is none and was named; in a folder it is passed over."""
+    manifests: list[Manifest] = []
+    for path in paths:
+        if path.is_dir():
+            manifests += _of_folder(path)
+        else:
+            manifests += _of_file(path)
+    return manifests
+
+
+def _of_folder(folder: Path) -> Iterator[Manifest]:
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _ENDS and path.is_file())
+    if len(files) > MOST_FILES:
+        found = f"a folder of {len(files)} files"
+        raise InputError(str(folder), found=found, expected=f"at most {MOST_FILES}")
+    count = 0
+    for path in files:
+        text = read_text(path, str(path), MOST_MANIFESTS)
+        if not re.search(r"^\s*[\"']?apiVersion[\"']?\s*:", text, re.MULTILINE):
+            continue
+        for manifest in _objects(text, str(path)):
+            count += 1
+            yield manifest
+    if not count:
+        found = f"a folder of {len(files)} YAML and JSON files, none of them a manifest"
+        raise InputError(str(folder), found=found, expected="files with apiVersion and kind")
+
+
+def _of_file(path: Path) -> list[Manifest]:
+    text = read_text(path, str(path), MOST_MANIFESTS)
+    manifests = list(_objects(text, str(path)))
+    if not manifests:
+        raise InputError(str(path), found="no object in it", expected="apiVersion and kind")
+    return manifests
+
+
+def _objects(text: str, file: str) -> Iterator[Manifest]:
+    if _TEMPLATE.search(text) and file.endswith(_ENDS):
+        line = text.count("\n", 0, _TEMPLATE.search(text).start()) + 1  # type: ignore[union-attr]
+        found, expected = "a Helm template", "what `helm template CHART` renders of it"
+        raise InputError(file, line, found=found, expected=expected)
+    for document in read_documents(text, file):
+        if document.data is None:
+            continue
+        if not isinstance(document.data, dict):
+            raise document.error((), describe(document.data), "an object with apiVersion and kind")
+        yield from _flat(Manifest(document, (), document.data))
+
+
+def _flat(manifest: Manifest) -> Iterator[Manifest]:
+    """The object, or those of a List (`kubectl get -o yaml`)."""
+    if "kind" not in manifest.data or "apiVersion" not in manifest.data:
+        at = manifest.at
+        raise manifest.document.error(at, "an object without kind", "apiVersion and kind")
+    entries = manifest.data.get("items")
+    if not (manifest.kind.endswith("List") and isinstance(entries, list)):
+        is_chart = manifest.group in ("kustomize.config.k8s.io", "core.oam.dev", "argoproj.io")
+        if manifest.kind in _FOREIGN and (is_chart or manifest.kind != "Application"):
+            found = f"a {manifest.kind}"
+            raise manifest.document.error((*manifest.at, "kind"), found, _FOREIGN[manifest.kind])
+        yield manifest
+        return
+    for i, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise manifest.document.error((*manifest.at, "items", i), describe(entry), "an object")
+        yield from _flat(Manifest(manifest.document, (*manifest.at, "items", i), entry))
+
+
+def is_manifest(text: str) -> bool:
+    """Is it, or was it meant as, an object of Kubernetes? By its keys at the left margin, or as
+    JSON."""
+    has = [rf"^[\"']?{key}[\"']?\s*:" for key in ("apiVersion", "kind")]
+    if all(re.search(pattern, text, re.MULTILINE) for pattern in has):
+        return True
+    head = text.lstrip()[:2000]
+    return head.startswith("{") and '"apiVersion"' in head and '"kind"' in head

@@ -1,0 +1,243 @@
+"""Nomad jobs in JSON and ECS task definitions: each task or container is a service of a project.
+
+Sources: Nomad 1.9 JSON job specification (developer.hashicorp.com/nomad/api-docs/json-jobs); Amazon
+ECS task definition parameters (docs.aws.amazon.com/AmazonECS).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from sim.imports.compose.file import import_project
+from sim.imports.compose.values import Node
+from sim.imports.evidence import Corrections, Imported, Notes, leaves
+from sim.imports.manifests.service_body import ServiceBody, project_of, with_patches
+from sim.imports.manifests.workloads import SIDECARS
+from sim.schema.fields import InputError
+from sim.schema.stack import Stack
+from sim.schema.text.document import Document, Path_, read_yaml
+from sim.schema.text.files import read_text
+
+_HCL = re.compile(r'^\s*job\s+"', re.MULTILINE)
+_CPU_UNITS = 1024  # of ECS: one vCPU
+
+
+def kind_of_tasks(text: str) -> str:
+    """`nomad`, `ecs_fargate` or empty. Raises nothing."""
+    head = text.lstrip()[:1]
+    if head == "{" and '"TaskGroups"' in text:
+        return "nomad"
+    if head == "{" and '"containerDefinitions"' in text:
+        return "ecs_fargate"
+    return "hcl" if _HCL.search(text) and "{" in text and "services:" not in text else ""
+
+
+def import_tasks(paths: Sequence[Path], like: Stack, corrections: Corrections) -> Imported:
+    """What these jobs or task definitions describe, all of one kind. Raises `InputError`."""
+    notes, read = Notes(), set[Path_]()
+    services: dict[str, ServiceBody] = {}
+    documents, platform = [], ""
+    for path in paths:
+        text = read_text(path, str(path))
+        kind = kind_of_tasks(text)
+        if kind == "hcl":
+            found, expected = "a Nomad job in HCL", "what `nomad job run -output FILE` prints of it"
+            raise InputError(str(path), 1, found=found, expected=expected)
+        if not kind or (platform and kind != platform):
+            found = "a file of another kind than those before it"
+            raise InputError(str(path), found=found, expected="jobs or task definitions alone")
+        platform = kind
+        document = read_yaml(text, str(path))
+        documents.append(document)
+        top = Node(document, (), document.data, read)
+        found_ = _nomad(top, notes) if platform == "nomad" else _ecs(top, notes)
+        for name, own in found_:
+            if name in services:
+                raise own.origin.wrong("a name that no service before has")
+            services[name] = own
+    if not services:
+        expected = "one with an image"
+        raise InputError(str(paths[0]), found="no task that runs on", expected=expected)
+    imported = import_project(project_of(paths, services, notes), like, corrections)
+    return with_patches(imported, platform, services, list(_unread(documents, read)))
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_") or "task"
+
+
+# ---- Nomad ----
+def _nomad(top: Node, notes: Notes) -> Iterator[tuple[str, ServiceBody]]:
+    job = top.get("Job") if "Job" in top.value else top
+    if job.get("Type").text() in ("batch", "sysbatch"):
+        notes.ignored.append(f"{job.get('Name').text() or job.get('ID').text()}: a batch job")
+        job.read.add(job.path)
+        return
+    job.read.update((*job.path, key) for key in ("ID", "Name", "Type"))
+    for group in job.get("TaskGroups").items():
+        tasks = [task for task in group.get("Tasks").items() if isinstance(task.value, dict)]
+        lasting = [task for task in tasks if not task.get("Lifecycle").value]
+        beside = [task.get("Name").text() for task in tasks if task not in lasting]
+        for task in tasks:
+            if task not in lasting:
+                task.read.add(task.path)
+        title = group.get("Name")
+        for task in lasting:
+            own = ServiceBody(task.get("Name"))
+            for node in (title, own.origin):
+                node.read.add(node.path)
+            alone = len(lasting) == 1
+            name = _name(title.text() if alone else f"{title.text()}-{own.origin.text()}")
+            own.aliases = [own.origin.text(), title.text()]
+            _task(own, group, task)
+            if beside:
+                notes.ignored.append(f"{name}: the tasks {', '.join(beside)} beside it")
+            yield name, own
+
+
+def _task(own: ServiceBody, group: Node, task: Node) -> None:
+    config = task.get("Config")
+    image = config.get("image")
+    own.put(("image",), image.text() or task.get("Driver").text() or "unknown", image)
+    words = [config.get("command").text(), *config.get("args").words()]
+    if any(words):
+        source = config.get("args") if config.get("args").value else config.get("command")
+        own.put(("command",), [word for word in words if word], source)
+        config.read.update((*config.path, key) for key in ("command", "args"))
+    variables = task.get("Env")
+    if variables.value and not isinstance(variables.value, dict):
+        raise variables.wrong("a mapping of variables")
+    for key in variables.value or {}:
+        variable = variables.get(str(key))
+        own.put(("environment", str(key)), variable.text(), variable)
+    count = group.get("Count")
+    if count.value is not None:
+        own.put(("deploy", "replicas"), count.count() or 0, count)
+        own.patch["replicas"] = count.count() or 0
+    memory, most = task.get("Resources", "MemoryMB"), task.get("Resources", "MemoryMaxMB")
+    if memory.value is not None:
+        limit = most if most.value else memory  # Nomad holds a task to its memory, or to its max
+        own.put(("deploy", "resources", "reservations", "memory"), f"{memory.count()}m", memory)
+        own.put(("deploy", "resources", "limits", "memory"), f"{limit.count()}m", limit)
+        bounds = {"request": memory.count(), "limit": limit.count()}
+        own.patch["memory"] = {key: f"{number}Mi" for key, number in bounds.items()}
+    stop = {}
+    for word, key, where in (("grace", "KillTimeout", task), ("pre_stop", "ShutdownDelay", task)):
+        node = where.get(key)
+        if node.value:
+            stop[word] = _nanoseconds(node)
+    if "grace" in stop:
+        own.put(("stop_grace_period",), stop["grace"], task.get("KillTimeout"))
+    if stop:
+        own.patch["stop"] = stop
+    services = [*group.get("Services").items(), *task.get("Services").items()]
+    for service in services:
+        own.aliases.append(service.get("Name").text())
+        service.read.add((*service.path, "Name"))
+        tags = service.get("Tags").words()
+        if any(tag == "traefik.enable=true" or tag.startswith("urlprefix-") for tag in tags):
+            own.put(("ports",), ["80:80"], service.get("Tags"))
+            own.body.get("deploy", {}).pop("replicas", None)
+    for network in group.get("Networks").items():
+        for port in network.get("ReservedPorts").items():
+            if port.get("Value").value and "ports" not in own.body:
+                number = port.get("Value")
+                own.put(("ports",), [f"{number.count()}:{number.count()}"], number)
+                own.body.get("deploy", {}).pop("replicas", None)
+
+
+def _nanoseconds(node: Node) -> str:
+    """`5000000000` and `5s` are the same."""
+    node.read.add(node.path)
+    text = node.text()
+    return f"{int(text) / 1e9:g}s" if text.isdigit() else text
+
+
+# ---- ECS ----
+def _ecs(top: Node, notes: Notes) -> Iterator[tuple[str, ServiceBody]]:
+    task = top.get("taskDefinition") if "taskDefinition" in top.value else top
+    family = task.get("family")
+    family.read.add(family.path)
+    entries = task.get("containerDefinitions").items()
+    containers = [entry for entry in entries if isinstance(entry.value, dict)]
+    main, beside = [], []
+    for entry in containers:
+        if SIDECARS.search(f"{entry.value.get('name')} {entry.value.get('image')}"):
+            entry.read.add(entry.path)
+            beside.append(str(entry.value.get("name")))
+        else:
+            main.append(entry)
+    for number, container in enumerate(main):
+        own = ServiceBody(container.get("name"))
+        own.origin.read.add(own.origin.path)
+        alone = len(main) == 1 and family.value
+        name = _name(family.text() if alone else own.origin.text())
+        own.aliases = [own.origin.text()]
+        _container(own, container, task if alone else container)
+        if beside and number == 0:
+            notes.ignored.append(f"{name}: the containers {', '.join(beside)} beside its own")
+        yield name, own
+
+
+def _container(own: ServiceBody, container: Node, sized: Node) -> None:
+    image = container.get("image")
+    own.put(("image",), image.text() or "unknown", image)
+    for key, word in (("entryPoint", "entrypoint"), ("command", "command")):
+        part = container.get(key)
+        if part.value:
+            own.put((word,), [str(entry.value) for entry in part.items()], part)
+            part.read.update(entry.path for entry in part.items())
+    for entry in container.get("environment").items():
+        value = entry.get("value")
+        own.put(("environment", entry.get("name").text()), value.text(), value)
+        entry.read.add((*entry.path, "name"))
+    port = next(container.get("portMappings").items(), None)
+    if port is not None and port.get("containerPort").value:
+        number = port.get("containerPort")
+        own.put(("ports",), [f"{number.count()}:{number.count()}"], number)
+    cpu = container.get("cpu") if container.get("cpu").value else sized.get("cpu")
+    if cpu.value:
+        own.put(("deploy", "resources", "reservations", "cpus"),
+                f"{(cpu.count() or 0) / _CPU_UNITS:g}", cpu)  # fmt: skip
+    limit = container.get("memory") if container.get("memory").value else sized.get("memory")
+    if limit.value:
+        own.put(("deploy", "resources", "limits", "memory"), f"{limit.count()}m", limit)
+        own.patch["memory"] = {"limit": f"{limit.count()}Mi"}
+    soft = container.get("memoryReservation")
+    if soft.value:
+        own.put(("deploy", "resources", "reservations", "memory"), f"{soft.count()}m", soft)
+    grace = container.get("stopTimeout")
+    if grace.value:
+        own.put(("stop_grace_period",), f"{grace.count()}s", grace)
+        own.patch["stop"] = {"grace": f"{grace.count()}s"}
+    _health(own, container.get("healthCheck"))
+
+
+def _health(own: ServiceBody, check: Node) -> None:
+    if not check.value:
+        return
+    words = [str(part.value) for part in check.get("command").items()]
+    own.put(("healthcheck", "test"), words, check.get("command"))
+    check.read.update(part.path for part in check.get("command").items())
+    times = {"interval": "interval", "timeout": "timeout", "start_period": "startPeriod"}
+    for word, key in times.items():
+        if check.get(key).value:
+            own.put(("healthcheck", word), f"{check.get(key).count()}s", check.get(key))
+    if check.get("retries").value:
+        own.put(("healthcheck", "retries"), check.get("retries").count(), check.get("retries"))
+
+
+# ---- what was left out ----
+def _unread(documents: Sequence[Document], read: Collection[Path_]) -> Iterator[str]:
+    """Each field that nobody read, once: `Resources (CPU, DiskMB)`."""
+    fields: dict[str, dict[str, None]] = {}
+    for document in documents:
+        for path, value in leaves(document.data):
+            if value in (None, "", [], {}) or any(path[:n] in read for n in range(len(path) + 1)):
+                continue
+            names = [str(part) for part in path if isinstance(part, str)]
+            fields.setdefault(".".join(names[:-1]), {})[names[-1] if names else ""] = None
+    for key, below in fields.items():
+        yield f"{key} ({', '.join(below)})" if key else ", ".join(below)

@@ -1,0 +1,144 @@
+"""A scenario on a stack that lacks some of its roles: what falls away, each with one line, and what
+it cannot do without. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_args
+
+from sim.schema.fields import InputError
+from sim.schema.scenario import Event, Scenario
+from sim.schema.stack import Role, Service, Stack
+
+ROLES: tuple[str, ...] = get_args(Role)
+# a field of a service -> the role that must be there to read it
+_READ_BY = {"database": "postgres", "push": "redis"}
+
+
+class Adaptation(NamedTuple):
+    """Settings that the stack can take, under its own names; and a line for each that fell away."""
+
+    settings: dict[str, Any]
+    lines: tuple[str, ...]
+    names: dict[str, str]  # a service that the scenario brings -> the stack's own in its place
+
+
+def adapted_settings(
+    settings: Mapping[str, Any], stack: Stack, names: Mapping[str, str] = {}
+) -> Adaptation:
+    """Settings of a scenario or a variant (`stack.services.worker.replicas` ...) for a stack.
+    `names`: of an earlier adaptation."""
+    kept: dict[str, Any] = {}
+    lines: list[str] = []
+    fallen: dict[str, list[str]] = {}  # why -> paths
+    own = dict(names)
+    for path, raw in settings.items():
+        parts = path.split(".")
+        if parts[:2] != ["stack", "services"] or len(parts) < 3:
+            kept[path] = raw
+            continue
+        name = parts[2]
+        if _brings_proxy(parts, raw) and stack.playing("proxy") and name not in stack.services:
+            own[name] = stack.playing("proxy")[0]
+            lines.append(f"{own[name]}, the proxy of {stack.name}, stands in the place of {name}")
+            continue
+        why = _cannot(parts, stack)
+        if why:
+            fallen.setdefault(why, []).append(".".join(parts[2:]))
+        else:
+            kept[".".join([*parts[:2], own.get(name, name), *parts[3:]])] = raw
+    lines += [f"{why}: {', '.join(paths)} falls away" for why, paths in fallen.items()]
+    return Adaptation(kept, tuple(lines), own)
+
+
+def _brings_proxy(parts: list[str], raw: Any) -> bool:
+    return len(parts) == 3 and isinstance(raw, dict) and raw.get("role") == "proxy"
+
+
+def _cannot(parts: list[str], stack: Stack) -> str:
+    """Why the stack has no such field; empty if it has."""
+    name = parts[2]
+    service = _service(name, stack)
+    if name in ROLES and service is None:
+        return f"{stack.name} has no {name}"
+    role = _READ_BY.get(parts[3]) if len(parts) > 3 else None
+    if service is None or role is None:
+        return ""
+    if not _plays(role, stack):
+        return f"{stack.name} has no {role}"
+    if role == "postgres" and service.database is None:
+        return f"{name} uses no database in {stack.name}"
+    return ""
+
+
+def _service(name: str, stack: Stack) -> Service | None:
+    """The service of that name, or the first that plays that role."""
+    known = stack.services.get(name)
+    return known or next((s for s in stack.services.values() if s.role == name), None)
+
+
+def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> Scenario:
+    """The scenario with events that the stack can take, and a line for each that changes. Raises
+    `InputError` that names the role and the stack's file for what it cannot do without."""
+    lines: list[str] = []
+    missing: list[str] = [role for role in scenario.needs if not _plays(role, stack)]
+    events = []
+    for event in scenario.events:
+        change = _changed(event, scenario, stack, names, lines)
+        missing += change.missing
+        events.append(change.event)
+    file = stack.source or stack.name
+    if missing:
+        role = missing[0]
+        expected = f"one: {scenario.name} is about it (--role NAME={role} if there is one)"
+        raise InputError(file, field="services", found=f"no {role}", expected=expected)
+    if "postgres" in scenario.needs and not any(s.database for s in stack.services.values()):
+        found = "no service that uses the database"
+        expected = f"one: {scenario.name} is about it (--link NAME->DATABASE if there is one)"
+        raise InputError(file, field="services", found=found, expected=expected)
+    told = [*scenario.assumed, *lines]
+    return scenario.model_copy(update={"events": events, "assumed": told})
+
+
+class _Change(NamedTuple):
+    event: Event
+    missing: tuple[str, ...] = ()
+
+
+def _changed(
+    event: Event, scenario: Scenario, stack: Stack, names: Mapping[str, str], lines: list[str]
+) -> _Change:
+    """One event under the stack's names, and the roles of it that are not there."""
+    kind = next((name for name, body in event if name != "at" and body is not None), "at")
+    body = getattr(event, kind)
+    update: dict[str, Any] = {}
+    missing: list[str] = []
+    service = getattr(body, "service", None)
+    if isinstance(service, str):
+        if service in names:
+            update["service"] = names[service]
+        elif service in ROLES and not _plays(service, stack):
+            missing.append(service)
+    hosting = getattr(body, "hosting", None)
+    if isinstance(hosting, str) and hosting in ROLES and not _plays(hosting, stack):
+        update["hosting"] = "http"
+        lines.append(
+            f"{kind}: the server of {stack.playing('http')[0]}: {stack.name} has no {hosting}"
+        )
+    services = getattr(body, "services", None)
+    if isinstance(services, dict | list):
+        absent = [n for n in services if n in ROLES and not _plays(n, stack)]
+        left = [n for n in services if n not in absent]
+        if absent and not left:
+            missing += absent
+        elif absent:
+            rest = {n: services[n] for n in left} if isinstance(services, dict) else left
+            update["services"] = rest
+            lines.append(f"{kind}: not for {', '.join(absent)}, which {stack.name} has not")
+    if not update:
+        return _Change(event, tuple(missing))
+    return _Change(event.model_copy(update={kind: body.model_copy(update=update)}), tuple(missing))
+
+
+def _plays(name: str, stack: Stack) -> bool:
+    return _service(name, stack) is not None

@@ -1,0 +1,43 @@
+"""Rows of cells as text: aligned for a terminal, Markdown, CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+from sim.report.text.words import markdown
+
+Cells = Sequence[Sequence[str]]  # the first row is the heads
+
+
+def aligned(rows: Cells) -> list[str]:
+    """Lines; the first column on the left, numbers and all else as wide as their column."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    return [line.rstrip() for line in lines]
+
+
+def markdown_table(rows: Cells) -> list[str]:
+    head, *body = ([markdown(cell) for cell in row] for row in rows)
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A line a record; the heads are those of the first. Lists and records as JSON."""
+    out = StringIO()
+    writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    return out.getvalue()
+
+
+def json_text(record: Mapping[str, Any] | Iterable[Any]) -> str:
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, default=str) if isinstance(value, list | dict) else value

@@ -1,0 +1,48 @@
+"""A ladder in words: `Of 4 min 05 s: restart policy 3 min 57 s, replicas 8 s, the other 6 0 s`."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import NamedTuple
+
+from sim.report.text import words
+from sim.results.ladder import Ladder
+
+
+class LadderRow(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    takes: str
+    after: str
+    says: str
+
+
+def sentence(ladder: Ladder) -> str:
+    """Those that take or give something, in their order, and how many do nothing."""
+    metric, parts, idle = ladder.metric, [], 0
+    for rung, takes in zip(ladder.rungs, ladder.takes, strict=True):
+        if abs(takes) < ladder.least or not takes:
+            idle += 1
+        else:
+            parts.append(f"{rung.name} {words.figure(metric, takes)}")
+    if idle:
+        parts.append(f"{'nothing else' if parts else 'nothing'} of {len(ladder.rungs)} changes")
+    ends = f"{words.platform(ladder.first)} to {words.platform(ladder.last)}"
+    return f"Of {words.figure(metric, ladder.whole)} from {ends}: {', '.join(parts)}."
+
+
+def steps(ladder: Ladder) -> list[LadderRow]:
+    """One row a rung, where it begins first."""
+    first = LadderRow(
+        words.platform(ladder.first), "", words.figure(ladder.metric, fmean(ladder.values)), ""
+    )
+    return [first] + [
+        LadderRow(
+            rung.name,
+            words.figure(ladder.metric, takes),
+            words.figure(ladder.metric, fmean(rung.values)),
+            rung.says,
+        )
+        for rung, takes in zip(ladder.rungs, ladder.takes, strict=True)
+    ]

@@ -1,0 +1,108 @@
+"""The verdict: one sentence with its range, the first line of every report."""
+
+from __future__ import annotations
+
+from sim.report.text import means, words
+from sim.results.decision import Decision
+from sim.results.figures import Figures, figure_at, lookup, total
+from sim.results.measurements import Measurements
+
+NAMED = 3  # platforms; of more the number says enough
+
+
+def verdict(result: Measurements) -> str:
+    """`Kubernetes: 4 min 23 s less down than Compose [2:50 .. 7:30 over 10 seeds], for $381 more a
+    month, with 12 cores for 4.` Of one platform what users and people saw."""
+    if len(result.platforms) == 1:
+        ((name, figures),) = result.platforms.items()
+        return f"{words.platform(name)}: {suffered(figures, result.spread.get(name, {}))}."
+    decided = result.decision
+    if decided is None:
+        return _alike(result)
+    return f"{_gap(result, decided)}{_price(result, decided)}{_means(result, decided)}."
+
+
+def _alike(result: Measurements) -> str:
+    down = {
+        name: ranged("downtime_s", figures, result.spread.get(name, {}))
+        for name, figures in result.platforms.items()
+    }
+    if len(set(down.values())) == 1:
+        many = "each" if len(down) > 2 else "both"
+        same = next(iter(down.values()))
+        return f"Nothing differs that users, jobs or people would notice: {many} down {same}."
+    if len(down) > NAMED:
+        return f"No clear difference between {len(down)} platforms."
+    sides = ", ".join(f"{words.platform(name)} {text} down" for name, text in down.items())
+    return f"No clear difference: {sides}."
+
+
+def _gap(result: Measurements, decided: Decision) -> str:
+    harm = figure_at(decided.metric).harm
+    assert harm is not None
+    amount = words.figure(decided.metric, decided.gap)
+    s = "" if decided.gap == 1 else "s"
+    less = harm.says.format(amount, less="less", fewer="fewer", s=s)
+    text = f"{names(decided.better)}: {less} than {words.platform(decided.worse)}"
+    least = total(result.platforms[decided.better[0]], decided.metric)
+    if least and len(decided.better) == 1:
+        most = total(result.platforms[decided.worse], decided.metric)
+        values = (words.figure(decided.metric, value) for value in (least, most))
+        text += f" ({' against '.join(values)})"
+    if decided.seeds == 1:
+        return f"{text} [one seed]"
+    span = words.span(decided.metric, decided.low, decided.high)
+    if not span:
+        return f"{text} [in each of {decided.seeds} seeds]"
+    agree = "" if decided.agree == decided.seeds else f", less in {decided.agree}"
+    return f"{text} [{span} over {decided.seeds} seeds{agree}]"
+
+
+def names(platforms: tuple[str, ...]) -> str:
+    """`Kubernetes`, `Swarm and Nomad`, `6 platforms`."""
+    if len(platforms) > NAMED:
+        return f"{len(platforms)} platforms"
+    *others, last = map(words.platform, platforms)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _price(result: Measurements, decided: Decision) -> str:
+    month = {name: f["cost"]["usd_month"] for name, f in result.platforms.items()}
+    if len(decided.better) > 1 or not month[decided.better[0]]:
+        return ""
+    more = month[decided.better[0]] - month[decided.worse]
+    if abs(more) < 1.0:
+        return ", at the same price"
+    return f", for ${abs(more):,.0f} {'more' if more > 0 else 'less'} a month"
+
+
+def _means(result: Measurements, decided: Decision) -> str:
+    """What else is unequal; that it is not, where somebody asked for that."""
+    if len(decided.better) > 1 or not {decided.better[0], decided.worse} <= set(result.means):
+        return ""
+    differences = means.unequal(result.means[decided.better[0]], result.means[decided.worse])
+    return f", with {', '.join(differences)}" if differences else ", with equal means"
+
+
+def suffered(figures: Figures, spread: dict[str, dict[str, float]]) -> str:
+    """What users, jobs and people saw of one platform, each with its range."""
+    parts = [f"{ranged('downtime_s', figures, spread)} down"]
+    failed = total(figures, "requests.failed")
+    parts.append(f"{words.count(failed)} failed request{'' if failed == 1 else 's'}")
+    undone = figures["jobs"]["wanted"] - figures["jobs"]["enqueued"]
+    lost = total(figures, "jobs.lost") + max(0.0, undone)
+    if lost >= 0.05:
+        parts.append(f"{words.count(lost)} job{'' if lost == 1 else 's'} never done")
+    minutes = figures["operator"]["minutes"]
+    if minutes:
+        whole = max(1, round(minutes))
+        parts.append(f"{words.count(whole)} operator minute{'' if whole == 1 else 's'}")
+    return ", ".join(parts)
+
+
+def ranged(path: str, figures: Figures, spread: dict[str, dict[str, float]]) -> str:
+    """A figure with its range over seeds, where it has one: `4 min 23 s [2:50 .. 7:30]`."""
+    text = words.figure(path, lookup(figures, path))
+    bounds = spread.get(path)
+    span = words.span(path, bounds["low"], bounds["high"]) if bounds else ""
+    return f"{text} [{span}]" if span else text

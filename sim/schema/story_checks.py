@@ -1,0 +1,136 @@
+"""Whether the stories of a stack fit together: who is asked for what, and what a step may say.
+
+Each check yields issues; `stack_checks.py` adds them to those of the whole stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sim.schema.client import ClientSpec
+from sim.schema.fields import Issue, LawSpec
+from sim.schema.stack import STEP_KINDS, Role, Service, ServiceStep, Stack
+from sim.schema.text.document import Document, Key
+from sim.schema.text.validation import closest, one_of
+
+MOST_STEPS = 14  # of one story; both engines have room for so many (dataplane.profile)
+MOST_CALLS, MOST_ASKED = 8, 64  # of one story; of one stack
+OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
+# what a step of a kind may ask, and in which words that is told
+TARGETS: dict[str, tuple[tuple[Role, ...], str]] = {
+    "query": (("postgres",), "a database: a service with role postgres"),
+    "call": (("http", "external"), "a service that answers: with role http or external"),
+    "push": (("redis",), "a queue: a service with role redis"),
+}
+
+
+def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+    """Everything in the stories of a stack that does not fit together."""
+    for name, service in stack.services.items():
+        at: tuple[Key, ...] = ("services", name)
+        if service.role == "external":
+            yield from _somebody_elses(service, at, document)
+        if service.steps is not None:
+            yield from _short_form_issues(service, at, document)
+            yield from _steps_issues(name, service.steps, stack, document)
+        yield from _pool_issues(service, at, document)
+    if len(stack.asked()) > MOST_ASKED:
+        found = f"{len(stack.asked())} services that are asked"
+        yield document.issue(("services",), found, f"at most {MOST_ASKED}")
+
+
+def _somebody_elses(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+    plain = Service(role="external")
+    for field in sorted(service.model_fields_set - OWN_FIELDS):
+        if getattr(service, field) != getattr(plain, field):
+            found = f"{field} on a service with role external"
+            expected = "latency and errors: all that can be said of what somebody else runs"
+            yield document.issue((*at, field), found, expected, key=True)
+
+
+def _short_form_issues(
+    service: Service, at: tuple[Key, ...], document: Document
+) -> Iterator[Issue]:
+    """What the steps would leave unread."""
+    for path, given, instead in (
+        (("cpu", "demand"), service.cpu.demand != LawSpec(), "a step `cpu:`"),
+        (("database",), service.database is not None, "a step `query:`, its pool under `pools:`"),
+        (("push",), service.push.share > 0, "a step `push:`"),
+    ):
+        if given:
+            found = f"{'.'.join(path)} beside steps, which say all that is done"
+            yield document.issue((*at, *path), found, instead, key=True)
+
+
+def _steps_issues(
+    name: str, steps: list[ServiceStep], stack: Stack, document: Document
+) -> Iterator[Issue]:
+    at: tuple[Key, ...] = ("services", name, "steps")
+    if not steps or len(steps) > MOST_STEPS:
+        found = f"{len(steps)} steps" if steps else "no step"
+        yield document.issue(at, found, f"from 1 to {MOST_STEPS}")
+    calls = sum(step.call is not None for step in steps)
+    if calls > MOST_CALLS:
+        yield document.issue(at, f"{calls} calls", f"at most {MOST_CALLS} in one story")
+    for i, step in enumerate(steps):
+        kinds = [kind for kind in STEP_KINDS if getattr(step, kind) is not None]
+        if len(kinds) != 1:
+            found = " and ".join(kinds) or "a step of no kind"
+            yield document.issue((*at, i), found, f"exactly one of {', '.join(STEP_KINDS)}")
+            continue
+        yield from _field_issues(step, (*at, i), document)
+        if step.kind in TARGETS:
+            yield from _target_issues(name, step, stack, (*at, i, step.kind), document)
+
+
+def _field_issues(step: ServiceStep, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+    """Fields that a step of this kind does not read."""
+    unread = {"demand"} if step.kind != "query" else set()
+    if step.kind != "call":
+        unread |= set(ClientSpec.model_fields)
+    if step.kind in ("cpu", "wait"):
+        unread.add("on_failure")
+    for field in sorted(unread & step.model_fields_set):
+        if getattr(step, field) != ServiceStep.model_fields[field].default:
+            found, expected = f"{field} in a step `{step.kind}:`", _readers(field)
+            yield document.issue((*at, field), found, expected, key=True)
+
+
+def _readers(field: str) -> str:
+    if field == "on_failure":
+        return "it only where something is asked: query, call, push"
+    return "it only in a step `query:`" if field == "demand" else "it only in a step `call:`"
+
+
+def _target_issues(
+    name: str, step: ServiceStep, stack: Stack, at: tuple[Key, ...], document: Document
+) -> Iterator[Issue]:
+    roles, expected = TARGETS[step.kind]
+    possible = [n for n, s in stack.services.items() if s.role in roles and n != name]
+    if step.target in possible:
+        return
+    target = stack.services.get(step.target)
+    if step.target == name:
+        found = f"{name!r}, which would ask itself"
+    elif target is None:
+        found = f"the unknown service {step.target!r}"
+    else:
+        found = f"{step.target!r}, a service of role {target.role}"
+    expected = f"{expected} ({one_of(possible)})" if possible else f"{expected}; there is none"
+    yield document.issue(at, found, expected, closest(step.target, possible))
+
+
+def _pool_issues(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+    queried = list(dict.fromkeys(step.query for step in service.steps or () if step.query))
+    if service.pools and service.steps is None:
+        found, expected = "pools without steps", "`database.pool`, or steps that query"
+        yield document.issue((*at, "pools"), found, expected, key=True)
+        return
+    for name, pool in service.pools.items():
+        if name not in queried:
+            found = f"a pool for {name!r}, which no step queries"
+            expected = one_of(queried) if queried else "nothing"
+            yield document.issue((*at, "pools", name), found, expected, closest(name, queried))
+        if pool.at_start > pool.size:
+            found = f"at_start {pool.at_start} above size {pool.size}"
+            yield document.issue((*at, "pools", name, "at_start"), found, "at_start <= size")

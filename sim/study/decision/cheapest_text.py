@@ -1,0 +1,196 @@
+"""What a contest says: the winner in a sentence, the ladder with money and chance, what was not
+tried and why; and the winner as files to apply."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sim.report.folder import Parts, texts
+from sim.report.text import words
+from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
+from sim.study.decision.apply import files
+from sim.study.decision.cheapest import Candidate, Ladder
+from sim.study.decision.knobs import short, words_of
+from sim.study.decision.race import Runner, Standing, likely
+
+APPLIED = ("compose.override.yaml", "kubernetes.yaml")
+FILES = frozenset({"cheapest.json", "cheapest.md", "cheapest.csv", *APPLIED})
+SHOWN = 12  # rungs on a terminal; the files have all
+UNTRIED = (Standing.UNTRIED, Standing.RACING)
+
+
+def finding(ladder: Ladder) -> str:
+    """Who won, with what chance, in one sentence."""
+    contest = ladder.contest
+    slo = " and ".join(each.text for each in contest.wanted)
+    if ladder.winner is None:
+        if ladder.interrupted:
+            return f"Interrupted: what holds {slo} is not decided."
+        unclear = [r for r in ladder.runners if r.standing is Standing.UNCLEAR]
+        if unclear:
+            first = unclear[0]
+            low, high = likely(first.held, first.runs)
+            return (
+                f"Not enough is known: {_name(contest.candidates[first.place])} holds {slo} with a "
+                f"chance of {low:.0%} to {high:.0%}, and nothing holds for sure with "
+                f"{contest.rule.chance:.0%}."
+            )
+        count = len(contest.candidates)
+        return f"None of {count} set-ups holds {slo} with a chance of {contest.rule.chance:.0%}."
+    winner = contest.candidates[ladder.winner.place]
+    fresh = ladder.winner.fresh or (0, 0)
+    held, runs = ladder.winner.held + fresh[0], ladder.winner.runs + fresh[1]
+    low, _ = likely(held, runs)
+    return (
+        f"{words.money(winner.usd)} a month: {_name(winner)} holds {slo} on {held} of {runs} seeds "
+        f"(chance at least {low:.0%}), {fresh[0]} of {fresh[1]} of them fresh."
+    )
+
+
+def _name(candidate: Candidate) -> str:
+    settings = ", ".join(words_of(candidate.settings))
+    return f"{words.platform(candidate.platform)} with {settings}"
+
+
+def tried(ladder: Ladder) -> list[Runner]:
+    return [runner for runner in ladder.runners if runner.runs > 0]
+
+
+def table(ladder: Ladder, most: int | None = None) -> Cells:
+    """The ladder: the winner last, before it what is cheaper and does not hold."""
+    heads = ["a month", "platform", *map(short, _paths(ladder)), "held", "chance (95 %)", "why"]
+    rungs = tried(ladder)
+    if most is not None and len(rungs) > most:
+        last = ladder.winner.place if ladder.winner else rungs[-1].place
+        rungs = [runner for runner in rungs if runner.place <= last][-most:]
+    return [heads, *(_rung(ladder, runner) for runner in rungs)]
+
+
+def _paths(ladder: Ladder) -> list[str]:
+    """Of all candidates: platforms may be turned by different knobs."""
+    return list(dict.fromkeys(path for c in ladder.contest.candidates for path in c.settings))
+
+
+def _rung(ladder: Ladder, runner: Runner) -> list[str]:
+    candidate = ladder.contest.candidates[runner.place]
+    low, high = likely(runner.held, runner.runs)
+    return [
+        words.money(candidate.usd),
+        words.platform(candidate.platform),
+        *(_value(candidate, path) for path in _paths(ladder)),
+        f"{runner.held} of {runner.runs}",
+        f"{low:.0%} .. {high:.0%}",
+        why(ladder, runner),
+    ]
+
+
+def _value(candidate: Candidate, path: str) -> str:
+    if path not in candidate.settings:
+        return ""
+    return words_of({"": candidate.settings[path]})[0].removeprefix("=")
+
+
+def why(ladder: Ladder, runner: Runner) -> str:
+    """What came of a candidate, in words."""
+    winner = ladder.winner
+    if winner is not None and runner.place == winner.place and runner.fresh:
+        return f"holds, and on {runner.fresh[0]} of {runner.fresh[1]} fresh seeds"
+    if runner.standing is Standing.OUT:
+        return f"dropped after {runner.runs} seeds"
+    if runner.standing is Standing.REFUTED and runner.fresh:
+        return f"held, but on {runner.fresh[0]} of {runner.fresh[1]} fresh seeds only"
+    if winner is not None and runner.place > winner.place:
+        return "dominated, not cheaper than the winner"
+    return str(runner.standing.value)
+
+
+def untried(ladder: Ladder) -> list[str]:
+    """What was not run to the end, and why: a line a reason."""
+    reasons: Counter[str] = Counter(
+        why(ladder, runner) for runner in ladder.runners if runner.standing in UNTRIED
+    )
+    lines = [f"{count} set-ups not run to the end: {reason}" for reason, count in reasons.items()]
+    if ladder.contest.impossible:
+        name, point, reason = ladder.contest.impossible[0]
+        where = f"{words.platform(name)} with {', '.join(words_of(point))}"
+        count = len(ladder.contest.impossible)
+        lines.append(f"{count} set-ups cannot be, such as {where}: {reason}")
+    return lines
+
+
+def text(ladder: Ladder) -> str:
+    return "\n".join(_lines(ladder, aligned, SHOWN)) + "\n"
+
+
+def markdown(ladder: Ladder) -> str:
+    return (
+        "\n".join(["# The cheapest that holds", "", *_lines(ladder, markdown_table, None)]) + "\n"
+    )
+
+
+def _lines(
+    ladder: Ladder, lay: Callable[[Cells], list[str]], most: int | None
+) -> Iterator[str]:  # fmt: skip
+    contest = ladder.contest
+    yield finding(ladder)
+    yield ""
+    yield from lay(table(ladder, most))
+    yield ""
+    runs = sum(runner.runs + (runner.fresh or (0, 0))[1] for runner in ladder.runners)
+    yield from (f"{line}." for line in untried(ladder))
+    names = ", ".join(planned.name for planned in contest.plans)
+    yield (
+        f"{len(contest.candidates)} set-ups, {runs} of {len(contest.candidates)} x "
+        f"{contest.rule.looks[-1]} seeds run of {names}. Money: servers, control plane, balancer "
+        f"and volumes at second 0, without people. Either error of the race: at most "
+        f"{contest.rule.error:.0%}."
+    )
+
+
+def record(ladder: Ladder) -> dict[str, Any]:
+    winner = ladder.winner
+    return {
+        "finding": finding(ladder),
+        "slo": [each.text for each in ladder.contest.wanted],
+        "chance": ladder.contest.rule.chance,
+        "winner": None if winner is None else rows(ladder)[winner.place],
+        "ladder": rows(ladder),
+        "impossible": [
+            {"platform": name, **point, "why": reason}
+            for name, point, reason in ladder.contest.impossible
+        ],
+    }
+
+
+def rows(ladder: Ladder) -> list[dict[str, Any]]:
+    """A record a candidate, in order of cost."""
+    table = []
+    for runner in ladder.runners:
+        candidate = ladder.contest.candidates[runner.place]
+        low, high = likely(runner.held, runner.runs)
+        table.append({
+            "usd_month": candidate.usd, "platform": candidate.platform,
+            **{path: candidate.settings.get(path) for path in _paths(ladder)},
+            "held": runner.held, "seeds": runner.runs, "chance.low": low, "chance.high": high,
+            "fresh": None if runner.fresh is None else list(runner.fresh),
+            "why": why(ladder, runner),
+        })  # fmt: skip
+    return table
+
+
+def parts(ladder: Ladder, apply: bool) -> Parts:
+    """All files; with `apply` also the winner's."""
+    makers: dict[str, Callable[[], str]] = {
+        "cheapest.json": lambda: json_text(record(ladder)),
+        "cheapest.md": lambda: markdown(ladder),
+        "cheapest.csv": lambda: csv_text(rows(ladder)),
+    }
+    applied: Mapping[str, str] = {}
+    if apply and ladder.winner is not None:
+        winner = ladder.contest.candidates[ladder.winner.place]
+        applied = files(winner.cases[0], winner.settings, finding(ladder))
+    for name, content in applied.items():
+        makers[name] = lambda content=content: content  # type: ignore[misc]
+    return texts(makers)

@@ -1,0 +1,230 @@
+"""Do we need it? My stack, the incidents of a year, and set-ups from "as it is" upwards.
+
+Each kind of incident (sim/study/quarter/rates.yaml, or mine) is replayed under each set-up at hours
+spread over the day, with the same customers; year.py makes years of them. The same again in worlds
+where people and demands are at half and at double. What remains, what an hour of work and a lost
+request cost, is arithmetic (worth.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sim.control.people.human import is_night
+from sim.results.bill import MonthlyCost
+from sim.results.figures import total
+from sim.results.summary import Replication
+from sim.schema.fields import Duration, InputError, Line, Name, Record
+from sim.schema.stack import Stack
+from sim.schema.text.document import read_yaml
+from sim.schema.text.files import read_text
+from sim.schema.text.validation import read_record
+from sim.simulation.case import Case
+from sim.study.ask import Ask
+from sim.study.batch import Batch, Runner
+from sim.study.causes import Alteration, changed, settings_for
+from sim.study.decision.money import monthly
+from sim.study.decision.sensitivity import scaled
+from sim.study.decision.year import Harms, Recurrence
+from sim.study.plan import Plan, plan
+from sim.study.quarter.draw import Incident, at_hour, follows_up, time_of
+from sim.study.quarter.rates import IncidentKind, Rates
+
+FILE = Path(__file__).with_name("setups.yaml")
+WEEKS = 365.25 / 7.0  # of a year
+FEW = 2  # seeds in the other worlds
+PEOPLE = tuple(
+    f"stack.operator.{step}" for step in ("detect", "acknowledge", "login", "diagnose", "command")
+)
+DEMANDS = ("stack.services.*.cpu.demand", "stack.services.*.database.demand")
+AS_ASSUMED = "as assumed"
+WORLDS: Mapping[str, tuple[tuple[str, ...], float]] = {
+    AS_ASSUMED: ((), 1.0),
+    "people twice as fast": (PEOPLE, 0.5),
+    "people half as fast": (PEOPLE, 2.0),
+    "requests half as heavy": (DEMANDS, 0.5),
+    "requests twice as heavy": (DEMANDS, 2.0),
+}
+
+
+class Setup(Record):
+    """One way to run it."""
+
+    name: Line
+    platform: Name
+    says: Line
+    set: dict[str, Any] = {}
+    work: Duration = 0.0
+    upkeep: Duration = 0.0
+    orchestrator: bool = False
+
+
+class Setups(Record):
+    setups: list[Setup]
+
+
+@cache
+def setups() -> tuple[Setup, ...]:
+    """All there are, the first as it is. Raises `InputError`."""
+    return tuple(read_record(Setups, read_yaml(read_text(FILE, FILE.name), FILE.name)).setups)
+
+
+class Prospect(NamedTuple):
+    """A set-up: a year of it in each world, its money a month without people."""
+
+    setup: Setup
+    month: MonthlyCost
+    worlds: Mapping[str, tuple[Recurrence, ...]]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """All that was found; `left_out`: a line for what could not be replayed here."""
+
+    stack: Stack
+    rates: Rates
+    seed: int
+    outcomes: tuple[Prospect, ...]
+    left_out: tuple[str, ...]
+
+
+class Rehearsal(NamedTuple):
+    """One incident of a kind under a set-up in a world, ready to run."""
+
+    setup: int
+    kind: IncidentKind
+    world: str
+    case: Case
+    seed: int
+    night: bool
+
+
+class DecisionRuns(NamedTuple):
+    """All that is run, checked."""
+
+    stack: Stack
+    rates: Rates
+    seed: int
+    setups: tuple[tuple[Setup, Case], ...]  # with a case of each, for its money
+    replays: tuple[Rehearsal, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def batch(self) -> Batch:
+        cases = tuple(each.case for each in self.replays)
+        return Batch(cases, tuple(each.seed for each in self.replays), paired=True)
+
+
+def prepare(ask: Ask, rates: Rates, now: str = "compose") -> DecisionRuns:
+    """Everything read and checked; `ask`: stack, traffic, settings, seed and reps (its scenario is
+    the kinds'); `now`: the platform that it runs on. Raises `InputError`."""
+    ways = (setups()[0].model_copy(update={"platform": now}), *setups()[1:])
+    names = tuple(dict.fromkeys(way.platform for way in ways))
+    left_out: list[str] = []
+    plans: dict[str, Plan] = {}
+    for kind in rates.kinds:
+        try:
+            plans[kind.name] = plan(replace(ask, scenario=kind.scenario, platforms=names))
+        except InputError as error:
+            left_out.append(f"{kind.name}: {error.issues[0]}")
+    if not plans:
+        raise InputError(field="--stack", found=left_out[0], expected="one that an incident fits")
+    replays: list[Rehearsal] = []
+    known: list[tuple[Setup, Case]] = []
+    for number, way in enumerate(ways):
+        mine = {
+            kind.name: case
+            for kind in rates.kinds
+            if kind.name in plans and (case := _case(plans[kind.name], way)) is not None
+        }
+        if set(mine) != set(plans):
+            missing = ", ".join(sorted(set(plans) - set(mine)))
+            left_out.append(f"the set-up {way.name!r}: it does not take {missing}")
+            continue
+        known.append((way, next(iter(mine.values()))))
+        for kind in rates.kinds:
+            if kind.name in mine:
+                replays += _replays(number, kind, plans[kind.name], mine[kind.name], ask, rates)
+    stack = next(iter(plans.values())).stack
+    return DecisionRuns(stack, rates, ask.seed, tuple(known), tuple(replays), tuple(left_out))
+
+
+def _case(planned: Plan, way: Setup) -> Case | None:
+    """The kind's case under a set-up; None where it does not take its settings."""
+    case = next(case for case in planned.cases if case.platform == way.platform)
+    if not way.set:
+        return case
+    change = Alteration(name="setup", says=way.says, set=way.set)
+    settings = settings_for(change, case)
+    return changed(planned, case, settings) if settings else case
+
+
+def _replays(
+    number: int, kind: IncidentKind, planned: Plan, case: Case, ask: Ask, rates: Rates
+) -> Iterator[Rehearsal]:
+    for world, (patterns, factor) in WORLDS.items():
+        settings = scaled(case, patterns, factor)
+        altered = changed(planned, case, settings) if settings else case
+        if altered is None:
+            continue
+        seeds = ask.reps if world == AS_ASSUMED else min(FEW, ask.reps)
+        for k in range(seeds):
+            share = (k + 0.5) / ask.reps  # hours, days and servers spread evenly over the seeds
+            at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
+            incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
+            night = case.stack.operator.night
+            is_dark = night is not None and is_night(at_s, night.begins, night.ends)
+            yield Rehearsal(number, kind, world, at_hour(altered, incident), ask.seed + k, is_dark)
+
+
+def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Decision:
+    """Run all of it. Raises KeyboardInterrupt on Ctrl-C: half a year would mislead (a store keeps
+    what was finished)."""
+    sample = run(runs.batch)
+    if sample.interrupted:
+        raise KeyboardInterrupt
+    samples: dict[tuple[str, str, str], list[Harms]] = {}
+    ways = setups()
+    for each, finished in zip(runs.replays, sample.replications, strict=True):
+        for done in finished:
+            key = (ways[each.setup].name, each.world, each.kind.name)
+            samples.setdefault(key, []).append(_harms(each, done, runs.rates))
+    outcomes = []
+    for way, case in runs.setups:
+        servers = case.stack.servers.count or 1
+        worlds = {
+            world: tuple(
+                Recurrence(kind.name, _rate(kind, runs.rates, servers), tuple(found))
+                for kind in runs.rates.kinds
+                if (found := samples.get((way.name, world, kind.name)))
+            )
+            for world in WORLDS
+        }
+        outcomes.append(Prospect(way, monthly(case), worlds))
+    return Decision(runs.stack, runs.rates, runs.seed, tuple(outcomes), runs.left_out)
+
+
+def _rate(kind: IncidentKind, rates: Rates, servers: int) -> float:
+    """A year."""
+    return kind.rate * WEEKS / rates.weeks * (servers if kind.per_server else 1)
+
+
+def _harms(each: Rehearsal, done: Replication, rates: Rates) -> Harms:
+    figures = done.figures
+    down_s, lost = total(figures, "downtime_s"), total(figures, "jobs.lost")
+    worst_s = max(down_s, total(figures, "degraded_s"))
+    pages = total(figures, "operator.pages")
+    after = follows_up(each.kind.announced, int(pages), worst_s, int(lost), rates.follow_up_from)
+    hands_on = total(figures, "operator.minutes") / 60.0
+    later = rates.follow_up / 3600.0 if after else 0.0  # by day
+    return Harms(
+        down_s / 3600.0,
+        total(figures, "requests.failed"),
+        lost,
+        later + (0.0 if each.night else hands_on),
+        hands_on if each.night else 0.0,
+    )

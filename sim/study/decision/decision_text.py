@@ -1,0 +1,325 @@
+"""One page: the verdict in a sentence, how sure and what it hangs on, the table, the ladder, where
+Kubernetes begins to pay, what only the reader knows. As Markdown, HTML, JSON and for a terminal."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from functools import partial
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sim.report.folder import Parts, texts
+from sim.report.plots import drawable
+from sim.report.text import words
+from sim.report.text.columns import Cells, aligned, json_text, markdown_table
+from sim.study.decision.decision import AS_ASSUMED, Decision
+from sim.study.decision.worth import (
+    SURE,
+    BreakEven,
+    Choice,
+    Hinge,
+    Improvement,
+    Terms,
+    Weighed,
+    break_even,
+    choose,
+    confidence,
+    hinges,
+    rival,
+    seeds,
+    steps,
+    weigh,
+)
+from sim.study.decision.year import drawn, ranges
+
+FILES = frozenset({"decision.json", "decision.md", "decision.html", "decision.png"})
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;"
+    "color:#222}table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
+    "padding:.25rem .7rem;border-bottom:1px solid #ddd}img{max-width:100%}h1{font-size:1.5rem}"
+)
+
+
+class Advice(NamedTuple):
+    """All that the page says, computed once."""
+
+    decision: Decision
+    terms: Terms
+    weighed: list[Weighed]
+    choice: Choice
+    sure: float
+    hinges: list[Hinge]
+    break_even: list[BreakEven]
+    steps: list[Improvement]
+    ranges: list[Any]  # of each set-up: what 90 % of years have, by harm
+
+    @property
+    def interrupted(self) -> bool:
+        """Never: half a year would mislead (see `measure`)."""
+        return False
+
+
+def verdict(decision: Decision, terms: Terms) -> Advice:
+    weighed = weigh(decision, terms)
+    years = [
+        ranges(drawn(outcome.worlds[AS_ASSUMED], decision.seed)) for outcome in decision.outcomes
+    ]
+    return Advice(
+        decision, terms, weighed, choose(weighed, terms), confidence(decision, terms),
+        hinges(decision, terms), break_even(decision, terms), steps(weighed), years,
+    )  # fmt: skip
+
+
+# ---- sentences ----
+def sentence(said: Advice) -> str:
+    """The verdict."""
+    now, best = said.weighed[0], _best(said)
+    down = f"{_hours(now.year.down_h)} down a year as it is"
+    if said.sure < SURE:
+        return (
+            f"Not enough is known: with other seeds the answer changes ({down}, "
+            f"{_hours(best.year.down_h)} with {best.outcome.setup.name}); ask for more (--reps)."
+        )
+    if not said.choice.matters:
+        return f"It does not matter: {down}, and no set-up saves more than minutes of it."
+    if best is now:
+        return f"Leave it as it is: {down}, and nothing that was tried pays."
+    found = f"{best.outcome.setup.name} leaves {_hours(best.year.down_h)}"
+    money = f"for {_more(best, now)} a month"
+    if said.choice.orchestrator:
+        return f"{best.outcome.setup.name} pays: {down}, {found} {money}."
+    return f"You do not need an orchestrator: {down}, {found} {money}."
+
+
+def _best(said: Advice) -> Weighed:
+    return next(w for w in said.weighed if w.outcome.setup.name == said.choice.name)
+
+
+def _more(each: Weighed, now: Weighed) -> str:
+    """Money without what users' failures cost."""
+    dearer = (each.money.total - each.money.lost) - (now.money.total - now.money.lost)
+    return f"{words.money(abs(dearer))} {'more' if dearer >= 0 else 'less'}"
+
+
+def sureness(said: Advice) -> str:
+    size = seeds(said.decision)
+    first = f"Confidence: the same answer in {said.sure:.0%} of draws of its {size} seeds."
+    if not said.hinges:
+        return f"{first} None of the other assumptions, at half or double, changes it."
+    changes = "; ".join(
+        f"if {hinge.says}: {hinge.choice.name}"
+        if hinge.choice.matters
+        else f"if {hinge.says}: it does not matter"
+        for hinge in said.hinges[:2]
+    )
+    more = f" ({len(said.hinges) - 2} more change it)" if len(said.hinges) > 2 else ""
+    return f"{first} It hangs on: {changes}{more}."
+
+
+def paying(said: Advice) -> list[str]:
+    """Where Kubernetes begins to pay."""
+    if not said.break_even:
+        return ["This stack was not replayed on Kubernetes and without an orchestrator."]
+    other = rival(said.weighed, said.terms).outcome.setup.name
+    lines = []
+    for each in said.break_even:
+        if each.value is None:
+            lines.append(
+                f"Kubernetes never pays by what {each.says}: it saves none against {other}."
+            )
+            continue
+        span = ""
+        if each.low is not None and each.high is not None:
+            span = f" ({words.money(each.low)} .. {words.money(each.high)} over seeds)"
+        price = f"{words.money(each.value)}{span}"
+        lines.append(f"Kubernetes pays against {other} where {each.says} more than {price}.")
+        if each.says.startswith("a lost") and said.terms.sale:
+            times = each.value / said.terms.sale
+            lines.append(f"At your price of a request that is {times:.2g} times this traffic.")
+    return lines
+
+
+def unknown(said: Advice) -> list[str]:
+    """What only the reader knows, by the option that says it."""
+    lines = []
+    if not said.terms.down_hour:
+        lines.append("--down-hour USD: what an hour down costs you (not told: not counted)")
+    if not said.terms.sale:
+        lines.append("--sale USD: what a lost request costs you (not told: not counted)")
+    hour = words.money(said.terms.work_hour)
+    lines.append(f"--set stack.prices.work_hour=USD: what an hour of work costs (now {hour})")
+    lines.append("--rates FILE: how often what happens (now those of sim/study/quarter/rates.yaml)")
+    lines.append("--traffic LOG: who really comes")
+    return lines
+
+
+# ---- tables ----
+def table(said: Advice) -> Cells:
+    heads = (
+        "set-up", "down a year", "9 of 10 years", "lost requests", "lost jobs",
+        "people by day", "by night", "money a month", "work, once",
+    )  # fmt: skip
+    rows: list[Sequence[str]] = [heads]
+    for each, years in zip(said.weighed, said.ranges, strict=True):
+        low, high = years["down_h"]
+        mark = " *" if each.outcome.setup.name == said.choice.name else ""
+        rows.append((
+            each.outcome.setup.name + mark,
+            _hours(each.year.down_h),
+            f"{_hours(low)} .. {_hours(high)}",
+            words.count(round(each.year.failed)),
+            words.count(round(each.year.jobs_lost)),
+            f"{each.year.day_h:.1f} h",
+            f"{each.year.night_h:.1f} h",
+            words.money(each.money.total),
+            _hours(each.outcome.setup.work / 3600.0),
+        ))  # fmt: skip
+    return rows
+
+
+def ladder(said: Advice) -> Cells:
+    """From where you stand: what takes away how much downtime, by money and by work."""
+    heads = ("from as it is to", "saves a year", "for each $ a month", "for each hour of work")
+    rows: list[Sequence[str]] = [heads]
+    for step in said.steps:
+        money, work = step.per_dollar, step.per_work_hour
+        rows.append((
+            step.weighed.outcome.setup.name,
+            _hours(step.saved_h),
+            "costs no more" if money is None else _hours(money),
+            "no work" if work is None else _hours(work),
+        ))  # fmt: skip
+    return rows
+
+
+def worlds(said: Advice) -> Cells:
+    """Hours down a year in each world."""
+    names = list(said.decision.outcomes[0].worlds)
+    rows: list[Sequence[str]] = [("down a year if", *names)]
+    columns = [weigh(said.decision, said.terms._replace(world=name)) for name in names]
+    for number, each in enumerate(said.weighed):
+        cells = [_hours(column[number].year.down_h) for column in columns]
+        rows.append((each.outcome.setup.name, *cells))
+    return rows
+
+
+def _hours(hours: float) -> str:
+    return words.duration(hours * 3600.0)
+
+
+# ---- pages ----
+Block = str | Cells  # a paragraph, a heading that begins with `## `, or a table
+
+
+def _blocks(said: Advice) -> Iterator[Block]:
+    yield sureness(said)
+    yield table(said)
+    yield (
+        "Means; 9 of 10 drawn years lie in the range. Money: servers, control plane, balancer, "
+        "volumes, upkeep, people's hours, and what is lost as far as told. * the answer."
+    )
+    yield "## What first"
+    yield ladder(said)
+    yield "## Where Kubernetes begins to pay"
+    yield from paying(said)
+    yield "## If the assumptions are wrong"
+    yield worlds(said)
+    yield "## What only you know"
+    yield from unknown(said)
+    for line in said.decision.left_out:
+        yield f"Not replayed: {line}"
+
+
+def text(said: Advice) -> str:
+    return "\n".join(_text_lines(said)) + "\n"
+
+
+def _text_lines(said: Advice) -> Iterator[str]:
+    yield sentence(said)
+    for block in _blocks(said):
+        if isinstance(block, str):
+            yield f"\n{block[3:]}" if block.startswith("## ") else block
+        else:
+            yield from ("", *aligned(block), "")
+
+
+def markdown(said: Advice) -> str:
+    lines = [f"# {sentence(said)}", ""]
+    for block in _blocks(said):
+        lines += [block, ""] if isinstance(block, str) else [*markdown_table(block), ""]
+    return "\n".join(lines)
+
+
+def html(said: Advice) -> str:
+    """One offline file."""
+    title = escape(sentence(said))
+    parts = [f"<h1>{title}</h1>"]
+    for number, block in enumerate(_blocks(said)):
+        if not isinstance(block, str):
+            head, *body = [[escape(cell) for cell in row] for row in block]
+            rows = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in body)
+            parts.append(f"<table><tr><th>{'</th><th>'.join(head)}</th></tr>{rows}</table>")
+        elif block.startswith("## "):
+            parts.append(f"<h2>{escape(block[3:])}</h2>")
+        else:
+            parts.append(f"<p>{escape(block)}</p>")
+        if number == 0 and drawable():
+            drawing = base64.b64encode(_png(said)).decode()
+            alt = "Downtime and money of each set-up; the table below has the numbers"
+            parts.append(f'<img alt="{alt}" src="data:image/png;base64,{drawing}">')
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
+        f"{''.join(parts)}</html>\n"
+    )
+
+
+def record(said: Advice) -> dict[str, Any]:
+    return {
+        "verdict": sentence(said),
+        "choice": said.choice._asdict(),
+        "confidence": said.sure,
+        "hangs_on": [
+            {"if": hinge.says, "then": hinge.choice._asdict()} for hinge in said.hinges
+        ],
+        "terms": said.terms._asdict(),
+        "seeds": seeds(said.decision),
+        "setups": [
+            {
+                "name": each.outcome.setup.name, "platform": each.outcome.setup.platform,
+                "orchestrator": each.outcome.setup.orchestrator, "year": each.year._asdict(),
+                "years": {name: list(span) for name, span in years.items()},
+                "usd_month": {**each.money._asdict(), "total": each.money.total},
+            }
+            for each, years in zip(said.weighed, said.ranges, strict=True)
+        ],
+        "break_even": [each._asdict() for each in said.break_even],
+        "asks": unknown(said),
+        "left_out": list(said.decision.left_out),
+    }  # fmt: skip
+
+
+def parts(said: Advice, plots: bool) -> Parts:
+    """All files of a decision."""
+    makers = {
+        "decision.json": lambda: json_text(record(said)),
+        "decision.md": lambda: markdown(said),
+        "decision.html": lambda: html(said),
+    }
+    picture = {"decision.png": partial(_draw, said)} if plots and drawable() else {}
+    return {**texts(makers), **picture}
+
+
+def _draw(said: Advice, path: Path) -> None:
+    path.write_bytes(_png(said))
+
+
+def _png(said: Advice) -> bytes:
+    from sim.study.decision.decision_picture import picture  # noqa: PLC0415 - loads matplotlib
+
+    out = BytesIO()
+    picture(said.weighed, said.ranges, sentence(said)).savefig(out, format="png", dpi=110)
+    return out.getvalue()

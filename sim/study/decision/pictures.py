@@ -1,0 +1,149 @@
+"""Pictures of decisions: a curve with its knee, a heat map, a tornado. One slide each."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from sim.report.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SIZE,
+    SKY,
+    VERMILLION,
+    Slide,
+    tidy,
+)
+from sim.report.text import words
+from sim.study.ask import setting_text
+from sim.study.decision.merit import Estimate, estimate
+from sim.study.decision.sensitivity import Tornado
+from sim.study.decision.sweep import Sweep, SweepPoint
+
+COLOURS = (VERMILLION, BLUE, GREEN, ORANGE, SKY, PURPLE, INK)  # of platforms, in their order
+
+
+def page(finding: str, below: str) -> Figure:
+    """An empty slide with its finding on top."""
+    figure = Slide(figsize=SIZE, dpi=150, facecolor="white")
+    FigureCanvasAgg(figure)
+    lines = textwrap.wrap(finding, 110)[:2]
+    size = 20.0 if len(finding) < 72 else 13.0
+    figure.text(0.05, 0.94, "\n".join(lines), size=size, weight="bold", color=INK, va="center")
+    figure.text(0.05, 0.885, below, size=11, color=GREY, va="center")
+    return figure
+
+
+def curve(sweep: Sweep, finding: str) -> Figure:
+    """The first figure over one knob: a line a platform with its 95 % band, the knee ringed."""
+    (knob,) = sweep.space
+    metric = sweep.metrics[0]
+    figure = page(finding, f"{sweep.planned.name} · {metric} over {knob.path}, 95 % over seeds")
+    axes = figure.add_axes((0.09, 0.12, 0.74, 0.70))
+    places = {_words(value): x for x, value in enumerate(knob.values)}
+    names = [name for name in sweep.planned.platforms if sweep.of(name)]
+    for k, name in enumerate(names):
+        colour, knee = COLOURS[k % len(COLOURS)], sweep.knee(name)
+        known = [
+            (places[_words(point.settings[knob.path])], known_at, point)
+            for point in sweep.of(name)
+            if (known_at := point.estimate(metric)) is not None
+        ]
+        if not known:
+            continue
+        xs = [x for x, _, _ in known]
+        means, lows, highs = zip(*(value for _, value, _ in known), strict=True)
+        axes.fill_between(xs, lows, highs, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(xs, means, color=colour, linewidth=2.2, marker="o", markersize=5)
+        label = f" {words.platform(name)}"
+        axes.text(xs[-1] + 0.05, means[-1], label, color=colour, size=11, va="center")
+        for x, value, point in known:
+            if point is knee:
+                axes.plot([x], [value.mean], "o", ms=15, mfc="none", mec=colour, mew=2)
+    axes.set_xticks(list(places.values()), list(places), rotation=30 if len(places) > 8 else 0)
+    _scaled(axes, metric)
+    axes.set_ylim(bottom=0.0)
+    axes.set_xlabel(f"{knob.path} (ring: knee)", size=11, color=GREY)
+    return figure
+
+
+def heat_map(sweep: Sweep, finding: str) -> Figure:
+    """The first figure over two knobs: a panel a platform, darker is more."""
+    down, across = sweep.space
+    metric = sweep.metrics[0]
+    below = f"{sweep.planned.name} · {metric}: {down.path} down, {across.path} across"
+    figure = page(finding, below)
+    names = [name for name in sweep.planned.platforms if sweep.of(name)]
+    width = 0.90 / max(1, len(names))
+    for k, name in enumerate(names):
+        axes = figure.add_axes((0.08 + k * width, 0.10, width * 0.85, 0.68))
+        knee = sweep.knee(name)
+        grid = np.full((len(down.values), len(across.values)), np.nan)
+        spots: list[tuple[int, int, SweepPoint, Estimate]] = []
+        rows = [_words(value) for value in down.values]
+        columns = [_words(value) for value in across.values]
+        for point in sweep.of(name):
+            value = point.estimate(metric)
+            if value is not None:
+                y = rows.index(_words(point.settings[down.path]))
+                x = columns.index(_words(point.settings[across.path]))
+                grid[y, x] = value.mean
+                spots.append((y, x, point, value))
+        axes.imshow(grid, aspect="auto", cmap="Blues")
+        middle = float(np.nanmean(grid)) if spots else 0.0
+        for y, x, point, value in spots:
+            mark = "\nknee" if point is knee else ""
+            colour = "white" if value.mean > middle else INK
+            told = f"{words.figure(metric, value.mean)}{mark}"
+            axes.text(x, y, told, ha="center", va="center", size=9, color=colour)
+        axes.set_xticks(range(len(columns)), columns, size=9)
+        axes.set_yticks(range(len(rows)), rows, size=9)
+        axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
+    return figure
+
+
+def tornado(found: Tornado, finding: str) -> Figure:
+    """The numbers that move the figure most: a row each, a bar a platform from low to high."""
+    metric, most = found.metric, 14
+    below = f"{found.planned.name} · {metric} with each number at half and double, one at a time"
+    figure = page(finding, below)
+    names = list(found.base)
+    width = 0.70 / len(names)
+    bars = found.bars[:most]
+    for k, name in enumerate(names):
+        axes = figure.add_axes((0.28 + k * width, 0.07, width * 0.9, 0.73))
+        base = estimate(found.base[name], metric)
+        middle = 0.0 if base is None else base.mean
+        for y, bar in enumerate(bars):
+            for end, colour in ((0, SKY), (1, ORANGE)):
+                value = found.at(bar, end, name)
+                if value is not None:
+                    axes.barh(y, value.mean - middle, 0.62, middle, color=colour)
+        axes.axvline(middle, color=INK, linewidth=1)
+        axes.set_yticks(range(len(bars)), [bar.name for bar in bars] if k == 0 else [], size=9)
+        axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
+        axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="both", length=0, colors=GREY)
+        axes.locator_params(axis="x", nbins=4)
+        axes.xaxis.set_major_formatter(lambda value, _: words.figure(metric, value))
+    for x, word, colour in ((0.28, "half, or low", SKY), (0.42, "double, or high", ORANGE)):
+        figure.text(x, 0.02, f"\u25a0 {word}", size=10.5, color=colour)
+    return figure
+
+
+def _words(value: object) -> str:
+    return setting_text("", value).removeprefix("=")
+
+
+def _scaled(axes: Axes, metric: str) -> None:
+    tidy(axes, metric)
+    axes.yaxis.set_major_formatter(lambda value, _: words.figure(metric, value))

@@ -1,0 +1,233 @@
+"""What a year costs under each set-up, which is worth it, and what that hangs on. Arithmetic alone.
+
+The rule. Where somebody says what an hour down or a lost request costs, the least money a month is
+best. Where nobody does, the cheapest set-up is best of those that take away nine tenths of what any
+takes away. Where no set-up saves a tenth of an hour a year, it does not matter. The rule is asked
+again with the seeds drawn anew (bootstrap): how often it says the same is the confidence; below
+SURE, not enough is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from sim.dataplane import draws
+from sim.results.intervals import interval
+from sim.study.decision.decision import AS_ASSUMED, Decision, Prospect
+from sim.study.decision.year import Harms, expected
+
+MONTHS = 12.0
+MOST_OF_IT = 0.9  # chosen
+MATTERS_H = 0.1  # hours a year; chosen
+SURE = 0.6  # chosen
+AGAIN = 200  # bootstrap samples
+HALF, DOUBLE = 0.5, 2.0
+
+
+class Terms(NamedTuple):
+    """What only the reader knows, and factors of what is chosen."""
+
+    work_hour: float  # USD
+    down_hour: float = 0.0  # USD that an hour down costs; 0: not told
+    sale: float = 0.0  # USD that a lost request costs; 0: not told
+    upkeep: float = 1.0
+    rates: float = 1.0
+    world: str = AS_ASSUMED
+
+    @property
+    def priced(self) -> bool:
+        return self.down_hour > 0.0 or self.sale > 0.0
+
+
+class Money(NamedTuple):
+    """US dollars a month."""
+
+    machines: float
+    upkeep: float
+    incidents: float  # people's hours
+    lost: float  # what users' failures cost, as far as told
+
+    @property
+    def total(self) -> float:
+        return self.machines + self.upkeep + self.incidents + self.lost
+
+
+class Weighed(NamedTuple):
+    """A set-up under some terms."""
+
+    outcome: Prospect
+    year: Harms
+    money: Money
+
+
+class Choice(NamedTuple):
+    """What the rule says; `matters`: False where no set-up saves anything to speak of."""
+
+    name: str
+    orchestrator: bool
+    matters: bool = True
+
+
+class Hinge(NamedTuple):
+    """An assumption at another value, where the rule says something else."""
+
+    says: str
+    choice: Choice
+
+
+class BreakEven(NamedTuple):
+    """Where Kubernetes begins to pay against the best without an orchestrator. None: never."""
+
+    says: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def weigh(decision: Decision, terms: Terms, which: Sequence[int] = ()) -> list[Weighed]:
+    """Each set-up; `which`: the samples, by index, that count (all)."""
+    weighed = []
+    for outcome in decision.outcomes:
+        year = expected(outcome.worlds[terms.world], terms.rates, which)
+        upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
+        lost = terms.down_hour * year.down_h + terms.sale * year.failed
+        money = Money(
+            outcome.month.total,
+            upkeep_h * terms.work_hour,
+            year.people_h / MONTHS * terms.work_hour,
+            lost / MONTHS,
+        )
+        weighed.append(Weighed(outcome, year, money))
+    return weighed
+
+
+def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
+    """By the rule above; the first is as it is."""
+    now, least = weighed[0], min(each.year.down_h for each in weighed)
+    saved = now.year.down_h - least
+    if terms.priced:
+        best = min(weighed, key=lambda each: each.money.total)
+    elif saved < MATTERS_H:
+        return Choice(now.outcome.setup.name, now.outcome.setup.orchestrator, matters=False)
+    else:
+        enough = [w for w in weighed if now.year.down_h - w.year.down_h >= MOST_OF_IT * saved]
+        best = min(enough, key=lambda each: each.money.total)
+    return Choice(best.outcome.setup.name, best.outcome.setup.orchestrator)
+
+
+def confidence(decision: Decision, terms: Terms) -> float:
+    """How often the rule says the same of need and matter, with the seeds drawn anew."""
+    size = seeds(decision)
+    said = choose(weigh(decision, terms), terms)
+    same = 0
+    for again in range(AGAIN):
+        which = [
+            int(size * draws.u(decision.seed, draws.stream("decide/again"), again * size + i))
+            for i in range(size)
+        ]
+        drawn = choose(weigh(decision, terms, which), terms)
+        same += (drawn.orchestrator, drawn.matters) == (said.orchestrator, said.matters)
+    return same / AGAIN
+
+
+def seeds(decision: Decision) -> int:
+    year = decision.outcomes[0].worlds[AS_ASSUMED]
+    return max(len(stream.samples) for stream in year)
+
+
+def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms]]:
+    """Each chosen number at half and at double, and each other world."""
+    for factor, word in ((HALF, "half"), (DOUBLE, "twice")):
+        yield f"incidents come {word} as often", terms._replace(rates=factor)
+        yield f"the upkeep of a set-up is {word} as much", terms._replace(upkeep=factor)
+        hour = factor * terms.work_hour
+        yield f"an hour of work costs ${hour:,.0f}", terms._replace(work_hour=hour)
+        if terms.down_hour:
+            price = factor * terms.down_hour
+            yield f"an hour down costs ${price:,.0f}", terms._replace(down_hour=price)
+        if terms.sale:
+            price = factor * terms.sale
+            yield f"a lost request costs ${price:,.2f}", terms._replace(sale=price)
+    for world in worlds:
+        if world != AS_ASSUMED:
+            yield world, terms._replace(world=world)
+
+
+def hinges(decision: Decision, terms: Terms) -> list[Hinge]:
+    """Where the choice is another one; first those where the need for an orchestrator is."""
+    said = choose(weigh(decision, terms), terms)
+    other = [
+        Hinge(says, choice)
+        for says, varied in variations(terms, decision.outcomes[0].worlds)
+        if (choice := choose(weigh(decision, varied), varied)) != said
+    ]
+    return sorted(other, key=lambda hinge: hinge.choice.orchestrator == said.orchestrator)
+
+
+# ---- where Kubernetes begins to pay ----
+def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
+    """The best without an orchestrator."""
+    without = [each for each in weighed if not each.outcome.setup.orchestrator]
+    name = choose([weighed[0], *without], terms).name
+    return next(each for each in without if each.outcome.setup.name == name)
+
+
+def break_even(decision: Decision, terms: Terms) -> list[BreakEven]:
+    """Empty where the stack does not run on Kubernetes."""
+    weighed = weigh(decision, terms)
+    ours = next((w for w in weighed if w.outcome.setup.platform == "kubernetes"), None)
+    if ours is None or not any(not w.outcome.setup.orchestrator for w in weighed):
+        return []
+    without = rival(weighed, terms)
+    size = seeds(decision)
+
+    def price(which: Sequence[int], harm: str) -> float | None:
+        pair = [
+            _one(decision, terms, which, each.outcome.setup.name) for each in (ours, without)
+        ]  # fmt: skip
+        dearer = MONTHS * (_means(pair[0]) - _means(pair[1]))
+        less = getattr(pair[1].year, harm) - getattr(pair[0].year, harm)
+        return max(0.0, dearer / less) if less > 0.0 else None
+
+    found = []
+    for says, harm in (("an hour down costs", "down_h"), ("a lost request costs", "failed")):
+        each = [price([k], harm) for k in range(size)]
+        known = [value for value in each if value is not None]
+        low = high = None
+        if len(known) == len(each) > 1:
+            low, high = interval(known)
+            low = max(0.0, low)
+        found.append(BreakEven(says, price((), harm), low, high))
+    return found
+
+
+def _one(decision: Decision, terms: Terms, which: Sequence[int], name: str) -> Weighed:
+    return next(w for w in weigh(decision, terms, which) if w.outcome.setup.name == name)
+
+
+def _means(weighed: Weighed) -> float:
+    """A month without what users' failures cost."""
+    return weighed.money.total - weighed.money.lost
+
+
+class Improvement(NamedTuple):
+    """From where you stand to a set-up: hours down a year that it takes away, by what."""
+
+    weighed: Weighed
+    saved_h: float
+    per_dollar: float | None  # hours a year by dollars a month; None: it costs nothing more
+    per_work_hour: float | None
+
+
+def steps(weighed: Sequence[Weighed]) -> list[Improvement]:
+    """Those that take something away; the most for each hour of work first."""
+    now = weighed[0]
+    found = []
+    for each in weighed[1:]:
+        saved = now.year.down_h - each.year.down_h
+        dearer, work_h = _means(each) - _means(now), each.outcome.setup.work / 3600.0
+        if saved > 0.0:
+            by_money = saved / dearer if dearer > 0.0 else None
+            found.append(Improvement(each, saved, by_money, saved / work_h if work_h else None))
+    return sorted(found, key=lambda step: -(step.per_work_hour or 0.0))

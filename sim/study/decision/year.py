@@ -1,0 +1,82 @@
+"""A year of incidents, from what one of each kind does: exact means, drawn years for the range.
+
+Kinds come at their rates, independent of each other (Poisson). What one does is one of the
+replications of its kind, each as likely. The years of two set-ups have the same incidents, as far
+as their rates are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import fsum
+from typing import NamedTuple
+
+from sim.dataplane import draws
+from sim.results.expectations import rank
+from sim.study.quarter.draw import poisson
+
+YEARS = 400  # drawn, for a range; chosen
+RANGE = (5.0, 95.0)  # percent of years
+
+
+class Harms(NamedTuple):
+    """What users and people lose: of one incident, or of all in a year."""
+
+    down_h: float = 0.0
+    failed: float = 0.0  # requests
+    jobs_lost: float = 0.0
+    day_h: float = 0.0  # hours of people
+    night_h: float = 0.0
+
+    @property
+    def people_h(self) -> float:
+        return self.day_h + self.night_h
+
+
+class Recurrence(NamedTuple):
+    """One kind of incident: how many a year, and what each of some did."""
+
+    kind: str
+    rate: float
+    samples: tuple[Harms, ...]
+
+
+def weighed(parts: Sequence[tuple[float, Harms]]) -> Harms:
+    """The sum, each so many times."""
+    columns = zip(*(harms for _, harms in parts), strict=True)
+    weights = [weight for weight, _ in parts]
+    return Harms(*(fsum(w * x for w, x in zip(weights, column, strict=True)) for column in columns))
+
+
+def expected(year: Sequence[Recurrence], factor: float = 1.0, which: Sequence[int] = ()) -> Harms:
+    """The mean year. `factor`: of all rates; `which`: the samples, by index, that count."""
+    parts = []
+    for stream in year:
+        chosen = [stream.samples[i % len(stream.samples)] for i in which] or stream.samples
+        parts += [(factor * stream.rate / len(chosen), harms) for harms in chosen]
+    return weighed(parts) if parts else Harms()
+
+
+def drawn(year: Sequence[Recurrence], seed: int, years: int = YEARS) -> list[Harms]:
+    """So many years, one after the other."""
+    found = []
+    for number in range(years):
+        parts = []
+        for stream in year:
+            name = draws.stream(f"decide/{stream.kind}")
+            count = poisson(stream.rate, draws.u(seed, name, number * 2**20))
+            for i in range(count):
+                u = draws.u(seed, name, number * 2**20 + i + 1)
+                parts.append((1.0, stream.samples[int(u * len(stream.samples))]))
+        found.append(weighed(parts) if parts else Harms())
+    return found
+
+
+def ranges(years: Sequence[Harms]) -> Mapping[str, tuple[float, float]]:
+    """Of each harm, what 90 % of years have."""
+    bounds = {}
+    for name in Harms._fields:
+        column = sorted(getattr(harms, name) for harms in years)
+        low, high = (column[rank(len(column), percent)] for percent in RANGE)
+        bounds[name] = (low, high)
+    return bounds

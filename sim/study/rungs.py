@@ -1,0 +1,205 @@
+"""From one platform to another one change at a time, each run with the same customers.
+
+The order is stated (`RUNGS`): what a file can ask for comes first, then what stands before the
+replicas, then what keeps them, and what nobody has named comes last. A change that cannot stand
+without a later one (an autoscaler without who keeps replicas) is made together with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from sim.platforms import checked, takes
+from sim.platforms.platform import Platform
+from sim.results.figures import total
+from sim.results.ladder import Ladder, Rung
+from sim.schema.fields import InputError
+from sim.schema.stack import Stack
+from sim.schema.text.paths import MISSING, child, with_child
+from sim.simulation.case import Case
+from sim.simulation.endowment import restart_of
+from sim.simulation.simulation import Simulation
+from sim.study.batch import Batch, Runner
+from sim.study.plan import Plan
+from sim.study.result import Result
+
+
+class Exchange(NamedTuple):
+    """Choices of the platform and paths of the stack (`*`: every service) that change together."""
+
+    name: str
+    choices: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+POLICY = Exchange("restart policy")
+RUNGS = (
+    POLICY,
+    Exchange("self-healing", ("self_healing",)),
+    Exchange("limits", ("resource_limits",), ("services.*.memory", "services.*.cpu")),
+    Exchange("checks", ("health_checks",), ("services.*.probes", "services.*.healthcheck")),
+    Exchange("balancer", ("load_balancing", "service_discovery")),
+    Exchange("replicas", paths=("services.*.replicas",)),
+    Exchange("servers and who places replicas", ("scheduling",), ("servers",)),
+    Exchange("stop delays", paths=("services.*.stop",)),
+    Exchange("rolling updates", ("rolling_updates",)),
+    Exchange("rollback", ("rollback",)),
+    Exchange("autoscaler", ("autoscaling",), ("services.*.scaling",)),
+    Exchange("secrets", ("secrets",)),
+    Exchange("the operator", paths=("operator",)),
+    Exchange("all else that the manifests ask", paths=("services", "prices")),
+)
+
+
+class Standing(NamedTuple):
+    """A platform on the way: what changed last, and the case that runs."""
+
+    name: str
+    says: str
+    case: Case
+
+
+def climb(planned: Plan, result: Result, run: Runner = Batch.run) -> Result:
+    """The result of two platforms with its ladder. `run`: how. Raises `InputError` for another
+    number of platforms, and for two that cannot be changed into each other one step at a time."""
+    first, last = two(planned)
+    decided = result.decision
+    metric = decided.metric if decided is not None else "downtime_s"
+    if decided is not None and decided.worse != first.platform:
+        first, last = last, first  # from who did worse
+    standings = steps(first, last)
+    seeds = tuple(done.seed for done in result.replications[first.platform])
+    between = tuple(standing.case for standing in standings[:-1])
+    sample = run(Batch(between, seeds, engine=planned.ask.engine))
+    if sample.interrupted or any(len(done) < len(seeds) for done in sample.replications):
+        return replace(result, interrupted=True)
+    runs = (*sample.replications, result.replications[last.platform])
+    rungs = [
+        Rung(standing.name, standing.says, tuple(total(r.figures, metric) for r in done))
+        for standing, done in zip(standings, runs, strict=True)
+    ]
+    start = tuple(total(r.figures, metric) for r in result.replications[first.platform])
+    ladder = Ladder(metric, first.platform, last.platform, start, tuple(rungs))
+    command = f"{result.command} --rungs" if result.command else ""
+    return replace(result, ladder=ladder, command=command)
+
+
+def two(planned: Plan) -> tuple[Case, Case]:
+    """The two ends. Raises `InputError` if there are not two."""
+    if len(planned.cases) != 2:
+        found = f"{len(planned.cases)} platforms"
+        raise InputError(field="rungs", found=found, expected="two: --platform FROM,TO")
+    first, last = planned.cases
+    return first, last
+
+
+def steps(first: Case, last: Case) -> list[Standing]:
+    """The rungs from one to the other; the last is the other itself."""
+    standings: list[Standing] = []
+    here, waiting = first, list[Exchange]()
+    for change in RUNGS:
+        there = changed(here, last, [*waiting, change])
+        if there.choices == here.choices and there.stack == here.stack:
+            continue
+        waiting.append(change)
+        if not stands(there):
+            continue
+        name = " and ".join(each.name for each in waiting)
+        standings.append(Standing(name, differences(here, there), there))
+        here, waiting = there, []
+    if not standings or here.choices != last.choices or here.stack != last.stack:
+        name = " and ".join(each.name for each in waiting) or "all else"
+        standings.append(Standing(name, differences(here, last), last))
+    if len(standings) < 2:
+        found = f"{first.platform} and {last.platform}, which share nothing"
+        expected = "two platforms with a choice or a manifest that can be changed alone"
+        raise InputError(field="rungs", found=found, expected=expected)
+    standings[-1] = standings[-1]._replace(case=last)
+    return standings
+
+
+def changed(here: Case, there: Case, changes: Sequence[Exchange]) -> Case:
+    """`here` with what the changes name taken from `there`."""
+    choices, stack = here.choices, here.stack
+    for change in changes:
+        new: dict[str, Any] = {name: getattr(there.choices, name) for name in change.choices}
+        choices = replace(choices, **new)
+        for path in change.paths:
+            stack = _taken(stack, there.stack, path.split("."))
+        if change is POLICY:
+            stack = _with_policies(here, there)
+    return replace(here, stack=stack, own=choices)
+
+
+def _with_policies(here: Case, there: Case) -> Stack:
+    """What a file can ask for of what the other platform does by itself."""
+    services = dict(here.stack.services)
+    for name, service in here.stack.services.items():
+        holds = restart_of(here.choices.self_healing, service)
+        wanted = restart_of(there.choices.self_healing, there.stack.services.get(name, service))
+        if holds != wanted:
+            services[name] = service.model_copy(update={"restart": wanted})
+    return here.stack.model_copy(update={"services": services})
+
+
+def _taken(here: Any, there: Any, steps: Sequence[str]) -> Any:
+    """A copy of a record with what stands at a path of another; `*`: of each name that both
+    have."""
+    if not steps:
+        return there
+    first, *rest = steps
+    names = [name for name in here if name in there] if first == "*" else [first]
+    for name in names:
+        inner = child(there, name)
+        if inner is not MISSING:
+            here = with_child(here, name, _taken(child(here, name), inner, rest))
+    return here
+
+
+def stands(case: Case) -> bool:
+    """Do its choices go together, and does it boot?"""
+    try:
+        takes(case.platform, checked(case.platform, case.choices), case.stack)
+        Simulation(case, 1, engine="reference").advance(0.0)
+    except InputError:
+        return False
+    return True
+
+
+def differences(here: Case, there: Case) -> str:
+    """What a rung changes: `restart no to always`, `load_balancing: service_balancing`."""
+    parts = [
+        f"{field.name.replace('_', ' ')}: {_mechanism(getattr(there.choices, field.name))}"
+        for field in fields(Platform)
+        if getattr(here.choices, field.name) != getattr(there.choices, field.name)
+    ]
+    parts += _manifests(here.stack, there.stack)
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _mechanism(choice: Any) -> str:
+    return "the operator" if choice is None else str(getattr(choice, "name", type(choice).__name__))
+
+
+def _manifests(here: Stack, there: Stack) -> list[str]:
+    """What differs in words: plain values with both, records by their name alone."""
+    whose: dict[str, list[str]] = {}
+    for name, service in there.services.items():
+        old = here.services.get(name)
+        for field in type(service).model_fields:
+            before, after = getattr(old, field, None), getattr(service, field)
+            if before != after:
+                plain = isinstance(after, str | int) and isinstance(before, str | int)
+                what = f"{field} {before} to {after}" if plain else field.replace("_", " ")
+                whose.setdefault(what, []).append(name)
+    parts = [f"{what} ({', '.join(names)})" for what, names in whose.items()]
+    count, before = there.servers.count or 1, here.servers.count or 1
+    if count != before:
+        parts.append(f"{count} servers for {before}")
+    elif here.servers != there.servers:
+        parts.append("sizes and times of servers")
+    if here.operator != there.operator:
+        parts.append("the operator's alarms and times")
+    return parts

@@ -1,0 +1,95 @@
+"""The verbs of decisions: options, files, statuses."""
+
+import json
+
+import pytest
+
+SWEEP = ("sweep", "container_crash", "--no-plots", "--reps", "2")
+KNOB = ("--vary", "stack.services.api.replicas=1..2")
+
+
+def test_a_sweep_prints_its_knee_first_and_writes_its_files(sim, calls, tmp_path):
+    said = sim(*SWEEP, *KNOB)
+    assert said.status == 0, said.err
+    assert said.out.startswith("Compose: downtime_s is 5 min 41 s at every point.")
+    assert {path.name for path in (tmp_path / "reports/sweep").iterdir()} == {
+        "sweep.json", "sweep.md", "sweep.csv",
+    }  # fmt: skip
+    assert len(calls) == 2 * 2 * 2
+
+
+def test_a_sweep_s_json_stands_alone(sim, calls):
+    record = json.loads(sim(*SWEEP, *KNOB, "--json").out)
+    assert record["vary"] == {"stack.services.api.replicas": [1, 2]}
+    assert len(record["points"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "--vary, --chosen: found neither"),
+        ((*KNOB, "--chosen"), "--vary, --chosen: found both"),
+        (("--vary", "stack.services.api.replica=1..2"), "did you mean replicas?"),
+        (
+            ("--vary", "stack.services.api.replicas=1..1000000000"),
+            "a space of 1,000,000,000 points",
+        ),
+        (("--vary", "a.b=1,c.d=1,e.f=1"), "one knob, or two"),
+        ((*KNOB, "--metric", "downtme_s"), "did you mean downtime_s?"),
+    ],
+)
+def test_what_is_wrong_with_a_sweep_is_told_before_anything_runs(sim, calls, words, says):
+    said = sim(*SWEEP, *words)
+    assert said.status == 2
+    assert says in said.err
+    assert calls == []
+
+
+CHEAPEST = ("cheapest", "container_crash")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--slo", "availabilty>=99"), "did you mean availability?"),
+        (("--slo", "downtime_s<9", "--chance", "1.5"), "--chance: found 1.5"),
+        (("--slo", "downtime_s<9", "--export", "aply"), "did you mean apply?"),
+        (("--slo", "downtime_s<9", "--over", "nowhere.yaml"), "nowhere.yaml"),
+        ((), "--slo"),
+    ],
+)
+def test_what_is_wrong_with_a_contest_is_told_before_anything_runs(sim, calls, words, says):
+    said = sim(*CHEAPEST, *words)
+    assert said.status == 2
+    assert says in said.err
+    assert calls == []
+
+
+def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp_path):
+    """Synthetic runs: Compose is down for 341 s, Kubernetes for 3, whatever is set."""
+    said = sim(*CHEAPEST, "--slo", "downtime_s<60", "--export", "apply")
+    assert said.status == 0, said.err
+    assert "Kubernetes with stack.servers.count=1" in said.out.splitlines()[0]
+    assert "80 of 80 seeds" in said.out.splitlines()[0]
+    assert (tmp_path / "reports/cheapest/kubernetes.yaml").is_file()
+    said = sim(*CHEAPEST, "--slo", "downtime_s<2")
+    assert said.status == 1
+    assert said.out.startswith("None of 24 set-ups holds downtime_s<2")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--stack", "sspq"), "did you mean sspp?"),
+        (("--now", "kubernets"), "did you mean kubernetes?"),
+        (("--sale", "-1"), "--sale: found -1"),
+        (("--down-hour", "inf"), "--down-hour: found inf"),
+        (("--rates", "nowhere.yaml"), "nowhere.yaml"),
+        (("--set", "stack.operator.detec=3s"), "did you mean detect?"),
+    ],
+)
+def test_what_is_wrong_with_a_decision_is_told_before_anything_runs(sim, calls, words, says):
+    said = sim("decide", *words)
+    assert said.status == 2
+    assert says in said.err
+    assert calls == []

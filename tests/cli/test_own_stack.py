@@ -1,0 +1,60 @@
+"""`list --stack`, `--role` and `--link`: your own file on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sim.cli.app import main
+from sim.study.ask import Ask
+
+CASES = Path(__file__).parents[1] / "data" / "compose" / "cases"
+
+
+def _listed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, dict[str, str]]:
+    assert main(["list", *words, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    return {kind: {row["name"]: row["title"] for row in rows} for kind, rows in listed.items()}
+
+
+def test_what_fits_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = _listed(capsys, "--stack", str(CASES / "no_worker.yml"))
+    assert listed["scenarios"]["connection_limits"] == "fits"
+    assert listed["scenarios"]["queue_backlog"].startswith("no: found no worker; expected one")
+    assert set(listed["platforms"].values()) == {"fits"}
+
+
+def test_a_correction_changes_what_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    stack = ["--stack", str(CASES / "nginx.yml")]
+    assert _listed(capsys, *stack)["scenarios"]["queue_backlog"] == "fits"
+    corrected = _listed(capsys, *stack, "--role", "jobs=other")
+    assert corrected["scenarios"]["queue_backlog"].startswith("no: found no worker")
+
+
+def test_corrections_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "container_crash", "--platform", "compose", "--no-plots", "--out"]
+    words += [str(tmp_path / "out"), "--stack", str(CASES / "front_end.yml")]
+    words += ["--role", "catalogue=entry", "--link", "front-end->catalogue"]
+    assert main(words) == 0
+    told = capsys.readouterr().err
+    assert "assumed: users' requests go to catalogue" in told
+    assert "assumed: front-end uses catalogue (as you say)" in told
+    ask = Ask("container_crash", stack="x.yml", roles=["a=entry"], links=["b->a"])
+    assert "--stack x.yml --role a=entry --link 'b->a'" in ask.command(["compose"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--role", "web=http"], "--role: found no file of yours; expected --stack FILE"),
+        (["--stack", "sspp", "--link", "api->redis"], "found a stack of this program"),
+        (["--stack", str(CASES / "nginx.yml"), "--role", "wb=http"], "did you mean web?"),
+    ],
+)
+def test_corrections_that_are_wrong(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "container_crash", *words]) == 2
+    assert says in capsys.readouterr().err

@@ -1,0 +1,266 @@
+"""Services that call each other: who waits for whom, who tries again, and what a death means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sim.dataplane.codes import UNLIMITED, Does, Kind, Outcome
+from sim.dataplane.profile import Client, Profile, Routing, StoryStep, Workload
+from tests.dataplane.worlds import (
+    World,
+    at,
+    constant,
+    drive,
+    ends,
+    exponential,
+    latency,
+    poisson,
+    world,
+)  # fmt: skip
+
+CPU, WAIT, QUERY, PUSH, FAIL, POISON, CALL = Does
+PATIENT = Client(timeout_s=100.0)
+
+
+def asks(service: int, client: Client = PATIENT, **rest) -> StoryStep:
+    return StoryStep(CALL, target=service, client=client, **rest)
+
+
+def service(*steps: StoryStep, slots: int = 9, **rest) -> Profile:
+    return Profile(Kind.HTTP, slots=slots, steps=steps, **rest)
+
+
+def takes(seconds: float) -> StoryStep:
+    return StoryStep(WAIT, constant(seconds))
+
+
+def chain(work: Workload, *profiles: Profile, script=(), replicas: int = 1, on=()) -> World:
+    """Profile i is service i, on a server of its own; the last one with so many replicas."""
+    several = [*profiles, *[profiles[-1]] * (replicas - 1)]
+    lists = [(i,) for i in range(len(profiles) - 1)]
+    lists.append(tuple(range(len(profiles) - 1, len(several))))
+    steps = [(0.0, "publish", (listed, -1, i)) for i, listed in enumerate(lists)]
+    return world(work, *several, script=[*steps, *script], on=on)
+
+
+def one(*times: float, client: Client = PATIENT) -> Workload:
+    return Workload(1, 200.0, at(*times), client)
+
+
+# ---- an answer ----
+def test_the_caller_keeps_its_slot_while_it_waits(plane_class):
+    """Two users, one slot before a service that takes a second: the second waits for the first."""
+    w = chain(one(1.0, 1.0), service(takes(0.25), asks(1), slots=1), service(takes(1.0)))
+    assert ends(plane_class, w) == [(2.25, 1, 0), (3.5, 2, 0)]
+
+
+def test_the_cause_that_the_user_meets_is_that_of_the_service_that_failed(plane_class):
+    shop = (service(asks(1)), service(asks(2)), service(takes(0.5), StoryStep(FAIL)))
+    run = drive(plane_class, chain(one(1.0), *shop))
+    assert run.causes() == {Outcome.HTTP_500: 1}
+    gauges = [run.plane.service_gauge(i) for i in range(3)]
+    assert [(g.asked, g.failed, g.causes[Outcome.HTTP_500 - 2]) for g in gauges] == [(1, 1, 1)] * 3
+    dead = drive(plane_class, chain(one(1.0), *shop, script=[(0.5, "exit", (2,))]))
+    assert dead.causes() == {Outcome.REFUSED: 1}
+
+
+def test_a_failed_call_may_be_ignored(plane_class):
+    shop = (service(asks(1, ignore=True), takes(0.5)), service(StoryStep(FAIL)))
+    assert ends(plane_class, chain(one(1.0), *shop)) == [(1.5, 1, 0)]
+
+
+def test_inner_calls_are_no_requests_and_each_is_counted_once(plane_class):
+    again = Client(timeout_s=100.0, retries=3, backoff_s=0.0)
+    run = drive(plane_class, chain(one(1.0), service(asks(1, again)), service(StoryStep(FAIL))))
+    gauge = run.plane.gauge()
+    assert (gauge.arrived, gauge.failed, gauge.retries) == (1, 1, 0)
+    inner = run.plane.service_gauge(1)
+    assert (inner.asked, inner.failed, inner.retries, inner.open) == (1, 1, 3, 0)
+    assert run.plane.container_gauge(1).served == 4
+
+
+# ---- who is tired of waiting ----
+def test_a_call_times_out_is_tried_again_and_holds_the_slot_through_its_back_off(plane_class):
+    """Asked at 1, given up at 2, asked again at 4, and given up at 5; the slot is free then."""
+    short = Client(timeout_s=1.0, retries=1, backoff_s=2.0, jitter=0.0)
+    shop = (service(asks(1, short), slots=1), service(takes(50.0)))
+    assert ends(plane_class, chain(one(1.0, 1.5), *shop)) == [(5.0, 0, 1), (9.0, 0, 2)]
+
+
+@pytest.mark.parametrize(("cancel", "attempts"), [(False, 27), (True, 12)])
+def test_a_hang_through_three_hops(plane_class, cancel, attempts):
+    """Three tries at each of three hops, patience 4, 2 and 1 s, no back-off: 27 at the bottom.
+
+    Who drops what nobody waits for: the middle one is left at 2 s, as it gives up its second try,
+    and the first at 4 s likewise (the outer patience ends first): 3 x 2 x 2."""
+    tries = [
+        Client(timeout_s=seconds, retries=2, backoff_s=0.0, jitter=0.0) for seconds in (4, 2, 1)
+    ]
+    first, second = (service(asks(i, tries[i]), cancel=cancel) for i in (1, 2))
+    bottom = service(takes(0.0), slots=99)
+    w = chain(one(1.0, client=tries[0]), first, second, bottom, script=[(0.5, "hang", (2,))])
+    run = drive(plane_class, w)
+    assert run.plane.container_gauge(2).waiting == attempts
+    assert run.causes() == {Outcome.CLIENT_TIMEOUT: 1}
+    assert run.plane.service_gauge(2).asked == attempts // (2 if cancel else 3)
+
+
+def test_a_budget_is_one_process_s_and_begins_full(plane_class):
+    """A hundred tokens are there at first, a call earns a tenth: 120 calls may be tried again 112
+    times (100 and a tenth of a call each, as they are spent), and after a restart anew."""
+    rare = Client(timeout_s=9.0, retries=1, backoff_s=0.0, budget=0.1)
+    work = Workload(1, 400.0, at(*range(1, 121), *range(201, 221)), PATIENT)
+    shop = (service(asks(1, rare)), service(StoryStep(FAIL)))
+    still = drive(plane_class, chain(work, *shop))
+    anew = drive(
+        plane_class, chain(work, *shop, script=[(150.0, "exit", (0,)), (151.0, "start", (0, 0))])
+    )
+    # the first call finds the purse full: 119 earn 11.9, of which 11 can be spent by the 120th
+    assert still.plane.service_gauge(1).retries == 111 + 2
+    assert anew.plane.service_gauge(1).retries == 111 + 20
+
+
+# ---- deaths ----
+def test_the_callee_dies_and_the_caller_hears_of_it(plane_class):
+    shop = (service(asks(1)), service(takes(5.0)))
+    run = drive(plane_class, chain(one(1.0), *shop, script=[(2.0, "exit", (1,))]))
+    assert run.causes() == {Outcome.DROPPED_ON_KILL: 1}
+    again = Client(timeout_s=100.0, retries=1, backoff_s=0.5, jitter=0.0)
+    shop = (service(asks(1, again)), shop[1])
+    script = [(2.0, "exit", (1,)), (2.25, "start", (1, 1))]
+    assert ends(plane_class, chain(one(1.0), *shop, script=script)) == [(7.5, 1, 0)]
+
+
+def test_of_a_host_that_dies_nobody_hears(plane_class):
+    shop = (service(asks(1, Client(timeout_s=3.0))), service(takes(1.0)))
+    script = [(1.5, "server_down", (1,))]
+    assert ends(plane_class, chain(one(1.0), *shop, script=script)) == [(4.0, 0, 1)]
+
+
+@pytest.mark.parametrize(("cancel", "served_s"), [(False, 3.0), (True, 2.0)])
+def test_what_a_dead_caller_asked_for_goes_on_in_vain_unless_it_is_cancelled(
+    plane_class, cancel, served_s
+):
+    """The caller dies at 1.5, while the callee waits until 3 before it computes for a second."""
+    callee = service(takes(2.0), StoryStep(CPU, constant(1.0)), cancel=cancel)
+    w = chain(one(1.0), service(asks(1)), callee, script=[(1.5, "exit", (0,))])
+    seen = []
+    run = drive(
+        plane_class, w, [k / 4 for k in range(40)],
+        lambda plane: seen.append((plane.now, plane.container_gauge(1).inside)),
+    )  # fmt: skip
+    assert max(t for t, inside in seen if inside) == served_s + 0.75
+    assert run.causes() == {Outcome.DROPPED_ON_KILL: 1}
+    inner = run.plane.service_gauge(1)
+    assert (inner.asked, inner.forsaken, inner.open, inner.succeeded) == (1, 1, 0, 0)
+
+
+def test_the_dead_callers_host_does_not_tell_the_callee(plane_class):
+    callee = service(takes(2.0), StoryStep(CPU, constant(1.0)), cancel=True)
+    w = chain(one(1.0), service(asks(1)), callee, script=[(1.5, "server_down", (0,))])
+    assert drive(plane_class, w).plane.container_gauge(1).busy_s == 1.0
+
+
+def test_what_waits_in_the_balancer_goes_with_its_caller(plane_class):
+    """One connection a server: the second caller's attempt waits, and is gone with its process,
+    so that the third is served as soon as the first has ended."""
+    w = chain(one(1.0, 1.25, 1.5), service(asks(1)), service(takes(4.0)), replicas=1)
+    script = [
+        (0.0, "set_routing", (Routing(maxconn=1, queue_timeout_s=50.0), 1)),
+        (2.0, "exit", (0,)), (2.0, "start", (0, 0)),
+    ]  # fmt: skip
+    w = chain(one(1.0, 1.25, 3.0), service(asks(1)), service(takes(4.0)), script=script)
+    assert ends(plane_class, w) == [(2.0, 0, 2), (9.0, 1, 2)]  # 1..5 in vain, then 5..9
+
+
+def test_an_answer_that_finds_its_caller_dead_wakes_nobody(plane_class):
+    """Caller and callee are one process, which ends: its callee's end is an answer to its caller
+    in the very instant in which that has died, and its place may be taken at once."""
+    shop = service(asks(1), slots=4), service(takes(9.0))
+    w = chain(one(1.0, 1.0, 3.0), *shop)
+    script = [(0.0, "publish", ((0, 1), -1, 1)), (2.0, "exit", (0,)), (2.5, "start", (0, 0))]
+    nested = Profile(Kind.HTTP, slots=4, steps=(asks(1),))
+    w = world(
+        one(1.0, 3.0), nested, nested,
+        script=[
+            (0.0, "publish", ((0,), -1, 0)), (0.0, "publish", ((0, 1), -1, 1)),
+            (0.0, "set_routing", (Routing(), 1)), *script[1:],
+        ],
+    )  # fmt: skip
+    run = drive(plane_class, w)
+    books = run.plane.books()
+    tally = run.plane.service_gauge(1)
+    assert tally.asked == tally.succeeded + tally.failed + tally.open + tally.forsaken
+    assert tally.open == books.open_calls
+    assert tally.forsaken > 0
+
+
+def test_a_back_off_whose_caller_died_ends_in_nothing(plane_class):
+    slow = Client(timeout_s=9.0, retries=1, backoff_s=4.0, jitter=0.0)
+    shop = (service(asks(1, slow)), service(StoryStep(FAIL)))
+    script = [(2.0, "exit", (0,)), (2.0, "start", (0, 0))]
+    run = drive(plane_class, chain(one(1.0, 3.0), *shop, script=script))
+    inner = run.plane.service_gauge(1)
+    # the first is dropped with its process; the second is tried again at 7
+    assert (inner.asked, inner.forsaken, inner.failed, inner.retries) == (2, 1, 1, 2)
+    assert run.plane.container_gauge(1).served == 3
+
+
+def test_a_hung_caller_does_not_try_again_until_it_goes_on(plane_class):
+    """Its call fails at 2; it notices at 6, waits a second, asks once more until 8."""
+    again = Client(timeout_s=9.0, retries=1, backoff_s=1.0, jitter=0.0)
+    shop = (service(asks(1, again)), service(takes(1.0), StoryStep(FAIL)))
+    script = [(1.5, "hang", (0,)), (6.0, "resume", (0,))]
+    assert ends(plane_class, chain(one(1.0), *shop, script=script)) == [(8.0, 0, 1)]
+
+
+# ---- draws ----
+def test_an_inner_retry_changes_no_draw_of_what_comes_after(plane_class):
+    """Whatever the first call goes through, the second step takes as long, and so does a retried
+    call itself: a heavy request stays heavy."""
+
+    def run(first: Profile, replicas: int = 1) -> float:
+        again = Client(timeout_s=100.0, retries=20, backoff_s=0.0)
+        front = service(asks(1, again), StoryStep(WAIT, exponential(1.0)), asks(2, name="second"))
+        shop = (front, first, service(StoryStep(WAIT, exponential(1.0))))
+        return latency(drive(plane_class, chain(one(1.0), *shop, replicas=replicas)), 1.0)
+
+    alone, several = run(service(takes(0.0))), run(service(takes(0.0)), replicas=3)
+    assert alone == several > 0.0
+    failing = service(StoryStep(FAIL, share=0.7))
+    assert run(failing) == alone
+
+
+def test_a_worker_calls_too(plane_class):
+    api, redis = service(StoryStep(PUSH)), Profile(Kind.QUEUE)
+    worker = Profile(Kind.WORKER, slots=3, steps=(asks(1),), job_attempts=2, job_backoff_s=1.0)
+    bad = service(takes(1.0), StoryStep(FAIL, share=0.5))
+    w = world(
+        Workload(1, 200.0, at(*[1.0] * 60), PATIENT), replace(api, slots=99), redis, worker, bad,
+        script=[(0.0, "publish", ((0,), -1, 0)), (0.0, "publish", ((3,), -1, 1))],
+    )  # fmt: skip
+    run = drive(plane_class, w)
+    inner, jobs = run.plane.service_gauge(1), run.jobs()
+    assert jobs["enqueued"] == 60 == jobs["done"] + jobs["attempts_exhausted"]
+    assert inner.succeeded == jobs["done"]
+    assert inner.asked == 60 + (inner.failed - jobs["attempts_exhausted"])
+
+
+# ---- theory ----
+def test_two_services_in_a_row_whose_slots_do_not_bind_are_two_queues_in_a_row(plane_class):
+    """Jackson: a tandem of M/M/1 (one core each, processor sharing) has mean 1 / (mu - lambda) at
+    each. The caller's slot is held but never the last one, and the call itself costs nothing."""
+    n, rate = (40_000 if plane_class.__name__ == "CompiledPlane" else 4_000), 10.0
+    front = service(StoryStep(CPU, exponential(0.05)), asks(1), slots=UNLIMITED)
+    back = service(StoryStep(CPU, exponential(0.08)), slots=UNLIMITED)
+    work = Workload(3, n / rate, poisson(rate), PATIENT)
+    w = chain(work, front, back)
+    one_core = [
+        step._replace(args=(1.0, 2**50)) if step.verb == "add_server" else step for step in w.script
+    ]
+    recording = drive(plane_class, w._replace(script=tuple(one_core))).recording
+    mean = recording.latency_sum.sum() / recording.latency.sum()
+    exact = 1 / (20.0 - rate) + 1 / (12.5 - rate)
+    assert mean == pytest.approx(exact, rel=0.05 if n > 10_000 else 0.15)

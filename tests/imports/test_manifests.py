@@ -1,0 +1,340 @@
+"""Kubernetes manifests as a stack: roles, links, the way in, what Kubernetes alone says, what is
+left out; and files of other kinds, told for what they are."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.imports.evidence import NO_CORRECTIONS as NO
+from sim.imports.evidence import Corrections, Imported, leaves
+from sim.imports.manifests.tasks import import_tasks
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import import_stack, load_stack
+from sim.schema.fields import InputError
+from sim.simulation.case import Case
+
+DATA = Path(__file__).parents[1] / "data" / "manifests"
+SHOP = str(DATA / "shop.yaml")
+LIKE = load_stack("sspp")
+
+
+@pytest.fixture(scope="module")
+def shop() -> Imported:
+    return import_stack(SHOP)
+
+
+def _put(folder: Path, text: str, name: str = "app.yaml") -> str:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}}}
+spec:
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec: {{containers: [{{name: {name}, image: "{image}"{rest}}}]}}
+"""
+
+
+def _deployment(name: str, image: str = "shop/app", rest: str = "") -> str:
+    return DEPLOYMENT.format(name=name, image=image, rest=f", {rest}" if rest else "")
+
+
+# ---- what is understood ----
+def test_workloads_are_services_with_roles(shop: Imported) -> None:
+    roles = {name: service.role for name, service in shop.stack.services.items()}
+    assert roles == {
+        "shop-web": "http", "stock": "http", "mailer": "worker", "postgres": "postgres",
+        "queue": "redis",
+    }  # fmt: skip
+
+
+def test_users_go_where_the_ingress_leads_at_its_root(shop: Imported) -> None:
+    assert next(iter(shop.stack.services)) == "shop-web"
+    assert "users' requests go to shop-web" in shop.stack.assumed
+    assert any(line.startswith("users' requests to stock") for line in shop.stack.ignored)
+
+
+def test_services_config_maps_and_secrets_say_who_asks_whom(shop: Imported) -> None:
+    """The database is found by a Service's name in a Secret, the queue by one in a ConfigMap, the
+    stock by a variable in a variable."""
+    links = {(link.caller, link.callee): link.evidence for link in shop.links}
+    assert links == {
+        ("shop-web", "queue"): "QUEUE_URL",
+        ("shop-web", "postgres"): "DATABASE_URL",
+        ("shop-web", "stock"): "STOCK_HOST, STOCK_URL",
+        ("stock", "postgres"): "DB_HOST",
+        ("mailer", "queue"): "QUEUE_URL",
+    }
+    assert "secret" not in " ".join([*shop.stack.assumed, *shop.stack.ignored])
+
+
+def test_what_decides_an_outage_is_read(shop: Imported) -> None:
+    services = shop.stack.services
+    assert services["shop-web"].concurrency == 8
+    assert services["mailer"].concurrency == 12
+    assert services["postgres"].max_connections == 60
+    assert services["queue"].persistence == "aof_everysec"
+    assert services["shop-web"].memory.limit == 512 * 2**20
+
+
+def test_what_kubernetes_alone_says_holds_there(shop: Imported) -> None:
+    scenario = load_scenario("container_crash", stack=shop.stack)
+    web = Case.of(scenario, shop.stack, "kubernetes").stack.services["shop-web"]
+    assert web.replicas == 3
+    assert web.scaling is not None
+    assert (web.scaling.min, web.scaling.max, web.scaling.cpu) == (3, 12, 0.65)
+    assert web.scaling.behavior is not None
+    assert web.scaling.behavior.down.window == 120.0
+    assert web.disruption is not None
+    assert web.disruption.max_unavailable == 0.34
+    assert web.probes.readiness is not None
+    assert (web.probes.readiness.period, web.probes.readiness.failure) == (5.0, 2)
+    assert web.probes.liveness is not None
+    assert (web.probes.liveness.timeout, web.probes.liveness.initial_delay) == (3.0, 20.0)
+    assert web.probes.startup is None
+    assert (web.stop.grace, web.stop.pre_stop) == (45.0, 7.0)
+    assert (web.priority, web.preemption_policy) == (1000, "never")
+    assert web.cpu.request == 0.25
+    compose = Case.of(scenario, shop.stack, "compose").stack.services["shop-web"]
+    assert (compose.replicas, compose.port) == (1, 80)
+    stock = Case.of(scenario, shop.stack, "kubernetes").stack.services["stock"]
+    assert stock.probes.readiness is None  # the file has none, whatever our own shop has
+
+
+def test_a_queue_that_scales_needs_keda_and_is_told(shop: Imported) -> None:
+    """How to have it: the settings of the line make it."""
+    (line,) = [text for text in shop.stack.ignored if text.startswith("ScaledObject mailer")]
+    asked = "--set 'stack.services.mailer.scaling={min: 0, max: 8, queue: 20}'"
+    assert f"--set kubernetes.autoscaling.keda={{}} {asked}" in line
+    settings = {
+        "kubernetes.autoscaling.keda": {},
+        "stack.services.mailer.scaling": {"min": 0, "max": 8, "queue": 20},
+    }
+    scenario = load_scenario("container_crash", stack=shop.stack, settings=settings)
+    assert Case.of(scenario, shop.stack, "kubernetes").stack.services["mailer"].scaling is not None
+
+
+def test_each_value_has_its_place(shop: Imported) -> None:
+    def line(word: str) -> str:
+        text = Path(SHOP).read_text(encoding="utf-8")
+        return f"shop.yaml:{text[: text.index(word)].count(chr(10)) + 1}"
+
+    assert str(shop.origins["services.postgres.max_connections"]).endswith(line("[-c, max_conn"))
+    place = str(shop.origins["on.kubernetes.services.shop-web.probes.readiness.period"])
+    assert place.endswith(line("name: shop-web"))
+
+
+# ---- what is left out ----
+@pytest.mark.parametrize(
+    "line",
+    [
+        "shop-web: the containers istio-proxy, migrate beside its own",
+        "HorizontalPodAutoscaler web: scaling by Resource memory (CPU alone is simulated)",
+        "CronJob: report (a kind that is not simulated)",
+        "NetworkPolicy: closed (a kind that is not simulated)",
+        "spec.minReadySeconds: Deployment shop-web",
+        "environment: shop-web, mailer (LOG_LEVEL)",
+    ],
+)
+def test_what_is_not_simulated_is_told_once(shop: Imported, line: str) -> None:
+    assert shop.stack.ignored.count(line) == 1
+
+
+def test_every_leaf_is_read_or_listed(shop: Imported, tmp_path: Path) -> None:
+    """A field that nobody knows, at any depth, is a word of a line."""
+    text = Path(SHOP).read_text(encoding="utf-8")
+    for at in ("containerPort: 8000", "minReplicas: 3", "maxUnavailable: 34%", "periodSeconds: 5,"):
+        file = _put(
+            tmp_path,
+            text.replace(
+                at, f"strangeField: 5, {at}" if at[-1] != "3" else f"{at}\n  strangeField: 5"
+            ),
+        )
+        told = import_stack(file).stack.ignored
+        assert any("strangeField" in line for line in told), at
+
+
+# ---- files ----
+def test_a_folder_a_list_and_several_files_say_the_same(shop: Imported, tmp_path: Path) -> None:
+    parts = Path(SHOP).read_text(encoding="utf-8").split("---\n")
+    for number, part in enumerate(parts):
+        _put(tmp_path / "all", part, f"{number:02}.yaml")
+    _put(tmp_path / "all", "a: 1\n", "values.yaml")
+    folder = import_stack(str(tmp_path / "all"))
+    assert folder.stack.services == shop.stack.services
+    files = sorted(str(path) for path in (tmp_path / "all").glob("[0-9]*"))
+    assert import_stack(*files).stack.on == shop.stack.on
+    indented = "".join(
+        "- " + part.strip().replace("\n", "\n  ") + "\n" for part in parts if "kind" in part
+    ).replace("- # A shop of our own making, with the traits that public manifests show.\n  ", "- ")
+    listed = _put(tmp_path, f"apiVersion: v1\nkind: List\nitems:\n{indented}")
+    assert import_stack(listed).stack.services == shop.stack.services
+
+
+@pytest.mark.parametrize("name", ["k31_two_documents.yml", "k32_one_manifest.yml"])
+def test_small_manifests_run(name: str) -> None:
+    stack = load_stack(str(DATA / name))
+    assert stack.services["api"].role == "http"
+    assert stack.on["kubernetes"]["services"]["api"]["replicas"] == 2
+
+
+def test_importing_twice_gives_the_same(shop: Imported) -> None:
+    assert import_stack(SHOP) == shop
+
+
+def test_what_another_object_made_is_not_counted_twice(tmp_path: Path) -> None:
+    pod = _deployment("api").replace("kind: Deployment", "kind: ReplicaSet")
+    pod = pod.replace(
+        "{name: api}\nspec", "{name: api-5f, ownerReferences: [{kind: Deployment}]}\nspec"
+    )
+    stack = import_stack(_put(tmp_path, f"{_deployment('api')}---\n{pod}")).stack
+    assert list(stack.services) == ["api"]
+    assert any("that another object made" in line for line in stack.ignored)
+
+
+def test_a_role_can_be_corrected(tmp_path: Path) -> None:
+    file = _put(tmp_path, f"{_deployment('api')}---\n{_deployment('store', 'shop/store')}")
+    corrections = Corrections.of(["store=postgres"], ["api->store"])
+    stack = import_stack(file, corrections=corrections).stack
+    assert stack.services["store"].role == "postgres"
+    assert stack.services["api"].database is not None
+
+
+def test_a_proxy_of_the_users_leads_to_what_it_asks(tmp_path: Path) -> None:
+    """nginx of a ConfigMap before the application: it is a proxy, and not the way in's end."""
+    config = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: edge}\ndata:\n"
+        "  default.conf: |\n    location / { proxy_pass http://api:3000; }\n"
+    )
+    edge = _deployment("edge", "nginx:1.27").replace(
+        "spec: {containers", "spec: {volumes: [{name: c, configMap: {name: edge}}], containers"
+    )
+    services = "".join(
+        f"---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n"
+        f"spec: {{{kind}selector: {{app: {name}}}, ports: [{{port: {port}}}]}}\n"
+        for name, port, kind in (("edge", 80, "type: LoadBalancer, "), ("api", 3000, ""))
+    )
+    file = _put(tmp_path, f"{config}---\n{edge}---\n{_deployment('api')}{services}")
+    imported = import_stack(file)
+    assert imported.stack.services["edge"].role == "proxy"
+    assert "users' requests go to api" in imported.stack.assumed
+    assert ("edge", "api") in {(link.caller, link.callee) for link in imported.links}
+
+
+# ---- other kinds of files ----
+STRANGE: tuple[tuple[str, str, str], ...] = (
+    ("templates/web.yaml", "kind: Deployment\napiVersion: v1\nmetadata: {{ .Values.name }}\n",
+     "a Helm template; expected what `helm template CHART` renders"),
+    ("crd.yaml", "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n",
+     "a CustomResourceDefinition"),
+    ("app.yaml", "apiVersion: core.oam.dev/v1beta1\nkind: Application\nspec: {}\n", "KubeVela"),
+    ("kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+     "kustomize build"),
+    ("service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n", "no workload among"),
+    ("empty.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n",
+     "a list with a container"),
+    ("half.yaml", _deployment("a") + "---\nfoo: 1\n", "an object without kind"),
+    ("cpu.yaml", _deployment("a", rest="resources: {limits: {cpu: lots}}"), "a number of cores"),
+    ("hook.yaml", _deployment("a", rest="lifecycle: {preStop: {sleep: {seconds: x}}}"),
+     "a whole number"),
+    ("scaler.yaml", _deployment("a") + "---\napiVersion: autoscaling/v2\n"
+     "kind: HorizontalPodAutoscaler\nmetadata: {name: a}\nspec: {scaleTargetRef: {name: a}, "
+     "maxReplicas: many}\n", "a whole number"),
+    ("list.yaml", "apiVersion: v1\nkind: List\nitems: [3]\n", "an object"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "why"), STRANGE, ids=[case[0] for case in STRANGE])
+def test_what_is_no_manifest_is_told_in_one_line(
+    name: str, text: str, why: str, tmp_path: Path
+) -> None:
+    file = _put(tmp_path, text, name)
+    with pytest.raises(InputError) as refused:
+        load_stack(file)
+    said = str(refused.value)
+    assert why in said
+    assert said.startswith(file)
+    assert len(said.splitlines()) == 1
+
+
+def test_a_folder_without_manifests_is_told(tmp_path: Path) -> None:
+    _put(tmp_path, "a: 1\n", "values.yaml")
+    with pytest.raises(InputError, match="none of them a manifest"):
+        load_stack(str(tmp_path))
+
+
+def test_odd_values_anywhere_are_refused_or_told(tmp_path: Path) -> None:
+    """Each line of the shop emptied or turned to nonsense: an InputError or a stack."""
+    lines = Path(SHOP).read_text(encoding="utf-8").splitlines()
+    refused = 0
+    for number in range(0, len(lines), 13):
+        for junk in ("", "  x: [1, {y: 2}]"):
+            text: Any = "\n".join([*lines[:number], junk, *lines[number + 1 :]])
+            try:
+                load_stack(_put(tmp_path, text))
+            except InputError:
+                refused += 1
+    assert refused
+
+
+# ---- Nomad and ECS ----
+NOMAD, ECS = str(DATA / "shop.nomad.json"), str(DATA / "shop.ecs.json")
+
+
+def test_a_nomad_job_is_read() -> None:
+    imported = import_stack(NOMAD)
+    stack = imported.stack
+    web, database = stack.services["web"], stack.services["db"]
+    assert (web.role, web.port, database.role) == ("http", 80, "postgres")
+    assert database.max_connections == 40
+    assert [(link.caller, link.callee) for link in imported.links] == [("web", "db")]
+    scenario = load_scenario("container_crash", stack=stack)
+    there = Case.of(scenario, stack, "nomad").stack.services["web"]
+    assert there.replicas == 3
+    assert (there.memory.request, there.memory.limit) == (256 * 2**20, 512 * 2**20)
+    assert (there.stop.grace, there.stop.pre_stop) == (20.0, 3.0)
+    assert "web: the tasks migrate beside it" in stack.ignored
+    assert any("Resources (CPU)" in line for line in stack.ignored)
+
+
+def test_an_ecs_task_definition_is_read() -> None:
+    imported = import_stack(ECS)
+    web = imported.stack.services["shop-web"]
+    assert (web.role, web.port, web.stop.grace) == ("http", 8000, 60.0)
+    assert (web.cpu.request, web.memory.limit) == (1.0, 2048 * 2**20)
+    assert web.healthcheck is not None
+    assert (web.healthcheck.interval, web.healthcheck.retries) == (10.0, 2)
+    assert any("containerDefinitions.secrets" in line for line in imported.stack.ignored)
+    assert any("database.internal" in question for question in imported.questions)
+
+
+def test_a_job_in_hcl_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a Nomad job in HCL"):
+        load_stack(_put(tmp_path, 'job "shop" {\n  type = "service"\n}\n', "shop.nomad"))
+
+
+@pytest.mark.parametrize("file", [NOMAD, ECS])
+@pytest.mark.parametrize("junk", [None, 7, "x y", [3], {"a": 1}, -1])
+def test_odd_values_in_tasks_are_refused_or_told(file: str, junk: Any, tmp_path: Path) -> None:
+    data = json.loads(Path(file).read_text(encoding="utf-8"))
+    for path, _ in list(leaves(data)):
+        for length in (len(path), max(1, len(path) - 1)):
+            changed = json.loads(json.dumps(data))
+            place = changed
+            for key in path[: length - 1]:
+                place = place[key]
+            place[path[length - 1]] = junk
+            with suppress(InputError):
+                import_tasks([Path(_put(tmp_path, json.dumps(changed), "odd.json"))], LIKE, NO)

@@ -1,0 +1,119 @@
+"""Services that call each other, on each of the eight platforms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from sim.control.load_balancing.ingress import IngressBalancing
+from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.dataplane.codes import Algorithm
+from sim.dataplane.profile import Routing
+from sim.dataplane.tables import ARRIVED, SUCCEEDED
+from sim.library.stacks import load_stack
+from sim.platforms import load
+from sim.results.run import Run
+from sim.results.services import origin
+from sim.schema.scenario import Event, Scenario
+from sim.schema.stack import Stack
+from sim.simulation.boot import boot_order, routing_between
+from sim.simulation.simulation import run_once
+from tests import ENGINE
+
+FAULT_S = 60.0
+PLATFORMS = [
+    "compose", "compose_hardened", "swarm", "nomad", "kubernetes", "kubernetes_tuned",
+    "ecs_fargate", "cloud_run",
+]  # fmt: skip
+
+
+@cache
+def shop() -> Stack:
+    return load_stack("shop")
+
+
+def replay(
+    platform: str,
+    event: dict[str, Any] | None = None,
+    *,
+    rate: float = 10.0,
+    horizon_s: float = 120.0,
+    settings: dict[str, Any] | None = None,
+) -> Run:
+    made = Scenario(
+        name="test",
+        title="test",
+        lesson="test",
+        horizon=horizon_s,
+        traffic={"rate": rate, "client": {"timeout": 10.0}},
+        events=[Event.model_validate({"at": FAULT_S, **event})] if event else [],
+        set=settings or {},
+    )
+    return run_once(made, shop(), platform, 1, engine=ENGINE)
+
+
+def served(run: Run, from_s: int, until_s: int) -> float:
+    rows = run.recording.requests[from_s:until_s]
+    return float(rows[:, SUCCEEDED].sum() / rows[:, ARRIVED].sum())
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_runs_the_shop(platform):
+    run = replay(platform)
+    asked = {name: gauge.asked for name, gauge in run.services.items()}
+    assert served(run, 0, 120) > 0.98
+    assert list(asked) == ["web", "api", "catalogue", "payments"]
+    assert asked["web"] == run.gauge.arrived
+    assert asked["api"] == pytest.approx(asked["web"], rel=0.02)
+    assert asked["payments"] == pytest.approx(0.2 * asked["api"], rel=0.25)
+    for gauge in run.services.values():
+        assert gauge.asked == gauge.succeeded + gauge.failed + gauge.open + gauge.forsaken
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_crash_inside_is_followed_by_those_who_call(platform):
+    """The catalogue's only or first replica exits; a minute later pages are whole again."""
+    run = replay(platform, {"process_crash": {"service": "catalogue"}}, horizon_s=240.0)
+    assert served(run, 0, 55) > 0.98
+    assert served(run, 180, 235) > 0.98, "whoever lives there now is found"
+    if platform == "compose":  # one replica: nobody else answers while it starts
+        assert served(run, 61, 64) < 0.2
+
+
+def test_a_silent_payment_service_fills_the_shop_and_a_time_out_saves_it():
+    """Compose: 2 of 10 pages a second pay and wait thirty seconds: sixty places of 32."""
+    event = {"external": {"service": "payments", "state": "silent"}}
+    full = replay("compose", event, horizon_s=180.0)
+    assert served(full, 0, 55) > 0.98
+    assert served(full, 100, 160) < 0.2
+    assert origin(full) == "payments"
+    quick = replay(
+        "compose", event, horizon_s=180.0, settings={"stack.services.api.steps.3.timeout": "1s"}
+    )
+    assert served(quick, 100, 160) == pytest.approx(0.8, abs=0.05)
+
+
+def test_what_refuses_costs_those_alone_who_need_it():
+    event = {"external": {"service": "payments", "state": "down", "lasts": 60.0}}
+    run = replay("compose", event, horizon_s=180.0)
+    assert served(run, 61, 119) == pytest.approx(0.8, abs=0.06)
+    assert served(run, 121, 179) > 0.98
+    later = replay("compose", event, settings={"stack.services.api.steps.3.on_failure": "ignore"})
+    assert served(later, 61, 119) > 0.98
+
+
+def test_whoever_is_asked_starts_before_those_that_ask_it():
+    order = boot_order(shop())
+    assert order == ["database", "queue", "catalogue", "api", "web", "mailer"]
+
+
+def test_what_stands_between_services():
+    """kube-proxy behind an ingress, Docker's names behind HAProxy, Traefik before each service."""
+    ingress = replace(load("kubernetes"), load_balancing=IngressBalancing())
+    assert routing_between(ingress) == ServiceBalancing().routing()
+    for platform in ("compose", "compose_hardened"):
+        assert routing_between(load(platform)) == Routing(algorithm=Algorithm.RANDOM)
+    assert routing_between(load("nomad")) == load("nomad").load_balancing.routing()

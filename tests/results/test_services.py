@@ -1,0 +1,95 @@
+"""Services in counts, and where an outage began: runs written down by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sim.dataplane.codes import REQUEST_CAUSES
+from sim.dataplane.tables import ServiceGauge
+from sim.results import services
+from sim.results.summary import figures
+from tests.results import synthetic
+
+CALLS = {"web": ("api",), "api": ("shelf", "bank"), "shelf": (), "bank": ()}
+CAUSES = (8, *[0] * (len(REQUEST_CAUSES) - 1))
+SECONDS, FROM, UNTIL = 1800, 300, 641
+
+
+def counts(rate: float, failing: float = 0.0, stuck: float = 0.0) -> np.ndarray:
+    """Asked, failed and open, a second; from FROM to UNTIL a share of what is asked fails, and
+    another share stays without an answer until the end of it."""
+    t = np.arange(SECONDS, dtype=float)
+    troubled = np.clip(t - FROM, 0.0, UNTIL - FROM)
+    waits = np.where(t < UNTIL, troubled, 0.0)
+    return np.stack([rate * t, rate * failing * troubled, rate * stuck * waits], 1).astype(np.int64)
+
+
+def run_with(**changed):
+    """Ten requests a second on each but the bank, which is asked twice a second."""
+    well = {"web": counts(10), "api": counts(10), "shelf": counts(10), "bank": counts(2)}
+    gauges = {name: ServiceGauge(100, 90, 8, 2, 0, 20, CAUSES) for name in CALLS}
+    return synthetic.run(services=gauges, calls=CALLS, answers=well | changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"web": counts(10, 1.0)}, "web"),  # its own work: nobody whom it asks is worse
+        ({"web": counts(10, 0.9), "api": counts(10, 0.9)}, "api"),
+        # a silent bank fills the shop: every page waits, and the shelf is at ease
+        (
+            {"web": counts(10, 0.9), "api": counts(10, 0.5, 0.4), "bank": counts(2, 0.1, 0.9)},
+            "bank",
+        ),
+        # both are worse than users bear; the one that is worse was first
+        (
+            {
+                "web": counts(10, 1.0), "api": counts(10, 1.0), "shelf": counts(10, 0.9),
+                "bank": counts(2, 0.05),
+            },
+            "shelf",
+        ),
+        # nine in ten of them were saved by a second try; what is left of the bank's failures is
+        # all that users see
+        (
+            {"web": counts(10, 0.002), "api": counts(10, 0.002), "bank": counts(2, 0.01)},
+            "bank",
+        ),
+        # one in a hundred of the bank's fails, which an SLO of 98 % bears
+        ({"web": counts(10, 1.0), "api": counts(10, 1.0), "bank": counts(2, 0.01)}, "api"),
+    ],
+)  # fmt: skip
+def test_where_it_began(changed, place):
+    assert services.origin(run_with(**changed)) == place
+
+
+def test_nothing_began_where_users_bore_it():
+    calm = synthetic.run(
+        down=(),
+        services={"web": ServiceGauge(1, 1, 0, 0, 0, 0, CAUSES)},
+        answers={"web": counts(10)},
+    )
+    assert services.origin(calm) == ""
+
+
+def test_a_stack_without_calls_has_no_such_tables():
+    assert not {"services", "began_at"} & set(figures(synthetic.run()))
+
+
+def test_tables_of_one_run_and_of_several():
+    one = services.tables(run_with(web=counts(10, 1.0)))
+    assert one["services"]["api"]["retries"] == 20
+    assert one["services"]["api"]["failed"][REQUEST_CAUSES[0]] == 8
+    other = services.tables(run_with(web=counts(10, 1.0)))
+    other["services"]["api"]["retries"] = 30
+    mean = services.mean_tables([one, other])
+    assert mean["services"]["api"]["retries"] == 25
+    assert mean["services"]["api"]["failed"][REQUEST_CAUSES[0]] == 8
+    assert mean["began_at"] == "web"
+
+
+def test_rows_for_people():
+    rows = dict(services.rows({"compose": services.tables(run_with(web=counts(10, 1.0)))}))
+    assert rows["api"] == ("100 asked, 8.0 % failed, 1.2 tries each",)
+    assert rows["it began at"] == ("web",)

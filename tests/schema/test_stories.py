@@ -1,0 +1,109 @@
+"""Stories in stacks: what people write, what is turned down, and who asks whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.dataplane import codes, story
+from sim.library.stacks import load_stack
+from sim.schema import story_checks
+from sim.schema.fields import InputError
+from sim.schema.layers import check_stack
+from sim.schema.stack import DatabasePool, Stack
+
+BASE = """
+name: tiny
+services:
+  web:
+    role: http
+    steps:
+      - {cpu: 1ms}
+      - {call: shelf, share: 50%, timeout: 1s, retries: 2}
+  shelf:
+    role: http
+    steps:
+      - {cpu: 1ms}
+      - {query: books, demand: 2ms}
+      - {call: payments}
+    pools: {books: {size: 5}}
+  payments: {role: external, latency: 100ms}
+  books: {role: postgres}
+"""
+
+
+def loaded(tmp_path: Path, text: str) -> Stack:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(text)
+    return load_stack(path)
+
+
+def test_who_is_asked_and_by_which_number(tmp_path):
+    stack = loaded(tmp_path, BASE)
+    assert stack.asked() == ["web", "shelf", "payments"]
+    assert [stack.number(name) for name in ("shelf", "payments", "books")] == [1, 2, 0]
+    assert stack.calls("web") == ["shelf"]
+    assert stack.pools("shelf") == {"books": DatabasePool(size=5)}
+    assert stack.clients("books") == ["shelf"]
+
+
+def test_the_short_form_asks_the_first_database():
+    stack = load_stack("sspp")
+    assert stack.asked() == ["api"]
+    assert stack.pools("api") == {"postgres": DatabasePool(size=10, checkout_timeout=2.0)}
+    assert stack.clients("postgres") == ["api", "worker"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "words"),
+    [
+        ("call: shelf", "call: shelv", 8, ("steps.1.call", "'shelv'", "did you mean shelf?")),
+        ("call: shelf", "call: books", 8, ("role postgres", "a service that answers")),
+        ("call: shelf", "call: web", 8, ("ask itself",)),
+        ("call: payments", "call: web", 6, ("web -> shelf -> web", "without a cycle")),
+        ("query: books", "query: boks", 13, ("'boks'", "did you mean books?")),
+        ("query: books", "query: payments", 13, ("role external", "a database")),
+        ("share: 50%", "share: 150%", 8, ("steps.1.share", "150%")),
+        ("share: 50%", "demand: 2ms", 8, ("demand in a step `call:`", "`query:`")),
+        ("demand: 2ms", "retries: 2", 13, ("retries in a step `query:`", "`call:`")),
+        ("{cpu: 1ms}\n      - {call", "{cpu: 1ms, wait: 1ms}\n      - {call", 7, ("cpu and wait",)),
+        ("{cpu: 1ms}\n      - {call", "{share: 10%}\n      - {call", 7, ("no kind",)),
+        ("{call: payments}", "{push: books}", 14, ("a queue", "there is none")),
+        ("{books: {size: 5}}", "{payments: {size: 5}}", 15, ("no step queries", "books")),
+        ("{size: 5}", "{size: 5, at_start: 6}", 15, ("at_start <= size",)),
+        ("latency: 100ms", "replicas: 3", 16, ("replicas on a service with role external",)),
+        ("{role: postgres}", "{role: postgres, steps: []}", 17, ("http or worker",)),
+        ("pools: {books: {size: 5}}", "push: {share: 5%}", 15, ("push beside steps",)),
+        ("pools: {books: {size: 5}}", "database: {pool: 3}", 15, ("database beside steps",)),
+        ("pools: {books: {size: 5}}", "cpu: {demand: 3ms}", 15, ("cpu.demand beside steps",)),
+        ("{cpu: 1ms}\n      - {call", "{cache: x}\n      - {call", 7, ("cache",)),
+    ],
+)  # fmt: skip
+def test_what_is_turned_down(tmp_path, before, after, line, words):
+    assert before in BASE
+    with pytest.raises(InputError) as error:
+        loaded(tmp_path, BASE.replace(before, after, 1))
+    text = str(error.value)
+    assert f"tiny.yaml:{line}" in text
+    for word in words:
+        assert word in text
+
+
+def test_pools_without_steps(tmp_path):
+    lone = "name: a\nservices:\n  a: {role: http, pools: {b: {}}}\n  b: {role: postgres}\n"
+    with pytest.raises(InputError, match=r"a\.yaml:3.*pools without steps|pools without steps"):
+        loaded(tmp_path, lone)
+
+
+def test_both_engines_have_room_for_what_may_be_written():
+    assert story_checks.MOST_STEPS < story.MOST_STEPS, "and one for the version's own failures"
+    assert story_checks.MOST_CALLS <= codes.MOST_CALLS
+    assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
+
+
+def test_a_long_story_is_turned_down():
+    steps = [{"cpu": 0.001}] * (story_checks.MOST_STEPS + 1)
+    stack = Stack.model_validate({"name": "a", "services": {"a": {"role": "http", "steps": steps}}})
+    with pytest.raises(InputError, match="from 1 to 14"):
+        check_stack(stack)

@@ -1,0 +1,117 @@
+"""The cheapest that holds: never worse than the grid, and what is written to apply it."""
+
+import json
+
+import pytest
+from ruamel.yaml import YAML
+
+from sim.schema.fields import InputError
+from sim.study.ask import Ask
+from sim.study.batch import Batch
+from sim.study.decision import cheapest, cheapest_text
+from sim.study.decision.knobs import Dial
+from sim.study.decision.race import Rule, Standing
+from tests.study.runs import ALONE, interrupted
+
+RULE = Rule(chance=0.5, error=0.05, looks=(1, 4, 8), fresh=4)
+SHORT = ("scenario.horizon=12m", "scenario.traffic.scale=0.2")
+SPACE = (
+    Dial("stack.services.api.restart", ("no", "always")),
+    Dial("stack.operator.missed_page", ("100%", "0%")),
+    Dial("stack.servers.machine.price_per_hour", (0.5, 0.1)),  # the first is the dearest
+)
+CRASH = Ask("container_crash:process_crash", ["compose"], settings=SHORT)
+
+
+def contest(slo="downtime_s<60", space=SPACE):
+    return cheapest.prepare([CRASH], [slo], space, RULE)
+
+
+def test_candidates_stand_in_order_of_cost():
+    candidates = contest().candidates
+    assert [c.usd for c in candidates] == sorted(c.usd for c in candidates)
+    assert candidates[0].settings["stack.servers.machine.price_per_hour"] == 0.1
+
+
+def test_it_is_never_worse_than_the_grid_and_runs_less():
+    raced = contest()
+    ladder = cheapest.measure(raced, ALONE)
+    seeds = tuple(range(1, 9))
+    grid = ALONE(Batch(tuple(c.cases[0] for c in raced.candidates), seeds))
+    holds = [
+        sum(done.figures["downtime_s"] < 60 for done in replications) == len(seeds)
+        for replications in grid.replications
+    ]
+    assert ladder.winner.place == holds.index(True)
+    assert raced.candidates[ladder.winner.place].settings["stack.services.api.restart"] == "always"
+    assert sum(runner.runs for runner in ladder.runners) < len(seeds) * len(raced.candidates)
+    finding = cheapest_text.finding(ladder)
+    assert finding.startswith(f"${raced.candidates[ladder.winner.place].usd:,.2f} a month: Compose")
+    assert "12 of 12 seeds" in finding
+    assert "4 of 4 of them fresh" in finding
+    record = json.loads(json.dumps(cheapest_text.record(ladder)))
+    assert record["winner"]["why"] == "holds, and on 4 of 4 fresh seeds"
+    dropped = [rung for rung in record["ladder"] if rung["why"].startswith("dropped")]
+    assert all(rung["usd_month"] <= record["winner"]["usd_month"] for rung in dropped)
+
+
+def test_where_nothing_holds_it_says_so():
+    ladder = cheapest.measure(contest("requests.arrived<1", SPACE[:1]), ALONE)
+    assert ladder.winner is None
+    assert {runner.standing for runner in ladder.runners} == {Standing.OUT}
+    assert cheapest_text.finding(ladder).startswith("None of 2 set-ups holds")
+
+
+def test_a_race_that_was_interrupted_says_so():
+    ladder = cheapest.measure(contest(), interrupted(3))
+    assert ladder.interrupted
+    assert cheapest_text.finding(ladder).startswith("Interrupted")
+
+
+def test_what_cannot_be_is_named_and_does_not_stop_the_rest():
+    space = (Dial("stack.services.api.replicas", (1, "many")),)
+    raced = contest(space=space)
+    assert len(raced.candidates) == 1
+    ((platform, point, why),) = raced.impossible
+    assert (platform, point) == ("compose", {"stack.services.api.replicas": "many"})
+    assert "replicas" in why
+    with pytest.raises(InputError, match="many"):
+        contest(space=(Dial("stack.services.api.replicas", ("many",)),))
+
+
+def written(platform, settings, tmp_path):
+    ask = Ask("container_crash", [platform], settings=SHORT)
+    space = tuple(Dial(path, (value,)) for path, value in settings.items())
+    rule = Rule(chance=0.1, looks=(4,), fresh=1)
+    ladder = cheapest.measure(cheapest.prepare([ask], ["downtime_s<1e6"], space, rule), ALONE)
+    for name, write in cheapest_text.parts(ladder, apply=True).items():
+        write(tmp_path / name)
+    (file,) = tmp_path.glob("*.yaml")
+    return file.name, list(YAML(typ="safe").load_all(file.read_text())), file.read_text()
+
+
+def test_the_winner_as_a_compose_override(tmp_path):
+    settings = {
+        "stack.services.api.replicas": 2, "stack.services.api.restart": "always",
+        "stack.services.api.memory.limit": "512Mi", "stack.operator.monitoring": True,
+    }  # fmt: skip
+    name, (override,), text = written("compose_hardened", settings, tmp_path)
+    assert name == "compose.override.yaml"
+    api = override["services"]["api"]
+    assert api["restart"] == "always"
+    assert api["deploy"]["replicas"] == 2
+    assert api["deploy"]["resources"]["limits"]["memory"] == "512M"
+    assert "not in this file: stack.operator.monitoring=True" in text
+
+
+def test_the_winner_as_kubernetes_patches(tmp_path):
+    settings = {
+        "stack.services.api.scaling.min": 2, "stack.services.api.disruption.min_available": 1,
+    }  # fmt: skip
+    name, documents, _ = written("kubernetes", settings, tmp_path)
+    assert name == "kubernetes.yaml"
+    kinds = {document["kind"]: document["spec"] for document in documents}
+    assert set(kinds) == {"Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
+    assert kinds["HorizontalPodAutoscaler"]["minReplicas"] == 2
+    assert "replicas" not in kinds["Deployment"]  # the HPA says how many
+    assert kinds["PodDisruptionBudget"]["minAvailable"] == 1

@@ -1,0 +1,203 @@
+"""A year of incidents and what follows from it: by hand where the answer can be worked out."""
+
+import json
+
+import pytest
+
+from sim.results.bill import MonthlyCost
+from sim.schema.stack import Stack
+from sim.study.ask import Ask
+from sim.study.decision import decision, decision_text
+from sim.study.decision.decision import WORLDS, Decision, Prospect, setups
+from sim.study.decision.worth import (
+    Terms,
+    break_even,
+    choose,
+    confidence,
+    hinges,
+    rival,
+    steps,
+    weigh,
+)
+from sim.study.decision.year import Harms, Recurrence, drawn, expected, ranges
+from sim.study.quarter.rates import load_rates
+from tests.study.runs import ALONE, interrupted
+
+CRASH = (Harms(down_h=1.0, failed=100.0), Harms(down_h=3.0, failed=300.0))
+
+
+def test_the_mean_year_is_rates_times_means():
+    year = [Recurrence("crash", 4.0, CRASH), Recurrence("deploy", 10.0, (Harms(night_h=0.5),))]
+    assert expected(year) == Harms(down_h=8.0, failed=800.0, night_h=5.0)
+    assert expected(year, factor=2.0).down_h == 16.0
+    assert expected(year, which=[1]).down_h == 12.0  # the second incident of each kind alone
+    assert expected([]) == Harms()
+
+
+def test_drawn_years_have_the_mean_and_a_range_around_it():
+    year = [Recurrence("crash", 4.0, CRASH)]
+    years = drawn(year, seed=1)
+    mean = sum(harms.down_h for harms in years) / len(years)
+    assert mean == pytest.approx(8.0, abs=4 * (4.0 * 5.0 / len(years)) ** 0.5)
+    low, high = ranges(years)["down_h"]
+    assert low < 8.0 < high
+    assert drawn(year, seed=1) == years
+
+
+def test_two_set_ups_have_the_same_incidents():
+    ours = drawn([Recurrence("crash", 4.0, (Harms(down_h=1.0),))], seed=3)
+    theirs = drawn([Recurrence("crash", 4.0, (Harms(down_h=2.0),))], seed=3)
+    assert [2 * a.down_h for a in ours] == [b.down_h for b in theirs]
+
+
+# ---- weighing ----
+def outcome(name, downs, usd, worlds=None):
+    """A set-up with four crashes a year; `downs`: hours down of one, seed by seed."""
+    way = next(way for way in setups() if way.name == name)
+
+    def year(hours):
+        return (Recurrence("crash", 4.0, tuple(Harms(h, failed=1000.0 * h) for h in hours)),)
+
+    by_world = {world: year((worlds or {}).get(world, downs)) for world in WORLDS}
+    return Prospect(way, MonthlyCost(servers=usd), by_world)
+
+
+def decided(*outcomes):
+    stack = Stack(name="shop", services={})
+    return Decision(stack, load_rates(), 1, outcomes, ())
+
+
+SHOP = decided(
+    outcome("as it is", (1.0, 1.2), 100.0),
+    outcome("a restart policy", (0.1, 0.1), 100.0),
+    outcome("Kubernetes", (0.0, 0.01), 400.0),
+)
+FREE = Terms(work_hour=0.0)
+
+
+def test_most_of_it_for_no_money_is_enough_where_nobody_prices_an_hour():
+    choice = choose(weigh(SHOP, FREE), FREE)
+    assert (choice.name, choice.orchestrator, choice.matters) == ("a restart policy", False, True)
+    said = decision_text.verdict(SHOP, FREE)
+    assert decision_text.sentence(said).startswith("You do not need an orchestrator: 4 h 24 min")
+    assert "a restart policy leaves 24 min for $0.00 more a month" in decision_text.sentence(said)
+
+
+def test_where_an_hour_down_costs_enough_kubernetes_pays():
+    """It takes away 4 x (0.1 - 0.005) = 0.38 h a year for 12 x 300 USD: 9,474 USD an hour."""
+    (by_hour, by_request) = break_even(SHOP, FREE)
+    assert by_hour.value == pytest.approx(12 * 300 / 0.38)
+    assert by_request.value == pytest.approx(12 * 300 / 380)
+    below, above = FREE._replace(down_hour=9_000.0), FREE._replace(down_hour=10_000.0)
+    assert choose(weigh(SHOP, below), below).name == "a restart policy"
+    assert choose(weigh(SHOP, above), above).name == "Kubernetes"
+    said = decision_text.verdict(SHOP, above)
+    assert decision_text.sentence(said).startswith("Kubernetes pays: ")
+    assert rival(weigh(SHOP, FREE), FREE).outcome.setup.name == "a restart policy"
+
+
+def test_what_changes_the_answer_is_named():
+    near = FREE._replace(down_hour=9_000.0)
+    says = [hinge.says for hinge in hinges(SHOP, near)]
+    assert says == ["incidents come twice as often", "an hour down costs $18,000"]
+    assert "It hangs on: if incidents come twice as often: Kubernetes" in decision_text.sureness(
+        decision_text.verdict(SHOP, near)
+    )
+    heavy = "requests twice as heavy"
+    worse = decided(
+        *SHOP.outcomes[:1],
+        outcome("a restart policy", (0.1, 0.1), 100.0, {heavy: (1.0, 1.2)}),
+        *SHOP.outcomes[2:],
+    )
+    assert [hinge.says for hinge in hinges(worse, FREE)] == [heavy]
+
+
+def test_where_nothing_is_saved_it_does_not_matter():
+    calm = decided(
+        outcome("as it is", (0.01, 0.01), 100.0), outcome("Kubernetes", (0.0, 0.0), 400.0)
+    )
+    said = decision_text.verdict(calm, FREE)
+    assert decision_text.sentence(said).startswith("It does not matter: ")
+    assert said.sure == 1.0
+
+
+def test_where_seeds_disagree_not_enough_is_known():
+    """One seed of two speaks for each: a draw of both is (1,1), (1,2), (2,1) or (2,2)."""
+    torn = decided(
+        outcome("as it is", (1.0, 1.0), 100.0),
+        outcome("a restart policy", (0.0, 1.0), 100.0),
+        outcome("Kubernetes", (0.45, 0.0), 400.0),
+    )
+    terms = FREE._replace(down_hour=1e6)
+    assert confidence(torn, terms) == pytest.approx(0.75, abs=0.12)
+    assert confidence(SHOP, FREE) == 1.0
+
+
+def test_what_first_is_by_work():
+    first, second = steps(weigh(SHOP, FREE))
+    assert first.weighed.outcome.setup.name == "a restart policy"
+    assert first.per_dollar is None  # it costs nothing more
+    assert first.per_work_hour == pytest.approx(4.0 / 0.25)
+    assert second.per_dollar == pytest.approx(4 * (1.1 - 0.005) / 300.0)
+
+
+# ---- with runs ----
+def few(*names):
+    rates = load_rates()
+    kinds = [kind for kind in rates.kinds if kind.name in names]
+    return rates.model_copy(update={"kinds": kinds})
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two set-ups and two worlds, so that it takes seconds."""
+    ways = tuple(way for way in setups() if way.name in ("as it is", "a restart policy"))
+    monkeypatch.setattr(decision, "setups", lambda: ways)
+    monkeypatch.setattr(decision, "WORLDS", {name: WORLDS[name] for name in list(WORLDS)[:2]})
+    return few("process crash")
+
+
+ASK = Ask("", reps=2, settings=("scenario.traffic.scale=0.2",))
+
+
+def test_a_restart_policy_is_what_a_crash_asks_for(two, tmp_path):
+    runs = decision.prepare(ASK, two)
+    assert len(runs.replays) == 2 * 2 * 2
+    hours = {replay.case.scenario.starts_at for replay in runs.replays}
+    assert len(hours) == 2  # spread over the day
+    done = decision.measure(runs, ALONE)
+    now, restart = (expected(each.worlds["as assumed"]) for each in done.outcomes)
+    assert now.down_h > 10 * restart.down_h
+    fast = expected(done.outcomes[0].worlds["people twice as fast"])
+    assert fast.down_h < now.down_h
+    said = decision_text.verdict(done, Terms(50.0))
+    assert decision_text.sentence(said).startswith("You do not need an orchestrator")
+    parts = decision_text.parts(said, plots=True)
+    assert set(parts) == set(decision_text.FILES)
+    for name, write in parts.items():
+        write(tmp_path / name)
+    record = json.loads((tmp_path / "decision.json").read_text())
+    assert record["choice"]["name"] == "a restart policy"
+    page = (tmp_path / "decision.html").read_text()
+    assert page.count("<table>") == 3
+    assert "http" not in page  # offline
+    assert "--down-hour" in page
+
+
+def test_an_interrupted_decision_says_nothing_and_goes_on_from_its_store(two, tmp_path):
+    def page(run, **how):
+        runs = decision.prepare(ASK, two)
+        done = decision.measure(runs, lambda batch: run(batch, **how))
+        return decision_text.text(decision_text.verdict(done, Terms(50.0)))
+
+    with pytest.raises(KeyboardInterrupt):
+        page(interrupted(3), store=tmp_path)
+    assert page(ALONE, store=tmp_path) == page(ALONE)
+
+
+def test_what_cannot_be_replayed_is_told(two, tmp_path):
+    file = tmp_path / "stack.yaml"
+    file.write_text("name: tiny\nservices:\n  api: {role: http, port: 80, cpu: {demand: 5ms}}\n")
+    runs = decision.prepare(Ask("", reps=1, stack=str(file)), few("process crash", "server lost"))
+    assert any("server lost" in line for line in runs.left_out)
+    assert runs.replays

@@ -1,0 +1,149 @@
+"""Sweeps: what a knob may be, where the knee is, and that the same customers come everywhere."""
+
+import json
+
+import pytest
+
+from sim.results.summary import replication
+from sim.schema.fields import InputError
+from sim.study.ask import Ask
+from sim.study.decision import sweep, sweep_text
+from sim.study.decision.knobs import grid, knobs, knobs_file
+from sim.study.decision.sweep import SweepPoint, knee
+from tests.results.synthetic import recording, run
+from tests.study.runs import ALONE, interrupted
+
+SHORT = ("scenario.horizon=10m",)
+CRASH = Ask("container_crash", ["compose"], reps=3, settings=SHORT)
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["a.b=1..4"], {"a.b": [1, 2, 3, 4]}),
+        (["a.b=10..30/10"], {"a.b": [10, 20, 30]}),
+        (["a.b=5s|10s"], {"a.b": ["5s", "10s"]}),
+        (["a.b=1..2,c.d=x|y"], {"a.b": [1, 2], "c.d": ["x", "y"]}),
+        (
+            ["a.b={mean: 2s, cv: 0}|3s", "c.d=1"],
+            {"a.b": [{"mean": "2s", "cv": 0}, "3s"], "c.d": [1]},
+        ),
+    ],
+)
+def test_what_knobs_are(texts, values):
+    assert {knob.path: list(knob.values) for knob in knobs(texts)} == values
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a.b", "PATH=LOW..HIGH"),
+        ("a.b=", "PATH=LOW..HIGH"),
+        ("a.b=3..1", "LOW not above HIGH"),
+        ("a.b=1..x", "LOW..HIGH are whole numbers"),
+        ("a.b=1||2", "PATH=LOW..HIGH"),
+        ("a.b=1|1", "each once"),
+        ("a.b=1,a.b=2", "a.b twice"),
+        ("a.b=1..1000000000", "a space of 1,000,000,000 points"),
+        ("a.b=1..10,c.d=1..100000", "fewer values of c.d"),
+    ],
+)
+def test_what_is_no_knob_is_told(text, says):
+    with pytest.raises(InputError) as caught:
+        knobs([text])
+    assert says in str(caught.value)
+
+
+def test_a_file_of_knobs(tmp_path):
+    file = tmp_path / "knobs.yaml"
+    file.write_text(
+        "stack.services.api.replicas: 1..3\nstack.services.api.restart: ['no', always]\n"
+    )
+    points = list(grid(knobs_file(file)))
+    assert len(points) == 6
+    assert points[1] == {"stack.services.api.replicas": 1, "stack.services.api.restart": "always"}
+    file.write_text("stack.services.api.replicas: 3..1\n")
+    with pytest.raises(InputError, match=r"knobs\.yaml:1"):
+        knobs_file(file)
+
+
+def test_a_wrong_path_names_the_option_and_the_nearest():
+    with pytest.raises(InputError) as caught:
+        sweep.prepare(CRASH, ["stack.services.api.replica=1..2"])
+    assert "--vary" in str(caught.value)
+    assert "did you mean replicas?" in str(caught.value)
+
+
+def point(value, *downs):
+    runs = [
+        replication(
+            run("compose", record=recording(10.0, 1200, ((300.0, 300.0 + s),)), seed=k), False
+        )
+        for k, s in enumerate(downs, 1)
+    ]
+    return SweepPoint({"x": value}, "compose", tuple(runs))
+
+
+@pytest.mark.parametrize(
+    ("downs", "value"),
+    [
+        (((200, 220, 210), (100, 110, 105), (99, 112, 104), (100, 109, 105)), 2),  # flat from 2 on
+        (((200, 220, 210), (100, 110, 105), (40, 45, 44)), 3),  # better to the end
+        (((50, 60, 70), (50, 60, 70)), 1),  # nothing is gained
+        (((50, 60, 70), (20, 100, 65), (60, 50, 72)), 1),  # nothing beyond chance
+        (((200, 220, 210), (50, 60, 55), (300, 320, 310)), 2),  # there and back
+    ],
+)
+def test_the_knee_is_the_first_that_is_not_clearly_worse_than_the_best(downs, value):
+    points = [point(k, *row) for k, row in enumerate(downs, 1)]
+    assert knee(points, "downtime_s").settings == {"x": value}
+
+
+def test_a_point_that_never_recovers_is_no_knee():
+    points = [point(1, 900.0, 900.0), point(2, 60.0, 60.0)]
+    assert knee(points, "recover_s").settings == {"x": 2}
+
+
+def test_a_figure_without_a_better_side_has_no_knee():
+    assert knee([point(1, 10.0), point(2, 20.0)], "requests.arrived") is None
+
+
+def test_the_same_customers_come_at_each_point_and_a_restart_policy_is_the_knee():
+    runs = sweep.prepare(CRASH, ["stack.services.api.restart=no|always"])
+    done = sweep.measure(runs, ALONE)
+    first, second = done.points
+    arrived = [[r.figures["requests"]["arrived"] for r in p.replications] for p in done.points]
+    assert arrived[0] == arrived[1]
+    assert [r.seed for r in first.replications] == [1, 2, 3]
+    assert first.estimate("downtime_s") == second.estimate("downtime_s")  # `docker kill` cancels it
+    assert done.knee("compose") is first
+
+
+def test_a_replica_that_pays_is_the_knee_and_each_file_says_so(tmp_path):
+    ask = Ask("container_crash", ["kubernetes"], reps=3, settings=SHORT)
+    vary = ["stack.services.api.scaling.min=1,stack.services.api.replicas=1..3"]
+    done = sweep.measure(sweep.prepare(ask, vary, ["availability"]), ALONE)
+    assert done.knee("kubernetes").settings["stack.services.api.replicas"] == 2
+    text = sweep_text.text(done)
+    assert "<- knee" in text
+    parts = sweep_text.parts(done, plots=True)
+    assert set(parts) == set(sweep_text.FILES)
+    for name, write in parts.items():
+        write(tmp_path / name)
+    record = json.loads((tmp_path / "sweep.json").read_text())
+    assert record["knee"]["kubernetes"]["stack.services.api.replicas"] == 2
+    assert len((tmp_path / "sweep.csv").read_text().splitlines()) == 1 + 3
+    assert (tmp_path / "sweep.png").stat().st_size > 10_000
+
+
+def test_an_interrupted_sweep_goes_on_from_its_store_with_the_same_bytes(tmp_path):
+    def text(run, **how):
+        runs = sweep.prepare(CRASH, ["stack.operator.detect=10s|60s"])
+        return sweep_text.text(sweep.measure(runs, lambda batch: run(batch, **how)))
+
+    whole = text(ALONE)
+    half = text(interrupted(2), store=tmp_path)
+    assert "Interrupted" in half
+    assert text(ALONE, store=tmp_path) == whole
+    lines = (tmp_path / "replications.jsonl").read_text().splitlines()
+    assert len(lines) == 6
