@@ -40,6 +40,7 @@ UNSEEN = {
     "connection_limits:pooler": "PgBouncer's forty are enough",
     "frozen_control_plane:provisioned": "what is there already needs no control plane",
     "frozen_control_plane:quiet": "what runs, runs on",
+    "neglect:control_plane": "what runs, runs on",
     "migration_lock:lock_timeout": "the migration gives up before users notice",
 }
 # (variant, claim) that holds with seed 1 and has a `because:` -> why it keeps it
