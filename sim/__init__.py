@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sim.study.session import Session
 
 sys.meta_path.append(_Signpost())  # an import by a name of 0.1.0 is told the new one
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "InputError",

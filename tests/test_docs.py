@@ -29,7 +29,7 @@ PAGES = [
 COMPOSE = ROOT / "tests" / "data" / "compose" / "plain.yml"
 # by a run, by a student, by a reader of the guide
 WRITTEN = ("summary.md", "postmortem.md", "my.yaml", "platforms/systemd.py")
-SHORT = ("--set", "scenario.horizon=7m", "--no-plots")
+SHORT = ("--set", "scenario.horizon=7m", "--no-plots", "--reps", "1")
 
 
 def blocks(text: str, language: str) -> list[str]:

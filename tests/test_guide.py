@@ -28,7 +28,7 @@ SCRIPTS = [block.text for block in BLOCKS if block.language == "python"][1:]
 COMMANDS = [line for b in BLOCKS if b.language == "sh" for line in b.text.splitlines()]
 
 
-TWO = ["--platform", "compose,systemd"]
+TWO = ["--platform", "compose,systemd", "--reps", "1"]
 
 
 def run_in(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:

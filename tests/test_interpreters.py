@@ -26,7 +26,8 @@ pytestmark = [
 
 def written(python: str, scenario: str, engine: str, folder: Path) -> dict[str, bytes]:
     """What a run leaves, file by file, made by this interpreter."""
-    command = ["-m", "sim", "run", scenario, "--engine", engine, "--no-plots", "--out", str(folder)]
+    command = ["-m", "sim", "run", scenario, "--engine", engine, "--no-plots", "--reps", "2"]
+    command += ["--out", str(folder)]
     subprocess.run([python, *command], cwd=ROOT, check=True, capture_output=True)
     return {name: (folder / name).read_bytes() for name in FILES}
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MISSING = ("numba", "llvmlite", "pandas", "matplotlib")
 BLOCK = f"import sys; sys.modules.update(dict.fromkeys({MISSING}))"
-RUN = ("container_crash", "--set", "scenario.horizon=7m")
+RUN = ("container_crash", "--reps", "1", "--set", "scenario.horizon=7m")
 
 
 def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from cyclopts import Parameter, Token
 
@@ -60,6 +60,7 @@ StackOf = Annotated[
         "puts the later over the earlier."
     ),
 ]
+Engine = Annotated[Literal["auto", "compiled", "reference"], Parameter(help="Data plane.")]
 SetOf = Annotated[
     list[str] | None,
     Parameter(

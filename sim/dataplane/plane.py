@@ -15,7 +15,14 @@ from typing import NamedTuple, Protocol
 
 from sim.dataplane.codes import Note
 from sim.dataplane.profile import Arrivals, Profile, Routing
-from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording, ServiceGauge
+from sim.dataplane.tables import (
+    Books,
+    ContainerGauge,
+    DatabaseGauge,
+    PlaneGauge,
+    Recording,
+    ServiceGauge,
+)
 
 
 class Notice(NamedTuple):
@@ -114,5 +121,6 @@ class DataPlane(Protocol):
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
     def service_gauge(self, service: int) -> ServiceGauge: ...
+    def database_gauge(self, database: int) -> DatabaseGauge: ...
     def books(self) -> Books: ...
     def recording(self) -> Recording: ...

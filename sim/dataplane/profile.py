@@ -41,6 +41,9 @@ class Client:
     backoff_cap_s: float = 30.0
     jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
     budget: float = inf  # tokens earned per request; a retry costs one
+    at_most: int = 0  # tries at once (a bulkhead); one more is turned away. 0: no limit
+    breaker_failures: int = 0  # ... all are, after so many failures in a row; 0: never
+    breaker_open_s: float = 60.0  # ... for so long; then one is let through, and decides
     slo_s: float = inf  # users: an answer slower than this is no good answer for the SLO
 
     @property
@@ -55,12 +58,22 @@ class StoryStep:
 
     does: Does
     law: Law = Law()  # CPU, QUERY: the demand, core seconds; WAIT: seconds
-    target: int = 0  # CALL: the service
+    target: int = 0  # CALL: the service; QUERY: the database
     client: Client = Client()  # ... and how it asks
     share: float = 1.0  # of requests and jobs that take it; of tries, for FAIL
     covers: int = 0  # so many steps after it are left out with it: a cache and its misses
     ignore: bool = False  # goes on when it fails
     name: str = ""  # of its draws; "": those that the first of its kind always had
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRules:
+    """The connections of one process to one database."""
+
+    database: int
+    size: int = 0  # connections at most; 0: one connection per use
+    at_start: int = 0  # opened one by one before listening, all or nothing
+    checkout_timeout_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +103,12 @@ class Profile:
     # failures of the version
     error_rate: float = 0.0  # share of attempts answered 500
     poison_rate: float = 0.0  # share of jobs that end the worker process (exit 1)
-    # database client
+    # database client: of database 0, then of others
     query: Law = Law()  # demand per request or job on the database, core seconds; mean 0: none
     pool: int = 0  # connections at most; 0 with a query: one connection per use
     pool_at_start: int = 0  # opened one by one before listening, all or nothing
     checkout_timeout_s: float = 30.0
+    pools: tuple[PoolRules, ...] = ()
     # job client (HTTP)
     push_rate: float = 0.0  # share of requests that enqueue a job
     push_timeout_s: float = 2.0  # wait for a silent queue server
@@ -108,6 +122,7 @@ class Profile:
     job_attempts: int = 1
     job_backoff_s: float = 2.0  # doubles per attempt
     # DATABASE
+    number: int = 0  # which database it is
     connection_slots: int = 97  # max_connections - superuser_reserved - reserved
     connect_cpu_s: float = 0.0038  # cost of a new connection, paid with its first query
     connect_s: float = 0.0038  # time to open one at start

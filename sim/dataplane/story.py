@@ -12,8 +12,16 @@ from dataclasses import replace
 from functools import cache
 
 from sim.dataplane import draws
-from sim.dataplane.codes import MOST_CALLS, MOST_SERVICES, Does, Kind, Stream
-from sim.dataplane.profile import Law, Profile, StoryStep
+from sim.dataplane.codes import (
+    MOST_CALLS,
+    MOST_DATABASES,
+    MOST_POOLS,
+    MOST_SERVICES,
+    Does,
+    Kind,
+    Stream,
+)
+from sim.dataplane.profile import Law, PoolRules, Profile, StoryStep
 
 MOST_STEPS = 16
 
@@ -41,6 +49,24 @@ def story(profile: Profile) -> tuple[StoryStep, ...]:
     if any(at + step.covers >= len(steps) for at, step in enumerate(steps)):
         raise ValueError("a step covers more steps than follow it")
     return steps
+
+
+@cache
+def pools(profile: Profile) -> tuple[PoolRules, ...]:
+    """All pools of its process: that of database 0 first; last those of databases that a step asks
+    without one. ValueError: more than there may be, or two of one database."""
+    first = PoolRules(0, profile.pool, profile.pool_at_start, profile.checkout_timeout_s)
+    made = [first, *profile.pools]
+    known = [rules.database for rules in made]
+    for step in story(profile):
+        if step.does == Does.QUERY and step.target not in known:
+            known.append(step.target)
+            made.append(PoolRules(step.target))
+    if len(set(known)) < len(known):
+        raise ValueError(f"two pools of one database: {known}")
+    if len(made) > MOST_POOLS or not set(known) <= set(range(MOST_DATABASES)):
+        raise ValueError(f"databases {known}: the engines take {MOST_POOLS} of 0 to 15 a process")
+    return tuple(made)
 
 
 def short_form(profile: Profile) -> tuple[StoryStep, ...]:

@@ -27,7 +27,8 @@ class ContainerGauge(NamedTuple):
 
 
 class PlaneGauge(NamedTuple):
-    """The whole plane, now. Counts since the start unless said otherwise."""
+    """The whole plane, now. Counts since the start unless said otherwise. Of several databases
+    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit."""
 
     arrived: int
     succeeded: int
@@ -44,6 +45,17 @@ class PlaneGauge(NamedTuple):
     backlog_peak: int
     exhausted_s: float  # seconds at the limit
     busy_s: float = 0.0  # CPU seconds used so far, all containers
+
+
+class DatabaseGauge(NamedTuple):
+    """One database, now; as in PlaneGauge."""
+
+    connections: int
+    connection_limit: int
+    connection_waits: int
+    connections_peak: int
+    connections_refused: int
+    exhausted_s: float
 
 
 class ServiceGauge(NamedTuple):

@@ -75,7 +75,7 @@ _PRODUCTS = _table(
             " metricbeat logspout vector statsd graphite exporter watchtower autoheal ofelia"
             " certbot letsencrypt vault consul eureka nacos config configserver configservice"
             " zookeepernavigator mailhog mailpit maildev mailcatcher"
-            " postfix exim smtp smtprelay relay mailer-relay dnsmasq coredns unbound cloudflared"
+            " postfix exim smtp smtprelay dnsmasq coredns unbound cloudflared"
             " ngrok tailscale wireguard openvpn gluetun socketproxy dockerproxy diun flaresolverr"
             " selenium chrome browserless chromium playwright storybook webpack webpacker vite"
             " geoip geoipupdate clamav rspamd spamassassin imaginary imgproxy thumbor k6 locust"

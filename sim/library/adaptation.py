@@ -59,8 +59,10 @@ def _cannot(parts: list[str], stack: Stack) -> str:
     """Why the stack has no such field; empty if it has."""
     name = parts[2]
     service = _service(name, stack)
-    if name in ROLES and service is None:
+    if service is None and name in ROLES:
         return f"{stack.name} has no {name}"
+    if service is not None and service.steps is None and parts[3:4] in (["steps"], ["pools"]):
+        return f"{name} has no steps in {stack.name}"
     role = _READ_BY.get(parts[3]) if len(parts) > 3 else None
     if service is None or role is None:
         return ""
@@ -81,7 +83,9 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
     """The scenario with events that the stack can take, and a line for each that changes. Raises
     `InputError` that names the role and the stack's file for what it cannot do without."""
     lines: list[str] = []
-    missing: list[str] = [role for role in scenario.needs if not _plays(role, stack)]
+    missing: list[str] = [
+        role for role in scenario.needs if role != "calls" and not _plays(role, stack)
+    ]
     events = []
     for event in scenario.events:
         change = _changed(event, scenario, stack, names, lines)
@@ -89,10 +93,17 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
         events.append(change.event)
     file = stack.source or stack.name
     if missing:
-        role = missing[0]
-        expected = f"one: {scenario.name} is about it (--role NAME={role} if there is one)"
-        raise InputError(file, field="services", found=f"no {role}", expected=expected)
-    if "postgres" in scenario.needs and not any(s.database for s in stack.services.values()):
+        name = missing[0]
+        if name in ROLES:
+            expected = f"one: {scenario.name} is about it (--role NAME={name} if there is one)"
+        else:
+            expected = f"one: {scenario.name} is told of the stack {scenario.stack}"
+        raise InputError(file, field="services", found=f"no {name}", expected=expected)
+    if "calls" in scenario.needs and not any(map(stack.calls, stack.services)):
+        expected = f"one: {scenario.name} is about it (a step `call:` in a stack of your own)"
+        found = "no service that asks another"
+        raise InputError(file, field="services", found=found, expected=expected)
+    if "postgres" in scenario.needs and not any(map(stack.pools, stack.services)):
         found = "no service that uses the database"
         expected = f"one: {scenario.name} is about it (--link NAME->DATABASE if there is one)"
         raise InputError(file, field="services", found=found, expected=expected)
@@ -117,7 +128,7 @@ def _changed(
     if isinstance(service, str):
         if service in names:
             update["service"] = names[service]
-        elif service in ROLES and not _plays(service, stack):
+        elif not _plays(service, stack) and (service in ROLES or _of_its_own(service, scenario)):
             missing.append(service)
     hosting = getattr(body, "hosting", None)
     if isinstance(hosting, str) and hosting in ROLES and not _plays(hosting, stack):
@@ -138,6 +149,12 @@ def _changed(
     if not update:
         return _Change(event, tuple(missing))
     return _Change(event.model_copy(update={kind: body.model_copy(update=update)}), tuple(missing))
+
+
+def _of_its_own(service: str, scenario: Scenario) -> bool:
+    """A service of the stack of which the scenario is told, and not one that it brings."""
+    brought = f"stack.services.{service}" in scenario.set
+    return scenario.stack != Scenario.model_fields["stack"].default and not brought
 
 
 def _plays(name: str, stack: Stack) -> bool:

@@ -112,7 +112,7 @@ def _on(
     is."""
     names: dict[str, str] = {}
     lines: list[str] = []
-    fitting = []
+    fitting = [PlacedSettings(stack.set, Document(stack.source or stack.name), ("set",))]
     for source in sources[:-1]:
         adaptation = adapted_settings(source.settings, stack, names)
         names = adaptation.names

@@ -16,11 +16,11 @@ from typing import Any
 
 from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
-from sim.results.decision import Decision, decision
 from sim.results.figures import METRICS, Figures, figure_at, lookup
 from sim.results.intervals import interval
 from sim.results.ladder import Ladder
 from sim.results.means import Means
+from sim.results.preference import Preference, decision
 from sim.results.run import Run
 from sim.results.spread import spread
 from sim.results.summary import SCHEMA, Replication, mean_figures
@@ -113,7 +113,7 @@ class Measurements:
         return {name: spread(runs) for name, runs in self.replications.items()}
 
     @cached_property
-    def decision(self) -> Decision | None:
+    def decision(self) -> Preference | None:
         """Which platform did better, if one clearly did."""
         return decision(self.replications)
 

@@ -30,8 +30,8 @@ class Health(NamedTuple):
 
 
 def tables(run: Run) -> Figures:
-    """`services` and `began_at` of summary.json: counts at the end, `failed` by cause; nothing of a
-    stack in which nobody calls anybody."""
+    """`services`, `databases` and `began_at` of summary.json: counts at the end, `failed` by cause;
+    nothing of a stack in which nobody calls anybody."""
     if not run.services:
         return {}
     counts = {
@@ -40,7 +40,8 @@ def tables(run: Run) -> Figures:
     }
     for fields in counts.values():
         del fields["causes"]
-    return {"services": counts, "began_at": origin(run)}
+    databases = {name: gauge._asdict() for name, gauge in run.databases.items()}
+    return {"services": counts, "databases": databases, "began_at": origin(run)}
 
 
 def mean_tables(figures: Sequence[Figures]) -> Figures:
@@ -49,7 +50,7 @@ def mean_tables(figures: Sequence[Figures]) -> Figures:
         return {}
     places = [f["began_at"] for f in figures]
     return {
-        "services": mean_of([f["services"] for f in figures]),
+        **{part: mean_of([f[part] for f in figures]) for part in ("services", "databases")},
         "began_at": max(dict.fromkeys(places), key=places.count),
     }
 

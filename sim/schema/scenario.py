@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from sim.constants.facts import LEAK_TICK, default
+from sim.schema.bounds import FLEET
 from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
@@ -98,8 +99,8 @@ class Version(Record):
 
 # whom of several replicas an event hits: by age, drawn, or by its number from 0 in order of age
 def _read_which(raw: object) -> object:
-    whole = isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0
-    if not whole and raw not in ("oldest", "newest", "any"):
+    number = isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= FLEET.most
+    if not number and raw not in ("oldest", "newest", "any"):
         refuse("oldest, newest, any, or a whole number from 0")
     return raw
 
@@ -441,7 +442,8 @@ class Scenario(Record):
     slo: Slo = Slo()
     events: list[Event]
     claims: list[Claim] = []
-    needs: list[Role] = []  # roles that it is about, beside those that its events name
+    # roles that it is about, beside those that its events name; calls: services that ask another
+    needs: list[Role | Literal["calls"]] = []
     platforms: list[Name] = Field(default_factory=lambda: ["compose", "kubernetes"])
     set: dict[str, Any] = {}
     variants: dict[Name, Variant] = {}

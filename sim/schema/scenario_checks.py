@@ -108,6 +108,11 @@ def event_issues(
         yield from _config_issues(event.config, stack, at, document)
     if chosen[0] in KEEPS:
         yield from _keeps_nothing(stack, event, chosen[0], at, document)
+    databases = stack.playing("postgres")
+    if event.rotate_secret is not None and len(databases) > 1:
+        found = f"a rotation on a stack with {len(databases)} databases ({', '.join(databases)})"
+        expected = "a stack with one: whose password is whose is not simulated"
+        yield document.issue((*at, "rotate_secret"), found, expected)
     change = event.external
     if change and change.state == "up" and change.latency is None and change.errors is None:
         yield document.issue((*at, "external"), "no change", "latency, errors, or another state")

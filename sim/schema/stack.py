@@ -148,6 +148,7 @@ class Healthcheck(Record):
     timeout: Span = default(facts.HEALTH_TIMEOUT)
     retries: Positive = default(facts.HEALTH_RETRIES)
     start_period: Duration = 0.0
+    start_interval: Span | None = None  # between checks inside the start period; null: the Engine's
     deep: bool = False
 
 
@@ -423,6 +424,7 @@ class Stack(Record):
     prices: Prices = Prices()
     operator: Operator = Operator()
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
+    set: dict[str, Any] = {}  # of platforms, as a scenario's `set:`, over which that one wins
     assumed: list[Note] = Field(default_factory=list)  # said to the user
     ignored: list[Note] = Field(default_factory=list)  # read and not simulated
     questions: list[Note] = Field(default_factory=list)  # what the user's file leaves open

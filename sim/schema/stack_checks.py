@@ -74,11 +74,10 @@ def stack_issues(
         yield document.issue(
             ("services",), "no service with role http", "one that users send requests to"
         )
-    for role in ("postgres", "redis"):
-        several = stack.playing(role)
-        if len(several) > 1:
-            found = f"{len(several)} services with role {role} ({', '.join(several)})"
-            yield document.issue(("services",), found, "at most one (give the others role other)")
+    several = stack.playing("redis")
+    if len(several) > 1:
+        found = f"{len(several)} services with role redis ({', '.join(several)})"
+        yield document.issue(("services",), found, "at most one (give the others role other)")
     for name, service in stack.services.items():
         yield from _service_issues(name, service, stack, document)
         if not sized:

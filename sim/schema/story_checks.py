@@ -15,6 +15,7 @@ from sim.schema.text.validation import closest, one_of
 
 MOST_STEPS = 14  # of one story; both engines have room for so many (dataplane.profile)
 MOST_CALLS, MOST_ASKED = 8, 64  # of one story; of one stack
+MOST_POOLS, MOST_DATABASES = 4, 16
 OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
 # what a step of a kind may ask, and in which words that is told
 TARGETS: dict[str, tuple[tuple[Role, ...], str]] = {
@@ -34,9 +35,12 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
             yield from _short_form_issues(service, at, document)
             yield from _steps_issues(name, service.steps, stack, document)
         yield from _pool_issues(service, at, document)
-    if len(stack.asked()) > MOST_ASKED:
-        found = f"{len(stack.asked())} services that are asked"
-        yield document.issue(("services",), found, f"at most {MOST_ASKED}")
+    for number, most, what in (
+        (len(stack.playing("postgres")), MOST_DATABASES, "services with role postgres"),
+        (len(stack.asked()), MOST_ASKED, "services that are asked"),
+    ):
+        if number > most:
+            yield document.issue(("services",), f"{number} {what}", f"at most {most}")
 
 
 def _somebody_elses(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
@@ -126,6 +130,9 @@ def _pool_issues(service: Service, at: tuple[Key, ...], document: Document) -> I
         found, expected = "pools without steps", "`database.pool`, or steps that query"
         yield document.issue((*at, "pools"), found, expected, key=True)
         return
+    if len(queried) > MOST_POOLS:
+        found = f"{len(queried)} databases asked by one service"
+        yield document.issue((*at, "steps"), found, f"at most {MOST_POOLS}")
     for name, pool in service.pools.items():
         if name not in queried:
             found = f"a pool for {name!r}, which no step queries"

@@ -13,7 +13,7 @@ from sim.control.core.cluster import Cluster
 from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import Stream
 from sim.dataplane.draws import uniforms
-from sim.dataplane.tables import Recording
+from sim.dataplane.tables import ENQUEUED, Recording
 from sim.results.bill import monthly_cost
 from sim.results.run import OperatorFigures, Run
 from sim.results.signs import signs
@@ -31,7 +31,7 @@ def finished(
     slo, services = case.scenario.slo, case.stack.services
     series = {name: column[:samples] for name, column in observer.series.items()}
     recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
-    consumers = {name for name, service in services.items() if service.database is not None}
+    consumers = {name for name in services if case.stack.pools(name)}
     told = signs(recording, series, cluster.timeline, consumers, end)
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
@@ -57,7 +57,7 @@ def finished(
         containers_refused=count.containers_refused,
         operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
         lost_rows=tuple(count.lost_rows),
-        jobs_wanted=jobs_wanted(cluster, seed, gauge.arrived),
+        jobs_wanted=jobs_wanted(cluster, seed, gauge.arrived, recording),
         server_seconds=seconds,
         month=monthly_cost(
             case.stack,
@@ -72,9 +72,13 @@ def finished(
     )
 
 
-def jobs_wanted(cluster: Cluster, seed: int, arrived: int) -> int:
+def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording) -> int:
     """Requests that would have left a job. Whether one does is drawn for its number alone, so that
-    it is known of those that failed, too; a retry that pushes again wants no other job."""
+    it is known of those that failed, too; a retry that pushes again wants no other job. Where a
+    service with steps of its own pushes it is not known: then those that were left."""
+    stories = [step for s in cluster.stack.services.values() for step in s.steps or ()]
+    if any(step.push is not None for step in stories):
+        return int(recording.jobs[:, ENQUEUED].sum())
     share = cluster.stack.services[cluster.entry].push.share
     if not share or not any(s.role == "redis" for s in cluster.stack.services.values()):
         return 0
@@ -88,9 +92,10 @@ def among_services(cluster: Cluster, observer: Observer, samples: int) -> dict[s
     """What a run keeps of services that call each other."""
     if not observer.answers:
         return {}
-    plane = cluster.plane
+    plane, databases = cluster.plane, cluster.stack.playing("postgres")
     return {
         "services": {n: plane.service_gauge(i) for i, n in enumerate(observer.answers)},
+        "databases": {n: plane.database_gauge(i) for i, n in enumerate(databases)},
         "calls": {n: tuple(cluster.stack.calls(n)) for n in observer.answers},
         "answers": {n: counts[:samples] for n, counts in observer.answers.items()},
     }

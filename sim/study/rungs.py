@@ -53,7 +53,7 @@ RUNGS = (
 )
 
 
-class Standing(NamedTuple):
+class Footing(NamedTuple):
     """A platform on the way: what changed last, and the case that runs."""
 
     name: str
@@ -95,9 +95,9 @@ def two(planned: Plan) -> tuple[Case, Case]:
     return first, last
 
 
-def steps(first: Case, last: Case) -> list[Standing]:
+def steps(first: Case, last: Case) -> list[Footing]:
     """The rungs from one to the other; the last is the other itself."""
-    standings: list[Standing] = []
+    standings: list[Footing] = []
     here, waiting = first, list[Exchange]()
     for change in RUNGS:
         there = changed(here, last, [*waiting, change])
@@ -107,11 +107,11 @@ def steps(first: Case, last: Case) -> list[Standing]:
         if not stands(there):
             continue
         name = " and ".join(each.name for each in waiting)
-        standings.append(Standing(name, differences(here, there), there))
+        standings.append(Footing(name, differences(here, there), there))
         here, waiting = there, []
     if not standings or here.choices != last.choices or here.stack != last.stack:
         name = " and ".join(each.name for each in waiting) or "all else"
-        standings.append(Standing(name, differences(here, last), last))
+        standings.append(Footing(name, differences(here, last), last))
     if len(standings) < 2:
         found = f"{first.platform} and {last.platform}, which share nothing"
         expected = "two platforms with a choice or a manifest that can be changed alone"

@@ -4,7 +4,7 @@ import json
 
 from sim.platforms import names
 
-SHORT = ["--set", "scenario.horizon=6m", "--no-plots"]
+SHORT = ["--set", "scenario.horizon=6m", "--no-plots", "--reps", "2"]
 
 
 def test_compare_runs_all_platforms_as_run_does(sim):

@@ -93,3 +93,19 @@ def test_what_is_wrong_with_a_decision_is_told_before_anything_runs(sim, calls, 
     assert said.status == 2
     assert says in said.err
     assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--stack", "sspq"), "did you mean sspp?"),
+        (("--scenario", "container_crsh"), "did you mean container_crash?"),
+        (("--faults", "nowhere.yaml"), "nowhere.yaml"),
+        (("--set", "scenario.horizon=6m"), "by which faults have come"),
+    ],
+)
+def test_what_is_wrong_with_an_audit_is_told_before_anything_runs(sim, calls, words, says):
+    said = sim("audit", *words)
+    assert said.status == 2
+    assert says in said.err
+    assert calls == []

@@ -87,3 +87,11 @@ def test_what_cannot_be_done_is_told_in_a_line(sim, arguments, why):
     assert said.status == 2
     assert why in said.err
     assert "Traceback" not in said.err
+
+
+def test_it_draws_what_it_understood(sim, tmp_path):
+    said = sim("import", "--check", SHOP, "--picture", "shop.svg")
+    assert said.status == 0
+    assert "picture: shop.svg" in said.err
+    assert (tmp_path / "shop.svg").read_text().startswith("<svg ")
+    assert sim("import", "--check", SHOP, "--picture", "no/shop.svg").status == 2

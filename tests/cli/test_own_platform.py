@@ -54,7 +54,7 @@ PLATFORM = Platform(**{**KEPT, "self_healing": Watchman()})
 EXTENDS = "compose"
 '''
 SHORT = (
-    "--engine", "reference", "--no-plots",
+    "--engine", "reference", "--no-plots", "--reps", "1",
     "--set", "scenario.horizon=7m", "--set", "scenario.traffic.rate=1/s",
 )  # fmt: skip
 

@@ -18,7 +18,9 @@ from sim.study.plan import plan
 
 ROOT = str(Path(sim.__file__).parents[1])
 SHORT = ["scenario.horizon=7m"]
-ARGUMENTS = ("run", "container_crash", "--no-plots", "--engine", "reference", "--set", *SHORT)
+ARGUMENTS = (
+    "run", "container_crash", "--no-plots", "--engine", "reference", "--reps", "1", "--set", *SHORT,
+)  # fmt: skip
 
 
 def command(folder, *more, seed="0"):

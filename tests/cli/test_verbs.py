@@ -15,7 +15,10 @@ from sim.cli.verbs import verbs
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 VERBS = dict(verbs())
-EXCERPT = ("--from", "--to", "--busiest", "--speed", "--path", "--scale")
+SEVERAL = {
+    "excerpt": ("--from", "--to", "--busiest", "--speed", "--path", "--scale"),
+    "reading": ("--role", "--link"),
+}
 
 
 def test_these_are_there() -> None:
@@ -40,13 +43,11 @@ def test_every_option_is_explained(
     assert main([name, "--help"]) == 0
     printed = capsys.readouterr().out
     parameters = list(inspect.signature(verb, eval_str=True).parameters.values())
-    if any(parameter.name == "excerpt" for parameter in parameters):  # options of their own
-        for word in EXCERPT:
-            assert re.search(rf"^│ *{word} STR  +\w", printed, re.M), (
-                f"{name} {word}: say what it is"
-            )
     for parameter in parameters:
-        if parameter.name == "excerpt":
+        if parameter.name in SEVERAL:  # a record of options
+            for word in SEVERAL[parameter.name]:
+                row = re.search(rf"^│ *{word} STR(\.\.\.)?  +\w", printed, re.M)
+                assert row, f"{name} {word}: say what it is"
             continue
         own = parameter.name.rstrip("_").replace("_", "-")
         own = "set" if own == "settings" else own

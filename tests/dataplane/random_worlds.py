@@ -8,6 +8,7 @@ are continuous. The worlds are meant to be cruel, not plausible.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -15,7 +16,16 @@ from typing import Any
 import numpy as np
 
 from sim.dataplane.codes import Algorithm, Does, Kind, LawKind, Persistence
-from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
+from sim.dataplane.profile import (
+    Arrivals,
+    Client,
+    Law,
+    PoolRules,
+    Profile,
+    Routing,
+    StoryStep,
+    Workload,
+)
 from tests.dataplane.worlds import Step, World
 
 MIB = 2**20
@@ -109,6 +119,7 @@ def worker(dice: Dice, calm: float) -> Profile:
     )
 
 
+DATABASES = 3
 SERVICES = 4  # tiers: each asks the ones below it, so that nobody waits for himself
 
 
@@ -125,10 +136,13 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
             kinds = [other for other in kinds if other != Does.CALL]
         known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
         share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
+        target = dice.int(0, DATABASES - 1) if does == Does.QUERY else 0
+        if does == Does.CALL:
+            target = dice.int(tier + 1, SERVICES - 1)
         made.append(
             StoryStep(
                 does,
-                target=dice.int(tier + 1, SERVICES - 1) if does == Does.CALL else 0,
+                target=target,
                 client=client(dice, 2 - (tier > 0)) if does == Does.CALL else Client(),
                 law=dice.law(dice.pick(0.0, 0.01, 0.05) * calm),
                 share=share,
@@ -142,7 +156,16 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     ]
     if profile.kind == Kind.WORKER and dice(0.2):
         steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
-    return replace(profile, steps=tuple(steps))
+    return replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
+
+
+def others(dice: Dice) -> Iterator[PoolRules]:
+    """Pools of databases beside the first."""
+    for database in range(1, DATABASES):
+        if dice(0.6):
+            size = dice.pick(0, 1, 2, 4)
+            at_start = dice.int(0, size) if dice(0.3) else 0
+            yield PoolRules(database, size, at_start, dice.pick(0.25, 1.0, 5.0))
 
 
 def database(dice: Dice) -> Profile:
@@ -211,6 +234,9 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         backoff_cap_s=dice.pick(0.5, 1.0, 30.0),
         jitter=dice.pick(0.0, 0.5, 1.0),
         budget=dice.pick(INF, INF, 0.0, 0.125, 0.5),
+        at_most=dice.pick(0, 0, 1, 4),
+        breaker_failures=dice.pick(0, 0, 1, 3),
+        breaker_open_s=dice.pick(0.0, 0.5, 2.0),
         slo_s=dice.pick(INF, 0.25, 1.0),
     )
 
@@ -284,6 +310,11 @@ class Author:
             [self.known(told(dice, calm, http(dice, calm), tier)) for _ in range(dice.int(1, 2))]
             for tier in range(1, self.tiers)
         ]
+        self.number_of: dict[int, int] = {}  # of databases but the first
+        self.second = [
+            [self.known(replace(database(dice), number=number)) for _ in range(dice.int(1, 2))]
+            for number in range(1, DATABASES)
+        ]
         self.servers = dice.int(1, 3)
         self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, Kind.PROXY)
 
@@ -294,9 +325,10 @@ class Author:
     def step(self, t: float, verb: str, *args: Any) -> None:
         self.steps.append(Step(t, verb, args))
 
-    def container(self, t: float, kind: Kind, tier: int = 0) -> int:
-        self.tier_of[len(self.kind_of)] = tier
-        profile = self.dice.pick(*(self.below[tier - 1] if tier else self.versions[kind]))
+    def container(self, t: float, kind: Kind, tier: int = 0, number: int = 0) -> int:
+        made = len(self.kind_of)
+        self.tier_of[made], self.number_of[made] = tier, number
+        profile = self.dice.pick(*self.versions_of(kind, tier, number))
         server = self.dice.int(0, self.servers - 1)
         self.step(t, "add_container", profile, server)
         self.kind_of.append(kind)
@@ -309,10 +341,14 @@ class Author:
         return self.dice.pick(*(fit or range(len(self.kind_of))))
 
     def version(self, container: int) -> int:
-        tier = self.tier_of[container]
-        return self.dice.pick(
-            *(self.below[tier - 1] if tier else self.versions[self.kind_of[container]])
-        )
+        kind = self.kind_of[container]
+        versions = self.versions_of(kind, self.tier_of[container], self.number_of[container])
+        return self.dice.pick(*versions)
+
+    def versions_of(self, kind: Kind, tier: int, number: int) -> list[int]:
+        if number:
+            return self.second[number - 1]
+        return self.below[tier - 1] if tier else self.versions[kind]
 
     def set_up(self) -> None:
         dice = self.dice
@@ -334,6 +370,9 @@ class Author:
         for tier in range(1, self.tiers):
             for _ in range(dice.int(1, 3)):
                 self.container(0.0, Kind.HTTP, tier)
+        for number in range(1, DATABASES):
+            if dice(0.5):
+                self.container(0.0, Kind.DATABASE, number=number)
         for c in range(len(self.kind_of)):
             if dice(0.9):
                 self.step(dice.pick(0.0, 0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.codes import UNLIMITED, Does, Kind, Outcome
+from sim.dataplane.codes import UNLIMITED, Algorithm, Does, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, Routing, StoryStep, Workload
 from tests.dataplane.worlds import (
     World,
@@ -122,6 +122,81 @@ def test_a_budget_is_one_process_s_and_begins_full(plane_class):
     assert anew.plane.service_gauge(1).retries == 111 + 20
 
 
+# ---- who is turned away before it asks ----
+SHED = Outcome.SHED
+
+
+def test_a_bulkhead_has_so_many_places_and_the_next_is_turned_away_at_once(plane_class):
+    """Two places: of three at 1 one is refused there and then; at 3 there is room again."""
+    shop = (service(asks(1, Client(timeout_s=9.0, at_most=2))), service(takes(1.0)))
+    w = chain(one(1.0, 1.0, 1.0, 3.0), *shop)
+    assert ends(plane_class, w) == [(1.0, 0, 1), (2.0, 2, 1), (4.0, 3, 1)]
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.SUCCEEDED: 3, SHED: 1}
+    assert run.plane.container_gauge(1).served == 3
+
+
+def test_a_place_is_free_when_its_caller_stops_waiting(plane_class):
+    short = Client(timeout_s=0.5, at_most=1)
+    run = drive(
+        plane_class, chain(one(1.0, 1.25, 1.625), service(asks(1, short)), service(takes(9.0)))
+    )
+    assert run.causes() == {Outcome.CLIENT_TIMEOUT: 2, SHED: 1}
+
+
+def test_who_is_turned_away_is_not_tried_again_by_that_hop_but_above_it_may_be(plane_class):
+    narrow = Client(timeout_s=9.0, retries=5, backoff_s=0.0, at_most=1)
+    shop = (service(asks(1, narrow)), service(takes(1.0)))
+    assert ends(plane_class, chain(one(1.0, 1.0), *shop))[0] == (1.0, 0, 1)
+    again = Client(timeout_s=9.0, retries=1, backoff_s=2.0, jitter=0.0)
+    patient = chain(one(1.0, 1.0, client=again), *shop)
+    assert ends(plane_class, patient) == [(2.0, 1, 0), (4.0, 2, 0)]
+
+
+FUSE = Client(timeout_s=9.0, breaker_failures=2, breaker_open_s=4.0)
+
+
+def test_a_breaker_opens_after_failures_in_a_row_and_lets_one_through_later(plane_class):
+    """Failures at 1 and 2 open it until 6: turned away at 3 and 5.5; let through at 6, which fails:
+    open until 10. The callee is well from 8: let through at 10, closed."""
+    times = (1.0, 2.0, 3.0, 5.5, 6.0, 9.0, 10.0, 11.0, 12.0)
+    script = [(8.0, "exit", (1,)), (8.0, "start", (1, 2))]
+    shop = (service(asks(1, FUSE)), service(StoryStep(FAIL)), service(takes(0.0)))
+    w = chain(one(*times), *shop, script=script)
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.SUCCEEDED: 3, Outcome.HTTP_500: 3, SHED: 3}
+    assert run.plane.service_gauge(1).causes[SHED - 2] == 3
+
+
+def test_while_one_is_let_through_the_others_are_turned_away(plane_class):
+    slow = service(takes(1.0), StoryStep(FAIL))
+    run = drive(plane_class, chain(one(1.0, 1.0, 7.0, 7.5, 8.5), service(asks(1, FUSE)), slow))
+    assert run.causes() == {Outcome.HTTP_500: 3, SHED: 2}  # 8.5: open again since 8
+
+
+def test_a_success_between_failures_is_a_new_beginning(plane_class):
+    """Half of all tries fail: two in a row open it every six calls or so, and then thirty-two of
+    eight a second are turned away."""
+    shop = (service(asks(1, FUSE)), service(StoryStep(FAIL, share=0.5)))
+    mixed = drive(plane_class, chain(one(*(i / 8 for i in range(8, 400))), *shop)).plane
+    said = mixed.service_gauge(1)
+    assert said.causes[SHED - 2] > 0 < said.succeeded
+    assert said.causes[SHED - 2] > said.asked / 2
+
+
+def test_a_breaker_belongs_to_a_process_and_dies_with_it(plane_class):
+    shop = (service(asks(1, FUSE)), service(StoryStep(FAIL)))
+    script = [(2.5, "exit", (0,)), (2.5, "start", (0, 0))]
+    run = drive(plane_class, chain(one(1.0, 2.0, 3.0, 4.0, 5.0), *shop, script=script))
+    assert run.causes() == {Outcome.HTTP_500: 4, SHED: 1}
+    two = chain(one(1.0, 2.0, 3.0, 4.0, 5.0), *shop)
+    both = [(0.0, "add_server", (9.0, 2**50)), (0.0, "add_container", (0, 2)),
+            (0.0, "start", (2, 0)), (0.0, "publish", ((0, 2), -1, 0)),
+            (0.0, "set_routing", (Routing(Algorithm.ROUND_ROBIN), 0))]  # fmt: skip
+    two = chain(one(1.0, 2.0, 3.0, 4.0, 5.0), *shop, script=both)
+    assert drive(plane_class, two).causes() == {Outcome.HTTP_500: 4, SHED: 1}
+
+
 # ---- deaths ----
 def test_the_callee_dies_and_the_caller_hears_of_it(plane_class):
     shop = (service(asks(1)), service(takes(5.0)))
@@ -166,7 +241,6 @@ def test_the_dead_callers_host_does_not_tell_the_callee(plane_class):
 def test_what_waits_in_the_balancer_goes_with_its_caller(plane_class):
     """One connection a server: the second caller's attempt waits, and is gone with its process,
     so that the third is served as soon as the first has ended."""
-    w = chain(one(1.0, 1.25, 1.5), service(asks(1)), service(takes(4.0)), replicas=1)
     script = [
         (0.0, "set_routing", (Routing(maxconn=1, queue_timeout_s=50.0), 1)),
         (2.0, "exit", (0,)), (2.0, "start", (0, 0)),
@@ -178,17 +252,12 @@ def test_what_waits_in_the_balancer_goes_with_its_caller(plane_class):
 def test_an_answer_that_finds_its_caller_dead_wakes_nobody(plane_class):
     """Caller and callee are one process, which ends: its callee's end is an answer to its caller
     in the very instant in which that has died, and its place may be taken at once."""
-    shop = service(asks(1), slots=4), service(takes(9.0))
-    w = chain(one(1.0, 1.0, 3.0), *shop)
-    script = [(0.0, "publish", ((0, 1), -1, 1)), (2.0, "exit", (0,)), (2.5, "start", (0, 0))]
-    nested = Profile(Kind.HTTP, slots=4, steps=(asks(1),))
-    w = world(
-        one(1.0, 3.0), nested, nested,
-        script=[
-            (0.0, "publish", ((0,), -1, 0)), (0.0, "publish", ((0, 1), -1, 1)),
-            (0.0, "set_routing", (Routing(), 1)), *script[1:],
-        ],
-    )  # fmt: skip
+    nested = service(asks(1), slots=4)
+    script = [
+        (0.0, "publish", ((0,), -1, 0)), (0.0, "publish", ((0, 1), -1, 1)),
+        (2.0, "exit", (0,)), (2.5, "start", (0, 0)),
+    ]  # fmt: skip
+    w = world(one(1.0, 3.0), nested, nested, script=script)
     run = drive(plane_class, w)
     books = run.plane.books()
     tally = run.plane.service_gauge(1)

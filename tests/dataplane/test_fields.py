@@ -21,8 +21,17 @@ from sim.dataplane import codes
 from sim.dataplane.codes import Does, Kind
 from sim.dataplane.kernel import codes as kernel_codes
 from sim.dataplane.plane import DataPlane
-from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
-from sim.dataplane.story import story as steps_of
+from sim.dataplane.profile import (
+    Arrivals,
+    Client,
+    Law,
+    PoolRules,
+    Profile,
+    Routing,
+    StoryStep,
+    Workload,
+)
+from sim.dataplane.story import pools as pools_of
 from tests.dataplane.random_worlds import make_world
 from tests.dataplane.twins import compiled, difference
 from tests.dataplane.worlds import Run, World, drive
@@ -35,6 +44,7 @@ NESTED = (Law, Arrivals, Client, Routing)  # records in a record: their fields a
 PLAIN: dict[type, Any] = {  # all is default
     Profile: Profile(Kind.PLAIN),
     StoryStep: StoryStep(Does.CPU),
+    PoolRules: PoolRules(1),
     Workload: Workload(1, 1.0, Arrivals()),
 }
 
@@ -49,7 +59,9 @@ def paths(record: Any) -> list[str]:
     return names
 
 
+USERS_ALONE = (StoryStep, "client.slo_s")  # nobody promises a service how soon it is answered
 FIELDS = [(kind, path) for kind, record in PLAIN.items() for path in paths(record)]
+FIELDS.remove(USERS_ALONE)
 NAMES = [f"{record.__name__}.{path}" for record, path in FIELDS]
 each_field = pytest.mark.parametrize(("record", "path"), FIELDS, ids=NAMES)
 
@@ -80,6 +92,8 @@ def holders(world: World, record: type) -> list[Any]:
     """Who has the field in this world."""
     if record is StoryStep:
         return [step for profile in world.profiles for step in profile.steps]
+    if record is PoolRules:
+        return [rules for profile in world.profiles for rules in profile.pools]
     return [*world.profiles] if record is Profile else [world.workload]
 
 
@@ -133,6 +147,10 @@ def variants(record: type, path: str) -> Iterator[tuple[int, World]]:
             rest = iter(others)
             told = [replace(p, steps=tuple(next(rest) for _ in p.steps)) for p in world.profiles]
             yield number, world._replace(profiles=tuple(map(possible, told, world.profiles)))
+        elif record is PoolRules:
+            rest = iter(others)
+            made = [replace(p, pools=tuple(next(rest) for _ in p.pools)) for p in world.profiles]
+            yield number, world._replace(profiles=tuple(map(possible, made, world.profiles)))
         else:
             yield number, world._replace(workload=others[0])
 
@@ -140,7 +158,7 @@ def variants(record: type, path: str) -> Iterator[tuple[int, World]]:
 def possible(profile: Profile, before: Profile) -> Profile:
     """The profile, if it makes a story; else the one before."""
     try:
-        steps_of(profile)
+        pools_of(profile)
     except ValueError:
         return before
     return profile

@@ -12,7 +12,7 @@ from sim.dataplane.kernel.plane import CompiledPlane
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Workload
 from sim.dataplane.reference.plane import ReferencePlane
-from tests.dataplane.random_worlds import SERVICES
+from tests.dataplane.random_worlds import DATABASES, SERVICES
 from tests.dataplane.worlds import Run, World, drive
 
 
@@ -34,6 +34,7 @@ def watched(plane_class: Any, world: World, tick_s: float) -> tuple[Run, list[An
     def observe(plane: DataPlane) -> None:
         seen.append((plane.now, plane.gauge()))
         seen.extend((f"service {i}", plane.service_gauge(i)) for i in range(SERVICES))
+        seen.extend((f"database {i}", plane.database_gauge(i)) for i in range(DATABASES))
         for c in range(containers):
             try:
                 seen.append((c, plane.container_gauge(c)))

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from sim.control.rolling_updates.swarm import SwarmUpdate
 from sim.imports.evidence import Corrections
 from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError
 from sim.schema.stack import Stack
+from sim.study.ask import Ask
+from sim.study.plan import plan
 
 CASES = Path(__file__).parents[1] / "data" / "compose" / "cases"
 Mi = 2**20
@@ -148,6 +151,29 @@ def test_a_pooler_stands_before_the_database() -> None:
 
 def test_up_waits_for_health() -> None:
     assert _case("up_waits.yml").services["api"].waits_for == ["db"]
+
+
+def test_the_start_interval_is_read() -> None:
+    stack = _case("start_interval.yml")
+    check = stack.services["web"].healthcheck
+    assert check is not None
+    assert (check.interval, check.start_period, check.start_interval) == (60.0, 40.0, 2.0)
+    assert "depends_on: web (db.restart)" in stack.ignored
+
+
+def test_swarms_own_words_hold_on_swarm() -> None:
+    stack = load_stack(str(CASES / "swarm.yml"))
+    case = plan(Ask("bad_rollout", ["swarm"], stack=stack)).cases[0]
+    update = case.choices.rolling_updates
+    assert isinstance(update, SwarmUpdate)
+    assert (update.parallelism, update.delay_s, update.order) == (2, 10.0, "start-first")
+    assert (update.failure_action, update.max_failure_ratio) == ("rollback", 0.3)
+    wins = ["swarm.rolling_updates.parallelism=1"]
+    case = plan(Ask("bad_rollout", ["swarm"], stack=stack, settings=wins)).cases[0]
+    assert case.choices.rolling_updates.parallelism == 1
+    assert (
+        plan(Ask("bad_rollout", ["compose"], stack=stack)).cases[0].stack.services["web"].replicas
+    )
 
 
 # --- corrections ----------------------------------------------------------------------------------

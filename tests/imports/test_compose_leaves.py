@@ -4,6 +4,7 @@ show a trait of public ones."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
@@ -114,6 +115,27 @@ def test_each_leaf_counts(name: str) -> None:
         ):
             lost.append(f"{'.'.join(map(str, path))} changed from {value!r}")
     assert not lost
+
+
+ODD = (None, "", [], {}, [None], [[1]], {"a": None}, {"a": [1]}, -1, 1.5, True, "x y", "$", "²",
+       "a=b", "99999999999", ["a", "a"], "http://[")  # fmt: skip
+
+
+def _places(value: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """Every path of plain data, those above leaves too."""
+    parts = value.items() if isinstance(value, dict) else ()
+    for key, part in enumerate(value) if isinstance(value, list) else parts:
+        yield (*path, key)
+        yield from _places(part, (*path, key))
+
+
+@pytest.mark.parametrize("name", sorted(_files()))
+def test_odd_values_are_read_or_refused(name: str) -> None:
+    """Whatever stands there: an InputError at most."""
+    data = _files()[name]
+    picked = random.Random(name)
+    for path in picked.sample(places := list(_places(data)), min(8, len(places))):
+        assert _understood(_changed(data, path, deepcopy(picked.choice(ODD))))
 
 
 @pytest.mark.parametrize("name", TRAITS)

@@ -172,6 +172,8 @@ def test_a_folder_a_list_and_several_files_say_the_same(shop: Imported, tmp_path
     for number, part in enumerate(parts):
         _put(tmp_path / "all", part, f"{number:02}.yaml")
     _put(tmp_path / "all", "a: 1\n", "values.yaml")
+    kustomization = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+    _put(tmp_path / "all", kustomization, "kustomization.yaml")
     folder = import_stack(str(tmp_path / "all"))
     assert folder.stack.services == shop.stack.services
     files = sorted(str(path) for path in (tmp_path / "all").glob("[0-9]*"))
@@ -237,6 +239,8 @@ def test_a_proxy_of_the_users_leads_to_what_it_asks(tmp_path: Path) -> None:
 STRANGE: tuple[tuple[str, str, str], ...] = (
     ("templates/web.yaml", "kind: Deployment\napiVersion: v1\nmetadata: {{ .Values.name }}\n",
      "a Helm template; expected what `helm template CHART` renders"),
+    ("filled.yaml", "kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec:\n  x: {{count}}\n",
+     "a template with places to fill in"),
     ("crd.yaml", "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n",
      "a CustomResourceDefinition"),
     ("app.yaml", "apiVersion: core.oam.dev/v1beta1\nkind: Application\nspec: {}\n", "KubeVela"),

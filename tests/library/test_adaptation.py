@@ -23,6 +23,10 @@ CASES = Path(__file__).parents[1] / "data" / "compose" / "cases"
         ("stack.services.http.push.share", "cases has no redis: http.push.share falls away"),
         ("stack.services.http.database.pool", ""),
         ("stack.services.http.cpu.demand", ""),
+        (
+            "stack.services.http.steps.1.retries",
+            "http has no steps in cases: http.steps.1.retries falls away",
+        ),
         ("stack.operator.detect", ""),
         ("kubernetes.autoscaling", ""),
     ],
@@ -44,10 +48,15 @@ def test_what_runs_without_a_worker() -> None:
     the scenario sets one's fields."""
     stack = load_stack(CASES / "no_worker.yml")
     about_workers = ("noisy_neighbour", "queue_backlog")
-    for name in set(list_scenarios()) - set(about_workers):
+    about_others = ("slow_dependency", "third_party_down", "retry_amplification")
+    for name in set(list_scenarios()) - {*about_workers, *about_others}:
         assert load_scenario(name, stack=stack).name == name
     for name in about_workers:
         with pytest.raises(InputError, match=r"no_worker.yml: services: found no worker"):
+            load_scenario(name, stack=stack)
+    for name in about_others:
+        what = "catalogue" if name == "retry_amplification" else "external"
+        with pytest.raises(InputError, match=rf"no_worker.yml: services: found no {what}"):
             load_scenario(name, stack=stack)
 
 

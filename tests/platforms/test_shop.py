@@ -107,7 +107,7 @@ def test_what_refuses_costs_those_alone_who_need_it():
 
 def test_whoever_is_asked_starts_before_those_that_ask_it():
     order = boot_order(shop())
-    assert order == ["database", "queue", "catalogue", "api", "web", "mailer"]
+    assert order == ["orders", "products", "queue", "catalogue", "api", "web", "mailer"]
 
 
 def test_what_stands_between_services():

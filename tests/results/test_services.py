@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from sim.dataplane.codes import REQUEST_CAUSES
-from sim.dataplane.tables import ServiceGauge
+from sim.dataplane.tables import DatabaseGauge, ServiceGauge
 from sim.results import services
 from sim.results.summary import figures
 from tests.results import synthetic
 
 CALLS = {"web": ("api",), "api": ("shelf", "bank"), "shelf": (), "bank": ()}
 CAUSES = (8, *[0] * (len(REQUEST_CAUSES) - 1))
+DATABASES = {"orders": DatabaseGauge(3, 97, 0, 9, 0, 0.0)}
 SECONDS, FROM, UNTIL = 1800, 300, 641
 
 
@@ -29,7 +30,7 @@ def run_with(**changed):
     """Ten requests a second on each but the bank, which is asked twice a second."""
     well = {"web": counts(10), "api": counts(10), "shelf": counts(10), "bank": counts(2)}
     gauges = {name: ServiceGauge(100, 90, 8, 2, 0, 20, CAUSES) for name in CALLS}
-    return synthetic.run(services=gauges, calls=CALLS, answers=well | changed)
+    return synthetic.run(services=gauges, databases=DATABASES, calls=CALLS, answers=well | changed)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +75,13 @@ def test_nothing_began_where_users_bore_it():
 
 
 def test_a_stack_without_calls_has_no_such_tables():
-    assert not {"services", "began_at"} & set(figures(synthetic.run()))
+    assert not {"services", "databases", "began_at"} & set(figures(synthetic.run()))
 
 
 def test_tables_of_one_run_and_of_several():
     one = services.tables(run_with(web=counts(10, 1.0)))
     assert one["services"]["api"]["retries"] == 20
+    assert one["databases"]["orders"]["connections_peak"] == 9
     assert one["services"]["api"]["failed"][REQUEST_CAUSES[0]] == 8
     other = services.tables(run_with(web=counts(10, 1.0)))
     other["services"]["api"]["retries"] = 30

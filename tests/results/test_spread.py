@@ -7,7 +7,7 @@ import pytest
 
 from sim.report.text import words
 from sim.report.text.verdict import verdict
-from sim.results.decision import decision
+from sim.results.preference import decision
 from sim.results.spread import nearest, spread, typical
 from sim.results.summary import replication
 from sim.study.precision import seeds_for_a_range

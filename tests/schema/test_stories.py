@@ -30,6 +30,7 @@ services:
     pools: {books: {size: 5}}
   payments: {role: external, latency: 100ms}
   books: {role: postgres}
+  archive: {role: postgres}
 """
 
 
@@ -42,10 +43,11 @@ def loaded(tmp_path: Path, text: str) -> Stack:
 def test_who_is_asked_and_by_which_number(tmp_path):
     stack = loaded(tmp_path, BASE)
     assert stack.asked() == ["web", "shelf", "payments"]
-    assert [stack.number(name) for name in ("shelf", "payments", "books")] == [1, 2, 0]
+    assert [stack.number(name) for name in ("shelf", "payments", "archive")] == [1, 2, 1]
     assert stack.calls("web") == ["shelf"]
     assert stack.pools("shelf") == {"books": DatabasePool(size=5)}
     assert stack.clients("books") == ["shelf"]
+    assert stack.clients("archive") == []
 
 
 def test_the_short_form_asks_the_first_database():
@@ -73,7 +75,7 @@ def test_the_short_form_asks_the_first_database():
         ("{books: {size: 5}}", "{payments: {size: 5}}", 15, ("no step queries", "books")),
         ("{size: 5}", "{size: 5, at_start: 6}", 15, ("at_start <= size",)),
         ("latency: 100ms", "replicas: 3", 16, ("replicas on a service with role external",)),
-        ("{role: postgres}", "{role: postgres, steps: []}", 17, ("http or worker",)),
+        ("{role: postgres}\n  a", "{role: postgres, steps: []}\n  a", 17, ("http or worker",)),
         ("pools: {books: {size: 5}}", "push: {share: 5%}", 15, ("push beside steps",)),
         ("pools: {books: {size: 5}}", "database: {pool: 3}", 15, ("database beside steps",)),
         ("pools: {books: {size: 5}}", "cpu: {demand: 3ms}", 15, ("cpu.demand beside steps",)),
@@ -98,6 +100,8 @@ def test_pools_without_steps(tmp_path):
 
 def test_both_engines_have_room_for_what_may_be_written():
     assert story_checks.MOST_STEPS < story.MOST_STEPS, "and one for the version's own failures"
+    assert story_checks.MOST_POOLS <= codes.MOST_POOLS
+    assert story_checks.MOST_DATABASES <= codes.MOST_DATABASES
     assert story_checks.MOST_CALLS <= codes.MOST_CALLS
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
 

@@ -68,6 +68,13 @@ def test_ruling(held: list[bool], said: str) -> None:
     assert ruling([ClaimCheck(PLACE, holds, "13 s", "") for holds in held]) == said
 
 
+def test_what_no_run_decides_has_no_verdict_and_an_opinion_is_not_refuted() -> None:
+    open_, fails = (ClaimCheck(PLACE, holds, "13 s", "") for holds in (None, False))
+    assert ruling([open_]) == "no verdict"
+    assert ruling([open_, fails]) == "DOES NOT HOLD"
+    assert ruling([fails, fails], opinion=True) == "depends: holds in 0 of 2"
+
+
 # ---- complete ----
 def test_no_claim_of_the_article_is_forgotten() -> None:
     ids = [said.id for said in ARTICLE]

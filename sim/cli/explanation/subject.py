@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import fields
+from typing import get_args
 
 from sim.cli.explanation import text
 from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
@@ -13,19 +15,34 @@ from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import list_stacks, text_of
 from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh, unasked
 from sim.platforms.platform import DECIDES, Platform
-from sim.schema.fields import InputError
+from sim.schema.fields import InputError, Record
+from sim.schema.scenario import Event
 from sim.schema.text.validation import closest
 from sim.study.article import claims_text as claims
 from sim.study.article.article import ARTICLE, ROWS
 
+EVENTS = {
+    name: next(part for part in get_args(info.annotation) if issubclass(part, Record))
+    for name, info in Event.model_fields.items()
+    if name != "at"
+}
 TEN = tuple(field.name for field in fields(Platform))
 
 
 def about(subject: str) -> str:
-    """The text about a scenario, a stack, a platform, one of the ten capabilities, a mechanism, a
-    claim of the article, a constant, or the first word of some.
+    """The text about an event, a scenario, a stack, a platform, one of the ten capabilities, a
+    mechanism, a claim of the article, a constant, or the first word of some.
 
     Raises `InputError`, with the nearest name, for anything else."""
+    if subject not in EVENTS:
+        return _about_named(subject)
+    parts = []
+    with suppress(InputError):  # a scenario or constants may have the same name
+        parts.append(_about_named(subject))
+    return "\n".join([*parts, text.event(subject, EVENTS[subject])])
+
+
+def _about_named(subject: str) -> str:
     refresh()
     if subject.endswith(".py"):
         (subject,) = named([subject])
@@ -57,12 +74,12 @@ def about(subject: str) -> str:
     not_a_platform(subject)
     families = {name.partition(".")[0] for name in known}
     everything = [
-        *list_scenarios(), *list_stacks(), *names(), *known, *families, *TEN, *_fills(),
+        *EVENTS, *list_scenarios(), *list_stacks(), *names(), *known, *families, *TEN, *_fills(),
         *(claim.id for claim in ARTICLE),
     ]  # fmt: skip
     raise InputError(
         found=f"nothing to explain named {subject!r}",
-        expected="a scenario, stack or platform (`sim list`), a claim (`sim claims`), "
+        expected="a scenario, stack or platform (`sim list`), an event, a claim (`sim claims`), "
         f"a capability ({', '.join(TEN)}), a mechanism, or constants by their first word "
         f"({', '.join(sorted(families))})",
         nearest=closest(subject, everything),

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from sim.constants.facts import Fact, Setting, fact_of
 from sim.report.text import words
+from sim.schema import reference
 from sim.schema.layers import Layer
 from sim.schema.scenario import Scenario, Traffic
 from sim.study.article.article import ArticleRow
@@ -104,6 +105,20 @@ def _layers(layers: Sequence[Layer]) -> Iterator[str]:
     for layer, path, raw in asked:
         from_base = "" if layer is layers[-1] else f" (from {layer.platform})"
         yield f"  {path} = {_plain(raw)}{from_base}"
+
+
+def event(name: str, record: type[BaseModel]) -> str:
+    """An event of a scenario: what it is, and what each of its fields says."""
+    listed = reference.rows(record)
+    needed = ", ".join(f"{row.name}: ..." for row in listed if row.required)
+    lines = wrap(f"{name}, an event: {reference.summary(record)}", WIDTH)
+    lines += ["in a scenario:", "  events:", "    - at: 5m", f"      {name}: {{{needed}}}"]
+    for row in listed:
+        default = "must be there" if row.required else f"default {row.default}"
+        meaning = f": {row.meaning}" if row.meaning else ""
+        told = f"{row.name}, {row.kind.words} ({default}){meaning}"
+        lines += wrap(told, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return "\n".join(lines) + "\n"
 
 
 def capability(

@@ -29,7 +29,7 @@ def decide(
     sale: float = 0.0,
     down_hour: float = 0.0,
     seed: Seed = 1,
-    reps: Reps = 6,
+    reps: Reps = 4,
     settings: SetOf = None,
     out: Path = REPORTS / "decide",
     json: Flag = False,

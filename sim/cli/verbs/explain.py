@@ -11,8 +11,8 @@ def explain(subject: str, /) -> int:
     Parameters
     ----------
     subject
-        A scenario, stack, platform, capability (secrets), mechanism (canary), claim (K2), or a
-        constant (hpa.sync), or the first word of some (hpa).
+        A scenario, stack, event (drain), platform, capability (secrets), mechanism (canary), claim
+        (K2), or a constant (hpa.sync), or the first word of some (hpa).
     """
     from sim.cli.explanation.subject import about  # noqa: PLC0415
 

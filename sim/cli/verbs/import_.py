@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sim.cli.options import DONE, Flag, say
+from sim.cli.options import DONE, Flag, Reading, corrected, say
 from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def import_(
     /,
     *,
     out: Path = STACK,
-    role: Annotated[list[str] | None, Parameter(negative="")] = None,
-    link: Annotated[list[str] | None, Parameter(negative="")] = None,
+    reading: Annotated[Reading | None, Parameter(name="*")] = None,
     check: Flag = False,
     force: Flag = False,
+    picture: Path | None = None,
 ) -> int:
     """Read your own files and write what was understood, to correct and to run.
 
@@ -35,15 +35,12 @@ def import_(
         Compose files (the later over the earlier), Kubernetes manifests, or folders of them.
     out
         The stack's file to write.
-    role
-        NAME=ROLE: what a service is (http, worker, postgres, redis, proxy, other, or entry: users'
-        requests go there); may be given several times.
-    link
-        CALLER->CALLEE: who asks whom; may be given several times.
     check
         Say what was understood and write nothing.
     force
         Replace the file if it is there.
+    picture
+        An SVG file to draw it to: services, who asks whom, limits, doubts.
     """
     from sim.imports.evidence import Corrections  # noqa: PLC0415
     from sim.imports.stack_text import stack_text  # noqa: PLC0415
@@ -52,21 +49,31 @@ def import_(
     if not check and not force and out.exists():
         expected = "another --out, or --force to replace it"
         raise InputError(str(out), found="a file that is there", expected=expected)
-    imported = import_stack(*files, corrections=Corrections.of(role or (), link or ()))
+    said = corrected(reading)
+    imported = import_stack(*files, corrections=Corrections.of(said["roles"], said["links"]))
     print("\n".join(_understood(imported)))
     for question in imported.questions:
         say(f"? {question}", DONE)
+    if picture is not None:
+        from sim.imports.picture import picture as drawing  # noqa: PLC0415
+
+        _write(picture, drawing(imported))
+        say(f"picture: {picture}", DONE)
     if check:
         return DONE
     words = ["sim", "import", *files]
-    words += [word for text in role or () for word in ("--role", text)]
-    words += [word for text in link or () for word in ("--link", text)]
+    words += [word for text in said["roles"] for word in ("--role", text)]
+    words += [word for text in said["links"] for word in ("--link", text)]
+    _write(out, stack_text(imported, shlex.join(words)))
+    return say(f"stack: {out}", DONE)
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        out.write_text(stack_text(imported, shlex.join(words)), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         reason = (error.strerror or "unwritable").lower()
-        raise InputError(str(out), found=reason, expected="a file that can be written") from None
-    return say(f"stack: {out}", DONE)
+        raise InputError(str(path), found=reason, expected="a file that can be written") from None
 
 
 def _understood(imported: Imported) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from sim.cli.options import (
     Drawn,
+    Engine,
     Enough,
     Equal,
     Excerpt,
@@ -48,7 +49,7 @@ def run(
     reps: Reps = None,
     settings: SetOf = None,
     ablate: str | None = None,
-    engine: Literal["auto", "compiled", "reference"] = "auto",
+    engine: Engine = "auto",
     out: Out = None,
     json: Summary = False,
     plots: Drawn = True,
@@ -75,8 +76,6 @@ def run(
         Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
     ablate
         Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
-    engine
-        Data plane.
     watch
         Show the runs live: events as they happen, users' success, the backlog.
     postmortem
@@ -91,8 +90,5 @@ def run(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
         engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
-    shown = Show(
-        json=json, plots=plots, watch=watch, postmortem=postmortem, check=check,
-        expect=tuple(expect or ()), junit=junit, rungs=rungs, full=full,
-    )  # fmt: skip
+    shown = Show(json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs, full)
     return report(ask, out, export, shown, store, workers)

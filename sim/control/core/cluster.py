@@ -380,6 +380,17 @@ class Cluster(Containers):
             return self.plane.gauge().in_flight
         return self.plane.service_gauge(self.front(service).number).open
 
+    def fullest_database(self) -> str:
+        """The database that has refused most connections so far; the first of equals."""
+        databases = self.stack.playing("postgres")
+        if len(databases) == 1:
+            return databases[0]
+
+        def refused(name: str) -> int:
+            return self.plane.database_gauge(self.stack.number(name)).connections_refused
+
+        return max(databases, key=refused)
+
     def asked_so_far(self, service: str) -> int:
         """Requests for a service since the start, as whoever stands before it counts them."""
         if service == self.entry:
@@ -433,7 +444,7 @@ class Cluster(Containers):
 
     def _start_refused(self, c: Container) -> None:
         """A process that cannot open its start-up connections exits; why decides what helps."""
-        up = any(self.of(database, "running") for database in self.stack.playing("postgres"))
+        up = all(self.of(database, "running") for database in self.stack.pools(c.service))
         if up and c.locked_out:
             why = "no such name" if self.frozen["dns"] else "SQLSTATE 28P01"
             self.exit(c, 1, f"could not open its database connections: {why}")

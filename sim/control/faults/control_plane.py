@@ -52,7 +52,7 @@ def nameless(cluster: Cluster) -> Loop:
     locked: list[Container] = []
 
     def lock(c: Container) -> None:
-        if cluster.service(c.service).database is not None and not c.locked_out:
+        if cluster.stack.pools(c.service) and not c.locked_out:
             cluster.lock_out(c, True)
             locked.append(c)
 

@@ -52,7 +52,8 @@ def next_check_s(label: Label, check: Healthcheck, age_s: float, start_interval_
 
     Source: moby daemon/health.go monitor: the first check, too, waits for an interval."""
     early = label.status == "starting" and age_s < check.start_period
-    return min(start_interval_s, check.interval) if early else check.interval
+    own = start_interval_s if check.start_interval is None else check.start_interval
+    return min(own, check.interval) if early else check.interval
 
 
 # ---- the Engine ----

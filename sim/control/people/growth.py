@@ -155,15 +155,14 @@ def widen_pools(human: Human, service: str) -> Loop:
 def add_pooler(human: Human) -> Loop:
     """PgBouncer before the database; who uses it is restarted."""
     cluster = human.cluster
-    database = cluster.stack.playing("postgres")[0]
+    database = cluster.fullest_database()
     yield from human.runbook("add_pooler")
     human.say("puts PgBouncer before the database")
     slots = cluster.gauge().connection_limit
     cluster.edit(database, pooler=Pooler(size=max(1, min(Pooler().size, slots))))
     yield from runbooks.restart_services(human, [database])
-    for name, spec in cluster.stack.services.items():
-        if spec.database is not None:
-            yield from runbooks.roll(cluster, name)
+    for name in cluster.stack.clients(database):
+        yield from runbooks.roll(cluster, name)
 
 
 def shed(human: Human, service: str) -> Loop:

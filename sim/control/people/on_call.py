@@ -26,6 +26,7 @@ from sim.control.people.repertoire import (
     would_have_helped,
 )
 from sim.control.people.symptoms import (
+    backing_off,
     bad_version,
     crashes,
     dead_node,
@@ -112,6 +113,8 @@ class Troubleshooting:
     def __init__(self, human: Human) -> None:
         self.human, self.cluster = human, human.cluster
         self.tried: list[Hypothesis] = []
+        self.shown = Symptoms()  # what she acts upon
+        self.lately: Symptoms | None = None  # what a dashboard still shows, since she last acted
         self.told = ""  # what she said when nothing was left
 
     def run(self) -> Loop:
@@ -122,28 +125,42 @@ class Troubleshooting:
             row = yield from self.guess()
             if row is not None:
                 self.tried.append(row)
-                yield from DO[row.remedy](human, look(human))
+                self.lately = None
+                yield from DO[row.remedy](human, self.shown)
                 if row.remedy != "wait":
                     human.window.forget()
             elif not (yield from self.served()):
-                symptoms = look(human)
-                if next_remedy(symptoms, self.tried) is None:
-                    self.tell(symptoms)
+                self.look()
+                if next_remedy(self.shown, self.tried) is None:
+                    self.tell(self.shown)
                     yield from human.wait(human.spec.habits.idle_look)
             if (yield from self.served()):
                 return
+
+    def look(self) -> list[Hypothesis]:
+        """What she sees, and what it suggests: now, or else within the last minutes."""
+        self.shown = look(self.human)
+        rows = candidates(self.shown, self.tried)
+        if rows and not rows[0].plain:
+            self.lately = self.shown
+        elif not rows and self.lately is not None and (self.shown.failing or self.shown.backlog):
+            self.shown = self.lately
+            rows = candidates(self.shown, self.tried)
+        return rows
 
     def guess(self) -> Task[Hypothesis | None]:
         """What she tries next. What lies before her she sees; else it takes a while, and then she
         looks again, and may take one cause for another."""
         human = self.human
-        row = next_remedy(look(human), self.tried)
+        self.look()
+        row = next_remedy(self.shown, self.tried)
         if row is None or row.plain:
             return row
         if not (row.reflex or row in self.tried):
             yield from human.work(human.spec.investigate, "investigate")
         misled = self.cluster.random("operator/misled") < human.spec.misled
-        row = next_remedy(look(human), self.tried, misled)
+        self.look()
+        row = next_remedy(self.shown, self.tried, misled)
         if row is not None and not row.plain:
             human.say(f"suspects: {row.guess}")
         return row
@@ -154,8 +171,7 @@ class Troubleshooting:
         looks = habits.patience * int(human.spec.alarm.window / habits.recheck)
         for _ in range(max(1, looks)):
             yield from human.wait(habits.recheck)
-            rows = candidates(look(human), self.tried)
-            if any(row.plain and row.remedy != "wait" for row in rows):
+            if any(row.plain and row.remedy != "wait" for row in self.look()):
                 return False
             if human.window.quiet():
                 return True
@@ -205,7 +221,7 @@ def fix_secret(human: Human, symptoms: Symptoms) -> Loop:
 
 
 def restart_silent(human: Human, symptoms: Symptoms) -> Loop:
-    for c in [*hung(human.cluster), *expired(human)][:1]:
+    for c in [*hung(human.cluster), *expired(human), *backing_off(human.cluster)][:1]:
         yield from runbooks.restart(human, c)
 
 

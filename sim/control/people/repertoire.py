@@ -37,6 +37,7 @@ class Symptoms:
     pools_short: bool = False  # requests wait for a connection while slots are left
     down: int = 0  # containers that nobody restarts
     hung: int = 0  # up, and answer nobody, or nobody well
+    backing_off: int = 0  # exited, and whoever restarts them waits for long
     wrong_address: bool = False
     busy: str = ""  # up, and each place inside is taken; or idle, and jobs wait for it
     hot: str = ""  # its processes use all the CPU that they can have
@@ -45,6 +46,7 @@ class Symptoms:
     lone: bool = False  # ... and there is one, which can be made larger
     unplaced: bool = False  # replicas wait for a server with room
     under_way: bool = False  # more is coming: ordered, asked for, or booting
+    oom: bool = False  # the kernel has killed something for want of memory
     quota: bool = False  # the provider lends no more servers
 
 
@@ -70,6 +72,7 @@ REPERTOIRE: tuple[Hypothesis, ...] = (
     Hypothesis("add_pooler", "it still has none", lambda s: s.connections_short, True),
     Hypothesis("start", "something is down", lambda s: s.down > 0, True, 0),
     Hypothesis("restart_silent", "a replica hangs", lambda s: s.hung > 0, True, 0),
+    Hypothesis("restart_silent", "it sits out its back-off", lambda s: s.backing_off > 0, True, 3),
     Hypothesis("fix_backends", "a wrong address", lambda s: s.wrong_address, True, 0),
     Hypothesis("write_off", "the platform waits for a dead server", lambda s: s.node_away),
     Hypothesis(
@@ -125,6 +128,7 @@ def would_have_helped(symptoms: Symptoms) -> str:
     for sign, text in (
         (symptoms.server_away or symptoms.node_away, "a standby on another server"),
         (symptoms.unplaced and symptoms.quota, "a larger quota, asked for beforehand"),
+        (symptoms.oom, "memory limits, or a larger server"),
         (symptoms.connections_short, "a pooler before the database, and smaller pools"),
         (symptoms.database_hot, "a larger database server, read replicas, or a cache before it"),
         (symptoms.full or symptoms.unplaced, "more servers, rented before they were needed"),

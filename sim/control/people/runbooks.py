@@ -148,7 +148,7 @@ def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop
 
     One Compose file is one `up -d` of everything; elsewhere what was changed is restarted."""
     cluster = human.cluster
-    database = cluster.stack.playing("postgres")[0]
+    database = cluster.fullest_database()
     clients = cluster.stack.clients(database)
     yield from human.runbook("raise_connections")
     spec = cluster.service(database)

@@ -123,6 +123,17 @@ def expired(human: Human) -> list[Container]:
     ]
 
 
+def backing_off(cluster: Cluster) -> list[Container]:
+    """Exited, and their restart is far off (CrashLoopBackOff, a reschedule delay)."""
+    least_s = cluster.stack.operator.alarm.window
+    return [
+        c
+        for c in cluster.containers
+        if c.state == "exited" and c.restarting and not c.deleting and c.server.alive
+        if cluster.clock.now - c.finished_s > least_s
+    ]
+
+
 def wrong_address(cluster: Cluster) -> bool:
     """Requests are sent to a place where nobody of ours lives."""
     if "service_discovery" not in cluster.left_to_operator:
@@ -142,11 +153,14 @@ def unlisted(cluster: Cluster) -> bool:
 
 # ---- what dashboards show ----
 def busy(cluster: Cluster, service: str) -> bool:
-    """Every place inside is taken, in at least half of the replicas that run."""
+    """Every place inside is taken, in at least half of the replicas that run; or half of those that
+    are wanted are away again and again, since their checks find them too slow."""
     most = cluster.service(service).concurrency
     replicas = running(cluster, service)
+    ready = [c for c in replicas if c.ready]
     taken = [c for c in replicas if cluster.gauge_of(c).inside >= most]
-    return bool(taken) and 2 * len(taken) >= len(replicas)
+    flapping = 2 * len(ready) <= cluster.desired.get(service, 0)
+    return flapping or (bool(taken) and 2 * len(taken) >= len(replicas))
 
 
 def maintained(cluster: Cluster) -> list[Server]:
@@ -184,10 +198,12 @@ def look(human: Human) -> Symptoms:
         changed=changed(human),
         locked_out=human.rotation is not None and bool(human.rotation.missed()),
         connections_short=connections_short(human),
-        pools_short=users and pools_short(cluster),
+        pools_short=users and bool(cluster.entry) and pools_short(cluster),
         down=len(compose.down(cluster)),
         hung=len(hung(cluster)) + len(expired(human)),
+        backing_off=len(backing_off(cluster)),
         wrong_address=wrong_address(cluster),
+        oom=any(c.oom_killed for c in cluster.containers),
         under_way=human.under_way > 0,
         **load(human, users, jobs),
     )
@@ -197,7 +213,8 @@ def load(human: Human, users: bool, jobs: bool) -> dict[str, Any]:
     """Who is busy, and what is full; of services for which somebody waits."""
     cluster, usage, ours = human.cluster, human.usage, maintained(human.cluster)
     workers = cluster.stack.playing("worker") if jobs else []
-    served = [cluster.entry] if users and busy(cluster, cluster.entry) else []
+    inmost = reversed(list(cluster.fronts)) if users else []  # who waits for another is busy, too
+    served = [name for name in inmost if name and busy(cluster, name)]
     hot = [name for name in (*served, *workers) if usage.is_hot(cluster, name)]
     tasks = isinstance(cluster.choices.scheduling, Maintaining)  # a machine each, for the asking
     databases = cluster.stack.playing("postgres")

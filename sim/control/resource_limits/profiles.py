@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from sim.constants.facts import Fact
 from sim.control.core.choices import Limiter
 from sim.dataplane.codes import UNLIMITED, Does, Kind, LawKind, Persistence
-from sim.dataplane.profile import Client, Law, Profile, StoryStep
+from sim.dataplane.profile import Client, Law, PoolRules, Profile, StoryStep
 from sim.schema.client import ClientSpec
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
@@ -161,6 +161,8 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         answers = StoryStep(Does.WAIT, law=law(service.latency))
         fails = StoryStep(Does.FAIL, share=service.errors)
         return replace(profile, slots=UNLIMITED, steps=(answers, fails))
+    if service.role == "postgres":
+        return replace(profile, number=stack.number(name))
     if service.steps is None:
         return profile
     return replace(
@@ -197,11 +199,20 @@ def duration_of(step: ServiceStep, cpu_factor: float) -> Law:
 
 
 def pools_of(stack: Stack, name: str) -> dict[str, Any]:
-    """The connections of a service to its database: fields of `Profile`."""
-    for pool in stack.pools(name).values():
-        return {
-            "pool": pool.size,
-            "pool_at_start": pool.at_start,
-            "checkout_timeout_s": pool.checkout_timeout,
+    """The connections of a service to each database: fields of `Profile`, which has those to the
+    first database under names of their own."""
+    pools = {stack.number(database): pool for database, pool in stack.pools(name).items()}
+    fields: dict[str, Any] = {
+        "pools": tuple(
+            PoolRules(number, pool.size, pool.at_start, pool.checkout_timeout)
+            for number, pool in sorted(pools.items())
+            if number > 0
+        )
+    }
+    if 0 in pools:
+        fields |= {
+            "pool": pools[0].size,
+            "pool_at_start": pools[0].at_start,
+            "checkout_timeout_s": pools[0].checkout_timeout,
         }
-    return {}
+    return fields

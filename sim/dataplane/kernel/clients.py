@@ -16,6 +16,7 @@ from sim.dataplane.kernel.codes import (
     DRAW_BACKOFF,
     INSIDE,
     RETRY,
+    SHED,
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
@@ -29,6 +30,7 @@ from sim.dataplane.kernel.layout import (
     HEARD,
     HEARD_AGAIN,
     IN_SLOTS,
+    LISTS,
     NOTICED,
     OUT_ARRIVED,
     PAUSED,
@@ -65,7 +67,7 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
     client.parent, client.policy = parent, k
     policy = w.policy[k]
     at = purse(w, parent, k)
-    w.tokens[at] = min(w.tokens[at] + policy.budget, policy.most_tokens)
+    w.purse[at].tokens = min(w.purse[at].tokens + policy.budget, policy.most_tokens)
     w.service[policy.service].asked += 1
     attempt(w, r)
     return r
@@ -73,8 +75,40 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
 
 @inner
 def purse(w: Any, parent: int, k: int) -> int:
-    """Whose tokens: those of users, or of a calling step of a container's process."""
+    """Whose tokens and breaker: those of users, or of a calling step of a container's process."""
     return 0 if parent < 0 else MOST_CALLS * (w.work[parent].at + 1) + w.policy[k].slot
+
+
+@inner
+def turned_away(w: Any, at: int, k: int) -> bool:
+    policy, own = w.policy[k], w.purse[at]
+    if policy.at_most > 0 and own.tries >= policy.at_most:
+        return True
+    if policy.breaker_failures == 0 or own.failures < policy.breaker_failures:
+        return False
+    if w.now < own.open_until or own.proves != 0:
+        return True
+    own.proves = 1
+    own.life += 1
+    return False
+
+
+@inner
+def learn(w: Any, r: int, outcome: int) -> None:
+    """Of a try that was made."""
+    client = w.request[r]
+    policy, own = w.policy[client.policy], w.purse[purse(w, client.parent, client.policy)]
+    own.tries -= 1
+    if policy.breaker_failures == 0 or client.life != own.life:
+        return
+    if outcome == SUCCEEDED:
+        own.failures = own.proves = 0
+        return
+    own.failures += 1
+    if own.failures >= policy.breaker_failures:
+        own.open_until = w.now + policy.breaker_open_s
+        own.proves = 0
+        own.life += 1
 
 
 @inner
@@ -89,6 +123,13 @@ def attempt(w: Any, r: int) -> None:
     """One more try: patience starts, the client dials."""
     client = w.request[r]
     ident, k, parent = attempt_of(w, r), client.policy, client.parent
+    at = purse(w, parent, k)
+    if turned_away(w, at, k):
+        client.work, client.state = -1, ANSWERED
+        agenda(w, -1 - r, SHED)
+        return
+    w.purse[at].tries += 1
+    client.life = w.purse[at].life
     s = new_work(w, ident, REQUEST)
     work = w.work[s]
     work.of_request = r
@@ -112,6 +153,8 @@ def replied(w: Any, r: int, outcome: int) -> int:
         free_client(w, r)
         return -1
     client.state = NOTICED
+    if client.work >= 0:
+        learn(w, r, outcome)
     parent = client.parent
     if parent >= 0 and w.container[w.work[parent].at].hung != 0:
         w.work[parent].code = outcome
@@ -130,12 +173,13 @@ def judged(w: Any, r: int, outcome: int) -> bool:
     if (
         outcome == SUCCEEDED
         or retry_number >= policy.retries
-        or w.tokens[at] < 1.0
+        or w.purse[at].tokens < 1.0
+        or client.work < 0
         or (parent >= 0 and forsaken(w, parent))
     ):
         finish(w, r, outcome)
         return True
-    w.tokens[at] -= 1.0
+    w.purse[at].tokens -= 1.0
     w.service[policy.service].retries += 1
     ident = attempt_of(w, r)
     tried = ident if parent < 0 else child(w.work[parent].tried, policy.salt) + retry_number
@@ -214,7 +258,7 @@ def again(w: Any, r: int, outcome: int) -> bool:
 @inner
 def forsake(w: Any, c: int, silently: bool) -> None:
     """A process dies: whoever it asks answers nobody."""
-    node = w.head[FIRST_LIST + 3 * c + IN_SLOTS]
+    node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
     while node >= 0:
         r = w.work[node >> 1].asks
         if r >= 0:

@@ -25,6 +25,7 @@ from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     IN_BACKLOG,
     IN_SLOTS,
+    LISTS,
     PROBE,
     SHALLOW,
     STEPS,
@@ -65,7 +66,7 @@ def probes_queue(w: Any, c: int) -> bool:
 
 @inner
 def enter_beside(w: Any, c: int, s: int) -> None:
-    push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
+    push_back(w, FIRST_LIST + LISTS * c + IN_SLOTS, 2 * s)
     begin(w, c, s)
 
 
@@ -75,7 +76,7 @@ def goes_on_accepting(w: Any, c: int) -> None:
     container = w.container[c]
     container.unaccepted = 0
     if w.version[container.profile].probe_beside != 0:
-        backlog = FIRST_LIST + 3 * c + IN_BACKLOG
+        backlog = FIRST_LIST + LISTS * c + IN_BACKLOG
         node = w.head[backlog]
         while node >= 0:
             after = w.next[node]
@@ -90,7 +91,7 @@ def goes_on_accepting(w: Any, c: int) -> None:
 def turned_away(w: Any, c: int) -> int:
     """The first node of a chain that is out of the list now, or -1."""
     container = w.container[c]
-    backlog = FIRST_LIST + 3 * c + IN_BACKLOG
+    backlog = FIRST_LIST + LISTS * c + IN_BACKLOG
     at_once = w.version[container.profile].at_once != 0
     kept = container.queued - container.unaccepted if at_once else 0
     last, node = -1, w.head[backlog]
@@ -112,7 +113,7 @@ def accept(w: Any, c: int, s: int) -> None:
     if container.held < w.version[container.profile].slots and container.hung == 0:
         enter(w, c, s)
     else:
-        push_back(w, FIRST_LIST + 3 * c + IN_BACKLOG, 2 * s)
+        push_back(w, FIRST_LIST + LISTS * c + IN_BACKLOG, 2 * s)
         container.queued += 1
         container.unaccepted += container.hung
 
@@ -122,7 +123,7 @@ def enter(w: Any, c: int, s: int) -> None:
     """A slot is taken and the handler starts."""
     container = w.container[c]
     w.work[s].at = c
-    push_back(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
+    push_back(w, FIRST_LIST + LISTS * c + IN_SLOTS, 2 * s)
     container.held += 1
     grow(w, c, w.version[container.profile].memory_per_request)
     begin(w, c, s)
@@ -157,7 +158,7 @@ def forsaken(w: Any, s: int) -> bool:
 @inner
 def leave(w: Any, c: int, s: int) -> None:
     container = w.container[c]
-    unlink(w, FIRST_LIST + 3 * c + IN_SLOTS, 2 * s)
+    unlink(w, FIRST_LIST + LISTS * c + IN_SLOTS, 2 * s)
     container.held -= 1
     rules = w.version[container.profile]
     grow(w, c, rules.leak_per_request - rules.memory_per_request)
@@ -167,7 +168,7 @@ def leave(w: Any, c: int, s: int) -> None:
 def move_up(w: Any, c: int) -> None:
     container = w.container[c]
     rules = w.version[container.profile]
-    backlog = FIRST_LIST + 3 * c + IN_BACKLOG
+    backlog = FIRST_LIST + LISTS * c + IN_BACKLOG
     while container.queued > 0 and container.held < rules.slots and container.hung == 0:
         node = w.head[backlog]
         unlink(w, backlog, node)
@@ -183,7 +184,7 @@ def move_up(w: Any, c: int) -> None:
 @inner
 def drained(w: Any, c: int) -> None:
     container = w.container[c]
-    inside = FIRST_LIST + 3 * c + IN_SLOTS
+    inside = FIRST_LIST + LISTS * c + IN_SLOTS
     if container.life == DRAINING and w.head[inside] < 0 and container.queued == 0:
         container.life = DRAINED
         note(w, NOTE_DRAINED, c)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
 from sim.dataplane.kernel.codes import LISTENING
 from sim.dataplane.kernel.compile import entry
 
@@ -12,17 +13,24 @@ from sim.dataplane.kernel.compile import entry
 def look(box: Any, table: Any) -> None:
     """A tables.PlaneGauge into the one row of `table`."""
     w, figures = box[0], table[0]
-    db, working, busy = w.db, 0, 0.0
+    working, busy = 0, 0.0
     for i in range(w.workers):
         working += w.container[w.worker[i]].held
     for c in range(w.containers):
         container = w.container[c]
         busy += container.busy + container.n * container.rate * (w.now - container.since)
-    answers, limit = False, 0
-    if db >= 0:
-        container = w.container[db]
-        limit = w.version[container.profile].connection_slots
-        answers = w.machine[container.server].alive != 0 and container.life == LISTENING
+    connections, limit, waits, peak, exhausted = 0, 0, 0, 0, 0.0
+    for d in range(MOST_DATABASES):
+        store = w.store[d]
+        peak += store.peak
+        waits += store.waits
+        full = w.now - store.full_since if store.full_since < w.now else 0.0
+        exhausted = max(exhausted, store.exhausted + full)
+        if store.db >= 0:
+            container = w.container[store.db]
+            limit += w.version[container.profile].connection_slots
+            if w.machine[container.server].alive != 0 and container.life == LISTENING:
+                connections += store.used
     figures.arrived = w.requests
     figures.succeeded = w.successes
     figures.failed = w.failures
@@ -30,13 +38,13 @@ def look(box: Any, table: Any) -> None:
     figures.retries = w.retried
     figures.jobs_queued = w.entries + w.parked - w.copies_waiting
     figures.jobs_in_progress = working - w.copies_working + w.pushing
-    figures.connections = w.used if answers else 0
+    figures.connections = connections
     figures.connection_limit = limit
-    figures.connection_waits = w.waits
-    figures.connections_peak = w.peak
+    figures.connection_waits = waits
+    figures.connections_peak = peak
     figures.connections_refused = w.refusals
     figures.backlog_peak = w.backlog_peak
-    figures.exhausted_s = w.exhausted + (w.now - w.full_since if w.full_since < w.now else 0.0)
+    figures.exhausted_s = exhausted
     figures.busy_s = busy
 
 
@@ -50,5 +58,7 @@ def look_at(box: Any, c: int, table: Any) -> None:
     figures.memory = container.memory
     figures.served = container.served
     figures.errors = container.errors
-    figures.connections = container.pool_open
+    figures.connections = 0
+    for pool in range(MOST_POOLS):
+        figures.connections += w.pool[MOST_POOLS * c + pool].open
     figures.busy_s = container.busy + container.n * container.rate * (w.now - container.since)

@@ -51,6 +51,7 @@ from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     IN_SLOTS,
     JOB,
+    LISTS,
     OUT_JOB,
     PARKED,
     PUSH_FAILED,
@@ -368,7 +369,7 @@ def lease_ended(w: Any, j: int) -> None:
 def fell_silent(w: Any, c: int) -> None:
     rules = w.version[w.container[c].profile]
     if rules.reliable != 0 and rules.redelivery_from_delivery == 0:
-        node = w.head[FIRST_LIST + 3 * c + IN_SLOTS]
+        node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
         while node >= 0:
             j = w.work[node >> 1].of_job
             if w.work[node >> 1].kind == JOB and w.job[j].epoch == w.epoch:
@@ -379,7 +380,7 @@ def fell_silent(w: Any, c: int) -> None:
 @inner
 def heard_again(w: Any, c: int) -> None:
     if w.version[w.container[c].profile].redelivery_from_delivery == 0:
-        node = w.head[FIRST_LIST + 3 * c + IN_SLOTS]
+        node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
         while node >= 0:
             if w.work[node >> 1].kind == JOB:
                 w.job[w.work[node >> 1].of_job].park_at = INFINITY

@@ -6,10 +6,10 @@ nobody touches are never allocated, and places are recycled, so that memory stay
 that is wider still grows into the next size (`grown`), at the price of one more compilation.
 
 Indices: s = work (an attempt, a job in a worker, a probe), r = request, c = container,
-v = server, p = profile, j = job, b = balancer. -1 means none. A node of a linked list is 2*s for
-the list that says where a work stands (inside, backlog, balancer's queue, under way, dialling),
-2*s+1 for the one that says what it waits for (queries that run, a connection, its dial, the
-pooler).
+v = server, p = profile, j = job, b = balancer, d = database. -1 means none. A node of a linked
+list is 2*s for the list that says where a work stands (inside, backlog, balancer's queue, under
+way, dialling), 2*s+1 for the one that says what it waits for (queries that run, a connection, its
+dial, the pooler).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.codes import MOST_CALLS, MOST_SERVICES, Outcome
-from sim.dataplane.profile import Client, Law, Profile, Routing, StoryStep
+from sim.dataplane.codes import MOST_CALLS, MOST_DATABASES, MOST_POOLS, MOST_SERVICES, Outcome
+from sim.dataplane.profile import Client, Law, PoolRules, Profile, Routing, StoryStep
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
@@ -43,12 +43,12 @@ ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
-# lists: seven of the whole plane, one per balancer, then three per container
-(
-    QUERIES, POOLER_QUEUE, UNDER_WAY, DB_DIALS, POOLER_TURNS, PROBE_DIALS, LOCKED, BALANCER_QUEUE,
-) = range(8)  # fmt: skip
-FIRST_LIST = BALANCER_QUEUE + MOST_SERVICES
-IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2
+# lists: two of the whole plane, one per balancer, five per database, then six per container
+UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
+DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
+QUERIES, POOLER_QUEUE, DB_DIALS, POOLER_TURNS, LOCKED = range(5)
+FIRST_LIST, LISTS = DATABASE_LIST + 5 * MOST_DATABASES, 2 + MOST_POOLS
+IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2  # and a list for each pool
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
 RecordFields = list[tuple[str, type]]
@@ -90,7 +90,7 @@ WORK: RecordFields = [
     ("id", N), ("kind", N), ("visit", N), ("tried", N), ("step", N),  # the next one
     ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
     ("sibling", N), ("timer_at", F), ("demand", F), ("fresh", N), ("waiting", N), ("opening", N),
-    ("in_session", N), ("pooled", N),
+    ("database", N), ("pool", N), ("in_session", N), ("pooled", N),
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
     ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
@@ -102,10 +102,19 @@ WORK: RecordFields = [
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
-    ("state", N),
+    ("state", HALF), ("life", HALF),
 ]  # fmt: skip
 POLICY = [  # row 0: of users; then one for each calling step of a profile, the `slot`-th of it
     *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
+]  # fmt: skip
+STORE: RecordFields = [  # a database; `db`: the container that plays it
+    ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
+    ("exhausted", F), ("full_since", F), ("waits", N), ("clients", N), ("servers_open", N),
+    ("servers_idle", N), ("refusals", N), ("pooler_free", F),
+]  # fmt: skip
+POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
+PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
+    ("tokens", F), ("tries", N), ("failures", N), ("open_until", F), ("life", HALF), ("proves", N),
 ]  # fmt: skip
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 56 bytes: millions may wait
@@ -118,7 +127,7 @@ CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
     ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
     ("balancer", N),  # that listed it last
-    ("published", N), ("pool_open", N), ("pool_idle", N), ("pool_opening", N), ("dialled", N),
+    ("published", N), ("dialled", N),
     ("failures", N), ("locked", N), ("stuck", N),
     ("unaccepted", N),
     # its station
@@ -131,12 +140,13 @@ MACHINE: RecordFields = [
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
 VERSION = [  # ... its story begins there; its first calling step's policy, and how many it has
-    *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N),
+    *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N), ("pools", N),
 ]  # fmt: skip
 BALANCER = [*columns(Routing), ("turn", N), ("via", N), ("backends", N), ("none_told", N)]
 STEP = [
     *columns(StoryStep),
     ("policy", N),
+    ("pool", N),
     ("share_key", KEY),
     ("key", KEY),
     ("second_key", KEY),
@@ -162,10 +172,7 @@ RECORD: RecordFields = [
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
-    # postgres
-    ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
-    ("exhausted", F), ("full_since", F), ("ghosts", N), ("waits", N), ("clients", N),
-    ("servers_open", N), ("servers_idle", N), ("refusals", N), ("pooler_free", F),
+    ("ghosts", N), ("refusals", N),
     # jobs
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("workers", N),
     ("worker_turn", N), ("idle", N), ("pushing", N), ("pushes", N), ("copies_made", N),
@@ -189,10 +196,14 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("arrival_at", F, (CHUNK + 1,)),
         ("balancer", np.dtype(BALANCER, align=True), (MOST_SERVICES,)),
         ("backend", N, (MOST_SERVICES, c)),
+        ("store", np.dtype(STORE, align=True), (MOST_DATABASES,)),
+        ("rules", np.dtype(columns(PoolRules), align=True), (PROFILES * MOST_POOLS,)),
+        ("pool", np.dtype(POOL), (MOST_POOLS * c,)),
         ("service", np.dtype(SERVICE, align=True), (MOST_SERVICES,)),
         ("ended", N, (MOST_SERVICES, len(Outcome))),  # calls, by outcome
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
-        ("tokens", F, (MOST_CALLS * (c + 1),)),  # of users; from MOST_CALLS on, of containers
+        # of users; from MOST_CALLS on, of containers
+        ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
@@ -203,14 +214,14 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("worker", N, (c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
-        ("head", N, (FIRST_LIST + 3 * c,)), ("tail", N, (FIRST_LIST + 3 * c,)),
+        ("head", N, (FIRST_LIST + LISTS * c,)), ("tail", N, (FIRST_LIST + LISTS * c,)),
         # stations: when the next completion is due, and the least of each block
         ("due", F, (c,)), ("block_due", F, (c // BLOCK + 1,)), ("block_at", N, (c // BLOCK + 1,)),
         ("block_dirty", N, (c,)),
         ("dirty", N, (c,)), ("touched_station", N, (c,)), ("touched_server", N, (c,)),
         ("share_n", N, (c,)), ("share_cap", F, (c,)), ("share_weight", F, (c,)),
         ("share_rate", F, (c,)), ("share_of", N, (c,)),
-        ("ghost", np.dtype([("number", N), ("n", N)]), (GHOSTS,)),
+        ("ghost", np.dtype([("number", N), ("n", N), ("database", N)]), (GHOSTS,)),
         # timers: a heap, and rings of constant delays (each in order of time)
         ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (RINGS, RING)),
         ("ring_head", N, (RINGS,)), ("ring_tail", N, (RINGS,)),
@@ -227,7 +238,7 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     box = np.zeros(1, np.dtype(fields(works, containers), align=True))
     w = box[0]
     for name in (
-        "db", "redis", "q_head", "q_tail", "t_head", "t_tail", "work_free",
+        "redis", "q_head", "q_tail", "t_head", "t_tail", "work_free",
         "request_free", "job_free",
     ):  # fmt: skip
         w[name] = -1
@@ -235,7 +246,7 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     w["machine"]["first"][:] = w["balancer"]["via"][:] = -1
     w["container"]["neighbour"][:] = w["container"]["root"][:] = -1
     w["due"][:] = w["block_due"][:] = w["container"]["open_at"][:] = np.inf
-    w["full_since"] = np.inf
+    w["store"]["full_since"], w["store"]["db"] = np.inf, -1
     w["works"], w["ring_mask"] = works, RING - 1
     return box
 

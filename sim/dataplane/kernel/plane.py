@@ -13,7 +13,17 @@ import numpy as np
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
-from sim.dataplane.codes import LATENCY_BINS, MOST_SERVICES, SECOND, Does, Kind, Note, Stream
+from sim.dataplane.codes import (
+    LATENCY_BINS,
+    MOST_POOLS,
+    MOST_SERVICES,
+    SECOND,
+    Does,
+    Kind,
+    Life,
+    Note,
+    Stream,
+)
 from sim.dataplane.kernel import loop, verbs
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -43,12 +53,13 @@ from sim.dataplane.kernel.layout import (
 from sim.dataplane.kernel.timing import PATIENCE_RING
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
-from sim.dataplane.story import probed, salt, starts_at_once, story, streams
+from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
     Books,
     ContainerGauge,
+    DatabaseGauge,
     PlaneGauge,
     Recording,
     ServiceGauge,
@@ -210,7 +221,15 @@ class CompiledPlane:
         w = self.box[0]
         for column, value in values(profile):
             w["version"][column][p] = value
-        steps = story(profile)
+        steps, own = story(profile), pools(profile)
+        w["version"]["pools"][p] = len(own)
+        known = [rules.database for rules in own]
+        for i, rules in enumerate(own):
+            for column, value in values(rules):
+                w["rules"][column][p * MOST_POOLS + i] = value
+        for i, step in enumerate(steps):
+            if step.does == Does.QUERY:
+                w["step"]["pool"][p * STEPS + i] = known.index(step.target)
         w["version"]["at_once_on_cores"][p] = starts_at_once(steps)
         calls = [i for i, step in enumerate(steps) if step.does == Does.CALL]
         w["version"]["first_policy"][p], w["version"]["policies"][p] = self.policies, len(calls)
@@ -275,8 +294,9 @@ class CompiledPlane:
             w["version"]["cpu_weight"][profile],
         )
         kind = w["version"]["kind"][profile]
-        if kind == Kind.DATABASE and w["db"] < 0:
-            w["db"] = c
+        store = w["store"][int(w["version"]["number"][profile])]
+        if kind == Kind.DATABASE and store["db"] < 0:
+            store["db"] = c
         elif kind == Kind.QUEUE and w["redis"] < 0:
             w["redis"] = c
         elif kind == Kind.WORKER:
@@ -393,17 +413,44 @@ class CompiledPlane:
         left = asked - succeeded - sum(causes) - forsaken
         return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
 
+    def database_gauge(self, database: int) -> DatabaseGauge:
+        w = self.box[0]
+        store, limit, answers = w["store"][database], 0, False
+        full_since, db = float(store["full_since"]), int(store["db"])
+        if db >= 0:
+            container = w["container"][db]
+            limit = int(w["version"]["connection_slots"][container["profile"]])
+            up = w["machine"]["alive"][container["server"]] != 0
+            answers = bool(up and container["life"] == Life.LISTENING)
+        return DatabaseGauge(
+            connections=int(store["used"]) if answers else 0,
+            connection_limit=limit,
+            connection_waits=int(store["waits"]),
+            connections_peak=int(store["peak"]),
+            connections_refused=int(store["refusals"]),
+            exhausted_s=float(store["exhausted"])
+            + (self.now - full_since if full_since < self.now else 0.0),
+        )
+
     def books(self) -> Books:
         w = self.box[0]
         n, servers = int(w["containers"]), int(w["servers"])
+        ghosts = w["ghost"]
+        databases = (
+            w["rules"]["database"].reshape(-1, MOST_POOLS)[w["container"]["profile"][:n]].ravel()
+        )
         clients = w["request"][: int(w["request_top"])]
         open_ = clients["id"] >= 0
         state, copy = w["job"]["state"][: int(w["job_top"])], w["job"]["copy"][: int(w["job_top"])]
         waiting = ((state == QUEUED) | (state == PARKED)) & (copy == 0)
         working = (state == WORKING) & (copy == 0)
-        db = int(w["db"])
-        pooled = db >= 0 and w["version"]["pooler_size"][w["container"]["profile"][db]] > 0
-        pools = 0 if pooled else int(w["container"]["pool_open"][:n].sum())
+        in_pools = others = 0
+        for d, store in enumerate(w["store"]):
+            db = int(store["db"])
+            others += int(store["servers_open"] + ghosts["n"][ghosts["database"] == d].sum())
+            pooled = db >= 0 and w["version"]["pooler_size"][w["container"]["profile"][db]] > 0
+            if not pooled:
+                in_pools += int(w["pool"]["open"][: n * MOST_POOLS][databases == d].sum())
         alive = w["machine"]["alive"][:servers] != 0
         uptime = w["machine"]["powered"][:servers] + np.where(
             alive, self.now - w["machine"]["up_since"][:servers], 0.0
@@ -418,9 +465,9 @@ class CompiledPlane:
             open_calls=int((clients["parent"][open_] >= 0).sum()),
             jobs_queued=int(waiting.sum()),
             jobs_in_progress=int(working.sum() + w["pushing"]),
-            connections_open=pools + int(w["servers_open"] + w["ghost"]["n"].sum()),
-            connections_granted=int(w["granted"]),
-            connections_closed=int(w["closed"]),
+            connections_open=in_pools + others,
+            connections_granted=int(w["store"]["granted"].sum()),
+            connections_closed=int(w["store"]["closed"].sum()),
             busy_s=tuple(busy),
             capacity_s=tuple((w["machine"]["cores"][:servers] * uptime).tolist()),
             memory=tuple(memory),

@@ -10,7 +10,7 @@ from typing import Any
 
 from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import SILENT
+from sim.dataplane.codes import MOST_POOLS, SILENT
 from sim.dataplane.kernel.codes import (
     CHECKOUT,
     DB_REFUSED,
@@ -25,11 +25,13 @@ from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.draws import uniform
 from sim.dataplane.kernel.layout import (
     CHECKED_OUT,
+    DATABASE_LIST,
     DB_DIALS,
     FIRST_LIST,
     GHOSTS,
     HANDLED,
     IN_POOL,
+    LISTS,
     LOCKED,
     OUT_REFUSED,
     POOLER_QUEUE,
@@ -49,40 +51,43 @@ WAITS = -2
 
 # ---- slots ----
 @inner
-def limit(w: Any) -> int:
-    return w.version[w.container[w.db].profile].connection_slots if w.db >= 0 else 0
+def limit(w: Any, d: int) -> int:
+    db = w.store[d].db
+    return w.version[w.container[db].profile].connection_slots if db >= 0 else 0
 
 
 @inner
-def pooled_db(w: Any) -> bool:
-    return w.db >= 0 and w.version[w.container[w.db].profile].pooler_size > 0
+def pooled_db(w: Any, d: int) -> bool:
+    db = w.store[d].db
+    return db >= 0 and w.version[w.container[db].profile].pooler_size > 0
 
 
 @inner
-def count(w: Any, by: int) -> None:
-    w.used += by
+def count(w: Any, d: int, by: int) -> None:
+    store = w.store[d]
+    store.used += by
     if by > 0:
-        w.granted += by
-        w.peak = max(w.peak, w.used)
+        store.granted += by
+        store.peak = max(store.peak, store.used)
     else:
-        w.closed -= by
-    at_limit(w)
+        store.closed -= by
+    at_limit(w, d)
 
 
 @inner
-def at_limit(w: Any) -> None:
-    most = limit(w)
-    full = most > 0 and w.used >= most
-    if full and w.full_since == INFINITY:
-        w.full_since = w.now
-    elif not full and w.full_since < INFINITY:
-        w.exhausted += w.now - w.full_since
-        w.full_since = INFINITY
+def at_limit(w: Any, d: int) -> None:
+    most, store = limit(w, d), w.store[d]
+    full = most > 0 and store.used >= most
+    if full and store.full_since == INFINITY:
+        store.full_since = w.now
+    elif not full and store.full_since < INFINITY:
+        store.exhausted += w.now - store.full_since
+        store.full_since = INFINITY
 
 
 @inner
-def reach(w: Any) -> int:
-    db = w.db
+def reach(w: Any, d: int) -> int:
+    db = w.store[d].db
     if db < 0:
         return HTTP_500
     if w.machine[w.container[db].server].alive == 0 or w.container[db].hung != 0:
@@ -91,60 +96,87 @@ def reach(w: Any) -> int:
 
 
 @inner
-def open_one(w: Any, c: int) -> int:
-    code = reach(w)
+def rules_of(w: Any, c: int, pool: int) -> Any:
+    return w.rules[MOST_POOLS * w.container[c].profile + pool]
+
+
+@inner
+def open_one(w: Any, c: int, pool: int) -> int:
+    d = rules_of(w, c, pool).database
+    code = reach(w, d)
     if code != 0:
         return code
     if w.container[c].locked != 0:
         return HTTP_500
-    if pooled_db(w):
-        if w.clients >= w.version[w.container[w.db].profile].pooler_clients:
-            w.refusals += 1
-            out(w, OUT_REFUSED, w.now, 0.0, 0)
+    store = w.store[d]
+    if pooled_db(w, d):
+        if store.clients >= w.version[w.container[store.db].profile].pooler_clients:
+            refuse(w, d)
             return DB_REFUSED
-        w.clients += 1
+        store.clients += 1
     else:
-        if w.used >= limit(w):
-            w.refusals += 1
-            out(w, OUT_REFUSED, w.now, 0.0, 0)
+        if store.used >= limit(w, d):
+            refuse(w, d)
             return DB_REFUSED
-        count(w, 1)
-    w.container[c].pool_open += 1
+        count(w, d, 1)
+    w.pool[MOST_POOLS * c + pool].open += 1
     return 0
 
 
 @inner
-def close(w: Any, c: int, n: int) -> None:
-    w.container[c].pool_open -= n
-    if pooled_db(w):
-        w.clients -= n
+def refuse(w: Any, d: int) -> None:
+    w.refusals += 1
+    w.store[d].refusals += 1
+    out(w, OUT_REFUSED, w.now, 0.0, 0)
+
+
+@inner
+def close(w: Any, c: int, pool: int, n: int) -> None:
+    d = rules_of(w, c, pool).database
+    w.pool[MOST_POOLS * c + pool].open -= n
+    if pooled_db(w, d):
+        w.store[d].clients -= n
     elif n != 0:
-        count(w, -n)
+        count(w, d, -n)
+
+
+@inner
+def unopened(w: Any, c: int) -> int:
+    """The first pool that lacks start-up connections, or -1."""
+    for pool in range(w.version[w.container[c].profile].pools):
+        if w.pool[MOST_POOLS * c + pool].open < rules_of(w, c, pool).at_start:
+            return pool
+    return -1
+
+
+@inner
+def list_of(d: int, which: int) -> int:
+    return DATABASE_LIST + 5 * d + which
 
 
 # ---- the story of a query ----
 @inner
-def checkout(w: Any, s: int) -> int:
+def checkout(w: Any, s: int, pool: int) -> int:
     work = w.work[s]
     c = work.at
-    rules = w.version[w.container[c].profile]
+    rules, own = rules_of(w, c, pool), w.pool[MOST_POOLS * c + pool]
+    work.database, work.pool, work.in_session = rules.database, pool, -1
     work.fresh = work.opening = 0
-    if w.container[c].pool_idle > 0:
-        w.container[c].pool_idle -= 1
+    if own.idle > 0:
+        own.idle -= 1
         return SUCCEEDED
-    size = rules.pool
-    if size == 0 or w.container[c].pool_open + w.container[c].pool_opening < size:
+    if rules.size == 0 or own.open + own.opening < rules.size:
         work.fresh = 1
-        code = open_one(w, c)
+        code = open_one(w, c, pool)
         if code == 0:
             return SUCCEEDED
         if code != SILENT:
             return code
-        w.container[c].pool_opening += 1
+        own.opening += 1
         work.opening = 1
-        push_back(w, DB_DIALS, 2 * s + 1)
+        push_back(w, list_of(work.database, DB_DIALS), 2 * s + 1)
     else:
-        push_back(w, FIRST_LIST + 3 * c + IN_POOL, 2 * s + 1)
+        push_back(w, FIRST_LIST + LISTS * c + IN_POOL + pool, 2 * s + 1)
     wait_for(w, s, rules.checkout_timeout_s, CHECKED_OUT)
     return WAITS
 
@@ -152,46 +184,50 @@ def checkout(w: Any, s: int) -> int:
 @inner
 def pooler_turn(w: Any, s: int) -> bool:
     """Does it wait for the pooler's one process?"""
-    rules = w.version[w.container[w.db].profile]
+    d = w.work[s].database
+    rules = w.version[w.container[w.store[d].db].profile]
     cost = rules.pooler_transaction_s + (rules.pooler_login_s if w.work[s].fresh != 0 else 0.0)
     if cost == 0.0:
         return False
-    push_back(w, POOLER_TURNS, 2 * s + 1)
-    wait_for(w, s, handled_after(w, cost), HANDLED)
+    push_back(w, list_of(d, POOLER_TURNS), 2 * s + 1)
+    wait_for(w, s, handled_after(w, d, cost), HANDLED)
     return True
 
 
 @inner
-def handled_after(w: Any, cost: float) -> float:
-    w.pooler_free = max(w.pooler_free, w.now) + cost
-    return w.pooler_free - w.now
+def handled_after(w: Any, d: int, cost: float) -> float:
+    w.store[d].pooler_free = max(w.store[d].pooler_free, w.now) + cost
+    return w.store[d].pooler_free - w.now
 
 
 @inner
-def start_up_connection_s(w: Any) -> float:
-    if w.db < 0:
+def start_up_connection_s(w: Any, d: int) -> float:
+    db = w.store[d].db
+    if db < 0:
         return 0.0
-    rules = w.version[w.container[w.db].profile]
+    rules = w.version[w.container[db].profile]
     if rules.pooler_size > 0 and rules.pooler_login_s > 0.0:
-        return max(rules.connect_s, handled_after(w, rules.pooler_login_s))
+        return max(rules.connect_s, handled_after(w, d, rules.pooler_login_s))
     return rules.connect_s
 
 
 @inner
 def server_connection(w: Any, s: int) -> int:
     work = w.work[s]
-    p = w.container[w.db].profile
+    d = work.database
+    store = w.store[d]
+    p = w.container[store.db].profile
     work.fresh = work.pooled = 0
-    if w.servers_idle > 0:
-        w.servers_idle -= 1
+    if store.servers_idle > 0:
+        store.servers_idle -= 1
         work.pooled = 1
         return SUCCEEDED
-    if w.servers_open < w.version[p].pooler_size and w.used < limit(w):
-        w.servers_open += 1
-        count(w, 1)
+    if store.servers_open < w.version[p].pooler_size and store.used < limit(w, d):
+        store.servers_open += 1
+        count(w, d, 1)
         work.fresh = work.pooled = 1
         return SUCCEEDED
-    push_back(w, POOLER_QUEUE, 2 * s + 1)
+    push_back(w, list_of(d, POOLER_QUEUE), 2 * s + 1)
     wait_for(w, s, w.version[p].pooler_wait_s, POOLER_SERVED)
     return WAITS
 
@@ -199,7 +235,7 @@ def server_connection(w: Any, s: int) -> int:
 @inner
 def wait_for(w: Any, s: int, timeout: float, stage: int) -> None:
     work = w.work[s]
-    w.waits += 1
+    w.store[work.database].waits += 1
     work.waiting = 1
     work.stage = stage
     work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
@@ -208,12 +244,12 @@ def wait_for(w: Any, s: int, timeout: float, stage: int) -> None:
 @inner
 def granted_to(w: Any, s: int, code: int) -> None:
     work = w.work[s]
-    w.waits -= 1
+    w.store[work.database].waits -= 1
     work.waiting = 0
     work.timer_at = INFINITY
     if work.opening != 0:
         work.opening = 0
-        w.container[work.at].pool_opening -= 1
+        w.pool[MOST_POOLS * work.at + work.pool].opening -= 1
     agenda(w, s, code)
 
 
@@ -227,57 +263,68 @@ def timed_out(w: Any, s: int) -> None:
 def forget(w: Any, s: int) -> None:
     work = w.work[s]
     if work.stage == POOLER_SERVED:
-        unlink(w, POOLER_QUEUE, 2 * s + 1)
+        unlink(w, list_of(work.database, POOLER_QUEUE), 2 * s + 1)
     elif work.stage == UNLOCKED:
-        unlink(w, LOCKED, 2 * s + 1)
+        unlink(w, list_of(work.database, LOCKED), 2 * s + 1)
     elif work.stage == HANDLED:
-        unlink(w, POOLER_TURNS, 2 * s + 1)
+        unlink(w, list_of(work.database, POOLER_TURNS), 2 * s + 1)
     elif work.opening != 0:
-        unlink(w, DB_DIALS, 2 * s + 1)
+        unlink(w, list_of(work.database, DB_DIALS), 2 * s + 1)
     else:
-        unlink(w, FIRST_LIST + 3 * work.at + IN_POOL, 2 * s + 1)
+        unlink(w, FIRST_LIST + LISTS * work.at + IN_POOL + work.pool, 2 * s + 1)
 
 
 @inner
 def query(w: Any, s: int) -> None:
     """The connection is there: run the query on the database's cores."""
     work = w.work[s]
-    db = w.db
+    store = w.store[work.database]
+    db = store.db
     rules = w.version[w.container[db].profile]
     demand = work.demand
     if work.fresh != 0:
         demand += rules.connect_cpu_s
     cost = query_cost(demand, rules.cost_growth, w.container[db].n + 1)
-    push_back(w, QUERIES, 2 * s + 1)
-    work.in_session = w.session
+    push_back(w, list_of(work.database, QUERIES), 2 * s + 1)
+    work.in_session = store.session
     join(w, db, s, cost, QUERY_DONE)
 
 
 @inner
 def locks(w: Any, s: int) -> bool:
-    share = w.version[w.container[w.db].profile].locked_share if w.db >= 0 else 0.0
+    db = w.store[w.work[s].database].db
+    share = w.version[w.container[db].profile].locked_share if db >= 0 else 0.0
     return share > 0.0 and uniform(w, DRAW_LOCK, w.work[s].visit) < share
 
 
 @inner
 def blocked(w: Any, s: int) -> None:
     work = w.work[s]
-    w.waits += 1
+    store = w.store[work.database]
+    store.waits += 1
     work.waiting = 1
-    work.in_session, work.timer_at = w.session, INFINITY
+    work.in_session, work.timer_at = store.session, INFINITY
     work.stage = UNLOCKED
-    push_back(w, LOCKED, 2 * s + 1)
+    push_back(w, list_of(work.database, LOCKED), 2 * s + 1)
 
 
 @inner
-def unlock(w: Any) -> None:
-    node = w.head[LOCKED]
+def unlock(w: Any, d: int) -> None:
+    locked = list_of(d, LOCKED)
+    node = w.head[locked]
     while node >= 0:
         after = w.next[node]
         if not locks(w, node >> 1):
-            unlink(w, LOCKED, node)
+            unlink(w, locked, node)
             granted_to(w, node >> 1, 0)
         node = after
+
+
+@inner
+def still_connected(w: Any, s: int) -> bool:
+    """To the same life of its database, since it has not given its connection back."""
+    work = w.work[s]
+    return work.database >= 0 and work.in_session == w.store[work.database].session
 
 
 @inner
@@ -286,67 +333,76 @@ def server_free(w: Any, s: int) -> None:
     if work.pooled == 0:
         return
     work.pooled = 0
-    node = w.head[POOLER_QUEUE]
+    queue = list_of(work.database, POOLER_QUEUE)
+    node = w.head[queue]
     if node >= 0:
-        unlink(w, POOLER_QUEUE, node)
+        unlink(w, queue, node)
         granted_to(w, node >> 1, 0)
     else:
-        w.servers_idle += 1
+        w.store[work.database].servers_idle += 1
 
 
 @inner
 def give_back(w: Any, s: int) -> None:
-    c = w.work[s].at
-    if w.version[w.container[c].profile].pool == 0:
-        close(w, c, 1)
+    c, pool = w.work[s].at, w.work[s].pool
+    if rules_of(w, c, pool).size == 0:
+        close(w, c, pool, 1)
         return
-    waiting = FIRST_LIST + 3 * c + IN_POOL
+    waiting = FIRST_LIST + LISTS * c + IN_POOL + pool
     node = w.head[waiting]
     if node >= 0:
         unlink(w, waiting, node)
         granted_to(w, node >> 1, 0)
     else:
-        w.container[c].pool_idle += 1
+        w.pool[MOST_POOLS * c + pool].idle += 1
 
 
 @inner
-def goes_on(w: Any) -> None:
-    node = w.head[DB_DIALS]
-    w.head[DB_DIALS] = w.tail[DB_DIALS] = -1
+def goes_on(w: Any, d: int) -> None:
+    dials = list_of(d, DB_DIALS)
+    node = w.head[dials]
+    w.head[dials] = w.tail[dials] = -1
     while node >= 0:
         after = w.next[node]
-        granted_to(w, node >> 1, open_one(w, w.work[node >> 1].at))
+        s = node >> 1
+        granted_to(w, s, open_one(w, w.work[s].at, w.work[s].pool))
         node = after
 
 
 # ---- deaths ----
 @inner
-def reset(w: Any) -> None:
+def reset(w: Any, d: int) -> None:
     """Order of the broken: queries, pools by container, dials, the pooler's queue, its turns."""
-    w.session += 1
+    store = w.store[d]
+    store.session += 1
     for i in range(GHOSTS):
-        if w.ghost[i].n != 0:
+        if w.ghost[i].n != 0 and w.ghost[i].database == d:
             w.ghost[i].n = 0
-    w.servers_open = w.servers_idle = 0
-    w.pooler_free = 0.0
-    if w.db >= 0:
-        drop(w, w.db, -1)
-    w.clients = 0
+    store.servers_open = store.servers_idle = 0
+    store.pooler_free = 0.0
+    if store.db >= 0:
+        drop(w, store.db, -1)
+    store.clients = 0
     for c in range(w.containers):
-        w.container[c].pool_open = w.container[c].pool_idle = 0
-    count(w, -w.used)
-    node = w.head[QUERIES]
-    w.head[QUERIES] = w.tail[QUERIES] = -1
+        for pool in range(w.version[w.container[c].profile].pools):
+            if rules_of(w, c, pool).database == d:
+                w.pool[MOST_POOLS * c + pool].open = w.pool[MOST_POOLS * c + pool].idle = 0
+    count(w, d, -store.used)
+    queries = list_of(d, QUERIES)
+    node = w.head[queries]
+    w.head[queries] = w.tail[queries] = -1
     while node >= 0:
         after = w.next[node]
         agenda(w, node >> 1, HTTP_500)
         node = after
     for c in range(w.containers):
-        fail_all(w, FIRST_LIST + 3 * c + IN_POOL)
-    fail_all(w, LOCKED)
-    fail_all(w, DB_DIALS)
-    fail_all(w, POOLER_QUEUE)
-    fail_all(w, POOLER_TURNS)
+        for pool in range(w.version[w.container[c].profile].pools):
+            if rules_of(w, c, pool).database == d:
+                fail_all(w, FIRST_LIST + LISTS * c + IN_POOL + pool)
+    fail_all(w, list_of(d, LOCKED))
+    fail_all(w, list_of(d, DB_DIALS))
+    fail_all(w, list_of(d, POOLER_QUEUE))
+    fail_all(w, list_of(d, POOLER_TURNS))
 
 
 @inner
@@ -362,46 +418,56 @@ def fail_all(w: Any, list_: int) -> None:
 @inner
 def client_died(w: Any, c: int, silently: bool) -> None:
     """Call before the container's lists are cleared; its works are walked in order."""
-    container = w.container[c]
-    drop_queries(w, c)
+    pools = w.version[w.container[c].profile].pools
+    for pool in range(pools):
+        drop_queries(w, c, rules_of(w, c, pool).database)
     for which in range(2):
-        node = w.head[FIRST_LIST + 3 * c + which]
+        node = w.head[FIRST_LIST + LISTS * c + which]
         while node >= 0:
             s = node >> 1
             if w.work[s].waiting != 0:
                 forget(w, s)
-                w.waits -= 1
+                w.store[w.work[s].database].waits -= 1
                 w.work[s].waiting = 0
             w.work[s].timer_at = INFINITY
             node = w.next[node]
-    node = w.head[FIRST_LIST + 3 * c]
+    node = w.head[FIRST_LIST + LISTS * c]
     while node >= 0:
-        if w.work[node >> 1].in_session == w.session:
+        if still_connected(w, node >> 1):
             server_free(w, node >> 1)
         node = w.next[node]
-    n = container.pool_open
-    if silently and n != 0 and not pooled_db(w) and w.db >= 0:
-        w.ghosts += 1
-        at = w.ghosts % GHOSTS
-        w.ghost[at].number, w.ghost[at].n = w.ghosts, n
-        set_timer(w, GHOST, w.version[w.container[w.db].profile].keepalive_s, w.ghosts, at)
-    else:
-        close(w, c, n)
-    container.pool_open = container.pool_idle = container.pool_opening = 0
+    for pool in range(pools):
+        abandon(w, c, pool, silently)
 
 
 @inner
-def drop_queries(w: Any, c: int) -> None:
+def abandon(w: Any, c: int, pool: int, silently: bool) -> None:
+    own = w.pool[MOST_POOLS * c + pool]
+    d = rules_of(w, c, pool).database
+    db = w.store[d].db
+    if silently and own.open != 0 and not pooled_db(w, d) and db >= 0:
+        w.ghosts += 1
+        at = w.ghosts % GHOSTS
+        w.ghost[at].number, w.ghost[at].n, w.ghost[at].database = w.ghosts, own.open, d
+        set_timer(w, GHOST, w.version[w.container[db].profile].keepalive_s, w.ghosts, at)
+    else:
+        close(w, c, pool, own.open)
+    own.open = own.idle = own.opening = 0
+
+
+@inner
+def drop_queries(w: Any, c: int, d: int) -> None:
     served = False
-    node = w.head[QUERIES]
+    queries = list_of(d, QUERIES)
+    node = w.head[queries]
     while node >= 0:
         after = w.next[node]
         if w.work[node >> 1].at == c:
-            unlink(w, QUERIES, node)
+            unlink(w, queries, node)
             served = True
         node = after
-    if w.db >= 0 and served:
-        drop(w, w.db, c)
+    if w.store[d].db >= 0 and served:
+        drop(w, w.store[d].db, c)
 
 
 @inner
@@ -409,4 +475,4 @@ def ghost_closed(w: Any, at: int, number: int) -> None:
     if w.ghost[at].number == number and w.ghost[at].n != 0:
         n = w.ghost[at].n
         w.ghost[at].n = 0
-        count(w, -n)
+        count(w, w.ghost[at].database, -n)

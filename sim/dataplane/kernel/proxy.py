@@ -13,6 +13,7 @@ from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     IN_BACKLOG,
     IN_SLOTS,
+    LISTS,
     REQUEST,
     UNDER_WAY,
 )
@@ -51,8 +52,8 @@ def proxy_died(w: Any, proxy: int, silently: bool) -> None:
         cut_off(w, BALANCER_QUEUE + b, proxy, silently)
     cut_off(w, UNDER_WAY, proxy, silently)
     for c in range(w.containers):
-        cut_off(w, FIRST_LIST + 3 * c + IN_SLOTS, proxy, silently)
-        cut_off(w, FIRST_LIST + 3 * c + IN_BACKLOG, proxy, silently)
+        cut_off(w, FIRST_LIST + LISTS * c + IN_SLOTS, proxy, silently)
+        cut_off(w, FIRST_LIST + LISTS * c + IN_BACKLOG, proxy, silently)
 
 
 @inner

@@ -43,6 +43,7 @@ from sim.dataplane.kernel.layout import (
     HEARD,
     HEARD_AGAIN,
     JOB,
+    LISTS,
     PASSED_BY,
     POOLER_SERVED,
     PROBE,
@@ -57,12 +58,14 @@ from sim.dataplane.kernel.postgres import (
     blocked,
     checkout,
     give_back,
+    list_of,
     locks,
     pooled_db,
     pooler_turn,
     query,
     server_connection,
     server_free,
+    still_connected,
 )
 from sim.dataplane.kernel.stations import join, settle
 from sim.dataplane.kernel.timing import FREED, free_work, note, set_timer, unlink
@@ -162,7 +165,7 @@ def take_step(w: Any, s: int, i: int) -> int:
     c = work.at
     does = w.step[i].does
     if does == DO_QUERY:
-        return use(w, s, amount(w, i, work.visit))
+        return use(w, s, amount(w, i, work.visit), w.step[i].pool)
     if does == DO_PUSH:
         return push(w, s, i)
     if does == DO_CALL:
@@ -183,16 +186,17 @@ def take_step(w: Any, s: int, i: int) -> int:
 
 # ---- the database: each says how it ended, or WAITS ----
 @inner
-def use(w: Any, s: int, demand: float) -> int:
+def use(w: Any, s: int, demand: float, pool: int) -> int:
     w.work[s].demand = demand
-    code = checkout(w, s)
+    code = checkout(w, s, pool)
     return code if code == WAITS else checked_out(w, s, code)
 
 
 @inner
 def checked_out(w: Any, s: int, code: int) -> int:
-    if code == SUCCEEDED and pooled_db(w):
-        w.work[s].in_session = w.session
+    d = w.work[s].database
+    if code == SUCCEEDED and pooled_db(w, d):
+        w.work[s].in_session = w.store[d].session
         return WAITS if pooler_turn(w, s) else handled(w, s)
     return connected(w, s, code)
 
@@ -205,7 +209,7 @@ def handled(w: Any, s: int) -> int:
 
 @inner
 def pooler_served(w: Any, s: int, code: int) -> int:
-    if code != SUCCEEDED and w.work[s].in_session == w.session:
+    if code != SUCCEEDED and still_connected(w, s):
         w.work[s].in_session = -1
         give_back(w, s)
     return connected(w, s, code)
@@ -233,7 +237,7 @@ def unlocked(w: Any, s: int, failed: int) -> int:
 @inner
 def query_done(w: Any, s: int, failed: int) -> int:
     if failed == 0:
-        unlink(w, QUERIES, 2 * s + 1)
+        unlink(w, list_of(w.work[s].database, QUERIES), 2 * s + 1)
     return thaw(w, s, failed if failed != 0 else SUCCEEDED)
 
 
@@ -252,7 +256,7 @@ def thaw(w: Any, s: int, code: int) -> int:
 @inner
 def thawed(w: Any, s: int, code: int) -> int:
     """Noticed: after a query its connection goes back."""
-    if code == SUCCEEDED and w.work[s].in_session == w.session:
+    if code == SUCCEEDED and still_connected(w, s):
         w.work[s].in_session = -1
         server_free(w, s)
         give_back(w, s)
@@ -292,7 +296,7 @@ def answer(w: Any, s: int, outcome: int) -> None:
 def probe_ended(w: Any, s: int, code: int) -> None:
     work = w.work[s]
     c = work.at
-    unlink(w, FIRST_LIST + 3 * c, 2 * s)
+    unlink(w, FIRST_LIST + LISTS * c, 2 * s)
     number = work.id - PROBE_BASE
     queues = probes_queue(w, c)
     if queues:

@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import MOST_CALLS, PROBE_BASE, SILENT, SILENT_RETRY_S, SYN_RESEND_S
+from sim.dataplane.codes import (
+    MOST_CALLS,
+    MOST_POOLS,
+    PROBE_BASE,
+    SILENT,
+    SILENT_RETRY_S,
+    SYN_RESEND_S,
+)
 from sim.dataplane.kernel.balancers import dropped, freed
 from sim.dataplane.kernel.clients import forsake
 from sim.dataplane.kernel.codes import (
@@ -61,6 +68,7 @@ from sim.dataplane.kernel.layout import (
     IN_POOL,
     IN_SLOTS,
     JOB,
+    LISTS,
     PROBE,
     PROBE_DIALS,
 )
@@ -71,8 +79,10 @@ from sim.dataplane.kernel.postgres import (
     goes_on,
     open_one,
     reset,
+    rules_of,
     start_up_connection_s,
     unlock,
+    unopened,
 )
 from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, published, rerouted
 from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
@@ -90,7 +100,7 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
     kind = w.version[container.profile].kind
     if kind == WORKER:
         worker_down(w, c)
-    inside, backlog = FIRST_LIST + 3 * c + IN_SLOTS, FIRST_LIST + 3 * c + IN_BACKLOG
+    inside, backlog = FIRST_LIST + LISTS * c + IN_SLOTS, FIRST_LIST + LISTS * c + IN_BACKLOG
     forsake(w, c, silently)
     client_died(w, c, silently)
     container.life = EXITED
@@ -102,15 +112,17 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
     if kind != DATABASE:
         strike(w, c)
     container.held = container.queued = container.unaccepted = 0
-    w.head[FIRST_LIST + 3 * c + IN_POOL] = w.tail[FIRST_LIST + 3 * c + IN_POOL] = -1
+    for pool in range(MOST_POOLS):
+        list_ = FIRST_LIST + LISTS * c + IN_POOL + pool
+        w.head[list_] = w.tail[list_] = -1
     first, second = w.head[inside], w.head[backlog]
     w.head[inside] = w.tail[inside] = w.head[backlog] = w.tail[backlog] = -1
     grow(w, c, -container.memory)
     w.machine[container.server].noted = 0
     if c == w.redis:
         crashed(w, silently)
-    elif c == w.db and not silently:
-        reset(w)
+    elif plays(w, c) and not silently:
+        reset(w, w.version[container.profile].number)
     tell_all(w, first, c, why, silently)
     tell_all(w, second, c, why, silently)
     if kind == PROXY:
@@ -146,8 +158,8 @@ def listen(w: Any, c: int) -> None:
     container = w.container[c]
     container.life = LISTENING
     note(w, NOTE_LISTENING, c)
-    if c == w.db:
-        at_limit(w)
+    if plays(w, c):
+        at_limit(w, w.version[container.profile].number)
     elif c == w.redis:
         hand_out(w)
     elif w.version[container.profile].kind == WORKER:
@@ -157,20 +169,37 @@ def listen(w: Any, c: int) -> None:
 
 
 @inner
+def plays(w: Any, c: int) -> bool:
+    """Is it the database of its number?"""
+    return w.store[w.version[w.container[c].profile].number].db == c
+
+
+@inner
+def open_later(w: Any, c: int) -> None:
+    """The next start-up connection."""
+    delay = start_up_connection_s(w, rules_of(w, c, unopened(w, c)).database)
+    w.container[c].open_at = set_timer(w, OPEN, delay, c, c)
+
+
+@inner
 def open_next(w: Any, c: int) -> None:
     container = w.container[c]
     if container.open_at != w.now:
         return
-    code = open_one(w, c)
+    code = open_one(w, c, unopened(w, c))
+    pools = w.version[container.profile].pools
     if code == SILENT:
         container.open_at = set_timer(w, OPEN, SILENT_RETRY_S, c, c)
     elif code != 0:
-        close(w, c, container.pool_open)
+        for pool in range(pools):
+            close(w, c, pool, w.pool[MOST_POOLS * c + pool].open)
         note(w, NOTE_START_REFUSED, c)
-    elif container.pool_open < w.version[container.profile].pool_at_start:
-        container.open_at = set_timer(w, OPEN, start_up_connection_s(w), c, c)
+    elif unopened(w, c) >= 0:
+        open_later(w, c)
     else:
-        container.pool_idle = container.pool_open
+        for pool in range(pools):
+            own = w.pool[MOST_POOLS * c + pool]
+            own.idle = own.open
         listen(w, c)
 
 
@@ -181,23 +210,28 @@ def start(w: Any, c: int, p: int) -> None:
         return
     container.profile = p
     enlist(w, c)
-    container.pool_open = container.pool_idle = container.pool_opening = 0
+    for pool in range(MOST_POOLS):
+        own = w.pool[MOST_POOLS * c + pool]
+        own.open = own.idle = own.opening = 0
     container.cap, container.weight = w.version[p].cpu_limit, w.version[p].cpu_weight
     container.frozen = container.hung = container.noted = container.extra = container.stuck = 0
     recount(w, c, 0)
     touch(w, c)
     for k in range(w.version[p].first_policy, w.version[p].first_policy + w.version[p].policies):
-        w.tokens[MOST_CALLS * (c + 1) + w.policy[k].slot] = w.policy[k].most_tokens
+        own = w.purse[MOST_CALLS * (c + 1) + w.policy[k].slot]
+        own.tokens = w.policy[k].most_tokens
+        own.tries = own.failures = own.life = own.proves = 0
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
     kind = w.version[p].kind
-    if kind == DATABASE and w.db != c:
-        reset(w)
-        w.db = c
+    number = w.version[p].number
+    if kind == DATABASE and w.store[number].db != c:
+        reset(w, number)
+        w.store[number].db = c
     elif kind == QUEUE:
         w.redis = c
-    if w.version[p].pool_at_start > 0:
-        container.open_at = set_timer(w, OPEN, start_up_connection_s(w), c, c)
+    if unopened(w, c) >= 0:
+        open_later(w, c)
     else:
         listen(w, c)
 
@@ -226,8 +260,8 @@ def server_up(w: Any, v: int) -> None:
     for c in range(w.containers):
         if w.container[c].server == v:
             freeze(w, c, 0)
-            if c == w.db:
-                reset(w)
+            if plays(w, c):
+                reset(w, w.version[w.container[c].profile].number)
 
 
 @inner
@@ -263,8 +297,8 @@ def resume(w: Any, c: int) -> None:
     freed(w, c)
     if c == w.redis:
         hand_out(w)
-    if c == w.db:
-        goes_on(w)
+    if plays(w, c):
+        goes_on(w, w.version[container.profile].number)
     proxy_goes_on(w, c)
 
 
@@ -282,9 +316,9 @@ def set_profile(w: Any, c: int, p: int) -> None:
         hand_out(w)
     elif kind == HTTP:
         freed(w, c)
-    elif c == w.db:
-        at_limit(w)
-        unlock(w)
+    elif plays(w, c):
+        at_limit(w, w.version[p].number)
+        unlock(w, w.version[p].number)
 
 
 @inner

@@ -25,6 +25,7 @@ from sim.dataplane.codes import (
     Stream,
 )
 from sim.dataplane.profile import Arrivals, Client, Workload
+from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Call, Work
 from sim.dataplane.tables import ServiceGauge
@@ -114,14 +115,59 @@ class Caller:
         self.plane, self.env, self.client, self.tokens = plane, plane.env, client, tokens
         self.balancer, self.tally = plane.balancers[service], plane.tallies[service]
         self.retries = 0
+        self.tries = 0  # that are open
+        self.failures = 0  # in a row
+        self.open_until = 0.0  # of the breaker
+        self.life = 0  # ... grows with each change of its state: what began in another counts not
+        self.proves = False  # one was let through
+
+    def turned_away(self) -> bool:
+        """Is there no place for one more try, or is the breaker open? gobreaker's rules
+        (readyToTrip, one request while half-open, generations)."""
+        rules, now = self.client, self.env.now
+        if rules.at_most > 0 and self.tries >= rules.at_most:
+            return True
+        if rules.breaker_failures == 0 or self.failures < rules.breaker_failures:
+            return False
+        if now < self.open_until or self.proves:
+            return True
+        self.proves = True
+        self.life += 1
+        return False
+
+    def learn(self, outcome: int, life: int) -> None:
+        """What an answer says of the service that is asked."""
+        rules = self.client
+        self.tries -= 1
+        if rules.breaker_failures == 0 or life != self.life:
+            return
+        if outcome == Outcome.SUCCEEDED:
+            self.failures, self.proves = 0, False
+            return
+        self.failures += 1
+        if self.failures >= rules.breaker_failures:
+            self.open_until = self.env.now + rules.breaker_open_s
+            self.proves = False
+            self.life += 1
 
     def ask(self, call: Call) -> Generator[simpy.Event, Any, int]:
         """Attempts until an answer, the last retry, an empty retry budget, or until nobody waits
         for who asks."""
         rules, work, retry = self.client, call.work, 0
+        outcome: int
         self.tokens = min(self.tokens + rules.budget, rules.most_tokens)
         self.tally.asked += 1
         while True:
+            if self.turned_away():
+                call.event = self.env.event()
+                call.event.succeed()
+                yield call.event  # -> replied
+                if work is not None:
+                    yield from thaw(work)  # -> heard
+                outcome = Outcome.SHED
+                break
+            self.tries += 1
+            life = self.life
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
                 balancer=self.balancer, client=rules, inner=work is not None,
@@ -130,9 +176,10 @@ class Caller:
             reply = attempt.reply = call.event = self.env.event()
             DueTimer(self.env, rules.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
             self.balancer.dial(attempt)
-            outcome: int = yield reply  # -> replied; a refusal has cleared attempt.reply by now
+            outcome = yield reply  # -> replied; a refusal has cleared attempt.reply by now
+            self.learn(outcome, life)
             if work is not None:
-                yield from self.plane.postgres.thaw(work)  # -> heard
+                yield from thaw(work)  # -> heard
             if outcome == Outcome.SUCCEEDED or retry >= rules.retries or self.tokens < 1.0:
                 break
             if self.in_vain(work):
@@ -143,7 +190,7 @@ class Caller:
             call.event = self.pause(attempt, retry)
             yield call.event  # -> retried
             if work is not None:
-                yield from self.plane.postgres.thaw(work)  # -> heard
+                yield from thaw(work)  # -> heard
             if self.in_vain(work):
                 break
             retry += 1
@@ -179,12 +226,11 @@ class Caller:
         """Who asked is dead, and hears of nothing any more. What has not been accepted yet comes to
         nothing; what has goes on, and does not know if the host died with all its packets."""
         attempt, event = call.attempt, call.event
-        assert attempt is not None
         assert event is not None
         self.tally.forsaken += 1
         if event.callbacks is not None:
             event.callbacks.clear()
-        if attempt.reply is not None:
+        if attempt is not None and attempt.reply is not None:
             inside = attempt.phase == AttemptPhase.INSIDE
             self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
             attempt.abandoned = not (inside and silently)

@@ -17,11 +17,11 @@ from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
 from sim.dataplane.profile import Law, Profile, StoryStep
 from sim.dataplane.reference.clients import Caller
-from sim.dataplane.reference.postgres import Pool
+from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Call, HealthProbe, Job, Work
-from sim.dataplane.story import probed, salt, starts_at_once, story, streams
+from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.plane import ReferencePlane
@@ -55,9 +55,10 @@ class Instance:
         self.hung = False
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
         server.cpu.stations.append(self.station)
-        self.profile, self.pool = profile, Pool(profile)
+        self.profile = profile
         self.callers: dict[StoryStep, Caller] = {}
         self.tell()
+        self.pools = self.new_pools()
         self.inside: dict[int, Work] = {}  # in order of acceptance
         self.held = 0  # slots in use: requests or jobs, not probes of a worker
         self.backlog: deque[Work] = deque()  # of the kernel; then, accepted at once, its own queue
@@ -79,9 +80,10 @@ class Instance:
 
     def born(self, profile: Profile) -> None:
         """A fresh process: nothing inside, its base memory."""
-        self.profile, self.pool = profile, Pool(profile)
+        self.profile = profile
         self.callers = {}
         self.tell()
+        self.pools = self.new_pools()
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
         self.station.frozen = self.hung = self.noted = self.stuck = False
         self.station.touch()
@@ -97,6 +99,10 @@ class Instance:
             for step in self.steps
             if step.does == Does.CALL and step not in self.callers
         }
+
+    def new_pools(self) -> list[Pool]:
+        databases = self.plane.databases
+        return [Pool(rules, databases[rules.database]) for rules in pools(self.profile)]
 
     def died(self) -> list[Work]:
         """The process ends: give back CPU, memory and slots; return what was inside, in order."""
@@ -262,10 +268,11 @@ class Instance:
             return (yield from plane.jobs.push(work, step))
         amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
         if does == Does.QUERY:
-            return (yield from plane.postgres.use(work, amount))
+            pool = next(pool for pool in self.pools if pool.rules.database == step.target)
+            return (yield from pool.database.use(work, amount, pool))
         if does == Does.WAIT:
             yield self.pass_time(work, amount)  # -> passed
-            yield from plane.postgres.thaw(work)
+            yield from thaw(work)
         else:
             yield self.station.join(work, amount)  # -> cpu_done
         return Outcome.SUCCEEDED

@@ -31,6 +31,7 @@ from sim.dataplane.codes import (
     Persistence,
 )
 from sim.dataplane.profile import Profile, StoryStep
+from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job, Work
 from sim.dataplane.story import salt
@@ -126,7 +127,7 @@ class Jobs:
             self.pushing += 1
             yield work.wake  # -> push_failed
             self.push_lost(work)
-            yield from self.plane.postgres.thaw(work)
+            yield from thaw(work)
             return Outcome.HTTP_500
         if not redis.listening:
             self.recorder.lost(JobLoss.REDIS_DOWN, self.env.now)

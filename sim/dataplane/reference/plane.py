@@ -8,6 +8,7 @@ import simpy
 
 from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
+    MOST_DATABASES,
     MOST_SERVICES,
     PROBE_BASE,
     SILENT,
@@ -26,13 +27,20 @@ from sim.dataplane.reference.clients import CallTally, Clients
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import Jobs
-from sim.dataplane.reference.postgres import Postgres
+from sim.dataplane.reference.postgres import Pool, Postgres, client_died
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
-from sim.dataplane.story import story
-from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge, Recording, ServiceGauge
+from sim.dataplane.story import pools
+from sim.dataplane.tables import (
+    Books,
+    ContainerGauge,
+    DatabaseGauge,
+    PlaneGauge,
+    Recording,
+    ServiceGauge,
+)
 
 
 class ReferencePlane:
@@ -54,7 +62,8 @@ class ReferencePlane:
         self.balancers = [Balancer(self, service, Routing()) for service in range(MOST_SERVICES)]
         self.balancers[0].routing = workload.routing.in_effect
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
-        self.postgres = Postgres(self)
+        self.databases = [Postgres(self) for _ in range(MOST_DATABASES)]
+        self.ghosts = 0  # groups of connections whose host vanished
         self.jobs = Jobs(self)
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
         self.calls = 0  # of services to each other
@@ -117,8 +126,9 @@ class ReferencePlane:
             if container.server is machine:
                 container.station.frozen = False
                 container.station.touch()
-                if container is self.postgres.db:
-                    self.postgres.reset()  # the kernel answers old connections with a reset
+                database = self.database_of(container)
+                if container is database.db:
+                    database.reset()  # the kernel answers old connections with a reset
         self.follow_through()
 
     def wipe(self) -> None:
@@ -127,7 +137,7 @@ class ReferencePlane:
 
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
-        story(profile)  # or it says what is wrong with it
+        pools(profile)  # or it says what is wrong with it, or with its story
         self.profiles.append(profile)
         return len(self.profiles) - 1
 
@@ -136,8 +146,8 @@ class ReferencePlane:
         made = Instance(self, ident, self.profiles[profile], self.servers[server])
         self.containers.append(made)
         kind = made.profile.kind
-        if kind == Kind.DATABASE and self.postgres.db is None:
-            self.postgres.db = made
+        if kind == Kind.DATABASE and self.database_of(made).db is None:
+            self.database_of(made).db = made
         elif kind == Kind.QUEUE and self.jobs.redis is None:
             self.jobs.redis = made
         elif kind == Kind.WORKER:
@@ -149,16 +159,27 @@ class ReferencePlane:
         if c.life != Life.EXITED or not c.server.alive:
             return
         c.born(self.profiles[profile])
-        if c.profile.kind == Kind.DATABASE and self.postgres.db is not c:
-            self.postgres.reset()
-            self.postgres.db = c
+        database = self.database_of(c)
+        if c.profile.kind == Kind.DATABASE and database.db is not c:
+            database.reset()
+            database.db = c
         elif c.profile.kind == Kind.QUEUE:
             self.jobs.redis = c
-        if c.profile.pool_at_start > 0:
-            self.open_later(c, self.postgres.start_up_connection_s())
+        pool = self.unopened(c)
+        if pool is not None:
+            self.open_later(c, pool.database.start_up_connection_s())
         else:
             self.listen(c)
         self.follow_through()
+
+    def database_of(self, c: Instance) -> Postgres:
+        """That it plays, if it is one."""
+        return self.databases[c.profile.number]
+
+    @staticmethod
+    def unopened(c: Instance) -> Pool | None:
+        """The first pool that lacks start-up connections."""
+        return next((pool for pool in c.pools if pool.open < pool.rules.at_start), None)
 
     def open_later(self, c: Instance, delay: float) -> None:
         c.open_at = self.now + delay
@@ -169,23 +190,28 @@ class ReferencePlane:
         c = self.containers[container]
         if c.open_at != self.env.now:
             return
-        code = self.postgres.open_one(c)
+        pool = self.unopened(c)
+        assert pool is not None
+        code = pool.database.open_one(c, pool)
+        after = self.unopened(c)
         if code == SILENT:
             self.open_later(c, SILENT_RETRY_S)
         elif code:
-            self.postgres.close(c.pool, c.pool.open)
+            for pool in c.pools:
+                pool.database.close(pool, pool.open)
             self.note(Note.START_REFUSED, c.id)
-        elif c.pool.open < c.profile.pool_at_start:
-            self.open_later(c, self.postgres.start_up_connection_s())
+        elif after is not None:
+            self.open_later(c, after.database.start_up_connection_s())
         else:
-            c.pool.idle = c.pool.open
+            for pool in c.pools:
+                pool.idle = pool.open
             self.listen(c)
 
     def listen(self, c: Instance) -> None:
         c.life = Life.LISTENING
         self.note(Note.LISTENING, c.id)
-        if c is self.postgres.db:
-            self.postgres.at_limit()
+        if c is self.database_of(c).db:
+            self.database_of(c).at_limit()
         elif c is self.jobs.redis:
             self.jobs.hand_out()
         elif c.profile.kind == Kind.WORKER:
@@ -220,11 +246,11 @@ class ReferencePlane:
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
         inside = c.died()
-        self.postgres.client_died(c, inside, silently)
+        client_died(c, inside, silently)
         if c is self.jobs.redis:
             self.jobs.crashed(host=silently)
-        elif c is self.postgres.db and not silently:
-            self.postgres.reset()
+        elif c is self.database_of(c).db and not silently:
+            self.database_of(c).reset()
         for work in inside:
             self.dropped(work, why, silently)
         if kind == Kind.PROXY:
@@ -266,8 +292,8 @@ class ReferencePlane:
         c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
         if c is self.jobs.redis:
             self.jobs.hand_out()
-        if c is self.postgres.db:
-            self.postgres.goes_on()
+        if c is self.database_of(c).db:
+            self.database_of(c).goes_on()
         proxy_goes_on(self, c)
         self.follow_through()
 
@@ -277,16 +303,18 @@ class ReferencePlane:
             return
         if rules.kind == Kind.WORKER and self.jobs.takes(c):
             self.jobs.idle += rules.slots - c.profile.slots
-        c.profile, c.pool.size = rules, rules.pool
+        c.profile = rules
         c.tell()
+        for pool, made in zip(c.pools, pools(rules), strict=True):
+            pool.rules, pool.size = made, made.size
         c.move_up()
         if rules.kind == Kind.WORKER:
             self.jobs.hand_out()
         elif rules.kind == Kind.HTTP:
             c.balancer.freed(c)
-        elif c is self.postgres.db:
-            self.postgres.at_limit()
-            self.postgres.unlock()
+        elif self.database_of(c).db is c:
+            self.database_of(c).at_limit()
+            self.database_of(c).unlock()
         self.follow_through()
 
     def lock_out(self, container: int, locked: bool) -> None:
@@ -358,10 +386,9 @@ class ReferencePlane:
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
-        db, rec, now = self.postgres, self.recorder, self.now
+        rec, now = self.recorder, self.now
+        databases = [database.gauge() for database in self.databases]
         working = sum(w.held for w in self.jobs.workers) - self.jobs.copies_working
-        answers = db.db is not None and db.db.server.alive and db.db.listening
-        full = now - db.full_since if db.full_since < now else 0.0
         return PlaneGauge(
             arrived=rec.arrivals,
             succeeded=rec.successes,
@@ -370,12 +397,12 @@ class ReferencePlane:
             retries=self.clients.caller.retries,
             jobs_queued=self.jobs.queued(),
             jobs_in_progress=working + self.jobs.pushing,
-            connections=db.used if answers else 0,  # of a dead server nobody holds a slot
-            connection_limit=db.limit,
-            connection_waits=db.waits,
-            connections_peak=db.peak,
+            connections=sum(one.connections for one in databases),
+            connection_limit=sum(one.connection_limit for one in databases),
+            connection_waits=sum(one.connection_waits for one in databases),
+            connections_peak=sum(one.connections_peak for one in databases),
             connections_refused=rec.refusals,
-            exhausted_s=db.exhausted_s + full,
+            exhausted_s=max(one.exhausted_s for one in databases),
             backlog_peak=self.jobs.backlog_peak,
             # added as the kernel adds: `sum` of floats compensates since Python 3.12
             busy_s=added(c.station.busy_now(now) for c in self.containers),
@@ -390,17 +417,21 @@ class ReferencePlane:
             memory=c.memory,
             served=c.served,
             errors=c.errors,
-            connections=c.pool.open,
+            connections=sum(pool.open for pool in c.pools),
         )
 
     def service_gauge(self, service: int) -> ServiceGauge:
         return self.tallies[service].gauge()
 
+    def database_gauge(self, database: int) -> DatabaseGauge:
+        return self.databases[database].gauge()
+
     def books(self) -> Books:
-        db, jobs, now = self.postgres, self.jobs, self.now
+        jobs, now, databases = self.jobs, self.now, self.databases
         waiting = [*jobs.entries, *jobs.parked.values()]
         working = [w for c in jobs.workers for w in c.inside.values() if isinstance(w, Job)]
-        pools = 0 if db.pooled else sum(c.pool.open for c in self.containers)
+        in_pools = sum(p.open for c in self.containers for p in c.pools if not p.database.pooled)
+        others = sum(db.servers + sum(db.ghosts.values()) for db in databases)
         busy = [0.0] * len(self.servers)
         memory = [0] * len(self.servers)
         for c in self.containers:
@@ -413,9 +444,9 @@ class ReferencePlane:
             ),
             jobs_queued=sum(not job.copy for job in waiting),
             jobs_in_progress=sum(not job.copy for job in working) + jobs.pushing,
-            connections_open=pools + db.servers + sum(db.ghosts.values()),
-            connections_granted=db.granted,
-            connections_closed=db.closed,
+            connections_open=in_pools + others,
+            connections_granted=sum(db.granted for db in databases),
+            connections_closed=sum(db.closed for db in databases),
             busy_s=tuple(busy),
             capacity_s=tuple(s.cpu.cores * s.uptime(now) for s in self.servers),
             memory=tuple(memory),

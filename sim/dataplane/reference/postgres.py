@@ -17,9 +17,10 @@ import simpy
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, query_cost
 from sim.dataplane.codes import SILENT, Due, Outcome, Stream
-from sim.dataplane.profile import Profile
+from sim.dataplane.profile import PoolRules
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Work
+from sim.dataplane.tables import DatabaseGauge
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Instance
@@ -29,10 +30,11 @@ Use = Generator[simpy.Event, Any, int]
 
 
 class Pool:
-    """The connections of one process."""
+    """The connections of one process to one database."""
 
-    def __init__(self, profile: Profile) -> None:
-        self.size = profile.pool  # 0: no pool, one connection per use
+    def __init__(self, rules: PoolRules, database: Postgres) -> None:
+        self.rules, self.database = rules, database
+        self.size = rules.size  # 0: no pool, one connection per use
         self.open = 0
         self.idle = 0
         self.opening = 0  # waits on a silent database
@@ -40,10 +42,11 @@ class Pool:
 
 
 class Postgres:
-    """The database as its clients see it; `db` is the container that plays it."""
+    """A database as its clients see it; `db` is the container that plays it."""
 
     def __init__(self, plane: ReferencePlane) -> None:
         self.plane, self.env = plane, plane.env
+        self.refusals = 0
         self.db: Instance | None = None
         self.inside: dict[int, Work] = {}  # queries that run, in order
         self.session = 0  # grows with each reset: connections of another life are gone
@@ -51,7 +54,6 @@ class Postgres:
         self.peak = self.granted = self.closed = 0
         self.exhausted_s, self.full_since = 0.0, INFINITY
         self.ghosts: dict[int, int] = {}  # ghost number -> connections
-        self.ghost_number = 0
         self.waits = 0  # works that wait for a connection
         self.dials: dict[int, Work] = {}  # ... that a silent database has not answered, in order
         self.locked: dict[int, Work] = {}  # queries that wait for a lock, in order
@@ -98,7 +100,7 @@ class Postgres:
             return SILENT
         return 0 if db.listening else Outcome.HTTP_500
 
-    def open_one(self, client: Instance) -> int:
+    def open_one(self, client: Instance, pool: Pool) -> int:
         """Open a connection for a client's pool: 0, a failing outcome, or SILENT.
 
         The password is looked at here and never again (PostgreSQL and PgBouncer alike); before
@@ -111,16 +113,20 @@ class Postgres:
         assert self.db is not None
         if self.pooled:
             if self.clients >= self.db.profile.pooler_clients:
-                self.plane.recorder.connection_refused(self.env.now)
+                self.refuse()
                 return Outcome.DB_REFUSED
             self.clients += 1
         else:
             if self.used >= self.limit:
-                self.plane.recorder.connection_refused(self.env.now)
+                self.refuse()
                 return Outcome.DB_REFUSED
             self.count(1)
-        client.pool.open += 1
+        pool.open += 1
         return 0
+
+    def refuse(self) -> None:
+        self.refusals += 1
+        self.plane.recorder.connection_refused(self.env.now)
 
     def close(self, pool: Pool, n: int) -> None:
         pool.open -= n
@@ -130,8 +136,9 @@ class Postgres:
             self.count(-n)
 
     # ---- the story of a query ----
-    def use(self, work: Work, demand: float) -> Use:
+    def use(self, work: Work, demand: float, pool: Pool) -> Use:
         """Check out a connection, run `demand` core seconds of query, give it back."""
+        work.pool, work.session = pool, -1
         code: int = yield from self.checkout(work)
         if code == Outcome.SUCCEEDED and self.pooled:
             work.session = self.session
@@ -141,12 +148,12 @@ class Postgres:
             if code != Outcome.SUCCEEDED and work.session == self.session:
                 self.give_back(work)
         if code != Outcome.SUCCEEDED:
-            yield from self.thaw(work)
+            yield from thaw(work)
             return code
         if self.locks(work):
             code = yield self.blocked(work)  # -> unlocked
             if code:
-                yield from self.thaw(work)
+                yield from thaw(work)
                 return code
         db = self.db
         assert db is not None
@@ -158,7 +165,7 @@ class Postgres:
         failed = yield db.station.join(work, cost)  # -> query_done
         if not failed:
             del self.inside[work.id]
-        yield from self.thaw(work)
+        yield from thaw(work)
         if failed:
             return int(failed)  # reset: the connection is gone
         if work.session == self.session:  # else it broke while the process hung
@@ -186,22 +193,17 @@ class Postgres:
             del self.locked[work.id]
             self.granted_to(work)
 
-    def thaw(self, work: Work) -> Generator[simpy.Event, Any, None]:
-        """A hung process does not notice the answer until it goes on."""
-        assert work.container is not None
-        if work.container.hung:
-            yield work.container.station.join(work, 0.0)  # -> thawed
-
     def checkout(self, work: Work) -> Use:
         assert work.container is not None
-        pool = work.container.pool
+        assert work.pool is not None
+        pool = work.pool
         work.fresh = work.opening = False  # a job or a replayed attempt may come here again
         if pool.idle:
             pool.idle -= 1
             return Outcome.SUCCEEDED
         if pool.size == 0 or pool.open + pool.opening < pool.size:
             work.fresh = True
-            code = self.open_one(work.container)
+            code = self.open_one(work.container, pool)
             if code == 0:
                 return Outcome.SUCCEEDED
             if code != SILENT:
@@ -211,7 +213,7 @@ class Postgres:
             self.dials[work.id] = work
         else:
             pool.waiting.append(work)
-        code = yield self.wait(work, work.container.profile.checkout_timeout_s)  # -> checked_out
+        code = yield self.wait(work, pool.rules.checkout_timeout_s)  # -> checked_out
         return code or Outcome.SUCCEEDED
 
     def pooler_turn(self, work: Work) -> Use:
@@ -271,9 +273,9 @@ class Postgres:
         work.waits = False
         work.timer_at = INFINITY
         if work.opening:
-            assert work.container is not None
+            assert work.pool is not None
             work.opening = False
-            work.container.pool.opening -= 1
+            work.pool.opening -= 1
         work.resume(code)
 
     def timed_out(self, work: Work) -> None:
@@ -286,10 +288,10 @@ class Postgres:
         self.granted_to(work, Outcome.POOL_TIMEOUT)
 
     def forget(self, work: Work) -> None:
-        assert work.container is not None
+        assert work.pool is not None
         if self.dials.pop(work.id, None) is not None:
             return
-        for queue in (work.container.pool.waiting, self.queue):
+        for queue in (work.pool.waiting, self.queue):
             if work in queue:
                 queue.remove(work)
                 return
@@ -305,8 +307,8 @@ class Postgres:
             self.servers_idle += 1
 
     def give_back(self, work: Work) -> None:
-        assert work.container is not None
-        pool = work.container.pool
+        assert work.pool is not None
+        pool = work.pool
         if pool.size == 0:
             self.close(pool, 1)
         elif pool.waiting:
@@ -320,7 +322,8 @@ class Postgres:
         self.dials.clear()
         for work in dials:
             assert work.container is not None
-            self.granted_to(work, self.open_one(work.container))
+            assert work.pool is not None
+            self.granted_to(work, self.open_one(work.container, work.pool))
 
     # ---- deaths ----
     def reset(self) -> None:
@@ -331,10 +334,10 @@ class Postgres:
         broken, self.inside = list(self.inside.values()), {}
         if self.db is not None:
             self.db.station.drop(lambda _: True)
-        for container in self.plane.containers:
-            broken += [w for w in container.pool.waiting if w not in self.queue]
-            container.pool.waiting.clear()
-            container.pool.open = container.pool.idle = 0
+        for pool in [p for c in self.plane.containers for p in c.pools if p.database is self]:
+            broken += [w for w in pool.waiting if w not in self.queue]
+            pool.waiting.clear()
+            pool.open = pool.idle = 0
         broken += self.locked.values()
         self.locked.clear()
         broken += self.dials.values()
@@ -352,40 +355,74 @@ class Postgres:
             else:
                 work.resume(Outcome.HTTP_500)
 
-    def client_died(self, container: Instance, inside: list[Work], silently: bool) -> None:
-        """A client process ended (its connections close at once) or its host vanished (they stay
-        open on the server until keepalive)."""
-        dead = {w.id for w in inside}
-        served = [i for i in self.inside if i in dead]
+    def drop(self, dead: set[int]) -> None:
+        """The queries of works that died."""
+        served = [ident for ident in self.inside if ident in dead]
         for ident in served:
             del self.inside[ident]
         if self.db is not None and served:
             self.db.station.drop(lambda w: w.id in dead)
-        for work in inside:
-            if work.waits:
-                self.waits -= 1
-                work.waits = False
-                self.dials.pop(work.id, None)
-                self.turns.pop(work.id, None)
-                self.locked.pop(work.id, None)
-                if work in self.queue:
-                    self.queue.remove(work)
-            work.timer_at = INFINITY
-            work.wake = None
-        for work in inside:
-            if work.session == self.session:
-                self.server_free(work)
-        pool, open_now = container.pool, container.pool.open
-        if silently and open_now and not self.pooled and self.db is not None:
-            number = self.ghost_number = self.ghost_number + 1
-            self.ghosts[number] = open_now
+
+    def waits_no_more(self, work: Work) -> None:
+        self.waits -= 1
+        work.waits = False
+        self.dials.pop(work.id, None)
+        self.turns.pop(work.id, None)
+        self.locked.pop(work.id, None)
+        if work in self.queue:
+            self.queue.remove(work)
+
+    def abandon(self, pool: Pool, silently: bool) -> None:
+        """The process that had these connections is gone."""
+        if silently and pool.open and not self.pooled and self.db is not None:
+            number = self.plane.ghosts = self.plane.ghosts + 1
+            self.ghosts[number] = pool.open
             DueTimer(self.env, self.db.profile.keepalive_s, Due.GHOST, number, self.ghost_closed)
             pool.open = 0
         else:
-            self.close(pool, open_now)
-        container.pool = Pool(container.profile)
+            self.close(pool, pool.open)
 
     def ghost_closed(self, number: int) -> None:
         n = self.ghosts.pop(number, 0)
         if n:
             self.count(-n)
+
+    # ---- observation ----
+    def gauge(self) -> DatabaseGauge:
+        now, db = self.env.now, self.db
+        answers = db is not None and db.server.alive and db.listening
+        full = now - self.full_since if self.full_since < now else 0.0
+        return DatabaseGauge(
+            connections=self.used if answers else 0,  # of a dead server nobody holds a slot
+            connection_limit=self.limit,
+            connection_waits=self.waits,
+            connections_peak=self.peak,
+            connections_refused=self.refusals,
+            exhausted_s=self.exhausted_s + full,
+        )
+
+
+def thaw(work: Work) -> Generator[simpy.Event, Any, None]:
+    """A hung process does not notice the answer until it goes on."""
+    assert work.container is not None
+    if work.container.hung:
+        yield work.container.station.join(work, 0.0)  # -> thawed
+
+
+def client_died(container: Instance, inside: list[Work], silently: bool) -> None:
+    """A client process ended (its connections close at once) or its host vanished (they stay open
+    on the server until keepalive)."""
+    dead = {w.id for w in inside}
+    for pool in container.pools:
+        pool.database.drop(dead)
+    for work in inside:
+        if work.waits and work.pool is not None:
+            work.pool.database.waits_no_more(work)
+        work.timer_at = INFINITY
+        work.wake = None
+    for work in inside:
+        if work.pool is not None and work.session == work.pool.database.session:
+            work.pool.database.server_free(work)
+    for pool in container.pools:
+        pool.database.abandon(pool, silently)
+    container.pools = container.new_pools()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sim.dataplane.reference.balancers import Balancer
     from sim.dataplane.reference.clients import Caller
     from sim.dataplane.reference.containers import Instance
+    from sim.dataplane.reference.postgres import Pool
 
 ON_THE_WAY = (
     AttemptPhase.CONNECTING,
@@ -37,7 +38,8 @@ class Work:
     fresh: bool = False  # its connection is new: the first query pays for it
     waits: bool = False  # for a connection
     opening: bool = False  # ... of a silent database
-    session: int = 0  # the database's life in which its connection was opened
+    pool: Pool | None = None  # whose connection it has, wants, or had last
+    session: int = -1  # the database's life in which its connection was opened
     pooled: bool = False  # holds one of the pooler's server connections
     pushing: bool = False  # its job waits for a silent queue server
     passing: bool = False  # a step of it only takes time

@@ -104,7 +104,7 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
     _tell_roles(roles, entry, scene, notes)
     _tell_links(scene, roles, outside, names, notes)
     services = _services(task, roles, entry, scene, configs, names)
-    stack = _stack(task, services)
+    stack = _stack(task, services, _swarm(task.node(entry), notes))
     notes.ignored += leftover_lines(project, task.read, variables)
     return notes.imported(stack)
 
@@ -311,7 +311,26 @@ def _waiting(name: str, services: dict[str, Service], notes: Notes) -> Service:
     return service.model_copy(update={"waits_for": checked})
 
 
-def _stack(task: _Import, services: dict[str, Service]) -> Stack:
+def _swarm(node: Node, notes: Notes) -> dict[str, Any]:
+    """What the entry's `deploy:` says of updates and restarts under Swarm, where they are read
+    (compose-spec deploy.md); Compose reads neither."""
+    update, restart = node.get("deploy", "update_config"), node.get("deploy", "restart_policy")
+    words = {
+        "rolling_updates.parallelism": update.get("parallelism").count(),
+        "rolling_updates.delay_s": update.get("delay").seconds(),
+        "rolling_updates.monitor_s": update.get("monitor").seconds(),
+        "rolling_updates.max_failure_ratio": update.get("max_failure_ratio").number(),
+        "rolling_updates.order": update.get("order").text() or None,
+        "rolling_updates.failure_action": update.get("failure_action").text() or None,
+        "self_healing.delay_s": restart.get("delay").seconds(),
+    }
+    found = {f"swarm.{path}": value for path, value in words.items() if value is not None}
+    if found:
+        notes.assumed.append(f"on Swarm: updates and restarts of all as of {node.path[-1]}")
+    return {path: f"{v:g}s" if path.endswith("_s") else v for path, v in found.items()}
+
+
+def _stack(task: _Import, services: dict[str, Service], settings: dict[str, Any]) -> Stack:
     like, notes, project = task.like, task.notes, task.project
     servers = like.servers
     machine = servers.machine
@@ -330,6 +349,7 @@ def _stack(task: _Import, services: dict[str, Service]) -> Stack:
         services=services,
         servers=servers,
         operator=like.operator,
+        set=settings,
         on={
             platform: _patch(platform, patch, like, services, notes)
             for platform, patch in like.on.items()

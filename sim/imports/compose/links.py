@@ -74,7 +74,8 @@ def host_names(bodies: Bodies) -> dict[str, str]:
         aliases = [body.get("container_name"), body.get("hostname")]
         networks = body.get("networks")
         for network in networks.values() if isinstance(networks, dict) else ():
-            aliases += (network or {}).get("aliases") or []
+            more = network.get("aliases") if isinstance(network, dict) else None
+            aliases += more if isinstance(more, list) else []
         for alias in aliases:
             if alias:
                 hosts.setdefault(str(alias).lower(), name)

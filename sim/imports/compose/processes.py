@@ -89,7 +89,7 @@ def job_processes(words: list[str], environment: Mapping[str, str]) -> Processes
     text = " ".join(words)
     said = _option(words, "--concurrency", "-c", "--max-tasks") if words else None
     autoscale = option(words, "--autoscale")
-    if said is None and autoscale and autoscale.split(",")[0].isdigit():
+    if said is None and autoscale and autoscale.split(",")[0].isdecimal():
         said = Number(int(autoscale.split(",")[0]), "--autoscale")
     if "dramatiq" in text or "huey" in text:
         return Processes(
@@ -106,7 +106,7 @@ def _option(words: list[str], *names: str) -> Number | None:
     """`-w 8`, `--workers=8`; of `-t 1:16` the larger."""
     for name in names:
         value = (option(words, name) or "").rpartition(":")[2]
-        if value.isdigit() and 0 < int(value) < 10_000:
+        if value.isdecimal() and 0 < int(value) < 10_000:
             return Number(int(value), name)
     return None
 
@@ -114,7 +114,7 @@ def _option(words: list[str], *names: str) -> Number | None:
 def _variable(environment: Mapping[str, str], names: tuple[str, ...]) -> Number | None:
     for name in names:
         value = environment.get(name, "")
-        if value.isdigit() and 0 < int(value) < 10_000:
+        if value.isdecimal() and 0 < int(value) < 10_000:
             return Number(int(value), name)
     return None
 
@@ -178,13 +178,13 @@ def _stated(
         name
         for name, value in environment.items()
         if _SIZE.fullmatch(name.upper().replace(".", "_")) and not _NO_DATABASE.search(name.upper())
-        and value.isdigit() and 0 < int(value) < 10_000
+        and value.isdecimal() and 0 < int(value) < 10_000
     ]  # fmt: skip
     if sizes:
         name = sizes[0]
         size, source, variables = int(environment[name]), name, (name,)
         more = next((n for n in environment if _OVERFLOWS.fullmatch(n)), "")
-        if more and environment[more].isdigit():
+        if more and environment[more].isdecimal():
             return size + int(environment[more]), f"{source} + {more}", (name, more)
         if "SQLALCHEMY" in name or "SQL_ALCHEMY" in name:
             return size + OVERFLOW, f"{source} + an overflow of {OVERFLOW}", variables

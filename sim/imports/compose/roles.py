@@ -32,6 +32,7 @@ _LOOP = re.compile(
     r"|golang)(?![\w-])"
 )
 _THREADS = re.compile(r"(?<![\w-])(gunicorn|uwsgi|puma|unicorn|php-fpm|apache2|waitress)(?![\w-])")
+_SUITE = 2  # of more web services one is in front
 _BACKEND = re.compile(r"(^|[-_.])(api|backend|server|app)([-_.]|\d*$)")
 _SURE = (
     "postgres",
@@ -203,9 +204,9 @@ def _by_neighbours(
         return Guess("http", "others depend on it", "http", "low")
     if _maker(body) in {_maker(other) for other in web} - {"", "."}:
         return Guess("http", "made by the same people as the others", "http", "low")
-    if queued:
+    if queued and len(web) <= _SUITE:
         return Guess("worker", "uses the queue, publishes no port", "worker", "low")
-    if _maker(body) == "." and any(_maker(other) == "." for other in web):
+    if body.get("build") and any(other.get("build") for other in web):
         return Guess("http", "built here as the others", "http", "low")
     return Guess("other", "neither port, image nor name says more", None, "low")
 
@@ -217,7 +218,8 @@ def _program(body: Mapping[str, Any]) -> tuple[str, str]:
 
 def _maker(body: Mapping[str, Any]) -> str:
     """Whose image it is; of those that are built here, the project's."""
-    return "." if body.get("build") else repository(str(body.get("image") or "")).rpartition("/")[0]
+    owner = repository(str(body.get("image") or "")).rpartition("/")[0]
+    return owner or ("." if body.get("build") else "")
 
 
 def _settled(
@@ -315,7 +317,6 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
     return front
 
 
-_SUITE = 2  # of more web services one is in front
 _BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")
 
 

@@ -259,6 +259,7 @@ def _healthcheck(node: Node, name: str, notes: Notes) -> Healthcheck | None:
         "timeout": check.get("timeout").seconds() or None,
         "retries": check.get("retries").count() or None,
         "start_period": check.get("start_period").seconds(),
+        "start_interval": check.get("start_interval").seconds() or None,
     }
     said = {key: value for key, value in given.items() if value is not None}
     for key in said:

@@ -23,6 +23,7 @@ _SLOTS: dict[Part, Any] = {
 _TITLES: dict[Part, str] = {
     "mysql": "MySQL", "mariadb": "MariaDB", "mongodb": "MongoDB", "sqlserver": "SQL Server",
 }  # fmt: skip
+_MOST = 10**6  # more connections are no limit
 _LIMITS = {"mongodb": "maxConns"}
 # of Bitnami's images (their README files, section Environment variables)
 _POSTGRES_VARIABLES = (
@@ -68,7 +69,7 @@ def read_database(
         if found is None:
             match = re.search(rf"(?m)^\s*{key}\s*=\s*'?(\d+)", config)
             found = match[1] if match else None
-        if found is not None and found.isdigit() and int(found) > 0:
+        if found is not None and _is_count(found):
             given[key] = int(found)
             notes.origins[f"services.{name}.{key}"] = node.get("command").origin
     if any("config_file" in word for word in words) and not config:
@@ -119,8 +120,12 @@ def read_pooler(node: Node, name: str, variables: Mapping[str, str], notes: Note
     mode = _first(variables, _POOLER_MODES, node) or "session"
     if mode != "transaction":
         notes.assumed.append(f"{name}: pools transactions, where the file says pool_mode {mode}")
-    numbers = {key: int(v) for key, v in given.items() if v and v.isdigit() and int(v) > 0}
+    numbers = {key: int(v) for key, v in given.items() if v and _is_count(v)}
     return Pooler(**numbers)
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and 0 < int(text) < _MOST
 
 
 def _words(node: Node, variables: Mapping[str, str]) -> list[str]:
@@ -143,6 +148,6 @@ def _redis_size(node: Node) -> int | None:
     """Redis counts `100mb` in 1024s and `100m` in 1000s (the head of its redis.conf)."""
     text = node.text().lower()
     powers = {"k": 1, "m": 2, "g": 3}
-    if text[-1:] in powers and text[:-1].isdigit():
+    if text[-1:] in powers and text[:-1].isdecimal():
         return int(text[:-1]) * 1000 ** powers[text[-1]] or None
     return node.size()

@@ -124,7 +124,7 @@ class Node:
         try:
             return parse_duration(self.text())
         except ValueError as error:
-            nearest = f"{self.value}s" if self.text().isdigit() else ""
+            nearest = f"{self.value}s" if self.text().isdecimal() else ""
             raise self.wrong(str(error), nearest) from None
 
     def words(self) -> list[str]:
@@ -164,7 +164,7 @@ class Node:
             return "no", None
         policy, _, attempts = self.text().partition(":")
         valid: tuple[str, ...] = ("no", "always", "unless-stopped", "on-failure")
-        if policy not in valid or (attempts and not attempts.isdigit()):
+        if policy not in valid or (attempts and not attempts.isdecimal()):
             near = policy.replace("_", "-")
             nearest = near if near in valid else ""
             raise self.wrong(f"one of {', '.join(valid)} (or on-failure:N)", nearest)
@@ -199,7 +199,7 @@ def option(words: list[str], *names: str) -> str | None:
                 return value
             return words[i + 1] if i + 1 < len(words) else None
         for name in names:
-            if len(name) == 2 and word.startswith(name) and word[2:].isdigit():
+            if len(name) == 2 and word.startswith(name) and word[2:].isdecimal():
                 return word[2:]
     return None
 

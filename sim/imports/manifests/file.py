@@ -39,7 +39,9 @@ def import_manifests(paths: Sequence[Path], like: Stack, corrections: Correction
     workloads = _workloads(manifests, notes)
     if not workloads:
         kinds = ", ".join(dict.fromkeys(manifest.kind for manifest in manifests))
-        expected = f"one of {', '.join(LASTING)}"
+        expected = (
+            f"one of {', '.join(LASTING)} (give all files of an application, or their folder)"
+        )
         raise manifests[0].document.error((), f"no workload among {kinds}", expected)
     entry = _applied(manifests, workloads, notes)
     if entry and not corrections.entry and corrections.roles.get(entry, "http") == "http":

@@ -20,6 +20,7 @@ from sim.schema.text.files import read_text
 MOST_MANIFESTS = 2**23  # bytes of one file: `kubectl get -o yaml` of a namespace; chosen
 MOST_FILES = 500  # of a folder; chosen
 _TEMPLATE = re.compile(r"\{\{-?\s*(?:[.$]|if|range|include|with|define|template|toYaml|end)")
+_PLACEHOLDER = re.compile(r"^\s*(?:- )?[\w.-]+:\s+\{\{", re.MULTILINE)
 _ENDS = (".yaml", ".yml", ".json")
 # other files of the same world, by what only they have -> what would do
 _FOREIGN = {
@@ -93,7 +94,7 @@ def _of_folder(folder: Path) -> Iterator[Manifest]:
         text = read_text(path, str(path), MOST_MANIFESTS)
         if not re.search(r"^\s*[\"']?apiVersion[\"']?\s*:", text, re.MULTILINE):
             continue
-        for manifest in _objects(text, str(path)):
+        for manifest in _objects(text, str(path), alone=False):
             count += 1
             yield manifest
     if not count:
@@ -109,20 +110,25 @@ def _of_file(path: Path) -> list[Manifest]:
     return manifests
 
 
-def _objects(text: str, file: str) -> Iterator[Manifest]:
-    if _TEMPLATE.search(text) and file.endswith(_ENDS):
-        line = text.count("\n", 0, _TEMPLATE.search(text).start()) + 1  # type: ignore[union-attr]
-        found, expected = "a Helm template", "what `helm template CHART` renders of it"
+def _objects(text: str, file: str, alone: bool = True) -> Iterator[Manifest]:
+    """The objects of one file. `alone`: it was named by itself, and is refused for what it is;
+    among others a kustomization is a kind that is not simulated."""
+    template = _TEMPLATE.search(text) or _PLACEHOLDER.search(text)
+    if template and file.endswith(_ENDS):
+        line = text.count("\n", 0, template.start()) + 1 + template[0].count("\n")
+        is_helm = template.re is _TEMPLATE
+        found = "a Helm template" if is_helm else "a template with places to fill in"
+        expected = "what `helm template CHART` renders of it" if is_helm else "it filled in"
         raise InputError(file, line, found=found, expected=expected)
     for document in read_documents(text, file):
         if document.data is None:
             continue
         if not isinstance(document.data, dict):
             raise document.error((), describe(document.data), "an object with apiVersion and kind")
-        yield from _flat(Manifest(document, (), document.data))
+        yield from _flat(Manifest(document, (), document.data), alone)
 
 
-def _flat(manifest: Manifest) -> Iterator[Manifest]:
+def _flat(manifest: Manifest, alone: bool) -> Iterator[Manifest]:
     """The object, or those of a List (`kubectl get -o yaml`)."""
     if "kind" not in manifest.data or "apiVersion" not in manifest.data:
         at = manifest.at
@@ -130,7 +136,7 @@ def _flat(manifest: Manifest) -> Iterator[Manifest]:
     entries = manifest.data.get("items")
     if not (manifest.kind.endswith("List") and isinstance(entries, list)):
         is_chart = manifest.group in ("kustomize.config.k8s.io", "core.oam.dev", "argoproj.io")
-        if manifest.kind in _FOREIGN and (is_chart or manifest.kind != "Application"):
+        if alone and manifest.kind in _FOREIGN and (is_chart or manifest.kind != "Application"):
             found = f"a {manifest.kind}"
             raise manifest.document.error((*manifest.at, "kind"), found, _FOREIGN[manifest.kind])
         yield manifest
@@ -138,7 +144,7 @@ def _flat(manifest: Manifest) -> Iterator[Manifest]:
     for i, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise manifest.document.error((*manifest.at, "items", i), describe(entry), "an object")
-        yield from _flat(Manifest(manifest.document, (*manifest.at, "items", i), entry))
+        yield from _flat(Manifest(manifest.document, (*manifest.at, "items", i), entry), alone)
 
 
 def is_manifest(text: str) -> bool:

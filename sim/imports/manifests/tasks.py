@@ -123,15 +123,23 @@ def _task(own: ServiceBody, group: Node, task: Node) -> None:
         own.put(("deploy", "resources", "limits", "memory"), f"{limit.count()}m", limit)
         bounds = {"request": memory.count(), "limit": limit.count()}
         own.patch["memory"] = {key: f"{number}Mi" for key, number in bounds.items()}
+    _ending(own, task)
+    _ways_in(own, group, task)
+
+
+def _ending(own: ServiceBody, task: Node) -> None:
     stop = {}
-    for word, key, where in (("grace", "KillTimeout", task), ("pre_stop", "ShutdownDelay", task)):
-        node = where.get(key)
+    for word, key in (("grace", "KillTimeout"), ("pre_stop", "ShutdownDelay")):
+        node = task.get(key)
         if node.value:
             stop[word] = _nanoseconds(node)
     if "grace" in stop:
         own.put(("stop_grace_period",), stop["grace"], task.get("KillTimeout"))
     if stop:
         own.patch["stop"] = stop
+
+
+def _ways_in(own: ServiceBody, group: Node, task: Node) -> None:
     services = [*group.get("Services").items(), *task.get("Services").items()]
     for service in services:
         own.aliases.append(service.get("Name").text())

@@ -45,7 +45,7 @@ Matching = Callable[[str], Any] | None  # of a request's path
 
 
 @dataclass
-class Tally:
+class LineTally:
     """What became of the lines of a file."""
 
     lines: int = 0
@@ -56,7 +56,7 @@ class Tally:
     first_wrong: int = 0
 
     @classmethod
-    def together(cls, tallies: Sequence[Tally]) -> Tally:
+    def together(cls, tallies: Sequence[LineTally]) -> LineTally:
         """Of several files; the first wrong line is that of the first file that has one."""
         total = cls()
         for tally in tallies:
@@ -74,7 +74,7 @@ class Content:
     kind: RecordingKind
     stamps: array[float] = field(default_factory=lambda: array("d"))
     rows: list[Row] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
+    tally: LineTally = field(default_factory=LineTally)
 
 
 def read_file(name: str, matching: Matching = None, counted: bool = False) -> Content:

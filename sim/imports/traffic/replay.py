@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.dataplane.profile import Arrivals
 from sim.imports.traffic.course import Instants, RateCourse, spread
-from sim.imports.traffic.file import Content, Tally, read_file
+from sim.imports.traffic.file import Content, LineTally, read_file
 from sim.imports.traffic.series import gaps, summed
 from sim.imports.traffic.stamps import stamp, written
 from sim.schema.fields import InputError, parse_duration
@@ -33,7 +33,7 @@ class Recorded:
     kinds: tuple[str, ...]
     course: Instants | RateCourse
     whole_s: float  # how long all of it is
-    tally: Tally
+    tally: LineTally
     is_sorted: bool
     window: str  # what part was taken; empty: all
     replay: Replay
@@ -72,7 +72,7 @@ def read_recording(traffic: Traffic) -> Recorded:
         kinds=kinds,
         course=part,
         whole_s=course.end - course.begin,
-        tally=Tally.together([content.tally for content in contents]),
+        tally=LineTally.together([content.tally for content in contents]),
         is_sorted=is_sorted,
         window=window,
         replay=traffic.replay,

@@ -32,7 +32,13 @@ const OF_SERVER = {
   'lose its server for good': (name) => ({ server_crash: { hosting: name, returns: false } }),
   'drain its server': (name) => ({ drain: { hosting: name } }),
 }
-const FAULTS = { ...OF_SERVICE, ...OF_SERVER }
+const OF_ALL = {
+  'freeze the control plane for 5 minutes': () => ({ control_plane: { lasts: '5m' } }),
+  'lose the registry for 10 minutes': () => ({ registry_down: { lasts: '10m' } }),
+  'let the certificate expire': () => ({ certificate_expired: {} }),
+  'fill the disk of the database': () => ({ disk_full: {} }),
+}
+const FAULTS = { ...OF_SERVICE, ...OF_SERVER, ...OF_ALL }
 
 // ---- the line to the server ----
 const query = new URLSearchParams(location.search)
@@ -216,7 +222,7 @@ const drawServers = (parts, side) => {
   for (const box of side.containers) {
     const drawn = parts.boxes[box.name]
     if (!drawn) continue
-    const state = box.state === 'ready' ? (box.gets_requests || !box.inside ? '' : '') : box.state.replace('_', ' ') + ', '
+    const state = box.state === 'ready' ? '' : box.state.replace('_', ' ') + ', '
     drawn.info.textContent = `${state}${box.inside} inside${box.waiting ? `, ${box.waiting} wait` : ''}${box.version === 'v1' ? '' : ', ' + box.version}`
     drawn.bar.style.width = `${Math.min(100, 4 * (box.inside + box.waiting))}%`
   }

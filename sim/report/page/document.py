@@ -16,7 +16,7 @@ from markupsafe import Markup
 from sim.report.page import charts, curves
 from sim.report.page.sections import sections
 from sim.report.postmortem import text
-from sim.report.text import findings, verdict, words
+from sim.report.text import findings, means, verdict, words
 from sim.results.measurements import Measurements
 
 
@@ -28,6 +28,7 @@ def page(result: Measurements) -> str:
         .render(
             result=result,
             verdict=verdict.verdict(result),
+            means=means.short(result),
             setting=findings.setting(result),
             sections=sections(result),
             css=Markup(_source("report.css")),

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sim.report.text import (
-    comparison,
-    findings,
-    ladder,
-    timeline,
-    traffic,
-    verdict,
-    words,
-)
+from sim.report.text import comparison, findings, ladder, means, timeline, traffic, verdict, words
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
@@ -27,6 +19,8 @@ def markdown(result: Measurements, pictures: Iterable[str] = ()) -> str:
 def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
     yield f"# {result.scenario}: {words.markdown(result.title)}"
     yield f"\n**{words.markdown(verdict.verdict(result))}**\n"
+    if result.means:
+        yield f"{words.markdown(means.short(result))}\n"
     if result.ladder is not None:
         yield f"{words.markdown(ladder.sentence(result.ladder))}\n"
     yield f"{words.markdown(result.lesson)}\n"

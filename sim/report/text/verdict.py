@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sim.report.text import means, words
-from sim.results.decision import Decision
 from sim.results.figures import Figures, figure_at, lookup, total
 from sim.results.measurements import Measurements
+from sim.results.preference import Preference
 
 NAMED = 3  # platforms; of more the number says enough
 
@@ -37,7 +37,7 @@ def _alike(result: Measurements) -> str:
     return f"No clear difference: {sides}."
 
 
-def _gap(result: Measurements, decided: Decision) -> str:
+def _gap(result: Measurements, decided: Preference) -> str:
     harm = figure_at(decided.metric).harm
     assert harm is not None
     amount = words.figure(decided.metric, decided.gap)
@@ -66,7 +66,7 @@ def names(platforms: tuple[str, ...]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _price(result: Measurements, decided: Decision) -> str:
+def _price(result: Measurements, decided: Preference) -> str:
     month = {name: f["cost"]["usd_month"] for name, f in result.platforms.items()}
     if len(decided.better) > 1 or not month[decided.better[0]]:
         return ""
@@ -76,7 +76,7 @@ def _price(result: Measurements, decided: Decision) -> str:
     return f", for ${abs(more):,.0f} {'more' if more > 0 else 'less'} a month"
 
 
-def _means(result: Measurements, decided: Decision) -> str:
+def _means(result: Measurements, decided: Preference) -> str:
     """What else is unequal; that it is not, where somebody asked for that."""
     if len(decided.better) > 1 or not {decided.better[0], decided.worse} <= set(result.means):
         return ""

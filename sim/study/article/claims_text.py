@@ -32,7 +32,7 @@ class ClaimCheck(NamedTuple):
     """A place whose run is done."""
 
     place: ClaimPlace
-    holds: bool
+    holds: bool | None  # None: no run can decide it, and what is measured is told
     measured: str
     because: str  # where it does not hold
 
@@ -43,14 +43,25 @@ def belongs(ident: str, claim: str) -> bool:
     return ident == claim or ident.startswith(f"{claim}-")
 
 
-def ruling(checks: Sequence[ClaimCheck]) -> str:
-    """Of all its places together."""
-    held = sum(check.holds for check in checks)
+def ruling(checks: Sequence[ClaimCheck], opinion: bool = False) -> str:
+    """Of all its places together, by one rule for all platforms. `opinion`: a part of it is one,
+    and then what does not hold in any place is no refutation of the whole."""
+    decided = [check.holds for check in checks if check.holds is not None]
+    held = sum(decided)
     if not checks:
         return "not measured"
-    if held == len(checks):
+    if not decided:
+        return "no verdict"
+    if held == len(decided):
         return "holds"
-    return f"depends: holds in {held} of {len(checks)}" if held else "DOES NOT HOLD"
+    if held or opinion:
+        return f"depends: holds in {held} of {len(decided)}"
+    return "DOES NOT HOLD"
+
+
+def word(check: ClaimCheck) -> str:
+    """What came out in one place."""
+    return {True: "holds", False: "does not hold", None: "no verdict"}[check.holds]
 
 
 def ours(places: Iterable[ClaimPlace]) -> list[ClaimPlace]:
@@ -95,12 +106,12 @@ def about(said: Said, places: Sequence[ClaimPlace]) -> str:
 
 
 def _head(said: Said, checks: Sequence[ClaimCheck] | None) -> str:
-    verdict = "" if checks is None else f" {ruling(_of(checks, said))}:"
+    verdict = "" if checks is None else f" {ruling(_of(checks, said), bool(said.opinions))}:"
     return f"{said.id:<4}{verdict} {said.says}"
 
 
 def _line(check: ClaimCheck) -> str:
-    place, holds = check.place, "holds" if check.holds else "does not hold"
+    place, holds = check.place, word(check)
     whom = f"{_whole(place.command)} ({place.id}, {words.platform(place.platform)})"
     why = f"; {check.because}" if check.because and not check.holds else ""
     return f"{whom}: {holds}: {place.says}: {check.measured}{why}"
@@ -140,10 +151,10 @@ def markdown(checks: Sequence[ClaimCheck], seed: int) -> str:
     ]  # fmt: skip
     for said in ARTICLE:
         those = _of(checks, said)
-        head = [said.id, said.says, f"**{ruling(those)}**"]
+        head = [said.id, said.says, f"**{ruling(those, bool(said.opinions))}**"]
         for check in those:
             place = check.place
-            there = "holds" if check.holds else "does not hold"
+            there = word(check)
             why = f"; {check.because}" if check.because and not check.holds else ""
             whom = f"{words.platform(place.platform)}: {place.says}: {check.measured}{why}"
             command = f"`{place.command}` ({place.id})"
@@ -162,12 +173,12 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def json_text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> str:
-    record: dict[str, Any] = {"schema": 1, "claims": []}
+    record: dict[str, Any] = {"schema": 2, "claims": []}
     for said in ARTICLE:
         those = None if checks is None else _of(checks, said)
         record["claims"].append({
             "id": said.id, "says": said.says, "about": said.platform,
-            "verdict": None if those is None else ruling(those),
+            "verdict": None if those is None else ruling(those, bool(said.opinions)),
             "checked_by": _commands(places, said),
             "places": None if those is None else [_place(check) for check in those],
             "not_checkable": list(said.opinions),

@@ -36,7 +36,7 @@ from sim.study.quarter.rates import IncidentKind, Rates
 
 FILE = Path(__file__).with_name("setups.yaml")
 WEEKS = 365.25 / 7.0  # of a year
-FEW = 2  # seeds in the other worlds
+FEW = 1  # seeds in the other worlds, compared with the same of the world as assumed
 PEOPLE = tuple(
     f"stack.operator.{step}" for step in ("detect", "acknowledge", "login", "diagnose", "command")
 )
@@ -166,14 +166,15 @@ def _case(planned: Plan, way: Setup) -> Case | None:
 def _replays(
     number: int, kind: IncidentKind, planned: Plan, case: Case, ask: Ask, rates: Rates
 ) -> Iterator[Rehearsal]:
+    reps = ask.reps or FEW
     for world, (patterns, factor) in WORLDS.items():
         settings = scaled(case, patterns, factor)
         altered = changed(planned, case, settings) if settings else case
         if altered is None:
             continue
-        seeds = ask.reps if world == AS_ASSUMED else min(FEW, ask.reps)
+        seeds = reps if world == AS_ASSUMED else min(FEW, reps)
         for k in range(seeds):
-            share = (k + 0.5) / ask.reps  # hours, days and servers spread evenly over the seeds
+            share = (k + 0.5) / reps  # hours, days and servers spread evenly over the seeds
             at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
             incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
             night = case.stack.operator.night
@@ -198,7 +199,7 @@ def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Decision:
         servers = case.stack.servers.count or 1
         worlds = {
             world: tuple(
-                Recurrence(kind.name, _rate(kind, runs.rates, servers), tuple(found))
+                Recurrence(kind.name, _rate(kind, runs.rates, servers), tuple(found), kind.planned)
                 for kind in runs.rates.kinds
                 if (found := samples.get((way.name, world, kind.name)))
             )

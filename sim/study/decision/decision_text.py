@@ -17,6 +17,7 @@ from sim.report.text import words
 from sim.report.text.columns import Cells, aligned, json_text, markdown_table
 from sim.study.decision.decision import AS_ASSUMED, Decision
 from sim.study.decision.worth import (
+    DEPLOYS,
     SURE,
     BreakEven,
     Choice,
@@ -126,10 +127,15 @@ def paying(said: Advice) -> list[str]:
     other = rival(said.weighed, said.terms).outcome.setup.name
     lines = []
     for each in said.break_even:
-        if each.value is None:
+        if each.says == DEPLOYS:
             lines.append(
-                f"Kubernetes never pays by what {each.says}: it saves none against {other}."
+                f"However often {DEPLOYS}, it does not pay by that against {other}."
+                if each.value is None
+                else f"It pays against {other} where {DEPLOYS} {each.value:,.1f} times as often."
             )
+            continue
+        if each.value is None:
+            lines.append(f"It never pays by what {each.says}: it saves none against {other}.")
             continue
         span = ""
         if each.low is not None and each.high is not None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.text.document import parse_value, read_yaml
+from sim.schema.scenario_checks import scenario_issues
+from sim.schema.text.document import Document, parse_value, read_yaml
 from sim.schema.text.files import read_text
 from sim.simulation.case import Case
 from sim.study.ask import setting_text
@@ -100,7 +101,12 @@ def cases_at(planned: Plan, point: Mapping[str, Any], field: str) -> tuple[Case,
         traffic=None,
     )  # fmt: skip
     try:
-        return plan(ask, planned.cases[0]).cases
+        cases = plan(ask, planned.cases[0]).cases
+        scenario, stack = cases[0].scenario, cases[0].stack  # which nobody has checked together yet
+        issues = list(scenario_issues(scenario, stack, Document(field)))
+        if issues:
+            raise InputError(issues=issues)
+        return cases
     except InputError as error:
         raise InputError(issues=[_of(issue, field) for issue in error.issues]) from None
 

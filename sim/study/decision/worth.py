@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sim.dataplane import draws
 from sim.results.intervals import interval
-from sim.study.decision.decision import AS_ASSUMED, Decision, Prospect
+from sim.study.decision.decision import AS_ASSUMED, FEW, Decision, Prospect
 from sim.study.decision.year import Harms, expected
 
 MONTHS = 12.0
@@ -22,6 +22,7 @@ MOST_OF_IT = 0.9  # chosen
 MATTERS_H = 0.1  # hours a year; chosen
 SURE = 0.6  # chosen
 AGAIN = 200  # bootstrap samples
+DEPLOYS = "deploys and other planned work come"
 HALF, DOUBLE = 0.5, 2.0
 
 
@@ -33,6 +34,7 @@ class Terms(NamedTuple):
     sale: float = 0.0  # USD that a lost request costs; 0: not told
     upkeep: float = 1.0
     rates: float = 1.0
+    planned: float = 1.0  # of deploys and other planned work
     world: str = AS_ASSUMED
 
     @property
@@ -89,7 +91,7 @@ def weigh(decision: Decision, terms: Terms, which: Sequence[int] = ()) -> list[W
     """Each set-up; `which`: the samples, by index, that count (all)."""
     weighed = []
     for outcome in decision.outcomes:
-        year = expected(outcome.worlds[terms.world], terms.rates, which)
+        year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
         upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
         lost = terms.down_hour * year.down_h + terms.sale * year.failed
         money = Money(
@@ -157,10 +159,12 @@ def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms
 def hinges(decision: Decision, terms: Terms) -> list[Hinge]:
     """Where the choice is another one; first those where the need for an orchestrator is."""
     said = choose(weigh(decision, terms), terms)
+    seldom = choose(weigh(decision, terms, range(FEW)), terms)  # on the seeds of other worlds
     other = [
         Hinge(says, choice)
         for says, varied in variations(terms, decision.outcomes[0].worlds)
-        if (choice := choose(weigh(decision, varied), varied)) != said
+        if (choice := choose(weigh(decision, varied), varied))
+        != (said if varied.world == terms.world else seldom)
     ]
     return sorted(other, key=lambda hinge: hinge.choice.orchestrator == said.orchestrator)
 
@@ -199,7 +203,22 @@ def break_even(decision: Decision, terms: Terms) -> list[BreakEven]:
             low, high = interval(known)
             low = max(0.0, low)
         found.append(BreakEven(says, price((), harm), low, high))
-    return found
+    return [*found, _deploys(decision, terms, ours, without)]
+
+
+def _deploys(decision: Decision, terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:
+    """How many times as often planned work comes where both cost the same (money is linear)."""
+
+    def dearer(planned: float) -> float:
+        varied = terms._replace(planned=planned)
+        first, second = (
+            _one(decision, varied, (), each.outcome.setup.name) for each in (ours, without)
+        )
+        return first.money.total - second.money.total
+
+    never, now = dearer(0.0), dearer(1.0)
+    times = max(0.0, never / (never - now)) if now < never else None
+    return BreakEven(DEPLOYS, times, None, None)
 
 
 def _one(decision: Decision, terms: Terms, which: Sequence[int], name: str) -> Weighed:

@@ -39,6 +39,7 @@ class Recurrence(NamedTuple):
     kind: str
     rate: float
     samples: tuple[Harms, ...]
+    planned: bool = False  # work that somebody does: deploys, maintenance
 
 
 def weighed(parts: Sequence[tuple[float, Harms]]) -> Harms:
@@ -48,12 +49,16 @@ def weighed(parts: Sequence[tuple[float, Harms]]) -> Harms:
     return Harms(*(fsum(w * x for w, x in zip(weights, column, strict=True)) for column in columns))
 
 
-def expected(year: Sequence[Recurrence], factor: float = 1.0, which: Sequence[int] = ()) -> Harms:
-    """The mean year. `factor`: of all rates; `which`: the samples, by index, that count."""
+def expected(
+    year: Sequence[Recurrence], factor: float = 1.0, which: Sequence[int] = (), planned: float = 1.0
+) -> Harms:
+    """The mean year. `factor`: of all rates, `planned`: also of those of planned work; `which`: the
+    samples, by index, that count."""
     parts = []
     for stream in year:
         chosen = [stream.samples[i % len(stream.samples)] for i in which] or stream.samples
-        parts += [(factor * stream.rate / len(chosen), harms) for harms in chosen]
+        often = factor * stream.rate * (planned if stream.planned else 1.0)
+        parts += [(often / len(chosen), harms) for harms in chosen]
     return weighed(parts) if parts else Harms()
 
 

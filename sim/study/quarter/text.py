@@ -123,18 +123,16 @@ def _met(those: Sequence[Replayed]) -> str:
 
 
 def ruling(done: Quarter, name: str) -> list[str]:
-    """T1's verdict and why; or that there is none yet."""
+    """What T1 comes to, which no run decides; or that there is nothing yet."""
     found = verdict(done, name)
     if found is None:
         some = f"{len(done.of(name))} of {done.drawn[name]}"
         return [f"interrupted: {some} replayed, figures are sums of these, and no verdict on T1"]
-    word = "holds" if found["holds"] else "DOES NOT HOLD"
     measured = percent(found["measured"])
     if done.reps > 1:
         low, high = likely(done, name)
         measured += f" (95 %: {percent(low)} to {percent(high)})"
-    lines = [f"T1 {word}, measured {measured}: {found['says']}"]
-    return [*lines, f"because {found['because']}"] if found["because"] else lines
+    return [f"T1, no verdict, measured {measured}: {found['says']}", found["because"]]
 
 
 def sources(done: Quarter) -> Iterator[str]:

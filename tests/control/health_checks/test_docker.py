@@ -44,6 +44,12 @@ def test_next_check(status, age_s, start_period, expected):
     assert next_check_s(Label(status), check, age_s, 5.0) == expected
 
 
+def test_a_file_may_say_its_own_start_interval():
+    check = Healthcheck(interval=30.0, start_period=60.0, start_interval=2.0)
+    assert next_check_s(Label("starting"), check, 10.0, 5.0) == 2.0
+    assert next_check_s(Label("starting"), check, 70.0, 5.0) == 30.0
+
+
 def test_a_hung_container_is_labelled_after_150_to_180_s_and_nobody_acts_on_it():
     hang = {"at": 300.0, "hang": {"service": "http"}}
     run = replay(hang, settings={**CHECKED, "stack.operator.detect": "30m"})

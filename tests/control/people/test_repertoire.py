@@ -40,6 +40,7 @@ CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
         (Symptoms(connections_short=True, down=2), ["raise_connections", "add_pooler", "start"],
          False),
         (Symptoms(down=2, hung=1), ["start"], False),
+        (Symptoms(backing_off=1), ["restart_silent"] * 3, True),
         (Symptoms(hung=1, wrong_address=True), ["restart_silent"], False),
         (Symptoms(wrong_address=True, changed="api", failing=True), ["fix_backends"], False),
         (Symptoms(node_away=True), ["write_off"], True),
@@ -101,7 +102,7 @@ def test_she_stops_only_when_the_table_is_used_up() -> None:
 SEEN = [
     STUCK, SMALL, CROWDED, Symptoms(server_away=True), Symptoms(bad_version="api"),
     Symptoms(trouble=True), Symptoms(locked_out=True), Symptoms(connections_short=True),
-    Symptoms(down=1),
+    Symptoms(down=1), Symptoms(backing_off=1),
     Symptoms(hung=1), Symptoms(wrong_address=True), Symptoms(node_away=True),
     Symptoms(changed="api", failing=True), Symptoms(failing=True, pools_short=True),
     Symptoms(unplaced=True, quota=True), Symptoms(under_way=True),
@@ -122,6 +123,7 @@ def test_each_remedy_is_in_the_table_and_can_be_done() -> None:
         (Symptoms(failing=True, busy="api", database_hot=True), "a larger database server"),
         (Symptoms(connections_short=True, busy="api"), "a pooler"),
         (Symptoms(unplaced=True, quota=True), "a larger quota"),
+        (Symptoms(failing=True, oom=True), "memory limits"),
         (Symptoms(backlog=True), "workers that scale"),
     ],
 )

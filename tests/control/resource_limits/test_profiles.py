@@ -17,6 +17,7 @@ from sim.control.resource_limits.profiles import (
     weight,
 )
 from sim.dataplane.codes import Does, Kind, LawKind, Persistence
+from sim.dataplane.profile import PoolRules
 from sim.library.stacks import load_stack
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
@@ -122,10 +123,14 @@ def test_a_story_with_its_numbers():
     ]
 
 
-def test_the_pool_to_the_database():
-    api = profile_in(SHOP, "api", V1)
-    assert (api.pool, api.pool_at_start, api.checkout_timeout_s) == (10, 0, 2.0)
-    assert profile_in(SHOP, "web", V1).pool == 0, "it queries nothing"
+def test_pools_to_each_database():
+    """orders is the first database, products the second; web queries neither."""
+    api, catalogue, web = (profile_in(SHOP, name, V1) for name in ("api", "catalogue", "web"))
+    assert (api.pool, api.pools) == (10, ())
+    assert (catalogue.pool, catalogue.pools) == (0, (PoolRules(1, 10, 0, 2.0),))
+    assert (web.pool, web.pools) == (0, ())
+    assert [step.target for step in catalogue.steps] == [0, 1]
+    assert [profile_in(SHOP, name, V1).number for name in ("orders", "products")] == [0, 1]
 
 
 def test_a_version_changes_the_cpu_of_each_step():

@@ -16,7 +16,7 @@ from sim.results.figures import harms, total
 from sim.results.summary import Replication
 
 
-class Decision(NamedTuple):
+class Preference(NamedTuple):
     """`better` has `gap` less of a harm than `worse` (mean; `low` and `high` over `seeds`)."""
 
     metric: str
@@ -33,7 +33,7 @@ class Decision(NamedTuple):
         return {**self._asdict(), "better": list(self.better)}
 
 
-def decision(by_platform: Mapping[str, Sequence[Replication]]) -> Decision | None:
+def decision(by_platform: Mapping[str, Sequence[Replication]]) -> Preference | None:
     """Of two platforms or more; None if nothing differs clearly."""
     columns = {
         name: {done.seed: done.figures for done in some} for name, some in by_platform.items()
@@ -56,5 +56,5 @@ def decision(by_platform: Mapping[str, Sequence[Replication]]) -> Decision | Non
         as_good = tuple(name for name in means if means[name] - means[best] < harm.least)
         agree = sum(gap > 0.0 for gap in gaps)
         mean = means[worst] - means[best]
-        return Decision(path, as_good, worst, mean, min(gaps), max(gaps), agree, len(gaps))
+        return Preference(path, as_good, worst, mean, min(gaps), max(gaps), agree, len(gaps))
     return None

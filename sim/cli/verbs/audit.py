@@ -1,0 +1,66 @@
+"""`sim audit`: what breaks my stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sim.cli.options import (
+    REPORTS,
+    Cluster,
+    Flag,
+    Kept,
+    Reps,
+    Seed,
+    SetOf,
+    StackOf,
+    Workers,
+    names,
+)
+
+
+def audit(
+    *,
+    stack: StackOf = None,
+    scenario: str = "container_crash",
+    traffic: str | None = None,
+    platform: str | None = None,
+    faults: Path | None = None,
+    seed: Seed = 1,
+    reps: Reps = 1,
+    settings: SetOf = None,
+    out: Path = REPORTS / "audit",
+    json: Flag = False,
+    store: Kept = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+) -> int:
+    """Put each single fault and each pair on a stack, and rank them by users hurt.
+
+    Parameters
+    ----------
+    scenario
+        Whose traffic, SLO and horizon; its events do not happen.
+    traffic
+        CSV file of arrivals, or an access log, in place of the scenario's.
+    platform
+        Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
+    faults
+        YAML file of faults [default: sim/study/decision/faults.yaml].
+    out
+        Folder for audit.md, audit.csv and audit.json.
+    json
+        Print audit.json and nothing else on standard output.
+    """
+    from sim.cli.console import spoken  # noqa: PLC0415
+    from sim.cli.decisions import delivered, writable  # noqa: PLC0415
+    from sim.study.ask import Ask  # noqa: PLC0415
+    from sim.study.decision import audit as study  # noqa: PLC0415
+    from sim.study.decision import audit_text as text  # noqa: PLC0415
+
+    ask = Ask(scenario, names(platform), seed, reps, stack, settings or (), traffic=traffic)
+    listed = study.faults(faults or study.FILE)
+    runs = study.prepare(ask, listed)
+    writable(text, out)
+    with spoken(workers, store, cluster) as run:
+        done = study.measure(runs, listed, run)
+    return delivered(text, done, out, json, False)

@@ -1,0 +1,134 @@
+"""Several databases: each has its own slots, pools, gauge and death."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.dataplane.codes import Does, Kind, Note, Outcome
+from sim.dataplane.profile import Client, PoolRules, Profile, StoryStep, Workload
+from tests.dataplane.worlds import at, constant, drive, ends, latency, world
+
+QUERY, WAIT = Does.QUERY, Does.WAIT
+
+
+def database(number: int, **rules) -> Profile:
+    return Profile(Kind.DATABASE, number=number, connect_cpu_s=0.0, connect_s=0.25, **rules)
+
+
+def api(*steps: StoryStep, **rest) -> Profile:
+    return Profile(Kind.HTTP, slots=9, steps=steps, **rest)
+
+
+def asks(database: int, seconds: float, **rest) -> StoryStep:
+    return StoryStep(QUERY, constant(seconds), database, name=f"query:{database}", **rest)
+
+
+def users(*times: float) -> Workload:
+    return Workload(1, 60.0, at(*times), Client(timeout_s=50.0))
+
+
+BOTH = (asks(0, 1.0), asks(1, 2.0))
+
+
+def test_a_request_asks_one_after_the_other(plane_class):
+    run = drive(plane_class, world(users(1.0), api(*BOTH, pool=1), database(0), database(1)))
+    assert latency(run, 1.0) == 3.0
+    assert [run.plane.container_gauge(c).busy_s for c in (1, 2)] == [1.0, 2.0]
+    assert run.plane.container_gauge(0).connections == 1  # that of the second was for one use
+
+
+def test_a_pool_binds_for_its_own_database_alone(plane_class):
+    """Two users at once; of the second database the process has one connection: one waits."""
+    rules = {"pool": 5, "pools": (PoolRules(1, size=1),)}
+    w = world(users(1.0, 1.0), api(*BOTH, **rules), database(0), database(1), cores=9.0)
+    assert ends(plane_class, w) == [(4.0, 1, 0), (6.0, 2, 0)]
+
+
+def test_each_pool_has_its_own_patience(plane_class):
+    rules = {"pool": 5, "checkout_timeout_s": 40.0, "pools": (PoolRules(1, 1, 0, 0.5),)}
+    w = world(users(1.0, 1.0), api(*BOTH, **rules), database(0), database(1), cores=9.0)
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.SUCCEEDED: 1, Outcome.POOL_TIMEOUT: 1}
+
+
+def test_slots_are_counted_and_refused_by_each(plane_class):
+    small = database(1, connection_slots=1)
+    w = world(users(1.0, 1.0), api(*BOTH, pool=5), database(0), small, cores=9.0)
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.SUCCEEDED: 1, Outcome.DB_REFUSED: 1}
+    first, second = (run.plane.database_gauge(d) for d in (0, 1))
+    assert (first.connections_peak, first.connections_refused, first.connection_limit) == (2, 0, 97)
+    assert (second.connections_peak, second.connections_refused) == (1, 1)
+    assert second.connection_limit == 1
+    assert second.exhausted_s == 2.0
+    whole = run.plane.gauge()
+    assert (whole.connections_peak, whole.connections_refused, whole.connection_limit) == (3, 1, 98)
+    assert whole.exhausted_s == 2.0
+
+
+def test_one_dies_and_only_what_asks_it_fails(plane_class):
+    """At 2.5 the first user asks the second database, the other one still the first."""
+    w = world(
+        users(1.0, 2.0), api(*BOTH, pool=5), database(0), database(1),
+        script=[(2.5, "exit", (2,)), (2.75, "start", (2, 2))],
+    )  # fmt: skip
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.SUCCEEDED: 1, Outcome.HTTP_500: 1}
+    assert run.plane.database_gauge(0).connections == 1  # open still, and used twice
+    assert ends(plane_class, w) == [(2.5, 0, 1), (5.0, 1, 1)]
+
+
+def test_a_hung_one_fills_the_slots_of_who_asks_both(plane_class):
+    """The second database is silent: its callers wait for ever, and the first serves on."""
+    w = world(
+        users(1.0, 1.5), api(*BOTH, pool=5, pools=(PoolRules(1, 5),)), database(0), database(1),
+        script=[(0.5, "hang", (2,)), (10.0, "resume", (2,))], cores=9.0,
+    )  # fmt: skip
+    assert ends(plane_class, w) == [(12.0, 2, 0)]
+
+
+def test_start_up_connections_are_opened_to_all_before_it_listens(plane_class):
+    """Two and three of a quarter of a second each, from 1 s on."""
+    rules = {"pool": 2, "pool_at_start": 2, "pools": (PoolRules(1, 3, 3),)}
+    w = world(users(), api(*BOTH, **rules), database(0), database(1))
+    late = [step for step in w.script if step.verb != "start" or step.args[0] != 0]
+    starts = (1.0, "start", (0, 0))
+    run = drive(plane_class, w._replace(script=(*late, type(w.script[0])(*starts))))
+    assert (2.25, 0) in run.told(Note.LISTENING)
+    assert run.plane.container_gauge(0).connections == 5
+    assert [run.plane.database_gauge(d).connections for d in (0, 1)] == [2, 3]
+
+
+def test_a_start_that_one_database_refuses_gives_all_back(plane_class):
+    rules = {"pool": 2, "pool_at_start": 2, "pools": (PoolRules(1, 3, 3),)}
+    small = database(1, connection_slots=2)
+    run = drive(plane_class, world(users(), api(*BOTH, **rules), database(0), small))
+    assert [container for _, container in run.told(Note.START_REFUSED)] == [0]
+    assert [run.plane.database_gauge(d).connections for d in (0, 1)] == [0, 0]
+
+
+def test_connections_of_a_lost_host_stay_open_where_they_were(plane_class):
+    rules = {"pool": 2, "pools": (PoolRules(1, 2),)}
+    first, second = database(0, keepalive_s=5.0), database(1, keepalive_s=9.0)
+    w = world(users(1.0), api(*BOTH, **rules), first, second, script=[(10.0, "server_down", (0,))])
+    seen = {}
+    drive(
+        plane_class, w, [11.0, 16.0, 20.0],
+        lambda plane: seen.update(
+            {plane.now: [plane.database_gauge(d).connections for d in (0, 1)]}
+        ),
+    )  # fmt: skip
+    assert [seen[t] for t in (11.0, 16.0, 20.0)] == [[1, 1], [0, 1], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ({"pools": (PoolRules(0, 1),)}, "two pools of one database"),
+        ({"pools": tuple(PoolRules(d, 1) for d in range(1, 5))}, "the engines take 4"),
+        ({"pools": (PoolRules(16, 1),)}, "of 0 to 15"),
+    ],
+)
+def test_pools_that_cannot_be_are_refused(plane_class, rest, words):
+    with pytest.raises(ValueError, match=words):
+        plane_class(users()).add_profile(api(*BOTH, **rest))

@@ -1,0 +1,85 @@
+"""`sim schema`: an editor checks what the program checks, and the page of all fields is whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from sim.cli.app import main
+from sim.library.files import FOLDERS, document_of
+from sim.schema.reference import below_of, json_schema, rows
+from sim.schema.scenario import Event, Scenario
+from sim.schema.stack import Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = [
+    *((Scenario, path) for folder in FOLDERS["scenario"] for path in sorted(folder.glob("*.yaml"))),
+    *((Stack, path) for folder in FOLDERS["stack"] for path in sorted(folder.glob("*.yaml"))),
+]
+SCHEMAS = {record: json_schema(record) for record in (Scenario, Stack)}
+STACK = {"name": "small", "services": {"api": {"role": "http", "boot": "2s"}}}
+
+
+@pytest.mark.parametrize("record", SCHEMAS, ids=lambda record: record.__name__)
+def test_it_is_a_schema(record: type) -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMAS[record])
+
+
+@pytest.mark.parametrize(("record", "path"), FILES, ids=lambda part: getattr(part, "stem", ""))
+def test_every_file_that_comes_with_the_program_keeps_to_it(record: Any, path: Path) -> None:
+    jsonschema.Draft7Validator(SCHEMAS[record]).validate(document_of(path).data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"replcas": 2},
+        {"restart": "sometimes"},
+        {"boot": "two seconds"},
+        {"boot": {"lognormal": {"mean": "2s"}}},
+        {"replicas": "many"},
+        {"shed": "perhaps"},
+        {"depends_on": "db"},
+        {"memory": {"bas": "1Gi"}},
+    ],
+)
+def test_what_the_program_refuses_an_editor_marks(change: dict[str, Any]) -> None:
+    api = {"role": "http", "boot": "2s"}
+    checker = jsonschema.Draft7Validator(SCHEMAS[Stack])
+    checker.validate({**STACK, "services": {"api": api}})
+    assert not checker.is_valid({**STACK, "services": {"api": {**api, **change}}})
+
+
+def test_fields_say_what_they_mean_and_what_holds_without_them() -> None:
+    service = SCHEMAS[Stack]["definitions"]["Service"]["properties"]
+    assert "default 100" in service["max_connections"]["description"]
+    assert "process start to listening" in service["boot"]["description"]
+
+
+def test_the_page_is_what_the_records_say(capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m sim schema reference > docs/reference.md` makes it again."""
+    assert main(["schema", "reference"]) == 0
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == page
+    for record in (Scenario, Stack, *below_of(Scenario), *below_of(Stack)):
+        if record.__name__ != "LawSpec":
+            assert f"### {record.__name__}\n" in page
+            assert all(f"| `{row.name}` |" in page for row in rows(record))
+
+
+def test_it_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    for what, record in (("scenario", Scenario), ("stack", Stack)):
+        assert main(["schema", what]) == 0
+        assert json.loads(capsys.readouterr().out) == SCHEMAS[record]
+
+
+@pytest.mark.parametrize("event", [name for name in Event.model_fields if name != "at"])
+def test_every_event_is_explained(event: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", event]) == 0
+    said = capsys.readouterr().out
+    assert f"{event}" in said
+    assert "events:" in said

@@ -1,0 +1,96 @@
+"""An audit: which faults it puts where, what it ranks, and that it finds a planted pair."""
+
+import json
+
+import pytest
+
+from sim.schema.fields import InputError
+from sim.study.ask import Ask
+from sim.study.decision import audit, audit_text
+from sim.study.decision.audit import Fault, Trouble, events, faults, smallest, together
+from tests.study.runs import ALONE, interrupted
+
+KILL = Fault(name="kill", event={"operator_kill": {"service": "http"}})
+STOP = Fault(name="stop", event={"operator_stop": {"service": "http"}})
+CALM = Fault(name="calm", event={"operator_kill": {"service": "worker"}})
+LISTED = (KILL, STOP, CALM)
+ASK = Ask(
+    "container_crash", ["compose_hardened"],
+    settings=("scenario.horizon=12m", "scenario.traffic.scale=0.2"),
+)  # fmt: skip
+
+
+def test_one_fault_comes_at_the_phase_and_of_two_the_second():
+    assert events((KILL,), 60.0) == [{"at": "360s", **KILL.event}]
+    assert events((KILL, STOP), 60.0) == [
+        {"at": "300s", **KILL.event},
+        {"at": "360s", **STOP.event},
+    ]
+
+
+class Held:
+    def __init__(self, held, failed):
+        self.slo_held, self.figures = held, {"requests": {"failed": failed}}
+
+
+def trouble(names, *held):
+    return Trouble(names, "compose", {60.0 * k: (Held(h, 10.0),) for k, h in enumerate(held)})
+
+
+def test_the_smallest_sets_and_those_that_break_it_together_only():
+    a, b = trouble(("a",), True, False), trouble(("b",), True, True)
+    c, ab = trouble(("c",), True, True), trouble(("a", "b"), False, False)
+    bc = trouble(("b", "c"), True, False)
+    assert smallest([a, b, c, ab, bc]) == [a]
+    assert smallest([b, c, bc]) == [bc]
+    assert smallest([b, c]) == []
+    assert together([a, b, c, ab, bc]) == [bc]  # ab is broken by a alone
+
+
+def test_it_finds_a_planted_pair_and_says_what_cures_it(tmp_path):
+    """Two replicas behind HAProxy: one may be killed, and one may be stopped, but not both."""
+    done = audit.measure(audit.prepare(ASK, LISTED), LISTED, ALONE)
+    assert [t.names for t in done.troubles if len(t.names) == 1 and t.breaks] == []
+    assert [t.names for t in done.smallest("compose_hardened")] == [("kill", "stop")]
+    assert done.together("compose_hardened") == done.smallest("compose_hardened")
+    assert done.troubles[0].names == ("kill", "stop")
+    said = audit_text.text(done)
+    assert said.startswith("Compose hardened: kill, then stop breaks the SLO")
+    cure = done.cures["compose_hardened"]
+    assert cure.change is not None
+    assert cure.change.gains["requests.failed"].mean > 0
+    for name, write in audit_text.parts(done).items():
+        write(tmp_path / name)
+    record = json.loads((tmp_path / "audit.json").read_text())
+    assert record["together"] == {"compose_hardened": [["kill", "stop"]]}
+    assert len(record["runs"]) == (3 + 3) * 3
+    assert len((tmp_path / "audit.csv").read_text().splitlines()) == 1 + 18
+
+
+def test_an_interrupted_audit_tells_what_was_finished():
+    done = audit.measure(audit.prepare(ASK, LISTED), LISTED, interrupted(2))
+    assert done.interrupted
+    assert len(done.troubles) < 6
+    assert "Interrupted" in audit_text.text(done)
+
+
+def test_what_the_stack_cannot_have_is_left_out_and_told():
+    nobody = Fault(name="queue", event={"process_crash": {"service": "nobody"}})
+    runs = audit.prepare(ASK, (KILL, nobody))
+    (line,) = runs.left_out
+    assert line.startswith("queue: --faults events.0.process_crash.service")
+    assert {names for names, _, _ in runs.runs} == {("kill",)}
+    with pytest.raises(InputError, match="nobody"):
+        audit.prepare(ASK, (nobody,))
+
+
+def test_a_horizon_that_ends_before_the_faults_is_told():
+    with pytest.raises(InputError, match="by which faults have come"):
+        audit.prepare(Ask("container_crash", settings=("scenario.horizon=8m",)), LISTED)
+
+
+def test_every_listed_fault_fits_the_stacks_that_come_with_the_program():
+    for stack in ("sspp", "sspp_public"):
+        runs = audit.prepare(Ask("container_crash", stack=stack), faults()[:3])
+        assert runs.left_out == ()
+    assert len({fault.name for fault in faults()}) == len(faults())
