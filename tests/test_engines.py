@@ -29,10 +29,10 @@ SCALED = {
     "black_friday": ["scenario.traffic.scale=0.1"],
     "black_friday_realistic": ["scenario.traffic.scale=0.3"],
     # a request asks four services
-    **dict.fromkeys(
-        ("slow_dependency", "third_party_down", "retry_amplification"),
-        ["scenario.traffic.scale=0.1", "scenario.horizon=12m"],
-    ),
+    **{
+        name: ["scenario.traffic.scale=0.1", "scenario.horizon=12m"]
+        for name in ("slow_dependency", "third_party_down", "retry_amplification")
+    },
 }
 NAMES = [
     name + variant

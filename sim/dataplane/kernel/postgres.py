@@ -291,13 +291,6 @@ def query(w: Any, s: int) -> None:
 
 
 @inner
-def still_connected(w: Any, s: int) -> bool:
-    """To the same life of its database, since it has not given its connection back."""
-    work = w.work[s]
-    return work.database >= 0 and work.in_session == w.store[work.database].session
-
-
-@inner
 def locks(w: Any, s: int) -> bool:
     db = w.store[w.work[s].database].db
     share = w.version[w.container[db].profile].locked_share if db >= 0 else 0.0
@@ -325,6 +318,13 @@ def unlock(w: Any, d: int) -> None:
             unlink(w, locked, node)
             granted_to(w, node >> 1, 0)
         node = after
+
+
+@inner
+def still_connected(w: Any, s: int) -> bool:
+    """To the same life of its database, since it has not given its connection back."""
+    work = w.work[s]
+    return work.database >= 0 and work.in_session == w.store[work.database].session
 
 
 @inner

@@ -312,7 +312,7 @@ class ReferencePlane:
             self.jobs.hand_out()
         elif rules.kind == Kind.HTTP:
             c.balancer.freed(c)
-        elif c is self.database_of(c).db:
+        elif self.database_of(c).db is c:
             self.database_of(c).at_limit()
             self.database_of(c).unlock()
         self.follow_through()

@@ -108,6 +108,8 @@ def _more(each: Weighed, now: Weighed) -> str:
 def sureness(said: Advice) -> str:
     size = seeds(said.decision)
     first = f"Confidence: the same answer in {said.sure:.0%} of draws of its {size} seeds."
+    if size == 1:
+        first = "Confidence: unknown from one incident of each kind (--reps)."
     if not said.hinges:
         return f"{first} None of the other assumptions, at half or double, changes it."
     changes = "; ".join(
