@@ -78,7 +78,8 @@ class DataPlane(Protocol):
     def set_profile(self, container: int, profile: int) -> None:
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
-        steps that call and, of a worker, `reliable` must be the same. CPU limit and weight stay."""
+        steps that call, the databases it asks and, of a worker, `reliable` must be the same. CPU
+        limit and weight stay."""
 
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new
