@@ -9,7 +9,9 @@ from sim.results import metrics
 from sim.results.measurements import Measurements
 from sim.schema.scenario import Event
 
-FAULTS = tuple(name for name in Event.model_fields if name != "at")  # the scenario's own words
+HANDS = ("start", "restart", "rollback")  # what people do, at any time: no fault began there
+# the scenario's own words
+FAULTS = tuple(name for name in Event.model_fields if name not in ("at", *HANDS))
 MANY_JOBS = 20  # left over at the end: a backlog, not the few that always wait
 
 

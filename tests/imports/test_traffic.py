@@ -174,7 +174,7 @@ def test_packed_files_are_read(pack: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (gzip.compress(_log(*SECONDS).encode())[:-9], "a gzip that ends or breaks off"),
+        (gzip.compress(_log(*SECONDS).encode(), mtime=0)[:-9], "a gzip that ends or breaks off"),
         (_log(*SECONDS).encode("utf-16"), "text in UTF-16"),
         (b"PK\x03\x04....", "a zip archive"),
         (b'{"a": 1}\n', "expected a field time"),
