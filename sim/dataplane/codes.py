@@ -181,6 +181,7 @@ class Stream(IntEnum):
     JOB_CPU = 7  # job
     JOB_QUERY = 8  # job
     POISON = 9  # job
+    LOCK = 10  # request or job
     # steps with a name have streams of that name (story.streams)
 
 

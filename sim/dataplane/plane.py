@@ -75,6 +75,12 @@ class DataPlane(Protocol):
         """Another limit from now on (`docker update --cpus`, a resize in place); its next process
         starts with that of its profile."""
 
+    def set_profile(self, container: int, profile: int) -> None:
+        """A process that lives goes on by another profile of its kind: works that begin from now
+        on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
+        steps that call, the databases it asks and, of a worker, `reliable` must be the same. CPU
+        limit and weight stay."""
+
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new
         connections fail, those that are open stay. Holds for its next processes too, until undone.

@@ -127,6 +127,7 @@ class Profile:
     connect_cpu_s: float = 0.0038  # cost of a new connection, paid with its first query
     connect_s: float = 0.0038  # time to open one at start
     cost_growth: float = 0.0  # a query costs 1 + cost_growth * (active - 1) times its demand
+    locked_share: float = 0.0  # of queries, which wait with their connection until less is locked
     keepalive_s: float = 7875.0  # connections of a vanished host stay open that long
     pooler_size: int = 0  # 0: no pooler; else its server connections (transaction pooling)
     pooler_clients: int = 100  # max_client_conn

@@ -261,6 +261,34 @@ class ControlPlane(Record):
     lasts: Span
 
 
+class ConfigPush(Record):
+    """A configuration that several services read while they run: no deploy, no restart. What reads
+    it answers with `errors`, ends (`crash`, and cannot start with it), or has other limits (`set`,
+    fields of the service)."""
+
+    services: Annotated[list[Name], Field(min_length=1)]
+    errors: Fraction = 0.0  # of requests, answered 500
+    crash: bool = False
+    set: dict[str, Any] = {}  # `concurrency: 1`, `database.pool: 2`
+    latent: bool = False  # read when a process next starts, and not before
+    stage: Duration = 0.0  # from one replica to the next; 0: all at once
+    halts: bool = False  # staged: who pushes watches, and takes it back when the first one fails
+
+
+class TableLock(Record):
+    """A migration holds a lock that a share of all queries waits for, connection in hand."""
+
+    service: Name = "postgres"
+    share: Fraction = 1.0
+    lasts: Span
+
+
+class BadPlan(Record):
+    """The database's planner errs: each query costs so many times its demand."""
+
+    factor: Annotated[Ratio, Field(ge=1.0)]
+
+
 class RegistryDown(Record):
     """The registry refuses every pull: what needs an image that its server lacks waits."""
 
@@ -356,7 +384,10 @@ class Event(Record):
     rotate_secret: RotateSecret | None = None
     external: External | None = None
     traffic: ArrivalRate | None = None
+    config: ConfigPush | None = None
     control_plane: ControlPlane | None = None
+    lock: TableLock | None = None
+    bad_plan: BadPlan | None = None
     registry_down: RegistryDown | None = None
     image_missing: ImageMissing | None = None
     disk_full: DiskFull | None = None

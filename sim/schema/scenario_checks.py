@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.scenario import Claim, Event, Scenario, Traffic
-from sim.schema.settings import split_settings
-from sim.schema.stack import Role, Stack
+from sim.schema.scenario import Claim, ConfigPush, Event, Scenario, Traffic
+from sim.schema.settings import Spot, split_settings, with_value
+from sim.schema.stack import Role, Service, Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, given, issues_of, one_of
@@ -24,7 +24,14 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
     "rotate_secret": ("postgres",),
     "data_deleted": ("postgres",),
     "disk_full": ("postgres", "redis"),
+    "lock": ("postgres",),
 }
+# what a process that runs can read anew; the rest it reads when it starts
+READ_WHILE_RUNNING = (
+    "concurrency", "shed", "cancel_abandoned", "cpu.demand", "database.demand", "database.pool",
+    "database.checkout_timeout", "push.share", "push.timeout",
+)  # fmt: skip
+NOWHERE = Spot(Document(""), ())  # of what was checked when it was read
 
 
 def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
@@ -94,6 +101,11 @@ def event_issues(
     for path, name in [p for p in _named_services(event, chosen[0]) if p[1] not in added]:
         yield from _unknown_service(stack, name, (*at, *path), document)
         yield from _whose(stack, name, event, (*at, *path), document)
+    if event.config is not None and all(
+        name in stack.services or stack.playing(name)  # type: ignore[arg-type]
+        for name in event.config.services
+    ):
+        yield from _config_issues(event.config, stack, at, document)
     if chosen[0] in KEEPS:
         yield from _keeps_nothing(stack, event, chosen[0], at, document)
     databases = stack.playing("postgres")
@@ -104,6 +116,37 @@ def event_issues(
     change = event.external
     if change and change.state == "up" and change.latency is None and change.errors is None:
         yield document.issue((*at, "external"), "no change", "latency, errors, or another state")
+
+
+def with_config(service: Service, config: Mapping[str, Any], spot: Spot = NOWHERE) -> Service:
+    """The service with these fields, by dotted paths. Raises InputError for what cannot be."""
+    for path, raw in config.items():
+        place = spot.down(path)
+        service = with_value(service, Service, path.split("."), raw, place)
+    return service
+
+
+def _config_issues(
+    config: ConfigPush, stack: Stack, at: Path_, document: Document
+) -> Iterator[Issue]:
+    spot = Spot(document, (*at, "config", "set"))
+    for path in config.set if not config.latent else ():
+        if path not in READ_WHILE_RUNNING:
+            expected = f"{one_of(READ_WHILE_RUNNING)}; or `latent: true`: read at the next start"
+            yield document.issue((*spot.path, path), path, expected)
+            return
+    if config.halts and not config.stage:
+        found, expected = "halts without a stage", "`stage`: how long the first replica is watched"
+        yield document.issue((*at, "config", "halts"), found, expected)
+    if not (config.errors or config.crash or config.set):
+        found = "a configuration that changes nothing"
+        yield document.issue((*at, "config"), found, "one of errors, crash, set")
+    for name in config.services:
+        try:
+            with_config(stack.services[resolve(stack, name)], config.set, spot)
+        except InputError as error:
+            yield from error.issues
+            return
 
 
 def server_issues(
@@ -157,6 +200,8 @@ def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Even
 def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], str]]:
     """Each place in an event that names a service."""
     body = getattr(event, kind)
+    for i, name in enumerate(getattr(body, "services", ()) if kind == "config" else ()):
+        yield (kind, "services", i), name
     for field in ("service", "hosting"):
         if getattr(body, field, None) is not None:
             yield (kind, field), getattr(body, field)

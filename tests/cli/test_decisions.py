@@ -67,14 +67,16 @@ def test_what_is_wrong_with_a_contest_is_told_before_anything_runs(sim, calls, w
 
 def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp_path):
     """Synthetic runs: Compose is down for 341 s, Kubernetes for 3, whatever is set."""
-    said = sim(*CHEAPEST, "--slo", "downtime_s<60", "--export", "apply")
+    (tmp_path / "knobs.yaml").write_text("stack.services.api.replicas: [2]\n")
+    few = (*CHEAPEST, "--over", "knobs.yaml", "--chance", "0.5")
+    said = sim(*few, "--slo", "downtime_s<60", "--export", "apply")
     assert said.status == 0, said.err
-    assert "Kubernetes with stack.servers.count=1" in said.out.splitlines()[0]
-    assert "80 of 80 seeds" in said.out.splitlines()[0]
+    assert "Kubernetes with stack.services.api.replicas=2" in said.out.splitlines()[0]
+    assert "32 of 32 seeds" in said.out.splitlines()[0]
     assert (tmp_path / "reports/cheapest/kubernetes.yaml").is_file()
-    said = sim(*CHEAPEST, "--slo", "downtime_s<2")
+    said = sim(*few, "--slo", "downtime_s<2")
     assert said.status == 1
-    assert said.out.startswith("None of 24 set-ups holds downtime_s<2")
+    assert said.out.startswith("None of 2 set-ups holds downtime_s<2")
 
 
 @pytest.mark.parametrize(

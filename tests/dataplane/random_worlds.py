@@ -177,6 +177,7 @@ def database(dice: Dice) -> Profile:
         memory_base=dice.int(10, 60) * MIB,
         memory_limit=dice.pick(0, 0, 64) * MIB,
         connection_slots=dice.pick(1, 4, 8, 16, 32, 97),
+        locked_share=dice.pick(0.0, 0.0, 0.0, 0.0, 0.1, 0.5),
         connect_cpu_s=dice.s(0.0, 0.07),
         connect_s=dice.s(0.0, 0.1),
         cost_growth=dice.pick(0.0, 0.125, 0.5),
@@ -186,6 +187,27 @@ def database(dice: Dice) -> Profile:
         pooler_wait_s=dice.pick(0.25, 1.0, 4.0),
         pooler_login_s=dice.pick(0.0, 0.0, dice.s(0.0, 0.1)),
         pooler_transaction_s=dice.pick(0.0, 0.0, dice.s(0.0, 0.02)),
+    )
+
+
+def pushed(dice: Dice, profile: Profile) -> Profile:
+    """The same with other numbers that a running process can be told."""
+    if profile.kind == Kind.DATABASE:
+        return replace(
+            profile,
+            locked_share=dice.pick(0.0, 0.3, 0.6, 1.0),
+            cost_growth=dice.pick(0.0, 0.5),
+            connection_slots=dice.pick(1, 8, 97),
+        )
+    return replace(
+        profile,
+        slots=dice.pick(1, 2, 5),
+        cpu=dice.law(dice.pick(0.01, 0.1)),
+        error_rate=dice.pick(0.0, 0.5, 1.0) if profile.kind == Kind.HTTP else 0.0,
+        query=dice.law(dice.pick(0.01, 0.1)) if dice(0.7) else Law(),
+        pool=dice.pick(1, 2, 6) if profile.pool else 0,
+        shed=dice(0.3),
+        cancel=dice(0.4),
     )
 
 
@@ -276,6 +298,12 @@ class Author:
             if dice(0.5):  # a second version, by chance hardly different
                 other = make() if dice(0.5) else replace(first, slots=first.slots + 1)
                 self.versions[kind].append(self.known(other))
+        # what a process that lives may be told: by its one version, so that it holds what it held
+        self.pushes = {
+            kind: [self.known(pushed(dice, self.profiles[of_kind[0]])) for _ in range(3)]
+            for kind, of_kind in self.versions.items()
+            if len(of_kind) == 1 and kind in (Kind.HTTP, Kind.WORKER, Kind.DATABASE)
+        }
         self.tier_of: dict[int, int] = {}  # of containers; 0: what users ask
         self.tiers = dice.pick(1, 1, 2, 3, SERVICES)
         self.below = [  # the versions of each tier but the first
@@ -416,9 +444,29 @@ class Author:
                     again = later + dice.pick(0.0, dice.s(0.0, 2.0))
                     self.step(again, "start", other, self.version(other))
 
+    def push(self, t: float, later: float) -> None:
+        """Processes that live are told other numbers, and sometimes the old ones again."""
+        dice = self.dice
+        ready = {
+            kind: [
+                c
+                for c, other in enumerate(self.kind_of)
+                if other == kind and not self.tier_of.get(c)
+            ]
+            for kind in self.pushes
+        }
+        kinds = [kind for kind, fit in ready.items() if fit]
+        for _ in range(dice.int(1, 3) if kinds else 0):
+            kind = dice.pick(*kinds)
+            self.step(t, "set_profile", dice.pick(*ready[kind]), dice.pick(*self.pushes[kind]))
+            if later < INF:
+                self.step(later, "set_profile", dice.pick(*ready[kind]), self.versions[kind][0])
+
     def change(self, t: float, later: float, c: int) -> None:
-        dice, what = self.dice, self.dice.int(0, 7)
-        if what == 0:
+        dice, what = self.dice, self.dice.int(0, 8)
+        if what == 8:
+            self.push(t, later)
+        elif what == 0:
             self.step(t, "set_cpu_limit", c, dice.cores())
         elif what == 1:
             self.step(t, "set_extra_memory", c, dice.int(0, 80) * MIB)

@@ -393,3 +393,54 @@ def test_a_locked_out_workers_job_fails_and_is_tried_again(plane_class):
     run = drive(plane_class, world(load(2.0), api, worker, DB, Profile(Kind.QUEUE), script=script))
     assert run.jobs() == {"enqueued": 1, "done": 1}
     assert run.plane.container_gauge(1).errors == 2
+
+
+# ---- locks, and a profile that is pushed to a process that lives ----
+def test_a_lock_is_waited_for_with_a_connection_in_hand(plane_class):
+    """A query takes 1 s. All is locked from 1.5 to 5: those of 2 and 2.5 wait with a connection
+    each, that of 3 finds the pool of two empty, and waits for one of them."""
+    held = replace(DB, locked_share=1.0)
+    narrow = replace(API, pool=2, checkout_timeout_s=10.0)
+    script = [(1.5, "set_profile", (1, 2)), (5.0, "set_profile", (1, 1))]
+    w = world(load(2.0, 2.5, 3.0), narrow, DB, script=script)
+    w = w._replace(profiles=(*w.profiles, held))
+    run = drive(plane_class, w)
+    assert [latency(run, t) for t in (2.0, 2.5, 3.0)] == [4.0, 3.5, 4.0]
+    assert run.plane.gauge().connections_peak == 2
+
+
+def test_who_waits_for_a_lock_fails_with_the_database(plane_class):
+    held = replace(DB, locked_share=1.0)
+    script = [(1.5, "set_profile", (1, 2)), (4.0, "exit", (1,))]
+    w = world(load(2.0, 2.0), API, DB, script=script)
+    w = w._replace(profiles=(*w.profiles, held))
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.HTTP_500: 2}
+    assert ends(plane_class, w)[-1][0] == 4.0
+
+
+def test_a_share_of_queries_waits_the_others_pass(plane_class):
+    """Half of 400 queries wait until their users have left: the others take no longer."""
+    held = replace(DB, locked_share=0.5, connect_cpu_s=0.0)
+    times = [2.0 + k / 16.0 for k in range(400)]
+    quick = replace(API, query=constant(0.0625), pool=300)
+    run = drive(plane_class, world(load(*times), quick, replace(held, connection_slots=300)))
+    assert all(latency(run, t) < 1.0 for t in times)
+    assert 160 < run.causes()[Outcome.CLIENT_TIMEOUT] < 240
+
+
+def test_a_process_is_told_another_error_rate_without_a_restart(plane_class):
+    broken = replace(API, error_rate=1.0)
+    script = [(3.5, "set_profile", (0, 2)), (5.0, "set_profile", (0, 0))]
+    w = world(load(2.0, 4.0, 6.0), API, DB, script=script)
+    run = drive(plane_class, w._replace(profiles=(*w.profiles, broken)))
+    assert run.causes() == {Outcome.SUCCEEDED: 2, Outcome.HTTP_500: 1}
+    assert len(run.told(Note.LISTENING)) == 2, "nobody has started anew"
+
+
+def test_more_slots_let_in_who_waits(plane_class):
+    one = replace(API, slots=1, query=constant(0.0), cpu=constant(2.0))
+    two = replace(one, slots=2)
+    w = world(load(2.0, 2.0), one, script=[(3.0, "set_profile", (0, 1))], cores=[8.0])
+    w = w._replace(profiles=(*w.profiles, two))
+    assert ends(plane_class, w) == [(4.0, 1, 0), (5.0, 2, 0)]

@@ -41,6 +41,10 @@ UNSEEN = {
     "slow_dependency:later": "the order is taken, and paid for later",
     "third_party_down:later": "the order is taken, and paid for later",
     "third_party_down:errors_retried": "a fifth try is enough for nearly all",
+    "frozen_control_plane:provisioned": "what is there already needs no control plane",
+    "frozen_control_plane:quiet": "what runs, runs on",
+    "neglect:control_plane": "what runs, runs on",
+    "migration_lock:lock_timeout": "the migration gives up before users notice",
 }
 # (variant, claim) that holds with seed 1 and has a `because:` -> why it keeps it
 SOMETIMES = {

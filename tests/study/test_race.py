@@ -101,7 +101,11 @@ def test_one_that_held_by_luck_is_refuted_by_fresh_seeds():
     assert race.run().place == 1
     assert race.runners[0].standing is Standing.REFUTED
     assert race.runners[0].fresh == (0, 16)
-    assert race.runners[2].standing in (Standing.UNTRIED, Standing.RACING, Standing.HOLDS)
+    assert race.runners[2].standing in (
+        Standing.UNTRIED,
+        Standing.RACING,
+        Standing.HOLDS,
+    )
 
 
 def test_what_is_interrupted_has_no_winner():

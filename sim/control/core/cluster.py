@@ -261,7 +261,7 @@ class Cluster(Containers):
         edited = self.service(service).model_copy(update=changes)
         services = {**self.stack.services, service: edited}
         self.stack = self.stack.model_copy(update={"services": services})
-        self._profiles = {k: v for k, v in self._profiles.items() if k[0] != service}
+        self._forget_profiles(service)
 
     def want(self, service: str, replicas: int) -> None:
         """Set the wanted number of replicas; whoever keeps it is told. NonsenseError for what is no

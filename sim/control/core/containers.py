@@ -26,6 +26,7 @@ from sim.control.core.records import (
     Volume,
 )
 from sim.control.core.world import World
+from sim.dataplane.profile import Profile
 from sim.dataplane.tables import ContainerGauge
 from sim.schema.scenario import Version
 
@@ -75,8 +76,34 @@ class Containers(World):
     def profile(self, service: str, version: Version) -> int:
         key = (service, version)
         if key not in self._profiles:
-            self._profiles[key] = self.plane.add_profile(self.profile_of(service, version))
+            rules = self.profile_of(service, version)
+            for tuned in self.tuned.get(service, ()):
+                rules = tuned(rules)
+            self._profiles[key] = self.plane.add_profile(rules)
         return self._profiles[key]
+
+    def tune(self, service: str, rule: Callable[[Profile], Profile]) -> None:
+        """Processes of this service that start, or read anew, go by what `rule` makes of it."""
+        self.tuned.setdefault(service, []).append(rule)
+        self._forget_profiles(service)
+
+    def untune(self, service: str, rule: Callable[[Profile], Profile]) -> None:
+        """They no longer do."""
+        self.tuned[service].remove(rule)
+        self._forget_profiles(service)
+
+    def _forget_profiles(self, service: str) -> None:
+        self._profiles = {k: v for k, v in self._profiles.items() if k[0] != service}
+
+    def reread(self, c: Container) -> None:
+        """A process that lives goes by what holds for its service now, without a restart."""
+        if c.alive:
+            c.profile = self.profile(c.service, c.version)
+            self.plane.set_profile(c.id, c.profile)
+
+    def unreadable(self, service: str, broken: bool) -> None:
+        """Who starts reads a configuration with which it ends; or one that it can read again."""
+        (self.misconfigured.add if broken else self.misconfigured.discard)(service)
 
     def nowhere(self, server: Server) -> Container:
         """A place on a server where nothing listens, for addresses that are wrong."""
@@ -262,6 +289,8 @@ class Containers(World):
             self.exit(c, 1, "could not start: no space left on device")
         elif volume is not None and volume.lost and c.server is volume.server:
             self.exit(c, 1, "could not start: its files are gone")
+        elif c.service in self.misconfigured:
+            self.exit(c, 1, "crashed on its configuration")
         elif c.version.crashes_at_start:
             self.exit(c, 1, "crashed while starting")
         else:

@@ -72,6 +72,8 @@ class World:
     troubles: list[Trouble] = field(
         default_factory=list
     )  # what a person can find, the oldest first
+    tuned: dict[str, list[Callable[[Profile], Profile]]] = field(default_factory=dict)
+    misconfigured: set[str] = field(default_factory=set)  # services that end when they start
     registry_down: int = 0  # how many things keep images from being pulled
     images_missing: set[str] = field(default_factory=set)  # services whose image nobody has pushed
     splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one

@@ -14,7 +14,7 @@ from typing import Any
 from sim.control.core.choices import DOCKER_STOP, Commanded, Maintaining, Shimmed
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.faults import commands, control_plane, stores
+from sim.control.faults import changes, commands, control_plane, stores
 from sim.control.faults import maintenance as drain
 from sim.control.people import runbooks
 from sim.control.people.human import Human
@@ -105,6 +105,9 @@ class Faults:
             "rotate_secret": self.rotate_secret,
             "external": external,
             "traffic": traffic,
+            "config": changes.config,
+            "lock": changes.lock,
+            "bad_plan": changes.bad_plan,
             "control_plane": control_plane.freeze,
             "registry_down": stores.registry_down,
             "image_missing": stores.image_missing,

@@ -98,7 +98,8 @@ class TargetHealth:
 
     def replace(self, cluster: Cluster, c: Container) -> bool:
         """An unhealthy target's task is stopped, unless it has only just begun."""
-        if cluster.clock.now - c.started_s < self.grace_s or c.deleting:
+        young = cluster.clock.now - c.started_s < self.grace_s
+        if young or c.deleting or cluster.frozen["controllers"]:
             return False
         cluster.say("liveness", c.name, f"{c.name} failed its target's checks: stopped by ECS")
         cluster.acted()

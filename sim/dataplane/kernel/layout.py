@@ -34,8 +34,8 @@ BLOCK = 16  # stations whose earliest completion is kept together
 REQUEST, JOB, PROBE = 0, 1, 2
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN,
-) = range(11)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED,
+) = range(12)  # fmt: skip
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
@@ -43,11 +43,11 @@ ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
-# lists: two of the whole plane, one per balancer, four per database, then six per container
+# lists: two of the whole plane, one per balancer, five per database, then six per container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
 DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
-QUERIES, POOLER_QUEUE, DB_DIALS, POOLER_TURNS = range(4)
-FIRST_LIST, LISTS = DATABASE_LIST + 4 * MOST_DATABASES, 2 + MOST_POOLS
+QUERIES, POOLER_QUEUE, DB_DIALS, POOLER_TURNS, LOCKED = range(5)
+FIRST_LIST, LISTS = DATABASE_LIST + 5 * MOST_DATABASES, 2 + MOST_POOLS
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2  # and a list for each pool
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11

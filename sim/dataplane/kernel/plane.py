@@ -322,6 +322,9 @@ class CompiledPlane:
     def set_cpu_limit(self, container: int, cores: float) -> None:
         self._act(verbs.CPU_LIMIT, container, 0, float(cores))
 
+    def set_profile(self, container: int, profile: int) -> None:
+        self._act(verbs.PROFILED, container, profile)
+
     def lock_out(self, container: int, locked: bool) -> None:
         self.box[0]["container"]["locked"][container] = locked
 

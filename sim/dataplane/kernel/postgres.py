@@ -14,6 +14,7 @@ from sim.dataplane.codes import MOST_POOLS, SILENT
 from sim.dataplane.kernel.codes import (
     CHECKOUT,
     DB_REFUSED,
+    DRAW_LOCK,
     GHOST,
     HTTP_500,
     LISTENING,
@@ -21,6 +22,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.draws import uniform
 from sim.dataplane.kernel.layout import (
     CHECKED_OUT,
     DATABASE_LIST,
@@ -30,12 +32,14 @@ from sim.dataplane.kernel.layout import (
     HANDLED,
     IN_POOL,
     LISTS,
+    LOCKED,
     OUT_REFUSED,
     POOLER_QUEUE,
     POOLER_SERVED,
     POOLER_TURNS,
     QUERIES,
     QUERY_DONE,
+    UNLOCKED,
 )
 from sim.dataplane.kernel.stations import drop, join
 from sim.dataplane.kernel.timing import agenda, out, push_back, set_timer, unlink
@@ -147,7 +151,7 @@ def unopened(w: Any, c: int) -> int:
 
 @inner
 def list_of(d: int, which: int) -> int:
-    return DATABASE_LIST + 4 * d + which
+    return DATABASE_LIST + 5 * d + which
 
 
 # ---- the story of a query ----
@@ -260,6 +264,8 @@ def forget(w: Any, s: int) -> None:
     work = w.work[s]
     if work.stage == POOLER_SERVED:
         unlink(w, list_of(work.database, POOLER_QUEUE), 2 * s + 1)
+    elif work.stage == UNLOCKED:
+        unlink(w, list_of(work.database, LOCKED), 2 * s + 1)
     elif work.stage == HANDLED:
         unlink(w, list_of(work.database, POOLER_TURNS), 2 * s + 1)
     elif work.opening != 0:
@@ -282,6 +288,36 @@ def query(w: Any, s: int) -> None:
     push_back(w, list_of(work.database, QUERIES), 2 * s + 1)
     work.in_session = store.session
     join(w, db, s, cost, QUERY_DONE)
+
+
+@inner
+def locks(w: Any, s: int) -> bool:
+    db = w.store[w.work[s].database].db
+    share = w.version[w.container[db].profile].locked_share if db >= 0 else 0.0
+    return share > 0.0 and uniform(w, DRAW_LOCK, w.work[s].visit) < share
+
+
+@inner
+def blocked(w: Any, s: int) -> None:
+    work = w.work[s]
+    store = w.store[work.database]
+    store.waits += 1
+    work.waiting = 1
+    work.in_session, work.timer_at = store.session, INFINITY
+    work.stage = UNLOCKED
+    push_back(w, list_of(work.database, LOCKED), 2 * s + 1)
+
+
+@inner
+def unlock(w: Any, d: int) -> None:
+    locked = list_of(d, LOCKED)
+    node = w.head[locked]
+    while node >= 0:
+        after = w.next[node]
+        if not locks(w, node >> 1):
+            unlink(w, locked, node)
+            granted_to(w, node >> 1, 0)
+        node = after
 
 
 @inner
@@ -363,6 +399,7 @@ def reset(w: Any, d: int) -> None:
         for pool in range(w.version[w.container[c].profile].pools):
             if rules_of(w, c, pool).database == d:
                 fail_all(w, FIRST_LIST + LISTS * c + IN_POOL + pool)
+    fail_all(w, list_of(d, LOCKED))
     fail_all(w, list_of(d, DB_DIALS))
     fail_all(w, list_of(d, POOLER_QUEUE))
     fail_all(w, list_of(d, POOLER_TURNS))

@@ -51,12 +51,15 @@ from sim.dataplane.kernel.layout import (
     QUERIES,
     QUERY_DONE,
     THAWED,
+    UNLOCKED,
 )
 from sim.dataplane.kernel.postgres import (
     WAITS,
+    blocked,
     checkout,
     give_back,
     list_of,
+    locks,
     pooled_db,
     pooler_turn,
     query,
@@ -108,6 +111,8 @@ def resumed(w: Any, s: int, code: int) -> None:
     elif stage == POOLER_SERVED:
         work.pooled = 1 if code == 0 else 0
         code = pooler_served(w, s, code if code != 0 else SUCCEEDED)
+    elif stage == UNLOCKED:
+        code = unlocked(w, s, code)
     elif stage == PUSH_FAILED:
         push_lost(w, s)
         code = thaw(w, s, HTTP_500)
@@ -212,10 +217,21 @@ def pooler_served(w: Any, s: int, code: int) -> int:
 
 @inner
 def connected(w: Any, s: int, code: int) -> int:
-    if code == SUCCEEDED:
+    if code != SUCCEEDED:
+        return thaw(w, s, code)
+    if locks(w, s):
+        blocked(w, s)
+    else:
         query(w, s)
-        return WAITS
-    return thaw(w, s, code)
+    return WAITS
+
+
+@inner
+def unlocked(w: Any, s: int, failed: int) -> int:
+    if failed != 0:
+        return thaw(w, s, failed)
+    query(w, s)
+    return WAITS
 
 
 @inner

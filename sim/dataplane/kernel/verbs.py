@@ -57,6 +57,7 @@ from sim.dataplane.kernel.jobs import (
     heard_again,
     orphaned,
     push_lost,
+    takes,
     wiped,
     worker_down,
     worker_up,
@@ -80,6 +81,7 @@ from sim.dataplane.kernel.postgres import (
     reset,
     rules_of,
     start_up_connection_s,
+    unlock,
     unopened,
 )
 from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, published, rerouted
@@ -88,7 +90,7 @@ from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ADVANCE) = range(15)  # fmt: skip
+ PROBE_SENT, FORGOTTEN, REROUTED, WIPE, PROFILED, ADVANCE) = range(16)  # fmt: skip
 
 
 @inner
@@ -301,6 +303,25 @@ def resume(w: Any, c: int) -> None:
 
 
 @inner
+def set_profile(w: Any, c: int, p: int) -> None:
+    container = w.container[c]
+    kind = w.version[p].kind
+    if container.life == EXITED or kind != w.version[container.profile].kind:
+        return
+    if kind == WORKER and takes(w, c):
+        w.idle += w.version[p].slots - w.version[container.profile].slots
+    container.profile = p
+    move_up(w, c)
+    if kind == WORKER:
+        hand_out(w)
+    elif kind == HTTP:
+        freed(w, c)
+    elif plays(w, c):
+        at_limit(w, w.version[p].number)
+        unlock(w, w.version[p].number)
+
+
+@inner
 def probe(w: Any, c: int, deep: int) -> None:
     s = new_work(w, PROBE_BASE + w.probes, PROBE)
     w.probes += 1
@@ -391,4 +412,6 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         rerouted(w, at)
     elif verb == WIPE:
         wiped(w)
+    elif verb == PROFILED:
+        set_profile(w, at, b)
     follow_through(w)

@@ -56,7 +56,9 @@ class Instance:
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
         server.cpu.stations.append(self.station)
         self.profile = profile
+        self.callers: dict[StoryStep, Caller] = {}
         self.tell()
+        self.pools = self.new_pools()
         self.inside: dict[int, Work] = {}  # in order of acceptance
         self.held = 0  # slots in use: requests or jobs, not probes of a worker
         self.backlog: deque[Work] = deque()  # of the kernel; then, accepted at once, its own queue
@@ -79,7 +81,9 @@ class Instance:
     def born(self, profile: Profile) -> None:
         """A fresh process: nothing inside, its base memory."""
         self.profile = profile
+        self.callers = {}
         self.tell()
+        self.pools = self.new_pools()
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
         self.station.frozen = self.hung = self.noted = self.stuck = False
         self.station.touch()
@@ -88,12 +92,12 @@ class Instance:
         self.grow(profile.memory_base)
 
     def tell(self) -> None:
-        """The story that its process runs, and who asks in it."""
-        self.steps, self.pools = story(self.profile), self.new_pools()
-        self.callers = {
+        """The story that its process runs, and who asks in it: who asked before goes on."""
+        self.steps = story(self.profile)
+        self.callers |= {
             step: Caller(self.plane, step.client, step.target, step.client.most_tokens)
             for step in self.steps
-            if step.does == Does.CALL
+            if step.does == Does.CALL and step not in self.callers
         }
 
     def new_pools(self) -> list[Pool]:

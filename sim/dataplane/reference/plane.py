@@ -297,6 +297,26 @@ class ReferencePlane:
         proxy_goes_on(self, c)
         self.follow_through()
 
+    def set_profile(self, container: int, profile: int) -> None:
+        c, rules = self.containers[container], self.profiles[profile]
+        if c.life == Life.EXITED or rules.kind != c.profile.kind:
+            return
+        if rules.kind == Kind.WORKER and self.jobs.takes(c):
+            self.jobs.idle += rules.slots - c.profile.slots
+        c.profile = rules
+        c.tell()
+        for pool, made in zip(c.pools, pools(rules), strict=True):
+            pool.rules, pool.size = made, made.size
+        c.move_up()
+        if rules.kind == Kind.WORKER:
+            self.jobs.hand_out()
+        elif rules.kind == Kind.HTTP:
+            c.balancer.freed(c)
+        elif self.database_of(c).db is c:
+            self.database_of(c).at_limit()
+            self.database_of(c).unlock()
+        self.follow_through()
+
     def lock_out(self, container: int, locked: bool) -> None:
         self.containers[container].locked = locked
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
+from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, query_cost
-from sim.dataplane.codes import SILENT, Due, Outcome
+from sim.dataplane.codes import SILENT, Due, Outcome, Stream
 from sim.dataplane.profile import PoolRules
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Work
@@ -55,6 +56,7 @@ class Postgres:
         self.ghosts: dict[int, int] = {}  # ghost number -> connections
         self.waits = 0  # works that wait for a connection
         self.dials: dict[int, Work] = {}  # ... that a silent database has not answered, in order
+        self.locked: dict[int, Work] = {}  # queries that wait for a lock, in order
         # PgBouncer, when the database's profile has one
         self.clients = 0  # connections of pools to it
         self.servers = self.servers_idle = 0
@@ -148,6 +150,11 @@ class Postgres:
         if code != Outcome.SUCCEEDED:
             yield from thaw(work)
             return code
+        if self.locks(work):
+            code = yield self.blocked(work)  # -> unlocked
+            if code:
+                yield from thaw(work)
+                return code
         db = self.db
         assert db is not None
         if work.fresh:
@@ -165,6 +172,26 @@ class Postgres:
             self.server_free(work)
             self.give_back(work)
         return Outcome.SUCCEEDED
+
+    def locks(self, work: Work) -> bool:
+        """Does this query want what is locked?"""
+        share = self.db.profile.locked_share if self.db is not None else 0.0
+        return share > 0.0 and draws.u(self.plane.seed, Stream.LOCK, work.visit) < share
+
+    def blocked(self, work: Work) -> simpy.Event:
+        """Wait with a connection in hand, for as long as it takes."""
+        self.waits += 1
+        work.waits = True
+        work.session, work.timer_at = self.session, INFINITY
+        work.wake = self.env.event()
+        self.locked[work.id] = work
+        return work.wake
+
+    def unlock(self) -> None:
+        """Less is locked than before: the others go on, in order."""
+        for work in [work for work in self.locked.values() if not self.locks(work)]:
+            del self.locked[work.id]
+            self.granted_to(work)
 
     def checkout(self, work: Work) -> Use:
         assert work.container is not None
@@ -311,6 +338,8 @@ class Postgres:
             broken += [w for w in pool.waiting if w not in self.queue]
             pool.waiting.clear()
             pool.open = pool.idle = 0
+        broken += self.locked.values()
+        self.locked.clear()
         broken += self.dials.values()
         self.dials.clear()
         broken += self.queue
@@ -339,6 +368,7 @@ class Postgres:
         work.waits = False
         self.dials.pop(work.id, None)
         self.turns.pop(work.id, None)
+        self.locked.pop(work.id, None)
         if work in self.queue:
             self.queue.remove(work)
 

@@ -197,6 +197,76 @@ def test_replicas_fail_by_themselves_at_the_rate_that_was_asked_for():
     )
 
 
+# ---- changes ----
+def test_a_bad_configuration_is_everywhere_at_once_and_goes_back_as_it_came():
+    """Pushed at 60 s, paged a minute after users fail, 40 s to look, 10 s to type."""
+    bad = {"at": 60, "config": {"services": ["http"], "errors": "85%"}}
+    run = replay(bad, platform="kubernetes", horizon_s=900.0, rate=20.0)
+    (back,) = when(run, "config_back")
+    assert failed(run, 61, int(back)) == pytest.approx(0.85, abs=0.02)
+    assert failed(run, int(back) + 2, 900) == 0.0
+    assert not rows(run, "exit"), "nobody was restarted"
+    assert 200.0 < back < 600.0
+
+
+def test_a_staged_push_that_is_watched_hurts_a_third_for_as_long_as_it_is_watched():
+    bad = {"services": ["http"], "errors": "100%", "stage": 60, "halts": True}
+    run = replay({"at": 60, "config": bad}, platform="kubernetes", horizon_s=400.0, rate=20.0)
+    assert failed(run, 61, 120) == pytest.approx(1 / 3, abs=0.05)
+    assert when(run, "config_halted") == [120.0]
+    assert failed(run, 121, 400) == 0.0
+
+
+def test_what_is_latent_waits_for_the_next_start():
+    bad = {"services": ["http"], "crash": True, "latent": True}
+    crash = {"at": 300, "process_crash": {"service": "http"}}
+    settings = {**ASLEEP, "stack.services.api.restart": "always"}
+    run = replay({"at": 60, "config": bad}, crash, horizon_s=600.0, rate=4.0, settings=settings)
+    assert failed(run, 0, 299) == 0.0
+    assert failed(run, 301, 600) == 1.0
+    assert len(rows(run, "exit", "api-1")) > 3, "Docker starts it, and it ends again"
+
+
+def test_a_limit_that_is_too_low_queues_what_came_through_before():
+    """20 ms of CPU, and some of the database: one at a time does less than 50/s; 60/s come."""
+    busy = {**ASLEEP, "stack.services.api.cpu.demand": "20ms", "stack.services.api.cpu.threads": 4}
+    low = {"at": 60, "config": {"services": ["http"], "set": {"concurrency": 1}}}
+    ask = {"horizon_s": 300.0, "rate": 60.0, "settings": busy}
+    assert failed(replay(**ask), 100, 300) < 0.01
+    assert failed(replay(low, **ask), 100, 300) > 0.2
+
+
+def test_a_migration_locks_as_long_as_it_lasts():
+    """15 s with everything locked: pools fill, users time out after 5 s, and no later."""
+    lock = {"at": 60, "lock": {"lasts": 15}}
+    run = replay(lock, horizon_s=300.0, rate=20.0, settings=ASLEEP)
+    assert when(run, "unlocked") == [75.0]
+    assert failed(run, 60, 69) == 1.0
+    assert failed(run, 80, 300) < 0.01
+    some = replay({"at": 60, "lock": {"lasts": 20, "share": "10%"}}, horizon_s=300.0, rate=20.0,
+                  settings={**ASLEEP, "stack.services.api.database.pool": 90})  # fmt: skip
+    assert failed(some, 61, 74) == pytest.approx(0.1, abs=0.07), "enough connections for all"
+
+
+def test_a_lock_ends_with_its_database_or_when_somebody_cancels_it():
+    lock = {"at": 60, "lock": {"lasts": 3000}}
+    died = replay(lock, {"at": 90, "process_crash": {"service": "postgres"}}, horizon_s=400.0,
+                  settings={**ASLEEP, "stack.services.postgres.restart": "always"})  # fmt: skip
+    assert when(died, "unlocked") == [90.0]
+    assert failed(died, 150, 400) < 0.05
+    cancelled = replay(lock, horizon_s=900.0, rate=4.0)
+    assert 150.0 < when(cancelled, "unlocked")[0] < 600.0
+
+
+def test_a_bad_plan_costs_the_database_its_cores_until_somebody_analyzes():
+    """4 ms a query at 60/s: a quarter of a core; 100 times that is six times the server."""
+    bad = {"at": 60, "bad_plan": {"factor": 100}}
+    run = replay(bad, horizon_s=3600.0, rate=60.0)
+    (analyzed,) = when(run, "analyzed")
+    assert failed(run, 100, int(analyzed)) > 0.3
+    assert failed(run, int(analyzed) + 120, 3600) < 0.01
+
+
 # ---- bad input ----
 @pytest.mark.parametrize(
     ("event", "field"),
@@ -208,6 +278,14 @@ def test_replicas_fail_by_themselves_at_the_rate_that_was_asked_for():
         ({"control_plane": {"lasts": 0}}, "control_plane.lasts"),
         ({"operator_kill": {"service": "http", "which": "youngest"}}, "operator_kill.which"),
         ({"failures": {"service": "http", "mtbf": 0}}, "failures.mtbf"),
+        ({"config": {"services": []}}, "config.services"),
+        ({"config": {"services": ["http"]}}, "config"),
+        ({"config": {"services": ["api"], "set": {"memory.limit": "1Gi"}}}, "memory.limit"),
+        ({"config": {"services": ["api"], "set": {"concurrency": 0}}}, "concurrency"),
+        ({"config": {"services": ["apo"], "errors": 1}}, "config.services"),
+        ({"config": {"services": ["api"], "errors": 1, "halts": True}}, "config.halts"),
+        ({"lock": {"service": "redis", "lasts": 5}}, "lock.service"),
+        ({"bad_plan": {"factor": 0.5}}, "bad_plan.factor"),
     ],
 )
 def test_bad_input_is_refused_with_its_field(event, field):
