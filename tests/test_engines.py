@@ -29,10 +29,9 @@ SCALED = {
     "black_friday": ["scenario.traffic.scale=0.1"],
     "black_friday_realistic": ["scenario.traffic.scale=0.3"],
     # a request asks four services
-    **{
-        name: ["scenario.traffic.scale=0.1", "scenario.horizon=12m"]
-        for name in ("slow_dependency", "third_party_down", "retry_amplification")
-    },
+    "slow_dependency": ["scenario.traffic.scale=0.1", "scenario.horizon=12m"],
+    "third_party_down": ["scenario.traffic.scale=0.1", "scenario.horizon=12m"],
+    "retry_amplification": ["scenario.traffic.scale=0.1", "scenario.horizon=12m"],
 }
 NAMES = [
     name + variant

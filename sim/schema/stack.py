@@ -78,6 +78,14 @@ class DatabasePool(Record):
     checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
 
 
+class Breaker(Record):
+    """A circuit breaker of one process for one of its calls: after so many failures in a row all
+    are turned away for a while, then one is let through and decides."""
+
+    failures: Positive
+    open: Span
+
+
 class ServiceStep(ClientSpec):
     """One step of what a request does in a service, or a job in a worker: exactly one of `cpu`,
     `wait`, `query`, `call` and `push`. Of a call also how its caller waits and tries again: whoever
@@ -88,6 +96,8 @@ class ServiceStep(ClientSpec):
     query: Name | None = None  # a database, by a connection of this service's pool for it
     demand: LawSpec | None = None  # ... its core seconds
     call: Name | None = None  # another service; the caller keeps its place while it waits
+    at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
+    breaker: Breaker | None = None
     push: Name | None = None  # a job, to a queue
     share: Fraction = 1.0  # of requests take it
     on_failure: Literal["fail", "ignore"] = "fail"

@@ -91,7 +91,7 @@ def _field_issues(step: ServiceStep, at: tuple[Key, ...], document: Document) ->
     """Fields that a step of this kind does not read."""
     unread = {"demand"} if step.kind != "query" else set()
     if step.kind != "call":
-        unread |= set(ClientSpec.model_fields)
+        unread |= {*ClientSpec.model_fields, "at_most", "breaker"}
     if step.kind in ("cpu", "wait"):
         unread.add("on_failure")
     for field in sorted(unread & step.model_fields_set):

@@ -71,6 +71,8 @@ def test_the_short_form_asks_the_first_database():
         ("demand: 2ms", "retries: 2", 13, ("retries in a step `query:`", "`call:`")),
         ("{cpu: 1ms}\n      - {call", "{cpu: 1ms, wait: 1ms}\n      - {call", 7, ("cpu and wait",)),
         ("{cpu: 1ms}\n      - {call", "{share: 10%}\n      - {call", 7, ("no kind",)),
+        ("demand: 2ms", "at_most: 2", 13, ("at_most in a step `query:`", "`call:`")),
+        ("{call: payments}", "{call: payments, breaker: {failures: 5}}", 14, ("steps.2.breaker", "'open'")),
         ("{call: payments}", "{push: books}", 14, ("a queue", "there is none")),
         ("{books: {size: 5}}", "{payments: {size: 5}}", 15, ("no step queries", "books")),
         ("{size: 5}", "{size: 5, at_start: 6}", 15, ("at_start <= size",)),

@@ -186,10 +186,21 @@ def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple
                 share=step.share,
                 ignore=step.on_failure == "ignore",
                 name=f"{name}:{seen[name]}",
-                client=client_of(step) if step.kind == "call" else Client(),
+                client=caller_of(step) if step.kind == "call" else Client(),
             )
         )
     return tuple(story)
+
+
+def caller_of(step: ServiceStep) -> Client:
+    """How a calling step asks: as users do, and with what services alone have."""
+    breaker = step.breaker
+    return replace(
+        client_of(step),
+        at_most=step.at_most or 0,
+        breaker_failures=breaker.failures if breaker else 0,
+        breaker_open_s=breaker.open if breaker else 0.0,
+    )
 
 
 def duration_of(step: ServiceStep, cpu_factor: float) -> Law:

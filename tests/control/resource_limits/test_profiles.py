@@ -153,6 +153,15 @@ def test_the_short_form_is_the_profile_of_before():
         assert profile_in(sspp, name, V1) == profile_of(own, V1)
 
 
+def test_a_bulkhead_and_a_breaker():
+    breaker = {"failures": 5, "open": 30.0}
+    (step,) = story_of(SHOP, [ServiceStep(call="api", at_most=8, breaker=breaker)], 1.0)
+    client = step.client
+    assert (client.at_most, client.breaker_failures, client.breaker_open_s) == (8, 5, 30.0)
+    (plain,) = story_of(SHOP, [ServiceStep(call="api")], 1.0)
+    assert (plain.client.at_most, plain.client.breaker_failures) == (0, 0)
+
+
 def test_equal_steps_have_names_of_their_own():
     steps = [ServiceStep(cpu=0.001), ServiceStep(wait=0.1), ServiceStep(cpu=0.002)]
     names = [step.name for step in story_of(SHOP, steps, 1.0)]
