@@ -28,6 +28,11 @@ QUICK = ("container_crash", "server_crash:aof")
 SCALED = {
     "black_friday": ["scenario.traffic.scale=0.1"],
     "black_friday_realistic": ["scenario.traffic.scale=0.3"],
+    # a request asks four services
+    **dict.fromkeys(
+        ("slow_dependency", "third_party_down", "retry_amplification"),
+        ["scenario.traffic.scale=0.1", "scenario.horizon=12m"],
+    ),
 }
 NAMES = [
     name + variant

@@ -15,6 +15,7 @@ from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError
 from sim.schema.stack import Stack
 from sim.study.ask import Ask
+from sim.study.comparison import compare
 from sim.study.plan import plan
 
 CASES = Path(__file__).parents[1] / "data" / "compose" / "cases"
@@ -394,3 +395,31 @@ def test_a_bare_proxy_is_asked_about(tmp_path: Path) -> None:
     stack = load_stack(tmp_path / "compose.yml")
     assert stack.services["lb"].role == "http"
     assert _said(stack.questions, "what answers behind lb?")
+
+
+# --- in a run -------------------------------------------------------------------------------------
+
+
+def test_moving_target_runs_with_the_files_own_nginx() -> None:
+    """It keeps the address of before (C16, C26); Docker gives an API that is recreated alone its
+    own back, so that a neighbour has to go first, as in the scenario."""
+    stack = str(CASES / "nginx.yml")
+    short = {"scenario.horizon": "20m"}
+    once = compare("moving_target", ["compose"], 1, 1, stack, short).platforms["compose"]
+    assert once["downtime_s"] > 120
+    again = compare("moving_target:valid", ["compose"], 1, 1, stack, short).platforms["compose"]
+    assert again["downtime_s"] < 60
+
+
+def test_up_starts_the_api_when_the_database_is_healthy(tmp_path: Path) -> None:
+    """The database's first check comes after an interval of 30 s (W47)."""
+    path = tmp_path / "story.yaml"
+    path.write_text(
+        "name: story\ntitle: a story\nlesson: a case from the field\nhorizon: 20m\n"
+        "traffic: {rate: 4/s}\nplatforms: [compose]\n"
+        "events: [{at: 5m, server_crash: {hosting: postgres}}]\n"
+    )
+    timeline = compare(str(path), reps=1, stack=str(CASES / "up_waits.yml")).runs[0].timeline
+    started = {row.subject: row.t_s for row in timeline if row.event == "start"}
+    listens = {row.subject: row.t_s for row in timeline if row.event == "listening"}
+    assert started["api-1"] - listens["db-1"] > 20

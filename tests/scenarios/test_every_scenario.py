@@ -42,6 +42,9 @@ UNSEEN = {
     "frozen_control_plane:quiet": "what runs, runs on",
     "neglect:control_plane": "what runs, runs on",
     "migration_lock:lock_timeout": "the migration gives up before users notice",
+    "slow_dependency:later": "the order is taken, and paid for later",
+    "third_party_down:later": "the order is taken, and paid for later",
+    "third_party_down:errors_retried": "a fifth try is enough for nearly all",
 }
 # (variant, claim) that holds with seed 1 and has a `because:` -> why it keeps it
 SOMETIMES = {

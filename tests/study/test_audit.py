@@ -7,7 +7,7 @@ import pytest
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.decision import audit, audit_text
-from sim.study.decision.audit import Fault, Trouble, events, faults, smallest, together
+from sim.study.decision.audit import Fault, FaultSet, events, faults, smallest, together
 from tests.study.runs import ALONE, interrupted
 
 KILL = Fault(name="kill", event={"operator_kill": {"service": "http"}})
@@ -34,7 +34,7 @@ class Held:
 
 
 def trouble(names, *held):
-    return Trouble(names, "compose", {60.0 * k: (Held(h, 10.0),) for k, h in enumerate(held)})
+    return FaultSet(names, "compose", {60.0 * k: (Held(h, 10.0),) for k, h in enumerate(held)})
 
 
 def test_the_smallest_sets_and_those_that_break_it_together_only():

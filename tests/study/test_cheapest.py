@@ -10,7 +10,7 @@ from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.decision import cheapest, cheapest_text
 from sim.study.decision.knobs import Dial
-from sim.study.decision.race import Rule, Standing
+from sim.study.decision.race import Footing, Rule
 from tests.study.runs import ALONE, interrupted
 
 RULE = Rule(chance=0.5, error=0.05, looks=(1, 4, 8), fresh=4)
@@ -58,7 +58,7 @@ def test_it_is_never_worse_than_the_grid_and_runs_less():
 def test_where_nothing_holds_it_says_so():
     ladder = cheapest.measure(contest("requests.arrived<1", SPACE[:1]), ALONE)
     assert ladder.winner is None
-    assert {runner.standing for runner in ladder.runners} == {Standing.OUT}
+    assert {runner.standing for runner in ladder.runners} == {Footing.OUT}
     assert cheapest_text.finding(ladder).startswith("None of 2 set-ups holds")
 
 

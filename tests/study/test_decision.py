@@ -8,7 +8,7 @@ from sim.results.bill import MonthlyCost
 from sim.schema.stack import Stack
 from sim.study.ask import Ask
 from sim.study.decision import decision, decision_text
-from sim.study.decision.decision import WORLDS, Decision, Prospect, setups
+from sim.study.decision.decision import WORLDS, Prospect, Prospects, setups
 from sim.study.decision.worth import (
     Terms,
     break_even,
@@ -64,7 +64,7 @@ def outcome(name, downs, usd, worlds=None):
 
 def decided(*outcomes):
     stack = Stack(name="shop", services={})
-    return Decision(stack, load_rates(), 1, outcomes, ())
+    return Prospects(stack, load_rates(), 1, outcomes, ())
 
 
 SHOP = decided(

@@ -5,9 +5,9 @@ from scipy.stats import beta, binom
 
 from sim.dataplane import draws
 from sim.study.decision.race import (
+    Footing,
     Race,
     Rule,
-    Standing,
     at_least,
     at_most,
     likely,
@@ -33,16 +33,16 @@ def test_the_interval_is_clopper_and_pearson_s(held, runs):
 @pytest.mark.parametrize(
     ("held", "runs", "is_"),
     [
-        (0, 1, Standing.RACING),  # with a chance of 90 % one in ten first seeds fails
-        (1, 1, Standing.RACING),
-        (1, 4, Standing.OUT),
-        (2, 4, Standing.RACING),
-        (4, 4, Standing.RACING),  # four of four are no proof of 90 %
-        (10, 16, Standing.OUT),
-        (16, 16, Standing.RACING),
-        (63, 64, Standing.HOLDS),
-        (62, 64, Standing.UNCLEAR),
-        (49, 64, Standing.OUT),
+        (0, 1, Footing.RACING),  # with a chance of 90 % one in ten first seeds fails
+        (1, 1, Footing.RACING),
+        (1, 4, Footing.OUT),
+        (2, 4, Footing.RACING),
+        (4, 4, Footing.RACING),  # four of four are no proof of 90 %
+        (10, 16, Footing.OUT),
+        (16, 16, Footing.RACING),
+        (63, 64, Footing.HOLDS),
+        (62, 64, Footing.UNCLEAR),
+        (49, 64, Footing.OUT),
     ],
 )
 def test_where_a_candidate_stands(held, runs, is_):
@@ -63,7 +63,7 @@ def coins(chances, universe):
 
 def ends(chance, races=1000):
     """How a lone candidate of this chance ended, over many races."""
-    counted = dict.fromkeys(Standing, 0)
+    counted = dict.fromkeys(Footing, 0)
     for universe in range(races):
         race = Race(1, Rule(), 1, coins([chance], universe))
         race.run()
@@ -75,10 +75,10 @@ def test_the_errors_of_the_race_are_those_it_promises():
     """At the stated chance itself both errors are at their largest: 5 % each, and 1,000 races of
     that have a standard deviation of 0.7 %."""
     at_chance = ends(0.9)
-    assert at_chance[Standing.OUT] <= 70
-    assert at_chance[Standing.HOLDS] + at_chance[Standing.REFUTED] <= 70
-    assert ends(1.0, 20)[Standing.HOLDS] == 20
-    assert ends(0.3, 200)[Standing.OUT] >= 198
+    assert at_chance[Footing.OUT] <= 70
+    assert at_chance[Footing.HOLDS] + at_chance[Footing.REFUTED] <= 70
+    assert ends(1.0, 20)[Footing.HOLDS] == 20
+    assert ends(0.3, 200)[Footing.OUT] >= 198
 
 
 @pytest.mark.parametrize("universe", range(20))
@@ -89,7 +89,7 @@ def test_it_finds_what_the_grid_finds_or_says_that_it_cannot_tell(universe):
     race = Race(len(chances), Rule(), 1, coins(chances, universe))
     assert race.run().place == optimum
     cheaper = race.runners[:optimum]
-    assert all(r.standing in (Standing.OUT, Standing.UNCLEAR) for r in cheaper)
+    assert all(r.standing in (Footing.OUT, Footing.UNCLEAR) for r in cheaper)
     assert sum(r.runs for r in race.runners) < 300 * 64 / 4  # the grid
 
 
@@ -99,9 +99,13 @@ def test_one_that_held_by_luck_is_refuted_by_fresh_seeds():
 
     race = Race(3, Rule(), 1, trials)
     assert race.run().place == 1
-    assert race.runners[0].standing is Standing.REFUTED
+    assert race.runners[0].standing is Footing.REFUTED
     assert race.runners[0].fresh == (0, 16)
-    assert race.runners[2].standing in (Standing.UNTRIED, Standing.RACING, Standing.HOLDS)
+    assert race.runners[2].standing in (
+        Footing.UNTRIED,
+        Footing.RACING,
+        Footing.HOLDS,
+    )
 
 
 def test_what_is_interrupted_has_no_winner():

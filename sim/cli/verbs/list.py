@@ -5,12 +5,16 @@ from __future__ import annotations
 import json as json_
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import zip_longest
+from textwrap import wrap
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from sim.cli.options import DONE, Flag, Reading, StackOf, corrected, say
 from sim.schema.fields import InputError
+
+COLUMNS = 100
 
 
 def list_(
@@ -41,7 +45,9 @@ def list_(
         print(name)
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
-            print(f"  {row['name']:<{width}}  {row['title']}")
+            lines = wrap(row["title"], max(20, COLUMNS - width - 4)) or [""]
+            for head, line in zip_longest([row["name"]], lines, fillvalue=""):
+                print(f"  {head:<{width}}  {line}")
     return DONE
 
 

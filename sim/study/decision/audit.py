@@ -47,7 +47,7 @@ class FaultList(Record):
 Names = tuple[str, ...]  # of one fault, or of two: the first comes first
 
 
-class Trouble(NamedTuple):
+class FaultSet(NamedTuple):
     """A set of faults on a platform: its runs at each phase, seeds after one another."""
 
     names: Names
@@ -83,7 +83,7 @@ class Trouble(NamedTuple):
 class Cure(NamedTuple):
     """The change that helps a set most, and whether the SLO holds with it."""
 
-    trouble: Trouble
+    trouble: FaultSet
     change: Contribution | None
     cured: bool
 
@@ -92,18 +92,18 @@ class Audit(NamedTuple):
     """All sets of all platforms, the worst first."""
 
     planned: Plan
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[FaultSet, ...]
     cures: Mapping[str, Cure]  # by platform, of its worst smallest breaking set
     left_out: tuple[str, ...]
     interrupted: bool
 
-    def of(self, platform: str) -> list[Trouble]:
+    def of(self, platform: str) -> list[FaultSet]:
         return [trouble for trouble in self.troubles if trouble.platform == platform]
 
-    def smallest(self, platform: str) -> list[Trouble]:
+    def smallest(self, platform: str) -> list[FaultSet]:
         return smallest(self.of(platform))
 
-    def together(self, platform: str) -> list[Trouble]:
+    def together(self, platform: str) -> list[FaultSet]:
         return together(self.of(platform))
 
 
@@ -172,7 +172,7 @@ def measure(runs: AuditRuns, listed: Sequence[Fault], run: Runner = Batch.run) -
     for (names, phase, case), done in zip(runs.runs, sample.replications, strict=True):
         if done:
             found.setdefault((case.platform, names), {})[phase] = done
-    troubles = [Trouble(names, name, phases) for (name, names), phases in found.items()]
+    troubles = [FaultSet(names, name, phases) for (name, names), phases in found.items()]
     troubles.sort(key=lambda trouble: -trouble.failed)
     cures: dict[str, Cure] = {}
     for name in runs.planned.platforms if not sample.interrupted else ():
@@ -182,20 +182,20 @@ def measure(runs: AuditRuns, listed: Sequence[Fault], run: Runner = Batch.run) -
     return Audit(runs.planned, tuple(troubles), cures, runs.left_out, sample.interrupted)
 
 
-def smallest(troubles: Sequence[Trouble]) -> list[Trouble]:
+def smallest(troubles: Sequence[FaultSet]) -> list[FaultSet]:
     """Sets that break the SLO of the least size there is, the worst first."""
     breaking = [trouble for trouble in troubles if trouble.breaks]
     least = min((len(trouble.names) for trouble in breaking), default=0)
     return [trouble for trouble in breaking if len(trouble.names) == least]
 
 
-def together(troubles: Sequence[Trouble]) -> list[Trouble]:
+def together(troubles: Sequence[FaultSet]) -> list[FaultSet]:
     """Pairs that break the SLO though neither part does alone, the worst first."""
     alone = {t.names[0] for t in troubles if len(t.names) == 1 and t.breaks}
     return [t for t in troubles if len(t.names) == 2 and t.breaks and not alone & set(t.names)]
 
 
-def _cure(planned: Plan, listed: Sequence[Fault], trouble: Trouble, run: Runner) -> Cure:
+def _cure(planned: Plan, listed: Sequence[Fault], trouble: FaultSet, run: Runner) -> Cure:
     by_name = {fault.name: fault for fault in listed}
     group = [by_name[name] for name in trouble.names]
     settings = {**planned.ask.pairs, "scenario.events": events(group, trouble.worst)}

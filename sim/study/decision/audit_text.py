@@ -10,7 +10,7 @@ from sim.report.folder import Parts, texts
 from sim.report.text import words
 from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
 from sim.results.figures import total
-from sim.study.decision.audit import Audit, Cure, Trouble
+from sim.study.decision.audit import Audit, Cure, FaultSet
 
 FILES = frozenset({"audit.json", "audit.md", "audit.csv"})
 SHOWN = 15
@@ -41,7 +41,7 @@ def _cure(cure: Cure) -> str:
     return f"{says[:1].upper()}{says[1:]} {verb}: {words.count(round(gain))} fewer ({settings})."
 
 
-def _names(trouble: Trouble) -> str:
+def _names(trouble: FaultSet) -> str:
     return ", then ".join(trouble.names)
 
 
@@ -70,7 +70,7 @@ def table(audit: Audit, most: int | None = None) -> Cells:
     return rows
 
 
-def _down(trouble: Trouble, phase: float) -> float:
+def _down(trouble: FaultSet, phase: float) -> float:
     runs = trouble.phases[phase]
     return sum(total(done.figures, "downtime_s") for done in runs) / len(runs)
 

@@ -47,7 +47,7 @@ class Contest(NamedTuple):
     impossible: tuple[tuple[str, Settings, str], ...]  # platform, settings, why
 
 
-class PriceLadder(NamedTuple):
+class Podium(NamedTuple):
     """How the race ended."""
 
     contest: Contest
@@ -118,7 +118,7 @@ def _alone(planned: Plan, name: str) -> Plan:
     return replace(planned, ask=replace(planned.ask, platforms=[name], ablate=()), cases=cases)
 
 
-def measure(contest: Contest, run: BatchRunner = Batch.run) -> PriceLadder:
+def measure(contest: Contest, run: BatchRunner = Batch.run) -> Podium:
     """Race them. `run`: how a batch is run; on Ctrl-C what was decided, with `interrupted` set."""
     ask = contest.plans[0].ask
 
@@ -143,7 +143,7 @@ def measure(contest: Contest, run: BatchRunner = Batch.run) -> PriceLadder:
 
     race = Race(len(contest.candidates), contest.rule, ask.seed, trials)
     winner = race.run()
-    return PriceLadder(contest, tuple(race.runners), winner, race.interrupted)
+    return Podium(contest, tuple(race.runners), winner, race.interrupted)
 
 
 def _holds(contest: Contest, name: str, figures: dict[str, object]) -> bool:

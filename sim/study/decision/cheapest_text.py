@@ -11,24 +11,24 @@ from sim.report.folder import Parts, texts
 from sim.report.text import words
 from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
 from sim.study.decision.apply import files
-from sim.study.decision.cheapest import Candidate, PriceLadder
+from sim.study.decision.cheapest import Candidate, Podium
 from sim.study.decision.knobs import short, words_of
-from sim.study.decision.race import Runner, Standing, likely
+from sim.study.decision.race import Footing, Runner, likely
 
 APPLIED = ("compose.override.yaml", "kubernetes.yaml")
 FILES = frozenset({"cheapest.json", "cheapest.md", "cheapest.csv", *APPLIED})
 SHOWN = 12  # rungs on a terminal; the files have all
-UNTRIED = (Standing.UNTRIED, Standing.RACING)
+UNTRIED = (Footing.UNTRIED, Footing.RACING)
 
 
-def finding(ladder: PriceLadder) -> str:
+def finding(ladder: Podium) -> str:
     """Who won, with what chance, in one sentence."""
     contest = ladder.contest
     slo = " and ".join(each.text for each in contest.wanted)
     if ladder.winner is None:
         if ladder.interrupted:
             return f"Interrupted: what holds {slo} is not decided."
-        unclear = [r for r in ladder.runners if r.standing is Standing.UNCLEAR]
+        unclear = [r for r in ladder.runners if r.standing is Footing.UNCLEAR]
         if unclear:
             first = unclear[0]
             low, high = likely(first.held, first.runs)
@@ -54,11 +54,11 @@ def _name(candidate: Candidate) -> str:
     return f"{words.platform(candidate.platform)} with {settings}"
 
 
-def tried(ladder: PriceLadder) -> list[Runner]:
+def tried(ladder: Podium) -> list[Runner]:
     return [runner for runner in ladder.runners if runner.runs > 0]
 
 
-def table(ladder: PriceLadder, most: int | None = None) -> Cells:
+def table(ladder: Podium, most: int | None = None) -> Cells:
     """The ladder: the winner last, before it what is cheaper and does not hold."""
     heads = ["a month", "platform", *map(short, _paths(ladder)), "held", "chance (95 %)", "why"]
     rungs = tried(ladder)
@@ -68,12 +68,12 @@ def table(ladder: PriceLadder, most: int | None = None) -> Cells:
     return [heads, *(_rung(ladder, runner) for runner in rungs)]
 
 
-def _paths(ladder: PriceLadder) -> list[str]:
+def _paths(ladder: Podium) -> list[str]:
     """Of all candidates: platforms may be turned by different knobs."""
     return list(dict.fromkeys(path for c in ladder.contest.candidates for path in c.settings))
 
 
-def _rung(ladder: PriceLadder, runner: Runner) -> list[str]:
+def _rung(ladder: Podium, runner: Runner) -> list[str]:
     candidate = ladder.contest.candidates[runner.place]
     low, high = likely(runner.held, runner.runs)
     return [
@@ -92,21 +92,21 @@ def _value(candidate: Candidate, path: str) -> str:
     return words_of({"": candidate.settings[path]})[0].removeprefix("=")
 
 
-def why(ladder: PriceLadder, runner: Runner) -> str:
+def why(ladder: Podium, runner: Runner) -> str:
     """What came of a candidate, in words."""
     winner = ladder.winner
     if winner is not None and runner.place == winner.place and runner.fresh:
         return f"holds, and on {runner.fresh[0]} of {runner.fresh[1]} fresh seeds"
-    if runner.standing is Standing.OUT:
+    if runner.standing is Footing.OUT:
         return f"dropped after {runner.runs} seeds"
-    if runner.standing is Standing.REFUTED and runner.fresh:
+    if runner.standing is Footing.REFUTED and runner.fresh:
         return f"held, but on {runner.fresh[0]} of {runner.fresh[1]} fresh seeds only"
     if winner is not None and runner.place > winner.place:
         return "dominated, not cheaper than the winner"
     return str(runner.standing.value)
 
 
-def untried(ladder: PriceLadder) -> list[str]:
+def untried(ladder: Podium) -> list[str]:
     """What was not run to the end, and why: a line a reason."""
     reasons: Counter[str] = Counter(
         why(ladder, runner) for runner in ladder.runners if runner.standing in UNTRIED
@@ -120,18 +120,18 @@ def untried(ladder: PriceLadder) -> list[str]:
     return lines
 
 
-def text(ladder: PriceLadder) -> str:
+def text(ladder: Podium) -> str:
     return "\n".join(_lines(ladder, aligned, SHOWN)) + "\n"
 
 
-def markdown(ladder: PriceLadder) -> str:
+def markdown(ladder: Podium) -> str:
     return (
         "\n".join(["# The cheapest that holds", "", *_lines(ladder, markdown_table, None)]) + "\n"
     )
 
 
 def _lines(
-    ladder: PriceLadder, lay: Callable[[Cells], list[str]], most: int | None
+    ladder: Podium, lay: Callable[[Cells], list[str]], most: int | None
 ) -> Iterator[str]:  # fmt: skip
     contest = ladder.contest
     yield finding(ladder)
@@ -149,7 +149,7 @@ def _lines(
     )
 
 
-def record(ladder: PriceLadder) -> dict[str, Any]:
+def record(ladder: Podium) -> dict[str, Any]:
     winner = ladder.winner
     return {
         "finding": finding(ladder),
@@ -164,7 +164,7 @@ def record(ladder: PriceLadder) -> dict[str, Any]:
     }
 
 
-def rows(ladder: PriceLadder) -> list[dict[str, Any]]:
+def rows(ladder: Podium) -> list[dict[str, Any]]:
     """A record a candidate, in order of cost."""
     table = []
     for runner in ladder.runners:
@@ -180,7 +180,7 @@ def rows(ladder: PriceLadder) -> list[dict[str, Any]]:
     return table
 
 
-def parts(ladder: PriceLadder, apply: bool) -> Parts:
+def parts(ladder: Podium, apply: bool) -> Parts:
     """All files; with `apply` also the winner's."""
     makers: dict[str, Callable[[], str]] = {
         "cheapest.json": lambda: json_text(record(ladder)),

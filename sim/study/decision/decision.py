@@ -82,7 +82,7 @@ class Prospect(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Decision:
+class Prospects:
     """All that was found; `left_out`: a line for what could not be replayed here."""
 
     stack: Stack
@@ -182,7 +182,7 @@ def _replays(
             yield Rehearsal(number, kind, world, at_hour(altered, incident), ask.seed + k, is_dark)
 
 
-def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Decision:
+def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Prospects:
     """Run all of it. Raises KeyboardInterrupt on Ctrl-C: half a year would mislead (a store keeps
     what was finished)."""
     sample = run(runs.batch)
@@ -206,7 +206,7 @@ def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Decision:
             for world in WORLDS
         }
         outcomes.append(Prospect(way, monthly(case), worlds))
-    return Decision(runs.stack, runs.rates, runs.seed, tuple(outcomes), runs.left_out)
+    return Prospects(runs.stack, runs.rates, runs.seed, tuple(outcomes), runs.left_out)
 
 
 def _rate(kind: IncidentKind, rates: Rates, servers: int) -> float:

@@ -15,7 +15,7 @@ from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
 from sim.report.text import words
 from sim.report.text.columns import Cells, aligned, json_text, markdown_table
-from sim.study.decision.decision import AS_ASSUMED, Decision
+from sim.study.decision.decision import AS_ASSUMED, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
     SURE,
@@ -47,7 +47,7 @@ STYLE = (
 class Advice(NamedTuple):
     """All that the page says, computed once."""
 
-    decision: Decision
+    decision: Prospects
     terms: Terms
     weighed: list[Weighed]
     choice: Choice
@@ -63,7 +63,7 @@ class Advice(NamedTuple):
         return False
 
 
-def verdict(decision: Decision, terms: Terms) -> Advice:
+def verdict(decision: Prospects, terms: Terms) -> Advice:
     weighed = weigh(decision, terms)
     years = [
         ranges(drawn(outcome.worlds[AS_ASSUMED], decision.seed)) for outcome in decision.outcomes

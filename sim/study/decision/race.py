@@ -18,7 +18,7 @@ FRESH = 16  # seeds that no race has seen, for one that holds
 WAVE = 16  # runs that are handed out together, so that processors have work; chosen
 
 
-class Standing(Enum):
+class Footing(Enum):
     UNTRIED = "not tried"
     RACING = "in the race"
     OUT = "dropped"
@@ -42,7 +42,7 @@ class Runner(NamedTuple):
     place: int  # in the list of candidates
     held: int = 0
     runs: int = 0
-    standing: Standing = Standing.UNTRIED
+    standing: Footing = Footing.UNTRIED
     fresh: tuple[int, int] | None = None  # held, of
 
 
@@ -63,14 +63,14 @@ def at_least(held: int, runs: int, chance: float) -> float:
     )
 
 
-def standing(held: int, runs: int, rule: Rule) -> Standing:
+def standing(held: int, runs: int, rule: Rule) -> Footing:
     """After so many runs, of which so many held."""
     each = rule.error / len(rule.looks)
     if at_most(held, runs, rule.chance) <= each:
-        return Standing.OUT
+        return Footing.OUT
     if at_least(held, runs, rule.chance) <= each:
-        return Standing.HOLDS
-    return Standing.UNCLEAR if runs >= rule.looks[-1] else Standing.RACING
+        return Footing.HOLDS
+    return Footing.UNCLEAR if runs >= rule.looks[-1] else Footing.RACING
 
 
 def likely(held: int, runs: int, error: float = 0.05) -> tuple[float, float]:
@@ -105,9 +105,9 @@ class Race:
             first = next((r for r in self.runners if r.standing not in ENDED), None)
             if first is None:
                 return None
-            if first.standing is Standing.HOLDS:
+            if first.standing is Footing.HOLDS:
                 self._confirm(first)
-                if self.runners[first.place].standing is Standing.HOLDS and not self.interrupted:
+                if self.runners[first.place].standing is Footing.HOLDS and not self.interrupted:
                     return self.runners[first.place]
                 continue
             self._round()
@@ -115,8 +115,8 @@ class Race:
 
     def _round(self) -> None:
         """The next look of the cheapest that are not decided, none dearer than one that holds."""
-        holds = [r.place for r in self.runners if r.standing is Standing.HOLDS]
-        open_ = [r for r in self.runners if r.standing in (Standing.UNTRIED, Standing.RACING)]
+        holds = [r.place for r in self.runners if r.standing is Footing.HOLDS]
+        open_ = [r for r in self.runners if r.standing in (Footing.UNTRIED, Footing.RACING)]
         wave: list[Runner] = []
         wanted: list[tuple[int, int]] = []
         for runner in open_:
@@ -145,7 +145,7 @@ class Race:
         refuted = at_most(held, self.rule.fresh, self.rule.chance) <= self.rule.error
         self.runners[winner.place] = winner._replace(
             fresh=(held, self.rule.fresh),
-            standing=Standing.REFUTED if refuted else Standing.HOLDS,
+            standing=Footing.REFUTED if refuted else Footing.HOLDS,
         )
 
     def _ask(self, wanted: Sequence[tuple[int, int]]) -> Sequence[bool | None]:
@@ -157,4 +157,4 @@ class Race:
         return next(look for look in self.rule.looks if look > runs)
 
 
-ENDED = (Standing.OUT, Standing.UNCLEAR, Standing.REFUTED)
+ENDED = (Footing.OUT, Footing.UNCLEAR, Footing.REFUTED)

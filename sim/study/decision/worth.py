@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sim.dataplane import draws
 from sim.results.intervals import interval
-from sim.study.decision.decision import AS_ASSUMED, FEW, Decision, Prospect
+from sim.study.decision.decision import AS_ASSUMED, FEW, Prospect, Prospects
 from sim.study.decision.year import Harms, expected
 
 MONTHS = 12.0
@@ -87,7 +87,7 @@ class BreakEven(NamedTuple):
     high: float | None
 
 
-def weigh(decision: Decision, terms: Terms, which: Sequence[int] = ()) -> list[Weighed]:
+def weigh(decision: Prospects, terms: Terms, which: Sequence[int] = ()) -> list[Weighed]:
     """Each set-up; `which`: the samples, by index, that count (all)."""
     weighed = []
     for outcome in decision.outcomes:
@@ -118,7 +118,7 @@ def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
     return Choice(best.outcome.setup.name, best.outcome.setup.orchestrator)
 
 
-def confidence(decision: Decision, terms: Terms) -> float:
+def confidence(decision: Prospects, terms: Terms) -> float:
     """How often the rule says the same of need and matter, with the seeds drawn anew."""
     size = seeds(decision)
     said = choose(weigh(decision, terms), terms)
@@ -133,7 +133,7 @@ def confidence(decision: Decision, terms: Terms) -> float:
     return same / AGAIN
 
 
-def seeds(decision: Decision) -> int:
+def seeds(decision: Prospects) -> int:
     year = decision.outcomes[0].worlds[AS_ASSUMED]
     return max(len(stream.samples) for stream in year)
 
@@ -156,7 +156,7 @@ def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms
             yield world, terms._replace(world=world)
 
 
-def hinges(decision: Decision, terms: Terms) -> list[Hinge]:
+def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
     """Where the choice is another one; first those where the need for an orchestrator is."""
     said = choose(weigh(decision, terms), terms)
     seldom = choose(weigh(decision, terms, range(FEW)), terms)  # on the seeds of other worlds
@@ -177,7 +177,7 @@ def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
     return next(each for each in without if each.outcome.setup.name == name)
 
 
-def break_even(decision: Decision, terms: Terms) -> list[BreakEven]:
+def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
     """Empty where the stack does not run on Kubernetes."""
     weighed = weigh(decision, terms)
     ours = next((w for w in weighed if w.outcome.setup.platform == "kubernetes"), None)
@@ -206,7 +206,7 @@ def break_even(decision: Decision, terms: Terms) -> list[BreakEven]:
     return [*found, _deploys(decision, terms, ours, without)]
 
 
-def _deploys(decision: Decision, terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:
+def _deploys(decision: Prospects, terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:
     """How many times as often planned work comes where both cost the same (money is linear)."""
 
     def dearer(planned: float) -> float:
@@ -221,7 +221,7 @@ def _deploys(decision: Decision, terms: Terms, ours: Weighed, without: Weighed) 
     return BreakEven(DEPLOYS, times, None, None)
 
 
-def _one(decision: Decision, terms: Terms, which: Sequence[int], name: str) -> Weighed:
+def _one(decision: Prospects, terms: Terms, which: Sequence[int], name: str) -> Weighed:
     return next(w for w in weigh(decision, terms, which) if w.outcome.setup.name == name)
 
 
