@@ -79,7 +79,7 @@ def test_every_run_is_a_valid_plan(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(c, marks=[pytest.mark.slow] if c[0] in ("table", "compare", "quarter") else [])
+        pytest.param(c, marks=[pytest.mark.slow] if c[0] in LONG else [])
         for c in COMMANDS
         if c[0] != "run"
     ],
@@ -87,7 +87,7 @@ def test_every_run_is_a_valid_plan(arguments: list[str]) -> None:
 )
 @pytest.mark.usefixtures("folder")
 def test_list_and_explain_answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 0
+    assert main([*arguments, *LONG.get(arguments[0], ())]) == 0
     assert capsys.readouterr().out
 
 

@@ -51,7 +51,11 @@ def test_every_option_is_explained(
             continue
         own = parameter.name.rstrip("_").replace("_", "-")
         own = "set" if own == "settings" else own
-        word = own.upper() if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL) else f"--{own}"
+        word = (
+            own.upper()
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL)
+            else f"--{own}"
+        )
         row = re.search(rf"^│ \*? *{re.escape(word)}\b(?: [^ ]+)*  +[^\s│[]", printed, re.M)
         assert row, f"{name} {word}: say what it is below `Parameters` of {name}()"
 
