@@ -30,6 +30,12 @@ COMPOSE = ROOT / "tests" / "data" / "compose" / "plain.yml"
 # by a run, by a student, by a reader of the guide
 WRITTEN = ("summary.md", "postmortem.md", "my.yaml", "platforms/systemd.py")
 SHORT = ("--set", "scenario.horizon=7m", "--no-plots", "--reps", "1")
+# verbs that run much, and what makes them short enough for a test
+FEW = str(ROOT / "tests" / "data" / "few_rates.yaml")
+LONG: dict[str, tuple[str, ...]] = {
+    "table": (), "compare": (), "quarter": (), "sweep": (),
+    "decide": ("--reps", "1", "--rates", FEW, "--no-plots"),
+}  # fmt: skip
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The routes and websockets, as a browser uses them."""
 
 import json
+from contextlib import ExitStack
 
 import pytest
 from starlette.testclient import TestClient
@@ -13,9 +14,18 @@ from sim.live.server import application
 OPENING = Opening(scenario="container_crash", platforms=("compose",))
 
 
-def client(code=""):
-    room = Room(OPENING, frozenset({"container_crash"}), frozenset({"compose"}), code=code)
-    return room, TestClient(application(room, ["testserver"]))
+@pytest.fixture
+def client():
+    """A room, and a browser of it: all of a test in one event loop, as the server has one."""
+    with ExitStack() as stack:
+
+        def opened(code=""):
+            names = frozenset({"container_crash"})
+            room = Room(OPENING, names, frozenset({"compose"}), code=code)
+            app = application(room, ["testserver"])
+            return room, stack.enter_context(TestClient(app))
+
+        yield opened
 
 
 def until(socket, wanted):
@@ -28,7 +38,7 @@ def until(socket, wanted):
 
 
 @pytest.mark.parametrize("path", ["/", "/board", "/play.js", "/play.css", "/uPlot.js"])
-def test_pages_load_nothing_from_elsewhere(path):
+def test_pages_load_nothing_from_elsewhere(path, client):
     _, http = client()
     answer = http.get(path)
     assert answer.status_code == 200
@@ -39,23 +49,23 @@ def test_pages_load_nothing_from_elsewhere(path):
 
 
 @pytest.mark.parametrize("path", ["/x.js", "/uPlot.LICENSE", "/..%2fserver.py", "/__init__.py"])
-def test_nothing_else_is_read(path):
+def test_nothing_else_is_read(path, client):
     assert client()[1].get(path).status_code == 404
 
 
-def test_another_host_is_refused():
+def test_another_host_is_refused(client):
     _, http = client()
     assert http.get("/", headers={"host": "evil.example"}).status_code == 400
 
 
-def test_a_page_of_another_server_gets_no_seat():
+def test_a_page_of_another_server_gets_no_seat(client):
     room, http = client()
     with http.websocket_connect("/live", headers={"origin": "http://evil.example"}) as socket:
         assert "refused" in json.loads(socket.receive_text())
     assert room.places == {}
 
 
-def test_a_kill_by_a_click_is_seen_and_a_link_brings_it_back():
+def test_a_kill_by_a_click_is_seen_and_a_link_brings_it_back(client):
     _room, http = client()
     with http.websocket_connect("/live") as socket:
         first = until(socket, lambda frame: "token" in frame)
@@ -86,7 +96,7 @@ def test_a_kill_by_a_click_is_seen_and_a_link_brings_it_back():
         assert there["deeds"] == killed["deeds"]
 
 
-def test_it_runs_by_itself_until_it_is_paused():
+def test_it_runs_by_itself_until_it_is_paused(client):
     _, http = client()
     with http.websocket_connect("/live") as socket:
         until(socket, lambda frame: "token" in frame)
@@ -100,7 +110,7 @@ def test_it_runs_by_itself_until_it_is_paused():
 @pytest.mark.parametrize(
     "text", ["{", '{"do":"act","event":{"nix":{}}}', '{"do":"type","line":"x"}']
 )
-def test_what_cannot_be_is_one_line_and_the_seat_goes_on(text):
+def test_what_cannot_be_is_one_line_and_the_seat_goes_on(text, client):
     _, http = client()
     with http.websocket_connect("/live") as socket:
         until(socket, lambda frame: "token" in frame)
@@ -112,7 +122,7 @@ def test_what_cannot_be_is_one_line_and_the_seat_goes_on(text):
         until(socket, lambda frame: frame["t"] == 20.0)
 
 
-def test_a_thousand_commands_at_once_are_told_and_nobody_else_notices():
+def test_a_thousand_commands_at_once_are_told_and_nobody_else_notices(client):
     room, http = client()
     with http.websocket_connect("/live") as loud, http.websocket_connect("/live") as quiet:
         token = until(loud, lambda frame: "token" in frame)["token"]
@@ -127,7 +137,7 @@ def test_a_thousand_commands_at_once_are_told_and_nobody_else_notices():
         assert last["t"] <= 0.004  # the fifth was done, and none after it
 
 
-def test_a_class_on_the_wire():
+def test_a_class_on_the_wire(client):
     room, http = client(code="abc")
     with http.websocket_connect("/live?code=x") as socket:
         assert "code" in json.loads(socket.receive_text())["refused"]
