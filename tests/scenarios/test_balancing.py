@@ -76,9 +76,8 @@ def test_replacements_find_the_slots_of_the_dead(platform: str) -> None:
     tuned = measured("half_open_connections:keepalive", platform)
     assert tuned["connections"]["containers_refused"] == 0
     refused = [r for r in replay("half_open_connections", platform).timeline if "53300" in r.text]
-    assert {r.subject for r in refused if r.t_s < 1500} <= (
-        {"api-3", "api-6"} if platform == "compose" else {"api-1", "api-4"}
-    )
+    by = {r.subject for r in refused if r.t_s < 1500} - {"database"}  # which says so once itself
+    assert by <= ({"api-3", "api-6"} if platform == "compose" else {"api-1", "api-4"})
 
 
 def test_nobody_notices_before_the_evening() -> None:
