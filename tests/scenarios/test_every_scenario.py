@@ -51,6 +51,7 @@ SOMETIMES = {
     ("container_crash", "S1b"): "a missed page takes an hour, and none of seed 1 is missed",
     ("container_crash:at_night", "S1b"): "as by day",
     ("server_crash", "K2-jobs"): "it says that Redis ran on another server, and where it does not",
+    ("retry_storm", "X-STORM-operator"): "a page can be missed, and none of seed 1 is",
     ("server_crash:gone", "K2"): "users are served meanwhile; it says when the containers move",
 }
 

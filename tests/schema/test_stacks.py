@@ -18,7 +18,9 @@ from sim.schema.stack import (
     JobWork,
     Lookup,
     Memory,
+    Operator,
     Pooler,
+    Prices,
     ProbeSpec,
     ScaleUp,
     Scaling,
@@ -132,6 +134,8 @@ def test_facts_are_the_defaults_of_a_stack() -> None:
         Habits,
         Leak,
         Backup,
+        Operator,
+        Prices,
     ]
     in_force = {
         fact.name: (fact.value, info.default)
