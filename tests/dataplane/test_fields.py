@@ -207,7 +207,16 @@ VERBS = [
     for name, member in vars(DataPlane).items()
     if callable(member) and not name.startswith("_")
 ]
-READINGS = {"advance", "gauge", "container_gauge", "books", "recording", "add_profile"}
+READINGS = {
+    "advance",
+    "gauge",
+    "container_gauge",
+    "service_gauge",
+    "database_gauge",
+    "books",
+    "recording",
+    "add_profile",
+}
 
 
 @pytest.mark.parametrize("verb", sorted({*VERBS} - READINGS))

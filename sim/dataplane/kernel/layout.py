@@ -259,8 +259,10 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
     top = int(old["work_top"])
     used = {
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
-        "job": int(old["job_top"]), "heap": int(old["heap_n"]), "agenda": 0,
+        "job": int(old["job_top"]), "heap": int(old["heap_n"]), "agenda": 0, "ring": 0,
     }  # fmt: skip
+    for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all
+        w["ring"][ring] = old["ring"][ring]
     for name in box.dtype.names or ():
         if name == "works":
             continue
