@@ -20,6 +20,8 @@ from tests.platforms.outage import FAULT_S, availability, documented, figures, r
 
 DOCUMENTED = {  # shared facts, orchestrators section 5
     "ecs.stop_timeout": 30.0,
+    "fargate.pull_retry": 60.0,
+    "fargate.pull_retry_cap": 1620.0,
     "fargate.provisioning": 23.0,
     "fargate.provisioning_cv": 0.3,
     "fargate.pull_rate": 12 * 1024**2,

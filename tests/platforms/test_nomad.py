@@ -16,6 +16,9 @@ from tests.platforms.outage import FAULT_S, availability, documented, figures, r
 
 DOCUMENTED = {  # shared facts, orchestrators section 4; Traefik's and Consul's documentation
     "nomad.servers": 3,
+    "nomad.servers_price": 0.288,
+    "nomad.pull_retry": 15.0,
+    "nomad.pull_retry_cap": 3600.0,
     "nomad.restart_attempts": 2,
     "nomad.restart_delay": 15.0,
     "nomad.restart_jitter": 0.25,
