@@ -92,8 +92,8 @@ def test_what_is_no_record_cannot_be_compared(
     assert "the program does not run" in capsys.readouterr().err
 
 
-def test_the_commands_are_forty_and_run_every_scenario() -> None:
-    assert len({command.name for command in COMMANDS}) == len(COMMANDS) == 40
+def test_the_commands_are_many_and_run_every_scenario() -> None:
+    assert len({command.name for command in COMMANDS}) == len(COMMANDS) >= 40
     runs = {c.words[1].partition(":")[0] for c in COMMANDS if c.words[0] in ("run", "compare")}
     missing = {name for name in list_scenarios() if ":" not in name} - runs
     assert not missing, f"add a line `run {missing.pop()}` to tools/commands.txt"

@@ -14,6 +14,7 @@ dial, the pooler).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import fields as dataclass_fields
 from typing import Any, get_origin, get_type_hints
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.codes import MOST_CALLS, MOST_DATABASES, MOST_POOLS, MOST_SERVICES, Outcome
-from sim.dataplane.profile import Client, Law, PoolRules, Profile, Routing, StoryStep
+from sim.dataplane.profile import Client, Law, PoolRules, Profile, Routing, StoryStep, Workload
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
@@ -273,3 +274,18 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
         else:
             w[name] = old[name]
     return new
+
+
+def ring_size(workload: Workload) -> int:
+    """Timers a ring holds: twice what a peak needs, and no more, so that they stay in the cache.
+    What does not fit goes to the heap."""
+    a = workload.arrivals
+    if a.times_s is not None or not a.start_s:
+        return RING
+    stops = [*a.start_s[1:], min(a.end_s, workload.horizon_s)]
+    ends = [
+        rate + slope * max(0.0, stop - start)
+        for start, stop, rate, slope in zip(a.start_s, stops, a.rate, a.slope, strict=True)
+    ]
+    live = 2.0 * max([0.0, *a.rate, *ends]) * workload.client.timeout_s
+    return min(RING, 1 << max(12, math.ceil(math.log2(max(1.0, live)))))

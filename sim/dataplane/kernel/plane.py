@@ -40,7 +40,6 @@ from sim.dataplane.kernel.layout import (
     POLICIES,
     PROFILES,
     QUEUED,
-    RING,
     RINGS,
     SHALLOW,
     STEPS,
@@ -48,6 +47,7 @@ from sim.dataplane.kernel.layout import (
     WORKS,
     empty_record,
     grown,
+    ring_size,
     values,
 )
 from sim.dataplane.kernel.timing import PATIENCE_RING
@@ -79,21 +79,6 @@ def warm() -> None:
     plane.server_up(plane.add_server(1.0, 1))
     plane.advance(0.0)
     plane.recording()
-
-
-def ring_size(workload: Workload) -> int:
-    """Timers a ring holds: twice what a peak needs, and no more, so that they stay in the cache.
-    What does not fit goes to the heap."""
-    a = workload.arrivals
-    if a.times_s is not None or not a.start_s:
-        return RING
-    stops = [*a.start_s[1:], min(a.end_s, workload.horizon_s)]
-    ends = [
-        rate + slope * max(0.0, stop - start)
-        for start, stop, rate, slope in zip(a.start_s, stops, a.rate, a.slope, strict=True)
-    ]
-    live = 2.0 * max([0.0, *a.rate, *ends]) * workload.client.timeout_s
-    return min(RING, 1 << max(12, math.ceil(math.log2(max(1.0, live)))))
 
 
 class CompiledPlane:
