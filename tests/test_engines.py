@@ -20,6 +20,7 @@ from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.comparison import replay
 from sim.study.plan import plan
+from tests import EACH
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 W2, W2_STACK = BENCHMARKS / "w2.yaml", BENCHMARKS / "w2_stack.yaml"
@@ -71,7 +72,7 @@ def test_reports_are_equal(name: str, tmp_path: object) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in QUICK])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in QUICK][::EACH])
 def test_every_scenario_and_variant(name: str, tmp_path: object) -> None:
     same(name, tmp_path)
 
