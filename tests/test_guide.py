@@ -141,6 +141,6 @@ def test_the_column_of_its_own_differs(folder: Path) -> None:
 @pytest.mark.slow
 def test_how_often_it_tries_is_as_the_guide_says(folder: Path) -> None:
     (said,) = re.findall(r"there are (\d+) more lines of that", GUIDE)
-    follow(folder, "python -m sim run bad_rollout --platform systemd --no-plots")
+    follow(folder, "python -m sim run bad_rollout --platform systemd --no-plots --reps 1")
     timeline = (folder / "reports" / "bad_rollout" / "timeline.csv").read_text()
     assert timeline.count("api-2 started again by systemd") - 1 == int(said)

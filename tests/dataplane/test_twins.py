@@ -27,8 +27,8 @@ def test_random_worlds_agree(seed: int, lattice: bool) -> None:
     assert difference(make_world(seed, lattice)) == ""
 
 
-# a defect that is known and not yet found: a worker whose jobs call a service and are tried again; the
-# time of a later try differs by 15 ms once in this world. No packaged stack has such a worker.
+# a defect that is known and not yet found: a worker whose jobs call a service and are tried again;
+# the time of a later try differs by 15 ms once in this world
 DIFFERS = {(76, False)}
 
 
