@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from sim.cli.cluster import place
+from sim.cli.options import Site
 from sim.report.text.progress import compiling, counting
 from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.identity import cases_key
 
 
 @contextmanager
-def spoken(
-    workers: int | None = None, store: Path | None = None, cluster: str | None = None
-) -> Iterator[Runner]:
+def spoken(site: Site | None) -> Iterator[Runner]:
     """A way to run batches that follow from each other: each counts its own runs, and has a folder
-    of its own below `store`, by what it runs."""
-
-    with place(cluster, workers) as where:
+    of its own below the site's `store`, by what it runs."""
+    site = site or Site()
+    store = site.store
+    with place(site.cluster, site.workers) as where:
 
         def run(batch: Batch, **how: Any) -> BatchSample:
             how = {**where.how, **how}

@@ -101,10 +101,6 @@ JUnit = Annotated[
     Path | None,
     Parameter(name="--junit", help="File for what was expected and checked, as JUnit XML."),
 ]
-Cluster = Annotated[
-    str | None,
-    Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs."),
-]
 Enough = Annotated[
     str | None,
     Parameter(
@@ -112,6 +108,21 @@ Enough = Annotated[
         "downtime_s=5."
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the runs of a study are done, and what keeps them."""
+
+    store: Kept = None
+    workers: Workers = None
+    cluster: Annotated[
+        str | None,
+        Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs."),
+    ] = None
+
+
+SiteOf = Annotated[Site | None, Parameter(name="*")]
 
 
 @dataclass(frozen=True)

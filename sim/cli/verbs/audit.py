@@ -6,14 +6,12 @@ from pathlib import Path
 
 from sim.cli.options import (
     REPORTS,
-    Cluster,
     Flag,
-    Kept,
     Reps,
     Seed,
     SetOf,
+    SiteOf,
     StackOf,
-    Workers,
     names,
 )
 
@@ -30,9 +28,7 @@ def audit(
     settings: SetOf = None,
     out: Path = REPORTS / "audit",
     json: Flag = False,
-    store: Kept = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
+    site: SiteOf = None,
 ) -> int:
     """Put each single fault and each pair on a stack, and rank them by users hurt.
 
@@ -61,6 +57,6 @@ def audit(
     listed = study.faults(faults or study.FILE)
     runs = study.prepare(ask, listed)
     writable(text, out)
-    with spoken(workers, store, cluster) as run:
+    with spoken(site) as run:
         done = study.measure(runs, listed, run)
     return delivered(text, done, out, json, False)

@@ -10,13 +10,11 @@ from cyclopts import Parameter
 from sim.cli.options import (
     NOT_HELD,
     REPORTS,
-    Cluster,
     Flag,
-    Kept,
     Seed,
     SetOf,
+    SiteOf,
     StackOf,
-    Workers,
     names,
 )
 from sim.schema.fields import InputError
@@ -37,9 +35,7 @@ def cheapest(
     export: str = "",
     out: Path = REPORTS / "cheapest",
     json: Flag = False,
-    store: Kept = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
+    site: SiteOf = None,
 ) -> int:
     """Find the cheapest set-up that holds what you ask for: a race, in order of cost.
 
@@ -81,6 +77,6 @@ def cheapest(
     ]
     contest = study.prepare(asks, slo, knobs_file(over) if over else (), Rule(chance))
     writable(text, out)
-    with spoken(workers, store, cluster) as run:
+    with spoken(site) as run:
         done = study.measure(contest, run)
     return delivered(text, done, out, json, export == "apply") or NOT_HELD * (not done.winner)

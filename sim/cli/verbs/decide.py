@@ -7,15 +7,13 @@ from pathlib import Path
 from sim.cli.options import (
     INTERRUPTED,
     REPORTS,
-    Cluster,
     Drawn,
     Flag,
-    Kept,
     Reps,
     Seed,
     SetOf,
+    SiteOf,
     StackOf,
-    Workers,
     say,
 )
 
@@ -34,9 +32,7 @@ def decide(
     out: Path = REPORTS / "decide",
     json: Flag = False,
     plots: Drawn = True,
-    store: Kept = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
+    site: SiteOf = None,
 ) -> int:
     """Say whether an orchestrator pays: my stack, a year of incidents, set-ups side by side.
 
@@ -73,10 +69,14 @@ def decide(
     runs = study.prepare(ask, load_rates(rates or RATES), now)
     writable(text, out)
     try:
-        with spoken(workers, store, cluster) as run:
+        with spoken(site) as run:
             done = study.measure(runs, run)
     except KeyboardInterrupt:
-        kept = f"what was finished is in {store}" if store else "nothing was kept (--store)"
+        kept = (
+            f"what was finished is in {site.store}"
+            if site and site.store
+            else "nothing was kept (--store)"
+        )
         return say(f"interrupted: {kept}", INTERRUPTED)
     advice = text.verdict(done, Terms(runs.stack.prices.work_hour, down_hour, sale))
     return delivered(text, advice, out, json, plots)

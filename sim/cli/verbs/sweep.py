@@ -11,15 +11,13 @@ from cyclopts import Parameter
 
 from sim.cli.options import (
     REPORTS,
-    Cluster,
     Drawn,
     Flag,
-    Kept,
     Reps,
     Seed,
     SetOf,
+    SiteOf,
     StackOf,
-    Workers,
     names,
 )
 from sim.schema.fields import InputError
@@ -46,9 +44,7 @@ def sweep(
     out: Path | None = None,
     json: Flag = False,
     plots: Drawn = True,
-    store: Kept = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
+    site: SiteOf = None,
 ) -> int:
     """Turn one knob or two through their values, or each number that nobody knows.
 
@@ -83,7 +79,7 @@ def sweep(
     measure = _doubts(ask, vary, metric) if chosen else _curve(ask, vary or (), names(metric))
     folder = out or REPORTS / ("tornado" if chosen else "sweep")
     text = writable(sensitivity_text if chosen else sweep_text, folder)
-    with spoken(workers, store, cluster) as run:
+    with spoken(site) as run:
         done = measure(run)
     return delivered(text, done, folder, json, plots)
 
