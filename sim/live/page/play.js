@@ -42,7 +42,7 @@ const FAULTS = { ...OF_SERVICE, ...OF_SERVER, ...OF_ALL }
 
 // ---- the line to the server ----
 const query = new URLSearchParams(location.search)
-let socket, state = null, about = {}, sides = [], opened = false, retries = 0
+let socket, state = null, about = {}, sides = [], linked = false, retries = 0
 const say = (text) => { $('message').textContent = text }
 const send = (message) => {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
@@ -91,12 +91,11 @@ const show = (frame) => {
   if (frame.token) {
     sessionStorage.setItem('token', frame.token)
     about = frame
-    if (!opened && location.hash.length > 1 && !frame.class) {
-      opened = true
+    if (!linked && location.hash.length > 1 && !frame.class) {
       try { send(decode(location.hash.slice(1))) } catch { say('the link is damaged: the incident begins anew') }
       history.replaceState(null, '', location.pathname + location.search)
     }
-    opened = true
+    linked = true
     showClass()
   }
   state = { ...(frame.whole ? {} : state), ...frame }
@@ -282,11 +281,10 @@ $('link').onclick = async () => {
   try { await navigator.clipboard.writeText(text); say('the link is in the clipboard') } catch { location.hash = text.split('#')[1]; say('the link is in the address bar') }
 }
 $('fork').onclick = () => {
-  sessionStorage.setItem('parent', '1')
-  const opened = window.open('', '_blank')
-  if (!opened) { say('the browser has blocked the new window'); return }
-  opened.sessionStorage.removeItem('token')
-  opened.location = link()
+  const fork = window.open('', '_blank')
+  if (!fork) { say('the browser has blocked the new window'); return }
+  fork.sessionStorage.removeItem('token') // a copy of this one's: it is another seat
+  fork.location = link()
 }
 const history_ = []
 let place = 0
