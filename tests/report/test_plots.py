@@ -37,6 +37,17 @@ def test_the_title_says_the_finding():
     assert texts(result().plot("connections"))[0] == peaks
 
 
+def test_whoever_turns_users_away_is_not_flattered_by_lost_jobs():
+    """Half of 9,624 requests that wanted a job failed before they left it: lost is only what was
+    left."""
+    title = texts(result(jobs_wanted=9624).plot("jobs"))[0]
+    done = [f["jobs"]["done"] / 9624 for f in result().platforms.values()]
+    shares = [f"{share:.2%}".replace("%", " %") for share in done]
+    assert title == (
+        f"Compose: {shares[0]} of the jobs wanted are done \u00b7 Kubernetes: {shares[1]}"
+    )
+
+
 def test_both_platforms_share_their_axes():
     above, below = result().plot().axes
     assert above.get_xlim() == below.get_xlim()
