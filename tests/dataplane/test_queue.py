@@ -177,6 +177,20 @@ def test_a_loss_that_an_old_save_brings_back_is_no_duplicate(plane_class):
     assert found == {"queued": 0, "enqueued": 1, "worker_killed": 1}
 
 
+def test_what_comes_back_stands_where_the_save_has_it(plane_class):
+    """Three jobs on disk at 6. The first is taken at 6.25, finds no database and waits for its second
+    try; the second is lost with its worker at 6.27; the third waits. The second try stands behind
+    the third from 6.52 on, and goes with the host at 6.75, as do the pops: the save has all three
+    in their order. From 11.75 the first is done, and the second inside when its worker dies."""
+    fails = replace(
+        WORKER, cpu=constant(1 / 64), query=constant(1.0), job_attempts=2, job_backoff_s=0.25
+    )
+    script = [*TAKEN_TWICE, (6.25 + 1.5 / 64, "exit", (2,)), (11.75, "start", (3, 3))]
+    script.append((12.35, "exit", (3,)))
+    found = crash(plane_class, EVERYSEC, [5.0] * 3, 6.75, True, [fails, QUICK], script)
+    assert found == {"queued": 1, "enqueued": 3, "done": 1, "worker_killed": 1}
+
+
 def test_the_save_points_count_anew_from_a_restart(plane_class):
     """100 pushes are lost at 285; 50 more at 291. At 310 there are not 100 changes since 285."""
     script = [(310.0, "exit", (1,)), (312.0, "start", (1, 1))]

@@ -62,7 +62,8 @@ class Jobs:
         self.saved_s = 0.0
         self.saved_sequence = 0  # entries below it were in the list
         self.changes = 0
-        self.taken: list[Job] = []  # taken since, but still in the saved list
+        # taken since, but still in the saved list: with the place it has there
+        self.taken: list[tuple[Job, int]] = []
 
     # ---- counting ----
     def queued(self) -> int:
@@ -239,7 +240,7 @@ class Jobs:
         self.save_due()
         job = self.entries.popleft()
         if job.sequence < self.saved_sequence and self.restorable():
-            self.taken.append(job)
+            self.taken.append((job, job.sequence))  # a later try has another
         self.changed()
         self.idle -= 1
         self.copies_waiting -= job.copy
@@ -393,7 +394,7 @@ class Jobs:
         if kind == Persistence.AOF_ALWAYS or (kind == Persistence.AOF_EVERYSEC and not host):
             return
         saved = self.saved_sequence if kind != Persistence.NONE else 0
-        again = [] if kind == Persistence.NONE else [self.restored(job) for job in self.taken]
+        again = [] if kind == Persistence.NONE else [self.restored(*taken) for taken in self.taken]
         kept = [job for job in self.entries if job.sequence < saved]
         for job in self.entries:
             if job.sequence >= saved:
@@ -421,10 +422,10 @@ class Jobs:
         self.peak()
         self.save(self.env.now)
 
-    def restored(self, job: Job) -> Job:
-        """The entry that an old save still holds of a job that was taken since."""
+    def restored(self, job: Job, sequence: int) -> Job:
+        """The entry that an old save still holds, in its old place, of a job taken since."""
         again = self.another(job)
-        again.copy, again.sequence = True, job.sequence
+        again.copy, again.sequence = True, sequence
         return again
 
     def another(self, job: Job) -> Job:
