@@ -178,10 +178,10 @@ def test_a_loss_that_an_old_save_brings_back_is_no_duplicate(plane_class):
 
 
 def test_what_comes_back_stands_where_the_save_has_it(plane_class):
-    """Three jobs on disk at 6. The first is taken at 6.25, finds no database and waits for its second
-    try; the second is lost with its worker at 6.27; the third waits. The second try stands behind
-    the third from 6.52 on, and goes with the host at 6.75, as do the pops: the save has all three
-    in their order. From 11.75 the first is done, and the second inside when its worker dies."""
+    """Three jobs on disk at 6. The first is taken at 6.25, finds no database and waits for its
+    second try; the second is lost with its worker at 6.27; the third waits. The second try stands
+    behind the third from 6.52 on, and goes with the host at 6.75, as do the pops: the save has all
+    three in their order. From 11.75 the first is done, the second inside when its worker dies."""
     fails = replace(
         WORKER, cpu=constant(1 / 64), query=constant(1.0), job_attempts=2, job_backoff_s=0.25
     )
