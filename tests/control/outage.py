@@ -43,9 +43,10 @@ def replay(
     horizon_s: float = 1800.0,
     rate: float = 1.0,
     settings: dict[str, Any] | None = None,
+    stack: Stack | None = None,
     **scenario: Any,
 ) -> Run:
-    """Run events (each `{"at": seconds, kind: {...}}`) on the article's stack."""
+    """Run events (each `{"at": seconds, kind: {...}}`) on a stack (default: the article's)."""
     made = Scenario(
         name="test",
         title="test",
@@ -56,7 +57,7 @@ def replay(
         set={**CALM, **(settings or {})},
         **scenario,
     )
-    return run_once(made, sspp(), platform, seed, engine=ENGINE)
+    return run_once(made, stack or sspp(), platform, seed, engine=ENGINE)
 
 
 def rows(run: Run, event: str, subject: str = "") -> list[TimelineRow]:

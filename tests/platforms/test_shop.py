@@ -17,11 +17,9 @@ from sim.library.stacks import load_stack
 from sim.platforms import load
 from sim.results.run import Run
 from sim.results.services import origin
-from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
 from sim.simulation.boot import boot_order, routing_between
-from sim.simulation.simulation import run_once
-from tests import ENGINE
+from tests.control import outage
 
 FAULT_S = 60.0
 PLATFORMS = [
@@ -43,16 +41,11 @@ def replay(
     horizon_s: float = 120.0,
     settings: dict[str, Any] | None = None,
 ) -> Run:
-    made = Scenario(
-        name="test",
-        title="test",
-        lesson="test",
-        horizon=horizon_s,
+    events = [{"at": FAULT_S, **event}] if event else []
+    return outage.replay(
+        *events, platform=platform, horizon_s=horizon_s, settings=settings, stack=shop(),
         traffic={"rate": rate, "client": {"timeout": 10.0}},
-        events=[Event.model_validate({"at": FAULT_S, **event})] if event else [],
-        set=settings or {},
-    )
-    return run_once(made, shop(), platform, 1, engine=ENGINE)
+    )  # fmt: skip
 
 
 def served(run: Run, from_s: int, until_s: int) -> float:
