@@ -72,11 +72,8 @@ def decide(
         with spoken(site) as run:
             done = study.measure(runs, run)
     except KeyboardInterrupt:
-        kept = (
-            f"what was finished is in {site.store}"
-            if site and site.store
-            else "nothing was kept (--store)"
-        )
+        store = site.store if site else None
+        kept = f"what was finished is in {store}" if store else "nothing was kept (--store)"
         return say(f"interrupted: {kept}", INTERRUPTED)
     advice = text.verdict(done, Terms(runs.stack.prices.work_hour, down_hour, sale))
     return delivered(text, advice, out, json, plots)
