@@ -1,6 +1,6 @@
 """Causes by counterfactual: a study again with the same customers and one thing changed.
 
-The changes are data (counterfactuals.yaml). One is tried where its platform has the mechanism, the
+The changes are data (causes.yaml). One is tried where its platform has the mechanism, the
 setting is not so already, and the run has shown the trouble that it is about; a change that does
 not apply is never named. The runs share the processors as those of a study do; interrupted, what
 was finished is kept.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from math import fsum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from sim.platforms import configure, taken_away
 from sim.platforms.platform import Platform
 from sim.results.counterfactual import Counterfactual, harmed
 from sim.results.figures import Figures, total
+from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings
@@ -30,10 +32,11 @@ from sim.simulation.case import Case
 from sim.study.ask import setting_text
 from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.plan import Plan, plan
+from sim.study.precision import seeds_for_a_range
 from sim.study.result import Result
 
 CHANGES = Path(__file__).with_name("causes.yaml")
-FEW = 3  # seeds of each change: a dozen changes times ten seeds is a coffee, not an answer
+FEW = 3  # seeds of each change at most: a dozen changes times ten seeds is a coffee, no answer
 
 
 class When(Record):
@@ -233,17 +236,19 @@ def investigate(
     result: Result,
     run: Runner = Batch.run,
 ) -> Result:
-    """The result with what each change would have done, for each of the seeds that it has, or the
-    first few where nobody said how many. `run`: how. On Ctrl-C returns what was finished, with
+    """The result with what each change would have done, for each of the seeds that it has. Where
+    nobody said how many: for the one whose story is told, and a few more where they are short.
+    `run`: how. On Ctrl-C returns what was finished, with
     `interrupted` set.
     """
     wanted = trials(planned, result)
-    most = FEW if planned.ranged else None
-    tried = {name: tuple(d.seed for d in some[:most]) for name, some in result.replications.items()}
     command = f"{result.command} --postmortem" if result.command else ""
     result = replace(result, command=command, counterfactuals={})
     if not wanted:
         return result
+    each_s = fsum(each.case.cpu_s for each in wanted)
+    most = min(FEW, seeds_for_a_range(each_s)) if planned.ranged else None
+    tried = {name: _seeds(some)[:most] for name, some in result.replications.items()}
     tasks = [(each.case, seed) for each in wanted for seed in tried[each.platform]]
     cases, seeds = zip(*tasks, strict=True)
     try:
@@ -255,6 +260,12 @@ def investigate(
         counterfactuals=_collected(wanted, tried, sample),
         interrupted=result.interrupted or sample.interrupted,
     )
+
+
+def _seeds(replications: Sequence[Replication]) -> tuple[int, ...]:
+    """That of the run which is told comes first."""
+    order = sorted(replications, key=lambda done: (done.run is None, done.seed))
+    return tuple(done.seed for done in order)
 
 
 def _collected(
