@@ -22,7 +22,7 @@ from sim.results.counterfactual import Counterfactual, harmed
 from sim.results.figures import Figures, total
 from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import NATURES, Scenario
 from sim.schema.settings import apply_settings
 from sim.schema.text.document import read_yaml
 from sim.schema.text.files import read_text
@@ -46,6 +46,7 @@ class When(Record):
     given: dict[str, Any] = {}
     events: list[Name] = []
     only: bool = False
+    trouble: bool = False
     seen: dict[str, float] = {}
 
 
@@ -78,6 +79,7 @@ def applies(when: When, case: Case, figures: Figures) -> bool:
         and all(_given(case, path, condition) for path, condition in when.given.items())
         and (not when.events or bool(kinds & set(when.events)))
         and (not when.only or kinds <= set(when.events))
+        and (not when.trouble or any(NATURES[kind] == "trouble" for kind in kinds))
         and (not when.seen or any(total(figures, p) > above for p, above in when.seen.items()))
     )
 

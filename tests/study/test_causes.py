@@ -142,6 +142,41 @@ def test_several_seeds_give_intervals_over_the_same_customers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "platform", "cures"),
+    [
+        ("migration_lock", "compose", {"lock_timeout"}),
+        ("config_push", "kubernetes", {"staged_config"}),
+        ("third_party_down", "compose", set()),
+        ("frozen_control_plane", "kubernetes", set()),
+    ],
+)
+def test_whatever_sets_trouble_off_is_tried_without_it(
+    name: str, platform: str, cures: set[str]
+) -> None:
+    """A kind of event says of itself what it is: nobody lists them again."""
+    study = plan(Ask(name, [platform], engine=ENGINE))
+    figures = everything_seen()
+    names = {one.name for one in changes() if applies(one.when, study.cases[0], figures)}
+    assert names >= {"trigger", *cures}
+
+
+@pytest.mark.parametrize(
+    ("event", "trouble"),
+    [
+        ({"disk_full": {}}, True),
+        ({"deploy": {"service": "http", "version": {"name": "v2"}}}, True),
+        ({"traffic": {"rate": "9/s"}}, False),
+        ({"scale": {"services": {"http": 2}}}, False),
+        ({"restart": {"service": "http"}}, False),
+    ],
+)
+def test_help_and_customers_are_no_trouble(event: dict[str, object], trouble: bool) -> None:
+    settings = {"scenario.events": [{"at": "60s", **event}]}
+    case = plan(Ask("container_crash", ["compose"], settings=settings)).cases[0]
+    assert applies(When(trouble=True), case, {}) is trouble
+
+
+@pytest.mark.parametrize(
     ("range_s", "seeds", "hedge"),
     [
         (
