@@ -15,17 +15,16 @@ from sim.cli.options import (
     Flag,
     Full,
     JUnit,
-    Kept,
     Out,
     Reading,
     Reps,
     Rungs,
     Seed,
     SetOf,
+    SiteOf,
     StackOf,
     Summary,
     Traffic,
-    Workers,
 )
 from sim.cli.verbs.run import EXPORT, run
 
@@ -54,8 +53,7 @@ def compare(
     equal_means: Equal = False,
     rungs: Rungs = False,
     full: Full = False,
-    store: Kept = None,
-    workers: Workers = None,
+    site: SiteOf = None,
     until: Enough = None,
     expect: Expected = None,
     junit: JUnit = None,
@@ -84,5 +82,5 @@ def compare(
         excerpt=excerpt, seed=seed, reps=reps, settings=settings, ablate=ablate, engine=engine,
         out=out, json=json, plots=plots, export=export, watch=watch, postmortem=postmortem,
         check=check, expect=expect, junit=junit, equal_means=equal_means, rungs=rungs, full=full,
-        store=store, workers=workers, until=until,
+        site=site, until=until,
     )  # fmt: skip

@@ -16,17 +16,16 @@ from sim.cli.options import (
     Flag,
     Full,
     JUnit,
-    Kept,
     Out,
     Reading,
     Reps,
     Rungs,
     Seed,
     SetOf,
+    SiteOf,
     StackOf,
     Summary,
     Traffic,
-    Workers,
     chosen,
     corrected,
     names,
@@ -60,8 +59,7 @@ def run(
     equal_means: Equal = False,
     rungs: Rungs = False,
     full: Full = False,
-    store: Kept = None,
-    workers: Workers = None,
+    site: SiteOf = None,
     until: Enough = None,
     expect: Expected = None,
     junit: JUnit = None,
@@ -91,4 +89,4 @@ def run(
         engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
     shown = Show(json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs, full)
-    return report(ask, out, export, shown, store, workers)
+    return report(ask, out, export, shown, site)
