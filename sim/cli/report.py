@@ -37,6 +37,7 @@ class Show(NamedTuple):
     expect: tuple[str, ...] = ()
     junit: Path | None = None
     rungs: bool = False
+    orders: bool = False
     full: bool = False
 
 
@@ -129,7 +130,7 @@ def _result(planned: Plan, show: Show, where: Workplace) -> tuple[Result, Except
     if show.rungs:
         from sim.study.rungs import climb  # noqa: PLC0415
 
-        result = climb(planned, result, run_counted)
+        result = climb(planned, result, run_counted, show.orders)
     if show.postmortem and not result.interrupted:
         from sim.study.causes import investigate  # noqa: PLC0415
 

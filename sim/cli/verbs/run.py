@@ -16,6 +16,7 @@ from sim.cli.options import (
     Flag,
     Full,
     JUnit,
+    Orders,
     Out,
     Reading,
     Reps,
@@ -58,6 +59,7 @@ def run(
     check: Flag = False,
     equal_means: Equal = False,
     rungs: Rungs = False,
+    orders: Orders = False,
     full: Full = False,
     site: SiteOf = None,
     until: Enough = None,
@@ -88,5 +90,8 @@ def run(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
         engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
-    shown = Show(json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs, full)
+    shown = Show(
+        json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs or orders, orders,
+        full,
+    )  # fmt: skip
     return report(ask, out, export, shown, site)
