@@ -32,12 +32,12 @@ def finished(
     series = {name: column[:samples] for name, column in observer.series.items()}
     recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
     consumers = {name for name in services if case.stack.pools(name)}
-    told = signs(recording, series, cluster.timeline, consumers, end)
+    marks = signs(recording, series, cluster.timeline, consumers, end)
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
     ]
-    seconds = added(each for each, _ in rented)
+    seconds = added(hours for hours, _ in rented)
     return Run(
         scenario=case.name,
         stack=case.stack.name,
@@ -51,7 +51,7 @@ def finished(
         recording=recording,
         gauge=gauge,
         series=series,
-        timeline=tuple(sorted((*cluster.timeline, *told), key=lambda row: row.t_s)),
+        timeline=tuple(sorted((*cluster.timeline, *marks), key=lambda row: row.t_s)),
         fault_s=count.fault_s,
         detected_s=count.detected_s,
         containers_refused=count.containers_refused,
@@ -66,7 +66,7 @@ def finished(
             charge_of(case.choices.load_balancing),
         ),
         means=observer.means,
-        usd=added(each / 3600.0 * price for each, price in rented),
+        usd=added(hours / 3600.0 * price for hours, price in rented),
         spans=observer.recorder.finished(end),
         **among_services(cluster, observer, samples),
     )
