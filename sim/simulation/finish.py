@@ -68,6 +68,7 @@ def finished(
         means=observer.means,
         usd=added(each / 3600.0 * price for each, price in rented),
         spans=observer.recorder.finished(end),
+        queues=cluster.queues(),
         **among_services(cluster, observer, samples),
     )
 

@@ -125,6 +125,7 @@ class Observer:
             jobs=recording.jobs[rows],
             refused=recording.refused[rows],
         )
-        ledger.check(plane.books(), seen, gauge, now, self.highest_limit, closed)
+        queues = self.cluster.queues()
+        ledger.check(plane.books(), seen, gauge, now, self.highest_limit, closed, queues)
         if buckets is not None:
             self.closed = ledger.close(closed, seen, buckets - 1)

@@ -213,6 +213,7 @@ READINGS = {
     "container_gauge",
     "service_gauge",
     "database_gauge",
+    "queue_gauge",
     "books",
     "recording",
     "add_profile",

@@ -20,11 +20,10 @@ from sim.dataplane.codes import (
     SECOND,
     Does,
     Kind,
-    Life,
     Note,
     Stream,
 )
-from sim.dataplane.kernel import loop, verbs
+from sim.dataplane.kernel import loop, readings, verbs
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
 from sim.dataplane.kernel.layout import (
@@ -35,15 +34,12 @@ from sim.dataplane.kernel.layout import (
     DEEP,
     END,
     OUT_REFUSED,
-    PARKED,
     PLANE_FIGURES,
     POLICIES,
     PROFILES,
-    QUEUED,
     RINGS,
     SHALLOW,
     STEPS,
-    WORKING,
     WORKS,
     empty_record,
     grown,
@@ -61,6 +57,7 @@ from sim.dataplane.tables import (
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
+    QueueGauge,
     Recording,
     ServiceGauge,
 )
@@ -195,8 +192,8 @@ class CompiledPlane:
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
 
-    def wipe(self) -> None:
-        self._act(verbs.WIPE, 0)
+    def wipe(self, queue: int = 0) -> None:
+        self._act(verbs.WIPE, queue)
 
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
@@ -206,6 +203,8 @@ class CompiledPlane:
         w = self.box[0]
         for column, value in values(profile):
             w["version"][column][p] = value
+        if profile.kind == Kind.QUEUE:
+            w["queues"] = max(int(w["queues"]), profile.number + 1)
         steps, own = story(profile), pools(profile)
         w["version"]["pools"][p] = len(own)
         known = [rules.database for rules in own]
@@ -278,12 +277,12 @@ class CompiledPlane:
             w["version"]["cpu_limit"][profile],
             w["version"]["cpu_weight"][profile],
         )
-        kind = w["version"]["kind"][profile]
-        store = w["store"][int(w["version"]["number"][profile])]
+        kind, number = w["version"]["kind"][profile], int(w["version"]["number"][profile])
+        store, queue = w["store"][number], w["queue"][number]
         if kind == Kind.DATABASE and store["db"] < 0:
             store["db"] = c
-        elif kind == Kind.QUEUE and w["redis"] < 0:
-            w["redis"] = c
+        elif kind == Kind.QUEUE and queue["redis"] < 0:
+            queue["redis"] = c
         elif kind == Kind.WORKER:
             w["worker"][int(w["workers"])] = c
             w["workers"] += 1
@@ -399,65 +398,13 @@ class CompiledPlane:
         return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
 
     def database_gauge(self, database: int) -> DatabaseGauge:
-        w = self.box[0]
-        store, limit, answers = w["store"][database], 0, False
-        full_since, db = float(store["full_since"]), int(store["db"])
-        if db >= 0:
-            container = w["container"][db]
-            limit = int(w["version"]["connection_slots"][container["profile"]])
-            up = w["machine"]["alive"][container["server"]] != 0
-            answers = bool(up and container["life"] == Life.LISTENING)
-        return DatabaseGauge(
-            connections=int(store["used"]) if answers else 0,
-            connection_limit=limit,
-            connection_waits=int(store["waits"]),
-            connections_peak=int(store["peak"]),
-            connections_refused=int(store["refusals"]),
-            exhausted_s=float(store["exhausted"])
-            + (self.now - full_since if full_since < self.now else 0.0),
-        )
+        return readings.database_gauge(self.box[0], database)
+
+    def queue_gauge(self, queue: int) -> QueueGauge:
+        return readings.queue_gauge(self.box[0], queue)
 
     def books(self) -> Books:
-        w = self.box[0]
-        n, servers = int(w["containers"]), int(w["servers"])
-        ghosts = w["ghost"]
-        databases = (
-            w["rules"]["database"].reshape(-1, MOST_POOLS)[w["container"]["profile"][:n]].ravel()
-        )
-        clients = w["request"][: int(w["request_top"])]
-        open_ = clients["id"] >= 0
-        state, copy = w["job"]["state"][: int(w["job_top"])], w["job"]["copy"][: int(w["job_top"])]
-        waiting = ((state == QUEUED) | (state == PARKED)) & (copy == 0)
-        working = (state == WORKING) & (copy == 0)
-        in_pools = others = 0
-        for d, store in enumerate(w["store"]):
-            db = int(store["db"])
-            others += int(store["servers_open"] + ghosts["n"][ghosts["database"] == d].sum())
-            pooled = db >= 0 and w["version"]["pooler_size"][w["container"]["profile"][db]] > 0
-            if not pooled:
-                in_pools += int(w["pool"]["open"][: n * MOST_POOLS][databases == d].sum())
-        alive = w["machine"]["alive"][:servers] != 0
-        uptime = w["machine"]["powered"][:servers] + np.where(
-            alive, self.now - w["machine"]["up_since"][:servers], 0.0
-        )
-        busy, memory = [0.0] * servers, [0] * servers
-        for c in range(n):
-            gauge = self.container_gauge(c)
-            busy[int(w["container"]["server"][c])] += gauge.busy_s
-            memory[int(w["container"]["server"][c])] += gauge.memory
-        return Books(
-            open_requests=int((clients["parent"][open_] < 0).sum()),
-            open_calls=int((clients["parent"][open_] >= 0).sum()),
-            jobs_queued=int(waiting.sum()),
-            jobs_in_progress=int(working.sum() + w["pushing"]),
-            connections_open=in_pools + others,
-            connections_granted=int(w["store"]["granted"].sum()),
-            connections_closed=int(w["store"]["closed"].sum()),
-            busy_s=tuple(busy),
-            capacity_s=tuple((w["machine"]["cores"][:servers] * uptime).tolist()),
-            memory=tuple(memory),
-            memory_counted=tuple(w["machine"]["memory"][:servers].tolist()),
-        )
+        return readings.books(self.box[0], [self.container_gauge(c) for c in range(self.made)])
 
     def recording(self) -> Recording:
         self._fold()
