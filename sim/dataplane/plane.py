@@ -22,6 +22,7 @@ from sim.dataplane.tables import (
     PlaneGauge,
     QueueGauge,
     Recording,
+    Samples,
     ServiceGauge,
 )
 
@@ -128,3 +129,6 @@ class DataPlane(Protocol):
     def queue_gauge(self, queue: int) -> QueueGauge: ...
     def books(self) -> Books: ...
     def recording(self) -> Recording: ...
+    def samples(self) -> Samples:
+        """Up to now, that of now included where one is due: then nobody may act any more at this
+        instant."""

@@ -203,7 +203,7 @@ class Trial(NamedTuple):
 
 def trials(planned: Plan, result: Result) -> list[Trial]:
     """All changes that apply, platform by platform; none where nothing was lost."""
-    wanted = []
+    candidates = []
     for case in planned.cases:
         figures = result.platforms.get(case.platform)
         if figures is None or not harmed(figures):
@@ -212,8 +212,8 @@ def trials(planned: Plan, result: Result) -> list[Trial]:
             settings = settings_for(change, case) if applies(change.when, case, figures) else {}
             altered = changed(planned, case, settings) if settings else None
             if altered is not None:
-                wanted.append(Trial(change, settings, altered))
-    return wanted
+                candidates.append(Trial(change, settings, altered))
+    return candidates
 
 
 def changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
@@ -237,14 +237,14 @@ def investigate(
     first few where nobody said how many. `run`: how. On Ctrl-C returns what was finished, with
     `interrupted` set.
     """
-    wanted = trials(planned, result)
+    candidates = trials(planned, result)
     most = FEW if planned.ranged else None
     tried = {name: tuple(d.seed for d in some[:most]) for name, some in result.replications.items()}
     command = f"{result.command} --postmortem" if result.command else ""
     result = replace(result, command=command, counterfactuals={})
-    if not wanted:
+    if not candidates:
         return result
-    tasks = [(each.case, seed) for each in wanted for seed in tried[each.platform]]
+    tasks = [(each.case, seed) for each in candidates for seed in tried[each.platform]]
     cases, seeds = zip(*tasks, strict=True)
     try:
         sample = run(Batch(cases, seeds, paired=True, engine=planned.ask.engine))
@@ -252,24 +252,26 @@ def investigate(
         return replace(result, interrupted=True)
     return replace(
         result,
-        counterfactuals=_collected(wanted, tried, sample),
+        counterfactuals=_collected(candidates, tried, sample),
         interrupted=result.interrupted or sample.interrupted,
     )
 
 
 def _collected(
-    wanted: Sequence[Trial], tried: Mapping[str, Sequence[int]], sample: BatchSample
+    candidates: Sequence[Trial], tried: Mapping[str, Sequence[int]], sample: BatchSample
 ) -> dict[str, tuple[Counterfactual, ...]]:
     """By platform, in the order of the file; a change of which a seed is missing is left out."""
     counterfactuals: dict[str, list[Counterfactual]] = {}
     rest = iter(sample.replications)
-    for each in wanted:
-        seeds = len(tried[each.platform])
+    for candidate in candidates:
+        seeds = len(tried[candidate.platform])
         runs = tuple(done for _ in range(seeds) for done in next(rest))
         if len(runs) == seeds:
-            change, texts = each.change, written(each.settings)
-            counterfactuals.setdefault(each.platform, []).append(
-                Counterfactual(change.name, each.platform, change.says, texts, change.trigger, runs)
+            change, texts = candidate.change, written(candidate.settings)
+            counterfactuals.setdefault(candidate.platform, []).append(
+                Counterfactual(
+                    change.name, candidate.platform, change.says, texts, change.trigger, runs
+                )
             )
     return {name: tuple(changes) for name, changes in counterfactuals.items()}
 

@@ -24,6 +24,7 @@ from sim.dataplane.codes import (
     Stream,
 )
 from sim.dataplane.kernel import loop, readings, verbs
+from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
 from sim.dataplane.kernel.layout import (
@@ -38,6 +39,7 @@ from sim.dataplane.kernel.layout import (
     POLICIES,
     PROFILES,
     RINGS,
+    SERVICE_SAMPLE,
     SHALLOW,
     STEPS,
     WORKS,
@@ -59,6 +61,7 @@ from sim.dataplane.tables import (
     PlaneGauge,
     QueueGauge,
     Recording,
+    Samples,
     ServiceGauge,
 )
 
@@ -99,6 +102,7 @@ class CompiledPlane:
         self.latency = np.zeros(LATENCY_BINS, np.int64)
         self.latency_sum = np.zeros(buckets, np.float64)
         self.latency_max = np.zeros(1, np.float64)
+        self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.profiles = self.made = self.probes = 0  # versions, containers
         self.stirred = True
         self.figures = np.zeros(1, PLANE_FIGURES)
@@ -115,12 +119,15 @@ class CompiledPlane:
         table = self.box[0]["notice"]
         self.notice_kind, self.notice_id = table["kind"], table["id"]
         self.notes = self.box["notes"]
-        self.call, self.fold, self.look, self.look_at = machine_code(self.works, self.places)
+        self.call, self.fold, self.look, self.look_at, self.walk = machine_code(
+            self.works, self.places
+        )
 
     def _settings(self, workload: Workload) -> None:
         w = self.box[0]
         w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
         w["rings"], self.policies = PATIENCE_RING, 0
+        w["sample_s"], w["sampled_services"] = workload.bucket_s, self.sampler.services.shape[1]
         self._policy(workload.client, 0, 0, 0)
         for service in range(MOST_SERVICES):
             self._route(Routing() if service else workload.routing, service)
@@ -404,7 +411,7 @@ class CompiledPlane:
         return readings.queue_gauge(self.box[0], queue)
 
     def books(self) -> Books:
-        return readings.books(self.box[0], [self.container_gauge(c) for c in range(self.made)])
+        return books_of(self.box, self.walk)
 
     def recording(self) -> Recording:
         self._fold()
@@ -418,8 +425,30 @@ class CompiledPlane:
             float(self.latency_max[0]),
         )
 
+    def samples(self) -> Samples:
+        self._fold()
+        sampler = self.sampler
+        if sampler.due_s <= self.now:
+            services = [self.service_gauge(k) for k in range(sampler.services.shape[1])]
+            sampler.put(self.gauge(), services, sampler.taken)
+        return sampler
+
+    def _fetch(self) -> None:
+        """Empty the ring of samples."""
+        w, sampler = self.box[0], self.sampler
+        n, first = int(w["samples"]), sampler.taken
+        kept = max(0, min(n, len(sampler.services) - first))  # none beyond the horizon
+        for column, sampled in sampler.plane.items():
+            sampled[first : first + kept] = w["sample"][column][:kept]
+        if services := sampler.services.shape[1]:
+            seen = w["service_sample"][:kept, :services]
+            for number, column in enumerate(SERVICE_SAMPLE.names or ()):
+                sampler.services[first : first + kept, :, number] = seen[column]
+        sampler.taken, w["samples"] = first + n, 0
+
     def _fold(self) -> None:
         w = self.box[0]
+        self._fetch()
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]

@@ -1,18 +1,15 @@
-"""What Python reads of the record by itself: gauges that are seldom asked for, and the books.
+"""What Python reads of the record by itself: gauges that are seldom asked for.
 
 `w` is the record. Reading changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from sim.dataplane.codes import MOST_POOLS, Life
-from sim.dataplane.kernel.layout import PARKED, QUEUED, WORKING
-from sim.dataplane.tables import Books, ContainerGauge, DatabaseGauge, QueueGauge
+from sim.dataplane.codes import Life
+from sim.dataplane.kernel.layout import PARKED, QUEUED
+from sim.dataplane.tables import DatabaseGauge, QueueGauge
 
 
 def database_gauge(w: Any, database: int) -> DatabaseGauge:
@@ -52,47 +49,4 @@ def queue_gauge(w: Any, queue: int) -> QueueGauge:
         backlog_peak=int(row["backlog_peak"]),
         oldest_s=now - float(jobs["pushed"][waits].min(initial=now)),
         causes=tuple(losses),
-    )
-
-
-def books(w: Any, gauges: Sequence[ContainerGauge]) -> Books:
-    """`gauges`: of all containers, in their order."""
-    now = float(w["now"])
-    n, servers = int(w["containers"]), int(w["servers"])
-    ghosts = w["ghost"]
-    databases = (
-        w["rules"]["database"].reshape(-1, MOST_POOLS)[w["container"]["profile"][:n]].ravel()
-    )
-    clients = w["request"][: int(w["request_top"])]
-    open_ = clients["id"] >= 0
-    state, copy = w["job"]["state"][: int(w["job_top"])], w["job"]["copy"][: int(w["job_top"])]
-    waiting = ((state == QUEUED) | (state == PARKED)) & (copy == 0)
-    working = (state == WORKING) & (copy == 0)
-    in_pools = others = 0
-    for d, store in enumerate(w["store"]):
-        db = int(store["db"])
-        others += int(store["servers_open"] + ghosts["n"][ghosts["database"] == d].sum())
-        pooled = db >= 0 and w["version"]["pooler_size"][w["container"]["profile"][db]] > 0
-        if not pooled:
-            in_pools += int(w["pool"]["open"][: n * MOST_POOLS][databases == d].sum())
-    alive = w["machine"]["alive"][:servers] != 0
-    uptime = w["machine"]["powered"][:servers] + np.where(
-        alive, now - w["machine"]["up_since"][:servers], 0.0
-    )
-    busy, memory = [0.0] * servers, [0] * servers
-    for c, gauge in enumerate(gauges):
-        busy[int(w["container"]["server"][c])] += gauge.busy_s
-        memory[int(w["container"]["server"][c])] += gauge.memory
-    return Books(
-        open_requests=int((clients["parent"][open_] < 0).sum()),
-        open_calls=int((clients["parent"][open_] >= 0).sum()),
-        jobs_queued=int(waiting.sum()),
-        jobs_in_progress=int(working.sum() + w["queue"]["pushing"].sum()),
-        connections_open=in_pools + others,
-        connections_granted=int(w["store"]["granted"].sum()),
-        connections_closed=int(w["store"]["closed"].sum()),
-        busy_s=tuple(busy),
-        capacity_s=tuple((w["machine"]["cores"][:servers] * uptime).tolist()),
-        memory=tuple(memory),
-        memory_counted=tuple(w["machine"]["memory"][:servers].tolist()),
     )
