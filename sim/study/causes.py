@@ -1,6 +1,6 @@
 """Causes by counterfactual: a study again with the same customers and one thing changed.
 
-The changes are data (counterfactuals.yaml). One is tried where its platform has the mechanism, the
+The changes are data (causes.yaml). One is tried where its platform has the mechanism, the
 setting is not so already, and the run has shown the trouble that it is about; a change that does
 not apply is never named. The runs share the processors as those of a study do; interrupted, what
 was finished is kept.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from math import fsum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +20,9 @@ from sim.platforms import configure, taken_away
 from sim.platforms.platform import Platform
 from sim.results.counterfactual import Counterfactual, harmed
 from sim.results.figures import Figures, total
+from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import NATURES, Scenario
 from sim.schema.settings import apply_settings
 from sim.schema.text.document import read_yaml
 from sim.schema.text.files import read_text
@@ -30,10 +32,11 @@ from sim.simulation.case import Case
 from sim.study.ask import setting_text
 from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.plan import Plan, plan
+from sim.study.precision import seeds_for_a_range
 from sim.study.result import Result
 
 CHANGES = Path(__file__).with_name("causes.yaml")
-FEW = 3  # seeds of each change: a dozen changes times ten seeds is a coffee, not an answer
+FEW = 3  # seeds of each change at most: a dozen changes times ten seeds is a coffee, no answer
 
 
 class When(Record):
@@ -43,6 +46,7 @@ class When(Record):
     given: dict[str, Any] = {}
     events: list[Name] = []
     only: bool = False
+    trouble: bool = False
     seen: dict[str, float] = {}
 
 
@@ -75,6 +79,7 @@ def applies(when: When, case: Case, figures: Figures) -> bool:
         and all(_given(case, path, condition) for path, condition in when.given.items())
         and (not when.events or bool(kinds & set(when.events)))
         and (not when.only or kinds <= set(when.events))
+        and (not when.trouble or any(NATURES[kind] == "trouble" for kind in kinds))
         and (not when.seen or any(total(figures, p) > above for p, above in when.seen.items()))
     )
 
@@ -233,17 +238,19 @@ def investigate(
     result: Result,
     run: Runner = Batch.run,
 ) -> Result:
-    """The result with what each change would have done, for each of the seeds that it has, or the
-    first few where nobody said how many. `run`: how. On Ctrl-C returns what was finished, with
+    """The result with what each change would have done, for each of the seeds that it has. Where
+    nobody said how many: for the one whose story is told, and a few more where they are short.
+    `run`: how. On Ctrl-C returns what was finished, with
     `interrupted` set.
     """
     candidates = trials(planned, result)
-    most = FEW if planned.ranged else None
-    tried = {name: tuple(d.seed for d in some[:most]) for name, some in result.replications.items()}
     command = f"{result.command} --postmortem" if result.command else ""
     result = replace(result, command=command, counterfactuals={})
     if not candidates:
         return result
+    each_s = fsum(candidate.case.cpu_s for candidate in candidates)
+    most = min(FEW, seeds_for_a_range(each_s)) if planned.ranged else None
+    tried = {name: _seeds(some)[:most] for name, some in result.replications.items()}
     tasks = [(each.case, seed) for each in candidates for seed in tried[each.platform]]
     cases, seeds = zip(*tasks, strict=True)
     try:
@@ -255,6 +262,12 @@ def investigate(
         counterfactuals=_collected(candidates, tried, sample),
         interrupted=result.interrupted or sample.interrupted,
     )
+
+
+def _seeds(replications: Sequence[Replication]) -> tuple[int, ...]:
+    """That of the run which is told comes first."""
+    order = sorted(replications, key=lambda done: (done.run is None, done.seed))
+    return tuple(done.seed for done in order)
 
 
 def _collected(
