@@ -33,6 +33,28 @@ class Notice(NamedTuple):
     id: int  # container, server or probe id
 
 
+class StandingCheck(NamedTuple):
+    """A health check as its asker would go on with it: the k-th question at first_s + k x period_s,
+    counted anew after each answer (a slow one skips questions)."""
+
+    key: int  # twice its container's id, and 0 or 1: its place in an instant
+    deep: bool
+    first_s: float
+    period_s: float
+    timeout_s: float
+    k: int
+    due_s: float  # the next question, to the last bit
+
+
+class RoundsSoFar(NamedTuple):
+    """Where a standing check is."""
+
+    k: int
+    due_s: float  # of its next question
+    asked_s: float  # of the open one
+    probe: int  # the open question's number; -1: none is open
+
+
 class DataPlane(Protocol):
     """The seam. Verbs act at `now` and finish all that follows at once before they return."""
 
@@ -120,6 +142,17 @@ class DataPlane(Protocol):
     def forget(self, probe: int) -> None:
         """Who sent this health check has left: a SYN of it is sent no more. What was accepted
         goes on, and is told as ever."""
+
+    # those that go on by themselves
+    def stand(self, check: StandingCheck) -> bool:
+        """Ask by itself from now on, and tell nothing as long as it is answered well and in time.
+        False: this engine does not; whoever asks goes on to ask."""
+
+    def recall(self, key: int) -> RoundsSoFar:
+        """It asks no more by itself: how it stands."""
+
+    def standing(self, probe: int) -> int:
+        """Which check has sent this probe and waits for its answer; -1: none that stands."""
 
     # observation
     def gauge(self) -> PlaneGauge: ...

@@ -85,12 +85,13 @@ from sim.dataplane.kernel.postgres import (
     unopened,
 )
 from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, published, rerouted
+from sim.dataplane.kernel.rounds import wait_for_round
 from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, FORGOTTEN, REROUTED, WIPE, PROFILED, ADVANCE) = range(16)  # fmt: skip
+ PROBE_SENT, FORGOTTEN, REROUTED, WIPE, PROFILED, STANDS, ADVANCE) = range(17)  # fmt: skip
 
 
 @inner
@@ -412,6 +413,8 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         published(w, at)
     elif verb == PROBE_SENT:
         probe(w, at, b)
+    elif verb == STANDS:
+        wait_for_round(w, at)
     elif verb == FORGOTTEN:
         forget(w, at)
     elif verb == REROUTED:

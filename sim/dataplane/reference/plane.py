@@ -22,7 +22,7 @@ from sim.dataplane.codes import (
     Note,
     Outcome,
 )
-from sim.dataplane.plane import Notice
+from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
 from sim.dataplane.reference.clients import CallTally, Clients
@@ -396,6 +396,15 @@ class ReferencePlane:
 
     def forget(self, probe: int) -> None:
         self.dialling.pop(PROBE_BASE + probe, None)
+
+    def stand(self, check: StandingCheck) -> bool:
+        return False  # each question is one of the control plane's
+
+    def recall(self, key: int) -> RoundsSoFar:
+        raise LookupError(f"no check stands here, nor does {key}")
+
+    def standing(self, probe: int) -> int:
+        return -1
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
