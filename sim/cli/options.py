@@ -52,6 +52,10 @@ Rungs = Annotated[
         help="Of two platforms: from the worse to the better one change at a time, each run again.",
     ),
 ]
+Orders = Annotated[
+    bool,
+    Parameter(negative="", help="... and what each takes in the mean over orders (many runs)."),
+]
 Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,
