@@ -36,14 +36,14 @@ def adapted_settings(
 ) -> Adaptation:
     """Settings of a scenario or a variant (`stack.services.worker.replicas` ...) for a stack.
     `names`: of an earlier adaptation."""
-    kept: dict[str, Any] = {}
+    fitting: dict[str, Any] = {}
     lines: list[str] = []
     fallen: dict[str, list[str]] = {}  # why -> paths
     own = dict(names)
     for path, raw in settings.items():
         parts = path.split(".")
         if parts[:2] != ["stack", "services"] or len(parts) < 3:
-            kept[path] = raw
+            fitting[path] = raw
             continue
         name = parts[2]
         if _brings_proxy(parts, raw) and stack.playing("proxy") and name not in stack.services:
@@ -55,9 +55,9 @@ def adapted_settings(
         if why:
             fallen.setdefault(why, []).append(".".join([name, *parts[3:]]))
         else:
-            kept[".".join(parts)] = raw
+            fitting[".".join(parts)] = raw
     lines += [f"{why}: {', '.join(paths)} falls away" for why, paths in fallen.items()]
-    return Adaptation(kept, tuple(lines), own)
+    return Adaptation(fitting, tuple(lines), own)
 
 
 def stand_ins(scenario: Scenario, stack: Stack) -> dict[str, str]:
@@ -161,11 +161,11 @@ def _changed(
     services = getattr(body, "services", None)
     if isinstance(services, dict | list):
         absent = [n for n in services if n in ROLES and not _plays(n, stack)]
-        left = [n for n in services if n not in absent]
-        if absent and not left:
+        present = [n for n in services if n not in absent]
+        if absent and not present:
             missing += absent
         elif absent:
-            rest = {n: services[n] for n in left} if isinstance(services, dict) else left
+            rest = {n: services[n] for n in present} if isinstance(services, dict) else present
             update["services"] = rest
             lines.append(f"{kind}: not for {', '.join(absent)}, which {stack.name} has not")
     if not update:

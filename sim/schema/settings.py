@@ -163,13 +163,13 @@ def with_value(value: Any, annotation: Any, steps: Sequence[str], raw: Any, spot
         return merged(value, annotation, raw, spot)
     step, rest = steps[0], steps[1:]
     value = _switched_on(value, annotation, spot)
-    known, below = names_below(value), _type_below(value, annotation, step)
+    names, below = names_below(value), _type_below(value, annotation, step)
     is_new_name = isinstance(value, dict) and (not rest or below is Any)
-    if step not in known and not is_new_name:
+    if step not in names and not is_new_name:
         if not is_record(value) and not isinstance(value, dict | list):
             raise spot.error(f"{step!r} below {describe(value)}", "a path that ends before it")
-        raise spot.unknown(step, known)
-    part = child(value, step) if step in known else None
+        raise spot.unknown(step, names)
+    part = child(value, step) if step in names else None
     return with_child(value, step, with_value(part, below, rest, raw, spot))
 
 
