@@ -215,6 +215,7 @@ READINGS = {
     "gauge",
     "container_gauge",
     "service_gauge",
+    "call_gauges",
     "database_gauge",
     "queue_gauge",
     "books",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
+from operator import add
 from typing import Any, Literal
 
 from sim.control.core import oom
@@ -37,7 +38,7 @@ from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.dataplane.tables import PlaneGauge, QueueGauge
+from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -396,6 +397,19 @@ class Cluster(Containers):
         """What waits in each, in the order of their numbers."""
         names = self.stack.playing("redis")
         return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
+
+    def calls(self) -> dict[str, dict[str, CallGauge]]:
+        """What each service asked of each other one, by whatever version of it."""
+        edges = {}
+        for name, service in self.stack.services.items():
+            steps = [step.call for step in service.steps or () if step.call is not None]
+            row = dict.fromkeys(steps, CallGauge())
+            for profile in self.callers.get(name, ()):
+                for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
+                    row[callee] = CallGauge(*map(add, row[callee], seen))
+            if row:
+                edges[name] = row
+        return edges
 
     def jobs_waiting(self, service: str) -> int:
         """In the queue from which it takes; in all, for one that takes none."""

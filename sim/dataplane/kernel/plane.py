@@ -56,6 +56,7 @@ from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
@@ -423,6 +424,11 @@ class CompiledPlane:
         _, succeeded, *causes = w["ended"][service].tolist()
         left = asked - succeeded - sum(causes) - forsaken
         return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
+
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
+        w = self.box[0]
+        first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
+        return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return readings.database_gauge(self.box[0], database)
