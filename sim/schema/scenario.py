@@ -289,6 +289,13 @@ class BadPlan(Record):
     factor: Annotated[Ratio, Field(ge=1.0)]
 
 
+class Switchover(Record):
+    """A replica takes its primary's place while both are well (maintenance): by whoever would
+    promote it after a crash, or by hand."""
+
+    service: Name = "postgres"
+
+
 class RegistryDown(Record):
     """The registry refuses every pull: what needs an image that its server lacks waits."""
 
@@ -388,6 +395,7 @@ class Event(Record):
     control_plane: ControlPlane | None = None
     lock: TableLock | None = None
     bad_plan: BadPlan | None = None
+    failover: Switchover | None = None
     registry_down: RegistryDown | None = None
     image_missing: ImageMissing | None = None
     disk_full: DiskFull | None = None

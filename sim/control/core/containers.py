@@ -7,7 +7,7 @@ What takes time (a boot, a stop) is a loop that a verb begins. Rules: shared fac
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import simpy
@@ -77,6 +77,8 @@ class Containers(World):
         key = (service, version)
         if key not in self._profiles:
             rules = self.profile_of(service, version)
+            if service in self.plays:
+                rules = replace(rules, number=self.plays[service])
             for tuned in self.tuned.get(service, ()):
                 rules = tuned(rules)
             self._profiles[key] = self.plane.add_profile(rules)
@@ -209,7 +211,7 @@ class Containers(World):
         self.tell(Change("removed", c))
 
     def hang(self, c: Container) -> None:
-        c.hung = True
+        c.hung, self.silent_s[c.service] = True, self.clock.now
         self.plane.hang(c.id)
 
     def resume(self, c: Container) -> None:
@@ -332,6 +334,8 @@ class Containers(World):
             self.exit(c, 137, "killed after its grace period")
 
     def _ended(self, c: Container, code: int, clean: bool) -> None:
+        if c.booted and not c.hung:
+            self.silent_s[c.service] = self.clock.now
         c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
         if code != 0 and not c.deleting:
             c.server.failures.append((self.clock.now, c.service))

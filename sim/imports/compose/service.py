@@ -12,10 +12,10 @@ from sim.imports.compose.roles import Guess, event_loop
 from sim.imports.compose.stores import read_database, read_redis
 from sim.imports.compose.values import Node
 from sim.imports.evidence import Notes, Origin
+from sim.schema.databases import DatabaseClient
 from sim.schema.fields import LawSpec
 from sim.schema.stack import (
     CpuSpec,
-    DatabaseClient,
     Healthcheck,
     JobPush,
     Lookup,
