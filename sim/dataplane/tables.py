@@ -5,6 +5,7 @@ Units: seconds, bytes, CPU seconds. Reading changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +29,8 @@ class ContainerGauge(NamedTuple):
 
 class PlaneGauge(NamedTuple):
     """The whole plane, now. Counts since the start unless said otherwise. Of several databases
-    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit."""
+    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit. Of several
+    queues the sums; `backlog_peak` is the peak of their sum."""
 
     arrived: int
     succeeded: int
@@ -58,6 +60,20 @@ class DatabaseGauge(NamedTuple):
     exhausted_s: float
 
 
+class QueueGauge(NamedTuple):
+    """One queue, now; counts since the start. pushed = done + lost + queued + in_progress."""
+
+    pushed: int
+    done: int
+    duplicated: int
+    lost: int
+    queued: int  # now, waiting retries and redeliveries included
+    in_progress: int  # now
+    backlog_peak: int
+    oldest_s: float  # since the first of those that wait now was pushed
+    causes: tuple[int, ...]  # of `lost`, in the order of JOB_CAUSES
+
+
 class ServiceGauge(NamedTuple):
     """A service as those see it who ask it (of 0 the users, too). Counts since the start: one a
     call, however often it is tried. asked = succeeded + failed + open + forsaken."""
@@ -69,6 +85,39 @@ class ServiceGauge(NamedTuple):
     forsaken: int  # who asked died first
     retries: int
     causes: tuple[int, ...]  # of `failed`, in the order of REQUEST_CAUSES
+
+
+# of a PlaneGauge, what is kept of every sample
+SAMPLED = (
+    "in_flight", "retries", "jobs_queued", "jobs_in_progress", "connections", "connection_limit",
+    "connection_waits", "busy_s",
+)  # fmt: skip
+
+
+class Samples:
+    """What there was to see at each k * bucket_s, once everybody had acted at that instant.
+
+    An engine takes a sample when its time goes on. `plane`: a column of (samples,) for each of
+    SAMPLED; `services`: (samples, services, 3), asked, failed and open, where there are several."""
+
+    def __init__(self, horizon_s: float, bucket_s: float, services: int) -> None:
+        count, services = int(horizon_s / bucket_s) + 1, services if services > 1 else 0
+        self.bucket_s, self.taken = bucket_s, 0
+        self.plane = {column: np.zeros(count) for column in SAMPLED}
+        self.services = np.zeros((count, services, 3), np.int64)
+
+    @property
+    def due_s(self) -> float:
+        """When the next one is."""
+        return self.taken * self.bucket_s
+
+    def put(self, gauge: PlaneGauge, services: Sequence[ServiceGauge], at: int) -> None:
+        """Number `at`, if it is not beyond the horizon."""
+        if at < len(self.services):
+            for column, values in self.plane.items():
+                values[at] = getattr(gauge, column)
+            for service, seen in enumerate(services):
+                self.services[at, service] = seen.asked, seen.failed, seen.open
 
 
 # columns of Recording.requests; then one per REQUEST_CAUSES

@@ -76,7 +76,7 @@ class Rank(IntEnum):
     SERVER_DRAIN = auto()
     OPERATOR = auto()
     DRAIN_LOOK = auto()
-    OBSERVER = auto()  # last in its instant: 0 the samples, 1 the ledger, 2 the spans
+    OBSERVER = auto()  # last in its instant: 1 the ledger, 2 the spans
 
 
 KEYS, PARTS = 1 << 45, 8  # keys and parts are below these
@@ -146,7 +146,7 @@ class Clock:
         now = self.now
         return Wait(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
 
-    def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> simpy.Event:
+    def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> Wait:
         """An event at an instant that was computed earlier, to the last bit."""
         return Wait(self.env, t_s, priority(rank, key, part))
 

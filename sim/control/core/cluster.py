@@ -37,7 +37,7 @@ from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.dataplane.tables import PlaneGauge
+from sim.dataplane.tables import PlaneGauge, QueueGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -233,7 +233,7 @@ class Cluster(Containers):
         volume.lost = True
         whose = f"the disk of {volume.service} is {how or f'lost with {volume.server.name}'}"
         if role != "postgres":
-            self.plane.wipe()
+            self.plane.wipe(self.stack.number(volume.service))
             if service.persistence != "none":
                 self.say("disk_lost", volume.service, whose)
             return
@@ -253,24 +253,10 @@ class Cluster(Containers):
         writers = {self.service(name).role for name in self.stack.clients(database)}
         return LostRows(since_s, until_s, "http" in writers, "worker" in writers)
 
-    # ---- databases that follow each other ----
-    def exchange(self, database: str, other: str) -> None:
-        """Primary and replica change places: each process is in the other's place when it next
-        starts, or reads its rules anew."""
-        primary = self.primary_of(database)
-        numbers = {name: self.plays.get(name, self.stack.number(name)) for name in (primary, other)}
-        self.plays |= {primary: numbers[other], other: numbers[primary]}
-        for name in numbers:
-            self._forget_profiles(name)
-
     def lag(self, database: str, lag_s: float, failed_s: float) -> None:
         """What the replica lacked when its primary failed is lost."""
         lost = self._written(database, failed_s - lag_s, failed_s)
         self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
-
-    def unpromote(self, database: str, failed: bool) -> None:
-        """Its failover has failed, and nobody else promotes a replica; or that is over."""
-        (self.unpromoted.add if failed else self.unpromoted.discard)(database)
 
     # ---- wishes ----
     def begin(self, service: str, version: Version, replicas: int) -> None:
@@ -350,6 +336,7 @@ class Cluster(Containers):
         front = self.front(service)
         closed = self._closed and service in ("", self.entry)
         front.backends = () if closed else self._admit(front.listed)
+        self.edits += 1
         self.plane.publish(front.backends, front.via, front.number)
 
     def close(self, closed: bool) -> None:
@@ -412,6 +399,18 @@ class Cluster(Containers):
 
         return max(databases, key=refused)
 
+    def queues(self) -> dict[str, QueueGauge]:
+        """What waits in each, in the order of their numbers."""
+        names = self.stack.playing("redis")
+        return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
+
+    def jobs_waiting(self, service: str) -> int:
+        """In the queue from which it takes; in all, for one that takes none."""
+        queues = self.stack.playing("redis")
+        if len(queues) < 2 or self.service(service).role != "worker":
+            return self.gauge().jobs_queued
+        return self.queues()[self.stack.queue_of(service)].queued
+
     def asked_so_far(self, service: str) -> int:
         """Requests for a service since the start, as whoever stands before it counts them."""
         if service == self.entry:
@@ -429,9 +428,13 @@ class Cluster(Containers):
         if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
             return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
+            if self.standing and notice.id not in self._heard:
+                self.recall(self.plane.standing(notice.id))
             heard = self._heard.pop(notice.id, None)
             if heard is not None:  # else whoever asked has given up
                 heard(notice.note == Note.PROBE_OK)
+        elif notice.note == Note.HANDED_BACK:
+            self.recall(notice.id)
         elif notice.note == Note.SERVER_OOM:
             server = next(s for s in self.servers if s.id == notice.id)
             victim = self._oom_victim(server)

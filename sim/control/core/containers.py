@@ -26,6 +26,7 @@ from sim.control.core.records import (
     Volume,
 )
 from sim.control.core.world import World
+from sim.dataplane.plane import RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Profile
 from sim.dataplane.tables import ContainerGauge
 from sim.schema.scenario import Version
@@ -106,6 +107,20 @@ class Containers(World):
     def unreadable(self, service: str, broken: bool) -> None:
         """Who starts reads a configuration with which it ends; or one that it can read again."""
         (self.misconfigured.add if broken else self.misconfigured.discard)(service)
+
+    # ---- databases that follow each other ----
+    def exchange(self, database: str, other: str) -> None:
+        """Primary and replica change places: each process is in the other's place when it next
+        starts, or reads its rules anew."""
+        primary = self.primary_of(database)
+        numbers = {name: self.plays.get(name, self.stack.number(name)) for name in (primary, other)}
+        self.plays |= {primary: numbers[other], other: numbers[primary]}
+        for name in numbers:
+            self._forget_profiles(name)
+
+    def unpromote(self, database: str, failed: bool) -> None:
+        """Its failover has failed, and nobody else promotes a replica; or that is over."""
+        (self.unpromoted.add if failed else self.unpromoted.discard)(database)
 
     def nowhere(self, server: Server) -> Container:
         """A place on a server where nothing listens, for addresses that are wrong."""
@@ -212,11 +227,13 @@ class Containers(World):
 
     def hang(self, c: Container) -> None:
         c.hung, self.silent_s[c.service] = True, self.clock.now
+        self.edits += 1
         self.plane.hang(c.id)
 
     def resume(self, c: Container) -> None:
         if c.hung and c.alive:
             c.hung = False
+            self.edits += 1
             self.plane.resume(c.id)
 
     def lock_out(self, c: Container, locked: bool) -> None:
@@ -352,6 +369,19 @@ class Containers(World):
         number = self.plane.probe(c.id, deep)
         self._heard[number] = heard
         return number
+
+    def stand(self, check: StandingCheck, back: Callable[[RoundsSoFar], None]) -> bool:
+        """Its questions are asked in the data plane from now on, until a change concerns its
+        container, or an answer is not what it was: then `back(how it stands)`. False: they are
+        not."""
+        if not self.plane.stand(check):
+            return False
+        self.standing[check.key] = back
+        return True
+
+    def awaits(self, probe: int, heard: Callable[[bool], None]) -> None:
+        """`heard(passed)` is called when the answer to this probe, which is sent, comes."""
+        self._heard[probe] = heard
 
     def forget(self, probe: int) -> None:
         """An answer that comes later reaches nobody."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
-from sim.dataplane.kernel.codes import LISTENING
-from sim.dataplane.kernel.compile import entry
+from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
+from sim.dataplane.kernel.codes import LISTENING, REFUSED, SUCCEEDED
+from sim.dataplane.kernel.compile import entry, inner
 
 
-@entry
-def look(box: Any, table: Any) -> None:
-    """A tables.PlaneGauge into the one row of `table`."""
-    w, figures = box[0], table[0]
-    working, busy = 0, 0.0
+@inner
+def plane_figures(w: Any, figures: Any) -> None:
+    """A tables.PlaneGauge into a row."""
+    queued, working, busy = 0, 0, 0.0
     for i in range(w.workers):
         working += w.container[w.worker[i]].held
+    for q in range(MOST_QUEUES):
+        queue = w.queue[q]
+        queued += queue.entries + queue.parked - queue.copies_waiting
+        working += queue.pushing - queue.copies_working
     for c in range(w.containers):
         container = w.container[c]
         busy += container.busy + container.n * container.rate * (w.now - container.since)
@@ -36,8 +39,8 @@ def look(box: Any, table: Any) -> None:
     figures.failed = w.failures
     figures.in_flight = w.requests - w.successes - w.failures
     figures.retries = w.retried
-    figures.jobs_queued = w.entries + w.parked - w.copies_waiting
-    figures.jobs_in_progress = working - w.copies_working + w.pushing
+    figures.jobs_queued = queued
+    figures.jobs_in_progress = working
     figures.connections = connections
     figures.connection_limit = limit
     figures.connection_waits = waits
@@ -46,6 +49,29 @@ def look(box: Any, table: Any) -> None:
     figures.backlog_peak = w.backlog_peak
     figures.exhausted_s = exhausted
     figures.busy_s = busy
+
+
+@entry
+def look(box: Any, table: Any) -> None:
+    """A tables.PlaneGauge into the one row of `table`."""
+    plane_figures(box[0], table[0])
+
+
+@inner
+def sample(w: Any) -> None:
+    """What is to be seen now, into the ring of samples: of the plane, and of each service."""
+    k = w.samples
+    plane_figures(w, w.sample[k])
+    for service in range(w.sampled_services):
+        asked = w.service[service].asked
+        failed = 0
+        for outcome in range(REFUSED, w.ended.shape[1]):
+            failed += w.ended[service, outcome]
+        seen = w.service_sample[k, service]
+        seen.asked, seen.failed = asked, failed
+        seen.open = asked - w.ended[service, SUCCEEDED] - failed - w.service[service].forsaken
+    w.samples = k + 1
+    w.sampled += 1
 
 
 @entry

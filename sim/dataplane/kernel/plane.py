@@ -20,11 +20,11 @@ from sim.dataplane.codes import (
     SECOND,
     Does,
     Kind,
-    Life,
     Note,
     Stream,
 )
-from sim.dataplane.kernel import loop, verbs
+from sim.dataplane.kernel import loop, readings, verbs
+from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
 from sim.dataplane.kernel.layout import (
@@ -35,15 +35,13 @@ from sim.dataplane.kernel.layout import (
     DEEP,
     END,
     OUT_REFUSED,
-    PARKED,
     PLANE_FIGURES,
     POLICIES,
     PROFILES,
-    QUEUED,
     RINGS,
+    SERVICE_SAMPLE,
     SHALLOW,
     STEPS,
-    WORKING,
     WORKS,
     empty_record,
     grown,
@@ -51,7 +49,7 @@ from sim.dataplane.kernel.layout import (
     values,
 )
 from sim.dataplane.kernel.timing import PATIENCE_RING
-from sim.dataplane.plane import Notice
+from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 from sim.dataplane.tables import (
@@ -61,7 +59,9 @@ from sim.dataplane.tables import (
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
+    QueueGauge,
     Recording,
+    Samples,
     ServiceGauge,
 )
 
@@ -102,7 +102,8 @@ class CompiledPlane:
         self.latency = np.zeros(LATENCY_BINS, np.int64)
         self.latency_sum = np.zeros(buckets, np.float64)
         self.latency_max = np.zeros(1, np.float64)
-        self.profiles = self.made = self.probes = 0  # versions, containers
+        self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
+        self.profiles = self.made = 0  # versions, containers
         self.stirred = True
         self.figures = np.zeros(1, PLANE_FIGURES)
         self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
@@ -118,12 +119,15 @@ class CompiledPlane:
         table = self.box[0]["notice"]
         self.notice_kind, self.notice_id = table["kind"], table["id"]
         self.notes = self.box["notes"]
-        self.call, self.fold, self.look, self.look_at = machine_code(self.works, self.places)
+        self.call, self.fold, self.look, self.look_at, self.walk = machine_code(
+            self.works, self.places
+        )
 
     def _settings(self, workload: Workload) -> None:
         w = self.box[0]
         w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
         w["rings"], self.policies = PATIENCE_RING, 0
+        w["sample_s"], w["sampled_services"] = workload.bucket_s, self.sampler.services.shape[1]
         self._policy(workload.client, 0, 0, 0)
         for service in range(MOST_SERVICES):
             self._route(Routing() if service else workload.routing, service)
@@ -195,8 +199,8 @@ class CompiledPlane:
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
 
-    def wipe(self) -> None:
-        self._act(verbs.WIPE, 0)
+    def wipe(self, queue: int = 0) -> None:
+        self._act(verbs.WIPE, queue)
 
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
@@ -206,6 +210,8 @@ class CompiledPlane:
         w = self.box[0]
         for column, value in values(profile):
             w["version"][column][p] = value
+        if profile.kind == Kind.QUEUE:
+            w["queues"] = max(int(w["queues"]), profile.number + 1)
         steps, own = story(profile), pools(profile)
         w["version"]["pools"][p] = len(own)
         known = [rules.database for rules in own]
@@ -278,12 +284,12 @@ class CompiledPlane:
             w["version"]["cpu_limit"][profile],
             w["version"]["cpu_weight"][profile],
         )
-        kind = w["version"]["kind"][profile]
-        store = w["store"][int(w["version"]["number"][profile])]
+        kind, number = w["version"]["kind"][profile], int(w["version"]["number"][profile])
+        store, queue = w["store"][number], w["queue"][number]
         if kind == Kind.DATABASE and store["db"] < 0:
             store["db"] = c
-        elif kind == Kind.QUEUE and w["redis"] < 0:
-            w["redis"] = c
+        elif kind == Kind.QUEUE and queue["redis"] < 0:
+            queue["redis"] = c
         elif kind == Kind.WORKER:
             w["worker"][int(w["workers"])] = c
             w["workers"] += 1
@@ -373,12 +379,32 @@ class CompiledPlane:
 
     # ---- probes ----
     def probe(self, container: int, deep: bool = False) -> int:
-        number, self.probes = self.probes, self.probes + 1
+        number = int(self.box[0]["probes"])
         self._act(verbs.PROBE_SENT, container, int(deep))
         return number
 
     def forget(self, probe: int) -> None:
         self._act(verbs.FORGOTTEN, probe)
+
+    def stand(self, check: StandingCheck) -> bool:
+        row = self.box[0]["round"][check.key]
+        row["first"], row["period"], row["timeout"] = check.first_s, check.period_s, check.timeout_s
+        row["k"], row["deep"], row["due"] = check.k, check.deep, check.due_s
+        row["question"], row["stands"] = -1, 1
+        self.call(self.box, verbs.STANDS, check.key, 0, 0.0)  # which stirs nothing
+        return True
+
+    def recall(self, key: int) -> RoundsSoFar:
+        row = self.box[0]["round"][key]
+        row["stands"] = 0
+        return RoundsSoFar(
+            int(row["k"]), float(row["due"]), float(row["asked"]), int(row["question"])
+        )
+
+    def standing(self, probe: int) -> int:
+        rows = self.box[0]["round"][: 2 * self.made]
+        keys = np.flatnonzero((rows["stands"] != 0) & (rows["question"] == probe))
+        return int(keys[0]) if len(keys) else -1
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
@@ -399,65 +425,13 @@ class CompiledPlane:
         return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
 
     def database_gauge(self, database: int) -> DatabaseGauge:
-        w = self.box[0]
-        store, limit, answers = w["store"][database], 0, False
-        full_since, db = float(store["full_since"]), int(store["db"])
-        if db >= 0:
-            container = w["container"][db]
-            limit = int(w["version"]["connection_slots"][container["profile"]])
-            up = w["machine"]["alive"][container["server"]] != 0
-            answers = bool(up and container["life"] == Life.LISTENING)
-        return DatabaseGauge(
-            connections=int(store["used"]) if answers else 0,
-            connection_limit=limit,
-            connection_waits=int(store["waits"]),
-            connections_peak=int(store["peak"]),
-            connections_refused=int(store["refusals"]),
-            exhausted_s=float(store["exhausted"])
-            + (self.now - full_since if full_since < self.now else 0.0),
-        )
+        return readings.database_gauge(self.box[0], database)
+
+    def queue_gauge(self, queue: int) -> QueueGauge:
+        return readings.queue_gauge(self.box[0], queue)
 
     def books(self) -> Books:
-        w = self.box[0]
-        n, servers = int(w["containers"]), int(w["servers"])
-        ghosts = w["ghost"]
-        databases = (
-            w["rules"]["database"].reshape(-1, MOST_POOLS)[w["container"]["profile"][:n]].ravel()
-        )
-        clients = w["request"][: int(w["request_top"])]
-        open_ = clients["id"] >= 0
-        state, copy = w["job"]["state"][: int(w["job_top"])], w["job"]["copy"][: int(w["job_top"])]
-        waiting = ((state == QUEUED) | (state == PARKED)) & (copy == 0)
-        working = (state == WORKING) & (copy == 0)
-        in_pools = others = 0
-        for d, store in enumerate(w["store"]):
-            db = int(store["db"])
-            others += int(store["servers_open"] + ghosts["n"][ghosts["database"] == d].sum())
-            pooled = db >= 0 and w["version"]["pooler_size"][w["container"]["profile"][db]] > 0
-            if not pooled:
-                in_pools += int(w["pool"]["open"][: n * MOST_POOLS][databases == d].sum())
-        alive = w["machine"]["alive"][:servers] != 0
-        uptime = w["machine"]["powered"][:servers] + np.where(
-            alive, self.now - w["machine"]["up_since"][:servers], 0.0
-        )
-        busy, memory = [0.0] * servers, [0] * servers
-        for c in range(n):
-            gauge = self.container_gauge(c)
-            busy[int(w["container"]["server"][c])] += gauge.busy_s
-            memory[int(w["container"]["server"][c])] += gauge.memory
-        return Books(
-            open_requests=int((clients["parent"][open_] < 0).sum()),
-            open_calls=int((clients["parent"][open_] >= 0).sum()),
-            jobs_queued=int(waiting.sum()),
-            jobs_in_progress=int(working.sum() + w["pushing"]),
-            connections_open=in_pools + others,
-            connections_granted=int(w["store"]["granted"].sum()),
-            connections_closed=int(w["store"]["closed"].sum()),
-            busy_s=tuple(busy),
-            capacity_s=tuple((w["machine"]["cores"][:servers] * uptime).tolist()),
-            memory=tuple(memory),
-            memory_counted=tuple(w["machine"]["memory"][:servers].tolist()),
-        )
+        return books_of(self.box, self.walk)
 
     def recording(self) -> Recording:
         self._fold()
@@ -471,8 +445,30 @@ class CompiledPlane:
             float(self.latency_max[0]),
         )
 
+    def samples(self) -> Samples:
+        self._fold()
+        sampler = self.sampler
+        if sampler.due_s <= self.now:
+            services = [self.service_gauge(k) for k in range(sampler.services.shape[1])]
+            sampler.put(self.gauge(), services, sampler.taken)
+        return sampler
+
+    def _fetch(self) -> None:
+        """Empty the ring of samples."""
+        w, sampler = self.box[0], self.sampler
+        n, first = int(w["samples"]), sampler.taken
+        kept = max(0, min(n, len(sampler.services) - first))  # none beyond the horizon
+        for column, sampled in sampler.plane.items():
+            sampled[first : first + kept] = w["sample"][column][:kept]
+        if services := sampler.services.shape[1]:
+            seen = w["service_sample"][:kept, :services]
+            for number, column in enumerate(SERVICE_SAMPLE.names or ()):
+                sampler.services[first : first + kept, :, number] = seen[column]
+        sampler.taken, w["samples"] = first + n, 0
+
     def _fold(self) -> None:
         w = self.box[0]
+        self._fetch()
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]
