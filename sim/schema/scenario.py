@@ -279,6 +279,13 @@ class BadPlan(Happening):
     factor: Annotated[Ratio, Field(ge=1.0)]
 
 
+class Switchover(Happening):
+    """A replica takes its primary's place while both are well (maintenance): by whoever would
+    promote it after a crash, or by hand."""
+
+    service: Name = "postgres"
+
+
 class RegistryDown(Happening):
     """The registry refuses every pull: what needs an image that its server lacks waits."""
 
@@ -384,6 +391,7 @@ class Event(Record):
     control_plane: ControlPlane | None = None
     lock: TableLock | None = None
     bad_plan: BadPlan | None = None
+    failover: Switchover | None = None
     registry_down: RegistryDown | None = None
     image_missing: ImageMissing | None = None
     disk_full: DiskFull | None = None

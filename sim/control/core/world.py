@@ -66,6 +66,9 @@ class World:
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
+    plays: dict[str, int] = field(default_factory=dict)  # databases in another's place: its number
+    silent_s: dict[str, float] = field(default_factory=dict)  # when a service last fell silent
+    unpromoted: set[str] = field(default_factory=set)  # those of which a failover has failed
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
     frozen: Counter[str] = field(default_factory=Counter)  # parts of the control plane, how often
@@ -137,6 +140,21 @@ class World:
         """The stream of what is drawn for one service that is asked: no service's draws depend on
         how often another one changes. The entry's is the name itself."""
         return name if service == self.entry else f"{name}/{service}"
+
+    def primary_of(self, database: str) -> str:
+        """The service that serves what is asked of this database: itself, or a promoted replica."""
+        number = self.stack.number(database)
+        taken = (name for name, played in self.plays.items() if played == number)
+        return next(taken, database)
+
+    def answering(self, service: str) -> list[Container]:
+        """Its containers that serve."""
+        return [c for c in self.of(service, "running") if c.alive and not c.hung]
+
+    def standby(self, database: str) -> str:
+        """A service that has what this database has, and serves; "" if there is none."""
+        followers = {database, *self.stack.replicas(database)} - {self.primary_of(database)}
+        return next((n for n in self.stack.services if n in followers and self.answering(n)), "")
 
     def numbered(self, index: int) -> Server:
         """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""

@@ -176,12 +176,11 @@ class ReferencePlane:
         c = self.containers[container]
         if c.life != Life.EXITED or not c.server.alive:
             return
+        rules = self.profiles[profile]
+        if rules.kind == Kind.DATABASE:
+            self.play(c, rules)
         c.born(profile)
-        database = self.database_of(c)
-        if c.profile.kind == Kind.DATABASE and database.db is not c:
-            database.reset()
-            database.db = c
-        elif c.profile.kind == Kind.QUEUE:
+        if rules.kind == Kind.QUEUE:
             c.queue.redis = c
         pool = self.unopened(c)
         if pool is not None:
@@ -193,6 +192,17 @@ class ReferencePlane:
     def database_of(self, c: Instance) -> Postgres:
         """That it plays, if it is one."""
         return self.databases[c.profile.number]
+
+    def play(self, c: Instance, rules: Profile) -> None:
+        """From now on it is the database of that number, and no longer the one that it was: the
+        connections to both are reset."""
+        left, taken = self.database_of(c), self.databases[rules.number]
+        if left is not taken and left.db is c:
+            left.reset()
+            left.db = None
+        if taken.db is not c:
+            taken.reset()
+            taken.db = c
 
     @staticmethod
     def unopened(c: Instance) -> Pool | None:
@@ -321,6 +331,8 @@ class ReferencePlane:
             return
         if rules.kind == Kind.WORKER and c.queue.takes(c):
             c.queue.idle += rules.slots - c.profile.slots
+        if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
+            self.play(c, rules)
         c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):
