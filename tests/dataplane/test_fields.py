@@ -215,6 +215,7 @@ READINGS = {
     "gauge",
     "container_gauge",
     "service_gauge",
+    "server_memory",
     "database_gauge",
     "books",
     "recording",
