@@ -159,6 +159,9 @@ class DataPlane(Protocol):
     # observation
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
+    def server_memory(self, server: int) -> int:
+        """Bytes that its containers use."""
+
     def service_gauge(self, service: int) -> ServiceGauge: ...
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
         """Of each calling step of this version, in their order."""

@@ -216,6 +216,7 @@ READINGS = {
     "container_gauge",
     "service_gauge",
     "call_gauges",
+    "server_memory",
     "database_gauge",
     "queue_gauge",
     "books",

@@ -266,6 +266,7 @@ class Cluster(Containers):
 
     def edit(self, service: str, **changes: Any) -> None:
         """Change a service's own settings; a process has them from its next start."""
+        self.edits += 1
         edited = self.service(service).model_copy(update=changes)
         services = {**self.stack.services, service: edited}
         self.stack = self.stack.model_copy(update={"services": services})

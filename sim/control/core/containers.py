@@ -72,6 +72,8 @@ class Containers(World):
             created_s=self.clock.now,
         )  # fmt: skip
         self.containers.append(container)
+        self.by_service.setdefault(service, []).append(container)
+        self.by_server.setdefault(server.id, []).append(container)
         self.tell(Change("created", container))
         return container
 
@@ -224,7 +226,8 @@ class Containers(World):
         c.deleting = True
         if c.alive:
             self.exit(c, 137, "removed")
-        self.containers.remove(c)
+        for kept in (self.containers, self.by_service[c.service], self.by_server[c.server.id]):
+            kept.remove(c)
         self.tell(Change("removed", c))
 
     def hang(self, c: Container) -> None:
@@ -389,6 +392,10 @@ class Containers(World):
         """An answer that comes later reaches nobody."""
         if self._heard.pop(probe, None) is not None:
             self.plane.forget(probe)
+
+    def memory_on(self, server: Server) -> int:
+        """Bytes that its containers use."""
+        return self.plane.server_memory(server.id)
 
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""

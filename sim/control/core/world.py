@@ -61,6 +61,10 @@ class World:
     left_to_operator: frozenset[str] = frozenset()  # names of the choices that are empty
     servers: list[Server] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
+    by_service: dict[str, list[Container]] = field(default_factory=dict)  # the same; neither its
+    by_server: dict[int, list[Container]] = field(
+        default_factory=dict
+    )  # ... service nor server moves
     pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
     volumes: dict[str, Volume] = field(default_factory=dict)  # of a service
     desired: dict[str, int] = field(default_factory=dict)
@@ -96,12 +100,11 @@ class World:
 
     def of(self, service: str, *states: State) -> list[Container]:
         """Containers of a service in creation order, in these states (all when none is named)."""
-        return [
-            c for c in self.containers if c.service == service and (not states or c.state in states)
-        ]
+        its = self.by_service.get(service, [])
+        return [c for c in its if c.state in states] if states else its.copy()
 
     def on(self, server: Server) -> list[Container]:
-        return [c for c in self.containers if c.server is server]
+        return self.by_server.get(server.id, []).copy()
 
     @cached_property  # roles do not change while it runs
     def entry(self) -> str:

@@ -458,6 +458,9 @@ class ReferencePlane:
             connections=sum(pool.open for pool in c.pools),
         )
 
+    def server_memory(self, server: int) -> int:
+        return self.servers[server].memory
+
     def service_gauge(self, service: int) -> ServiceGauge:
         return self.tallies[service].gauge()
 
