@@ -52,6 +52,10 @@ Rungs = Annotated[
         help="Of two platforms: from the worse to the better one change at a time, each run again.",
     ),
 ]
+Orders = Annotated[
+    bool,
+    Parameter(negative="", help="... and what each takes in the mean over orders (many runs)."),
+]
 Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,
@@ -152,13 +156,13 @@ ReadingOf = Annotated[Reading | None, Parameter(name="*")]
 
 
 @dataclass(frozen=True)
-class Own(Reading):
+class OwnStack(Reading):
     """Somebody's own stack, and how it is read."""
 
     stack: StackOf = None
 
 
-OwnOf = Annotated[Own | None, Parameter(name="*")]
+OwnOf = Annotated[OwnStack | None, Parameter(name="*")]
 
 
 class Correction(TypedDict):
@@ -175,7 +179,7 @@ def corrected(reading: Reading | None) -> Correction:
 
 
 def asked_of(
-    own: Own | None, scenario: str, platform: str | None, settings: list[str] | None
+    own: OwnStack | None, scenario: str, platform: str | None, settings: list[str] | None
 ) -> dict[str, Any]:
     """Fields of an `Ask` that every study on the command line has."""
     stack = own.stack if own else None

@@ -16,7 +16,7 @@ COLUMNS = 100
 
 
 def list_(
-    what: Literal["scenarios", "platforms", "stacks"] | None = None,
+    what: Literal["scenarios", "incidents", "platforms", "stacks"] | None = None,
     /,
     *,
     stack: StackOf = None,
@@ -28,11 +28,13 @@ def list_(
     Parameters
     ----------
     what
-        Only scenarios, platforms or stacks.
+        Only scenarios, incidents (outages of the public record), platforms or stacks.
     json
         Print a JSON object of lists instead.
     """
-    makers = {"scenarios": _scenarios, "platforms": _platforms, "stacks": _stacks}
+    makers = {
+        "scenarios": _scenarios, "incidents": _incidents, "platforms": _platforms, "stacks": _stacks
+    }  # fmt: skip
     if stack is not None:
         makers = _fitting(stack, reading)
     listed = {name: make() for name, make in makers.items() if what in (None, name)}
@@ -52,7 +54,11 @@ def list_(
 def _fitting(name: str, reading: ReadingOf) -> dict[str, Callable[[], list[dict[str, str]]]]:
     """Each scenario, and each platform: `fits`, or why not."""
     from sim.imports.evidence import Corrections  # noqa: PLC0415
-    from sim.library.scenarios import list_scenarios, load_scenario  # noqa: PLC0415
+    from sim.library.scenarios import (  # noqa: PLC0415
+        list_incidents,
+        list_scenarios,
+        load_scenario,
+    )
     from sim.library.stacks import load_stack  # noqa: PLC0415
     from sim.platforms import names  # noqa: PLC0415
     from sim.simulation.case import Case  # noqa: PLC0415
@@ -66,6 +72,7 @@ def _fitting(name: str, reading: ReadingOf) -> dict[str, Callable[[], list[dict[
 
     return {
         "scenarios": lambda: rows(list_scenarios(), partial(load_scenario, stack=stack)),
+        "incidents": lambda: rows(list_incidents(), partial(load_scenario, stack=stack)),
         "platforms": lambda: rows(names(), partial(Case.of, plain, stack)),
     }
 
@@ -80,12 +87,27 @@ def _fits(attempt: Callable[[], object]) -> str:
 
 
 def _scenarios() -> list[dict[str, str]]:
-    from sim.library.scenarios import list_scenarios, load_scenario  # noqa: PLC0415
+    from sim.library.scenarios import list_scenarios  # noqa: PLC0415
+
+    return _with_variants(list_scenarios())
+
+
+def _incidents() -> list[dict[str, str]]:
+    from sim.library.scenarios import list_incidents  # noqa: PLC0415
+
+    return _with_variants(list_incidents())
+
+
+def _with_variants(names: Sequence[str]) -> list[dict[str, str]]:
+    """Each scenario, of an incident with whose it was and when, and its variants."""
+    from sim.library.scenarios import load_scenario  # noqa: PLC0415
 
     rows = []
-    for name in list_scenarios():
+    for name in names:
         scenario = load_scenario(name, run_on=())
-        rows.append({"name": name, "title": scenario.title})
+        day = scenario.incident
+        whose = f"{day.who}, {day.date}: " if day else ""
+        rows.append({"name": name, "title": whose + scenario.title})
         rows += [
             {"name": f"{name}:{word}", "title": variant.says}
             for word, variant in scenario.variants.items()
