@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
     from sim.study.comparison import compare, list_platforms, run
-    from sim.study.result import Result
+    from sim.study.result import Result, columns
     from sim.study.session import Session
 
 sys.meta_path.append(_Signpost())  # an import by a name of 0.1.0 is told the new one
@@ -39,6 +39,7 @@ __all__ = [
     "Session",
     "Stack",
     "add_platform",
+    "columns",
     "compare",
     "list_incidents",
     "list_platforms",
@@ -57,6 +58,7 @@ _HOME = {
     "Session": "sim.study.session",
     "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
+    "columns": "sim.study.result",
     "compare": "sim.study.comparison",
     "list_incidents": "sim.library.scenarios",
     "list_platforms": "sim.study.comparison",
