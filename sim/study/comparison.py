@@ -99,7 +99,7 @@ def compare(
         found = "settings= and set=, which are the same"
         raise InputError(field="set", found=found, expected="one of the two")
     ask = Ask(
-        scenario, platforms, seed, reps, stack, settings or set, engine, traffic, until=until,
+        scenario, platforms, seed, reps, stack, settings if set == () else set, engine, traffic, until=until,
         equal_means=equal_means, keep_runs=keep_runs,
     )  # fmt: skip
     planned = plan(ask.with_causes() if postmortem else ask)
