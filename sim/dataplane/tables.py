@@ -29,7 +29,8 @@ class ContainerGauge(NamedTuple):
 
 class PlaneGauge(NamedTuple):
     """The whole plane, now. Counts since the start unless said otherwise. Of several databases
-    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit."""
+    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit. Of several
+    queues the sums; `backlog_peak` is the peak of their sum."""
 
     arrived: int
     succeeded: int
@@ -59,6 +60,20 @@ class DatabaseGauge(NamedTuple):
     exhausted_s: float
 
 
+class QueueGauge(NamedTuple):
+    """One queue, now; counts since the start. pushed = done + lost + queued + in_progress."""
+
+    pushed: int
+    done: int
+    duplicated: int
+    lost: int
+    queued: int  # now, waiting retries and redeliveries included
+    in_progress: int  # now
+    backlog_peak: int
+    oldest_s: float  # since the first of those that wait now was pushed
+    causes: tuple[int, ...]  # of `lost`, in the order of JOB_CAUSES
+
+
 class ServiceGauge(NamedTuple):
     """A service as those see it who ask it (of 0 the users, too). Counts since the start: one a
     call, however often it is tried. asked = succeeded + failed + open + forsaken."""
@@ -70,6 +85,15 @@ class ServiceGauge(NamedTuple):
     forsaken: int  # who asked died first
     retries: int
     causes: tuple[int, ...]  # of `failed`, in the order of REQUEST_CAUSES
+
+
+class CallGauge(NamedTuple):
+    """What was asked in one calling step, so far. The kernel's columns are these fields."""
+
+    calls: int = 0  # however often each was tried
+    tries: int = 0
+    failed: int = 0
+    given_up: int = 0  # of these: who asks had no answer in time
 
 
 # of a PlaneGauge, what is kept of every sample

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from sim.platforms import names as list_platforms
 from sim.results.spread import typical
@@ -85,7 +85,7 @@ def compare(
     executor: Executor | None = None,
     workers: int | None = None,
     equal_means: bool = False,
-    rungs: bool = False,
+    rungs: bool | Literal["orders"] = False,
     keep_runs: bool = False,
     set: Mapping[str, Any] | Sequence[str] = (),  # noqa: A002 - the word of the command line
 ) -> Result:
@@ -93,14 +93,14 @@ def compare(
 
     The other parameters are those of `run`. Means, 95 % intervals and paired differences are in
     the `Result` when `reps` is at least 2. `rungs`: of two platforms, from the one that did worse
-    to the other one change at a time (sim.study.rungs).
+    to the other one change at a time (sim.study.rungs); "orders": also in the mean over orders.
     """
     if settings and set:
         found = "settings= and set=, which are the same"
         raise InputError(field="set", found=found, expected="one of the two")
     ask = Ask(
-        scenario, platforms, seed, reps, stack, settings if set == () else set, engine, traffic, until=until,
-        equal_means=equal_means, keep_runs=keep_runs,
+        scenario, platforms, seed, reps, stack, settings if set == () else set, engine, traffic,
+        until=until, equal_means=equal_means, keep_runs=keep_runs,
     )  # fmt: skip
     planned = plan(ask.with_causes() if postmortem else ask)
     run_batch = partial(Batch.run, executor=executor, workers=workers)
@@ -110,7 +110,7 @@ def compare(
         two(planned)
     result = replay(planned, partial(run_batch, store=store))
     if rungs and not result.interrupted:
-        result = climb(planned, result, run_batch)
+        result = climb(planned, result, run_batch, rungs == "orders")
     if not postmortem or result.interrupted:
         return result
     from sim.study.causes import investigate  # noqa: PLC0415 - reads all changes

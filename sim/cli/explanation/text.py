@@ -13,7 +13,8 @@ from sim.constants.facts import Fact, Setting, fact_of
 from sim.report.text import words
 from sim.schema import reference
 from sim.schema.layers import Layer
-from sim.schema.scenario import Scenario, Traffic
+from sim.schema.scenario import Scenario
+from sim.schema.traffic import Traffic
 from sim.study.article.article import ArticleRow
 
 WIDTH = 100

@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import zip_longest
 from textwrap import wrap
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from sim.cli.options import DONE, Flag, Reading, StackOf, corrected, say
+from sim.cli.options import DONE, Flag, ReadingOf, StackOf, corrected, say
 from sim.schema.fields import InputError
 
 COLUMNS = 100
@@ -22,7 +20,7 @@ def list_(
     /,
     *,
     stack: StackOf = None,
-    reading: Annotated[Reading | None, Parameter(name="*")] = None,
+    reading: ReadingOf = None,
     json: Flag = False,
 ) -> int:
     """List what there is to run; of your own stack what fits it, and the one reason why not.
@@ -53,7 +51,7 @@ def list_(
     return DONE
 
 
-def _fitting(name: str, reading: Reading | None) -> dict[str, Callable[[], list[dict[str, str]]]]:
+def _fitting(name: str, reading: ReadingOf) -> dict[str, Callable[[], list[dict[str, str]]]]:
     """Each scenario, and each platform: `fits`, or why not."""
     from sim.imports.evidence import Corrections  # noqa: PLC0415
     from sim.library.scenarios import (  # noqa: PLC0415

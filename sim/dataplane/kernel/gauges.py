@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
+from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
 from sim.dataplane.kernel.codes import LISTENING, REFUSED, SUCCEEDED
 from sim.dataplane.kernel.compile import entry, inner
+from sim.dataplane.kernel.layout import SERVICE_SAMPLE
+from sim.dataplane.tables import Samples
 
 
 @inner
 def plane_figures(w: Any, figures: Any) -> None:
     """A tables.PlaneGauge into a row."""
-    working, busy = 0, 0.0
+    queued, working, busy = 0, 0, 0.0
     for i in range(w.workers):
         working += w.container[w.worker[i]].held
+    for q in range(MOST_QUEUES):
+        queue = w.queue[q]
+        queued += queue.entries + queue.parked - queue.copies_waiting
+        working += queue.pushing - queue.copies_working
     for c in range(w.containers):
         container = w.container[c]
         busy += container.busy + container.n * container.rate * (w.now - container.since)
@@ -35,8 +41,8 @@ def plane_figures(w: Any, figures: Any) -> None:
     figures.failed = w.failures
     figures.in_flight = w.requests - w.successes - w.failures
     figures.retries = w.retried
-    figures.jobs_queued = w.entries + w.parked - w.copies_waiting
-    figures.jobs_in_progress = working - w.copies_working + w.pushing
+    figures.jobs_queued = queued
+    figures.jobs_in_progress = working
     figures.connections = connections
     figures.connection_limit = limit
     figures.connection_waits = waits
@@ -84,3 +90,18 @@ def look_at(box: Any, c: int, table: Any) -> None:
     for pool in range(MOST_POOLS):
         figures.connections += w.pool[MOST_POOLS * c + pool].open
     figures.busy_s = container.busy + container.n * container.rate * (w.now - container.since)
+
+
+def fetch(w: Any, sampler: Samples) -> None:
+    """Empty the ring of samples; none is kept beyond the horizon."""
+    n, first = int(w["samples"]), sampler.taken
+    if n == 0:
+        return
+    kept = max(0, min(n, len(sampler.services) - first))
+    for column, sampled in sampler.plane.items():
+        sampled[first : first + kept] = w["sample"][column][:kept]
+    if services := sampler.services.shape[1]:
+        seen = w["service_sample"][:kept, :services]
+        for number, column in enumerate(SERVICE_SAMPLE.names or ()):
+            sampler.services[first : first + kept, :, number] = seen[column]
+    sampler.taken, w["samples"] = first + n, 0
