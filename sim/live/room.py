@@ -20,7 +20,7 @@ from sim.schema.fields import InputError
 from sim.schema.stack import Stack
 from sim.workshop.questions import DOWN
 
-MOST_SEATS = 60  # some 25 MB each, of two platforms
+MOST_SEATS = 60  # some 5 MB each, of two platforms
 KEPT_S = 1800.0  # a seat that nobody looks at
 RESTS_S = 60.0  # ... or that stands still, keeps its run so long
 NAME_LENGTH = 40
