@@ -81,6 +81,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.quarter": (
         "sim.study", "sim.simulation", "sim.results", "sim.schema", "sim.report", "sim.control",
         "sim.dataplane.draws", "sim.dataplane.arithmetic",
+        "sim.library.adaptation",  # whether what may happen can happen on its stack
     ),
     # the change that a post-mortem tries is compared with the platform's own mechanism
     "sim.study.causes": (

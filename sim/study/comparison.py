@@ -136,7 +136,7 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
     return Result(
         scenario=planned.name,
         title=scenario.title,
-        lesson=scenario.story,
+        lesson=scenario.incident.told(scenario.lesson) if scenario.incident else scenario.lesson,
         stack=stack.name,
         seed=planned.ask.seed,
         reps=max(len(replications) for replications in by_platform.values()),

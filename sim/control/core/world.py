@@ -61,11 +61,18 @@ class World:
     left_to_operator: frozenset[str] = frozenset()  # names of the choices that are empty
     servers: list[Server] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
+    by_service: dict[str, list[Container]] = field(default_factory=dict)  # the same; neither its
+    by_server: dict[int, list[Container]] = field(
+        default_factory=dict
+    )  # ... service nor server moves
     pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
     volumes: dict[str, Volume] = field(default_factory=dict)  # of a service
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
+    plays: dict[str, int] = field(default_factory=dict)  # databases in another's place: its number
+    silent_s: dict[str, float] = field(default_factory=dict)  # when a service last fell silent
+    unpromoted: set[str] = field(default_factory=set)  # those of which a failover has failed
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
     frozen: Counter[str] = field(default_factory=Counter)  # parts of the control plane, how often
@@ -93,12 +100,11 @@ class World:
 
     def of(self, service: str, *states: State) -> list[Container]:
         """Containers of a service in creation order, in these states (all when none is named)."""
-        return [
-            c for c in self.containers if c.service == service and (not states or c.state in states)
-        ]
+        its = self.by_service.get(service, [])
+        return [c for c in its if c.state in states] if states else its.copy()
 
     def on(self, server: Server) -> list[Container]:
-        return [c for c in self.containers if c.server is server]
+        return self.by_server.get(server.id, []).copy()
 
     @cached_property  # roles do not change while it runs
     def entry(self) -> str:
@@ -137,6 +143,21 @@ class World:
         """The stream of what is drawn for one service that is asked: no service's draws depend on
         how often another one changes. The entry's is the name itself."""
         return name if service == self.entry else f"{name}/{service}"
+
+    def primary_of(self, database: str) -> str:
+        """The service that serves what is asked of this database: itself, or a promoted replica."""
+        number = self.stack.number(database)
+        taken = (name for name, played in self.plays.items() if played == number)
+        return next(taken, database)
+
+    def answering(self, service: str) -> list[Container]:
+        """Its containers that serve."""
+        return [c for c in self.of(service, "running") if c.alive and not c.hung]
+
+    def standby(self, database: str) -> str:
+        """A service that has what this database has, and serves; "" if there is none."""
+        followers = {database, *self.stack.replicas(database)} - {self.primary_of(database)}
+        return next((n for n in self.stack.services if n in followers and self.answering(n)), "")
 
     def numbered(self, index: int) -> Server:
         """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""

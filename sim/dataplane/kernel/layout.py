@@ -32,7 +32,7 @@ from sim.dataplane.codes import (
     Outcome,
 )
 from sim.dataplane.profile import Client, Law, PoolRules, Profile, Routing, StoryStep, Workload
-from sim.dataplane.tables import JOB_COLUMNS, ContainerGauge, PlaneGauge
+from sim.dataplane.tables import JOB_COLUMNS, CallGauge, ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
 NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
@@ -223,6 +223,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("pool", np.dtype(POOL), (MOST_POOLS * c,)),
         ("service", np.dtype(SERVICE, align=True), (MOST_SERVICES,)),
         ("ended", N, (MOST_SERVICES, len(Outcome))),  # calls, by outcome
+        ("edge", np.dtype(columns(CallGauge)), (POLICIES,)),
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
         # of users; from MOST_CALLS on, of containers
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),

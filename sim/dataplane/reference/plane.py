@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import simpy
 
@@ -16,6 +17,7 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
+    Does,
     Due,
     Kind,
     Life,
@@ -25,7 +27,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
-from sim.dataplane.reference.clients import CallTally, Clients
+from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import JobQueue
@@ -34,9 +36,10 @@ from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
-from sim.dataplane.story import pools
+from sim.dataplane.story import pools, story
 from sim.dataplane.tables import (
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
@@ -73,6 +76,7 @@ class ReferencePlane:
         self.workers: list[Instance] = []
         self.pushes = self.copies_made = self.backlog_peak = 0
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
+        self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.clients = Clients(self, workload)
 
@@ -152,11 +156,12 @@ class ReferencePlane:
     def add_profile(self, profile: Profile) -> int:
         pools(profile)  # or it says what is wrong with it, or with its story
         self.profiles.append(profile)
+        self.edges.append([Edge() for step in story(profile) if step.does == Does.CALL])
         return len(self.profiles) - 1
 
     def add_container(self, profile: int, server: int) -> int:
         ident = len(self.containers)
-        made = Instance(self, ident, self.profiles[profile], self.servers[server])
+        made = Instance(self, ident, profile, self.servers[server])
         self.containers.append(made)
         kind = made.profile.kind
         if kind == Kind.DATABASE and self.database_of(made).db is None:
@@ -171,12 +176,11 @@ class ReferencePlane:
         c = self.containers[container]
         if c.life != Life.EXITED or not c.server.alive:
             return
-        c.born(self.profiles[profile])
-        database = self.database_of(c)
-        if c.profile.kind == Kind.DATABASE and database.db is not c:
-            database.reset()
-            database.db = c
-        elif c.profile.kind == Kind.QUEUE:
+        rules = self.profiles[profile]
+        if rules.kind == Kind.DATABASE:
+            self.play(c, rules)
+        c.born(profile)
+        if rules.kind == Kind.QUEUE:
             c.queue.redis = c
         pool = self.unopened(c)
         if pool is not None:
@@ -188,6 +192,17 @@ class ReferencePlane:
     def database_of(self, c: Instance) -> Postgres:
         """That it plays, if it is one."""
         return self.databases[c.profile.number]
+
+    def play(self, c: Instance, rules: Profile) -> None:
+        """From now on it is the database of that number, and no longer the one that it was: the
+        connections to both are reset."""
+        left, taken = self.database_of(c), self.databases[rules.number]
+        if left is not taken and left.db is c:
+            left.reset()
+            left.db = None
+        if taken.db is not c:
+            taken.reset()
+            taken.db = c
 
     @staticmethod
     def unopened(c: Instance) -> Pool | None:
@@ -316,7 +331,9 @@ class ReferencePlane:
             return
         if rules.kind == Kind.WORKER and c.queue.takes(c):
             c.queue.idle += rules.slots - c.profile.slots
-        c.profile = rules
+        if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
+            self.play(c, rules)
+        c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):
             pool.rules, pool.size = made, made.size
@@ -441,8 +458,14 @@ class ReferencePlane:
             connections=sum(pool.open for pool in c.pools),
         )
 
+    def server_memory(self, server: int) -> int:
+        return self.servers[server].memory
+
     def service_gauge(self, service: int) -> ServiceGauge:
         return self.tallies[service].gauge()
+
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
+        return tuple(CallGauge(*astuple(edge)) for edge in self.edges[profile])
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return self.databases[database].gauge()
