@@ -87,6 +87,15 @@ class ServiceGauge(NamedTuple):
     causes: tuple[int, ...]  # of `failed`, in the order of REQUEST_CAUSES
 
 
+class CallGauge(NamedTuple):
+    """What was asked in one calling step, so far. The kernel's columns are these fields."""
+
+    calls: int = 0  # however often each was tried
+    tries: int = 0
+    failed: int = 0
+    given_up: int = 0  # of these: who asks had no answer in time
+
+
 # of a PlaneGauge, what is kept of every sample
 SAMPLED = (
     "in_flight", "retries", "jobs_queued", "jobs_in_progress", "connections", "connection_limit",

@@ -272,6 +272,7 @@ def wait(human: Human, symptoms: Symptoms) -> Loop:
 
 
 DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
+    "promote": lambda human, symptoms: runbooks.promote(human, symptoms.primary_lost),
     "wait_for_server": wait_for_server,
     "write_off": write_off,
     "repair": lambda human, _: runbooks.repair(human, human.cluster.troubles[0]),

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Remedy = Literal[
-    "wait_for_server", "repair", "write_off", "roll_back", "fix_secret", "raise_connections",
-    "start", "restart_silent", "fix_backends", "add_pooler", "widen_pools", "restart_busy",
-    "scale_out", "resize_server", "rent", "ask_provider", "shed", "wait",
+    "promote", "wait_for_server", "repair", "write_off", "roll_back", "fix_secret",
+    "raise_connections", "start", "restart_silent", "fix_backends", "add_pooler", "widen_pools",
+    "restart_busy", "scale_out", "resize_server", "rent", "ask_provider", "shed", "wait",
 ]  # fmt: skip
 
 
@@ -27,6 +27,7 @@ class Symptoms:
 
     failing: bool = False  # errors and time-outs, as many as alarm
     backlog: bool = False  # jobs wait, as many as alarm
+    primary_lost: str = ""  # a database whose replica serves, and nobody promotes it
     server_away: bool = False  # cannot be reached, and nobody but her moves what ran there
     trouble: bool = False  # something that an event left behind, and that a log names
     node_away: bool = False  # ... and the platform waits for it before it moves a disk
@@ -64,6 +65,7 @@ class Hypothesis(NamedTuple):
 
 
 REPERTOIRE: tuple[Hypothesis, ...] = (
+    Hypothesis("promote", "the primary is gone", lambda s: bool(s.primary_lost), True, 0),
     Hypothesis("wait_for_server", "the server is away", lambda s: s.server_away, True, 0),
     Hypothesis("repair", "what a log names", lambda s: s.trouble, True, 0),
     Hypothesis("roll_back", "the new version is bad", lambda s: bool(s.bad_version), True, 0),

@@ -35,6 +35,7 @@ CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
         (Symptoms(), [], True),
         (Symptoms(failing=True), [], True),  # nothing that she can see
         (Symptoms(server_away=True, bad_version="api", down=4), ["wait_for_server"], False),
+        (Symptoms(primary_lost="orders", server_away=True), ["promote"], False),
         (Symptoms(trouble=True, down=1), ["repair"], False),
         (Symptoms(bad_version="api", connections_short=True, down=1), ["roll_back"], False),
         (Symptoms(locked_out=True, down=1), ["fix_secret"], False),
@@ -112,6 +113,7 @@ def test_she_stops_only_when_the_table_is_used_up() -> None:
 
 SEEN = [
     STUCK, SMALL, CROWDED, Symptoms(server_away=True), Symptoms(bad_version="api"),
+    Symptoms(primary_lost="orders"),
     Symptoms(trouble=True), Symptoms(locked_out=True), Symptoms(connections_short=True),
     Symptoms(down=1), Symptoms(backing_off=1),
     Symptoms(hung=1), Symptoms(wrong_address=True), Symptoms(node_away=True),
