@@ -136,6 +136,8 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
             kinds = [other for other in kinds if other != Does.CALL]
         known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
         share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
+        if does == Does.PUSH and profile.kind == Kind.WORKER:
+            share = 0.1  # or jobs that make jobs would never end
         target = dice.int(0, DATABASES - 1) if does == Does.QUERY else 0
         if does == Does.CALL:
             target = dice.int(tier + 1, SERVICES - 1)
@@ -238,13 +240,19 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         breaker_failures=dice.pick(0, 0, 1, 3),
         breaker_open_s=dice.pick(0.0, 0.5, 2.0),
         slo_s=dice.pick(INF, 0.25, 1.0),
+        connections=dice.pick(0, 0, 1, 3, 20),
+        connection_age_s=dice.pick(INF, INF, 0.5, 4.0),
+        connection_idle_s=dice.pick(INF, INF, 0.25, 2.0),
+        connection_silence_s=dice.pick(924.6, INF, 1.0, 4.0),
+        connection_stays=dice(0.5),
     )
 
 
 def routing(dice: Dice) -> Routing:
     return Routing(
         algorithm=Algorithm(dice.int(0, 3)),
-        proxy=dice(0.6),
+        proxy=dice(0.5),
+        per_request=dice(0.3),
         connect_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
         retries=dice.pick(0, 1, 3, 2000),
         retry_pause_s=dice.pick(0.25, 1.0),

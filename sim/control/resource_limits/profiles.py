@@ -88,6 +88,11 @@ def client_of(spec: ClientSpec) -> Client:
         backoff_cap_s=spec.backoff_cap,
         jitter=spec.jitter,
         budget=math.inf if spec.retry_budget is None else spec.retry_budget,
+        connections=spec.connections,
+        connection_age_s=spec.connection_age or math.inf,
+        connection_idle_s=spec.connection_idle or math.inf,
+        connection_silence_s=spec.connection_silence,
+        connection_stays=spec.connection_on_timeout == "keep",
     )
 
 

@@ -22,7 +22,15 @@ from typing import Any, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.codes import MOST_CALLS, MOST_DATABASES, MOST_POOLS, MOST_SERVICES, Outcome
+from sim.dataplane.codes import (
+    MOST_CALLS,
+    MOST_DATABASES,
+    MOST_KEPT,
+    MOST_POOLS,
+    MOST_SERVICES,
+    MOST_USED,
+    Outcome,
+)
 from sim.dataplane.profile import Client, Law, PoolRules, Profile, Routing, StoryStep, Workload
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
@@ -95,7 +103,7 @@ WORK: RecordFields = [
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
     ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
-    ("via", N),
+    ("kept", HALF), ("via", HALF),
     ("cut", N),
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
@@ -116,6 +124,11 @@ STORE: RecordFields = [  # a database; `db`: the container that plays it
 POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
     ("tokens", F), ("tries", N), ("failures", N), ("open_until", F), ("life", HALF), ("proves", N),
+    ("first_kept", N), ("kept", N),
+]  # fmt: skip
+KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is closed
+    ("target", HALF), ("process", HALF), ("opened", F), ("used", F),
+    ("silent", F),
 ]  # fmt: skip
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 56 bytes: millions may wait
@@ -125,7 +138,7 @@ JOBS: RecordFields = [  # 56 bytes: millions may wait
     ("kin", HALF), ("state", BYTE), ("copy", BYTE), ("fate", BYTE), ("given_up", BYTE),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
-    ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
+    ("profile", N), ("server", N), ("life", N), ("starts", N), ("hung", N), ("held", N), ("queued", N),
     ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
     ("balancer", N),  # that listed it last
     ("published", N), ("dialled", N),
@@ -173,7 +186,7 @@ RECORD: RecordFields = [
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
-    ("ghosts", N), ("refusals", N),
+    ("ghosts", N), ("refusals", N), ("kept_top", N),
     # jobs
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("workers", N),
     ("worker_turn", N), ("idle", N), ("pushing", N), ("pushes", N), ("copies_made", N),
@@ -205,6 +218,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
         # of users; from MOST_CALLS on, of containers
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
+        ("kept", np.dtype(KEPT), (MOST_USED + MOST_KEPT * c,)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
@@ -260,7 +274,7 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
     top = int(old["work_top"])
     used = {
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
-        "job": int(old["job_top"]), "heap": int(old["heap_n"]), "agenda": 0, "ring": 0,
+        "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]), "agenda": 0, "ring": 0,
     }  # fmt: skip
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all
         w["ring"][ring] = old["ring"][ring]

@@ -52,6 +52,7 @@ class Instance:
     ) -> None:
         self.plane, self.id, self.server = plane, ident, server
         self.life = Life.EXITED
+        self.starts = 0  # processes that it has had
         self.hung = False
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
         server.cpu.stations.append(self.station)
@@ -81,6 +82,7 @@ class Instance:
     def born(self, profile: Profile) -> None:
         """A fresh process: nothing inside, its base memory."""
         self.profile = profile
+        self.starts += 1
         self.callers = {}
         self.tell()
         self.pools = self.new_pools()
