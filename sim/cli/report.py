@@ -58,7 +58,7 @@ def report(
     from sim.report.text import traffic  # noqa: PLC0415
 
     planned = plan(ask.with_causes() if show.postmortem else ask)
-    wanted = expectations(show.expect, planned.platforms)
+    gates = expectations(show.expect, planned.platforms)
     _check_junit(show.junit)
     if show.rungs:
         from sim.study.rungs import two  # noqa: PLC0415
@@ -81,7 +81,7 @@ def report(
         result, failure = _result(planned, show, store, workers)
         drawing = artist.drawing if artist else None
         write = partial(files.write, result, folder, show.plots, exports, drawing)
-        judgements = judged(wanted, result.replications)
+        judgements = judged(gates, result.replications)
         printed = partial(_show, result, show, judgements)
         status = deliver("report", folder, write, printed, result.interrupted)
     if failure is not None:  # what was finished before it is shown

@@ -21,6 +21,7 @@ from sim.dataplane.tables import (
     DatabaseGauge,
     PlaneGauge,
     Recording,
+    Samples,
     ServiceGauge,
 )
 
@@ -125,3 +126,6 @@ class DataPlane(Protocol):
     def database_gauge(self, database: int) -> DatabaseGauge: ...
     def books(self) -> Books: ...
     def recording(self) -> Recording: ...
+    def samples(self) -> Samples:
+        """Up to now, that of now included where one is due: then nobody may act any more at this
+        instant."""

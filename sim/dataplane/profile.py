@@ -211,5 +211,6 @@ class Workload:
     arrivals: Arrivals
     client: Client = Client()
     routing: Routing = Routing()
-    bucket_s: float = 1.0  # width of the counters' time buckets
+    bucket_s: float = 1.0  # width of the counters' time buckets, and from sample to sample
+    services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn

@@ -5,6 +5,7 @@ Units: seconds, bytes, CPU seconds. Reading changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,6 +70,39 @@ class ServiceGauge(NamedTuple):
     forsaken: int  # who asked died first
     retries: int
     causes: tuple[int, ...]  # of `failed`, in the order of REQUEST_CAUSES
+
+
+# of a PlaneGauge, what is kept of every sample
+SAMPLED = (
+    "in_flight", "retries", "jobs_queued", "jobs_in_progress", "connections", "connection_limit",
+    "connection_waits", "busy_s",
+)  # fmt: skip
+
+
+class Samples:
+    """What there was to see at each k * bucket_s, once everybody had acted at that instant.
+
+    An engine takes a sample when its time goes on. `plane`: a column of (samples,) for each of
+    SAMPLED; `services`: (samples, services, 3), asked, failed and open, where there are several."""
+
+    def __init__(self, horizon_s: float, bucket_s: float, services: int) -> None:
+        count, services = int(horizon_s / bucket_s) + 1, services if services > 1 else 0
+        self.bucket_s, self.taken = bucket_s, 0
+        self.plane = {column: np.zeros(count) for column in SAMPLED}
+        self.services = np.zeros((count, services, 3), np.int64)
+
+    @property
+    def due_s(self) -> float:
+        """When the next one is."""
+        return self.taken * self.bucket_s
+
+    def put(self, gauge: PlaneGauge, services: Sequence[ServiceGauge], at: int) -> None:
+        """Number `at`, if it is not beyond the horizon."""
+        if at < len(self.services):
+            for column, values in self.plane.items():
+                values[at] = getattr(gauge, column)
+            for service, seen in enumerate(services):
+                self.services[at, service] = seen.asked, seen.failed, seen.open
 
 
 # columns of Recording.requests; then one per REQUEST_CAUSES

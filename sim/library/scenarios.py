@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.library.adaptation import adapted, adapted_settings
+from sim.library.adaptation import adapted, adapted_settings, stand_ins
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import blaming, configured, layers, names
@@ -110,8 +110,8 @@ def _on(
 ) -> tuple[Scenario, list[PlacedSettings]]:
     """The scenario and its sources for a stack; what is given beside it, the last, stays as it
     is."""
-    names: dict[str, str] = {}
-    lines: list[str] = []
+    names = stand_ins(scenario, stack)
+    lines = [f"{role} is {name} here, which asks the database" for role, name in names.items()]
     fitting = [PlacedSettings(stack.set, Document(stack.source or stack.name), ("set",))]
     for source in sources[:-1]:
         adaptation = adapted_settings(source.settings, stack, names)

@@ -12,6 +12,7 @@ from typing import Any
 from sim.live import commands
 from sim.live.incident import Deed, LiveIncident, Opening, down_s, text_of
 from sim.live.messages import Act, Begin, Go, Message, Predict, Press, Speed, Take, Type
+from sim.report import colours
 from sim.schema.fields import InputError
 
 A_SECOND, AT_ONCE = 20.0, 40.0  # messages of one seat, on average and at once
@@ -170,13 +171,14 @@ class Seat:
             feed.replays = self.replays
             feed.rows, feed.points = [0] * len(sides), [0] * len(sides)
         shown = []
-        for number, side in enumerate(sides):
+        kinds = colours.kinds([side.platform for side in sides])
+        for number, (side, kind) in enumerate(zip(sides, kinds, strict=True)):
             rows, points = side.rows[feed.rows[number] :], side.curve[feed.points[number] :]
             feed.rows[number], feed.points[number] = len(side.rows), len(side.curve)
             view = side.view
             shown.append(
                 {
-                    "title": side.title, "platform": side.platform, "you": side.you,
+                    "title": side.title, "platform": side.platform, "you": side.you, "kind": kind,
                     "containers": view["containers"], "servers": view["servers"],
                     "pending": view["pending"], "operator": view["operator"],
                     "gauge": view["gauge"], "rows": rows, "curve": points,

@@ -69,18 +69,18 @@ def origin(run: Run) -> str:
     stretch = trouble(run)
     if stretch is None:
         return ""
-    seen = {name: health(run, name, *stretch) for name in run.services}
+    healths = {name: health(run, name, *stretch) for name in run.services}
     place = next(iter(run.services))
     while True:
         bears = 1.0 - run.slo_success
         below = [
             name
             for name in run.calls.get(place, ())
-            if seen[name].share > bears or 2 * seen[name].bad >= max(1, seen[place].bad)
+            if healths[name].share > bears or 2 * healths[name].bad >= max(1, healths[place].bad)
         ]
         if not below:
             return place
-        place = max(below, key=lambda name: seen[name].share)
+        place = max(below, key=lambda name: healths[name].share)
 
 
 def trouble(run: Run) -> tuple[float, float] | None:

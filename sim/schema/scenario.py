@@ -8,7 +8,7 @@ it means the first service that plays it, so that a scenario runs on anybody's s
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -109,7 +109,18 @@ Which = Annotated[str | int, BeforeValidator(_read_which)]
 Part = Literal["scheduler", "controllers", "endpoints", "dns"]  # of a control plane
 
 
-class OperatorKill(Record):
+Nature = Literal["trouble", "users", "means", "hands"]
+
+
+class Happening(Record):
+    """A kind of event. Its nature, told once: it sets trouble off (a fault, a change, planned
+    work), is how users come, adds means (servers, replicas, cores), or is what people do at any
+    time to mend what is there."""
+
+    nature: ClassVar[Nature] = "trouble"
+
+
+class OperatorKill(Happening):
     """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
 
     service: Name
@@ -117,7 +128,7 @@ class OperatorKill(Record):
     which: Which = "oldest"
 
 
-class OperatorStop(Record):
+class OperatorStop(Happening):
     """Stopped by a person in the words of the platform: SIGTERM, grace, SIGKILL. `docker stop`
     cancels the restart policy (orchestrators.md 1.2); elsewhere another one takes its place."""
 
@@ -126,7 +137,7 @@ class OperatorStop(Record):
     which: Which = "oldest"
 
 
-class ProcessCrash(Record):
+class ProcessCrash(Happening):
     """The process ends by itself: the restart policy applies."""
 
     service: Name
@@ -135,7 +146,7 @@ class ProcessCrash(Record):
     exit_code: Count = 1
 
 
-class ServerCrash(Record):
+class ServerCrash(Happening):
     """`reboot -f`, or a host that is gone for good (`returns: false`)."""
 
     server: Count | None = None  # index; default: the server of `hosting`
@@ -143,15 +154,17 @@ class ServerCrash(Record):
     returns: bool = True
 
 
-class OutOfService(Record):
+class OutOfService(Happening):
     """The operator marks a lost server out of service, so that what has a volume may move
     (kubernetes.io/docs cluster-administration/node-shutdown; on platforms with such a taint)."""
+
+    nature: ClassVar[Nature] = "means"
 
     server: Count | None = None  # index; default: the lost server of `hosting`
     hosting: Name = "postgres"
 
 
-class DaemonRestart(Record):
+class DaemonRestart(Happening):
     """dockerd stops and starts (an upgrade of Docker), without live-restore: every container of
     the server is stopped, and what its restart policy says is started (orchestrators.md 1.3)."""
 
@@ -160,7 +173,7 @@ class DaemonRestart(Record):
     takes: Duration = 2.0  # from the last container's exit until dockerd is up again; chosen
 
 
-class Drain(Record):
+class Drain(Happening):
     """Planned work on servers, one after the other: emptied, worked on, rebooted, taken back."""
 
     server: Count | None = None  # index; default: the server of `hosting`, or every server
@@ -170,7 +183,7 @@ class Drain(Record):
     pause: Duration = 60.0  # she watches so long before the next server
 
 
-class Hang(Record):
+class Hang(Happening):
     """Accepts and never answers, for a while (a deadlock, a stalled disk)."""
 
     service: Name
@@ -179,7 +192,7 @@ class Hang(Record):
     lasts: Span | None = None
 
 
-class LockOut(Record):
+class LockOut(Happening):
     """What it shows the database is no longer right (an expired token): connections that are open
     stay, new ones are refused (28P01), until the process starts anew or for a while."""
 
@@ -188,7 +201,7 @@ class LockOut(Record):
     lasts: Span | None = None
 
 
-class Leak(Record):
+class Leak(Happening):
     """Memory that grows by the clock."""
 
     service: Name
@@ -197,7 +210,7 @@ class Leak(Record):
     tick: Interval = default(LEAK_TICK)
 
 
-class Deploy(Record):
+class Deploy(Happening):
     """A new version goes out the platform's way. `rollback_after` asks for the old one by hand."""
 
     service: Name
@@ -205,8 +218,10 @@ class Deploy(Record):
     rollback: bool = True  # who deploys watches it; else whoever is paged finds what changed
 
 
-class RentServers(Record):
+class RentServers(Happening):
     """The article's runbook: rent, SSH, install, copy, edit, start, configure a balancer."""
+
+    nature: ClassVar[Nature] = "means"
 
     service: Name
     servers: Annotated[Positive, MOST]
@@ -216,29 +231,33 @@ class RentServers(Record):
     dns: bool = True  # each server is in the users' DNS once it serves; else all wait for the last
 
 
-class RaiseConnections(Record):
+class RaiseConnections(Happening):
     """Edit max_connections, then restart everything (a reload is not enough)."""
 
     max_connections: Positive
     pool: Positive | None = None  # and set each pool to this
 
 
-class Scale(Record):
+class Scale(Happening):
     """`docker compose up --scale` on the one server / a larger `replicas:`, by command."""
+
+    nature: ClassVar[Nature] = "means"
 
     services: dict[Name, Fleet]
 
 
-class Resize(Record):
+class Resize(Happening):
     """Another CPU limit for processes that run, by command: `docker update --cpus`, or a pod's
     resize in place. What starts again in its place keeps it; a replacement has its manifest's."""
+
+    nature: ClassVar[Nature] = "means"
 
     service: Name
     cpu: CoresAtMost
     replicas: Positive | None = None  # the oldest so many; default: all
 
 
-class RotateSecret(Record):
+class RotateSecret(Happening):
     """The database's password must be changed: a leak, or a policy (sim/control/secrets)."""
 
     service: Name = "postgres"
@@ -246,13 +265,15 @@ class RotateSecret(Record):
     missed: Count | None = None  # of several places, forgotten; default: drawn from mistake rate
 
 
-class ArrivalRate(Record):
+class ArrivalRate(Happening):
     """Users come at another rate from now on, in place of what `traffic` says of the time left."""
+
+    nature: ClassVar[Nature] = "users"
 
     rate: Rate  # constant; `traffic.scale` does not change it
 
 
-class ControlPlane(Record):
+class ControlPlane(Happening):
     """Parts of the platform itself do nothing for a while: no replica is placed (`scheduler`),
     replaced, evicted or added (`controllers`), no balancer hears who is there (`endpoints`), no new
     connection finds its database by name (`dns`). What runs runs on."""
@@ -261,7 +282,7 @@ class ControlPlane(Record):
     lasts: Span
 
 
-class ConfigPush(Record):
+class ConfigPush(Happening):
     """A configuration that several services read while they run: no deploy, no restart. What reads
     it answers with `errors`, ends (`crash`, and cannot start with it), or has other limits (`set`,
     fields of the service)."""
@@ -275,7 +296,7 @@ class ConfigPush(Record):
     halts: bool = False  # staged: who pushes watches, and takes it back when the first one fails
 
 
-class TableLock(Record):
+class TableLock(Happening):
     """A migration holds a lock that a share of all queries waits for, connection in hand."""
 
     service: Name = "postgres"
@@ -283,19 +304,19 @@ class TableLock(Record):
     lasts: Span
 
 
-class BadPlan(Record):
+class BadPlan(Happening):
     """The database's planner errs: each query costs so many times its demand."""
 
     factor: Annotated[Ratio, Field(ge=1.0)]
 
 
-class RegistryDown(Record):
+class RegistryDown(Happening):
     """The registry refuses every pull: what needs an image that its server lacks waits."""
 
     lasts: Span
 
 
-class ImageMissing(Record):
+class ImageMissing(Happening):
     """The image of a service cannot be pulled (never pushed, or cleaned away): until somebody
     pushes it, or for a while."""
 
@@ -303,7 +324,7 @@ class ImageMissing(Record):
     lasts: Span | None = None
 
 
-class DiskFull(Record):
+class DiskFull(Happening):
     """No space left on the disk of what keeps something: it ends, and cannot start until somebody
     makes room. `logs`: of containers, where nothing bounds them; `data`: its own."""
 
@@ -311,24 +332,28 @@ class DiskFull(Record):
     by: Literal["logs", "data"] = "data"
 
 
-class CertificateExpired(Record):
+class CertificateExpired(Happening):
     """The certificate of the entry is out of date: no user is served until somebody renews it."""
 
 
-class DataDeleted(Record):
+class DataDeleted(Happening):
     """Somebody deletes all that a database has: it comes back with the rows of its newest backup,
     after hours."""
 
     service: Name = "postgres"
 
 
-class StartByHand(Record):
+class StartByHand(Happening):
     """Somebody starts what is down: `docker compose up -d`."""
 
+    nature: ClassVar[Nature] = "hands"
 
-class RestartByHand(Record):
+
+class RestartByHand(Happening):
     """Somebody restarts a service: all of its replicas at once, or each when the one before serves
     again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
+
+    nature: ClassVar[Nature] = "hands"
 
     service: Name
     replica: Count | None = None  # one of those that live, by age from 0; null: all. Where nobody
@@ -337,13 +362,15 @@ class RestartByHand(Record):
     pause: Duration = 0.0  # after each
 
 
-class RollbackByHand(Record):
+class RollbackByHand(Happening):
     """Somebody takes a service back to the version before, whether it is bad or not."""
+
+    nature: ClassVar[Nature] = "hands"
 
     service: Name
 
 
-class Failures(Record):
+class Failures(Happening):
     """Processes of a service end by themselves now and then, each for itself: exponential times
     with this mean between two failures of a replica."""
 
@@ -352,7 +379,7 @@ class Failures(Record):
     lasts: Span | None = None  # from now on; null: to the end
 
 
-class External(Record):
+class External(Happening):
     """A service that somebody else runs is slow or errs, refuses, or keeps silent, for a while."""
 
     service: Name = "external"
@@ -403,6 +430,11 @@ class Event(Record):
         return next(k for k, v in self if k != "at" and v is not None)
 
 
+NATURES: dict[str, Nature] = {  # of each kind, as `Event` has them
+    kind: get_args(field.annotation)[0].nature
+    for kind, field in Event.model_fields.items()
+    if kind != "at"
+}
 Sign = Literal[  # events of a timeline that a claim's `because` may rest on
     "limit_reached", "connection_refused", "consumers_added", "jobs_given_up", "exit", "liveness",
     "mistake", "preempted", "quota", "unschedulable",

@@ -57,12 +57,12 @@ def _short_form_issues(
     service: Service, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
     """What the steps would leave unread."""
-    for path, given, instead in (
+    for path, written, instead in (
         (("cpu", "demand"), service.cpu.demand != LawSpec(), "a step `cpu:`"),
         (("database",), service.database is not None, "a step `query:`, its pool under `pools:`"),
         (("push",), service.push.share > 0, "a step `push:`"),
     ):
-        if given:
+        if written:
             found = f"{'.'.join(path)} beside steps, which say all that is done"
             yield document.issue((*at, *path), found, instead, key=True)
 

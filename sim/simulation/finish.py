@@ -27,17 +27,16 @@ def finished(
     case: Case, seed: int, engine: str, cluster: Cluster, observer: Observer, end: float
 ) -> Run:
     """The run as it ended at `end` seconds: at the horizon, or as if the horizon were there."""
-    count, samples = cluster.count, int(end / observer.step_s) + 1
+    count, series = cluster.count, observer.series(end)
     slo, services = case.scenario.slo, case.stack.services
-    series = {name: column[:samples] for name, column in observer.series.items()}
     recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
     consumers = {name for name in services if case.stack.pools(name)}
-    told = signs(recording, series, cluster.timeline, consumers, end)
+    marks = signs(recording, series, cluster.timeline, consumers, end)
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
     ]
-    seconds = added(each for each, _ in rented)
+    seconds = added(hours for hours, _ in rented)
     return Run(
         scenario=case.name,
         stack=case.stack.name,
@@ -51,7 +50,7 @@ def finished(
         recording=recording,
         gauge=gauge,
         series=series,
-        timeline=tuple(sorted((*cluster.timeline, *told), key=lambda row: row.t_s)),
+        timeline=tuple(sorted((*cluster.timeline, *marks), key=lambda row: row.t_s)),
         fault_s=count.fault_s,
         detected_s=count.detected_s,
         containers_refused=count.containers_refused,
@@ -66,9 +65,9 @@ def finished(
             charge_of(case.choices.load_balancing),
         ),
         means=observer.means,
-        usd=added(each / 3600.0 * price for each, price in rented),
+        usd=added(hours / 3600.0 * price for hours, price in rented),
         spans=observer.recorder.finished(end),
-        **among_services(cluster, observer, samples),
+        **among_services(cluster, len(series["t_s"])),
     )
 
 
@@ -88,16 +87,21 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     )
 
 
-def among_services(cluster: Cluster, observer: Observer, samples: int) -> dict[str, Any]:
+def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:
     """What a run keeps of services that call each other."""
-    if not observer.answers:
+    plane, databases, services = (
+        cluster.plane,
+        cluster.stack.playing("postgres"),
+        cluster.stack.asked(),
+    )
+    if len(services) < 2:  # alone, its figures are those of the whole plane
         return {}
-    plane, databases = cluster.plane, cluster.stack.playing("postgres")
+    answers = plane.samples().services[:samples]
     return {
-        "services": {n: plane.service_gauge(i) for i, n in enumerate(observer.answers)},
+        "services": {n: plane.service_gauge(i) for i, n in enumerate(services)},
         "databases": {n: plane.database_gauge(i) for i, n in enumerate(databases)},
-        "calls": {n: tuple(cluster.stack.calls(n)) for n in observer.answers},
-        "answers": {n: counts[:samples] for n, counts in observer.answers.items()},
+        "calls": {n: tuple(cluster.stack.calls(n)) for n in services},
+        "answers": {n: answers[:, i] for i, n in enumerate(services)},
     }
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 
 from sim.control.core.clock import Rank
-from sim.control.core.cluster import Cluster
+from sim.simulation.observation import Observer
 
 MOST_STEPS = 500_000  # of the control plane at one instant; beyond, time stands still for ever
 
 
-def advance(cluster: Cluster, until_s: float, last: Rank = Rank.OBSERVER) -> None:
+def advance(observer: Observer, until_s: float, last: Rank = Rank.OBSERVER) -> None:
     """Run both planes to `until_s`. At exactly that instant the data plane acts, what follows acts
     at once, and then the control events of ranks up to `last`: what is left comes next time."""
+    cluster, goes_on = observer.cluster, observer.goes_on
     clock, plane, env, notice = cluster.clock, cluster.plane, cluster.clock.env, cluster.notice
     reached = before = -math.inf
     steps = 0  # of this instant
@@ -26,6 +27,8 @@ def advance(cluster: Cluster, until_s: float, last: Rank = Rank.OBSERVER) -> Non
         if until != reached or plane.stirred:
             now, notices = plane.advance(until)
             clock.set(now)
+            if notices:
+                goes_on(now)
             for told in notices:
                 notice(told)
             reached = -math.inf if notices else until
@@ -36,4 +39,5 @@ def advance(cluster: Cluster, until_s: float, last: Rank = Rank.OBSERVER) -> Non
         steps, before = (steps + 1 if due == before else 0), due
         if steps > MOST_STEPS:
             clock.stuck(steps)
+        goes_on(due)
         env.step()

@@ -1,9 +1,15 @@
-"""Who looks and changes nothing: the samples of each second, and the ledger of each minute."""
+"""Who looks and changes nothing: the samples of each second, and the ledger of each minute.
+
+The data plane takes its own samples. What the control plane has changes when it acts, and then
+alone: what stood before is written down as it goes on.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +26,25 @@ CHECK_S = 60.0  # simulated seconds between two checks of the ledger, and calls 
 Progress = Callable[[float, int, Glance], None]  # simulated seconds, requests so far, a look
 
 
-class Observer:
-    """Looks once a second and writes nothing that anybody acts on."""
+class Believed(NamedTuple):
+    """What the samples say of the control plane, from one of them on; in the words of SERIES."""
 
-    def __init__(
-        self, cluster: Cluster, horizon_s: float, step_s: float, progress: Progress | None
-    ) -> None:
+    first: int
+    replicas: int
+    ready: int
+    servers: int
+    missing: int
+
+
+class Observer:
+    """Looks and writes nothing that anybody acts on."""
+
+    def __init__(self, cluster: Cluster, step_s: float, progress: Progress | None) -> None:
         self.cluster, self.step_s, self.progress = cluster, step_s, progress
-        count = int(horizon_s / step_s) + 1
-        self.series: dict[str, NDArray[np.float64]] = {
-            "t_s": np.linspace(0.0, (count - 1) * step_s, count)
-        }
-        self.series |= {column: np.zeros(count) for column in SERIES}
-        asked = cluster.stack.asked()  # by number; alone, the entry's are those of the whole plane
-        self.answers: dict[str, NDArray[np.int64]] = {
-            service: np.zeros((count, 3), np.int64) for service in asked if len(asked) > 1
-        }
-        self.busy_s = 0.0  # when last seen
-        self.highest_limit = 0
+        self.believed: list[Believed] = []
+        self.next = 0  # sample, the first that is not yet over
+        self.edits = -1  # of the cluster, when it was last looked at
+        self.highest_limit = self.limits = 0  # of connections, in so many samples
         self.reached: dict[str, int] = {}  # by service: ready at one time, and wanted ever since
         self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
@@ -45,40 +52,47 @@ class Observer:
         self.means = means_of(cluster)
 
     def start(self) -> None:
-        for loop in (self.run(), self.audit(), self.recorder.run()):
+        for loop in (self.audit(), self.recorder.run()):
             self.cluster.clock.loop(loop)
 
-    def run(self) -> Loop:
-        for k in range(len(self.series["t_s"])):
-            yield self.cluster.clock.at(k * self.step_s, Rank.OBSERVER)
-            for column, value in self.sample().items():
-                self.series[column][k] = value
-            for number, counts in enumerate(self.answers.values()):
-                seen = self.cluster.plane.service_gauge(number)
-                counts[k] = seen.asked, seen.failed, seen.open
-            self.recorder.second()
+    def goes_on(self, to_s: float) -> None:
+        """Nobody acts any more before `to_s`: the samples until then see what there is now."""
+        at_s = self.next * self.step_s
+        if at_s >= to_s:
+            return
+        if self.edits != self.cluster.edits:
+            self.edits = self.cluster.edits
+            self.believed.append(self.look())
+            self.recorder.sampled(at_s)
+        self.next = math.ceil(to_s / self.step_s)
 
-    def sample(self) -> dict[str, float]:
+    def look(self) -> Believed:
         cluster = self.cluster
-        gauge = cluster.plane.gauge()
-        before, self.busy_s = self.busy_s, gauge.busy_s
-        self.highest_limit = max(self.highest_limit, gauge.connection_limit)
         entry = cluster.front()
         running = [c for c in cluster.of(cluster.entry, "running") if c.alive]
-        return {
-            "in_flight": gauge.in_flight,
-            "retries": gauge.retries,
-            "jobs_queued": gauge.jobs_queued,
-            "jobs_in_progress": gauge.jobs_in_progress,
-            "connections": gauge.connections,
-            "connection_limit": gauge.connection_limit,
-            "connection_waits": gauge.connection_waits,
-            "replicas": len(running),
-            "ready": sum(c.id in entry.backends for c in running),
-            "servers": sum(s.alive for s in cluster.servers),
-            "cpu_busy": (gauge.busy_s - before) / self.step_s,
-            "missing": self.missing(),
-        }
+        return Believed(
+            self.next,
+            replicas=len(running),
+            ready=sum(c.id in entry.backends for c in running),
+            servers=sum(s.alive for s in cluster.servers),
+            missing=self.missing(),
+        )
+
+    def series(self, end_s: float) -> dict[str, NDArray[np.float64]]:
+        """ "t_s" and each of SERIES up to the end, by then everybody has acted."""
+        count = int(end_s / self.step_s) + 1
+        self.goes_on(count * self.step_s)
+        seen = self.cluster.plane.samples()
+        columns = {name: seen.plane[name][:count] for name in SERIES if name in seen.plane}
+        starts = [look.first for look in self.believed]
+        lasting = np.diff([*starts, count])
+        for name in Believed._fields[1:]:
+            values = [float(getattr(look, name)) for look in self.believed]
+            columns[name] = np.repeat(values, lasting)
+        busy_s = seen.plane["busy_s"][:count]
+        columns["cpu_busy"] = np.diff(busy_s, prepend=0.0) / self.step_s
+        times = np.arange(count, dtype=np.float64) * self.step_s
+        return {"t_s": times, **{name: columns[name] for name in SERIES}}
 
     def missing(self) -> int:
         """Replicas that are wanted, were there and are gone. One that an autoscaler wants and that
@@ -114,17 +128,21 @@ class Observer:
         """`buckets`: so many from the first (what comes later has not been); at the end all."""
         plane = self.cluster.plane
         gauge: PlaneGauge = plane.gauge()
-        self.highest_limit = max(self.highest_limit, gauge.connection_limit)
+        sampled = plane.samples()
+        limits = sampled.plane["connection_limit"][self.limits : sampled.taken]
+        self.limits = sampled.taken
+        seen_limit = int(limits.max(initial=gauge.connection_limit))
+        self.highest_limit = max(self.highest_limit, seen_limit)
         now = self.cluster.clock.now
         recording = plane.recording()
         closed = ledger.NONE_CLOSED if buckets is None else self.closed
         rows = slice(closed.rows, buckets)
-        seen = replace(
+        window = replace(
             recording,
             requests=recording.requests[rows],
             jobs=recording.jobs[rows],
             refused=recording.refused[rows],
         )
-        ledger.check(plane.books(), seen, gauge, now, self.highest_limit, closed)
+        ledger.check(plane.books(), window, gauge, now, self.highest_limit, closed)
         if buckets is not None:
-            self.closed = ledger.close(closed, seen, buckets - 1)
+            self.closed = ledger.close(closed, window, buckets - 1)

@@ -56,6 +56,7 @@ class Simulation:
                 client=users_of(scenario),
                 routing=routing,
                 bucket_s=step_s,
+                services=len(stack.asked()),
             )
         )
 
@@ -66,7 +67,7 @@ class Simulation:
 
             # 4. who acts: the platform's controllers, the operator, and fate
             self.faults = start_controllers(self.cluster, scenario)
-            self.observer = Observer(self.cluster, scenario.horizon, step_s, progress)
+            self.observer = Observer(self.cluster, step_s, progress)
             self.observer.start()
         self.panel = Panel(self.cluster)
 
@@ -81,7 +82,7 @@ class Simulation:
     def advance(self, to_s: float) -> None:
         """Run on to `to_s`, from now up to the horizon."""
         with self.blaming():
-            advance(self.cluster, to_s, Rank.FAULT)
+            advance(self.observer, to_s, Rank.FAULT)
 
     def do(self, event: Event) -> None:
         """`event` happens now; its `at` is the time that it is."""
@@ -96,7 +97,7 @@ class Simulation:
         """Run on to the end (default: the horizon), and hand over what is left."""
         end_s = self.case.scenario.horizon if at_s is None else at_s
         with self.blaming():
-            advance(self.cluster, end_s)
+            advance(self.observer, end_s)
         self.observer.check()
         return finished(self.case, self.seed, self.engine, self.cluster, self.observer, end_s)
 

@@ -165,9 +165,9 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
     )
 
 
-def _has_a_balancer(done: Replication) -> bool:
+def _has_a_balancer(replication: Replication) -> bool:
     """Did one act that a person set up, in the run that was kept?"""
-    return done.run is not None and any(
+    return replication.run is not None and any(
         row.event == "balancer" or row.text.endswith("points users at the balancer")
-        for row in done.run.timeline
+        for row in replication.run.timeline
     )

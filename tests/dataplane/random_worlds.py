@@ -528,6 +528,7 @@ def make_world(seed: int, lattice: bool) -> World:
         routing=routing(dice),
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
+        services=SERVICES if dice.lattice else 1,
     )
     author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()

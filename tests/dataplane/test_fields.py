@@ -174,7 +174,10 @@ def story(run: Run) -> tuple[Any, ...]:
     plane: DataPlane = run.plane
     recording = run.recording
     tables = [hashable(getattr(recording, field.name)) for field in fields(recording)]
-    return run.notices, run.answers, plane.gauge(), plane.books(), tables
+    samples = [
+        hashable(table) for table in (*plane.samples().plane.values(), plane.samples().services)
+    ]
+    return run.notices, run.answers, plane.gauge(), plane.books(), tables, samples
 
 
 @cache
@@ -215,6 +218,7 @@ READINGS = {
     "database_gauge",
     "books",
     "recording",
+    "samples",
     "add_profile",
 }
 

@@ -50,7 +50,7 @@ def difference(world: World, tick_s: float = 1.0, kernel_tick_s: float | None = 
     """Empty if the engines agree in every bit; else the first thing in which they differ."""
     ours, seen = watched(reference, world, tick_s)
     theirs, seen_too = watched(compiled, world, kernel_tick_s or tick_s)
-    a, b = ours.recording, theirs.recording
+    left, left_too = tables(ours.plane), tables(theirs.plane)  # which brings traces up to date
     trace, trace_too = ours.plane.clients.trace, theirs.plane.trace  # type: ignore[attr-defined]
     for one, two in zip(trace, trace_too, strict=False):
         if one != two:
@@ -67,9 +67,9 @@ def difference(world: World, tick_s: float = 1.0, kernel_tick_s: float | None = 
         return f"notices: {next((x, y) for x, y in pairs if x != y)}"
     if ours.answers != theirs.answers:
         return "a verb's answer"
-    for field in fields(a):
-        if not np.array_equal(getattr(a, field.name), getattr(b, field.name)):
-            return f"recording.{field.name}"
+    for name, table in left.items():
+        if not np.array_equal(table, left_too[name]):
+            return name
     if kernel_tick_s is None:
         for x, y in zip(seen, seen_too, strict=True):
             if x != y:
@@ -79,6 +79,16 @@ def difference(world: World, tick_s: float = 1.0, kernel_tick_s: float | None = 
     if ours.plane.books() != theirs.plane.books():
         return f"books {ours.plane.books()} != {theirs.plane.books()}"
     return ""
+
+
+def tables(plane: DataPlane) -> dict[str, Any]:
+    """All that an engine leaves in tables."""
+    recording, samples = plane.recording(), plane.samples()
+    left = {
+        f"recording.{field.name}": getattr(recording, field.name) for field in fields(recording)
+    }
+    left |= {f"samples of {column}": values for column, values in samples.plane.items()}
+    return left | {"samples of services": samples.services}
 
 
 def told(row: tuple[int, int, float]) -> str:

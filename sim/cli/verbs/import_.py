@@ -49,8 +49,10 @@ def import_(
     if not check and not force and out.exists():
         expected = "another --out, or --force to replace it"
         raise InputError(str(out), found="a file that is there", expected=expected)
-    said = corrected(reading)
-    imported = import_stack(*files, corrections=Corrections.of(said["roles"], said["links"]))
+    corrections = corrected(reading)
+    imported = import_stack(
+        *files, corrections=Corrections.of(corrections["roles"], corrections["links"])
+    )
     print("\n".join(_understood(imported)))
     for question in imported.questions:
         say(f"? {question}", DONE)
@@ -62,8 +64,8 @@ def import_(
     if check:
         return DONE
     words = ["sim", "import", *files]
-    words += [word for text in said["roles"] for word in ("--role", text)]
-    words += [word for text in said["links"] for word in ("--link", text)]
+    words += [word for text in corrections["roles"] for word in ("--role", text)]
+    words += [word for text in corrections["links"] for word in ("--link", text)]
     _write(out, stack_text(imported, shlex.join(words)))
     return say(f"stack: {out}", DONE)
 

@@ -329,6 +329,7 @@ class Cluster(Containers):
         front = self.front(service)
         closed = self._closed and service in ("", self.entry)
         front.backends = () if closed else self._admit(front.listed)
+        self.edits += 1
         self.plane.publish(front.backends, front.via, front.number)
 
     def close(self, closed: bool) -> None:

@@ -210,11 +210,13 @@ class Containers(World):
 
     def hang(self, c: Container) -> None:
         c.hung = True
+        self.edits += 1
         self.plane.hang(c.id)
 
     def resume(self, c: Container) -> None:
         if c.hung and c.alive:
             c.hung = False
+            self.edits += 1
             self.plane.resume(c.id)
 
     def lock_out(self, c: Container, locked: bool) -> None:

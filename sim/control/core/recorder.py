@@ -2,7 +2,7 @@
 
 An observer like the one-second samples: it reads the records and writes nothing that anybody acts
 on. It looks at the end of every instant in which something changed, so that times are exact; a
-hang tells nobody, and is seen at the next second.
+hang tells nobody, and is seen at the next sample.
 """
 
 from __future__ import annotations
@@ -82,24 +82,24 @@ class SpanRecorder:
 
     def run(self) -> Loop:
         changes = self.cluster.watch(*get_args(ChangeKind))
-        self.look()
+        self.look(self.cluster.clock.now)
         while True:
             yield changes.get()
             # a platform acts on a change within the same instant: look when it is over
             yield self.cluster.clock.after(0.0, Rank.OBSERVER, 2)
             changes.items.clear()
-            self.look()
+            self.look(self.cluster.clock.now)
 
-    def second(self) -> None:
-        """Called once a sample: what no change tells of."""
+    def sampled(self, at_s: float) -> None:
+        """For the sample of then: what no change tells of."""
         hung = {c.id for c in self.cluster.containers if c.hung}
         if hung != self.hung:
             self.hung = hung
-            self.look()
+            self.look(at_s)
 
-    def look(self) -> None:
+    def look(self, now: float) -> None:
         """Compare everything with what is open; close and open what differs."""
-        now, seen = self.cluster.clock.now, {}
+        seen = {}
         for s in self.cluster.servers:
             state = server_state(s)
             if state != "released":
@@ -128,7 +128,7 @@ class SpanRecorder:
 
     def finished(self, horizon_s: float) -> tuple[Span, ...]:
         """All spans up to the horizon, those of the operator included, by start, kind and name."""
-        self.look()
+        self.look(self.cluster.clock.now)
         for key in list(self.open):
             self.close(key, horizon_s)
         operator = [

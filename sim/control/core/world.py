@@ -78,6 +78,7 @@ class World:
     images_missing: set[str] = field(default_factory=set)  # services whose image nobody has pushed
     splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
     timeline: list[TimelineRow] = field(default_factory=list)
+    edits: int = 0  # grows with whatever a verb changes of what can be seen here
     count: Tallies = field(default_factory=Tallies)
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
     _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
@@ -201,6 +202,7 @@ class World:
 
     def tell(self, change: Change) -> None:
         """Put it into the queue of everybody who watches for its kind."""
+        self.edits += 1
         for kinds, store in self._watchers:
             if change.kind in kinds:
                 store.put(change)

@@ -29,7 +29,7 @@ from numba.core.runtime.nrt import rtsys
 HERE = Path(__file__).parent
 SHARED = ("arithmetic", "codes", "profile", "tables")  # what of dataplane/ is compiled in
 KNOWN = {(0, minor) for minor in range(60, 69)}  # versions of numba whose insides `load` fits
-ENTRIES = 5  # functions that Python calls: call, fold, more_arrivals, look, look_at
+ENTRIES = 6  # functions that Python calls: call, fold, more_arrivals, look, look_at, walk
 SEAL = sha256().digest_size  # bytes at the end of a file
 MOST_KEPT = 16  # kernels of other versions, Pythons and checkouts; chosen
 KEPT_S = 60 * 86400.0  # chosen: one that nobody has used for so long goes

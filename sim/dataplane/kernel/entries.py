@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sim.dataplane.kernel import loop, verbs
+from sim.dataplane.kernel.books import MACHINE_BOOK, TOTALS, walk
 from sim.dataplane.kernel.compile import direct
 from sim.dataplane.kernel.counters import fold
 from sim.dataplane.kernel.gauges import look, look_at
@@ -15,9 +16,9 @@ from sim.dataplane.kernel.layout import CONTAINER_FIGURES, PLANE_FIGURES, empty_
 
 
 @cache
-def machine_code(works: int, containers: int) -> tuple[Any, Any, Any, Any]:
-    """call, fold, look and look_at for a record of this size: numba asks a hundredth of a second
-    for its type."""
+def machine_code(works: int, containers: int) -> tuple[Any, Any, Any, Any, Any]:
+    """call, fold, look, look_at and walk for a record of this size: numba asks a hundredth of a
+    second for its type."""
     box, counts, sums = empty_record(works, containers), np.zeros(1, np.int64), np.zeros(1)
     table = np.zeros((1, 1), np.int64)
     return (
@@ -25,4 +26,5 @@ def machine_code(works: int, containers: int) -> tuple[Any, Any, Any, Any]:
         direct(fold, box, 1.0, table, table, counts, counts, sums, sums),
         direct(look, box, np.zeros(1, PLANE_FIGURES)),
         direct(look_at, box, 0, np.zeros(1, CONTAINER_FIGURES)),
+        direct(walk, box, np.zeros(1, TOTALS), np.zeros(1, MACHINE_BOOK)),
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
-from sim.dataplane.kernel.codes import LISTENING
-from sim.dataplane.kernel.compile import entry
+from sim.dataplane.kernel.codes import LISTENING, REFUSED, SUCCEEDED
+from sim.dataplane.kernel.compile import entry, inner
 
 
-@entry
-def look(box: Any, table: Any) -> None:
-    """A tables.PlaneGauge into the one row of `table`."""
-    w, figures = box[0], table[0]
+@inner
+def plane_figures(w: Any, figures: Any) -> None:
+    """A tables.PlaneGauge into a row."""
     working, busy = 0, 0.0
     for i in range(w.workers):
         working += w.container[w.worker[i]].held
@@ -46,6 +45,29 @@ def look(box: Any, table: Any) -> None:
     figures.backlog_peak = w.backlog_peak
     figures.exhausted_s = exhausted
     figures.busy_s = busy
+
+
+@entry
+def look(box: Any, table: Any) -> None:
+    """A tables.PlaneGauge into the one row of `table`."""
+    plane_figures(box[0], table[0])
+
+
+@inner
+def sample(w: Any) -> None:
+    """What is to be seen now, into the ring of samples: of the plane, and of each service."""
+    k = w.samples
+    plane_figures(w, w.sample[k])
+    for service in range(w.sampled_services):
+        asked = w.service[service].asked
+        failed = 0
+        for outcome in range(REFUSED, w.ended.shape[1]):
+            failed += w.ended[service, outcome]
+        seen = w.service_sample[k, service]
+        seen.asked, seen.failed = asked, failed
+        seen.open = asked - w.ended[service, SUCCEEDED] - failed - w.service[service].forsaken
+    w.samples = k + 1
+    w.sampled += 1
 
 
 @entry

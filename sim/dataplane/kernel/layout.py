@@ -36,6 +36,7 @@ from sim.dataplane.tables import ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
 NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
+SAMPLES = 1 << 10  # that are fetched at once
 RINGS = 16  # of timers with constant delays; what finds no ring goes to the heap
 BLOCK = 16  # stations whose earliest completion is kept together
 
@@ -179,6 +180,7 @@ ARRIVAL_STATE = np.dtype(
 # what is read of a whole plane, and of one container (kernel/gauges.py)
 PLANE_FIGURES = np.dtype(columns(PlaneGauge))
 CONTAINER_FIGURES = np.dtype(columns(ContainerGauge))
+SERVICE_SAMPLE = np.dtype([("asked", N), ("failed", N), ("open", N)])
 
 # ---- the whole record ----
 RECORD: RecordFields = [
@@ -199,6 +201,8 @@ RECORD: RecordFields = [
     # timing
     ("heap_n", N), ("agenda_head", N), ("agenda_tail", N), ("outs", N), ("notes", N),
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
+    # samples: in the ring, so far, seconds from one to the next; services that are sampled
+    ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
 ]  # fmt: skip
 
 
@@ -244,6 +248,8 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("agenda", np.dtype([("at", N), ("code", N)]), (w,)),
         ("notice", np.dtype([("kind", N), ("id", N)]), (NOTES,)),
         ("out", np.dtype([("kind", N), ("t", F), ("latency", F), ("id", N)]), (OUTS,)),
+        ("sample", PLANE_FIGURES, (SAMPLES,)),
+        ("service_sample", SERVICE_SAMPLE, (SAMPLES, MOST_SERVICES)),
     ]  # fmt: skip
     return [*RECORD, *tables]
 

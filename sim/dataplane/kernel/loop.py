@@ -27,6 +27,7 @@ from sim.dataplane.kernel.codes import (
     RETRY,
 )
 from sim.dataplane.kernel.compile import entry, inner
+from sim.dataplane.kernel.gauges import sample
 from sim.dataplane.kernel.jobs import lease_ended, returned
 from sim.dataplane.kernel.layout import (
     BLOCK,
@@ -37,6 +38,7 @@ from sim.dataplane.kernel.layout import (
     PASSED_BY,
     PROBE,
     PUSH_FAILED,
+    SAMPLES,
     WORKING,
 )
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
@@ -179,6 +181,7 @@ def step(w: Any, until: float) -> bool:
 def advance(w: Any, until: float, budget: int) -> int:
     """Run to `until` (inclusive); the reason why it stopped. `now` is where it stands."""
     works = w.works
+    stop = min(until, w.sampled * w.sample_s)
     for _ in range(budget):
         if w.notes > 0:
             return NOTICED if w.notes <= NOTES else BROKEN
@@ -192,9 +195,14 @@ def advance(w: Any, until: float, budget: int) -> int:
             or w.heap_n > 4 * works - 2 * ROOM
         ):
             return NEED_PLACES
-        if not step(w, until):
-            w.now = until
-            return REACHED
+        if not step(w, stop):
+            w.now = stop
+            if stop == until:
+                return REACHED
+            sample(w)  # time goes on: nobody acts at this instant any more
+            stop = min(until, w.sampled * w.sample_s)
+            if w.samples == SAMPLES:
+                return OUT_FULL
     return BUDGET
 
 

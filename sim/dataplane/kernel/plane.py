@@ -27,6 +27,7 @@ from sim.dataplane.codes import (
     Stream,
 )
 from sim.dataplane.kernel import loop, verbs
+from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
 from sim.dataplane.kernel.layout import (
@@ -37,15 +38,13 @@ from sim.dataplane.kernel.layout import (
     DEEP,
     END,
     OUT_REFUSED,
-    PARKED,
     PLANE_FIGURES,
     POLICIES,
     PROFILES,
-    QUEUED,
     RINGS,
+    SERVICE_SAMPLE,
     SHALLOW,
     STEPS,
-    WORKING,
     WORKS,
     empty_record,
     grown,
@@ -64,6 +63,7 @@ from sim.dataplane.tables import (
     DatabaseGauge,
     PlaneGauge,
     Recording,
+    Samples,
     ServiceGauge,
 )
 
@@ -104,6 +104,7 @@ class CompiledPlane:
         self.latency = np.zeros(LATENCY_BINS, np.int64)
         self.latency_sum = np.zeros(buckets, np.float64)
         self.latency_max = np.zeros(1, np.float64)
+        self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.profiles = self.made = self.probes = 0  # versions, containers
         self.stirred = True
         self.figures = np.zeros(1, PLANE_FIGURES)
@@ -120,12 +121,15 @@ class CompiledPlane:
         table = self.box[0]["notice"]
         self.notice_kind, self.notice_id = table["kind"], table["id"]
         self.notes = self.box["notes"]
-        self.call, self.fold, self.look, self.look_at = machine_code(self.works, self.places)
+        self.call, self.fold, self.look, self.look_at, self.walk = machine_code(
+            self.works, self.places
+        )
 
     def _settings(self, workload: Workload) -> None:
         w = self.box[0]
         w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
         w["rings"], self.policies = PATIENCE_RING, 0
+        w["sample_s"], w["sampled_services"] = workload.bucket_s, self.sampler.services.shape[1]
         self._policy(workload.client, 0, 0, 0)
         w["kept_top"] = workload.client.connections
         w["kept"]["target"][: workload.client.connections] = -1
@@ -424,46 +428,7 @@ class CompiledPlane:
         )
 
     def books(self) -> Books:
-        w = self.box[0]
-        n, servers = int(w["containers"]), int(w["servers"])
-        ghosts = w["ghost"]
-        databases = (
-            w["rules"]["database"].reshape(-1, MOST_POOLS)[w["container"]["profile"][:n]].ravel()
-        )
-        clients = w["request"][: int(w["request_top"])]
-        open_ = clients["id"] >= 0
-        state, copy = w["job"]["state"][: int(w["job_top"])], w["job"]["copy"][: int(w["job_top"])]
-        waiting = ((state == QUEUED) | (state == PARKED)) & (copy == 0)
-        working = (state == WORKING) & (copy == 0)
-        in_pools = others = 0
-        for d, store in enumerate(w["store"]):
-            db = int(store["db"])
-            others += int(store["servers_open"] + ghosts["n"][ghosts["database"] == d].sum())
-            pooled = db >= 0 and w["version"]["pooler_size"][w["container"]["profile"][db]] > 0
-            if not pooled:
-                in_pools += int(w["pool"]["open"][: n * MOST_POOLS][databases == d].sum())
-        alive = w["machine"]["alive"][:servers] != 0
-        uptime = w["machine"]["powered"][:servers] + np.where(
-            alive, self.now - w["machine"]["up_since"][:servers], 0.0
-        )
-        busy, memory = [0.0] * servers, [0] * servers
-        for c in range(n):
-            gauge = self.container_gauge(c)
-            busy[int(w["container"]["server"][c])] += gauge.busy_s
-            memory[int(w["container"]["server"][c])] += gauge.memory
-        return Books(
-            open_requests=int((clients["parent"][open_] < 0).sum()),
-            open_calls=int((clients["parent"][open_] >= 0).sum()),
-            jobs_queued=int(waiting.sum()),
-            jobs_in_progress=int(working.sum() + w["pushing"]),
-            connections_open=in_pools + others,
-            connections_granted=int(w["store"]["granted"].sum()),
-            connections_closed=int(w["store"]["closed"].sum()),
-            busy_s=tuple(busy),
-            capacity_s=tuple((w["machine"]["cores"][:servers] * uptime).tolist()),
-            memory=tuple(memory),
-            memory_counted=tuple(w["machine"]["memory"][:servers].tolist()),
-        )
+        return books_of(self.box, self.walk)
 
     def recording(self) -> Recording:
         self._fold()
@@ -477,8 +442,30 @@ class CompiledPlane:
             float(self.latency_max[0]),
         )
 
+    def samples(self) -> Samples:
+        self._fold()
+        sampler = self.sampler
+        if sampler.due_s <= self.now:
+            services = [self.service_gauge(k) for k in range(sampler.services.shape[1])]
+            sampler.put(self.gauge(), services, sampler.taken)
+        return sampler
+
+    def _fetch(self) -> None:
+        """Empty the ring of samples."""
+        w, sampler = self.box[0], self.sampler
+        n, first = int(w["samples"]), sampler.taken
+        kept = max(0, min(n, len(sampler.services) - first))  # none beyond the horizon
+        for column, sampled in sampler.plane.items():
+            sampled[first : first + kept] = w["sample"][column][:kept]
+        if services := sampler.services.shape[1]:
+            seen = w["service_sample"][:kept, :services]
+            for number, column in enumerate(SERVICE_SAMPLE.names or ()):
+                sampler.services[first : first + kept, :, number] = seen[column]
+        sampler.taken, w["samples"] = first + n, 0
+
     def _fold(self) -> None:
         w = self.box[0]
+        self._fetch()
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]

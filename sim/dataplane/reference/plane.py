@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import simpy
@@ -39,6 +40,7 @@ from sim.dataplane.tables import (
     DatabaseGauge,
     PlaneGauge,
     Recording,
+    Samples,
     ServiceGauge,
 )
 
@@ -51,6 +53,7 @@ class ReferencePlane:
         self.queue = queue_of(self.env)
         self.seed, self.lattice = workload.seed, workload.lattice_s
         self.recorder = Counters(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
+        self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.settling = Settling(self.env)
         self.profiles: list[Profile] = []
         self.servers: list[Hardware] = []
@@ -78,12 +81,18 @@ class ReferencePlane:
         self.notices.append(Notice(self.now, note, ident))
 
     def advance(self, until: float) -> tuple[float, list[Notice]]:
-        env = self.env
-        while not self.notices and env.peek() <= until:
-            env.step()
-            self.follow_through()
-        if not self.notices:
-            set_now(env, until)
+        env, now = self.env, -math.inf
+        while not self.notices and now < until:
+            stop = min(until, self.sampler.due_s)
+            while not self.notices and env.peek() <= stop:
+                env.step()
+                self.follow_through()
+            if not self.notices:
+                set_now(env, stop)
+                now = stop
+                if stop < until:
+                    self.sample()
+                    self.sampler.taken += 1
         notices, self.notices = self.notices, []
         self.stirred = False
         return self.now, notices
@@ -453,6 +462,16 @@ class ReferencePlane:
             memory=tuple(memory),
             memory_counted=tuple(s.memory for s in self.servers),
         )
+
+    def sample(self) -> None:
+        sampler = self.sampler
+        services = [tally.gauge() for tally in self.tallies[: sampler.services.shape[1]]]
+        sampler.put(self.gauge(), services, sampler.taken)
+
+    def samples(self) -> Samples:
+        if self.sampler.due_s <= self.now:
+            self.sample()
+        return self.sampler
 
     def recording(self) -> Recording:
         return self.recorder.recording()

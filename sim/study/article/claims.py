@@ -90,11 +90,11 @@ def measure(runs: ClaimRuns, run: Runner = Batch.run) -> list[ClaimCheck]:
         place = known[row.claim.id, row.claim.platform]
         checks.append(ClaimCheck(place, row.holds, row.measured, row.claim.because))
     checks += in_scenarios(runs.claims, runs.scenarios, run)
-    done = quarter.measure(runs.quarter, run)
-    if done.interrupted:
+    outcome = quarter.measure(runs.quarter, run)
+    if outcome.interrupted:
         raise KeyboardInterrupt
-    for name in done.platforms:
-        toil = verdict(done, name)
+    for name in outcome.platforms:
+        toil = verdict(outcome, name)
         assert toil is not None, "a quarter that was not interrupted is whole"
         place = ClaimPlace("T1", QUARTER, SAYS, name)
         measured = f"{100.0 * toil['measured']:.1f} % of one person's working time"
