@@ -139,8 +139,8 @@ JOBS: RecordFields = [  # 56 bytes: millions may wait
     ("kin", HALF), ("state", BYTE), ("copy", BYTE), ("fate", BYTE), ("given_up", BYTE),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
-    ("profile", N), ("server", N), ("life", N), ("starts", N), ("hung", N), ("held", N), ("queued", N),
-    ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
+    ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
+    ("starts", N), ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
     ("balancer", N),  # that listed it last
     ("published", N), ("dialled", N),
     ("failures", N), ("locked", N), ("stuck", N),
@@ -280,7 +280,8 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
     top = int(old["work_top"])
     used = {
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
-        "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]), "agenda": 0, "ring": 0,
+        "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
+        "agenda": 0, "ring": 0,
     }  # fmt: skip
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all
         w["ring"][ring] = old["ring"][ring]
