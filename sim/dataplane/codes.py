@@ -11,9 +11,9 @@ from enum import IntEnum
 UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
 MOST_CALLS = 8  # calling steps of one story
-MOST_USED = 1 << 16  # connections that users keep open
+MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
-MOST_DATABASES = 16
+MOST_DATABASES = MOST_QUEUES = 16
 MOST_POOLS = 4  # of one process, each of connections to one database
 
 
@@ -115,6 +115,7 @@ class Note(IntEnum):
     PROBE_FAILED = 7  # probe id: refused, dropped with its container, or its query failed
     OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
     NONE_LISTED = 9  # service: a request is held (`Routing.holds`); once for each empty list
+    HANDED_BACK = 10  # standing check: whoever had it stand must see to it (`recall`)
 
 
 # ---- where it stands ----
@@ -153,6 +154,7 @@ class Due(IntEnum):
     JOB_BACK = 7  # job: a retry or redelivery returns to the queue
     GHOST = 8  # number: connections of a vanished host close
     PASSED = 9  # work: a step that only takes time is over
+    ROUND = 10  # standing check: it asks once more, or its answer is late
 
 
 ID_BITS = 56  # of an event's place among those of one instant; its kind stands above

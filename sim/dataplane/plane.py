@@ -20,6 +20,7 @@ from sim.dataplane.tables import (
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
+    QueueGauge,
     Recording,
     Samples,
     ServiceGauge,
@@ -30,6 +31,28 @@ class Notice(NamedTuple):
     t_s: float
     note: Note
     id: int  # container, server or probe id
+
+
+class StandingCheck(NamedTuple):
+    """A health check as its asker would go on with it: the k-th question at first_s + k x period_s,
+    counted anew after each answer (a slow one skips questions)."""
+
+    key: int  # twice its container's id, and 0 or 1: its place in an instant
+    deep: bool
+    first_s: float
+    period_s: float
+    timeout_s: float
+    k: int
+    due_s: float  # the next question, to the last bit
+
+
+class RoundsSoFar(NamedTuple):
+    """Where a standing check is."""
+
+    k: int
+    due_s: float  # of its next question
+    asked_s: float  # of the open one
+    probe: int  # the open question's number; -1: none is open
 
 
 class DataPlane(Protocol):
@@ -53,8 +76,8 @@ class DataPlane(Protocol):
     def server_up(self, server: int) -> None:
         """Booted: its containers are exited, connections to them are refused at once."""
 
-    def wipe(self) -> None:
-        """The disk under the queue is gone, while its process is dead: what it kept is lost."""
+    def wipe(self, queue: int = 0) -> None:
+        """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 
     # containers: one id is one address; it may start again after it exited
     def add_profile(self, profile: Profile) -> int: ...
@@ -79,7 +102,8 @@ class DataPlane(Protocol):
     def set_profile(self, container: int, profile: int) -> None:
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
-        steps that call, the databases it asks and, of a worker, `reliable` must be the same. CPU
+        steps that call, the databases it asks and, of a worker, its queue and `reliable` must be
+        the same. CPU
         limit and weight stay."""
 
     def lock_out(self, container: int, locked: bool) -> None:
@@ -119,11 +143,23 @@ class DataPlane(Protocol):
         """Who sent this health check has left: a SYN of it is sent no more. What was accepted
         goes on, and is told as ever."""
 
+    # those that go on by themselves
+    def stand(self, check: StandingCheck) -> bool:
+        """Ask by itself from now on, and tell nothing as long as it is answered well and in time.
+        False: this engine does not; whoever asks goes on to ask."""
+
+    def recall(self, key: int) -> RoundsSoFar:
+        """It asks no more by itself: how it stands."""
+
+    def standing(self, probe: int) -> int:
+        """Which check has sent this probe and waits for its answer; -1: none that stands."""
+
     # observation
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
     def service_gauge(self, service: int) -> ServiceGauge: ...
     def database_gauge(self, database: int) -> DatabaseGauge: ...
+    def queue_gauge(self, queue: int) -> QueueGauge: ...
     def books(self) -> Books: ...
     def recording(self) -> Recording: ...
     def samples(self) -> Samples:

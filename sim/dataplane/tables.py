@@ -29,7 +29,8 @@ class ContainerGauge(NamedTuple):
 
 class PlaneGauge(NamedTuple):
     """The whole plane, now. Counts since the start unless said otherwise. Of several databases
-    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit."""
+    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit. Of several
+    queues the sums; `backlog_peak` is the peak of their sum."""
 
     arrived: int
     succeeded: int
@@ -57,6 +58,20 @@ class DatabaseGauge(NamedTuple):
     connections_peak: int
     connections_refused: int
     exhausted_s: float
+
+
+class QueueGauge(NamedTuple):
+    """One queue, now; counts since the start. pushed = done + lost + queued + in_progress."""
+
+    pushed: int
+    done: int
+    duplicated: int
+    lost: int
+    queued: int  # now, waiting retries and redeliveries included
+    in_progress: int  # now
+    backlog_peak: int
+    oldest_s: float  # since the first of those that wait now was pushed
+    causes: tuple[int, ...]  # of `lost`, in the order of JOB_CAUSES
 
 
 class ServiceGauge(NamedTuple):

@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sim.constants import facts
-from sim.constants.facts import default
 from sim.schema.fields import Count, Duration, Fraction, Ratio, Record, Span
 
 
@@ -27,7 +25,7 @@ class ClientSpec(Record):
     connections: Annotated[Count, Field(le=65536)] = 0
     connection_age: Span | None = None  # an older one is opened anew; null: never
     connection_idle: Span | None = None  # ... as one that nobody has used for so long
-    # ... as one whose host has acknowledged nothing for so long (TCP, or pings)
-    connection_silence: Span = default(facts.RETRANSMISSION)
+    # ... as one whose host has acknowledged nothing for so long (pings); null: until TCP gives up
+    connection_silence: Span | None = None
     # close: HTTP/1.1, whose client cannot use it any more; keep: HTTP/2, one stream of many ends
     connection_on_timeout: Literal["close", "keep"] = "close"

@@ -14,15 +14,12 @@ from pydantic import BeforeValidator, Field
 
 from sim.constants.facts import LEAK_TICK, default
 from sim.schema.bounds import FLEET
-from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
     Bytes,
     CoresAtMost,
     Count,
     Duration,
-    Factor,
-    Files,
     Fleet,
     Fraction,
     Horizon,
@@ -43,35 +40,7 @@ from sim.schema.fields import (
     refuse,
 )
 from sim.schema.stack import Role
-
-
-class Point(Record):
-    """From `at` the rate is `rate`, reached over `ramp` from what it was."""
-
-    at: Duration = 0.0
-    rate: Rate
-    ramp: Duration = 0.0
-
-
-class Replay(Record):
-    """What of a recording is replayed, and how. A time: 14:30 (UTC, of its first day), 2h (from its
-    beginning), or 2025-03-01T14:30:00Z."""
-
-    begin: Line | None = None
-    end: Line | None = None
-    busiest: Span | None = None  # in place of both: the window of this width with most requests
-    speed: Factor = 1.0  # 2: an hour's requests come within half an hour
-    path: Text | None = None  # a regular expression: only requests whose path has it
-    reads: Literal["rate", "count"] = "rate"  # values of a series: a second, or until the next
-
-
-class Traffic(Record):
-    rate: Rate | None = None  # constant; or
-    points: list[Point] = []  # a profile; or
-    trace: Files = []  # a recording: a file beside the scenario, or several (sim/imports/traffic)
-    replay: Replay = Replay()
-    scale: Ratio = 1.0
-    client: ClientSpec = ClientSpec()
+from sim.schema.traffic import Traffic
 
 
 class Slo(Record):
@@ -463,10 +432,22 @@ class Variant(Record):
     claims: list[Claim] | None = None
 
 
+class PublicIncident(Record):
+    """An outage that its owner has told in public, and how far a scenario is that day."""
+
+    who: Line
+    date: Line  # 2017-01-31
+    source: Line  # the address at which the owner tells it
+    mechanism: Text  # what happened, in our own words
+    simplified: Text  # what of it is left out, or stands for something else
+    fitted: list[Line] = []  # of `set` and `events`: chosen so that the day's figures come out
+
+
 class Scenario(Record):
     name: Name
     title: Line
     lesson: Text
+    incident: PublicIncident | None = None  # null: it replays nobody's day
     stack: Name = "sspp"
     horizon: Horizon
     starts_at: Duration = 10 * 3600.0  # time of day of second 0; chosen: a morning at the office
@@ -481,3 +462,11 @@ class Scenario(Record):
     variants: dict[Name, Variant] = {}
     variant: Name | None = None  # the one in force; the loader says so, a file may not
     assumed: list[Note] = Field(default_factory=list)  # said to the user
+
+    @property
+    def story(self) -> str:
+        """What a report says of it: the lesson, and of an incident what happened, and where."""
+        if (day := self.incident) is None:
+            return self.lesson
+        told = f"{day.who}, {day.date}: {day.mechanism} ({day.source}) {self.lesson}"
+        return f"{told} Simplified: {day.simplified}"

@@ -13,12 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.scenario import Claim, ConfigPush, Event, Scenario, Traffic
+from sim.schema.scenario import Claim, ConfigPush, Event, Scenario
 from sim.schema.settings import Spot, split_settings, with_value
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, given, issues_of, one_of
+from sim.schema.traffic import Traffic
 
 KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what they are about
     "rotate_secret": ("postgres",),

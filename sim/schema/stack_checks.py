@@ -74,10 +74,6 @@ def stack_issues(
         yield document.issue(
             ("services",), "no service with role http", "one that users send requests to"
         )
-    several = stack.playing("redis")
-    if len(several) > 1:
-        found = f"{len(several)} services with role redis ({', '.join(several)})"
-        yield document.issue(("services",), found, "at most one (give the others role other)")
     for name, service in stack.services.items():
         yield from _service_issues(name, service, stack, document)
         if not sized:

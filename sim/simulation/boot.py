@@ -21,8 +21,9 @@ from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Client, Routing
 from sim.platforms.platform import Platform, servers_of
-from sim.schema.scenario import Scenario, Traffic, Version
+from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
+from sim.schema.traffic import Traffic
 
 BOOT_ORDER: tuple[Role, ...] = ("postgres", "redis", "other", "http", "worker", "proxy")
 

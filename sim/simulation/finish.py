@@ -67,6 +67,7 @@ def finished(
         means=observer.means,
         usd=added(hours / 3600.0 * price for hours, price in rented),
         spans=observer.recorder.finished(end),
+        queues=cluster.queues(),
         **among_services(cluster, len(series["t_s"])),
     )
 

@@ -143,6 +143,7 @@ class Observer:
             jobs=recording.jobs[rows],
             refused=recording.refused[rows],
         )
-        ledger.check(plane.books(), window, gauge, now, self.highest_limit, closed)
+        queues = self.cluster.queues()
+        ledger.check(plane.books(), window, gauge, now, self.highest_limit, closed, queues)
         if buckets is not None:
             self.closed = ledger.close(closed, window, buckets - 1)

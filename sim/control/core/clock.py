@@ -145,7 +145,7 @@ class Clock:
         now = self.now
         return Wait(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
 
-    def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> simpy.Event:
+    def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> Wait:
         """An event at an instant that was computed earlier, to the last bit."""
         return Wait(self.env, t_s, priority(rank, key, part))
 

@@ -26,6 +26,7 @@ from sim.control.core.records import (
     Volume,
 )
 from sim.control.core.world import World
+from sim.dataplane.plane import RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Profile
 from sim.dataplane.tables import ContainerGauge
 from sim.schema.scenario import Version
@@ -350,6 +351,19 @@ class Containers(World):
         number = self.plane.probe(c.id, deep)
         self._heard[number] = heard
         return number
+
+    def stand(self, check: StandingCheck, back: Callable[[RoundsSoFar], None]) -> bool:
+        """Its questions are asked in the data plane from now on, until a change concerns its
+        container, or an answer is not what it was: then `back(how it stands)`. False: they are
+        not."""
+        if not self.plane.stand(check):
+            return False
+        self.standing[check.key] = back
+        return True
+
+    def awaits(self, probe: int, heard: Callable[[bool], None]) -> None:
+        """`heard(passed)` is called when the answer to this probe, which is sent, comes."""
+        self._heard[probe] = heard
 
     def forget(self, probe: int) -> None:
         """An answer that comes later reaches nobody."""

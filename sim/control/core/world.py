@@ -33,7 +33,7 @@ from sim.control.core.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.plane import DataPlane
+from sim.dataplane.plane import DataPlane, RoundsSoFar
 from sim.dataplane.profile import Profile
 from sim.results.run import TimelineRow
 from sim.schema.characters import printable
@@ -80,6 +80,9 @@ class World:
     timeline: list[TimelineRow] = field(default_factory=list)
     edits: int = 0  # grows with whatever a verb changes of what can be seen here
     count: Tallies = field(default_factory=Tallies)
+    standing: dict[int, Callable[[RoundsSoFar], None]] = field(
+        default_factory=dict
+    )  # health checks
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
     _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
     _drawn: dict[str, int] = field(default_factory=dict)
@@ -203,9 +206,27 @@ class World:
     def tell(self, change: Change) -> None:
         """Put it into the queue of everybody who watches for its kind."""
         self.edits += 1
+        if self.standing:
+            self._changed(change)
         for kinds, store in self._watchers:
             if change.kind in kinds:
                 store.put(change)
+
+    def _changed(self, change: Change) -> None:
+        """Whoever it concerns asks its next question itself, for what it makes of the answer."""
+        if change.container is not None:
+            concerned = [change.container]
+        else:
+            concerned = [] if change.server is None else self.on(change.server)
+        for c in concerned:
+            self.recall(2 * c.id)
+            self.recall(2 * c.id + 1)
+
+    def recall(self, key: int) -> None:
+        """A standing check goes back to whoever had it stand."""
+        back = self.standing.pop(key, None)
+        if back is not None:
+            back(self.plane.recall(key))
 
     # ---- counting ----
     def fault(self, anew: bool = False) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from sim.constants.facts import Fact
+from sim.constants.facts import RETRANSMISSION, Fact
 from sim.control.core.choices import Limiter
 from sim.dataplane.codes import UNLIMITED, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import Client, Law, PoolRules, Profile, StoryStep
@@ -91,7 +91,7 @@ def client_of(spec: ClientSpec) -> Client:
         connections=spec.connections,
         connection_age_s=spec.connection_age or math.inf,
         connection_idle_s=spec.connection_idle or math.inf,
-        connection_silence_s=spec.connection_silence,
+        connection_silence_s=spec.connection_silence or RETRANSMISSION.value,
         connection_stays=spec.connection_on_timeout == "keep",
     )
 
@@ -166,8 +166,10 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         answers = StoryStep(Does.WAIT, law=law(service.latency))
         fails = StoryStep(Does.FAIL, share=service.errors)
         return replace(profile, slots=UNLIMITED, steps=(answers, fails))
-    if service.role == "postgres":
+    if service.role in ("postgres", "redis"):
         return replace(profile, number=stack.number(name))
+    if service.role == "worker":
+        profile = replace(profile, number=stack.number(stack.queue_of(name)))
     if service.steps is None:
         return profile
     return replace(

@@ -22,11 +22,10 @@ from sim.dataplane.codes import (
     SECOND,
     Does,
     Kind,
-    Life,
     Note,
     Stream,
 )
-from sim.dataplane.kernel import loop, verbs
+from sim.dataplane.kernel import loop, readings, verbs
 from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -52,7 +51,7 @@ from sim.dataplane.kernel.layout import (
     values,
 )
 from sim.dataplane.kernel.timing import PATIENCE_RING
-from sim.dataplane.plane import Notice
+from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 from sim.dataplane.tables import (
@@ -62,6 +61,7 @@ from sim.dataplane.tables import (
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
+    QueueGauge,
     Recording,
     Samples,
     ServiceGauge,
@@ -105,7 +105,7 @@ class CompiledPlane:
         self.latency_sum = np.zeros(buckets, np.float64)
         self.latency_max = np.zeros(1, np.float64)
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
-        self.profiles = self.made = self.probes = 0  # versions, containers
+        self.profiles = self.made = 0  # versions, containers
         self.stirred = True
         self.figures = np.zeros(1, PLANE_FIGURES)
         self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
@@ -203,8 +203,8 @@ class CompiledPlane:
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
 
-    def wipe(self) -> None:
-        self._act(verbs.WIPE, 0)
+    def wipe(self, queue: int = 0) -> None:
+        self._act(verbs.WIPE, queue)
 
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
@@ -214,6 +214,8 @@ class CompiledPlane:
         w = self.box[0]
         for column, value in values(profile):
             w["version"][column][p] = value
+        if profile.kind == Kind.QUEUE:
+            w["queues"] = max(int(w["queues"]), profile.number + 1)
         steps, own = story(profile), pools(profile)
         w["version"]["pools"][p] = len(own)
         known = [rules.database for rules in own]
@@ -286,12 +288,12 @@ class CompiledPlane:
             w["version"]["cpu_limit"][profile],
             w["version"]["cpu_weight"][profile],
         )
-        kind = w["version"]["kind"][profile]
-        store = w["store"][int(w["version"]["number"][profile])]
+        kind, number = w["version"]["kind"][profile], int(w["version"]["number"][profile])
+        store, queue = w["store"][number], w["queue"][number]
         if kind == Kind.DATABASE and store["db"] < 0:
             store["db"] = c
-        elif kind == Kind.QUEUE and w["redis"] < 0:
-            w["redis"] = c
+        elif kind == Kind.QUEUE and queue["redis"] < 0:
+            queue["redis"] = c
         elif kind == Kind.WORKER:
             w["worker"][int(w["workers"])] = c
             w["workers"] += 1
@@ -383,12 +385,32 @@ class CompiledPlane:
 
     # ---- probes ----
     def probe(self, container: int, deep: bool = False) -> int:
-        number, self.probes = self.probes, self.probes + 1
+        number = int(self.box[0]["probes"])
         self._act(verbs.PROBE_SENT, container, int(deep))
         return number
 
     def forget(self, probe: int) -> None:
         self._act(verbs.FORGOTTEN, probe)
+
+    def stand(self, check: StandingCheck) -> bool:
+        row = self.box[0]["round"][check.key]
+        row["first"], row["period"], row["timeout"] = check.first_s, check.period_s, check.timeout_s
+        row["k"], row["deep"], row["due"] = check.k, check.deep, check.due_s
+        row["question"], row["stands"] = -1, 1
+        self.call(self.box, verbs.STANDS, check.key, 0, 0.0)  # which stirs nothing
+        return True
+
+    def recall(self, key: int) -> RoundsSoFar:
+        row = self.box[0]["round"][key]
+        row["stands"] = 0
+        return RoundsSoFar(
+            int(row["k"]), float(row["due"]), float(row["asked"]), int(row["question"])
+        )
+
+    def standing(self, probe: int) -> int:
+        rows = self.box[0]["round"][: 2 * self.made]
+        keys = np.flatnonzero((rows["stands"] != 0) & (rows["question"] == probe))
+        return int(keys[0]) if len(keys) else -1
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
@@ -409,23 +431,10 @@ class CompiledPlane:
         return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
 
     def database_gauge(self, database: int) -> DatabaseGauge:
-        w = self.box[0]
-        store, limit, answers = w["store"][database], 0, False
-        full_since, db = float(store["full_since"]), int(store["db"])
-        if db >= 0:
-            container = w["container"][db]
-            limit = int(w["version"]["connection_slots"][container["profile"]])
-            up = w["machine"]["alive"][container["server"]] != 0
-            answers = bool(up and container["life"] == Life.LISTENING)
-        return DatabaseGauge(
-            connections=int(store["used"]) if answers else 0,
-            connection_limit=limit,
-            connection_waits=int(store["waits"]),
-            connections_peak=int(store["peak"]),
-            connections_refused=int(store["refusals"]),
-            exhausted_s=float(store["exhausted"])
-            + (self.now - full_since if full_since < self.now else 0.0),
-        )
+        return readings.database_gauge(self.box[0], database)
+
+    def queue_gauge(self, queue: int) -> QueueGauge:
+        return readings.queue_gauge(self.box[0], queue)
 
     def books(self) -> Books:
         return books_of(self.box, self.walk)

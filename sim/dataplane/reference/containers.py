@@ -24,6 +24,7 @@ from sim.dataplane.reference.work import Attempt, Call, HealthProbe, Job, Work
 from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 
 if TYPE_CHECKING:
+    from sim.dataplane.reference.jobs import JobQueue
     from sim.dataplane.reference.plane import ReferencePlane
 
 Handler = Generator[simpy.Event, Any, None]
@@ -101,6 +102,11 @@ class Instance:
             for step in self.steps
             if step.does == Does.CALL and step not in self.callers
         }
+
+    @property
+    def queue(self) -> JobQueue:
+        """That it plays, or takes from, if it is or has one."""
+        return self.plane.queues[self.profile.number]
 
     def new_pools(self) -> list[Pool]:
         databases = self.plane.databases
@@ -267,7 +273,7 @@ class Instance:
         if does == Does.CALL:
             return (yield from self.ask(work, step))
         if does == Does.PUSH:
-            return (yield from plane.jobs.push(work, step))
+            return (yield from plane.queues[step.target].push(work, step))
         amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
         if does == Does.QUERY:
             pool = next(pool for pool in self.pools if pool.rules.database == step.target)
@@ -311,7 +317,7 @@ class Instance:
             self.leave(work)
             self.served += 1
             self.errors += code != Outcome.SUCCEEDED
-            self.plane.jobs.finished(work, self, code == Outcome.SUCCEEDED)
+            self.queue.finished(work, self, code == Outcome.SUCCEEDED)
             self.drained()
 
     def answer(self, work: Attempt, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ import simpy
 from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
     MOST_DATABASES,
+    MOST_QUEUES,
     MOST_SERVICES,
     PROBE_BASE,
     SILENT,
@@ -21,13 +22,13 @@ from sim.dataplane.codes import (
     Note,
     Outcome,
 )
-from sim.dataplane.plane import Notice
+from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
 from sim.dataplane.reference.clients import CallTally, Clients
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
-from sim.dataplane.reference.jobs import Jobs
+from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.postgres import Pool, Postgres, client_died
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
@@ -39,6 +40,7 @@ from sim.dataplane.tables import (
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
+    QueueGauge,
     Recording,
     Samples,
     ServiceGauge,
@@ -67,7 +69,9 @@ class ReferencePlane:
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.databases = [Postgres(self) for _ in range(MOST_DATABASES)]
         self.ghosts = 0  # groups of connections whose host vanished
-        self.jobs = Jobs(self)
+        self.queues = [JobQueue(self) for _ in range(MOST_QUEUES)]
+        self.workers: list[Instance] = []
+        self.pushes = self.copies_made = self.backlog_peak = 0
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
         self.calls = 0  # of services to each other
         self.clients = Clients(self, workload)
@@ -140,8 +144,8 @@ class ReferencePlane:
                     database.reset()  # the kernel answers old connections with a reset
         self.follow_through()
 
-    def wipe(self) -> None:
-        self.jobs.wiped()
+    def wipe(self, queue: int = 0) -> None:
+        self.queues[queue].wiped()
         self.follow_through()
 
     # ---- containers ----
@@ -157,10 +161,10 @@ class ReferencePlane:
         kind = made.profile.kind
         if kind == Kind.DATABASE and self.database_of(made).db is None:
             self.database_of(made).db = made
-        elif kind == Kind.QUEUE and self.jobs.redis is None:
-            self.jobs.redis = made
+        elif kind == Kind.QUEUE and made.queue.redis is None:
+            made.queue.redis = made
         elif kind == Kind.WORKER:
-            self.jobs.workers.append(made)
+            self.workers.append(made)
         return ident
 
     def start(self, container: int, profile: int) -> None:
@@ -173,7 +177,7 @@ class ReferencePlane:
             database.reset()
             database.db = c
         elif c.profile.kind == Kind.QUEUE:
-            self.jobs.redis = c
+            c.queue.redis = c
         pool = self.unopened(c)
         if pool is not None:
             self.open_later(c, pool.database.start_up_connection_s())
@@ -221,10 +225,10 @@ class ReferencePlane:
         self.note(Note.LISTENING, c.id)
         if c is self.database_of(c).db:
             self.database_of(c).at_limit()
-        elif c is self.jobs.redis:
-            self.jobs.hand_out()
+        elif c is c.queue.redis:
+            c.queue.hand_out()
         elif c.profile.kind == Kind.WORKER:
-            self.jobs.worker_up(c)
+            c.queue.worker_up(c)
         else:
             c.balancer.freed(c)
 
@@ -233,7 +237,7 @@ class ReferencePlane:
         if c.life != Life.LISTENING:
             return
         if c.profile.kind == Kind.WORKER:
-            self.jobs.worker_down(c)
+            c.queue.worker_down(c)
         c.life = Life.DRAINING
         for work in c.turned_away():
             self.dropped(work, Outcome.DROPPED_ON_KILL)
@@ -250,15 +254,15 @@ class ReferencePlane:
         """A process ends. `silently`: its host lost power, so that nobody is told."""
         kind = c.profile.kind
         if kind == Kind.WORKER:
-            self.jobs.worker_down(c)
+            c.queue.worker_down(c)
         for work in c.inside.values():
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
                 work.call = None  # it may be replayed elsewhere, and asks anew there
         inside = c.died()
         client_died(c, inside, silently)
-        if c is self.jobs.redis:
-            self.jobs.crashed(host=silently)
+        if c is c.queue.redis:
+            c.queue.crashed(host=silently)
         elif c is self.database_of(c).db and not silently:
             self.database_of(c).reset()
         for work in inside:
@@ -269,10 +273,10 @@ class ReferencePlane:
     def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
         c = work.container
         assert c is not None
-        if work.pushing:
-            self.jobs.push_lost(work)
+        if work.pushing is not None:
+            work.pushing.push_lost(work)
         if isinstance(work, Job):
-            self.jobs.orphaned(work, c)
+            c.queue.orphaned(work, c)
         elif isinstance(work, Attempt):
             if not silently:
                 work.balancer.dropped(work, why)
@@ -286,7 +290,7 @@ class ReferencePlane:
         c.hung = c.station.frozen = True
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
-            self.jobs.fell_silent(c)
+            c.queue.fell_silent(c)
         self.follow_through()
 
     def resume(self, container: int) -> None:
@@ -296,12 +300,12 @@ class ReferencePlane:
         c.hung = c.station.frozen = False
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
-            self.jobs.heard_again(c)
+            c.queue.heard_again(c)
         c.goes_on()
         c.move_up()
         c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
-        if c is self.jobs.redis:
-            self.jobs.hand_out()
+        if c is c.queue.redis:
+            c.queue.hand_out()
         if c is self.database_of(c).db:
             self.database_of(c).goes_on()
         proxy_goes_on(self, c)
@@ -311,15 +315,15 @@ class ReferencePlane:
         c, rules = self.containers[container], self.profiles[profile]
         if c.life == Life.EXITED or rules.kind != c.profile.kind:
             return
-        if rules.kind == Kind.WORKER and self.jobs.takes(c):
-            self.jobs.idle += rules.slots - c.profile.slots
+        if rules.kind == Kind.WORKER and c.queue.takes(c):
+            c.queue.idle += rules.slots - c.profile.slots
         c.profile = rules
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):
             pool.rules, pool.size = made, made.size
         c.move_up()
         if rules.kind == Kind.WORKER:
-            self.jobs.hand_out()
+            c.queue.hand_out()
         elif rules.kind == Kind.HTTP:
             c.balancer.freed(c)
         elif self.database_of(c).db is c:
@@ -394,26 +398,34 @@ class ReferencePlane:
     def forget(self, probe: int) -> None:
         self.dialling.pop(PROBE_BASE + probe, None)
 
+    def stand(self, check: StandingCheck) -> bool:
+        return False  # each question is one of the control plane's
+
+    def recall(self, key: int) -> RoundsSoFar:
+        raise LookupError(f"no check stands here, nor does {key}")
+
+    def standing(self, probe: int) -> int:
+        return -1
+
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
         rec, now = self.recorder, self.now
         databases = [database.gauge() for database in self.databases]
-        working = sum(w.held for w in self.jobs.workers) - self.jobs.copies_working
         return PlaneGauge(
             arrived=rec.arrivals,
             succeeded=rec.successes,
             failed=rec.failures,
             in_flight=rec.arrivals - rec.successes - rec.failures,
             retries=self.clients.caller.retries,
-            jobs_queued=self.jobs.queued(),
-            jobs_in_progress=working + self.jobs.pushing,
+            jobs_queued=self.jobs_queued(),
+            jobs_in_progress=sum(queue.jobs_in_progress() for queue in self.queues),
             connections=sum(one.connections for one in databases),
             connection_limit=sum(one.connection_limit for one in databases),
             connection_waits=sum(one.connection_waits for one in databases),
             connections_peak=sum(one.connections_peak for one in databases),
             connections_refused=rec.refusals,
             exhausted_s=max(one.exhausted_s for one in databases),
-            backlog_peak=self.jobs.backlog_peak,
+            backlog_peak=self.backlog_peak,
             # added as the kernel adds: `sum` of floats compensates since Python 3.12
             busy_s=added(c.station.busy_now(now) for c in self.containers),
         )
@@ -436,10 +448,17 @@ class ReferencePlane:
     def database_gauge(self, database: int) -> DatabaseGauge:
         return self.databases[database].gauge()
 
+    def queue_gauge(self, queue: int) -> QueueGauge:
+        return self.queues[queue].gauge()
+
+    def jobs_queued(self) -> int:
+        return sum(queue.queued() for queue in self.queues)
+
     def books(self) -> Books:
-        jobs, now, databases = self.jobs, self.now, self.databases
-        waiting = [*jobs.entries, *jobs.parked.values()]
-        working = [w for c in jobs.workers for w in c.inside.values() if isinstance(w, Job)]
+        now, databases = self.now, self.databases
+        waiting = [job for queue in self.queues for job in queue.waiting()]
+        pushing = sum(queue.pushing for queue in self.queues)
+        working = [w for c in self.workers for w in c.inside.values() if isinstance(w, Job)]
         in_pools = sum(p.open for c in self.containers for p in c.pools if not p.database.pooled)
         others = sum(db.servers + sum(db.ghosts.values()) for db in databases)
         busy = [0.0] * len(self.servers)
@@ -453,7 +472,7 @@ class ReferencePlane:
                 work.call is not None for c in self.containers for work in c.inside.values()
             ),
             jobs_queued=sum(not job.copy for job in waiting),
-            jobs_in_progress=sum(not job.copy for job in working) + jobs.pushing,
+            jobs_in_progress=sum(not job.copy for job in working) + pushing,
             connections_open=in_pools + others,
             connections_granted=sum(db.granted for db in databases),
             connections_closed=sum(db.closed for db in databases),
