@@ -37,7 +37,7 @@ from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.dataplane.tables import PlaneGauge, QueueGauge
+from sim.dataplane.tables import PlaneGauge, QueueGauge, ServiceGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -391,6 +391,10 @@ class Cluster(Containers):
             return self.plane.database_gauge(self.stack.number(name)).connections_refused
 
         return max(databases, key=refused)
+
+    def services(self) -> dict[str, ServiceGauge]:
+        """What became of all that was asked of each, in the order of their numbers."""
+        return {name: self.plane.service_gauge(i) for i, name in enumerate(self.stack.asked())}
 
     def queues(self) -> dict[str, QueueGauge]:
         """What waits in each, in the order of their numbers."""
