@@ -105,7 +105,7 @@ MAY: dict[str, tuple[str, ...]] = {
     # a page on which sessions run; the class asks what the quiz asks
     "sim.live": (
         "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
-        "sim.report.page", "sim.workshop.questions", "sim.dataplane.engines",
+        "sim.report.page", "sim.report.colours", "sim.workshop.questions", "sim.dataplane.engines",
     ),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
@@ -139,7 +139,7 @@ MEASURED = (
     "services", "summary", "spread", "verdicts", "counterfactual", "preference", "ladder",
     "measurements", "merge", "expectations",
 )  # fmt: skip
-TOLD = ("folder", "text", "incident", "plots", "postmortem", "page", "exports", "files")
+TOLD = ("folder", "colours", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {

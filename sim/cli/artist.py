@@ -27,11 +27,11 @@ class Artist:
 
     def __init__(self, platforms: Sequence[str]) -> None:
         context = get_context("spawn")
-        self.line, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, sources(platforms)), daemon=True)
+        self.line, end = context.Pipe()
+        self.process = context.Process(target=_work, args=(end, sources(platforms)), daemon=True)
         with held(starting=True):
             self.process.start()
-        theirs.close()
+        end.close()
 
     @contextmanager
     def drawing(self, result: Measurements, folder: Path) -> Iterator[Missing]:

@@ -148,15 +148,15 @@ def everywhere(names: Collection[str] | None = None) -> dict[str, list[Setting]]
     """All settings of each constant, by its name; mechanisms that no platform has come last.
     `names`: the platforms to look at (default: those that run no file that nobody has named)."""
     names = platforms.unasked() if names is None else names
-    found: dict[str, list[Setting]] = {}
+    settings: dict[str, list[Setting]] = {}
     of_platforms = (setting for name in names for setting in of_platform(name))
     leak = Setting(LEAK_TICK, "scenario.events.0.leak.tick", LEAK_TICK.value)
     for setting in (*of_platforms, *_of_any_service(), *_of_any_people(), leak):
-        found.setdefault(setting.fact.name, []).append(setting)
+        settings.setdefault(setting.fact.name, []).append(setting)
     for setting in _alternatives(names):
-        if not any(known.path for known in found.get(setting.fact.name, [])):
-            found.setdefault(setting.fact.name, []).append(setting)
-    return found
+        if not any(row.path for row in settings.get(setting.fact.name, [])):
+            settings.setdefault(setting.fact.name, []).append(setting)
+    return settings
 
 
 def _alternatives(names: Iterable[str]) -> Iterator[Setting]:
@@ -186,20 +186,20 @@ def constants_of(
     that is empty on all its platforms (no autoscaler, no HEALTHCHECK) brings no constant.
     `choices`: the platforms as they ran, by name; `built`: those of them where a balancer acted
     that a person had set up."""
-    found: list[Setting] = list(walk(scenario, "scenario"))
+    settings: list[Setting] = list(walk(scenario, "scenario"))
     for name, platform in choices.items():
         own = stack_on(stack, platforms.layers(name), scenario)
-        found += of_choices(platform, platforms.taken_away(name)[0])
-        found += walk(own.operator, "stack.operator")
-        found += walk(own.prices, "stack.prices")
-        found += of_services(own, platform)
-        found += of_manifests(name)
-        found += by_hand(name) if name in built else []
-    known = {setting.fact.name for setting in found}
+        settings += of_choices(platform, platforms.taken_away(name)[0])
+        settings += walk(own.operator, "stack.operator")
+        settings += walk(own.prices, "stack.prices")
+        settings += of_services(own, platform)
+        settings += of_manifests(name)
+        settings += by_hand(name) if name in built else []
+    known = {setting.fact.name for setting in settings}
     for module in platforms.own_modules(choices):  # which may use a constant without a field
-        found += [Setting(f, value=f.value) for f in facts_of(module) if f.name not in known]
+        settings += [Setting(f, value=f.value) for f in facts_of(module) if f.name not in known]
     by_value: dict[tuple[str, str], list[Setting]] = {}
-    for setting in found:
+    for setting in settings:
         by_value.setdefault((setting.fact.name, repr(setting.value)), []).append(setting)
     return tuple(
         Held(same[0].fact, same[0].value, tuple(dict.fromkeys(s.path for s in same if s.path)))

@@ -121,6 +121,19 @@ SQLSERVER_MAX_CONNECTIONS = Fact(
     "sqlserver.max_connections", 32767, "slots", "user connections: 0 means so many",
     "learn.microsoft.com sql: Server configuration: user connections", _ENGINE,
 )  # fmt: skip
+_IMPORTED = "an imported stack says it at each call: its timeout, its connect_timeout"
+_NO_LIMIT = (
+    "clients that set no limit: Go net/http Client.Timeout, Python requests (quickstart, "
+    "Timeouts), axios (README, timeout), gRPC (guides, deadlines)"
+)
+CALL_TIMEOUT = Fact(
+    "call.timeout", 924.6, "s", "a call without a time-out: until TCP gives up a silent peer",
+    f"Linux ip-sysctl, tcp_retries2 15; {_NO_LIMIT}", _IMPORTED,
+)  # fmt: skip
+CALL_CONNECT = Fact(
+    "call.connect_timeout", 127.0, "s", "... until TCP gives up one that never answered",
+    f"Linux man 7 tcp, tcp_syn_retries 6; {_NO_LIMIT}", _IMPORTED,
+)  # fmt: skip
 SUPERUSER_RESERVED = Fact(
     "postgres.superuser_reserved_connections", 3, "slots", "so ordinary users have 97", _PG
 )

@@ -11,7 +11,7 @@ from enum import IntEnum
 UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
 MOST_CALLS = 8  # calling steps of one story
-MOST_DATABASES = 16
+MOST_DATABASES = MOST_QUEUES = 16
 MOST_POOLS = 4  # of one process, each of connections to one database
 
 

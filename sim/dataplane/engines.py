@@ -71,10 +71,15 @@ def choose(engine: str, requests: float) -> str:
 def processes(engine: str, runs: int, requests: float, horizon_s: float, processors: int) -> int:
     """How many processes should share so many equal runs: all processors, or this one alone when
     it is done before others would have begun. Rough is enough: outcomes do not hang on it."""
-    each_s = requests / RATE[engine] + horizon_s * CONTROL_S
+    each_s = duration_s(engine, requests, horizon_s)
     together = min(runs, processors)
     shared_s = SPAWN_S + math.ceil(runs / together) * each_s
     return together if shared_s < runs * each_s else 1
+
+
+def duration_s(engine: str, requests: float, horizon_s: float) -> float:
+    """Of a run, roughly: CPU seconds of one process."""
+    return requests / RATE[engine] + horizon_s * CONTROL_S
 
 
 def for_stepping() -> str:

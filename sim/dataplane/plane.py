@@ -17,9 +17,11 @@ from sim.dataplane.codes import Note
 from sim.dataplane.profile import Arrivals, Profile, Routing
 from sim.dataplane.tables import (
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
+    QueueGauge,
     Recording,
     Samples,
     ServiceGauge,
@@ -75,8 +77,8 @@ class DataPlane(Protocol):
     def server_up(self, server: int) -> None:
         """Booted: its containers are exited, connections to them are refused at once."""
 
-    def wipe(self) -> None:
-        """The disk under the queue is gone, while its process is dead: what it kept is lost."""
+    def wipe(self, queue: int = 0) -> None:
+        """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 
     # containers: one id is one address; it may start again after it exited
     def add_profile(self, profile: Profile) -> int: ...
@@ -101,7 +103,8 @@ class DataPlane(Protocol):
     def set_profile(self, container: int, profile: int) -> None:
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
-        steps that call, the databases it asks and, of a worker, `reliable` must be the same. CPU
+        steps that call, the databases it asks and, of a worker, its queue and `reliable` must be
+        the same. CPU
         limit and weight stay."""
 
     def lock_out(self, container: int, locked: bool) -> None:
@@ -159,7 +162,11 @@ class DataPlane(Protocol):
         """Bytes that its containers use."""
 
     def service_gauge(self, service: int) -> ServiceGauge: ...
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
+        """Of each calling step of this version, in their order."""
+
     def database_gauge(self, database: int) -> DatabaseGauge: ...
+    def queue_gauge(self, queue: int) -> QueueGauge: ...
     def books(self) -> Books: ...
     def recording(self) -> Recording: ...
     def samples(self) -> Samples:

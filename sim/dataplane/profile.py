@@ -58,7 +58,7 @@ class StoryStep:
 
     does: Does
     law: Law = Law()  # CPU, QUERY: the demand, core seconds; WAIT: seconds
-    target: int = 0  # CALL: the service; QUERY: the database
+    target: int = 0  # CALL: the service; QUERY: the database; PUSH: the queue
     client: Client = Client()  # ... and how it asks
     share: float = 1.0  # of requests and jobs that take it; of tries, for FAIL
     covers: int = 0  # so many steps after it are left out with it: a cache and its misses
@@ -121,8 +121,9 @@ class Profile:
     reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
     job_attempts: int = 1
     job_backoff_s: float = 2.0  # doubles per attempt
+    # which database or queue it is; of a WORKER: which queue it takes from
+    number: int = 0
     # DATABASE
-    number: int = 0  # which database it is
     connection_slots: int = 97  # max_connections - superuser_reserved - reserved
     connect_cpu_s: float = 0.0038  # cost of a new connection, paid with its first query
     connect_s: float = 0.0038  # time to open one at start

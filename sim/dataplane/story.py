@@ -16,6 +16,7 @@ from sim.dataplane.codes import (
     MOST_CALLS,
     MOST_DATABASES,
     MOST_POOLS,
+    MOST_QUEUES,
     MOST_SERVICES,
     Does,
     Kind,
@@ -46,6 +47,9 @@ def story(profile: Profile) -> tuple[StoryStep, ...]:
     for step in calls:
         if not 0 <= step.target < MOST_SERVICES:
             raise ValueError(f"a call to service {step.target}: they are 0 to {MOST_SERVICES - 1}")
+    for step in steps:
+        if step.does == Does.PUSH and not 0 <= step.target < MOST_QUEUES:
+            raise ValueError(f"a push to queue {step.target}: they are 0 to {MOST_QUEUES - 1}")
     if any(at + step.covers >= len(steps) for at, step in enumerate(steps)):
         raise ValueError("a step covers more steps than follow it")
     return steps

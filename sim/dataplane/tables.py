@@ -5,9 +5,8 @@ Units: seconds, bytes, CPU seconds. Reading changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,8 @@ class ContainerGauge(NamedTuple):
 
 class PlaneGauge(NamedTuple):
     """The whole plane, now. Counts since the start unless said otherwise. Of several databases
-    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit."""
+    the sums, peaks too; `exhausted_s` is that of the one that was longest at its limit. Of several
+    queues the sums; `backlog_peak` is the peak of their sum."""
 
     arrived: int
     succeeded: int
@@ -59,6 +59,20 @@ class DatabaseGauge(NamedTuple):
     exhausted_s: float
 
 
+class QueueGauge(NamedTuple):
+    """One queue, now; counts since the start. pushed = done + lost + queued + in_progress."""
+
+    pushed: int
+    done: int
+    duplicated: int
+    lost: int
+    queued: int  # now, waiting retries and redeliveries included
+    in_progress: int  # now
+    backlog_peak: int
+    oldest_s: float  # since the first of those that wait now was pushed
+    causes: tuple[int, ...]  # of `lost`, in the order of JOB_CAUSES
+
+
 class ServiceGauge(NamedTuple):
     """A service as those see it who ask it (of 0 the users, too). Counts since the start: one a
     call, however often it is tried. asked = succeeded + failed + open + forsaken."""
@@ -72,11 +86,27 @@ class ServiceGauge(NamedTuple):
     causes: tuple[int, ...]  # of `failed`, in the order of REQUEST_CAUSES
 
 
+class CallGauge(NamedTuple):
+    """What was asked in one calling step, so far. The kernel's columns are these fields."""
+
+    calls: int = 0  # however often each was tried
+    tries: int = 0
+    failed: int = 0
+    given_up: int = 0  # of these: who asks had no answer in time
+
+
 # of a PlaneGauge, what is kept of every sample
 SAMPLED = (
     "in_flight", "retries", "jobs_queued", "jobs_in_progress", "connections", "connection_limit",
     "connection_waits", "busy_s",
 )  # fmt: skip
+
+
+class Gauged(Protocol):
+    """What has gauges."""
+
+    def gauge(self) -> PlaneGauge: ...
+    def service_gauge(self, service: int) -> ServiceGauge: ...
 
 
 class Samples:
@@ -96,13 +126,16 @@ class Samples:
         """When the next one is."""
         return self.taken * self.bucket_s
 
-    def put(self, gauge: PlaneGauge, services: Sequence[ServiceGauge], at: int) -> None:
-        """Number `at`, if it is not beyond the horizon."""
-        if at < len(self.services):
+    def shown(self, plane: Gauged, now_s: float) -> Samples:
+        """With the one of now, if it is due; not beyond the horizon."""
+        if self.taken < len(self.services) and self.taken * self.bucket_s <= now_s:
+            gauge = plane.gauge()
             for column, values in self.plane.items():
-                values[at] = getattr(gauge, column)
-            for service, seen in enumerate(services):
-                self.services[at, service] = seen.asked, seen.failed, seen.open
+                values[self.taken] = getattr(gauge, column)
+            for service in range(self.services.shape[1]):
+                seen = plane.service_gauge(service)
+                self.services[self.taken, service] = seen.asked, seen.failed, seen.open
+        return self
 
 
 # columns of Recording.requests; then one per REQUEST_CAUSES

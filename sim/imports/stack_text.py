@@ -100,8 +100,7 @@ def _block(
     indent = "  " * len(path)
     for key, value in data.items():
         at = (*path, key)
-        own = origins.get(".".join(at))
-        comment = f" # {' '.join(str(own).split())}" if own else ""
+        comment = _comment(origins, at)
         inside = isinstance(value, dict) and any(o.startswith(".".join(at) + ".") for o in origins)
         line = f"{indent}{_scalar(key)}: {_flow(value)}"
         is_open = isinstance(value, dict | list) and bool(value)
@@ -112,7 +111,13 @@ def _block(
             yield from _block(value, origins, at)
         else:
             yield f"{indent}{_scalar(key)}:{comment}"
-            yield from (f"{indent}  - {_flow(entry)}" for entry in value)
+            for i, entry in enumerate(value):
+                yield f"{indent}  - {_flow(entry)}{_comment(origins, (*at, str(i)))}"
+
+
+def _comment(origins: Mapping[str, Origin], path: tuple[str, ...]) -> str:
+    own = origins.get(".".join(path))
+    return f" # {' '.join(str(own).split())}" if own else ""
 
 
 def _flow(value: Any) -> str:

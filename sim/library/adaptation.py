@@ -8,11 +8,19 @@ from typing import Any, NamedTuple, get_args
 
 from sim.schema.fields import InputError
 from sim.schema.scenario import Event, Scenario
-from sim.schema.stack import Role, Service, Stack
+from sim.schema.settings import short_form
+from sim.schema.stack import DatabaseClient, Role, Service, Stack
 
 ROLES: tuple[str, ...] = get_args(Role)
 # a field of a service -> the role that must be there to read it
 _READ_BY = {"database": "postgres", "push": "redis"}
+
+
+# a short form -> the step of a service with steps that it stands for
+_DOES = {
+    "cpu.demand": "cpu", "push.share": "push",
+    **dict.fromkeys((f"database.{n}" for n in DatabaseClient.model_fields), "query"),
+}  # fmt: skip
 
 
 class Adaptation(NamedTuple):
@@ -28,27 +36,37 @@ def adapted_settings(
 ) -> Adaptation:
     """Settings of a scenario or a variant (`stack.services.worker.replicas` ...) for a stack.
     `names`: of an earlier adaptation."""
-    kept: dict[str, Any] = {}
+    fitting: dict[str, Any] = {}
     lines: list[str] = []
     fallen: dict[str, list[str]] = {}  # why -> paths
     own = dict(names)
     for path, raw in settings.items():
         parts = path.split(".")
         if parts[:2] != ["stack", "services"] or len(parts) < 3:
-            kept[path] = raw
+            fitting[path] = raw
             continue
         name = parts[2]
         if _brings_proxy(parts, raw) and stack.playing("proxy") and name not in stack.services:
             own[name] = stack.playing("proxy")[0]
             lines.append(f"{own[name]}, the proxy of {stack.name}, stands in the place of {name}")
             continue
+        parts[2] = own.get(name, name)
         why = _cannot(parts, stack)
         if why:
-            fallen.setdefault(why, []).append(".".join(parts[2:]))
+            fallen.setdefault(why, []).append(".".join([name, *parts[3:]]))
         else:
-            kept[".".join([*parts[:2], own.get(name, name), *parts[3:]])] = raw
+            fitting[".".join(parts)] = raw
     lines += [f"{why}: {', '.join(paths)} falls away" for why, paths in fallen.items()]
-    return Adaptation(kept, tuple(lines), own)
+    return Adaptation(fitting, tuple(lines), own)
+
+
+def stand_ins(scenario: Scenario, stack: Stack) -> dict[str, str]:
+    """Who is meant by `http` in a scenario about the database, where the service that users call
+    asks none itself: the first one that does."""
+    asking = [n for n in stack.playing("http") if stack.pools(n)]
+    if "postgres" not in scenario.needs or not asking or stack.pools(stack.entry):
+        return {}
+    return {"http": asking[0]}
 
 
 def _brings_proxy(parts: list[str], raw: Any) -> bool:
@@ -63,12 +81,16 @@ def _cannot(parts: list[str], stack: Stack) -> str:
         return f"{stack.name} has no {name}"
     if service is not None and service.steps is None and parts[3:4] in (["steps"], ["pools"]):
         return f"{name} has no steps in {stack.name}"
+    if service is not None and service.steps is not None and parts[3:4] and parts[4:]:
+        asked = ".".join(parts[3:5])
+        if asked in _DOES and not short_form(service, parts[3:]):
+            return f"{name} has no step `{_DOES[asked]}:` in {stack.name}"
     role = _READ_BY.get(parts[3]) if len(parts) > 3 else None
     if service is None or role is None:
         return ""
     if not _plays(role, stack):
         return f"{stack.name} has no {role}"
-    if role == "postgres" and service.database is None:
+    if role == "postgres" and service.steps is None and service.database is None:
         return f"{name} uses no database in {stack.name}"
     return ""
 
@@ -139,11 +161,11 @@ def _changed(
     services = getattr(body, "services", None)
     if isinstance(services, dict | list):
         absent = [n for n in services if n in ROLES and not _plays(n, stack)]
-        left = [n for n in services if n not in absent]
-        if absent and not left:
+        present = [n for n in services if n not in absent]
+        if absent and not present:
             missing += absent
         elif absent:
-            rest = {n: services[n] for n in left} if isinstance(services, dict) else left
+            rest = {n: services[n] for n in present} if isinstance(services, dict) else present
             update["services"] = rest
             lines.append(f"{kind}: not for {', '.join(absent)}, which {stack.name} has not")
     if not update:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.library.adaptation import adapted, adapted_settings
+from sim.library.adaptation import adapted, adapted_settings, stand_ins
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import blaming, configured, layers, names
@@ -25,8 +25,15 @@ from sim.schema.text.validation import closest, one_of, read_record
 
 
 def list_scenarios() -> list[str]:
-    """Names of the scenarios that come with the program."""
+    """Names of the scenarios that come with the program; incidents of the public record stand in
+    `list_incidents`."""
     return names_of("scenario")
+
+
+def list_incidents() -> list[str]:
+    """Names of the scenarios that replay an outage of the public record: each has an `incident`
+    with its date and source, and published figures as claims."""
+    return names_of("incident")
 
 
 def load_scenario(
@@ -110,8 +117,8 @@ def _on(
 ) -> tuple[Scenario, list[PlacedSettings]]:
     """The scenario and its sources for a stack; what is given beside it, the last, stays as it
     is."""
-    names: dict[str, str] = {}
-    lines: list[str] = []
+    names = stand_ins(scenario, stack)
+    lines = [f"{role} is {name} here, which asks the database" for role, name in names.items()]
     fitting = [PlacedSettings(stack.set, Document(stack.source or stack.name), ("set",))]
     for source in sources[:-1]:
         adaptation = adapted_settings(source.settings, stack, names)

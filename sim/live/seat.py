@@ -12,7 +12,9 @@ from typing import Any
 from sim.live import commands
 from sim.live.incident import Deed, LiveIncident, Opening, down_s, text_of
 from sim.live.messages import Act, Begin, Go, Message, Predict, Press, Speed, Take, Type
+from sim.report import colours
 from sim.schema.fields import InputError
+from sim.schema.stack import Stack
 
 A_SECOND, AT_ONCE = 20.0, 40.0  # messages of one seat, on average and at once
 SHOWN = 30  # lines of the terminal
@@ -51,7 +53,11 @@ class Seat:
     """`check(opening)` says whether this person may open it: `InputError` if not."""
 
     def __init__(
-        self, name: str, opening: Opening, check: Callable[[Opening], None], stack: str | None
+        self,
+        name: str,
+        opening: Opening,
+        check: Callable[[Opening], None],
+        stack: str | Stack | None,
     ) -> None:
         self.name, self.check, self.stack = name, check, stack
         self.opening, self.now = opening, 0.0
@@ -170,13 +176,14 @@ class Seat:
             feed.replays = self.replays
             feed.rows, feed.points = [0] * len(sides), [0] * len(sides)
         shown = []
-        for number, side in enumerate(sides):
+        kinds = colours.kinds([side.platform for side in sides])
+        for number, (side, kind) in enumerate(zip(sides, kinds, strict=True)):
             rows, points = side.rows[feed.rows[number] :], side.curve[feed.points[number] :]
             feed.rows[number], feed.points[number] = len(side.rows), len(side.curve)
             view = side.view
             shown.append(
                 {
-                    "title": side.title, "platform": side.platform, "you": side.you,
+                    "title": side.title, "platform": side.platform, "you": side.you, "kind": kind,
                     "containers": view["containers"], "servers": view["servers"],
                     "pending": view["pending"], "operator": view["operator"],
                     "gauge": view["gauge"], "rows": rows, "curve": points,

@@ -29,9 +29,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from sim.live.messages import Begin, Teach, read
 from sim.live.room import Desk, Room
 from sim.live.seat import Feed
+from sim.report import colours
+from sim.report.page import document
 from sim.schema.fields import InputError
 
 FRAME_S = 0.25
+SHARED = {"uPlot.js", "uPlot.css"}
 KINDS = {"css": "text/css", "js": "text/javascript", "html": "text/html"}
 # nothing from elsewhere is loaded, and no other page may show this one
 POLICY = (
@@ -94,7 +97,11 @@ def application(room: Room, hosts: list[str]) -> Starlette:
 
 # ---- pages ----
 def _read(name: str) -> str:
-    return files("sim.live").joinpath("page", name).read_text(encoding="utf-8")
+    """A file of the page, or one that it shares with report.html."""
+    if name in SHARED:
+        return document.source(name)
+    text = files("sim.live").joinpath("page", name).read_text(encoding="utf-8")
+    return colours.css() + text if name == "play.css" else text
 
 
 def _page(name: str) -> Callable[[Request], Response]:
@@ -104,7 +111,7 @@ def _page(name: str) -> Callable[[Request], Response]:
 def _asset(request: Request) -> Response:
     name, kind = request.path_params["name"], request.path_params["kind"]
     folder = files("sim.live").joinpath("page")
-    known = {item.name for item in folder.iterdir()}
+    known = {item.name for item in folder.iterdir()} | SHARED
     if f"{name}.{kind}" not in known or kind not in KINDS:
         return PlainTextResponse("no such file\n", 404)
     return Response(_read(f"{name}.{kind}"), media_type=KINDS[kind], headers=HEADERS)

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from sim.results import metrics
 from sim.results.measurements import Measurements
-from sim.schema.scenario import Event
+from sim.schema.scenario import NATURES
 
-HANDS = ("start", "restart", "rollback")  # what people do, at any time: no fault began there
-# the scenario's own words
-FAULTS = tuple(name for name in Event.model_fields if name not in ("at", *HANDS))
+FAULTS = tuple(
+    kind for kind, nature in NATURES.items() if nature != "hands"
+)  # the scenario's words
 MANY_JOBS = 20  # left over at the end: a backlog, not the few that always wait
 
 

@@ -115,25 +115,25 @@ def expectations(
     texts: Sequence[str], platforms: Collection[str] = (), field: str = "--expect"
 ) -> tuple[Expectation, ...]:
     """All of them, or an `InputError` that tells each that is wrong."""
-    known: list[Expectation] = []
+    gates: list[Expectation] = []
     issues: list[Issue] = []
     for text in texts:
         try:
-            known.append(expectation(text, platforms, field))
+            gates.append(expectation(text, platforms, field))
         except InputError as error:
             issues += error.issues
     if issues:
         raise InputError(issues=issues)
-    return tuple(known)
+    return tuple(gates)
 
 
 def judged(
-    wanted: Sequence[Expectation], replications: Mapping[str, Sequence[Replication]]
+    gates: Sequence[Expectation], replications: Mapping[str, Sequence[Replication]]
 ) -> list[Judgement]:
     """Each expectation on each platform that it is about, in their order."""
     return [
         Judgement(each, platform, each.value(done))
-        for each in wanted
+        for each in gates
         for platform, done in replications.items()
         if each.platform in ("", platform)
     ]

@@ -8,7 +8,7 @@ time cannot finish a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from sim.dataplane.tables import (
     SUCCEEDED,
     Books,
     PlaneGauge,
+    QueueGauge,
     Recording,
 )
 
@@ -58,6 +59,7 @@ def check(
     at_s: float | None = None,
     highest_limit: int = 0,
     closed: Closed = NONE_CLOSED,
+    queues: Mapping[str, QueueGauge] = {},
 ) -> None:
     """Raise `LedgerError` with every equation that does not hold, both sides and the time.
 
@@ -69,6 +71,7 @@ def check(
     findings = [
         *_requests(books, recording, gauge, closed),
         *_jobs(books, recording, gauge, closed),
+        *_queues(gauge, queues),
         *_connections(books, recording, gauge, highest_limit, closed),
         *_servers(books),
     ]
@@ -143,6 +146,17 @@ def _jobs(
     yield from _same("jobs in progress, gauge = books", gauge.jobs_in_progress, progress)
     if gauge.backlog_peak < gauge.jobs_queued:
         yield "backlog peak >= jobs queued", str(gauge.backlog_peak), str(gauge.jobs_queued)
+
+
+def _queues(gauge: PlaneGauge, queues: Mapping[str, QueueGauge]) -> Iterator[Finding]:
+    """Each of them balances, and they are all that there is."""
+    for name, queue in queues.items():
+        right = queue.done + queue.lost + queue.queued + queue.in_progress
+        equation = f"jobs of {name}: pushed = done + lost + queued + in progress"
+        yield from _same(equation, queue.pushed, right)
+    if queues:
+        waiting = sum(queue.queued for queue in queues.values())
+        yield from _same("jobs queued, gauge = sum of queues", gauge.jobs_queued, waiting)
 
 
 def _connections(

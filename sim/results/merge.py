@@ -58,16 +58,16 @@ def merged(a: M, b: M) -> M:
 
 def union(a: Iterable[Replication], b: Iterable[Replication]) -> tuple[Replication, ...]:
     """Of one platform, by seed; the whole run stays where one of them has it."""
-    found: dict[int, Replication] = {}
-    for done in (*a, *b):
-        known = found.setdefault(done.seed, done)
-        if known.figures != done.figures:
-            seed = f"{done.platform}, seed {done.seed}"
+    by_seed: dict[int, Replication] = {}
+    for replication in (*a, *b):
+        first = by_seed.setdefault(replication.seed, replication)
+        if first.figures != replication.figures:
+            seed = f"{replication.platform}, seed {replication.seed}"
             expected = "the same outcome of the same seed"
             raise InputError(field="merge", found=f"two outcomes of {seed}", expected=expected)
-        if (known.run is None, known.engine) > (done.run is None, done.engine):
-            found[done.seed] = done
-    return tuple(found[seed] for seed in sorted(found))
+        if (first.run is None, first.engine) > (replication.run is None, replication.engine):
+            by_seed[replication.seed] = replication
+    return tuple(by_seed[seed] for seed in sorted(by_seed))
 
 
 def _first_whole(replications: tuple[Replication, ...]) -> tuple[Replication, ...]:
@@ -80,24 +80,24 @@ def _versions(
     a: tuple[tuple[str, str], ...], b: tuple[tuple[str, str], ...]
 ) -> tuple[tuple[str, str], ...]:
     """Of each name all that took part: `3.11.4, 3.12.1`."""
-    found: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
     for name, text in (*a, *b):
-        found.setdefault(name, set()).update(text.split(", "))
-    return tuple((name, ", ".join(sorted(texts))) for name, texts in found.items())
+        by_name.setdefault(name, set()).update(text.split(", "))
+    return tuple((name, ", ".join(sorted(texts))) for name, texts in by_name.items())
 
 
 def _facts(held: Iterable[Held]) -> tuple[Held, ...]:
     """Each constant and value once, with all paths where it stands."""
 
-    def key(one: Held) -> tuple[str, str]:
-        return one.fact.name, repr(one.value)
+    def key(fact: Held) -> tuple[str, str]:
+        return fact.fact.name, repr(fact.value)
 
-    found = []
+    facts = []
     for _, group in groupby(sorted(held, key=key), key):
         same = list(group)
-        paths = tuple(sorted({path for one in same for path in one.paths}))
-        found.append(same[0]._replace(paths=paths))
-    return tuple(found)
+        paths = tuple(sorted({path for fact in same for path in fact.paths}))
+        facts.append(same[0]._replace(paths=paths))
+    return tuple(facts)
 
 
 def _counterfactuals(
@@ -106,13 +106,13 @@ def _counterfactuals(
     """By platform; a change that was tried with some of the seeds counts on those."""
     if a is None and b is None:
         return None
-    found: dict[str, tuple[Counterfactual, ...]] = {}
+    by_platform: dict[str, tuple[Counterfactual, ...]] = {}
     for name in platforms:
         changes: dict[tuple[str, tuple[str, ...]], Counterfactual] = {}
         for change in (*(a or {}).get(name, ()), *(b or {}).get(name, ())):
-            known = changes.get((change.name, change.settings))
-            runs = union(() if known is None else known.replications, change.replications)
+            first = changes.get((change.name, change.settings))
+            runs = union(() if first is None else first.replications, change.replications)
             changes[change.name, change.settings] = change._replace(replications=runs)
         if changes:
-            found[name] = tuple(changes[which] for which in sorted(changes))
-    return found
+            by_platform[name] = tuple(changes[which] for which in sorted(changes))
+    return by_platform

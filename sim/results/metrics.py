@@ -50,17 +50,17 @@ def under(
     busy = np.flatnonzero(due)
     if not busy.size:
         return np.zeros(buckets, dtype=np.bool_)
-    seen = np.concatenate(([0], np.cumsum(due)))  # requests before bucket i
+    requests = np.concatenate(([0], np.cumsum(due)))  # requests before bucket i
     well = np.concatenate(([0], np.cumsum(good)))
     reach = max(1, math.ceil(REACH_S / bucket_s))
-    first = seen[np.maximum(busy - reach, 0)]
-    last = seen[np.minimum(busy + 1 + reach, buckets)]
+    first = requests[np.maximum(busy - reach, 0)]
+    last = requests[np.minimum(busy + 1 + reach, buckets)]
     loan = np.maximum(enough - due[busy], 0)
 
     def share(before: float) -> NDArray[np.float64]:
-        low = np.maximum(seen[busy] - before * loan, first)
-        high = np.minimum(seen[busy + 1] + (1.0 - before) * loan, last)
-        answered = np.interp(high, seen, well) - np.interp(low, seen, well)
+        low = np.maximum(requests[busy] - before * loan, first)
+        high = np.minimum(requests[busy + 1] + (1.0 - before) * loan, last)
+        answered = np.interp(high, requests, well) - np.interp(low, requests, well)
         return np.asarray(answered / (high - low), dtype=np.float64)
 
     best = np.maximum(share(threshold), share(1.0 - threshold))

@@ -55,9 +55,11 @@ def typical(
     """The same with one whole run a platform: that of the nearest seed; where an interruption left
     none to all of them, each one's first."""
     seed = nearest(by_platform)
-    told = {}
+    typical_of = {}
     for name, some in by_platform.items():
         first = next((done.seed for done in some if done.run is not None), None)
         shown = first if seed is None else seed
-        told[name] = tuple(done if done.seed == shown else replace(done, run=None) for done in some)
-    return told
+        typical_of[name] = tuple(
+            done if done.seed == shown else replace(done, run=None) for done in some
+        )
+    return typical_of

@@ -146,7 +146,7 @@ def _default(info: FieldInfo) -> str:
 def _comments(record: type[BaseModel]) -> dict[str, str]:
     """Field -> the comment behind it, after those in lines of their own above it. A comment `; or`
     joins alternatives and says nothing of one."""
-    found: dict[str, str] = {}
+    comments: dict[str, str] = {}
     above: list[str] = []
     field = ""
     tokens = tokenize.generate_tokens(io.StringIO(inspect.getsource(record)).readline)
@@ -160,11 +160,13 @@ def _comments(record: type[BaseModel]) -> dict[str, str]:
             if begins:
                 above.append(words)
             elif field:
-                found[field] = " ".join([found.get(field, ""), words.partition("  # ")[0]]).strip()
+                comments[field] = " ".join(
+                    [comments.get(field, ""), words.partition("  # ")[0]]
+                ).strip()
         elif token.type == tokenize.NAME and begins and depth == 1:
             field = token.string if token.string in record.model_fields else ""
             if field and above:
-                found[field] = " ".join(above)
+                comments[field] = " ".join(above)
             above, begins = [], False
         elif token.type in (tokenize.NEWLINE, tokenize.NL):
             begins = token.type == tokenize.NEWLINE or begins
@@ -172,7 +174,7 @@ def _comments(record: type[BaseModel]) -> dict[str, str]:
             depth += 1 if token.type == tokenize.INDENT else -1
         else:
             begins = False
-    return found
+    return comments
 
 
 # ---- JSON Schema ----
@@ -190,12 +192,12 @@ def _object(record: type[BaseModel]) -> dict[str, Any]:
     listed = rows(record)
     for row in listed:
         schema = dict(row.kind.schema)
-        said = [text for text in (row.meaning, row.kind.words and f"{row.kind.words}") if text]
+        sentences = [text for text in (row.meaning, row.kind.words and f"{row.kind.words}") if text]
         if row.default and row.default != "as below":
-            said.append(f"default {row.default}")
+            sentences.append(f"default {row.default}")
         if "$ref" in schema:  # beside a $ref draft 7 reads nothing
             schema = {"allOf": [schema]}
-        properties[row.name] = {**schema, "description": "; ".join(said)}
+        properties[row.name] = {**schema, "description": "; ".join(sentences)}
     return {
         "title": record.__name__,
         "description": summary(record),
@@ -275,12 +277,12 @@ def page(records: list[tuple[str, type[BaseModel]]]) -> str:
         "a YAML language server takes what `python -m sim schema stack` and `scenario` print.",
         "",
     ]
-    told: set[type[BaseModel]] = {LawSpec}
+    shown: set[type[BaseModel]] = {LawSpec}
     for heading, record in records:
         lines += [f"## {heading}", ""]
         for part in [record, *below_of(record)]:
-            if part not in told:
-                told.add(part)
+            if part not in shown:
+                shown.add(part)
                 lines += [*_table(part), ""]
     return "\n".join(lines).rstrip() + "\n"
 

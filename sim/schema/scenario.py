@@ -8,21 +8,18 @@ it means the first service that plays it, so that a scenario runs on anybody's s
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
 from sim.constants.facts import LEAK_TICK, default
 from sim.schema.bounds import FLEET
-from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
     Bytes,
     CoresAtMost,
     Count,
     Duration,
-    Factor,
-    Files,
     Fleet,
     Fraction,
     Horizon,
@@ -43,35 +40,7 @@ from sim.schema.fields import (
     refuse,
 )
 from sim.schema.stack import Role
-
-
-class Point(Record):
-    """From `at` the rate is `rate`, reached over `ramp` from what it was."""
-
-    at: Duration = 0.0
-    rate: Rate
-    ramp: Duration = 0.0
-
-
-class Replay(Record):
-    """What of a recording is replayed, and how. A time: 14:30 (UTC, of its first day), 2h (from its
-    beginning), or 2025-03-01T14:30:00Z."""
-
-    begin: Line | None = None
-    end: Line | None = None
-    busiest: Span | None = None  # in place of both: the window of this width with most requests
-    speed: Factor = 1.0  # 2: an hour's requests come within half an hour
-    path: Text | None = None  # a regular expression: only requests whose path has it
-    reads: Literal["rate", "count"] = "rate"  # values of a series: a second, or until the next
-
-
-class Traffic(Record):
-    rate: Rate | None = None  # constant; or
-    points: list[Point] = []  # a profile; or
-    trace: Files = []  # a recording: a file beside the scenario, or several (sim/imports/traffic)
-    replay: Replay = Replay()
-    scale: Ratio = 1.0
-    client: ClientSpec = ClientSpec()
+from sim.schema.traffic import Traffic
 
 
 class Slo(Record):
@@ -109,7 +78,18 @@ Which = Annotated[str | int, BeforeValidator(_read_which)]
 Part = Literal["scheduler", "controllers", "endpoints", "dns"]  # of a control plane
 
 
-class OperatorKill(Record):
+Nature = Literal["trouble", "users", "means", "hands"]
+
+
+class Happening(Record):
+    """A kind of event. Its nature, told once: it sets trouble off (a fault, a change, planned
+    work), is how users come, adds means (servers, replicas, cores), or is what people do at any
+    time to mend what is there."""
+
+    nature: ClassVar[Nature] = "trouble"
+
+
+class OperatorKill(Happening):
     """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
 
     service: Name
@@ -117,7 +97,7 @@ class OperatorKill(Record):
     which: Which = "oldest"
 
 
-class OperatorStop(Record):
+class OperatorStop(Happening):
     """Stopped by a person in the words of the platform: SIGTERM, grace, SIGKILL. `docker stop`
     cancels the restart policy (orchestrators.md 1.2); elsewhere another one takes its place."""
 
@@ -126,7 +106,7 @@ class OperatorStop(Record):
     which: Which = "oldest"
 
 
-class ProcessCrash(Record):
+class ProcessCrash(Happening):
     """The process ends by itself: the restart policy applies."""
 
     service: Name
@@ -135,7 +115,7 @@ class ProcessCrash(Record):
     exit_code: Count = 1
 
 
-class ServerCrash(Record):
+class ServerCrash(Happening):
     """`reboot -f`, or a host that is gone for good (`returns: false`)."""
 
     server: Count | None = None  # index; default: the server of `hosting`
@@ -143,15 +123,17 @@ class ServerCrash(Record):
     returns: bool = True
 
 
-class OutOfService(Record):
+class OutOfService(Happening):
     """The operator marks a lost server out of service, so that what has a volume may move
     (kubernetes.io/docs cluster-administration/node-shutdown; on platforms with such a taint)."""
+
+    nature: ClassVar[Nature] = "means"
 
     server: Count | None = None  # index; default: the lost server of `hosting`
     hosting: Name = "postgres"
 
 
-class DaemonRestart(Record):
+class DaemonRestart(Happening):
     """dockerd stops and starts (an upgrade of Docker), without live-restore: every container of
     the server is stopped, and what its restart policy says is started (orchestrators.md 1.3)."""
 
@@ -160,7 +142,7 @@ class DaemonRestart(Record):
     takes: Duration = 2.0  # from the last container's exit until dockerd is up again; chosen
 
 
-class Drain(Record):
+class Drain(Happening):
     """Planned work on servers, one after the other: emptied, worked on, rebooted, taken back."""
 
     server: Count | None = None  # index; default: the server of `hosting`, or every server
@@ -170,7 +152,7 @@ class Drain(Record):
     pause: Duration = 60.0  # she watches so long before the next server
 
 
-class Hang(Record):
+class Hang(Happening):
     """Accepts and never answers, for a while (a deadlock, a stalled disk)."""
 
     service: Name
@@ -179,7 +161,7 @@ class Hang(Record):
     lasts: Span | None = None
 
 
-class LockOut(Record):
+class LockOut(Happening):
     """What it shows the database is no longer right (an expired token): connections that are open
     stay, new ones are refused (28P01), until the process starts anew or for a while."""
 
@@ -188,7 +170,7 @@ class LockOut(Record):
     lasts: Span | None = None
 
 
-class Leak(Record):
+class Leak(Happening):
     """Memory that grows by the clock."""
 
     service: Name
@@ -197,7 +179,7 @@ class Leak(Record):
     tick: Interval = default(LEAK_TICK)
 
 
-class Deploy(Record):
+class Deploy(Happening):
     """A new version goes out the platform's way. `rollback_after` asks for the old one by hand."""
 
     service: Name
@@ -205,8 +187,10 @@ class Deploy(Record):
     rollback: bool = True  # who deploys watches it; else whoever is paged finds what changed
 
 
-class RentServers(Record):
+class RentServers(Happening):
     """The article's runbook: rent, SSH, install, copy, edit, start, configure a balancer."""
+
+    nature: ClassVar[Nature] = "means"
 
     service: Name
     servers: Annotated[Positive, MOST]
@@ -216,29 +200,33 @@ class RentServers(Record):
     dns: bool = True  # each server is in the users' DNS once it serves; else all wait for the last
 
 
-class RaiseConnections(Record):
+class RaiseConnections(Happening):
     """Edit max_connections, then restart everything (a reload is not enough)."""
 
     max_connections: Positive
     pool: Positive | None = None  # and set each pool to this
 
 
-class Scale(Record):
+class Scale(Happening):
     """`docker compose up --scale` on the one server / a larger `replicas:`, by command."""
+
+    nature: ClassVar[Nature] = "means"
 
     services: dict[Name, Fleet]
 
 
-class Resize(Record):
+class Resize(Happening):
     """Another CPU limit for processes that run, by command: `docker update --cpus`, or a pod's
     resize in place. What starts again in its place keeps it; a replacement has its manifest's."""
+
+    nature: ClassVar[Nature] = "means"
 
     service: Name
     cpu: CoresAtMost
     replicas: Positive | None = None  # the oldest so many; default: all
 
 
-class RotateSecret(Record):
+class RotateSecret(Happening):
     """The database's password must be changed: a leak, or a policy (sim/control/secrets)."""
 
     service: Name = "postgres"
@@ -246,13 +234,15 @@ class RotateSecret(Record):
     missed: Count | None = None  # of several places, forgotten; default: drawn from mistake rate
 
 
-class ArrivalRate(Record):
+class ArrivalRate(Happening):
     """Users come at another rate from now on, in place of what `traffic` says of the time left."""
+
+    nature: ClassVar[Nature] = "users"
 
     rate: Rate  # constant; `traffic.scale` does not change it
 
 
-class ControlPlane(Record):
+class ControlPlane(Happening):
     """Parts of the platform itself do nothing for a while: no replica is placed (`scheduler`),
     replaced, evicted or added (`controllers`), no balancer hears who is there (`endpoints`), no new
     connection finds its database by name (`dns`). What runs runs on."""
@@ -261,7 +251,7 @@ class ControlPlane(Record):
     lasts: Span
 
 
-class ConfigPush(Record):
+class ConfigPush(Happening):
     """A configuration that several services read while they run: no deploy, no restart. What reads
     it answers with `errors`, ends (`crash`, and cannot start with it), or has other limits (`set`,
     fields of the service)."""
@@ -275,7 +265,7 @@ class ConfigPush(Record):
     halts: bool = False  # staged: who pushes watches, and takes it back when the first one fails
 
 
-class TableLock(Record):
+class TableLock(Happening):
     """A migration holds a lock that a share of all queries waits for, connection in hand."""
 
     service: Name = "postgres"
@@ -283,19 +273,19 @@ class TableLock(Record):
     lasts: Span
 
 
-class BadPlan(Record):
+class BadPlan(Happening):
     """The database's planner errs: each query costs so many times its demand."""
 
     factor: Annotated[Ratio, Field(ge=1.0)]
 
 
-class RegistryDown(Record):
+class RegistryDown(Happening):
     """The registry refuses every pull: what needs an image that its server lacks waits."""
 
     lasts: Span
 
 
-class ImageMissing(Record):
+class ImageMissing(Happening):
     """The image of a service cannot be pulled (never pushed, or cleaned away): until somebody
     pushes it, or for a while."""
 
@@ -303,7 +293,7 @@ class ImageMissing(Record):
     lasts: Span | None = None
 
 
-class DiskFull(Record):
+class DiskFull(Happening):
     """No space left on the disk of what keeps something: it ends, and cannot start until somebody
     makes room. `logs`: of containers, where nothing bounds them; `data`: its own."""
 
@@ -311,24 +301,28 @@ class DiskFull(Record):
     by: Literal["logs", "data"] = "data"
 
 
-class CertificateExpired(Record):
+class CertificateExpired(Happening):
     """The certificate of the entry is out of date: no user is served until somebody renews it."""
 
 
-class DataDeleted(Record):
+class DataDeleted(Happening):
     """Somebody deletes all that a database has: it comes back with the rows of its newest backup,
     after hours."""
 
     service: Name = "postgres"
 
 
-class StartByHand(Record):
+class StartByHand(Happening):
     """Somebody starts what is down: `docker compose up -d`."""
 
+    nature: ClassVar[Nature] = "hands"
 
-class RestartByHand(Record):
+
+class RestartByHand(Happening):
     """Somebody restarts a service: all of its replicas at once, or each when the one before serves
     again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
+
+    nature: ClassVar[Nature] = "hands"
 
     service: Name
     replica: Count | None = None  # one of those that live, by age from 0; null: all. Where nobody
@@ -337,13 +331,15 @@ class RestartByHand(Record):
     pause: Duration = 0.0  # after each
 
 
-class RollbackByHand(Record):
+class RollbackByHand(Happening):
     """Somebody takes a service back to the version before, whether it is bad or not."""
+
+    nature: ClassVar[Nature] = "hands"
 
     service: Name
 
 
-class Failures(Record):
+class Failures(Happening):
     """Processes of a service end by themselves now and then, each for itself: exponential times
     with this mean between two failures of a replica."""
 
@@ -352,7 +348,7 @@ class Failures(Record):
     lasts: Span | None = None  # from now on; null: to the end
 
 
-class External(Record):
+class External(Happening):
     """A service that somebody else runs is slow or errs, refuses, or keeps silent, for a while."""
 
     service: Name = "external"
@@ -403,6 +399,11 @@ class Event(Record):
         return next(k for k, v in self if k != "at" and v is not None)
 
 
+NATURES: dict[str, Nature] = {  # of each kind, as `Event` has them
+    kind: get_args(field.annotation)[0].nature
+    for kind, field in Event.model_fields.items()
+    if kind != "at"
+}
 Sign = Literal[  # events of a timeline that a claim's `because` may rest on
     "limit_reached", "connection_refused", "consumers_added", "jobs_given_up", "exit", "liveness",
     "mistake", "preempted", "quota", "unschedulable",
@@ -431,10 +432,22 @@ class Variant(Record):
     claims: list[Claim] | None = None
 
 
+class PublicIncident(Record):
+    """An outage that its owner has told in public, and how far a scenario is that day."""
+
+    who: Line
+    date: Line  # 2017-01-31
+    source: Line  # the address at which the owner tells it
+    mechanism: Text  # what happened, in our own words
+    simplified: Text  # what of it is left out, or stands for something else
+    fitted: list[Line] = []  # of `set` and `events`: chosen so that the day's figures come out
+
+
 class Scenario(Record):
     name: Name
     title: Line
     lesson: Text
+    incident: PublicIncident | None = None  # null: it replays nobody's day
     stack: Name = "sspp"
     horizon: Horizon
     starts_at: Duration = 10 * 3600.0  # time of day of second 0; chosen: a morning at the office
@@ -449,3 +462,11 @@ class Scenario(Record):
     variants: dict[Name, Variant] = {}
     variant: Name | None = None  # the one in force; the loader says so, a file may not
     assumed: list[Note] = Field(default_factory=list)  # said to the user
+
+    @property
+    def story(self) -> str:
+        """What a report says of it: the lesson, and of an incident what happened, and where."""
+        if (day := self.incident) is None:
+            return self.lesson
+        told = f"{day.who}, {day.date}: {day.mechanism} ({day.source}) {self.lesson}"
+        return f"{told} Simplified: {day.simplified}"

@@ -13,12 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.scenario import Claim, ConfigPush, Event, Scenario, Traffic
+from sim.schema.scenario import Claim, ConfigPush, Event, Scenario
 from sim.schema.settings import Spot, split_settings, with_value
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, given, issues_of, one_of
+from sim.schema.traffic import Traffic
 
 KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what they are about
     "rotate_secret": ("postgres",),
@@ -225,14 +226,16 @@ def _whose(
     stack: Stack, name: str, event: Event, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
     """What happens to our services does not happen to somebody else's, nor the other way round."""
-    service, theirs = stack.services.get(name), stack.playing("external")
+    service, externals = stack.services.get(name), stack.playing("external")
     if service is None or (service.role == "external") == (event.external is not None):
         return
     found = f"{name}, a service of role {service.role}"
     expected = "one of ours: what happens to somebody else's is an event `external`"
     if event.external is not None:
-        expected = one_of(theirs) if theirs else "a service with role external, which is not there"
-    yield document.issue(at, found, expected, closest(name, theirs))
+        expected = (
+            one_of(externals) if externals else "a service with role external, which is not there"
+        )
+    yield document.issue(at, found, expected, closest(name, externals))
 
 
 def _unknown_service(

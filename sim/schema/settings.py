@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 from pydantic import BaseModel
 
 from sim.schema.fields import InputError, Issue, LawSpec
-from sim.schema.stack import Role, Stack
+from sim.schema.stack import Role, Service, Stack
 from sim.schema.text.document import Document, Path_, describe, parse_value
 from sim.schema.text.paths import (
     child,
@@ -87,7 +87,7 @@ def apply_settings(
     for path, raw in settings.items():
         spot = Spot(document, (*at, f"{root}.{path}" if root else path))
         try:
-            steps = _resolve_alias(model, path.split("."), spot)
+            steps = _in_story(model, _resolve_alias(model, path.split("."), spot))
             model = with_value(model, type(model), steps, raw, spot)
         except InputError as error:
             issues += error.issues
@@ -126,6 +126,36 @@ def _resolve_alias(model: BaseModel, steps: list[str], spot: Spot) -> list[str]:
     return ["services", playing[0], *steps[2:]]
 
 
+# short forms of what a service does -> the kind of step that they stand for, and its field
+_STEPS = {
+    "cpu.demand": ("cpu", "cpu"),
+    "database.demand": ("query", "demand"),
+    "push.share": ("push", "share"),
+}
+_POOLS = {"pool": "size", "at_start": "at_start", "checkout_timeout": "checkout_timeout"}
+
+
+def _in_story(model: BaseModel, steps: list[str]) -> list[str]:
+    """Of a service with steps a short form means the first step of its kind, and a pool that of
+    the first database: `services.web.cpu.demand` -> `services.web.steps.0.cpu`."""
+    service = model.services.get(steps[1]) if isinstance(model, Stack) and steps[1:] else None
+    if service is None or steps[0] != "services":
+        return steps
+    place = short_form(service, steps[2:])
+    return [*steps[:2], *place] if place else steps
+
+
+def short_form(service: Service, path: Sequence[str]) -> list[str]:
+    """Where a short form stands in a service with steps; empty: it is none, or nowhere."""
+    kind, field = _STEPS.get(".".join(path[:2]), ("", ""))
+    stories = list(enumerate(service.steps or ()))
+    place = next(([f"steps.{i}.{field}"] for i, step in stories if kind and step.kind == kind), [])
+    queried = next((step.query for _, step in stories if step.query is not None), None)
+    if list(path[:1]) == ["database"] and path[1:] and path[1] in _POOLS and queried is not None:
+        place = [f"pools.{queried}.{_POOLS[path[1]]}"]
+    return [*".".join(place).split("."), *path[2:]] if place else []
+
+
 def with_value(value: Any, annotation: Any, steps: Sequence[str], raw: Any, spot: Spot) -> Any:
     """`value`, a record of pydantic, a dataclass, a mapping or a list, with the field at `steps`
     below it set to what `raw` stands for. `annotation` is its type. Raises `InputError`."""
@@ -133,13 +163,13 @@ def with_value(value: Any, annotation: Any, steps: Sequence[str], raw: Any, spot
         return merged(value, annotation, raw, spot)
     step, rest = steps[0], steps[1:]
     value = _switched_on(value, annotation, spot)
-    known, below = names_below(value), _type_below(value, annotation, step)
+    names, below = names_below(value), _type_below(value, annotation, step)
     is_new_name = isinstance(value, dict) and (not rest or below is Any)
-    if step not in known and not is_new_name:
+    if step not in names and not is_new_name:
         if not is_record(value) and not isinstance(value, dict | list):
             raise spot.error(f"{step!r} below {describe(value)}", "a path that ends before it")
-        raise spot.unknown(step, known)
-    part = child(value, step) if step in known else None
+        raise spot.unknown(step, names)
+    part = child(value, step) if step in names else None
     return with_child(value, step, with_value(part, below, rest, raw, spot))
 
 

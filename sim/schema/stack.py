@@ -122,6 +122,7 @@ class JobPush(Record):
 
 
 class JobWork(Record):
+    queue: Name | None = None  # from which it takes; null: the stack's first
     delivery: Literal["plain", "reliable"] = "plain"
     redelivery: Duration = default(facts.REDELIVERY)
     # silence: a lock that the worker renews (Bull); delivery: a visibility time-out (SQS, Celery)
@@ -478,6 +479,14 @@ class Stack(Record):
             return dict.fromkeys(self.playing("postgres")[:1], pool)
         queried = dict.fromkeys(step.query for step in own.steps if step.query is not None)
         return {name: own.pools.get(name, DatabasePool()) for name in queried}
+
+    def queue_of(self, worker: str) -> str:
+        """The queue from which it takes its jobs; "" if there is none."""
+        return self.services[worker].job.queue or next(iter(self.playing("redis")), "")
+
+    def workers_of(self, queue: str) -> list[str]:
+        """Who takes from a queue, in file order."""
+        return [name for name in self.playing("worker") if self.queue_of(name) == queue]
 
     def clients(self, database: str) -> list[str]:
         """Services with connections to a database, in file order."""

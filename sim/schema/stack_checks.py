@@ -74,10 +74,6 @@ def stack_issues(
         yield document.issue(
             ("services",), "no service with role http", "one that users send requests to"
         )
-    several = stack.playing("redis")
-    if len(several) > 1:
-        found = f"{len(several)} services with role redis ({', '.join(several)})"
-        yield document.issue(("services",), found, "at most one (give the others role other)")
     for name, service in stack.services.items():
         yield from _service_issues(name, service, stack, document)
         if not sized:
@@ -222,18 +218,18 @@ def _cycle_issues(stack: Stack, document: Document) -> Iterator[Issue]:
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str]:
     """One cycle of a directed graph, its first name repeated at the end; empty if there is none."""
-    done: set[str] = set()
+    finished: set[str] = set()
 
     def visit(name: str, trail: list[str]) -> list[str]:
         if name in trail:
             return [*trail[trail.index(name) :], name]
-        if name in done:
+        if name in finished:
             return []
         for other in edges.get(name, []):
             cycle = visit(other, [*trail, name])
             if cycle:
                 return cycle
-        done.add(name)
+        finished.add(name)
         return []
 
     return next((cycle for name in edges if (cycle := visit(name, []))), [])

@@ -15,7 +15,7 @@ from sim.schema.text.validation import closest, one_of
 
 MOST_STEPS = 14  # of one story; both engines have room for so many (dataplane.profile)
 MOST_CALLS, MOST_ASKED = 8, 64  # of one story; of one stack
-MOST_POOLS, MOST_DATABASES = 4, 16
+MOST_POOLS, MOST_DATABASES, MOST_QUEUES = 4, 16, 16
 OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
 # what a step of a kind may ask, and in which words that is told
 TARGETS: dict[str, tuple[tuple[Role, ...], str]] = {
@@ -35,7 +35,13 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
             yield from _short_form_issues(service, at, document)
             yield from _steps_issues(name, service.steps, stack, document)
         yield from _pool_issues(service, at, document)
+        queues = stack.playing("redis")
+        if service.role == "worker" and service.job.queue not in (None, *queues):
+            found, expected = f"{service.job.queue!r}", f"{TARGETS['push'][1]} ({one_of(queues)})"
+            near = closest(service.job.queue or "", queues)
+            yield document.issue((*at, "job", "queue"), found, expected, near)
     for number, most, what in (
+        (len(stack.playing("redis")), MOST_QUEUES, "services with role redis"),
         (len(stack.playing("postgres")), MOST_DATABASES, "services with role postgres"),
         (len(stack.asked()), MOST_ASKED, "services that are asked"),
     ):
@@ -56,12 +62,12 @@ def _short_form_issues(
     service: Service, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
     """What the steps would leave unread."""
-    for path, given, instead in (
+    for path, written, instead in (
         (("cpu", "demand"), service.cpu.demand != LawSpec(), "a step `cpu:`"),
         (("database",), service.database is not None, "a step `query:`, its pool under `pools:`"),
         (("push",), service.push.share > 0, "a step `push:`"),
     ):
-        if given:
+        if written:
             found = f"{'.'.join(path)} beside steps, which say all that is done"
             yield document.issue((*at, *path), found, instead, key=True)
 

@@ -21,8 +21,9 @@ from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Client, Routing
 from sim.platforms.platform import Platform, servers_of
-from sim.schema.scenario import Scenario, Traffic, Version
+from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
+from sim.schema.traffic import Traffic
 
 BOOT_ORDER: tuple[Role, ...] = ("postgres", "redis", "other", "http", "worker", "proxy")
 
@@ -133,13 +134,13 @@ def boot(cluster: Cluster, service: str) -> None:
     server, port = place(cluster, service)
     if server is None:
         return  # whoever keeps the replicas will find it a place
-    made = cluster.create(service, server, port=port)
+    container = cluster.create(service, server, port=port)
     try:
-        cluster.start(made, warm=True)
+        cluster.start(container, warm=True)
     except PortTakenError as taken:
-        cluster.say("port_taken", made.name, f"{made.name} did not start: {taken}")
+        cluster.say("port_taken", container.name, f"{container.name} did not start: {taken}")
         return
-    cluster.set_ready(made, True)
+    cluster.set_ready(container, True)
 
 
 # ---- who acts ----
@@ -149,12 +150,12 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
     for field in ASKED:
         choice = getattr(platform, field)
         if isinstance(choice, Controller):
-            made = choice.run(cluster)
-            if not isinstance(made, Generator):
+            loop = choice.run(cluster)
+            if not isinstance(loop, Generator):
                 name = type(choice).__name__
-                found = f"{name}.run(), which gives {made!r:.40}"
+                found = f"{name}.run(), which gives {loop!r:.40}"
                 raise NonsenseError(found, "a loop: a function with `yield`", field)
-            cluster.clock.loop(made)
+            cluster.clock.loop(loop)
     if cluster.host_ports:
         cluster.clock.loop(StaticAddress().run(cluster))
     if built_by_hand(cluster.stack, platform):

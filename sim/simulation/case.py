@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
-from sim.dataplane.engines import expected_requests
+from sim.dataplane.engines import duration_s, expected_requests
 from sim.dataplane.profile import Arrivals
 from sim.imports.trace import arrivals
 from sim.platforms import blaming, configured, layers, takes
@@ -71,6 +71,11 @@ class Case:
         for (at, rate), (until, _) in pairwise([*rates, (end, 0.0)]):
             total += rate * (until - at)
         return total
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of one run, roughly, by the compiled engine."""
+        return duration_s("compiled", self.requests, self.scenario.horizon)
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "choices"}

@@ -31,12 +31,12 @@ def finished(
     slo, services = case.scenario.slo, case.stack.services
     recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
     consumers = {name for name in services if case.stack.pools(name)}
-    told = signs(recording, series, cluster.timeline, consumers, end)
+    marks = signs(recording, series, cluster.timeline, consumers, end)
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
     ]
-    seconds = added(each for each, _ in rented)
+    seconds = added(hours for hours, _ in rented)
     return Run(
         scenario=case.name,
         stack=case.stack.name,
@@ -50,7 +50,7 @@ def finished(
         recording=recording,
         gauge=gauge,
         series=series,
-        timeline=tuple(sorted((*cluster.timeline, *told), key=lambda row: row.t_s)),
+        timeline=tuple(sorted((*cluster.timeline, *marks), key=lambda row: row.t_s)),
         fault_s=count.fault_s,
         detected_s=count.detected_s,
         containers_refused=count.containers_refused,
@@ -65,8 +65,9 @@ def finished(
             charge_of(case.choices.load_balancing),
         ),
         means=observer.means,
-        usd=added(each / 3600.0 * price for each, price in rented),
+        usd=added(hours / 3600.0 * price for hours, price in rented),
         spans=observer.recorder.finished(end),
+        queues=cluster.queues(),
         **among_services(cluster, len(series["t_s"])),
     )
 
@@ -100,6 +101,7 @@ def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:
     return {
         "services": {n: plane.service_gauge(i) for i, n in enumerate(services)},
         "databases": {n: plane.database_gauge(i) for i, n in enumerate(databases)},
+        "callers": cluster.calls(),
         "calls": {n: tuple(cluster.stack.calls(n)) for n in services},
         "answers": {n: answers[:, i] for i, n in enumerate(services)},
     }

@@ -137,12 +137,13 @@ class Observer:
         recording = plane.recording()
         closed = ledger.NONE_CLOSED if buckets is None else self.closed
         rows = slice(closed.rows, buckets)
-        seen = replace(
+        window = replace(
             recording,
             requests=recording.requests[rows],
             jobs=recording.jobs[rows],
             refused=recording.refused[rows],
         )
-        ledger.check(plane.books(), seen, gauge, now, self.highest_limit, closed)
+        queues = self.cluster.queues()
+        ledger.check(plane.books(), window, gauge, now, self.highest_limit, closed, queues)
         if buckets is not None:
-            self.closed = ledger.close(closed, seen, buckets - 1)
+            self.closed = ledger.close(closed, window, buckets - 1)

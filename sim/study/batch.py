@@ -109,13 +109,13 @@ class Batch:
             ended = "" if sample.interrupted else f"{len(few.seeds)} replications"
             return sample._replace(ended=ended)
         stop = _Stop(self, goal)
-        with self._stored(store) as kept:
-            known = {} if kept is None else kept.known
-            batch = replace(self, engine=self._engine(known, compiling))
+        with self._stored(store) as shelf:
+            finished = {} if shelf is None else shelf.known
+            batch = replace(self, engine=self._engine(finished, compiling))
             agenda = Agenda(
-                [i for i in self.order if i not in known or self.tasks[i].keep],
-                {i: done for i, done in known.items() if not self.tasks[i].keep},
-                (lambda index, done: None) if kept is None else kept.add,
+                [i for i in self.order if i not in finished or self.tasks[i].keep],
+                {i: done for i, done in finished.items() if not self.tasks[i].keep},
+                (lambda index, done: None) if shelf is None else shelf.add,
                 stop,
             )
             for index, done in agenda.finished.items():
@@ -131,7 +131,7 @@ class Batch:
                 if not (salvage and agenda.finished):
                     raise
                 failure = error
-        sample = self._sample({**known, **agenda.finished}, stop, interrupted)
+        sample = self._sample({**finished, **agenda.finished}, stop, interrupted)
         return sample._replace(failure=failure)
 
     def _work(
@@ -153,20 +153,20 @@ class Batch:
             workers = self._processes(left)
         side_by_side(self, agenda, min(workers, len(agenda.left)), watch, in_order)
 
-    def _processes(self, left: Sequence[Case]) -> int:
-        if not left:
+    def _processes(self, rest: Sequence[Case]) -> int:
+        if not rest:
             return 1
-        requests = fmean(case.requests for case in left)
-        horizon_s = fmean(case.scenario.horizon for case in left)
-        return engines.processes(self.engine, len(left), requests, horizon_s, os.cpu_count() or 1)
+        requests = fmean(case.requests for case in rest)
+        horizon_s = fmean(case.scenario.horizon for case in rest)
+        return engines.processes(self.engine, len(rest), requests, horizon_s, os.cpu_count() or 1)
 
     def _engine(
-        self, known: Mapping[int, Replication],
+        self, finished: Mapping[int, Replication],
         compiling: Callable[[], AbstractContextManager[object]],
     ) -> str:  # fmt: skip
         """Chosen for all of it, and compiled: once, before any process is spawned. A study that
         goes on stays with the engine that it began with."""
-        began = next((done.engine for done in known.values()), self.engine)
+        began = next((done.engine for done in finished.values()), self.engine)
         engine = began if self.engine == "auto" else self.engine
         requests = sum(task.case.requests for task in self.tasks)
         return engines.ready(engine, requests, compiling)

@@ -1,6 +1,6 @@
 """Causes by counterfactual: a study again with the same customers and one thing changed.
 
-The changes are data (counterfactuals.yaml). One is tried where its platform has the mechanism, the
+The changes are data (causes.yaml). One is tried where its platform has the mechanism, the
 setting is not so already, and the run has shown the trouble that it is about; a change that does
 not apply is never named. The runs share the processors as those of a study do; interrupted, what
 was finished is kept.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from math import fsum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +20,9 @@ from sim.platforms import configure, taken_away
 from sim.platforms.platform import Platform
 from sim.results.counterfactual import Counterfactual, harmed
 from sim.results.figures import Figures, total
+from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import NATURES, Scenario
 from sim.schema.settings import apply_settings
 from sim.schema.text.document import read_yaml
 from sim.schema.text.files import read_text
@@ -30,10 +32,11 @@ from sim.simulation.case import Case
 from sim.study.ask import setting_text
 from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.plan import Plan, plan
+from sim.study.precision import seeds_for_a_range
 from sim.study.result import Result
 
 CHANGES = Path(__file__).with_name("causes.yaml")
-FEW = 3  # seeds of each change: a dozen changes times ten seeds is a coffee, not an answer
+FEW = 3  # seeds of each change at most: a dozen changes times ten seeds is a coffee, no answer
 
 
 class When(Record):
@@ -43,6 +46,7 @@ class When(Record):
     given: dict[str, Any] = {}
     events: list[Name] = []
     only: bool = False
+    trouble: bool = False
     seen: dict[str, float] = {}
 
 
@@ -75,6 +79,7 @@ def applies(when: When, case: Case, figures: Figures) -> bool:
         and all(_given(case, path, condition) for path, condition in when.given.items())
         and (not when.events or bool(kinds & set(when.events)))
         and (not when.only or kinds <= set(when.events))
+        and (not when.trouble or any(NATURES[kind] == "trouble" for kind in kinds))
         and (not when.seen or any(total(figures, p) > above for p, above in when.seen.items()))
     )
 
@@ -203,7 +208,7 @@ class Trial(NamedTuple):
 
 def trials(planned: Plan, result: Result) -> list[Trial]:
     """All changes that apply, platform by platform; none where nothing was lost."""
-    wanted = []
+    candidates = []
     for case in planned.cases:
         figures = result.platforms.get(case.platform)
         if figures is None or not harmed(figures):
@@ -212,8 +217,8 @@ def trials(planned: Plan, result: Result) -> list[Trial]:
             settings = settings_for(change, case) if applies(change.when, case, figures) else {}
             altered = changed(planned, case, settings) if settings else None
             if altered is not None:
-                wanted.append(Trial(change, settings, altered))
-    return wanted
+                candidates.append(Trial(change, settings, altered))
+    return candidates
 
 
 def changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
@@ -233,18 +238,20 @@ def investigate(
     result: Result,
     run: Runner = Batch.run,
 ) -> Result:
-    """The result with what each change would have done, for each of the seeds that it has, or the
-    first few where nobody said how many. `run`: how. On Ctrl-C returns what was finished, with
+    """The result with what each change would have done, for each of the seeds that it has. Where
+    nobody said how many: for the one whose story is told, and a few more where they are short.
+    `run`: how. On Ctrl-C returns what was finished, with
     `interrupted` set.
     """
-    wanted = trials(planned, result)
-    most = FEW if planned.ranged else None
-    tried = {name: tuple(d.seed for d in some[:most]) for name, some in result.replications.items()}
+    candidates = trials(planned, result)
     command = f"{result.command} --postmortem" if result.command else ""
     result = replace(result, command=command, counterfactuals={})
-    if not wanted:
+    if not candidates:
         return result
-    tasks = [(each.case, seed) for each in wanted for seed in tried[each.platform]]
+    each_s = fsum(candidate.case.cpu_s for candidate in candidates)
+    most = min(FEW, seeds_for_a_range(each_s)) if planned.ranged else None
+    tried = {name: _seeds(some)[:most] for name, some in result.replications.items()}
+    tasks = [(each.case, seed) for each in candidates for seed in tried[each.platform]]
     cases, seeds = zip(*tasks, strict=True)
     try:
         sample = run(Batch(cases, seeds, paired=True, engine=planned.ask.engine))
@@ -252,24 +259,32 @@ def investigate(
         return replace(result, interrupted=True)
     return replace(
         result,
-        counterfactuals=_collected(wanted, tried, sample),
+        counterfactuals=_collected(candidates, tried, sample),
         interrupted=result.interrupted or sample.interrupted,
     )
 
 
+def _seeds(replications: Sequence[Replication]) -> tuple[int, ...]:
+    """That of the run which is told comes first."""
+    order = sorted(replications, key=lambda done: (done.run is None, done.seed))
+    return tuple(done.seed for done in order)
+
+
 def _collected(
-    wanted: Sequence[Trial], tried: Mapping[str, Sequence[int]], sample: BatchSample
+    candidates: Sequence[Trial], tried: Mapping[str, Sequence[int]], sample: BatchSample
 ) -> dict[str, tuple[Counterfactual, ...]]:
     """By platform, in the order of the file; a change of which a seed is missing is left out."""
     counterfactuals: dict[str, list[Counterfactual]] = {}
     rest = iter(sample.replications)
-    for each in wanted:
-        seeds = len(tried[each.platform])
+    for candidate in candidates:
+        seeds = len(tried[candidate.platform])
         runs = tuple(done for _ in range(seeds) for done in next(rest))
         if len(runs) == seeds:
-            change, texts = each.change, written(each.settings)
-            counterfactuals.setdefault(each.platform, []).append(
-                Counterfactual(change.name, each.platform, change.says, texts, change.trigger, runs)
+            change, texts = candidate.change, written(candidate.settings)
+            counterfactuals.setdefault(candidate.platform, []).append(
+                Counterfactual(
+                    change.name, candidate.platform, change.says, texts, change.trigger, runs
+                )
             )
     return {name: tuple(changes) for name, changes in counterfactuals.items()}
 

@@ -127,7 +127,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     replayed = figures(recorded, scenario.horizon) if recorded else {}
     decided = ask.reps is None
     if ask.reps is None:
-        ask = replace(ask, reps=seeds_for_a_range(fsum(case.requests for case in cases)))
+        ask = replace(ask, reps=seeds_for_a_range(fsum(case.cpu_s for case in cases)))
     return Plan(ask, scenario, stack, cases, command, notes, replayed, decided)
 
 

@@ -80,12 +80,12 @@ class _Worker:
 
     def __init__(self, plan: bytes) -> None:
         context = get_context("spawn")
-        self.line, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=_work, args=(theirs, plan), daemon=True)
+        self.line, end = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_work, args=(end, plan), daemon=True)
         self.ready = False
         self.index: int | None = None  # of the task that it has
         self.process.start()
-        theirs.close()
+        end.close()
 
 
 class _Failure(NamedTuple):

@@ -22,9 +22,9 @@ LEAST = 3  # replications: of two, equal by chance, the interval has no width
 MOST = 1_000  # replications, where nobody says how many
 # percentiles come from merged histograms: they are no means, and have no interval
 MEANS = tuple(metric for metric in METRICS if figure_at(metric).pooled is None)
-# requests of a study's first seed, all platforms -> seeds of a headline's range: measured so that
-# container_crash with its range takes under 5 s and black_friday under 8 s on two cores
-RANGES = ((200_000.0, 10), (1_000_000.0, 5), (10_000_000.0, 3))
+RANGE_S = 13.0  # CPU seconds of a headline's range: container_crash under 5 s, black_friday under
+# 8 s on two cores with start and report, as measured; a range is then of two seeds there
+MOST_OF_A_RANGE = 10  # seeds
 
 
 class Precision(NamedTuple):
@@ -77,10 +77,11 @@ def goal(until: Any) -> Precision | int | None:
     return Precision(metric, half_width)
 
 
-def seeds_for_a_range(requests: float) -> int:
-    """Over how many seeds a headline's range goes where nobody says: of the study's size alone, so
-    that it is the same on every machine. 1 where another seed would take minutes."""
-    return next((seeds for most, seeds in RANGES if requests <= most), 1)
+def seeds_for_a_range(each_s: float) -> int:
+    """Over how many seeds a headline's range goes where nobody says. `each_s`: CPU seconds of one,
+    as the plan alone expects them (`Case.cpu_s`), so that it is the same on every machine. 1 where
+    another seed would take long."""
+    return max(1, min(MOST_OF_A_RANGE, int(RANGE_S / each_s)))
 
 
 def most_replications(reps: int, until: Until | None) -> int:

@@ -142,11 +142,11 @@ class Session:
     def fork(self, at: float | str | None = None) -> Session:
         """Another session that stands where this one does, or stood when it came to `at`, before
         anything was done then. From there each goes its own way."""
-        other = copy.copy(self)
-        other._simulation = other._run = None
+        twin = copy.copy(self)
+        twin._simulation = twin._run = None
         if at is not None:
-            other.rewind(at)
-        return other
+            twin.rewind(at)
+        return twin
 
     def rewind(self, to: float | str) -> None:
         """Go back to when the session came to `to`: what was done then or later is undone. A

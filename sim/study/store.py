@@ -56,16 +56,16 @@ class Store:
         assert self.file is not None, "entered"
         self.file.close()
 
-    def add(self, index: int, done: Replication) -> None:
+    def add(self, index: int, replication: Replication) -> None:
         """A line, on the disk before this returns. What stands there already must be the same."""
         earlier = self.known.get(index)
         if earlier is not None:
-            if earlier.figures != done.figures:
+            if earlier.figures != replication.figures:
                 found = f"other figures of {self.tasks[index]} than this program gives"
                 raise self._error(found, "a store that this program wrote, on such a machine")
             return
         assert self.file is not None, "entered"
-        record = {"plan": self.plan, "case": self.keys[index], **_record(done)}
+        record = {"plan": self.plan, "case": self.keys[index], **_record(replication)}
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         try:
             self.file.write(line)
@@ -97,11 +97,11 @@ class Store:
     def _take(self, record: Mapping[str, Any]) -> None:
         if record["plan"] != self.plan:
             raise self._other(record)
-        done = _replication(record)
-        place = self.places.get((record["case"], done.seed))
+        replication = _replication(record)
+        place = self.places.get((record["case"], replication.seed))
         if place is not None:
-            self.known[place] = done
-        elif done.platform in {task.case.platform for task in self.tasks} and (
+            self.known[place] = replication
+        elif replication.platform in {task.case.platform for task in self.tasks} and (
             record["case"] not in self.keys
         ):
             raise self._other(record)
@@ -116,13 +116,13 @@ class Store:
         return InputError(field="store", found=found, expected=expected)
 
 
-def _record(done: Replication) -> dict[str, Any]:
-    bins = np.flatnonzero(done.latency)
+def _record(replication: Replication) -> dict[str, Any]:
+    bins = np.flatnonzero(replication.latency)
     return {
-        "platform": done.platform, "seed": done.seed, "engine": done.engine,
-        "slo_held": bool(done.slo_held), "figures": done.figures,
-        "latency": [len(done.latency), bins.tolist(), done.latency[bins].tolist()],
-        "latency_max_s": float(done.latency_max_s),
+        "platform": replication.platform, "seed": replication.seed, "engine": replication.engine,
+        "slo_held": bool(replication.slo_held), "figures": replication.figures,
+        "latency": [len(replication.latency), bins.tolist(), replication.latency[bins].tolist()],
+        "latency_max_s": float(replication.latency_max_s),
     }  # fmt: skip
 
 

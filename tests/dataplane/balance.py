@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_SERVICES
+from sim.dataplane.codes import MOST_DATABASES, MOST_QUEUES, MOST_SERVICES
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.tables import (
     ARRIVED,
@@ -51,6 +51,16 @@ class Ledger:
         assert jobs[ENQUEUED] == ended + books.jobs_queued + books.jobs_in_progress
         assert gauge.jobs_queued == books.jobs_queued <= gauge.backlog_peak
         assert gauge.jobs_in_progress == books.jobs_in_progress
+        queues = [plane.queue_gauge(q) for q in range(MOST_QUEUES)]
+        for queue in queues:
+            assert queue.pushed == queue.done + queue.lost + queue.queued + queue.in_progress
+            assert queue.lost == sum(queue.causes)
+            assert 0 <= queue.queued <= queue.backlog_peak
+            assert (queue.oldest_s > 0.0) <= (queue.queued > 0)
+        ends = (sum(queue.pushed for queue in queues), sum(queue.done for queue in queues))
+        assert ends == (jobs[ENQUEUED], jobs[DONE])
+        assert gauge.jobs_queued == sum(queue.queued for queue in queues)
+        assert gauge.backlog_peak <= sum(queue.backlog_peak for queue in queues)
         assert books.jobs_queued >= 0
         assert books.jobs_in_progress >= 0
 

@@ -119,7 +119,8 @@ def worker(dice: Dice, calm: float) -> Profile:
     )
 
 
-DATABASES = 3
+DATABASES, QUEUES = 3, 3
+NUMBERED = {Kind.DATABASE: DATABASES, Kind.QUEUE: QUEUES, Kind.WORKER: QUEUES}
 SERVICES = 4  # tiers: each asks the ones below it, so that nobody waits for himself
 
 
@@ -136,7 +137,9 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
             kinds = [other for other in kinds if other != Does.CALL]
         known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
         share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
-        target = dice.int(0, DATABASES - 1) if does == Does.QUERY else 0
+        target = {Does.QUERY: dice.int(0, DATABASES - 1), Does.PUSH: dice.int(0, QUEUES - 1)}.get(
+            does, 0
+        )
         if does == Does.CALL:
             target = dice.int(tier + 1, SERVICES - 1)
         made.append(
@@ -310,11 +313,14 @@ class Author:
             [self.known(told(dice, calm, http(dice, calm), tier)) for _ in range(dice.int(1, 2))]
             for tier in range(1, self.tiers)
         ]
-        self.number_of: dict[int, int] = {}  # of databases but the first
-        self.second = [
-            [self.known(replace(database(dice), number=number)) for _ in range(dice.int(1, 2))]
-            for number in range(1, DATABASES)
-        ]
+        self.number_of: dict[int, int] = {}  # of databases and queues but the first
+        self.second = {
+            kind: [
+                [self.known(replace(makers[kind](), number=number)) for _ in range(dice.int(1, 2))]
+                for number in range(1, most)
+            ]
+            for kind, most in NUMBERED.items()
+        }
         self.servers = dice.int(1, 3)
         self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, Kind.PROXY)
 
@@ -347,7 +353,7 @@ class Author:
 
     def versions_of(self, kind: Kind, tier: int, number: int) -> list[int]:
         if number:
-            return self.second[number - 1]
+            return self.second[kind][number - 1]
         return self.below[tier - 1] if tier else self.versions[kind]
 
     def set_up(self) -> None:
@@ -370,9 +376,10 @@ class Author:
         for tier in range(1, self.tiers):
             for _ in range(dice.int(1, 3)):
                 self.container(0.0, Kind.HTTP, tier)
-        for number in range(1, DATABASES):
-            if dice(0.5):
-                self.container(0.0, Kind.DATABASE, number=number)
+        for kind, most in NUMBERED.items():
+            for number in range(1, most):
+                for _ in range(dice.pick(0, 0, 1, 1, 2) if kind == Kind.WORKER else dice.int(0, 1)):
+                    self.container(0.0, kind, number=number)
         for c in range(len(self.kind_of)):
             if dice(0.9):
                 self.step(dice.pick(0.0, 0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))
@@ -451,7 +458,7 @@ class Author:
             kind: [
                 c
                 for c, other in enumerate(self.kind_of)
-                if other == kind and not self.tier_of.get(c)
+                if other == kind and not self.tier_of.get(c) and not self.number_of.get(c)
             ]
             for kind in self.pushes
         }
@@ -483,7 +490,7 @@ class Author:
             if later < INF:
                 self.step(later, "lock_out", c, False)
         elif what == 6:
-            self.step(t, "wipe")
+            self.step(t, "wipe", dice.int(0, QUEUES - 1))
         else:
             for _ in range(dice.int(1, 5)):
                 self.step(t, "probe", dice.int(0, len(self.kind_of) - 1), dice(0.4))
@@ -499,7 +506,8 @@ class Author:
         if len(self.kind_of) < 18:
             kind = dice.pick(Kind.HTTP, Kind.HTTP, Kind.WORKER, Kind.WORKER, Kind.DATABASE)
             tier = dice.int(0, self.tiers - 1) if kind == Kind.HTTP else 0
-            c = self.container(t, kind, tier)
+            number = dice.int(0, NUMBERED[kind] - 1) if kind in NUMBERED else 0
+            c = self.container(t, kind, tier, number)
             self.step(t + dice.pick(0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))
             if kind == Kind.HTTP:
                 when = t + dice.pick(0.0, dice.s(0.0, 3.0))

@@ -20,8 +20,8 @@ def resident() -> int:
         return int(file.read().split()[1]) * PAGE
 
 
-def test_a_waiting_job_takes_56_bytes() -> None:
-    assert np.dtype(JOBS, align=True).itemsize == 56
+def test_a_waiting_job_takes_a_line_of_the_cache() -> None:
+    assert np.dtype(JOBS, align=True).itemsize == 64
 
 
 def test_growing_takes_no_memory_for_places_that_nobody_has_used() -> None:

@@ -118,13 +118,13 @@ def test_other_platforms_follow_the_like_stack(shop: Stack) -> None:
 def test_no_frills() -> None:
     stack = load_stack(str(DATA / "plain.yml"))
     roles = {name: service.role for name, service in stack.services.items()}
-    assert next(iter(roles)) == "backend"  # behind the frontend, uses the database
-    assert roles["reports"] == "other"  # a second postgres
+    assert next(iter(roles)) == "frontend"  # which asks the backend
+    assert roles["reports"] == "postgres"  # a second database, which nobody asks
     assert roles["jobs"] == "worker"
     assert stack.services["redis"].persistence == "none"  # --save ""
     assert stack.services["redis"].maxmemory == 64 * Mi
     assert stack.services["backend"].port is None  # a range never collides
-    assert "frontend: the part of a request before backend (it calls it)" in stack.ignored
+    assert stack.calls("frontend") == ["backend"]
 
 
 def _roles(services: dict[str, dict[str, object]]) -> dict[str, str]:

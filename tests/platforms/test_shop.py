@@ -62,6 +62,10 @@ def test_every_platform_runs_the_shop(platform):
     assert asked["web"] == run.gauge.arrived
     assert asked["api"] == pytest.approx(asked["web"], rel=0.02)
     assert asked["payments"] == pytest.approx(0.2 * asked["api"], rel=0.25)
+    assert list(run.queues) == ["queue", "parcels"]
+    for queue in run.queues.values():
+        assert queue.pushed == pytest.approx(0.2 * asked["api"], rel=0.25)
+        assert queue.done > 0.9 * queue.pushed, "each has its worker"
     for gauge in run.services.values():
         assert gauge.asked == gauge.succeeded + gauge.failed + gauge.open + gauge.forsaken
 
@@ -100,7 +104,20 @@ def test_what_refuses_costs_those_alone_who_need_it():
 
 def test_whoever_is_asked_starts_before_those_that_ask_it():
     order = boot_order(shop())
-    assert order == ["orders", "products", "queue", "catalogue", "api", "web", "mailer"]
+    first, last = order[:4], order[4:]
+    assert first == ["orders", "products", "queue", "parcels"]
+    assert last == ["catalogue", "api", "web", "mailer", "packer"]
+
+
+def test_a_backlog_of_one_queue_is_scaled_by_its_own_workers():
+    """KEDA looks at the mails alone: the packer, whose queue is empty, stays as it is."""
+    slow = {"stack.services.mailer.steps.0.cpu": "2s"}
+    run = replay("kubernetes_tuned", rate=20.0, horizon_s=180.0, settings=slow)
+    grown = {row.subject for row in run.timeline if "jobs, target 20" in row.text}
+    assert grown == {"mailer"}
+    peaks = {name: queue.backlog_peak for name, queue in run.queues.items()}
+    assert peaks["queue"] > 50
+    assert peaks["parcels"] < 20
 
 
 def test_what_stands_between_services():

@@ -3,14 +3,14 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sim.constants.facts import Fact, Held
-from sim.report.page.charts import TALL, apart, platform_lane
+from sim.report import colours
+from sim.report.page.charts import charts, platform_lane
 from sim.report.page.constants import constants
 from sim.report.page.document import page
 from sim.report.page.sections import SECTIONS, mechanism, sections
@@ -64,7 +64,10 @@ def test_it_is_well_formed_and_loads_nothing(made):
     reader = read(text)
     assert all(one.startswith("#") or one == "data:," for one in reader.addresses)
     assert reader.tags.count("script") == 1
-    assert re.findall(r"https?://[^\"]*", text) == ["http://www.w3.org/2000/svg"]  # a name, no link
+    addresses = set(re.findall(r"https?://[^\" ]*", text))
+    home = "https://github.com/leeoniya/uPlot"  # in its notice; and a name, no link
+    assert addresses == {home, "http://www.w3.org/2000/svg"}
+    assert "Copyright (c) 2022 Leon Sorokin" in text
 
 
 def test_it_is_small_however_long_the_run_or_large_the_platform(made):
@@ -124,16 +127,36 @@ def test_curves_have_words_for_who_does_not_see_them():
     assert any(label.startswith("Requests answered well: Compose 0 to 100 %") for label in labels)
 
 
-@pytest.mark.parametrize(
-    "wanted", [[50.0], [92.0] * 8, [0.0, *[92.0] * 8], [10.0, 90.0], [0.0] * 12]
-)
-def test_names_beside_a_curve_never_cover_each_other(wanted):
-    placed = apart(wanted)
-    assert all(-5.0 <= y <= TALL + 5.0 for y in placed)
-    gaps = [b - a for a, b in pairwise(sorted(placed))]
-    assert min(gaps, default=99.0) >= min(14.9, 100.0 / len(wanted))
-    if len(wanted) == 2:
-        assert placed == wanted  # where there is room they stand at their curves' ends
+def test_the_highest_value_of_the_table_is_in_the_picture():
+    """Series are samples once a second; the table's peaks are exact."""
+    one = pages.plain()
+    run = replace(one.runs[0], gauge=one.runs[0].gauge._replace(backlog_peak=5))
+    made = charts(pages.of(run))
+    (queue,) = (chart for chart in made.charts if chart.title == "Jobs in the queue")
+    assert queue.lines[0].peak == 5.0 <= queue.top
+    assert queue.lines[0].told.endswith(" to 5")
+
+
+def test_a_curve_that_all_platforms_share_is_drawn_once():
+    run = pages.plain().runs[0]
+    both = pages.of(run, replace(run, platform="kubernetes"))
+    for chart in charts(both).charts:
+        assert [line.platform for line in chart.lines] == ["the same on all platforms"]
+
+
+def test_a_platform_has_one_colour_whoever_stands_beside_it():
+    alone, among = colours.kinds(["nomad"]), colours.kinds(["own", "kubernetes-rollback", "nomad"])
+    assert alone[0] == among[2]
+    assert len(set(among)) == 3
+    assert len(set(colours.kinds([*colours.NAMED, "a", "b", "c", "d"]))) == 12
+
+
+def test_rows_that_are_equal_are_told_once():
+    run = pages.plain().runs[0]
+    both = pages.of(run, replace(run, platform="kubernetes"))
+    (section,) = (s for s in sections(both) if s.ident == "figures")
+    assert section.data["sections"] == []
+    assert ("Users", "down") in {(title, row.label) for title, row in section.data["equal"]}
 
 
 def test_topology_tells_the_loss_of_a_server():

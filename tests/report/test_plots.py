@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.report.colours import NAMED
 from sim.report.incident import window
 from sim.report.plots import event_labels
 from sim.report.plots.canvas import highest
@@ -67,6 +68,26 @@ def test_no_text_of_a_slide_hides_another():
         for i, one in enumerate(boxes):
             for other in boxes[i + 1 :]:
                 assert not one.overlaps(other)
+
+
+@pytest.mark.parametrize("what", [*KINDS, "compare"])
+@pytest.mark.parametrize("many", [4, 5, 8])
+def test_many_platforms_fit_one_slide(what, many):
+    figure = result(platforms=NAMED[:many], timeline=busy_timeline()).plot(what)
+    figure.draw_without_rendering()
+    assert (figure.bbox.width, figure.bbox.height) == (1920, 1080)
+    boxes = [text.get_window_extent() for text in figure.texts]
+    for i, one in enumerate(boxes):
+        assert 0 <= one.x0 < one.x1 <= 1920  # nothing is cut
+        assert not any(one.overlaps(other) for other in boxes[i + 1 :])
+    plots = [axes.get_position() for axes in figure.axes]
+    assert min(box.height for box in plots) * 1080 >= 18  # no flat line
+    assert max(box.height for box in plots) * 1080 >= 60
+
+
+def test_of_many_the_title_names_the_least_and_the_most():
+    title = texts(result(platforms=NAMED).plot("connections"))[0]
+    assert title == "All 8 platforms: 60 of 97 connections at most, none refused"
 
 
 def test_the_window_holds_the_trouble_and_says_so():

@@ -34,7 +34,9 @@ def result(reps=1, platforms=("compose", "kubernetes"), **changed) -> Result:
             replication(
                 run(
                     name,
-                    record=recording(20.0, 1200, ((300.0, 300.0 + length[name] + 3 * k),), 7 + k),
+                    record=recording(
+                        20.0, 1200, ((300.0, 300.0 + length.get(name, 20.0) + 3 * k),), 7 + k
+                    ),
                     seed=7 + k,
                     **changed,
                 ),

@@ -10,6 +10,8 @@ from sim.report.text.verdict import verdict
 from sim.results.preference import decision
 from sim.results.spread import nearest, spread, typical
 from sim.results.summary import replication
+from sim.study.ask import Ask
+from sim.study.plan import plan
 from sim.study.precision import seeds_for_a_range
 from tests.results.results import result
 from tests.results.synthetic import recording, run
@@ -104,5 +106,13 @@ def test_ranges_read_as_clocks(path, low, high, said):
 
 
 def test_how_many_seeds_hangs_on_the_size_alone():
-    sizes = [1.0, 2e5, 2.1e5, 1e6, 1e7, 1e8]
-    assert [seeds_for_a_range(size) for size in sizes] == [10, 10, 5, 5, 3, 1]
+    seconds = [0.01, 1.3, 1.4, 4.0, 6.4, 6.6, 100.0]
+    assert [seeds_for_a_range(each) for each in seconds] == [10, 10, 9, 3, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "seeds"), [("container_crash", 10), ("frozen_control_plane", 4), ("black_friday", 2)]
+)
+def test_a_long_run_has_fewer_seeds(name, seeds):
+    """Four simulated hours of a quiet cluster take as long as a million requests."""
+    assert plan(Ask(name, reps=None)).ask.reps == seeds

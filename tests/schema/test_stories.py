@@ -11,6 +11,7 @@ from sim.library.stacks import load_stack
 from sim.schema import story_checks
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
+from sim.schema.settings import apply_settings
 from sim.schema.stack import DatabasePool, Stack
 
 BASE = """
@@ -114,3 +115,21 @@ def test_a_long_story_is_turned_down():
     stack = Stack.model_validate({"name": "a", "services": {"a": {"role": "http", "steps": steps}}})
     with pytest.raises(InputError, match="from 1 to 14"):
         check_stack(stack)
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "place"),
+    [
+        ("services.web.cpu.demand", "7ms", "services.web.steps.0.cpu"),
+        ("services.api.database.demand", "7ms", "services.api.steps.2.demand"),
+        ("services.api.database.pool", 3, "services.api.pools.orders.size"),
+        ("services.http.push.share", 0.5, ""),  # web leaves no jobs: told as a field beside steps
+        ("services.api.push.share", 0.5, "services.api.steps.4.share"),
+    ],
+)
+def test_a_short_form_means_the_first_step_of_its_kind(path, raw, place):
+    shop = load_stack("shop")
+    changed = apply_settings(shop, {path: raw})
+    assert changed != shop
+    assert (changed == apply_settings(shop, {place or path: raw})) is True
+    assert (changed.services["web"].push != shop.services["web"].push) is (not place)

@@ -84,6 +84,13 @@ def test_what_the_stack_cannot_have_is_left_out_and_told():
         audit.prepare(ASK, (nobody,))
 
 
+def test_every_fault_of_the_file_can_happen_where_somebody_else_is_asked():
+    runs = audit.prepare(Ask("third_party_down", ["compose"]), faults())
+    assert runs.left_out == ()
+    alone = {names[0] for names, _, _ in runs.runs if len(names) == 1}
+    assert {"half of the queries locked", "bad plan", "bad config", "third party slow"} <= alone
+
+
 def test_a_horizon_that_ends_before_the_faults_is_told():
     with pytest.raises(InputError, match="by which faults have come"):
         audit.prepare(Ask("container_crash", settings=("scenario.horizon=8m",)), LISTED)

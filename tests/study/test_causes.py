@@ -18,6 +18,7 @@ from sim.schema.fields import InputError
 from sim.schema.scenario import Event, Leak
 from sim.simulation.case import Case
 from sim.study import causes as counterfactuals
+from sim.study import precision
 from sim.study.ask import Ask
 from sim.study.causes import (
     When,
@@ -32,6 +33,7 @@ from sim.study.causes import (
 from sim.study.comparison import replay
 from sim.study.plan import Plan, plan
 from sim.study.result import Result
+from sim.study.task import Task, replicate
 from tests import ENGINE
 from tests.study.runs import ALONE, interrupted
 
@@ -137,6 +139,71 @@ def test_several_seeds_give_intervals_over_the_same_customers() -> None:
     text = markdown(result)
     assert "less down (95 %: " in text
     assert "One seed was run" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "cures"),
+    [
+        ("migration_lock", "compose", {"lock_timeout"}),
+        ("config_push", "kubernetes", {"staged_config"}),
+        ("third_party_down", "compose", set()),
+        ("frozen_control_plane", "kubernetes", set()),
+    ],
+)
+def test_whatever_sets_trouble_off_is_tried_without_it(
+    name: str, platform: str, cures: set[str]
+) -> None:
+    """A kind of event says of itself what it is: nobody lists them again."""
+    study = plan(Ask(name, [platform], engine=ENGINE))
+    figures = everything_seen()
+    names = {one.name for one in changes() if applies(one.when, study.cases[0], figures)}
+    assert names >= {"trigger", *cures}
+
+
+@pytest.mark.parametrize(
+    ("event", "trouble"),
+    [
+        ({"disk_full": {}}, True),
+        ({"deploy": {"service": "http", "version": {"name": "v2"}}}, True),
+        ({"traffic": {"rate": "9/s"}}, False),
+        ({"scale": {"services": {"http": 2}}}, False),
+        ({"restart": {"service": "http"}}, False),
+    ],
+)
+def test_help_and_customers_are_no_trouble(event: dict[str, object], trouble: bool) -> None:
+    settings = {"scenario.events": [{"at": "60s", **event}]}
+    case = plan(Ask("container_crash", ["compose"], settings=settings)).cases[0]
+    assert applies(When(trouble=True), case, {}) is trouble
+
+
+@pytest.mark.parametrize(
+    ("range_s", "seeds", "hedge"),
+    [
+        (
+            1e-3,
+            [3],
+            "with seed 3 alone, of 4; `--reps 4` tries them with all.",
+        ),
+        (1e3, [3, 1, 2], "with the seeds 1, 2, 3 alone, of 4;"),
+    ],
+)
+def test_of_a_range_few_seeds_are_tried_and_the_told_one_is_the_first(
+    monkeypatch: pytest.MonkeyPatch, range_s: float, seeds: list[int], hedge: str
+) -> None:
+    monkeypatch.setattr(precision, "RANGE_S", range_s)  # seconds for all changes together
+    study = replace(planned("container_crash", platform="compose", reps=4), ranged=True)
+    base = replay(study, ALONE)
+    done = tuple(
+        replace(each, run=replicate(Task(study.cases[0], 3, True), ENGINE).run)
+        if each.seed == 3
+        else replace(each, run=None)
+        for each in base.replications["compose"]
+    )
+    result = investigate(study, replace(base, replications={"compose": done}), ALONE)
+    assert result.counterfactuals is not None
+    for change in result.counterfactuals["compose"]:
+        assert [each.seed for each in change.replications] == seeds
+    assert hedge in markdown(result)
 
 
 def test_interrupted_it_keeps_what_was_finished() -> None:

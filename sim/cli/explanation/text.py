@@ -13,7 +13,8 @@ from sim.constants.facts import Fact, Setting, fact_of
 from sim.report.text import words
 from sim.schema import reference
 from sim.schema.layers import Layer
-from sim.schema.scenario import Scenario, Traffic
+from sim.schema.scenario import Scenario
+from sim.schema.traffic import Traffic
 from sim.study.article.article import ArticleRow
 
 WIDTH = 100
@@ -25,33 +26,39 @@ def scenario(it: Scenario, stack: str) -> str:
     return "\n".join([*_scenario(it), "", f"the stack, {it.stack}", "", stack.rstrip()]) + "\n"
 
 
-def _scenario(it: Scenario) -> Iterator[str]:
-    yield f"{it.name}: {it.title}"
+def _scenario(scenario: Scenario) -> Iterator[str]:
+    yield f"{scenario.name}: {scenario.title}"
     yield ""
-    yield fill(it.lesson, WIDTH)
+    yield fill(scenario.lesson, WIDTH)
+    if (day := scenario.incident) is not None:
+        yield from ["", f"{day.who}, {day.date}: {day.source}", fill(day.mechanism, WIDTH)]
+        yield fill(f"simplified: {day.simplified}", WIDTH)
+        yield from (f"set so that the figures of that day come out: {path}" for path in day.fitted)
     yield ""
-    yield f"simulated for {words.duration(it.horizon)}, under {', '.join(it.platforms)}"
-    slo = f"SLO: {words.share(it.slo.success)} of requests answered well"
-    if it.slo.latency is not None:
-        slo += f" within {words.duration(it.slo.latency)}"
-    yield f"{slo}; down below {words.share(it.slo.down_below)}"
-    yield from _traffic(it.traffic)
+    yield f"simulated for {words.duration(scenario.horizon)}, under {', '.join(scenario.platforms)}"
+    slo = f"SLO: {words.share(scenario.slo.success)} of requests answered well"
+    if scenario.slo.latency is not None:
+        slo += f" within {words.duration(scenario.slo.latency)}"
+    yield f"{slo}; down below {words.share(scenario.slo.down_below)}"
+    yield from _traffic(scenario.traffic)
     yield ""
     yield "what happens"
-    for event in it.events:
+    for event in scenario.events:
         body = getattr(event, event.kind())
         yield f"  {words.clock(event.at)} {event.kind()} {_said(body)}".rstrip()
-    if it.claims:
+    if scenario.claims:
         yield ""
-        yield "what the article claims"
-    for claim in it.claims:
+        yield "what was published" if scenario.incident else "what the article claims"
+    for claim in scenario.claims:
         bounds = words.bounds(claim.metric, claim.low, claim.high)
         yield f"  {claim.id}: {words.platform(claim.platform)}: {claim.says}"
         yield f"    checked as {claim.metric}: {bounds}"
-    if it.variants:
+    if scenario.variants:
         yield ""
         yield "variants"
-        yield from (f"  {it.name}:{name}: {one.says}" for name, one in it.variants.items())
+        yield from (
+            f"  {scenario.name}:{name}: {one.says}" for name, one in scenario.variants.items()
+        )
 
 
 def _traffic(traffic: Traffic) -> Iterator[str]:
@@ -98,11 +105,11 @@ def _layers(layers: Sequence[Layer]) -> Iterator[str]:
         yield ""
         yield f"builds on {', '.join(bases)}: what a stack says `on: {bases[-1]}` holds here too,"
         yield f"and so do settings below `{bases[-1]}.`, as far as this platform has the field"
-    asked = [(layer, path, raw) for layer in layers for path, raw in layer.settings.items()]
-    if asked:
+    wishes = [(layer, path, raw) for layer in layers for path, raw in layer.settings.items()]
+    if wishes:
         yield ""
         yield "what its own manifests ask of every stack (by role; `--set stack.PATH` changes it)"
-    for layer, path, raw in asked:
+    for layer, path, raw in wishes:
         from_base = "" if layer is layers[-1] else f" (from {layer.platform})"
         yield f"  {path} = {_plain(raw)}{from_base}"
 
@@ -173,25 +180,25 @@ def fact(it: Fact[Any]) -> list[str]:
     return [f"{it.name} = {value}: {it.says}", f"    source: {it.source}"]
 
 
-def setting(it: Setting) -> list[str]:
+def setting(row: Setting) -> list[str]:
     """One constant as it stands on a platform: the path that changes it, value and meaning; then
     its name, and where that is written."""
-    known, value = it.fact, f"{_plain(it.value)} {it.fact.unit}".rstrip()
-    if not it.path:
+    known, value = row.fact, f"{_plain(row.value)} {row.fact.unit}".rstrip()
+    if not row.path:
         return [*fact(known), *([f"    fixed: {known.fixed}"] if known.fixed else [])]
-    other = "" if it.value == known.value else f" (upstream: {_plain(known.value)})"
-    return [f"{it.path} = {value}{other}: {known.says}", f"    {known.name}; {known.source}"]
+    other = "" if row.value == known.value else f" (upstream: {_plain(known.value)})"
+    return [f"{row.path} = {value}{other}: {known.says}", f"    {known.name}; {known.source}"]
 
 
 def facts(those: Mapping[str, Sequence[Setting]]) -> str:
     """Several constants, each with all the paths that change it."""
     lines: list[str] = []
     for settings in those.values():
-        known = settings[0].fact
-        lines += fact(known)
-        lines += [f"    fixed: {known.fixed}"] if known.fixed else []
+        constant = settings[0].fact
+        lines += fact(constant)
+        lines += [f"    fixed: {constant.fixed}"] if constant.fixed else []
         for one in [s for s in settings if s.path]:
-            here = "" if one.value == known.value else f", {_plain(one.value)} there"
+            here = "" if one.value == constant.value else f", {_plain(one.value)} there"
             first = f" (after --set {one.first})" if one.first else ""
             lines.append(f"    --set {one.path}=VALUE{first}{here}")
     return "\n".join(lines) + "\n"

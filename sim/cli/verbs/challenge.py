@@ -102,15 +102,15 @@ def _check(task: Challenge, file: Path, seed: int) -> int:
 
     folder = REPORTS / f"challenge-{task.number}"
     check_folder(folder, files.OURS)
-    seen = progress.load()
-    done = check(task, file, seed)
+    history = progress.load()
+    outcome = check(task, file, seed)
 
     def show() -> None:
-        print(texts.verdict(task, done), end="")
-        if done.passed and seed == SEED and task.number not in seen.passed:
-            passed = sorted([*seen.passed, task.number])
-            progress.save(seen.model_copy(update={"passed": passed}))
+        print(texts.verdict(task, outcome), end="")
+        if outcome.passed and seed == SEED and task.number not in history.passed:
+            passed = sorted([*history.passed, task.number])
+            progress.save(history.model_copy(update={"passed": passed}))
 
-    write = partial(files.write, done.result, folder, plots=False)
+    write = partial(files.write, outcome.result, folder, plots=False)
     status = deliver("what happened, and when", folder / "report.html", write, show)
-    return NOT_HELD if status == DONE and not done.passed else status
+    return NOT_HELD if status == DONE and not outcome.passed else status

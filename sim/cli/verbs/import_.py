@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from sim.cli.options import DONE, Flag, Reading, corrected, say
+from sim.cli.options import DONE, Flag, ReadingOf, corrected, say
 from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ def import_(
     /,
     *,
     out: Path = STACK,
-    reading: Annotated[Reading | None, Parameter(name="*")] = None,
+    reading: ReadingOf = None,
     check: Flag = False,
     force: Flag = False,
     picture: Path | None = None,
@@ -49,8 +47,10 @@ def import_(
     if not check and not force and out.exists():
         expected = "another --out, or --force to replace it"
         raise InputError(str(out), found="a file that is there", expected=expected)
-    said = corrected(reading)
-    imported = import_stack(*files, corrections=Corrections.of(said["roles"], said["links"]))
+    corrections = corrected(reading)
+    imported = import_stack(
+        *files, corrections=Corrections.of(corrections["roles"], corrections["links"])
+    )
     print("\n".join(_understood(imported)))
     for question in imported.questions:
         say(f"? {question}", DONE)
@@ -62,8 +62,8 @@ def import_(
     if check:
         return DONE
     words = ["sim", "import", *files]
-    words += [word for text in said["roles"] for word in ("--role", text)]
-    words += [word for text in said["links"] for word in ("--link", text)]
+    words += [word for text in corrections["roles"] for word in ("--role", text)]
+    words += [word for text in corrections["links"] for word in ("--link", text)]
     _write(out, stack_text(imported, shlex.join(words)))
     return say(f"stack: {out}", DONE)
 

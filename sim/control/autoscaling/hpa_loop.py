@@ -268,7 +268,7 @@ class Scaler:
             proposals.append(number)
             reasons.append(why)
         if self.asks.queue is not None:
-            waiting = self.cluster.gauge().jobs_queued
+            waiting = self.cluster.jobs_waiting(self.service)
             target = self.asks.queue
             proposals.append(hpa.replicas_for_average(current, waiting, target, self.tolerance))
             reasons.append(f"{waiting} jobs, target {target} a replica")
@@ -310,7 +310,8 @@ class Scaler:
             mean = sum(read) / len(read) / 1000 if read else 0.0
             return number, f"{mean:.3g} requests/s a replica, target {metric.average_value:g}"
         jobs = metric.reads == "jobs"
-        total = self.cluster.gauge().jobs_queued if jobs else self.metrics.rate(self.service)
+        waiting, rate = self.cluster.jobs_waiting, self.metrics.rate
+        total = waiting(self.service) if jobs else rate(self.service)
         if total is None:
             return None, "no reading yet"
         what = f"{total:.3g} {'jobs' if jobs else 'requests/s'}"

@@ -64,7 +64,7 @@ class Keda:
 
     def poll(self, cluster: Cluster, name: str, least: int, last: dict[str, float]) -> None:
         now, current = cluster.clock.now, cluster.desired[name]
-        waiting = cluster.gauge().jobs_queued
+        waiting = cluster.jobs_waiting(name)
         active = waiting > self.activation
         if active:
             last[name] = now

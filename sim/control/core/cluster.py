@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
+from operator import add
 from typing import Any, Literal
 
 from sim.control.core import oom
@@ -37,7 +38,7 @@ from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.dataplane.tables import PlaneGauge
+from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -232,7 +233,7 @@ class Cluster(Containers):
         volume.lost = True
         whose = f"the disk of {volume.service} is {how or f'lost with {volume.server.name}'}"
         if role != "postgres":
-            self.plane.wipe()
+            self.plane.wipe(self.stack.number(volume.service))
             if service.persistence != "none":
                 self.say("disk_lost", volume.service, whose)
             return
@@ -393,6 +394,31 @@ class Cluster(Containers):
 
         return max(databases, key=refused)
 
+    def queues(self) -> dict[str, QueueGauge]:
+        """What waits in each, in the order of their numbers."""
+        names = self.stack.playing("redis")
+        return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
+
+    def calls(self) -> dict[str, dict[str, CallGauge]]:
+        """What each service asked of each other one, by whatever version of it."""
+        edges = {}
+        for name, service in self.stack.services.items():
+            steps = [step.call for step in service.steps or () if step.call is not None]
+            row = dict.fromkeys(steps, CallGauge())
+            for profile in self.callers.get(name, ()):
+                for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
+                    row[callee] = CallGauge(*map(add, row[callee], seen))
+            if row:
+                edges[name] = row
+        return edges
+
+    def jobs_waiting(self, service: str) -> int:
+        """In the queue from which it takes; in all, for one that takes none."""
+        queues = self.stack.playing("redis")
+        if len(queues) < 2 or self.service(service).role != "worker":
+            return self.gauge().jobs_queued
+        return self.queues()[self.stack.queue_of(service)].queued
+
     def asked_so_far(self, service: str) -> int:
         """Requests for a service since the start, as whoever stands before it counts them."""
         if service == self.entry:
@@ -410,11 +436,7 @@ class Cluster(Containers):
         if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
             return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
-            if self.standing and notice.id not in self._heard:
-                self.recall(self.plane.standing(notice.id))
-            heard = self._heard.pop(notice.id, None)
-            if heard is not None:  # else whoever asked has given up
-                heard(notice.note == Note.PROBE_OK)
+            self.answered(notice.id, notice.note == Note.PROBE_OK)
         elif notice.note == Note.HANDED_BACK:
             self.recall(notice.id)
         elif notice.note == Note.SERVER_OOM:

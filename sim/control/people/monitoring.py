@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sim.constants.facts import HOT
 from sim.control.core.cluster import Cluster, Container, Server
@@ -27,48 +28,57 @@ def alarms(succeeded: int, failed: int, jobs_always_waiting: int, by: Alarm = AL
 
 
 # ---- users ----
+class Sighting(NamedTuple):
+    """What monitoring saw at an instant."""
+
+    t_s: float
+    gauge: PlaneGauge
+    waiting: tuple[int, ...]  # jobs, in each queue
+
+
 class Window:
     """What users got lately."""
 
     def __init__(self, alarm: Alarm) -> None:
         self.alarm = alarm
-        self.seen: deque[tuple[float, PlaneGauge]] = deque()
+        self.seen: deque[Sighting] = deque()
 
-    def add(self, now: float, gauge: PlaneGauge) -> int:
+    def add(self, look: Sighting) -> int:
         """Take a look; returns how many connections were refused within the window."""
-        self.seen.append((now, gauge))
-        while self.seen[0][0] < now - self.alarm.window:
+        self.seen.append(look)
+        while self.seen[0].t_s < look.t_s - self.alarm.window:
             self.seen.popleft()
-        return gauge.connections_refused - self.seen[0][1].connections_refused
+        return look.gauge.connections_refused - self.seen[0].gauge.connections_refused
 
     def alarms(self, within_s: float | None = None) -> bool:
         """Was it bad over the last `within_s` (the whole window)?"""
-        return self.failing(within_s) or self.waiting(within_s)
+        return self.failing(within_s) or bool(self.waiting(within_s))
 
     def failing(self, within_s: float | None = None) -> bool:
         """Did too many users get errors?"""
-        gauges = self._lately(within_s)
-        if not gauges:
+        looks = self._lately(within_s)
+        if not looks:
             return False
-        first, last = gauges[0][1], gauges[-1][1]
+        first, last = looks[0].gauge, looks[-1].gauge
         return users_fail(last.succeeded - first.succeeded, last.failed - first.failed, self.alarm)
 
-    def waiting(self, within_s: float | None = None) -> bool:
-        """Did too many jobs wait all the time?"""
-        gauges = self._lately(within_s)
+    def waiting(self, within_s: float | None = None) -> list[int]:
+        """The queues in which too many jobs waited all the time, by their numbers."""
+        looks = self._lately(within_s)
         whole_s = (self.alarm.window if within_s is None else within_s) - self.alarm.look
-        if not gauges or gauges[-1][0] - gauges[0][0] < whole_s:
-            return False
-        return min(gauge.jobs_queued for _, gauge in gauges) >= self.alarm.jobs
+        if not looks or looks[-1].t_s - looks[0].t_s < whole_s:
+            return []
+        queues = zip(*(look.waiting for look in looks), strict=True)
+        return [number for number, jobs in enumerate(queues) if min(jobs) >= self.alarm.jobs]
 
-    def _lately(self, within_s: float | None) -> list[tuple[float, PlaneGauge]]:
+    def _lately(self, within_s: float | None) -> list[Sighting]:
         within_s = self.alarm.window if within_s is None else within_s
-        latest = self.seen[-1][0] if self.seen else 0.0
-        return [(t, gauge) for t, gauge in self.seen if t >= latest - within_s]
+        latest = self.seen[-1].t_s if self.seen else 0.0
+        return [look for look in self.seen if look.t_s >= latest - within_s]
 
     def quiet(self) -> bool:
         """A whole window without an alarm."""
-        span = self.seen[-1][0] - self.seen[0][0] if self.seen else 0.0
+        span = self.seen[-1].t_s - self.seen[0].t_s if self.seen else 0.0
         return span >= self.alarm.window - self.alarm.look and not self.alarms()
 
     def forget(self) -> None:

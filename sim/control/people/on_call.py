@@ -17,6 +17,7 @@ from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster
 from sim.control.people import growth, runbooks
 from sim.control.people.human import Deployed, Human
+from sim.control.people.monitoring import Sighting
 from sim.control.people.repertoire import (
     Hypothesis,
     Remedy,
@@ -27,6 +28,7 @@ from sim.control.people.repertoire import (
 )
 from sim.control.people.symptoms import (
     backing_off,
+    backlogged,
     bad_version,
     crashes,
     dead_node,
@@ -55,7 +57,8 @@ class OnCall:
         incident: simpy.Process | None = None
         while True:
             yield cluster.clock.after(human.spec.alarm.look, Rank.OPERATOR)
-            human.refused_lately = seen.add(cluster.clock.now, cluster.gauge())
+            waiting = tuple(queue.queued for queue in cluster.queues().values())
+            human.refused_lately = seen.add(Sighting(cluster.clock.now, cluster.gauge(), waiting))
             is_open = incident is not None and incident.is_alive
             if seen.alarms() and not is_open and not human.looking:
                 incident = cluster.clock.loop(self.incident(cluster))
@@ -118,7 +121,7 @@ class Troubleshooting:
         self.told = ""  # what she said when nothing was left
 
     def run(self) -> Loop:
-        """Look, try, look again, until users are served."""
+        """Sighting, try, look again, until users are served."""
         human = self.human
         while True:
             yield from human.work(human.spec.diagnose, "diagnose")
@@ -226,7 +229,7 @@ def restart_silent(human: Human, symptoms: Symptoms) -> Loop:
 
 
 def scale_out(human: Human, symptoms: Symptoms) -> Loop:
-    workers = human.cluster.stack.playing("worker")
+    workers = backlogged(human) or human.cluster.stack.playing("worker")
     service = symptoms.hot or symptoms.busy or next(iter(workers), "")
     if service:
         yield from growth.scale_out(human, service)

@@ -187,10 +187,10 @@ def look(human: Human) -> Symptoms:
     """All of it, now."""
     cluster, seen = human.cluster, human.window
     human.usage.look(cluster)
-    users, jobs = seen.failing(), seen.waiting()
+    users, late = seen.failing(), backlogged(human)
     return Symptoms(
         failing=users,
-        backlog=jobs and not idle(cluster),
+        backlog=bool(seen.waiting()) and not idle(cluster, late),
         server_away=lost_server(cluster) is not None,
         trouble=bool(cluster.troubles),
         node_away=dead_node(cluster) is not None,
@@ -205,14 +205,13 @@ def look(human: Human) -> Symptoms:
         wrong_address=wrong_address(cluster),
         oom=any(c.oom_killed for c in cluster.containers),
         under_way=human.under_way > 0,
-        **load(human, users, jobs),
+        **load(human, users, late),
     )
 
 
-def load(human: Human, users: bool, jobs: bool) -> dict[str, Any]:
-    """Who is busy, and what is full; of services for which somebody waits."""
+def load(human: Human, users: bool, workers: list[str]) -> dict[str, Any]:
+    """Who is busy, and what is full; of services for which somebody waits, these workers too."""
     cluster, usage, ours = human.cluster, human.usage, maintained(human.cluster)
-    workers = cluster.stack.playing("worker") if jobs else []
     inmost = reversed(list(cluster.fronts)) if users else []  # who waits for another is busy, too
     served = [name for name in inmost if name and busy(cluster, name)]
     hot = [name for name in (*served, *workers) if usage.is_hot(cluster, name)]
@@ -220,7 +219,7 @@ def load(human: Human, users: bool, jobs: bool) -> dict[str, Any]:
     databases = cluster.stack.playing("postgres")
     full = all(usage.is_full(cluster, s) for s in ours) or crowded(human, ours, [*served, *hot])
     return {
-        "busy": next(iter([*served, *(idle(cluster) if jobs else [])]), ""),
+        "busy": next(iter([*served, *idle(cluster, workers)]), ""),
         "hot": next(iter(hot), ""),
         "database_hot": any(usage.is_hot(cluster, name) for name in databases),
         "full": bool(ours) and not tasks and full,
@@ -238,11 +237,17 @@ def crowded(human: Human, servers: list[Server], services: list[str]) -> bool:
     return enough and used >= 0.5 * cores
 
 
-def idle(cluster: Cluster) -> list[str]:
-    """Workers that run and have nothing in hand."""
-    if cluster.gauge().jobs_in_progress:
-        return []
-    return [name for name in cluster.stack.playing("worker") if running(cluster, name)]
+def backlogged(human: Human) -> list[str]:
+    """Workers of the queues in which too many jobs have waited for some time."""
+    stack = human.cluster.stack
+    queues, late = stack.playing("redis"), human.window.waiting()
+    return [worker for number in late for worker in stack.workers_of(queues[number])]
+
+
+def idle(cluster: Cluster, workers: list[str]) -> list[str]:
+    """Those of them that run, where nobody has a job of their queue in hand."""
+    queues, queue_of = cluster.queues() if workers else {}, cluster.stack.queue_of
+    return [w for w in workers if not queues[queue_of(w)].in_progress and running(cluster, w)]
 
 
 def pools_short(cluster: Cluster) -> bool:

@@ -161,8 +161,10 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         answers = StoryStep(Does.WAIT, law=law(service.latency))
         fails = StoryStep(Does.FAIL, share=service.errors)
         return replace(profile, slots=UNLIMITED, steps=(answers, fails))
-    if service.role == "postgres":
+    if service.role in ("postgres", "redis"):
         return replace(profile, number=stack.number(name))
+    if service.role == "worker":
+        profile = replace(profile, number=stack.number(stack.queue_of(name)))
     if service.steps is None:
         return profile
     return replace(

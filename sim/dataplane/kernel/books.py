@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
+from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
 from sim.dataplane.kernel.compile import entry
 from sim.dataplane.kernel.layout import GHOSTS, PARKED, QUEUED, WORKING, F, N, columns
 from sim.dataplane.tables import Books
@@ -36,7 +36,8 @@ def walk(box: Any, totals: Any, machines: Any) -> None:
                 total.jobs_queued += 1
             elif state == WORKING:
                 total.jobs_in_progress += 1
-    total.jobs_in_progress += w.pushing
+    for q in range(MOST_QUEUES):
+        total.jobs_in_progress += w.queue[q].pushing
     for d in range(MOST_DATABASES):
         total.connections_open += w.store[d].servers_open
         total.connections_granted += w.store[d].granted

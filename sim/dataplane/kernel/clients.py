@@ -69,6 +69,7 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
     at = purse(w, parent, k)
     w.purse[at].tokens = min(w.purse[at].tokens + policy.budget, policy.most_tokens)
     w.service[policy.service].asked += 1
+    w.edge[k].calls += 1
     attempt(w, r)
     return r
 
@@ -141,6 +142,7 @@ def attempt(w: Any, r: int) -> None:
         work.tried = child(w.work[parent].tried, salt) + client.retry
     work.policy, work.balancer = k, w.policy[k].service
     client.work, client.state = s, ASKING
+    w.edge[k].tries += 1
     set_patience(w, k, ident, s)
     dial(w, s)
 
@@ -206,6 +208,9 @@ def finish(w: Any, r: int, outcome: int) -> None:
     client = w.request[r]
     parent = client.parent
     w.ended[w.policy[client.policy].service, outcome] += 1
+    if outcome != SUCCEEDED:
+        w.edge[client.policy].failed += 1
+        w.edge[client.policy].given_up += outcome == CLIENT_TIMEOUT
     if parent >= 0:
         w.work[parent].asks = -1
     else:

@@ -1,8 +1,7 @@
-"""The queue on disk: what a crash of Redis would bring back. Part of reference/jobs.py.
+"""The queue on disk, and what a crash of it brings back. Part of reference/jobs.py.
 
-Also the places of jobs. The list of what was taken since the last durable point is a chain through
-`next`, of places whose state is TAKEN. All places of one job (its entries, and where it is in that
-list) are a ring through `kin`, and each knows the job's fate.
+The list of what was taken since the last durable point is a chain through `next`, of places whose
+state is TAKEN.
 """
 
 from __future__ import annotations
@@ -11,114 +10,147 @@ import math
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import RDB_SAVE_POINTS
-from sim.dataplane.kernel.codes import AOF_EVERYSEC, RDB
+from sim.dataplane.codes import COPY_BASE, RDB_SAVE_POINTS
+from sim.dataplane.kernel.codes import AOF_ALWAYS, AOF_EVERYSEC, NONE, RDB, REDIS_WIPED
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.layout import FREE, QUEUED, TAKEN
-
-STILL_OPEN, WAS_DONE, WAS_LOST = range(3)  # fates of a job
-
-
-# ---- places ----
-@inner
-def new_job(w: Any, ident: int) -> int:
-    j = w.job_free
-    if j < 0:
-        j = w.job_top
-        w.job_top = j + 1
-    else:
-        w.job_free = w.job[j].next
-    w.jobs_used += 1
-    w.job[j].id = w.job[j].visit = ident
-    w.job[j].state = QUEUED
-    w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
-    w.job[j].stalls = w.job[j].given_up = 0
-    w.job[j].park_at = INFINITY
-    w.job[j].next = -1
-    w.job[j].kin, w.job[j].fate = j, STILL_OPEN
-    return j
-
-
-@inner
-def new_kin(w: Any, j: int, ident: int) -> int:
-    """One more place of the job of place j."""
-    k = new_job(w, ident)
-    w.job[k].sequence, w.job[k].fate = w.job[j].sequence, w.job[j].fate
-    w.job[k].kin = w.job[j].kin
-    w.job[j].kin = k
-    return k
-
-
-@inner
-def free_job(w: Any, j: int) -> None:
-    k = j
-    while w.job[k].kin != j:
-        k = w.job[k].kin
-    w.job[k].kin = w.job[j].kin
-    w.job[j].state = FREE
-    w.job[j].id = -1
-    w.job[j].next = w.job_free
-    w.job_free = j
-    w.jobs_used -= 1
+from sim.dataplane.kernel.fates import free_job, lose, lose_parked, new_kin, peak
+from sim.dataplane.kernel.layout import PARKED, QUEUED, TAKEN
 
 
 # ---- durable points ----
 @inner
-def persistence(w: Any) -> int:
-    return w.version[w.container[w.redis].profile].persistence
+def persistence(w: Any, q: int) -> int:
+    return w.version[w.container[w.queue[q].redis].profile].persistence
 
 
 @inner
-def restorable(w: Any) -> bool:
-    kind = persistence(w)
+def restorable(w: Any, q: int) -> bool:
+    kind = persistence(w, q)
     return kind == RDB or kind == AOF_EVERYSEC  # noqa: PLR1714 (no sets in the kernel)
 
 
 @inner
-def save(w: Any, at: float) -> None:
-    w.saved, w.saved_sequence, w.changes = at, w.sequence, 0
-    forget_taken(w)
+def save(w: Any, q: int, at: float) -> None:
+    queue = w.queue[q]
+    queue.saved, queue.saved_sequence, queue.changes = at, queue.sequence, 0
+    forget_taken(w, q)
 
 
 @inner
-def forget_taken(w: Any) -> None:
-    j = w.t_head
+def forget_taken(w: Any, q: int) -> None:
+    queue = w.queue[q]
+    j = queue.taken_head
     while j >= 0:
         after = w.job[j].next
         free_job(w, j)
         j = after
-    w.t_head = w.t_tail = -1
+    queue.taken_head = queue.taken_tail = -1
 
 
 @inner
-def save_due(w: Any) -> None:
-    kind = persistence(w)
+def save_due(w: Any, q: int) -> None:
+    queue, kind = w.queue[q], persistence(w, q)
     if kind == AOF_EVERYSEC:
         second = float(math.floor(w.now))
-        if second > w.saved:
-            save(w, second)
+        if second > queue.saved:
+            save(w, q, second)
     elif kind == RDB:
         due = INFINITY
         for age, count in RDB_SAVE_POINTS:
-            if w.changes >= count and w.saved + age < due:
-                due = w.saved + age
+            if queue.changes >= count and queue.saved + age < due:
+                due = queue.saved + age
         if due <= w.now:
-            save(w, due)
+            save(w, q, due)
 
 
 @inner
-def changed(w: Any) -> None:
-    if persistence(w) == RDB:
-        w.changes += 1
-        save_due(w)
+def changed(w: Any, q: int) -> None:
+    if persistence(w, q) == RDB:
+        w.queue[q].changes += 1
+        save_due(w, q)
 
 
 @inner
-def remember_taken(w: Any, j: int) -> None:
+def remember_taken(w: Any, q: int, j: int) -> None:
+    queue = w.queue[q]
     t = new_kin(w, j, -2)
     w.job[t].state = TAKEN
-    if w.t_tail < 0:
-        w.t_head = t
+    if queue.taken_tail < 0:
+        queue.taken_head = t
     else:
-        w.job[w.t_tail].next = t
-    w.t_tail = t
+        w.job[queue.taken_tail].next = t
+    queue.taken_tail = t
+
+
+@inner
+def chain(w: Any, q: int, j: int) -> None:
+    """To the end of the queue."""
+    queue = w.queue[q]
+    w.job[j].next = -1
+    if queue.tail < 0:
+        queue.head = j
+    else:
+        w.job[queue.tail].next = j
+    queue.tail = j
+    queue.entries += 1
+
+
+# ---- its death ----
+@inner
+def crashed(w: Any, q: int, host: bool) -> None:
+    save_due(w, q)
+    queue, kind = w.queue[q], persistence(w, q)
+    if kind == AOF_ALWAYS or (kind == AOF_EVERYSEC and not host):
+        return
+    saved = queue.saved_sequence if kind != NONE else 0
+    # what was taken since the durable point comes back first, as copies
+    j = all_entries(w, q)
+    if kind != NONE:
+        t = queue.taken_head
+        while t >= 0:
+            copy = new_kin(w, t, COPY_BASE + w.copies_made)
+            w.job[copy].copy = 1
+            w.copies_made += 1
+            chain(w, q, copy)
+            t = w.job[t].next
+    forget_taken(w, q)
+    while j >= 0:
+        after = w.job[j].next
+        if w.job[j].sequence < saved:
+            chain(w, q, j)
+        else:
+            lose(w, j, REDIS_WIPED)
+        j = after
+    if kind != AOF_EVERYSEC:
+        lose_parked(w, q, REDIS_WIPED)
+        queue.epoch += 1
+    queue.copies_waiting = 0
+    for j in range(w.job_top):
+        if w.job[j].queue == q and (w.job[j].state == PARKED or w.job[j].state == QUEUED):
+            queue.copies_waiting += w.job[j].copy
+    peak(w, q)
+    queue.saved, queue.changes = w.now, 0
+
+
+@inner
+def all_entries(w: Any, q: int) -> int:
+    """The first of a chain that is out of the queue now, or -1."""
+    queue = w.queue[q]
+    j = queue.head
+    queue.head = queue.tail = -1
+    queue.entries = 0
+    return j
+
+
+@inner
+def wiped(w: Any, q: int) -> None:
+    j = all_entries(w, q)
+    while j >= 0:
+        after = w.job[j].next
+        lose(w, j, REDIS_WIPED)
+        j = after
+    lose_parked(w, q, REDIS_WIPED)
+    w.queue[q].epoch += 1
+    w.queue[q].copies_waiting = 0
+    peak(w, q)
+    save(w, q, w.now)

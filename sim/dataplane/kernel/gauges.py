@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
+from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
 from sim.dataplane.kernel.codes import LISTENING, REFUSED, SUCCEEDED
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.layout import SERVICE_SAMPLE
@@ -14,9 +14,13 @@ from sim.dataplane.tables import Samples
 @inner
 def plane_figures(w: Any, figures: Any) -> None:
     """A tables.PlaneGauge into a row."""
-    working, busy = 0, 0.0
+    queued, working, busy = 0, 0, 0.0
     for i in range(w.workers):
         working += w.container[w.worker[i]].held
+    for q in range(MOST_QUEUES):
+        queue = w.queue[q]
+        queued += queue.entries + queue.parked - queue.copies_waiting
+        working += queue.pushing - queue.copies_working
     for c in range(w.containers):
         container = w.container[c]
         busy += container.busy + container.n * container.rate * (w.now - container.since)
@@ -37,8 +41,8 @@ def plane_figures(w: Any, figures: Any) -> None:
     figures.failed = w.failures
     figures.in_flight = w.requests - w.successes - w.failures
     figures.retries = w.retried
-    figures.jobs_queued = w.entries + w.parked - w.copies_waiting
-    figures.jobs_in_progress = working - w.copies_working + w.pushing
+    figures.jobs_queued = queued
+    figures.jobs_in_progress = working
     figures.connections = connections
     figures.connection_limit = limit
     figures.connection_waits = waits

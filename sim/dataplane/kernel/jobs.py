@@ -1,6 +1,6 @@
-"""Redis as a job queue, and the workers: reference/jobs.py over arrays.
+"""Queues of jobs, and the workers: reference/jobs.py over arrays.
 
-A job has a place j as long as it exists. The queue and the list of what was taken since the last
+A job has a place j as long as it exists. Each queue and the list of what was taken since the last
 durable point are chains through `j_next`. A job in a worker is a work s with `of_job` = j.
 """
 
@@ -14,18 +14,14 @@ from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import COPY_BASE, GIVEN_AWAY, JOB_BASE, PUSHED_BASE, REAPER_RETRY_S
 from sim.dataplane.kernel.codes import (
-    AOF_ALWAYS,
-    AOF_EVERYSEC,
     ATTEMPTS_EXHAUSTED,
     CHECKOUT,
     EVICTED,
     HTTP_500,
     JOB_BACK,
     LISTENING,
-    NONE,
     QUEUE_FULL,
     REDIS_DOWN,
-    REDIS_WIPED,
     STALLED,
     SUCCEEDED,
     WORKER_KILLED,
@@ -33,60 +29,39 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import enter, leave
 from sim.dataplane.kernel.draws import GOLDEN, child
-from sim.dataplane.kernel.durable import (
-    WAS_DONE,
-    WAS_LOST,
-    changed,
-    forget_taken,
-    free_job,
+from sim.dataplane.kernel.durable import chain, changed, remember_taken, restorable, save_due
+from sim.dataplane.kernel.fates import (
+    count_job,
+    done,
+    lose,
+    lose_parked,
     new_job,
     new_kin,
-    persistence,
-    remember_taken,
-    restorable,
-    save,
-    save_due,
+    peak,
+    stand_for,
 )
 from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     IN_SLOTS,
     JOB,
     LISTS,
-    OUT_JOB,
     PARKED,
     PUSH_FAILED,
     QUEUED,
     REQUEST,
-    TAKEN,
     WORKING,
 )
-from sim.dataplane.kernel.timing import free_work, new_work, out, set_timer
-from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED, FIRST_LOSS
+from sim.dataplane.kernel.timing import free_work, new_work, set_timer
+from sim.dataplane.tables import ENQUEUED, FIRST_LOSS
 
 next_look = inner(arithmetic.next_look)
 
 WAITS = -2
 
 
-# ---- counting ----
 @inner
-def queued_jobs(w: Any) -> int:
-    return w.entries + w.parked - w.copies_waiting
-
-
-@inner
-def peak(w: Any) -> None:
-    w.backlog_peak = max(w.backlog_peak, queued_jobs(w))
-
-
-@inner
-def count_job(w: Any, column: int) -> None:
-    out(w, OUT_JOB + column, w.now, 0.0, 0)
-
-
-@inner
-def up(w: Any) -> bool:
-    c = w.redis
+def up(w: Any, q: int) -> bool:
+    c = w.queue[q].redis
     return (
         c >= 0
         and w.container[c].life == LISTENING
@@ -99,184 +74,116 @@ def up(w: Any) -> bool:
 @inner
 def push(w: Any, s: int, i: int) -> int:
     work = w.work[s]
-    c = w.redis
+    q = w.step[i].target
+    c = w.queue[q].redis
     if c < 0:
         return SUCCEEDED
-    count_job(w, ENQUEUED)
+    count_job(w, q, ENQUEUED)
     if w.machine[w.container[c].server].alive == 0 or w.container[c].hung != 0:
         work.push = 1
-        w.pushing += 1
+        w.queue[q].pushing += 1
         work.stage = PUSH_FAILED
         timeout = w.version[w.container[work.at].profile].push_timeout_s
         work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
         return WAITS
     if w.container[c].life != LISTENING:
-        count_job(w, FIRST_LOSS + REDIS_DOWN)
+        count_job(w, q, FIRST_LOSS + REDIS_DOWN)
         return HTTP_500
-    if not make_room(w):
-        count_job(w, FIRST_LOSS + QUEUE_FULL)
+    if not make_room(w, q):
+        count_job(w, q, FIRST_LOSS + QUEUE_FULL)
         return HTTP_500
-    append(w, pushed(w, s, i))
+    append(w, q, pushed(w, s, i))
     return SUCCEEDED
 
 
 @inner
 def pushed(w: Any, s: int, i: int) -> int:
-    work = w.work[s]
+    work, q = w.work[s], w.step[i].target
     if work.kind == REQUEST and work.policy == 0 and w.step[i].named == 0:
-        return new_job(w, JOB_BASE + work.id)
+        return new_job(w, q, JOB_BASE + work.id)
     w.pushes += 1
-    j = new_job(w, PUSHED_BASE + w.pushes)
+    j = new_job(w, q, PUSHED_BASE + w.pushes)
     w.job[j].visit = child(work.tried, w.step[i].salt)
     return j
 
 
 @inner
 def push_lost(w: Any, s: int) -> None:
+    q = w.step[w.work[s].step - 1].target
     w.work[s].push = 0
-    w.pushing -= 1
-    count_job(w, FIRST_LOSS + REDIS_DOWN)
+    w.queue[q].pushing -= 1
+    count_job(w, q, FIRST_LOSS + REDIS_DOWN)
 
 
 @inner
-def make_room(w: Any) -> bool:
-    p = w.container[w.redis].profile
+def make_room(w: Any, q: int) -> bool:
+    queue = w.queue[q]
+    p = w.container[queue.redis].profile
     most = w.version[p].queue_bytes
-    if most == 0 or (w.entries + w.parked + 1) * w.version[p].job_bytes <= most:
+    if most == 0 or (queue.entries + queue.parked + 1) * w.version[p].job_bytes <= most:
         return True
     if w.version[p].evict == 0 or w.version[p].job_bytes > most:
         return False
-    j = w.q_head
+    j = queue.head
     while j >= 0:
         after = w.job[j].next
         lose(w, j, EVICTED)
         j = after
-    w.q_head = w.q_tail = -1
-    w.entries = 0
-    lose_parked(w, EVICTED)
-    w.copies_waiting = 0
+    queue.head = queue.tail = -1
+    queue.entries = 0
+    lose_parked(w, q, EVICTED)
+    queue.copies_waiting = 0
     return True
 
 
 @inner
-def append(w: Any, j: int) -> None:
-    save_due(w)
-    w.job[j].sequence = w.sequence
+def append(w: Any, q: int, j: int) -> None:
+    save_due(w, q)
+    w.job[j].sequence = w.queue[q].sequence
     w.job[j].state = QUEUED
-    w.sequence += 1
-    chain(w, j)
-    changed(w)
-    peak(w)
-    hand_out(w)
-
-
-@inner
-def chain(w: Any, j: int) -> None:
-    """To the end of the queue."""
-    w.job[j].next = -1
-    if w.q_tail < 0:
-        w.q_head = j
-    else:
-        w.job[w.q_tail].next = j
-    w.q_tail = j
-    w.entries += 1
-
-
-# ---- what becomes of a job ----
-@inner
-def lose(w: Any, j: int, why: int) -> None:
-    """Frees its place, too."""
-    if w.job[j].copy == 0:
-        heir = -1
-        k = w.job[j].kin
-        while k != j:
-            if w.job[k].state != TAKEN and (heir < 0 or w.job[k].id < w.job[heir].id):
-                heir = k
-            k = w.job[k].kin
-        if heir >= 0:
-            stand_for(w, heir, True)
-        else:
-            settle_fate(w, j, WAS_LOST)
-            count_job(w, FIRST_LOSS + why)
-    free_job(w, j)
-
-
-@inner
-def done(w: Any, j: int) -> None:
-    """Frees its place, too."""
-    fate = w.job[j].fate
-    if fate != WAS_LOST:
-        count_job(w, DUPLICATED if fate == WAS_DONE else DONE)
-    settle_fate(w, j, WAS_DONE)
-    k = w.job[j].kin
-    while k != j:
-        if w.job[k].state != TAKEN and w.job[k].copy == 0:
-            stand_for(w, k, False)
-        k = w.job[k].kin
-    free_job(w, j)
-
-
-@inner
-def settle_fate(w: Any, j: int, fate: int) -> None:
-    k = j
-    while True:
-        w.job[k].fate = fate
-        k = w.job[k].kin
-        if k == j:
-            return
-
-
-@inner
-def stand_for(w: Any, k: int, stands: bool) -> None:
-    w.job[k].copy = 0 if stands else 1
-    by = -1 if stands else 1
-    if w.job[k].state == WORKING:
-        w.copies_working += by
-    else:
-        w.copies_waiting += by
-
-
-@inner
-def lose_parked(w: Any, why: int) -> None:
-    for j in range(w.job_top):
-        if w.job[j].state == PARKED:
-            lose(w, j, why)
-    w.parked = 0
+    w.queue[q].sequence += 1
+    chain(w, q, j)
+    changed(w, q)
+    peak(w, q)
+    hand_out(w, q)
 
 
 # ---- taking ----
 @inner
-def hand_out(w: Any) -> None:
-    while w.entries > 0 and w.idle > 0 and up(w):
+def hand_out(w: Any, q: int) -> None:
+    queue = w.queue[q]
+    while queue.entries > 0 and queue.idle > 0 and up(w, q):
         n = w.workers
         chosen = -1
         for i in range(n):
-            c = w.worker[(w.worker_turn + i) % n]
-            if takes(w, c) and w.container[c].held < w.version[w.container[c].profile].slots:
-                w.worker_turn = (w.worker_turn + i + 1) % n
+            c = w.worker[(queue.turn + i) % n]
+            rules = w.version[w.container[c].profile]
+            if rules.number == q and takes(w, c) and w.container[c].held < rules.slots:
+                queue.turn = (queue.turn + i + 1) % n
                 chosen = c
                 break
         if chosen < 0:
             return
-        take(w, chosen)
+        take(w, q, chosen)
 
 
 @inner
-def take(w: Any, c: int) -> None:
-    save_due(w)
-    j = w.q_head
-    w.q_head = w.job[j].next
-    if w.q_head < 0:
-        w.q_tail = -1
-    w.entries -= 1
-    if restorable(w) and w.job[j].sequence < w.saved_sequence:
-        remember_taken(w, j)
-    changed(w)
-    w.idle -= 1
-    w.copies_waiting -= w.job[j].copy
-    w.copies_working += w.job[j].copy
+def take(w: Any, q: int, c: int) -> None:
+    queue = w.queue[q]
+    save_due(w, q)
+    j = queue.head
+    queue.head = w.job[j].next
+    if queue.head < 0:
+        queue.tail = -1
+    queue.entries -= 1
+    if restorable(w, q) and w.job[j].sequence < queue.saved_sequence:
+        remember_taken(w, q, j)
+    changed(w, q)
+    queue.idle -= 1
+    queue.copies_waiting -= w.job[j].copy
+    queue.copies_working += w.job[j].copy
     w.job[j].state = WORKING
-    w.job[j].epoch = w.epoch
+    w.job[j].epoch = queue.epoch
     s = new_work(w, w.job[j].id, JOB)
     w.work[s].of_job = j
     visit = w.job[j].visit
@@ -300,30 +207,32 @@ def finished(w: Any, s: int, well: bool) -> None:
     if not well:
         w.container[c].errors += 1
     free_work(w, s)
+    q = w.job[j].queue
     if takes(w, c):
-        w.idle += 1
-    w.copies_working -= w.job[j].copy
+        w.queue[q].idle += 1
+    w.queue[q].copies_working -= w.job[j].copy
     rules = w.version[w.container[c].profile]
     if well:
         done(w, j)
     elif w.job[j].epoch == GIVEN_AWAY:
         lose(w, j, STALLED if w.job[j].given_up != 0 else ATTEMPTS_EXHAUSTED)
-        peak(w)
+        peak(w, q)
     elif w.job[j].tries + 1 < rules.job_attempts:
         pause = rules.job_backoff_s * 2.0 ** w.job[j].tries
         w.job[j].tries += 1
         park(w, j, pause)
     else:
         lose(w, j, ATTEMPTS_EXHAUSTED)
-        peak(w)
-    hand_out(w)
+        peak(w, q)
+    hand_out(w, q)
 
 
 @inner
 def orphaned(w: Any, j: int, c: int) -> None:
-    w.copies_working -= w.job[j].copy
+    q = w.job[j].queue
+    w.queue[q].copies_working -= w.job[j].copy
     rules = w.version[w.container[c].profile]
-    if rules.reliable != 0 and w.job[j].epoch == w.epoch:
+    if rules.reliable != 0 and w.job[j].epoch == w.queue[q].epoch:
         w.job[j].stalls += 1
         w.job[j].given_up = 1 if w.job[j].stalls > rules.max_stalled else 0
         if rules.redelivery_from_delivery != 0:
@@ -332,7 +241,7 @@ def orphaned(w: Any, j: int, c: int) -> None:
             park(w, j, until_overdue(w, c))
     else:
         lose(w, j, STALLED if w.job[j].given_up != 0 else WORKER_KILLED)
-        peak(w)
+        peak(w, q)
 
 
 @inner
@@ -344,9 +253,10 @@ def until_overdue(w: Any, c: int) -> float:
 @inner
 def lease_ended(w: Any, j: int) -> None:
     job = w.job[j]
-    if job.epoch != w.epoch:
+    q = job.queue
+    if job.epoch != w.queue[q].epoch:
         return
-    if not up(w):
+    if not up(w, q):
         due_back(w, j, REAPER_RETRY_S)
         return
     job.park_at, job.epoch = INFINITY, GIVEN_AWAY
@@ -359,10 +269,10 @@ def lease_ended(w: Any, j: int) -> None:
     w.job[again].tries, w.job[again].stalls = job.tries, job.stalls
     w.job[again].copy = job.copy
     if job.copy != 0:
-        w.copies_waiting += 1
+        w.queue[q].copies_waiting += 1
     else:
         stand_for(w, j, False)
-    append(w, again)
+    append(w, q, again)
 
 
 @inner
@@ -372,7 +282,7 @@ def fell_silent(w: Any, c: int) -> None:
         node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
         while node >= 0:
             j = w.work[node >> 1].of_job
-            if w.work[node >> 1].kind == JOB and w.job[j].epoch == w.epoch:
+            if w.work[node >> 1].kind == JOB and w.job[j].epoch == w.queue[w.job[j].queue].epoch:
                 due_back(w, j, until_overdue(w, c))
             node = w.next[node]
 
@@ -390,9 +300,10 @@ def heard_again(w: Any, c: int) -> None:
 @inner
 def park(w: Any, j: int, pause: float) -> None:
     w.job[j].state = PARKED
-    w.parked += 1
-    w.copies_waiting += w.job[j].copy
-    peak(w)
+    q = w.job[j].queue
+    w.queue[q].parked += 1
+    w.queue[q].copies_waiting += w.job[j].copy
+    peak(w, q)
     due_back(w, j, pause)
 
 
@@ -403,32 +314,35 @@ def due_back(w: Any, j: int, pause: float) -> None:
 
 @inner
 def returned(w: Any, j: int) -> None:
-    if not up(w):
+    q = w.job[j].queue
+    if not up(w, q):
         due_back(w, j, REAPER_RETRY_S)
         return
     w.job[j].park_at = INFINITY
-    w.parked -= 1
+    w.queue[q].parked -= 1
     if w.job[j].given_up != 0:
-        w.copies_waiting -= w.job[j].copy
+        w.queue[q].copies_waiting -= w.job[j].copy
         lose(w, j, STALLED)
-        peak(w)
+        peak(w, q)
     else:
-        append(w, j)
+        append(w, q, j)
 
 
 # ---- workers come and go, the queue's own death ----
 @inner
 def worker_up(w: Any, c: int) -> None:
     container = w.container[c]
-    w.idle += w.version[container.profile].slots - container.held
-    hand_out(w)
+    rules = w.version[container.profile]
+    w.queue[rules.number].idle += rules.slots - container.held
+    hand_out(w, rules.number)
 
 
 @inner
 def worker_down(w: Any, c: int) -> None:
     container = w.container[c]
+    rules = w.version[container.profile]
     if takes(w, c):
-        w.idle -= w.version[container.profile].slots - container.held
+        w.queue[rules.number].idle -= rules.slots - container.held
 
 
 @inner
@@ -437,60 +351,10 @@ def takes(w: Any, c: int) -> bool:
 
 
 @inner
-def cut_off(w: Any) -> None:
+def cut_off(w: Any, q: int) -> None:
     for i in range(w.workers):
         c = w.worker[i]
-        if w.version[w.container[c].profile].reconnects == 0:
+        rules = w.version[w.container[c].profile]
+        if rules.number == q and rules.reconnects == 0:
             worker_down(w, c)
             w.container[c].stuck = 1
-
-
-@inner
-def crashed(w: Any, host: bool) -> None:
-    cut_off(w)
-    save_due(w)
-    kind = persistence(w)
-    if kind == AOF_ALWAYS or (kind == AOF_EVERYSEC and not host):
-        return
-    saved = w.saved_sequence if kind != NONE else 0
-    # what was taken since the durable point comes back first, as copies
-    j, w.q_head, w.q_tail, w.entries = w.q_head, -1, -1, 0
-    if kind != NONE:
-        t = w.t_head
-        while t >= 0:
-            copy = new_kin(w, t, COPY_BASE + w.copies_made)
-            w.job[copy].copy = 1
-            w.copies_made += 1
-            chain(w, copy)
-            t = w.job[t].next
-    forget_taken(w)
-    while j >= 0:
-        after = w.job[j].next
-        if w.job[j].sequence < saved:
-            chain(w, j)
-        else:
-            lose(w, j, REDIS_WIPED)
-        j = after
-    if kind != AOF_EVERYSEC:
-        lose_parked(w, REDIS_WIPED)
-        w.epoch += 1
-    w.copies_waiting = 0
-    for j in range(w.job_top):
-        if w.job[j].state == PARKED or w.job[j].state == QUEUED:
-            w.copies_waiting += w.job[j].copy
-    peak(w)
-    w.saved, w.changes = w.now, 0
-
-
-@inner
-def wiped(w: Any) -> None:
-    j, w.q_head, w.q_tail, w.entries = w.q_head, -1, -1, 0
-    while j >= 0:
-        after = w.job[j].next
-        lose(w, j, REDIS_WIPED)
-        j = after
-    lose_parked(w, REDIS_WIPED)
-    w.epoch += 1
-    w.copies_waiting = 0
-    peak(w)
-    save(w, w.now)

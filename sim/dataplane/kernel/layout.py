@@ -6,10 +6,10 @@ nobody touches are never allocated, and places are recycled, so that memory stay
 that is wider still grows into the next size (`grown`), at the price of one more compilation.
 
 Indices: s = work (an attempt, a job in a worker, a probe), r = request, c = container,
-v = server, p = profile, j = job, b = balancer, d = database. -1 means none. A node of a linked
-list is 2*s for the list that says where a work stands (inside, backlog, balancer's queue, under
-way, dialling), 2*s+1 for the one that says what it waits for (queries that run, a connection, its
-dial, the pooler).
+v = server, p = profile, j = job, b = balancer, d = database, q = queue. -1 means none. A node of
+a linked list is 2*s for the list that says where a work stands (inside, backlog, balancer's queue,
+under way, dialling), 2*s+1 for the one that says what it waits for (queries that run, a connection,
+its dial, the pooler).
 """
 
 from __future__ import annotations
@@ -22,9 +22,16 @@ from typing import Any, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.codes import MOST_CALLS, MOST_DATABASES, MOST_POOLS, MOST_SERVICES, Outcome
+from sim.dataplane.codes import (
+    MOST_CALLS,
+    MOST_DATABASES,
+    MOST_POOLS,
+    MOST_QUEUES,
+    MOST_SERVICES,
+    Outcome,
+)
 from sim.dataplane.profile import Client, Law, PoolRules, Profile, Routing, StoryStep, Workload
-from sim.dataplane.tables import ContainerGauge, PlaneGauge
+from sim.dataplane.tables import JOB_COLUMNS, CallGauge, ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
 NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
@@ -114,16 +121,23 @@ STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("exhausted", F), ("full_since", F), ("waits", N), ("clients", N), ("servers_open", N),
     ("servers_idle", N), ("refusals", N), ("pooler_free", F),
 ]  # fmt: skip
+QUEUE: RecordFields = [  # `redis`: the container that plays it
+    ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("turn", N), ("idle", N),
+    ("pushing", N), ("copies_waiting", N), ("copies_working", N), ("entries", N), ("parked", N),
+    ("saved", F), ("saved_sequence", N), ("changes", N), ("head", N), ("tail", N),
+    ("taken_head", N), ("taken_tail", N),
+]  # fmt: skip
 POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
     ("tokens", F), ("tries", N), ("failures", N), ("open_until", F), ("life", HALF), ("proves", N),
 ]  # fmt: skip
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
-JOBS: RecordFields = [  # 56 bytes: millions may wait
-    ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("epoch", HALF),
-    ("tries", HALF), ("stalls", HALF),
+JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
+    ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("pushed", F), ("epoch", HALF),
+    ("stalls", HALF),
     ("next", HALF),  # in its chain; while a worker has it, that worker's container
-    ("kin", HALF), ("state", BYTE), ("copy", BYTE), ("fate", BYTE), ("given_up", BYTE),
+    ("kin", HALF), ("tries", np.int16), ("state", BYTE), ("copy", BYTE), ("fate", BYTE),
+    ("given_up", BYTE), ("queue", BYTE),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
@@ -181,11 +195,7 @@ RECORD: RecordFields = [
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     ("ghosts", N), ("refusals", N),
     # jobs
-    ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("workers", N),
-    ("worker_turn", N), ("idle", N), ("pushing", N), ("pushes", N), ("copies_made", N),
-    ("copies_waiting", N),
-    ("copies_working", N), ("entries", N), ("parked", N), ("saved", F), ("saved_sequence", N),
-    ("changes", N), ("q_head", N), ("q_tail", N), ("t_head", N), ("t_tail", N),
+    ("queues", N), ("backlog_peak", N), ("workers", N), ("pushes", N), ("copies_made", N),
     # places
     ("work_top", N), ("work_free", N), ("work_used", N), ("request_top", N), ("request_free", N),
     ("job_top", N), ("job_free", N), ("jobs_used", N), ("containers", N), ("servers", N),
@@ -206,10 +216,13 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("balancer", np.dtype(BALANCER, align=True), (MOST_SERVICES,)),
         ("backend", N, (MOST_SERVICES, c)),
         ("store", np.dtype(STORE, align=True), (MOST_DATABASES,)),
+        ("queue", np.dtype(QUEUE, align=True), (MOST_QUEUES,)),
+        ("counted", N, (MOST_QUEUES, JOB_COLUMNS)),  # jobs of each queue, as in Recording.jobs
         ("rules", np.dtype(columns(PoolRules), align=True), (PROFILES * MOST_POOLS,)),
         ("pool", np.dtype(POOL), (MOST_POOLS * c,)),
         ("service", np.dtype(SERVICE, align=True), (MOST_SERVICES,)),
         ("ended", N, (MOST_SERVICES, len(Outcome))),  # calls, by outcome
+        ("edge", np.dtype(columns(CallGauge)), (POLICIES,)),
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
         # of users; from MOST_CALLS on, of containers
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
@@ -248,11 +261,10 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     """Nothing yet: one record in an array (an array dispatches faster than a record)."""
     box = np.zeros(1, np.dtype(fields(works, containers), align=True))
     w = box[0]
-    for name in (
-        "redis", "q_head", "q_tail", "t_head", "t_tail", "work_free",
-        "request_free", "job_free",
-    ):  # fmt: skip
+    for name in ("work_free", "request_free", "job_free"):
         w[name] = -1
+    for name in ("redis", "head", "tail", "taken_head", "taken_tail"):
+        w["queue"][name] = -1
     w["head"][:] = w["tail"][:] = -1
     w["machine"]["first"][:] = w["balancer"]["via"][:] = -1
     w["container"]["neighbour"][:] = w["container"]["root"][:] = -1

@@ -20,11 +20,10 @@ from sim.dataplane.codes import (
     SECOND,
     Does,
     Kind,
-    Life,
     Note,
     Stream,
 )
-from sim.dataplane.kernel import loop, verbs
+from sim.dataplane.kernel import loop, readings, verbs
 from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -57,9 +56,11 @@ from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
+    QueueGauge,
     Recording,
     Samples,
     ServiceGauge,
@@ -199,8 +200,8 @@ class CompiledPlane:
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
 
-    def wipe(self) -> None:
-        self._act(verbs.WIPE, 0)
+    def wipe(self, queue: int = 0) -> None:
+        self._act(verbs.WIPE, queue)
 
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
@@ -210,6 +211,8 @@ class CompiledPlane:
         w = self.box[0]
         for column, value in values(profile):
             w["version"][column][p] = value
+        if profile.kind == Kind.QUEUE:
+            w["queues"] = max(int(w["queues"]), profile.number + 1)
         steps, own = story(profile), pools(profile)
         w["version"]["pools"][p] = len(own)
         known = [rules.database for rules in own]
@@ -282,12 +285,12 @@ class CompiledPlane:
             w["version"]["cpu_limit"][profile],
             w["version"]["cpu_weight"][profile],
         )
-        kind = w["version"]["kind"][profile]
-        store = w["store"][int(w["version"]["number"][profile])]
+        kind, number = w["version"]["kind"][profile], int(w["version"]["number"][profile])
+        store, queue = w["store"][number], w["queue"][number]
         if kind == Kind.DATABASE and store["db"] < 0:
             store["db"] = c
-        elif kind == Kind.QUEUE and w["redis"] < 0:
-            w["redis"] = c
+        elif kind == Kind.QUEUE and queue["redis"] < 0:
+            queue["redis"] = c
         elif kind == Kind.WORKER:
             w["worker"][int(w["workers"])] = c
             w["workers"] += 1
@@ -425,24 +428,16 @@ class CompiledPlane:
         left = asked - succeeded - sum(causes) - forsaken
         return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
 
-    def database_gauge(self, database: int) -> DatabaseGauge:
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
         w = self.box[0]
-        store, limit, answers = w["store"][database], 0, False
-        full_since, db = float(store["full_since"]), int(store["db"])
-        if db >= 0:
-            container = w["container"][db]
-            limit = int(w["version"]["connection_slots"][container["profile"]])
-            up = w["machine"]["alive"][container["server"]] != 0
-            answers = bool(up and container["life"] == Life.LISTENING)
-        return DatabaseGauge(
-            connections=int(store["used"]) if answers else 0,
-            connection_limit=limit,
-            connection_waits=int(store["waits"]),
-            connections_peak=int(store["peak"]),
-            connections_refused=int(store["refusals"]),
-            exhausted_s=float(store["exhausted"])
-            + (self.now - full_since if full_since < self.now else 0.0),
-        )
+        first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
+        return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
+
+    def database_gauge(self, database: int) -> DatabaseGauge:
+        return readings.database_gauge(self.box[0], database)
+
+    def queue_gauge(self, queue: int) -> QueueGauge:
+        return readings.queue_gauge(self.box[0], queue)
 
     def books(self) -> Books:
         return books_of(self.box, self.walk)
@@ -461,11 +456,7 @@ class CompiledPlane:
 
     def samples(self) -> Samples:
         self._fold()
-        sampler = self.sampler
-        if sampler.due_s <= self.now:
-            services = [self.service_gauge(k) for k in range(sampler.services.shape[1])]
-            sampler.put(self.gauge(), services, sampler.taken)
-        return sampler
+        return self.sampler.shown(self, self.now)
 
     def _fold(self) -> None:
         w = self.box[0]

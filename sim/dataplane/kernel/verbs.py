@@ -50,15 +50,15 @@ from sim.dataplane.kernel.containers import (
     sheds,
     turned_away,
 )
+from sim.dataplane.kernel.durable import crashed, wiped
 from sim.dataplane.kernel.jobs import (
-    crashed,
+    cut_off,
     fell_silent,
     hand_out,
     heard_again,
     orphaned,
     push_lost,
     takes,
-    wiped,
     worker_down,
     worker_up,
 )
@@ -120,8 +120,9 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
     w.head[inside] = w.tail[inside] = w.head[backlog] = w.tail[backlog] = -1
     grow(w, c, -container.memory)
     w.machine[container.server].noted = 0
-    if c == w.redis:
-        crashed(w, silently)
+    if plays_queue(w, c):
+        cut_off(w, w.version[container.profile].number)
+        crashed(w, w.version[container.profile].number, silently)
     elif plays(w, c) and not silently:
         reset(w, w.version[container.profile].number)
     tell_all(w, first, c, why, silently)
@@ -161,8 +162,8 @@ def listen(w: Any, c: int) -> None:
     note(w, NOTE_LISTENING, c)
     if plays(w, c):
         at_limit(w, w.version[container.profile].number)
-    elif c == w.redis:
-        hand_out(w)
+    elif plays_queue(w, c):
+        hand_out(w, w.version[container.profile].number)
     elif w.version[container.profile].kind == WORKER:
         worker_up(w, c)
     else:
@@ -173,6 +174,11 @@ def listen(w: Any, c: int) -> None:
 def plays(w: Any, c: int) -> bool:
     """Is it the database of its number?"""
     return w.store[w.version[w.container[c].profile].number].db == c
+
+
+@inner
+def plays_queue(w: Any, c: int) -> bool:
+    return w.queue[w.version[w.container[c].profile].number].redis == c
 
 
 @inner
@@ -230,7 +236,7 @@ def start(w: Any, c: int, p: int) -> None:
         reset(w, number)
         w.store[number].db = c
     elif kind == QUEUE:
-        w.redis = c
+        w.queue[number].redis = c
     if unopened(w, c) >= 0:
         open_later(w, c)
     else:
@@ -296,8 +302,8 @@ def resume(w: Any, c: int) -> None:
     goes_on_accepting(w, c)
     move_up(w, c)
     freed(w, c)
-    if c == w.redis:
-        hand_out(w)
+    if plays_queue(w, c):
+        hand_out(w, w.version[container.profile].number)
     if plays(w, c):
         goes_on(w, w.version[container.profile].number)
     proxy_goes_on(w, c)
@@ -310,11 +316,11 @@ def set_profile(w: Any, c: int, p: int) -> None:
     if container.life == EXITED or kind != w.version[container.profile].kind:
         return
     if kind == WORKER and takes(w, c):
-        w.idle += w.version[p].slots - w.version[container.profile].slots
+        w.queue[w.version[p].number].idle += w.version[p].slots - w.version[container.profile].slots
     container.profile = p
     move_up(w, c)
     if kind == WORKER:
-        hand_out(w)
+        hand_out(w, w.version[p].number)
     elif kind == HTTP:
         freed(w, c)
     elif plays(w, c):
@@ -414,7 +420,7 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
     elif verb == REROUTED:
         rerouted(w, at)
     elif verb == WIPE:
-        wiped(w)
+        wiped(w, at)
     elif verb == PROFILED:
         set_profile(w, at, b)
     follow_through(w)

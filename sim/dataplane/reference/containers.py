@@ -15,7 +15,7 @@ import simpy
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
-from sim.dataplane.profile import Law, Profile, StoryStep
+from sim.dataplane.profile import Law, StoryStep
 from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
@@ -24,6 +24,7 @@ from sim.dataplane.reference.work import Attempt, Call, HealthProbe, Job, Work
 from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 
 if TYPE_CHECKING:
+    from sim.dataplane.reference.jobs import JobQueue
     from sim.dataplane.reference.plane import ReferencePlane
 
 Handler = Generator[simpy.Event, Any, None]
@@ -47,10 +48,9 @@ class Hardware:
 class Instance:
     """One address and the process that lives at it."""
 
-    def __init__(
-        self, plane: ReferencePlane, ident: int, profile: Profile, server: Hardware
-    ) -> None:
+    def __init__(self, plane: ReferencePlane, ident: int, version: int, server: Hardware) -> None:
         self.plane, self.id, self.server = plane, ident, server
+        profile, self.version = plane.profiles[version], version
         self.life = Life.EXITED
         self.hung = False
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
@@ -78,9 +78,10 @@ class Instance:
     def listening(self) -> bool:
         return self.life == Life.LISTENING
 
-    def born(self, profile: Profile) -> None:
+    def born(self, version: int) -> None:
         """A fresh process: nothing inside, its base memory."""
-        self.profile = profile
+        profile = self.plane.profiles[version]
+        self.profile, self.version = profile, version
         self.callers = {}
         self.tell()
         self.pools = self.new_pools()
@@ -99,6 +100,14 @@ class Instance:
             for step in self.steps
             if step.does == Does.CALL and step not in self.callers
         }
+        calls = [step for step in self.steps if step.does == Does.CALL]
+        for step, edge in zip(calls, self.plane.edges[self.version], strict=True):
+            self.callers[step].edge = edge
+
+    @property
+    def queue(self) -> JobQueue:
+        """That it plays, or takes from, if it is or has one."""
+        return self.plane.queues[self.profile.number]
 
     def new_pools(self) -> list[Pool]:
         databases = self.plane.databases
@@ -265,7 +274,7 @@ class Instance:
         if does == Does.CALL:
             return (yield from self.ask(work, step))
         if does == Does.PUSH:
-            return (yield from plane.jobs.push(work, step))
+            return (yield from plane.queues[step.target].push(work, step))
         amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
         if does == Does.QUERY:
             pool = next(pool for pool in self.pools if pool.rules.database == step.target)
@@ -309,7 +318,7 @@ class Instance:
             self.leave(work)
             self.served += 1
             self.errors += code != Outcome.SUCCEEDED
-            self.plane.jobs.finished(work, self, code == Outcome.SUCCEEDED)
+            self.queue.finished(work, self, code == Outcome.SUCCEEDED)
             self.drained()
 
     def answer(self, work: Attempt, outcome: Outcome) -> None:

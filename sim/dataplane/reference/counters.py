@@ -7,11 +7,10 @@ import math
 import numpy as np
 
 from sim.dataplane.arithmetic import latency_bin
-from sim.dataplane.codes import LATENCY_BINS, JobLoss, Outcome
+from sim.dataplane.codes import LATENCY_BINS, Outcome
 from sim.dataplane.tables import (
     ARRIVED,
     FIRST_CAUSE,
-    FIRST_LOSS,
     IN_SLO,
     JOB_COLUMNS,
     REQUEST_COLUMNS,
@@ -59,9 +58,6 @@ class Counters:
 
     def job(self, column: int, t: float) -> None:
         self.jobs[self.bucket(t) * JOB_COLUMNS + column] += 1
-
-    def lost(self, why: JobLoss, t: float) -> None:
-        self.job(FIRST_LOSS + why, t)
 
     def connection_refused(self, t: float) -> None:
         self.refusals += 1

@@ -1,4 +1,4 @@
-"""Redis as a job queue, and the workers that take from it.
+"""Queues of jobs, each a Redis of its own, and the workers that take from them.
 
 What a crash loses is what was not at the last durable point: everything (no persistence), the
 changes since the last completed save (RDB: save points need count and age), the last second on a
@@ -35,15 +35,22 @@ from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job, Work
 from sim.dataplane.story import salt
-from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED
+from sim.dataplane.tables import (
+    DONE,
+    DUPLICATED,
+    ENQUEUED,
+    FIRST_LOSS,
+    JOB_COLUMNS,
+    QueueGauge,
+)
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Instance
     from sim.dataplane.reference.plane import ReferencePlane
 
 
-class Jobs:
-    """The queue and its workers; `redis` is the container that plays it."""
+class JobQueue:
+    """One queue and its workers; `redis` is the container that plays it."""
 
     def __init__(self, plane: ReferencePlane) -> None:
         self.plane, self.env, self.recorder = plane, plane.env, plane.recorder
@@ -53,11 +60,11 @@ class Jobs:
         self.sequence = 0
         self.epoch = 0
         self.backlog_peak = 0
-        self.workers: list[Instance] = []
-        self.turn = 0
+        self.turn = 0  # among all workers
         self.idle = 0  # free slots of listening workers
         self.pushing = 0  # API calls that wait for a silent queue server
-        self.pushes = self.copies_made = self.copies_waiting = self.copies_working = 0
+        self.copies_waiting = self.copies_working = 0
+        self.counts = [0] * JOB_COLUMNS
         # the last durable point
         self.saved_s = 0.0
         self.saved_sequence = 0  # entries below it were in the list
@@ -71,10 +78,41 @@ class Jobs:
         return len(self.entries) + len(self.parked) - self.copies_waiting
 
     def recount(self) -> None:
-        self.copies_waiting = sum(job.copy for job in (*self.entries, *self.parked.values()))
+        self.copies_waiting = sum(job.copy for job in self.waiting())
+
+    def count(self, column: int) -> None:
+        self.counts[column] += 1
+        self.recorder.job(column, self.env.now)
 
     def peak(self) -> None:
         self.backlog_peak = max(self.backlog_peak, self.queued())
+        self.plane.backlog_peak = max(self.plane.backlog_peak, self.plane.jobs_queued())
+
+    def workers(self) -> list[Instance]:
+        return [worker for worker in self.plane.workers if worker.queue is self]
+
+    def jobs_in_progress(self) -> int:
+        held = sum(worker.held for worker in self.workers())
+        return held - self.copies_working + self.pushing
+
+    def gauge(self) -> QueueGauge:
+        pushed, done, duplicated, *losses = self.counts
+        waiting = [job.pushed_s for job in self.waiting() if not job.copy]
+        return QueueGauge(
+            pushed=pushed,
+            done=done,
+            duplicated=duplicated,
+            lost=sum(losses),
+            queued=self.queued(),
+            in_progress=self.jobs_in_progress(),
+            backlog_peak=self.backlog_peak,
+            oldest_s=self.env.now - min(waiting, default=self.env.now),
+            causes=tuple(losses),
+        )
+
+    def waiting(self) -> list[Job]:
+        """All entries that wait, copies too."""
+        return [*self.entries, *self.parked.values()]
 
     def up(self) -> bool:
         redis = self.redis
@@ -118,23 +156,23 @@ class Jobs:
         if redis is None:
             return Outcome.SUCCEEDED
         assert work.container is not None
-        self.recorder.job(ENQUEUED, self.env.now)
+        self.count(ENQUEUED)
         if not redis.server.alive or redis.hung:
             timeout = work.container.profile.push_timeout_s
             work.wake = self.env.event()
             work.timer_at = self.env.now + timeout
             DueTimer(self.env, timeout, Due.CHECKOUT, work.id, lambda _: self.push_timed_out(work))
-            work.pushing = True
+            work.pushing = self
             self.pushing += 1
             yield work.wake  # -> push_failed
             self.push_lost(work)
             yield from thaw(work)
             return Outcome.HTTP_500
         if not redis.listening:
-            self.recorder.lost(JobLoss.REDIS_DOWN, self.env.now)
+            self.count(FIRST_LOSS + JobLoss.REDIS_DOWN)
             return Outcome.HTTP_500
         if not self.make_room():
-            self.recorder.lost(JobLoss.QUEUE_FULL, self.env.now)
+            self.count(FIRST_LOSS + JobLoss.QUEUE_FULL)
             return Outcome.HTTP_500
         job = self.pushed(work, step)
         job.fate.entries.append(job)
@@ -145,17 +183,18 @@ class Jobs:
         """A new job. The one that a user's attempt pushes in an unnamed step is named after it."""
         if isinstance(work, Attempt) and not work.inner and not step.name:
             ident = JOB_BASE + work.id
-            return Job(ident, visit=ident)
-        self.pushes += 1
-        return Job(PUSHED_BASE + self.pushes, visit=draws.child(work.tried, salt(step)))
+            return Job(ident, visit=ident, pushed_s=self.env.now)
+        self.plane.pushes += 1
+        visit = draws.child(work.tried, salt(step))
+        return Job(PUSHED_BASE + self.plane.pushes, visit=visit, pushed_s=self.env.now)
 
     def push_lost(self, work: Work) -> None:
-        work.pushing = False
+        work.pushing = None
         self.pushing -= 1
-        self.recorder.lost(JobLoss.REDIS_DOWN, self.env.now)
+        self.count(FIRST_LOSS + JobLoss.REDIS_DOWN)
 
     def push_timed_out(self, work: Work) -> None:
-        if work.timer_at == self.env.now and work.pushing:
+        if work.timer_at == self.env.now and work.pushing is self:
             work.timer_at = INFINITY
             work.resume(Outcome.HTTP_500)
 
@@ -169,7 +208,7 @@ class Jobs:
             return True
         if not profile.evict or profile.job_bytes > profile.queue_bytes:
             return False  # nothing to evict, or not enough
-        for job in [*self.entries, *self.parked.values()]:
+        for job in self.waiting():
             self.lose(job, JobLoss.EVICTED)
         self.entries.clear()
         self.parked.clear()
@@ -198,7 +237,7 @@ class Jobs:
             self.stand_for(min(fate.entries, key=lambda entry: entry.id), True)
         else:
             fate.lost = True
-            self.recorder.lost(why, self.env.now)
+            self.count(FIRST_LOSS + why)
 
     def done(self, job: Job) -> None:
         """The first entry that is finished is the job. What was counted as lost and came back from
@@ -207,7 +246,7 @@ class Jobs:
         fate = job.fate
         fate.entries.remove(job)
         if fate.done or not fate.lost:
-            self.recorder.job(DUPLICATED if fate.done else DONE, self.env.now)
+            self.count(DUPLICATED if fate.done else DONE)
         fate.done = True
         for entry in fate.entries:
             if not entry.copy:
@@ -226,9 +265,9 @@ class Jobs:
     def hand_out(self) -> None:
         """Blocked pops are served in turn; last in its caller, since it starts a process."""
         while self.entries and self.idle and self.up():
-            n = len(self.workers)
+            n = len(self.plane.workers)
             for i in range(n):
-                worker = self.workers[(self.turn + i) % n]
+                worker = self.plane.workers[(self.turn + i) % n]
                 if self.takes(worker) and worker.held < worker.profile.slots:
                     self.turn = (self.turn + i + 1) % n
                     self.take(worker)
@@ -375,11 +414,11 @@ class Jobs:
             self.idle -= worker.profile.slots - worker.held
 
     def takes(self, worker: Instance) -> bool:
-        return worker.listening and not worker.stuck
+        return worker.queue is self and worker.listening and not worker.stuck
 
     def cut_off(self) -> None:
         """The queue is gone: the blocking pop of a client that does not reconnect never ends."""
-        for worker in self.workers:
+        for worker in self.workers():
             if not worker.profile.reconnects:
                 self.worker_down(worker)
                 worker.stuck = True
@@ -412,7 +451,7 @@ class Jobs:
 
     def wiped(self) -> None:
         """Its disk went: nothing is left of what waited there, and no save to bring it back."""
-        for job in (*self.entries, *self.parked.values()):
+        for job in self.waiting():
             self.lose(job, JobLoss.REDIS_WIPED)
         self.entries.clear()
         self.parked.clear()
@@ -430,8 +469,8 @@ class Jobs:
 
     def another(self, job: Job) -> Job:
         """One more entry of the same job."""
-        ident = COPY_BASE + self.copies_made
-        again = Job(ident, visit=ident, fate=job.fate)
-        self.copies_made += 1
+        ident = COPY_BASE + self.plane.copies_made
+        again = Job(ident, visit=ident, fate=job.fate, pushed_s=job.pushed_s)
+        self.plane.copies_made += 1
         job.fate.entries.append(again)
         return again

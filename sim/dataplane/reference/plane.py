@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import simpy
 
 from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
     MOST_DATABASES,
+    MOST_QUEUES,
     MOST_SERVICES,
     PROBE_BASE,
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
+    Does,
     Due,
     Kind,
     Life,
@@ -24,21 +27,23 @@ from sim.dataplane.codes import (
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
-from sim.dataplane.reference.clients import CallTally, Clients
+from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
-from sim.dataplane.reference.jobs import Jobs
+from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.postgres import Pool, Postgres, client_died
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
-from sim.dataplane.story import pools
+from sim.dataplane.story import pools, story
 from sim.dataplane.tables import (
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
+    QueueGauge,
     Recording,
     Samples,
     ServiceGauge,
@@ -67,8 +72,11 @@ class ReferencePlane:
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.databases = [Postgres(self) for _ in range(MOST_DATABASES)]
         self.ghosts = 0  # groups of connections whose host vanished
-        self.jobs = Jobs(self)
+        self.queues = [JobQueue(self) for _ in range(MOST_QUEUES)]
+        self.workers: list[Instance] = []
+        self.pushes = self.copies_made = self.backlog_peak = 0
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
+        self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.clients = Clients(self, workload)
 
@@ -91,7 +99,7 @@ class ReferencePlane:
                 set_now(env, stop)
                 now = stop
                 if stop < until:
-                    self.sample()
+                    self.sampler.shown(self, stop)
                     self.sampler.taken += 1
         notices, self.notices = self.notices, []
         self.stirred = False
@@ -140,40 +148,41 @@ class ReferencePlane:
                     database.reset()  # the kernel answers old connections with a reset
         self.follow_through()
 
-    def wipe(self) -> None:
-        self.jobs.wiped()
+    def wipe(self, queue: int = 0) -> None:
+        self.queues[queue].wiped()
         self.follow_through()
 
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
         pools(profile)  # or it says what is wrong with it, or with its story
         self.profiles.append(profile)
+        self.edges.append([Edge() for step in story(profile) if step.does == Does.CALL])
         return len(self.profiles) - 1
 
     def add_container(self, profile: int, server: int) -> int:
         ident = len(self.containers)
-        made = Instance(self, ident, self.profiles[profile], self.servers[server])
+        made = Instance(self, ident, profile, self.servers[server])
         self.containers.append(made)
         kind = made.profile.kind
         if kind == Kind.DATABASE and self.database_of(made).db is None:
             self.database_of(made).db = made
-        elif kind == Kind.QUEUE and self.jobs.redis is None:
-            self.jobs.redis = made
+        elif kind == Kind.QUEUE and made.queue.redis is None:
+            made.queue.redis = made
         elif kind == Kind.WORKER:
-            self.jobs.workers.append(made)
+            self.workers.append(made)
         return ident
 
     def start(self, container: int, profile: int) -> None:
         c = self.containers[container]
         if c.life != Life.EXITED or not c.server.alive:
             return
-        c.born(self.profiles[profile])
+        c.born(profile)
         database = self.database_of(c)
         if c.profile.kind == Kind.DATABASE and database.db is not c:
             database.reset()
             database.db = c
         elif c.profile.kind == Kind.QUEUE:
-            self.jobs.redis = c
+            c.queue.redis = c
         pool = self.unopened(c)
         if pool is not None:
             self.open_later(c, pool.database.start_up_connection_s())
@@ -221,10 +230,10 @@ class ReferencePlane:
         self.note(Note.LISTENING, c.id)
         if c is self.database_of(c).db:
             self.database_of(c).at_limit()
-        elif c is self.jobs.redis:
-            self.jobs.hand_out()
+        elif c is c.queue.redis:
+            c.queue.hand_out()
         elif c.profile.kind == Kind.WORKER:
-            self.jobs.worker_up(c)
+            c.queue.worker_up(c)
         else:
             c.balancer.freed(c)
 
@@ -233,7 +242,7 @@ class ReferencePlane:
         if c.life != Life.LISTENING:
             return
         if c.profile.kind == Kind.WORKER:
-            self.jobs.worker_down(c)
+            c.queue.worker_down(c)
         c.life = Life.DRAINING
         for work in c.turned_away():
             self.dropped(work, Outcome.DROPPED_ON_KILL)
@@ -250,14 +259,14 @@ class ReferencePlane:
         """A process ends. `silently`: its host lost power, so that nobody is told."""
         kind = c.profile.kind
         if kind == Kind.WORKER:
-            self.jobs.worker_down(c)
+            c.queue.worker_down(c)
         for work in c.inside.values():
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
         inside = c.died()
         client_died(c, inside, silently)
-        if c is self.jobs.redis:
-            self.jobs.crashed(host=silently)
+        if c is c.queue.redis:
+            c.queue.crashed(host=silently)
         elif c is self.database_of(c).db and not silently:
             self.database_of(c).reset()
         for work in inside:
@@ -268,10 +277,10 @@ class ReferencePlane:
     def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
         c = work.container
         assert c is not None
-        if work.pushing:
-            self.jobs.push_lost(work)
+        if work.pushing is not None:
+            work.pushing.push_lost(work)
         if isinstance(work, Job):
-            self.jobs.orphaned(work, c)
+            c.queue.orphaned(work, c)
         elif isinstance(work, Attempt):
             if not silently:
                 work.balancer.dropped(work, why)
@@ -285,7 +294,7 @@ class ReferencePlane:
         c.hung = c.station.frozen = True
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
-            self.jobs.fell_silent(c)
+            c.queue.fell_silent(c)
         self.follow_through()
 
     def resume(self, container: int) -> None:
@@ -295,12 +304,12 @@ class ReferencePlane:
         c.hung = c.station.frozen = False
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
-            self.jobs.heard_again(c)
+            c.queue.heard_again(c)
         c.goes_on()
         c.move_up()
         c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
-        if c is self.jobs.redis:
-            self.jobs.hand_out()
+        if c is c.queue.redis:
+            c.queue.hand_out()
         if c is self.database_of(c).db:
             self.database_of(c).goes_on()
         proxy_goes_on(self, c)
@@ -310,15 +319,15 @@ class ReferencePlane:
         c, rules = self.containers[container], self.profiles[profile]
         if c.life == Life.EXITED or rules.kind != c.profile.kind:
             return
-        if rules.kind == Kind.WORKER and self.jobs.takes(c):
-            self.jobs.idle += rules.slots - c.profile.slots
-        c.profile = rules
+        if rules.kind == Kind.WORKER and c.queue.takes(c):
+            c.queue.idle += rules.slots - c.profile.slots
+        c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):
             pool.rules, pool.size = made, made.size
         c.move_up()
         if rules.kind == Kind.WORKER:
-            self.jobs.hand_out()
+            c.queue.hand_out()
         elif rules.kind == Kind.HTTP:
             c.balancer.freed(c)
         elif self.database_of(c).db is c:
@@ -406,22 +415,21 @@ class ReferencePlane:
     def gauge(self) -> PlaneGauge:
         rec, now = self.recorder, self.now
         databases = [database.gauge() for database in self.databases]
-        working = sum(w.held for w in self.jobs.workers) - self.jobs.copies_working
         return PlaneGauge(
             arrived=rec.arrivals,
             succeeded=rec.successes,
             failed=rec.failures,
             in_flight=rec.arrivals - rec.successes - rec.failures,
             retries=self.clients.caller.retries,
-            jobs_queued=self.jobs.queued(),
-            jobs_in_progress=working + self.jobs.pushing,
+            jobs_queued=self.jobs_queued(),
+            jobs_in_progress=sum(queue.jobs_in_progress() for queue in self.queues),
             connections=sum(one.connections for one in databases),
             connection_limit=sum(one.connection_limit for one in databases),
             connection_waits=sum(one.connection_waits for one in databases),
             connections_peak=sum(one.connections_peak for one in databases),
             connections_refused=rec.refusals,
             exhausted_s=max(one.exhausted_s for one in databases),
-            backlog_peak=self.jobs.backlog_peak,
+            backlog_peak=self.backlog_peak,
             # added as the kernel adds: `sum` of floats compensates since Python 3.12
             busy_s=added(c.station.busy_now(now) for c in self.containers),
         )
@@ -444,13 +452,23 @@ class ReferencePlane:
     def service_gauge(self, service: int) -> ServiceGauge:
         return self.tallies[service].gauge()
 
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
+        return tuple(CallGauge(*astuple(edge)) for edge in self.edges[profile])
+
     def database_gauge(self, database: int) -> DatabaseGauge:
         return self.databases[database].gauge()
 
+    def queue_gauge(self, queue: int) -> QueueGauge:
+        return self.queues[queue].gauge()
+
+    def jobs_queued(self) -> int:
+        return sum(queue.queued() for queue in self.queues)
+
     def books(self) -> Books:
-        jobs, now, databases = self.jobs, self.now, self.databases
-        waiting = [*jobs.entries, *jobs.parked.values()]
-        working = [w for c in jobs.workers for w in c.inside.values() if isinstance(w, Job)]
+        now, databases = self.now, self.databases
+        waiting = [job for queue in self.queues for job in queue.waiting()]
+        pushing = sum(queue.pushing for queue in self.queues)
+        working = [w for c in self.workers for w in c.inside.values() if isinstance(w, Job)]
         in_pools = sum(p.open for c in self.containers for p in c.pools if not p.database.pooled)
         others = sum(db.servers + sum(db.ghosts.values()) for db in databases)
         busy = [0.0] * len(self.servers)
@@ -464,7 +482,7 @@ class ReferencePlane:
                 work.call is not None for c in self.containers for work in c.inside.values()
             ),
             jobs_queued=sum(not job.copy for job in waiting),
-            jobs_in_progress=sum(not job.copy for job in working) + jobs.pushing,
+            jobs_in_progress=sum(not job.copy for job in working) + pushing,
             connections_open=in_pools + others,
             connections_granted=sum(db.granted for db in databases),
             connections_closed=sum(db.closed for db in databases),
@@ -474,15 +492,8 @@ class ReferencePlane:
             memory_counted=tuple(s.memory for s in self.servers),
         )
 
-    def sample(self) -> None:
-        sampler = self.sampler
-        services = [tally.gauge() for tally in self.tallies[: sampler.services.shape[1]]]
-        sampler.put(self.gauge(), services, sampler.taken)
-
     def samples(self) -> Samples:
-        if self.sampler.due_s <= self.now:
-            self.sample()
-        return self.sampler
+        return self.sampler.shown(self, self.now)
 
     def recording(self) -> Recording:
         return self.recorder.recording()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sim.dataplane.reference.balancers import Balancer
     from sim.dataplane.reference.clients import Caller
     from sim.dataplane.reference.containers import Instance
+    from sim.dataplane.reference.jobs import JobQueue
     from sim.dataplane.reference.postgres import Pool
 
 ON_THE_WAY = (
@@ -41,7 +42,7 @@ class Work:
     pool: Pool | None = None  # whose connection it has, wants, or had last
     session: int = -1  # the database's life in which its connection was opened
     pooled: bool = False  # holds one of the pooler's server connections
-    pushing: bool = False  # its job waits for a silent queue server
+    pushing: JobQueue | None = None  # its job waits for this silent queue
     passing: bool = False  # a step of it only takes time
     call: Call | None = None  # what it waits for of another service
     caller: Caller | None = None  # ... in whose name
@@ -109,6 +110,7 @@ class Job(Work):
     given_up: bool = False  # one too many
     copy: bool = False
     fate: Fate = field(default_factory=Fate)
+    pushed_s: float = 0.0
     sequence: int = 0
     park_at: float = INFINITY  # when it returns to the queue, or is given out again
     epoch: int = 0  # of the queue when it was taken

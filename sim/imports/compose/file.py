@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from sim.imports.compose.calls import Calls, calls_of
 from sim.imports.compose.leftovers import leftover_lines
 from sim.imports.compose.links import (
     Mention,
@@ -33,11 +34,13 @@ from sim.imports.compose.roles import (
     Scene,
     entry_service,
     guess_roles,
+    ranked_stores,
     unsaid_callees,
     unsaid_callers,
 )
-from sim.imports.compose.service import Around, Own, read_service
+from sim.imports.compose.service import Own, read_service
 from sim.imports.compose.stores import read_pooler
+from sim.imports.compose.story import Around
 from sim.imports.compose.values import Node, Published
 from sim.imports.evidence import ENTRY, Confidence, Corrections, Imported, Link, Notes, role_of
 from sim.schema.fields import InputError, Issue
@@ -101,9 +104,16 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
         raise project.document.error(("services",), found, expected)
     scene = scene.with_mentions(unsaid_callees(roles, scene, entry))
     names = _names(project)
+    calls = calls_of(roles, scene, entry, notes)
     _tell_roles(roles, entry, scene, notes)
+    _tell_unasked(roles, entry, calls, notes)
     _tell_links(scene, roles, outside, names, notes)
-    services = _services(task, roles, entry, scene, configs, names)
+    if visits := sum(calls.visits.values()) - 1:
+        notes.assumed.append(
+            f"one of users' requests leads to {visits} calls, each always made, and costs in all "
+            f"what one costs in {like.name}, in equal parts"
+        )
+    services = _services(task, roles, entry, scene, configs, names, calls)
     stack = _stack(task, services, _swarm(task.node(entry), notes))
     notes.ignored += leftover_lines(project, task.read, variables)
     return notes.imported(stack)
@@ -164,19 +174,8 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
 
 def _tell_roles(roles: Mapping[str, Guess], entry: str, scene: Scene, notes: Notes) -> None:
     lines = [f"{name}: role {guess.role} ({guess.why})" for name, guess in roles.items()]
-    web = [name for name, guess in roles.items() if guess.role == "http"]
-    others = [name for name in web if name != entry]
-    if entry:
-        lines.append(f"users' requests go to {entry}")
-    notes.assumed[:0] = lines
-    before = {m.caller for m in scene.mentions if m.callee == entry} & set(others)
-    if before:
-        first = ", ".join(name for name in others if name in before)
-        notes.ignored.append(f"{first}: the part of a request before {entry} (it calls it)")
-    rest = [name for name in others if name not in before]
-    if rest:
-        notes.ignored.append(f"{', '.join(rest)}: requests to it (one service is the entry)")
-    if entry and roles[entry].part == "proxy":
+    notes.assumed[:0] = [*lines, f"users' requests go to {entry}"]
+    if roles[entry].part == "proxy":
         notes.questions.append(
             f"what answers behind {entry}? It is a proxy with no service of the file behind it: "
             f"taken for a web server (--role NAME=http, --link {entry}->NAME)"
@@ -186,6 +185,18 @@ def _tell_roles(roles: Mapping[str, Guess], entry: str, scene: Scene, notes: Not
             notes.questions.append(f"which engine is {name}? Nothing says so: taken for PostgreSQL")
         elif guess.confidence == "low" and guess.role not in ("other", "postgres"):
             notes.questions.append(f"is {name} {guess.role}? It is a guess (--role {name}=ROLE)")
+
+
+def _tell_unasked(roles: Mapping[str, Guess], entry: str, calls: Calls, notes: Notes) -> None:
+    """Services that answer and get no request in a run, and databases that nobody asks."""
+    rest = [n for n, guess in roles.items() if guess.role == "http" and not calls.visits.get(n)]
+    for name in rest:
+        if entry in calls.of(name):
+            why = f"the part of a request before {entry}, which it calls"
+        else:
+            why = "requests to it (one service is the entry, and no call that is sure leads there)"
+            notes.questions.append(f"who asks {name}? (--link {entry}->{name} lets {entry} do so)")
+        notes.ignored.append(f"{name}: {why}")
 
 
 def _tell_links(
@@ -229,22 +240,25 @@ def _services(
     scene: Scene,
     configs: Mapping[str, str],
     names: dict[str, str],
+    calls: Calls,
 ) -> dict[str, Service]:
-    """Each service, the entry first, then in the file's order."""
-    database = next((name for name, guess in roles.items() if guess.role == "postgres"), "")
+    """Each service, the entry first, then in the file's order, then the lesser databases."""
+    databases = ranked_stores("postgres", roles, scene, task.corrections.roles)
+    database = next(iter(databases), "")
     poolers = [name for name, guess in roles.items() if guess.part == "pooler"]
     around = Around(
         task.like,
-        database,
+        databases,
         next((name for name, guess in roles.items() if guess.role == "redis"), ""),
-        any(guess.role == "worker" for guess in roles.values()),
         names,
+        {name: roles[name].role for name in roles},
         _asked(scene, poolers, database),
+        calls,
         task.notes,
     )
     services: dict[str, Service] = {}
     issues: list[Issue] = []
-    for name in sorted(task.project.bodies, key=lambda name: name != entry):
+    for name in sorted(roles, key=lambda name: (name != entry, name in databases[1:])):
         node = task.node(name)
         own = Own(roles[name], task.variables[name], configs.get(name, ""))
         try:

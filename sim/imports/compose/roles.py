@@ -25,6 +25,7 @@ from sim.imports.images import (
     word_of_image,
 )
 from sim.schema.stack import Role
+from sim.schema.story_checks import MOST_DATABASES
 
 # a process that accepts at once and queues inside, unless the second one runs it
 _LOOP = re.compile(
@@ -200,6 +201,8 @@ def _by_neighbours(
         return Guess("worker", "the image of a web service, and it uses the queue", "worker", "low")
     if any(m.part == "http" for m in scene.mentions if m.callee == name):
         return Guess("http", "others ask it over HTTP", "http", "medium")
+    if any(m.confidence == "high" for m in scene.mentions if m.callee == name):
+        return Guess("http", "others ask it", "http", "medium")
     if scene.callers(name):
         return Guess("http", "others depend on it", "http", "low")
     if _maker(body) in {_maker(other) for other in web} - {"", "."}:
@@ -225,15 +228,16 @@ def _maker(body: Mapping[str, Any]) -> str:
 def _settled(
     guesses: dict[str, Guess], scene: Scene, corrected: Mapping[str, Role]
 ) -> dict[str, Guess]:
-    """One database, one queue, workers only with a queue, proxies only before something."""
+    """One queue, as many databases as there is room for, workers only with a queue, proxies only
+    before something."""
     settled = dict(guesses)
-    for role in ("postgres", "redis"):
-        names = [name for name, guess in settled.items() if guess.role == role]
-        kept = min(names, key=lambda name: _store_rank(name, settled, scene, corrected), default="")
-        for name in names:
-            if name != kept:
-                why = f"a second {_store_word(role)} beside {kept}"
-                settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
+    room: tuple[tuple[Role, int], ...] = (("postgres", MOST_DATABASES), ("redis", 1))
+    for role, most in room:
+        stores = ranked_stores(role, settled, scene, corrected)
+        for name in stores[most:]:
+            first = stores[0] if most == 1 else f"{most} others"
+            why = f"one more {_store_word(role)} beside {first}"
+            settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     queue = any(guess.role == "redis" for guess in settled.values())
     for name, guess in settled.items():
         if guess.role == "worker" and not queue:
@@ -266,6 +270,14 @@ def _store_word(role: str) -> str:
     return {"postgres": "database", "redis": "Redis"}[role]
 
 
+def ranked_stores(
+    role: Role, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
+) -> list[str]:
+    """The databases, or the queues: first the one that the application is about."""
+    names = [name for name, guess in guesses.items() if guess.role == role]
+    return sorted(names, key=lambda name: _store_rank(name, guesses, scene, corrected))
+
+
 def _store_rank(
     name: str, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
 ) -> tuple[bool, bool, bool, bool, int, bool]:
@@ -282,9 +294,7 @@ def _store_rank(
 def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") -> str:
     """The http service that users' requests go to; "" if there is none. `chosen`: by the user.
 
-    The one in front: a proxy asks it or it publishes a port, no other web service asks it. Where
-    that asks no database and one web service alone, which does, it is this one:
-    the part before it is short."""
+    The one in front: a proxy asks it or it publishes a port, no other web service asks it."""
     if chosen:
         return chosen
     web = [name for name, guess in roles.items() if guess.role == "http"]
@@ -307,14 +317,7 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
             not _BACKEND.search(name.lower()),
         )
 
-    front = min(web, key=rank, default="")
-    if front and not scene.asks(front, databases):
-        found = [m for m in scene.mentions if m.caller == front and m.callee in web]
-        sure = {m.callee for m in found if m.confidence != "low"}
-        callees = sure or {m.callee for m in found}
-        if len(callees) == 1 and all(scene.asks(name, databases) for name in callees):
-            return callees.pop()
-    return front
+    return min(web, key=rank, default="")
 
 
 _BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")
@@ -349,8 +352,8 @@ def unsaid_callers(roles: Mapping[str, Guess], scene: Scene) -> Iterator[Mention
 
 
 def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iterator[Mention]:
-    """A proxy that names nobody asks the entry; a store that nobody names is used by the entry and
-    the workers."""
+    """A proxy that names nobody asks the entry; a store that nobody names is used by the service of
+    its name (`carts-db`, `mongodb-geo`), or if it is the only one by the entry and the workers."""
     for name, guess in roles.items():
         if guess.role == "proxy" and not any(m.caller == name for m in scene.mentions):
             yield Mention(name, entry, "it is the entry", "low", None, ())
@@ -359,9 +362,22 @@ def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iter
         users = [c for c in scene.callers(name) if roles[c].role in ("http", "worker")]
         pooled = any(roles[c].part == "pooler" for c in scene.callers(name))
         queue = guess.role == "redis" and workers
-        if (guess.role == "postgres" or queue) and not users and not pooled:
+        if not (guess.role == "postgres" or queue) or users or pooled:
+            continue
+        owner = _owner(name, [n for n, other in roles.items() if other.role in ("http", "worker")])
+        if owner:
+            yield Mention(owner, name, "its name", "medium", None, ())
+        elif sum(other.role == guess.role for other in roles.values()) == 1:
             for user in [entry, *workers]:
                 yield Mention(user, name, "it is the only one", "low", None, ())
+
+
+def _owner(store: str, services: Sequence[str]) -> str:
+    """The service that a store is named after; empty if none is."""
+    words = [word for word in re.split(r"[-_.]", store.lower()) if not word_of(word)]
+    stem = "-".join(words)
+    names = {re.sub(r"[-_.]?(service|svc|api)$", "", name.lower()): name for name in services}
+    return names.get(stem, "") if stem else ""
 
 
 def event_loop(body: Mapping[str, Any]) -> str:

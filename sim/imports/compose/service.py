@@ -10,18 +10,16 @@ from typing import Any
 from sim.imports.compose.processes import job_processes, pool_of, web_processes
 from sim.imports.compose.roles import Guess, event_loop
 from sim.imports.compose.stores import read_database, read_redis
+from sim.imports.compose.story import Around, story_of
 from sim.imports.compose.values import Node
 from sim.imports.evidence import Notes, Origin
 from sim.schema.fields import LawSpec
 from sim.schema.stack import (
     CpuSpec,
-    DatabaseClient,
     Healthcheck,
-    JobPush,
     Lookup,
     Memory,
     Service,
-    Stack,
     Stop,
 )
 from sim.schema.stack_checks import ALONE
@@ -31,19 +29,6 @@ OTHER_MEMORY = 100 * 1024**2  # chosen: a container of which nothing is known
 PROXY_MEMORY = 32 * 1024**2  # chosen: HAProxy or nginx at rest
 _CONDITIONS = ("", "service_started", "service_healthy", "service_completed_successfully")
 _PUSHES = re.compile(r"traefik|caddy-docker-proxy|nginx-proxy$|swag", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Around:
-    """What a service's reading depends on besides its own lines."""
-
-    like: Stack  # where missing numbers come from
-    postgres: str  # Compose names; "" if there is none
-    redis: str
-    has_worker: bool
-    names: dict[str, str]  # Compose name -> ours, of the services that run
-    asked: Mapping[str, set[str]]  # Compose name -> those that it asks, through a pooler also
-    notes: Notes
 
 
 @dataclass(frozen=True)
@@ -333,7 +318,6 @@ def _client(node: Node, name: str, own: Own, template: Service, around: Around) 
     words = [*node.get("entrypoint").words(), *node.get("command").words()]
     count = (web_processes if role == "http" else job_processes)(words, own.variables)
     result: dict[str, Any] = {"concurrency": count.concurrency or template.concurrency}
-    said = [f"CPU demand {template.cpu.demand.mean * 1000:g} ms"]
     if count.concurrency:
         sources = ", ".join(count.variables)
         notes.assumed.append(f"{name}: {count.concurrency} at once, from {sources}")
@@ -341,31 +325,27 @@ def _client(node: Node, name: str, own: Own, template: Service, around: Around) 
         if count.processes:  # each runs on a core of its own
             cpu = _cpu(node, name, template, notes)
             result["cpu"] = cpu.model_copy(update={"threads": count.processes.value})
-    compose_name = str(node.path[-1])
-    asked = around.asked.get(compose_name, set())
-    if template.database and around.postgres and around.postgres in asked:
-        database = template.database
-        pool = pool_of(words, own.variables, count)
-        if pool:
-            fields = {**database.model_dump(), "pool": pool.size}
-            database = DatabaseClient(**fields)
-            notes.assumed.append(f"{name}: pool of {pool.words}")
-            notes.origins[f"services.{name}.database.pool"] = _spot(node, pool.variables)
-        result["database"] = database
-        said.append(f"{database.demand.mean * 1000:g} ms in {around.names[around.postgres]}")
+    pool = pool_of(words, own.variables, count)
+    story = story_of(str(node.path[-1]), template, pool.size if pool else None, around)
+    demand = story.fields.pop("demand", LawSpec())
+    cpu = result.get("cpu") or _cpu(node, name, template, notes)
+    result |= {"cpu": cpu.model_copy(update={"demand": demand}), **story.fields}
+    if pool and story.pools:
+        notes.assumed.append(f"{name}: pool of {pool.words}")
+        spot = _spot(node, pool.variables)
+        notes.origins |= {f"services.{name}.{path}": spot for path in story.pools}
     if role == "http":
         result["backlog"] = template.backlog
         loop = event_loop(node.value)
         result["accepts"] = "at_once" if loop else template.accepts
         if loop:
             notes.assumed.append(f"{name}: accepts at once and queues inside, by {loop}")
-        if around.redis and around.has_worker and around.redis in asked:
-            result["push"] = JobPush(**template.push.model_dump())
-            said.append(f"a job from {template.push.share:.0%} of requests")
     else:
         result["job"] = template.job
+    for place, why in story.origins.items():
+        notes.origins[f"services.{name}.{place}"] = Origin("assumed", why)
     unit = "request" if role == "http" else "job"
-    notes.assumed.append(f"{name}: {', '.join(said)} per {unit}, as in {around.like.name}")
+    notes.assumed.append(f"{name}: {', '.join(story.said)} per {unit}, as in {around.like.name}")
     return result
 
 

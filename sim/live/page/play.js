@@ -16,7 +16,6 @@ const clock = (s) => {
 }
 const span = (s) => s < 60 ? `${Math.round(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min ${two(Math.round(s) % 60)} s` : `${Math.floor(s / 3600)} h ${two(Math.round(s / 60) % 60)} min`
 
-const HUES = ['var(--p0)', 'var(--p1)']
 const OF_SERVICE = {
   'kill (docker kill)': (name) => ({ operator_kill: { service: name } }),
   'crash the process': (name) => ({ process_crash: { service: name } }),
@@ -169,15 +168,15 @@ const grow = (curve, points, column, scale) => {
   curve.box.setAttribute('aria-label', `${curve.title}: now ${curve.ys.at(-1) ?? 'nobody asks'}`)
 }
 const build = (side, number) => {
-  const node = make('section', { class: 'side', 'aria-label': side.title, style: `--hue:${HUES[number % 2]}` })
+  const node = make('section', { class: 'side', 'aria-label': side.title, style: `--hue:var(--p${side.kind})` })
   const parts = {
     node, number, figures: make('p', { class: 'figures' }), operator: make('p', { class: 'operator' }),
     servers: make('div'), events: make('ol', { class: 'events', tabindex: '0', 'aria-label': `What happened, ${side.title}` }), out: make('p', { class: 'small' }),
   }
   node.append(make('h2', {}, side.title), parts.figures, parts.operator, parts.servers)
   $('sides').append(node)
-  parts.good = chart(node, 'answered well', `--p${number % 2}`, true)
-  parts.jobs = chart(node, 'jobs that wait', `--p${number % 2}`, false)
+  parts.good = chart(node, 'answered well', `--p${side.kind}`, true)
+  parts.jobs = chart(node, 'jobs that wait', `--p${side.kind}`, false)
   node.append(parts.events, parts.out)
   const base = () => `seat/${sessionStorage.getItem('token')}/${number}`
   parts.out.append(

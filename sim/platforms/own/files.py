@@ -50,14 +50,14 @@ def files(built_in: Iterable[str]) -> dict[str, Path]:
     if _pinned is not None:
         return {name: source.path for name, source in _pinned.items()}
     taken = tuple(built_in)
-    found = {path.stem: real(path) for path in _in_folder() if _is_free(path, taken)}
+    paths = {path.stem: real(path) for path in _in_folder() if _is_free(path, taken)}
     for name, path in _given.items():
-        other = found.get(name, path)
+        other = paths.get(name, path)
         if path.is_file() and other != path:
             raise _second(path, other)
         if path.is_file():
-            found[name] = path
-    return found
+            paths[name] = path
+    return paths
 
 
 def misnamed(built_in: Iterable[str]) -> list[InputError]:
@@ -239,17 +239,17 @@ def module(path: Path) -> ModuleType:
         return _loaded[path][1]
     text = _pinned[path.stem].text if _pinned is not None else _text(path)
     tree = _parsed(text, path)
-    made = ModuleType(f"sim.platforms.own:{path}", _title(tree, path))
-    made.__file__ = str(path)
-    sys.modules[made.__name__] = made  # dataclasses and type hints look there
+    created = ModuleType(f"sim.platforms.own:{path}", _title(tree, path))
+    created.__file__ = str(path)
+    sys.modules[created.__name__] = created  # dataclasses and type hints look there
     try:
-        exec(compile(tree, str(path), "exec"), vars(made))
+        exec(compile(tree, str(path), "exec"), vars(created))
     except (Exception, SystemExit) as error:
         raise _while_read(error, path) from error
-    made.__doc__ = printable(ast.get_docstring(tree) or "")
-    _check_platform(made, path)
-    _loaded[path] = text, made
-    return made
+    created.__doc__ = printable(ast.get_docstring(tree) or "")
+    _check_platform(created, path)
+    _loaded[path] = text, created
+    return created
 
 
 def _text(path: Path) -> str:

@@ -1,5 +1,9 @@
 """The time series of report.html as plain data: one chart a subject, one line a platform, all on
-the same time axis; above them a lane for each platform with its downtime and its events."""
+the same time axis; above them a lane for each platform with its downtime and its events.
+
+Places along the time axis are percents of the plot, heights are pixels: the page stretches sideways
+and its letters do not. The page's script draws the same curves again with uPlot, to be pointed at.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,25 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
+from sim.report import colours
 from sim.report.incident import stretches, window
 from sim.report.page import curves
 from sim.report.page.curves import Values
 from sim.report.plots import event_labels
 from sim.report.text import timeline, words
 from sim.results import metrics
+from sim.results.figures import figure_at
 from sim.results.measurements import Measurements
 from sim.results.run import Run, TimelineRow
-from sim.schema.scenario import Traffic
+from sim.schema.traffic import Traffic
 
-LEFT, WIDTH, TALL = 64, 786, 92  # of the plot inside a chart of 1000 units
-RIGHT = LEFT + WIDTH
+TALL = 92  # pixels, of a plot
+NARROW = 700.0  # pixels: the narrowest plot above which events are named
 BARS, NAME = 36, 14  # height of a lane's bars, and of each row of names above them
 LETTER = 5.9  # width of a letter of a name, about; fonts differ
 MARKS = 120  # places along the axis at which events can be marked, of two platforms
 SHOWN = 5  # events told at one mark
+FEW = 3  # platforms whose curves can all be coloured in one plot
 ARRIVALS_S = 5.0
 TICKS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400,
@@ -33,12 +40,13 @@ TICKS = (
 
 
 class Curve(NamedTuple):
-    """One platform's curve; `kind` picks its dashes and colour."""
+    """One platform's curve. `kind`: of its colour and dashes; `told`: least and most in view."""
 
     kind: int
     platform: str
     path: str
-    label_y: float  # of its name at the right edge
+    told: str
+    peak: float | None  # the highest value at any instant, which a sample a second may miss
 
 
 class Chart(NamedTuple):
@@ -46,8 +54,8 @@ class Chart(NamedTuple):
     unit: str
     top: float
     digits: int  # decimals that a reader needs
-    lines: tuple[Curve, ...]
-    ticks: tuple[tuple[float, str], ...]  # y in the chart, label
+    lines: tuple[Curve, ...]  # one, if it is the same on all platforms
+    ticks: tuple[tuple[float, str], ...]  # y in the plot, label
     description: str  # what it shows, for somebody who does not see it
 
 
@@ -63,10 +71,11 @@ class EventMark(NamedTuple):
 
 
 class EventName(NamedTuple):
-    """An event's name above a lane: its line at `x`, the text from `low`, in a row at `y`."""
+    """An event's name above a lane: its line at `x`, the text from or up to `edge` (percent)."""
 
     x: float
-    low: float
+    edge: float
+    anchor: str  # start or end
     y: float
     text: str
 
@@ -85,16 +94,19 @@ class Lane(NamedTuple):
 class Axis(NamedTuple):
     start_s: float
     end_s: float
-    ticks: tuple[tuple[float, str], ...]  # x in the chart, label
+    ticks: tuple[tuple[float, str], ...]  # percent, label
     part: str  # `18 min of 5 h`, empty if all is shown
 
 
 class Charts(NamedTuple):
+    """`chosen`: the platforms that stand out at first, where they are many."""
+
     columns: int  # of the curves
     axis: Axis
     lanes: tuple[Lane, ...]
     shaded: tuple[Stretch, ...]  # somebody was down
     charts: tuple[Chart, ...]
+    chosen: tuple[str, ...]
 
 
 def charts(result: Measurements) -> Charts:
@@ -102,12 +114,25 @@ def charts(result: Measurements) -> Charts:
     start, end = window(result)
     axis = time_axis(start, end, result.horizon_s)
     columns = curves.columns_for(len(result.runs))
-    lanes = tuple(platform_lane(i, run, start, end, columns) for i, run in enumerate(result.runs))
+    kinds = colours.kinds([run.platform for run in result.runs])
+    lanes = tuple(
+        platform_lane(kind, run, start, end, columns)
+        for kind, run in zip(kinds, result.runs, strict=True)
+    )
     subjects = [ARRIVALS, *SUBJECTS] if varies(result.traffic) else SUBJECTS
     charts = (subject_chart(subject, result, start, end, columns) for subject in subjects)
     drawn = tuple(chart for chart in charts if chart is not None)
     shaded = tuple(sorted({stretch for lane in lanes for stretch in lane.down}))
-    return Charts(columns, axis, lanes, shaded, drawn)
+    return Charts(columns, axis, lanes, shaded, drawn, chosen(result))
+
+
+def chosen(result: Measurements) -> tuple[str, ...]:
+    """All of a few; of many the two that the verdict is about, else the first two."""
+    names = [run.platform for run in result.runs]
+    decided = result.decision
+    if len(names) > FEW:
+        names = [decided.worse, decided.better[0]] if decided else names[:2]
+    return tuple(map(words.platform, names))
 
 
 def varies(traffic: Traffic | None) -> bool:
@@ -122,7 +147,7 @@ def time_axis(start: float, end: float, horizon_s: float) -> Axis:
     step = next((t for t in TICKS if span / t <= 9), TICKS[-1])
     first = int(np.ceil(start / step - 1e-9))
     times = [k * step for k in range(first, int(end / step + 1e-9) + 1)]
-    ticks = tuple((LEFT + WIDTH * (t - start) / span, clock(t, step)) for t in times)
+    ticks = tuple((100.0 * (t - start) / span, clock(t, step)) for t in times)
     part = ""
     if end - start < horizon_s:
         part = f"{words.duration(end - start)} of {words.duration(horizon_s)}"
@@ -142,15 +167,12 @@ def platform_lane(kind: int, run: Run, start: float, end: float, columns: int) -
     name = words.platform(run.platform)
     placed = event_labels.place(
         event_labels.chosen(run, start, end),
-        lambda t: LEFT + WIDTH * (t - start) / max(end - start, 1e-9),
+        lambda t: NARROW * (t - start) / max(end - start, 1e-9),
         lambda text: LETTER * len(text),
-        RIGHT,
+        NARROW,
     )
-    height = NAME * max([0, *(name.lane + 1 for name in placed)])
-    names = (
-        EventName(round(p.x, 1), round(p.low, 1), height - NAME * p.lane - 3.0, p.mark.label)
-        for p in placed
-    )
+    height = NAME * max([0, *(label.lane + 1 for label in placed)])
+    names = (_event_name(label, height - NAME * label.lane - 3.0) for label in placed)
     description = f"{name}: down " + (
         ", ".join(f"from {words.clock(a)} to {words.clock(b)}" for a, b in down[:5]) or "never"
     )
@@ -164,6 +186,14 @@ def platform_lane(kind: int, run: Run, start: float, end: float, columns: int) -
         float(height),
         description + (f" and {len(down) - 5} times more" if len(down) > 5 else ""),
     )
+
+
+def _event_name(placed: event_labels.Placed, y: float) -> EventName:
+    left = placed.low < placed.x
+    x, edge = (
+        round(100.0 * p / NARROW, 2) for p in (placed.x, placed.high if left else placed.low)
+    )
+    return EventName(x, edge, "end" if left else "start", y, placed.mark.label)
 
 
 def _columns(
@@ -208,6 +238,7 @@ class Subject(NamedTuple):
     top: float | None = None  # a fixed upper edge
     least: float = 0.0  # not shown if nothing is above this
     changing: bool = False  # not shown if it is the same all the time
+    peak: str = ""  # the figure of its highest value at any instant
 
 
 def arriving(run: Run) -> tuple[Values, Values]:
@@ -229,10 +260,11 @@ def success(run: Run) -> tuple[Values, Values]:
 
 
 def latency(run: Run) -> tuple[Values, Values]:
-    """Mean of those answered well, seconds."""
+    """Mean of those answered well, milliseconds."""
     recording = run.recording
     good = np.asarray(recording.requests[:, SUCCEEDED], dtype=np.int64)
-    return curves.ratios(recording.latency_sum, good, recording.bucket_s)
+    times, mean_s = curves.ratios(recording.latency_sum, good, recording.bucket_s)
+    return times, mean_s * 1000.0
 
 
 def sampled(name: str) -> Callable[[Run], tuple[Values, Values]]:
@@ -242,10 +274,10 @@ def sampled(name: str) -> Callable[[Run], tuple[Values, Values]]:
 ARRIVALS = Subject("Requests that arrive", "per s", 1, arriving)
 SUBJECTS = (
     Subject("Requests answered well", "%", 1, success, top=100.0, least=-1.0),
-    Subject("Time to answer, mean", "s", 3, latency),
+    Subject("Time to answer, mean", "ms", 0, latency),
     Subject("Requests in flight", "", 0, sampled("in_flight"), least=4.0),
-    Subject("Jobs in the queue", "", 0, sampled("jobs_queued")),
-    Subject("Database connections", "", 0, sampled("connections")),
+    Subject("Jobs in the queue", "", 0, sampled("jobs_queued"), peak="jobs.backlog_peak"),
+    Subject("Database connections", "", 0, sampled("connections"), peak="connections.peak"),
     Subject("Replicas that get traffic", "", 0, sampled("ready")),
     Subject("Servers", "", 0, sampled("servers"), changing=True),
 )
@@ -255,50 +287,44 @@ def subject_chart(
     subject: Subject, result: Measurements, start: float, end: float, columns: int
 ) -> Chart | None:
     """One subject of all platforms on one scale; None if there is nothing to see."""
+    platforms = [run.platform for run in result.runs]
+    names = [words.platform(name) for name in platforms]
     bands = []
     for run in result.runs:
         times, values = subject.values(run)
         bands.append(curves.extremes(times, values, start, end, columns))
     known = [(low, high) for low, high in bands if not np.isnan(high).all()]
+    peaks = [_peak(subject, run) for run in result.runs]
     highest = max((float(np.nanmax(high)) for _, high in known), default=0.0)
+    highest = max([highest, *(peak for peak in peaks if peak is not None)])
     still = all(np.nanmin(low) == np.nanmax(high) for low, high in known)
     if highest <= subject.least or (subject.changing and still):
         return None
     top = subject.top or curves.ceiling(highest)
-    y_of = [_last(high, top) for _, high in bands]
+    alike = len(bands) > 1 and len({low.tobytes() + high.tobytes() for low, high in bands}) == 1
+    told = [_range(*band, peak, subject.digits) for band, peak in zip(bands, peaks, strict=True)]
     lines = tuple(
-        Curve(i, words.platform(run.platform), curves.path(low, high, top), y)
-        for i, (run, (low, high), y) in enumerate(zip(result.runs, bands, apart(y_of), strict=True))
+        Curve(kind, name, curves.path(low, high, top), text, peak)
+        for kind, name, (low, high), text, peak in zip(
+            colours.kinds(platforms), names, bands, told, peaks, strict=True
+        )
     )
     ticks = tuple((TALL * (1 - share), f"{top * share:g}") for share in (0.0, 0.5, 1.0))
-    description = "; ".join(
-        f"{words.platform(run.platform)} {_range(low, high)}{subject.unit and ' ' + subject.unit}"
-        for run, (low, high) in zip(result.runs, bands, strict=True)
-    )
+    unit = subject.unit and f" {subject.unit}"
+    description = "; ".join(f"{name} {text}{unit}" for name, text in zip(names, told, strict=True))
+    if alike:
+        lines = (lines[0]._replace(platform="the same on all platforms"),)
     return Chart(subject.title, subject.unit, top, subject.digits, lines, ticks, description)
 
 
-def _range(low: Values, high: Values) -> str:
+def _peak(subject: Subject, run: Run) -> float | None:
+    """The figure that the table shows, of this run."""
+    value = figure_at(subject.peak).of(run) if subject.peak else None
+    return float(value) if isinstance(value, float | int) else None
+
+
+def _range(low: Values, high: Values, peak: float | None, digits: int) -> str:
     if np.isnan(high).all():
         return "nothing"
-    return f"{np.nanmin(low):.3g} to {np.nanmax(high):.3g}"
-
-
-def _last(values: Values, top: float) -> float:
-    known = values[~np.isnan(values)]
-    return TALL * (1 - min(float(known[-1]), top) / top) if known.size else TALL / 2
-
-
-def apart(wanted: list[float]) -> list[float]:
-    """Heights of names near the wanted ones, evenly apart and beside the plot, however many."""
-    gap = min(15.0, (TALL + 12.0) / len(wanted))
-    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
-    placed = [0.0] * len(wanted)
-    y = -4.0 - gap
-    for i in order:
-        y = placed[i] = max(wanted[i], y + gap)
-    lowest = TALL + 4.0
-    for i in reversed(order):
-        placed[i] = min(placed[i], lowest)
-        lowest = placed[i] - gap
-    return [round(y, 1) for y in placed]
+    ends = float(np.nanmin(low)), max(float(np.nanmax(high)), peak or 0.0)
+    return " to ".join(f"{round(value, digits):,.10g}" for value in ends)

@@ -23,7 +23,8 @@ class Constant(NamedTuple):
 
 
 def constants(held: Sequence[Held]) -> list[Constant]:
-    return [
+    """What was changed first, then what somebody chose, then what has a source."""
+    rows = [
         Constant(
             fact.name,
             amount(value, fact.unit),
@@ -34,6 +35,7 @@ def constants(held: Sequence[Held]) -> list[Constant]:
         )
         for fact, value, paths in held
     ]
+    return sorted(rows, key=lambda row: (not row.other, not row.source.startswith("chosen")))
 
 
 def _fixed(fact: Fact[Any]) -> tuple[str, ...]:

@@ -6,16 +6,18 @@ same name in `templates/`. To add one, write both and put the function into SECT
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 from sim.report.page import constants
 from sim.report.page.charts import charts
+from sim.report.page.glossary import FAILURES, ROWS, meanings
 from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import accounts
 from sim.report.postmortem.attribution import KINDS, seconds_by_kind
 from sim.report.text import findings, ladder, timeline, traffic, words
+from sim.results.figures import Figures
 from sim.results.measurements import Measurements
 
 LONGEST = 150  # lines of one platform's timeline
@@ -29,18 +31,50 @@ class Section(NamedTuple):
     data: Any
 
 
+class Row(NamedTuple):
+    """`means`: the glossary's words for it, empty if it has none."""
+
+    label: str
+    means: str
+    cells: tuple[str, ...]
+
+
 def figures(result: Measurements) -> Section:
-    """The table and the claims."""
+    """The table: rows that differ; what is equal on all platforms is told once."""
+    differing = findings.sections(result, full=False)
+    unequal = {(part.title, row.label) for part in differing for row in part.rows}
+    equal = [
+        (part.title, _explained(part.title, row._replace(cells=row.cells[:1])))
+        for part in findings.sections(result)
+        for row in part.rows
+        if (part.title, row.label) not in unequal
+    ]
+    causes = {name for f in result.platforms.values() for name in _causes(f)}
     return Section(
         "figures",
         "What users, jobs, people and money saw",
         {
             "heads": [words.platform(name) for name in result.platforms],
-            "sections": findings.sections(result),
+            "sections": [
+                (p.title, [_explained(p.title, row) for row in p.rows]) for p in differing
+            ],
+            "texts": findings.MEANS,
+            "equal": equal,
             "survivors": findings.SURVIVORS,
+            "words": [(w, m) for w, m in meanings(FAILURES).items() if w in causes],
             "differences": findings.differences(result),
         },
     )
+
+
+def _explained(title: str, row: findings.Line) -> Row:
+    means = "" if title == findings.MEANS else meanings(ROWS).get(row.label, "")
+    return Row(row.label, means, row.cells)
+
+
+def _causes(figures: Figures) -> Iterator[str]:
+    for counts in (figures["requests"]["failed"], figures["jobs"]["lost"]):
+        yield from (name.replace("_", " ") for name, number in counts.items() if number)
 
 
 def rungs(result: Measurements) -> Section | None:
@@ -48,7 +82,10 @@ def rungs(result: Measurements) -> Section | None:
     climbed = result.ladder
     if climbed is None:
         return None
-    data = {"sentence": ladder.sentence(climbed), "steps": ladder.steps(climbed)}
+    data = {
+        "sentence": ladder.sentence(climbed), "steps": ladder.steps(climbed),
+        "orders": climbed.orders,
+    }  # fmt: skip
     return Section("rungs", "Where the difference comes from", data)
 
 
@@ -89,9 +126,14 @@ def time_spent(result: Measurements) -> Section | None:
     return Section("spent", "Where the time went", {"bars": bars, "kinds": KINDS, "shown": shown})
 
 
-def postmortem(result: Measurements) -> Section:
+def postmortem(result: Measurements) -> Section | None:
     """What went well and badly, and the causes that were run again."""
-    return Section("postmortem", "Post-mortem", {"accounts": accounts(result), "reps": result.reps})
+    told = accounts(result)
+    run_again = any(account.causes is not None for account in told)
+    kept = [a for a in told if a.well or a.badly or (run_again and not a.unharmed)]
+    unharmed = [a.platform for a in told if a.unharmed and a not in kept]
+    data = {"accounts": kept, "unharmed": unharmed, "again": run_again, "reps": result.reps}
+    return Section("postmortem", "Post-mortem", data) if kept or unharmed else None
 
 
 def topology(result: Measurements) -> Section | None:

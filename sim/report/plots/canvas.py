@@ -7,6 +7,7 @@ drawn by Agg without pyplot, so that no global state and no display is touched.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
@@ -35,7 +36,9 @@ GREY = "#6b6b6b"
 SIZE = (12.8, 7.2)  # inches; 150 dots an inch make 1920 x 1080
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 LANE = 0.024  # height of one lane of event names, share of the page
+LEFT, RIGHT = 0.075, 0.975
 TOP, BOTTOM, HEADER = 0.86, 0.075, 0.045  # of the platforms' bands; of their headers
+ABREAST, GUTTER = 3, 0.06  # more platforms than this stand in two columns, so far apart
 LABEL = FontProperties(size=9.5)
 
 
@@ -54,10 +57,9 @@ class Slide(Figure):
         return out.getvalue()
 
 
-def slide(result: Measurements, finding: str, bands_each: bool = True) -> Figure:
+def slide(result: Measurements, finding: str) -> Figure:
     """An empty page with its finding on top and what was run beneath it."""
-    tall = max(1.0, len(result.runs) / 3) if bands_each else 1.0  # a band needs its height
-    figure = Slide(figsize=(SIZE[0], SIZE[1] * tall), dpi=150, facecolor="white")
+    figure = Slide(figsize=SIZE, dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
     size = 21.0 if len(finding) < 64 else max(13.0, 21.0 * 64 / len(finding))
     figure.text(0.055, 0.945, finding, size=size, weight="bold", color=INK, va="center")
@@ -74,14 +76,25 @@ class Band(NamedTuple):
     """One platform's part of the page: its axes (shares of the page) and its named events."""
 
     run: Run
+    left: float
     bottom: float
+    width: float
     height: float
-    named: list[event_labels.Placed]
-    rise: float  # height of the lanes of names above the axes, the same for all platforms
+    lowest: bool  # of its column: the clock stands below
+    named: list[event_labels.Placed] = []
+    rise: float = 0.0  # height of the lanes of names above the axes, the same for all platforms
+    small: bool = False  # one of many: nothing but its curves and a line above them
+
+    def box(self, low: float = 0.0, high: float = 1.0) -> tuple[float, float, float, float]:
+        """Of axes from `low` to `high` of its height."""
+        return self.left, self.bottom + self.height * low, self.width, self.height * (high - low)
 
 
-def bands(result: Measurements, page: Figure, width: float) -> list[Band]:
-    """The platforms from top to bottom, with axes of one size, `width` wide, below their names."""
+def bands(result: Measurements, page: Figure, width: float = RIGHT - LEFT) -> list[Band]:
+    """The platforms from top to bottom, with axes of one size, `width` wide, below their names;
+    many of them in two columns, without names of events."""
+    if len(result.runs) > ABREAST:
+        return _grid(result)
     start, end = window(result)
     whole = (TOP - BOTTOM) / len(result.runs)
     lanes = max(0, min(event_labels.LANES, int((whole - HEADER - 0.1) / LANE)))
@@ -100,9 +113,25 @@ def bands(result: Measurements, page: Figure, width: float) -> list[Band]:
     rise = max([0, *(label.lane + 1 for labels in named for label in labels)]) * LANE
     height = whole - HEADER - rise - 0.035
     return [
-        Band(run, TOP - (i + 1) * whole + 0.015, height, labels, rise)
+        Band(
+            run, LEFT, TOP - (i + 1) * whole + 0.015, width, height, run is result.runs[-1],
+            labels, rise,
+        )
         for i, (run, labels) in enumerate(zip(result.runs, named, strict=True))
-    ]
+    ]  # fmt: skip
+
+
+def _grid(result: Measurements) -> list[Band]:
+    """Row by row."""
+    rows = math.ceil(len(result.runs) / 2)
+    width, whole = (RIGHT - LEFT - GUTTER) / 2, (TOP - 0.02 - BOTTOM) / rows
+    return [
+        Band(
+            run, LEFT + (i % 2) * (width + GUTTER), TOP - 0.02 - (i // 2 + 1) * whole + 0.015,
+            width, whole - 0.075, i >= len(result.runs) - 2, small=True,
+        )
+        for i, run in enumerate(result.runs)
+    ]  # fmt: skip
 
 
 def tidy(axes: Axes, unit: str) -> None:
@@ -119,15 +148,23 @@ def header(axes: Axes, band: Band, text: str) -> None:
     page, y = _page(axes), axes.get_position().y1 + band.rise + 0.012
     left = axes.get_position().x0
     name = words.platform(band.run.platform)
+    if band.small:
+        page.text(left, y + 0.019, name, size=12, weight="bold", color=INK)
+        page.text(left, y - 0.004, text, size=9.5, color=INK)
+        return
     page.text(left, y, name, size=14, weight="bold", color=INK)
     after = _width(page, name, FontProperties(size=14, weight="bold")) / page.bbox.width
     page.text(left + after + 0.012, y, text, size=12, color=INK)
 
 
 def key(axes: Axes, band: Band, entries: Sequence[tuple[str, str]]) -> None:
-    """Names of colours, right-aligned above the axes: [("answered", BLUE), ...]."""
+    """Names of colours, right-aligned above the axes: [("answered", BLUE), ...]; of many once."""
     page, y = _page(axes), axes.get_position().y1 + band.rise + 0.012
     x = axes.get_position().x1
+    if band.small:
+        x, y = RIGHT, 0.897
+        if band.left > LEFT or any(text.get_text().endswith(entries[0][0]) for text in page.texts):
+            return
     for name, colour in reversed(entries):
         text = f"\u25a0 {name}"
         page.text(x, y, text, size=11, color=colour, ha="right")
@@ -138,7 +175,8 @@ def time_axis(axes: Axes, result: Measurements, labels: bool) -> None:
     """The simulated clock along the bottom; labels on the lowest plot only."""
     start, end = window(result)
     axes.set_xlim(start, end)
-    step = next((t for t in TICKS if (end - start) / t <= 10), TICKS[-1])
+    most = 10 if axes.get_position().width > 0.5 else 6
+    step = next((t for t in TICKS if (end - start) / t <= most), TICKS[-1])
     ticks = np.arange(np.ceil(start / step) * step, end + 1e-9, step)
     axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
     axes.tick_params(axis="x", labelbottom=labels, pad=6)

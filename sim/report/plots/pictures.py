@@ -15,8 +15,8 @@ PICTURES = ("downtime.png", "jobs.png", "connections.png")
 
 
 def pictures(result: Measurements) -> list[str]:
-    """Which plots there are; many platforms are compared in small multiples first."""
-    return [*(["compare.png"] if comparison.is_many(result) else []), *PICTURES]
+    """Which plots there are; with the price of each beside its downtime for many platforms."""
+    return ["compare.png" if comparison.is_many(result) else PICTURES[0], *PICTURES[1:]]
 
 
 def draw(result: Measurements, folder: Path) -> Missing:

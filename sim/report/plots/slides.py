@@ -1,11 +1,12 @@
 """The three plots that a teacher puts on a slide: downtime, jobs, connections.
 
-Each says its finding in its title; the platforms stand above one another on the same axes.
+Each says its finding in its title; the platforms stand above one another on the same axes, many of
+them as small multiples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,11 +17,14 @@ from sim.dataplane.codes import JOB_CAUSES
 from sim.dataplane.tables import FIRST_CAUSE, SUCCEEDED
 from sim.report.incident import stretches, window
 from sim.report.plots.canvas import (
+    ABREAST,
     BLUE,
     CAUSE_COLOURS,
     GREY,
     INK,
+    LEFT,
     PURPLE,
+    RIGHT,
     VERMILLION,
     bands,
     events,
@@ -32,14 +36,12 @@ from sim.report.plots.canvas import (
     tidy,
     time_axis,
 )
-from sim.report.plots.small_multiples import compare
-from sim.report.text import findings, words
+from sim.report.text import comparison, findings, words
 from sim.results import metrics
 from sim.results.figures import total
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
-LEFT, RIGHT = 0.075, 0.975
 QUEUE, LOST = 0.57, 0.815  # width of the backlog, left edge of the losses; names between them
 SHADE = "#c9c9c9"
 
@@ -50,7 +52,7 @@ def figure(result: Measurements, what: str) -> Figure:
         "downtime": downtime,
         "jobs": jobs,
         "connections": connections,
-        "compare": compare,
+        "compare": downtime,
     }
     if what not in plots:
         raise ValueError(f"no plot {what!r}; there are {', '.join(plots)}")
@@ -64,10 +66,9 @@ def downtime(result: Measurements) -> Figure:
     page = slide(result, findings.headline(result))
     start, end = window(result)
     drawn: list[Axes] = []
-    for band in bands(result, page, RIGHT - LEFT):
+    for band in bands(result, page):
         run = band.run
-        box = (LEFT, band.bottom, RIGHT - LEFT, band.height)
-        axes = page.add_axes(box, sharey=drawn[0] if drawn else None)
+        axes = page.add_axes(band.box(), sharey=drawn[0] if drawn else None)
         table = run.recording.requests
         edges, good = per_second(table[:, SUCCEEDED], run, start, end)
         _, bad = per_second(table[:, FIRST_CAUSE:].sum(axis=1), run, start, end)
@@ -75,8 +76,8 @@ def downtime(result: Measurements) -> Figure:
         axes.fill_between(edges, good, good + bad, step="post", color=VERMILLION, linewidth=0)
         for a, b in stretches(metrics.down(run), run.recording.bucket_s):
             axes.axvspan(a, b, color=SHADE, alpha=0.55, zorder=0, linewidth=0)
-        tidy(axes, "requests/s")
-        time_axis(axes, result, labels=run is result.runs[-1])
+        tidy(axes, "" if band.small else "requests/s")
+        time_axis(axes, result, labels=band.lowest)
         events(axes, band)
         header(axes, band, _down_text(result, run))
         key(axes, band, [("answered", BLUE), ("failed", VERMILLION), ("down", GREY)])
@@ -100,6 +101,12 @@ def _down_text(result: Measurements, run: Run) -> str:
     figures = result.platforms[run.platform]
     lost, arrived = total(figures, "requests.failed"), figures["requests"]["arrived"]
     down = words.duration(figures["downtime_s"])
+    if len(result.runs) > ABREAST:
+        cells = dict(
+            zip(comparison.COLUMNS, comparison.row(run.platform, figures)[1:], strict=True)
+        )
+        rest = f"{cells['jobs lost']} jobs lost · hands-on {cells['hands-on']} · {cells['cost']}"
+        return f"down {down} · {words.count(lost)} of {words.count(arrived)} failed · {rest}"
     return f"down {down}; {words.count(lost)} of {words.count(arrived)} requests failed"
 
 
@@ -113,27 +120,27 @@ def jobs(result: Measurements) -> Figure:
     ]
     queue: list[Axes] = []
     lost: list[Axes] = []
-    width = QUEUE if causes else RIGHT - LEFT
-    for band in bands(result, page, width):
+    for band in bands(result, page, QUEUE if causes else RIGHT - LEFT):
         run = band.run
-        box = (LEFT, band.bottom, width, band.height)
-        axes = page.add_axes(box, sharey=queue[0] if queue else None)
+        axes = page.add_axes(band.box(), sharey=queue[0] if queue else None)
         edges, queued = highest(run.series["t_s"], run.series["jobs_queued"], *window(result))
         axes.fill_between(edges, queued, step="post", color=PURPLE, linewidth=0)
-        tidy(axes, "jobs queued")
+        tidy(axes, "" if band.small else "jobs queued")
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-        time_axis(axes, result, labels=run is result.runs[-1])
+        time_axis(axes, result, labels=band.lowest)
         events(axes, band)
+        if run.gauge.backlog_peak > queued.max(initial=0):  # between two samples of a second
+            axes.axhline(run.gauge.backlog_peak, color=PURPLE, linewidth=1.0, linestyle=":")
         figures = result.platforms[run.platform]["jobs"]
         peak = words.count(figures["backlog_peak"])
         text = f"longest backlog {peak}, {words.count(sum(figures['lost'].values()))} jobs lost"
         header(axes, band, text)
         queue.append(axes)
-        if causes:
+        if causes and not band.small:
             side = (LOST, band.bottom, RIGHT - LOST, band.height)
             lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
             _lost(lost[-1], figures["lost"], causes)
-    top = max(float(run.series["jobs_queued"].max(initial=0)) for run in result.runs)
+    top = max(float(run.gauge.backlog_peak) for run in result.runs)
     queue[0].set_ylim(0, max(top * 1.08, 5))
     return page
 
@@ -145,17 +152,23 @@ def _jobs_finding(result: Measurements) -> str:
     lost = {n: total(f, "jobs.lost") for n, f in result.platforms.items()}
     jobs = {n: f["jobs"] for n, f in result.platforms.items()}
     if any(each["wanted"] - each["enqueued"] > lost[name] for name, each in jobs.items()):
-        done = {name: words.share(each["done_share"]) for name, each in jobs.items()}
-        return _finding(done, "of the jobs wanted are done")
+        done = {name: each["done_share"] for name, each in jobs.items()}
+        return _finding(done, words.share, "of the jobs wanted are done")
     if any(lost.values()):
-        return _finding({name: words.count(number) for name, number in lost.items()}, "jobs lost")
-    peaks = {n: words.count(f["jobs"]["backlog_peak"]) for n, f in result.platforms.items()}
-    return _finding(peaks, "jobs waiting at most, none lost")
+        return _finding(lost, words.count, "jobs lost")
+    peaks = {name: each["backlog_peak"] for name, each in jobs.items()}
+    return _finding(peaks, words.count, "jobs waiting at most, none lost")
 
 
-def _finding(figures: dict[str, str], what: str) -> str:
-    """`Compose: 781 jobs · Kubernetes: 1`: the first platform says what is counted."""
-    first, *others = (f"{words.platform(name)}: {text}" for name, text in figures.items())
+def _finding(figures: Mapping[str, float], show: Callable[[float], str], what: str) -> str:
+    """`Compose: 781 jobs lost · Kubernetes: 1`: the first platform says what is counted. Of many
+    the least and the most."""
+    if len(figures) > ABREAST:
+        least, most = min(figures, key=figures.__getitem__), max(figures, key=figures.__getitem__)
+        if figures[least] == figures[most]:
+            return f"All {len(figures)} platforms: {show(figures[least])} {what}"
+        figures = {least: figures[least], most: figures[most]}
+    first, *others = (f"{words.platform(name)}: {show(value)}" for name, value in figures.items())
     return " · ".join([f"{first} {what}", *others])
 
 
@@ -179,28 +192,30 @@ def connections(result: Measurements) -> Figure:
     start, end = window(result)
     used: list[Axes] = []
     strips: list[Axes] = []
-    for band in bands(result, page, RIGHT - LEFT):
+    for band in bands(result, page):
         run = band.run
-        box = (LEFT, band.bottom + band.height * 0.31, RIGHT - LEFT, band.height * 0.69)
-        axes = page.add_axes(box, sharey=used[0] if used else None)
+        axes = page.add_axes(
+            band.box(0.4 if band.small else 0.31), sharey=used[0] if used else None
+        )
         time, series = run.series["t_s"], run.series
         axes.fill_between(
             time, series["connections"], step="post", color=BLUE, alpha=0.85, linewidth=0
         )
         axes.step(time, series["connection_limit"], where="post", color=INK, linewidth=1.6)
-        tidy(axes, "connections")
+        tidy(axes, "" if band.small else "connections")
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         time_axis(axes, result, labels=False)
-        box = (LEFT, band.bottom, RIGHT - LEFT, band.height * 0.23)
-        strip = page.add_axes(box, sharey=strips[0] if strips else None)
+        strip = page.add_axes(
+            band.box(0.0, 0.2 if band.small else 0.23), sharey=strips[0] if strips else None
+        )
         edges, refused = per_second(run.recording.refused, run, start, end)
         strip.fill_between(edges, refused, step="post", color=VERMILLION, linewidth=0)
         tidy(strip, "")
         strip.text(0.004, 0.9, "refused/s", size=10.5, color=GREY, va="top",
                    transform=strip.transAxes)  # fmt: skip
-        strip.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+        strip.yaxis.set_major_locator(MaxNLocator(1 if band.small else 2, integer=True))
         strip.yaxis.set_major_formatter("{x:g}")
-        time_axis(strip, result, labels=run is result.runs[-1])
+        time_axis(strip, result, labels=band.lowest)
         events(axes, band)
         header(axes, band, _connections_text(result, run))
         key(axes, band, [("in use", BLUE), ("limit", INK), ("refused", VERMILLION)])
@@ -232,7 +247,14 @@ def _connections_finding(result: Measurements) -> str:
     """`Compose: 790 connections refused · Kubernetes: 792`; if none was, the peaks."""
     tables = {name: figures["connections"] for name, figures in result.platforms.items()}
     if any(table["refused"] for table in tables.values()):
-        counts = {name: words.count(table["refused"]) for name, table in tables.items()}
-        return _finding(counts, "connections refused")
-    peaks = {n: f"{words.count(c['peak'])} of {words.count(c['limit'])}" for n, c in tables.items()}
-    return _finding(peaks, "connections at most, none refused")
+        refused = {name: table["refused"] for name, table in tables.items()}
+        return _finding(refused, words.count, "connections refused")
+    limits = {name: words.count(table["limit"]) for name, table in tables.items()}
+    peaks = {name: table["peak"] for name, table in tables.items()}
+    if len(set(limits.values())) > 1:
+        return _finding(peaks, words.count, "connections at most, none refused")
+    limit = next(iter(limits.values()))
+    show = f"{{}} of {limit}".format
+    return _finding(
+        peaks, lambda peak: show(words.count(peak)), "connections at most, none refused"
+    )

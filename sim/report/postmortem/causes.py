@@ -35,6 +35,7 @@ class Causes(NamedTuple):
     """What was tried on one platform, and what came of it."""
 
     number: int  # of changes that were run again
+    seeds: tuple[int, ...]  # with which they were
     trigger: str  # what is left without the scenario's events; empty if that was not tried
     helped: tuple[Cause, ...]
     worse: tuple[str, ...]
@@ -51,6 +52,7 @@ def causes(result: Measurements, platform: str) -> Causes | None:
     changes = [c for c in contributions if not c.change.trigger]
     return Causes(
         number=len(contributions),
+        seeds=seeds_of(contributions),
         trigger=" ".join(without(c) for c in contributions if c.change.trigger),
         helped=tuple(
             Cause(c.change.says, difference(c), c.change.settings) for c in ranked(changes)[:MOST]
@@ -62,6 +64,12 @@ def causes(result: Measurements, platform: str) -> Causes | None:
         ),
         no_difference=tuple(nothing(changes)),
     )
+
+
+def seeds_of(contributions: Sequence[Contribution]) -> tuple[int, ...]:
+    """All with which any of them was run."""
+    tried = {done.seed for each in contributions for done in each.change.replications}
+    return tuple(sorted(tried))
 
 
 def without(trigger: Contribution) -> str:

@@ -13,20 +13,11 @@ from sim.report.postmortem.phrases import JOBS, ended, plural, were
 from sim.report.text import words
 from sim.results.figures import Figures, total
 from sim.results.run import Run, TimelineRow
+from sim.schema.scenario import NATURES
 
 BARE_S = 60.0  # chosen: a restart is no matter, a replica that stays away is
 QUICK_S = 60.0  # chosen: a minute, as long as monitoring counts before it is sure
-BREAKS = (
-    "operator_kill",
-    "operator_stop",
-    "process_crash",
-    "server_crash",
-    "daemon_restart",
-    "hang",
-    "lock_out",
-    "leak",
-    "exit",
-)
+BREAKS = ("exit", *(kind for kind, nature in NATURES.items() if nature == "trouble"))
 SHORT_S = 10.0  # of so little it is idle to say where it went
 
 Judgement = Iterator[tuple[bool, str]]  # good?, a sentence

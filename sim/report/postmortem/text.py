@@ -16,10 +16,8 @@ ALONE = (
     "Each line is a run of its own: the same customers, and this one thing changed. What two "
     "changes save overlaps; it cannot be added up."
 )
-ONE_SEED = (
-    "One seed was run: a difference of less than 10 % counts as none, since it may be chance. "
-    "`--reps 10` gives intervals."
-)
+CHANCE = "a difference of less than 10 % counts as none, since it may be chance."
+ONE_SEED = f"One seed was run: {CHANCE} `--reps 10` gives intervals."
 UNHARMED = "Nothing was lost, so there is nothing to explain."
 NONE_HELPED = "Nothing that was tried would have helped."
 NONE_APPLIES = "No change of those that are known applies here, so none was tried."
@@ -91,8 +89,22 @@ def causes(tested: Causes | None, unharmed: bool, reps: int) -> Iterator[str]:
         yield f"  `{options(cause)}`"
     for heading, lines in tried(tested):
         yield f"\n{heading}: {'; '.join(lines)}."
-    if reps == 1 and tested.number:
-        yield f"\n{ONE_SEED}"
+    if hedge := doubt(tested, reps):
+        yield f"\n{hedge}"
+
+
+def doubt(tested: Causes, reps: int) -> str:
+    """Over how few seeds the changes were run, where that is one or not all."""
+    if not tested.number or len(tested.seeds) == reps > 1:
+        return ""
+    if reps == 1:
+        return ONE_SEED
+    seeds, all_of = ", ".join(map(str, tested.seeds)), f"`--reps {reps}` tries them with all"
+    if len(tested.seeds) > 1:
+        return f"The changes were run with the seeds {seeds} alone, of {reps}; {all_of}."
+    return (
+        f"The changes were run with seed {seeds} alone, of {reps}; {all_of}. {CHANCE.capitalize()}"
+    )
 
 
 def introduction(tested: Causes) -> str:

@@ -23,10 +23,13 @@ def is_many(result: Measurements) -> bool:
 
 def rows(result: Measurements) -> list[tuple[str, ...]]:
     """One row a platform: its name, then a cell for each of COLUMNS."""
-    return [
-        (words.platform(name), *(_cell(figure.path, figures) for figure in COLUMNS.values()))
-        for name, figures in result.platforms.items()
-    ]
+    return [row(name, figures) for name, figures in result.platforms.items()]
+
+
+def row(platform: str, figures: Figures) -> tuple[str, ...]:
+    return (
+        words.platform(platform), *(_cell(figure.path, figures) for figure in COLUMNS.values())
+    )  # fmt: skip
 
 
 def _cell(path: str, figures: Figures) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.files import names_of
+from sim.library.scenarios import load_scenario
 from sim.report.text import words
 from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim
@@ -40,7 +41,7 @@ def places() -> list[ClaimPlace]:
 def _scenarios() -> list[tuple[str, list[Claim]]]:
     """SCENARIO or SCENARIO:VARIANT, with its own claims."""
     rows = []
-    for name in list_scenarios():
+    for name in names_of("scenario", "incident"):
         scenario = load_scenario(name)
         rows.append((name, list(scenario.claims)))
         rows += [
@@ -90,11 +91,11 @@ def measure(runs: ClaimRuns, run: Runner = Batch.run) -> list[ClaimCheck]:
         place = known[row.claim.id, row.claim.platform]
         checks.append(ClaimCheck(place, row.holds, row.measured, row.claim.because))
     checks += in_scenarios(runs.claims, runs.scenarios, run)
-    done = quarter.measure(runs.quarter, run)
-    if done.interrupted:
+    outcome = quarter.measure(runs.quarter, run)
+    if outcome.interrupted:
         raise KeyboardInterrupt
-    for name in done.platforms:
-        toil = verdict(done, name)
+    for name in outcome.platforms:
+        toil = verdict(outcome, name)
         assert toil is not None, "a quarter that was not interrupted is whole"
         place = ClaimPlace("T1", QUARTER, SAYS, name)
         measured = f"{100.0 * toil['measured']:.1f} % of one person's working time"

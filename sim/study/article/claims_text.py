@@ -73,14 +73,14 @@ def ours(places: Iterable[ClaimPlace]) -> list[ClaimPlace]:
 def text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> str:
     """For a terminal. `checks` None: only where each is checked."""
     lines = ["The article's claims, in our words", ""]
-    for said in ARTICLE:
-        lines += _wrapped(_head(said, checks), "", "     ")
+    for entry in ARTICLE:
+        lines += _wrapped(_head(entry, checks), "", "     ")
         if checks is None:
-            lines += _wrapped(", ".join(map(_whole, _commands(places, said))), "     ", "     ")
+            lines += _wrapped(", ".join(map(_whole, _commands(places, entry))), "     ", "     ")
         else:
-            for check in _of(checks, said):
+            for check in _of(checks, entry):
                 lines += _wrapped(_line(check), "     ", "       ")
-        for name in said.opinions:
+        for name in entry.opinions:
             lines += _wrapped(f"not checkable: {name}, {_why(name)}", "     ", "       ")
     lines += ["", "Not checkable by any run"]
     lines += [f"  {name}: {why}" for name, why in NOT_CHECKABLE]
@@ -92,16 +92,16 @@ def text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> s
     return "\n".join(lines) + "\n"
 
 
-def about(said: Said, places: Sequence[ClaimPlace]) -> str:
+def about(entry: Said, places: Sequence[ClaimPlace]) -> str:
     """One claim, for `sim explain K2`."""
-    lines = [f"{said.id}: {said.says} ({said.platform}); the article's, in our words", ""]
+    lines = [f"{entry.id}: {entry.says} ({entry.platform}); the article's, in our words", ""]
     lines.append("checked by")
     for place in places:
-        if belongs(place.id, said.id):
+        if belongs(place.id, entry.id):
             whom = words.platform(place.platform)
             told = f"{place.command}: {place.id}, {whom}: {place.says}"
             lines += _wrapped(told, "  ", "    ")
-    lines += [f"  not checkable: {name}, {_why(name)}" for name in said.opinions]
+    lines += [f"  not checkable: {name}, {_why(name)}" for name in entry.opinions]
     return "\n".join(lines) + "\n"
 
 
@@ -149,9 +149,9 @@ def markdown(checks: Sequence[ClaimCheck], seed: int) -> str:
         "| id | the claim, in our words | verdict | checked by | there | exactly, and measured |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
-    for said in ARTICLE:
-        those = _of(checks, said)
-        head = [said.id, said.says, f"**{ruling(those, bool(said.opinions))}**"]
+    for entry in ARTICLE:
+        those = _of(checks, entry)
+        head = [entry.id, entry.says, f"**{ruling(those, bool(entry.opinions))}**"]
         for check in those:
             place = check.place
             there = word(check)
@@ -160,7 +160,7 @@ def markdown(checks: Sequence[ClaimCheck], seed: int) -> str:
             command = f"`{place.command}` ({place.id})"
             lines.append(_row([*head, command, there, whom]))
             head = ["", "", ""]
-        for name in said.opinions:
+        for name in entry.opinions:
             lines.append(_row([*head, "not checkable", "", f"{name}: {_why(name)}"]))
             head = ["", "", ""]
     lines += ["", "Not checkable by any run:", ""]
@@ -174,14 +174,14 @@ def _row(cells: Sequence[str]) -> str:
 
 def json_text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> str:
     record: dict[str, Any] = {"schema": 2, "claims": []}
-    for said in ARTICLE:
-        those = None if checks is None else _of(checks, said)
+    for entry in ARTICLE:
+        those = None if checks is None else _of(checks, entry)
         record["claims"].append({
-            "id": said.id, "says": said.says, "about": said.platform,
-            "verdict": None if those is None else ruling(those, bool(said.opinions)),
-            "checked_by": _commands(places, said),
+            "id": entry.id, "says": entry.says, "about": entry.platform,
+            "verdict": None if those is None else ruling(those, bool(entry.opinions)),
+            "checked_by": _commands(places, entry),
             "places": None if those is None else [_place(check) for check in those],
-            "not_checkable": list(said.opinions),
+            "not_checkable": list(entry.opinions),
         })  # fmt: skip
     record["not_checkable"] = dict(NOT_CHECKABLE)
     return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

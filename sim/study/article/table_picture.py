@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sim.report.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SIZE, SKY, VERMILLION, Slide
+from sim.report import colours
+from sim.report.plots.canvas import GREY, INK, SIZE, Slide
 from sim.report.text import words
 from sim.study.article.article import MEASURES
 from sim.study.article.table_text import ArticleTable, Measured, figure
 
-COLOURS = (VERMILLION, BLUE, ORANGE, SKY, GREEN)  # of whole platforms, in their order
 COLUMNS = 5
 
 
@@ -27,13 +27,13 @@ def picture(table: ArticleTable) -> Figure:
     page.text(0.03, 0.912, below, size=11, color=GREY, va="center")
     rows = math.ceil(len(table.rows) / COLUMNS)
     bases = [n for n in dict.fromkeys(n for m in table.rows for n in m.losses) if "-" not in n]
-    colours = {base: COLOURS[i % len(COLOURS)] for i, base in enumerate(bases)}
+    hues = colours.on_white(bases)
     for i, measured in enumerate(table.rows):
         width, height = 0.97 / COLUMNS, 0.86 / rows
         left = 0.03 + (i % COLUMNS) * width
         bottom = 0.02 + (rows - 1 - i // COLUMNS) * height
         axes = page.add_axes((left, bottom + 0.02, width - 0.025, height - 0.115))
-        _bars(axes, measured, colours)
+        _bars(axes, measured, hues)
     return page
 
 
@@ -52,7 +52,7 @@ def _finding(table: ArticleTable) -> str:
     return f"Take one capability away: in {worse} of {total} cases Kubernetes loses more without it"
 
 
-def _bars(axes: Axes, measured: Measured, colours: dict[str, str]) -> None:
+def _bars(axes: Axes, measured: Measured, hues: dict[str, str]) -> None:
     row, losses = measured.row, measured.losses
     values = [loss[row.metric] for loss in losses.values()]
     top = max([*values, 1e-9])
@@ -67,8 +67,8 @@ def _bars(axes: Axes, measured: Measured, colours: dict[str, str]) -> None:
     for y, (name, value) in enumerate(zip(losses, values, strict=True)):
         base, *without = name.split("-")
         axes.barh(
-            y + 0.04, value / top, height=0.34, color="white" if without else colours[base],
-            edgecolor=colours[base], hatch="////" if without else None, linewidth=1.0,
+            y + 0.04, value / top, height=0.34, color="white" if without else hues[base],
+            edgecolor=hues[base], hatch="////" if without else None, linewidth=1.0,
         )  # fmt: skip
         label = "without it" if without else words.platform(base)
         shown = f"{label}: {figure(row.metric, value)}"

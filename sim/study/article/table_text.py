@@ -66,30 +66,30 @@ def verdict(
         return None
     name = words.platform(claim.platform)
     if claim.kind == "encrypted":
-        said = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
-        return TableVerdict(claim, encrypted, said)
+        sentence = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
+        return TableVerdict(claim, encrypted, sentence)
     if claim.kind == "solved":
         value = whole[metric]
-        said = f"{name}: {_headed(metric, value)}"
-        return TableVerdict(claim, value <= claim.limit, said)
+        sentence = f"{name}: {_headed(metric, value)}"
+        return TableVerdict(claim, value <= claim.limit, sentence)
     if claim.kind == "lacks":
         value = whole[metric]
-        said = f"{name}, {'with' if filled else 'without'} it: "
-        said += _headed(metric, value)
-        return TableVerdict(claim, not filled and value > claim.limit, said)
+        sentence = f"{name}, {'with' if filled else 'without'} it: "
+        sentence += _headed(metric, value)
+        return TableVerdict(claim, not filled and value > claim.limit, sentence)
     without = losses.get(f"kubernetes-{claim.capability}")
     if without is None or "compose" not in losses:
         return None
     has, lost = whole[metric], without[metric]
     compose = losses["compose"][metric]
     moved = min(lost, compose) - has >= MEASURES[metric].margin
-    said = (
+    sentence = (
         f"Kubernetes {_headed(metric, has)}, without it {figure(metric, lost)};"
         f" Compose {figure(metric, compose)}"
     )
     if "compose_hardened" in losses:
-        said += f", hardened {figure(metric, losses['compose_hardened'][metric])}"
-    return TableVerdict(claim, moved and not filled, said)
+        sentence += f", hardened {figure(metric, losses['compose_hardened'][metric])}"
+    return TableVerdict(claim, moved and not filled, sentence)
 
 
 def figure(metric: str, value: float) -> str:
@@ -143,11 +143,12 @@ def _name(platform: str) -> str:
 def _claims(table: ArticleTable) -> Iterator[str]:
     yield ""
     yield "What the article claims"
-    for one in table.verdicts:
-        yield f"  {one.claim.id:<4} {'holds' if one.holds else 'DOES NOT HOLD'}: {one.claim.says}"
-        yield from _wrapped(one.measured)
-        if _why(one):
-            yield from _wrapped(_why(one))
+    for ruling in table.verdicts:
+        word = "holds" if ruling.holds else "DOES NOT HOLD"
+        yield f"  {ruling.claim.id:<4} {word}: {ruling.claim.says}"
+        yield from _wrapped(ruling.measured)
+        if _why(ruling):
+            yield from _wrapped(_why(ruling))
     yield ""
     yield "Checked in runs of their own (`sim run SCENARIO`); all of the article's: `sim claims`"
     for ident, scenarios in _articles(table):

@@ -9,16 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from sim.report import colours
 from sim.report.plots.canvas import (
-    BLUE,
-    GREEN,
     GREY,
     INK,
     ORANGE,
-    PURPLE,
     SIZE,
     SKY,
-    VERMILLION,
     Slide,
     tidy,
 )
@@ -27,8 +24,6 @@ from sim.study.ask import setting_text
 from sim.study.decision.merit import Estimate, estimate
 from sim.study.decision.sensitivity import Tornado
 from sim.study.decision.sweep import Sweep, SweepPoint
-
-COLOURS = (VERMILLION, BLUE, GREEN, ORANGE, SKY, PURPLE, INK)  # of platforms, in their order
 
 
 def page(finding: str, below: str) -> Figure:
@@ -50,8 +45,9 @@ def curve(sweep: Sweep, finding: str) -> Figure:
     axes = figure.add_axes((0.09, 0.12, 0.74, 0.70))
     places = {_words(value): x for x, value in enumerate(knob.values)}
     names = [name for name in sweep.planned.platforms if sweep.of(name)]
-    for k, name in enumerate(names):
-        colour, knee = COLOURS[k % len(COLOURS)], sweep.knee(name)
+    hues = colours.on_white(names)
+    for name in names:
+        colour, knee = hues[name], sweep.knee(name)
         known = [
             (places[_words(point.settings[knob.path])], known_at, point)
             for point in sweep.of(name)

@@ -236,15 +236,15 @@ def quarter(
     return measure(prepare(platforms, seed, reps, rates, settings), run)
 
 
-def _replayed(each: Drawn, done: Replication, rates: Rates) -> Replayed:
-    figures = done.figures
+def _replayed(drawn: Drawn, replication: Replication, rates: Rates) -> Replayed:
+    figures = replication.figures
     measured: dict[str, Any] = {name: total(figures, path) for name, path in MEASURES.items()}
     pages, lost = measured["pages"], measured["jobs_lost"]
     worst_s = max(measured["downtime_s"], measured["degraded_s"])
-    announced = each.kind.announced
+    announced = drawn.kind.announced
     return Replayed(
-        platform=each.case.platform, quarter=each.quarter, kind=each.kind.name,
-        at_s=each.incident.at_s, night=each.night, planned=each.kind.planned,
-        watched_minutes=each.watched_s / 60.0, **measured,
+        platform=drawn.case.platform, quarter=drawn.quarter, kind=drawn.kind.name,
+        at_s=drawn.incident.at_s, night=drawn.night, planned=drawn.kind.planned,
+        watched_minutes=drawn.watched_s / 60.0, **measured,
         followed_up=follows_up(announced, pages, worst_s, lost, rates.follow_up_from),
     )  # fmt: skip

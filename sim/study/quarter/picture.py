@@ -17,27 +17,27 @@ PARTS = (("hands on", BLUE), ("watching deploys", SKY), ("post-mortems, fixes", 
 WIDE = 4  # platforms that leave room for a long title
 
 
-def picture(done: Quarter) -> Figure:
+def picture(quarter: Quarter) -> Figure:
     """Left: hands-on minutes, kinds by platforms. Right: the share of one person's time."""
     page = Slide(figsize=SIZE, dpi=150, facecolor="white")
     FigureCanvasAgg(page)
-    short = len(done.platforms) <= WIDE
-    said = finding(done) if short else "What share of one person's working time it takes"
+    short = len(quarter.platforms) <= WIDE
+    said = finding(quarter) if short else "What share of one person's working time it takes"
     size = 20.0 if len(said) < 72 else max(12.0, 20.0 * 72 / len(said))
     page.text(0.03, 0.945, said, size=size, weight="bold", color=INK, va="center")
-    below = setting(done) + ("; interrupted, sums so far" if done.interrupted else "")
+    below = setting(quarter) + ("; interrupted, sums so far" if quarter.interrupted else "")
     page.text(0.03, 0.895, below, size=11, color=GREY, va="center")
-    _minutes(page.add_axes((0.03, 0.05, 0.50, 0.77)), done)
-    _shares(page.add_axes((0.58, 0.17, 0.39, 0.60)), done)
+    _minutes(page.add_axes((0.03, 0.05, 0.50, 0.77)), quarter)
+    _shares(page.add_axes((0.58, 0.17, 0.39, 0.60)), quarter)
     return page
 
 
-def _minutes(axes: Axes, done: Quarter) -> None:
+def _minutes(axes: Axes, quarter: Quarter) -> None:
     """A shaded table: darker is more."""
-    kinds = [kind.name for kind in done.rates.kinds]
-    cells = {(k, p): done.tally(p, k).minutes for k in kinds for p in done.platforms}
+    kinds = [kind.name for kind in quarter.rates.kinds]
+    cells = {(k, p): quarter.tally(p, k).minutes for k in kinds for p in quarter.platforms}
     top = max([*cells.values(), 1e-9])
-    first, width = 0.30, 0.70 / len(done.platforms)
+    first, width = 0.30, 0.70 / len(quarter.platforms)
     axes.set_title(
         "Minutes of hands-on work a quarter (how many came)",
         loc="left",
@@ -45,8 +45,8 @@ def _minutes(axes: Axes, done: Quarter) -> None:
         weight="bold",
         color=INK,
     )
-    size = 10.5 if len(done.platforms) <= WIDE else 8.0
-    for x, name in enumerate(done.platforms):
+    size = 10.5 if len(quarter.platforms) <= WIDE else 8.0
+    for x, name in enumerate(quarter.platforms):
         title = "\n".join(textwrap.wrap(words.platform(name), 11))
         middle = first + (x + 0.5) * width
         axes.text(middle, -0.15, title, size=size, color=INK, ha="center", va="bottom")
@@ -58,26 +58,26 @@ def _minutes(axes: Axes, done: Quarter) -> None:
             said = "-" if value == 0 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
             axes.text(middle, y + 0.5, said, size=size, color=colour, ha="center", va="center")
     for y, kind in enumerate(kinds):
-        came = words.count(max(done.tally(p, kind).incidents for p in done.platforms))
+        came = words.count(max(quarter.tally(p, kind).incidents for p in quarter.platforms))
         axes.text(0.0, y + 0.5, f"{kind} ({came})", size=10.5, color=INK, va="center")
     axes.set_xlim(0, 1)
     axes.set_ylim(len(kinds), -0.9)
     axes.axis("off")
 
 
-def _shares(axes: Axes, done: Quarter) -> None:
+def _shares(axes: Axes, quarter: Quarter) -> None:
     """A stacked bar a platform, and the claim's line."""
-    working = done.rates.working_minutes
-    whole = [name for name in done.platforms if done.whole(name)]
+    working = quarter.rates.working_minutes
+    whole = [name for name in quarter.platforms if quarter.whole(name)]
     ends = []
     for y, name in enumerate(whole):
-        left = 0.0
-        for minutes, (_, colour) in zip(done.spent(name), PARTS, strict=True):
+        start = 0.0
+        for minutes, (_, colour) in zip(quarter.spent(name), PARTS, strict=True):
             share = minutes / working
-            axes.barh(y, share, 0.5, left, color=colour)
-            left += share
-        ends.append(left)
-        axes.text(left + 0.01, y, percent(left), size=11, color=INK, va="center")
+            axes.barh(y, share, 0.5, start, color=colour)
+            start += share
+        ends.append(start)
+        axes.text(start + 0.01, y, percent(start), size=11, color=INK, va="center")
         axes.text(0.0, y - 0.32, words.platform(name), size=11, color=INK, va="bottom")
     axes.axvline(CLAIM, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
     axes.text(CLAIM, 1.01, "the article: 80 %", size=10.5, color=INK, ha="center",

@@ -131,16 +131,16 @@ def spent(total: Totals, follow_up_s: float) -> Spent:
     return Spent(total.minutes, total.watched_minutes, total.followed_up * follow_up_s / 60.0)
 
 
-def verdict(done: Quarter, platform: str) -> dict[str, Any] | None:
+def verdict(quarter: Quarter, platform: str) -> dict[str, Any] | None:
     """What T1 comes to on a platform: hands-on work and follow-up apart, and no verdict, since most
     of what people mean by it is no incident. None: not all of it was replayed."""
-    if not done.whole(platform):
+    if not quarter.whole(platform):
         return None
-    time = done.spent(platform)
+    time = quarter.spent(platform)
     return {
         "id": "T1", "says": SAYS, "platform": platform, "metric": "share", "low": CLAIM,
-        "high": None, "measured": time.share(done.rates.working_minutes), "holds": None,
-        "because": because(time, done.rates),
+        "high": None, "measured": time.share(quarter.rates.working_minutes), "holds": None,
+        "because": because(time, quarter.rates),
     }  # fmt: skip
 
 
@@ -165,35 +165,37 @@ def likely(done: Quarter, platform: str) -> tuple[float, float]:
 
 
 # ---- quarter.json ----
-def record(done: Quarter) -> dict[str, Any]:
+def record(quarter: Quarter) -> dict[str, Any]:
     """All of it as plain data; minutes and seconds as the names say."""
-    rates = done.rates
-    verdicts = [verdict(done, name) for name in done.platforms]
+    rates = quarter.rates
+    verdicts = [verdict(quarter, name) for name in quarter.platforms]
     return {
-        "schema": 2, "version": done.version, "seed": done.seed, "reps": done.reps,
-        "interrupted": done.interrupted, "weeks": rates.weeks,
+        "schema": 2, "version": quarter.version, "seed": quarter.seed, "reps": quarter.reps,
+        "interrupted": quarter.interrupted, "weeks": rates.weeks,
         "working_minutes": rates.working_minutes, "follow_up_minutes_each": rates.follow_up / 60.0,
         "rates": [kind.model_dump() for kind in rates.kinds],
-        "platforms": {name: _platform(done, name) for name in done.platforms},
+        "platforms": {name: _platform(quarter, name) for name in quarter.platforms},
         "claims": [one for one in verdicts if one is not None],
     }  # fmt: skip
 
 
-def _platform(done: Quarter, name: str) -> dict[str, Any]:
-    time = done.spent(name)
-    several = done.whole(name) and done.reps > 1
+def _platform(quarter: Quarter, name: str) -> dict[str, Any]:
+    time = quarter.spent(name)
+    several = quarter.whole(name) and quarter.reps > 1
     return {
-        "drawn": done.drawn[name],
-        "replayed": len(done.of(name)),
-        "kinds": [{"kind": k.name, **done.tally(name, k.name)._asdict()} for k in done.rates.kinds],
-        "total": done.tally(name)._asdict(),
+        "drawn": quarter.drawn[name],
+        "replayed": len(quarter.of(name)),
+        "kinds": [
+            {"kind": k.name, **quarter.tally(name, k.name)._asdict()} for k in quarter.rates.kinds
+        ],
+        "total": quarter.tally(name)._asdict(),
         "hours": {
-            "day": tally(unplanned(done, name, night=False))._asdict(),
-            "night": tally(unplanned(done, name, night=True))._asdict(),
+            "day": tally(unplanned(quarter, name, night=False))._asdict(),
+            "night": tally(unplanned(quarter, name, night=True))._asdict(),
         },
         "minutes": time._asdict(),
-        "share": time.share(done.rates.working_minutes),
-        "share_interval": list(likely(done, name)) if several else None,
+        "share": time.share(quarter.rates.working_minutes),
+        "share_interval": list(likely(quarter, name)) if several else None,
     }
 
 

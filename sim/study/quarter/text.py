@@ -33,23 +33,23 @@ Rows = list[tuple[str, ...]]
 
 
 # ---- parts ----
-def setting(done: Quarter) -> str:
+def setting(quarter: Quarter) -> str:
     """`A quarter of 13 weeks, one person's 520 working hours, seed 1`"""
-    hours = f"one person's {done.rates.working_minutes / 60.0:g} working hours"
-    which = f"A quarter of {done.rates.weeks:g} weeks, {hours}, seed {done.seed}"
-    if done.reps > 1:
-        last = done.seed + done.reps - 1
-        which = f"Means over {done.reps} quarters of {done.rates.weeks:g} weeks, {hours} each"
-        which += f", seeds {done.seed} to {last}"
-    return which
+    hours = f"one person's {quarter.rates.working_minutes / 60.0:g} working hours"
+    title = f"A quarter of {quarter.rates.weeks:g} weeks, {hours}, seed {quarter.seed}"
+    if quarter.reps > 1:
+        last = quarter.seed + quarter.reps - 1
+        title = f"Means over {quarter.reps} quarters of {quarter.rates.weeks:g} weeks, {hours} each"
+        title += f", seeds {quarter.seed} to {last}"
+    return title
 
 
-def finding(done: Quarter) -> str:
+def finding(quarter: Quarter) -> str:
     """Who spends how much, in one sentence."""
     parts = []
-    for name in done.platforms:
-        if done.whole(name):
-            share = done.spent(name).share(done.rates.working_minutes)
+    for name in quarter.platforms:
+        if quarter.whole(name):
+            share = quarter.spent(name).share(quarter.rates.working_minutes)
             parts.append(f"{percent(share)} under {words.platform(name)}")
     if not parts:
         return "Nothing was finished"
@@ -66,14 +66,14 @@ def number(value: float) -> str:
     return words.count(round(value, 2)) if value < 100 else words.count(value)
 
 
-def table(done: Quarter, name: str) -> Rows:
+def table(quarter: Quarter, name: str) -> Rows:
     """A row a kind; `expected` is the mean of the rate at which they come."""
     rows: Rows = [HEADS]
-    for kind in done.rates.kinds:
-        rate = kind.rate * done.rates.weeks / 13.0
+    for kind in quarter.rates.kinds:
+        rate = kind.rate * quarter.rates.weeks / 13.0
         each = f"{rate:g} a server" if kind.per_server else f"{rate:g}"
-        rows.append(_cells(kind.name, each, done.tally(name, kind.name)))
-    rows.append(_cells("all", "", done.tally(name)))
+        rows.append(_cells(kind.name, each, quarter.tally(name, kind.name)))
+    rows.append(_cells("all", "", quarter.tally(name)))
     return rows
 
 
@@ -85,12 +85,12 @@ def _cells(name: str, expected: str, found: Totals) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def budget(done: Quarter, name: str) -> Rows:
+def budget(quarter: Quarter, name: str) -> Rows:
     """Where one person's hours go."""
-    time, working = done.spent(name), done.rates.working_minutes
+    time, working = quarter.spent(name), quarter.rates.working_minutes
     together = added(time)
-    each = words.duration(done.rates.follow_up)
-    followed = number(done.tally(name).followed_up)
+    each = words.duration(quarter.rates.follow_up)
+    followed = number(quarter.tally(name).followed_up)
     rest = max(0.0, working - together)
     lines = (
         ("hands on: typing, looking, waiting for a server", time.hands_on),
@@ -102,11 +102,11 @@ def budget(done: Quarter, name: str) -> Rows:
     return [(what, words.duration(60.0 * m), percent(m / working)) for what, m in lines]
 
 
-def hours(done: Quarter, name: str) -> list[str]:
+def hours(quarter: Quarter, name: str) -> list[str]:
     """Unplanned incidents by day and at night, all quarters together."""
     lines = []
     for night, when in ((False, "by day"), (True, "at night")):
-        those = unplanned(done, name, night)
+        those = unplanned(quarter, name, night)
         lines.append(f"{when}: {_met(those)}")
     return lines
 
@@ -122,44 +122,45 @@ def _met(those: Sequence[Replayed]) -> str:
     return f"{len(those)} {many}, {pages}, each {down} down and {hands} of hands-on work"
 
 
-def ruling(done: Quarter, name: str) -> list[str]:
+def ruling(quarter: Quarter, name: str) -> list[str]:
     """What T1 comes to, which no run decides; or that there is nothing yet."""
-    found = verdict(done, name)
+    found = verdict(quarter, name)
     if found is None:
-        some = f"{len(done.of(name))} of {done.drawn[name]}"
+        some = f"{len(quarter.of(name))} of {quarter.drawn[name]}"
         return [f"interrupted: {some} replayed, figures are sums of these, and no verdict on T1"]
     measured = percent(found["measured"])
-    if done.reps > 1:
-        low, high = likely(done, name)
+    if quarter.reps > 1:
+        low, high = likely(quarter, name)
         measured += f" (95 %: {percent(low)} to {percent(high)})"
     return [f"T1, no verdict, measured {measured}: {found['says']}", found["because"]]
 
 
-def sources(done: Quarter) -> Iterator[str]:
+def sources(quarter: Quarter) -> Iterator[str]:
     """Each rate, with where it comes from."""
-    for kind in done.rates.kinds:
+    for kind in quarter.rates.kinds:
         each = " for each server" if kind.per_server else ""
         yield f"{kind.name}: {kind.rate:g} in 13 weeks{each} (`{kind.scenario}`); {kind.source}"
-    seen = words.duration(done.rates.follow_up_from)
-    said = f"; {done.rates.follow_up_source}" if done.rates.follow_up_source else ""
+    rates = quarter.rates
+    source = f"; {rates.follow_up_source}" if rates.follow_up_source else ""
     yield (
-        f"post-mortem and fixes: {words.duration(done.rates.follow_up)} after each incident with a "
-        f"page, with lost jobs, or that users felt for {seen} without being told before{said}"
+        f"post-mortem and fixes: {words.duration(rates.follow_up)} after each incident with a "
+        "page, with lost jobs, or that users felt for "
+        f"{words.duration(rates.follow_up_from)} without being told before{source}"
     )
 
 
 # ---- terminal ----
-def text(done: Quarter) -> str:
+def text(quarter: Quarter) -> str:
     """The finding, a block per platform, and the sources."""
-    lines = [finding(done), setting(done)]
-    for name in done.platforms:
-        lines += ["", words.platform(name), *_aligned(table(done, name))]
-        lines += ["", *(f"  {a:<58}{b:>16}{c:>10}" for a, b, c in budget(done, name))]
+    lines = [finding(quarter), setting(quarter)]
+    for name in quarter.platforms:
+        lines += ["", words.platform(name), *_aligned(table(quarter, name))]
+        lines += ["", *(f"  {a:<58}{b:>16}{c:>10}" for a, b, c in budget(quarter, name))]
         lines += ["", "  what nobody had planned"]
-        lines += [f"    {line}" for line in hours(done, name)]
-        lines += ["", *_wrapped(ruling(done, name), "  ", "    ")]
+        lines += [f"    {line}" for line in hours(quarter, name)]
+        lines += ["", *_wrapped(ruling(quarter, name), "  ", "    ")]
     lines += ["", "How often things come, and where that is from"]
-    lines += _wrapped(sources(done), "  ", "    ")
+    lines += _wrapped(sources(quarter), "  ", "    ")
     lines += ["", *_wrapped([f"Not simulated: {LEFT_OUT}."], "", "  ")]
     return "\n".join(lines) + "\n"
 
@@ -180,16 +181,24 @@ def _wrapped(sentences: Iterable[str], first: str, then: str) -> list[str]:
 
 
 # ---- files ----
-def markdown(done: Quarter) -> str:
-    lines = ["# A simulated quarter", "", f"{finding(done)}.", "", f"{setting(done)}.", ""]
-    for name in done.platforms:
-        lines += [f"## {words.platform(name)}", "", *_grid(table(done, name)), ""]
-        lines += [*_grid([("where the time goes", "a quarter", "share"), *budget(done, name)]), ""]
-        lines += ["What nobody had planned:", "", *(f"- {line}" for line in hours(done, name)), ""]
-        lines += [f"{line}{'.' if line[-1] != '.' else ''}" for line in ruling(done, name)]
+def markdown(quarter: Quarter) -> str:
+    lines = ["# A simulated quarter", "", f"{finding(quarter)}.", "", f"{setting(quarter)}.", ""]
+    for name in quarter.platforms:
+        lines += [f"## {words.platform(name)}", "", *_grid(table(quarter, name)), ""]
+        lines += [
+            *_grid([("where the time goes", "a quarter", "share"), *budget(quarter, name)]),
+            "",
+        ]
+        lines += [
+            "What nobody had planned:",
+            "",
+            *(f"- {line}" for line in hours(quarter, name)),
+            "",
+        ]
+        lines += [f"{line}{'.' if line[-1] != '.' else ''}" for line in ruling(quarter, name)]
         lines.append("")
     lines += ["## How often things come, and where that is from", ""]
-    lines += [f"- {words.markdown(line)}" for line in sources(done)]
+    lines += [f"- {words.markdown(line)}" for line in sources(quarter)]
     return "\n".join([*lines, "", f"Not simulated: {LEFT_OUT}."]) + "\n"
 
 
@@ -199,12 +208,12 @@ def _grid(rows: Rows) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *cells)]
 
 
-def csv_text(done: Quarter) -> str:
+def csv_text(quarter: Quarter) -> str:
     """A line per platform and kind."""
     rows = [
-        (name, kind.name, *done.tally(name, kind.name))
-        for name in done.platforms
-        for kind in done.rates.kinds
+        (name, kind.name, *quarter.tally(name, kind.name))
+        for name in quarter.platforms
+        for kind in quarter.rates.kinds
     ]
     return _csv(("platform", "kind", *Totals._fields), rows)
 
@@ -233,15 +242,15 @@ def json_text(done: Quarter) -> str:
     return json.dumps(record(done), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def parts(done: Quarter, plots: bool) -> Parts:
+def parts(quarter: Quarter, plots: bool) -> Parts:
     """All files of the quarter."""
     makers = {
-        "quarter.json": lambda: json_text(done),
-        "quarter.md": lambda: markdown(done),
-        "quarter.csv": lambda: csv_text(done),
-        "incidents.csv": lambda: incidents_csv(done),
+        "quarter.json": lambda: json_text(quarter),
+        "quarter.md": lambda: markdown(quarter),
+        "quarter.csv": lambda: csv_text(quarter),
+        "incidents.csv": lambda: incidents_csv(quarter),
     }
-    picture = {"quarter.png": partial(_draw, done)} if plots and drawable() else {}
+    picture = {"quarter.png": partial(_draw, quarter)} if plots and drawable() else {}
     return {**texts(makers), **picture}
 
 

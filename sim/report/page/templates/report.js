@@ -1,161 +1,183 @@
+// Looking closer: the curves of the page once more, by uPlot, with one time for all of them.
 (function () {
   "use strict";
-  var box = document.querySelector(".plots");
+  const box = document.querySelector(".plots");
   if (!box) return;
-  var d = box.dataset, columns = +d.columns, height = +d.height;
-  var start = +d.start, end = +d.end, left = +d.left, width = +d.width;
-  var from = 0, to = columns;  // the columns in view
-  var stage = box.querySelector(".stage"), tip = box.querySelector(".tip");
-  var plots = Array.prototype.slice.call(box.querySelectorAll("svg.plot"));
-  var NS = "http://www.w3.org/2000/svg";
-  var STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000];
-  box.parentNode.querySelectorAll(".live").forEach(function (one) { one.hidden = false; });
+  const { start, end, columns, height, tall } = Object.fromEntries(
+    Object.entries(box.dataset).map(([name, text]) => [name, +text]));
+  const all = (selector, inside = box) => [...inside.querySelectorAll(selector)];
+  const $ = (id) => document.getElementById(id);
+  const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000];
+  const GUTTER = 52, MARGIN = 16;  // left and right of every plot, as in report.css
+  const stage = box.querySelector(".stage"), lanes = all(".lane svg.plot");
+  const seconds = (column) => start + (end - start) * column / columns;
+  const two = (n) => String(n).padStart(2, "0");
+  const clock = (t) => { t = Math.floor(t + 1e-6); return [t / 3600, t / 60 % 60, t % 60].map((n) => two(Math.floor(n))).join(":"); };
+  const label = (t, step) => step >= 86400 ? t / 86400 + " d" : step % 60 ? clock(t) : clock(t).slice(0, -3);
+  const style = (element) => getComputedStyle(element);
+  let from = 0, to = columns, at = 0;
 
-  // a staircase back to the smallest and largest y of each column
-  function decode(path) {
-    var low = new Array(columns).fill(null), high = new Array(columns).fill(null);
-    var x = 0, y = 0, token, pattern = /([Mhv])(-?\d+)(?: (-?\d+))?/g;
-    function see(at, value) {
-      if (at >= columns) return;
-      if (low[at] === null || value > low[at]) low[at] = value;
-      if (high[at] === null || value < high[at]) high[at] = value;
+  // a staircase back to the first and last extreme of each column: two values a column
+  function decode(path, top) {
+    const values = new Array(2 * columns).fill(null);
+    let x = 0, y = 0;
+    const see = (value) => {
+      if (x >= columns) return;
+      if (values[2 * x] === null) values[2 * x] = value;
+      values[2 * x + 1] = value;
+    };
+    const scaled = () => (1 - y / height) * top;
+    for (const [, letter, a, b] of path.matchAll(/([Mhv])(-?\d+)(?: (-?\d+))?/g)) {
+      if (letter === "M") { x = +a; y = +b; see(scaled()); }
+      else if (letter === "v") { y += +a; see(scaled()); }
+      else for (let k = +a; k > 0; k--) { see(scaled()); x++; }
     }
-    while ((token = pattern.exec(path))) {
-      if (token[1] === "M") { x = +token[2]; y = +token[3]; see(x, y); }
-      else if (token[1] === "v") { y += +token[2]; see(x, y); }
-      else for (var k = +token[2]; k > 0; k--) { see(x, y); x++; }
+    return values;
+  }
+
+  const shaded = all("#shaded rect").map((rect) => [+rect.getAttribute("x"), +rect.getAttribute("width")]);
+  const shade = (u) => {
+    u.ctx.fillStyle = style(document.documentElement).getPropertyValue("--shade");
+    for (const [x, width] of shaded) {
+      const left = Math.max(u.bbox.left, u.valToPos(seconds(x), "x", true));
+      const right = Math.min(u.bbox.left + u.bbox.width, u.valToPos(seconds(x + width), "x", true));
+      if (right > left) u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
     }
-    return { low: low, high: high };
-  }
-  var read = new Map();
-  function values(line) {
-    if (!read.has(line)) read.set(line, decode(line.getAttribute("d")));
-    return read.get(line);
-  }
+  };
+  const peaks = (series) => (u) => {  // what a sample a second may miss
+    u.ctx.save();
+    u.ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+    for (const { row, stroke } of series) {
+      if (!row.dataset.peak) continue;
+      u.ctx.strokeStyle = stroke();
+      const y = u.valToPos(+row.dataset.peak, "y", true);
+      u.ctx.beginPath();
+      u.ctx.moveTo(u.bbox.left, y);
+      u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
+      u.ctx.stroke();
+    }
+    u.ctx.restore();
+  };
+  const xs = Array.from({ length: 2 * columns }, (_, i) => seconds(i / 2));
+  const isChosen = (name) => { const one = all(".reading input[type=checkbox]").find((input) => input.value === name); return !one || one.checked; };
+  const charts = all("figure").map((figure, number) => {
+    const top = +figure.dataset.top, rows = all(".legend li", figure);
+    const series = rows.map((row, i) => {
+      const line = row.querySelector(".line"), name = row.dataset.name;
+      const dashes = style(line).strokeDasharray;
+      return {
+        name, output: row.querySelector("output"), said: row.querySelector("output").textContent, row,
+        values: decode($("c" + number + "-" + i).getAttribute("d"), top),
+        stroke: () => isChosen(name) ? style(line).stroke : style(document.documentElement).getPropertyValue("--others"),
+        dash: dashes === "none" ? [] : dashes.split(",").map(parseFloat),
+      };
+    });
+    const ink = () => style(document.documentElement).getPropertyValue("--soft");
+    const grid = { stroke: () => style(document.documentElement).getPropertyValue("--line"), width: 1 };
+    const plot = new uPlot({
+      width: stage.clientWidth, height: tall + 36, padding: [8, MARGIN, 0, 0], legend: { show: false },
+      cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
+      scales: { x: { time: false }, y: { range: [0, top] } },
+      axes: [
+        { stroke: ink, grid: { show: false }, ticks: { show: false }, size: 28, space: 80, incrs: STEPS, values: (u, ticks, i, space, step) => ticks.map((t) => label(t, step)) },
+        { stroke: ink, grid, ticks: { show: false }, size: GUTTER, splits: [0, top / 2, top] },
+      ],
+      series: [{}, ...series.map(({ stroke, dash }) => ({ stroke, dash, width: 1.7, spanGaps: false, points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) }))],
+      hooks: {
+        drawClear: [shade],
+        draw: [peaks(series)],
+        setScale: [(u, key) => { if (key === "x") look((u.scales.x.min - start) / (end - start) * columns, (u.scales.x.max - start) / (end - start) * columns); }],
+      },
+    }, [xs, ...series.map((one) => one.values)], figure.querySelector(".drawing"));
+    return { plot, series, top, digits: +figure.dataset.digits, title: figure.querySelector("figcaption").textContent };
+  });
 
-  function two(n) { return (n < 10 ? "0" : "") + n; }
-  function clock(t) {
-    t = Math.floor(t + 1e-6);
-    return two(Math.floor(t / 3600)) + ":" + two(Math.floor(t / 60) % 60) + ":" + two(t % 60);
-  }
-  function label(t, step) {
-    if (step >= 86400) return t / 86400 + " d";
-    return step % 60 ? clock(t) : clock(t).slice(0, -3);
-  }
-  function number(y, top, digits) { return +((1 - y / height) * top).toFixed(digits); }
+  // what happened, of all lanes in order of time
+  const events = all(".event").map((group) => ({ x: +group.dataset.x, text: group.querySelector("title").textContent, name: group.closest(".lane").querySelector("strong").textContent }))
+    .sort((a, b) => a.x - b.x);
 
-  function place(event) {  // the column under the pointer
-    var r = stage.getBoundingClientRect(), scale = r.width / 1000;
-    var share = ((event.clientX - r.left) / scale - left) / width;
-    return from + Math.max(0, Math.min(1, share)) * (to - from);
-  }
-
-  var cursors = plots.map(function (plot) {
-    var line = document.createElementNS(NS, "path");
+  const NS = "http://www.w3.org/2000/svg";
+  const cursors = lanes.map((plot) => {
+    const line = plot.appendChild(document.createElementNS(NS, "path"));
     line.setAttribute("class", "cursor");
-    line.style.display = "none";
-    plot.appendChild(line);
     return line;
   });
-  function point(event) {
-    var x = place(event), t = start + (end - start) * x / columns;
-    cursors.forEach(function (line) {
-      line.style.display = "";
-      line.setAttribute("d", "M" + x.toFixed(1) + " 0v" + height);
-    });
-    box.querySelectorAll("figure").forEach(function (figure) {
-      var chart = figure.querySelector("svg.chart"), told = [];
-      figure.querySelectorAll("path.line").forEach(function (line) {
-        var at = Math.min(columns - 1, Math.floor(x)), found = values(line);
-        var text = "no value";
-        if (found.low[at] !== null) {
-          var a = number(found.low[at], +chart.dataset.top, +chart.dataset.digits);
-          var b = number(found.high[at], +chart.dataset.top, +chart.dataset.digits);
-          text = a === b ? "" + a : a + " to " + b;
-        }
-        told.push(line.dataset.name + " " + text);
+  function read(column) {
+    at = Math.max(0, Math.min(columns - 1, Math.floor(column)));
+    const t = seconds(column), said = [];
+    for (const line of cursors) line.setAttribute("d", `M${column.toFixed(1)} 0v100`);
+    for (const { plot, series, digits, title } of charts) {
+      plot.setCursor({ left: plot.valToPos(t, "x"), top: 0 }, false);
+      const words = series.map(({ name, values, output }) => {
+        const pair = [values[2 * at], values[2 * at + 1]].filter((v) => v !== null).map((v) => +v.toFixed(digits));
+        const [low, high] = [Math.min(...pair), Math.max(...pair)];
+        output.textContent = !pair.length ? "no value" : low === high ? low : `${low} to ${high}`;
+        return isChosen(name) ? `${name} ${output.textContent}` : "";
       });
-      figure.querySelector(".readout").textContent = clock(t) + "   " + told.join(" · ");
-    });
+      said.push(`${title}: ${words.filter(Boolean).join(", ")}`);
+    }
+    const close = (to - from) / 150;
+    const near = events.filter(({ x }) => Math.abs(x - column) <= close);
+    $("told").textContent = near.slice(0, 6).map(({ name, text }) => `${name}: ${text.replaceAll("\n", "; ")}`).join(" · ") + (near.length > 6 ? ` · ${near.length - 6} more` : "");
+    $("when").value = at;
+    $("now").textContent = clock(t);
+    $("when").setAttribute("aria-valuetext", `${clock(t)}. ${said.join(". ")}`);
   }
   function leave() {
-    cursors.forEach(function (line) { line.style.display = "none"; });
-    box.querySelectorAll(".readout").forEach(function (one) { one.textContent = ""; });
-    tip.hidden = true;
+    for (const { series, plot } of charts) {
+      plot.setCursor({ left: -10, top: -10 }, false);
+      for (const { output, said } of series) output.textContent = said;
+    }
+    for (const line of cursors) line.removeAttribute("d");
+    $("now").textContent = $("told").textContent = "";
   }
 
-  // titles are for readers without scripts: here they become a tip that appears at once
-  box.querySelectorAll(".event").forEach(function (group) {
-    var title = group.querySelector("title"), text = title.textContent;
-    group.setAttribute("aria-label", text);
-    title.remove();
-    group.addEventListener("pointerenter", function (event) {
-      var r = box.getBoundingClientRect();
-      tip.textContent = text;
-      tip.hidden = false;
-      tip.style.top = event.clientY - r.top + 18 + "px";
-      tip.style.left = Math.max(0, Math.min(event.clientX - r.left - 20, r.width - tip.offsetWidth)) + "px";
-    });
-    group.addEventListener("pointerleave", function () { tip.hidden = true; });
-  });
-
-  function view(a, b) {
-    from = a; to = b;
-    plots.forEach(function (plot) {
-      var old = plot.getAttribute("viewBox").split(" ");
-      plot.setAttribute("viewBox", a + " " + old[1] + " " + (b - a) + " " + old[3]);
-    });
-    var whole = a === 0 && b === columns;
-    box.querySelectorAll(".names").forEach(function (one) { one.style.display = whole ? "" : "none"; });
-    var first = start + (end - start) * a / columns, last = start + (end - start) * b / columns;
-    var step = STEPS.find(function (s) { return (last - first) / s <= 9; }) || STEPS[STEPS.length - 1];
-    box.querySelectorAll(".ticks").forEach(function (group) {
-      group.textContent = "";
-      for (var k = Math.ceil(first / step - 1e-9); k * step <= last + 1e-9; k++) {
-        var text = document.createElementNS(NS, "text");
-        text.setAttribute("x", left + width * (k * step - first) / (last - first));
-        text.setAttribute("y", 14);
-        text.textContent = label(k * step, step);
-        group.appendChild(text);
-      }
-    });
+  let looking = false;
+  function look(a, b) {
+    if (looking || !(b > a)) return;
+    looking = true;
+    [from, to] = [Math.max(0, a), Math.min(columns, b)];
+    const first = seconds(from), last = seconds(to);
+    for (const { plot } of charts) plot.setScale("x", { min: first, max: last });
+    for (const plot of lanes) plot.setAttribute("viewBox", `${from} 0 ${to - from} 100`);
+    box.classList.toggle("closer", from > 0 || to < columns - 1);
+    const step = STEPS.find((s) => (last - first) / s <= 9) || STEPS.at(-1), shown = [];
+    for (let t = Math.ceil(first / step - 1e-9) * step; t <= last + 1e-9; t += step)
+      shown.push(`<text x="${100 * (t - first) / (last - first)}%" y="14">${label(t, step)}</text>`);
+    for (const group of all(".axis .ticks")) group.innerHTML = shown.join("");
+    looking = false;
   }
 
-  var began = null, chosen = [];
-  stage.addEventListener("pointermove", function (event) {
-    point(event);
-    if (began === null) return;
-    var x = place(event);
-    chosen.forEach(function (one) {
-      one.setAttribute("x", Math.min(began, x));
-      one.setAttribute("width", Math.abs(x - began));
-    });
+  stage.addEventListener("pointermove", (event) => {
+    const { left, width } = stage.getBoundingClientRect();
+    const share = (event.clientX - left - GUTTER) / (width - GUTTER - MARGIN);
+    read(from + Math.max(0, Math.min(1, share)) * (to - from));
   });
   stage.addEventListener("pointerleave", leave);
-  stage.addEventListener("pointerdown", function (event) {
-    if (event.button !== 0 || event.pointerType === "touch") return;
-    began = place(event);
-    chosen = plots.map(function (plot) {
-      var mark = document.createElementNS(NS, "rect");
-      mark.setAttribute("class", "chosen");
-      mark.setAttribute("y", 0);
-      mark.setAttribute("height", height);
-      mark.setAttribute("width", 0);
-      plot.appendChild(mark);
-      return mark;
-    });
-    event.preventDefault();
+  $("when").addEventListener("input", () => {
+    const column = +$("when").value, width = to - from;
+    if (column < from || column > to) look(...(column < from ? [column, column + width] : [column - width, column]));
+    read(column);
   });
-  window.addEventListener("pointerup", function (event) {
-    if (began === null) return;
-    var a = Math.min(began, place(event)), b = Math.max(began, place(event));
-    chosen.forEach(function (one) { one.remove(); });
-    began = null;
-    if (b - a > 4) view(a, b);
+  $("before").onclick = () => { const one = events.findLast(({ x }) => x < at - 0.5); if (one) read(one.x); };
+  $("after").onclick = () => { const one = events.find(({ x }) => x >= at + 1); if (one) read(one.x); };
+  $("closer").onclick = () => { const half = (to - from) / 4; look(at - half, at + half); };
+  $("whole").onclick = () => look(0, columns);
+  const redraw = () => {
+    for (const { plot, series } of charts) {
+      for (const { name, row } of series) row.classList.toggle("grey", !isChosen(name));
+      plot.redraw(false);
+    }
+  };
+  for (const input of all(".reading input[type=checkbox]")) input.onchange = redraw;
+  matchMedia("(prefers-color-scheme:dark)").addEventListener("change", redraw);
+  new ResizeObserver(() => { for (const { plot } of charts) plot.setSize({ width: stage.clientWidth, height: tall + 36 }); }).observe(stage);
+  addEventListener("beforeprint", () => {
+    leave();
+    look(0, columns);
+    for (const one of document.querySelectorAll("details")) one.open = true;
   });
-  stage.addEventListener("dblclick", function () { view(0, columns); });
-  window.addEventListener("beforeprint", function () {
-    view(0, columns);
-    document.querySelectorAll("details").forEach(function (one) { one.open = true; });
-  });
+  for (const one of all(".live", box.parentNode)) one.hidden = false;
+  box.classList.add("drawn");
+  redraw();
 })();

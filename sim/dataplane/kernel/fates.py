@@ -1,0 +1,144 @@
+"""What becomes of jobs, and their places. Part of reference/jobs.py.
+
+All places of one job (its entries, and where it is in the list of what was taken since the last
+durable point) are a ring through `kin`, and each knows the job's fate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.layout import FREE, OUT_JOB, PARKED, QUEUED, TAKEN, WORKING
+from sim.dataplane.kernel.timing import out
+from sim.dataplane.tables import DONE, DUPLICATED, FIRST_LOSS
+
+STILL_OPEN, WAS_DONE, WAS_LOST = range(3)  # fates of a job
+
+
+# ---- places ----
+@inner
+def new_job(w: Any, q: int, ident: int) -> int:
+    j = w.job_free
+    if j < 0:
+        j = w.job_top
+        w.job_top = j + 1
+    else:
+        w.job_free = w.job[j].next
+    w.jobs_used += 1
+    w.job[j].id = w.job[j].visit = ident
+    w.job[j].queue, w.job[j].pushed = q, w.now
+    w.job[j].state = QUEUED
+    w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
+    w.job[j].stalls = w.job[j].given_up = 0
+    w.job[j].park_at = INFINITY
+    w.job[j].next = -1
+    w.job[j].kin, w.job[j].fate = j, STILL_OPEN
+    return j
+
+
+@inner
+def new_kin(w: Any, j: int, ident: int) -> int:
+    """One more place of the job of place j."""
+    k = new_job(w, w.job[j].queue, ident)
+    w.job[k].pushed = w.job[j].pushed
+    w.job[k].sequence, w.job[k].fate = w.job[j].sequence, w.job[j].fate
+    w.job[k].kin = w.job[j].kin
+    w.job[j].kin = k
+    return k
+
+
+@inner
+def free_job(w: Any, j: int) -> None:
+    k = j
+    while w.job[k].kin != j:
+        k = w.job[k].kin
+    w.job[k].kin = w.job[j].kin
+    w.job[j].state = FREE
+    w.job[j].id = -1
+    w.job[j].next = w.job_free
+    w.job_free = j
+    w.jobs_used -= 1
+
+
+# ---- counting ----
+@inner
+def peak(w: Any, q: int) -> None:
+    queued = 0
+    for k in range(w.queues):
+        queue = w.queue[k]
+        waiting = queue.entries + queue.parked - queue.copies_waiting
+        queued += waiting
+        if k == q:
+            queue.backlog_peak = max(queue.backlog_peak, waiting)
+    w.backlog_peak = max(w.backlog_peak, queued)
+
+
+@inner
+def count_job(w: Any, q: int, column: int) -> None:
+    w.counted[q, column] += 1
+    out(w, OUT_JOB + column, w.now, 0.0, 0)
+
+
+# ---- what becomes of a job ----
+@inner
+def lose(w: Any, j: int, why: int) -> None:
+    """Frees its place, too."""
+    if w.job[j].copy == 0:
+        heir = -1
+        k = w.job[j].kin
+        while k != j:
+            if w.job[k].state != TAKEN and (heir < 0 or w.job[k].id < w.job[heir].id):
+                heir = k
+            k = w.job[k].kin
+        if heir >= 0:
+            stand_for(w, heir, True)
+        else:
+            settle_fate(w, j, WAS_LOST)
+            count_job(w, w.job[j].queue, FIRST_LOSS + why)
+    free_job(w, j)
+
+
+@inner
+def done(w: Any, j: int) -> None:
+    """Frees its place, too."""
+    fate = w.job[j].fate
+    if fate != WAS_LOST:
+        count_job(w, w.job[j].queue, DUPLICATED if fate == WAS_DONE else DONE)
+    settle_fate(w, j, WAS_DONE)
+    k = w.job[j].kin
+    while k != j:
+        if w.job[k].state != TAKEN and w.job[k].copy == 0:
+            stand_for(w, k, False)
+        k = w.job[k].kin
+    free_job(w, j)
+
+
+@inner
+def settle_fate(w: Any, j: int, fate: int) -> None:
+    k = j
+    while True:
+        w.job[k].fate = fate
+        k = w.job[k].kin
+        if k == j:
+            return
+
+
+@inner
+def stand_for(w: Any, k: int, stands: bool) -> None:
+    w.job[k].copy = 0 if stands else 1
+    by = -1 if stands else 1
+    queue = w.queue[w.job[k].queue]
+    if w.job[k].state == WORKING:
+        queue.copies_working += by
+    else:
+        queue.copies_waiting += by
+
+
+@inner
+def lose_parked(w: Any, q: int, why: int) -> None:
+    for j in range(w.job_top):
+        if w.job[j].state == PARKED and w.job[j].queue == q:
+            lose(w, j, why)
+    w.queue[q].parked = 0

@@ -1,0 +1,52 @@
+"""What Python reads of the record by itself: gauges that are seldom asked for.
+
+`w` is the record. Reading changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.dataplane.codes import Life
+from sim.dataplane.kernel.layout import PARKED, QUEUED
+from sim.dataplane.tables import DatabaseGauge, QueueGauge
+
+
+def database_gauge(w: Any, database: int) -> DatabaseGauge:
+    now = float(w["now"])
+    store, limit, answers = w["store"][database], 0, False
+    full_since, db = float(store["full_since"]), int(store["db"])
+    if db >= 0:
+        container = w["container"][db]
+        limit = int(w["version"]["connection_slots"][container["profile"]])
+        up = w["machine"]["alive"][container["server"]] != 0
+        answers = bool(up and container["life"] == Life.LISTENING)
+    return DatabaseGauge(
+        connections=int(store["used"]) if answers else 0,
+        connection_limit=limit,
+        connection_waits=int(store["waits"]),
+        connections_peak=int(store["peak"]),
+        connections_refused=int(store["refusals"]),
+        exhausted_s=float(store["exhausted"]) + (now - full_since if full_since < now else 0.0),
+    )
+
+
+def queue_gauge(w: Any, queue: int) -> QueueGauge:
+    now = float(w["now"])
+    row, jobs = w["queue"][queue], w["job"][: int(w["job_top"])]
+    waits = (jobs["queue"] == queue) & (jobs["copy"] == 0)
+    waits &= (jobs["state"] == QUEUED) | (jobs["state"] == PARKED)
+    workers = w["container"][w["worker"][: int(w["workers"])]]
+    own = w["version"]["number"][workers["profile"]] == queue
+    pushed, done, duplicated, *losses = w["counted"][queue].tolist()
+    return QueueGauge(
+        pushed=pushed,
+        done=done,
+        duplicated=duplicated,
+        lost=sum(losses),
+        queued=int(row["entries"] + row["parked"] - row["copies_waiting"]),
+        in_progress=int(workers["held"][own].sum() - row["copies_working"] + row["pushing"]),
+        backlog_peak=int(row["backlog_peak"]),
+        oldest_s=now - float(jobs["pushed"][waits].min(initial=now)),
+        causes=tuple(losses),
+    )

@@ -1,0 +1,114 @@
+"""What a request does in an imported service, or a job in a worker: whom it asks, and at what cost.
+
+No file says any of the costs: they are the like stack's, in the parts that `calls.py` explains. A
+service that asks one database alone and calls nobody keeps the short forms (`cpu.demand`,
+`database`, `push`); any other gets `steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sim.constants import facts
+from sim.imports.compose.calls import Calls, scaled
+from sim.imports.evidence import Notes
+from sim.schema.stack import (
+    DatabaseClient,
+    DatabasePool,
+    JobPush,
+    Role,
+    Service,
+    ServiceStep,
+    Stack,
+)
+from sim.schema.story_checks import MOST_POOLS
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a service's reading depends on besides its own lines."""
+
+    like: Stack  # where missing numbers come from
+    databases: Sequence[str]  # Compose names; first the one that short forms mean
+    redis: str  # "" if there is none
+    names: dict[str, str]  # Compose name -> ours, of the services that run
+    roles: Mapping[str, Role]
+    asked: Mapping[str, set[str]]  # Compose name -> those that it asks, through a pooler also
+    calls: Calls
+    notes: Notes
+
+    def queried(self, name: str) -> list[str]:
+        """The databases that a service asks, as many as it may have pools for."""
+        return [d for d in self.databases if d in self.asked.get(name, ())][:MOST_POOLS]
+
+    def pushes(self, name: str) -> bool:
+        """Does it answer requests, and leave jobs for a worker?"""
+        served = self.redis in self.asked.get(name, ()) and "worker" in self.roles.values()
+        return served and self.roles[name] == "http"
+
+    def part(self, name: str, count: Callable[[str], int]) -> float:
+        """The part of a whole request's cost that this service takes each time. `count`: how often
+        a service does so in one visit."""
+        web = [other for other, role in self.roles.items() if role == "http"]
+        return self.calls.part(name, {other: count(other) for other in {*web, name}})
+
+
+@dataclass
+class Story:
+    """Fields of a `Service`, and what is to be told of them."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)  # what it costs
+    origins: dict[str, str] = field(default_factory=dict)  # path below the service -> assumed why
+    pools: list[str] = field(default_factory=list)  # paths of their sizes
+
+
+def story_of(name: str, template: Service, pool: int | None, around: Around) -> Story:
+    """What the service of that Compose name does; `pool`: connections to each of its databases, if
+    the file says so."""
+    own = template.database or DatabaseClient()
+    own = own.model_copy(update={} if pool is None else {"pool": pool})
+    databases = around.queried(name) if template.database else []
+    cpu = scaled(template.cpu.demand, around.part(name, lambda _: 1))
+    query = scaled(own.demand, around.part(name, lambda n: len(around.queried(n))))
+    push = template.push.share * around.part(name, lambda n: int(around.pushes(n)))
+    story = Story(said=[f"CPU demand {cpu.mean * 1000:g} ms"])
+    story.said += [f"{query.mean * 1000:g} ms in {around.names[d]}" for d in databases]
+    pushes = around.pushes(name)
+    if pushes:
+        story.said.append(f"a job from {push:.3g} of the requests")
+    calls = around.calls.of(name)
+    if not calls and databases in ([], [*around.databases[:1]]):
+        story.fields["demand"] = cpu
+        if databases:
+            story.fields["database"] = own.model_copy(update={"demand": query})
+            story.pools.append("database.pool")
+        if pushes:
+            story.fields["push"] = JobPush(share=push, timeout=template.push.timeout)
+        return story
+    steps = [ServiceStep(cpu=cpu)]
+    for callee, evidence in calls.items():
+        story.origins[f"steps.{len(steps)}"] = f"of every request; by {evidence}"
+        steps.append(
+            ServiceStep(
+                call=around.names[callee],
+                timeout=facts.CALL_TIMEOUT.value,
+                connect_timeout=facts.CALL_CONNECT.value,
+            )
+        )
+    steps += [ServiceStep(query=around.names[d], demand=query) for d in databases]
+    if pushes:
+        steps.append(ServiceStep(push=around.names[around.redis], share=push))
+    story.fields |= {"steps": steps, "pools": {around.names[d]: _pool(own) for d in databases}}
+    story.pools += [f"pools.{around.names[d]}.size" for d in databases]
+    if calls:
+        story.said.append(
+            f"calls of {', '.join(around.names[n] for n in calls)} without a time-out"
+        )
+    return story
+
+
+def _pool(own: DatabaseClient) -> DatabasePool:
+    return DatabasePool(size=own.pool, at_start=own.at_start, checkout_timeout=own.checkout_timeout)

@@ -1,0 +1,134 @@
+"""Several queues: each has its own jobs, workers, gauge and death."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.dataplane.codes import JOB_CAUSES, Does, JobLoss, Kind, Outcome, Persistence
+from sim.dataplane.profile import Client, Profile, StoryStep, Workload
+from tests.dataplane.worlds import at, constant, drive, world
+
+CPU, PUSH = Does.CPU, Does.PUSH
+
+
+def users(*times: float, horizon_s: float = 60.0) -> Workload:
+    return Workload(1, horizon_s, at(*times), Client(timeout_s=50.0))
+
+
+def pushes(queue: int, **rest) -> StoryStep:
+    return StoryStep(PUSH, target=queue, name=f"push:{queue}", **rest)
+
+
+def api(*steps: StoryStep) -> Profile:
+    return Profile(Kind.HTTP, slots=9, steps=steps, push_timeout_s=2.0)
+
+
+def queue(number: int, **rules) -> Profile:
+    return Profile(Kind.QUEUE, number=number, **rules)
+
+
+def worker(queue: int, seconds: float, **rules) -> Profile:
+    return Profile(Kind.WORKER, number=queue, cpu=constant(seconds), **rules)
+
+
+BOTH = api(pushes(0), pushes(1))
+
+
+def gauges(plane):
+    return [plane.queue_gauge(number) for number in range(2)]
+
+
+def test_each_worker_takes_from_its_own_queue(plane_class):
+    """Three requests at once push into both; the second queue's worker is ten times as slow."""
+    w = world(users(1.0, 1.0, 1.0), BOTH, queue(0), queue(1), worker(0, 1.0), worker(1, 10.0))
+    seen = {}
+    run = drive(plane_class, w, [5.0], lambda plane: seen.update({plane.now: gauges(plane)}))
+    first, second = seen[5.0]
+    assert (first.pushed, first.done, first.queued, first.in_progress) == (3, 3, 0, 0)
+    assert (second.pushed, second.done, second.queued, second.in_progress) == (3, 0, 2, 1)
+    assert (first.backlog_peak, second.backlog_peak) == (2, 2)
+    assert (first.oldest_s, second.oldest_s) == (0.0, 4.0)
+    assert run.plane.gauge().backlog_peak == 4, "of the sum, when both waited"
+    assert [gauge.done for gauge in gauges(run.plane)] == [3, 3]
+
+
+def test_workers_of_one_queue_take_turns_whoever_stands_between_them(plane_class):
+    w = world(
+        users(1.0, 1.0, 1.0), api(pushes(1)), queue(0), queue(1),
+        worker(1, 4.0), worker(0, 4.0), worker(1, 4.0),
+    )  # fmt: skip
+    seen = []
+    drive(plane_class, w, [2.0], lambda plane: seen.append(gauges(plane)))
+    assert [(gauge.queued, gauge.in_progress) for gauge in seen[0]] == [(0, 0), (1, 2)]
+
+
+def test_a_death_wipes_one_queue_alone(plane_class):
+    w = world(
+        users(1.0, 2.0), BOTH, queue(0), queue(1, persistence=Persistence.NONE),
+        script=[(3.0, "exit", (2,)), (4.0, "start", (2, 2))],
+    )  # fmt: skip
+    first, second = gauges(drive(plane_class, w).plane)
+    assert (first.queued, first.lost, second.queued, second.lost) == (2, 0, 0, 2)
+    assert dict(zip(JOB_CAUSES, second.causes, strict=True))["redis_wiped"] == 2
+
+
+def test_a_lost_disk_is_that_of_one_queue(plane_class):
+    durable = {"persistence": Persistence.AOF_ALWAYS}
+    w = world(
+        users(1.0), BOTH, queue(0, **durable), queue(1, **durable),
+        script=[(3.0, "exit", (1,)), (3.0, "exit", (2,)), (4.0, "wipe", (1,))],
+    )  # fmt: skip
+    assert [(g.queued, g.lost) for g in gauges(drive(plane_class, w).plane)] == [(1, 0), (0, 1)]
+
+
+def test_a_push_to_what_is_down_fails_and_the_other_is_kept(plane_class):
+    w = world(users(1.0), BOTH, queue(0), queue(1), script=[(0.5, "exit", (2,))])
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.HTTP_500: 1}
+    first, second = gauges(run.plane)
+    assert (first.pushed, first.queued) == (1, 1)
+    assert (second.pushed, second.causes[JobLoss.REDIS_DOWN]) == (1, 1)
+
+
+def test_a_silent_one_holds_the_push_for_its_time_out(plane_class):
+    """From 1.0 to 3.0 it is being pushed: in progress, nowhere else."""
+    w = world(users(1.0), BOTH, queue(0), queue(1), script=[(0.5, "hang", (2,))])
+    seen = []
+    run = drive(plane_class, w, [2.0], lambda plane: seen.append(gauges(plane)))
+    assert [(gauge.queued, gauge.in_progress) for gauge in seen[0]] == [(1, 0), (0, 1)]
+    assert [(g.queued, g.in_progress, g.lost) for g in gauges(run.plane)] == [(1, 0, 0), (0, 0, 1)]
+
+
+def test_who_does_not_reconnect_is_cut_off_from_its_own_queue(plane_class):
+    stays = {"reconnects": False}
+    w = world(
+        users(5.0), BOTH, queue(0), queue(1), worker(0, 1.0, **stays), worker(1, 1.0, **stays),
+        script=[(1.0, "exit", (2,)), (2.0, "start", (2, 2))],
+    )  # fmt: skip
+    assert [(g.done, g.queued) for g in gauges(drive(plane_class, w).plane)] == [(1, 0), (0, 1)]
+
+
+def test_a_job_may_push_another_into_the_next_queue(plane_class):
+    """A chain: the first worker's second of work leaves a job for the other's two."""
+    chained = Profile(Kind.WORKER, steps=(StoryStep(CPU, constant(1.0)), pushes(1)))
+    w = world(users(1.0), api(pushes(0)), queue(0), queue(1), chained, worker(1, 2.0))
+    seen = []
+    drive(plane_class, w, [1.5, 3.0, 4.5], lambda plane: seen.append(gauges(plane)))
+    assert [[g.in_progress for g in both] for both in seen[:3]] == [[1, 0], [0, 1], [0, 0]]
+    assert [g.done for g in seen[2]] == [1, 1]
+
+
+def test_a_worker_started_with_another_profile_takes_from_that_queue(plane_class):
+    w = world(
+        users(1.0), BOTH, queue(0), queue(1), worker(0, 1.0), worker(1, 1.0),
+        script=[(10.0, "exit", (4,)), (11.0, "start", (4, 3))], on=(0, 1, 2, 3, 3),
+    )  # fmt: skip
+    again = w._replace(workload=users(1.0, 20.0, 20.0))
+    first, second = gauges(drive(plane_class, again).plane)
+    assert (first.done, second.done, second.queued) == (3, 1, 2)
+
+
+@pytest.mark.parametrize("target", [-1, 16])
+def test_a_push_to_a_queue_that_cannot_be_is_refused(plane_class, target):
+    with pytest.raises(ValueError, match=f"a push to queue {target}: they are 0 to 15"):
+        plane_class(users()).add_profile(api(pushes(target)))

@@ -1,0 +1,131 @@
+"""Services of a file that call each other: which calls are made in a run, by what, at what cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.constants import facts
+from sim.imports.evidence import Corrections, Imported
+from sim.imports.stack_text import stack_text
+from sim.library.scenarios import load_scenario
+from sim.library.stacks import import_stack, load_stack
+from sim.schema.layers import Layer, stack_on
+from sim.schema.stack import Stack
+from sim.study.comparison import compare
+
+CASES = Path(__file__).parents[1] / "data" / "compose" / "cases"
+SUITE = str(CASES / "suite.yml")
+CALLS = {
+    "gateway": ["catalogue", "carts", "orders", "users"],
+    "catalogue": ["prices"],
+    "orders": ["carts", "payment"],
+    "mailer": ["users"],  # a job's
+}
+
+
+@pytest.fixture(scope="module")
+def suite() -> Imported:
+    return import_stack(SUITE)
+
+
+def _calls(stack: Stack) -> dict[str, list[str]]:
+    return {name: stack.calls(name) for name in stack.services if stack.calls(name)}
+
+
+def test_what_is_sure_enough_is_called(suite: Imported) -> None:
+    stack = suite.stack
+    assert next(iter(stack.services)) == "gateway"
+    assert _calls(stack) == CALLS
+    step = next(step for step in stack.services["gateway"].steps or () if step.call == "users")
+    assert (step.timeout, step.connect_timeout, step.retries, step.share) == (
+        facts.CALL_TIMEOUT.value, facts.CALL_CONNECT.value, 0, 1.0,
+    )  # fmt: skip
+    assert "payment calls orders: that would close a circle of calls" in stack.ignored
+
+
+def test_each_database_has_its_own_users(suite: Imported) -> None:
+    """By their addresses, and `carts-db` by its name alone."""
+    stack = suite.stack
+    assert {name: stack.clients(name) for name in stack.playing("postgres")} == {
+        "catalogue-db": ["catalogue", "users"], "orders-db": ["orders"], "carts-db": ["carts"],
+    }  # fmt: skip
+    assert stack.pools("catalogue")["catalogue-db"].size == 7
+    assert suite.origins["services.catalogue.pools.catalogue-db.size"].text.endswith("suite.yml:11")
+
+
+def test_what_is_not_sure_is_asked_for(suite: Imported) -> None:
+    stack = suite.stack
+    assert "who asks reviews? (--link gateway->reviews lets gateway do so)" in stack.questions
+    told = import_stack(SUITE, corrections=Corrections.of((), ["gateway->reviews"])).stack
+    assert told.calls("gateway") == [*CALLS["gateway"], "reviews"]
+    assert not any("reviews" in question for question in told.questions)
+
+
+def test_a_request_costs_in_all_what_one_costs_in_the_like_stack(suite: Imported) -> None:
+    """Eight visits of seven services, five queries, one push: in equal parts."""
+    stack, api = suite.stack, load_stack("sspp").services["api"]
+    visits = {"gateway": 1, "catalogue": 1, "carts": 2, "orders": 1, "users": 1, "prices": 1,
+              "payment": 1}  # fmt: skip
+    steps = {name: _steps(stack, name) for name in visits}
+    cpu = sum(count * steps[name].get("cpu", 0.0) for name, count in visits.items())
+    assert cpu == pytest.approx(api.cpu.demand.mean, abs=1e-5)
+    assert api.database is not None
+    queries = sum(count * steps[name].get("query", 0.0) for name, count in visits.items())
+    assert queries == pytest.approx(api.database.demand.mean, abs=1e-5)
+    assert steps["orders"]["push"] == api.push.share
+    assert stack.services["reviews"].cpu.demand == api.cpu.demand  # nobody comes by: all of it
+
+
+def _steps(stack: Stack, name: str) -> dict[str, float]:
+    service = stack.services[name]
+    if service.steps is None:
+        query = service.database.demand.mean if service.database else 0.0
+        return {"cpu": service.cpu.demand.mean, "query": query}
+    cost = {"cpu": 0.0, "query": 0.0, "push": 0.0}
+    for step in service.steps:
+        law = step.cpu or step.demand
+        if step.kind in cost:
+            cost[step.kind] += law.mean if law else step.share
+    return cost
+
+
+def test_every_service_that_is_called_answers_and_the_written_stack_does_the_same(
+    suite: Imported, tmp_path: Path
+) -> None:
+    written = tmp_path / "stack.yaml"
+    written.write_text(stack_text(suite, "sim import suite.yml"))
+    assert "# assumed: of every request; by CATALOGUE_URL" in written.read_text()
+    short = {"scenario.horizon": "6m"}
+    figures = [
+        compare("container_crash", ["compose"], 1, 1, stack, short).platforms["compose"]
+        for stack in (SUITE, str(written))
+    ]
+    assert figures[0] == figures[1]
+    answered = {name: row["succeeded"] for name, row in figures[0]["services"].items()}
+    assert set(answered) == {
+        "gateway",
+        "catalogue",
+        "carts",
+        "orders",
+        "payment",
+        "prices",
+        "users",
+    }
+    assert all(count > 500 for count in answered.values())
+
+
+def test_settings_of_a_scenario_reach_the_steps() -> None:
+    """Of `connection_limits` those of the service that asks a database, which the entry does not;
+    of `black_friday` those of the service that users call."""
+    stack = load_stack(SUITE)
+    limits = load_scenario("connection_limits", stack=stack)
+    assert "http is catalogue here, which asks the database" in limits.assumed
+    there = stack_on(stack, [Layer("compose")], limits).services
+    assert (there["catalogue"].replicas, there["gateway"].replicas) == (10, 1)
+    friday = load_scenario("black_friday", stack=stack)
+    assert any("has no step `query:`" in line for line in friday.assumed)
+    steps = stack_on(stack, [Layer("compose")], friday).services["gateway"].steps or []
+    assert steps[0].cpu is not None
+    assert steps[0].cpu.mean == 0.04
