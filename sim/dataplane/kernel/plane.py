@@ -462,11 +462,7 @@ class CompiledPlane:
 
     def samples(self) -> Samples:
         self._fold()
-        sampler = self.sampler
-        if sampler.due_s <= self.now:
-            services = [self.service_gauge(k) for k in range(sampler.services.shape[1])]
-            sampler.put(self.gauge(), services, sampler.taken)
-        return sampler
+        return self.sampler.shown(self, self.now)
 
     def _fold(self) -> None:
         w = self.box[0]
