@@ -137,8 +137,8 @@ CORE = (
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
-    "services", "summary", "spread", "verdicts", "counterfactual", "preference", "ladder",
-    "measurements", "merge", "expectations",
+    "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
+    "ladder", "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "colours", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

@@ -45,7 +45,6 @@ class Containers(World):
 
     _numbers: dict[str, int] = field(default_factory=dict)  # containers of a service so far
     _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
-    callers: dict[str, list[int]] = field(default_factory=dict)  # all profiles of each service
     _exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
     _dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
     _nowhere: dict[int, Container] = field(default_factory=dict)  # by server
