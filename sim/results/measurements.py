@@ -58,6 +58,7 @@ class Measurements:
     asked: tuple[Claim, ...] = ()
     assumed: tuple[str, ...] = ()  # said to the user: what the stack left open
     ignored: tuple[str, ...] = ()  # read and not simulated
+    drawing: str = ""  # an SVG: what was understood of somebody's own files
     interrupted: bool = False
     command: str = ""  # what makes this result again
     versions: tuple[tuple[str, str], ...] = ()  # of what made it: name, version
