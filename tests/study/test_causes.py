@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.scenarios import list_incidents, list_scenarios, load_scenario
 from sim.library.stacks import load_stack
 from sim.platforms import names as platforms
 from sim.report.postmortem.text import markdown
@@ -255,7 +255,7 @@ def test_ten_seconds_of_it_can_be_read() -> None:
 @cache
 def situations() -> list[Case]:
     found = []
-    for name in list_scenarios():
+    for name in (*list_scenarios(), *list_incidents()):
         scenario = load_scenario(name)
         for variant in (name, *(f"{name}:{one}" for one in scenario.variants)):
             one = load_scenario(variant)
