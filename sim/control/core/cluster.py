@@ -388,11 +388,7 @@ class Cluster(Containers):
         if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
             return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
-            if self.standing and notice.id not in self._heard:
-                self.recall(self.plane.standing(notice.id))
-            heard = self._heard.pop(notice.id, None)
-            if heard is not None:  # else whoever asked has given up
-                heard(notice.note == Note.PROBE_OK)
+            self.answered(notice.id, notice.note == Note.PROBE_OK)
         elif notice.note == Note.HANDED_BACK:
             self.recall(notice.id)
         elif notice.note == Note.SERVER_OOM:

@@ -383,6 +383,14 @@ class Containers(World):
         self.standing[check.key] = back
         return True
 
+    def answered(self, probe: int, passed: bool) -> None:
+        """The data plane tells of an answer."""
+        if self.standing and probe not in self._heard:
+            self.recall(self.plane.standing(probe))
+        heard = self._heard.pop(probe, None)
+        if heard is not None:  # else whoever asked has given up
+            heard(passed)
+
     def awaits(self, probe: int, heard: Callable[[bool], None]) -> None:
         """`heard(passed)` is called when the answer to this probe, which is sent, comes."""
         self._heard[probe] = heard

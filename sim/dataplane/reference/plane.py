@@ -99,7 +99,7 @@ class ReferencePlane:
                 set_now(env, stop)
                 now = stop
                 if stop < until:
-                    self.sample()
+                    self.sampler.shown(self, stop)
                     self.sampler.taken += 1
         notices, self.notices = self.notices, []
         self.stirred = False
@@ -273,6 +273,7 @@ class ReferencePlane:
         for work in c.inside.values():
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
+                work.call = None  # it may be replayed elsewhere, and asks anew there
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
@@ -460,15 +461,8 @@ class ReferencePlane:
     def books(self) -> Books:
         return readings.books(self)
 
-    def sample(self) -> None:
-        sampler = self.sampler
-        services = [tally.gauge() for tally in self.tallies[: sampler.services.shape[1]]]
-        sampler.put(self.gauge(), services, sampler.taken)
-
     def samples(self) -> Samples:
-        if self.sampler.due_s <= self.now:
-            self.sample()
-        return self.sampler
+        return self.sampler.shown(self, self.now)
 
     def recording(self) -> Recording:
         return self.recorder.recording()
