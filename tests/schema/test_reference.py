@@ -63,7 +63,7 @@ def test_fields_say_what_they_mean_and_what_holds_without_them() -> None:
 
 
 def test_the_page_is_what_the_records_say(capsys: pytest.CaptureFixture[str]) -> None:
-    """`python -m sim schema reference > docs/reference.md` makes it again."""
+    """`python -m tools.schemas` makes it again."""
     assert main(["schema", "reference"]) == 0
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == page
@@ -75,8 +75,7 @@ def test_the_page_is_what_the_records_say(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(("record", "path"), FILES, ids=lambda part: getattr(part, "stem", ""))
 def test_an_editor_finds_the_schema_of_a_file(record: Any, path: Path) -> None:
-    """`python -m sim schema scenario > scenarios/scenario.schema.json` and `python -m sim schema
-    stack > sim/stacks/stack.schema.json` make them again."""
+    """`python -m tools.schemas` makes them again."""
     line = path.read_text(encoding="utf-8").partition("\n")[0]
     assert line.startswith(MODELINE)
     schema = path.parent / line.removeprefix(MODELINE)
