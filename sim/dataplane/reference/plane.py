@@ -257,6 +257,7 @@ class ReferencePlane:
         for work in c.inside.values():
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
+                work.call = None  # a job may come to another worker
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
