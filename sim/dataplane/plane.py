@@ -17,6 +17,7 @@ from sim.dataplane.codes import Note
 from sim.dataplane.profile import Arrivals, Profile, Routing
 from sim.dataplane.tables import (
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
@@ -158,7 +159,13 @@ class DataPlane(Protocol):
     # observation
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
+    def server_memory(self, server: int) -> int:
+        """Bytes that its containers use."""
+
     def service_gauge(self, service: int) -> ServiceGauge: ...
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
+        """Of each calling step of this version, in their order."""
+
     def database_gauge(self, database: int) -> DatabaseGauge: ...
     def queue_gauge(self, queue: int) -> QueueGauge: ...
     def books(self) -> Books: ...

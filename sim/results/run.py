@@ -9,7 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.tables import DatabaseGauge, PlaneGauge, QueueGauge, Recording, ServiceGauge
+from sim.dataplane.tables import (
+    CallGauge,
+    DatabaseGauge,
+    PlaneGauge,
+    QueueGauge,
+    Recording,
+    ServiceGauge,
+)
 from sim.results.bill import MonthlyCost
 from sim.results.means import Means
 
@@ -130,6 +137,7 @@ class Run:
     databases: Mapping[str, DatabaseGauge] = field(default_factory=dict)
     queues: Mapping[str, QueueGauge] = field(default_factory=dict)  # of any stack that has one
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # whom each asks
+    callers: Mapping[str, Mapping[str, CallGauge]] = field(default_factory=dict)  # ... and how
     # beside "t_s": asked, failed, open; shape (samples, 3)
     answers: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     # verdicts of metrics.py on its buckets: every plot and table asks for them again

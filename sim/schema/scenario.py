@@ -39,6 +39,7 @@ from sim.schema.fields import (
     Title,
     refuse,
 )
+from sim.schema.incident import PublicIncident
 from sim.schema.stack import Role
 from sim.schema.traffic import Traffic
 
@@ -440,17 +441,6 @@ class Variant(Record):
     claims: list[Claim] | None = None
 
 
-class PublicIncident(Record):
-    """An outage that its owner has told in public, and how far a scenario is that day."""
-
-    who: Line
-    date: Line  # 2017-01-31
-    source: Line  # the address at which the owner tells it
-    mechanism: Text  # what happened, in our own words
-    simplified: Text  # what of it is left out, or stands for something else
-    fitted: list[Line] = []  # of `set` and `events`: chosen so that the day's figures come out
-
-
 class Scenario(Record):
     name: Name
     title: Line
@@ -470,11 +460,3 @@ class Scenario(Record):
     variants: dict[Name, Variant] = {}
     variant: Name | None = None  # the one in force; the loader says so, a file may not
     assumed: list[Note] = Field(default_factory=list)  # said to the user
-
-    @property
-    def story(self) -> str:
-        """What a report says of it: the lesson, and of an incident what happened, and where."""
-        if (day := self.incident) is None:
-            return self.lesson
-        told = f"{day.who}, {day.date}: {day.mechanism} ({day.source}) {self.lesson}"
-        return f"{told} Simplified: {day.simplified}"

@@ -29,6 +29,7 @@ from sim.schema.fields import (
     Bytes,
     Cores,
     Count,
+    Crew,
     Duration,
     Fleet,
     Fraction,
@@ -382,6 +383,7 @@ class Habits(Record):
 class Operator(Record):
     """The human. Distributions and their sources: `sim explain operator`."""
 
+    people: Crew = 1  # on call: one takes the page, and each has hands of her own
     monitoring: bool = True  # False: users complain, which takes `complaint`
     detect: LawSpec = LawSpec()  # fault seen by users -> page sent
     unnoticed: Fraction = 0.0  # of incidents: no alert fires (a wrong threshold), for

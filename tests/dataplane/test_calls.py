@@ -8,6 +8,7 @@ import pytest
 
 from sim.dataplane.codes import UNLIMITED, Algorithm, Does, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, Routing, StoryStep, Workload
+from sim.dataplane.tables import CallGauge
 from tests.dataplane.worlds import (
     World,
     at,
@@ -79,6 +80,8 @@ def test_inner_calls_are_no_requests_and_each_is_counted_once(plane_class):
     inner = run.plane.service_gauge(1)
     assert (inner.asked, inner.failed, inner.retries, inner.open) == (1, 1, 3, 0)
     assert run.plane.container_gauge(1).served == 4
+    assert run.plane.call_gauges(0) == (CallGauge(calls=1, tries=4, failed=1, given_up=0),)
+    assert run.plane.call_gauges(1) == ()
 
 
 # ---- who is tired of waiting ----
@@ -104,7 +107,10 @@ def test_a_hang_through_three_hops(plane_class, cancel, attempts):
     run = drive(plane_class, w)
     assert run.plane.container_gauge(2).waiting == attempts
     assert run.causes() == {Outcome.CLIENT_TIMEOUT: 1}
-    assert run.plane.service_gauge(2).asked == attempts // (2 if cancel else 3)
+    asked = attempts // (2 if cancel else 3)
+    assert run.plane.service_gauge(2).asked == asked
+    edge = run.plane.call_gauges(1)[0]
+    assert (edge.calls, edge.tries) == (asked, attempts)
 
 
 def test_a_budget_is_one_process_s_and_begins_full(plane_class):

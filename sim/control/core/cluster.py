@@ -37,7 +37,6 @@ from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.dataplane.tables import PlaneGauge, QueueGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -265,6 +264,7 @@ class Cluster(Containers):
 
     def edit(self, service: str, **changes: Any) -> None:
         """Change a service's own settings; a process has them from its next start."""
+        self.edits += 1
         edited = self.service(service).model_copy(update=changes)
         services = {**self.stack.services, service: edited}
         self.stack = self.stack.model_copy(update={"services": services})
@@ -382,57 +382,13 @@ class Cluster(Containers):
         self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
-    def open_requests(self, service: str) -> int:
-        """Requests for a service without an answer yet, those that wait for a replica, too."""
-        if service == self.entry:
-            return self.plane.gauge().in_flight
-        return self.plane.service_gauge(self.front(service).number).open
-
-    def fullest_database(self) -> str:
-        """The database that has refused most connections so far; the first of equals."""
-        databases = self.stack.playing("postgres")
-        if len(databases) == 1:
-            return databases[0]
-
-        def refused(name: str) -> int:
-            return self.plane.database_gauge(self.stack.number(name)).connections_refused
-
-        return max(databases, key=refused)
-
-    def queues(self) -> dict[str, QueueGauge]:
-        """What waits in each, in the order of their numbers."""
-        names = self.stack.playing("redis")
-        return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
-
-    def jobs_waiting(self, service: str) -> int:
-        """In the queue from which it takes; in all, for one that takes none."""
-        queues = self.stack.playing("redis")
-        if len(queues) < 2 or self.service(service).role != "worker":
-            return self.gauge().jobs_queued
-        return self.queues()[self.stack.queue_of(service)].queued
-
-    def asked_so_far(self, service: str) -> int:
-        """Requests for a service since the start, as whoever stands before it counts them."""
-        if service == self.entry:
-            return self.plane.gauge().arrived
-        seen = self.plane.service_gauge(self.front(service).number)
-        return seen.asked + seen.retries
-
-    def gauge(self) -> PlaneGauge:
-        """What monitoring counts of requests, jobs and connections."""
-        return self.plane.gauge()
-
     def notice(self, notice: Notice) -> None:
         """Called at the notice's instant. The data plane only tells; whether a process ends is
         decided here."""
         if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
             return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
-            if self.standing and notice.id not in self._heard:
-                self.recall(self.plane.standing(notice.id))
-            heard = self._heard.pop(notice.id, None)
-            if heard is not None:  # else whoever asked has given up
-                heard(notice.note == Note.PROBE_OK)
+            self.answered(notice.id, notice.note == Note.PROBE_OK)
         elif notice.note == Note.HANDED_BACK:
             self.recall(notice.id)
         elif notice.note == Note.SERVER_OOM:

@@ -71,6 +71,8 @@ class Containers(World):
             created_s=self.clock.now,
         )  # fmt: skip
         self.containers.append(container)
+        self.by_service.setdefault(service, []).append(container)
+        self.by_server.setdefault(server.id, []).append(container)
         self.tell(Change("created", container))
         return container
 
@@ -83,6 +85,7 @@ class Containers(World):
             for tuned in self.tuned.get(service, ()):
                 rules = tuned(rules)
             self._profiles[key] = self.plane.add_profile(rules)
+            self.callers.setdefault(service, []).append(self._profiles[key])
         return self._profiles[key]
 
     def tune(self, service: str, rule: Callable[[Profile], Profile]) -> None:
@@ -222,7 +225,8 @@ class Containers(World):
         c.deleting = True
         if c.alive:
             self.exit(c, 137, "removed")
-        self.containers.remove(c)
+        for kept in (self.containers, self.by_service[c.service], self.by_server[c.server.id]):
+            kept.remove(c)
         self.tell(Change("removed", c))
 
     def hang(self, c: Container) -> None:
@@ -379,6 +383,14 @@ class Containers(World):
         self.standing[check.key] = back
         return True
 
+    def answered(self, probe: int, passed: bool) -> None:
+        """The data plane tells of an answer."""
+        if self.standing and probe not in self._heard:
+            self.recall(self.plane.standing(probe))
+        heard = self._heard.pop(probe, None)
+        if heard is not None:  # else whoever asked has given up
+            heard(passed)
+
     def awaits(self, probe: int, heard: Callable[[bool], None]) -> None:
         """`heard(passed)` is called when the answer to this probe, which is sent, comes."""
         self._heard[probe] = heard
@@ -387,6 +399,10 @@ class Containers(World):
         """An answer that comes later reaches nobody."""
         if self._heard.pop(probe, None) is not None:
             self.plane.forget(probe)
+
+    def memory_on(self, server: Server) -> int:
+        """Bytes that its containers use."""
+        return self.plane.server_memory(server.id)
 
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""

@@ -105,24 +105,41 @@ REPERTOIRE: tuple[Hypothesis, ...] = (
 )  # fmt: skip
 
 
-def candidates(symptoms: Symptoms, tried: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """Rows that the symptoms suggest and that are not used up, in the order of the table."""
+def candidates(
+    symptoms: Symptoms, tried: Sequence[Hypothesis], in_hand: Sequence[Remedy] = ()
+) -> list[Hypothesis]:
+    """Rows that the symptoms suggest, that are not used up, and that nobody else is about, in the
+    order of the table."""
     return [
         row
         for row in REPERTOIRE
-        if row.sign(symptoms) and (row.times == 0 or tried.count(row) < row.times)
+        if row.sign(symptoms)
+        and (row.times == 0 or tried.count(row) < row.times)
+        and row.remedy not in in_hand
     ]
 
 
 def next_remedy(
-    symptoms: Symptoms, tried: Sequence[Hypothesis], misled: bool = False
+    symptoms: Symptoms,
+    tried: Sequence[Hypothesis],
+    misled: bool = False,
+    in_hand: Sequence[Remedy] = (),
 ) -> Hypothesis | None:
     """What she does next; None: nothing is left to her. `misled`: where the cause has to be
     inferred she takes the second guess for the first, if there is one."""
-    rows = candidates(symptoms, tried)
+    rows = candidates(symptoms, tried, in_hand)
     if misled and len(rows) > 1 and not rows[0].plain and not rows[1].plain:
         return rows[1]
     return rows[0] if rows else None
+
+
+def colleague_takes(
+    symptoms: Symptoms, tried: Sequence[Hypothesis], in_hand: Sequence[Remedy]
+) -> Hypothesis | None:
+    """What a second person does meanwhile: what lies before everybody's eyes, and is no wait. A
+    guess is for one to make, or two would undo each other's work."""
+    rows = candidates(symptoms, tried, in_hand)
+    return next((row for row in rows if row.plain and row.remedy != "wait"), None)
 
 
 def would_have_helped(symptoms: Symptoms) -> str:

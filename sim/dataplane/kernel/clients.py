@@ -14,6 +14,7 @@ from sim.dataplane.kernel.balancers import dial, reply
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DRAW_BACKOFF,
+    DRAW_CONNECTION,
     INSIDE,
     RETRY,
     SHED,
@@ -69,6 +70,7 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
     at = purse(w, parent, k)
     w.purse[at].tokens = min(w.purse[at].tokens + policy.budget, policy.most_tokens)
     w.service[policy.service].asked += 1
+    w.edge[k].calls += 1
     attempt(w, r)
     return r
 
@@ -140,7 +142,13 @@ def attempt(w: Any, r: int) -> None:
         work.visit = child(w.work[parent].visit, salt)
         work.tried = child(w.work[parent].tried, salt) + client.retry
     work.policy, work.balancer = k, w.policy[k].service
+    n = w.policy[k].connections
+    if n > 0:
+        work.kept = w.purse[at].first_kept + int(uniform(w, DRAW_CONNECTION, work.visit) * n)
+    else:
+        work.kept = -1
     client.work, client.state = s, ASKING
+    w.edge[k].tries += 1
     set_patience(w, k, ident, s)
     dial(w, s)
 
@@ -206,6 +214,9 @@ def finish(w: Any, r: int, outcome: int) -> None:
     client = w.request[r]
     parent = client.parent
     w.ended[w.policy[client.policy].service, outcome] += 1
+    if outcome != SUCCEEDED:
+        w.edge[client.policy].failed += 1
+        w.edge[client.policy].given_up += outcome == CLIENT_TIMEOUT
     if parent >= 0:
         w.work[parent].asks = -1
     else:
@@ -285,5 +296,9 @@ def unheard(w: Any, r: int, silently: bool) -> None:
 
 @inner
 def gives_up(w: Any, s: int) -> None:
-    if w.work[s].replied == 0:
+    work = w.work[s]
+    if work.replied == 0:
+        closes = work.kept >= 0 and w.policy[work.policy].connection_stays == 0
+        if closes and w.kept[work.kept].target == work.target:
+            w.kept[work.kept].target = -1
         reply(w, s, CLIENT_TIMEOUT)

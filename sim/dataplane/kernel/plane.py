@@ -15,6 +15,8 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
 from sim.dataplane.codes import (
     LATENCY_BINS,
+    MOST_CALLS,
+    MOST_KEPT,
     MOST_POOLS,
     MOST_SERVICES,
     SECOND,
@@ -27,6 +29,7 @@ from sim.dataplane.kernel import loop, readings, verbs
 from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
+from sim.dataplane.kernel.gauges import fetch
 from sim.dataplane.kernel.layout import (
     ARRIVAL_STATE,
     CHUNK,
@@ -39,7 +42,6 @@ from sim.dataplane.kernel.layout import (
     POLICIES,
     PROFILES,
     RINGS,
-    SERVICE_SAMPLE,
     SHALLOW,
     STEPS,
     WORKS,
@@ -56,6 +58,7 @@ from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
@@ -129,6 +132,8 @@ class CompiledPlane:
         w["rings"], self.policies = PATIENCE_RING, 0
         w["sample_s"], w["sampled_services"] = workload.bucket_s, self.sampler.services.shape[1]
         self._policy(workload.client, 0, 0, 0)
+        w["kept_top"] = workload.client.connections
+        w["kept"]["target"][: workload.client.connections] = -1
         for service in range(MOST_SERVICES):
             self._route(Routing() if service else workload.routing, service)
         for stream in range(len(w["key"])):
@@ -296,6 +301,8 @@ class CompiledPlane:
         return c
 
     def start(self, container: int, profile: int) -> None:
+        if int(self.box[0]["kept_top"]) + MOST_CALLS * MOST_KEPT > len(self.box[0]["kept"]):
+            self._grow(self.works, 2 * self.places)
         self._act(verbs.START, container, profile)
 
     def drain(self, container: int) -> None:
@@ -417,12 +424,20 @@ class CompiledPlane:
         self.look_at(self.box, container, self.figures_of_one)
         return ContainerGauge._make(self.figures_of_one[0].item())
 
+    def server_memory(self, server: int) -> int:
+        return int(self.box[0]["machine"]["memory"][server])
+
     def service_gauge(self, service: int) -> ServiceGauge:
         w = self.box[0]
         asked, forsaken, retries = w["service"][service].item()
         _, succeeded, *causes = w["ended"][service].tolist()
         left = asked - succeeded - sum(causes) - forsaken
         return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
+
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
+        w = self.box[0]
+        first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
+        return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return readings.database_gauge(self.box[0], database)
@@ -447,28 +462,11 @@ class CompiledPlane:
 
     def samples(self) -> Samples:
         self._fold()
-        sampler = self.sampler
-        if sampler.due_s <= self.now:
-            services = [self.service_gauge(k) for k in range(sampler.services.shape[1])]
-            sampler.put(self.gauge(), services, sampler.taken)
-        return sampler
-
-    def _fetch(self) -> None:
-        """Empty the ring of samples."""
-        w, sampler = self.box[0], self.sampler
-        n, first = int(w["samples"]), sampler.taken
-        kept = max(0, min(n, len(sampler.services) - first))  # none beyond the horizon
-        for column, sampled in sampler.plane.items():
-            sampled[first : first + kept] = w["sample"][column][:kept]
-        if services := sampler.services.shape[1]:
-            seen = w["service_sample"][:kept, :services]
-            for number, column in enumerate(SERVICE_SAMPLE.names or ()):
-                sampler.services[first : first + kept, :, number] = seen[column]
-        sampler.taken, w["samples"] = first + n, 0
+        return self.sampler.shown(self, self.now)
 
     def _fold(self) -> None:
         w = self.box[0]
-        self._fetch()
+        fetch(w, self.sampler)
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]

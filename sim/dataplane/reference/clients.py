@@ -27,7 +27,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.profile import Arrivals, Client, Workload
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, Call, Work
+from sim.dataplane.reference.work import Attempt, Call, Connection, Work
 from sim.dataplane.tables import ServiceGauge
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class Caller:
 
     def __init__(self, plane: ReferencePlane, client: Client, service: int, tokens: float) -> None:
         self.plane, self.env, self.client, self.tokens = plane, plane.env, client, tokens
+        self.edge = Edge()  # what its calls count to
         self.balancer, self.tally = plane.balancers[service], plane.tallies[service]
         self.retries = 0
         self.tries = 0  # that are open
@@ -120,6 +121,7 @@ class Caller:
         self.open_until = 0.0  # of the breaker
         self.life = 0  # ... grows with each change of its state: what began in another counts not
         self.proves = False  # one was let through
+        self.kept = [Connection() for _ in range(client.connections)]
 
     def turned_away(self) -> bool:
         """Is there no place for one more try, or is the breaker open? gobreaker's rules
@@ -157,6 +159,8 @@ class Caller:
         outcome: int
         self.tokens = min(self.tokens + rules.budget, rules.most_tokens)
         self.tally.asked += 1
+        edge = self.edge
+        edge.calls += 1
         while True:
             if self.turned_away():
                 call.event = self.env.event()
@@ -167,10 +171,12 @@ class Caller:
                 outcome = Outcome.SHED
                 break
             self.tries += 1
+            edge.tries += 1
             life = self.life
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
                 balancer=self.balancer, client=rules, inner=work is not None,
+                kept=self.kept_for(call),
             )  # fmt: skip
             call.attempt = attempt
             reply = attempt.reply = call.event = self.env.event()
@@ -195,7 +201,16 @@ class Caller:
                 break
             retry += 1
         self.tally.ended[outcome] += 1
+        edge.failed += outcome != Outcome.SUCCEEDED
+        edge.given_up += outcome == Outcome.CLIENT_TIMEOUT
         return outcome
+
+    def kept_for(self, call: Call) -> Connection | None:
+        """Whose requests share a connection hangs on themselves alone."""
+        if not self.kept:
+            return None
+        u1 = draws.u(self.plane.seed, Stream.CONNECTION, call.visit)
+        return self.kept[int(u1 * len(self.kept))]
 
     @staticmethod
     def in_vain(work: Work | None) -> bool:
@@ -218,6 +233,10 @@ class Caller:
     def patience_of(self, attempt: Attempt) -> Any:
         def gives_up(_: int) -> None:
             if attempt.reply is not None:
+                kept = attempt.kept
+                stays = attempt.client.connection_stays
+                if kept is not None and kept.target is attempt.target and not stays:
+                    kept.target = None
                 self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
 
         return gives_up
@@ -234,6 +253,16 @@ class Caller:
             inside = attempt.phase == AttemptPhase.INSIDE
             self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
             attempt.abandoned = not (inside and silently)
+
+
+@dataclass
+class Edge:
+    """See CallGauge."""
+
+    calls: int = 0
+    tries: int = 0
+    failed: int = 0
+    given_up: int = 0
 
 
 @dataclass

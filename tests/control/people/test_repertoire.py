@@ -16,6 +16,7 @@ from sim.control.people.repertoire import (
     Remedy,
     Symptoms,
     candidates,
+    colleague_takes,
     next_remedy,
     would_have_helped,
 )
@@ -87,6 +88,16 @@ def test_what_is_plain_to_see_is_not_guessed_wrong() -> None:
     row = next_remedy(symptoms, [], misled=True)
     assert row is not None
     assert row.remedy == "start"
+
+
+def test_a_colleague_takes_what_is_plain_and_nobody_is_about() -> None:
+    both = Symptoms(failing=True, down=1, hung=1, busy="api", under_way=True)
+    first = next_remedy(both, [])
+    assert first is not None
+    second = colleague_takes(both, [first], [first.remedy])
+    assert (first.remedy, second and second.remedy) == ("start", "restart_silent")
+    assert colleague_takes(both, [], ["start", "restart_silent"]) is None  # the rest are guesses
+    assert colleague_takes(Symptoms(under_way=True), [], []) is None  # to wait needs nobody
 
 
 def test_she_stops_only_when_the_table_is_used_up() -> None:
