@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
-from operator import add
 from typing import Any, Literal
 
 from sim.control.core import oom
 from sim.control.core.choices import Ranking
-from sim.control.core.containers import Containers
+from sim.control.core.readings import Readings
 from sim.control.core.records import (
     ALIVE,
     Address,
@@ -38,7 +37,6 @@ from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -52,7 +50,7 @@ MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scali
 
 
 @dataclass
-class Cluster(Containers):
+class Cluster(Readings):
     """The world with all its verbs."""
 
     _asked: int = 0  # replicas that ever waited for a server
@@ -363,6 +361,11 @@ class Cluster(Containers):
         front.listed = (ident,)
         self.send(service)
 
+    def enqueue(self, queue: str, jobs: int) -> None:
+        """So many jobs come that no request pushes."""
+        self.count.scheduled_jobs += jobs
+        self.plane.enqueue(self.stack.number(queue), jobs)
+
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""
         self.plane.set_arrivals(arrivals)
@@ -376,59 +379,6 @@ class Cluster(Containers):
         self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
-    def open_requests(self, service: str) -> int:
-        """Requests for a service without an answer yet, those that wait for a replica, too."""
-        if service == self.entry:
-            return self.plane.gauge().in_flight
-        return self.plane.service_gauge(self.front(service).number).open
-
-    def fullest_database(self) -> str:
-        """The database that has refused most connections so far; the first of equals."""
-        databases = self.stack.playing("postgres")
-        if len(databases) == 1:
-            return databases[0]
-
-        def refused(name: str) -> int:
-            return self.plane.database_gauge(self.stack.number(name)).connections_refused
-
-        return max(databases, key=refused)
-
-    def queues(self) -> dict[str, QueueGauge]:
-        """What waits in each, in the order of their numbers."""
-        names = self.stack.playing("redis")
-        return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
-
-    def calls(self) -> dict[str, dict[str, CallGauge]]:
-        """What each service asked of each other one, by whatever version of it."""
-        edges = {}
-        for name, service in self.stack.services.items():
-            steps = [step.call for step in service.steps or () if step.call is not None]
-            row = dict.fromkeys(steps, CallGauge())
-            for profile in self.callers.get(name, ()):
-                for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
-                    row[callee] = CallGauge(*map(add, row[callee], seen))
-            if row:
-                edges[name] = row
-        return edges
-
-    def jobs_waiting(self, service: str) -> int:
-        """In the queue from which it takes; in all, for one that takes none."""
-        queues = self.stack.playing("redis")
-        if len(queues) < 2 or self.service(service).role != "worker":
-            return self.gauge().jobs_queued
-        return self.queues()[self.stack.queue_of(service)].queued
-
-    def asked_so_far(self, service: str) -> int:
-        """Requests for a service since the start, as whoever stands before it counts them."""
-        if service == self.entry:
-            return self.plane.gauge().arrived
-        seen = self.plane.service_gauge(self.front(service).number)
-        return seen.asked + seen.retries
-
-    def gauge(self) -> PlaneGauge:
-        """What monitoring counts of requests, jobs and connections."""
-        return self.plane.gauge()
-
     def notice(self, notice: Notice) -> None:
         """Called at the notice's instant. The data plane only tells; whether a process ends is
         decided here."""

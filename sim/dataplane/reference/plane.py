@@ -27,6 +27,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
+from sim.dataplane.reference.books import books_of
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
@@ -150,6 +151,10 @@ class ReferencePlane:
 
     def wipe(self, queue: int = 0) -> None:
         self.queues[queue].wiped()
+        self.follow_through()
+
+    def enqueue(self, queue: int, jobs: int) -> None:
+        self.queues[queue].enqueue(jobs)
         self.follow_through()
 
     # ---- containers ----
@@ -453,32 +458,7 @@ class ReferencePlane:
         return sum(queue.queued() for queue in self.queues)
 
     def books(self) -> Books:
-        now, databases = self.now, self.databases
-        waiting = [job for queue in self.queues for job in queue.waiting()]
-        pushing = sum(queue.pushing for queue in self.queues)
-        working = [w for c in self.workers for w in c.inside.values() if isinstance(w, Job)]
-        in_pools = sum(p.open for c in self.containers for p in c.pools if not p.database.pooled)
-        others = sum(db.servers + sum(db.ghosts.values()) for db in databases)
-        busy = [0.0] * len(self.servers)
-        memory = [0] * len(self.servers)
-        for c in self.containers:
-            busy[c.server.id] += c.station.busy_now(now)
-            memory[c.server.id] += c.memory
-        return Books(
-            open_requests=len(self.clients.waiting),
-            open_calls=sum(
-                work.call is not None for c in self.containers for work in c.inside.values()
-            ),
-            jobs_queued=sum(not job.copy for job in waiting),
-            jobs_in_progress=sum(not job.copy for job in working) + pushing,
-            connections_open=in_pools + others,
-            connections_granted=sum(db.granted for db in databases),
-            connections_closed=sum(db.closed for db in databases),
-            busy_s=tuple(busy),
-            capacity_s=tuple(s.cpu.cores * s.uptime(now) for s in self.servers),
-            memory=tuple(memory),
-            memory_counted=tuple(s.memory for s in self.servers),
-        )
+        return books_of(self)
 
     def sample(self) -> None:
         sampler = self.sampler

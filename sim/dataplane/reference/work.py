@@ -114,6 +114,7 @@ class Job(Work):
     sequence: int = 0
     park_at: float = INFINITY  # when it returns to the queue, or is given out again
     epoch: int = 0  # of the queue when it was taken
+    dead_letters: int = -1  # where it goes if its worker gives it up
 
 
 @dataclass(eq=False, slots=True)

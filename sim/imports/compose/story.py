@@ -14,10 +14,10 @@ from typing import Any
 from sim.constants import facts
 from sim.imports.compose.calls import Calls, scaled
 from sim.imports.evidence import Notes
+from sim.schema.jobs import JobPush
 from sim.schema.stack import (
     DatabaseClient,
     DatabasePool,
-    JobPush,
     Role,
     Service,
     ServiceStep,
