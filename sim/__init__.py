@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sim.control.relocations import Signpost as _Signpost
 
 if TYPE_CHECKING:
-    from sim.library.scenarios import list_scenarios, load_scenario
+    from sim.library.scenarios import list_incidents, list_scenarios, load_scenario
     from sim.library.stacks import list_stacks, load_stack
     from sim.platforms import add as add_platform
     from sim.platforms.platform import Platform
@@ -40,6 +40,7 @@ __all__ = [
     "Stack",
     "add_platform",
     "compare",
+    "list_incidents",
     "list_platforms",
     "list_scenarios",
     "list_stacks",
@@ -57,6 +58,7 @@ _HOME = {
     "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
     "compare": "sim.study.comparison",
+    "list_incidents": "sim.library.scenarios",
     "list_platforms": "sim.study.comparison",
     "list_scenarios": "sim.library.scenarios",
     "list_stacks": "sim.library.stacks",

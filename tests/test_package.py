@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from sim import __version__, list_scenarios, list_stacks
+from sim import __version__, list_incidents, list_scenarios, list_stacks
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
@@ -55,7 +55,8 @@ def sim(installed: Path, folder: Path, *arguments: str) -> str:
 def test_what_is_in_the_wheel(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     assert {n for n in names if n.startswith("sim/data/scenarios/")} == {
-        f"sim/data/scenarios/{name}.yaml" for name in list_scenarios()
+        *(f"sim/data/scenarios/{name}.yaml" for name in list_scenarios()),
+        *(f"sim/data/scenarios/incidents/{name}.yaml" for name in list_incidents()),
     }
     assert {n for n in names if n.startswith("sim/stacks/")} == {
         f"sim/stacks/{name}.yaml" for name in list_stacks()

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from sim.cli.options import Site
 from sim.schema.fields import InputError
 
 WAIT_S = 10  # for the scheduler's first answer; chosen
@@ -19,6 +21,7 @@ class Workplace(NamedTuple):
 
     executor: Executor | None = None
     workers: int | None = None
+    store: Path | None = None
 
     @property
     def how(self) -> dict[str, Any]:
@@ -26,11 +29,13 @@ class Workplace(NamedTuple):
 
 
 @contextmanager
-def place(address: str | None, workers: int | None) -> Iterator[Workplace]:
+def place(site: Site | None) -> Iterator[Workplace]:
     """Connected as long as it is held. Raises `InputError` where nobody answers: it does not fall
     back on this machine, whose owner may have asked for a cluster because of its size."""
+    site = site or Site()
+    address, workers = site.cluster, site.workers
     if address is None:
-        yield Workplace(workers=workers)
+        yield Workplace(None, workers, site.store)
         return
     if workers is not None:
         found = "both"
@@ -50,4 +55,4 @@ def place(address: str | None, workers: int | None) -> Iterator[Workplace]:
         threads = sum(client.nthreads().values())
         if not threads:
             raise InputError(field="--cluster", found=f"no worker at {address}", expected=EXPECTED)
-        yield Workplace(client.get_executor(pure=False), threads)
+        yield Workplace(client.get_executor(pure=False), threads, site.store)

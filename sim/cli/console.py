@@ -20,21 +20,20 @@ from sim.study.identity import cases_key
 def spoken(site: Site | None) -> Iterator[Runner]:
     """A way to run batches that follow from each other: each counts its own runs, and has a folder
     of its own below the site's `store`, by what it runs."""
-    site = site or Site()
-    store = site.store
-    with place(site.cluster, site.workers) as where:
+    with place(site) as where:
 
         def run(batch: Batch, **how: Any) -> BatchSample:
             how = {**where.how, **how}
             with counted(len(batch.tasks)) as run_batch:
-                return run_batch(batch, store=store and store / cases_key(batch.cases), **how)
+                store = where.store and where.store / cases_key(batch.cases)
+                return run_batch(batch, store=store, **how)
 
         yield run
 
 
 @contextmanager
-def counted(runs: int, workers: int | None = None) -> Iterator[Runner]:
+def counted(runs: int) -> Iterator[Runner]:
     """A way to run batches that have so many runs together, and count them."""
     errors = Console(stderr=True)
     with counting(runs, errors) as watch:
-        yield partial(Batch.run, workers=workers, watch=watch, compiling=partial(compiling, errors))
+        yield partial(Batch.run, watch=watch, compiling=partial(compiling, errors))

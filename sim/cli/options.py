@@ -52,6 +52,10 @@ Rungs = Annotated[
         help="Of two platforms: from the worse to the better one change at a time, each run again.",
     ),
 ]
+Orders = Annotated[
+    bool,
+    Parameter(negative="", help="... and what each takes in the mean over orders (many runs)."),
+]
 Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,
@@ -148,6 +152,19 @@ class Reading:
     ] = None
 
 
+ReadingOf = Annotated[Reading | None, Parameter(name="*")]
+
+
+@dataclass(frozen=True)
+class OwnStack(Reading):
+    """Somebody's own stack, and how it is read."""
+
+    stack: StackOf = None
+
+
+OwnOf = Annotated[OwnStack | None, Parameter(name="*")]
+
+
 class Correction(TypedDict):
     """The same as fields of an `Ask`."""
 
@@ -159,6 +176,17 @@ def corrected(reading: Reading | None) -> Correction:
     """What was said against the guesses."""
     said = reading or Reading()
     return {"roles": tuple(said.role or ()), "links": tuple(said.link or ())}
+
+
+def asked_of(
+    own: OwnStack | None, scenario: str, platform: str | None, settings: list[str] | None
+) -> dict[str, Any]:
+    """Fields of an `Ask` that every study on the command line has."""
+    stack = own.stack if own else None
+    return {
+        "scenario": scenario, "platforms": names(platform), "settings": settings or (),
+        "stack": stack, **corrected(own),
+    }  # fmt: skip
 
 
 Traffic = Annotated[

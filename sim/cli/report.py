@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
-from sim.cli.options import DONE, NOT_HELD, REPORTS, USAGE, say
+from sim.cli.cluster import Workplace, place
+from sim.cli.options import DONE, NOT_HELD, REPORTS, USAGE, Site, say
 from sim.report.text import gates
 from sim.results.expectations import Judgement, expectations, judged
 from sim.schema.fields import InputError
@@ -36,6 +37,7 @@ class Show(NamedTuple):
     expect: tuple[str, ...] = ()
     junit: Path | None = None
     rungs: bool = False
+    orders: bool = False
     full: bool = False
 
 
@@ -44,11 +46,9 @@ def report(
     out: Path | None,
     export: str,
     show: Show,
-    store: Path | None = None,
-    workers: int | None = None,
+    site: Site | None = None,
 ) -> int:
-    """Do what was asked for and write its report; returns the exit status. `store`, `workers`: of
-    `Batch.run`. Raises `InputError`."""
+    """Do what was asked for and write its report; returns the exit status. Raises `InputError`."""
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.cli.delivery import deliver  # noqa: PLC0415
     from sim.report import files  # noqa: PLC0415
@@ -78,7 +78,8 @@ def report(
         for line in lines:  # of somebody's own Compose file
             print(f"{label}{line}", file=sys.stderr)
     with hired(planned.platforms) if show.plots and drawable() else nullcontext() as artist:
-        result, failure = _result(planned, show, store, workers)
+        with place(site) as where:
+            result, failure = _result(planned, show, where)
         drawing = artist.drawing if artist else None
         write = partial(files.write, result, folder, show.plots, exports, drawing)
         judgements = judged(gates, result.replications)
@@ -103,9 +104,7 @@ def _show(result: Result, show: Show, judgements: Sequence[Judgement]) -> None:
         _print(result, show.full)
 
 
-def _result(
-    planned: Plan, show: Show, store: Path | None, workers: int | None
-) -> tuple[Result, Exception | None]:
+def _result(planned: Plan, show: Show, where: Workplace) -> tuple[Result, Exception | None]:
     """The study and, if asked for, what each change would have saved; and what ended it early."""
     from sim.cli.console import counted  # noqa: PLC0415
     from sim.report.text.live import live  # noqa: PLC0415
@@ -114,22 +113,24 @@ def _result(
     from sim.study.comparison import result_of, sampled  # noqa: PLC0415
 
     errors = Console(stderr=True)
-    how: Any = {"workers": workers, "compiling": partial(compiling, errors)}
+    how: Any = {**where.how, "compiling": partial(compiling, errors)}
     screen: Any = live if show.watch else watching
     with screen(planned.platforms, planned.ask.reps, planned.scenario.horizon, errors) as watch:
-        sample = sampled(planned, partial(Batch.run, store=store, watch=watch, salvage=True, **how))
+        sample = sampled(
+            planned, partial(Batch.run, store=where.store, watch=watch, salvage=True, **how)
+        )
     result = result_of(planned, sample)
     if result.interrupted or sample.failure is not None:
         return result, sample.failure
 
     def run_counted(batch: Batch) -> BatchSample:
-        with counted(len(batch.tasks), workers) as run:
-            return run(batch)
+        with counted(len(batch.tasks)) as run:
+            return run(batch, **where.how)
 
     if show.rungs:
         from sim.study.rungs import climb  # noqa: PLC0415
 
-        result = climb(planned, result, run_counted)
+        result = climb(planned, result, run_counted, show.orders)
     if show.postmortem and not result.interrupted:
         from sim.study.causes import investigate  # noqa: PLC0415
 

@@ -113,6 +113,7 @@ class Note(IntEnum):
     PROBE_FAILED = 7  # probe id: refused, dropped with its container, or its query failed
     OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
     NONE_LISTED = 9  # service: a request is held (`Routing.holds`); once for each empty list
+    HANDED_BACK = 10  # standing check: whoever had it stand must see to it (`recall`)
 
 
 # ---- where it stands ----
@@ -151,6 +152,7 @@ class Due(IntEnum):
     JOB_BACK = 7  # job: a retry or redelivery returns to the queue
     GHOST = 8  # number: connections of a vanished host close
     PASSED = 9  # work: a step that only takes time is over
+    ROUND = 10  # standing check: it asks once more, or its answer is late
 
 
 ID_BITS = 56  # of an event's place among those of one instant; its kind stands above

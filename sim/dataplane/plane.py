@@ -34,6 +34,28 @@ class Notice(NamedTuple):
     id: int  # container, server or probe id
 
 
+class StandingCheck(NamedTuple):
+    """A health check as its asker would go on with it: the k-th question at first_s + k x period_s,
+    counted anew after each answer (a slow one skips questions)."""
+
+    key: int  # twice its container's id, and 0 or 1: its place in an instant
+    deep: bool
+    first_s: float
+    period_s: float
+    timeout_s: float
+    k: int
+    due_s: float  # the next question, to the last bit
+
+
+class RoundsSoFar(NamedTuple):
+    """Where a standing check is."""
+
+    k: int
+    due_s: float  # of its next question
+    asked_s: float  # of the open one
+    probe: int  # the open question's number; -1: none is open
+
+
 class DataPlane(Protocol):
     """The seam. Verbs act at `now` and finish all that follows at once before they return."""
 
@@ -86,8 +108,9 @@ class DataPlane(Protocol):
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
         steps that call, the databases it asks and, of a worker, its queue and `reliable` must be
-        the same. CPU
-        limit and weight stay."""
+        the same. CPU limit and weight stay. A database by a profile of another number is that one
+        from now on (a replica is promoted): connections to it, and to the one that it was, are
+        reset."""
 
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new
@@ -126,9 +149,23 @@ class DataPlane(Protocol):
         """Who sent this health check has left: a SYN of it is sent no more. What was accepted
         goes on, and is told as ever."""
 
+    # those that go on by themselves
+    def stand(self, check: StandingCheck) -> bool:
+        """Ask by itself from now on, and tell nothing as long as it is answered well and in time.
+        False: this engine does not; whoever asks goes on to ask."""
+
+    def recall(self, key: int) -> RoundsSoFar:
+        """It asks no more by itself: how it stands."""
+
+    def standing(self, probe: int) -> int:
+        """Which check has sent this probe and waits for its answer; -1: none that stands."""
+
     # observation
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
+    def server_memory(self, server: int) -> int:
+        """Bytes that its containers use."""
+
     def service_gauge(self, service: int) -> ServiceGauge: ...
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
         """Of each calling step of this version, in their order."""

@@ -7,7 +7,7 @@ import math
 from sim.dataplane.profile import Arrivals
 from sim.imports.traffic.replay import Recorded, read_recording
 from sim.schema.fields import InputError
-from sim.schema.scenario import Replay, Traffic
+from sim.schema.traffic import Replay, Traffic
 
 
 def profile(traffic: Traffic) -> Arrivals:

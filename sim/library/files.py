@@ -1,7 +1,8 @@
 """Where scenarios and stacks stand, and the file that a name or a path means.
 
 Scenarios are the YAML files in `scenarios/` of a checkout, or `sim/data/scenarios` of an installed
-wheel; stacks those in `sim/stacks`.
+wheel; those that replay an outage of the public record in `incidents/` below it, stacks in
+`sim/stacks`.
 """
 
 from __future__ import annotations
@@ -15,24 +16,27 @@ from sim.schema.text.document import Document, describe, read_yaml
 from sim.schema.text.files import read_text, real
 from sim.schema.text.validation import closest, given, one_of
 
-Kind = Literal["scenario", "stack"]
+Kind = Literal["scenario", "incident", "stack"]
 _PACKAGE = Path(__file__).resolve().parents[1]
+_SCENARIOS = (_PACKAGE / "data" / "scenarios", _PACKAGE.parent / "scenarios")
 FOLDERS: dict[Kind, tuple[Path, ...]] = {
-    "scenario": (_PACKAGE / "data" / "scenarios", _PACKAGE.parent / "scenarios"),
+    "scenario": _SCENARIOS,
+    "incident": tuple(folder / "incidents" for folder in _SCENARIOS),
     "stack": (_PACKAGE / "stacks",),
 }
 
 
-def names_of(kind: Kind) -> list[str]:
+def names_of(*kinds: Kind) -> list[str]:
     """Names of those that come with the program."""
-    return sorted({path.stem for folder in FOLDERS[kind] for path in folder.glob("*.yaml")})
+    folders = [folder for kind in kinds for folder in FOLDERS[kind]]
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
 
 
 def as_text(name_or_path: str | os.PathLike[str], kind: Kind) -> str:
     """The name or path as text; InputError for what is neither."""
     if isinstance(name_or_path, str | os.PathLike):
         return os.fspath(name_or_path)
-    listed = {"scenario": "sim.list_scenarios()", "stack": "sim.list_stacks()"}[kind]
+    listed = f"sim.list_{kind}s()"
     expected = f"a name (see {listed}) or a path"
     raise InputError(field=kind, found=given(name_or_path), expected=expected)
 
@@ -45,10 +49,11 @@ def file_of(name_or_path: str, kind: Kind) -> Path:
             found = "a folder" if path.is_dir() else "no such file"
             raise InputError(name_or_path, found=found, expected=f"a {kind} file")
         return path
-    for folder in FOLDERS[kind]:
+    kinds: tuple[Kind, ...] = ("scenario", "incident") if kind == "scenario" else (kind,)
+    for folder in (folder for each in kinds for folder in FOLDERS[each]):
         if (folder / f"{name_or_path}.yaml").is_file():
             return folder / f"{name_or_path}.yaml"
-    names = names_of(kind)
+    names = names_of(*kinds)
     raise InputError(
         found=f"the unknown {kind} {describe(name_or_path)}",
         expected=f"{one_of(names)}, or a path to a YAML file" if names else "a YAML file's path",

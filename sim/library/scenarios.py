@@ -25,8 +25,15 @@ from sim.schema.text.validation import closest, one_of, read_record
 
 
 def list_scenarios() -> list[str]:
-    """Names of the scenarios that come with the program."""
+    """Names of the scenarios that come with the program; incidents of the public record stand in
+    `list_incidents`."""
     return names_of("scenario")
+
+
+def list_incidents() -> list[str]:
+    """Names of the scenarios that replay an outage of the public record: each has an `incident`
+    with its date and source, and published figures as claims."""
+    return names_of("incident")
 
 
 def load_scenario(

@@ -18,6 +18,7 @@ from sim.dataplane.engines import for_stepping
 from sim.library.files import file_of
 from sim.report.text import words
 from sim.schema.fields import InputError, Record
+from sim.schema.stack import Stack
 from sim.schema.text.files import read_text
 from sim.study.session import Session
 
@@ -95,7 +96,7 @@ class Side:
 class LiveIncident:
     """Sides in lockstep. `InputError` for an opening or a deed that cannot be."""
 
-    def __init__(self, opening: Opening, stack: str | None = None) -> None:
+    def __init__(self, opening: Opening, stack: str | Stack | None = None) -> None:
         self.opening, self.stack = opening, stack
         sides = [(platform, False) for platform in opening.platforms]
         if opening.you is not None:
@@ -210,7 +211,8 @@ class LiveIncident:
         data["platforms"] = [side.platform]
         out = io.StringIO()
         yaml.dump(data, out)
-        stack = f" --stack {self.stack}" if self.stack else ""
+        named = self.stack.source if isinstance(self.stack, Stack) else self.stack
+        stack = f" --stack {named}" if named else ""
         command = f"python -m sim run FILE --seed {opening.seed}{stack}"
         return f"# {side.title}, made by `sim play`. To run it: {command}\n{out.getvalue()}"
 

@@ -17,6 +17,7 @@ from sim.live.messages import Act, Begin, Go, Message, Predict, Press, Take, Tea
 from sim.live.seat import Seat
 from sim.report.text import words
 from sim.schema.fields import InputError
+from sim.schema.stack import Stack
 from sim.workshop.questions import DOWN
 
 MOST_SEATS = 60  # some 25 MB each, of two platforms
@@ -47,7 +48,7 @@ class Room:
     opening: Opening
     scenarios: frozenset[str]
     platforms: frozenset[str]
-    stack: str | None = None
+    stack: str | Stack | None = None
     code: str = ""  # of a class; empty: it is none
     key: str = field(default_factory=token)  # the teacher's
     places: dict[str, Desk] = field(default_factory=dict)

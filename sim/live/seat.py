@@ -14,6 +14,7 @@ from sim.live.incident import Deed, LiveIncident, Opening, down_s, text_of
 from sim.live.messages import Act, Begin, Go, Message, Predict, Press, Speed, Take, Type
 from sim.report import colours
 from sim.schema.fields import InputError
+from sim.schema.stack import Stack
 
 A_SECOND, AT_ONCE = 20.0, 40.0  # messages of one seat, on average and at once
 SHOWN = 30  # lines of the terminal
@@ -52,7 +53,11 @@ class Seat:
     """`check(opening)` says whether this person may open it: `InputError` if not."""
 
     def __init__(
-        self, name: str, opening: Opening, check: Callable[[Opening], None], stack: str | None
+        self,
+        name: str,
+        opening: Opening,
+        check: Callable[[Opening], None],
+        stack: str | Stack | None,
     ) -> None:
         self.name, self.check, self.stack = name, check, stack
         self.opening, self.now = opening, 0.0

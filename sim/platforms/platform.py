@@ -68,11 +68,6 @@ class Platform:
         return Platform, tuple(getattr(self, field.name) for field in fields(self))
 
 
-def filled(choices: Platform) -> int:
-    """How many of the ten somebody answers for."""
-    return sum(getattr(choices, name) is not None for name in DECIDES)
-
-
 def servers_of(choices: Choices, stack: Stack) -> int:
     """How many servers there are at second 0: as many as the stack asks for, else as many as who
     schedules starts with; one where nobody does."""

@@ -7,6 +7,7 @@ not run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ class Ladder(NamedTuple):
     last: str
     values: tuple[float, ...]
     rungs: tuple[Rung, ...]
+    shares: tuple[float, ...] = ()  # of each rung, what it takes in the mean over `orders`
+    orders: int = 0
 
     @property
     def takes(self) -> tuple[float, ...]:
@@ -51,10 +54,32 @@ class Ladder(NamedTuple):
     def record(self) -> dict[str, Any]:
         """As in summary.json."""
         steps = zip(self.rungs, self.takes, strict=True)
+        averaged = {"orders": self.orders, "shares": list(self.shares)} if self.orders else {}
         return {
             "metric": self.metric, "first": self.first, "last": self.last, "difference": self.whole,
             "rungs": [
                 {"name": rung.name, "says": rung.says, "after": fmean(rung.values), "takes": takes}
                 for rung, takes in steps
             ],
+            **averaged,
         }  # fmt: skip
+
+
+def over_orders(
+    ladder: Ladder,
+    figures: Mapping[frozenset[int], tuple[float, ...]],
+    orders: Sequence[tuple[int, ...]],
+) -> Ladder:
+    """The ladder with what each rung takes in the mean over the orders (numbers of rungs) that can
+    be gone. `figures`: seed by seed, by the rungs that are made."""
+    means = {made: fmean(values) for made, values in figures.items()}
+    ways = [way for way in orders if all(frozenset(way[:k]) in means for k in range(len(way) + 1))]
+    shares = [
+        fmean(
+            means[frozenset(way[:place])] - means[frozenset(way[: place + 1])]
+            for way in ways
+            for place in (way.index(rung),)
+        )
+        for rung in range(len(ladder.rungs))
+    ]
+    return ladder._replace(shares=tuple(shares), orders=len(ways))

@@ -25,7 +25,8 @@ from sim.results.run import Run
 from sim.results.spread import spread
 from sim.results.summary import SCHEMA, Replication, mean_figures
 from sim.results.verdicts import evaluate
-from sim.schema.scenario import Claim, Slo, Traffic
+from sim.schema.scenario import Claim, Slo
+from sim.schema.traffic import Traffic
 
 
 @dataclass(frozen=True)

@@ -398,6 +398,7 @@ Count = Annotated[int, BeforeValidator(_read_count)]
 Positive = Annotated[Count, AfterValidator(_at_least_one)]
 MOST = at_most(bounds.FLEET)
 Fleet = Annotated[Count, MOST]  # so many replicas or servers
+Crew = Annotated[Positive, at_most(bounds.PEOPLE)]  # people on call
 Tries = Annotated[Positive, at_most(bounds.TRIES)]  # of one call or job
 Limit = Annotated[float, BeforeValidator(_read_figure)]  # a bound on one of summary.json
 Priority = Annotated[int, BeforeValidator(_read_priority)]

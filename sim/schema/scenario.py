@@ -14,15 +14,12 @@ from pydantic import BeforeValidator, Field
 
 from sim.constants.facts import LEAK_TICK, default
 from sim.schema.bounds import FLEET
-from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     MOST,
     Bytes,
     CoresAtMost,
     Count,
     Duration,
-    Factor,
-    Files,
     Fleet,
     Fraction,
     Horizon,
@@ -42,36 +39,9 @@ from sim.schema.fields import (
     Title,
     refuse,
 )
+from sim.schema.incident import PublicIncident
 from sim.schema.stack import Role
-
-
-class Point(Record):
-    """From `at` the rate is `rate`, reached over `ramp` from what it was."""
-
-    at: Duration = 0.0
-    rate: Rate
-    ramp: Duration = 0.0
-
-
-class Replay(Record):
-    """What of a recording is replayed, and how. A time: 14:30 (UTC, of its first day), 2h (from its
-    beginning), or 2025-03-01T14:30:00Z."""
-
-    begin: Line | None = None
-    end: Line | None = None
-    busiest: Span | None = None  # in place of both: the window of this width with most requests
-    speed: Factor = 1.0  # 2: an hour's requests come within half an hour
-    path: Text | None = None  # a regular expression: only requests whose path has it
-    reads: Literal["rate", "count"] = "rate"  # values of a series: a second, or until the next
-
-
-class Traffic(Record):
-    rate: Rate | None = None  # constant; or
-    points: list[Point] = []  # a profile; or
-    trace: Files = []  # a recording: a file beside the scenario, or several (sim/imports/traffic)
-    replay: Replay = Replay()
-    scale: Ratio = 1.0
-    client: ClientSpec = ClientSpec()
+from sim.schema.traffic import Traffic
 
 
 class Slo(Record):
@@ -310,6 +280,13 @@ class BadPlan(Happening):
     factor: Annotated[Ratio, Field(ge=1.0)]
 
 
+class Switchover(Happening):
+    """A replica takes its primary's place while both are well (maintenance): by whoever would
+    promote it after a crash, or by hand."""
+
+    service: Name = "postgres"
+
+
 class RegistryDown(Happening):
     """The registry refuses every pull: what needs an image that its server lacks waits."""
 
@@ -415,6 +392,7 @@ class Event(Record):
     control_plane: ControlPlane | None = None
     lock: TableLock | None = None
     bad_plan: BadPlan | None = None
+    failover: Switchover | None = None
     registry_down: RegistryDown | None = None
     image_missing: ImageMissing | None = None
     disk_full: DiskFull | None = None
@@ -467,6 +445,7 @@ class Scenario(Record):
     name: Name
     title: Line
     lesson: Text
+    incident: PublicIncident | None = None  # null: it replays nobody's day
     stack: Name = "sspp"
     horizon: Horizon
     starts_at: Duration = 10 * 3600.0  # time of day of second 0; chosen: a morning at the office

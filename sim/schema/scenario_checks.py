@@ -13,18 +13,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.scenario import Claim, ConfigPush, Event, Scenario, Traffic
+from sim.schema.scenario import Claim, ConfigPush, Event, Scenario
 from sim.schema.settings import Spot, split_settings, with_value
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, given, issues_of, one_of
+from sim.schema.traffic import Traffic
 
 KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what they are about
     "rotate_secret": ("postgres",),
     "data_deleted": ("postgres",),
     "disk_full": ("postgres", "redis"),
     "lock": ("postgres",),
+    "failover": ("postgres",),
 }
 # what a process that runs can read anew; the rest it reads when it starts
 READ_WHILE_RUNNING = (
@@ -108,7 +110,9 @@ def event_issues(
         yield from _config_issues(event.config, stack, at, document)
     if chosen[0] in KEEPS:
         yield from _keeps_nothing(stack, event, chosen[0], at, document)
-    databases = stack.playing("postgres")
+    databases = [name for name in stack.playing("postgres") if not stack.services[name].follows]
+    if event.failover is not None and all("." in name for name in added):
+        yield from _follows_nobody(stack, event.failover.service, at, document)
     if event.rotate_secret is not None and len(databases) > 1:
         found = f"a rotation on a stack with {len(databases)} databases ({', '.join(databases)})"
         expected = "a stack with one: whose password is whose is not simulated"
@@ -219,6 +223,16 @@ def _keeps_nothing(
     if able and name not in (*able, *roles) and name in stack.services:
         found = f"{name}, a service of role {stack.services[name].role}"
         yield document.issue((*path, kind, "service"), found, one_of(able), closest(name, able))
+
+
+def _follows_nobody(stack: Stack, name: str, at: Path_, document: Document) -> Iterator[Issue]:
+    """A failover of a database that nobody follows."""
+    able = [each for each in stack.playing("postgres") if stack.replicas(each)]
+    service = name if name in stack.services else next(iter(stack.playing("postgres")), name)
+    if service not in able:
+        expected = one_of(able) if able else "a database with a replica, and there is none"
+        found = f"{service}, which has no replica"
+        yield document.issue((*at, "failover", "service"), found, expected, closest(name, able))
 
 
 def _whose(

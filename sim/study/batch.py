@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from sim.dataplane import engines
 from sim.platforms import is_added
-from sim.platforms.platform import filled
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.simulation.case import Case
@@ -68,16 +67,8 @@ class Batch:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """Of the tasks: the longest first, so that no processor waits for the last one; of equal
-        ones seed by seed, of a seed the platform that does most by itself."""
-        columns = 1 if self.paired else len(self.cases)
-        lengths = {id(case): (-case.requests, -filled(case.choices)) for case in self.cases}
-
-        def place(index: int) -> tuple[float, int, int]:
-            requests, choices = lengths[id(self.tasks[index].case)]
-            return requests, index // columns, choices
-
-        return tuple(sorted(range(len(self.tasks)), key=place))
+        """Of the tasks: the longest first, so that no processor waits for the last one."""
+        return tuple(sorted(range(len(self.tasks)), key=lambda i: -self.tasks[i].case.requests))
 
     def __getstate__(self) -> dict[str, object]:
         return {name: vars(self)[name] for name in self.__dataclass_fields__}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from sim.platforms import names as list_platforms
 from sim.results.spread import typical
@@ -78,13 +78,13 @@ def compare(
     executor: Executor | None = None,
     workers: int | None = None,
     equal_means: bool = False,
-    rungs: bool = False,
+    rungs: bool | Literal["orders"] = False,
 ) -> Result:
     """Replay a scenario under several platforms (default: the scenario's own) with equal seeds.
 
     The other parameters are those of `run`. Means, 95 % intervals and paired differences are in
     the `Result` when `reps` is at least 2. `rungs`: of two platforms, from the one that did worse
-    to the other one change at a time (sim.study.rungs).
+    to the other one change at a time (sim.study.rungs); "orders": also in the mean over orders.
     """
     ask = Ask(
         scenario, platforms, seed, reps, stack, settings, engine, traffic, until=until,
@@ -98,7 +98,7 @@ def compare(
         two(planned)
     result = replay(planned, partial(run_batch, store=store))
     if rungs and not result.interrupted:
-        result = climb(planned, result, run_batch)
+        result = climb(planned, result, run_batch, rungs == "orders")
     if not postmortem or result.interrupted:
         return result
     from sim.study.causes import investigate  # noqa: PLC0415 - reads all changes
@@ -136,7 +136,7 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
     return Result(
         scenario=planned.name,
         title=scenario.title,
-        lesson=scenario.lesson,
+        lesson=scenario.incident.told(scenario.lesson) if scenario.incident else scenario.lesson,
         stack=stack.name,
         seed=planned.ask.seed,
         reps=max(len(replications) for replications in by_platform.values()),

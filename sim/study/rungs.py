@@ -3,6 +3,10 @@
 The order is stated (`RUNGS`): what a file can ask for comes first, then what stands before the
 replicas, then what keeps them, and what nobody has named comes last. A change that cannot stand
 without a later one (an autoscaler without who keeps replicas) is made together with it.
+
+What comes first takes what two of them could take. So it may be averaged over orders: those that
+begin at each change in turn and go round, forwards and backwards, so that each change stands twice
+at each place.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Any, NamedTuple
 from sim.platforms import checked, takes
 from sim.platforms.platform import Platform
 from sim.results.figures import total
-from sim.results.ladder import Ladder, Rung
+from sim.results.ladder import Ladder, Rung, over_orders
 from sim.schema.fields import InputError
 from sim.schema.stack import Stack
 from sim.schema.text.paths import MISSING, child, with_child
@@ -59,11 +63,13 @@ class Footing(NamedTuple):
     name: str
     says: str
     case: Case
+    changes: tuple[Exchange, ...] = ()  # since the one before
 
 
-def climb(planned: Plan, result: Result, run: Runner = Batch.run) -> Result:
-    """The result of two platforms with its ladder. `run`: how. Raises `InputError` for another
-    number of platforms, and for two that cannot be changed into each other one step at a time."""
+def climb(planned: Plan, result: Result, run: Runner = Batch.run, averaged: bool = False) -> Result:
+    """The result of two platforms with its ladder; `averaged`: also over orders. `run`: how. Raises
+    `InputError` for another number of platforms, and for two that cannot be changed into each other
+    one step at a time."""
     first, last = two(planned)
     decided = result.decision
     metric = decided.metric if decided is not None else "downtime_s"
@@ -71,19 +77,53 @@ def climb(planned: Plan, result: Result, run: Runner = Batch.run) -> Result:
         first, last = last, first  # from who did worse
     standings = steps(first, last)
     seeds = tuple(done.seed for done in result.replications[first.platform])
-    between = tuple(standing.case for standing in standings[:-1])
-    sample = run(Batch(between, seeds, engine=planned.ask.engine))
+    between = [standing.case for standing in standings[:-1]]
+    detours = _detours(first, last, standings) if averaged else {}
+    sample = run(Batch((*between, *detours.values()), seeds, engine=planned.ask.engine))
     if sample.interrupted or any(len(done) < len(seeds) for done in sample.replications):
         return replace(result, interrupted=True)
-    runs = (*sample.replications, result.replications[last.platform])
-    rungs = [
-        Rung(standing.name, standing.says, tuple(total(r.figures, metric) for r in done))
-        for standing, done in zip(standings, runs, strict=True)
-    ]
-    start = tuple(total(r.figures, metric) for r in result.replications[first.platform])
-    ladder = Ladder(metric, first.platform, last.platform, start, tuple(rungs))
-    command = f"{result.command} --rungs" if result.command else ""
-    return replace(result, ladder=ladder, command=command)
+    columns = [tuple(total(r.figures, metric) for r in done) for done in sample.replications]
+    start, end = (
+        tuple(total(r.figures, metric) for r in result.replications[case.platform])
+        for case in (first, last)
+    )
+    after = (*columns[: len(between)], end)
+    rungs = tuple(
+        Rung(standing.name, standing.says, values)
+        for standing, values in zip(standings, after, strict=True)
+    )
+    ladder = Ladder(metric, first.platform, last.platform, start, rungs)
+    if averaged:
+        ways = {frozenset(range(k)): values for k, values in enumerate((start, *after))}
+        ways |= dict(zip(detours, columns[len(between) :], strict=True))
+        ladder = over_orders(ladder, ways, orders(standings))
+    word = " --rungs" + (" --orders" if averaged else "")
+    return replace(result, ladder=ladder, command=result.command and f"{result.command}{word}")
+
+
+def orders(standings: Sequence[Footing]) -> list[tuple[int, ...]]:
+    """Of the rungs by their number: from each one on and round, forwards and backwards. What all
+    else is hangs on what was changed before: it stays the last."""
+    fixed = 1 if any("services" in each.paths for each in standings[-1].changes) else 0
+    ring = tuple(range(len(standings) - fixed))
+    rest = tuple(range(len(ring), len(standings)))
+    turns = [(*ring[k:], *ring[:k]) for k in ring]
+    return list(dict.fromkeys(way + rest for turn in turns for way in (turn, turn[::-1])))
+
+
+def _detours(first: Case, last: Case, standings: Sequence[Footing]) -> dict[frozenset[int], Case]:
+    """What stands on the way in some order and not in the stated one, by the rungs that are made
+    there."""
+    stated = {frozenset(range(k)) for k in range(len(standings) + 1)}
+    sets = (frozenset(way[:k]) for way in orders(standings) for k in range(len(way)))
+    detours = {}
+    for made in dict.fromkeys(sets):
+        if made not in stated:
+            changes = [each for k in sorted(made) for each in standings[k].changes]
+            case = changed(first, last, changes)
+            if stands(case):
+                detours[made] = case
+    return detours
 
 
 def two(planned: Plan) -> tuple[Case, Case]:
@@ -107,11 +147,11 @@ def steps(first: Case, last: Case) -> list[Footing]:
         if not stands(there):
             continue
         name = " and ".join(each.name for each in waiting)
-        standings.append(Footing(name, differences(here, there), there))
+        standings.append(Footing(name, differences(here, there), there, tuple(waiting)))
         here, waiting = there, []
     if not standings or here.choices != last.choices or here.stack != last.stack:
         name = " and ".join(each.name for each in waiting) or "all else"
-        standings.append(Footing(name, differences(here, last), last))
+        standings.append(Footing(name, differences(here, last), last, tuple(waiting)))
     if len(standings) < 2:
         found = f"{first.platform} and {last.platform}, which share nothing"
         expected = "two platforms with a choice or a manifest that can be changed alone"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SWEEP = ("sweep", "container_crash", "--vary", "stack.services.api.replicas=1..2", "--no-plots")
+SWEEP = ("sweep", "container_crash", "--vary", "stack.services.api.replicas=1..2")
 
 
 def free_port():
@@ -24,7 +24,7 @@ def free_port():
 def test_who_does_not_answer_is_told_in_a_line(sim, calls, monkeypatch):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     monkeypatch.setattr("sim.cli.cluster.WAIT_S", 1)
-    said = sim(*SWEEP, "--cluster", f"tcp://127.0.0.1:{free_port()}")
+    said = sim(*SWEEP, "--no-plots", "--cluster", f"tcp://127.0.0.1:{free_port()}")
     assert said.status == 2
     last = said.err.splitlines()[-1]
     assert last.startswith("--cluster: found nobody who answers at tcp://127.0.0.1:")
@@ -34,13 +34,14 @@ def test_who_does_not_answer_is_told_in_a_line(sim, calls, monkeypatch):
 
 def test_without_the_extra_it_names_the_extra(sim, calls, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    said = sim(*SWEEP, "--cluster", "tcp://127.0.0.1:1")
+    said = sim(*SWEEP, "--no-plots", "--cluster", "tcp://127.0.0.1:1")
     assert said.status == 2
     assert "outage-lab[cluster]" in said.err
 
 
-def test_one_place_at_a_time(sim, calls):
-    said = sim(*SWEEP, "--cluster", "tcp://127.0.0.1:1", "--workers", "2")
+@pytest.mark.parametrize("words", [SWEEP, ("run", "container_crash"), ("compare", "overload")])
+def test_one_place_at_a_time(sim, calls, words):
+    said = sim(*words, "--no-plots", "--cluster", "tcp://127.0.0.1:1", "--workers", "2")
     assert said.status == 2
     assert "--cluster, --workers: found both" in said.err
 

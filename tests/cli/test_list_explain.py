@@ -9,7 +9,7 @@ import pytest
 
 from sim.constants.catalogue import constants
 from sim.control.mechanisms import mechanisms
-from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.scenarios import list_incidents, list_scenarios, load_scenario
 from sim.library.stacks import list_stacks
 from sim.platforms import names
 from sim.platforms.platform import Platform
@@ -19,12 +19,13 @@ from sim.study.article.article import ARTICLE
 def test_list_names_everything_with_a_title(sim):
     said = sim("list")
     assert said.status == 0
-    for name in (*list_scenarios(), *names(), "sspp"):
+    for name in (*list_scenarios(), *list_incidents(), *names(), "sspp"):
         assert f"  {name} " in said.out
 
 
 def test_list_can_be_narrowed_and_be_json(sim):
-    assert set(json.loads(sim("list", "--json").out)) == {"scenarios", "platforms", "stacks"}
+    kinds = {"scenarios", "incidents", "platforms", "stacks"}
+    assert set(json.loads(sim("list", "--json").out)) == kinds
     listed = json.loads(sim("list", "platforms", "--json").out)
     assert [row["name"] for row in listed["platforms"]] == names()
     assert all(row["title"] for row in listed["platforms"])

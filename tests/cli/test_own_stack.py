@@ -58,3 +58,36 @@ def test_corrections_that_are_wrong(
 ) -> None:
     assert main(["run", "container_crash", *words]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["sweep", "container_crash", "--chosen"],
+        ["cheapest", "container_crash", "--slo", "downtime_s<60"],
+        ["decide"],
+        ["audit"],
+        ["play"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_study_of_a_stack_takes_corrections(
+    verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = ["--stack", str(CASES / "nginx.yml")]
+    for words, says in (
+        (["--role", "web=htp", *stack], "did you mean http?"),
+        (["--link", "wb->db", *stack], "did you mean web?"),
+        (["--role", "web=http"], "found no file of yours"),
+    ):
+        assert main([*verb, *words]) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_a_sweep_of_a_corrected_stack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["sweep", "container_crash", "--platform", "compose", "--reps", "1", "--no-plots"]
+    words += ["--vary", "stack.services.jobs.accepts=at_once|one_by_one", "--out", str(tmp_path)]
+    words += ["--stack", str(CASES / "nginx.yml"), "--set", "scenario.horizon=7m"]
+    assert main(words) == 2  # a worker accepts nothing
+    assert main([*words, "--role", "jobs=entry"]) == 0
+    assert "at_once" in capsys.readouterr().out

@@ -20,6 +20,7 @@ SEVERAL = {
         f"--{word} STR" for word in ("from", "to", "busiest", "speed", "path", "scale")
     ),
     "reading": ("--role STR", "--link STR"),
+    "own": ("--stack STR", "--role STR", "--link STR"),
     "site": ("--store PATH", "--workers INT", "--cluster STR"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from sim.control.core.clock import Clock
 from sim.control.core.cluster import Cluster, Container
 from sim.dataplane.codes import Note
-from sim.dataplane.plane import Notice
+from sim.dataplane.plane import Notice, StandingCheck
 from sim.dataplane.profile import Profile
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 from sim.platforms.kubernetes import PLATFORM
@@ -60,6 +60,12 @@ class FakePlane:
         self.listening -= {c for c, s in enumerate(self.home) if s == server}
 
     def forget(self, probe: int) -> None: ...
+
+    def server_memory(self, server: int) -> int:
+        return 0
+
+    def stand(self, check: StandingCheck) -> bool:
+        return False
 
     def server_up(self, server: int) -> None:
         self.dead.discard(server)

@@ -11,7 +11,7 @@ import pytest
 from sim.dataplane.profile import Arrivals
 from sim.imports.trace import arrivals, profile
 from sim.schema.fields import InputError
-from sim.schema.scenario import Point, Traffic
+from sim.schema.traffic import Point, Traffic
 
 
 def _trace(tmp_path: Path, text: str, scale: float = 1.0) -> Arrivals:

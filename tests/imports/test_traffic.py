@@ -18,7 +18,7 @@ from sim.imports.traffic.course import Instants
 from sim.imports.traffic.replay import figures
 from sim.report.text import traffic as text
 from sim.schema.fields import InputError
-from sim.schema.scenario import Replay, Traffic
+from sim.schema.traffic import Replay, Traffic
 
 DATA = Path(__file__).parents[1] / "data" / "traffic"
 LOG = '10.0.0.7 - - [01/Mar/2025:{} +0000] "GET {} HTTP/1.1" 200 512 "-" "curl"{}\n'

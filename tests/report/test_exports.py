@@ -20,7 +20,8 @@ from sim.report.exports.openmetrics import openmetrics
 from sim.report.exports.trace import trace
 from sim.results.run import Span
 from sim.schema.fields import InputError
-from sim.schema.scenario import Point, Slo, Traffic
+from sim.schema.scenario import Slo
+from sim.schema.traffic import Point, Traffic
 from sim.study.comparison import compare
 from sim.study.result import Result
 from tests import ENGINE

@@ -18,7 +18,7 @@ from sim.results.counterfactual import (
 from sim.results.figures import harms
 from sim.results.run import OperatorFigures, TimelineRow
 from sim.results.summary import replication
-from sim.schema.scenario import Point, Traffic
+from sim.schema.traffic import Point, Traffic
 from tests.report import pages
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import recording, run

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.scenarios import list_incidents, list_scenarios, load_scenario
 from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.results.summary import Figures, figures
@@ -19,7 +19,7 @@ from tests import ENGINE
 
 def variants() -> Iterator[str]:
     """Every scenario, `NAME`, and after each its variants, `NAME:VARIANT`."""
-    for name in list_scenarios():
+    for name in (*list_scenarios(), *list_incidents()):
         yield name
         yield from (f"{name}:{variant}" for variant in load_scenario(name).variants)
 

@@ -1,5 +1,6 @@
 """From one platform to another one change at a time: the sum is the difference."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -7,10 +8,10 @@ import pytest
 import sim
 from sim.report.page.document import page
 from sim.report.text.ladder import sentence
-from sim.results.ladder import Ladder, Rung
+from sim.results.ladder import Ladder, Rung, over_orders
 from sim.study.ask import Ask
 from sim.study.plan import plan
-from sim.study.rungs import POLICY, RUNGS, changed, steps
+from sim.study.rungs import POLICY, RUNGS, Footing, changed, orders, steps
 
 FAST = {"scenario.horizon": "12m"}
 
@@ -68,6 +69,42 @@ def test_a_change_takes_its_own_and_no_more():
             assert there.stack == start.stack
     policies = {s.restart for s in changed(start, end, [POLICY]).stack.services.values()}
     assert policies == {"always"}  # what Kubernetes does by itself, as a file can ask for it
+
+
+def test_over_orders_each_change_takes_what_it_takes_at_each_place():
+    """100 as it is; 10 with one change, 20 with the other, 0 with both."""
+    rungs = (Rung("a", "", (10.0,)), Rung("b", "", (0.0,)))
+    ladder = Ladder("downtime_s", "compose", "kubernetes", (100.0,), rungs)
+    figures = {frozenset(): (100.0,), frozenset({0}): (10.0,), frozenset({0, 1}): (0.0,)}
+    one_way = over_orders(ladder, figures, [(0, 1), (1, 0)])
+    assert (one_way.orders, one_way.shares) == (1, (90.0, 10.0))  # nothing stands with b alone
+    both = over_orders(ladder, {**figures, frozenset({1}): (20.0,)}, [(0, 1), (1, 0)])
+    assert (both.orders, both.shares) == (2, (55.0, 45.0))
+    said = "In the mean over 2 orders: a 55 s, b 45 s."
+    assert sentence(both).endswith(said)
+    assert "mean over" not in sentence(ladder)
+
+
+def test_in_the_orders_each_change_stands_at_each_place_equally_often():
+    footings = [Footing(name, "", None) for name in "abcd"]
+    places = Counter((k, rung) for way in orders(footings) for k, rung in enumerate(way))
+    assert set(places.values()) == {2}
+    last = footings[-1]._replace(changes=(RUNGS[-1],))  # all else: it hangs on the others
+    assert {way[-1] for way in orders([*footings[:-1], last])} == {3}
+
+
+def test_over_orders_the_sum_is_the_difference_too():
+    result = sim.compare(
+        "container_crash:process_crash", ["compose", "compose_hardened"], engine="reference",
+        settings={**FAST, "scenario.traffic.scale": "0.2"}, rungs="orders", workers=1,
+    )  # fmt: skip
+    ladder = result.ladder
+    assert ladder.orders > 1
+    assert sum(ladder.shares) == pytest.approx(ladder.whole)
+    assert ladder.shares != ladder.takes  # what comes first took what two could take
+    assert len(result.summary["rungs"]["shares"]) == len(ladder.rungs)
+    assert f"over {ladder.orders} orders" in page(result)
+    assert result.command.endswith("--rungs --orders")
 
 
 def test_three_platforms_have_no_ladder():

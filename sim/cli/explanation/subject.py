@@ -11,7 +11,8 @@ from sim.cli.explanation import text
 from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
 from sim.constants.facts import Setting
 from sim.control.mechanisms import mechanisms
-from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.files import names_of
+from sim.library.scenarios import load_scenario
 from sim.library.stacks import list_stacks, text_of
 from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh, unasked
 from sim.platforms.platform import DECIDES, Platform
@@ -65,8 +66,9 @@ def _about_named(subject: str) -> str:
         settings = {f.name: paths.get(f.name) or [Setting(f)] for f in matching}
         parts = [text.mechanism(*fills, _users(fills[1]))] if fills else []
         return "\n".join([*parts, *([text.facts(settings)] if settings else [])])
+    scenarios = names_of("scenario", "incident")
     is_path = os.sep in subject or subject.endswith((".yaml", ".yml"))
-    if is_path or subject.partition(":")[0] in list_scenarios():
+    if is_path or subject.partition(":")[0] in scenarios:
         scenario = load_scenario(subject)
         return text.scenario(scenario, text_of(scenario.stack))
     if subject in list_stacks():
@@ -74,7 +76,7 @@ def _about_named(subject: str) -> str:
     not_a_platform(subject)
     families = {name.partition(".")[0] for name in known}
     everything = [
-        *EVENTS, *list_scenarios(), *list_stacks(), *names(), *known, *families, *TEN, *_fills(),
+        *EVENTS, *scenarios, *list_stacks(), *names(), *known, *families, *TEN, *_fills(),
         *(claim.id for claim in ARTICLE),
     ]  # fmt: skip
     raise InputError(

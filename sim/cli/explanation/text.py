@@ -13,7 +13,8 @@ from sim.constants.facts import Fact, Setting, fact_of
 from sim.report.text import words
 from sim.schema import reference
 from sim.schema.layers import Layer
-from sim.schema.scenario import Scenario, Traffic
+from sim.schema.scenario import Scenario
+from sim.schema.traffic import Traffic
 from sim.study.article.article import ArticleRow
 
 WIDTH = 100
@@ -29,6 +30,10 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
     yield f"{scenario.name}: {scenario.title}"
     yield ""
     yield fill(scenario.lesson, WIDTH)
+    if (day := scenario.incident) is not None:
+        yield from ["", f"{day.who}, {day.date}: {day.source}", fill(day.mechanism, WIDTH)]
+        yield fill(f"simplified: {day.simplified}", WIDTH)
+        yield from (f"set so that the figures of that day come out: {path}" for path in day.fitted)
     yield ""
     yield f"simulated for {words.duration(scenario.horizon)}, under {', '.join(scenario.platforms)}"
     slo = f"SLO: {words.share(scenario.slo.success)} of requests answered well"
@@ -43,7 +48,7 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
         yield f"  {words.clock(event.at)} {event.kind()} {_said(body)}".rstrip()
     if scenario.claims:
         yield ""
-        yield "what the article claims"
+        yield "what was published" if scenario.incident else "what the article claims"
     for claim in scenario.claims:
         bounds = words.bounds(claim.metric, claim.low, claim.high)
         yield f"  {claim.id}: {words.platform(claim.platform)}: {claim.says}"

@@ -7,18 +7,18 @@ from pathlib import Path
 from sim.cli.options import (
     REPORTS,
     Flag,
+    OwnOf,
     Reps,
     Seed,
     SetOf,
     SiteOf,
-    StackOf,
-    names,
+    asked_of,
 )
 
 
 def audit(
     *,
-    stack: StackOf = None,
+    own: OwnOf = None,
     scenario: str = "container_crash",
     traffic: str | None = None,
     platform: str | None = None,
@@ -53,7 +53,7 @@ def audit(
     from sim.study.decision import audit as study  # noqa: PLC0415
     from sim.study.decision import audit_text as text  # noqa: PLC0415
 
-    ask = Ask(scenario, names(platform), seed, reps, stack, settings or (), traffic=traffic)
+    ask = Ask(**asked_of(own, scenario, platform, settings), seed=seed, reps=reps, traffic=traffic)
     listed = study.faults(faults or study.FILE)
     runs = study.prepare(ask, listed)
     writable(text, out)

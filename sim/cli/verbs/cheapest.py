@@ -11,11 +11,11 @@ from sim.cli.options import (
     NOT_HELD,
     REPORTS,
     Flag,
+    OwnOf,
     Seed,
     SetOf,
     SiteOf,
-    StackOf,
-    names,
+    asked_of,
 )
 from sim.schema.fields import InputError
 
@@ -28,7 +28,7 @@ def cheapest(
     over: Path | None = None,
     chance: float = 0.9,
     platform: str | None = None,
-    stack: StackOf = None,
+    own: OwnOf = None,
     traffic: str | None = None,
     seed: Seed = 1,
     settings: SetOf = None,
@@ -72,7 +72,7 @@ def cheapest(
     if not scenarios:
         raise InputError(field="SCENARIO", found="none", expected="one at least; see `sim list`")
     asks = [
-        Ask(scenario, names(platform), seed, 1, stack, settings or (), traffic=traffic)
+        Ask(**asked_of(own, scenario, platform, settings), seed=seed, traffic=traffic)
         for scenario in scenarios
     ]
     contest = study.prepare(asks, slo, knobs_file(over) if over else (), Rule(chance))

@@ -9,18 +9,19 @@ from sim.cli.options import (
     REPORTS,
     Drawn,
     Flag,
+    OwnOf,
     Reps,
     Seed,
     SetOf,
     SiteOf,
-    StackOf,
+    asked_of,
     say,
 )
 
 
 def decide(
     *,
-    stack: StackOf = None,
+    own: OwnOf = None,
     traffic: str | None = None,
     now: str = "compose",
     rates: Path | None = None,
@@ -65,7 +66,7 @@ def decide(
 
     for option, price in (("--sale", sale), ("--down-hour", down_hour)):
         at_least_0(option, price)
-    ask = Ask("", None, seed, reps, stack, settings or (), traffic=traffic)
+    ask = Ask(**asked_of(own, "", None, settings), seed=seed, reps=reps, traffic=traffic)
     runs = study.prepare(ask, load_rates(rates or RATES), now)
     writable(text, out)
     try:

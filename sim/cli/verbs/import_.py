@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from sim.cli.options import DONE, Flag, Reading, corrected, say
+from sim.cli.options import DONE, Flag, ReadingOf, corrected, say
 from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ def import_(
     /,
     *,
     out: Path = STACK,
-    reading: Annotated[Reading | None, Parameter(name="*")] = None,
+    reading: ReadingOf = None,
     check: Flag = False,
     force: Flag = False,
     picture: Path | None = None,

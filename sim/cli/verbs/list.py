@@ -7,22 +7,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import zip_longest
 from textwrap import wrap
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from sim.cli.options import DONE, Flag, Reading, StackOf, corrected, say
+from sim.cli.options import DONE, Flag, ReadingOf, StackOf, corrected, say
 from sim.schema.fields import InputError
 
 COLUMNS = 100
 
 
 def list_(
-    what: Literal["scenarios", "platforms", "stacks"] | None = None,
+    what: Literal["scenarios", "incidents", "platforms", "stacks"] | None = None,
     /,
     *,
     stack: StackOf = None,
-    reading: Annotated[Reading | None, Parameter(name="*")] = None,
+    reading: ReadingOf = None,
     json: Flag = False,
 ) -> int:
     """List what there is to run; of your own stack what fits it, and the one reason why not.
@@ -30,11 +28,13 @@ def list_(
     Parameters
     ----------
     what
-        Only scenarios, platforms or stacks.
+        Only scenarios, incidents (outages of the public record), platforms or stacks.
     json
         Print a JSON object of lists instead.
     """
-    makers = {"scenarios": _scenarios, "platforms": _platforms, "stacks": _stacks}
+    makers = {
+        "scenarios": _scenarios, "incidents": _incidents, "platforms": _platforms, "stacks": _stacks
+    }  # fmt: skip
     if stack is not None:
         makers = _fitting(stack, reading)
     listed = {name: make() for name, make in makers.items() if what in (None, name)}
@@ -51,10 +51,14 @@ def list_(
     return DONE
 
 
-def _fitting(name: str, reading: Reading | None) -> dict[str, Callable[[], list[dict[str, str]]]]:
+def _fitting(name: str, reading: ReadingOf) -> dict[str, Callable[[], list[dict[str, str]]]]:
     """Each scenario, and each platform: `fits`, or why not."""
     from sim.imports.evidence import Corrections  # noqa: PLC0415
-    from sim.library.scenarios import list_scenarios, load_scenario  # noqa: PLC0415
+    from sim.library.scenarios import (  # noqa: PLC0415
+        list_incidents,
+        list_scenarios,
+        load_scenario,
+    )
     from sim.library.stacks import load_stack  # noqa: PLC0415
     from sim.platforms import names  # noqa: PLC0415
     from sim.simulation.case import Case  # noqa: PLC0415
@@ -68,6 +72,7 @@ def _fitting(name: str, reading: Reading | None) -> dict[str, Callable[[], list[
 
     return {
         "scenarios": lambda: rows(list_scenarios(), partial(load_scenario, stack=stack)),
+        "incidents": lambda: rows(list_incidents(), partial(load_scenario, stack=stack)),
         "platforms": lambda: rows(names(), partial(Case.of, plain, stack)),
     }
 
@@ -82,12 +87,27 @@ def _fits(attempt: Callable[[], object]) -> str:
 
 
 def _scenarios() -> list[dict[str, str]]:
-    from sim.library.scenarios import list_scenarios, load_scenario  # noqa: PLC0415
+    from sim.library.scenarios import list_scenarios  # noqa: PLC0415
+
+    return _with_variants(list_scenarios())
+
+
+def _incidents() -> list[dict[str, str]]:
+    from sim.library.scenarios import list_incidents  # noqa: PLC0415
+
+    return _with_variants(list_incidents())
+
+
+def _with_variants(names: Sequence[str]) -> list[dict[str, str]]:
+    """Each scenario, of an incident with whose it was and when, and its variants."""
+    from sim.library.scenarios import load_scenario  # noqa: PLC0415
 
     rows = []
-    for name in list_scenarios():
+    for name in names:
         scenario = load_scenario(name, run_on=())
-        rows.append({"name": name, "title": scenario.title})
+        day = scenario.incident
+        whose = f"{day.who}, {day.date}: " if day else ""
+        rows.append({"name": name, "title": whose + scenario.title})
         rows += [
             {"name": f"{name}:{word}", "title": variant.says}
             for word, variant in scenario.variants.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import sys
 import threading
@@ -10,11 +11,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sim.cli.options import DONE, INTERRUPTED, Seed, StackOf, Whole, names, say
+from sim.cli.options import (
+    DONE,
+    INTERRUPTED,
+    Reading,
+    ReadingOf,
+    Seed,
+    StackOf,
+    Whole,
+    corrected,
+    names,
+    say,
+)
 from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
     from sim.live.room import Room
+    from sim.schema.stack import Stack
 
 LOOPBACK = "127.0.0.1"
 
@@ -25,6 +38,7 @@ def play(
     *,
     platform: str = "compose,kubernetes",
     stack: StackOf = None,
+    reading: ReadingOf = None,
     seed: Seed = 1,
     class_: Annotated[bool, Parameter(name="--class", negative="")] = False,
     port: Whole = 8711,
@@ -60,7 +74,8 @@ def play(
         raise InputError(field=f"--host {host}", found="no --class", expected=expected)
     chosen = tuple(names(platform) or ())
     opening = Opening(scenario=scenario, platforms=chosen, seed=seed)
-    LiveIncident(opening, stack)
+    own = _corrected(stack, reading) if reading else stack
+    LiveIncident(opening, own)
     packaged = {
         full
         for name in list_scenarios()
@@ -70,10 +85,26 @@ def play(
         opening,
         frozenset({*packaged, scenario}),
         frozenset({*list_platforms(), *chosen}),
-        stack,
+        own,
         code=token()[:6] if class_ else "",
     )
     return _serve(room, host, port, browser)
+
+
+def _corrected(name: str | None, reading: Reading) -> str | Stack | None:
+    """The stack as the user says it is to be read; its `source` are the words that say so."""
+    from sim.imports.evidence import Corrections  # noqa: PLC0415
+    from sim.library.stacks import load_stack  # noqa: PLC0415
+
+    said = corrected(reading)
+    corrections = Corrections.of(said["roles"], said["links"])
+    if not corrections:
+        return name
+    if name is None:
+        raise InputError("--role, --link", found="no file of yours", expected="--stack FILE")
+    words = [name, *(word for role in said["roles"] for word in ("--role", role))]
+    words += [word for link in said["links"] for word in ("--link", link)]
+    return load_stack(name, corrections).model_copy(update={"source": shlex.join(words)})
 
 
 def _serve(room: Room, host: str, port: int, browser: bool) -> int:

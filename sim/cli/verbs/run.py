@@ -16,17 +16,17 @@ from sim.cli.options import (
     Flag,
     Full,
     JUnit,
-    Kept,
+    Orders,
     Out,
-    Reading,
+    ReadingOf,
     Reps,
     Rungs,
     Seed,
     SetOf,
+    SiteOf,
     StackOf,
     Summary,
     Traffic,
-    Workers,
     chosen,
     corrected,
     names,
@@ -42,7 +42,7 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
-    reading: Annotated[Reading | None, Parameter(name="*")] = None,
+    reading: ReadingOf = None,
     traffic: Traffic = None,
     excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
     seed: Seed = 1,
@@ -59,9 +59,9 @@ def run(
     check: Flag = False,
     equal_means: Equal = False,
     rungs: Rungs = False,
+    orders: Orders = False,
     full: Full = False,
-    store: Kept = None,
-    workers: Workers = None,
+    site: SiteOf = None,
     until: Enough = None,
     expect: Expected = None,
     junit: JUnit = None,
@@ -90,5 +90,8 @@ def run(
         scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
         engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
     )  # fmt: skip
-    shown = Show(json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs, full)
-    return report(ask, out, export, shown, store, workers)
+    shown = Show(
+        json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs or orders, orders,
+        full,
+    )  # fmt: skip
+    return report(ask, out, export, shown, site)

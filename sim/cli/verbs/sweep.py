@@ -13,11 +13,12 @@ from sim.cli.options import (
     REPORTS,
     Drawn,
     Flag,
+    OwnOf,
     Reps,
     Seed,
     SetOf,
     SiteOf,
-    StackOf,
+    asked_of,
     names,
 )
 from sim.schema.fields import InputError
@@ -36,7 +37,7 @@ def sweep(
     chosen: Flag = False,
     metric: str | None = None,
     platform: str | None = None,
-    stack: StackOf = None,
+    own: OwnOf = None,
     traffic: str | None = None,
     seed: Seed = 1,
     reps: Reps | None = None,
@@ -75,7 +76,7 @@ def sweep(
     from sim.study.decision import sensitivity_text, sweep_text  # noqa: PLC0415
 
     seeds = (0 if chosen else 5) if reps is None else reps  # 0: see sensitivity.prepare
-    ask = Ask(scenario, names(platform), seed, seeds, stack, settings or (), traffic=traffic)
+    ask = Ask(**asked_of(own, scenario, platform, settings), seed=seed, reps=seeds, traffic=traffic)
     measure = _doubts(ask, vary, metric) if chosen else _curve(ask, vary or (), names(metric))
     folder = out or REPORTS / ("tornado" if chosen else "sweep")
     text = writable(sensitivity_text if chosen else sweep_text, folder)

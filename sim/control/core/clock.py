@@ -51,6 +51,7 @@ class Rank(IntEnum):
     NODE_EVICTION = auto()
     NODE_REPAIR = auto()
     POD_GC = auto()
+    FAILOVER = auto()  # of a database, by its number
     # endpoints, balancer checks
     DISCOVERY = auto()
     OUTLIERS = auto()
@@ -146,7 +147,7 @@ class Clock:
         now = self.now
         return Wait(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
 
-    def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> simpy.Event:
+    def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> Wait:
         """An event at an instant that was computed earlier, to the last bit."""
         return Wait(self.env, t_s, priority(rank, key, part))
 

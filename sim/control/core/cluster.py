@@ -219,9 +219,10 @@ class Cluster(Readings):
         if not volume.lost:
             self._lose(volume)
         volume.server, volume.lost = server, False
-        if role == "postgres":
-            rows = self.count.lost_rows
-            rows[-1] = rows[-1]._replace(restored_s=self.clock.now)
+        rows = self.count.lost_rows
+        lost = next((i for i, row in enumerate(rows) if row.restored_s is None), None)
+        if role == "postgres" and lost is not None:
+            rows[lost] = rows[lost]._replace(restored_s=self.clock.now)
             self.say("restored", service, f"{service} has the rows of its newest backup")
         self.tell(Change("restored", server=server, service=service))
 
@@ -235,20 +236,26 @@ class Cluster(Readings):
             if service.persistence != "none":
                 self.say("disk_lost", volume.service, whose)
             return
+        primary = service.follows.primary if service.follows else volume.service
+        if volume.service != self.primary_of(primary) or self.standby(primary):
+            self.say("disk_lost", volume.service, f"{whose}: another database has its rows")
+            return
         now, every = self.clock.now, service.backup.every
         phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
         age = (now + phase) % every
-        writers = [self.service(name) for name in self.stack.clients(volume.service)]
-        self.count.lost_rows.append(
-            LostRows(
-                since_s=now - age,
-                until_s=now,
-                requests=any(s.role == "http" for s in writers),
-                jobs=any(s.role == "worker" for s in writers),
-            )
-        )
+        self.count.lost_rows.append(self._written(primary, now - age, now))
         text = f"{whose}: its newest backup is {age / 3600.0:.1f} h old"
         self.say("disk_lost", volume.service, text)
+
+    def _written(self, database: str, since_s: float, until_s: float) -> LostRows:
+        """What its clients have written there meanwhile."""
+        writers = {self.service(name).role for name in self.stack.clients(database)}
+        return LostRows(since_s, until_s, "http" in writers, "worker" in writers)
+
+    def lag(self, database: str, lag_s: float, failed_s: float) -> None:
+        """What the replica lacked when its primary failed is lost."""
+        lost = self._written(database, failed_s - lag_s, failed_s)
+        self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
 
     # ---- wishes ----
     def begin(self, service: str, version: Version, replicas: int) -> None:
@@ -257,6 +264,7 @@ class Cluster(Readings):
 
     def edit(self, service: str, **changes: Any) -> None:
         """Change a service's own settings; a process has them from its next start."""
+        self.edits += 1
         edited = self.service(service).model_copy(update=changes)
         services = {**self.stack.services, service: edited}
         self.stack = self.stack.model_copy(update={"services": services})
@@ -385,9 +393,13 @@ class Cluster(Readings):
         if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
             return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
+            if self.standing and notice.id not in self._heard:
+                self.recall(self.plane.standing(notice.id))
             heard = self._heard.pop(notice.id, None)
             if heard is not None:  # else whoever asked has given up
                 heard(notice.note == Note.PROBE_OK)
+        elif notice.note == Note.HANDED_BACK:
+            self.recall(notice.id)
         elif notice.note == Note.SERVER_OOM:
             server = next(s for s in self.servers if s.id == notice.id)
             victim = self._oom_victim(server)
@@ -421,7 +433,8 @@ class Cluster(Readings):
 
     def _start_refused(self, c: Container) -> None:
         """A process that cannot open its start-up connections exits; why decides what helps."""
-        up = all(self.of(database, "running") for database in self.stack.pools(c.service))
+        asked = map(self.primary_of, self.stack.pools(c.service))
+        up = all(self.of(database, "running") for database in asked)
         if up and c.locked_out:
             why = "no such name" if self.frozen["dns"] else "SQLSTATE 28P01"
             self.exit(c, 1, f"could not open its database connections: {why}")

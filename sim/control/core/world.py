@@ -33,7 +33,7 @@ from sim.control.core.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.plane import DataPlane
+from sim.dataplane.plane import DataPlane, RoundsSoFar
 from sim.dataplane.profile import Profile
 from sim.results.run import TimelineRow
 from sim.schema.characters import printable
@@ -61,11 +61,18 @@ class World:
     left_to_operator: frozenset[str] = frozenset()  # names of the choices that are empty
     servers: list[Server] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
+    by_service: dict[str, list[Container]] = field(default_factory=dict)  # the same; neither its
+    by_server: dict[int, list[Container]] = field(
+        default_factory=dict
+    )  # ... service nor server moves
     pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
     volumes: dict[str, Volume] = field(default_factory=dict)  # of a service
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
+    plays: dict[str, int] = field(default_factory=dict)  # databases in another's place: its number
+    silent_s: dict[str, float] = field(default_factory=dict)  # when a service last fell silent
+    unpromoted: set[str] = field(default_factory=set)  # those of which a failover has failed
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
     frozen: Counter[str] = field(default_factory=Counter)  # parts of the control plane, how often
@@ -80,6 +87,9 @@ class World:
     timeline: list[TimelineRow] = field(default_factory=list)
     edits: int = 0  # grows with whatever a verb changes of what can be seen here
     count: Tallies = field(default_factory=Tallies)
+    standing: dict[int, Callable[[RoundsSoFar], None]] = field(
+        default_factory=dict
+    )  # health checks
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
     _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
     _drawn: dict[str, int] = field(default_factory=dict)
@@ -90,12 +100,11 @@ class World:
 
     def of(self, service: str, *states: State) -> list[Container]:
         """Containers of a service in creation order, in these states (all when none is named)."""
-        return [
-            c for c in self.containers if c.service == service and (not states or c.state in states)
-        ]
+        its = self.by_service.get(service, [])
+        return [c for c in its if c.state in states] if states else its.copy()
 
     def on(self, server: Server) -> list[Container]:
-        return [c for c in self.containers if c.server is server]
+        return self.by_server.get(server.id, []).copy()
 
     @cached_property  # roles do not change while it runs
     def entry(self) -> str:
@@ -134,6 +143,21 @@ class World:
         """The stream of what is drawn for one service that is asked: no service's draws depend on
         how often another one changes. The entry's is the name itself."""
         return name if service == self.entry else f"{name}/{service}"
+
+    def primary_of(self, database: str) -> str:
+        """The service that serves what is asked of this database: itself, or a promoted replica."""
+        number = self.stack.number(database)
+        taken = (name for name, played in self.plays.items() if played == number)
+        return next(taken, database)
+
+    def answering(self, service: str) -> list[Container]:
+        """Its containers that serve."""
+        return [c for c in self.of(service, "running") if c.alive and not c.hung]
+
+    def standby(self, database: str) -> str:
+        """A service that has what this database has, and serves; "" if there is none."""
+        followers = {database, *self.stack.replicas(database)} - {self.primary_of(database)}
+        return next((n for n in self.stack.services if n in followers and self.answering(n)), "")
 
     def numbered(self, index: int) -> Server:
         """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""
@@ -203,9 +227,27 @@ class World:
     def tell(self, change: Change) -> None:
         """Put it into the queue of everybody who watches for its kind."""
         self.edits += 1
+        if self.standing:
+            self._changed(change)
         for kinds, store in self._watchers:
             if change.kind in kinds:
                 store.put(change)
+
+    def _changed(self, change: Change) -> None:
+        """Whoever it concerns asks its next question itself, for what it makes of the answer."""
+        if change.container is not None:
+            concerned = [change.container]
+        else:
+            concerned = [] if change.server is None else self.on(change.server)
+        for c in concerned:
+            self.recall(2 * c.id)
+            self.recall(2 * c.id + 1)
+
+    def recall(self, key: int) -> None:
+        """A standing check goes back to whoever had it stand."""
+        back = self.standing.pop(key, None)
+        if back is not None:
+            back(self.plane.recall(key))
 
     # ---- counting ----
     def fault(self, anew: bool = False) -> None:

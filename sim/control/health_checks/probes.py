@@ -23,6 +23,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank, Wait
 from sim.control.core.cluster import Cluster, Container
 from sim.control.core.deadlines import Deadlines
+from sim.dataplane.plane import RoundsSoFar, StandingCheck
 from sim.schema.stack import Probes, ProbeSpec, Service
 
 GRACE = Fact(
@@ -213,7 +214,7 @@ class Prober:
     def heard(self, worker: Worker, ok: bool) -> None:
         """Answers of one instant follow each other, and what each wakes comes before the next."""
         if not self.answers and worker.routine(ok):
-            worker.next_tick()  # wakes nobody: no order to keep
+            worker.next_tick(routine=True)  # wakes nobody: no order to keep
             return
         self.answers.append((worker, ok))
         if len(self.answers) == 1:
@@ -313,6 +314,7 @@ class Worker:
     def ask_now(self) -> None:
         """Out of turn; its grid begins anew. Source: prober/worker.go run, manualTriggerCh, which
         holds one trigger while a question is open."""
+        self.prober.cluster.recall(self.key)
         if self.question != -1:
             self.again = True
         elif not self.asleep and self.timer is not None:
@@ -368,8 +370,9 @@ class Worker:
             self.prober.result(c, status, self.kind, self.probe, ok)
         self.next_tick()
 
-    def next_tick(self) -> None:
-        """Wait anew; a slow probe skips ticks."""
+    def next_tick(self, routine: bool = False) -> None:
+        """Wait anew; a slow probe skips ticks. After a routine answer the next question may be left
+        to the data plane."""
         self.question = -1
         if self.again:
             self.again = False
@@ -378,4 +381,52 @@ class Worker:
             return
         now = self.prober.cluster.clock.now
         self.k = max(self.k, int((now - self.first) // self.probe.period))
-        self.wait()
+        if not (routine and self.stands()):
+            self.wait()
+
+    # ---- the same, asked by the data plane ----
+    def stands(self) -> bool:
+        """Does the next question need nobody? It will be asked as long as no change concerns the
+        container, and its answer means nothing as long as it is that of a routine."""
+        c, status, prober = self.c, self.status, self.prober
+        current = prober.of.get(c.id) is status and status.workers == self.generation
+        if self.kind == ProbeKind.STARTUP or not current or self.kind in status.hold:
+            return False
+        if c.run != status.run or not c.alive or c.deleting:
+            return False
+        now = prober.cluster.clock.now
+        due = now + max(0.0, self.first + self.k * self.probe.period - now)  # as `Clock.at`
+        if due <= now:
+            return False
+        check = StandingCheck(
+            self.key,
+            self.probe.deep,
+            self.first,
+            self.probe.period,
+            self.probe.timeout,
+            self.k,
+            due,
+        )
+        return prober.cluster.stand(check, self.recalled)
+
+    @property
+    def key(self) -> int:
+        """Readiness before liveness, as their parts."""
+        return 2 * self.c.id + self.kind - 1
+
+    def recalled(self, standing: RoundsSoFar) -> None:
+        """Where the data plane has got to: from here on as ever."""
+        self.k, clock = standing.k, self.prober.cluster.clock
+        if standing.probe < 0:
+            self.timer = clock.exactly(standing.due_s, Rank.PROBE, self.c.id, self.part)
+            self.timer.callbacks.append(self.tick)
+            return
+        self.question = standing.probe
+        self.prober.cluster.awaits(standing.probe, self.answered)
+        at_s = standing.asked_s + self.probe.timeout
+        deadline = clock.exactly(at_s, Rank.PROBE, self.c.id, self.part + 1)
+        deadline.callbacks.append(lambda _: self.overdue(standing.probe))
+
+    def overdue(self, question: int) -> None:
+        if self.question == question:
+            self.timed_out()

@@ -151,6 +151,10 @@ CONTAINER: RecordFields = [
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
     ("listed", N),
 ]  # fmt: skip
+ROUND_ROW: RecordFields = [  # a standing health check: kernel/rounds.py
+    ("first", F), ("period", F), ("timeout", F), ("k", N), ("deep", N), ("due", F),
+    ("asked", F), ("question", N), ("stands", N),
+]  # fmt: skip
 MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
@@ -229,7 +233,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
-        ("worker", N, (c,)),
+        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (2 * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
         ("head", N, (FIRST_LIST + LISTS * c,)), ("tail", N, (FIRST_LIST + LISTS * c,)),

@@ -25,6 +25,7 @@ from sim.dataplane.kernel.codes import (
     PASSED,
     PATIENCE,
     RETRY,
+    ROUND,
 )
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.gauges import sample
@@ -42,10 +43,11 @@ from sim.dataplane.kernel.layout import (
     WORKING,
 )
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
+from sim.dataplane.kernel.rounds import asks_now, hand_back
 from sim.dataplane.kernel.stations import complete
 from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import CHECKOUT_RING, PATIENCE_RING, agenda, heap_pop
-from sim.dataplane.kernel.verbs import ADVANCE, act, dial_probe_again, open_next
+from sim.dataplane.kernel.verbs import ADVANCE, act, dial_probe_again, open_next, probe
 
 # why advance stopped
 REACHED, NOTICED, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
@@ -133,11 +135,14 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
                 lease_ended(w, s)
     elif kind == GHOST:
         ghost_closed(w, s, ident)
+    elif kind == ROUND and asks_now(w, s, ident):
+        probe(w, s >> 1, w.round[s].deep)
 
 
 @inner
-def step(w: Any, until: float) -> bool:
-    """The next timed event and all that follows; False if none is due by `until`."""
+def step(w: Any, stop: float, until: float) -> bool:
+    """The next timed event and all that follows; False if none is due by `stop`. Rounds at exactly
+    `until` are left: whoever acts there has an order for them."""
     c = earliest_station(w)
     t = w.due[c] if c >= 0 else INFINITY
     key = (COMPLETION << ID_BITS) + c
@@ -156,7 +161,9 @@ def step(w: Any, until: float) -> bool:
                     t, key, source = ring_t, ring_key, 2 + ring
     if w.heap_n > 0 and (w.heap[0].t < t or (w.heap[0].t == t and w.heap[0].key < key)):
         t, key, source = w.heap[0].t, w.heap[0].key, FROM_HEAP
-    if t > until or t == INFINITY:
+    if t > stop or t == INFINITY:
+        return False
+    if t == until and source == FROM_HEAP and key >= ROUND << ID_BITS:
         return False
     w.now = t
     if source == 0:
@@ -195,10 +202,11 @@ def advance(w: Any, until: float, budget: int) -> int:
             or w.heap_n > 4 * works - 2 * ROOM
         ):
             return NEED_PLACES
-        if not step(w, stop):
+        if not step(w, stop, until):
             w.now = stop
             if stop == until:
-                return REACHED
+                hand_back(w, until)
+                return NOTICED if w.notes > 0 else REACHED
             sample(w)  # time goes on: nobody acts at this instant any more
             stop = min(until, w.sampled * w.sample_s)
             if w.samples == SAMPLES:

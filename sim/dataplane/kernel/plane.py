@@ -27,6 +27,7 @@ from sim.dataplane.kernel import loop, readings, verbs
 from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
+from sim.dataplane.kernel.gauges import fetch
 from sim.dataplane.kernel.layout import (
     ARRIVAL_STATE,
     CHUNK,
@@ -39,7 +40,6 @@ from sim.dataplane.kernel.layout import (
     POLICIES,
     PROFILES,
     RINGS,
-    SERVICE_SAMPLE,
     SHALLOW,
     STEPS,
     WORKS,
@@ -49,7 +49,7 @@ from sim.dataplane.kernel.layout import (
     values,
 )
 from sim.dataplane.kernel.timing import PATIENCE_RING
-from sim.dataplane.plane import Notice
+from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 from sim.dataplane.tables import (
@@ -104,7 +104,7 @@ class CompiledPlane:
         self.latency_sum = np.zeros(buckets, np.float64)
         self.latency_max = np.zeros(1, np.float64)
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
-        self.profiles = self.made = self.probes = 0  # versions, containers
+        self.profiles = self.made = 0  # versions, containers
         self.stirred = True
         self.figures = np.zeros(1, PLANE_FIGURES)
         self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
@@ -383,12 +383,32 @@ class CompiledPlane:
 
     # ---- probes ----
     def probe(self, container: int, deep: bool = False) -> int:
-        number, self.probes = self.probes, self.probes + 1
+        number = int(self.box[0]["probes"])
         self._act(verbs.PROBE_SENT, container, int(deep))
         return number
 
     def forget(self, probe: int) -> None:
         self._act(verbs.FORGOTTEN, probe)
+
+    def stand(self, check: StandingCheck) -> bool:
+        row = self.box[0]["round"][check.key]
+        row["first"], row["period"], row["timeout"] = check.first_s, check.period_s, check.timeout_s
+        row["k"], row["deep"], row["due"] = check.k, check.deep, check.due_s
+        row["question"], row["stands"] = -1, 1
+        self.call(self.box, verbs.STANDS, check.key, 0, 0.0)  # which stirs nothing
+        return True
+
+    def recall(self, key: int) -> RoundsSoFar:
+        row = self.box[0]["round"][key]
+        row["stands"] = 0
+        return RoundsSoFar(
+            int(row["k"]), float(row["due"]), float(row["asked"]), int(row["question"])
+        )
+
+    def standing(self, probe: int) -> int:
+        rows = self.box[0]["round"][: 2 * self.made]
+        keys = np.flatnonzero((rows["stands"] != 0) & (rows["question"] == probe))
+        return int(keys[0]) if len(keys) else -1
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
@@ -400,6 +420,9 @@ class CompiledPlane:
             raise IndexError(container)
         self.look_at(self.box, container, self.figures_of_one)
         return ContainerGauge._make(self.figures_of_one[0].item())
+
+    def server_memory(self, server: int) -> int:
+        return int(self.box[0]["machine"]["memory"][server])
 
     def service_gauge(self, service: int) -> ServiceGauge:
         return readings.service_gauge(self.box[0], service)
@@ -438,22 +461,9 @@ class CompiledPlane:
             sampler.put(self.gauge(), services, sampler.taken)
         return sampler
 
-    def _fetch(self) -> None:
-        """Empty the ring of samples."""
-        w, sampler = self.box[0], self.sampler
-        n, first = int(w["samples"]), sampler.taken
-        kept = max(0, min(n, len(sampler.services) - first))  # none beyond the horizon
-        for column, sampled in sampler.plane.items():
-            sampled[first : first + kept] = w["sample"][column][:kept]
-        if services := sampler.services.shape[1]:
-            seen = w["service_sample"][:kept, :services]
-            for number, column in enumerate(SERVICE_SAMPLE.names or ()):
-                sampler.services[first : first + kept, :, number] = seen[column]
-        sampler.taken, w["samples"] = first + n, 0
-
     def _fold(self) -> None:
         w = self.box[0]
-        self._fetch()
+        fetch(w, self.sampler)
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]

@@ -67,6 +67,7 @@ from sim.dataplane.kernel.postgres import (
     server_free,
     still_connected,
 )
+from sim.dataplane.kernel.rounds import passed
 from sim.dataplane.kernel.stations import join, settle
 from sim.dataplane.kernel.timing import FREED, free_work, note, set_timer, unlink
 
@@ -303,7 +304,10 @@ def probe_ended(w: Any, s: int, code: int) -> None:
         w.container[c].held -= 1
         grow(w, c, -w.version[w.container[c].profile].memory_per_request)
     free_work(w, s)
-    note(w, NOTE_PROBE_OK if code == SUCCEEDED else NOTE_PROBE_FAILED, number)
+    if code != SUCCEEDED:
+        note(w, NOTE_PROBE_FAILED, number)
+    elif not passed(w, c, number):
+        note(w, NOTE_PROBE_OK, number)
     move_up(w, c)
     if queues:
         freed(w, c)

@@ -24,7 +24,7 @@ from sim.dataplane.codes import (
     Note,
     Outcome,
 )
-from sim.dataplane.plane import Notice
+from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
 from sim.dataplane.reference.books import books_of
@@ -181,12 +181,11 @@ class ReferencePlane:
         c = self.containers[container]
         if c.life != Life.EXITED or not c.server.alive:
             return
+        rules = self.profiles[profile]
+        if rules.kind == Kind.DATABASE:
+            self.play(c, rules)
         c.born(profile)
-        database = self.database_of(c)
-        if c.profile.kind == Kind.DATABASE and database.db is not c:
-            database.reset()
-            database.db = c
-        elif c.profile.kind == Kind.QUEUE:
+        if rules.kind == Kind.QUEUE:
             c.queue.redis = c
         pool = self.unopened(c)
         if pool is not None:
@@ -198,6 +197,17 @@ class ReferencePlane:
     def database_of(self, c: Instance) -> Postgres:
         """That it plays, if it is one."""
         return self.databases[c.profile.number]
+
+    def play(self, c: Instance, rules: Profile) -> None:
+        """From now on it is the database of that number, and no longer the one that it was: the
+        connections to both are reset."""
+        left, taken = self.database_of(c), self.databases[rules.number]
+        if left is not taken and left.db is c:
+            left.reset()
+            left.db = None
+        if taken.db is not c:
+            taken.reset()
+            taken.db = c
 
     @staticmethod
     def unopened(c: Instance) -> Pool | None:
@@ -326,6 +336,8 @@ class ReferencePlane:
             return
         if rules.kind == Kind.WORKER and c.queue.takes(c):
             c.queue.idle += rules.slots - c.profile.slots
+        if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
+            self.play(c, rules)
         c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):
@@ -407,6 +419,15 @@ class ReferencePlane:
     def forget(self, probe: int) -> None:
         self.dialling.pop(PROBE_BASE + probe, None)
 
+    def stand(self, check: StandingCheck) -> bool:
+        return False  # each question is one of the control plane's
+
+    def recall(self, key: int) -> RoundsSoFar:
+        raise LookupError(f"no check stands here, nor does {key}")
+
+    def standing(self, probe: int) -> int:
+        return -1
+
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
         rec, now = self.recorder, self.now
@@ -441,6 +462,9 @@ class ReferencePlane:
             errors=c.errors,
             connections=sum(pool.open for pool in c.pools),
         )
+
+    def server_memory(self, server: int) -> int:
+        return self.servers[server].memory
 
     def service_gauge(self, service: int) -> ServiceGauge:
         return self.tallies[service].gauge()

@@ -87,7 +87,7 @@ def read_file(name: str, matching: Matching = None, counted: bool = False) -> Co
         expected = "a log, a result of a load test, rows time,rate or one time stamp a line"
         raise InputError(name, found="no data", expected=expected)
     is_json = is_document(head)
-    kind, reader = (PROMETHEUS, None) if is_json else _kind_of(head, name)
+    kind, reader = (PROMETHEUS, None) if is_json else kind_of(head, name)
     if matching is not None and not kind.paths:
         expected = "a log with paths in it"
         raise InputError(name, field="traffic.replay.path", found=kind.name, expected=expected)
@@ -103,7 +103,8 @@ def read_file(name: str, matching: Matching = None, counted: bool = False) -> Co
     return content
 
 
-def _kind_of(head: Sequence[str], name: str) -> tuple[RecordingKind, Reader]:
+def kind_of(head: Sequence[str], name: str) -> tuple[RecordingKind, Reader]:
+    """The kind of a recording by its first lines, and who reads them. Raises `InputError`."""
     for kind in (*REQUESTS, *SERIES):
         reader = kind.reader(head)
         if reader is not None:

@@ -115,7 +115,7 @@ def load_balancer(head: Sequence[str]) -> Reader | None:
             if not line.strip():
                 return None
             raise WrongLineError("line", line, "a line of an ALB's access log")
-        lasted = sum(max(0.0, float(match[i])) for i in (2, 3, 4))  # -1: never got so far
+        lasted = load_balancer_durations(line)
         path = _REQUEST_LINE.search(line, match.end())
         return time_of(match[1]) - lasted, 1.0, path[1] if path else ""
 
@@ -157,6 +157,12 @@ def bare_stamps(head: Sequence[str]) -> Reader | None:
         return time_of(text), 1.0, ""
 
     return read
+
+
+def load_balancer_durations(line: str) -> float:
+    """Seconds from the request's arrival to its answer in a line of an ALB; 0 of any other."""
+    match = _ALB.match(line)
+    return sum(max(0.0, float(match[i])) for i in (2, 3, 4)) if match else 0.0  # -1: not so far
 
 
 # ---- JSON, an object a line ----

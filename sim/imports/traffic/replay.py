@@ -19,8 +19,8 @@ from sim.imports.traffic.file import Content, LineTally, read_file
 from sim.imports.traffic.series import gaps, summed
 from sim.imports.traffic.stamps import stamp, written
 from sim.schema.fields import InputError, parse_duration
-from sim.schema.scenario import Replay, Traffic
 from sim.schema.text.document import describe
+from sim.schema.traffic import Replay, Traffic
 
 _CLOCK = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?")
 

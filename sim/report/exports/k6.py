@@ -19,7 +19,8 @@ from sim.dataplane.profile import Arrivals
 from sim.imports.trace import arrivals
 from sim.results.measurements import Measurements
 from sim.schema.client import ClientSpec
-from sim.schema.scenario import Slo, Traffic
+from sim.schema.scenario import Slo
+from sim.schema.traffic import Traffic
 
 MOST_VUS = 5000  # virtual users; chosen: what one machine of a tester bears
 STAGES = 300  # at most, of a recorded trace

@@ -23,7 +23,7 @@ from sim.results import metrics
 from sim.results.figures import figure_at
 from sim.results.measurements import Measurements
 from sim.results.run import Run, TimelineRow
-from sim.schema.scenario import Traffic
+from sim.schema.traffic import Traffic
 
 TALL = 92  # pixels, of a plot
 NARROW = 700.0  # pixels: the narrowest plot above which events are named

@@ -82,7 +82,10 @@ def rungs(result: Measurements) -> Section | None:
     climbed = result.ladder
     if climbed is None:
         return None
-    data = {"sentence": ladder.sentence(climbed), "steps": ladder.steps(climbed)}
+    data = {
+        "sentence": ladder.sentence(climbed), "steps": ladder.steps(climbed),
+        "orders": climbed.orders,
+    }  # fmt: skip
     return Section("rungs", "Where the difference comes from", data)
 
 

@@ -13,7 +13,7 @@ from sim.report.incident import FAULTS, stretches
 from sim.report.text import words
 from sim.results import metrics
 from sim.results.run import Run, TimelineRow
-from sim.schema.scenario import Traffic
+from sim.schema.traffic import Traffic
 
 OFTEN = 5  # of one kind of event: so many are told, and the rest counted
 NAMES = 3  # of things to which the same happened at once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
@@ -16,20 +17,30 @@ class LadderRow(NamedTuple):
     takes: str
     after: str
     says: str
+    share: str = ""  # over orders
 
 
 def sentence(ladder: Ladder) -> str:
-    """Those that take or give something, in their order, and how many do nothing."""
+    """Those that take or give something, in their order, and how many do nothing; with orders what
+    they take in the mean over these, too."""
+    ends = f"{words.platform(ladder.first)} to {words.platform(ladder.last)}"
+    said = f"Of {words.figure(ladder.metric, ladder.whole)} from {ends}: "
+    said += f"{_parts(ladder, ladder.takes)}."
+    if ladder.orders:
+        said += f" In the mean over {ladder.orders} orders: {_parts(ladder, ladder.shares)}."
+    return said
+
+
+def _parts(ladder: Ladder, taken: Sequence[float]) -> str:
     metric, parts, idle = ladder.metric, [], 0
-    for rung, takes in zip(ladder.rungs, ladder.takes, strict=True):
+    for rung, takes in zip(ladder.rungs, taken, strict=True):
         if abs(takes) < ladder.least or not takes:
             idle += 1
         else:
             parts.append(f"{rung.name} {words.figure(metric, takes)}")
     if idle:
         parts.append(f"{'nothing else' if parts else 'nothing'} of {len(ladder.rungs)} changes")
-    ends = f"{words.platform(ladder.first)} to {words.platform(ladder.last)}"
-    return f"Of {words.figure(metric, ladder.whole)} from {ends}: {', '.join(parts)}."
+    return ", ".join(parts)
 
 
 def steps(ladder: Ladder) -> list[LadderRow]:
@@ -43,6 +54,9 @@ def steps(ladder: Ladder) -> list[LadderRow]:
             words.figure(ladder.metric, takes),
             words.figure(ladder.metric, fmean(rung.values)),
             rung.says,
+            words.figure(ladder.metric, share) if ladder.orders else "",
         )
-        for rung, takes in zip(ladder.rungs, ladder.takes, strict=True)
+        for rung, takes, share in zip(
+            ladder.rungs, ladder.takes, ladder.shares or ladder.takes, strict=True
+        )
     ]

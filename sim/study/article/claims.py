@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.files import names_of
+from sim.library.scenarios import load_scenario
 from sim.report.text import words
 from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim
@@ -40,7 +41,7 @@ def places() -> list[ClaimPlace]:
 def _scenarios() -> list[tuple[str, list[Claim]]]:
     """SCENARIO or SCENARIO:VARIANT, with its own claims."""
     rows = []
-    for name in list_scenarios():
+    for name in names_of("scenario", "incident"):
         scenario = load_scenario(name)
         rows.append((name, list(scenario.claims)))
         rows += [

@@ -98,7 +98,7 @@ def cases_at(planned: Plan, point: Mapping[str, Any], field: str) -> tuple[Case,
     option."""
     ask = replace(
         planned.ask, scenario=planned.scenario, stack=planned.stack, settings=dict(point),
-        traffic=None,
+        traffic=None, roles=(), links=(),
     )  # fmt: skip
     try:
         cases = plan(ask, planned.cases[0]).cases

@@ -1,0 +1,110 @@
+"""What a run costs in two checkouts, side by side: medians of processor time, and their ratio.
+
+    python benchmarks/cost.py BEFORE [--after FOLDER] [--runs 7] [--only NAME] [--slow]
+
+BEFORE and FOLDER (default: this one) are checkouts. Each has a process of its own, and the two take
+turns, so that a machine that others use hits both alike; ratios travel, seconds do not. `--slow`
+adds what takes minutes, once each: a thousand replicas on two hundred servers, a year.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import process_time
+
+HERE = Path(__file__).resolve().parent
+WIDE = (
+    "stack.services.http.replicas=1000", "stack.services.http.scaling=null",
+    "stack.servers.count=200", "stack.servers.quota=250",
+)  # fmt: skip
+CASES = {  # name -> scenario, platform, settings
+    "container_crash, compose": ("container_crash", "compose"),
+    "container_crash, kubernetes": ("container_crash", "kubernetes"),
+    "idle hour, kubernetes": (f"{HERE}/idle.yaml", "kubernetes"),
+    "black_friday, kubernetes": ("black_friday", "kubernetes"),
+}
+SLOW = {
+    "1,000 replicas on 200 servers, an hour": (f"{HERE}/idle.yaml", "kubernetes", *WIDE),
+    "a year at one request an hour": (
+        f"{HERE}/idle.yaml", "kubernetes", "scenario.horizon=8760h", "scenario.traffic.rate=1/h",
+    ),
+}  # fmt: skip
+
+
+def serve() -> None:
+    """For each name that comes: run it once more with this checkout, say what it took.
+
+    The program is the child's own checkout's: only here is it on the path."""
+    from sim.dataplane import engines  # noqa: PLC0415
+    from sim.simulation.simulation import run_once  # noqa: PLC0415
+    from sim.study.ask import Ask  # noqa: PLC0415
+    from sim.study.plan import plan  # noqa: PLC0415
+
+    engines.prepare()
+    seed = 0
+    for line in sys.stdin:
+        scenario, platform, *settings = (CASES | SLOW)[line.strip()]
+        planned, seed = plan(Ask(scenario, settings=settings)), seed + 1
+        began = process_time()
+        run_once(planned.scenario, planned.stack, platform, seed, engine="compiled")
+        print(process_time() - began, flush=True)
+
+
+def server(checkout: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, __file__, "--serve"],
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+        cwd=checkout,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def seconds(process: subprocess.Popen[str], name: str) -> float:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(name + "\n")
+    process.stdin.flush()
+    return float(process.stdout.readline())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("before", type=Path, nargs="?")
+    parser.add_argument("--after", type=Path, default=HERE.parent)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--only", default="", help="cases whose name has this in it")
+    parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve()
+        return
+    if options.before is None:
+        parser.error("the folder of a checkout to compare with is missing")
+    pair = [server(options.before.resolve()), server(options.after.resolve())]
+    print(f"{'processor seconds a run':42} {'before':>9} {'after':>9} {'ratio':>7}")
+    for name in CASES | (SLOW if options.slow else {}):
+        if options.only not in name:
+            continue
+        runs = 1 if name in SLOW else options.runs
+        if name in CASES:  # once without a clock: what is loaded at first use
+            for process in pair:
+                seconds(process, name)
+        took = [[seconds(process, name) for process in pair] for _ in range(runs)]
+        before, after = (median(column) for column in zip(*took, strict=True))
+        ratio = median(a / b for a, b in took)
+        print(f"{name:42} {before:9.4f} {after:9.4f} {ratio:7.2f}", flush=True)
+    for process in pair:
+        process.stdin.close() if process.stdin else None
+        process.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Who comes, and when: a rate, a profile of it, or a recording."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sim.schema.client import ClientSpec
+from sim.schema.fields import Duration, Factor, Files, Line, Rate, Ratio, Record, Span, Text
+
+
+class Point(Record):
+    """From `at` the rate is `rate`, reached over `ramp` from what it was."""
+
+    at: Duration = 0.0
+    rate: Rate
+    ramp: Duration = 0.0
+
+
+class Replay(Record):
+    """What of a recording is replayed, and how. A time: 14:30 (UTC, of its first day), 2h (from its
+    beginning), or 2025-03-01T14:30:00Z."""
+
+    begin: Line | None = None
+    end: Line | None = None
+    busiest: Span | None = None  # in place of both: the window of this width with most requests
+    speed: Factor = 1.0  # 2: an hour's requests come within half an hour
+    path: Text | None = None  # a regular expression: only requests whose path has it
+    reads: Literal["rate", "count"] = "rate"  # values of a series: a second, or until the next
+
+
+class Traffic(Record):
+    rate: Rate | None = None  # constant; or
+    points: list[Point] = []  # a profile; or
+    trace: Files = []  # a recording: a file beside the scenario, or several (sim/imports/traffic)
+    replay: Replay = Replay()
+    scale: Ratio = 1.0
+    client: ClientSpec = ClientSpec()

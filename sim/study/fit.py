@@ -1,0 +1,261 @@
+"""Demands from the durations in a log: what a request costs a service, and how many are served at
+once.
+
+A duration is not a demand: it holds the wait for others. What others cost is known from the log
+itself, since it says who was inside when. If `places` requests are served at once, the rest either
+share (a CPU: all go on at places / inside, as the simulator's processor sharing has it) or queue
+(threads, processes: first come, first served). Both rules can be run backwards: from arrivals and
+answers to the demand of each request, whoever it met. Of each rule and each number of places that
+gives the likelihood of the log, and the largest is taken: all are tried, so that there is no
+starting point to be lucky with. A law is exponential or lognormal, by Akaike's criterion.
+
+The simulator then replays the log's arrivals with what was found; where it does not give the log's
+durations again, there is no such service, and that is said instead of numbers. What a log cannot
+tell: a limit that was never reached (`places` is then None), what of a demand is a database's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from heapq import heappush, heapreplace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.dataplane.codes import Does, Kind, LawKind
+from sim.dataplane.engines import choose, plane_class
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, StoryStep, Workload
+from sim.results.metrics import percentile
+from sim.schema.fields import InputError, LawSpec
+
+Floats = NDArray[np.float64]
+FEWEST = 200  # requests; chosen: fewer do not tell a p99
+SURER = 6.0  # log likelihood; chosen: a limit is told that explains the log so much better
+OFF = 0.15  # chosen: of p50 and p95; what differs by more from all runs is another service
+MOST_REPLAYED = 20_000
+DEVIATIONS = 3.0  # of simulated runs, which nearly all are within
+COARSE = 0.2  # of the median duration; chosen: coarser clocks do not say who met whom
+RESAMPLES = 400
+MOST_PLACES = 128
+SHARES = (0.5, 0.95, 0.99)
+
+
+class Demand(NamedTuple):
+    """A law with what is known of it: the range of its mean that holds the truth nine times in
+    ten, and of how many requests."""
+
+    law: LawSpec
+    low: float
+    high: float
+    requests: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`places`: requests served at once, None where the log shows no limit; `rule`: what those do
+    beyond it. `inside`: the most at once. `checks`: share -> duration in the log, and from where to
+    where those of simulated runs lie."""
+
+    demand: Demand
+    rule: str  # "share" or "queue"
+    places: int | None
+    inside: int
+    rate: float  # requests a second
+    paths: Mapping[str, Demand]
+    checks: Mapping[float, tuple[float, float, float]]
+
+    @property
+    def utilisation(self) -> float:
+        """Of the places, on average; up to here the log speaks."""
+        return self.rate * self.demand.law.mean / (self.places or self.inside)
+
+
+def fit(
+    arrive: Floats, duration: Floats, paths: tuple[str, ...], resolution_s: float, file: str
+) -> Fit:
+    """From requests in the order in which they came, in seconds. Raises `InputError` where they
+    cannot tell. `file`: what messages name."""
+    if len(arrive) < FEWEST:
+        found = f"{len(arrive)} requests with a duration"
+        raise InputError(file, found=found, expected=f"at least {FEWEST}")
+    median = float(np.median(duration))
+    if resolution_s > COARSE * median:
+        found = f"times to {resolution_s:g} s, of requests that take {median:.3g} s"
+        expected = "a finer clock, to tell who met whom (nginx $msec, Apache %{msec_frac}t)"
+        raise InputError(file, found=found, expected=expected)
+    begin = arrive - arrive[0]
+    leave = begin + duration
+    inside = _inside(begin, leave)
+    most = int(inside.number.max())
+    found_ = {
+        (rule, places): _likelihood(rule, places, begin, leave, inside)
+        for rule in ("share", "queue")
+        for places in _candidates(most)
+    }
+    best = max(found_, key=lambda key: found_[key])
+    told = best[1] < most and found_[best] > found_["share", most] + SURER
+    rule, places = best if told else ("share", most)
+    demands = np.maximum(_demands(rule, places, begin, leave, inside), resolution_s / 2)
+    demand = _demand(demands, seed=0)
+    made = Fit(
+        demand, rule, places if told else None, most, len(begin) / float(leave.max()),
+        _by_path(paths, demands), {},
+    )  # fmt: skip
+    made = replace(made, checks=_checks(made, begin, duration))
+    for share, (real, low, high) in made.checks.items():
+        if share < 0.99 and not low / (1.0 + OFF) < real < high * (1.0 + OFF):
+            found = f"p{share * 100:g} of {real:.3g} s, where the likeliest service has {low:.3g} "
+            found += f"to {high:.3g} s ({describe(made)})"
+            raise InputError(file, found=found, expected="durations of one service that does not "
+                             "wait for others; --from and --to cut an outage out")  # fmt: skip
+    return made
+
+
+def describe(made: Fit) -> str:
+    """In words, for people."""
+    law = made.demand.law
+    shape = law.law if law.law == "exponential" else f"{law.law}, cv {law.cv:.2f}"
+    if made.places is None:
+        return f"{law.mean * 1000:.3g} ms ({shape}), no limit seen with up to {made.inside} inside"
+    beyond = "share" if made.rule == "share" else "queue"
+    return f"{law.mean * 1000:.3g} ms ({shape}), {made.places} at once, others {beyond}"
+
+
+# ---- the rules, backwards ----
+class _Inside(NamedTuple):
+    """Arrivals and answers in the order of time: how many are inside after each, where each
+    request's own two stand."""
+
+    number: NDArray[np.int64]
+    spans: Floats  # until the next
+    arrived: NDArray[np.int64]
+    left: NDArray[np.int64]
+
+
+def _inside(begin: Floats, leave: Floats) -> _Inside:
+    times = np.concatenate((begin, leave))
+    change = np.concatenate((np.ones(len(begin), np.int64), -np.ones(len(begin), np.int64)))
+    order = np.lexsort((change, times))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    spans = np.diff(times[order], append=times.max())
+    return _Inside(np.cumsum(change[order]), spans, place[: len(begin)], place[len(begin) :])
+
+
+def _candidates(most: int) -> list[int]:
+    few = [*range(1, 9), *(round(8 * 1.19**i) for i in range(1, 17))]
+    return sorted({places for places in few if places < min(most, MOST_PLACES)} | {most})
+
+
+def _demands(rule: str, places: int, begin: Floats, leave: Floats, inside: _Inside) -> Floats:
+    """What each request asked for, if so many are served at once and the others follow the rule."""
+    if rule == "share":
+        speed = np.minimum(1.0, places / np.maximum(inside.number, 1))
+        given = np.concatenate(([0.0], np.cumsum(inside.spans * speed)))
+        shared: Floats = given[inside.left] - given[inside.arrived]
+        return shared
+    served: list[float] = []
+    start = begin.copy()
+    for i, (came, went) in enumerate(zip(begin.tolist(), leave.tolist(), strict=True)):
+        if len(served) < places:
+            heappush(served, went)
+        else:
+            start[i] = max(came, heapreplace(served, went))
+    return leave - start
+
+
+def _likelihood(rule: str, places: int, begin: Floats, leave: Floats, inside: _Inside) -> float:
+    """Of the log under the rule, with the likelier law; minus infinity if it cannot be."""
+    demands = _demands(rule, places, begin, leave, inside)
+    if (demands <= 0).mean() > 0.001:
+        return -math.inf
+    before = np.maximum(inside.number[inside.left] + 1, 1)
+    speed = np.minimum(1.0, places / before) if rule == "share" else np.ones(1)
+    return _law(np.maximum(demands, 1e-9))[1] + float(np.log(speed).sum())
+
+
+# ---- laws ----
+def _law(demands: Floats) -> tuple[LawSpec, float]:
+    """The likelier law, and its log likelihood."""
+    logs, mean = np.log(demands), float(demands.mean())
+    deviation = max(float(logs.std()), 1e-4)
+    normal = -float(logs.sum()) - len(logs) * (
+        math.log(deviation) + 0.5 * math.log(2 * math.pi) + 0.5
+    )
+    exponential = -len(logs) * (math.log(mean) + 1.0)
+    if exponential > normal - 1.0:  # one number fewer
+        return LawSpec(law="exponential", mean=mean, cv=1.0), exponential
+    variance = deviation**2
+    spec = LawSpec(
+        law="lognormal",
+        mean=math.exp(float(logs.mean()) + variance / 2),
+        cv=min(math.sqrt(math.expm1(variance)), 100.0),
+    )
+    return spec, normal
+
+
+def _demand(demands: Floats, seed: int) -> Demand:
+    """With its range from resampled blocks of neighbours, whose demands may resemble each other."""
+    law, _ = _law(demands)
+    width = max(1, math.isqrt(len(demands)) // 4)
+    blocks = len(demands) // width
+    cut = demands[: blocks * width].reshape(blocks, width)
+    random = np.random.Generator(np.random.PCG64(seed))
+    means = [
+        _law(cut[random.integers(0, blocks, blocks)].ravel())[0].mean for _ in range(RESAMPLES)
+    ]
+    low, high = np.quantile(means, (0.05, 0.95))
+    return Demand(law, float(low), float(high), len(demands))
+
+
+def _by_path(paths: tuple[str, ...], demands: Floats) -> dict[str, Demand]:
+    """Of the paths with requests enough; without their queries."""
+    names = np.array([path.partition("?")[0] for path in paths])
+    common = [name for name, count in Counter(names.tolist()).most_common() if count >= FEWEST]
+    return {name: _demand(demands[names == name], seed=1) for name in common[:10] if name}
+
+
+# ---- the simulator ----
+def replayed(made: Fit, begin: Floats, seed: int) -> dict[float, float]:
+    """Percentiles of the durations that the simulator gives these arrivals."""
+    law = made.demand.law
+    demand = Law(LawKind[law.law.upper()], law.mean, law.cv)
+    places = made.places or made.inside
+    if made.rule == "share":
+        profile = Profile(Kind.HTTP, slots=10**6, cpu=demand, cpu_limit=float(places))
+    else:
+        profile = Profile(
+            Kind.HTTP, slots=places, at_once=True, steps=(StoryStep(Does.WAIT, law=demand),)
+        )
+    horizon = float(begin[-1]) + 1.0
+    client = Client(timeout_s=1e6)
+    plane = plane_class(choose("auto", float(len(begin))))(
+        Workload(seed, horizon + 1e4, Arrivals(times_s=begin), client, bucket_s=3600.0)
+    )
+    server = plane.add_server(float(places), 2**50)
+    container = plane.add_container(plane.add_profile(profile), server)
+    plane.start(container, 0)
+    plane.publish([container])
+    now = 0.0
+    while now < horizon + 1e4:
+        now, _ = plane.advance(horizon + 1e4)
+    seen = plane.recording()
+    return {share: percentile(seen.latency, share, seen.latency_max_s) or 0.0 for share in SHARES}
+
+
+def _checks(made: Fit, begin: Floats, duration: Floats) -> dict[float, tuple[float, float, float]]:
+    """The log's percentiles, and the range of those of nearly all runs, by the spread of a few:
+    near saturation the same service differs by a third from one day to the next."""
+    begin, duration = begin[:MOST_REPLAYED], duration[:MOST_REPLAYED]
+    runs = [replayed(made, begin, seed) for seed in range(1, 8)]
+    found = {}
+    for share in SHARES:
+        logs = np.log([run[share] for run in runs])
+        middle, spread = float(logs.mean()), DEVIATIONS * float(logs.std(ddof=1))
+        real = float(np.quantile(duration, share))
+        found[share] = (real, math.exp(middle - spread), math.exp(middle + spread))
+    return found
