@@ -190,6 +190,25 @@ def test_a_dead_letter_to_a_queue_that_is_down_is_lost_there_too(plane_class):
     assert second.causes[JobLoss.REDIS_DOWN] == 1
 
 
+def test_a_job_that_comes_back_has_left_its_calls_behind(plane_class):
+    """Its worker calls from 2 on and dies at 3: one call is forsaken. It comes back at 4, and dies
+    at 4.5, before it calls again: nothing more is."""
+    asks = StoryStep(Does.CALL, target=1, client=Client(timeout_s=50.0))
+    rules = {"reliable": True, "redelivery_s": 0.25, "max_stalled": 9}
+    calling = Profile(Kind.WORKER, steps=(StoryStep(CPU, constant(1.0)), asks), **rules)
+    slow = Profile(Kind.HTTP, cpu=constant(9.0))
+    w = world(
+        users(1.0), api(pushes(0)), queue(0), calling, slow,
+        script=[(0.0, "publish", ((0,),)), (0.0, "publish", ((3,), -1, 1)),
+                *((t, verb, args) for t in (3.0, 4.5)
+                  for t, verb, args in ((t, "exit", (2,)), (t + 1.0, "start", (2, 2))))],
+    )  # fmt: skip
+    run = drive(plane_class, w)
+    asked = run.plane.service_gauge(1)
+    assert (asked.asked, asked.forsaken, asked.open) == (2, 1, 0)
+    assert run.plane.queue_gauge(0).done == 1
+
+
 # ---- by the clock ----
 def test_jobs_that_no_request_pushes(plane_class):
     """Five come at 3; at 20, while the queue is down, five are lost."""

@@ -62,8 +62,7 @@ class JobQueue:
         self.turn = 0  # among all workers
         self.idle = 0  # free slots of listening workers
         self.pushing = 0  # API calls that wait for a silent queue server
-        self.copies_waiting = self.copies_working = 0
-        self.scheduled = 0  # jobs that no request pushed, so far
+        self.copies_waiting = self.copies_working = self.scheduled = 0
         self.counts = [0] * JOB_COLUMNS
         # the last durable point: entries below its sequence were in the list
         self.saved_s, self.saved_sequence, self.changes = 0.0, 0, 0
@@ -310,6 +309,7 @@ class JobQueue:
         self.idle -= 1
         self.copies_waiting -= job.copy
         self.copies_working += job.copy
+        job.begin_anew()
         job.container, job.epoch = worker, self.epoch
         job.dead_letters = worker.profile.dead_letters
         job.tried = draws.child(job.visit, job.tries) if job.tries else job.visit
