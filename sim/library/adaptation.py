@@ -61,6 +61,18 @@ def adapted_settings(
     return Adaptation(fitting, tuple(lines), own)
 
 
+def check_told_of(scenario: Scenario, stack: Stack) -> None:
+    """Raise `InputError` for a scenario that sets up a service, by its name, of the stack that it
+    is told of, and that this one has not."""
+    for path in scenario.set:
+        parts = path.split(".")
+        named = parts[2] if parts[:2] == ["stack", "services"] and len(parts) > 3 else ""
+        if named and not _plays(named, stack) and _of_its_own(named, scenario):
+            expected = f"one: {scenario.name} is told of the stack {scenario.stack}"
+            file = stack.source or stack.name
+            raise InputError(file, field="services", found=f"no {named}", expected=expected)
+
+
 def stand_ins(scenario: Scenario, stack: Stack) -> dict[str, str]:
     """Who is meant by `http` in a scenario about the database, where the service that users call
     asks none itself: the first one that does."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.library.adaptation import adapted, adapted_settings, stand_ins
+from sim.library.adaptation import adapted, adapted_settings, check_told_of, stand_ins
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import blaming, configured, layers, names
@@ -117,6 +117,7 @@ def _on(
 ) -> tuple[Scenario, list[PlacedSettings]]:
     """The scenario and its sources for a stack; what is given beside it, the last, stays as it
     is."""
+    check_told_of(scenario, stack)
     names = stand_ins(scenario, stack)
     lines = [f"{role} is {name} here, which asks the database" for role, name in names.items()]
     fitting = [PlacedSettings(stack.set, Document(stack.source or stack.name), ("set",))]
