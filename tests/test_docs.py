@@ -205,6 +205,13 @@ def test_notebooks_are_generated_from_their_sources(source: Path) -> None:
     assert all(cell["execution_count"] for cell in code), "not executed: python notebooks/make.py"
     assert not any(out["output_type"] == "error" for cell in code for out in cell["outputs"])
     assert source.with_suffix(".ipynb").stat().st_size < 300_000
+    question = False
+    for cell in written:  # an answer below its question is folded away until somebody asks
+        if cell["cell_type"] == "markdown":
+            question = "Predict" in "".join(cell["source"])
+        else:
+            hidden = cell["metadata"].get("jupyter", {}).get("outputs_hidden", False)
+            assert hidden == question, f"{source.stem}: {again}"
 
 
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")

@@ -5,9 +5,8 @@ Units: seconds, bytes, CPU seconds. Reading changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +102,13 @@ SAMPLED = (
 )  # fmt: skip
 
 
+class Gauged(Protocol):
+    """What has gauges."""
+
+    def gauge(self) -> PlaneGauge: ...
+    def service_gauge(self, service: int) -> ServiceGauge: ...
+
+
 class Samples:
     """What there was to see at each k * bucket_s, once everybody had acted at that instant.
 
@@ -120,13 +126,16 @@ class Samples:
         """When the next one is."""
         return self.taken * self.bucket_s
 
-    def put(self, gauge: PlaneGauge, services: Sequence[ServiceGauge], at: int) -> None:
-        """Number `at`, if it is not beyond the horizon."""
-        if at < len(self.services):
+    def shown(self, plane: Gauged, now_s: float) -> Samples:
+        """With the one of now, if it is due; not beyond the horizon."""
+        if self.taken < len(self.services) and self.taken * self.bucket_s <= now_s:
+            gauge = plane.gauge()
             for column, values in self.plane.items():
-                values[at] = getattr(gauge, column)
-            for service, seen in enumerate(services):
-                self.services[at, service] = seen.asked, seen.failed, seen.open
+                values[self.taken] = getattr(gauge, column)
+            for service in range(self.services.shape[1]):
+                seen = plane.service_gauge(service)
+                self.services[self.taken, service] = seen.asked, seen.failed, seen.open
+        return self
 
 
 # columns of Recording.requests; then one per REQUEST_CAUSES

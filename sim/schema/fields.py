@@ -74,6 +74,10 @@ class InputError(Exception):
         self.issues: tuple[Issue, ...] = tuple(issues) or (own,)
         super().__init__("\n".join(str(issue) for issue in self.issues))
 
+    def _render_traceback_(self) -> list[str]:
+        """How Jupyter shows it (IPython asks for this name): its lines, not the way to them."""
+        return [f"InputError: {line}" for line in str(self).splitlines()]
+
 
 class Record(BaseModel):
     """A frozen record of parameters: no logic, no unknown fields, no infinities."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sim.control.core import oom
 from sim.control.core.choices import Ranking
-from sim.control.core.readings import Readings
+from sim.control.core.containers import Containers
 from sim.control.core.records import (
     ALIVE,
     Address,
@@ -50,7 +50,7 @@ MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scali
 
 
 @dataclass
-class Cluster(Readings):
+class Cluster(Containers):
     """The world with all its verbs."""
 
     _asked: int = 0  # replicas that ever waited for a server
@@ -393,11 +393,7 @@ class Cluster(Readings):
         if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
             return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
-            if self.standing and notice.id not in self._heard:
-                self.recall(self.plane.standing(notice.id))
-            heard = self._heard.pop(notice.id, None)
-            if heard is not None:  # else whoever asked has given up
-                heard(notice.note == Note.PROBE_OK)
+            self.answered(notice.id, notice.note == Note.PROBE_OK)
         elif notice.note == Note.HANDED_BACK:
             self.recall(notice.id)
         elif notice.note == Note.SERVER_OOM:

@@ -45,7 +45,6 @@ class Containers(World):
 
     _numbers: dict[str, int] = field(default_factory=dict)  # containers of a service so far
     _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
-    callers: dict[str, list[int]] = field(default_factory=dict)  # all profiles of each service
     _exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
     _dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
     _nowhere: dict[int, Container] = field(default_factory=dict)  # by server
@@ -383,6 +382,14 @@ class Containers(World):
             return False
         self.standing[check.key] = back
         return True
+
+    def answered(self, probe: int, passed: bool) -> None:
+        """The data plane tells of an answer."""
+        if self.standing and probe not in self._heard:
+            self.recall(self.plane.standing(probe))
+        heard = self._heard.pop(probe, None)
+        if heard is not None:  # else whoever asked has given up
+            heard(passed)
 
     def awaits(self, probe: int, heard: Callable[[bool], None]) -> None:
         """`heard(passed)` is called when the answer to this probe, which is sent, comes."""

@@ -8,7 +8,6 @@ from dataclasses import astuple
 
 import simpy
 
-from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
     MOST_DATABASES,
     MOST_QUEUES,
@@ -26,8 +25,8 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
+from sim.dataplane.reference import readings
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
-from sim.dataplane.reference.books import books_of
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
@@ -100,7 +99,7 @@ class ReferencePlane:
                 set_now(env, stop)
                 now = stop
                 if stop < until:
-                    self.sample()
+                    self.sampler.shown(self, stop)
                     self.sampler.taken += 1
         notices, self.notices = self.notices, []
         self.stirred = False
@@ -278,6 +277,7 @@ class ReferencePlane:
         for work in c.inside.values():
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
+                work.call = None  # it may be replayed elsewhere, and asks anew there
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
@@ -430,26 +430,7 @@ class ReferencePlane:
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
-        rec, now = self.recorder, self.now
-        databases = [database.gauge() for database in self.databases]
-        return PlaneGauge(
-            arrived=rec.arrivals,
-            succeeded=rec.successes,
-            failed=rec.failures,
-            in_flight=rec.arrivals - rec.successes - rec.failures,
-            retries=self.clients.caller.retries,
-            jobs_queued=self.jobs_queued(),
-            jobs_in_progress=sum(queue.jobs_in_progress() for queue in self.queues),
-            connections=sum(one.connections for one in databases),
-            connection_limit=sum(one.connection_limit for one in databases),
-            connection_waits=sum(one.connection_waits for one in databases),
-            connections_peak=sum(one.connections_peak for one in databases),
-            connections_refused=rec.refusals,
-            exhausted_s=max(one.exhausted_s for one in databases),
-            backlog_peak=self.backlog_peak,
-            # added as the kernel adds: `sum` of floats compensates since Python 3.12
-            busy_s=added(c.station.busy_now(now) for c in self.containers),
-        )
+        return readings.gauge(self)
 
     def container_gauge(self, container: int) -> ContainerGauge:
         c = self.containers[container]
@@ -482,17 +463,10 @@ class ReferencePlane:
         return sum(queue.queued() for queue in self.queues)
 
     def books(self) -> Books:
-        return books_of(self)
-
-    def sample(self) -> None:
-        sampler = self.sampler
-        services = [tally.gauge() for tally in self.tallies[: sampler.services.shape[1]]]
-        sampler.put(self.gauge(), services, sampler.taken)
+        return readings.books(self)
 
     def samples(self) -> Samples:
-        if self.sampler.due_s <= self.now:
-            self.sample()
-        return self.sampler
+        return self.sampler.shown(self, self.now)
 
     def recording(self) -> Recording:
         return self.recorder.recording()
