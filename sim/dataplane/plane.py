@@ -104,8 +104,9 @@ class DataPlane(Protocol):
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
         steps that call, the databases it asks and, of a worker, its queue and `reliable` must be
-        the same. CPU
-        limit and weight stay."""
+        the same. CPU limit and weight stay. A database by a profile of another number is that one
+        from now on (a replica is promoted): connections to it, and to the one that it was, are
+        reset."""
 
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new

@@ -6,7 +6,7 @@ A file is a docker-compose file when its `services:` have no `role:`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +33,28 @@ def list_stacks() -> list[str]:
 
 
 def load_stack(
-    name_or_path: str | os.PathLike[str], corrections: Corrections = NO_CORRECTIONS
+    name_or_path: str | os.PathLike[str] | Mapping[str, Any],
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> Stack:
     """A stack by name, from a YAML stack file, or from docker-compose files (`base.yml,prod.yml`:
-    the later over the earlier). `corrections` are for files that are not ours."""
+    the later over the earlier); or from plain data as a stack's file has it, `{"name": "shop",
+    "services": {"api": {"role": "http"}}}`. `corrections` are for files that are not ours. Raises
+    `InputError`."""
+    if isinstance(name_or_path, Mapping):
+        return _checked(Document("stack", dict(name_or_path)))
     texts = _texts(as_text(name_or_path, "stack"))
     if len(texts) == 1 and not corrections and _foreign(texts) is None:
         path = file_of(texts[0], "stack")
         document = document_of(path)
         if not _is_compose(document.data):
-            stack = read_record(Stack, document)
-            check_stack(stack, document)
-            return stack
+            return _checked(document)
     return import_stack(*texts, corrections=corrections).stack
+
+
+def _checked(document: Document) -> Stack:
+    stack = read_record(Stack, document)
+    check_stack(stack, document)
+    return stack
 
 
 def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Imported:

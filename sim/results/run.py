@@ -56,13 +56,15 @@ class TimelineRow:
 
 
 class LostRows(NamedTuple):
-    """What a database lost with its disk: all that was committed since its newest backup."""
+    """What a database lost: with its disk, all that was committed since its newest backup; with its
+    primary, what the replica that took its place did not have yet."""
 
-    since_s: float  # when that was made; below 0: before the run
-    until_s: float  # when the disk was lost
+    since_s: float  # when the copy was made; below 0: before the run
+    until_s: float  # when the disk, or the primary, was lost
     requests: bool  # does a request write rows there?
     jobs: bool  # ... and a job?
-    restored_s: float | None = None  # when the backup was on another disk
+    restored_s: float | None = None  # when the copy was in use
+    lag: bool = False  # the copy is a replica
 
 
 class Span(NamedTuple):

@@ -16,6 +16,7 @@ from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import client_of, profile_in
 from sim.control.rolling_updates.compose import place
+from sim.control.self_healing import failover
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
@@ -156,6 +157,9 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
                 found = f"{name}.run(), which gives {loop!r:.40}"
                 raise NonsenseError(found, "a loop: a function with `yield`", field)
             cluster.clock.loop(loop)
+    for name, service in cluster.stack.services.items():
+        if service.failover is not None:
+            cluster.clock.loop(failover.watch(cluster, name, service.failover))
     if cluster.host_ports:
         cluster.clock.loop(StaticAddress().run(cluster))
     if built_by_hand(cluster.stack, platform):

@@ -201,6 +201,7 @@ def pushed(dice: Dice, profile: Profile) -> Profile:
             locked_share=dice.pick(0.0, 0.3, 0.6, 1.0),
             cost_growth=dice.pick(0.0, 0.5),
             connection_slots=dice.pick(1, 8, 97),
+            number=dice.pick(profile.number, dice.int(0, DATABASES - 1)),  # it is promoted
         )
     return replace(
         profile,

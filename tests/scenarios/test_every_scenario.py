@@ -44,6 +44,7 @@ UNSEEN = {
     "frozen_control_plane:provisioned": "what is there already needs no control plane",
     "frozen_control_plane:quiet": "what runs, runs on",
     "neglect:control_plane": "what runs, runs on",
+    "database_failover:crashed": "it is started in place, in seconds",
     "migration_lock:lock_timeout": "the migration gives up before users notice",
     "costly_rule:bounded": "the rule costs little more than none",
     "cluster_upgrade:pooled": "connections that are open need no names",

@@ -50,6 +50,7 @@ class Rank(IntEnum):
     NODE_EVICTION = auto()
     NODE_REPAIR = auto()
     POD_GC = auto()
+    FAILOVER = auto()  # of a database, by its number
     # endpoints, balancer checks
     DISCOVERY = auto()
     OUTLIERS = auto()

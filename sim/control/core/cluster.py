@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
-from operator import add
 from typing import Any, Literal
 
 from sim.control.core import oom
@@ -38,7 +37,6 @@ from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -221,9 +219,10 @@ class Cluster(Containers):
         if not volume.lost:
             self._lose(volume)
         volume.server, volume.lost = server, False
-        if role == "postgres":
-            rows = self.count.lost_rows
-            rows[-1] = rows[-1]._replace(restored_s=self.clock.now)
+        rows = self.count.lost_rows
+        lost = next((i for i, row in enumerate(rows) if row.restored_s is None), None)
+        if role == "postgres" and lost is not None:
+            rows[lost] = rows[lost]._replace(restored_s=self.clock.now)
             self.say("restored", service, f"{service} has the rows of its newest backup")
         self.tell(Change("restored", server=server, service=service))
 
@@ -237,20 +236,26 @@ class Cluster(Containers):
             if service.persistence != "none":
                 self.say("disk_lost", volume.service, whose)
             return
+        primary = service.follows.primary if service.follows else volume.service
+        if volume.service != self.primary_of(primary) or self.standby(primary):
+            self.say("disk_lost", volume.service, f"{whose}: another database has its rows")
+            return
         now, every = self.clock.now, service.backup.every
         phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
         age = (now + phase) % every
-        writers = [self.service(name) for name in self.stack.clients(volume.service)]
-        self.count.lost_rows.append(
-            LostRows(
-                since_s=now - age,
-                until_s=now,
-                requests=any(s.role == "http" for s in writers),
-                jobs=any(s.role == "worker" for s in writers),
-            )
-        )
+        self.count.lost_rows.append(self._written(primary, now - age, now))
         text = f"{whose}: its newest backup is {age / 3600.0:.1f} h old"
         self.say("disk_lost", volume.service, text)
+
+    def _written(self, database: str, since_s: float, until_s: float) -> LostRows:
+        """What its clients have written there meanwhile."""
+        writers = {self.service(name).role for name in self.stack.clients(database)}
+        return LostRows(since_s, until_s, "http" in writers, "worker" in writers)
+
+    def lag(self, database: str, lag_s: float, failed_s: float) -> None:
+        """What the replica lacked when its primary failed is lost."""
+        lost = self._written(database, failed_s - lag_s, failed_s)
+        self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
 
     # ---- wishes ----
     def begin(self, service: str, version: Version, replicas: int) -> None:
@@ -377,59 +382,6 @@ class Cluster(Containers):
         self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
-    def open_requests(self, service: str) -> int:
-        """Requests for a service without an answer yet, those that wait for a replica, too."""
-        if service == self.entry:
-            return self.plane.gauge().in_flight
-        return self.plane.service_gauge(self.front(service).number).open
-
-    def fullest_database(self) -> str:
-        """The database that has refused most connections so far; the first of equals."""
-        databases = self.stack.playing("postgres")
-        if len(databases) == 1:
-            return databases[0]
-
-        def refused(name: str) -> int:
-            return self.plane.database_gauge(self.stack.number(name)).connections_refused
-
-        return max(databases, key=refused)
-
-    def queues(self) -> dict[str, QueueGauge]:
-        """What waits in each, in the order of their numbers."""
-        names = self.stack.playing("redis")
-        return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
-
-    def calls(self) -> dict[str, dict[str, CallGauge]]:
-        """What each service asked of each other one, by whatever version of it."""
-        edges = {}
-        for name, service in self.stack.services.items():
-            steps = [step.call for step in service.steps or () if step.call is not None]
-            row = dict.fromkeys(steps, CallGauge())
-            for profile in self.callers.get(name, ()):
-                for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
-                    row[callee] = CallGauge(*map(add, row[callee], seen))
-            if row:
-                edges[name] = row
-        return edges
-
-    def jobs_waiting(self, service: str) -> int:
-        """In the queue from which it takes; in all, for one that takes none."""
-        queues = self.stack.playing("redis")
-        if len(queues) < 2 or self.service(service).role != "worker":
-            return self.gauge().jobs_queued
-        return self.queues()[self.stack.queue_of(service)].queued
-
-    def asked_so_far(self, service: str) -> int:
-        """Requests for a service since the start, as whoever stands before it counts them."""
-        if service == self.entry:
-            return self.plane.gauge().arrived
-        seen = self.plane.service_gauge(self.front(service).number)
-        return seen.asked + seen.retries
-
-    def gauge(self) -> PlaneGauge:
-        """What monitoring counts of requests, jobs and connections."""
-        return self.plane.gauge()
-
     def notice(self, notice: Notice) -> None:
         """Called at the notice's instant. The data plane only tells; whether a process ends is
         decided here."""
@@ -472,7 +424,8 @@ class Cluster(Containers):
 
     def _start_refused(self, c: Container) -> None:
         """A process that cannot open its start-up connections exits; why decides what helps."""
-        up = all(self.of(database, "running") for database in self.stack.pools(c.service))
+        asked = map(self.primary_of, self.stack.pools(c.service))
+        up = all(self.of(database, "running") for database in asked)
         if up and c.locked_out:
             why = "no such name" if self.frozen["dns"] else "SQLSTATE 28P01"
             self.exit(c, 1, f"could not open its database connections: {why}")

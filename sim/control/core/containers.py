@@ -7,7 +7,7 @@ What takes time (a boot, a stop) is a loop that a verb begins. Rules: shared fac
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import simpy
@@ -45,7 +45,6 @@ class Containers(World):
 
     _numbers: dict[str, int] = field(default_factory=dict)  # containers of a service so far
     _profiles: dict[tuple[str, Version], int] = field(default_factory=dict)
-    callers: dict[str, list[int]] = field(default_factory=dict)  # all profiles of each service
     _exits: dict[int, simpy.Event] = field(default_factory=dict)  # of containers that stop
     _dirty: set[str] = field(default_factory=set)  # databases that did not stop cleanly
     _nowhere: dict[int, Container] = field(default_factory=dict)  # by server
@@ -81,6 +80,8 @@ class Containers(World):
         key = (service, version)
         if key not in self._profiles:
             rules = self.profile_of(service, version)
+            if service in self.plays:
+                rules = replace(rules, number=self.plays[service])
             for tuned in self.tuned.get(service, ()):
                 rules = tuned(rules)
             self._profiles[key] = self.plane.add_profile(rules)
@@ -109,6 +110,20 @@ class Containers(World):
     def unreadable(self, service: str, broken: bool) -> None:
         """Who starts reads a configuration with which it ends; or one that it can read again."""
         (self.misconfigured.add if broken else self.misconfigured.discard)(service)
+
+    # ---- databases that follow each other ----
+    def exchange(self, database: str, other: str) -> None:
+        """Primary and replica change places: each process is in the other's place when it next
+        starts, or reads its rules anew."""
+        primary = self.primary_of(database)
+        numbers = {name: self.plays.get(name, self.stack.number(name)) for name in (primary, other)}
+        self.plays |= {primary: numbers[other], other: numbers[primary]}
+        for name in numbers:
+            self._forget_profiles(name)
+
+    def unpromote(self, database: str, failed: bool) -> None:
+        """Its failover has failed, and nobody else promotes a replica; or that is over."""
+        (self.unpromoted.add if failed else self.unpromoted.discard)(database)
 
     def nowhere(self, server: Server) -> Container:
         """A place on a server where nothing listens, for addresses that are wrong."""
@@ -215,7 +230,7 @@ class Containers(World):
         self.tell(Change("removed", c))
 
     def hang(self, c: Container) -> None:
-        c.hung = True
+        c.hung, self.silent_s[c.service] = True, self.clock.now
         self.edits += 1
         self.plane.hang(c.id)
 
@@ -340,6 +355,8 @@ class Containers(World):
             self.exit(c, 137, "killed after its grace period")
 
     def _ended(self, c: Container, code: int, clean: bool) -> None:
+        if c.booted and not c.hung:
+            self.silent_s[c.service] = self.clock.now
         c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
         if code != 0 and not c.deleting:
             c.server.failures.append((self.clock.now, c.service))

@@ -8,7 +8,6 @@ from dataclasses import astuple
 
 import simpy
 
-from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
     MOST_DATABASES,
     MOST_QUEUES,
@@ -26,6 +25,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
+from sim.dataplane.reference import readings
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
@@ -176,12 +176,11 @@ class ReferencePlane:
         c = self.containers[container]
         if c.life != Life.EXITED or not c.server.alive:
             return
+        rules = self.profiles[profile]
+        if rules.kind == Kind.DATABASE:
+            self.play(c, rules)
         c.born(profile)
-        database = self.database_of(c)
-        if c.profile.kind == Kind.DATABASE and database.db is not c:
-            database.reset()
-            database.db = c
-        elif c.profile.kind == Kind.QUEUE:
+        if rules.kind == Kind.QUEUE:
             c.queue.redis = c
         pool = self.unopened(c)
         if pool is not None:
@@ -193,6 +192,17 @@ class ReferencePlane:
     def database_of(self, c: Instance) -> Postgres:
         """That it plays, if it is one."""
         return self.databases[c.profile.number]
+
+    def play(self, c: Instance, rules: Profile) -> None:
+        """From now on it is the database of that number, and no longer the one that it was: the
+        connections to both are reset."""
+        left, taken = self.database_of(c), self.databases[rules.number]
+        if left is not taken and left.db is c:
+            left.reset()
+            left.db = None
+        if taken.db is not c:
+            taken.reset()
+            taken.db = c
 
     @staticmethod
     def unopened(c: Instance) -> Pool | None:
@@ -321,6 +331,8 @@ class ReferencePlane:
             return
         if rules.kind == Kind.WORKER and c.queue.takes(c):
             c.queue.idle += rules.slots - c.profile.slots
+        if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
+            self.play(c, rules)
         c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):
@@ -413,26 +425,7 @@ class ReferencePlane:
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
-        rec, now = self.recorder, self.now
-        databases = [database.gauge() for database in self.databases]
-        return PlaneGauge(
-            arrived=rec.arrivals,
-            succeeded=rec.successes,
-            failed=rec.failures,
-            in_flight=rec.arrivals - rec.successes - rec.failures,
-            retries=self.clients.caller.retries,
-            jobs_queued=self.jobs_queued(),
-            jobs_in_progress=sum(queue.jobs_in_progress() for queue in self.queues),
-            connections=sum(one.connections for one in databases),
-            connection_limit=sum(one.connection_limit for one in databases),
-            connection_waits=sum(one.connection_waits for one in databases),
-            connections_peak=sum(one.connections_peak for one in databases),
-            connections_refused=rec.refusals,
-            exhausted_s=max(one.exhausted_s for one in databases),
-            backlog_peak=self.backlog_peak,
-            # added as the kernel adds: `sum` of floats compensates since Python 3.12
-            busy_s=added(c.station.busy_now(now) for c in self.containers),
-        )
+        return readings.gauge(self)
 
     def container_gauge(self, container: int) -> ContainerGauge:
         c = self.containers[container]
@@ -465,32 +458,7 @@ class ReferencePlane:
         return sum(queue.queued() for queue in self.queues)
 
     def books(self) -> Books:
-        now, databases = self.now, self.databases
-        waiting = [job for queue in self.queues for job in queue.waiting()]
-        pushing = sum(queue.pushing for queue in self.queues)
-        working = [w for c in self.workers for w in c.inside.values() if isinstance(w, Job)]
-        in_pools = sum(p.open for c in self.containers for p in c.pools if not p.database.pooled)
-        others = sum(db.servers + sum(db.ghosts.values()) for db in databases)
-        busy = [0.0] * len(self.servers)
-        memory = [0] * len(self.servers)
-        for c in self.containers:
-            busy[c.server.id] += c.station.busy_now(now)
-            memory[c.server.id] += c.memory
-        return Books(
-            open_requests=len(self.clients.waiting),
-            open_calls=sum(
-                work.call is not None for c in self.containers for work in c.inside.values()
-            ),
-            jobs_queued=sum(not job.copy for job in waiting),
-            jobs_in_progress=sum(not job.copy for job in working) + pushing,
-            connections_open=in_pools + others,
-            connections_granted=sum(db.granted for db in databases),
-            connections_closed=sum(db.closed for db in databases),
-            busy_s=tuple(busy),
-            capacity_s=tuple(s.cpu.cores * s.uptime(now) for s in self.servers),
-            memory=tuple(memory),
-            memory_counted=tuple(s.memory for s in self.servers),
-        )
+        return readings.books(self)
 
     def samples(self) -> Samples:
         return self.sampler.shown(self, self.now)
