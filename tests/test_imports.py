@@ -138,7 +138,7 @@ CORE = (
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
     "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
-    "ladder", "measurements", "merge", "expectations",
+    "ladder", "unknowns", "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "colours", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

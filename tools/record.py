@@ -23,7 +23,7 @@ from sim.live.room import Room
 from sim.live.server import application
 
 SIZE = (1000, 760)  # of the window
-WIDE = 860  # pixels of the picture
+WIDE = 760  # pixels of the picture
 FRAME_S = 0.5
 MOST_BYTES = 2_000_000
 OPENING = Opening(scenario="container_crash", platforms=("compose", "kubernetes"))
@@ -82,7 +82,7 @@ def main() -> None:
         browser.close()
     frames[0].save(
         target, save_all=True, append_images=frames[1:], duration=int(FRAME_S * 1000), loop=0,
-        quality=55, method=4,
+        quality=45, method=4,
     )  # fmt: skip
     size = target.stat().st_size
     print(f"{target}: {len(frames)} frames, {size:,} bytes")

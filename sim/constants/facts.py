@@ -146,6 +146,11 @@ KEEPALIVE = Fact(
     "tcp.keepalive", 7875.0, "s", "a vanished host's connections stay: 7200 s + 9 x 75 s",
     "Linux ip-sysctl: tcp_keepalive_time, _probes, _intvl",
 )  # fmt: skip
+RETRANSMISSION = Fact(
+    "tcp.retries2", 924.6, "s", "an open connection whose other host says nothing is given up",
+    "Linux ip-sysctl: tcp_retries2 15, its hypothetical time-out at the least RTO",
+    fixed="the kernel's own; `connection_silence` of who asks says what holds instead",
+)  # fmt: skip
 POOLER_SIZE = Fact("pgbouncer.default_pool_size", 20, "connections", "to the server", _BOUNCER)
 POOLER_WAIT = Fact(
     "pgbouncer.query_wait_timeout", 120.0, "s", "a client waits for a connection", _BOUNCER

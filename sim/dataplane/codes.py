@@ -11,6 +11,8 @@ from enum import IntEnum
 UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
 MOST_CALLS = 8  # calling steps of one story
+MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
+MOST_KEPT = 256  # connections that a process keeps open for one of them
 MOST_DATABASES = MOST_QUEUES = 16
 MOST_POOLS = 4  # of one process, each of connections to one database
 
@@ -184,6 +186,7 @@ class Stream(IntEnum):
     JOB_QUERY = 8  # job
     POISON = 9  # job
     LOCK = 10  # request or job
+    CONNECTION = 11  # who asks
     # steps with a name have streams of that name (story.streams)
 
 

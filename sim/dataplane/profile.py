@@ -44,6 +44,13 @@ class Client:
     at_most: int = 0  # tries at once (a bulkhead); one more is turned away. 0: no limit
     breaker_failures: int = 0  # ... all are, after so many failures in a row; 0: never
     breaker_open_s: float = 60.0  # ... for so long; then one is let through, and decides
+    # kept alive, and shared by requests (HTTP/2), each pinned to who answered where it was opened,
+    # unless a balancer looks at each request; 0: each try opens one of its own
+    connections: int = 0
+    connection_age_s: float = inf  # an older one is not used again
+    connection_idle_s: float = inf  # ... nor one that nobody has used for so long
+    connection_silence_s: float = 924.6  # ... nor one whose host has acknowledged nothing so long
+    connection_stays: bool = False  # open after a time-out (HTTP/2); else its client closes it
     slo_s: float = inf  # users: an answer slower than this is no good answer for the SLO
 
     @property
@@ -148,6 +155,7 @@ class Routing:
 
     algorithm: Algorithm = Algorithm.FIRST
     proxy: bool = False  # a proxy opens the connection (its timeouts, retries, outliers apply)
+    per_request: bool = False  # balances requests, as every proxy; else connections, as kube-proxy
     connect_timeout_s: float = 5.0  # the proxy's; 0: that of who asks
     retries: int = 0  # the proxy's, connection failures only
     retry_pause_s: float = 1.0  # before trying the same server again

@@ -15,6 +15,7 @@ from sim.dataplane import draws
 from sim.dataplane.codes import (
     MOST_CALLS,
     MOST_DATABASES,
+    MOST_KEPT,
     MOST_POOLS,
     MOST_QUEUES,
     MOST_SERVICES,
@@ -47,6 +48,8 @@ def story(profile: Profile) -> tuple[StoryStep, ...]:
     for step in calls:
         if not 0 <= step.target < MOST_SERVICES:
             raise ValueError(f"a call to service {step.target}: they are 0 to {MOST_SERVICES - 1}")
+        if not 0 <= step.client.connections <= MOST_KEPT:
+            raise ValueError(f"{step.client.connections} connections: a process keeps {MOST_KEPT}")
     for step in steps:
         if step.does == Does.PUSH and not 0 <= step.target < MOST_QUEUES:
             raise ValueError(f"a push to queue {step.target}: they are 0 to {MOST_QUEUES - 1}")

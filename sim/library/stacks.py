@@ -15,6 +15,7 @@ from sim.imports.evidence import NO_CORRECTIONS, Corrections, Imported
 from sim.imports.manifests.file import import_manifests
 from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
 from sim.imports.manifests.tasks import import_tasks, kind_of_tasks
+from sim.imports.picture import picture
 from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
@@ -43,12 +44,27 @@ def load_stack(
     if isinstance(name_or_path, Mapping):
         return _checked(Document("stack", dict(name_or_path)))
     texts = _texts(as_text(name_or_path, "stack"))
-    if len(texts) == 1 and not corrections and _foreign(texts) is None:
-        path = file_of(texts[0], "stack")
-        document = document_of(path)
-        if not _is_compose(document.data):
-            return _checked(document)
-    return import_stack(*texts, corrections=corrections).stack
+    document = None if corrections else _own(texts)
+    if document is None:
+        return import_stack(*texts, corrections=corrections).stack
+    return _checked(document)
+
+
+def drawn(name: str, corrections: Corrections = NO_CORRECTIONS) -> str:
+    """An SVG of what was understood of somebody's own files; empty of a stack of ours. Raises
+    `InputError`."""
+    texts = _texts(name)
+    if _own(texts) is not None:
+        return ""
+    return picture(import_stack(*texts, corrections=corrections))
+
+
+def _own(texts: Sequence[str]) -> Document | None:
+    """The one file, if it is a stack of this program; None of other people's."""
+    if len(texts) > 1 or _foreign(texts) is not None:
+        return None
+    document = document_of(file_of(texts[0], "stack"))
+    return None if _is_compose(document.data) else document
 
 
 def _checked(document: Document) -> Stack:

@@ -41,7 +41,8 @@ PLATFORM = Platform(
         delay_s=0.0, who="ECS", stopped_with="aws ecs stop-task"
     ),
     autoscaling=TargetTracking(),  # minutes late
-    load_balancing=ServiceBalancing(algorithm=Algorithm.ROUND_ROBIN),  # the ALB's default
+    # the ALB's default
+    load_balancing=ServiceBalancing(algorithm=Algorithm.ROUND_ROBIN, per_request=True),
     service_discovery=Targets(),  # all sick: all get traffic; who leaves drains for 300 s
     rolling_updates=EcsDeployment(),  # 100 / 200 %
     rollback=PreviousTaskDefinition(),  # by hand; the breaker's is opt-in

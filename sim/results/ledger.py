@@ -29,6 +29,7 @@ from sim.dataplane.tables import (
     PlaneGauge,
     QueueGauge,
     Recording,
+    ServiceGauge,
 )
 
 CPU_TOLERANCE = 1e-6  # relative: sums of millions of slices; and as many core seconds, absolute
@@ -60,6 +61,7 @@ def check(
     highest_limit: int = 0,
     closed: Closed = NONE_CLOSED,
     queues: Mapping[str, QueueGauge] = {},
+    services: Mapping[str, ServiceGauge] = {},
 ) -> None:
     """Raise `LedgerError` with every equation that does not hold, both sides and the time.
 
@@ -70,6 +72,7 @@ def check(
     """
     findings = [
         *_requests(books, recording, gauge, closed),
+        *_services(books, services),
         *_jobs(books, recording, gauge, closed),
         *_queues(gauge, queues),
         *_connections(books, recording, gauge, highest_limit, closed),
@@ -128,6 +131,18 @@ def _requests(
         row = [int(x) for x in table[bucket]]
         where = f"{(closed.rows + bucket) * recording.bucket_s:g} s"
         yield f"requests of {where}: 0 <= settled <= arrived, in SLO <= succeeded", str(row), "0.."
+
+
+def _services(books: Books, services: Mapping[str, ServiceGauge]) -> Iterator[Finding]:
+    """Each of them balances, and what is open of all of them is what users and callers wait for."""
+    for name, service in services.items():
+        right = service.succeeded + service.failed + service.open + service.forsaken
+        equation = f"calls of {name}: asked = succeeded + failed + open + forsaken"
+        yield from _same(equation, service.asked, right)
+    if services:
+        waiting = sum(service.open for service in services.values())
+        equation = "requests and calls open, sum of services = books"
+        yield from _same(equation, waiting, books.open_requests + books.open_calls)
 
 
 def _jobs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -20,3 +20,12 @@ class ClientSpec(Record):
     backoff_cap: Duration = 30.0
     jitter: Fraction = 0.5
     retry_budget: Ratio | None = None
+    # kept open and shared by requests, each to the replica that it was opened to; 0: none is. Of a
+    # service: of each process, at most 256
+    connections: Annotated[Count, Field(le=65536)] = 0
+    connection_age: Span | None = None  # an older one is opened anew; null: never
+    connection_idle: Span | None = None  # ... as one that nobody has used for so long
+    # ... as one whose host has acknowledged nothing for so long (pings); null: until TCP gives up
+    connection_silence: Span | None = None
+    # close: HTTP/1.1, whose client cannot use it any more; keep: HTTP/2, one stream of many ends
+    connection_on_timeout: Literal["close", "keep"] = "close"

@@ -16,6 +16,7 @@ from sim.schema.text.validation import closest, one_of
 MOST_STEPS = 14  # of one story; both engines have room for so many (dataplane.profile)
 MOST_CALLS, MOST_ASKED = 8, 64  # of one story; of one stack
 MOST_POOLS, MOST_DATABASES, MOST_QUEUES = 4, 16, 16
+MOST_KEPT = 256  # connections of one process to a service that it asks
 OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
 # what a step of a kind may ask, and in which words that is told
 TARGETS: dict[str, tuple[tuple[Role, ...], str]] = {
@@ -89,6 +90,9 @@ def _steps_issues(
             yield document.issue((*at, i), found, f"exactly one of {', '.join(STEP_KINDS)}")
             continue
         yield from _field_issues(step, (*at, i), document)
+        if step.connections > MOST_KEPT:
+            found = f"{step.connections} connections of each process"
+            yield document.issue((*at, i, "connections"), found, f"at most {MOST_KEPT}")
         if step.kind in TARGETS:
             yield from _target_issues(name, step, stack, (*at, i, step.kind), document)
 

@@ -99,7 +99,7 @@ def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:
         return {}
     answers = plane.samples().services[:samples]
     return {
-        "services": {n: plane.service_gauge(i) for i, n in enumerate(services)},
+        "services": cluster.services(),
         "databases": {n: plane.database_gauge(i) for i, n in enumerate(databases)},
         "callers": cluster.calls(),
         "calls": {n: tuple(cluster.stack.calls(n)) for n in services},

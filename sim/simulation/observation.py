@@ -143,7 +143,9 @@ class Observer:
             jobs=recording.jobs[rows],
             refused=recording.refused[rows],
         )
-        queues = self.cluster.queues()
-        ledger.check(plane.books(), window, gauge, now, self.highest_limit, closed, queues)
+        queues, services = self.cluster.queues(), self.cluster.services()
+        ledger.check(
+            plane.books(), window, gauge, now, self.highest_limit, closed, queues, services
+        )
         if buckets is not None:
             self.closed = ledger.close(closed, window, buckets - 1)

@@ -162,6 +162,7 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
             *scenario.assumed,
         ),
         ignored=tuple(stack.ignored),
+        drawing=planned.drawing,
         interrupted=sample.interrupted,
         command=planned.command,
         versions=versions(),

@@ -17,7 +17,7 @@ from sim.imports.evidence import Corrections
 from sim.imports.trace import profile, recording
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
-from sim.library.stacks import list_stacks, load_stack
+from sim.library.stacks import drawn, list_stacks, load_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
@@ -74,6 +74,13 @@ class Plan:
         stack = self.ask.stack
         own = stack is None or (isinstance(stack, str) and stack in list_stacks())
         return tuple(self.scenario.claims) if own else ()
+
+    @property
+    def drawing(self) -> str:
+        """An SVG of somebody's own files as they were understood; empty of any other stack."""
+        name = self.ask.stack
+        corrections = Corrections.of(self.ask.roles, self.ask.links)
+        return drawn(name, corrections) if isinstance(name, str) else ""
 
     @property
     def key(self) -> str:

@@ -37,6 +37,7 @@ class Dice:
 
     def __init__(self, seed: int, lattice: bool) -> None:
         self.random = Random(2 * seed + lattice)
+        self.aside = Random(10**9 + 2 * seed + lattice).choice  # leaves all else as it would be
         self.lattice = self.random.choice((1 / 32, 1 / 32, 1 / 128)) if lattice else 0.0
 
     def __call__(self, chance: float) -> bool:
@@ -137,6 +138,8 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
             kinds = [other for other in kinds if other != Does.CALL]
         known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
         share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
+        if does == Does.PUSH and profile.kind == Kind.WORKER:
+            share = 0.1  # or jobs that make jobs would never end
         target = {Does.QUERY: dice.int(0, DATABASES - 1), Does.PUSH: dice.int(0, QUEUES - 1)}.get(
             does, 0
         )
@@ -242,6 +245,11 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         breaker_failures=dice.pick(0, 0, 1, 3),
         breaker_open_s=dice.pick(0.0, 0.5, 2.0),
         slo_s=dice.pick(INF, 0.25, 1.0),
+        connections=dice.aside((0, 1, 1, 3, 20)),
+        connection_age_s=dice.aside((INF, INF, INF, 0.5, 4.0)),
+        connection_idle_s=dice.aside((INF, INF, INF, 0.25, 2.0)),
+        connection_silence_s=dice.aside((924.6, INF, 0.25, 1.0)),
+        connection_stays=dice.aside((False, True)),
     )
 
 
@@ -249,6 +257,7 @@ def routing(dice: Dice) -> Routing:
     return Routing(
         algorithm=Algorithm(dice.int(0, 3)),
         proxy=dice(0.6),
+        per_request=dice.aside((False, False, True)),
         connect_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
         retries=dice.pick(0, 1, 3, 2000),
         retry_pause_s=dice.pick(0.25, 1.0),

@@ -59,7 +59,7 @@ def draw_settings(dice: Random) -> dict[str, Any]:
     if dice.random() < 0.3:
         standby = {"role": "postgres", "boot": "2s", "follows": {"primary": "postgres"}}
         chosen["stack.services.standby"] = standby
-        by = dice.choice(["patroni", "managed", None])
+        by = dice.choice(["patroni", "patroni", "managed", None])
         if by is not None:
             fails = dice.choice(["0%", "50%"])
             chosen["stack.services.postgres.failover"] = {"by": by, "fails": fails}
@@ -75,7 +75,7 @@ def night(seed: int) -> Scenario:
     events = [{"at": t, **draw_event(dice)} for t in times]
     points = [{"at": 0.0, "rate": rate}, {"at": horizon_s / 3, "rate": rate * peak, "ramp": 30.0}]
     settings = draw_settings(dice)
-    if "stack.services.standby" in settings and dice.random() < 0.5:
+    if "stack.services.standby" in settings and dice.random() < 0.7:
         events.append({"at": horizon_s / 2.0, "failover": {"service": "postgres"}})
     client = {"retries": dice.randint(0, 3), "timeout": dice.choice([1.0, 10.0])}
     return Scenario(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.tables import ARRIVED, ENQUEUED, IN_SLO, SUCCEEDED
+from sim.dataplane.tables import ARRIVED, ENQUEUED, IN_SLO, SUCCEEDED, ServiceGauge
 from sim.results.ledger import NONE_CLOSED, Closed, LedgerError, check, close
 from tests.results.synthetic import books, gauge, recording
 
@@ -43,6 +43,28 @@ def test_cooked_books_are_named_with_both_sides_and_the_time(of_books, of_gauge,
     assert equation in message
     assert "at 42.500 s" in message
     assert " against " in message
+
+
+@pytest.mark.parametrize(
+    ("web", "api", "equation"),
+    [
+        ((9, 7, 1, 1, 0), (5, 3, 0, 1, 1), ""),
+        ((9, 7, 1, 1, 0), (5, 3, 0, 1, 2), "calls of api: asked = succeeded + failed + open + for"),
+        ((9, 8, 1, 1, 0), (5, 3, 0, 1, 1), "calls of web: asked"),
+        ((9, 7, 2, 0, 0), (5, 3, 0, 1, 1), "requests and calls open, sum of services = books"),
+    ],
+)
+def test_each_service_balances_and_they_are_all_that_there_is(web, api, equation):
+    """One user and one service wait for an answer: asked, succeeded, failed, open, forsaken."""
+    record = recording(horizon_s=60, down=())
+    services = {
+        name: ServiceGauge(*counts, retries=0, causes=())
+        for name, counts in (("web", web), ("api", api))
+    }
+    with pytest.raises(LedgerError) as caught:
+        check(books(open_requests=1, open_calls=1), record, gauge(record), services=services)
+    assert ("services" in str(caught.value) or "calls of" in str(caught.value)) is bool(equation)
+    assert equation in str(caught.value)
 
 
 @pytest.mark.parametrize("column", [SUCCEEDED, IN_SLO])

@@ -74,6 +74,8 @@ def test_the_short_form_asks_the_first_database():
         ("{cpu: 1ms}\n      - {call", "{cpu: 1ms, wait: 1ms}\n      - {call", 7, ("cpu and wait",)),
         ("{cpu: 1ms}\n      - {call", "{share: 10%}\n      - {call", 7, ("no kind",)),
         ("demand: 2ms", "at_most: 2", 13, ("at_most in a step `query:`", "`call:`")),
+        ("demand: 2ms", "connections: 2", 13, ("connections in a step `query:`", "`call:`")),
+        ("{call: payments}", "{call: payments, connections: 257}", 14, ("257", "at most 256")),
         ("{call: payments}", "{call: payments, breaker: {failures: 5}}", 14,
          ("steps.2.breaker", "'open'")),
         ("{call: payments}", "{push: books}", 14, ("a queue", "there is none")),
@@ -107,6 +109,7 @@ def test_both_engines_have_room_for_what_may_be_written():
     assert story_checks.MOST_STEPS < story.MOST_STEPS, "and one for the version's own failures"
     assert story_checks.MOST_POOLS <= codes.MOST_POOLS
     assert story_checks.MOST_DATABASES <= codes.MOST_DATABASES
+    assert story_checks.MOST_KEPT <= codes.MOST_KEPT
     assert story_checks.MOST_CALLS <= codes.MOST_CALLS
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
 

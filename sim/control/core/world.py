@@ -36,7 +36,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.plane import DataPlane, RoundsSoFar
 from sim.dataplane.profile import Profile
-from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge
+from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge, ServiceGauge
 from sim.results.run import TimelineRow
 from sim.schema.characters import printable
 from sim.schema.fields import InputError, LawSpec
@@ -189,6 +189,10 @@ class World:
             return self.plane.database_gauge(self.stack.number(name)).connections_refused
 
         return max(databases, key=refused)
+
+    def services(self) -> dict[str, ServiceGauge]:
+        """What became of all that was asked of each, in the order of their numbers."""
+        return {name: self.plane.service_gauge(i) for i, name in enumerate(self.stack.asked())}
 
     def queues(self) -> dict[str, QueueGauge]:
         """What waits in each, in the order of their numbers."""

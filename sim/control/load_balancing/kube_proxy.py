@@ -18,13 +18,15 @@ ENTRY_PRICE = Fact(
 
 @dataclass(frozen=True)
 class ServiceBalancing:
-    """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
+    """kube-proxy in iptables mode: random per connection, no proxy in between, no retry. An ALB
+    (`per_request`) looks at each request, whatever connection it comes by."""
 
     capability: ClassVar[str] = "load_balancing"
     name: ClassVar[str] = "service_balancing"
 
     algorithm: Algorithm = Algorithm.RANDOM
+    per_request: bool = False
     price_per_hour: float = constant(ENTRY_PRICE)
 
     def routing(self) -> Routing:
-        return Routing(algorithm=self.algorithm, proxy=False, retries=0)
+        return Routing(algorithm=self.algorithm, per_request=self.per_request)

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from sim.constants.facts import Fact
+from sim.constants.facts import RETRANSMISSION, Fact
 from sim.control.core.choices import Limiter
 from sim.dataplane.codes import UNLIMITED, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import Client, Law, PoolRules, Profile, StoryStep
@@ -88,6 +88,11 @@ def client_of(spec: ClientSpec) -> Client:
         backoff_cap_s=spec.backoff_cap,
         jitter=spec.jitter,
         budget=math.inf if spec.retry_budget is None else spec.retry_budget,
+        connections=spec.connections,
+        connection_age_s=spec.connection_age or math.inf,
+        connection_idle_s=spec.connection_idle or math.inf,
+        connection_silence_s=spec.connection_silence or RETRANSMISSION.value,
+        connection_stays=spec.connection_on_timeout == "keep",
     )
 
 

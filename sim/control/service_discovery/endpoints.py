@@ -4,8 +4,8 @@ kube-proxy in iptables mode picks at random for each new connection and does not
 A change of an endpoint travels: endpoint slice -> watch -> kube-proxy, whose rules are rewritten at
 most once per second. In that time a container that has left still gets connections: the race that
 loses requests in a rollout without a preStop sleep. Rules and constants: shared facts, kubernetes
-section 2. Left out: one list per server (all proxies are as late as one), kept-alive connections
-(each request here is a new connection), session affinity.
+section 2. Connections that stay (`connections` of whoever asks) are pinned: a change of the list
+moves none of them. Left out: one list per server (all proxies are as late as one), affinity.
 """
 
 from __future__ import annotations

@@ -101,6 +101,8 @@ def dial(w: Any, s: int) -> None:
 
 @inner
 def route(w: Any, s: int) -> None:
+    if w.work[s].kept >= 0 and pinned(w, s):
+        return
     b = w.work[s].balancer
     balancer = w.balancer[b]
     most = balancer.maxconn
@@ -124,6 +126,43 @@ def route(w: Any, s: int) -> None:
             return
         at = free
     connect(w, s, w.backend[b, at])
+
+
+@inner
+def pinned(w: Any, s: int) -> bool:
+    work = w.work[s]
+    kept, balancer, policy = w.kept[work.kept], w.balancer[work.balancer], w.policy[work.policy]
+    c = kept.target
+    if c < 0 or balancer.proxy != 0 or balancer.per_request != 0:
+        return False
+    container = w.container[c]
+    alive = w.machine[container.server].alive != 0
+    if (
+        container.starts != kept.process
+        or w.now >= kept.opened + policy.connection_age_s
+        or w.now >= kept.used + policy.connection_idle_s
+        or w.now >= kept.silent + policy.connection_silence_s
+        or (alive and container.life != LISTENING)
+    ):
+        kept.target = -1
+        return False
+    work.target, kept.used = c, w.now
+    if alive:
+        connect(w, s, c)
+    else:
+        kept.silent = min(kept.silent, w.now)
+        move(w, s, CONNECTING)
+    return True
+
+
+@inner
+def carries(w: Any, i: int, c: int) -> None:
+    """`carries` of the reference's Connection."""
+    kept = w.kept[i]
+    if kept.target != c or kept.process != w.container[c].starts:
+        kept.target, kept.process, kept.opened = c, w.container[c].starts, w.now
+        kept.silent = INFINITY
+    kept.used = w.now
 
 
 @inner
@@ -177,6 +216,8 @@ def connect(w: Any, s: int, target: int) -> None:
             if room(w, target):
                 move(w, s, INSIDE)
                 work.dial_at = INFINITY
+                if work.kept >= 0:
+                    carries(w, work.kept, target)
                 accept(w, target, s)
             elif sheds(w, target):
                 judge(w, s, target, SHED)

@@ -14,6 +14,7 @@ from sim.dataplane.kernel.balancers import dial, reply
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DRAW_BACKOFF,
+    DRAW_CONNECTION,
     INSIDE,
     RETRY,
     SHED,
@@ -141,6 +142,11 @@ def attempt(w: Any, r: int) -> None:
         work.visit = child(w.work[parent].visit, salt)
         work.tried = child(w.work[parent].tried, salt) + client.retry
     work.policy, work.balancer = k, w.policy[k].service
+    n = w.policy[k].connections
+    if n > 0:
+        work.kept = w.purse[at].first_kept + int(uniform(w, DRAW_CONNECTION, work.visit) * n)
+    else:
+        work.kept = -1
     client.work, client.state = s, ASKING
     w.edge[k].tries += 1
     set_patience(w, k, ident, s)
@@ -290,5 +296,9 @@ def unheard(w: Any, r: int, silently: bool) -> None:
 
 @inner
 def gives_up(w: Any, s: int) -> None:
-    if w.work[s].replied == 0:
+    work = w.work[s]
+    if work.replied == 0:
+        closes = work.kept >= 0 and w.policy[work.policy].connection_stays == 0
+        if closes and w.kept[work.kept].target == work.target:
+            w.kept[work.kept].target = -1
         reply(w, s, CLIENT_TIMEOUT)

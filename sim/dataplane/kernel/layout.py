@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from sim.dataplane.codes import (
     MOST_CALLS,
     MOST_DATABASES,
+    MOST_KEPT,
+    MOST_KEPT_BY_USERS,
     MOST_POOLS,
     MOST_QUEUES,
     MOST_SERVICES,
@@ -104,7 +106,7 @@ WORK: RecordFields = [
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
     ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
-    ("via", N),
+    ("kept", HALF), ("via", HALF),
     ("cut", N),
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
@@ -131,6 +133,11 @@ QUEUE: RecordFields = [  # `redis`: the container that plays it
 POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
     ("tokens", F), ("tries", N), ("failures", N), ("open_until", F), ("life", HALF), ("proves", N),
+    ("first_kept", N), ("kept", N),
+]  # fmt: skip
+KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is closed
+    ("target", HALF), ("process", HALF), ("opened", F), ("used", F),
+    ("silent", F),
 ]  # fmt: skip
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
@@ -142,7 +149,8 @@ JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
 ]  # fmt: skip
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
-    ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N), ("errors", N),
+    ("starts", N), ("memory", N), ("extra", N), ("noted", N), ("open_at", F), ("served", N),
+    ("errors", N),
     ("balancer", N),  # that listed it last
     ("published", N), ("dialled", N),
     ("failures", N), ("locked", N), ("stuck", N),
@@ -194,7 +202,7 @@ RECORD: RecordFields = [
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
-    ("ghosts", N), ("refusals", N),
+    ("ghosts", N), ("refusals", N), ("kept_top", N),
     # jobs
     ("queues", N), ("backlog_peak", N), ("workers", N), ("pushes", N), ("copies_made", N),
     # places
@@ -227,6 +235,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
         # of users; from MOST_CALLS on, of containers
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
+        ("kept", np.dtype(KEPT), (MOST_KEPT_BY_USERS + MOST_KEPT * c,)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
@@ -292,7 +301,8 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
     top = int(old["work_top"])
     used = {
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
-        "job": int(old["job_top"]), "heap": int(old["heap_n"]), "agenda": 0, "ring": 0,
+        "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
+        "agenda": 0, "ring": 0,
     }  # fmt: skip
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all
         w["ring"][ring] = old["ring"][ring]

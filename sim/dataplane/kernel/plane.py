@@ -15,6 +15,8 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, left_over, segment_at
 from sim.dataplane.codes import (
     LATENCY_BINS,
+    MOST_CALLS,
+    MOST_KEPT,
     MOST_POOLS,
     MOST_SERVICES,
     SECOND,
@@ -130,6 +132,8 @@ class CompiledPlane:
         w["rings"], self.policies = PATIENCE_RING, 0
         w["sample_s"], w["sampled_services"] = workload.bucket_s, self.sampler.services.shape[1]
         self._policy(workload.client, 0, 0, 0)
+        w["kept_top"] = workload.client.connections
+        w["kept"]["target"][: workload.client.connections] = -1
         for service in range(MOST_SERVICES):
             self._route(Routing() if service else workload.routing, service)
         for stream in range(len(w["key"])):
@@ -297,6 +301,8 @@ class CompiledPlane:
         return c
 
     def start(self, container: int, profile: int) -> None:
+        if int(self.box[0]["kept_top"]) + MOST_CALLS * MOST_KEPT > len(self.box[0]["kept"]):
+            self._grow(self.works, 2 * self.places)
         self._act(verbs.START, container, profile)
 
     def drain(self, container: int) -> None:

@@ -230,6 +230,7 @@ def start(w: Any, c: int, p: int) -> None:
     if kind == DATABASE:
         play(w, c, p)
     container.profile = p
+    container.starts += 1
     enlist(w, c)
     for pool in range(MOST_POOLS):
         own = w.pool[MOST_POOLS * c + pool]
@@ -239,7 +240,9 @@ def start(w: Any, c: int, p: int) -> None:
     recount(w, c, 0)
     touch(w, c)
     for k in range(w.version[p].first_policy, w.version[p].first_policy + w.version[p].policies):
-        own = w.purse[MOST_CALLS * (c + 1) + w.policy[k].slot]
+        at = MOST_CALLS * (c + 1) + w.policy[k].slot
+        hung_up(w, at, w.policy[k].connections)
+        own = w.purse[at]
         own.tokens = w.policy[k].most_tokens
         own.tries = own.failures = own.life = own.proves = 0
     container.life = STARTING
@@ -250,6 +253,17 @@ def start(w: Any, c: int, p: int) -> None:
         open_later(w, c)
     else:
         listen(w, c)
+
+
+@inner
+def hung_up(w: Any, at: int, n: int) -> None:
+    """Of the connections that a new process may keep none is open."""
+    own = w.purse[at]
+    if own.kept < n:
+        own.first_kept, own.kept = w.kept_top, n
+        w.kept_top += n
+    for i in range(own.first_kept, own.first_kept + n):
+        w.kept[i].target = -1
 
 
 @inner

@@ -23,7 +23,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.profile import Routing
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import ON_THE_WAY, Attempt
+from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Instance
@@ -115,7 +115,10 @@ class Balancer:
         self.route(attempt)
 
     def route(self, attempt: Attempt) -> None:
-        """Choose a backend from the published list, however stale."""
+        """Choose a backend from the published list, however stale; but over a connection that is
+        kept the request goes to who is at its other end, listed or not."""
+        if attempt.kept is not None and self.pinned(attempt, attempt.kept):
+            return
         most = self.routing.maxconn
         if not self.backends:
             if self.routing.holds and most > 0:
@@ -135,6 +138,27 @@ class Balancer:
                 self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
                 return
         self.connect(attempt, self.backends[at])
+
+    def pinned(self, attempt: Attempt, kept: Connection) -> bool:
+        """Is it sent over the connection that its client keeps? Who leaves says so to all that are
+        connected (`Connection: close`, GOAWAY), and the end of a process is seen; of a dead host
+        nothing is heard, until the client's patience ends."""
+        target, now = kept.target, self.env.now
+        if target is None or self.routing.proxy or self.routing.per_request:
+            return False
+        if target.starts != kept.process or kept.ends(attempt.client, now):
+            kept.target = None
+            return False
+        if target.server.alive and not target.listening:
+            kept.target = None
+            return False
+        attempt.target, kept.used = target, now
+        if target.server.alive:
+            self.open(attempt, target)
+        else:
+            kept.silent = min(kept.silent, now)
+            self.move(attempt, AttemptPhase.CONNECTING)
+        return True
 
     def hold(self, attempt: Attempt) -> None:
         """Nobody is listed: it waits for whoever comes, and the first to wait is told of."""
@@ -179,6 +203,8 @@ class Balancer:
         elif target.room():
             self.move(attempt, AttemptPhase.INSIDE)
             attempt.dial_at = INFINITY
+            if attempt.kept is not None:
+                attempt.kept.carries(target, self.env.now)
             target.accept(attempt)
         elif target.sheds():
             self.judge(attempt, target, Outcome.SHED)

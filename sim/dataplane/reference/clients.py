@@ -27,7 +27,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.profile import Arrivals, Client, Workload
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, Call, Work
+from sim.dataplane.reference.work import Attempt, Call, Connection, Work
 from sim.dataplane.tables import ServiceGauge
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class Caller:
         self.open_until = 0.0  # of the breaker
         self.life = 0  # ... grows with each change of its state: what began in another counts not
         self.proves = False  # one was let through
+        self.kept = [Connection() for _ in range(client.connections)]
 
     def turned_away(self) -> bool:
         """Is there no place for one more try, or is the breaker open? gobreaker's rules
@@ -175,6 +176,7 @@ class Caller:
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
                 balancer=self.balancer, client=rules, inner=work is not None,
+                kept=self.kept_for(call),
             )  # fmt: skip
             call.attempt = attempt
             reply = attempt.reply = call.event = self.env.event()
@@ -203,6 +205,13 @@ class Caller:
         edge.given_up += outcome == Outcome.CLIENT_TIMEOUT
         return outcome
 
+    def kept_for(self, call: Call) -> Connection | None:
+        """Whose requests share a connection hangs on themselves alone."""
+        if not self.kept:
+            return None
+        u1 = draws.u(self.plane.seed, Stream.CONNECTION, call.visit)
+        return self.kept[int(u1 * len(self.kept))]
+
     @staticmethod
     def in_vain(work: Work | None) -> bool:
         return work is not None and work.container is not None and work.container.forsaken(work)
@@ -224,6 +233,10 @@ class Caller:
     def patience_of(self, attempt: Attempt) -> Any:
         def gives_up(_: int) -> None:
             if attempt.reply is not None:
+                kept = attempt.kept
+                stays = attempt.client.connection_stays
+                if kept is not None and kept.target is attempt.target and not stays:
+                    kept.target = None
                 self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
 
         return gives_up

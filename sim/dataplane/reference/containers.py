@@ -52,6 +52,7 @@ class Instance:
         self.plane, self.id, self.server = plane, ident, server
         profile, self.version = plane.profiles[version], version
         self.life = Life.EXITED
+        self.starts = 0  # processes that it has had
         self.hung = False
         self.station = Station(server.cpu, ident, profile.cpu_limit, profile.cpu_weight)
         server.cpu.stations.append(self.station)
@@ -82,6 +83,7 @@ class Instance:
         """A fresh process: nothing inside, its base memory."""
         profile = self.plane.profiles[version]
         self.profile, self.version = profile, version
+        self.starts += 1
         self.callers = {}
         self.tell()
         self.pools = self.new_pools()

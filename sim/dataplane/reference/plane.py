@@ -31,7 +31,7 @@ from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import JobQueue
-from sim.dataplane.reference.postgres import Pool, Postgres, client_died
+from sim.dataplane.reference.postgres import Pool, Postgres, client_died, play
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
@@ -178,7 +178,7 @@ class ReferencePlane:
             return
         rules = self.profiles[profile]
         if rules.kind == Kind.DATABASE:
-            self.play(c, rules)
+            play(c, self.database_of(c), self.databases[rules.number])
         c.born(profile)
         if rules.kind == Kind.QUEUE:
             c.queue.redis = c
@@ -192,17 +192,6 @@ class ReferencePlane:
     def database_of(self, c: Instance) -> Postgres:
         """That it plays, if it is one."""
         return self.databases[c.profile.number]
-
-    def play(self, c: Instance, rules: Profile) -> None:
-        """From now on it is the database of that number, and no longer the one that it was: the
-        connections to both are reset."""
-        left, taken = self.database_of(c), self.databases[rules.number]
-        if left is not taken and left.db is c:
-            left.reset()
-            left.db = None
-        if taken.db is not c:
-            taken.reset()
-            taken.db = c
 
     @staticmethod
     def unopened(c: Instance) -> Pool | None:
@@ -273,6 +262,7 @@ class ReferencePlane:
         for work in c.inside.values():
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
+                work.call = None  # it may be replayed elsewhere, and asks anew there
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
@@ -332,7 +322,7 @@ class ReferencePlane:
         if rules.kind == Kind.WORKER and c.queue.takes(c):
             c.queue.idle += rules.slots - c.profile.slots
         if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
-            self.play(c, rules)
+            play(c, self.database_of(c), self.databases[rules.number])
         c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):

@@ -75,6 +75,32 @@ class Call:
 
 
 @dataclass(eq=False, slots=True)
+class Connection:
+    """One of those that a client keeps open, to one process."""
+
+    target: Instance | None = None  # None: it is closed
+    process: int = 0
+    opened: float = 0.0
+    used: float = 0.0
+    silent: float = INFINITY  # since then its host has not acknowledged what was sent
+
+    def carries(self, target: Instance, now: float) -> None:
+        """An attempt that this process has accepted."""
+        if self.target is not target or self.process != target.starts:
+            self.target, self.process, self.opened = target, target.starts, now
+            self.silent = INFINITY
+        self.used = now
+
+    def ends(self, rules: Client, now: float) -> bool:
+        """Has it reached an age at which its client opens another?"""
+        return (
+            now >= self.opened + rules.connection_age_s
+            or now >= self.used + rules.connection_idle_s
+            or now >= self.silent + rules.connection_silence_s
+        )
+
+
+@dataclass(eq=False, slots=True)
 class Attempt(Work):
     """One try of a request. `abandoned`: the client has left, the server may not know."""
 
@@ -88,6 +114,7 @@ class Attempt(Work):
     dial_until: float = INFINITY  # connect timeout of a SYN that is being resent
     dials: int = 0  # retries the proxy has used
     target: Instance | None = None
+    kept: Connection | None = None  # that it uses or opens, if its client keeps any
     via: Instance | None = None  # the proxy through which it goes
     cut: bool = False  # that proxy's server lost power: no answer gets through
 
