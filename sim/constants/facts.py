@@ -4,7 +4,7 @@ A module that needs one defines it at module level, `HPA_SYNC = Fact("hpa.sync_p
 "the HPA looks once per period", "kubernetes/kubernetes pkg/controller/podautoscaler")`, and makes
 it the default of a field: `sync_s: float = constant(HPA_SYNC)`. So `--set` changes it, and
 `sim explain` finds both the fact and its path: there is no registry to keep. What nobody can change
-says why (`fixed`). The facts below are the defaults of `sim/schema/stack.py` and `scenario.py`.
+says why (`fixed`). The facts below are the defaults of the records in `sim/schema`.
 """
 
 from __future__ import annotations

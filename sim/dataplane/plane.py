@@ -80,6 +80,10 @@ class DataPlane(Protocol):
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 
+    def enqueue(self, queue: int, jobs: int) -> None:
+        """So many jobs that no request pushes (cron) come into this queue, or are lost if it is
+        down. The n-th of them is the same job whatever else is pushed."""
+
     # containers: one id is one address; it may start again after it exited
     def add_profile(self, profile: Profile) -> int: ...
     def add_container(self, profile: int, server: int) -> int: ...

@@ -16,7 +16,7 @@ from sim.imports.manifests.file import import_manifests
 from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
 from sim.imports.manifests.tasks import import_tasks, kind_of_tasks
 from sim.imports.picture import picture
-from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of
+from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of, text_at
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
 from sim.schema.stack import Stack
@@ -120,7 +120,7 @@ def _texts(text: str) -> list[str]:
 def text_of(name: str) -> str:
     """The file of a stack that comes with the program: its comments say where numbers are from."""
     files = (folder / f"{name}.yaml" for folder in FOLDERS["stack"])
-    return next(path.read_text(encoding="utf-8") for path in files if path.is_file())
+    return next(text_at(path) for path in files if path.is_file())
 
 
 def _is_compose(data: Any) -> bool:

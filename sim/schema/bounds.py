@@ -32,6 +32,7 @@ PERIOD = Bounds(0.1, 100 * YEAR_S, "100 years")  # a tenth of the shortest that 
 BYTES = Bounds(0, 2**53, "8Pi (2**53 bytes)")
 COUNT = Bounds(0, 10**9, "1000000000 (10**9)")
 FLEET = Bounds(0, 10_000, "10,000, the most that is simulated")  # replicas, servers
+SCHEDULED = Bounds(0, 10_000, "10,000")  # jobs of one moment: what the engines have room for
 PEOPLE = Bounds(0, 100, "100")  # on call at one time
 TRIES = Bounds(0, 100, "100")  # of one call or job by a machine: more, and it never gives up
 CORES = Bounds(0.0, 1e6, "1000000")

@@ -45,9 +45,9 @@ from sim.schema.fields import (
     Ratio,
     Record,
     Span,
-    Tries,
     at_most,
 )
+from sim.schema.jobs import JobPush, JobWork, ScheduledJobs
 
 OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
@@ -108,25 +108,6 @@ class ServiceStep(ClientSpec):
 
 
 STEP_KINDS = ("cpu", "wait", "query", "call", "push")
-
-
-class JobPush(Record):
-    share: Fraction = 0.0  # of requests
-    timeout: Duration = 2.0
-
-
-class JobWork(Record):
-    queue: Name | None = None  # from which it takes; null: the stack's first
-    delivery: Literal["plain", "reliable"] = "plain"
-    redelivery: Duration = default(facts.REDELIVERY)
-    # silence: a lock that the worker renews (Bull); delivery: a visibility time-out (SQS, Celery)
-    redelivery_from: Literal["silence", "delivery"] = "silence"
-    redelivery_look: Duration = default(facts.REDELIVERY_LOOK)
-    max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
-    attempts: Tries = 1
-    backoff: Duration = 2.0
-    poison: Fraction = 0.0
-    reconnects: bool = True  # false: takes no job after Redis was away, until it is restarted
 
 
 class ProbeSpec(Record):
@@ -410,6 +391,7 @@ class Stack(Record):
     title: Line = ""
     source: Note = ""
     services: dict[Name, Service]
+    schedule: dict[Name, ScheduledJobs] = {}
     servers: Servers = Servers()
     prices: Prices = Prices()
     operator: Operator = Operator()

@@ -22,6 +22,7 @@ from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Client, Routing
 from sim.platforms.platform import Platform, servers_of
+from sim.schema.jobs import ScheduledJobs
 from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
 from sim.schema.traffic import Traffic
@@ -164,6 +165,8 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
         cluster.clock.loop(StaticAddress().run(cluster))
     if built_by_hand(cluster.stack, platform):
         cluster.clock.loop(HAProxy().run(cluster))
+    for number, jobs in enumerate(cluster.stack.schedule.values()):
+        cluster.clock.loop(scheduled(cluster, jobs, number))
     human = Human(cluster, scenario.starts_at)
     cluster.clock.loop(OnCall(human).run(cluster))
     faults = Faults(cluster, human)
@@ -172,6 +175,15 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
     if not scenario.events:
         cluster.clock.loop(users_are_the_event(cluster, scenario.traffic))
     return faults
+
+
+def scheduled(cluster: Cluster, jobs: ScheduledJobs, number: int) -> Loop:
+    """Jobs by the clock: at `first`, and each `every` seconds from there."""
+    k = 0
+    while True:
+        yield cluster.clock.at(jobs.first + k * jobs.every, Rank.SCHEDULE, number)
+        cluster.enqueue(jobs.push, jobs.jobs)
+        k += 1
 
 
 def users_are_the_event(cluster: Cluster, traffic: Traffic) -> Loop:

@@ -339,3 +339,21 @@ def test_two_services_in_a_row_whose_slots_do_not_bind_are_two_queues_in_a_row(p
     mean = recording.latency_sum.sum() / recording.latency.sum()
     exact = 1 / (20.0 - rate) + 1 / (12.5 - rate)
     assert mean == pytest.approx(exact, rel=0.05 if n > 10_000 else 0.15)
+
+
+def test_a_call_is_forsaken_once_however_often_its_job_comes_back(plane_class):
+    """The worker dies at 3 while it waits, and at 4.25 with the same job, before it asks again."""
+    job = (StoryStep(CPU, constant(1.0)), asks(1))
+    worker = Profile(
+        Kind.WORKER, steps=job, reliable=True, redelivery_s=0.5, max_stalled=9, job_attempts=9
+    )
+    shop = Profile(Kind.HTTP, push_rate=1.0)
+    script = [(0.0, "publish", ((0,), -1, 0)), (0.0, "publish", ((1,), -1, 1))]
+    script += [(3.0, "exit", (2,)), (3.25, "start", (2, 2)), (4.25, "exit", (2,))]
+    run = drive(
+        plane_class,
+        world(one(1.0), shop, service(takes(50.0)), worker, Profile(Kind.QUEUE), script=script),
+    )
+    inner = run.plane.service_gauge(1)
+    assert (inner.asked, inner.forsaken, inner.open) == (1, 1, 0)
+    assert run.plane.books().open_calls == 0

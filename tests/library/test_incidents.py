@@ -15,6 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "public_outages.md").read_text(enco
 KINDS = {
     "a config push": "config_push",
     "a migration lock": "migration_lock",
+    "a failover that failed": "stuck_failover",
     "a retry storm": "retries_without_backoff",
     "an unbounded queue": "unbounded_queue",
     "a deep health check": "downsized_database",

@@ -7,6 +7,7 @@ import pytest
 from sim.constants import facts
 from sim.library.stacks import load_stack
 from sim.schema.databases import Failover
+from sim.schema.jobs import JobWork
 from sim.schema.layers import Layer, stack_on
 from sim.schema.scenario import Leak
 from sim.schema.stack import (
@@ -16,7 +17,6 @@ from sim.schema.stack import (
     DatabaseClient,
     Habits,
     Healthcheck,
-    JobWork,
     Lookup,
     Memory,
     Operator,

@@ -1,6 +1,7 @@
 """A year of incidents and what follows from it: by hand where the answer can be worked out."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -114,6 +115,13 @@ def test_what_changes_the_answer_is_named():
         *SHOP.outcomes[2:],
     )
     assert [hinge.says for hinge in hinges(worse, FREE)] == [heavy]
+
+
+def test_it_names_the_reader_s_own_rates():
+    kinds = len(SHOP.rates.kinds)
+    for file, says in (("", "ours"), ("mine.yaml", "mine.yaml")):
+        said = decision_text.verdict(replace(SHOP, rates_file=file), FREE)
+        assert f"(now {kinds} kinds, {says})" in decision_text.text(said)
 
 
 def test_where_nothing_is_saved_it_does_not_matter():

@@ -248,8 +248,8 @@ def test_goals_are_bounds_on_figures_that_exist() -> None:
         with pytest.raises(ValueError, match=r"summary\.json"):
             Challenge.model_validate({**one, "goals": [goal]})
     (closed, paged) = ALL[1].goals
-    assert closed.reached(30.0)
-    assert not closed.reached(30.5)
+    assert closed.reached(45.0)
+    assert not closed.reached(45.5)
     assert not closed.reached(None)
     assert paged.reached(0)
     assert not paged.reached(1)

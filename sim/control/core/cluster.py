@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sim.control.core import oom
 from sim.control.core.choices import Ranking
-from sim.control.core.containers import Containers
+from sim.control.core.readings import Readings
 from sim.control.core.records import (
     ALIVE,
     Address,
@@ -50,7 +50,7 @@ MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scali
 
 
 @dataclass
-class Cluster(Containers):
+class Cluster(Readings):
     """The world with all its verbs."""
 
     _asked: int = 0  # replicas that ever waited for a server
@@ -368,6 +368,11 @@ class Cluster(Containers):
             self.plane.hang(ident)
         front.listed = (ident,)
         self.send(service)
+
+    def enqueue(self, queue: str, jobs: int) -> None:
+        """So many jobs come that no request pushes."""
+        self.count.scheduled_jobs += jobs
+        self.plane.enqueue(self.stack.number(queue), jobs)
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""

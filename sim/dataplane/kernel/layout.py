@@ -128,7 +128,7 @@ QUEUE: RecordFields = [  # `redis`: the container that plays it
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("turn", N), ("idle", N),
     ("pushing", N), ("copies_waiting", N), ("copies_working", N), ("entries", N), ("parked", N),
     ("saved", F), ("saved_sequence", N), ("changes", N), ("head", N), ("tail", N),
-    ("taken_head", N), ("taken_tail", N),
+    ("taken_head", N), ("taken_tail", N), ("scheduled", N),
 ]  # fmt: skip
 POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
@@ -145,7 +145,7 @@ JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
     ("stalls", HALF),
     ("next", HALF),  # in its chain; while a worker has it, that worker's container
     ("kin", HALF), ("tries", np.int16), ("state", BYTE), ("copy", BYTE), ("fate", BYTE),
-    ("given_up", BYTE), ("queue", BYTE),
+    ("given_up", BYTE), ("queue", BYTE), ("dead_letters", BYTE),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),

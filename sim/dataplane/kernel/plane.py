@@ -207,6 +207,9 @@ class CompiledPlane:
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 
+    def enqueue(self, queue: int, jobs: int) -> None:
+        self._act(verbs.ENQUEUE, queue, jobs)
+
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
         if p >= PROFILES:
@@ -428,11 +431,7 @@ class CompiledPlane:
         return int(self.box[0]["machine"]["memory"][server])
 
     def service_gauge(self, service: int) -> ServiceGauge:
-        w = self.box[0]
-        asked, forsaken, retries = w["service"][service].item()
-        _, succeeded, *causes = w["ended"][service].tolist()
-        left = asked - succeeded - sum(causes) - forsaken
-        return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
+        return readings.service_gauge(self.box[0], service)
 
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
         w = self.box[0]

@@ -53,6 +53,7 @@ from sim.dataplane.kernel.containers import (
 from sim.dataplane.kernel.durable import crashed, wiped
 from sim.dataplane.kernel.jobs import (
     cut_off,
+    enqueue,
     fell_silent,
     hand_out,
     heard_again,
@@ -91,7 +92,7 @@ from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, FORGOTTEN, REROUTED, WIPE, PROFILED, STANDS, ADVANCE) = range(17)  # fmt: skip
+ PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE) = range(18)  # fmt: skip
 
 
 @inner
@@ -446,6 +447,8 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         rerouted(w, at)
     elif verb == WIPE:
         wiped(w, at)
+    elif verb == ENQUEUE:
+        enqueue(w, at, b)
     elif verb == PROFILED:
         set_profile(w, at, b)
     follow_through(w)

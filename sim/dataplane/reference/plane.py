@@ -152,6 +152,10 @@ class ReferencePlane:
         self.queues[queue].wiped()
         self.follow_through()
 
+    def enqueue(self, queue: int, jobs: int) -> None:
+        self.queues[queue].enqueue(jobs)
+        self.follow_through()
+
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
         pools(profile)  # or it says what is wrong with it, or with its story

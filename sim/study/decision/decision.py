@@ -91,6 +91,7 @@ class Prospects:
     seed: int
     outcomes: tuple[Prospect, ...]
     left_out: tuple[str, ...]
+    rates_file: str = ""  # the reader's own; empty: ours
 
 
 class Rehearsal(NamedTuple):
@@ -113,6 +114,7 @@ class DecisionRuns(NamedTuple):
     setups: tuple[tuple[Setup, Case], ...]  # with a case of each, for its money
     replays: tuple[Rehearsal, ...]
     left_out: tuple[str, ...]
+    rates_file: str = ""
 
 
 def prepare(ask: Ask, rates: Rates, now: str = "compose") -> DecisionRuns:
@@ -212,7 +214,9 @@ def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Prospects:
             for world in WORLDS
         }
         outcomes.append(Prospect(way, monthly(case), worlds))
-    return Prospects(runs.stack, runs.rates, runs.seed, tuple(outcomes), runs.left_out)
+    return Prospects(
+        runs.stack, runs.rates, runs.seed, tuple(outcomes), runs.left_out, runs.rates_file
+    )
 
 
 def _run(replays: Sequence[Rehearsal], run: Runner) -> list[Replication]:
