@@ -37,11 +37,12 @@ SLOW = {
 
 
 def serve() -> None:
-    """For each name that comes: run it once more with this checkout, say what it took.
+    """For each name that comes: run it with the next seed, and say what it took.
 
     The program is the child's own checkout's: only here is it on the path."""
     from sim.dataplane import engines  # noqa: PLC0415
-    from sim.simulation.simulation import run_once  # noqa: PLC0415
+    from sim.simulation.case import Case  # noqa: PLC0415
+    from sim.simulation.simulation import run_case  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.plan import plan  # noqa: PLC0415
 
@@ -50,8 +51,9 @@ def serve() -> None:
     for line in sys.stdin:
         scenario, platform, *settings = (CASES | SLOW)[line.strip()]
         planned, seed = plan(Ask(scenario, settings=settings)), seed + 1
+        case = Case.of(planned.scenario, planned.stack, platform)  # once for all runs of a study
         began = process_time()
-        run_once(planned.scenario, planned.stack, platform, seed, engine="compiled")
+        run_case(case, seed, engine="compiled")
         print(process_time() - began, flush=True)
 
 

@@ -41,7 +41,15 @@ from sim.control.people.symptoms import (
     unlisted,
 )
 from sim.control.rolling_updates import compose
+from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Deploy
+
+
+def backlogs(cluster: Cluster, gauge: PlaneGauge) -> tuple[int, ...]:
+    """Jobs that wait in each queue. One alone has all: then nobody walks over them."""
+    if len(cluster.stack.playing("redis")) == 1:
+        return (gauge.jobs_queued,)
+    return tuple(queue.queued for queue in cluster.queues().values())
 
 
 # ---- the controller ----
@@ -58,8 +66,9 @@ class OnCall:
         incident: simpy.Process | None = None
         while True:
             yield cluster.clock.after(human.spec.alarm.look, Rank.OPERATOR)
-            waiting = tuple(queue.queued for queue in cluster.queues().values())
-            human.refused_lately = seen.add(Sighting(cluster.clock.now, cluster.gauge(), waiting))
+            gauge = cluster.gauge()
+            sighting = Sighting(cluster.clock.now, gauge, backlogs(cluster, gauge))
+            human.refused_lately = seen.add(sighting)
             is_open = incident is not None and incident.is_alive
             if seen.alarms() and not is_open and not human.looking:
                 incident = cluster.clock.loop(self.incident(cluster))
