@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 PATIENCE_S = 300.0  # for a whole notebook; each takes some ten seconds once the kernel is compiled
 MOST_BYTES = 300_000
 CHECK = "check"
+PREDICT = "Predict"
 # pictures go into the notebook, whatever the caller's environment says (.ci/run says Agg)
 os.environ.pop("MPLBACKEND", None)
 NAMES = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -71,7 +72,19 @@ def execute(source: Path) -> Any:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, 1):
         tidy(cell, count)
+    hide(notebook.cells)
     return notebook
+
+
+def hide(cells: list[Any]) -> None:
+    """Outputs between a question and the text that answers it are folded away (Jupyter's own
+    metadata): whoever opens the notebook guesses first, and then unfolds them or runs the cell."""
+    question = False
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            question = PREDICT in cell.source
+        elif question and cell.cell_type == "code":
+            cell.metadata = {"collapsed": True, "jupyter": {"outputs_hidden": True}}
 
 
 def tidy(cell: Any, count: int) -> None:

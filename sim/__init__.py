@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sim.control.relocations import Signpost as _Signpost
 
 if TYPE_CHECKING:
-    from sim.library.scenarios import list_incidents, list_scenarios, load_scenario
+    from sim.library.scenarios import list_scenarios, load_scenario
     from sim.library.stacks import list_stacks, load_stack
     from sim.platforms import add as add_platform
     from sim.platforms.platform import Platform
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
     from sim.study.comparison import compare, list_platforms, run
-    from sim.study.result import Result
+    from sim.study.result import Result, columns
     from sim.study.session import Session
 
 sys.meta_path.append(_Signpost())  # an import by a name of 0.1.0 is told the new one
@@ -39,8 +39,8 @@ __all__ = [
     "Session",
     "Stack",
     "add_platform",
+    "columns",
     "compare",
-    "list_incidents",
     "list_platforms",
     "list_scenarios",
     "list_stacks",
@@ -57,8 +57,8 @@ _HOME = {
     "Session": "sim.study.session",
     "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
+    "columns": "sim.study.result",
     "compare": "sim.study.comparison",
-    "list_incidents": "sim.library.scenarios",
     "list_platforms": "sim.study.comparison",
     "list_scenarios": "sim.library.scenarios",
     "list_stacks": "sim.library.stacks",

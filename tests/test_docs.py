@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,16 @@ from sim.study.ask import Ask
 from sim.study.plan import plan
 
 ROOT = Path(__file__).resolve().parents[1]
-GUIDES = ("README.md", "docs/command_line.md", "docs/scenarios.md", "docs/python.md")
+GUIDES = (
+    "README.md", "docs/command_line.md", "docs/scenarios.md", "docs/python.md", "docs/index.md",
+    "docs/public_outages.md",
+    *(f"docs/guide/{path.name}" for path in sorted(ROOT.glob("docs/guide/*.md"))),
+)  # fmt: skip
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in GUIDES}
-README, COMMAND_LINE, SCENARIOS, _ = TEXTS.values()
+README, COMMAND_LINE, SCENARIOS, *_ = TEXTS.values()
 PAGES = [
     *ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/workshop/*.md"),
+    *ROOT.glob("docs/guide/*.md"),
     *ROOT.glob("notebooks/*.md"),
     ROOT / "reports" / "README.md",
 ]  # fmt: skip
@@ -150,7 +157,7 @@ def test_the_newest_entry_of_the_changes_is_this_version() -> None:
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    for page in sorted(ROOT.glob("docs/*.md")):
+    for page in sorted({*ROOT.glob("docs/*.md")} - {ROOT / "docs" / "index.md"}):  # the site's
         row = f"| [docs/{page.name}](docs/{page.name}) | what for |"
         assert f"](docs/{page.name})" in README, f"README.md, Where to read on: add a row {row}"
 
@@ -198,6 +205,13 @@ def test_notebooks_are_generated_from_their_sources(source: Path) -> None:
     assert all(cell["execution_count"] for cell in code), "not executed: python notebooks/make.py"
     assert not any(out["output_type"] == "error" for cell in code for out in cell["outputs"])
     assert source.with_suffix(".ipynb").stat().st_size < 300_000
+    question = False
+    for cell in written:  # an answer below its question is folded away until somebody asks
+        if cell["cell_type"] == "markdown":
+            question = "Predict" in "".join(cell["source"])
+        else:
+            hidden = cell["metadata"].get("jupyter", {}).get("outputs_hidden", False)
+            assert hidden == question, f"{source.stem}: {again}"
 
 
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
@@ -256,3 +270,40 @@ def test_the_model_says_what_is_not_modelled_of_each_platform(platform: str) -> 
     text = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
     said = f"**{platform}**" in text or platform in ("compose", "kubernetes")  # these have columns
     assert said, f"docs/model.md: add what is not modelled of it, beginning with **{platform}**"
+
+
+def test_the_accuracy_page_quotes_what_the_notebook_printed() -> None:
+    page = (ROOT / "docs" / "guide" / "accuracy.md").read_text(encoding="utf-8")
+    notebook = json.loads((ROOT / "notebooks" / "07_is_it_right.ipynb").read_text(encoding="utf-8"))
+    cells = (cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    printed = "".join(
+        "".join(output.get("data", {}).get("text/plain", output.get("text", ())))
+        for output in outputs
+    )
+    rows = re.findall(r"^\| (M/M/\d, \d\d% busy) \| ([\d. |]+) \|$", page, re.M)
+    assert len(rows) == 10
+    for system, numbers in rows:
+        columns = r"\s+".join(map(re.escape, numbers.split(" | ")))
+        found = re.search(rf"{re.escape(system)}\s+{columns}\s", printed)
+        assert found, f"docs/guide/accuracy.md: {system} is not what notebook 7 printed"
+    assert re.search(r"15 of 16 intervals contain the theory", printed)
+
+
+def test_the_site_names_every_page() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT / "docs") for path in ROOT.glob("docs/*.md")]
+    pages += [path.relative_to(ROOT / "docs") for path in ROOT.glob("docs/guide/*.md")]
+    for page in pages:
+        assert f": {page.as_posix()}" in nav, f"mkdocs.yml, nav: add a line for {page}"
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_network(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    asked = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?://[^"]+)"', page)
+    assert not asked, "the site asks somebody else's server"

@@ -81,6 +81,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.quarter": (
         "sim.study", "sim.simulation", "sim.results", "sim.schema", "sim.report", "sim.control",
         "sim.dataplane.draws", "sim.dataplane.arithmetic",
+        "sim.library.adaptation",  # whether what may happen can happen on its stack
     ),
     # the change that a post-mortem tries is compared with the platform's own mechanism
     "sim.study.causes": (
@@ -130,14 +131,15 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # the files of a room know each other in one order as well, from below
 CORE = (
-    "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "recorder",
+    "records", "clock", "choices", "world", "oom", "containers", "readings", "cluster", "deadlines",
+    "recorder",
 )  # fmt: skip
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
-    "services", "summary", "spread", "verdicts", "counterfactual", "preference", "ladder",
-    "measurements", "merge", "expectations",
+    "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
+    "ladder", "unknowns", "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "colours", "text", "incident", "plots", "postmortem", "page", "exports", "files")
 

@@ -10,7 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from sim import __version__, list_incidents, list_scenarios, list_stacks
+from sim import __version__, list_scenarios, list_stacks
+from sim.library.scenarios import list_incidents
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow

@@ -1,11 +1,11 @@
-"""Public Compose files against what a person says of them: roles and entries.
+"""Public Compose files and manifests against what a person says of them: roles and entries.
 
     python -m tools.survey FOLDER
 
 FOLDER holds git checkouts, FOLDER/OWNER/NAME each, of the repositories in tests/data/survey.csv
-(repository, commit, path, entry, roles; none of their text is kept here). A file that is not there
-is left out and counted. Files beside it (`.env`, what it extends, a proxy's configuration) are read
-from the same commit.
+(repository, commit, path of a file or of a folder of manifests, entry, roles; none of their text is
+kept here). A file that is not there is left out and counted. Files beside it (`.env`, what it
+extends, a proxy's configuration) are read from the same commit.
 """
 
 from __future__ import annotations
@@ -53,9 +53,8 @@ def wrong(row: Row, file: Path) -> Iterator[str]:
     except InputError as error:
         yield f"refused: {error}"
         return
-    entry = next(iter(stack.services))
-    if entry != row.entry:
-        yield f"entry {entry}, not {row.entry}"
+    if stack.entry != row.entry:
+        yield f"entry {stack.entry}, not {row.entry}"
     for name, service in stack.services.items():
         role = row.roles.get(name, "http")
         if service.role != role:
@@ -66,7 +65,9 @@ def fetched(row: Row, folder: Path, place: Path) -> Path | None:
     """The file, with what stands beside it; alone where the checkout has not all of that."""
     git = ["git", "-C", str(folder / row.repository)]
     file = place / row.path
-    beside = str(Path(row.path).parent)
+    kind = [*git, "cat-file", "-t", f"{row.commit}:{row.path}"]
+    is_folder = subprocess.run(kind, capture_output=True, check=False).stdout.strip() == b"tree"
+    beside = row.path if is_folder else str(Path(row.path).parent)
     packed = subprocess.run([*git, "archive", row.commit, beside], capture_output=True, check=False)
     if packed.returncode == 0:
         subprocess.run(["tar", "-x", "-C", str(place)], input=packed.stdout, check=True)

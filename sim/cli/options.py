@@ -56,6 +56,13 @@ Orders = Annotated[
     bool,
     Parameter(negative="", help="... and what each takes in the mean over orders (many runs)."),
 ]
+Unknowns = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="What the verdict hangs on: each number that nobody knows at half and double.",
+    ),
+]
 Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
 StackOf = Annotated[
     str | None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
@@ -14,12 +16,14 @@ from rich.console import Console
 from sim.cli.cluster import Workplace, place
 from sim.cli.options import DONE, NOT_HELD, REPORTS, USAGE, Site, say
 from sim.report.text import gates
+from sim.report.text.columns import aligned
 from sim.results.expectations import Judgement, expectations, judged
 from sim.schema.fields import InputError
 from sim.study.plan import plan
 
 if TYPE_CHECKING:
     from sim.study.ask import Ask
+    from sim.study.batch import Runner
     from sim.study.plan import Plan
     from sim.study.result import Result
 
@@ -38,6 +42,7 @@ class Show(NamedTuple):
     junit: Path | None = None
     rungs: bool = False
     orders: bool = False
+    unknowns: bool = False
     full: bool = False
 
 
@@ -131,11 +136,28 @@ def _result(planned: Plan, show: Show, where: Workplace) -> tuple[Result, Except
         from sim.study.rungs import climb  # noqa: PLC0415
 
         result = climb(planned, result, run_counted, show.orders)
+    if show.unknowns and not result.interrupted:
+        result = _with_unknowns(planned, result, run_counted)
     if show.postmortem and not result.interrupted:
         from sim.study.causes import investigate  # noqa: PLC0415
 
         result = investigate(planned, result, run_counted)
     return result, None
+
+
+def _with_unknowns(planned: Plan, result: Result, run: Runner) -> Result:
+    """The result with what its verdict hangs on."""
+    from sim.study.decision import sensitivity, sensitivity_text  # noqa: PLC0415
+
+    metric = result.decision.metric if result.decision is not None else sensitivity.METRIC
+    runs = sensitivity.prepare(replace(planned.ask, reps=0), metric)
+    tornado = sensitivity.measure(runs, run)
+    return replace(
+        result,
+        unknowns=sensitivity_text.unknowns(tornado),
+        interrupted=tornado.interrupted,
+        command=result.command and f"{result.command} --unknowns",
+    )
 
 
 def _print(result: Result, full: bool) -> None:
@@ -147,6 +169,10 @@ def _print(result: Result, full: bool) -> None:
         table.show(result, console, full)
     else:
         sys.stdout.write(result.table(full))
+    if result.unknowns is not None:
+        finding, rows, note = result.unknowns
+        lines = ["", *wrap(finding, 100), *aligned(rows), *wrap(note, 100), ""]
+        sys.stdout.write("\n".join(lines))
     sys.stdout.write(f"\n{result.story(SHOWN)}")
     if result.counterfactuals is not None:
         sys.stdout.write(f"\n{plain(result)}")

@@ -4,7 +4,7 @@ A module that needs one defines it at module level, `HPA_SYNC = Fact("hpa.sync_p
 "the HPA looks once per period", "kubernetes/kubernetes pkg/controller/podautoscaler")`, and makes
 it the default of a field: `sync_s: float = constant(HPA_SYNC)`. So `--set` changes it, and
 `sim explain` finds both the fact and its path: there is no registry to keep. What nobody can change
-says why (`fixed`). The facts below are the defaults of `sim/schema/stack.py` and `scenario.py`.
+says why (`fixed`). The facts below are the defaults of the records in `sim/schema`.
 """
 
 from __future__ import annotations
@@ -162,6 +162,18 @@ POOLER_LOGIN = Fact(
 POOLER_TRANSACTION = Fact(
     "pgbouncer.transaction", 2e-5, "s", "of its one core: 45 to 60 thousand transactions a second",
     "benchmarks of one process that several people published; not measured by us",
+)  # fmt: skip
+FAILOVER_TTL = Fact(
+    "failover.ttl", 30.0, "s", "a primary that has not been heard of for so long is given up",
+    "patroni.readthedocs.io dynamic configuration: ttl; Patroni 3.0.2, measured",
+)  # fmt: skip
+FAILOVER_LOOP = Fact(
+    "failover.loop_wait", 10.0, "s", "each looks, and the primary says that it lives, so often",
+    "patroni.readthedocs.io dynamic configuration: loop_wait; Patroni 3.0.2, measured",
+)  # fmt: skip
+FAILOVER_FAILS = Fact(
+    "failover.fails", 0.02, "ratio", "of failovers do not end with a primary",
+    "chosen, between 0 and 0.1: post-mortems tell of them, nobody counts those that went well",
 )  # fmt: skip
 POOL = Fact("database.pool", 10, "connections", "of one process at most", "node-postgres Pool, max")
 CHECKOUT_TIMEOUT = Fact(

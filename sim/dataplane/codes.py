@@ -190,6 +190,7 @@ class Stream(IntEnum):
     # steps with a name have streams of that name (story.streams)
 
 
+SCHEDULED = "enqueue"  # names the draws of jobs that no request pushes
 SECOND = 64  # added to a stream: the second number that a lognormal draw takes
 
 # ---- constants of the model ----

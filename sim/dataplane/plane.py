@@ -17,6 +17,7 @@ from sim.dataplane.codes import Note
 from sim.dataplane.profile import Arrivals, Profile, Routing
 from sim.dataplane.tables import (
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
@@ -79,6 +80,10 @@ class DataPlane(Protocol):
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 
+    def enqueue(self, queue: int, jobs: int) -> None:
+        """So many jobs that no request pushes (cron) come into this queue, or are lost if it is
+        down. The n-th of them is the same job whatever else is pushed."""
+
     # containers: one id is one address; it may start again after it exited
     def add_profile(self, profile: Profile) -> int: ...
     def add_container(self, profile: int, server: int) -> int: ...
@@ -103,8 +108,9 @@ class DataPlane(Protocol):
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
         steps that call, the databases it asks and, of a worker, its queue and `reliable` must be
-        the same. CPU
-        limit and weight stay."""
+        the same. CPU limit and weight stay. A database by a profile of another number is that one
+        from now on (a replica is promoted): connections to it, and to the one that it was, are
+        reset."""
 
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new
@@ -157,7 +163,13 @@ class DataPlane(Protocol):
     # observation
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
+    def server_memory(self, server: int) -> int:
+        """Bytes that its containers use."""
+
     def service_gauge(self, service: int) -> ServiceGauge: ...
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
+        """Of each calling step of this version, in their order."""
+
     def database_gauge(self, database: int) -> DatabaseGauge: ...
     def queue_gauge(self, queue: int) -> QueueGauge: ...
     def books(self) -> Books: ...

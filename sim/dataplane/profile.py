@@ -108,7 +108,7 @@ class Profile:
     memory_limit: int = 0  # 0: none but the server's
     leak_per_request: int = 0  # bytes never given back, per finished request or job
     # failures of the version
-    error_rate: float = 0.0  # share of attempts answered 500
+    error_rate: float = 0.0  # share of attempts answered 500; of a WORKER: of tries that fail
     poison_rate: float = 0.0  # share of jobs that end the worker process (exit 1)
     # database client: of database 0, then of others
     query: Law = Law()  # demand per request or job on the database, core seconds; mean 0: none
@@ -128,6 +128,7 @@ class Profile:
     reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
     job_attempts: int = 1
     job_backoff_s: float = 2.0  # doubles per attempt
+    dead_letters: int = -1  # the queue that gets what is given up, as a new job; -1: none does
     # which database or queue it is; of a WORKER: which queue it takes from
     number: int = 0
     # DATABASE

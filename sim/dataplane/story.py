@@ -87,18 +87,17 @@ def short_form(profile: Profile) -> tuple[StoryStep, ...]:
 
 def with_failures(profile: Profile, steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
     """The version's own failures come after its first CPU."""
-    if profile.kind == Kind.WORKER:
-        fault = StoryStep(Does.POISON, share=profile.poison_rate)
-    else:
-        fault = StoryStep(Does.FAIL, share=profile.error_rate)
-    if fault.share == 0.0:
-        return steps
+    poison = profile.poison_rate if profile.kind == Kind.WORKER else 0.0
+    possible = StoryStep(Does.POISON, share=poison), StoryStep(Does.FAIL, share=profile.error_rate)
+    faults = [fault for fault in possible if fault.share > 0.0]
     first = next((i + 1 for i, step in enumerate(steps) if step.does == Does.CPU), 0)
     before = [
-        replace(step, covers=step.covers + 1) if step.covers and i + step.covers >= first else step
+        replace(step, covers=step.covers + len(faults))
+        if step.covers and i + step.covers >= first
+        else step
         for i, step in enumerate(steps[:first])
     ]
-    return (*before, fault, *steps[first:])
+    return (*before, *faults, *steps[first:])
 
 
 def starts_at_once(steps: tuple[StoryStep, ...]) -> bool:

@@ -5,9 +5,8 @@ Units: seconds, bytes, CPU seconds. Reading changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,11 +86,27 @@ class ServiceGauge(NamedTuple):
     causes: tuple[int, ...]  # of `failed`, in the order of REQUEST_CAUSES
 
 
+class CallGauge(NamedTuple):
+    """What was asked in one calling step, so far. The kernel's columns are these fields."""
+
+    calls: int = 0  # however often each was tried
+    tries: int = 0
+    failed: int = 0
+    given_up: int = 0  # of these: who asks had no answer in time
+
+
 # of a PlaneGauge, what is kept of every sample
 SAMPLED = (
     "in_flight", "retries", "jobs_queued", "jobs_in_progress", "connections", "connection_limit",
     "connection_waits", "busy_s",
 )  # fmt: skip
+
+
+class Gauged(Protocol):
+    """What has gauges."""
+
+    def gauge(self) -> PlaneGauge: ...
+    def service_gauge(self, service: int) -> ServiceGauge: ...
 
 
 class Samples:
@@ -111,13 +126,16 @@ class Samples:
         """When the next one is."""
         return self.taken * self.bucket_s
 
-    def put(self, gauge: PlaneGauge, services: Sequence[ServiceGauge], at: int) -> None:
-        """Number `at`, if it is not beyond the horizon."""
-        if at < len(self.services):
+    def shown(self, plane: Gauged, now_s: float) -> Samples:
+        """With the one of now, if it is due; not beyond the horizon."""
+        if self.taken < len(self.services) and self.taken * self.bucket_s <= now_s:
+            gauge = plane.gauge()
             for column, values in self.plane.items():
-                values[at] = getattr(gauge, column)
-            for service, seen in enumerate(services):
-                self.services[at, service] = seen.asked, seen.failed, seen.open
+                values[self.taken] = getattr(gauge, column)
+            for service in range(self.services.shape[1]):
+                seen = plane.service_gauge(service)
+                self.services[self.taken, service] = seen.asked, seen.failed, seen.open
+        return self
 
 
 # columns of Recording.requests; then one per REQUEST_CAUSES

@@ -80,7 +80,8 @@ _PRODUCTS = _table(
             " selenium chrome browserless chromium playwright storybook webpack webpacker vite"
             " geoip geoipupdate clamav rspamd spamassassin imaginary imgproxy thumbor k6 locust"
             " wiremock mockserver sidecar agent newrelic datadog pyroscope parca tunnel"
-            " loadgenerator loadgen loadtest flagd chronyd ntp samba nfs syncthing vpn seq"
+            " loadgenerator loadgen loadtest trafficgenerator wrk wrk2 wrk2client fortio bot"
+            " votebot virtualcustomer virtualworker flagd chronyd ntp samba nfs syncthing vpn seq"
             " turn coturn stun livekit freeswitch asterisk beats heartbeat apm skywalking"
             " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer"
         ),
@@ -97,7 +98,7 @@ _PARTS = _table(
         "database": "db database datastore postgre pg",
         "cache": "cache",
         "proxy": ("proxy lb loadbalancer router ingress reverseproxy edgerouter balancer"),
-        "broker": "broker mq messagebus eventbus messagequeue queuebroker",
+        "broker": "broker taskbroker mq messagebus eventbus messagequeue queuebroker",
         "worker": (
             "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
             " resque horizon queue queues background executor executors dramatiq huey"
@@ -118,7 +119,7 @@ _PARTS = _table(
         "tool": (
             "exporter metrics monitoring mailserver smtp"
             " logs logger logging tracing registry discovery serviceregistry configserver"
-            " runner runners loadgen simulator sim mock mocks stub emulator vpn dns tunnel"
+            " runner runners checker loadgen simulator sim mock mocks stub emulator vpn dns tunnel"
             " navigator"
         ),
         "http": (
@@ -229,7 +230,7 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
     (
         "once",
         r"\bmigrat(e|ions?)\b|db:(migrate|prepare|seed|setup|create)|alembic\s+upgrade|\bwebpack\b|"
-        r"(build|watch)(:\w+)?\s+(--watch|-w)|\bvite(\s+build)?\s*$|sleep\s+infinity|\btail\s+-f|"
+        r"(build|watch)(:\w+)?\s+(--watch|-w)|\bvite(\s+build)?\s*$|sleep\s+(infinity|\d+d)|\btail\s+-f|"
         r"\bmc\s+(alias|mb)|pg_dump|collectstatic",
     ),
 )

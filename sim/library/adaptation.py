@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
+from sim.schema.databases import DatabaseClient
 from sim.schema.fields import InputError
 from sim.schema.scenario import Event, Scenario
 from sim.schema.settings import short_form
-from sim.schema.stack import DatabaseClient, Role, Service, Stack
+from sim.schema.stack import Role, Service, Stack
 
 ROLES: tuple[str, ...] = get_args(Role)
 # a field of a service -> the role that must be there to read it

@@ -26,6 +26,17 @@ FOLDERS: dict[Kind, tuple[Path, ...]] = {
 }
 
 
+# the first line of a file of ours: where an editor finds its schema, beside it or above it
+MODELINE = "# yaml-language-server: $schema="
+
+
+def text_at(path: Path, file: str = "") -> str:
+    """The text of one of our files or of anybody's, without what it says to editors: whoever
+    copies it has no schema beside it. Raises `InputError`."""
+    text = read_text(path, file or str(path))
+    return text.partition("\n")[2] if text.startswith(MODELINE) else text
+
+
 def names_of(*kinds: Kind) -> list[str]:
     """Names of those that come with the program."""
     folders = [folder for kind in kinds for folder in FOLDERS[kind]]

@@ -6,7 +6,7 @@ A file is a docker-compose file when its `services:` have no `role:`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from sim.imports.evidence import NO_CORRECTIONS, Corrections, Imported
 from sim.imports.manifests.file import import_manifests
 from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
 from sim.imports.manifests.tasks import import_tasks, kind_of_tasks
-from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of
+from sim.imports.picture import picture
+from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of, text_at
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
 from sim.schema.stack import Stack
@@ -33,19 +34,43 @@ def list_stacks() -> list[str]:
 
 
 def load_stack(
-    name_or_path: str | os.PathLike[str], corrections: Corrections = NO_CORRECTIONS
+    name_or_path: str | os.PathLike[str] | Mapping[str, Any],
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> Stack:
     """A stack by name, from a YAML stack file, or from docker-compose files (`base.yml,prod.yml`:
-    the later over the earlier). `corrections` are for files that are not ours."""
+    the later over the earlier); or from plain data as a stack's file has it, `{"name": "shop",
+    "services": {"api": {"role": "http"}}}`. `corrections` are for files that are not ours. Raises
+    `InputError`."""
+    if isinstance(name_or_path, Mapping):
+        return _checked(Document("stack", dict(name_or_path)))
     texts = _texts(as_text(name_or_path, "stack"))
-    if len(texts) == 1 and not corrections and _foreign(texts) is None:
-        path = file_of(texts[0], "stack")
-        document = document_of(path)
-        if not _is_compose(document.data):
-            stack = read_record(Stack, document)
-            check_stack(stack, document)
-            return stack
-    return import_stack(*texts, corrections=corrections).stack
+    document = None if corrections else _own(texts)
+    if document is None:
+        return import_stack(*texts, corrections=corrections).stack
+    return _checked(document)
+
+
+def drawn(name: str, corrections: Corrections = NO_CORRECTIONS) -> str:
+    """An SVG of what was understood of somebody's own files; empty of a stack of ours. Raises
+    `InputError`."""
+    texts = _texts(name)
+    if _own(texts) is not None:
+        return ""
+    return picture(import_stack(*texts, corrections=corrections))
+
+
+def _own(texts: Sequence[str]) -> Document | None:
+    """The one file, if it is a stack of this program; None of other people's."""
+    if len(texts) > 1 or _foreign(texts) is not None:
+        return None
+    document = document_of(file_of(texts[0], "stack"))
+    return None if _is_compose(document.data) else document
+
+
+def _checked(document: Document) -> Stack:
+    stack = read_record(Stack, document)
+    check_stack(stack, document)
+    return stack
 
 
 def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Imported:
@@ -95,7 +120,7 @@ def _texts(text: str) -> list[str]:
 def text_of(name: str) -> str:
     """The file of a stack that comes with the program: its comments say where numbers are from."""
     files = (folder / f"{name}.yaml" for folder in FOLDERS["stack"])
-    return next(path.read_text(encoding="utf-8") for path in files if path.is_file())
+    return next(text_at(path) for path in files if path.is_file())
 
 
 def _is_compose(data: Any) -> bool:

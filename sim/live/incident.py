@@ -15,11 +15,10 @@ from pydantic import Field, JsonValue
 from ruamel.yaml import YAML
 
 from sim.dataplane.engines import for_stepping
-from sim.library.files import file_of
+from sim.library.files import file_of, text_at
 from sim.report.text import words
 from sim.schema.fields import InputError, Record
 from sim.schema.stack import Stack
-from sim.schema.text.files import read_text
 from sim.study.session import Session
 
 MOST_DEEDS = 200  # of one incident; a link and its replay stay small
@@ -200,7 +199,7 @@ class LiveIncident:
         side, opening = self.sides[number], self.opening
         name, _, variant = opening.scenario.partition(":")
         yaml = YAML()
-        data = yaml.load(read_text(file_of(name, "scenario"), name))
+        data = yaml.load(text_at(file_of(name, "scenario"), name))
         own = (data.pop("variants", None) or {}).get(variant, {}) if variant else {}
         data.pop("variants", None)
         data.pop("claims", None)

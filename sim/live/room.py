@@ -20,9 +20,9 @@ from sim.schema.fields import InputError
 from sim.schema.stack import Stack
 from sim.workshop.questions import DOWN
 
-MOST_SEATS = 60  # some 25 MB each, of two platforms
+MOST_SEATS = 60  # some 5 MB each, of two platforms
 KEPT_S = 1800.0  # a seat that nobody looks at
-RESTS_S = 120.0  # ... keeps its run so long
+RESTS_S = 60.0  # ... or that stands still, keeps its run so long
 NAME_LENGTH = 40
 
 
@@ -91,12 +91,14 @@ class Room:
         place.seen = now
 
     def sweep(self, now: float) -> None:
-        """Seats that nobody looks at rest, and end."""
+        """Seats that nobody looks at rest, and end; those at which nothing moves and nobody does
+        anything rest as well: their run is computed again when it is wanted."""
         for key, place in list(self.places.items()):
             away_s = 0.0 if place.screens else now - place.seen
+            idle_s = 0.0 if place.seat.running else now - place.seat.bucket.since
             if away_s > KEPT_S:
                 del self.places[key]
-            elif away_s > RESTS_S:
+            elif away_s > RESTS_S or idle_s > RESTS_S:
                 place.seat.forget()
 
     # ---- a class ----

@@ -74,7 +74,7 @@ def application(room: Room, hosts: list[str]) -> Starlette:
         async def sweep() -> None:
             while True:
                 await asyncio.sleep(30)
-                room.sweep(time.monotonic())
+                await compute(lambda: room.sweep(time.monotonic()))
 
         task = asyncio.create_task(sweep())
         yield

@@ -63,9 +63,10 @@ def add(
 ) -> None:
     """Make a platform known by a name for the rest of this process, without a file: for notebooks.
 
-    As if a module `name` stood in this folder: `title` is its docstring, `extends` and `stack` are
-    its EXTENDS and STACK. Adding it again replaces it. InputError for a name that a file has, or
-    that is no lower-case word. What runs it stays in this process: others would not know it.
+    As if a module `name` stood in this folder: `platform` is its ten choices, `title` its
+    docstring, `extends` and `stack` its EXTENDS and STACK. Adding it again replaces it. InputError
+    for a name that a file has, or that is no lower-case word. What runs it stays in this process:
+    others would not know it.
     """
     taken = [*_files(), *outside()]
     if not isinstance(platform, Platform):
@@ -90,7 +91,7 @@ def is_added(name: str) -> bool:
 
 
 def names() -> list[str]:
-    """All platforms, in alphabetical order."""
+    """Names of all platforms, in alphabetical order: a hardened form stands after the plain one."""
     return sorted({*_files(), *outside(), *_ADDED})
 
 

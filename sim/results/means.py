@@ -21,6 +21,7 @@ class Means:
     memory: int  # bytes, all servers
     restart: str  # the policy that is heeded, of the entry service; "by itself": the platform's
     limits: dict[str, int | None]  # bytes of memory
+    people: int  # on call
     watched: bool  # by monitoring; else users complain
 
     def record(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sim.results.preference import Preference, decision
 from sim.results.run import Run
 from sim.results.spread import spread
 from sim.results.summary import SCHEMA, Replication, mean_figures
+from sim.results.unknowns import Unknowns
 from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim, Slo
 from sim.schema.traffic import Traffic
@@ -57,6 +58,7 @@ class Measurements:
     asked: tuple[Claim, ...] = ()
     assumed: tuple[str, ...] = ()  # said to the user: what the stack left open
     ignored: tuple[str, ...] = ()  # read and not simulated
+    drawing: str = ""  # an SVG: what was understood of somebody's own files
     interrupted: bool = False
     command: str = ""  # what makes this result again
     versions: tuple[tuple[str, str], ...] = ()  # of what made it: name, version
@@ -72,6 +74,7 @@ class Measurements:
     # by platform: what one change would have done; None if that was not asked
     counterfactuals: Mapping[str, tuple[Counterfactual, ...]] | None = None
     ladder: Ladder | None = None  # of two platforms: from one to the other, if that was asked
+    unknowns: Unknowns | None = None  # what it hangs on, if that was asked
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

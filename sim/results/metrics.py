@@ -26,11 +26,12 @@ from numpy.typing import NDArray
 
 from sim.dataplane.codes import LATENCY_GROWTH, LATENCY_MIN_S, JobLoss
 from sim.dataplane.tables import ARRIVED, DONE, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, IN_SLO, SUCCEEDED
-from sim.results.run import Run
+from sim.results.run import LostRows, Run
 
 ENOUGH = 20  # requests that a window must hold (DESIGN.md, section 5)
 REACH_S = 300.0  # a window borrows from at most so far away, on either side
 FIRST_S = 60.0  # of a run: as then it was before
+LAG_SEEN_S = 10.0  # so long a rate is looked at, of which a replica's lag is a part
 SUSTAINED_S = 60.0  # the SLO must hold so long before a platform counts as recovered
 
 
@@ -225,9 +226,9 @@ def drained_at_s(run: Run) -> float | None:
 
 
 def rows_lost(run: Run) -> int:
-    """Rows that were committed since the backup that a lost disk left: one for each request that
-    succeeded and each job that was done, of services that use the database. What came before the
-    run came as in its first minute."""
+    """Rows that were committed and are in no copy: one for each request that succeeded and each job
+    that was done, of services that use the database. What came before the run came as in its first
+    minute; a replica's lag is shorter than what is counted, and costs its rate times the lag."""
     recording, lost = run.recording, 0.0
     for rows in run.lost_rows:
         for table, column, writes in (
@@ -236,12 +237,24 @@ def rows_lost(run: Run) -> int:
         ):
             if not writes:
                 continue
+            if rows.lag:
+                lost += lagging(table[:, column], recording.bucket_s, rows)
+                continue
             first = math.ceil(max(rows.since_s, 0.0) / recording.bucket_s)
             lost += float(table[first : math.ceil(rows.until_s / recording.bucket_s), column].sum())
             minute = table[: max(1, math.ceil(FIRST_S / recording.bucket_s)), column]
             before_s = max(0.0, min(0.0, rows.until_s) - rows.since_s)
             lost += before_s * float(minute.sum()) / (minute.size * recording.bucket_s)
     return round(lost)
+
+
+def lagging(counts: NDArray[np.int64], bucket_s: float, rows: LostRows) -> float:
+    """As many as came in the lag, at the rate of the last seconds (10 s, or the lag) in which the
+    primary was well."""
+    lag_s = rows.until_s - rows.since_s
+    last = math.floor(rows.until_s / bucket_s)
+    before = counts[max(0, last - math.ceil(max(lag_s, LAG_SEEN_S) / bucket_s)) : last]
+    return lag_s * float(before.sum()) / (max(1, before.size) * bucket_s)
 
 
 def restore_s(run: Run) -> float | None:

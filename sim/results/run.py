@@ -9,7 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.tables import DatabaseGauge, PlaneGauge, QueueGauge, Recording, ServiceGauge
+from sim.dataplane.tables import (
+    CallGauge,
+    DatabaseGauge,
+    PlaneGauge,
+    QueueGauge,
+    Recording,
+    ServiceGauge,
+)
 from sim.results.bill import MonthlyCost
 from sim.results.means import Means
 
@@ -49,13 +56,15 @@ class TimelineRow:
 
 
 class LostRows(NamedTuple):
-    """What a database lost with its disk: all that was committed since its newest backup."""
+    """What a database lost: with its disk, all that was committed since its newest backup; with its
+    primary, what the replica that took its place did not have yet."""
 
-    since_s: float  # when that was made; below 0: before the run
-    until_s: float  # when the disk was lost
+    since_s: float  # when the copy was made; below 0: before the run
+    until_s: float  # when the disk, or the primary, was lost
     requests: bool  # does a request write rows there?
     jobs: bool  # ... and a job?
-    restored_s: float | None = None  # when the backup was on another disk
+    restored_s: float | None = None  # when the copy was in use
+    lag: bool = False  # the copy is a replica
 
 
 class Span(NamedTuple):
@@ -128,6 +137,7 @@ class Run:
     databases: Mapping[str, DatabaseGauge] = field(default_factory=dict)
     queues: Mapping[str, QueueGauge] = field(default_factory=dict)  # of any stack that has one
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # whom each asks
+    callers: Mapping[str, Mapping[str, CallGauge]] = field(default_factory=dict)  # ... and how
     # beside "t_s": asked, failed, open; shape (samples, 3)
     answers: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     # verdicts of metrics.py on its buckets: every plot and table asks for them again

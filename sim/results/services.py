@@ -1,4 +1,4 @@
-"""Services that call each other, in counts: what each was asked, and where an outage began.
+"""A table by service, database, queue and caller, in counts, and where an outage began.
 
 A call counts once, however often its caller tried; a call that a breaker or a time-out ended has
 failed for its caller, whatever its callee made of it.
@@ -6,15 +6,18 @@ failed for its caller, whatever its callee made of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from sim.dataplane.codes import REQUEST_CAUSES
+from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES, Outcome
+from sim.dataplane.tables import FIRST_CAUSE, CallGauge, QueueGauge, ServiceGauge
 from sim.results import metrics
 from sim.results.figures import Figures
 from sim.results.run import Run
 
+USERS = "users"  # as a caller
+PARTS = ("services", "databases", "queues", "callers")
 LEAST_S = 60.0  # chosen: longer than most wait for an answer
 
 
@@ -30,29 +33,49 @@ class Health(NamedTuple):
 
 
 def tables(run: Run) -> Figures:
-    """`services`, `databases` and `began_at` of summary.json: counts at the end, `failed` by cause;
-    nothing of a stack in which nobody calls anybody."""
+    """`services`, `databases`, `queues`, `callers` and `began_at` of summary.json: counts at the
+    end, `failed` and `lost` by cause. Nothing of a stack in which nobody calls anybody, but for
+    queues where there are several."""
+    queues = {name: by_cause(gauge, "lost", JOB_CAUSES) for name, gauge in run.queues.items()}
     if not run.services:
-        return {}
-    counts = {
-        name: gauge._asdict() | {"failed": dict(zip(REQUEST_CAUSES, gauge.causes, strict=True))}
-        for name, gauge in run.services.items()
+        return {"queues": queues} if len(queues) > 1 else {}
+    failed = {n: by_cause(gauge, "failed", REQUEST_CAUSES) for n, gauge in run.services.items()}
+    callers = {USERS: {next(iter(run.services)): users(run)}, **run.callers}
+    return {
+        "services": failed,
+        "databases": {name: gauge._asdict() for name, gauge in run.databases.items()},
+        "queues": queues,
+        "callers": {
+            caller: {callee: edge._asdict() for callee, edge in row.items()}
+            for caller, row in callers.items()
+        },
+        "began_at": origin(run),
     }
-    for fields in counts.values():
-        del fields["causes"]
-    databases = {name: gauge._asdict() for name, gauge in run.databases.items()}
-    return {"services": counts, "databases": databases, "began_at": origin(run)}
+
+
+def by_cause(gauge: ServiceGauge | QueueGauge, total: str, causes: Sequence[str]) -> Figures:
+    """Its fields, with the `total` told by cause."""
+    fields = gauge._asdict() | {total: dict(zip(causes, gauge.causes, strict=True))}
+    del fields["causes"]
+    return fields
+
+
+def users(run: Run) -> CallGauge:
+    """What users asked, as any other caller."""
+    gave_up = FIRST_CAUSE + Outcome.CLIENT_TIMEOUT - Outcome.REFUSED
+    seen = run.gauge
+    given_up = int(run.recording.requests[:, gave_up].sum())
+    return CallGauge(seen.arrived, seen.arrived + seen.retries, seen.failed, given_up)
 
 
 def mean_tables(figures: Sequence[Figures]) -> Figures:
     """Those of several runs: means; it began where it did in most of them."""
-    if "services" not in figures[0]:
-        return {}
-    places = [f["began_at"] for f in figures]
-    return {
-        **{part: mean_of([f[part] for f in figures]) for part in ("services", "databases")},
-        "began_at": max(dict.fromkeys(places), key=places.count),
-    }
+    parts = [part for part in PARTS if part in figures[0]]
+    told: Figures = {part: mean_of([f[part] for f in figures]) for part in parts}
+    places = [f["began_at"] for f in figures if "began_at" in f]
+    if places:
+        told["began_at"] = max(dict.fromkeys(places), key=places.count)
+    return told
 
 
 def mean_of(records: Sequence[Any]) -> Any:
@@ -104,18 +127,56 @@ def health(run: Run, service: str, from_s: float, until_s: float) -> Health:
     return Health(int(asked - before[0]), int(failed - before[1]) + stuck)
 
 
-def rows(platforms: Mapping[str, Figures]) -> list[tuple[str, tuple[str, ...]]]:
-    """(service, a cell for each platform) for tables; empty if nobody calls anybody."""
+def rows(platforms: Mapping[str, Figures]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+    """Lines (what, a cell for each platform) by title; none if nobody calls anybody, and of queues
+    where there is one."""
     everyone = list(platforms.values())
-    names: dict[str, Any] = {}
-    for figures in everyone:
-        names |= dict.fromkeys(figures.get("services", ()))
-    lines = [
-        (name, tuple(cell(f.get("services", {}).get(name)) for f in everyone)) for name in names
-    ]
+    services = _lines([f.get("services", {}) for f in everyone], cell)
     if any(f.get("began_at") for f in everyone):
-        lines.append(("it began at", tuple(f.get("began_at") or "-" for f in everyone)))
-    return lines
+        services.append(("it began at", tuple(f.get("began_at") or "-" for f in everyone)))
+    queues = _lines([f.get("queues", {}) for f in everyone], queue_cell)
+    edges = [
+        {f"{a} to {b}": edge for a, row in f.get("callers", {}).items() for b, edge in row.items()}
+        for f in everyone
+    ]
+    callers = _lines(edges, caller_cell)
+    return {
+        "Services": services,
+        "Queues": queues if len(queues) > 1 else [],
+        "Callers": callers if len(callers) > 1 else [],
+    }
+
+
+def _lines(
+    sides: Sequence[Mapping[str, Any]], told: Callable[[Mapping[str, Any] | None], str]
+) -> list[tuple[str, tuple[str, ...]]]:
+    names = dict.fromkeys(name for side in sides for name in side)
+    return [(name, tuple(told(side.get(name)) for side in sides)) for name in names]
+
+
+def queue_cell(counts: Mapping[str, Any] | None) -> str:
+    """`1,234 pushed, 1,200 done, 4 lost, 30 wait (the oldest for 12 s)`."""
+    if counts is None or not counts["pushed"]:
+        return "nothing pushed"
+    lost, waiting = sum(counts["lost"].values()), counts["queued"] + counts["in_progress"]
+    parts = [f"{counts['pushed']:,.0f} pushed", f"{counts['done']:,.0f} done"]
+    parts += [f"{lost:,.0f} lost"] if lost else []
+    parts += [f"{counts['duplicated']:,.0f} twice"] if counts["duplicated"] else []
+    if waiting:
+        oldest = f" (the oldest for {counts['oldest_s']:,.0f} s)" if counts["queued"] else ""
+        parts.append(f"{waiting:,.0f} left{oldest}")
+    return ", ".join(parts)
+
+
+def caller_cell(counts: Mapping[str, Any] | None) -> str:
+    """`12,345 calls, 1.2 % failed (0.3 % given up), 2.4 tries each`."""
+    if counts is None or not counts["calls"]:
+        return "no calls"
+    calls, failed, given_up = counts["calls"], counts["failed"], counts["given_up"]
+    part = f"{failed / calls:.1%} failed".replace("%", " %")
+    part += f" ({given_up / calls:.1%} given up)".replace("%", " %") if given_up else ""
+    tries = f", {counts['tries'] / calls:.3g} tries each"
+    return f"{calls:,.0f} calls, {part}{tries if counts['tries'] > 1.005 * calls else ''}"
 
 
 def cell(counts: Mapping[str, Any] | None) -> str:

@@ -74,6 +74,10 @@ class InputError(Exception):
         self.issues: tuple[Issue, ...] = tuple(issues) or (own,)
         super().__init__("\n".join(str(issue) for issue in self.issues))
 
+    def _render_traceback_(self) -> list[str]:
+        """How Jupyter shows it (IPython asks for this name): its lines, not the way to them."""
+        return [f"InputError: {line}" for line in str(self).splitlines()]
+
 
 class Record(BaseModel):
     """A frozen record of parameters: no logic, no unknown fields, no infinities."""
@@ -398,6 +402,7 @@ Count = Annotated[int, BeforeValidator(_read_count)]
 Positive = Annotated[Count, AfterValidator(_at_least_one)]
 MOST = at_most(bounds.FLEET)
 Fleet = Annotated[Count, MOST]  # so many replicas or servers
+Crew = Annotated[Positive, at_most(bounds.PEOPLE)]  # people on call
 Tries = Annotated[Positive, at_most(bounds.TRIES)]  # of one call or job
 Limit = Annotated[float, BeforeValidator(_read_figure)]  # a bound on one of summary.json
 Priority = Annotated[int, BeforeValidator(_read_priority)]

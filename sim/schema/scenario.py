@@ -39,6 +39,7 @@ from sim.schema.fields import (
     Title,
     refuse,
 )
+from sim.schema.incident import PublicIncident
 from sim.schema.stack import Role
 from sim.schema.traffic import Traffic
 
@@ -279,6 +280,13 @@ class BadPlan(Happening):
     factor: Annotated[Ratio, Field(ge=1.0)]
 
 
+class Switchover(Happening):
+    """A replica takes its primary's place while both are well (maintenance): by whoever would
+    promote it after a crash, or by hand."""
+
+    service: Name = "postgres"
+
+
 class RegistryDown(Happening):
     """The registry refuses every pull: what needs an image that its server lacks waits."""
 
@@ -384,6 +392,7 @@ class Event(Record):
     control_plane: ControlPlane | None = None
     lock: TableLock | None = None
     bad_plan: BadPlan | None = None
+    failover: Switchover | None = None
     registry_down: RegistryDown | None = None
     image_missing: ImageMissing | None = None
     disk_full: DiskFull | None = None
@@ -432,17 +441,6 @@ class Variant(Record):
     claims: list[Claim] | None = None
 
 
-class PublicIncident(Record):
-    """An outage that its owner has told in public, and how far a scenario is that day."""
-
-    who: Line
-    date: Line  # 2017-01-31
-    source: Line  # the address at which the owner tells it
-    mechanism: Text  # what happened, in our own words
-    simplified: Text  # what of it is left out, or stands for something else
-    fitted: list[Line] = []  # of `set` and `events`: chosen so that the day's figures come out
-
-
 class Scenario(Record):
     name: Name
     title: Line
@@ -462,11 +460,3 @@ class Scenario(Record):
     variants: dict[Name, Variant] = {}
     variant: Name | None = None  # the one in force; the loader says so, a file may not
     assumed: list[Note] = Field(default_factory=list)  # said to the user
-
-    @property
-    def story(self) -> str:
-        """What a report says of it: the lesson, and of an incident what happened, and where."""
-        if (day := self.incident) is None:
-            return self.lesson
-        told = f"{day.who}, {day.date}: {day.mechanism} ({day.source}) {self.lesson}"
-        return f"{told} Simplified: {day.simplified}"

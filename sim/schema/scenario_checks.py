@@ -26,6 +26,7 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
     "data_deleted": ("postgres",),
     "disk_full": ("postgres", "redis"),
     "lock": ("postgres",),
+    "failover": ("postgres",),
 }
 # what a process that runs can read anew; the rest it reads when it starts
 READ_WHILE_RUNNING = (
@@ -109,7 +110,9 @@ def event_issues(
         yield from _config_issues(event.config, stack, at, document)
     if chosen[0] in KEEPS:
         yield from _keeps_nothing(stack, event, chosen[0], at, document)
-    databases = stack.playing("postgres")
+    databases = [name for name in stack.playing("postgres") if not stack.services[name].follows]
+    if event.failover is not None and all("." in name for name in added):
+        yield from _follows_nobody(stack, event.failover.service, at, document)
     if event.rotate_secret is not None and len(databases) > 1:
         found = f"a rotation on a stack with {len(databases)} databases ({', '.join(databases)})"
         expected = "a stack with one: whose password is whose is not simulated"
@@ -220,6 +223,16 @@ def _keeps_nothing(
     if able and name not in (*able, *roles) and name in stack.services:
         found = f"{name}, a service of role {stack.services[name].role}"
         yield document.issue((*path, kind, "service"), found, one_of(able), closest(name, able))
+
+
+def _follows_nobody(stack: Stack, name: str, at: Path_, document: Document) -> Iterator[Issue]:
+    """A failover of a database that nobody follows."""
+    able = [each for each in stack.playing("postgres") if stack.replicas(each)]
+    service = name if name in stack.services else next(iter(stack.playing("postgres")), name)
+    if service not in able:
+        expected = one_of(able) if able else "a database with a replica, and there is none"
+        found = f"{service}, which has no replica"
+        yield document.issue((*at, "failover", "service"), found, expected, closest(name, able))
 
 
 def _whose(

@@ -15,12 +15,21 @@ from sim.constants import facts
 from sim.constants.facts import default, unless_set
 from sim.schema.bounds import Bounds
 from sim.schema.client import ClientSpec
+from sim.schema.databases import (
+    Backup,
+    DatabaseClient,
+    DatabasePool,
+    Failover,
+    Pooler,
+    Replica,
+)
 from sim.schema.fields import (
     MOST,
     Amount,
     Bytes,
     Cores,
     Count,
+    Crew,
     Duration,
     Fleet,
     Fraction,
@@ -36,9 +45,9 @@ from sim.schema.fields import (
     Ratio,
     Record,
     Span,
-    Tries,
     at_most,
 )
+from sim.schema.jobs import JobPush, JobWork, ScheduledJobs
 
 OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
@@ -61,21 +70,6 @@ class Memory(Record):
     limit: Bytes | None = None
     request: Bytes | None = None
     oom_score_adj: OomScore = default(facts.OOM_SCORE_ADJ)  # Docker; a kubelet writes its own
-
-
-class DatabaseClient(Record):
-    demand: LawSpec = LawSpec()  # database core seconds per request or job
-    pool: Count = default(facts.POOL)
-    at_start: Count = 0  # connections opened before listening, all or nothing (eager = pool)
-    checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
-
-
-class DatabasePool(Record):
-    """Connections that a process keeps to one database."""
-
-    size: Count = default(facts.POOL)  # 0: a connection for each query
-    at_start: Count = 0  # as for `database`
-    checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
 
 
 class Breaker(Record):
@@ -114,25 +108,6 @@ class ServiceStep(ClientSpec):
 
 
 STEP_KINDS = ("cpu", "wait", "query", "call", "push")
-
-
-class JobPush(Record):
-    share: Fraction = 0.0  # of requests
-    timeout: Duration = 2.0
-
-
-class JobWork(Record):
-    queue: Name | None = None  # from which it takes; null: the stack's first
-    delivery: Literal["plain", "reliable"] = "plain"
-    redelivery: Duration = default(facts.REDELIVERY)
-    # silence: a lock that the worker renews (Bull); delivery: a visibility time-out (SQS, Celery)
-    redelivery_from: Literal["silence", "delivery"] = "silence"
-    redelivery_look: Duration = default(facts.REDELIVERY_LOOK)
-    max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
-    attempts: Tries = 1
-    backoff: Duration = 2.0
-    poison: Fraction = 0.0
-    reconnects: bool = True  # false: takes no job after Redis was away, until it is restarted
 
 
 class ProbeSpec(Record):
@@ -298,31 +273,15 @@ class Service(Record):
     keepalive: Duration = default(facts.KEEPALIVE)
     recovery: LawSpec = LawSpec()  # WAL replay after a crash, beside `boot`
     pooler: Pooler | None = None
-    backup: Backup = Field(default_factory=lambda: Backup())  # noqa: PLW0108 (it is defined below)
+    backup: Backup = Backup()
+    follows: Replica | None = None  # another database: who queries this one only reads
+    failover: Failover | None = None  # who promotes one of its replicas; null: a person
     # role redis
     persistence: Literal["none", "rdb", "aof_everysec", "aof_always"] = "none"
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
     empty_size: Bytes = default(facts.REDIS_EMPTY)
-
-
-class Backup(Record):
-    """Of a database: how often it is copied elsewhere, and how long it takes to bring it back."""
-
-    every: Span = default(facts.BACKUP_EVERY)
-    restore: Duration = default(facts.RESTORE)  # mean; lognormal
-    restore_cv: Ratio = default(facts.RESTORE_CV)
-
-
-class Pooler(Record):
-    """PgBouncer in transaction mode, beside the database."""
-
-    size: Positive = default(facts.POOLER_SIZE)
-    max_clients: Positive = 1000
-    wait: Duration = default(facts.POOLER_WAIT)
-    login: Duration = default(facts.POOLER_LOGIN)  # of its one core
-    transaction: Duration = default(facts.POOLER_TRANSACTION)
 
 
 class MachineSpec(Record):
@@ -405,6 +364,7 @@ class Habits(Record):
 class Operator(Record):
     """The human. Distributions and their sources: `sim explain operator`."""
 
+    people: Crew = 1  # on call: one takes the page, and each has hands of her own
     monitoring: bool = True  # False: users complain, which takes `complaint`
     detect: LawSpec = LawSpec()  # fault seen by users -> page sent
     unnoticed: Fraction = 0.0  # of incidents: no alert fires (a wrong threshold), for
@@ -431,6 +391,7 @@ class Stack(Record):
     title: Line = ""
     source: Note = ""
     services: dict[Name, Service]
+    schedule: dict[Name, ScheduledJobs] = {}
     servers: Servers = Servers()
     prices: Prices = Prices()
     operator: Operator = Operator()
@@ -480,6 +441,11 @@ class Stack(Record):
         queried = dict.fromkeys(step.query for step in own.steps if step.query is not None)
         return {name: own.pools.get(name, DatabasePool()) for name in queried}
 
+    def replicas(self, database: str) -> list[str]:
+        """The databases that follow it, in file order."""
+        followers = ((name, service.follows) for name, service in self.services.items())
+        return [name for name, copy in followers if copy and copy.primary == database]
+
     def queue_of(self, worker: str) -> str:
         """The queue from which it takes its jobs; "" if there is none."""
         return self.services[worker].job.queue or next(iter(self.playing("redis")), "")
@@ -493,5 +459,4 @@ class Stack(Record):
         return [name for name in self.services if database in self.pools(name)]
 
 
-Service.model_rebuild()
 Stack.model_rebuild()

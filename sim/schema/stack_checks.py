@@ -34,6 +34,8 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
             "keepalive",
             "recovery",
             "pooler",
+            "follows",
+            "failover",
         ),
         ("postgres",),
     ),
@@ -126,9 +128,10 @@ def _service_issues(
             yield document.issue((*at, field), found, expected, key=True)
     if service.replicas > 1 and service.role in ALONE:
         found = f"{service.replicas} replicas of a service with role {service.role}"
-        expected = "1: replication between databases is not simulated"
+        expected = "1 (of a database, a replica is another service, with `follows: {primary: ...}`)"
         yield document.issue((*at, "replicas"), found, expected)
     yield from _needs(name, service, stack, document)
+    yield from _replica_issues(name, service, stack, document)
     yield from _above(document, (*at, "memory"), service.memory.base, service.memory.limit, "base")
     yield from _above(document, (*at, "cpu"), service.cpu.request, service.cpu.limit)
     if service.database and service.database.at_start > service.database.pool:
@@ -177,6 +180,21 @@ def _needs(name: str, service: Service, stack: Stack, document: Document) -> Ite
         if needed and not any(other.role == role for other in stack.services.values()):
             found = f"no service with role {role}"
             yield document.issue(("services", name, field), found, f"one, because {name} needs it")
+
+
+def _replica_issues(
+    name: str, service: Service, stack: Stack, document: Document
+) -> Iterator[Issue]:
+    at: tuple[Key, ...] = ("services", name)
+    primaries = [n for n in stack.playing("postgres") if stack.services[n].follows is None]
+    if service.follows is not None and service.follows.primary not in primaries:
+        found, expected = repr(service.follows.primary), f"a primary ({one_of(primaries)})"
+        near = closest(service.follows.primary, primaries)
+        yield document.issue((*at, "follows", "primary"), found, expected, near)
+    if service.failover is not None and not stack.replicas(name):
+        found = f"failover of {name}, which has no replica"
+        expected = f"a service with role postgres and `follows: {{primary: {name}}}`"
+        yield document.issue((*at, "failover"), found, expected, key=True)
 
 
 def _above(

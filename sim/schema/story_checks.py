@@ -36,11 +36,14 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
             yield from _short_form_issues(service, at, document)
             yield from _steps_issues(name, service.steps, stack, document)
         yield from _pool_issues(service, at, document)
-        queues = stack.playing("redis")
-        if service.role == "worker" and service.job.queue not in (None, *queues):
-            found, expected = f"{service.job.queue!r}", f"{TARGETS['push'][1]} ({one_of(queues)})"
-            near = closest(service.job.queue or "", queues)
-            yield document.issue((*at, "job", "queue"), found, expected, near)
+        for field in ("queue", "dead_letters") if service.role == "worker" else ():
+            named = getattr(service.job, field)
+            yield from _queue_issue(named, (*at, "job", field), stack, document)
+        if service.role == "worker" and service.job.dead_letters == stack.queue_of(name):
+            found = f"{service.job.dead_letters!r}, from which {name} takes"
+            yield document.issue((*at, "job", "dead_letters"), found, "another queue")
+    for name, jobs in stack.schedule.items():
+        yield from _queue_issue(jobs.push, ("schedule", name, "push"), stack, document)
     for number, most, what in (
         (len(stack.playing("redis")), MOST_QUEUES, "services with role redis"),
         (len(stack.playing("postgres")), MOST_DATABASES, "services with role postgres"),
@@ -48,6 +51,16 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     ):
         if number > most:
             yield document.issue(("services",), f"{number} {what}", f"at most {most}")
+
+
+def _queue_issue(
+    named: str | None, at: tuple[Key, ...], stack: Stack, document: Document
+) -> Iterator[Issue]:
+    queues = stack.playing("redis")
+    if named is not None and named not in queues:
+        possible = f" ({one_of(queues)})" if queues else "; there is none"
+        expected = f"{TARGETS['push'][1]}{possible}"
+        yield document.issue(at, f"{named!r}", expected, closest(named, queues))
 
 
 def _somebody_elses(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:

@@ -16,11 +16,13 @@ from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import client_of, profile_in
 from sim.control.rolling_updates.compose import place
+from sim.control.self_healing import failover
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Client, Routing
 from sim.platforms.platform import Platform, servers_of
+from sim.schema.jobs import ScheduledJobs
 from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
 from sim.schema.traffic import Traffic
@@ -156,10 +158,15 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
                 found = f"{name}.run(), which gives {loop!r:.40}"
                 raise NonsenseError(found, "a loop: a function with `yield`", field)
             cluster.clock.loop(loop)
+    for name, service in cluster.stack.services.items():
+        if service.failover is not None:
+            cluster.clock.loop(failover.watch(cluster, name, service.failover))
     if cluster.host_ports:
         cluster.clock.loop(StaticAddress().run(cluster))
     if built_by_hand(cluster.stack, platform):
         cluster.clock.loop(HAProxy().run(cluster))
+    for number, jobs in enumerate(cluster.stack.schedule.values()):
+        cluster.clock.loop(scheduled(cluster, jobs, number))
     human = Human(cluster, scenario.starts_at)
     cluster.clock.loop(OnCall(human).run(cluster))
     faults = Faults(cluster, human)
@@ -168,6 +175,15 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
     if not scenario.events:
         cluster.clock.loop(users_are_the_event(cluster, scenario.traffic))
     return faults
+
+
+def scheduled(cluster: Cluster, jobs: ScheduledJobs, number: int) -> Loop:
+    """Jobs by the clock: at `first`, and each `every` seconds from there."""
+    k = 0
+    while True:
+        yield cluster.clock.at(jobs.first + k * jobs.every, Rank.SCHEDULE, number)
+        cluster.enqueue(jobs.push, jobs.jobs)
+        k += 1
 
 
 def users_are_the_event(cluster: Cluster, traffic: Traffic) -> Loop:

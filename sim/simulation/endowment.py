@@ -34,6 +34,7 @@ def means_of(cluster: Cluster) -> Means:
             name: None if choices.resource_limits is None else service.memory.limit
             for name, service in facing.items()
         },
+        people=stack.operator.people,
         watched=stack.operator.monitoring,
     )
 

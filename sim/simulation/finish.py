@@ -81,8 +81,8 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
         return int(recording.jobs[:, ENQUEUED].sum())
     share = cluster.stack.services[cluster.entry].push.share
     if not share or not any(s.role == "redis" for s in cluster.stack.services.values()):
-        return 0
-    return sum(
+        return cluster.count.scheduled_jobs
+    return cluster.count.scheduled_jobs + sum(
         int((uniforms(seed, Stream.PUSH, first, min(first + CHUNK, arrived)) < share).sum())
         for first in range(0, arrived, CHUNK)
     )
@@ -101,6 +101,7 @@ def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:
     return {
         "services": cluster.services(),
         "databases": {n: plane.database_gauge(i) for i, n in enumerate(databases)},
+        "callers": cluster.calls(),
         "calls": {n: tuple(cluster.stack.calls(n)) for n in services},
         "answers": {n: answers[:, i] for i, n in enumerate(services)},
     }

@@ -33,7 +33,8 @@ class Ask:
     platforms: Iterable[str] | None = None  # None: the scenario's own; `all`: every one
     seed: int = DEFAULT_SEED  # of the first replication; the others count up
     reps: int | None = 1  # replications; None: as many as its size allows, for a range
-    stack: str | Stack | None = None  # a name, a path (also of a Compose file), or a record
+    # a name, a path (also of a Compose file), a record, or plain data as a file has it
+    stack: str | Stack | Mapping[str, Any] | None = None
     settings: Mapping[str, Any] | Sequence[str] = ()  # dotted paths, or `path=value`
     engine: str = "auto"
     traffic: str | Sequence[str] | None = None  # recordings in place of the scenario's arrivals
@@ -42,6 +43,7 @@ class Ask:
     equal_means: bool = False  # every platform gets the same, as far as it has the field
     roles: Sequence[str] = ()  # NAME=ROLE: how somebody's own files are read, against the guesses
     links: Sequence[str] = ()  # A->B: A asks B
+    keep_runs: bool = False  # every replication whole, not one of each platform
 
     def checked(self) -> Ask:
         """The same with texts for paths, a tuple of platforms, and as many replications as `until`
@@ -128,8 +130,8 @@ def _kinds(ask: Ask) -> Iterator[Issue]:
     if not isinstance(ask.scenario, (*TEXT, Scenario)):
         expected = "a name (see sim.list_scenarios()), a path or a Scenario"
         yield Issue(field="scenario", found=given(ask.scenario), expected=expected)
-    if not isinstance(ask.stack, (*TEXT, Stack, NoneType)):
-        expected = "a name (see sim.list_stacks()), a path or a Stack"
+    if not isinstance(ask.stack, (*TEXT, Stack, Mapping, NoneType)):
+        expected = "a name (see sim.list_stacks()), a path, a Stack, or its data"
         yield Issue(field="stack", found=given(ask.stack), expected=expected)
     paths = ask.traffic if isinstance(ask.traffic, list | tuple) else (ask.traffic or "",)
     if not all(isinstance(path, TEXT) for path in paths):

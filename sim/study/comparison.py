@@ -11,6 +11,7 @@ from typing import Any, Literal
 from sim.platforms import names as list_platforms
 from sim.results.spread import typical
 from sim.results.summary import Replication
+from sim.schema.fields import InputError
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 from sim.study.ask import DEFAULT_SEED, Ask
@@ -28,7 +29,7 @@ def run(
     platform: str = "kubernetes",
     seed: int = DEFAULT_SEED,
     reps: int | None = 1,
-    stack: str | Stack | None = None,
+    stack: str | Stack | Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
     traffic: str | Sequence[str] | None = None,
@@ -39,13 +40,17 @@ def run(
     executor: Executor | None = None,
     workers: int | None = None,
     equal_means: bool = False,
+    keep_runs: bool = False,
+    set: Mapping[str, Any] | Sequence[str] = (),  # noqa: A002 - the word of the command line
 ) -> Result:
     """Replay a scenario under one platform: `sim.run("container_crash", platform="kubernetes")`.
 
-    `scenario`: a name, `name:variant`, a path to a YAML file, or a record. `seed` of the first
+    `scenario`: a name, `name:variant`, a path to a YAML file, or a record. `platform`: a name of
+    `list_platforms`, or the path of a file of yours. `seed` of the first
     replication, `reps` replications (None: as many as its size allows, for a range; the story is
     that of the seed nearest to the mean). `stack`: a name or a path (also of a docker-compose
-    file). `settings`: dotted paths, `{"stack.services.api.replicas": 3}` or `["path=value"]`.
+    file), a `Stack`, or plain data as its file has it: `{"name": "shop", "services": {...}}`.
+    `settings`, or `set`: dotted paths, `{"stack.services.api.replicas": 3}` or `["path=value"]`.
     `engine`: auto, compiled or reference. `traffic`: a recording, or several, in place of the
     scenario's. `postmortem`: run it again with one thing changed at a time (sim.study.causes).
     `store`: a folder that keeps each replication as it ends; the same call goes on from there.
@@ -53,12 +58,14 @@ def run(
     at most, 1,000 where that is 1), or after a number of replications. `executor`: anything with
     the interface of `concurrent.futures`; `workers`: processes at most (of an executor: tasks at
     once). `equal_means`: every platform of a comparison gets the same replicas, cores, restart
-    policy, limits, checks and stop delays, as far as it has the field. Raises `InputError` for
-    anything that is not usable.
+    policy, limits, checks and stop delays, as far as it has the field. `keep_runs`: every
+    replication is kept whole, for `Result.series_per_seed` (some MB each). Raises `InputError`
+    for anything that is not usable.
     """
     return compare(
         scenario, [platform], seed, reps, stack, settings, engine, traffic, postmortem,
         store=store, until=until, executor=executor, workers=workers, equal_means=equal_means,
+        keep_runs=keep_runs, set=set,
     )  # fmt: skip
 
 
@@ -67,7 +74,7 @@ def compare(
     platforms: Iterable[str] | None = None,
     seed: int = DEFAULT_SEED,
     reps: int | None = 1,
-    stack: str | Stack | None = None,
+    stack: str | Stack | Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
     engine: str = "auto",
     traffic: str | Sequence[str] | None = None,
@@ -79,6 +86,8 @@ def compare(
     workers: int | None = None,
     equal_means: bool = False,
     rungs: bool | Literal["orders"] = False,
+    keep_runs: bool = False,
+    set: Mapping[str, Any] | Sequence[str] = (),  # noqa: A002 - the word of the command line
 ) -> Result:
     """Replay a scenario under several platforms (default: the scenario's own) with equal seeds.
 
@@ -86,9 +95,12 @@ def compare(
     the `Result` when `reps` is at least 2. `rungs`: of two platforms, from the one that did worse
     to the other one change at a time (sim.study.rungs); "orders": also in the mean over orders.
     """
+    if settings and set:
+        found = "settings= and set=, which are the same"
+        raise InputError(field="set", found=found, expected="one of the two")
     ask = Ask(
-        scenario, platforms, seed, reps, stack, settings, engine, traffic, until=until,
-        equal_means=equal_means,
+        scenario, platforms, seed, reps, stack, settings if set == () else set, engine, traffic,
+        until=until, equal_means=equal_means, keep_runs=keep_runs,
     )  # fmt: skip
     planned = plan(ask.with_causes() if postmortem else ask)
     run_batch = partial(Batch.run, executor=executor, workers=workers)
@@ -129,14 +141,14 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
         for case, replications in zip(planned.cases, sample.replications, strict=True)
         if replications
     }
-    if planned.ranged:
+    if planned.ranged and not planned.ask.keep_runs:
         by_platform = typical(by_platform)
     choices = {c.platform: c.choices for c in planned.cases if c.platform in by_platform}
     by_hand = [name for name, done in by_platform.items() if any(map(_has_a_balancer, done))]
     return Result(
         scenario=planned.name,
         title=scenario.title,
-        lesson=scenario.story,
+        lesson=scenario.incident.told(scenario.lesson) if scenario.incident else scenario.lesson,
         stack=stack.name,
         seed=planned.ask.seed,
         reps=max(len(replications) for replications in by_platform.values()),
@@ -150,6 +162,7 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
             *scenario.assumed,
         ),
         ignored=tuple(stack.ignored),
+        drawing=planned.drawing,
         interrupted=sample.interrupted,
         command=planned.command,
         versions=versions(),

@@ -6,7 +6,7 @@ customers (common random numbers) and their paired differences need few replicat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import fsum
 from typing import Any
@@ -17,7 +17,7 @@ from sim.imports.evidence import Corrections
 from sim.imports.trace import profile, recording
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
-from sim.library.stacks import list_stacks, load_stack
+from sim.library.stacks import drawn, list_stacks, load_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
@@ -76,6 +76,13 @@ class Plan:
         return tuple(self.scenario.claims) if own else ()
 
     @property
+    def drawing(self) -> str:
+        """An SVG of somebody's own files as they were understood; empty of any other stack."""
+        name = self.ask.stack
+        corrections = Corrections.of(self.ask.roles, self.ask.links)
+        return drawn(name, corrections) if isinstance(name, str) else ""
+
+    @property
     def key(self) -> str:
         """The same for two plans whose replications may stand side by side."""
         key = plan_key(self.scenario, self.stack, self.cases[0].arrivals)
@@ -89,7 +96,7 @@ class Plan:
         from."""
         reps = self.ask.reps or 1
         seeds = tuple(range(self.ask.seed, self.ask.seed + reps))
-        keep = reps if self.ranged else 1
+        keep = reps if self.ranged or self.ask.keep_runs else 1
         return Batch(self.cases, seeds, keep=keep, engine=self.ask.engine, key=self.key)
 
 
@@ -111,7 +118,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
         come = profile(scenario.traffic) if recorded is None else recorded.arrivals
     stack = stack or load_stack(scenario.stack)
     if names == ALL:
-        names = tuple(dict.fromkeys((*scenario.platforms, *platform_names())))
+        names = tuple(dict.fromkeys((*_in_pairs(scenario.platforms), *platform_names())))
     chosen = names or tuple(scenario.platforms)
     settings = split_settings(scenario.set).platforms
     for name in settings:
@@ -181,6 +188,13 @@ def _names(platforms: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def _in_pairs(platforms: Sequence[str]) -> Iterator[str]:
+    """Each, and beside it those that are named after it: compose, compose_hardened."""
+    for platform in platforms:
+        yield platform
+        yield from (name for name in platform_names() if name.startswith(f"{platform}_"))
+
+
 def _stack(ask: Ask) -> Stack | None:
     """The stack that was asked for; None: the scenario's own."""
     corrections = Corrections.of(ask.roles, ask.links)
@@ -189,7 +203,7 @@ def _stack(ask: Ask) -> Stack | None:
     if corrections:
         option = "--role" if ask.roles else "--link"
         raise InputError(option, found="no file of yours", expected="--stack FILE beside it")
-    return ask.stack
+    return load_stack(ask.stack) if isinstance(ask.stack, Mapping) else ask.stack
 
 
 def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:

@@ -14,10 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.results.columns import ColumnMeaning, meanings
 from sim.results.figures import METRICS, lookup
 from sim.results.measurements import Measurements
 from sim.results.merge import merged
-from sim.results.run import TIMELINE_COLUMNS, timeline_rows
+from sim.results.run import TIMELINE_COLUMNS, Run, timeline_rows
 from sim.results.series import series_columns
 
 if TYPE_CHECKING:
@@ -67,14 +68,26 @@ class Result(Measurements):
 
     @cached_property
     def series(self) -> pd.DataFrame:
-        """Second by second, first replication of each platform; columns as in series.csv."""
+        """Second by second, first replication of each platform; a row each of some 40 columns as in
+        series.csv, whose units and meanings `sim.columns()` says."""
+        import pandas as pd  # noqa: PLC0415
+
+        frames = [_second_by_second(run) for run in self.runs]
+        return pd.concat(frames, ignore_index=True)
+
+    @cached_property
+    def series_per_seed(self) -> pd.DataFrame:
+        """The same of every replication that was kept whole (`keep_runs=True`; else one of each
+        platform), with the columns platform and seed first."""
         import pandas as pd  # noqa: PLC0415
 
         frames = []
-        for run in self.runs:
-            frame = pd.DataFrame(series_columns(run))
-            frame.insert(0, "platform", run.platform)
-            frames.append(frame)
+        for replications in self.replications.values():
+            for replication in replications:
+                if replication.run is not None:
+                    frame = _second_by_second(replication.run)
+                    frame.insert(1, "seed", replication.seed)
+                    frames.append(frame)
         return pd.concat(frames, ignore_index=True)
 
     def plot(self, what: str = "downtime") -> Figure:
@@ -137,3 +150,21 @@ class Result(Measurements):
         from sim.report.text.table import html  # noqa: PLC0415
 
         return html(self)
+
+
+def columns() -> pd.DataFrame:
+    """What each column means, a row each: of `Result.series` (table `series`, one value a second)
+    and of `Result.figures` (table `figures`, one value a run). Columns: table, name, unit,
+    meaning."""
+    import pandas as pd  # noqa: PLC0415
+
+    return pd.DataFrame(list(meanings()), columns=list(ColumnMeaning._fields))
+
+
+def _second_by_second(run: Run) -> pd.DataFrame:
+    """The columns of series.csv, with the platform before them."""
+    import pandas as pd  # noqa: PLC0415
+
+    frame = pd.DataFrame(series_columns(run))
+    frame.insert(0, "platform", run.platform)
+    return frame

@@ -18,6 +18,7 @@ from sim.schema.scenario import Scenario
 from sim.schema.text.document import read_yaml
 from sim.schema.text.files import read_text
 from sim.schema.text.validation import closest, one_of, read_record
+from sim.workshop.language import ENGLISH, Translation, translation
 
 FOLDER = Path(__file__).resolve().parent / "challenges"
 HINTS = 3
@@ -70,18 +71,34 @@ class Challenge(Record):
     then: str  # a command that shows more
 
 
-def challenges() -> list[Challenge]:
-    """All of them, by number."""
+def challenges(language: str = ENGLISH) -> list[Challenge]:
+    """All of them, by number, in a language as far as they are translated."""
     records = []
     for path in sorted(FOLDER.glob("*.yaml")):
         document = read_yaml(read_text(path, path.name), path.name)
-        records.append(read_record(Challenge, document))
+        record = read_record(Challenge, document)
+        texts = translation(path.name, language)
+        records.append(record if texts is None else translated(record, texts))
     return sorted(records, key=lambda record: record.number)
 
 
-def challenge(number: int) -> Challenge:
+def translated(challenge: Challenge, texts: Translation) -> Challenge:
+    """The same with texts of another language."""
+    knobs = {
+        path: knob.model_copy(update={"what": texts.may[path]})
+        for path, knob in challenge.may.items()
+    }
+    goals = [
+        goal.model_copy(update={"says": says})
+        for goal, says in zip(challenge.goals, texts.goals, strict=True)
+    ]
+    own = {"title": texts.title, "story": texts.story, "hints": texts.hints, "lesson": texts.lesson}
+    return challenge.model_copy(update={**own, "may": knobs, "goals": goals})
+
+
+def challenge(number: int, language: str = ENGLISH) -> Challenge:
     """The challenge of that number; InputError if there is none."""
-    known = {each.number: each for each in challenges()}
+    known = {each.number: each for each in challenges(language)}
     if number not in known:
         expected = one_of([str(n) for n in known])
         near = closest(str(number), map(str, known))

@@ -1,4 +1,4 @@
-"""What a student has seen and done: hints opened, challenges passed, quiz answers.
+"""What a student has seen and done: hints opened, tries, challenges passed, quiz answers.
 
 Kept in `reports/workshop.json` of the working folder, so that hints open one at a time over
 several commands. Deleting it begins anew.
@@ -6,13 +6,18 @@ several commands. Deleting it begins anew.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
 from sim.schema.fields import Count, InputError, Record
 from sim.schema.text.files import read_text
+from sim.workshop.challenge import Challenge
+from sim.workshop.language import ENGLISH
 
 FILE = Path("reports") / "workshop.json"
 
@@ -29,7 +34,50 @@ class QuizScore(Record):
 class Achievements(Record):
     hints: dict[str, Count] = Field(default_factory=dict)  # by challenge number: how many are open
     passed: list[Count] = Field(default_factory=list)
+    tries: dict[str, Count] = Field(default_factory=dict)  # by challenge number
+    costs: dict[str, list[float]] = Field(default_factory=dict)  # of answers that passed, USD
+    language: str = ENGLISH
     quiz: dict[str, QuizScore] = Field(default_factory=dict)  # by scenario, over all rounds
+
+    def tried(self, number: int, usd: float | None) -> Achievements:
+        """With one more try; `usd`: what it costs, if it passed."""
+        key, passed = str(number), self.passed
+        costs = self.costs
+        if usd is not None:
+            passed = sorted({*passed, number})
+            costs = {**costs, key: [*costs.get(key, []), usd]}
+        tries = {**self.tries, key: self.tries.get(key, 0) + 1}
+        return self.model_copy(update={"tries": tries, "passed": passed, "costs": costs})
+
+    def without(self, number: int | None) -> Achievements:
+        """As if one challenge had never been seen; None: nothing at all, the language excepted."""
+        if number is None:
+            return Achievements(language=self.language)
+        kept = {
+            name: {key: value for key, value in getattr(self, name).items() if key != str(number)}
+            for name in ("hints", "tries", "costs")
+        }
+        passed = [other for other in self.passed if other != number]
+        return self.model_copy(update={**kept, "passed": passed})
+
+
+def results(progress: Achievements, name: str, known: Iterable[Challenge]) -> str:
+    """CSV: a line a challenge, the same columns from everybody, so that files can be joined."""
+    out = io.StringIO()
+    columns = ("name", "challenge", "title", "passed", "tries", "hints", "cheapest_usd")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    # a spreadsheet would take these for formulas
+    name = f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t") else name
+    for each in known:
+        key = str(each.number)
+        costs = progress.costs.get(key)
+        writer.writerow([
+            name, each.number, each.title, "yes" if each.number in progress.passed else "no",
+            progress.tries.get(key, 0), progress.hints.get(key, 0),
+            f"{min(costs):.2f}" if costs else "",
+        ])  # fmt: skip
+    return out.getvalue()
 
 
 def load(file: Path = FILE) -> Achievements:

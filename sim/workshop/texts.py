@@ -1,4 +1,5 @@
-"""What the workshop's commands print: plain text, at most 80 columns where it is prose."""
+"""What the workshop's commands print, in the words of a language: plain text, at most 80 columns
+where it is prose."""
 
 from __future__ import annotations
 
@@ -9,47 +10,53 @@ from typing import Any
 
 from sim.report.text import words
 from sim.workshop.challenge import HINTS, Challenge, Goal, Knob
-from sim.workshop.check import Assessment
+from sim.workshop.check import Assessment, GoalScore
+from sim.workshop.language import Phrases
 from sim.workshop.progress import FILE, Achievements
 
 WIDTH = 80
 PLAIN_WORDS = {"no", "yes", "on", "off", "true", "false", "null", ""}  # quoted, for other readers
 
 
-def listing(known: Iterable[Challenge], progress: Achievements) -> str:
+def listing(say: Phrases, known: Iterable[Challenge], progress: Achievements) -> str:
     """All challenges, one a line, and which of them are passed."""
-    lines = ["Challenges"]
+    lines = [say("listing")]
     for challenge in known:
-        done = "passed" if challenge.number in progress.passed else ""
+        done = say("done") if challenge.number in progress.passed else ""
         lines.append(f"  {challenge.number:>2}  {challenge.title:<44}  {done}".rstrip())
-    lines += ["", "python -m sim challenge NUMBER shows one."]
+    lines += ["", say("shows_one")]
     return "\n".join(lines) + "\n"
 
 
-def page(challenge: Challenge, progress: Achievements) -> str:
+def heading(say: Phrases, challenge: Challenge) -> str:
+    return say("challenge", number=challenge.number, title=challenge.title)
+
+
+def page(say: Phrases, challenge: Challenge, progress: Achievements) -> str:
     """Story, goal, what may be changed, and how to begin."""
-    article = f" (the article's {challenge.article})" if challenge.article else ""
+    article = say("article", ident=challenge.article) if challenge.article else ""
     command = f"python -m sim challenge {challenge.number}"
     opened = progress.hints.get(str(challenge.number), 0)
+    platforms = f" {say('or')} ".join(challenge.platforms)
     parts = [
-        f"Challenge {challenge.number}: {challenge.title}{article}",
+        f"{heading(say, challenge)}{article}",
         "",
         prose(challenge.story),
         "",
-        "The goal",
-        *(f"  - {goal.says} ({bounds(goal)})" for goal in challenge.goals),
+        say("goal"),
+        *(f"  - {goal.says} ({goal.metric}: {bounds(say, goal)})" for goal in challenge.goals),
         "",
-        "You may choose",
-        f"  platform: {' or '.join(challenge.platforms)}",
-        "and set",
+        say("choose"),
+        f"  {say('platform', platforms=platforms)}",
+        say("set"),
         *(line for path, knob in challenge.may.items() for line in _knob(path, knob)),
         "",
-        "Nothing else: not the visitors, the events, the operator or the prices.",
+        say("nothing_else"),
         "",
-        "Commands",
-        f"  {command} --start my.yaml   writes the file that you begin with",
-        f"  {command} --check my.yaml   replays it and holds it against the goal",
-        f"  {command} --hint            opens a hint ({opened} of {HINTS} are open)",
+        say("commands"),
+        f"  {command} --start my.yaml   {say('start')}",
+        f"  {command} --check my.yaml   {say('check')}",
+        f"  {command} --hint            {say('hint', opened=opened, hints=HINTS)}",
     ]
     return "\n".join(parts) + "\n"
 
@@ -58,14 +65,14 @@ def _knob(path: str, knob: Knob) -> list[str]:
     return [f"  {path}", prose(knob.what, "      ")]
 
 
-def start_file(challenge: Challenge) -> str:
+def start_file(say: Phrases, challenge: Challenge) -> str:
     """The student's first file: what is, and what may be set, as comments to take away."""
     others = [name for name in challenge.platforms if name != challenge.start]
-    choice = f" # or {' or '.join(others)}" if others else ""
+    either = say("or")
+    choice = f" # {either} {f' {either} '.join(others)}" if others else ""
     lines = [
-        f"# Challenge {challenge.number}: {challenge.title}",
-        "# Below `set:` is what you may set, as it is now. Take the # before a path away",
-        "# and change the value behind the colon.",
+        f"# {heading(say, challenge)}",
+        *(f"# {line}" for line in say("file_head").splitlines()),
         f"platform: {challenge.start}{choice}",
         "set:",
     ]
@@ -83,45 +90,70 @@ def value(raw: Any) -> str:
     return json.dumps(raw)
 
 
-def hints(challenge: Challenge, opened: int) -> str:
+def hints(say: Phrases, challenge: Challenge, opened: int) -> str:
     """The hints that are open."""
-    lines = [f"Challenge {challenge.number}: {challenge.title}"]
+    lines = [heading(say, challenge)]
     for position, hint in enumerate(challenge.hints[:opened], start=1):
-        lines += ["", f"Hint {position} of {HINTS}", prose(hint, "  ")]
+        lines += ["", say("hint_head", number=position, hints=HINTS), prose(hint, "  ")]
     left = HINTS - opened
-    lines += [
-        "",
-        f"{left} more; the same command opens the next." if left else "That was the last.",
-    ]
-    lines.append(f"(Kept in {FILE}.)")
+    lines += ["", say("hints_left", left=left) if left else say("hints_end")]
+    lines.append(say("kept", file=FILE))
     return "\n".join(lines) + "\n"
 
 
-def verdict(challenge: Challenge, assessment: Assessment) -> str:
-    """The figures against each limit; the lesson when all are reached."""
-    lines = [
-        f"Challenge {challenge.number}: {challenge.title}",
-        f"Your answer under {words.platform(assessment.platform)}, seed {assessment.result.seed}",
-        "",
-    ]
-    for score in assessment.scores:
-        goal, measured = score.goal, words.figure(score.goal.metric, score.measured)
-        limit = words.bounds(goal.metric, goal.low, goal.high)
-        lines.append(f"  {'ok' if score.reached else 'NO'}  {goal.says}")
-        lines.append(f"      {goal.metric} is {measured}; the goal is {limit}")
+def verdict(
+    say: Phrases, challenge: Challenge, assessment: Assessment, progress: Achievements
+) -> str:
+    """The figures against each limit, with other customers too; the lesson when all are reached,
+    and where this answer stands among those of this student."""
+    platform, seed = words.platform(assessment.platform), assessment.result.seed
+    lines = [heading(say, challenge), say("answer", platform=platform, seed=seed), ""]
+    lines += [line for score in assessment.scores for line in _score(say, score)]
+    if assessment.others:
+        lines += ["", say("others")]
+    for other, scores in assessment.others.items():
+        missed = [score for score in scores if not score.reached]
+        lines.append(f"  {say('missed' if missed else 'reached')}  {say('seed', seed=other)}")
+        lines += [line for score in missed for line in _score(say, score)[1:]]
     lines.append("")
     reached = sum(score.reached for score in assessment.scores)
+    key = str(challenge.number)
+    lines.append(say("cost", cost=words.money(assessment.usd), tries=progress.tries.get(key, 0)))
     if assessment.passed:
-        lines += ["Passed.", "", "The lesson", prose(challenge.lesson, "  ")]
-        lines += ["", "To see more", f"  {challenge.then}"]
+        lines += _rank(say, assessment, progress.costs.get(key, []))
+        lines += [say("passed"), "", say("lesson"), prose(challenge.lesson, "  ")]
+        lines += ["", say("more"), f"  {challenge.then}"]
+    elif assessment.reached:
+        lines.append(say("luck", seed=seed))
     else:
-        lines += [f"Not passed: {reached} of {len(assessment.scores)} reached."]
+        lines.append(say("not_passed", reached=reached, goals=len(assessment.scores)))
     return "\n".join(lines) + "\n"
 
 
-def bounds(goal: Goal) -> str:
-    """`at most 30 s`; the figure is summary.json's, so its name is said too."""
-    return f"{goal.metric}: {words.bounds(goal.metric, goal.low, goal.high)}"
+def _score(say: Phrases, score: GoalScore) -> list[str]:
+    goal, measured = score.goal, words.figure(score.goal.metric, score.measured)
+    told = say("measured", metric=goal.metric, measured=measured, limit=bounds(say, goal))
+    return [f"  {say('reached' if score.reached else 'missed')}  {goal.says}", f"      {told}"]
+
+
+def _rank(say: Phrases, assessment: Assessment, costs: list[float]) -> list[str]:
+    """Nothing for the first answer that passes."""
+    if len(costs) < 2:
+        return []
+    rank, best = sum(cost < assessment.usd for cost in costs) + 1, words.money(min(costs))
+    return [say("rank", passes=len(costs), rank=rank, best=best)]
+
+
+def bounds(say: Phrases, goal: Goal) -> str:
+    """`at most 30 s`."""
+    low, high = (words.figure(goal.metric, bound) for bound in (goal.low, goal.high))
+    if goal.low == goal.high:
+        key = "exactly"
+    elif goal.low is not None and goal.high is not None:
+        key = "between"
+    else:
+        key = "at_least" if goal.high is None else "at_most"
+    return say(key, low=low, high=high)
 
 
 def prose(text: str, indent: str = "") -> str:

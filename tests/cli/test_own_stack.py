@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from sim.cli.app import main
 from sim.study.ask import Ask
+from sim.study.plan import plan
 
 CASES = Path(__file__).parents[1] / "data" / "compose" / "cases"
 
@@ -41,8 +43,17 @@ def test_corrections_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     told = capsys.readouterr().err
     assert "assumed: users' requests go to catalogue" in told
     assert "assumed: front-end uses catalogue (as you say)" in told
+    page = (tmp_path / "out" / "report.html").read_text()
+    drawing = base64.b64decode(page.partition('src="data:image/svg+xml;base64,')[2].split('"')[0])
+    assert b"front-end asks catalogue: as you say (high)" in drawing
     ask = Ask("container_crash", stack="x.yml", roles=["a=entry"], links=["b->a"])
     assert "--stack x.yml --role a=entry --link 'b->a'" in ask.command(["compose"])
+
+
+def test_a_stack_of_ours_is_not_drawn() -> None:
+    assert plan(Ask("container_crash", stack="shop")).drawing == ""
+    assert plan(Ask("container_crash")).drawing == ""
+    assert "<svg" in plan(Ask("container_crash", stack=str(CASES / "suite.yml"))).drawing
 
 
 @pytest.mark.parametrize(

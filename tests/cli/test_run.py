@@ -43,6 +43,24 @@ def test_json_is_alone_on_standard_output(sim, calls, tmp_path):
     assert "requests" in said.err  # progress went to the other stream
 
 
+def test_what_the_verdict_hangs_on_stands_in_the_report_when_asked(sim, calls, tmp_path):
+    """Synthetic runs: nothing that is set makes a difference."""
+    said = sim(*RUN, "--reps", "1", "--unknowns")
+    assert said.status == 0, said.err
+    lines = said.out.splitlines()
+    (finding,) = [k for k, line in enumerate(lines) if "Kubernetes has the best downtime_s" in line]
+    assert "numbers that nobody knows flips that." in " ".join(lines[finding : finding + 2])
+    page = (tmp_path / "reports" / "container_crash" / "report.html").read_text()
+    assert "What it hangs on" in page
+    assert "numbers that nobody knows flips that." in page
+    assert "What it hangs on" not in sim_page(sim, tmp_path)
+
+
+def sim_page(sim, tmp_path):
+    sim(*RUN, "--reps", "1", "--out", "plain")
+    return (tmp_path / "plain" / "report.html").read_text()
+
+
 def test_progress_is_one_line_a_platform_without_a_terminal(sim, calls):
     said = sim(*RUN, "--reps", "3")
     lines = [line for line in said.err.splitlines() if "simulated" in line]

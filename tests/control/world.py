@@ -61,6 +61,9 @@ class FakePlane:
 
     def forget(self, probe: int) -> None: ...
 
+    def server_memory(self, server: int) -> int:
+        return 0
+
     def stand(self, check: StandingCheck) -> bool:
         return False
 

@@ -117,6 +117,8 @@ def worker(dice: Dice, calm: float) -> Profile:
         max_stalled=dice.pick(0, 1, 2, 99),
         job_attempts=dice.int(1, 4),
         job_backoff_s=dice.pick(0.25, 0.5, 2.0),
+        error_rate=dice.pick(0.0, 0.0, 0.1, 0.5),
+        dead_letters=dice.pick(-1, -1, 0, 1, 2),
     )
 
 
@@ -204,6 +206,7 @@ def pushed(dice: Dice, profile: Profile) -> Profile:
             locked_share=dice.pick(0.0, 0.3, 0.6, 1.0),
             cost_growth=dice.pick(0.0, 0.5),
             connection_slots=dice.pick(1, 8, 97),
+            number=dice.pick(profile.number, dice.int(0, DATABASES - 1)),  # it is promoted
         )
     return replace(
         profile,
@@ -509,6 +512,8 @@ class Author:
             self.step(t, "lock_out", c, True)
             if later < INF:
                 self.step(later, "lock_out", c, False)
+        elif what == 6 and dice(0.5):
+            self.step(t, "enqueue", dice.int(0, QUEUES - 1), dice.pick(1, 2, 10))
         elif what == 6:
             self.step(t, "wipe", dice.int(0, QUEUES - 1))
         else:

@@ -8,6 +8,7 @@ import pytest
 
 from sim.dataplane.codes import UNLIMITED, Algorithm, Does, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, Routing, StoryStep, Workload
+from sim.dataplane.tables import CallGauge
 from tests.dataplane.worlds import (
     World,
     at,
@@ -79,6 +80,8 @@ def test_inner_calls_are_no_requests_and_each_is_counted_once(plane_class):
     inner = run.plane.service_gauge(1)
     assert (inner.asked, inner.failed, inner.retries, inner.open) == (1, 1, 3, 0)
     assert run.plane.container_gauge(1).served == 4
+    assert run.plane.call_gauges(0) == (CallGauge(calls=1, tries=4, failed=1, given_up=0),)
+    assert run.plane.call_gauges(1) == ()
 
 
 # ---- who is tired of waiting ----
@@ -104,7 +107,10 @@ def test_a_hang_through_three_hops(plane_class, cancel, attempts):
     run = drive(plane_class, w)
     assert run.plane.container_gauge(2).waiting == attempts
     assert run.causes() == {Outcome.CLIENT_TIMEOUT: 1}
-    assert run.plane.service_gauge(2).asked == attempts // (2 if cancel else 3)
+    asked = attempts // (2 if cancel else 3)
+    assert run.plane.service_gauge(2).asked == asked
+    edge = run.plane.call_gauges(1)[0]
+    assert (edge.calls, edge.tries) == (asked, attempts)
 
 
 def test_a_budget_is_one_process_s_and_begins_full(plane_class):
@@ -333,3 +339,21 @@ def test_two_services_in_a_row_whose_slots_do_not_bind_are_two_queues_in_a_row(p
     mean = recording.latency_sum.sum() / recording.latency.sum()
     exact = 1 / (20.0 - rate) + 1 / (12.5 - rate)
     assert mean == pytest.approx(exact, rel=0.05 if n > 10_000 else 0.15)
+
+
+def test_a_call_is_forsaken_once_however_often_its_job_comes_back(plane_class):
+    """The worker dies at 3 while it waits, and at 4.25 with the same job, before it asks again."""
+    job = (StoryStep(CPU, constant(1.0)), asks(1))
+    worker = Profile(
+        Kind.WORKER, steps=job, reliable=True, redelivery_s=0.5, max_stalled=9, job_attempts=9
+    )
+    shop = Profile(Kind.HTTP, push_rate=1.0)
+    script = [(0.0, "publish", ((0,), -1, 0)), (0.0, "publish", ((1,), -1, 1))]
+    script += [(3.0, "exit", (2,)), (3.25, "start", (2, 2)), (4.25, "exit", (2,))]
+    run = drive(
+        plane_class,
+        world(one(1.0), shop, service(takes(50.0)), worker, Profile(Kind.QUEUE), script=script),
+    )
+    inner = run.plane.service_gauge(1)
+    assert (inner.asked, inner.forsaken, inner.open) == (1, 1, 0)
+    assert run.plane.books().open_calls == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sim.dataplane.codes import Does, Kind, Note, Outcome
@@ -132,3 +134,41 @@ def test_connections_of_a_lost_host_stay_open_where_they_were(plane_class):
 def test_pools_that_cannot_be_are_refused(plane_class, rest, words):
     with pytest.raises(ValueError, match=words):
         plane_class(users()).add_profile(api(*BOTH, **rest))
+
+
+def test_a_replica_that_is_promoted_is_asked_in_place_of_the_primary(plane_class):
+    """At 2.5 the user of 1.0 asks the second database, that of 2.0 the first: both connections are
+    reset. Who comes at 4.0 asks the promoted one; of the second database nobody is left, until the
+    old primary is."""
+    reader = api(asks(0, 1.0), asks(1, 2.0, ignore=True), pool=5)
+    script = [(2.5, "set_profile", (2, 3)), (9.0, "set_profile", (1, 4))]
+    w = world(users(1.0, 2.0, 4.0, 10.0), reader, database(0), database(1), script=script)
+    w = w._replace(profiles=(*w.profiles, database(0), database(1)))
+    run = drive(plane_class, w)
+    assert ends(plane_class, w) == [(2.5, 1, 1), (5.0, 2, 1), (13.0, 3, 1)]
+    assert [run.plane.container_gauge(c).busy_s for c in (1, 2)] == [
+        1.0 + 0.5 + 2.0,
+        0.5 + 1.0 + 1.0,
+    ]
+
+
+def test_the_promoted_one_has_slots_of_its_own(plane_class):
+    """Three connections are open when it is promoted, and one slot is what it has."""
+    small = replace(database(0), connection_slots=1)
+    w = world(
+        users(1.0, 1.0, 1.0, 4.0, 4.0), api(asks(0, 1.0), pool=5), database(0), database(1),
+        script=[(3.0, "set_profile", (2, 3))], cores=9.0,
+    )  # fmt: skip
+    run = drive(plane_class, w._replace(profiles=(*w.profiles, small)))
+    assert run.causes() == {Outcome.SUCCEEDED: 4, Outcome.DB_REFUSED: 1}
+    assert run.plane.database_gauge(0).connections_peak == 3
+    assert [run.plane.database_gauge(d).connection_limit for d in (0, 1)] == [1, 0]
+
+
+def test_who_hangs_on_a_silent_primary_is_reset_when_another_takes_its_place(plane_class):
+    w = world(
+        users(1.0, 2.5, 8.0), api(asks(0, 1.0), pool=1), database(0), database(1), cores=9.0,
+        script=[(1.5, "server_down", (1,)), (7.0, "set_profile", (2, 3)), (8.5, "server_up", (1,))],
+    )  # fmt: skip
+    w = w._replace(profiles=(*w.profiles, database(0)))
+    assert ends(plane_class, w) == [(7.0, 0, 2), (9.0, 1, 2)]

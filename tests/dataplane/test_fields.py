@@ -215,6 +215,8 @@ READINGS = {
     "gauge",
     "container_gauge",
     "service_gauge",
+    "call_gauges",
+    "server_memory",
     "database_gauge",
     "queue_gauge",
     "books",

@@ -44,3 +44,11 @@ def test_jobs_wait_by_the_hundred_thousand_without_more_places_for_works() -> No
     small = world(Workload(1, 4.0, Arrivals(times_s=times)), api, Profile(Kind.QUEUE))
     run = run_of(CompiledPlane, small)
     assert run.plane.gauge().jobs_queued == run.plane.books().jobs_queued == 300_000
+
+
+def test_an_empty_record_takes_what_is_written_and_no_large_pages() -> None:
+    """A class has thirty seats with two runs each: of 2 MiB pages each run took 26 MiB."""
+    before = resident()
+    box = empty_record()
+    box[0]["work"]["id"][0] = box[0]["job"]["id"][0] = box[0]["heap"]["at"][0] = 1
+    assert resident() - before < 6 * 2**20

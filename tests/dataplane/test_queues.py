@@ -6,7 +6,7 @@ import pytest
 
 from sim.dataplane.codes import JOB_CAUSES, Does, JobLoss, Kind, Outcome, Persistence
 from sim.dataplane.profile import Client, Profile, StoryStep, Workload
-from tests.dataplane.worlds import at, constant, drive, world
+from tests.dataplane.worlds import at, constant, drive, exponential, world
 
 CPU, PUSH = Does.CPU, Does.PUSH
 
@@ -132,3 +132,103 @@ def test_a_worker_started_with_another_profile_takes_from_that_queue(plane_class
 def test_a_push_to_a_queue_that_cannot_be_is_refused(plane_class, target):
     with pytest.raises(ValueError, match=f"a push to queue {target}: they are 0 to 15"):
         plane_class(users()).add_profile(api(pushes(target)))
+
+
+# ---- what fails ----
+FAILS = {"error_rate": 1.0, "job_attempts": 3, "job_backoff_s": 2.0}
+
+
+def test_a_failing_job_is_tried_as_often_as_it_may_and_then_lost(plane_class):
+    """Tried at 1, 4 (after 2 s) and 9 (after 4 s), each time for a second."""
+    w = world(users(1.0), api(pushes(0)), queue(0), worker(0, 1.0, **FAILS))
+    seen = []
+    run = drive(plane_class, w, [9.5, 10.5], lambda plane: seen.append(plane.queue_gauge(0)))
+    assert [(gauge.in_progress, gauge.lost) for gauge in seen[:2]] == [(1, 0), (0, 1)]
+    assert seen[1].causes[JobLoss.ATTEMPTS_EXHAUSTED] == 1
+    assert run.plane.container_gauge(2).errors == 3
+
+
+def test_a_share_of_tries_fails_and_another_try_may_succeed(plane_class):
+    times = [1.0 + i for i in range(40)]
+    half = {"error_rate": 0.5, "job_attempts": 20, "job_backoff_s": 0.0}
+    w = world(users(*times, horizon_s=99.0), api(pushes(0)), queue(0), worker(0, 0.1, **half))
+    run = drive(plane_class, w)
+    assert run.plane.queue_gauge(0).done == 40
+    assert 20 < run.plane.container_gauge(2).errors < 65
+
+
+def test_a_dead_letter_begins_anew_in_another_queue(plane_class):
+    """Given up at 10; there it is a new job, done at 12 by a worker that it does not fail."""
+    poor = worker(0, 1.0, dead_letters=1, **FAILS)
+    w = world(users(1.0), api(pushes(0)), queue(0), queue(1), poor, worker(1, 2.0))
+    seen = []
+    drive(plane_class, w, [11.0, 13.0], lambda plane: seen.append(gauges(plane)))
+    assert [[(g.pushed, g.done, g.lost, g.in_progress) for g in both] for both in seen[:2]] == [
+        [(1, 0, 1, 0), (1, 0, 0, 1)],
+        [(1, 0, 1, 0), (1, 1, 0, 0)],
+    ]
+
+
+def test_a_job_that_stalls_too_often_is_a_dead_letter(plane_class):
+    """Its worker dies at 2 and 7 with it; the second time is one too many, 5 s later."""
+    rules = {"reliable": True, "redelivery_s": 3.0, "max_stalled": 1, "dead_letters": 1}
+    w = world(
+        users(1.0), api(pushes(0)), queue(0), queue(1), worker(0, 50.0, **rules),
+        script=[(t + d, verb, args) for t in (2.0, 7.0)
+                for d, verb, args in ((0.0, "exit", (3,)), (1.0, "start", (3, 3)))],
+    )  # fmt: skip
+    first, second = gauges(drive(plane_class, w).plane)
+    assert first.causes[JobLoss.STALLED] == 1
+    assert (second.pushed, second.queued) == (1, 1)
+
+
+def test_a_dead_letter_to_a_queue_that_is_down_is_lost_there_too(plane_class):
+    poor = worker(0, 1.0, dead_letters=1, **FAILS)
+    w = world(users(1.0), api(pushes(0)), queue(0), queue(1), poor, script=[(2.0, "exit", (2,))])
+    first, second = gauges(drive(plane_class, w).plane)
+    assert first.causes[JobLoss.ATTEMPTS_EXHAUSTED] == 1
+    assert second.causes[JobLoss.REDIS_DOWN] == 1
+
+
+def test_a_job_that_comes_back_has_left_its_calls_behind(plane_class):
+    """Its worker calls from 2 on and dies at 3: one call is forsaken. It comes back at 4, and dies
+    at 4.5, before it calls again: nothing more is."""
+    asks = StoryStep(Does.CALL, target=1, client=Client(timeout_s=50.0))
+    rules = {"reliable": True, "redelivery_s": 0.25, "max_stalled": 9}
+    calling = Profile(Kind.WORKER, steps=(StoryStep(CPU, constant(1.0)), asks), **rules)
+    slow = Profile(Kind.HTTP, cpu=constant(9.0))
+    w = world(
+        users(1.0), api(pushes(0)), queue(0), calling, slow,
+        script=[(0.0, "publish", ((0,),)), (0.0, "publish", ((3,), -1, 1)),
+                *((t, verb, args) for t in (3.0, 4.5)
+                  for t, verb, args in ((t, "exit", (2,)), (t + 1.0, "start", (2, 2))))],
+    )  # fmt: skip
+    run = drive(plane_class, w)
+    asked = run.plane.service_gauge(1)
+    assert (asked.asked, asked.forsaken, asked.open) == (2, 1, 0)
+    assert run.plane.queue_gauge(0).done == 1
+
+
+# ---- by the clock ----
+def test_jobs_that_no_request_pushes(plane_class):
+    """Five come at 3; at 20, while the queue is down, five are lost."""
+    script = [(3.0, "enqueue", (1, 5)), (15.0, "exit", (2,)), (20.0, "enqueue", (1, 5))]
+    w = world(users(), BOTH, queue(0), queue(1), worker(1, 1.0), script=script)
+    seen = []
+    run = drive(plane_class, w, [5.5], lambda plane: seen.append(gauges(plane)))
+    assert seen[0][0].pushed == 0
+    assert (seen[0][1].done, seen[0][1].in_progress, seen[0][1].queued) == (2, 1, 2)
+    assert (gauges(run.plane)[1].done, gauges(run.plane)[1].lost) == (5, 5)
+
+
+def test_the_jobs_of_a_schedule_are_the_same_whatever_else_is_pushed(plane_class):
+    """Their demands: the seconds that their worker has used for them, with users and without."""
+    slow = Profile(Kind.WORKER, number=1, cpu=exponential(1.0))
+    used = []
+    for times in ((), (1.0, 1.5, 4.0)):
+        script = [(3.0, "enqueue", (1, 5))]
+        w = world(users(*times), api(pushes(0)), queue(0), queue(1), slow, script=script)
+        run = drive(plane_class, w)
+        assert run.plane.queue_gauge(1).done == 5
+        used.append(run.plane.container_gauge(3).busy_s)
+    assert used[0] == used[1] > 0.0

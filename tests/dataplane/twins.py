@@ -36,6 +36,8 @@ def watched(plane_class: Any, world: World, tick_s: float) -> tuple[Run, list[An
         seen.extend((f"service {i}", plane.service_gauge(i)) for i in range(SERVICES))
         seen.extend((f"database {i}", plane.database_gauge(i)) for i in range(DATABASES))
         seen.extend((f"queue {i}", plane.queue_gauge(i)) for i in range(QUEUES))
+        profiles = range(len(world.profiles))
+        seen.extend((f"calls of profile {p}", plane.call_gauges(p)) for p in profiles)
         for c in range(containers):
             try:
                 seen.append((c, plane.container_gauge(c)))

@@ -342,3 +342,71 @@ def test_odd_values_in_tasks_are_refused_or_told(file: str, junk: Any, tmp_path:
             place[path[length - 1]] = junk
             with suppress(InputError):
                 import_tasks([Path(_put(tmp_path, json.dumps(changed), "odd.json"))], LIKE, NO)
+
+
+# ---- traits of public manifests that were once read wrongly, in small files of our own ----
+def _service(name: str, port: int = 80, kind: str = "ClusterIP") -> str:
+    return (
+        f"apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n"
+        f"spec: {{type: {kind}, selector: {{app: {name}}}, ports: [{{port: {port}}}]}}\n"
+    )
+
+
+SHARED = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ledger}
+data: {POSTGRES_DB: books, POSTGRES_PASSWORD: x, LEDGER_URL: "postgres://u:x@ledger-db:5432/books"}
+"""
+FROM_SHARED = "envFrom: [{configMapRef: {name: ledger}}]"
+
+
+@pytest.mark.parametrize(
+    ("parts", "roles"),
+    [
+        # a configuration that a database shares with its clients
+        ([SHARED, _deployment("writer", rest=FROM_SHARED), _service("writer", 80, "LoadBalancer"),
+          _deployment("ledger-db", "bank/ledger-db", FROM_SHARED), _service("ledger-db", 5432)],
+         {"writer": "http", "ledger-db": "postgres"}),
+        # who makes load asks as users do, and is none of the services
+        ([_deployment("web"), _service("web", 80, "LoadBalancer"), _deployment("vote-bot"),
+          _deployment("client", "bench/wrk2-client"), _deployment("virtual-customer")],
+         {"web": "http", "vote-bot": "other", "client": "other", "virtual-customer": "other"}),
+        # users' way in before that of the staff, on the same port
+        ([_deployment("shop-admin"), _service("shop-admin", 80, "LoadBalancer"),
+          _deployment("shop-front"), _service("shop-front", 80, "LoadBalancer")],
+         {"shop-front": "http", "shop-admin": "http"}),
+        # jobs of a broker are none of Redis, which keeps sessions
+        ([_deployment("web"), _service("web", 80, "NodePort"), _deployment("queue-master"),
+          _deployment("rabbitmq", "rabbitmq:3"), _deployment("sessions", "redis:7")],
+         {"web": "http", "queue-master": "other", "rabbitmq": "other", "sessions": "redis"}),
+        # an application's image that says which store it uses
+        ([_deployment("hello-web", "acme/hello-app-redis:1"), _deployment("redis", "redis:7")],
+         {"hello-web": "http", "redis": "redis"}),
+        # nothing but a Service says that it answers
+        ([_deployment("gemma", "acme/gemma"), _service("gemma", 8000),
+          _deployment("prometheus-adapter", "acme/prometheus-adapter"),
+          _service("prometheus-adapter", 443)],
+         {"gemma": "http", "prometheus-adapter": "other"}),
+        # a tool that routes lead to is no entry
+        ([_deployment("jaeger", "jaegertracing/all-in-one"), _service("jaeger", 16686, "NodePort"),
+          _deployment("frontend"), _service("frontend")], {"frontend": "http", "jaeger": "other"}),
+        # an application's own dashboard
+        ([_deployment("orders", "acme/orders-service"), _service("orders"),
+          _deployment("ui-dashboard", "acme/ui-dashboard"),
+          _service("ui-dashboard", 80, "NodePort")], {"ui-dashboard": "http", "orders": "http"}),
+    ],
+)  # fmt: skip
+def test_a_trait(parts: list[str], roles: dict[str, str], tmp_path: Path) -> None:
+    stack = load_stack(_put(tmp_path, "---\n".join(parts)))
+    assert {name: service.role for name, service in stack.services.items()} == roles
+    assert stack.entry == next(iter(roles))
+
+
+def test_an_object_twice_and_a_tab_at_an_end(tmp_path: Path) -> None:
+    """As in a folder with all in one file and each in its own; `kubectl apply` takes the later."""
+    _put(tmp_path, _deployment("web", "acme/web:1").replace("apps/v1", "apps/v1\t"), "a.yaml")
+    _put(tmp_path, _deployment("web", "acme/web:2", "resources: {limits: {cpu: 2}}"), "b.yaml")
+    stack = load_stack(tmp_path)
+    assert "Deployment web: stands twice, the later counts" in stack.ignored
+    assert [service.cpu.limit for service in stack.services.values()] == [2.0]

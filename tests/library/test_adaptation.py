@@ -48,14 +48,16 @@ def test_what_runs_without_a_worker() -> None:
     the scenario sets one's fields."""
     stack = load_stack(CASES / "no_worker.yml")
     about_workers = ("noisy_neighbour", "queue_backlog")
-    about_others = ("slow_dependency", "third_party_down", "retry_amplification")
+    about_others = {
+        "slow_dependency": "external", "third_party_down": "external",
+        "retry_amplification": "catalogue", "database_failover": "orders",
+    }  # fmt: skip
     for name in set(list_scenarios()) - {*about_workers, *about_others}:
         assert load_scenario(name, stack=stack).name == name
     for name in about_workers:
         with pytest.raises(InputError, match=r"no_worker.yml: services: found no worker"):
             load_scenario(name, stack=stack)
-    for name in about_others:
-        what = "catalogue" if name == "retry_amplification" else "external"
+    for name, what in about_others.items():
         with pytest.raises(InputError, match=rf"no_worker.yml: services: found no {what}"):
             load_scenario(name, stack=stack)
 

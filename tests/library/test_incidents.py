@@ -15,6 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "public_outages.md").read_text(enco
 KINDS = {
     "a config push": "config_push",
     "a migration lock": "migration_lock",
+    "a failover that failed": "stuck_failover",
     "a retry storm": "retries_without_backoff",
     "an unbounded queue": "unbounded_queue",
     "a deep health check": "downsized_database",
@@ -63,9 +64,11 @@ def test_a_scenario_of_nobodys_day_stands_outside(name: str) -> None:
     assert load_scenario(name).incident is None
 
 
-def test_the_story_names_the_source_and_what_is_left_out() -> None:
-    story = load_scenario("costly_rule").story
-    assert story.startswith("Cloudflare, 2019-07-02: ")
-    assert "https://blog.cloudflare.com/" in story
-    assert "Simplified: " in story
-    assert load_scenario("container_crash").story == load_scenario("container_crash").lesson
+def test_a_report_names_the_source_and_what_is_left_out() -> None:
+    scenario = load_scenario("costly_rule")
+    assert scenario.incident is not None
+    text = scenario.incident.told(scenario.lesson)
+    assert text.startswith("Cloudflare, 2019-07-02: ")
+    assert "https://blog.cloudflare.com/" in text
+    assert scenario.lesson in text
+    assert "Simplified: " in text

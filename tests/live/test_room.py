@@ -103,6 +103,24 @@ def test_a_seat_that_nobody_looks_at_rests_and_ends():
     assert there.places == {}
 
 
+def test_a_seat_that_stands_still_keeps_no_run_though_somebody_looks_at_it():
+    there = room()
+    _, place = there.enter("", "", "", 0.0)
+    place.seat.incident.advance(400.0)
+    before, feed = place.seat.frame(Feed()), Feed()
+    place.seat.frame(feed)
+    place.seat.running = True
+    there.sweep(RESTS_S + 1)
+    assert place.seat._incident is not None  # it runs
+    place.seat.running = False
+    there.sweep(RESTS_S + 2)
+    assert place.seat._incident is None
+    again = place.seat.frame(feed)  # the same connection goes on where it was
+    assert not again["whole"]
+    assert all(side["rows"] == [] == side["curve"] for side in again["sides"])
+    assert [side["gauge"] for side in again["sides"]] == [s["gauge"] for s in before["sides"]]
+
+
 def test_a_room_has_so_many_seats():
     there = room()
     for _ in range(MOST_SEATS):

@@ -55,7 +55,15 @@ def draw_settings(dice: Random) -> dict[str, Any]:
         "stack.services.postgres.max_connections": dice.choice([20, 100]),
         "stack.operator.detect": dice.choice(["5s", "60s"]),
     }
-    return {path: value for path, value in every.items() if dice.random() < 0.3}
+    chosen = {path: value for path, value in every.items() if dice.random() < 0.3}
+    if dice.random() < 0.3:
+        standby = {"role": "postgres", "boot": "2s", "follows": {"primary": "postgres"}}
+        chosen["stack.services.standby"] = standby
+        by = dice.choice(["patroni", "patroni", "managed", None])
+        if by is not None:
+            fails = dice.choice(["0%", "50%"])
+            chosen["stack.services.postgres.failover"] = {"by": by, "fails": fails}
+    return chosen
 
 
 def night(seed: int) -> Scenario:
@@ -66,6 +74,9 @@ def night(seed: int) -> Scenario:
     times = sorted(dice.uniform(20.0, horizon_s - 30.0) for _ in range(dice.randint(1, 4)))
     events = [{"at": t, **draw_event(dice)} for t in times]
     points = [{"at": 0.0, "rate": rate}, {"at": horizon_s / 3, "rate": rate * peak, "ramp": 30.0}]
+    settings = draw_settings(dice)
+    if "stack.services.standby" in settings and dice.random() < 0.7:
+        events.append({"at": horizon_s / 2.0, "failover": {"service": "postgres"}})
     client = {"retries": dice.randint(0, 3), "timeout": dice.choice([1.0, 10.0])}
     return Scenario(
         name="night",
@@ -74,5 +85,5 @@ def night(seed: int) -> Scenario:
         horizon=horizon_s,
         traffic={"points": points, "client": client},
         events=[Event.model_validate(event) for event in events],
-        set=draw_settings(dice),
+        set=settings,
     )

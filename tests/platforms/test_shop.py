@@ -10,13 +10,14 @@ import pytest
 
 from sim.control.load_balancing.ingress import IngressBalancing
 from sim.control.load_balancing.kube_proxy import ServiceBalancing
-from sim.dataplane.codes import Algorithm
+from sim.dataplane.codes import Algorithm, JobLoss
 from sim.dataplane.profile import Routing
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.library.stacks import load_stack
 from sim.platforms import load
 from sim.results.run import Run
 from sim.results.services import origin
+from sim.schema.jobs import ScheduledJobs
 from sim.schema.stack import Stack
 from sim.simulation.boot import boot_order, routing_between
 from tests.control import outage
@@ -118,6 +119,26 @@ def test_a_backlog_of_one_queue_is_scaled_by_its_own_workers():
     peaks = {name: queue.backlog_peak for name, queue in run.queues.items()}
     assert peaks["queue"] > 50
     assert peaks["parcels"] < 20
+
+
+def test_jobs_come_by_the_clock_and_those_that_fail_go_elsewhere():
+    """200 at 20 s and at 80 s; mails always fail, and each is tried thrice within 6 s."""
+    made = shop().model_copy(
+        update={
+            "schedule": {"night": ScheduledJobs(push="queue", every=60.0, first=20.0, jobs=200)}
+        }
+    )
+    settings = {
+        "stack.services.mailer.job.errors": 1.0,
+        "stack.services.mailer.job.dead_letters": "parcels",
+    }
+    run = outage.replay(
+        platform="compose", horizon_s=120.0, settings=settings, stack=made, traffic={"rate": 0.0}
+    )
+    mails, parcels = run.queues["queue"], run.queues["parcels"]
+    assert run.jobs_wanted >= 400
+    assert (mails.pushed, mails.done, mails.causes[JobLoss.ATTEMPTS_EXHAUSTED]) == (400, 0, 400)
+    assert (parcels.pushed, parcels.done) == (400, 400)
 
 
 def test_what_stands_between_services():

@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.dataplane.codes import REQUEST_CAUSES
-from sim.dataplane.tables import DatabaseGauge, ServiceGauge
+from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
+from sim.dataplane.tables import CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
 from sim.results import services
 from sim.results.summary import figures
 from tests.results import synthetic
 
 CALLS = {"web": ("api",), "api": ("shelf", "bank"), "shelf": (), "bank": ()}
 CAUSES = (8, *[0] * (len(REQUEST_CAUSES) - 1))
+LOST = (2, *[0] * (len(JOB_CAUSES) - 1))
+QUEUES = {
+    "mails": QueueGauge(90, 80, 1, 2, 6, 2, 20, 12.0, LOST),
+    "parcels": QueueGauge(0, 0, 0, 0, 0, 0, 0, 0.0, (0,) * len(JOB_CAUSES)),
+}
 DATABASES = {"orders": DatabaseGauge(3, 97, 0, 9, 0, 0.0)}
 SECONDS, FROM, UNTIL = 1800, 300, 641
 
@@ -30,7 +35,10 @@ def run_with(**changed):
     """Ten requests a second on each but the bank, which is asked twice a second."""
     well = {"web": counts(10), "api": counts(10), "shelf": counts(10), "bank": counts(2)}
     gauges = {name: ServiceGauge(100, 90, 8, 2, 0, 20, CAUSES) for name in CALLS}
-    return synthetic.run(services=gauges, databases=DATABASES, calls=CALLS, answers=well | changed)
+    return synthetic.run(
+        services=gauges, databases=DATABASES, calls=CALLS, answers=well | changed, queues=QUEUES,
+        callers={"web": {"api": CallGauge(100, 120, 8, 3)}},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -75,14 +83,24 @@ def test_nothing_began_where_users_bore_it():
 
 
 def test_a_stack_without_calls_has_no_such_tables():
-    assert not {"services", "databases", "began_at"} & set(figures(synthetic.run()))
+    told = {"services", "databases", "queues", "callers", "began_at"}
+    one_queue = {"mails": QUEUES["mails"]}
+    assert not told & set(figures(synthetic.run(queues=one_queue)))
+    assert told & set(figures(synthetic.run(queues=QUEUES))) == {"queues"}
 
 
 def test_tables_of_one_run_and_of_several():
-    one = services.tables(run_with(web=counts(10, 1.0)))
+    one_run = run_with(web=counts(10, 1.0))
+    one = services.tables(one_run)
     assert one["services"]["api"]["retries"] == 20
     assert one["databases"]["orders"]["connections_peak"] == 9
     assert one["services"]["api"]["failed"][REQUEST_CAUSES[0]] == 8
+    assert one["queues"]["mails"]["lost"][JOB_CAUSES[0]] == 2
+    assert one["callers"]["web"] == {
+        "api": {"calls": 100, "tries": 120, "failed": 8, "given_up": 3}
+    }
+    users = one["callers"]["users"]["web"]
+    assert (users["calls"], users["failed"]) == (one_run.gauge.arrived, one_run.gauge.failed)
     other = services.tables(run_with(web=counts(10, 1.0)))
     other["services"]["api"]["retries"] = 30
     mean = services.mean_tables([one, other])
@@ -92,6 +110,11 @@ def test_tables_of_one_run_and_of_several():
 
 
 def test_rows_for_people():
-    rows = dict(services.rows({"compose": services.tables(run_with(web=counts(10, 1.0)))}))
-    assert rows["api"] == ("100 asked, 8.0 % failed, 1.2 tries each",)
-    assert rows["it began at"] == ("web",)
+    titles = services.rows({"compose": services.tables(run_with(web=counts(10, 1.0)))})
+    rows = {title: dict(lines) for title, lines in titles.items()}
+    assert rows["Services"]["api"] == ("100 asked, 8.0 % failed, 1.2 tries each",)
+    assert rows["Services"]["it began at"] == ("web",)
+    mails = "90 pushed, 80 done, 2 lost, 1 twice, 8 left (the oldest for 12 s)"
+    assert rows["Queues"] == {"mails": (mails,), "parcels": ("nothing pushed",)}
+    web = "100 calls, 8.0 % failed (3.0 % given up), 1.2 tries each"
+    assert rows["Callers"]["web to api"] == (web,)

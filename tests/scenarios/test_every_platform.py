@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.library.scenarios import load_scenario
+from sim.library.scenarios import list_incidents, load_scenario
 from sim.library.stacks import load_stack
 from sim.platforms import names
 from sim.schema.fields import InputError
@@ -18,13 +18,19 @@ AFTER_S = 120.0  # so long after the first event a run is cut short
 QUIET_S = 900.0  # at most so long before it
 # the third server is lost, and where every task has a machine of its own there is one server, for
 # what has a volume
-NO_SUCH_SERVER = {("half_open_connections", name) for name in ("cloud_run", "ecs_fargate")}
+NO_SUCH_SERVER = {
+    (scenario, platform)
+    for scenario in ("half_open_connections", "silent_connections")
+    for platform in ("cloud_run", "ecs_fargate")
+}
 
-
+# an incident is about the platforms that it names: its variants run there, and itself everywhere
+DAYS = list_incidents()
+NAMES = [name for name in variants() if name.partition(":")[0] not in DAYS]
 LATE = {"queue_backlog:to_zero"}  # nobody comes before its second half hour
 
 
-@pytest.mark.parametrize("name", list(variants()))
+@pytest.mark.parametrize("name", NAMES)
 def test_it_can_be_planned_everywhere(name: str) -> None:
     for platform in names():
         ask = Ask(name, platforms=(platform,))
@@ -40,7 +46,7 @@ def test_it_can_be_planned_everywhere(name: str) -> None:
     ("name", "platform"),
     [
         (name, platform)
-        for row, name in enumerate(variants())
+        for row, name in enumerate([*NAMES, *DAYS])
         for column, platform in enumerate(names())
         if (row + column) % EACH == 0
     ],

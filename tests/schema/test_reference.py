@@ -10,15 +10,17 @@ import jsonschema
 import pytest
 
 from sim.cli.app import main
-from sim.library.files import FOLDERS, document_of
+from sim.library.files import FOLDERS, MODELINE, document_of
 from sim.schema.reference import below_of, json_schema, rows
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [
-    *((Scenario, path) for folder in FOLDERS["scenario"] for path in sorted(folder.glob("*.yaml"))),
-    *((Stack, path) for folder in FOLDERS["stack"] for path in sorted(folder.glob("*.yaml"))),
+    (Stack if kind == "stack" else Scenario, path)
+    for kind, folders in FOLDERS.items()
+    for folder in folders
+    for path in sorted(folder.glob("*.yaml"))
 ]
 SCHEMAS = {record: json_schema(record) for record in (Scenario, Stack)}
 STACK = {"name": "small", "services": {"api": {"role": "http", "boot": "2s"}}}
@@ -61,7 +63,7 @@ def test_fields_say_what_they_mean_and_what_holds_without_them() -> None:
 
 
 def test_the_page_is_what_the_records_say(capsys: pytest.CaptureFixture[str]) -> None:
-    """`python -m sim schema reference > docs/reference.md` makes it again."""
+    """`python -m tools.schemas` makes it again."""
     assert main(["schema", "reference"]) == 0
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == page
@@ -69,6 +71,15 @@ def test_the_page_is_what_the_records_say(capsys: pytest.CaptureFixture[str]) ->
         if record.__name__ != "LawSpec":
             assert f"### {record.__name__}\n" in page
             assert all(f"| `{row.name}` |" in page for row in rows(record))
+
+
+@pytest.mark.parametrize(("record", "path"), FILES, ids=lambda part: getattr(part, "stem", ""))
+def test_an_editor_finds_the_schema_of_a_file(record: Any, path: Path) -> None:
+    """`python -m tools.schemas` makes them again."""
+    line = path.read_text(encoding="utf-8").partition("\n")[0]
+    assert line.startswith(MODELINE)
+    schema = path.parent / line.removeprefix(MODELINE)
+    assert json.loads(schema.read_text(encoding="utf-8")) == SCHEMAS[record]
 
 
 def test_it_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:

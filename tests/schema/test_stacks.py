@@ -6,6 +6,8 @@ import pytest
 
 from sim.constants import facts
 from sim.library.stacks import load_stack
+from sim.schema.databases import Failover
+from sim.schema.jobs import JobWork
 from sim.schema.layers import Layer, stack_on
 from sim.schema.scenario import Leak
 from sim.schema.stack import (
@@ -15,7 +17,6 @@ from sim.schema.stack import (
     DatabaseClient,
     Habits,
     Healthcheck,
-    JobWork,
     Lookup,
     Memory,
     Operator,
@@ -134,6 +135,7 @@ def test_facts_are_the_defaults_of_a_stack() -> None:
         Habits,
         Leak,
         Backup,
+        Failover,
         Operator,
         Prices,
     ]

@@ -9,10 +9,11 @@ import pytest
 from sim.dataplane import codes, story
 from sim.library.stacks import load_stack
 from sim.schema import story_checks
+from sim.schema.databases import DatabasePool
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
 from sim.schema.settings import apply_settings
-from sim.schema.stack import DatabasePool, Stack
+from sim.schema.stack import Stack
 
 BASE = """
 name: tiny

@@ -1,6 +1,7 @@
 """A year of incidents and what follows from it: by hand where the answer can be worked out."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +21,10 @@ from sim.study.decision.worth import (
     weigh,
 )
 from sim.study.decision.year import Harms, Recurrence, drawn, expected, ranges
+from sim.study.identity import cases_key
 from sim.study.quarter.rates import load_rates
+from sim.study.task import Task, replicate
+from tests import ENGINE
 from tests.study.runs import ALONE, interrupted
 
 CRASH = (Harms(down_h=1.0, failed=100.0), Harms(down_h=3.0, failed=300.0))
@@ -113,6 +117,13 @@ def test_what_changes_the_answer_is_named():
     assert [hinge.says for hinge in hinges(worse, FREE)] == [heavy]
 
 
+def test_it_names_the_reader_s_own_rates():
+    kinds = len(SHOP.rates.kinds)
+    for file, says in (("", "ours"), ("mine.yaml", "mine.yaml")):
+        said = decision_text.verdict(replace(SHOP, rates_file=file), FREE)
+        assert f"(now {kinds} kinds, {says})" in decision_text.text(said)
+
+
 def test_where_nothing_is_saved_it_does_not_matter():
     calm = decided(
         outcome("as it is", (0.01, 0.01), 100.0), outcome("Kubernetes", (0.0, 0.0), 400.0)
@@ -202,10 +213,37 @@ def test_a_restart_policy_is_what_a_crash_asks_for(two, tmp_path):
     assert "--down-hour" in page
 
 
+def test_where_nobody_acts_their_speed_is_no_run_and_no_difference(two):
+    """Kubernetes' replicas outlive a crash: nobody is called, however fast she is."""
+    runs = decision.prepare(ASK, two, now="kubernetes")
+    ran = []
+
+    def noted(batch, **how):
+        ran.extend(batch.cases)
+        return ALONE(batch, **how)
+
+    decision.measure(runs, noted)
+    spared = [each for each in runs.replays if all(each.case is not case for case in ran)]
+    assert [(each.setup, each.world) for each in spared] == [(0, "people twice as fast")]
+    (each,) = spared
+    assumed = next(
+        r for r in runs.replays if r.setup == 0 and r.world == "as assumed" and r.seed == each.seed
+    )
+    first, second = (
+        replicate(Task(r.case, r.seed, False), ENGINE).figures for r in (assumed, each)
+    )
+    assert first == second
+
+
 def test_an_interrupted_decision_says_nothing_and_goes_on_from_its_store(two, tmp_path):
     def page(run, **how):
         runs = decision.prepare(ASK, two)
-        done = decision.measure(runs, lambda batch: run(batch, **how))
+
+        def kept(batch):
+            place = how and {"store": tmp_path / cases_key(batch.cases)}  # as on the command line
+            return run(batch, **place)
+
+        done = decision.measure(runs, kept)
         return decision_text.text(decision_text.verdict(done, Terms(50.0)))
 
     with pytest.raises(KeyboardInterrupt):

@@ -137,6 +137,19 @@ def test_bad_deploys_are_a_fifth() -> None:
     assert bad / (bad + rate["deploy"]) == pytest.approx(0.2)
 
 
+def test_what_happens_to_a_third_party_needs_one_that_is_asked() -> None:
+    away = IncidentKind(name="away", scenario="third_party_down", rate=9.0)
+    work = prepare(["compose"], 1, 1, Rates(kinds=[KILL, away]))
+    assert {run.kind.name for run in work.runs} <= {"kill"}
+    assert [kind.name for kind in work.rates.kinds] == ["kill"]
+    (line,) = work.left_out
+    assert line.startswith("away: ")
+    assert "found no external" in line
+    shop = prepare(["compose"], 1, 1, Rates(kinds=[away]))
+    assert shop.runs
+    assert shop.left_out == ()
+
+
 def test_each_incident_runs_at_its_hour_and_on_its_server() -> None:
     lost = IncidentKind(name="lost", scenario="server_crash", rate=30.0, per_server=True)
     work = prepare(["kubernetes"], 1, 1, Rates(kinds=[lost]))

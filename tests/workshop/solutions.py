@@ -10,22 +10,20 @@ from typing import Any
 Answer = tuple[str, dict[str, Any]]
 HTTP, WORKER, REDIS = "stack.services.http", "stack.services.worker", "stack.services.redis"
 POSTGRES = "stack.services.postgres"
+EVERY = (HTTP, WORKER, POSTGRES, REDIS)
 QUARTER_GIB = {f"{WORKER}.memory.limit": "256Mi"}
 RELIABLE = {f"{WORKER}.job.delivery": "reliable"}
 DURABLE = {f"{REDIS}.persistence": "aof_everysec", **RELIABLE}
 PROBE = {"period": "5s"}
 
 SOLUTIONS: dict[int, list[Answer]] = {
-    1: [("compose", {f"{HTTP}.restart": "always"})],
+    1: [("compose", {f"{each}.restart": "always" for each in EVERY})],
     2: [("kubernetes", {f"{HTTP}.stop.pre_stop": "5s"})],
     3: [
         ("kubernetes", {f"{HTTP}.scaling.min": 8}),
         ("compose_hardened", {"stack.servers.count": 3, f"{HTTP}.replicas": 9}),
     ],
-    4: [
-        ("kubernetes", {f"{HTTP}.cpu.request": "250m"}),
-        ("kubernetes", {f"{HTTP}.scaling.cpu": 0.1}),
-    ],
+    4: [("kubernetes", {f"{HTTP}.cpu.request": "250m"})],
     5: [("kubernetes", {f"{HTTP}.probes.readiness": PROBE, f"{HTTP}.probes.liveness": PROBE})],
     6: [
         ("kubernetes", {f"{HTTP}.probes.liveness.deep": False}),
@@ -59,16 +57,28 @@ SOLUTIONS: dict[int, list[Answer]] = {
     12: [
         (
             "compose",
-            {f"{HTTP}.shed": True, f"{HTTP}.backlog": 8, f"{HTTP}.concurrency": 16},
+            {f"{HTTP}.shed": True, f"{HTTP}.backlog": 4, f"{HTTP}.concurrency": 8},
         )
     ],
 }
 
 NEARLY: dict[int, list[Answer]] = {
-    1: [("compose", {f"{HTTP}.healthcheck": {"interval": "10s", "timeout": "1s"}})],
+    1: [
+        ("compose", {f"{HTTP}.healthcheck": {"interval": "10s", "timeout": "1s"}}),
+        ("compose", {f"{HTTP}.restart": "always"}),
+        ("compose", {f"{each}.restart": "on-failure" for each in EVERY}),
+    ],
     2: [("kubernetes", {}), ("compose_hardened", {}), ("compose", {f"{HTTP}.stop.pre_stop": "5s"})],
-    3: [("kubernetes", {}), ("kubernetes", {f"{HTTP}.replicas": 8})],
-    4: [("kubernetes", {f"{HTTP}.scaling.max": 30}), ("kubernetes", {f"{HTTP}.cpu.request": "1"})],
+    3: [
+        ("kubernetes", {}),
+        ("kubernetes", {f"{HTTP}.replicas": 8}),
+        ("kubernetes", {f"{HTTP}.scaling.min": 20}),  # all that one may have
+    ],
+    4: [
+        ("kubernetes", {f"{HTTP}.scaling.max": 30}),
+        ("kubernetes", {f"{HTTP}.cpu.request": "1"}),
+        ("kubernetes", {f"{HTTP}.scaling.cpu": 0.1}),  # at three times the price
+    ],
     5: [
         ("kubernetes", {f"{HTTP}.probes.readiness": PROBE}),
         ("kubernetes", {f"{HTTP}.probes.liveness": PROBE}),
@@ -79,8 +89,24 @@ NEARLY: dict[int, list[Answer]] = {
         ("kubernetes", {f"{HTTP}.database.pool": 4, f"{WORKER}.database.pool": 4}),
     ],
     8: [("kubernetes", {}), ("compose", DURABLE)],
-    9: [("kubernetes", {"kubernetes.rolling_updates": "blue_green"})],
+    9: [
+        ("kubernetes", {"kubernetes.rolling_updates": "blue_green"}),
+        (
+            "kubernetes",
+            {
+                "kubernetes.rollback": {
+                    "mechanism": "auto_rollback",
+                    "analysis": {"interval_s": "1m"},
+                }
+            },
+        ),
+    ],
     10: [("kubernetes", {f"{HTTP}.replicas": 6, f"{HTTP}.scaling.min": 6})],
     11: [("compose", QUARTER_GIB), ("compose", {f"{POSTGRES}.restart": "always"})],
-    12: [("compose", {f"{HTTP}.shed": True}), ("compose", {f"{HTTP}.cancel_abandoned": True})],
+    12: [
+        ("compose", {f"{HTTP}.shed": True}),
+        ("compose", {f"{HTTP}.cancel_abandoned": True}),
+        # with the visitors of two seeds of three
+        ("compose", {f"{HTTP}.shed": True, f"{HTTP}.backlog": 8, f"{HTTP}.concurrency": 16}),
+    ],
 }

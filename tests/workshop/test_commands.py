@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -13,8 +14,12 @@ import pytest
 from sim.cli.app import main
 from sim.report.text import words
 from sim.study.comparison import compare
+from sim.workshop import check, progress, texts
+from sim.workshop.challenge import challenge
+from sim.workshop.language import Phrases
 from sim.workshop.questions import DOWN, FAILED, HANDS_ON, Question, put, questions, range_of
 from tests import ENGINE
+from tests.results.results import result
 from tests.test_docs import ROOT, blocks, commands
 
 DOCS = ROOT / "docs" / "workshop"
@@ -38,7 +43,7 @@ def test_a_student_s_way_through_a_challenge(
     assert "Black Friday on a budget" in capsys.readouterr().out
     assert main(["challenge", "1"]) == 0
     shown = capsys.readouterr().out
-    assert "downtime_s: at most 30 s" in shown
+    assert "downtime_s: at most 45 s" in shown
     assert "challenge 1 --start my.yaml" in shown
     assert max(map(len, shown.splitlines())) <= 100
     assert main(["challenge", "1", "--start", "my.yaml"]) == 0
@@ -47,12 +52,15 @@ def test_a_student_s_way_through_a_challenge(
     assert "Not passed: 0 of 2" in said
     assert "The lesson" not in said
     file = here / "my.yaml"
-    before = '# stack.services.http.restart: "no"'
-    assert before in file.read_text()
-    file.write_text(file.read_text().replace(before, "stack.services.http.restart: always"))
+    text = file.read_text(encoding="utf-8")
+    assert '# stack.services.http.restart: "no"' in text
+    opened = re.sub(r'# (stack\.services\.\w+\.restart): "no"', r"\1: always", text)
+    file.write_text(opened, encoding="utf-8")
     assert main(["challenge", "1", "--check", "my.yaml"]) == 0
     said = capsys.readouterr().out
     assert "Passed." in said
+    assert "ok  seed 2" in said
+    assert "try 2." in said
     assert "The lesson" in said
     report = (here / "reports" / "challenge-1" / "report.html").read_text(encoding="utf-8")
     assert "python -m sim challenge 1 --check my.yaml" in report
@@ -60,6 +68,45 @@ def test_a_student_s_way_through_a_challenge(
     passed = [line for line in capsys.readouterr().out.splitlines() if line.endswith("passed")]
     assert len(passed) == 1
     assert "Nobody starts it again" in passed[0]
+
+
+def test_results_as_csv_and_a_new_beginning(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = progress.Achievements(hints={"1": 2, "3": 1}, language="de")
+    for usd in (None, 0.8, 0.7):
+        kept = kept.tried(3, usd)
+    progress.save(kept)
+    assert main(["challenge", "--results", "mine.csv", "--name", "=Kim"]) == 0
+    rows = list(csv.DictReader((here / "mine.csv").open(encoding="utf-8")))
+    assert [row["challenge"] for row in rows] == [str(n) for n in range(1, 13)]
+    assert rows[2] == {
+        "name": "'=Kim", "challenge": "3", "title": "Schlussverkauf mit kleiner Kasse",
+        "passed": "yes", "tries": "3", "hints": "1", "cheapest_usd": "0.70",
+    }  # fmt: skip
+    assert main(["challenge", "--results", "mine.csv"]) == 2  # nothing is overwritten
+    assert main(["challenge", "3", "--reset"]) == 0
+    left = progress.load()
+    assert (left.hints, left.tries, left.passed, left.costs) == ({"1": 2}, {}, [], {})
+    assert main(["challenge", "--reset"]) == 0
+    assert progress.load() == progress.Achievements(language="de")
+    capsys.readouterr()
+
+
+def test_the_cost_of_an_answer_has_a_rank_among_those_that_pass(here: Path) -> None:
+    task = challenge(1)
+    done = check.Assessment("compose", (), result(platforms=("compose",)))
+    costs = [done.usd, done.usd / 2]
+    kept = progress.Achievements(costs={"1": costs}, tries={"1": 5})
+    text = texts.verdict(Phrases(), task, done, kept)
+    assert f"Cost: {words.money(done.usd)}, try 5." in text
+    assert f"number 2 in cost; the cheapest: {words.money(done.usd / 2)}" in text
+
+
+def test_another_language_is_chosen_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["challenge", "--language", "de"]) == 0
+    assert main(["challenge", "1"]) == 0
+    assert "Niemand startet neu" in capsys.readouterr().out
+    assert main(["challenge", "--language", "dee"]) == 2
+    assert "did you mean" in capsys.readouterr().err
 
 
 def test_hints_open_one_at_a_time_and_stay_open(
@@ -229,7 +276,5 @@ def test_the_hand_out_lists_every_challenge_and_gives_no_solution() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 13))
 def test_the_command_after_the_lesson_runs(number: int) -> None:
-    from sim.workshop.challenge import challenge
-
     (arguments,) = commands(f"```sh\n{challenge(number).then}\n```\n")
     assert main([*arguments, *(["--no-plots"] if arguments[0] == "run" else [])]) == 0

@@ -26,6 +26,7 @@ from sim.cli.options import (
     StackOf,
     Summary,
     Traffic,
+    Unknowns,
 )
 from sim.cli.verbs.run import EXPORT, run
 
@@ -54,6 +55,7 @@ def compare(
     equal_means: Equal = False,
     rungs: Rungs = False,
     orders: Orders = False,
+    unknowns: Unknowns = False,
     full: Full = False,
     site: SiteOf = None,
     until: Enough = None,
@@ -84,5 +86,5 @@ def compare(
         excerpt=excerpt, seed=seed, reps=reps, settings=settings, ablate=ablate, engine=engine,
         out=out, json=json, plots=plots, export=export, watch=watch, postmortem=postmortem,
         check=check, expect=expect, junit=junit, equal_means=equal_means, rungs=rungs,
-        orders=orders, full=full, site=site, until=until,
+        orders=orders, unknowns=unknowns, full=full, site=site, until=until,
     )  # fmt: skip

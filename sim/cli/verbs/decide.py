@@ -68,6 +68,7 @@ def decide(
         at_least_0(option, price)
     ask = Ask(**asked_of(own, "", None, settings), seed=seed, reps=reps, traffic=traffic)
     runs = study.prepare(ask, load_rates(rates or RATES), now)
+    runs = runs._replace(rates_file="" if rates is None else str(rates))
     writable(text, out)
     try:
         with spoken(site) as run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from sim.cli.options import REPORTS, Flag, Plots, Settings, Whole, names
@@ -47,6 +48,8 @@ def quarter(
 
     chosen = draw.PLATFORMS if platform is None else names(platform) or ()
     runs = draw.prepare(chosen, seed, reps, load_rates(rates or RATES), settings or ())
+    for line in runs.left_out:
+        print(f"left out: {line}", file=sys.stderr)
     check_folder(out, text.FILES)
     with counted(len(runs.runs)) as run:
         done = draw.measure(runs, run)

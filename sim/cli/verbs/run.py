@@ -27,6 +27,7 @@ from sim.cli.options import (
     StackOf,
     Summary,
     Traffic,
+    Unknowns,
     chosen,
     corrected,
     names,
@@ -60,6 +61,7 @@ def run(
     equal_means: Equal = False,
     rungs: Rungs = False,
     orders: Orders = False,
+    unknowns: Unknowns = False,
     full: Full = False,
     site: SiteOf = None,
     until: Enough = None,
@@ -92,6 +94,6 @@ def run(
     )  # fmt: skip
     shown = Show(
         json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs or orders, orders,
-        full,
+        unknowns, full,
     )  # fmt: skip
     return report(ask, out, export, shown, site)

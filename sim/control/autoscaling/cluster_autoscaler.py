@@ -164,6 +164,8 @@ class NodeGroup:
         self.unneeded: dict[int, float] = {}  # since when
         self.unready: dict[int, float] = {}
         self.leaving: set[int] = set()
+        self.edits = -1  # of the cluster, when it was last looked through
+        self.removable: set[int] = set()  # servers, as it was then
         self.quota_told = False
 
     def have(self) -> list[Server]:
@@ -218,9 +220,11 @@ class NodeGroup:
         """Give back one server that has been unneeded, or away, for long enough."""
         now, rules = self.cluster.clock.now, self.rules
         ready = [s for s in self.have() if s.ready and not s.cordoned]
-        loads = {s.id: self.load(s) for s in ready}
+        if self.edits != self.cluster.edits:  # no clock enters, and no gauge
+            self.edits, loads = self.cluster.edits, {s.id: self.load(s) for s in ready}
+            self.removable = {s.id for s in ready if self.could_go(s, loads)}
         for server in ready:
-            if self.could_go(server, loads):
+            if server.id in self.removable:
                 self.unneeded.setdefault(server.id, now)
             else:
                 self.unneeded.pop(server.id, None)

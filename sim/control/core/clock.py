@@ -34,6 +34,7 @@ class Rank(IntEnum):
     FAULT_ENDS = auto()  # a hang is over, a leak has grown
     FAULT = auto()  # by number of the event
     LOCK_OUT_ENDS = auto()
+    SCHEDULE = auto()  # jobs come by the clock; by the number of the schedule
     # servers boot and die
     RENTED_MACHINE = auto()  # by a person
     MACHINE = auto()
@@ -50,6 +51,7 @@ class Rank(IntEnum):
     NODE_EVICTION = auto()
     NODE_REPAIR = auto()
     POD_GC = auto()
+    FAILOVER = auto()  # of a database, by its number
     # endpoints, balancer checks
     DISCOVERY = auto()
     OUTLIERS = auto()

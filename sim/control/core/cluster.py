@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sim.control.core import oom
 from sim.control.core.choices import Ranking
-from sim.control.core.containers import Containers
+from sim.control.core.readings import Readings
 from sim.control.core.records import (
     ALIVE,
     Address,
@@ -37,7 +37,6 @@ from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.dataplane.tables import PlaneGauge, QueueGauge, ServiceGauge
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -51,7 +50,7 @@ MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scali
 
 
 @dataclass
-class Cluster(Containers):
+class Cluster(Readings):
     """The world with all its verbs."""
 
     _asked: int = 0  # replicas that ever waited for a server
@@ -220,9 +219,10 @@ class Cluster(Containers):
         if not volume.lost:
             self._lose(volume)
         volume.server, volume.lost = server, False
-        if role == "postgres":
-            rows = self.count.lost_rows
-            rows[-1] = rows[-1]._replace(restored_s=self.clock.now)
+        rows = self.count.lost_rows
+        lost = next((i for i, row in enumerate(rows) if row.restored_s is None), None)
+        if role == "postgres" and lost is not None:
+            rows[lost] = rows[lost]._replace(restored_s=self.clock.now)
             self.say("restored", service, f"{service} has the rows of its newest backup")
         self.tell(Change("restored", server=server, service=service))
 
@@ -236,20 +236,26 @@ class Cluster(Containers):
             if service.persistence != "none":
                 self.say("disk_lost", volume.service, whose)
             return
+        primary = service.follows.primary if service.follows else volume.service
+        if volume.service != self.primary_of(primary) or self.standby(primary):
+            self.say("disk_lost", volume.service, f"{whose}: another database has its rows")
+            return
         now, every = self.clock.now, service.backup.every
         phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
         age = (now + phase) % every
-        writers = [self.service(name) for name in self.stack.clients(volume.service)]
-        self.count.lost_rows.append(
-            LostRows(
-                since_s=now - age,
-                until_s=now,
-                requests=any(s.role == "http" for s in writers),
-                jobs=any(s.role == "worker" for s in writers),
-            )
-        )
+        self.count.lost_rows.append(self._written(primary, now - age, now))
         text = f"{whose}: its newest backup is {age / 3600.0:.1f} h old"
         self.say("disk_lost", volume.service, text)
+
+    def _written(self, database: str, since_s: float, until_s: float) -> LostRows:
+        """What its clients have written there meanwhile."""
+        writers = {self.service(name).role for name in self.stack.clients(database)}
+        return LostRows(since_s, until_s, "http" in writers, "worker" in writers)
+
+    def lag(self, database: str, lag_s: float, failed_s: float) -> None:
+        """What the replica lacked when its primary failed is lost."""
+        lost = self._written(database, failed_s - lag_s, failed_s)
+        self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
 
     # ---- wishes ----
     def begin(self, service: str, version: Version, replicas: int) -> None:
@@ -258,6 +264,7 @@ class Cluster(Containers):
 
     def edit(self, service: str, **changes: Any) -> None:
         """Change a service's own settings; a process has them from its next start."""
+        self.edits += 1
         edited = self.service(service).model_copy(update=changes)
         services = {**self.stack.services, service: edited}
         self.stack = self.stack.model_copy(update={"services": services})
@@ -362,6 +369,11 @@ class Cluster(Containers):
         front.listed = (ident,)
         self.send(service)
 
+    def enqueue(self, queue: str, jobs: int) -> None:
+        """So many jobs come that no request pushes."""
+        self.count.scheduled_jobs += jobs
+        self.plane.enqueue(self.stack.number(queue), jobs)
+
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""
         self.plane.set_arrivals(arrivals)
@@ -375,61 +387,13 @@ class Cluster(Containers):
         self.tell(Change("addresses", service=front.service))
 
     # ---- what the data plane tells ----
-    def open_requests(self, service: str) -> int:
-        """Requests for a service without an answer yet, those that wait for a replica, too."""
-        if service == self.entry:
-            return self.plane.gauge().in_flight
-        return self.plane.service_gauge(self.front(service).number).open
-
-    def fullest_database(self) -> str:
-        """The database that has refused most connections so far; the first of equals."""
-        databases = self.stack.playing("postgres")
-        if len(databases) == 1:
-            return databases[0]
-
-        def refused(name: str) -> int:
-            return self.plane.database_gauge(self.stack.number(name)).connections_refused
-
-        return max(databases, key=refused)
-
-    def services(self) -> dict[str, ServiceGauge]:
-        """What became of all that was asked of each, in the order of their numbers."""
-        return {name: self.plane.service_gauge(i) for i, name in enumerate(self.stack.asked())}
-
-    def queues(self) -> dict[str, QueueGauge]:
-        """What waits in each, in the order of their numbers."""
-        names = self.stack.playing("redis")
-        return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
-
-    def jobs_waiting(self, service: str) -> int:
-        """In the queue from which it takes; in all, for one that takes none."""
-        queues = self.stack.playing("redis")
-        if len(queues) < 2 or self.service(service).role != "worker":
-            return self.gauge().jobs_queued
-        return self.queues()[self.stack.queue_of(service)].queued
-
-    def asked_so_far(self, service: str) -> int:
-        """Requests for a service since the start, as whoever stands before it counts them."""
-        if service == self.entry:
-            return self.plane.gauge().arrived
-        seen = self.plane.service_gauge(self.front(service).number)
-        return seen.asked + seen.retries
-
-    def gauge(self) -> PlaneGauge:
-        """What monitoring counts of requests, jobs and connections."""
-        return self.plane.gauge()
-
     def notice(self, notice: Notice) -> None:
         """Called at the notice's instant. The data plane only tells; whether a process ends is
         decided here."""
         if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
             return
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
-            if self.standing and notice.id not in self._heard:
-                self.recall(self.plane.standing(notice.id))
-            heard = self._heard.pop(notice.id, None)
-            if heard is not None:  # else whoever asked has given up
-                heard(notice.note == Note.PROBE_OK)
+            self.answered(notice.id, notice.note == Note.PROBE_OK)
         elif notice.note == Note.HANDED_BACK:
             self.recall(notice.id)
         elif notice.note == Note.SERVER_OOM:
@@ -465,7 +429,8 @@ class Cluster(Containers):
 
     def _start_refused(self, c: Container) -> None:
         """A process that cannot open its start-up connections exits; why decides what helps."""
-        up = all(self.of(database, "running") for database in self.stack.pools(c.service))
+        asked = map(self.primary_of, self.stack.pools(c.service))
+        up = all(self.of(database, "running") for database in asked)
         if up and c.locked_out:
             why = "no such name" if self.frozen["dns"] else "SQLSTATE 28P01"
             self.exit(c, 1, f"could not open its database connections: {why}")

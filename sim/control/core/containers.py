@@ -7,7 +7,7 @@ What takes time (a boot, a stop) is a loop that a verb begins. Rules: shared fac
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import simpy
@@ -71,6 +71,8 @@ class Containers(World):
             created_s=self.clock.now,
         )  # fmt: skip
         self.containers.append(container)
+        self.by_service.setdefault(service, []).append(container)
+        self.by_server.setdefault(server.id, []).append(container)
         self.tell(Change("created", container))
         return container
 
@@ -78,9 +80,12 @@ class Containers(World):
         key = (service, version)
         if key not in self._profiles:
             rules = self.profile_of(service, version)
+            if service in self.plays:
+                rules = replace(rules, number=self.plays[service])
             for tuned in self.tuned.get(service, ()):
                 rules = tuned(rules)
             self._profiles[key] = self.plane.add_profile(rules)
+            self.callers.setdefault(service, []).append(self._profiles[key])
         return self._profiles[key]
 
     def tune(self, service: str, rule: Callable[[Profile], Profile]) -> None:
@@ -105,6 +110,20 @@ class Containers(World):
     def unreadable(self, service: str, broken: bool) -> None:
         """Who starts reads a configuration with which it ends; or one that it can read again."""
         (self.misconfigured.add if broken else self.misconfigured.discard)(service)
+
+    # ---- databases that follow each other ----
+    def exchange(self, database: str, other: str) -> None:
+        """Primary and replica change places: each process is in the other's place when it next
+        starts, or reads its rules anew."""
+        primary = self.primary_of(database)
+        numbers = {name: self.plays.get(name, self.stack.number(name)) for name in (primary, other)}
+        self.plays |= {primary: numbers[other], other: numbers[primary]}
+        for name in numbers:
+            self._forget_profiles(name)
+
+    def unpromote(self, database: str, failed: bool) -> None:
+        """Its failover has failed, and nobody else promotes a replica; or that is over."""
+        (self.unpromoted.add if failed else self.unpromoted.discard)(database)
 
     def nowhere(self, server: Server) -> Container:
         """A place on a server where nothing listens, for addresses that are wrong."""
@@ -206,11 +225,12 @@ class Containers(World):
         c.deleting = True
         if c.alive:
             self.exit(c, 137, "removed")
-        self.containers.remove(c)
+        for kept in (self.containers, self.by_service[c.service], self.by_server[c.server.id]):
+            kept.remove(c)
         self.tell(Change("removed", c))
 
     def hang(self, c: Container) -> None:
-        c.hung = True
+        c.hung, self.silent_s[c.service] = True, self.clock.now
         self.edits += 1
         self.plane.hang(c.id)
 
@@ -335,6 +355,8 @@ class Containers(World):
             self.exit(c, 137, "killed after its grace period")
 
     def _ended(self, c: Container, code: int, clean: bool) -> None:
+        if c.booted and not c.hung:
+            self.silent_s[c.service] = self.clock.now
         c.state, c.exit_code, c.finished_s = "exited", code, self.clock.now
         if code != 0 and not c.deleting:
             c.server.failures.append((self.clock.now, c.service))
@@ -361,6 +383,14 @@ class Containers(World):
         self.standing[check.key] = back
         return True
 
+    def answered(self, probe: int, passed: bool) -> None:
+        """The data plane tells of an answer."""
+        if self.standing and probe not in self._heard:
+            self.recall(self.plane.standing(probe))
+        heard = self._heard.pop(probe, None)
+        if heard is not None:  # else whoever asked has given up
+            heard(passed)
+
     def awaits(self, probe: int, heard: Callable[[bool], None]) -> None:
         """`heard(passed)` is called when the answer to this probe, which is sent, comes."""
         self._heard[probe] = heard
@@ -369,6 +399,10 @@ class Containers(World):
         """An answer that comes later reaches nobody."""
         if self._heard.pop(probe, None) is not None:
             self.plane.forget(probe)
+
+    def memory_on(self, server: Server) -> int:
+        """Bytes that its containers use."""
+        return self.plane.server_memory(server.id)
 
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""

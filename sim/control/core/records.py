@@ -165,6 +165,7 @@ class Tallies:
     pages: int = 0
     hands: list[tuple[float, float, str]] = field(default_factory=list)  # from, seconds, what
     mistakes: int = 0
+    scheduled_jobs: int = 0  # that came by the clock
     lost_rows: list[LostRows] = field(default_factory=list)
     fault_s: float | None = None
     detected_s: float | None = None

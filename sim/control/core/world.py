@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import add
 from typing import Any, TypeVar, get_args
 
 import simpy
@@ -35,6 +36,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.plane import DataPlane, RoundsSoFar
 from sim.dataplane.profile import Profile
+from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge, ServiceGauge
 from sim.results.run import TimelineRow
 from sim.schema.characters import printable
 from sim.schema.fields import InputError, LawSpec
@@ -61,13 +63,21 @@ class World:
     left_to_operator: frozenset[str] = frozenset()  # names of the choices that are empty
     servers: list[Server] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
+    by_service: dict[str, list[Container]] = field(default_factory=dict)  # the same; neither its
+    by_server: dict[int, list[Container]] = field(
+        default_factory=dict
+    )  # ... service nor server moves
     pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
     volumes: dict[str, Volume] = field(default_factory=dict)  # of a service
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
+    plays: dict[str, int] = field(default_factory=dict)  # databases in another's place: its number
+    silent_s: dict[str, float] = field(default_factory=dict)  # when a service last fell silent
+    unpromoted: set[str] = field(default_factory=set)  # those of which a failover has failed
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
+    callers: dict[str, list[int]] = field(default_factory=dict)  # all profiles of each service
     frozen: Counter[str] = field(default_factory=Counter)  # parts of the control plane, how often
     troubles: list[Trouble] = field(
         default_factory=list
@@ -93,12 +103,11 @@ class World:
 
     def of(self, service: str, *states: State) -> list[Container]:
         """Containers of a service in creation order, in these states (all when none is named)."""
-        return [
-            c for c in self.containers if c.service == service and (not states or c.state in states)
-        ]
+        its = self.by_service.get(service, [])
+        return [c for c in its if c.state in states] if states else its.copy()
 
     def on(self, server: Server) -> list[Container]:
-        return [c for c in self.containers if c.server is server]
+        return self.by_server.get(server.id, []).copy()
 
     @cached_property  # roles do not change while it runs
     def entry(self) -> str:
@@ -138,6 +147,21 @@ class World:
         how often another one changes. The entry's is the name itself."""
         return name if service == self.entry else f"{name}/{service}"
 
+    def primary_of(self, database: str) -> str:
+        """The service that serves what is asked of this database: itself, or a promoted replica."""
+        number = self.stack.number(database)
+        taken = (name for name, played in self.plays.items() if played == number)
+        return next(taken, database)
+
+    def answering(self, service: str) -> list[Container]:
+        """Its containers that serve."""
+        return [c for c in self.of(service, "running") if c.alive and not c.hung]
+
+    def standby(self, database: str) -> str:
+        """A service that has what this database has, and serves; "" if there is none."""
+        followers = {database, *self.stack.replicas(database)} - {self.primary_of(database)}
+        return next((n for n in self.stack.services if n in followers and self.answering(n)), "")
+
     def numbered(self, index: int) -> Server:
         """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""
         if index < len(self.servers):
@@ -147,6 +171,64 @@ class World:
             found=f"server {index} at {self.clock.now:g}s",
             expected=f"an index below {len(self.servers)}: so many servers the platform has then",
         )
+
+    # ---- what monitoring counts ----
+    def open_requests(self, service: str) -> int:
+        """Requests for a service without an answer yet, those that wait for a replica, too."""
+        if service == self.entry:
+            return self.plane.gauge().in_flight
+        return self.plane.service_gauge(self.front(service).number).open
+
+    def fullest_database(self) -> str:
+        """The database that has refused most connections so far; the first of equals."""
+        databases = self.stack.playing("postgres")
+        if len(databases) == 1:
+            return databases[0]
+
+        def refused(name: str) -> int:
+            return self.plane.database_gauge(self.stack.number(name)).connections_refused
+
+        return max(databases, key=refused)
+
+    def services(self) -> dict[str, ServiceGauge]:
+        """What became of all that was asked of each, in the order of their numbers."""
+        return {name: self.plane.service_gauge(i) for i, name in enumerate(self.stack.asked())}
+
+    def queues(self) -> dict[str, QueueGauge]:
+        """What waits in each, in the order of their numbers."""
+        names = self.stack.playing("redis")
+        return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
+
+    def calls(self) -> dict[str, dict[str, CallGauge]]:
+        """What each service asked of each other one, by whatever version of it."""
+        edges = {}
+        for name, service in self.stack.services.items():
+            steps = [step.call for step in service.steps or () if step.call is not None]
+            row = dict.fromkeys(steps, CallGauge())
+            for profile in self.callers.get(name, ()):
+                for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
+                    row[callee] = CallGauge(*map(add, row[callee], seen))
+            if row:
+                edges[name] = row
+        return edges
+
+    def jobs_waiting(self, service: str) -> int:
+        """In the queue from which it takes; in all, for one that takes none."""
+        queues = self.stack.playing("redis")
+        if len(queues) < 2 or self.service(service).role != "worker":
+            return self.gauge().jobs_queued
+        return self.queues()[self.stack.queue_of(service)].queued
+
+    def asked_so_far(self, service: str) -> int:
+        """Requests for a service since the start, as whoever stands before it counts them."""
+        if service == self.entry:
+            return self.plane.gauge().arrived
+        seen = self.plane.service_gauge(self.front(service).number)
+        return seen.asked + seen.retries
+
+    def gauge(self) -> PlaneGauge:
+        """What monitoring counts of requests, jobs and connections."""
+        return self.plane.gauge()
 
     def watch(self, *kinds: ChangeKind) -> simpy.Store:
         """A queue of the Changes of these kinds from now on; `change = yield store.get()`.

@@ -22,6 +22,7 @@ from sim.control.people.on_call import deploy
 from sim.control.resource_limits.profiles import cpu_limit
 from sim.control.rolling_updates import compose
 from sim.control.secrets import rotation
+from sim.control.self_healing import failover
 from sim.dataplane.profile import Arrivals
 from sim.schema.scenario import (
     ArrivalRate,
@@ -47,6 +48,7 @@ from sim.schema.scenario import (
     Scale,
     ServerCrash,
     StartByHand,
+    Switchover,
     Which,
 )
 from sim.schema.stack_checks import resolve
@@ -108,6 +110,7 @@ class Faults:
             "config": changes.config,
             "lock": changes.lock,
             "bad_plan": changes.bad_plan,
+            "failover": self.failover,
             "control_plane": control_plane.freeze,
             "registry_down": stores.registry_down,
             "image_missing": stores.image_missing,
@@ -155,6 +158,16 @@ class Faults:
             yield from runbooks.rollback(self.human, service)
         else:
             self.human.say(f"finds no version of {service} before this one", "rollback")
+
+    def failover(self, cluster: Cluster, ask: Switchover) -> Loop:
+        database = resolve(cluster.stack, ask.service)
+        if not cluster.standby(database):
+            cluster.say("failover", database, f"{database} has no replica that serves")
+            return
+        cluster.say("failover", database, f"a replica of {database} is to be its primary")
+        if not (yield from failover.switch_over(cluster, database)):
+            yield from self.human.login()
+            yield from runbooks.promote(self.human, database)
 
     def drain(self, cluster: Cluster, ask: Drain) -> Loop:
         yield from drain.maintain(self.human, ask)

@@ -21,8 +21,8 @@ from sim.control.resource_limits.profiles import cpu_limit
 from sim.control.rolling_updates import compose
 from sim.control.service_discovery.addresses import addresses_of, write_down
 from sim.dataplane.arithmetic import added
+from sim.schema.databases import Pooler
 from sim.schema.scenario import RentServers
-from sim.schema.stack import Pooler
 
 
 # ---- rules ----

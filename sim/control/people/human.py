@@ -1,4 +1,4 @@
-"""One operator: what she does takes time, is counted, and sometimes goes wrong.
+"""Who is on call: what she does takes time, is counted, and sometimes goes wrong.
 
 Her times are data of the stack (`operator:`), with their sources there; this file spends them.
 """
@@ -53,7 +53,8 @@ class Human:
         self.starts_at_s = starts_at_s
         self.spec = cluster.stack.operator
         self.looking = 0  # how many things she has before her eyes: then nobody needs to page her
-        self.hands = simpy.Resource(cluster.clock.env)  # whose turn it is
+        # whose turn it is: each of those on call does one thing at a time
+        self.hands = simpy.Resource(cluster.clock.env, self.spec.people)
         self.deployed: dict[str, Deployed] = {}  # what changed, and was not taken back
         self.window, self.usage = Window(self.spec.alarm), Usage()
         self.under_way = 0  # servers that she has ordered, and what else is on its way
@@ -79,7 +80,7 @@ class Human:
         yield self.cluster.clock.after(seconds, Rank.OPERATOR)
 
     def spend(self, seconds: float, what: str) -> Loop:
-        """Hands on for so long, and counted. One thing at a time: in turns, where there are two."""
+        """Hands on for so long, and counted. In turns, where there is more to do than people."""
         with self.hands.request() as turn:
             yield turn
             self.cluster.hands_on(seconds, what)

@@ -23,6 +23,7 @@ from sim.control.people.repertoire import (
     Remedy,
     Symptoms,
     candidates,
+    colleague_takes,
     next_remedy,
     would_have_helped,
 )
@@ -76,7 +77,10 @@ class OnCall:
         human.looking += 1
         yield from human.login()
         human.say("looks around")
-        yield from Troubleshooting(human).run()
+        effort = Troubleshooting(human)
+        for _ in range(spec.people - 1):
+            cluster.clock.loop(effort.assist())
+        yield from effort.run()
         human.looking -= 1
         human.say("closes the incident", "closed")
 
@@ -111,11 +115,13 @@ class OnCall:
 
 
 class Troubleshooting:
-    """What she has tried in one incident, and whether it helped."""
+    """What was tried in one incident, by her and whoever helps her, and whether it helped."""
 
     def __init__(self, human: Human) -> None:
         self.human, self.cluster = human, human.cluster
         self.tried: list[Hypothesis] = []
+        self.in_hand: list[Remedy] = []  # somebody is about it
+        self.over = False
         self.shown = Symptoms()  # what she acts upon
         self.lately: Symptoms | None = None  # what a dashboard still shows, since she last acted
         self.told = ""  # what she said when nothing was left
@@ -129,26 +135,47 @@ class Troubleshooting:
             if row is not None:
                 self.tried.append(row)
                 self.lately = None
-                yield from DO[row.remedy](human, self.shown)
-                if row.remedy != "wait":
-                    human.window.forget()
+                yield from self.attempt(row, self.shown)
             elif not (yield from self.served()):
                 self.look()
-                if next_remedy(self.shown, self.tried) is None:
+                if not self.in_hand and next_remedy(self.shown, self.tried) is None:
                     self.tell(self.shown)
                     yield from human.wait(human.spec.habits.idle_look)
             if (yield from self.served()):
+                self.over = True
                 return
+
+    def assist(self) -> Loop:
+        """A colleague, until it is over: takes what is plain and nobody is about."""
+        human = self.human
+        yield from human.login()
+        yield from human.work(human.spec.diagnose, "diagnose")
+        while not self.over:
+            shown = look(human)
+            row = colleague_takes(shown, self.tried, self.in_hand)
+            if row is None:
+                yield from human.wait(human.spec.habits.recheck)
+            else:
+                self.tried.append(row)
+                yield from self.attempt(row, shown)
+
+    def attempt(self, row: Hypothesis, shown: Symptoms) -> Loop:
+        """One remedy, from the first step to the last."""
+        self.in_hand.append(row.remedy)
+        yield from DO[row.remedy](self.human, shown)
+        self.in_hand.remove(row.remedy)
+        if row.remedy != "wait":
+            self.human.window.forget()
 
     def look(self) -> list[Hypothesis]:
         """What she sees, and what it suggests: now, or else within the last minutes."""
         self.shown = look(self.human)
-        rows = candidates(self.shown, self.tried)
+        rows = candidates(self.shown, self.tried, self.in_hand)
         if rows and not rows[0].plain:
             self.lately = self.shown
         elif not rows and self.lately is not None and (self.shown.failing or self.shown.backlog):
             self.shown = self.lately
-            rows = candidates(self.shown, self.tried)
+            rows = candidates(self.shown, self.tried, self.in_hand)
         return rows
 
     def guess(self) -> Task[Hypothesis | None]:
@@ -156,14 +183,14 @@ class Troubleshooting:
         looks again, and may take one cause for another."""
         human = self.human
         self.look()
-        row = next_remedy(self.shown, self.tried)
+        row = next_remedy(self.shown, self.tried, in_hand=self.in_hand)
         if row is None or row.plain:
             return row
         if not (row.reflex or row in self.tried):
             yield from human.work(human.spec.investigate, "investigate")
         misled = self.cluster.random("operator/misled") < human.spec.misled
         self.look()
-        row = next_remedy(self.shown, self.tried, misled)
+        row = next_remedy(self.shown, self.tried, misled, self.in_hand)
         if row is not None and not row.plain:
             human.say(f"suspects: {row.guess}")
         return row
@@ -245,6 +272,7 @@ def wait(human: Human, symptoms: Symptoms) -> Loop:
 
 
 DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
+    "promote": lambda human, symptoms: runbooks.promote(human, symptoms.primary_lost),
     "wait_for_server": wait_for_server,
     "write_off": write_off,
     "repair": lambda human, _: runbooks.repair(human, human.cluster.troubles[0]),

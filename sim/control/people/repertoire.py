@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Remedy = Literal[
-    "wait_for_server", "repair", "write_off", "roll_back", "fix_secret", "raise_connections",
-    "start", "restart_silent", "fix_backends", "add_pooler", "widen_pools", "restart_busy",
-    "scale_out", "resize_server", "rent", "ask_provider", "shed", "wait",
+    "promote", "wait_for_server", "repair", "write_off", "roll_back", "fix_secret",
+    "raise_connections", "start", "restart_silent", "fix_backends", "add_pooler", "widen_pools",
+    "restart_busy", "scale_out", "resize_server", "rent", "ask_provider", "shed", "wait",
 ]  # fmt: skip
 
 
@@ -27,6 +27,7 @@ class Symptoms:
 
     failing: bool = False  # errors and time-outs, as many as alarm
     backlog: bool = False  # jobs wait, as many as alarm
+    primary_lost: str = ""  # a database whose replica serves, and nobody promotes it
     server_away: bool = False  # cannot be reached, and nobody but her moves what ran there
     trouble: bool = False  # something that an event left behind, and that a log names
     node_away: bool = False  # ... and the platform waits for it before it moves a disk
@@ -64,6 +65,7 @@ class Hypothesis(NamedTuple):
 
 
 REPERTOIRE: tuple[Hypothesis, ...] = (
+    Hypothesis("promote", "the primary is gone", lambda s: bool(s.primary_lost), True, 0),
     Hypothesis("wait_for_server", "the server is away", lambda s: s.server_away, True, 0),
     Hypothesis("repair", "what a log names", lambda s: s.trouble, True, 0),
     Hypothesis("roll_back", "the new version is bad", lambda s: bool(s.bad_version), True, 0),
@@ -103,24 +105,41 @@ REPERTOIRE: tuple[Hypothesis, ...] = (
 )  # fmt: skip
 
 
-def candidates(symptoms: Symptoms, tried: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """Rows that the symptoms suggest and that are not used up, in the order of the table."""
+def candidates(
+    symptoms: Symptoms, tried: Sequence[Hypothesis], in_hand: Sequence[Remedy] = ()
+) -> list[Hypothesis]:
+    """Rows that the symptoms suggest, that are not used up, and that nobody else is about, in the
+    order of the table."""
     return [
         row
         for row in REPERTOIRE
-        if row.sign(symptoms) and (row.times == 0 or tried.count(row) < row.times)
+        if row.sign(symptoms)
+        and (row.times == 0 or tried.count(row) < row.times)
+        and row.remedy not in in_hand
     ]
 
 
 def next_remedy(
-    symptoms: Symptoms, tried: Sequence[Hypothesis], misled: bool = False
+    symptoms: Symptoms,
+    tried: Sequence[Hypothesis],
+    misled: bool = False,
+    in_hand: Sequence[Remedy] = (),
 ) -> Hypothesis | None:
     """What she does next; None: nothing is left to her. `misled`: where the cause has to be
     inferred she takes the second guess for the first, if there is one."""
-    rows = candidates(symptoms, tried)
+    rows = candidates(symptoms, tried, in_hand)
     if misled and len(rows) > 1 and not rows[0].plain and not rows[1].plain:
         return rows[1]
     return rows[0] if rows else None
+
+
+def colleague_takes(
+    symptoms: Symptoms, tried: Sequence[Hypothesis], in_hand: Sequence[Remedy]
+) -> Hypothesis | None:
+    """What a second person does meanwhile: what lies before everybody's eyes, and is no wait. A
+    guess is for one to make, or two would undo each other's work."""
+    rows = candidates(symptoms, tried, in_hand)
+    return next((row for row in rows if row.plain and row.remedy != "wait"), None)
 
 
 def would_have_helped(symptoms: Symptoms) -> str:

@@ -6,6 +6,7 @@ the times: `operator:` of the stack; of the steps: the article (shared facts, AR
 
 from __future__ import annotations
 
+from sim.constants.facts import Fact
 from sim.control.core.choices import DOCKER_STOP, Commanded
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Address, Cluster, Container, Server, Trouble
@@ -14,12 +15,17 @@ from sim.control.people.commands import command_of
 from sim.control.people.human import Human
 from sim.control.people.monitoring import running
 from sim.control.rolling_updates import compose
+from sim.control.self_healing import failover
 from sim.control.service_discovery.addresses import addresses_of, write_down
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import RaiseConnections, RentServers
 
+PROMOTE = Fact(
+    "operator.promote", 600.0, "s", "mean time to promote a replica and to point all clients at it",
+    "chosen: 5 to 30 min", fixed="of an event; the stack's operator has her other times",
+)  # fmt: skip
 WRONG_PORT = 10_000  # how far off a mistyped port is: nothing listens there
 
 
@@ -182,6 +188,16 @@ def restart_services(human: Human, services: list[str]) -> Loop:
     stopped = [c for name in services for c in cluster.of(name) if c.alive and not c.deleting]
     yield from compose.stop_all(cluster, stopped)
     yield from by_hand_unless_restarted(human, stopped)
+
+
+# ---- databases that follow each other ----
+def promote(human: Human, database: str) -> Loop:
+    """See that the old primary is down, promote the replica, point the clients at it."""
+    usual = LawSpec(law="lognormal", mean=PROMOTE.value, cv=0.5)
+    step = f"`pg_ctl promote` on {human.cluster.standby(database)}"
+    yield from human.work(usual, "promote", step=step)
+    if human.cluster.standby(database):
+        yield from failover.promote(human.cluster, database, 0.0)
 
 
 # ---- servers ----

@@ -28,6 +28,22 @@ def lost_server(cluster: Cluster) -> Server | None:
     return next((s for s in away if runbooks.stranded(cluster, s)), None)
 
 
+def primary_lost(cluster: Cluster) -> str:
+    """A database whose primary is gone while a replica serves, and nobody promotes that. One whose
+    server and disk are there is sooner started again."""
+    for name in cluster.stack.playing("postgres"):
+        nobody = cluster.service(name).failover is None or name in cluster.unpromoted
+        if not (nobody and cluster.stack.replicas(name) and cluster.standby(name)):
+            continue
+        primary = cluster.primary_of(name)
+        volume, there = cluster.volumes.get(primary), cluster.of(primary)
+        spoilt = volume is not None and (volume.lost or volume.full)
+        away = spoilt or not any(c.server.alive for c in there)
+        if away and not cluster.answering(primary):
+            return name
+    return ""
+
+
 def dead_node(cluster: Cluster) -> Server | None:
     """A server that is away, and holds back what has a disk that could be attached elsewhere."""
     if not isinstance(cluster.choices.scheduling, Tainting):
@@ -191,6 +207,7 @@ def look(human: Human) -> Symptoms:
     return Symptoms(
         failing=users,
         backlog=bool(seen.waiting()) and not idle(cluster, late),
+        primary_lost=primary_lost(cluster),
         server_away=lost_server(cluster) is not None,
         trouble=bool(cluster.troubles),
         node_away=dead_node(cluster) is not None,

@@ -68,10 +68,10 @@ class KubeletLimits(Limits):
 
     def look(self, cluster: Cluster, server: Server) -> None:
         """Evict one replica if memory is short."""
+        if server.memory - cluster.memory_on(server) >= self.evict_below:
+            return
         running = [c for c in cluster.on(server) if c.alive]
         used = {c.id: cluster.gauge_of(c).memory for c in running}
-        if server.memory - sum(used.values()) >= self.evict_below:
-            return
         ranked = eviction_ranking(
             [
                 Consumer(c.id, service.priority, used[c.id], memory.request or memory.limit or 0)

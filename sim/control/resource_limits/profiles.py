@@ -169,7 +169,10 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
     if service.role in ("postgres", "redis"):
         return replace(profile, number=stack.number(name))
     if service.role == "worker":
-        profile = replace(profile, number=stack.number(stack.queue_of(name)))
+        job, taken = service.job, stack.number(stack.queue_of(name))
+        letters = -1 if job.dead_letters is None else stack.number(job.dead_letters)
+        failing = 1.0 - (1.0 - job.errors) * (1.0 - version.error_rate)
+        profile = replace(profile, number=taken, dead_letters=letters, error_rate=failing)
     if service.steps is None:
         return profile
     return replace(

@@ -70,6 +70,7 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
     at = purse(w, parent, k)
     w.purse[at].tokens = min(w.purse[at].tokens + policy.budget, policy.most_tokens)
     w.service[policy.service].asked += 1
+    w.edge[k].calls += 1
     attempt(w, r)
     return r
 
@@ -147,6 +148,7 @@ def attempt(w: Any, r: int) -> None:
     else:
         work.kept = -1
     client.work, client.state = s, ASKING
+    w.edge[k].tries += 1
     set_patience(w, k, ident, s)
     dial(w, s)
 
@@ -212,6 +214,9 @@ def finish(w: Any, r: int, outcome: int) -> None:
     client = w.request[r]
     parent = client.parent
     w.ended[w.policy[client.policy].service, outcome] += 1
+    if outcome != SUCCEEDED:
+        w.edge[client.policy].failed += 1
+        w.edge[client.policy].given_up += outcome == CLIENT_TIMEOUT
     if parent >= 0:
         w.work[parent].asks = -1
     else:

@@ -32,6 +32,7 @@ def new_job(w: Any, q: int, ident: int) -> int:
     w.job[j].state = QUEUED
     w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
     w.job[j].stalls = w.job[j].given_up = 0
+    w.job[j].dead_letters = -1
     w.job[j].park_at = INFINITY
     w.job[j].next = -1
     w.job[j].kin, w.job[j].fate = j, STILL_OPEN
@@ -83,8 +84,9 @@ def count_job(w: Any, q: int, column: int) -> None:
 
 # ---- what becomes of a job ----
 @inner
-def lose(w: Any, j: int, why: int) -> None:
+def lose(w: Any, j: int, why: int) -> bool:
     """Frees its place, too."""
+    lost = False
     if w.job[j].copy == 0:
         heir = -1
         k = w.job[j].kin
@@ -97,7 +99,9 @@ def lose(w: Any, j: int, why: int) -> None:
         else:
             settle_fate(w, j, WAS_LOST)
             count_job(w, w.job[j].queue, FIRST_LOSS + why)
+            lost = True
     free_job(w, j)
+    return lost
 
 
 @inner

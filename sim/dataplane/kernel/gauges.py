@@ -7,6 +7,8 @@ from typing import Any
 from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
 from sim.dataplane.kernel.codes import LISTENING, REFUSED, SUCCEEDED
 from sim.dataplane.kernel.compile import entry, inner
+from sim.dataplane.kernel.layout import SERVICE_SAMPLE
+from sim.dataplane.tables import Samples
 
 
 @inner
@@ -88,3 +90,18 @@ def look_at(box: Any, c: int, table: Any) -> None:
     for pool in range(MOST_POOLS):
         figures.connections += w.pool[MOST_POOLS * c + pool].open
     figures.busy_s = container.busy + container.n * container.rate * (w.now - container.since)
+
+
+def fetch(w: Any, sampler: Samples) -> None:
+    """Empty the ring of samples; none is kept beyond the horizon."""
+    n, first = int(w["samples"]), sampler.taken
+    if n == 0:
+        return
+    kept = max(0, min(n, len(sampler.services) - first))
+    for column, sampled in sampler.plane.items():
+        sampled[first : first + kept] = w["sample"][column][:kept]
+    if services := sampler.services.shape[1]:
+        seen = w["service_sample"][:kept, :services]
+        for number, column in enumerate(SERVICE_SAMPLE.names or ()):
+            sampler.services[first : first + kept, :, number] = seen[column]
+    sampler.taken, w["samples"] = first + n, 0

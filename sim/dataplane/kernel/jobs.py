@@ -12,7 +12,15 @@ import numpy as np
 
 from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import COPY_BASE, GIVEN_AWAY, JOB_BASE, PUSHED_BASE, REAPER_RETRY_S
+from sim.dataplane.codes import (
+    COPY_BASE,
+    GIVEN_AWAY,
+    JOB_BASE,
+    PUSHED_BASE,
+    REAPER_RETRY_S,
+    SCHEDULED,
+)
+from sim.dataplane.draws import stream
 from sim.dataplane.kernel.codes import (
     ATTEMPTS_EXHAUSTED,
     CHECKOUT,
@@ -57,6 +65,7 @@ from sim.dataplane.tables import ENQUEUED, FIRST_LOSS
 next_look = inner(arithmetic.next_look)
 
 WAITS = -2
+ENQUEUE_STREAM = stream(SCHEDULED)
 
 
 @inner
@@ -92,19 +101,40 @@ def push(w: Any, s: int, i: int) -> int:
     if not make_room(w, q):
         count_job(w, q, FIRST_LOSS + QUEUE_FULL)
         return HTTP_500
-    append(w, q, pushed(w, s, i))
+    if work.kind == REQUEST and work.policy == 0 and w.step[i].named == 0:
+        append(w, q, new_job(w, q, JOB_BASE + work.id))
+    else:
+        add_next(w, q, child(work.tried, w.step[i].salt))
     return SUCCEEDED
 
 
 @inner
-def pushed(w: Any, s: int, i: int) -> int:
-    work, q = w.work[s], w.step[i].target
-    if work.kind == REQUEST and work.policy == 0 and w.step[i].named == 0:
-        return new_job(w, q, JOB_BASE + work.id)
+def add_next(w: Any, q: int, visit: int) -> None:
     w.pushes += 1
     j = new_job(w, q, PUSHED_BASE + w.pushes)
-    w.job[j].visit = child(work.tried, w.step[i].salt)
-    return j
+    w.job[j].visit = visit
+    append(w, q, j)
+
+
+@inner
+def put(w: Any, q: int, visit: int) -> None:
+    if w.queue[q].redis < 0:
+        return
+    count_job(w, q, ENQUEUED)
+    if not up(w, q):
+        count_job(w, q, FIRST_LOSS + REDIS_DOWN)
+    elif not make_room(w, q):
+        count_job(w, q, FIRST_LOSS + QUEUE_FULL)
+    else:
+        add_next(w, q, visit)
+
+
+@inner
+def enqueue(w: Any, q: int, jobs: int) -> None:
+    first = w.queue[q].scheduled
+    w.queue[q].scheduled = first + jobs
+    for number in range(first, first + jobs):
+        put(w, q, child(ENQUEUE_STREAM, np.uint64(number + 1) * GOLDEN))
 
 
 @inner
@@ -148,6 +178,16 @@ def append(w: Any, q: int, j: int) -> None:
     hand_out(w, q)
 
 
+@inner
+def give_up(w: Any, j: int, why: int) -> None:
+    """Frees its place, too."""
+    q, other, visit = w.job[j].queue, w.job[j].dead_letters, w.job[j].visit
+    lost = lose(w, j, why)
+    peak(w, q)
+    if lost and other >= 0:
+        put(w, other, visit)
+
+
 # ---- taking ----
 @inner
 def hand_out(w: Any, q: int) -> None:
@@ -184,6 +224,7 @@ def take(w: Any, q: int, c: int) -> None:
     queue.copies_working += w.job[j].copy
     w.job[j].state = WORKING
     w.job[j].epoch = queue.epoch
+    w.job[j].dead_letters = w.version[w.container[c].profile].dead_letters
     s = new_work(w, w.job[j].id, JOB)
     w.work[s].of_job = j
     visit = w.job[j].visit
@@ -215,15 +256,13 @@ def finished(w: Any, s: int, well: bool) -> None:
     if well:
         done(w, j)
     elif w.job[j].epoch == GIVEN_AWAY:
-        lose(w, j, STALLED if w.job[j].given_up != 0 else ATTEMPTS_EXHAUSTED)
-        peak(w, q)
+        give_up(w, j, STALLED if w.job[j].given_up != 0 else ATTEMPTS_EXHAUSTED)
     elif w.job[j].tries + 1 < rules.job_attempts:
         pause = rules.job_backoff_s * 2.0 ** w.job[j].tries
         w.job[j].tries += 1
         park(w, j, pause)
     else:
-        lose(w, j, ATTEMPTS_EXHAUSTED)
-        peak(w, q)
+        give_up(w, j, ATTEMPTS_EXHAUSTED)
     hand_out(w, q)
 
 
@@ -322,8 +361,7 @@ def returned(w: Any, j: int) -> None:
     w.queue[q].parked -= 1
     if w.job[j].given_up != 0:
         w.queue[q].copies_waiting -= w.job[j].copy
-        lose(w, j, STALLED)
-        peak(w, q)
+        give_up(w, j, STALLED)
     else:
         append(w, q, j)
 

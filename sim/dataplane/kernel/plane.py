@@ -29,6 +29,7 @@ from sim.dataplane.kernel import loop, readings, verbs
 from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
+from sim.dataplane.kernel.gauges import fetch
 from sim.dataplane.kernel.layout import (
     ARRIVAL_STATE,
     CHUNK,
@@ -41,7 +42,6 @@ from sim.dataplane.kernel.layout import (
     POLICIES,
     PROFILES,
     RINGS,
-    SERVICE_SAMPLE,
     SHALLOW,
     STEPS,
     WORKS,
@@ -58,6 +58,7 @@ from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
@@ -205,6 +206,9 @@ class CompiledPlane:
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
+
+    def enqueue(self, queue: int, jobs: int) -> None:
+        self._act(verbs.ENQUEUE, queue, jobs)
 
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles
@@ -423,12 +427,16 @@ class CompiledPlane:
         self.look_at(self.box, container, self.figures_of_one)
         return ContainerGauge._make(self.figures_of_one[0].item())
 
+    def server_memory(self, server: int) -> int:
+        return int(self.box[0]["machine"]["memory"][server])
+
     def service_gauge(self, service: int) -> ServiceGauge:
+        return readings.service_gauge(self.box[0], service)
+
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
         w = self.box[0]
-        asked, forsaken, retries = w["service"][service].item()
-        _, succeeded, *causes = w["ended"][service].tolist()
-        left = asked - succeeded - sum(causes) - forsaken
-        return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
+        first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
+        return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return readings.database_gauge(self.box[0], database)
@@ -453,28 +461,11 @@ class CompiledPlane:
 
     def samples(self) -> Samples:
         self._fold()
-        sampler = self.sampler
-        if sampler.due_s <= self.now:
-            services = [self.service_gauge(k) for k in range(sampler.services.shape[1])]
-            sampler.put(self.gauge(), services, sampler.taken)
-        return sampler
-
-    def _fetch(self) -> None:
-        """Empty the ring of samples."""
-        w, sampler = self.box[0], self.sampler
-        n, first = int(w["samples"]), sampler.taken
-        kept = max(0, min(n, len(sampler.services) - first))  # none beyond the horizon
-        for column, sampled in sampler.plane.items():
-            sampled[first : first + kept] = w["sample"][column][:kept]
-        if services := sampler.services.shape[1]:
-            seen = w["service_sample"][:kept, :services]
-            for number, column in enumerate(SERVICE_SAMPLE.names or ()):
-                sampler.services[first : first + kept, :, number] = seen[column]
-        sampler.taken, w["samples"] = first + n, 0
+        return self.sampler.shown(self, self.now)
 
     def _fold(self) -> None:
         w = self.box[0]
-        self._fetch()
+        fetch(w, self.sampler)
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]

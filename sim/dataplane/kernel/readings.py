@@ -9,7 +9,14 @@ from typing import Any
 
 from sim.dataplane.codes import Life
 from sim.dataplane.kernel.layout import PARKED, QUEUED
-from sim.dataplane.tables import DatabaseGauge, QueueGauge
+from sim.dataplane.tables import DatabaseGauge, QueueGauge, ServiceGauge
+
+
+def service_gauge(w: Any, service: int) -> ServiceGauge:
+    asked, forsaken, retries = w["service"][service].item()
+    _, succeeded, *causes = w["ended"][service].tolist()
+    left = asked - succeeded - sum(causes) - forsaken
+    return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
 
 
 def database_gauge(w: Any, database: int) -> DatabaseGauge:

@@ -53,6 +53,7 @@ from sim.dataplane.kernel.containers import (
 from sim.dataplane.kernel.durable import crashed, wiped
 from sim.dataplane.kernel.jobs import (
     cut_off,
+    enqueue,
     fell_silent,
     hand_out,
     heard_again,
@@ -91,7 +92,7 @@ from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, FORGOTTEN, REROUTED, WIPE, PROFILED, STANDS, ADVANCE) = range(17)  # fmt: skip
+ PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE) = range(18)  # fmt: skip
 
 
 @inner
@@ -177,6 +178,17 @@ def plays(w: Any, c: int) -> bool:
 
 
 @inner
+def play(w: Any, c: int, p: int) -> None:
+    left, taken = w.version[w.container[c].profile].number, w.version[p].number
+    if left != taken and w.store[left].db == c:
+        reset(w, left)
+        w.store[left].db = -1
+    if w.store[taken].db != c:
+        reset(w, taken)
+        w.store[taken].db = c
+
+
+@inner
 def plays_queue(w: Any, c: int) -> bool:
     return w.queue[w.version[w.container[c].profile].number].redis == c
 
@@ -215,6 +227,9 @@ def start(w: Any, c: int, p: int) -> None:
     container = w.container[c]
     if container.life != EXITED or w.machine[container.server].alive == 0:
         return
+    kind = w.version[p].kind
+    if kind == DATABASE:
+        play(w, c, p)
     container.profile = p
     container.starts += 1
     enlist(w, c)
@@ -233,13 +248,8 @@ def start(w: Any, c: int, p: int) -> None:
         own.tries = own.failures = own.life = own.proves = 0
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
-    kind = w.version[p].kind
-    number = w.version[p].number
-    if kind == DATABASE and w.store[number].db != c:
-        reset(w, number)
-        w.store[number].db = c
-    elif kind == QUEUE:
-        w.queue[number].redis = c
+    if kind == QUEUE:
+        w.queue[w.version[p].number].redis = c
     if unopened(w, c) >= 0:
         open_later(w, c)
     else:
@@ -331,6 +341,8 @@ def set_profile(w: Any, c: int, p: int) -> None:
         return
     if kind == WORKER and takes(w, c):
         w.queue[w.version[p].number].idle += w.version[p].slots - w.version[container.profile].slots
+    if kind == DATABASE and w.version[p].number != w.version[container.profile].number:
+        play(w, c, p)
     container.profile = p
     move_up(w, c)
     if kind == WORKER:
@@ -435,6 +447,8 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         rerouted(w, at)
     elif verb == WIPE:
         wiped(w, at)
+    elif verb == ENQUEUE:
+        enqueue(w, at, b)
     elif verb == PROFILED:
         set_profile(w, at, b)
     follow_through(w)

@@ -113,6 +113,7 @@ class Caller:
 
     def __init__(self, plane: ReferencePlane, client: Client, service: int, tokens: float) -> None:
         self.plane, self.env, self.client, self.tokens = plane, plane.env, client, tokens
+        self.edge = Edge()  # what its calls count to
         self.balancer, self.tally = plane.balancers[service], plane.tallies[service]
         self.retries = 0
         self.tries = 0  # that are open
@@ -158,6 +159,8 @@ class Caller:
         outcome: int
         self.tokens = min(self.tokens + rules.budget, rules.most_tokens)
         self.tally.asked += 1
+        edge = self.edge
+        edge.calls += 1
         while True:
             if self.turned_away():
                 call.event = self.env.event()
@@ -168,6 +171,7 @@ class Caller:
                 outcome = Outcome.SHED
                 break
             self.tries += 1
+            edge.tries += 1
             life = self.life
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
@@ -197,6 +201,8 @@ class Caller:
                 break
             retry += 1
         self.tally.ended[outcome] += 1
+        edge.failed += outcome != Outcome.SUCCEEDED
+        edge.given_up += outcome == Outcome.CLIENT_TIMEOUT
         return outcome
 
     def kept_for(self, call: Call) -> Connection | None:
@@ -247,6 +253,16 @@ class Caller:
             inside = attempt.phase == AttemptPhase.INSIDE
             self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
             attempt.abandoned = not (inside and silently)
+
+
+@dataclass
+class Edge:
+    """See CallGauge."""
+
+    calls: int = 0
+    tries: int = 0
+    failed: int = 0
+    given_up: int = 0
 
 
 @dataclass

@@ -15,7 +15,7 @@ import simpy
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
-from sim.dataplane.profile import Law, Profile, StoryStep
+from sim.dataplane.profile import Law, StoryStep
 from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
@@ -48,10 +48,9 @@ class Hardware:
 class Instance:
     """One address and the process that lives at it."""
 
-    def __init__(
-        self, plane: ReferencePlane, ident: int, profile: Profile, server: Hardware
-    ) -> None:
+    def __init__(self, plane: ReferencePlane, ident: int, version: int, server: Hardware) -> None:
         self.plane, self.id, self.server = plane, ident, server
+        profile, self.version = plane.profiles[version], version
         self.life = Life.EXITED
         self.starts = 0  # processes that it has had
         self.hung = False
@@ -80,9 +79,10 @@ class Instance:
     def listening(self) -> bool:
         return self.life == Life.LISTENING
 
-    def born(self, profile: Profile) -> None:
+    def born(self, version: int) -> None:
         """A fresh process: nothing inside, its base memory."""
-        self.profile = profile
+        profile = self.plane.profiles[version]
+        self.profile, self.version = profile, version
         self.starts += 1
         self.callers = {}
         self.tell()
@@ -102,6 +102,9 @@ class Instance:
             for step in self.steps
             if step.does == Does.CALL and step not in self.callers
         }
+        calls = [step for step in self.steps if step.does == Does.CALL]
+        for step, edge in zip(calls, self.plane.edges[self.version], strict=True):
+            self.callers[step].edge = edge
 
     @property
     def queue(self) -> JobQueue:

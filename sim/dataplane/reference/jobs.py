@@ -25,6 +25,7 @@ from sim.dataplane.codes import (
     PUSHED_BASE,
     RDB_SAVE_POINTS,
     REAPER_RETRY_S,
+    SCHEDULED,
     Due,
     JobLoss,
     Outcome,
@@ -57,18 +58,14 @@ class JobQueue:
         self.redis: Instance | None = None
         self.entries: deque[Job] = deque()
         self.parked: dict[int, Job] = {}  # waiting for a retry or a redelivery
-        self.sequence = 0
-        self.epoch = 0
-        self.backlog_peak = 0
+        self.sequence = self.epoch = self.backlog_peak = 0
         self.turn = 0  # among all workers
         self.idle = 0  # free slots of listening workers
         self.pushing = 0  # API calls that wait for a silent queue server
-        self.copies_waiting = self.copies_working = 0
+        self.copies_waiting = self.copies_working = self.scheduled = 0
         self.counts = [0] * JOB_COLUMNS
-        # the last durable point
-        self.saved_s = 0.0
-        self.saved_sequence = 0  # entries below it were in the list
-        self.changes = 0
+        # the last durable point: entries below its sequence were in the list
+        self.saved_s, self.saved_sequence, self.changes = 0.0, 0, 0
         # taken since, but still in the saved list: with the place it has there
         self.taken: list[tuple[Job, int]] = []
 
@@ -97,7 +94,8 @@ class JobQueue:
 
     def gauge(self) -> QueueGauge:
         pushed, done, duplicated, *losses = self.counts
-        waiting = [job.pushed_s for job in self.waiting() if not job.copy]
+        now = self.env.now
+        first_s = min((job.pushed_s for job in self.waiting() if not job.copy), default=now)
         return QueueGauge(
             pushed=pushed,
             done=done,
@@ -106,7 +104,7 @@ class JobQueue:
             queued=self.queued(),
             in_progress=self.jobs_in_progress(),
             backlog_peak=self.backlog_peak,
-            oldest_s=self.env.now - min(waiting, default=self.env.now),
+            oldest_s=now - first_s,
             causes=tuple(losses),
         )
 
@@ -174,19 +172,38 @@ class JobQueue:
         if not self.make_room():
             self.count(FIRST_LOSS + JobLoss.QUEUE_FULL)
             return Outcome.HTTP_500
-        job = self.pushed(work, step)
-        job.fate.entries.append(job)
-        self.append(job)
+        if isinstance(work, Attempt) and not work.inner and not step.name:
+            self.add(JOB_BASE + work.id, JOB_BASE + work.id)
+        else:
+            self.add_next(draws.child(work.tried, salt(step)))
         return Outcome.SUCCEEDED
 
-    def pushed(self, work: Work, step: StoryStep) -> Job:
+    def add(self, ident: int, visit: int) -> None:
         """A new job. The one that a user's attempt pushes in an unnamed step is named after it."""
-        if isinstance(work, Attempt) and not work.inner and not step.name:
-            ident = JOB_BASE + work.id
-            return Job(ident, visit=ident, pushed_s=self.env.now)
+        job = Job(ident, visit=visit, pushed_s=self.env.now)
+        job.fate.entries.append(job)
+        self.append(job)
+
+    def add_next(self, visit: int) -> None:
         self.plane.pushes += 1
-        visit = draws.child(work.tried, salt(step))
-        return Job(PUSHED_BASE + self.plane.pushes, visit=visit, pushed_s=self.env.now)
+        self.add(PUSHED_BASE + self.plane.pushes, visit)
+
+    def put(self, visit: int) -> None:
+        """A job that no request waits to push: by the clock, or a dead letter."""
+        if self.redis is None:
+            return
+        self.count(ENQUEUED)
+        if not self.up():
+            self.count(FIRST_LOSS + JobLoss.REDIS_DOWN)
+        elif not self.make_room():
+            self.count(FIRST_LOSS + JobLoss.QUEUE_FULL)
+        else:
+            self.add_next(visit)
+
+    def enqueue(self, jobs: int) -> None:
+        first, self.scheduled = self.scheduled, self.scheduled + jobs
+        for number in range(first, first + jobs):
+            self.put(draws.child(draws.stream(SCHEDULED), number))
 
     def push_lost(self, work: Work) -> None:
         work.pushing = None
@@ -225,19 +242,27 @@ class JobQueue:
         self.hand_out()
 
     # ---- what becomes of a job ----
-    def lose(self, job: Job, why: JobLoss) -> None:
-        """This entry is gone. The job is lost with the last of them; until then another one (the
-        first by id) stands for it."""
+    def lose(self, job: Job, why: JobLoss) -> bool:
+        """This entry is gone. The job is lost (True) with the last of them; until then another one
+        (the first by id) stands for it."""
         job.park_at = INFINITY
         fate = job.fate
         fate.entries.remove(job)
         if job.copy:
-            return
+            return False
         if fate.entries:
             self.stand_for(min(fate.entries, key=lambda entry: entry.id), True)
-        else:
-            fate.lost = True
-            self.count(FIRST_LOSS + why)
+            return False
+        fate.lost = True
+        self.count(FIRST_LOSS + why)
+        return True
+
+    def give_up(self, job: Job, why: JobLoss) -> None:
+        """It has failed, or stalled, too often: elsewhere it may begin anew as a dead letter."""
+        lost = self.lose(job, why)
+        self.peak()
+        if lost and job.dead_letters >= 0:
+            self.plane.queues[job.dead_letters].put(job.visit)
 
     def done(self, job: Job) -> None:
         """The first entry that is finished is the job. What was counted as lost and came back from
@@ -284,7 +309,9 @@ class JobQueue:
         self.idle -= 1
         self.copies_waiting -= job.copy
         self.copies_working += job.copy
+        job.begin_anew()
         job.container, job.epoch = worker, self.epoch
+        job.dead_letters = worker.profile.dead_letters
         job.tried = draws.child(job.visit, job.tries) if job.tries else job.visit
         worker.inside[job.id] = job
         worker.held += 1
@@ -301,15 +328,13 @@ class JobQueue:
         if well:
             self.done(job)
         elif job.epoch == GIVEN_AWAY:
-            self.lose(job, JobLoss.STALLED if job.given_up else JobLoss.ATTEMPTS_EXHAUSTED)
-            self.peak()
+            self.give_up(job, JobLoss.STALLED if job.given_up else JobLoss.ATTEMPTS_EXHAUSTED)
         elif job.tries + 1 < worker.profile.job_attempts:
             wait = worker.profile.job_backoff_s * 2.0**job.tries
             job.tries += 1
             self.park(job, wait)
         else:
-            self.lose(job, JobLoss.ATTEMPTS_EXHAUSTED)
-            self.peak()
+            self.give_up(job, JobLoss.ATTEMPTS_EXHAUSTED)
         self.hand_out()
 
     def orphaned(self, job: Job, worker: Instance) -> None:
@@ -398,8 +423,7 @@ class JobQueue:
         del self.parked[job.id]
         if job.given_up:
             self.copies_waiting -= job.copy
-            self.lose(job, JobLoss.STALLED)
-            self.peak()
+            self.give_up(job, JobLoss.STALLED)
         else:
             self.append(job)
 

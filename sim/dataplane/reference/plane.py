@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import simpy
 
-from sim.dataplane.arithmetic import added
 from sim.dataplane.codes import (
     MOST_DATABASES,
     MOST_QUEUES,
@@ -16,6 +16,7 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
+    Does,
     Due,
     Kind,
     Life,
@@ -24,19 +25,21 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
+from sim.dataplane.reference import readings
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
-from sim.dataplane.reference.clients import CallTally, Clients
+from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import JobQueue
-from sim.dataplane.reference.postgres import Pool, Postgres, client_died
+from sim.dataplane.reference.postgres import Pool, Postgres, client_died, play
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
-from sim.dataplane.story import pools
+from sim.dataplane.story import pools, story
 from sim.dataplane.tables import (
     Books,
+    CallGauge,
     ContainerGauge,
     DatabaseGauge,
     PlaneGauge,
@@ -73,6 +76,7 @@ class ReferencePlane:
         self.workers: list[Instance] = []
         self.pushes = self.copies_made = self.backlog_peak = 0
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
+        self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.clients = Clients(self, workload)
 
@@ -95,7 +99,7 @@ class ReferencePlane:
                 set_now(env, stop)
                 now = stop
                 if stop < until:
-                    self.sample()
+                    self.sampler.shown(self, stop)
                     self.sampler.taken += 1
         notices, self.notices = self.notices, []
         self.stirred = False
@@ -148,15 +152,20 @@ class ReferencePlane:
         self.queues[queue].wiped()
         self.follow_through()
 
+    def enqueue(self, queue: int, jobs: int) -> None:
+        self.queues[queue].enqueue(jobs)
+        self.follow_through()
+
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
         pools(profile)  # or it says what is wrong with it, or with its story
         self.profiles.append(profile)
+        self.edges.append([Edge() for step in story(profile) if step.does == Does.CALL])
         return len(self.profiles) - 1
 
     def add_container(self, profile: int, server: int) -> int:
         ident = len(self.containers)
-        made = Instance(self, ident, self.profiles[profile], self.servers[server])
+        made = Instance(self, ident, profile, self.servers[server])
         self.containers.append(made)
         kind = made.profile.kind
         if kind == Kind.DATABASE and self.database_of(made).db is None:
@@ -171,12 +180,11 @@ class ReferencePlane:
         c = self.containers[container]
         if c.life != Life.EXITED or not c.server.alive:
             return
-        c.born(self.profiles[profile])
-        database = self.database_of(c)
-        if c.profile.kind == Kind.DATABASE and database.db is not c:
-            database.reset()
-            database.db = c
-        elif c.profile.kind == Kind.QUEUE:
+        rules = self.profiles[profile]
+        if rules.kind == Kind.DATABASE:
+            play(c, self.database_of(c), self.databases[rules.number])
+        c.born(profile)
+        if rules.kind == Kind.QUEUE:
             c.queue.redis = c
         pool = self.unopened(c)
         if pool is not None:
@@ -317,7 +325,9 @@ class ReferencePlane:
             return
         if rules.kind == Kind.WORKER and c.queue.takes(c):
             c.queue.idle += rules.slots - c.profile.slots
-        c.profile = rules
+        if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
+            play(c, self.database_of(c), self.databases[rules.number])
+        c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):
             pool.rules, pool.size = made, made.size
@@ -409,26 +419,7 @@ class ReferencePlane:
 
     # ---- observation ----
     def gauge(self) -> PlaneGauge:
-        rec, now = self.recorder, self.now
-        databases = [database.gauge() for database in self.databases]
-        return PlaneGauge(
-            arrived=rec.arrivals,
-            succeeded=rec.successes,
-            failed=rec.failures,
-            in_flight=rec.arrivals - rec.successes - rec.failures,
-            retries=self.clients.caller.retries,
-            jobs_queued=self.jobs_queued(),
-            jobs_in_progress=sum(queue.jobs_in_progress() for queue in self.queues),
-            connections=sum(one.connections for one in databases),
-            connection_limit=sum(one.connection_limit for one in databases),
-            connection_waits=sum(one.connection_waits for one in databases),
-            connections_peak=sum(one.connections_peak for one in databases),
-            connections_refused=rec.refusals,
-            exhausted_s=max(one.exhausted_s for one in databases),
-            backlog_peak=self.backlog_peak,
-            # added as the kernel adds: `sum` of floats compensates since Python 3.12
-            busy_s=added(c.station.busy_now(now) for c in self.containers),
-        )
+        return readings.gauge(self)
 
     def container_gauge(self, container: int) -> ContainerGauge:
         c = self.containers[container]
@@ -442,8 +433,14 @@ class ReferencePlane:
             connections=sum(pool.open for pool in c.pools),
         )
 
+    def server_memory(self, server: int) -> int:
+        return self.servers[server].memory
+
     def service_gauge(self, service: int) -> ServiceGauge:
         return self.tallies[service].gauge()
+
+    def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
+        return tuple(CallGauge(*astuple(edge)) for edge in self.edges[profile])
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return self.databases[database].gauge()
@@ -455,42 +452,10 @@ class ReferencePlane:
         return sum(queue.queued() for queue in self.queues)
 
     def books(self) -> Books:
-        now, databases = self.now, self.databases
-        waiting = [job for queue in self.queues for job in queue.waiting()]
-        pushing = sum(queue.pushing for queue in self.queues)
-        working = [w for c in self.workers for w in c.inside.values() if isinstance(w, Job)]
-        in_pools = sum(p.open for c in self.containers for p in c.pools if not p.database.pooled)
-        others = sum(db.servers + sum(db.ghosts.values()) for db in databases)
-        busy = [0.0] * len(self.servers)
-        memory = [0] * len(self.servers)
-        for c in self.containers:
-            busy[c.server.id] += c.station.busy_now(now)
-            memory[c.server.id] += c.memory
-        return Books(
-            open_requests=len(self.clients.waiting),
-            open_calls=sum(
-                work.call is not None for c in self.containers for work in c.inside.values()
-            ),
-            jobs_queued=sum(not job.copy for job in waiting),
-            jobs_in_progress=sum(not job.copy for job in working) + pushing,
-            connections_open=in_pools + others,
-            connections_granted=sum(db.granted for db in databases),
-            connections_closed=sum(db.closed for db in databases),
-            busy_s=tuple(busy),
-            capacity_s=tuple(s.cpu.cores * s.uptime(now) for s in self.servers),
-            memory=tuple(memory),
-            memory_counted=tuple(s.memory for s in self.servers),
-        )
-
-    def sample(self) -> None:
-        sampler = self.sampler
-        services = [tally.gauge() for tally in self.tallies[: sampler.services.shape[1]]]
-        sampler.put(self.gauge(), services, sampler.taken)
+        return readings.books(self)
 
     def samples(self) -> Samples:
-        if self.sampler.due_s <= self.now:
-            self.sample()
-        return self.sampler
+        return self.sampler.shown(self, self.now)
 
     def recording(self) -> Recording:
         return self.recorder.recording()

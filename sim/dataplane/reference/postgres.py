@@ -402,6 +402,16 @@ class Postgres:
         )
 
 
+def play(db: Instance, left: Postgres, taken: Postgres) -> None:
+    """A process begins, or goes on, as another database: connections to both are reset."""
+    if left is not taken and left.db is db:
+        left.reset()
+        left.db = None
+    if taken.db is not db:
+        taken.reset()
+        taken.db = db
+
+
 def thaw(work: Work) -> Generator[simpy.Event, Any, None]:
     """A hung process does not notice the answer until it goes on."""
     assert work.container is not None

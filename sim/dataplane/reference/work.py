@@ -47,6 +47,12 @@ class Work:
     call: Call | None = None  # what it waits for of another service
     caller: Caller | None = None  # ... in whose name
 
+    def begin_anew(self) -> None:
+        """Nothing is left of what a process that died was doing for it."""
+        self.wake, self.timer_at, self.pool, self.session = None, INFINITY, None, -1
+        self.fresh = self.waits = self.opening = self.pooled = self.passing = False
+        self.pushing = self.call = self.caller = None
+
     def resume(self, code: int) -> None:
         """Let its handler go on with `code` (0: fine)."""
         wake = self.wake
@@ -141,6 +147,7 @@ class Job(Work):
     sequence: int = 0
     park_at: float = INFINITY  # when it returns to the queue, or is given out again
     epoch: int = 0  # of the queue when it was taken
+    dead_letters: int = -1  # where it goes if its worker gives it up
 
 
 @dataclass(eq=False, slots=True)

@@ -111,7 +111,7 @@ def mentions(
                     found.append(Mention(name, other, key, "high", part, at))
                 elif part in _STORES and "." in host and not other:
                     outside.append(Outside(name, host, key, part))
-        for host, part in _hosts(command_text(body)):
+        for host, part in hosts_of(command_text(body)):
             other = hosts.get(host.lower(), "")
             if other and other != name:
                 found.append(Mention(name, other, "command", "high", part, ("command",)))
@@ -126,7 +126,7 @@ def _addresses(key: str, value: str) -> Iterator[tuple[str, Part | None]]:
     match = _ADDRESS.fullmatch(key)
     word = word_of(match["of"].lower()) if match and match["of"] else None
     hint = word.part if word and word.part != "http" else None
-    found = dict(_hosts(value))
+    found = dict(hosts_of(value))
     if match:
         for part in re.split(r"[,;\s]+", value):
             bare = part.partition(":")[0]
@@ -136,7 +136,7 @@ def _addresses(key: str, value: str) -> Iterator[tuple[str, Part | None]]:
         yield host, part or hint
 
 
-def _hosts(text: str) -> Iterator[tuple[str, Part | None]]:
+def hosts_of(text: str) -> Iterator[tuple[str, Part | None]]:
     """Hosts of URLs and of `name:port` in a text."""
     seen = set()
     for match in _URL.finditer(text):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sim.imports.compose.links import Bodies, Mention, command_text
+from sim.imports.compose.links import Bodies, Mention, command_text, host_names, hosts_of
 from sim.imports.compose.merge import target_of
 from sim.imports.evidence import Confidence
 from sim.imports.images import (
@@ -34,7 +34,6 @@ _LOOP = re.compile(
 )
 _THREADS = re.compile(r"(?<![\w-])(gunicorn|uwsgi|puma|unicorn|php-fpm|apache2|waitress)(?![\w-])")
 _SUITE = 2  # of more web services one is in front
-_BACKEND = re.compile(r"(^|[-_.])(api|backend|server|app)([-_.]|\d*$)")
 _SURE = (
     "postgres",
     "mysql",
@@ -105,6 +104,8 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
     text = command_text(body)
     image, program = word_of_image(str(body.get("image") or "")), word_of_command(text)
     built, named = _word_of_build(body), word_of(name)
+    if image and _named_after_its_store(body, named):
+        image = None
     if image and image.part in _SURE and not (program and program.part == "once"):
         return image, f"image {image.word}"
     if program and program.part not in ("http", "once"):
@@ -128,6 +129,16 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
     if _serves(body):
         return Word("http", "", False), "publishes a port, or is checked over HTTP"
     return None
+
+
+_DASHBOARD = re.compile(r"(^|[-_.])dashboards?$")  # of a product, or an application's own
+
+
+def _named_after_its_store(body: Mapping[str, Any], named: Word | None) -> bool:
+    """An application's image that says which store it uses: `hello-app-redis`."""
+    head = repository(str(body.get("image") or "")).rpartition("/")[2].rpartition("-")[0]
+    word = word_of(head)
+    return bool(named and word and named.part == word.part == "http")
 
 
 def _contradicted(word: Word, body: Mapping[str, Any], scene: Scene) -> bool:
@@ -158,10 +169,18 @@ def _engine_by_evidence(name: str, body: Mapping[str, Any], scene: Scene) -> Par
             return engine
     taken = [m.part for m in scene.mentions if m.callee == name and m.part in ENGINES]
     return (taken[0] if taken else None) or (
-        engine_of_settings(set(scene.variables[name]))
-        if not any(key.endswith("HOST") for key in scene.variables[name])
-        else None
+        None if _asks_a_database(name, scene) else engine_of_settings(set(scene.variables[name]))
     )
+
+
+def _asks_a_database(name: str, scene: Scene) -> bool:
+    """Its variables name one that is not itself: those of a first start are then its client's."""
+    own = scene.variables[name]
+    if any(key.endswith("HOST") for key in own):
+        return True
+    known = host_names(scene.bodies)
+    asked = [host for value in own.values() for host, part in hosts_of(value) if part in ENGINES]
+    return any(known.get(host.lower(), host) != name for host in asked)
 
 
 def _serves(body: Mapping[str, Any]) -> bool:
@@ -173,6 +192,11 @@ def _serves(body: Mapping[str, Any]) -> bool:
         if not udp and text.split("/", maxsplit=1)[0].rsplit(":", 1)[-1] not in stores:
             return True
     return False
+
+
+def _is_asked(name: str, scene: Scene) -> bool:
+    body = scene.bodies[name]
+    return bool(_serves(body) or body.get("expose") or scene.callers(name))
 
 
 def _reached(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
@@ -209,6 +233,8 @@ def _by_neighbours(
         return Guess("http", "made by the same people as the others", "http", "low")
     if queued and len(web) <= _SUITE:
         return Guess("worker", "uses the queue, publishes no port", "worker", "low")
+    if body.get("expose"):
+        return Guess("http", "listens on a port", "http", "low")
     if body.get("build") and any(other.get("build") for other in web):
         return Guess("http", "built here as the others", "http", "low")
     return Guess("other", "neither port, image nor name says more", None, "low")
@@ -239,11 +265,27 @@ def _settled(
             why = f"one more {_store_word(role)} beside {first}"
             settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     queue = any(guess.role == "redis" for guess in settled.values())
+    brokers = [name for name, guess in settled.items() if guess.part == "broker"]
+    makers = {_maker(scene.bodies[n]) for n, guess in settled.items() if guess.role == "http"}
+    for name, guess in settled.items():
+        if guess.role == "worker" and brokers and not scene.asks(name, scene.bodies):
+            why = f"{guess.why}: takes its jobs from {brokers[0]}, a broker"
+            settled[name] = Guess("other", why, "worker", guess.confidence)
+        own = _maker(scene.bodies[name])
+        dashboard = guess.part == "page" and _DASHBOARD.search(name) and name not in corrected
+        if dashboard and own in makers - {"", "."}:
+            settled[name] = Guess("http", f"{guess.why}, made by those of the others", "http")
     for name, guess in settled.items():
         if guess.role == "worker" and not queue:
             why = f"{guess.why}: a worker, and no Redis queue that it could take jobs from"
             settled[name] = Guess("other", why, "worker", guess.confidence)
-    if any(guess.role == "http" for guess in settled.values()):
+    web = [name for name, guess in settled.items() if guess.role == "http"]
+    pages = [n for n, guess in settled.items() if guess.part == "page" and n not in corrected]
+    served = [name for name in pages if _serves(scene.bodies[name])]
+    if served and not any(_is_asked(name, scene) for name in web):
+        why = f"{settled[served[0]].why}, and nothing else is reached"
+        settled[served[0]] = Guess("http", why, "http", "low")
+    if web or served:
         return settled
     for name in _stand_ins(settled, scene, corrected):
         why = f"{settled[name].why}, and nothing else answers users"
@@ -295,7 +337,7 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
     """The http service that users' requests go to; "" if there is none. `chosen`: by the user.
 
     The one in front: a proxy asks it or it publishes a port, no other web service asks it."""
-    if chosen:
+    if chosen and roles[chosen].role == "http":
         return chosen
     web = [name for name, guess in roles.items() if guess.role == "http"]
     proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
@@ -307,20 +349,25 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
 
     def rank(name: str) -> tuple[bool, ...]:
         return (
-            roles[name].part in ("page", "tool") or bool(_BESIDE.search(name.lower())),
+            roles[name].part in ("page", "tool") or beside(name),
             not (name in asked or _serves(scene.bodies[name])),
             not _in_front(name) and len(web) > _SUITE,
             any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
             not scene.asks(name, stores),
             not scene.asks(name, wanted),
             name not in asked,
-            not _BACKEND.search(name.lower()),
+            not _in_front(name),
         )
 
     return min(web, key=rank, default="")
 
 
 _BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")
+
+
+def beside(name: str) -> bool:
+    """A way in for few: administration, status."""
+    return bool(_BESIDE.search(name.lower()))
 
 
 def _in_front(name: str) -> bool:

@@ -11,7 +11,8 @@ from sim.constants import facts
 from sim.imports.compose.values import Node, option, server_option
 from sim.imports.evidence import Notes, Origin
 from sim.imports.images import Part
-from sim.schema.stack import Pooler, Service
+from sim.schema.databases import Pooler
+from sim.schema.stack import Service
 
 _SLOTS: dict[Part, Any] = {
     "postgres": facts.MAX_CONNECTIONS,

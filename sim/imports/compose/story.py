@@ -14,15 +14,9 @@ from typing import Any
 from sim.constants import facts
 from sim.imports.compose.calls import Calls, scaled
 from sim.imports.evidence import Notes
-from sim.schema.stack import (
-    DatabaseClient,
-    DatabasePool,
-    JobPush,
-    Role,
-    Service,
-    ServiceStep,
-    Stack,
-)
+from sim.schema.databases import DatabaseClient, DatabasePool
+from sim.schema.jobs import JobPush
+from sim.schema.stack import Role, Service, ServiceStep, Stack
 from sim.schema.story_checks import MOST_POOLS
 
 

@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sim.imports.compose.file import import_project
+from sim.imports.compose.roles import beside
 from sim.imports.evidence import Corrections, Imported, Notes, leaves
-from sim.imports.images import Part, word_of_image
+from sim.imports.images import Part, word_of, word_of_image
 from sim.imports.manifests.objects import Manifest, read_manifests
 from sim.imports.manifests.policies import Exposure, exposures, protect, rank, scale
 from sim.imports.manifests.service_body import project_of, with_patches
@@ -62,18 +63,24 @@ def _workloads(manifests: Sequence[Manifest], notes: Notes) -> dict[str, Manifes
             manifest.read.add(manifest.at)
             continue
         name = re.sub(r"[^a-z0-9_-]+", "-", manifest.name.lower()).strip("-_") or "workload"
+        namespace = manifest.get("metadata", "namespace").text()
+        if name in workloads and not _same(workloads[name].manifest, manifest):
+            name = f"{name}-{namespace or manifest.kind.lower()}"
         if name in workloads:
-            namespace = manifest.get("metadata", "namespace").text() or manifest.kind.lower()
-            name = f"{name}-{namespace}"
-        if name in workloads:
-            found = f"a second {manifest.title}"
-            raise manifest.document.error((*manifest.at, "metadata", "name"), found, "each once")
+            notes.ignored.append(f"{manifest.title}: stands twice, the later counts")
+            workloads[name].manifest.read.add(workloads[name].manifest.at)
         own = workloads[name] = workload(manifest, values)
         if own.beside:
             notes.ignored.append(f"{name}: the containers {', '.join(own.beside)} beside its own")
         if manifest.kind == "DaemonSet":
             notes.assumed.append(f"{name}: one on each server: one replica here")
     return workloads
+
+
+def _same(one: Manifest, other: Manifest) -> bool:
+    """Is it one object of a cluster that both describe?"""
+    spaces = [m.get("metadata", "namespace").text() or "default" for m in (one, other)]
+    return one.kind == other.kind and spaces[0] == spaces[1]
 
 
 def _applied(
@@ -90,6 +97,11 @@ def _applied(
             namespace = service.get("metadata", "namespace").text() or "default"
             own.aliases += [service.name, f"{service.name}.{namespace}"]
             own.aliases.append(f"{service.name}.{namespace}.svc.cluster.local")
+            ports = service.get("spec", "ports")
+            if ports.value and "expose" not in own.body:
+                own.put(
+                    ("expose",), [str(port.value.get("port")) for port in ports.items()], labels
+                )
     for manifest in manifests:
         done = True
         if manifest.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
@@ -124,9 +136,10 @@ def _expose(
             ways += [(way, own) for own in behind[:1]]
             if not behind:
                 notes.ignored.append(f"{manifest.title}: leads to {way.service}, where nothing is")
-    fitting = [pair for pair in ways if _part(pair[1]) in (None, "proxy")] or ways
+    fitting = [pair for pair in ways if _part(pair[1]) in (None, "proxy", "page")] or ways
     order = min((way.order for way, _ in fitting), default=0)
     first = [(way, own) for way, own in fitting if way.order == order]
+    first.sort(key=lambda pair: beside(pair[1].name) or _part(pair[1]) == "page")
     reached: dict[str, ManifestWorkload] = {}
     taken: set[int] = set()
     for way, own in first:
@@ -150,7 +163,7 @@ def _without_replicas(own: ManifestWorkload) -> None:
 
 def _part(own: ManifestWorkload) -> Part | None:
     """What its image says it is beside an application of somebody's own."""
-    word = word_of_image(str(own.body["image"]))
+    word = word_of_image(str(own.body["image"])) or word_of(own.name)
     return word.part if word and word.part not in ("http", "worker") else None
 
 

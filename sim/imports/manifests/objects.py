@@ -120,7 +120,8 @@ def _objects(text: str, file: str, alone: bool = True) -> Iterator[Manifest]:
         found = "a Helm template" if is_helm else "a template with places to fill in"
         expected = "what `helm template CHART` renders of it" if is_helm else "it filled in"
         raise InputError(file, line, found=found, expected=expected)
-    for document in read_documents(text, file):
+    # a tab at the end of a line is white space (YAML 1.2, 5.5), which the parser takes for more
+    for document in read_documents(re.sub(r"(?m)\t+$", "", text), file):
         if document.data is None:
             continue
         if not isinstance(document.data, dict):

@@ -32,6 +32,8 @@ const OF_SERVER = {
   'drain its server': (name) => ({ drain: { hosting: name } }),
 }
 const OF_ALL = {
+  'lock the database for 2 minutes': () => ({ lock: { lasts: '2m' } }),
+  'give the database a bad plan': () => ({ bad_plan: { factor: 20 } }),
   'freeze the control plane for 5 minutes': () => ({ control_plane: { lasts: '5m' } }),
   'lose the registry for 10 minutes': () => ({ registry_down: { lasts: '10m' } }),
   'let the certificate expire': () => ({ certificate_expired: {} }),

@@ -7,6 +7,7 @@ page forbids itself to load anything (Content-Security-Policy).
 
 from __future__ import annotations
 
+import base64
 from functools import cache
 from importlib.resources import files
 
@@ -30,6 +31,7 @@ def page(result: Measurements) -> str:
         .get_template("page.html")
         .render(
             result=result,
+            drawing=image(result.drawing),
             verdict=verdict.verdict(result),
             means=means.short(result) if len(result.platforms) <= charts.FEW else "",
             setting=findings.setting(result),
@@ -42,6 +44,12 @@ def page(result: Measurements) -> str:
             say=text,
         )
     )
+
+
+def image(svg: str) -> str:
+    """A drawing as an address: what is in it touches nothing of the page."""
+    coded = base64.b64encode(svg.encode()).decode()
+    return f"data:image/svg+xml;base64,{coded}" if svg else ""
 
 
 def source(name: str) -> str:

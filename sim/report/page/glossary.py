@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-PLACES = (_PACKAGE / "data" / "glossary.md", _PACKAGE.parent / "docs" / "glossary.md")
+PLACES = (_PACKAGE / "data" / "docs" / "glossary.md", _PACKAGE.parent / "docs" / "glossary.md")
 ROWS, FAILURES = "The table, row by row", "Failures"
 
 

@@ -89,6 +89,12 @@ def rungs(result: Measurements) -> Section | None:
     return Section("rungs", "Where the difference comes from", data)
 
 
+def unknowns(result: Measurements) -> Section | None:
+    """What the verdict hangs on."""
+    found = result.unknowns
+    return found and Section("unknowns", "What it hangs on", found._asdict())
+
+
 def claims(result: Measurements) -> Section | None:
     """What is claimed, and whether it holds."""
     verdicts = findings.verdicts(result)
@@ -211,6 +217,7 @@ def again(result: Measurements) -> Section:
 
 SECTIONS: tuple[Callable[[Measurements], Section | None], ...] = (
     rungs,
+    unknowns,
     series,
     figures,
     claims,

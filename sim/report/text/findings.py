@@ -84,9 +84,9 @@ def sections(result: Measurements, full: bool = True) -> list[TableSection]:
         if not topic.needs
         or any(total(f, path) for f in result.platforms.values() for path in topic.needs)
     ]
-    asked = tuple(Line(*row) for row in services.rows(result.platforms))
-    if asked:
-        tables.append(TableSection("Services", asked))
+    for title, rows_of in services.rows(result.platforms).items():
+        if rows_of:
+            tables.append(TableSection(title, tuple(Line(*row) for row in rows_of)))
     if len(columns) == len(result.platforms):
         rows = zip(means.HEADINGS, zip(*columns.values(), strict=True), strict=True)
         tables.insert(0, TableSection(MEANS, tuple(Line(label, cells) for label, cells in rows)))

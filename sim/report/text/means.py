@@ -12,12 +12,13 @@ HEADINGS = ("replicas", "servers", "restart policy", "memory limits", "who is ca
 def cells(means: Means, usd_month: float) -> tuple[str, ...]:
     """One platform's, in the order of HEADINGS."""
     servers = "1 server" if means.servers == 1 else f"{means.servers} servers"
+    called = "a person" if means.people == 1 else f"{means.people} people"
     return (
         replicas(means),
         f"{servers}, {means.cores:g} cores, {words.size(means.memory)}",
         means.restart,
         limits(means),
-        "a person, by monitoring" if means.watched else "a person, by users",
+        f"{called}, by {'monitoring' if means.watched else 'users'}",
         words.money(usd_month),
     )
 

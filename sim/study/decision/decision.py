@@ -8,7 +8,7 @@ request cost, is arithmetic (worth.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from sim.control.people.human import is_night
 from sim.results.bill import MonthlyCost
+from sim.results.counterfactual import harmed
 from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import Duration, InputError, Line, Name, Record
@@ -90,6 +91,7 @@ class Prospects:
     seed: int
     outcomes: tuple[Prospect, ...]
     left_out: tuple[str, ...]
+    rates_file: str = ""  # the reader's own; empty: ours
 
 
 class Rehearsal(NamedTuple):
@@ -112,11 +114,7 @@ class DecisionRuns(NamedTuple):
     setups: tuple[tuple[Setup, Case], ...]  # with a case of each, for its money
     replays: tuple[Rehearsal, ...]
     left_out: tuple[str, ...]
-
-    @property
-    def batch(self) -> Batch:
-        cases = tuple(each.case for each in self.replays)
-        return Batch(cases, tuple(each.seed for each in self.replays), paired=True)
+    rates_file: str = ""
 
 
 def prepare(ask: Ask, rates: Rates, now: str = "compose") -> DecisionRuns:
@@ -183,17 +181,27 @@ def _replays(
 
 
 def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Prospects:
-    """Run all of it. Raises KeyboardInterrupt on Ctrl-C: half a year would mislead (a store keeps
-    what was finished)."""
-    sample = run(runs.batch)
-    if sample.interrupted:
-        raise KeyboardInterrupt
+    """Run all of it: first as assumed, then what may differ in the other worlds. Raises
+    KeyboardInterrupt on Ctrl-C: half a year would mislead (a store keeps what was finished)."""
+    assumed = [each for each in runs.replays if each.world == AS_ASSUMED]
+    done = _run(assumed, run)
+    quiet = {_incident(each): r for each, r in zip(assumed, done, strict=True) if _is_quiet(r)}
+    same: list[Rehearsal] = []
+    rest: list[Rehearsal] = []
+    for each in runs.replays:
+        if each.world != AS_ASSUMED:
+            spared = WORLDS[each.world][0] is PEOPLE and _incident(each) in quiet
+            (same if spared else rest).append(each)
+    pairs = (
+        *zip(assumed, done, strict=True),
+        *((each, quiet[_incident(each)]) for each in same),
+        *zip(rest, _run(rest, run), strict=True),
+    )
     samples: dict[tuple[str, str, str], list[Harms]] = {}
     ways = setups()
-    for each, finished in zip(runs.replays, sample.replications, strict=True):
-        for done in finished:
-            key = (ways[each.setup].name, each.world, each.kind.name)
-            samples.setdefault(key, []).append(_harms(each, done, runs.rates))
+    for each, replication in pairs:
+        key = (ways[each.setup].name, each.world, each.kind.name)
+        samples.setdefault(key, []).append(_harms(each, replication, runs.rates))
     outcomes = []
     for way, case in runs.setups:
         servers = case.stack.servers.count or 1
@@ -206,7 +214,29 @@ def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Prospects:
             for world in WORLDS
         }
         outcomes.append(Prospect(way, monthly(case), worlds))
-    return Prospects(runs.stack, runs.rates, runs.seed, tuple(outcomes), runs.left_out)
+    return Prospects(
+        runs.stack, runs.rates, runs.seed, tuple(outcomes), runs.left_out, runs.rates_file
+    )
+
+
+def _run(replays: Sequence[Rehearsal], run: Runner) -> list[Replication]:
+    if not replays:
+        return []
+    cases, seeds = tuple(each.case for each in replays), tuple(each.seed for each in replays)
+    sample = run(Batch(cases, seeds, paired=True))
+    if sample.interrupted:
+        raise KeyboardInterrupt
+    return [done for (done,) in sample.replications]
+
+
+def _incident(each: Rehearsal) -> tuple[int, str, int]:
+    """The same in every world."""
+    return each.setup, each.kind.name, each.seed
+
+
+def _is_quiet(done: Replication) -> bool:
+    """Was nothing lost, and nobody called or at work? Then it does not matter how fast she is."""
+    return not harmed(done.figures) and not total(done.figures, "operator.pages")
 
 
 def _rate(kind: IncidentKind, rates: Rates, servers: int) -> float:

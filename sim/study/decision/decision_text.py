@@ -159,8 +159,8 @@ def unknown(said: Advice) -> list[str]:
         lines.append("--sale USD: what a lost request costs you (not told: not counted)")
     hour = words.money(said.terms.work_hour)
     lines.append(f"--set stack.prices.work_hour=USD: what an hour of work costs (now {hour})")
-    kinds = len(said.decision.rates.kinds)
-    lines.append(f"--rates FILE: how often what happens (now {kinds} kinds of incidents and work)")
+    kinds, file = len(said.decision.rates.kinds), said.decision.rates_file or "ours"
+    lines.append(f"--rates FILE: how often what happens (now {kinds} kinds, {file})")
     lines.append("--traffic LOG: who really comes")
     return lines
 

@@ -11,6 +11,7 @@ from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
 from sim.report.text import words
 from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
+from sim.results.unknowns import Unknowns
 from sim.study.ask import setting_text
 from sim.study.decision.merit import estimate
 from sim.study.decision.sensitivity import Swing, Tornado, Verdict
@@ -101,12 +102,23 @@ def _lines(
         yield f"... and {len(tornado.bars) - most} more in tornado.md"
     if tornado.interrupted:
         yield "Interrupted: this is what was finished."
+    yield note(tornado)
+
+
+def note(tornado: Tornado) -> str:
+    """Over what it was measured, and what makes no difference."""
     seeds = max(len(done) for done in tornado.base.values())
     idle = ", ".join(tornado.idle) or "none"
-    yield (
+    return (
         f"{tornado.metric}, mean of {seeds} seed{'' if seeds == 1 else 's'}, the same for all. "
         f"No figure of seed {tornado.planned.ask.seed} changes with: {idle}."
     )
+
+
+def unknowns(tornado: Tornado) -> Unknowns:
+    """For a report beside other things."""
+    cells = tuple(map(tuple, table(tornado, SHOWN)))
+    return Unknowns(finding(tornado), cells, note(tornado))
 
 
 def record(tornado: Tornado) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from sim import __version__
 from sim.dataplane import draws
+from sim.library.adaptation import adapted
 from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.schema.scenario import Event
+from sim.schema.stack import Stack
 from sim.simulation.case import Case
 from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner
@@ -126,6 +128,7 @@ class QuarterRuns(NamedTuple):
     seed: int
     reps: int
     runs: list[Drawn]
+    left_out: tuple[str, ...] = ()  # a line for each kind that the stack cannot have
 
     @property
     def batch(self) -> Batch:
@@ -141,23 +144,30 @@ def prepare(
     rates: Rates | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
 ) -> QuarterRuns:
-    """Draw the quarters (seeds `seed`, `seed` + 1, ...) and check everything. Raises
-    `InputError`."""
+    """Draw the quarters (seeds `seed`, `seed` + 1, ...) and check everything. All of it happens on
+    the stack of the first kind; what that cannot have (a third party where nobody is asked) is left
+    out. Raises `InputError`."""
     rates = rates or load_rates()
     kinds = {kind.name: kind for kind in rates.kinds}
-    plans = {
+    every = {
         kind.scenario: _planned(k, Ask(kind.scenario, platforms, seed, reps, settings=settings))
         for k, kind in enumerate(rates.kinds)
     }
-    first = plans[rates.kinds[0].scenario]
+    first = every[rates.kinds[0].scenario]
+    unfit = {name: line for name, own in every.items() if (line := _unfit(own, first.stack))}
+    plans = {name: own for name, own in every.items() if name not in unfit}
+    left_out = [f"{k.name}: {unfit[k.scenario]}" for k in rates.kinds if k.scenario in unfit]
     runs = []
     for i, base in enumerate(first.cases):
         servers = base.stack.servers.count or 1
         for quarter_seed in range(seed, seed + reps):
             for incident in draw(rates, servers, quarter_seed):
-                case = plans[incident.scenario].cases[i]
-                runs.append(_drawn(case, quarter_seed, incident, kinds[incident.kind]))
-    return QuarterRuns(rates, first.platforms, seed, reps, runs)
+                if incident.scenario in plans:
+                    case, kind = plans[incident.scenario].cases[i], kinds[incident.kind]
+                    runs.append(_drawn(case, quarter_seed, incident, kind))
+    own = [kind for kind in rates.kinds if kind.scenario in plans]
+    happens = rates.model_copy(update={"kinds": own})
+    return QuarterRuns(happens, first.platforms, seed, reps, runs, tuple(left_out))
 
 
 def _drawn(case: Case, quarter_seed: int, incident: Incident, kind: IncidentKind) -> Drawn:
@@ -171,6 +181,15 @@ def _drawn(case: Case, quarter_seed: int, incident: Incident, kind: IncidentKind
         night is not None and is_night(incident.at_s, night.begins, night.ends),
         len(deploys) * operator.habits.deploy_watch,
     )  # fmt: skip
+
+
+def _unfit(planned: Plan, stack: Stack) -> str:
+    """Why it cannot happen on the stack; empty if it can."""
+    try:
+        adapted(planned.scenario, stack)
+    except InputError as error:
+        return str(error.issues[0])
+    return ""
 
 
 def _planned(k: int, ask: Ask) -> Plan:

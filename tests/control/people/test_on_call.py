@@ -66,6 +66,34 @@ def test_constants() -> None:
     assert (IDLE_LOOK.value, DEPLOY_WATCH.value) == (300.0, 300.0)
 
 
+@pytest.mark.parametrize(("people", "restarted"), [(1, 600.0), (2, 560.0)])
+def test_a_colleague_takes_the_other_thing_that_lies_before_them(
+    people: int, restarted: float
+) -> None:
+    """One logs in (490), looks (530), starts the worker (540), sees the hung API while she waits,
+    looks again (590), restarts it (600). Of two the other logs in (510), looks (550) and restarts
+    it (560), while the worker is in good hands."""
+    run = replay(
+        {"at": 300, "operator_kill": {"service": "worker"}},
+        {"at": 300, "hang": {"service": "http"}},
+        rate=4.0, settings={"stack.operator.people": people},
+    )  # fmt: skip
+    assert when(run, "start", "worker-1") == [540.0]
+    (restart,) = [row for row in rows(run, "operator") if "`docker restart api-1`" in row.text]
+    assert restart.t_s == restarted
+
+
+@pytest.mark.parametrize(("people", "back"), [(1, False), (2, True)])
+def test_two_runbooks_go_on_at_once_where_there_are_four_hands(people: int, back: bool) -> None:
+    """She types new limits into files when the API is killed, which takes her minutes."""
+    run = replay(
+        KILL, {"at": 380, "raise_connections": {"max_connections": 300}},
+        rate=4.0, settings={"stack.operator.people": people},
+    )  # fmt: skip
+    (limits,) = [row.t_s for row in rows(run, "operator") if "sets max_connections" in row.text]
+    assert bool([t for t in when(run, "start", "api-1") if t < limits]) is back
+
+
 def test_a_killed_container_costs_detection_ssh_and_restart() -> None:
     """Each step takes its mean: 10 look + 60 detect, 100 acknowledge, 20 + 40 + 10, 8 boot."""
     run = replay(KILL, rate=4.0)

@@ -16,6 +16,7 @@ from sim.control.people.repertoire import (
     Remedy,
     Symptoms,
     candidates,
+    colleague_takes,
     next_remedy,
     would_have_helped,
 )
@@ -34,6 +35,7 @@ CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
         (Symptoms(), [], True),
         (Symptoms(failing=True), [], True),  # nothing that she can see
         (Symptoms(server_away=True, bad_version="api", down=4), ["wait_for_server"], False),
+        (Symptoms(primary_lost="orders", server_away=True), ["promote"], False),
         (Symptoms(trouble=True, down=1), ["repair"], False),
         (Symptoms(bad_version="api", connections_short=True, down=1), ["roll_back"], False),
         (Symptoms(locked_out=True, down=1), ["fix_secret"], False),
@@ -88,6 +90,16 @@ def test_what_is_plain_to_see_is_not_guessed_wrong() -> None:
     assert row.remedy == "start"
 
 
+def test_a_colleague_takes_what_is_plain_and_nobody_is_about() -> None:
+    both = Symptoms(failing=True, down=1, hung=1, busy="api", under_way=True)
+    first = next_remedy(both, [])
+    assert first is not None
+    second = colleague_takes(both, [first], [first.remedy])
+    assert (first.remedy, second and second.remedy) == ("start", "restart_silent")
+    assert colleague_takes(both, [], ["start", "restart_silent"]) is None  # the rest are guesses
+    assert colleague_takes(Symptoms(under_way=True), [], []) is None  # to wait needs nobody
+
+
 def test_she_stops_only_when_the_table_is_used_up() -> None:
     """Whatever she sees: as long as a row is left she does something."""
     for row in REPERTOIRE:
@@ -101,6 +113,7 @@ def test_she_stops_only_when_the_table_is_used_up() -> None:
 
 SEEN = [
     STUCK, SMALL, CROWDED, Symptoms(server_away=True), Symptoms(bad_version="api"),
+    Symptoms(primary_lost="orders"),
     Symptoms(trouble=True), Symptoms(locked_out=True), Symptoms(connections_short=True),
     Symptoms(down=1), Symptoms(backing_off=1),
     Symptoms(hung=1), Symptoms(wrong_address=True), Symptoms(node_away=True),

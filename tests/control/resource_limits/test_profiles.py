@@ -20,6 +20,7 @@ from sim.dataplane.codes import Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import PoolRules
 from sim.library.stacks import load_stack
 from sim.schema.fields import LawSpec
+from sim.schema.jobs import JobWork
 from sim.schema.scenario import Version
 from sim.schema.stack import CpuSpec, Service, ServiceStep
 
@@ -108,7 +109,7 @@ SHOP = load_stack("shop")
 
 
 def test_a_story_with_its_numbers():
-    """web asks api (1); api asks the catalogue (2), the database, payments (3), the queue."""
+    """web asks api (1); api asks the catalogue (2), the database, payments (3), both queues."""
     (cpu, call) = profile_in(SHOP, "web", V1).steps
     assert (cpu.does, cpu.name, cpu.law.mean) == (Does.CPU, "cpu:1", pytest.approx(0.003))
     assert (call.does, call.target, call.name) == (Does.CALL, 1, "call:api:1")
@@ -120,7 +121,19 @@ def test_a_story_with_its_numbers():
         (Does.QUERY, 0, 1.0),
         (Does.CALL, 3, 0.2),
         (Does.PUSH, 0, 0.2),
+        (Does.PUSH, 1, 0.2),
     ]
+
+
+def test_a_worker_knows_its_queue_and_where_its_dead_letters_go():
+    assert [profile_in(SHOP, name, V1).number for name in ("mailer", "packer")] == [0, 1]
+    assert [profile_in(SHOP, name, V1).number for name in ("queue", "parcels")] == [0, 1]
+    failing = JobWork(queue="queue", errors=0.5, dead_letters="parcels")
+    mailer = SHOP.services["mailer"].model_copy(update={"job": failing})
+    stack = SHOP.model_copy(update={"services": {**SHOP.services, "mailer": mailer}})
+    profile = profile_in(stack, "mailer", Version(error_rate=0.5))
+    assert (profile.dead_letters, profile.error_rate) == (1, 0.75)
+    assert profile_in(SHOP, "mailer", V1).dead_letters == -1
 
 
 def test_pools_to_each_database():

@@ -21,7 +21,9 @@ from sim.control.scheduling.node_lifecycle import (
     eviction_due,
     eviction_rate,
     is_silent,
+    last_renewal,
     may_collect,
+    next_tick,
     zone_state,
 )
 from sim.control.scheduling.scheduler import Scheduling
@@ -51,6 +53,22 @@ ONE = {"probes": {"readiness": {}}}
 def test_zone_state(ready, not_ready, state):
     """node_lifecycle_controller.go ComputeZoneState."""
     assert zone_state(ready, not_ready, UNHEALTHY_SHARE.value, UNHEALTHY_LEAST.value) == state
+
+
+@pytest.mark.parametrize(
+    ("end", "renewed", "ticks"),
+    [
+        (100.0, 100.0, 0),  # it began then
+        (103.0, 100.0, 0),  # first renewal: whoever looks at that instant has not seen it
+        (103.1, 103.0, 1),
+        (113.0, 103.0, 1),
+        (113.5, 113.0, 2),
+        (152.9, 143.0, 5),
+    ],
+)
+def test_a_lease_is_renewed_each_period_whether_or_not_anybody_looks(end, renewed, ticks):
+    assert last_renewal(end, 103.0, 10.0, 100.0) == renewed
+    assert next_tick(end, 103.0, 10.0) == ticks
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""From Python: every public name says what it is, and takes what a file would have."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+import sim
+
+SHOP = {"name": "small", "services": {"api": {"role": "http", "boot": "2s", "replicas": 2}}}
+SHORT = {"scenario.horizon": "6m"}
+
+
+@pytest.mark.parametrize("name", sim.__all__)
+def test_a_public_name_has_a_text_that_names_its_parameters(name: str) -> None:
+    value = getattr(sim, name)
+    text = inspect.getdoc(value) or ""
+    assert len(text) > 40, f"sim.{name}: write what it is"
+    if inspect.isfunction(value):
+        for parameter in set(inspect.signature(value).parameters) - {"platforms", "name_or_path"}:
+            shared = name == "compare"  # "The other parameters are those of `run`."
+            known = text + (inspect.getdoc(sim.run) or "") if shared else text
+            assert f"`{parameter}`" in known, f"sim.{name}: say what `{parameter}` is"
+
+
+@pytest.mark.parametrize("kind", [sim.Result, sim.Session])
+def test_what_one_calls_on_it_has_a_text(kind: type) -> None:
+    for name, value in vars(kind).items():
+        if not name.startswith("_") and (callable(value) or hasattr(value, "func")):
+            text = inspect.getdoc(getattr(value, "func", value)) or ""
+            assert len(text) > 30, f"{kind.__name__}.{name}: write what it gives"
+
+
+def test_a_stack_may_be_plain_data() -> None:
+    result = sim.run("container_crash", "compose", stack=SHOP, set=SHORT)
+    assert result.stack == "small"
+    same = sim.run("container_crash", "compose", stack=sim.load_stack(SHOP), settings=SHORT)
+    assert same.figures.equals(result.figures)
+    wrong = {"name": "small", "services": {"api": {"role": "htp"}}}
+    with pytest.raises(sim.InputError, match=r"stack: services\.api\.role.*http"):
+        sim.run("container_crash", "compose", stack=wrong)
+
+
+def test_settings_and_set_are_one() -> None:
+    with pytest.raises(sim.InputError, match="one of the two"):
+        sim.run("container_crash", "compose", settings=SHORT, set=SHORT)
+
+
+def test_the_series_of_every_seed() -> None:
+    kept = sim.run("container_crash", "compose", reps=3, set=SHORT, keep_runs=True)
+    seeds = kept.series_per_seed
+    assert list(seeds.columns[:3]) == ["platform", "seed", "t_s"]
+    assert list(seeds["seed"].unique()) == [1, 2, 3]
+    assert len(seeds) == 3 * len(kept.series)
+    first = seeds[seeds["seed"] == 1].drop(columns="seed").reset_index(drop=True)
+    assert first.equals(kept.series)
+    few = sim.run("container_crash", "compose", reps=2, set=SHORT)
+    assert list(few.series_per_seed["seed"].unique()) == [1]
+
+
+def test_jupyter_shows_an_error_of_input_without_our_code() -> None:
+    with pytest.raises(sim.InputError) as caught:
+        sim.run("container_crush")
+    lines = caught.value._render_traceback_()
+    assert lines == [f"InputError: {caught.value}"]
+    assert not re.search(r"File |Traceback", "\n".join(lines))
+
+
+def test_all_platforms_stand_in_pairs() -> None:
+    names = list(sim.compare("container_crash", ["all"], set=SHORT).platforms)
+    assert names[:4] == ["compose", "compose_hardened", "kubernetes", "kubernetes_tuned"]
+    assert sorted(names) == sim.list_platforms()

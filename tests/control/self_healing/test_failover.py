@@ -1,0 +1,154 @@
+"""A replica in its primary's place: when, by whom, and what is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sim.control.self_healing.failover import takes
+from sim.library.scenarios import load_scenario
+from sim.results.metrics import lagging, rows_lost
+from sim.results.run import LostRows
+from sim.schema.databases import Failover
+from sim.schema.fields import InputError
+from tests.control.outage import replay, rows, when
+
+LAG_S = 2.0
+STANDBY = {
+    "role": "postgres", "restart": "unless-stopped", "boot": "2s", "memory": {"base": "64Mi"},
+    "follows": {"primary": "postgres", "lag": f"{LAG_S}s"},
+}  # fmt: skip
+HANG = {"at": 60, "hang": {"service": "postgres"}}
+CRASH = {"at": 60, "process_crash": {"service": "postgres"}}
+PLANNED = {"at": 60, "failover": {"service": "postgres"}}
+
+
+def outage(*events, by="patroni", fails="0%", horizon_s=300.0, **rest):
+    failover = {"by": by, "fails": fails} if by else None
+    settings = {
+        "stack.services.standby": STANDBY,
+        "stack.services.postgres.restart": "unless-stopped",
+        "stack.operator.detect": rest.pop("detect", "24h"),
+        **({"stack.services.postgres.failover": failover} if failover else {}),
+    }
+    return replay(*events, settings=settings, horizon_s=horizon_s, rate=4.0, **rest)
+
+
+@pytest.mark.parametrize("platform", ["compose", "kubernetes"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_patroni_notices_within_its_ttl_and_the_balancer_two_checks_later(platform, seed):
+    run = outage(HANG, platform=platform, seed=seed)
+    (given_up,), (promoted,) = when(run, "failover"), when(run, "promoted")
+    assert 20.0 <= given_up - 60.0 <= 30.0, "ttl - U(0, loop_wait)"
+    assert promoted - given_up == pytest.approx(2.0 + 2 * 3.0)
+    served = run.recording.requests[int(promoted) + 12 : 290]
+    assert served[:, 1].sum() >= 0.99 * served[:, 0].sum(), "and all is well again"
+    assert [row.subject for row in rows(run, "exit", "postgres-1")] == ["postgres-1"], "fenced"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_managed_one_takes_as_long_as_its_provider_says(seed):
+    (promoted,) = when(outage(HANG, by="managed", seed=seed), "promoted")
+    assert 60.0 <= promoted - 60.0 <= 120.0
+
+
+def test_the_published_times_are_the_bounds_of_the_law():
+    law = takes(Failover(by="managed"))
+    half = law.cv * 3.0**0.5 * law.mean
+    assert (law.mean - half, law.mean + half) == pytest.approx((60.0, 120.0))
+    assert takes(Failover(by="managed", takes="35s")).mean == 35.0
+
+
+def test_a_switchover_hands_over_all_and_takes_no_longer_than_the_checks():
+    run = outage(PLANNED)
+    assert when(run, "promoted") == [68.0]
+    assert (rows(run, "exit"), run.lost_rows) == ([], ())
+
+
+def test_a_crash_is_started_in_place_before_anybody_gives_it_up():
+    run = outage(CRASH)
+    assert rows(run, "restart", "postgres")
+    assert rows(run, "failover") == []
+
+
+def test_what_the_replica_lacked_is_lost():
+    """Four requests a second, each of which writes: eight in a lag of two seconds, about."""
+    run = outage(HANG)
+    (lost,) = run.lost_rows
+    assert (lost.until_s, lost.until_s - lost.since_s) == (60.0, LAG_S)
+    assert 4 <= rows_lost(run) <= 14
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "lost"),
+    [(0.0, 0.0), (0.5, 0.5 * 10), (2.0, 2.0 * 10), (20.0, 20.0 * 5)],
+)
+def test_rows_lost_are_rate_times_lag(lag_s, lost):
+    """Ten a second in the ten seconds before 30.4 s, none in the ten before those."""
+    counts = np.array([0] * 20 + [10] * 10 + [3] * 5)
+    assert lagging(counts, 1.0, LostRows(30.4 - lag_s, 30.4, True, True)) == pytest.approx(lost)
+
+
+def test_the_old_primary_follows_and_takes_its_place_again():
+    again = {"at": 150, "hang": {"service": "standby"}}
+    run = outage(HANG, again)
+    said = [row.text.split(" is the primary")[0] for row in rows(run, "promoted")]
+    assert said == ["standby", "postgres"]
+    assert len(run.lost_rows) == 2
+
+
+def test_one_that_fails_is_left_to_a_person_who_starts_the_old_one():
+    run = outage(HANG, fails="100%", horizon_s=900.0, detect="60s")
+    assert len(rows(run, "failover_failed")) == 1
+    assert rows(run, "promoted") == []
+    assert rows(run, "operator", "operator"), "she restarts what hangs"
+    served = run.recording.requests[800:890]
+    assert served[:, 1].sum() >= 0.99 * served[:, 0].sum()
+
+
+def test_she_promotes_where_the_disk_is_gone_and_nobody_else_does():
+    gone = {"at": 60, "data_deleted": {"service": "postgres"}}
+    run = outage(gone, by="", horizon_s=2400.0, detect="60s")
+    (promoted,) = when(run, "promoted")
+    assert 300.0 < promoted - 60.0 < 1800.0
+    assert [lost.lag for lost in run.lost_rows] == [True], "the replica has all but its lag"
+    served = run.recording.requests[int(promoted) + 12 : 2390]
+    assert served[:, 1].sum() >= 0.99 * served[:, 0].sum()
+
+
+# ---- what is refused ----
+GOOD = """name: refused
+title: t
+lesson: l
+horizon: 5m
+traffic: {rate: 1/s}
+events: [{at: 1m, failover: {service: postgres}}]
+set:
+  stack.services.standby: {role: postgres, follows: {primary: postgres}}
+  stack.services.postgres.failover: {by: patroni}
+"""
+
+
+def read_and_run(path):
+    replay(settings={**load_scenario(str(path)).set}, horizon_s=10.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("primary: postgres}", "primary: postgers}", "did you mean postgres?"),
+        ("  stack.services.standby: {role: postgres, follows: {primary: postgres}}\n", "",
+         "which has no replica"),
+        ("{role: postgres, follows", "{role: other, follows", "follows on a service with role"),
+        ("failover: {service: postgres}", "failover: {service: api}", "a service of role http"),
+        ("by: patroni", "by: hand", "by"),
+    ],
+)  # fmt: skip
+def test_what_cannot_fail_over_is_refused(tmp_path, old, new, words):
+    path = tmp_path / "refused.yaml"
+    path.write_text(GOOD)
+    load_scenario(str(path))
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(InputError) as refused:
+        read_and_run(path)
+    assert words in str(refused.value)
