@@ -258,8 +258,8 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
 def routing(dice: Dice) -> Routing:
     return Routing(
         algorithm=Algorithm(dice.int(0, 3)),
-        proxy=dice(0.6),
-        per_request=dice.aside((False, False, True)),
+        proxy=dice(0.6) and dice.aside((True, True, False)),
+        per_request=dice.aside((False, False, False, True)),
         connect_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
         retries=dice.pick(0, 1, 3, 2000),
         retry_pause_s=dice.pick(0.25, 1.0),
@@ -437,6 +437,17 @@ class Author:
             t, later, c
         )
 
+    def silence(self, t: float) -> None:
+        """One that services ask says nothing for a while, or its host does."""
+        aside = self.dice.aside
+        asked = [c for c, tier in self.tier_of.items() if tier]
+        if asked and aside((True, False)):
+            c = aside(asked)
+            hangs = ("hang", "resume", c), ("server_down", "server_up", self.server_of[c])
+            verb, inverse, who = aside((hangs[0], hangs[0], hangs[1]))
+            self.step(t, verb, who)
+            self.step(t + aside((0.5, 2.0, 5.0)), inverse, who)
+
     def kill(self, t: float, later: float, c: int) -> None:
         self.step(t, "exit", c, self.dice(0.3))
         if later < INF:
@@ -550,6 +561,7 @@ def make_world(seed: int, lattice: bool) -> World:
     for t in sorted(dice.s(0.0, horizon) for _ in range(dice.pick(1, 4, 8, 15, 40))):
         for _ in range(dice.pick(1, 1, 1, 2, 4)):  # several at one instant
             author.trouble(t)
+        author.silence(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
     script = sorted(author.steps, key=lambda step: step.t_s)
