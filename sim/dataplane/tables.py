@@ -176,6 +176,7 @@ class Books(NamedTuple):
     jobs_queued: int
     jobs_in_progress: int
     connections_open: int  # summed over pools, pooler and ghosts
+    connections_held: int  # of them: by a database that answers, as clients of another do not know
     connections_granted: int  # since the start
     connections_closed: int
     busy_s: tuple[float, ...]  # per server

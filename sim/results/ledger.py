@@ -184,8 +184,8 @@ def _connections(
     limit = max(gauge.connection_limit, highest_limit)
     if not 0 <= used <= limit:
         yield "0 <= connections used <= limit", str(used), str(limit)
-    if gauge.connections not in (0, used):  # 0: the server is away, its clients do not know yet
-        yield "connections used, gauge = books", str(gauge.connections), str(used)
+    held = books.connections_held
+    yield from _same("connections used, gauge = books", gauge.connections, held)
     refused = before.refused + int(recording.refused.sum())
     yield from _same("connections refused, gauge = recording", gauge.connections_refused, refused)
     if gauge.connections_peak < used:

@@ -69,7 +69,7 @@ class Ledger:
         assert books.connections_granted == books.connections_closed + used
         assert 0 <= used <= self.highest_limit
         each = [plane.database_gauge(d).connections for d in range(MOST_DATABASES)]
-        assert gauge.connections == sum(each) <= used  # less: a database is away
+        assert gauge.connections == sum(each) == books.connections_held <= used
         assert used <= gauge.connections_peak
         assert gauge.connections_refused == recording.refused.sum()
         assert gauge.connection_waits >= 0

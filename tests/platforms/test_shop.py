@@ -103,6 +103,14 @@ def test_what_refuses_costs_those_alone_who_need_it():
     assert served(later, 61, 119) > 0.98
 
 
+def test_the_books_hold_while_one_of_two_databases_is_lost():
+    """Clients of the lost one do not know yet: their connections are open, and nobody holds them."""
+    lost = {"server_crash": {"hosting": "orders", "returns": False}}
+    run = replay("kubernetes", lost, horizon_s=200.0)
+    assert served(run, 0, 55) > 0.98
+    assert served(run, 100, 190) < 0.9
+
+
 def test_whoever_is_asked_starts_before_those_that_ask_it():
     order = boot_order(shop())
     first, last = order[:4], order[4:]

@@ -100,6 +100,7 @@ def books(**changed) -> Books:
         jobs_queued=0,
         jobs_in_progress=0,
         connections_open=40,
+        connections_held=40,
         connections_granted=140,
         connections_closed=100,
         busy_s=(10.0, 5.0),

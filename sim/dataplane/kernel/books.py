@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
-from sim.dataplane.kernel.compile import entry
+from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.layout import GHOSTS, PARKED, QUEUED, WORKING, F, N, columns
+from sim.dataplane.kernel.postgres import answers, pooled_db
 from sim.dataplane.tables import Books
 
 # the fields of Books: those of the whole plane, those of each server
@@ -16,6 +17,13 @@ TOTALS = np.dtype(columns(Books))
 MACHINE_BOOK = np.dtype(
     [("busy_s", F), ("capacity_s", F), ("memory", N), ("memory_counted", N)], align=True
 )
+
+
+@inner
+def hold(w: Any, total: Any, d: int, n: int) -> None:
+    """`n` open connections to a database."""
+    total.connections_open += n
+    total.connections_held += n * answers(w, d)
 
 
 @entry
@@ -39,17 +47,18 @@ def walk(box: Any, totals: Any, machines: Any) -> None:
     for q in range(MOST_QUEUES):
         total.jobs_in_progress += w.queue[q].pushing
     for d in range(MOST_DATABASES):
-        total.connections_open += w.store[d].servers_open
+        hold(w, total, d, w.store[d].servers_open)
         total.connections_granted += w.store[d].granted
         total.connections_closed += w.store[d].closed
     for g in range(GHOSTS):
-        total.connections_open += w.ghost[g].n
+        if w.ghost[g].n != 0:
+            hold(w, total, w.ghost[g].database, w.ghost[g].n)
     for c in range(w.containers):
         container = w.container[c]
         for pool in range(MOST_POOLS):
-            at = w.store[w.rules[container.profile * MOST_POOLS + pool].database].db
-            if at < 0 or w.version[w.container[at].profile].pooler_size == 0:
-                total.connections_open += w.pool[c * MOST_POOLS + pool].open
+            d = w.rules[container.profile * MOST_POOLS + pool].database
+            if not pooled_db(w, d):
+                hold(w, total, d, w.pool[c * MOST_POOLS + pool].open)
         machine = machines[container.server]
         machine.busy_s += container.busy + container.n * container.rate * (w.now - container.since)
         machine.memory += container.memory

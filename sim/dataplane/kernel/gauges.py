@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
-from sim.dataplane.kernel.codes import LISTENING, REFUSED, SUCCEEDED
+from sim.dataplane.kernel.codes import REFUSED, SUCCEEDED
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.layout import SERVICE_SAMPLE
+from sim.dataplane.kernel.postgres import answers, limit
 from sim.dataplane.tables import Samples
 
 
@@ -24,18 +25,16 @@ def plane_figures(w: Any, figures: Any) -> None:
     for c in range(w.containers):
         container = w.container[c]
         busy += container.busy + container.n * container.rate * (w.now - container.since)
-    connections, limit, waits, peak, exhausted = 0, 0, 0, 0, 0.0
+    connections, most, waits, peak, exhausted = 0, 0, 0, 0, 0.0
     for d in range(MOST_DATABASES):
         store = w.store[d]
         peak += store.peak
         waits += store.waits
         full = w.now - store.full_since if store.full_since < w.now else 0.0
         exhausted = max(exhausted, store.exhausted + full)
-        if store.db >= 0:
-            container = w.container[store.db]
-            limit += w.version[container.profile].connection_slots
-            if w.machine[container.server].alive != 0 and container.life == LISTENING:
-                connections += store.used
+        most += limit(w, d)
+        if answers(w, d):
+            connections += store.used
     figures.arrived = w.requests
     figures.succeeded = w.successes
     figures.failed = w.failures
@@ -44,7 +43,7 @@ def plane_figures(w: Any, figures: Any) -> None:
     figures.jobs_queued = queued
     figures.jobs_in_progress = working
     figures.connections = connections
-    figures.connection_limit = limit
+    figures.connection_limit = most
     figures.connection_waits = waits
     figures.connections_peak = peak
     figures.connections_refused = w.refusals

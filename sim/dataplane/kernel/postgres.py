@@ -57,6 +57,17 @@ def limit(w: Any, d: int) -> int:
 
 
 @inner
+def answers(w: Any, d: int) -> bool:
+    """Whether a process that listens plays the database: of a dead one nobody holds a slot."""
+    db = w.store[d].db
+    return (
+        db >= 0
+        and w.container[db].life == LISTENING
+        and w.machine[w.container[db].server].alive != 0
+    )
+
+
+@inner
 def pooled_db(w: Any, d: int) -> bool:
     db = w.store[d].db
     return db >= 0 and w.version[w.container[db].profile].pooler_size > 0

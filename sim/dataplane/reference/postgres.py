@@ -70,6 +70,11 @@ class Postgres:
         return self.db.profile.connection_slots if self.db is not None else 0
 
     @property
+    def answers(self) -> bool:
+        """Whether a process that listens plays it: of a dead one nobody holds a slot."""
+        return self.db is not None and self.db.server.alive and self.db.listening
+
+    @property
     def pooled(self) -> bool:
         return self.db is not None and self.db.profile.pooler_size > 0
 
@@ -389,11 +394,10 @@ class Postgres:
 
     # ---- observation ----
     def gauge(self) -> DatabaseGauge:
-        now, db = self.env.now, self.db
-        answers = db is not None and db.server.alive and db.listening
+        now = self.env.now
         full = now - self.full_since if self.full_since < now else 0.0
         return DatabaseGauge(
-            connections=self.used if answers else 0,  # of a dead server nobody holds a slot
+            connections=self.used if self.answers else 0,  # of a dead server nobody holds a slot
             connection_limit=self.limit,
             connection_waits=self.waits,
             connections_peak=self.peak,

@@ -41,8 +41,10 @@ def books(plane: ReferencePlane) -> Books:
     waiting = [job for queue in plane.queues for job in queue.waiting()]
     pushing = sum(queue.pushing for queue in plane.queues)
     working = [w for c in plane.workers for w in c.inside.values() if isinstance(w, Job)]
-    in_pools = sum(p.open for c in plane.containers for p in c.pools if not p.database.pooled)
-    others = sum(db.servers + sum(db.ghosts.values()) for db in databases)
+    connections = [
+        *((p.database, p.open) for c in plane.containers for p in c.pools if not p.database.pooled),
+        *((db, db.servers + sum(db.ghosts.values())) for db in databases),
+    ]
     busy = [0.0] * len(plane.servers)
     memory = [0] * len(plane.servers)
     for c in plane.containers:
@@ -55,7 +57,8 @@ def books(plane: ReferencePlane) -> Books:
         ),
         jobs_queued=sum(not job.copy for job in waiting),
         jobs_in_progress=sum(not job.copy for job in working) + pushing,
-        connections_open=in_pools + others,
+        connections_open=sum(n for _, n in connections),
+        connections_held=sum(n for db, n in connections if db.answers),
         connections_granted=sum(db.granted for db in databases),
         connections_closed=sum(db.closed for db in databases),
         busy_s=tuple(busy),
