@@ -111,7 +111,7 @@ def fit(
             found = f"p{share * 100:g} of {real:.3g} s, where the likeliest service has {low:.3g} "
             found += f"to {high:.3g} s ({describe(made)})"
             raise InputError(file, found=found, expected="durations of one service that does not "
-                             "wait for others; --from and --to cut an outage out")  # fmt: skip
+                             "wait for others; cut an outage out of the log")  # fmt: skip
     return made
 
 
