@@ -228,6 +228,20 @@ def _cycle_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         yield document.issue(
             ("services", cycle[0], "depends_on"), found, "an order without a cycle"
         )
+    letters: dict[str, list[str]] = {}  # queue -> where its workers leave what they give up
+    for name, service in stack.services.items():
+        if service.role == "worker" and service.job.dead_letters is not None:
+            letters.setdefault(stack.queue_of(name), []).append(service.job.dead_letters)
+    circle = find_cycle(letters)
+    if circle:
+        found = f"dead letters that come back: {' -> '.join(circle)}"
+        worker = next(
+            name
+            for name, service in stack.services.items()
+            if service.role == "worker" and service.job.dead_letters == circle[1]
+        )
+        at = ("services", worker, "job", "dead_letters")
+        yield document.issue(at, found, "a queue from which no worker leads back")
     called = find_cycle({name: stack.calls(name) for name in stack.services})
     if len(set(called)) > 1:  # what asks itself is told where it does
         found = f"services that ask each other: {' -> '.join(called)}"

@@ -39,9 +39,6 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         for field in ("queue", "dead_letters") if service.role == "worker" else ():
             named = getattr(service.job, field)
             yield from _queue_issue(named, (*at, "job", field), stack, document)
-        if service.role == "worker" and service.job.dead_letters == stack.queue_of(name):
-            found = f"{service.job.dead_letters!r}, from which {name} takes"
-            yield document.issue((*at, "job", "dead_letters"), found, "another queue")
     for name, jobs in stack.schedule.items():
         yield from _queue_issue(jobs.push, ("schedule", name, "push"), stack, document)
     for number, most, what in (

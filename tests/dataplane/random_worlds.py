@@ -124,11 +124,15 @@ def worker(dice: Dice, calm: float) -> Profile:
 
 DATABASES, QUEUES = 3, 3
 NUMBERED = {Kind.DATABASE: DATABASES, Kind.QUEUE: QUEUES, Kind.WORKER: QUEUES}
+SELDOM = 0.02
 SERVICES = 4  # tiers: each asks the ones below it, so that nobody waits for himself
 
 
 def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     """The same with a longer story, by chance: any steps in any order, some left out together."""
+    below = tier > 0 or profile.kind == Kind.WORKER  # jobs come here: if each made one, no end
+    if below:
+        profile = replace(profile, push_rate=min(profile.push_rate, SELDOM))
     if dice(0.5 if tier == SERVICES - 1 else 0.2):
         return profile
     made: list[StoryStep] = []
@@ -140,8 +144,8 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
             kinds = [other for other in kinds if other != Does.CALL]
         known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
         share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
-        if does == Does.PUSH and profile.kind == Kind.WORKER:
-            share = 0.1  # or jobs that make jobs would never end
+        if does == Does.PUSH and below:
+            share = SELDOM
         target = {Does.QUERY: dice.int(0, DATABASES - 1), Does.PUSH: dice.int(0, QUEUES - 1)}.get(
             does, 0
         )
@@ -165,6 +169,11 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     if profile.kind == Kind.WORKER and dice(0.2):
         steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
     return replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
+
+
+def ends(profile: Profile) -> bool:
+    """Dead letters go to later queues alone: in a circle a job without work would never end."""
+    return profile.dead_letters < 0 or profile.dead_letters > profile.number
 
 
 def others(dice: Dice) -> Iterator[PoolRules]:
@@ -337,7 +346,7 @@ class Author:
         self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, Kind.PROXY)
 
     def known(self, profile: Profile) -> int:
-        self.profiles.append(profile)
+        self.profiles.append(profile if ends(profile) else replace(profile, dead_letters=-1))
         return len(self.profiles) - 1
 
     def step(self, t: float, verb: str, *args: Any) -> None:

@@ -32,7 +32,7 @@ from sim.dataplane.profile import (
     Workload,
 )
 from sim.dataplane.story import pools as pools_of
-from tests.dataplane.random_worlds import make_world
+from tests.dataplane.random_worlds import ends, make_world
 from tests.dataplane.twins import compiled, difference
 from tests.dataplane.worlds import Run, World, drive
 
@@ -148,7 +148,8 @@ def variants(record: type, path: str) -> Iterator[tuple[int, World]]:
             other = choices[number % len(choices)] if choices else value
             others.append(changed(holder, path, other))
         if record is Profile:
-            yield number, world._replace(profiles=tuple(others))
+            made = [p if ends(p) else q for p, q in zip(others, world.profiles, strict=True)]
+            yield number, world._replace(profiles=tuple(made))
         elif record is StoryStep:
             rest = iter(others)
             told = [replace(p, steps=tuple(next(rest) for _ in p.steps)) for p in world.profiles]

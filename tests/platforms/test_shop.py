@@ -104,7 +104,7 @@ def test_what_refuses_costs_those_alone_who_need_it():
 
 
 def test_the_books_hold_while_one_of_two_databases_is_lost():
-    """Clients of the lost one do not know yet: their connections are open, and nobody holds them."""
+    """Clients of the lost one do not know yet: connections are open, and nobody holds them."""
     lost = {"server_crash": {"hosting": "orders", "returns": False}}
     run = replay("kubernetes", lost, horizon_s=200.0)
     assert served(run, 0, 55) > 0.98

@@ -234,7 +234,12 @@ STACKS = (
         "services.mailer.job.queue", ("'qeue'", "with role redis (one of queue)", "mean queue?")),
     Bad("dead letters of its own", "queue: {role: redis}",
         "queue: {role: redis}\n  mailer: {role: worker, job: {dead_letters: queue}}", 15,
-        "services.mailer.job.dead_letters", ("'queue', from which mailer takes", "another queue")),
+        "services.mailer.job.dead_letters", ("queue -> queue", "no worker leads back")),
+    Bad("dead letters in a circle", "queue: {role: redis}",
+        "queue: {role: redis}\n  dead: {role: redis}\n"
+        "  mailer: {role: worker, job: {dead_letters: dead}}\n"
+        "  undertaker: {role: worker, job: {queue: dead, dead_letters: queue}}", 16,
+        "services.mailer.job.dead_letters", ("queue -> dead -> queue", "no worker leads back")),
     Bad("schedule of no queue", "services:",
         "schedule: {mails: {push: qeue, every: 1h}}\nservices:",
         2, "schedule.mails.push", ("'qeue'", "with role redis (one of queue)", "mean queue?")),
