@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import ENGINE
+
 DATA = Path(__file__).parents[1] / "data"
 SHOP = str(DATA / "manifests" / "shop.yaml")
 NGINX = str(DATA / "compose" / "cases" / "nginx.yml")
@@ -65,6 +67,7 @@ def test_the_written_stack_runs_to_the_same_figures(sim, tmp_path, file):
     """On both platforms, to the last digit."""
     assert sim("import", file).status == 0
     run = ("run", "container_crash", "--no-plots", "--json", "--set", "scenario.horizon=8m")
+    run += ("--engine", ENGINE)
     direct = sim(*run, "--stack", file)
     written = sim(*run, "--stack", "./stack.yaml")
     assert direct.status == written.status == 0

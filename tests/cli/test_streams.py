@@ -77,7 +77,7 @@ def test_without_anybody_to_tell_the_figures_are_printed_all_the_same(
 
 
 def test_files_that_are_too_large_are_named_and_the_others_are_there(tmp_path: Path) -> None:
-    done = shell(tmp_path, f"ulimit -f 64; SIM {RUN.replace('=6m', '=12m')}")
+    done = shell(tmp_path, f"ulimit -f 160; SIM {RUN.replace('=6m', '=30m')}")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "report: r, without series.csv (File too large)"
     assert "container_crash: The API container is killed" in done.stdout

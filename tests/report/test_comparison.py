@@ -17,8 +17,9 @@ def everybody():
     return compare("container_crash", ["all"], settings=FAST, engine=ENGINE)
 
 
-def test_all_is_every_platform_the_scenarios_own_first(everybody):
-    assert list(everybody.platforms)[:2] == ["compose", "kubernetes"]
+def test_all_is_every_platform_each_beside_its_hardened_form(everybody):
+    first = ["compose", "compose_hardened", "kubernetes", "kubernetes_tuned"]
+    assert list(everybody.platforms)[:4] == first
     assert sorted(everybody.platforms) == names()
 
 

@@ -45,7 +45,6 @@ UNSEEN = {
     "frozen_control_plane:quiet": "what runs, runs on",
     "neglect:control_plane": "what runs, runs on",
     "database_failover:crashed": "it is started in place, in seconds",
-    "connection_pinning:maximal_age": "the new replicas are found in time",
     "connection_pinning:not_kept": "the new replicas are found at once",
     "migration_lock:lock_timeout": "the migration gives up before users notice",
     "costly_rule:bounded": "the rule costs little more than none",

@@ -18,6 +18,7 @@ from sim.schema.scenario import Event, Resize, Version
 from sim.schema.stack import Stack
 from sim.simulation.boot import cluster_of
 from sim.simulation.loop import advance
+from sim.simulation.observation import Observer
 from tests import ENGINE
 from tests.control.outage import replay, rows
 from tests.control.world import EMPTY
@@ -52,11 +53,15 @@ def one_api(
     return cluster, c
 
 
+def reach(cluster: Cluster, t_s: float) -> None:
+    advance(Observer(cluster, 1.0, None), t_s)
+
+
 def busy(cluster: Cluster, c: Container, *at_s: float) -> list[float]:
     """Core seconds that it has used at these times."""
     seen = []
     for t_s in at_s:
-        advance(cluster, t_s)
+        reach(cluster, t_s)
         seen.append(pytest.approx(cluster.gauge_of(c).busy_s))
     return seen
 
@@ -89,11 +94,11 @@ def test_a_restart_in_place_keeps_it_and_a_replacement_has_the_manifests() -> No
     """A request at 20 s meets the container that started again, one at 40 s another container."""
     cluster, c = one_api((20.0, 40.0), COMPOSE)
     cluster.clock.loop(resize(cluster, Resize(service="api", cpu=0.5)))
-    advance(cluster, 5.0)
+    reach(cluster, 5.0)
     cluster.exit(c, 1, "crashed")
     cluster.start(c)
     assert busy(cluster, c, 20.0, 21.0) == [0.0, 0.5]
-    advance(cluster, 30.0)
+    reach(cluster, 30.0)
     cluster.remove(c)
     fresh = cluster.create("api", cluster.servers[0])
     cluster.start(fresh)
@@ -103,7 +108,7 @@ def test_a_restart_in_place_keeps_it_and_a_replacement_has_the_manifests() -> No
 
 def test_a_stateful_replica_that_begins_anew_under_its_name_has_the_manifests() -> None:
     cluster, c = one_api((20.0,), COMPOSE)
-    advance(cluster, 5.0)
+    reach(cluster, 5.0)
     cluster.resize(c, 0.25)
     cluster.retire(c)
     cluster.exit(c, 0, "stopped")
