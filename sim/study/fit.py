@@ -91,38 +91,40 @@ def fit(
     leave = begin + duration
     inside = _inside(begin, leave)
     most = int(inside.number.max())
-    found_ = {
+    likelihoods = {
         (rule, places): _likelihood(rule, places, begin, leave, inside)
         for rule in ("share", "queue")
         for places in _candidates(most)
     }
-    best = max(found_, key=lambda key: found_[key])
-    told = best[1] < most and found_[best] > found_["share", most] + SURER
-    rule, places = best if told else ("share", most)
+    best = max(likelihoods, key=lambda key: likelihoods[key])
+    limited = best[1] < most and likelihoods[best] > likelihoods["share", most] + SURER
+    rule, places = best if limited else ("share", most)
     demands = np.maximum(_demands(rule, places, begin, leave, inside), resolution_s / 2)
     demand = _demand(demands, seed=0)
-    made = Fit(
-        demand, rule, places if told else None, most, len(begin) / float(leave.max()),
+    fitted = Fit(
+        demand, rule, places if limited else None, most, len(begin) / float(leave.max()),
         _by_path(paths, demands), {},
     )  # fmt: skip
-    made = replace(made, checks=_checks(made, begin, duration))
-    for share, (real, low, high) in made.checks.items():
+    fitted = replace(fitted, checks=_checks(fitted, begin, duration))
+    for share, (real, low, high) in fitted.checks.items():
         if share < 0.99 and not low / (1.0 + OFF) < real < high * (1.0 + OFF):
             found = f"p{share * 100:g} of {real:.3g} s, where the likeliest service has {low:.3g} "
-            found += f"to {high:.3g} s ({describe(made)})"
+            found += f"to {high:.3g} s ({describe(fitted)})"
             raise InputError(file, found=found, expected="durations of one service that does not "
                              "wait for others; cut an outage out of the log")  # fmt: skip
-    return made
+    return fitted
 
 
-def describe(made: Fit) -> str:
+def describe(fitted: Fit) -> str:
     """In words, for people."""
-    law = made.demand.law
+    law = fitted.demand.law
     shape = law.law if law.law == "exponential" else f"{law.law}, cv {law.cv:.2f}"
-    if made.places is None:
-        return f"{law.mean * 1000:.3g} ms ({shape}), no limit seen with up to {made.inside} inside"
-    beyond = "share" if made.rule == "share" else "queue"
-    return f"{law.mean * 1000:.3g} ms ({shape}), {made.places} at once, others {beyond}"
+    if fitted.places is None:
+        return (
+            f"{law.mean * 1000:.3g} ms ({shape}), no limit seen with up to {fitted.inside} inside"
+        )
+    beyond = "share" if fitted.rule == "share" else "queue"
+    return f"{law.mean * 1000:.3g} ms ({shape}), {fitted.places} at once, others {beyond}"
 
 
 # ---- the rules, backwards ----
@@ -220,12 +222,12 @@ def _by_path(paths: tuple[str, ...], demands: Floats) -> dict[str, Demand]:
 
 
 # ---- the simulator ----
-def replayed(made: Fit, begin: Floats, seed: int) -> dict[float, float]:
+def replayed(fitted: Fit, begin: Floats, seed: int) -> dict[float, float]:
     """Percentiles of the durations that the simulator gives these arrivals."""
-    law = made.demand.law
+    law = fitted.demand.law
     demand = Law(LawKind[law.law.upper()], law.mean, law.cv)
-    places = made.places or made.inside
-    if made.rule == "share":
+    places = fitted.places or fitted.inside
+    if fitted.rule == "share":
         profile = Profile(Kind.HTTP, slots=10**6, cpu=demand, cpu_limit=float(places))
     else:
         profile = Profile(
@@ -247,15 +249,17 @@ def replayed(made: Fit, begin: Floats, seed: int) -> dict[float, float]:
     return {share: percentile(seen.latency, share, seen.latency_max_s) or 0.0 for share in SHARES}
 
 
-def _checks(made: Fit, begin: Floats, duration: Floats) -> dict[float, tuple[float, float, float]]:
+def _checks(
+    fitted: Fit, begin: Floats, duration: Floats
+) -> dict[float, tuple[float, float, float]]:
     """The log's percentiles, and the range of those of nearly all runs, by the spread of a few:
     near saturation the same service differs by a third from one day to the next."""
     begin, duration = begin[:MOST_REPLAYED], duration[:MOST_REPLAYED]
-    runs = [replayed(made, begin, seed) for seed in range(1, 8)]
-    found = {}
+    runs = [replayed(fitted, begin, seed) for seed in range(1, 8)]
+    checks = {}
     for share in SHARES:
         logs = np.log([run[share] for run in runs])
         middle, spread = float(logs.mean()), DEVIATIONS * float(logs.std(ddof=1))
         real = float(np.quantile(duration, share))
-        found[share] = (real, math.exp(middle - spread), math.exp(middle + spread))
-    return found
+        checks[share] = (real, math.exp(middle - spread), math.exp(middle + spread))
+    return checks
