@@ -153,7 +153,9 @@ def test_connections_that_the_counter_forgot_are_named(told):
 
 def test_a_server_that_is_away_counts_none_while_its_clients_still_hold_theirs():
     record = recording(horizon_s=60, down=())
-    check(books(), record, gauge(record, connections=0), 60.0)
+    check(books(connections_held=0), record, gauge(record, connections=0), 60.0)
+    with pytest.raises(LedgerError, match="connections used, gauge = books"):
+        check(books(), record, gauge(record, connections=0), 60.0)
 
 
 def test_refusals_of_closed_rows_are_counted_once():
