@@ -44,7 +44,8 @@ def elsewhere(batch: Batch, agenda: Agenda, executor: Executor, workers: int, wa
                 answers[executor.submit(run_task, key, index)] = index
             if agenda.over or not answers:
                 return
-            for future in wait(answers, return_when=FIRST_COMPLETED).done:
+            ended = wait(answers, return_when=FIRST_COMPLETED).done
+            for future in sorted(ended, key=lambda future: answers[future]):
                 index = answers.pop(future)
                 answer = _answer(future, batch.tasks[index])
                 if answer is None:

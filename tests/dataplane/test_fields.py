@@ -36,7 +36,7 @@ from tests.dataplane.random_worlds import ends, make_world
 from tests.dataplane.twins import compiled, difference
 from tests.dataplane.worlds import Run, World, drive
 
-SEEDS = range(150)
+SEEDS = range(250)
 TRIES = 10  # worlds in which the reference may differ for another reason
 NESTED = (Law, Arrivals, Client, Routing)  # records in a record: their fields are looked at
 
