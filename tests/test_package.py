@@ -56,11 +56,13 @@ def sim(installed: Path, folder: Path, *arguments: str) -> str:
 def test_what_is_in_the_wheel(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     assert {n for n in names if n.startswith("sim/data/scenarios/")} == {
+        "sim/data/scenarios/scenario.schema.json",
         *(f"sim/data/scenarios/{name}.yaml" for name in list_scenarios()),
         *(f"sim/data/scenarios/incidents/{name}.yaml" for name in list_incidents()),
     }
     assert {n for n in names if n.startswith("sim/stacks/")} == {
-        f"sim/stacks/{name}.yaml" for name in list_stacks()
+        "sim/stacks/stack.schema.json",
+        *(f"sim/stacks/{name}.yaml" for name in list_stacks()),
     }
     assert len([n for n in names if n.startswith("sim/workshop/challenges/")]) == 12
     assert "sim/py.typed" in names  # type checkers read our annotations

@@ -25,7 +25,7 @@ few = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-many = settings(few, max_examples=1500)
+many = settings(few, max_examples=300)
 
 
 def end_of(world: World) -> float:

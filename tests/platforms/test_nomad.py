@@ -220,10 +220,12 @@ def test_it_caps_no_connections_and_makes_no_queue_durable():
 
 
 @pytest.mark.slow
-def test_black_friday_ends_at_three_servers():
+def test_black_friday_ends_at_three_servers_until_somebody_rents_more():
+    """Five hours of three servers are fifteen."""
     found = figures("black_friday:do_nothing", "nomad")
     assert 0.0 < found["availability"] < 0.98
-    assert found["cost"]["server_hours"] == pytest.approx(15.0)
+    assert found["cost"]["server_hours"] > 15.0
+    assert found["operator"]["minutes"] > 1.0
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -217,9 +217,11 @@ def test_it_caps_no_connections_and_makes_no_queue_durable():
 
 
 @pytest.mark.slow
-def test_black_friday_without_an_autoscaler_is_lost():
-    """Claim A1: Swarm has no HPA."""
-    assert figures("black_friday:do_nothing", "swarm")["availability"] < 0.5
+def test_black_friday_without_an_autoscaler_waits_for_a_person():
+    """Claim A1: Swarm has no HPA; whoever is paged scales it, and users bear it until then."""
+    found = figures("black_friday:do_nothing", "swarm")
+    assert found["availability"] < 0.95
+    assert found["operator"]["minutes"] > 1.0
 
 
 @pytest.mark.parametrize("seed", range(4))
