@@ -43,6 +43,22 @@ def deliver(
     return INTERRUPTED if interrupted else status
 
 
+def not_there(path: Path) -> None:
+    """Raise `InputError` for a file that is there: nobody's work is overwritten unasked."""
+    if path.exists():
+        expected = "another --out, or --force to replace it"
+        raise InputError(str(path), found="a file that is there", expected=expected)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Raises `InputError` where it cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or "unwritable").lower()
+        raise InputError(str(path), found=reason, expected="a file that can be written") from None
+
+
 def parts_written(folder: Path, parts: Parts, ours: frozenset[str]) -> Callable[[], Missing]:
     """A `write` for `deliver`."""
     return lambda: replace_folder(folder, lambda fresh: write_each(parts, fresh), ours)

@@ -185,6 +185,12 @@ def corrected(reading: Reading | None) -> Correction:
     return {"roles": tuple(said.role or ()), "links": tuple(said.link or ())}
 
 
+def spelled(correction: Correction) -> list[str]:
+    """The same as words of a command line."""
+    roles = (word for role in correction["roles"] for word in ("--role", role))
+    return [*roles, *(word for link in correction["links"] for word in ("--link", link))]
+
+
 def asked_of(
     own: OwnStack | None, scenario: str, platform: str | None, settings: list[str] | None
 ) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def finished(
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers
     ]
-    seconds = added(hours for hours, _ in rented)
+    server_seconds = added(rented_s for rented_s, _ in rented)
     return Run(
         scenario=case.name,
         stack=case.stack.name,
@@ -57,7 +57,7 @@ def finished(
         operator=OperatorFigures(count.pages, count.hands_on_s(end) / 60.0, count.mistakes),
         lost_rows=tuple(count.lost_rows),
         jobs_wanted=jobs_wanted(cluster, seed, gauge.arrived, recording),
-        server_seconds=seconds,
+        server_seconds=server_seconds,
         month=monthly_cost(
             case.stack,
             added(s.price_per_hour for s in cluster.servers if s.rented_s == 0.0),
@@ -65,7 +65,7 @@ def finished(
             charge_of(case.choices.load_balancing),
         ),
         means=observer.means,
-        usd=added(hours / 3600.0 * price for hours, price in rented),
+        usd=added(rented_s / 3600.0 * price for rented_s, price in rented),
         spans=observer.recorder.finished(end),
         queues=cluster.queues(),
         **among_services(cluster, len(series["t_s"])),
@@ -90,14 +90,10 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
 
 def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:
     """What a run keeps of services that call each other."""
-    plane, databases, services = (
-        cluster.plane,
-        cluster.stack.playing("postgres"),
-        cluster.stack.asked(),
-    )
+    plane, services = cluster.plane, cluster.stack.asked()
     if len(services) < 2:  # alone, its figures are those of the whole plane
         return {}
-    answers = plane.samples().services[:samples]
+    databases, answers = cluster.stack.playing("postgres"), plane.samples().services[:samples]
     return {
         "services": cluster.services(),
         "databases": {n: plane.database_gauge(i) for i, n in enumerate(databases)},

@@ -17,8 +17,8 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     name, service = stack.entry, stack.services[stack.entry]
     at = f"services.{name}"
     if stack.calls(name):
-        expected = f"a stack of one service, or a log of a service that calls nobody: {name} calls"
-        found = f"{expected.rpartition(':')[2].strip()} {', '.join(stack.calls(name))}"
+        found = f"{name} calls {', '.join(stack.calls(name))}"
+        expected = "a stack of one service, or a log of a service that calls nobody"
         raise InputError(stack.source or stack.name, field=at, found=found, expected=expected)
     story = service.steps if service.steps is not None else _steps(stack, service)
     others = sum(step.share * (step.demand or LawSpec()).mean for step in story)
@@ -54,7 +54,7 @@ def _changed(
             "database": None,
             "push": Service(role="http").push,
             "steps": [ServiceStep(wait=law), *rest],
-            "pools": {name: pool for name, pool in stack.pools(stack.entry).items()},
+            "pools": dict(stack.pools(stack.entry)),
         }
     )
 

@@ -37,6 +37,7 @@ def fit(
     force
         Replace the file if it is there.
     """
+    from sim.cli.delivery import not_there, write_text  # noqa: PLC0415
     from sim.imports.evidence import Imported, Origin  # noqa: PLC0415
     from sim.imports.stack_text import stack_text  # noqa: PLC0415
     from sim.imports.traffic.durations import read_timed  # noqa: PLC0415
@@ -46,9 +47,8 @@ def fit(
 
     if not traffic:
         raise InputError("--traffic", found="no log", expected="a log with durations")
-    if not force and out.exists():
-        expected = "another --out, or --force to replace it"
-        raise InputError(str(out), found="a file that is there", expected=expected)
+    if not force:
+        not_there(out)
     base = load_stack(stack or DEFAULT_STACK)
     timed = read_timed(traffic, path)
     made = study.fit(timed.arrive, timed.duration, timed.paths, timed.resolution_s, traffic[0])
@@ -56,12 +56,8 @@ def fit(
     changed, paths = fitted_stack(base, made)
     why = Origin("file", f"{traffic[0]}: {study.describe(made)}")
     words = ["sim", "fit", *(word for name in traffic for word in ("--traffic", name))]
-    text = stack_text(Imported(changed, dict.fromkeys(paths, why), ()), shlex.join(words))
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or "unwritable").lower()
-        raise InputError(str(out), found=reason, expected="a file that can be written") from None
+    imported = Imported(changed, dict.fromkeys(paths, why), ())
+    write_text(out, stack_text(imported, shlex.join(words)))
     return say(f"stack: {out}", DONE)
 
 

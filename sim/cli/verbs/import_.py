@@ -6,8 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.cli.options import DONE, Flag, ReadingOf, corrected, say
-from sim.schema.fields import InputError
+from sim.cli.options import DONE, Flag, ReadingOf, corrected, say, spelled
 
 if TYPE_CHECKING:
     from sim.imports.evidence import Imported
@@ -40,13 +39,13 @@ def import_(
     picture
         An SVG file to draw it to: services, who asks whom, limits, doubts.
     """
+    from sim.cli.delivery import not_there, write_text  # noqa: PLC0415
     from sim.imports.evidence import Corrections  # noqa: PLC0415
     from sim.imports.stack_text import stack_text  # noqa: PLC0415
     from sim.library.stacks import import_stack  # noqa: PLC0415
 
-    if not check and not force and out.exists():
-        expected = "another --out, or --force to replace it"
-        raise InputError(str(out), found="a file that is there", expected=expected)
+    if not check and not force:
+        not_there(out)
     corrections = corrected(reading)
     imported = import_stack(
         *files, corrections=Corrections.of(corrections["roles"], corrections["links"])
@@ -57,23 +56,13 @@ def import_(
     if picture is not None:
         from sim.imports.picture import picture as drawing  # noqa: PLC0415
 
-        _write(picture, drawing(imported))
+        write_text(picture, drawing(imported))
         say(f"picture: {picture}", DONE)
     if check:
         return DONE
-    words = ["sim", "import", *files]
-    words += [word for text in corrections["roles"] for word in ("--role", text)]
-    words += [word for text in corrections["links"] for word in ("--link", text)]
-    _write(out, stack_text(imported, shlex.join(words)))
+    words = ["sim", "import", *files, *spelled(corrections)]
+    write_text(out, stack_text(imported, shlex.join(words)))
     return say(f"stack: {out}", DONE)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or "unwritable").lower()
-        raise InputError(str(path), found=reason, expected="a file that can be written") from None
 
 
 def _understood(imported: Imported) -> list[str]:

@@ -22,6 +22,7 @@ from sim.cli.options import (
     corrected,
     names,
     say,
+    spelled,
 )
 from sim.schema.fields import InputError
 
@@ -102,9 +103,8 @@ def _corrected(name: str | None, reading: Reading) -> str | Stack | None:
         return name
     if name is None:
         raise InputError("--role, --link", found="no file of yours", expected="--stack FILE")
-    words = [name, *(word for role in said["roles"] for word in ("--role", role))]
-    words += [word for link in said["links"] for word in ("--link", link)]
-    return load_stack(name, corrections).model_copy(update={"source": shlex.join(words)})
+    words = shlex.join([name, *spelled(said)])
+    return load_stack(name, corrections).model_copy(update={"source": words})
 
 
 def _serve(room: Room, host: str, port: int, browser: bool) -> int:

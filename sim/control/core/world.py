@@ -63,10 +63,9 @@ class World:
     left_to_operator: frozenset[str] = frozenset()  # names of the choices that are empty
     servers: list[Server] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
-    by_service: dict[str, list[Container]] = field(default_factory=dict)  # the same; neither its
-    by_server: dict[int, list[Container]] = field(
-        default_factory=dict
-    )  # ... service nor server moves
+    # the same by service and by server: a container has one of each for life
+    by_service: dict[str, list[Container]] = field(default_factory=dict)
+    by_server: dict[int, list[Container]] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
     volumes: dict[str, Volume] = field(default_factory=dict)  # of a service
     desired: dict[str, int] = field(default_factory=dict)
@@ -90,9 +89,8 @@ class World:
     timeline: list[TimelineRow] = field(default_factory=list)
     edits: int = 0  # grows with whatever a verb changes of what can be seen here
     count: Tallies = field(default_factory=Tallies)
-    standing: dict[int, Callable[[RoundsSoFar], None]] = field(
-        default_factory=dict
-    )  # health checks
+    # health checks that the data plane goes on with: who has each back
+    standing: dict[int, Callable[[RoundsSoFar], None]] = field(default_factory=dict)
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
     _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
     _drawn: dict[str, int] = field(default_factory=dict)
@@ -212,12 +210,18 @@ class World:
                 edges[name] = row
         return edges
 
+    def backlogs(self) -> tuple[int, ...]:
+        """Jobs that wait in each queue, by its number. One alone has all: then nobody walks over
+        them."""
+        if len(self.stack.playing("redis")) == 1:
+            return (self.gauge().jobs_queued,)
+        return tuple(queue.queued for queue in self.queues().values())
+
     def jobs_waiting(self, service: str) -> int:
         """In the queue from which it takes; in all, for one that takes none."""
-        queues = self.stack.playing("redis")
-        if len(queues) < 2 or self.service(service).role != "worker":
-            return self.gauge().jobs_queued
-        return self.queues()[self.stack.queue_of(service)].queued
+        backlogs, number = self.backlogs(), self.stack.number
+        takes = len(backlogs) > 1 and self.service(service).role == "worker"
+        return backlogs[number(self.stack.queue_of(service))] if takes else sum(backlogs)
 
     def asked_so_far(self, service: str) -> int:
         """Requests for a service since the start, as whoever stands before it counts them."""
@@ -230,6 +234,7 @@ class World:
         """What monitoring counts of requests, jobs and connections."""
         return self.plane.gauge()
 
+    # ---- waiting ----
     def watch(self, *kinds: ChangeKind) -> simpy.Store:
         """A queue of the Changes of these kinds from now on; `change = yield store.get()`.
         NonsenseError for a kind that never comes."""

@@ -41,15 +41,7 @@ from sim.control.people.symptoms import (
     unlisted,
 )
 from sim.control.rolling_updates import compose
-from sim.dataplane.tables import PlaneGauge
 from sim.schema.scenario import Deploy
-
-
-def backlogs(cluster: Cluster, gauge: PlaneGauge) -> tuple[int, ...]:
-    """Jobs that wait in each queue. One alone has all: then nobody walks over them."""
-    if len(cluster.stack.playing("redis")) == 1:
-        return (gauge.jobs_queued,)
-    return tuple(queue.queued for queue in cluster.queues().values())
 
 
 # ---- the controller ----
@@ -66,8 +58,7 @@ class OnCall:
         incident: simpy.Process | None = None
         while True:
             yield cluster.clock.after(human.spec.alarm.look, Rank.OPERATOR)
-            gauge = cluster.gauge()
-            sighting = Sighting(cluster.clock.now, gauge, backlogs(cluster, gauge))
+            sighting = Sighting(cluster.clock.now, cluster.gauge(), cluster.backlogs())
             human.refused_lately = seen.add(sighting)
             is_open = incident is not None and incident.is_alive
             if seen.alarms() and not is_open and not human.looking:
@@ -136,7 +127,7 @@ class Troubleshooting:
         self.told = ""  # what she said when nothing was left
 
     def run(self) -> Loop:
-        """Sighting, try, look again, until users are served."""
+        """Look, try, look again, until users are served."""
         human = self.human
         while True:
             yield from human.work(human.spec.diagnose, "diagnose")

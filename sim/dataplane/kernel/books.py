@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
+from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.layout import GHOSTS, PARKED, QUEUED, WORKING, F, N, columns
 from sim.dataplane.kernel.postgres import answers, pooled_db
@@ -44,7 +44,7 @@ def walk(box: Any, totals: Any, machines: Any) -> None:
                 total.jobs_queued += 1
             elif state == WORKING:
                 total.jobs_in_progress += 1
-    for q in range(MOST_QUEUES):
+    for q in range(w.queues):
         total.jobs_in_progress += w.queue[q].pushing
     for d in range(MOST_DATABASES):
         hold(w, total, d, w.store[d].servers_open)

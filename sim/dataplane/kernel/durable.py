@@ -143,14 +143,20 @@ def all_entries(w: Any, q: int) -> int:
 
 
 @inner
-def wiped(w: Any, q: int) -> None:
+def lose_all(w: Any, q: int, why: int) -> None:
+    """Nothing is left of what waited."""
     j = all_entries(w, q)
     while j >= 0:
         after = w.job[j].next
-        lose(w, j, REDIS_WIPED)
+        lose(w, j, why)
         j = after
-    lose_parked(w, q, REDIS_WIPED)
-    w.queue[q].epoch += 1
+    lose_parked(w, q, why)
     w.queue[q].copies_waiting = 0
+
+
+@inner
+def wiped(w: Any, q: int) -> None:
+    lose_all(w, q, REDIS_WIPED)
+    w.queue[q].epoch += 1
     peak(w, q)
     save(w, q, w.now)

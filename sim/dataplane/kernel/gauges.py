@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS, MOST_QUEUES
+from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
 from sim.dataplane.kernel.codes import REFUSED, SUCCEEDED
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.layout import SERVICE_SAMPLE
@@ -18,7 +18,7 @@ def plane_figures(w: Any, figures: Any) -> None:
     queued, working, busy = 0, 0, 0.0
     for i in range(w.workers):
         working += w.container[w.worker[i]].held
-    for q in range(MOST_QUEUES):
+    for q in range(w.queues):
         queue = w.queue[q]
         queued += queue.entries + queue.parked - queue.copies_waiting
         working += queue.pushing - queue.copies_working

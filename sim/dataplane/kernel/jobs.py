@@ -37,12 +37,18 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import enter, leave
 from sim.dataplane.kernel.draws import GOLDEN, child
-from sim.dataplane.kernel.durable import chain, changed, remember_taken, restorable, save_due
+from sim.dataplane.kernel.durable import (
+    chain,
+    changed,
+    lose_all,
+    remember_taken,
+    restorable,
+    save_due,
+)
 from sim.dataplane.kernel.fates import (
     count_job,
     done,
     lose,
-    lose_parked,
     new_job,
     new_kin,
     peak,
@@ -154,15 +160,7 @@ def make_room(w: Any, q: int) -> bool:
         return True
     if w.version[p].evict == 0 or w.version[p].job_bytes > most:
         return False
-    j = queue.head
-    while j >= 0:
-        after = w.job[j].next
-        lose(w, j, EVICTED)
-        j = after
-    queue.head = queue.tail = -1
-    queue.entries = 0
-    lose_parked(w, q, EVICTED)
-    queue.copies_waiting = 0
+    lose_all(w, q, EVICTED)
     return True
 
 

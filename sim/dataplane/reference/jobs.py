@@ -225,11 +225,7 @@ class JobQueue:
             return True
         if not profile.evict or profile.job_bytes > profile.queue_bytes:
             return False  # nothing to evict, or not enough
-        for job in self.waiting():
-            self.lose(job, JobLoss.EVICTED)
-        self.entries.clear()
-        self.parked.clear()
-        self.recount()
+        self.lose_all(JobLoss.EVICTED)
         return True
 
     def append(self, job: Job) -> None:
@@ -256,6 +252,14 @@ class JobQueue:
         fate.lost = True
         self.count(FIRST_LOSS + why)
         return True
+
+    def lose_all(self, why: JobLoss) -> None:
+        """Nothing is left of what waited."""
+        for job in self.waiting():
+            self.lose(job, why)
+        self.entries.clear()
+        self.parked.clear()
+        self.recount()
 
     def give_up(self, job: Job, why: JobLoss) -> None:
         """It has failed, or stalled, too often: elsewhere it may begin anew as a dead letter."""
@@ -474,14 +478,10 @@ class JobQueue:
         self.saved_s, self.changes = self.env.now, 0
 
     def wiped(self) -> None:
-        """Its disk went: nothing is left of what waited there, and no save to bring it back."""
-        for job in self.waiting():
-            self.lose(job, JobLoss.REDIS_WIPED)
-        self.entries.clear()
-        self.parked.clear()
+        """Its disk went, and no save can bring back what waited there."""
+        self.lose_all(JobLoss.REDIS_WIPED)
         self.taken = []
         self.epoch += 1
-        self.recount()
         self.peak()
         self.save(self.env.now)
 
