@@ -15,7 +15,6 @@ from sim.imports.evidence import NO_CORRECTIONS, Corrections, Imported
 from sim.imports.manifests.file import import_manifests
 from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
 from sim.imports.manifests.tasks import import_tasks, kind_of_tasks
-from sim.imports.picture import picture
 from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of, text_at
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
@@ -43,20 +42,20 @@ def load_stack(
     `InputError`."""
     if isinstance(name_or_path, Mapping):
         return _checked(Document("stack", dict(name_or_path)))
+    return read_stack(name_or_path, corrections)[0]
+
+
+def read_stack(
+    name_or_path: str | os.PathLike[str], corrections: Corrections = NO_CORRECTIONS
+) -> tuple[Stack, Imported | None]:
+    """The stack, and all that was understood if it is made of somebody's own files. Raises
+    `InputError`."""
     texts = _texts(as_text(name_or_path, "stack"))
     document = None if corrections else _own(texts)
-    if document is None:
-        return import_stack(*texts, corrections=corrections).stack
-    return _checked(document)
-
-
-def drawn(name: str, corrections: Corrections = NO_CORRECTIONS) -> str:
-    """An SVG of what was understood of somebody's own files; empty of a stack of ours. Raises
-    `InputError`."""
-    texts = _texts(name)
-    if _own(texts) is not None:
-        return ""
-    return picture(import_stack(*texts, corrections=corrections))
+    if document is not None:
+        return _checked(document), None
+    imported = import_stack(*texts, corrections=corrections)
+    return imported.stack, imported
 
 
 def _own(texts: Sequence[str]) -> Document | None:

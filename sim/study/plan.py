@@ -13,11 +13,12 @@ from typing import Any
 
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
-from sim.imports.evidence import Corrections
+from sim.imports.evidence import Corrections, Imported
+from sim.imports.picture import picture
 from sim.imports.trace import profile, recording
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
-from sim.library.stacks import drawn, list_stacks, load_stack
+from sim.library.stacks import list_stacks, load_stack, read_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
@@ -46,6 +47,7 @@ class Plan:
     notes: tuple[str, ...] = ()  # what the user should know before it runs
     recorded: Mapping[str, Any] = field(default_factory=dict)  # of the recording that it replays
     ranged: bool = False  # nobody said how many replications: of all of them, one tells the story
+    imported: Imported | None = None  # what was understood of somebody's own files
 
     @property
     def name(self) -> str:
@@ -78,9 +80,7 @@ class Plan:
     @property
     def drawing(self) -> str:
         """An SVG of somebody's own files as they were understood; empty of any other stack."""
-        name = self.ask.stack
-        corrections = Corrections.of(self.ask.roles, self.ask.links)
-        return drawn(name, corrections) if isinstance(name, str) else ""
+        return "" if self.imported is None else picture(self.imported)
 
     @property
     def key(self) -> str:
@@ -106,7 +106,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     ask = ask.checked()
     refresh()
     names = None if ask.platforms is None else _names(tuple(ask.platforms))
-    stack = _stack(ask)
+    stack, imported = _stack(ask)
     scenario = _scenario(ask, stack, platform_names() if names == ALL else names)
     if ask.traffic is not None:
         scenario = _with_trace(scenario, ask.traffic)
@@ -135,7 +135,7 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
     decided = ask.reps is None
     if ask.reps is None:
         ask = replace(ask, reps=seeds_for_a_range(fsum(case.cpu_s for case in cases)))
-    return Plan(ask, scenario, stack, cases, command, notes, replayed, decided)
+    return Plan(ask, scenario, stack, cases, command, notes, replayed, decided, imported)
 
 
 def _cases(
@@ -195,15 +195,16 @@ def _in_pairs(platforms: Sequence[str]) -> Iterator[str]:
         yield from (name for name in platform_names() if name.startswith(f"{platform}_"))
 
 
-def _stack(ask: Ask) -> Stack | None:
-    """The stack that was asked for; None: the scenario's own."""
+def _stack(ask: Ask) -> tuple[Stack | None, Imported | None]:
+    """The stack that was asked for (None: the scenario's own), and what was understood of
+    somebody's own files."""
     corrections = Corrections.of(ask.roles, ask.links)
     if isinstance(ask.stack, str):
-        return load_stack(ask.stack, corrections)
+        return read_stack(ask.stack, corrections)
     if corrections:
         option = "--role" if ask.roles else "--link"
         raise InputError(option, found="no file of yours", expected="--stack FILE beside it")
-    return load_stack(ask.stack) if isinstance(ask.stack, Mapping) else ask.stack
+    return load_stack(ask.stack) if isinstance(ask.stack, Mapping) else ask.stack, None
 
 
 def _scenario(ask: Ask, stack: Stack | None, run_on: Sequence[str] | None) -> Scenario:

@@ -213,7 +213,7 @@ class World:
     def backlogs(self) -> tuple[int, ...]:
         """Jobs that wait in each queue, by its number. One alone has all: then nobody walks over
         them."""
-        if len(self.stack.playing("redis")) == 1:
+        if len(self.stack.playing("redis")) < 2:
             return (self.gauge().jobs_queued,)
         return tuple(queue.queued for queue in self.queues().values())
 
