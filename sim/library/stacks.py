@@ -15,6 +15,7 @@ from sim.imports.evidence import NO_CORRECTIONS, Corrections, Imported
 from sim.imports.manifests.file import import_manifests
 from sim.imports.manifests.objects import MOST_MANIFESTS, is_manifest
 from sim.imports.manifests.tasks import import_tasks, kind_of_tasks
+from sim.imports.picture import picture
 from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of, text_at
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
@@ -56,6 +57,11 @@ def read_stack(
         return _checked(document), None
     imported = import_stack(*texts, corrections=corrections)
     return imported.stack, imported
+
+
+def drawn(imported: Imported | None) -> str:
+    """An SVG of what was understood of somebody's own files; empty of a stack of ours."""
+    return "" if imported is None else picture(imported)
 
 
 def _own(texts: Sequence[str]) -> Document | None:

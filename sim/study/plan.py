@@ -14,11 +14,10 @@ from typing import Any
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
 from sim.imports.evidence import Corrections, Imported
-from sim.imports.picture import picture
 from sim.imports.trace import profile, recording
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
-from sim.library.stacks import list_stacks, load_stack, read_stack
+from sim.library.stacks import drawn, list_stacks, load_stack, read_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
@@ -80,7 +79,7 @@ class Plan:
     @property
     def drawing(self) -> str:
         """An SVG of somebody's own files as they were understood; empty of any other stack."""
-        return "" if self.imported is None else picture(self.imported)
+        return drawn(self.imported)
 
     @property
     def key(self) -> str:
