@@ -124,6 +124,14 @@ class ServerCrash(Happening):
     returns: bool = True
 
 
+class ZoneDown(Happening):
+    """All servers of a zone are lost at once: power, or its network. Without `lasts` for good, and
+    their own disks with them."""
+
+    zone: Name
+    lasts: Span | None = None
+
+
 class OutOfService(Happening):
     """The operator marks a lost server out of service, so that what has a volume may move
     (kubernetes.io/docs cluster-administration/node-shutdown; on platforms with such a taint)."""
@@ -402,6 +410,7 @@ class Event(Record):
     restart: RestartByHand | None = None
     rollback: RollbackByHand | None = None
     failures: Failures | None = None
+    zone_down: ZoneDown | None = None
 
     def kind(self) -> str:
         """The name of the one kind that is set."""

@@ -108,6 +108,7 @@ def event_issues(
         for name in event.config.services
     ):
         yield from _config_issues(event.config, stack, at, document)
+    yield from _zone_issues(event, settings, stack, at, document)
     if chosen[0] in KEEPS:
         yield from _keeps_nothing(stack, event, chosen[0], at, document)
     databases = [name for name in stack.playing("postgres") if not stack.services[name].follows]
@@ -212,6 +213,24 @@ def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], 
     if event.scale is not None:
         for name in event.scale.services:
             yield ("scale", "services", name), name
+
+
+def _zone_issues(
+    event: Event, settings: Mapping[str, Any], stack: Stack, at: Path_, document: Document
+) -> Iterator[Issue]:
+    """An event for a zone that no server has."""
+    zones = settings.get("servers.zones", stack.servers.zones)
+    if (
+        event.zone_down is not None
+        and isinstance(zones, list)
+        and event.zone_down.zone not in zones
+    ):
+        name = event.zone_down.zone
+        expected = (
+            one_of(zones) if zones else "a zone of the stack's `servers.zones`: there is none"
+        )
+        found = f"{name}, a zone that no server has"
+        yield document.issue((*at, "zone_down", "zone"), found, expected, closest(name, zones))
 
 
 def _keeps_nothing(

@@ -303,6 +303,9 @@ class Servers(Record):
     machine: MachineSpec = MachineSpec()
     count: Annotated[Positive, MOST] | None = None  # null: as many as the platform starts with
     quota: Positive | None = None  # so many the provider lends at once; null: as many as asked for
+    # of a region: each server goes to the one with the fewest, the first of equals; []: they have
+    # no label, and all fail or stand together
+    zones: list[Name] = []
     reserved: MachineSpec = MachineSpec(cores=0.0, memory=0)  # taken by the system and agents
 
 

@@ -11,7 +11,7 @@ from typing import get_args
 from sim.schema.fields import InputError, Issue
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.story_checks import story_issues
-from sim.schema.text.document import Document, Key
+from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, one_of
 
 # fields that only some roles read; on any other they would be accepted and ignored
@@ -97,8 +97,12 @@ def stack_issues(
 
 
 def quota_issues(stack: Stack, document: Document) -> Iterator[Issue]:
-    """More servers from the beginning than the provider lends."""
-    count, quota = stack.servers.count, stack.servers.quota
+    """More servers from the beginning than the provider lends; a zone twice."""
+    count, quota, zones = stack.servers.count, stack.servers.quota, stack.servers.zones
+    for i, zone in enumerate(zones):
+        at: Path_ = ("servers", "zones", i)
+        if zone in zones[:i]:
+            yield document.issue(at, f"{zone} a second time", "each zone once")
     if count is not None and quota is not None and quota < count:
         found = f"{quota}, and {count} servers from the beginning"
         yield document.issue(("servers", "quota"), found, "quota >= count")

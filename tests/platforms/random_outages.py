@@ -37,6 +37,7 @@ def draw_event(dice: Random) -> dict[str, Any]:
             {"resize": {"service": http, "cpu": dice.choice([0.1, 2.0])}},
             {"rotate_secret": {"overlap": dice.random() < 0.5}},
             {"raise_connections": {"max_connections": dice.choice([50, 200])}},
+            {"zone_down": {"zone": dice.choice(["a", "b"]), "lasts": dice.choice([20.0, None])}},
             {"traffic": {"rate": dice.choice([0.0, 2.5, 40.0])}},
         ]
     )
@@ -56,6 +57,7 @@ def draw_settings(dice: Random) -> dict[str, Any]:
         "stack.operator.detect": dice.choice(["5s", "60s"]),
     }
     chosen = {path: value for path, value in every.items() if dice.random() < 0.3}
+    chosen["stack.servers.zones"] = ["a", "b"]
     if dice.random() < 0.3:
         standby = {"role": "postgres", "boot": "2s", "follows": {"primary": "postgres"}}
         chosen["stack.services.standby"] = standby

@@ -8,7 +8,7 @@ data plane, the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal
@@ -49,6 +49,13 @@ MEMORY_ELSEWHERE = 1024**3  # bytes, of which nothing is used
 MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scaling may overshoot
 
 
+def emptiest(counts: Mapping[str, int]) -> str:
+    """The zone that gets the next one: of the fewest, the first as they are written; "": there is
+    none. Sources: Amazon EC2 Auto Scaling user guide, Distribute instances across Availability
+    Zones; Google Compute Engine, regional managed instance groups, target shape EVEN."""
+    return min(counts, key=lambda zone: counts[zone], default="")
+
+
 @dataclass
 class Cluster(Containers):
     """The world with all its verbs."""
@@ -74,10 +81,11 @@ class Cluster(Containers):
     # ---- machines ----
     def add_server(
         self, rented_s: float | None = None, size: tuple[float, int] | None = None,
-        price_per_hour: float | None = None,
+        price_per_hour: float | None = None, zone: str = "",
     ) -> Server:  # fmt: skip
         """A machine that is up now (renting and booting take time; the caller waits for it), of the
-        stack's kind and price unless `size` (cores, bytes) and `price_per_hour` say otherwise."""
+        stack's kind and price unless `size` (cores, bytes) and `price_per_hour` say otherwise; in
+        the zone with the fewest servers, unless one is named."""
         if size is not None and not all(amount >= 0 for amount in size):
             raise NonsenseError(f"a server of {size}", "a number of cores and bytes of at least 0")
         since_s = self.clock.now if rented_s is None else rented_s
@@ -88,9 +96,24 @@ class Cluster(Containers):
         number = ident + 1 - len(self._elsewhere)
         name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
+        server.zone = zone or self.emptiest_zone()
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
+
+    def emptiest_zone(self, service: str = "") -> str:
+        """The zone with the fewest servers, or replicas of a service; no provider lends a server in
+        one that is lost. "" where there are none."""
+        counts = {
+            zone: self.near(service, zone) if service else len(self.in_zone(zone))
+            for zone in self.stack.servers.zones
+            if zone not in self.lost_zones
+        }
+        return emptiest(counts)
+
+    def set_zone(self, zone: str, lost: bool) -> None:
+        """The provider has lost a zone, or has it again: what is rented comes elsewhere."""
+        (self.lost_zones.add if lost else self.lost_zones.discard)(zone)
 
     def server_down(self, server: Server, gone: bool = False) -> None:
         """Power loss. What ran there is gone; nobody is told, and beliefs (`ready`) stay. `gone`:
@@ -124,7 +147,9 @@ class Cluster(Containers):
         """A machine that is down comes back now so many times as large, and as dear: its disk and
         what was made on it are there, stopped. Whoever calls it waits for the change."""
         size = (server.cores * factor, int(server.memory * factor))
-        larger = self.add_server(size=size, price_per_hour=server.price_per_hour * factor)
+        larger = self.add_server(
+            size=size, price_per_hour=server.price_per_hour * factor, zone=server.zone
+        )
         larger.name = server.name
         for volume in self.volumes.values():
             if volume.server is server:

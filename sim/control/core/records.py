@@ -44,6 +44,7 @@ class Server:
     ready: bool = True
     cordoned: bool = False
     daemon: bool = True  # Docker Engine runs
+    zone: str = ""  # its label; "": it has none
     price_per_hour: float = 0.0
     rented_s: float = 0.0
     released_s: float | None = None

@@ -83,6 +83,7 @@ class World:
     )  # what a person can find, the oldest first
     tuned: dict[str, list[Callable[[Profile], Profile]]] = field(default_factory=dict)
     misconfigured: set[str] = field(default_factory=set)  # services that end when they start
+    lost_zones: set[str] = field(default_factory=set)  # of the provider's
     registry_down: int = 0  # how many things keep images from being pulled
     images_missing: set[str] = field(default_factory=set)  # services whose image nobody has pushed
     splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
@@ -159,6 +160,14 @@ class World:
         """A service that has what this database has, and serves; "" if there is none."""
         followers = {database, *self.stack.replicas(database)} - {self.primary_of(database)}
         return next((n for n in self.stack.services if n in followers and self.answering(n)), "")
+
+    def in_zone(self, zone: str) -> list[Server]:
+        """The servers there that nobody has given back."""
+        return [s for s in self.servers if s.zone == zone and s.released_s is None]
+
+    def near(self, service: str, zone: str) -> int:
+        """Replicas of a service that are placed in a zone."""
+        return sum(c.server.zone == zone and not c.deleting for c in self.of(service))
 
     def numbered(self, index: int) -> Server:
         """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""

@@ -14,7 +14,7 @@ from typing import Any
 from sim.control.core.choices import DOCKER_STOP, Commanded, Maintaining, Shimmed
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.faults import changes, commands, control_plane, stores
+from sim.control.faults import changes, commands, control_plane, network, stores
 from sim.control.faults import maintenance as drain
 from sim.control.people import runbooks
 from sim.control.people.human import Human
@@ -121,6 +121,7 @@ class Faults:
             "restart": self.restart,
             "rollback": self.rollback,
             "failures": failures,
+            "zone_down": network.zone_down,
         }
 
     def add(self, event: Event) -> None:

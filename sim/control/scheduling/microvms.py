@@ -1,6 +1,8 @@
 """A machine of its own for each task: Fargate, Cloud Run. Nobody schedules onto servers; a launch
 rents a machine of the task's size, and its end gives it back. So nobody has to give way either:
-priorities mean nothing here.
+priorities mean nothing here. It comes in the zone with the fewest of its service (ECS developer
+guide: tasks are spread over Availability Zones; Cloud Run: over the zones of a region); that what
+runs is moved to balance them again is left out.
 
 What has a volume (the database, the queue) stays on one rented server, as it would run beside a
 serverless platform. Rules: shared facts, orchestrators sections 5 and 6.
@@ -116,7 +118,8 @@ class MicroVMs:
         if cluster.clock.now > 0.0 and not self.take(cluster):
             return None
         size = self.size(spec)
-        machine = cluster.add_server(size=size, price_per_hour=self.price.of(size))
+        zone = cluster.emptiest_zone(service)
+        machine = cluster.add_server(size=size, price_per_hour=self.price.of(size), zone=zone)
         cluster.state(self, Launches).machines.add(machine.id)
         return machine
 

@@ -17,6 +17,7 @@ from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
 from sim.control.scheduling.replicas import keep
+from sim.dataplane.arithmetic import added
 from sim.schema.stack import Stack
 
 KILL_TIMEOUT = Fact(
@@ -54,15 +55,35 @@ def binpack_score(load: Load, wanted: Resources) -> float:
     return min(18.0, max(0.0, 20.0 - math.pow(10.0, cores) - math.pow(10.0, memory)))
 
 
+def even_spread(near: int, zones: Sequence[int]) -> float:
+    """-1 and up: how much a `spread` over zones wants an allocation where `near` are, given those
+    of each zone that has any; 0: none is placed yet.
+
+    Source: hashicorp/nomad scheduler/spread.go evenSpreadScoreBoost."""
+    if not zones:
+        return 0.0
+    least, most = min(zones), max(zones)
+    if near != least:
+        return (least - near) / least
+    return -1.0 if least == most else (most - least) / least
+
+
 def binpack_choice(loads: Sequence[Load], wanted: Resources, count: int) -> int | None:
     """The server of the best mean score: bin-packing (of 18), and a penalty of (allocations of the
-    same group there + 1) / wanted count. None: blocked.
+    same group there + 1) / wanted count, and where servers have a zone the spread over zones; each
+    only where it is not 0. None: blocked.
 
     Source: scheduler/feasible rank.go JobAntiAffinityIterator, ScoreNormalizationIterator."""
+    zones = [n for n in {load.zone: load.near for load in loads if load.zone}.values() if n]
 
     def score(load: Load) -> float:
-        fit = binpack_score(load, wanted) / 18.0
-        return (fit - (load.same + 1) / count) / 2.0 if load.same and count > 1 else fit
+        scores = [binpack_score(load, wanted) / 18.0]
+        if load.same and count > 1:
+            scores.append(-(load.same + 1) / count)
+        boost = even_spread(load.near, zones) if load.zone else 0.0
+        if boost:
+            scores.append(boost)
+        return added(scores) / len(scores)
 
     able = [load for load in loads if fits(load, wanted)]
     return max(able, key=lambda load: (score(load), -load.id)).id if able else None

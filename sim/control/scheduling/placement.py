@@ -5,7 +5,7 @@ Pure rules; scheduler.py asks them. Rules and constants: shared facts, kubernete
 topology-spread-constraints @02aa04fe). Two choices beside upstream's defaults: bin packing, and a
 hard spread. Of the default score plugins left out: ImageLocality (a few points for the images
 here), NodeAffinity and InterPodAffinity (no stack here asks for either), TaintToleration (no
-PreferNoSchedule taint exists here). Left out as well: zones, the scheduler's own queue back-off.
+PreferNoSchedule taint exists here). Left out as well: the scheduler's own queue back-off.
 Nothing is ever moved to rebalance.
 """
 
@@ -31,6 +31,11 @@ SPREAD_WEIGHT = Fact("scheduler.spread_weight", 2.0, "", "weight of PodTopologyS
 MAX_SKEW = Fact(
     "scheduler.max_skew", 3, "replicas",
     "default soft spread over servers (ScheduleAnyway): it only prefers",
+    "kubernetes.io/docs topology-spread-constraints @02aa04fe",
+)  # fmt: skip
+ZONE_SKEW = Fact(
+    "scheduler.zone_max_skew", 5, "replicas",
+    "default soft spread over zones, where servers have such a label",
     "kubernetes.io/docs topology-spread-constraints @02aa04fe",
 )  # fmt: skip
 HARD_SKEW = Fact(
@@ -68,6 +73,8 @@ class Load(NamedTuple):
     capacity: Resources
     requested: Resources  # by all that is placed there
     same: int  # replicas of the service there
+    zone: str = ""
+    near: int = 0  # replicas of the service in its zone
 
 
 # ---- rules ----
@@ -129,12 +136,19 @@ def balanced(load: Load, wanted: Resources) -> float:
     return 100.0 * (1.0 - abs(cores - memory) / 2.0)
 
 
-def spread(same: Sequence[int], max_skew: int) -> list[float]:
-    """0..100 for each server by its replicas of the service; fewer is better.
+def spread(
+    same: Sequence[int], max_skew: int, near: Sequence[int] = (), zones: int = 0,
+    zone_skew: int = ZONE_SKEW.value,
+) -> list[float]:  # fmt: skip
+    """0..100 for each server by its replicas of the service, and by those in its zone (`near`; of
+    so many zones), if there are labels; fewer is better.
 
-    Source: podtopologyspread/scoring.go: count x log(domains + 2) + (maxSkew - 1), normalised as
-    100 (max + min - score) / max."""
+    Source: podtopologyspread/scoring.go: of each constraint count x log(domains + 2) + (maxSkew -
+    1), their sum normalised as 100 (max + min - score) / max."""
     raw = [n * math.log(len(same) + 2) + (max_skew - 1) for n in same]
+    if zones:
+        weight = math.log(zones + 2)
+        raw = [r + n * weight + (zone_skew - 1) for r, n in zip(raw, near, strict=True)]
     most = max(raw, default=0.0)
     return [100.0 * (most + min(raw) - r) / most if most else 100.0 for r in raw]
 
@@ -155,6 +169,7 @@ def best(
     weights: tuple[float, float, float],
     pack: bool = False,
     smallest: Resources = UNASKED,
+    zone_skew: int = ZONE_SKEW.value,
 ) -> int | None:
     """The id of the server for a replica: filter, score, the lowest id among equals.
 
@@ -163,7 +178,9 @@ def best(
     allocated = most_allocated if pack else least_allocated
     able = [load for load in loads if fits(load, wanted)]
     wanted = scored(wanted, smallest)
-    spreads = spread([load.same for load in able], max_skew)
+    zones = len({load.zone for load in able} - {""})
+    near = [load.near for load in able]
+    spreads = spread([load.same for load in able], max_skew, near, zones, zone_skew)
     scores = [
         weights[0] * allocated(load, wanted)
         + weights[1] * balanced(load, wanted)
@@ -188,4 +205,6 @@ def load_of(
         Resources(server.cores, server.memory),
         Resources(added(r.cores for r in each), sum(r.memory for r in each)),
         sum(c.service == service and not c.deleting for c in containers),
+        server.zone,
+        cluster.near(service, server.zone) if server.zone else 0,
     )

@@ -30,6 +30,7 @@ from sim.control.scheduling.placement import (
     SMALLEST_CPU,
     SMALLEST_MEMORY,
     SPREAD_WEIGHT,
+    ZONE_SKEW,
     Load,
     Resources,
     best,
@@ -81,6 +82,7 @@ class Scheduling:
 
     default_servers: int = constant(SERVERS, above_zero=True)  # where the stack names no number
     max_skew: int = constant(MAX_SKEW)
+    zone_max_skew: int = constant(ZONE_SKEW)
     fit_weight: float = constant(FIT_WEIGHT)
     balance_weight: float = constant(BALANCE_WEIGHT)
     spread_weight: float = constant(SPREAD_WEIGHT)
@@ -112,12 +114,19 @@ class Scheduling:
         loads = [load_of(cluster, s, service) for s in able]
         weights = (self.fit_weight, self.balance_weight, self.spread_weight)
         smallest = Resources(self.default_cpu_request, self.default_memory_request)
-        ident = best(loads, wanted, self.max_skew, weights, self.bin_pack, smallest)
+        ident = best(
+            loads, wanted, self.max_skew, weights, self.bin_pack, smallest, self.zone_max_skew
+        )
         return next((s for s in able if s.id == ident), None)
 
     def able(self, cluster: Cluster, service: str) -> list[Server]:
-        """Servers that pass all filters but that for resources."""
-        up = [s for s in cluster.servers if s.ready and not s.cordoned]
+        """Servers that pass all filters but that for resources. A cloud disk is of one zone, and so
+        is what has it. Source: plugins/volumezone; docs.aws.amazon.com/ebs, Availability Zones."""
+        volume = cluster.volumes.get(service)
+        up = [
+            s for s in cluster.servers
+            if s.ready and not s.cordoned and (volume is None or s.zone == volume.server.zone)
+        ]  # fmt: skip
         if not self.hard_spread:
             return up
         same = {

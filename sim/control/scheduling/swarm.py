@@ -56,12 +56,13 @@ def reservations(service: Service) -> Resources:
 
 
 def spread_choice(candidates: Sequence[SpreadNode], wanted: Resources) -> int | None:
-    """Swarm: not a faulty server if another will do, then fewest tasks of the service, then fewest
-    tasks, then the lowest id. None: nowhere.
+    """Swarm: the zone with the fewest tasks of the service, where servers have one (`placement:
+    preferences: [spread: node.labels.zone]`); there not a faulty server if another will do, then
+    fewest tasks of the service, then fewest tasks, then the lowest id. None: nowhere.
 
-    Source: moby/swarmkit manager/scheduler/scheduler.go nodeLess."""
+    Source: moby/swarmkit manager/scheduler/scheduler.go nodeLess, scheduleNTasksOnSubtree."""
     able = [c for c in candidates if fits(c.load, wanted)]
-    ranked = sorted(able, key=lambda c: (c.faulty, c.load.same, c.tasks, c.load.id))
+    ranked = sorted(able, key=lambda c: (c.load.near, c.faulty, c.load.same, c.tasks, c.load.id))
     return ranked[0].load.id if ranked else None
 
 

@@ -1,0 +1,115 @@
+"""Zones: where servers and replicas go, and what the loss of a zone does on each platform."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import log
+
+import pytest
+
+from sim.control.core.cluster import emptiest
+from sim.control.scheduling.nomad import binpack_choice, even_spread
+from sim.control.scheduling.placement import Load, Resources, best, spread
+from sim.control.scheduling.swarm import SpreadNode, spread_choice
+from tests.control.outage import replay, rows, when
+from tests.control.world import World, stack_of
+
+GIB = 1024**3
+ZONES = {"stack.servers.zones": ["a", "b", "c"], "stack.services.http.replicas": 3}
+LOST = {"at": 100, "zone_down": {"zone": "a", "lasts": 60.0}}
+
+
+def load(ident: int, same: int, zone: str, near: int, cores: float = 0.0) -> Load:
+    return Load(ident, Resources(4.0, 8 * GIB), Resources(cores, 0), same, zone, near)
+
+
+# ---- rules ----
+@pytest.mark.parametrize(
+    ("counts", "zone"),
+    [
+        ({"a": 0, "b": 0}, "a"),  # the first as written
+        ({"a": 1, "b": 0, "c": 0}, "b"),
+        ({"a": 1, "b": 1, "c": 0}, "c"),
+        ({}, ""),  # no labels
+    ],
+)
+def test_the_next_server_goes_to_the_emptiest_zone(counts: dict[str, int], zone: str) -> None:
+    assert emptiest(counts) == zone
+
+
+def test_kubernetes_scores_servers_and_zones() -> None:
+    """Two servers in a with one replica, one empty in b: raw = n ln 5 + 2 and near ln 4 + 4."""
+    raw = [log(5) + 2 + log(4) + 4, 2 + log(4) + 4, 2 + 4]
+    expected = [100 * (raw[0] + raw[2] - each) / raw[0] for each in raw]
+    assert spread([1, 0, 0], 3, [1, 1, 0], 2, 5) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("near", "zones", "boost"),
+    [
+        (0, [], 0.0),  # nothing is placed yet
+        (0, [1], 1.0),  # ours has none
+        (1, [1], -1.0),  # even
+        (1, [1, 2], 1.0),
+        (2, [1, 2], -1.0),
+        (2, [2, 3], 0.5),
+    ],
+)
+def test_nomad_spreads_over_zones(near: int, zones: list[int], boost: float) -> None:
+    assert even_spread(near, zones) == boost
+
+
+CROWDED = [load(0, 1, "a", 1), load(1, 0, "a", 1), load(2, 0, "b", 0, cores=1.0)]
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "nomad", "swarm"])
+def test_an_empty_zone_comes_before_an_empty_server(platform: str) -> None:
+    wanted = Resources(0.5, GIB)
+    chosen = {
+        "kubernetes": best(CROWDED, wanted, 3, (1.0, 1.0, 2.0)),
+        "nomad": binpack_choice(CROWDED, wanted, 3),
+        "swarm": spread_choice([SpreadNode(one, 0) for one in CROWDED], wanted),
+    }
+    assert chosen[platform] == 2
+
+
+def test_servers_and_replicas_are_spread() -> None:
+    world = World(stack_of({"api": {"replicas": 3}}, zones=["a", "b"]), servers=4)
+    cluster = world.cluster
+    assert [server.zone for server in cluster.servers] == ["a", "b", "a", "b"]
+    assert Counter(c.server.zone for c in cluster.of("api")) == {"a": 2, "b": 1}
+    cluster.set_zone("a", lost=True)
+    assert cluster.add_server().zone == cluster.add_server().zone == "b"
+    cluster.set_zone("a", lost=False)
+    assert cluster.add_server().zone == "a"
+
+
+def test_a_cloud_disk_stays_in_its_zone() -> None:
+    """Two servers are free, and none of them is where the volume is."""
+    world = World(stack_of({"postgres": {}}, zones=["a", "b"]), servers=3)
+    cluster = world.cluster
+    home = cluster.of("postgres")[0].server
+    assert home.zone == "a"
+    able = cluster.choices.scheduling.able(cluster, "postgres")
+    assert {server.zone for server in able} == {"a"}
+    assert {server.zone for server in cluster.choices.scheduling.able(cluster, "api")} == {"a", "b"}
+
+
+# ---- the loss ----
+@pytest.mark.parametrize(
+    "platform", ["compose", "kubernetes", "swarm", "nomad", "ecs_fargate", "cloud_run"]
+)
+def test_a_lost_zone_takes_its_servers_and_gives_them_back(platform: str) -> None:
+    run = replay(LOST, platform=platform, horizon_s=600.0, settings=ZONES)
+    assert when(run, "zone_down") == [100.0]
+    assert when(run, "zone_up") == [160.0]
+    assert min(when(run, "server_up")) > 160.0
+    assert when(run, "listening")  # what ran there serves again
+
+
+def test_for_good_nothing_comes_back() -> None:
+    event = {"at": 100, "zone_down": {"zone": "a"}}
+    run = replay(event, platform="kubernetes", horizon_s=900.0, settings=ZONES)
+    assert not when(run, "zone_up")
+    assert not when(run, "server_up")
+    assert "zone a is lost with server-1" in rows(run, "zone_down")[0].text
