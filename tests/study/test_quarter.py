@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from sim.cli.app import main
+from sim.report.text.columns import json_text
 from sim.schema.fields import InputError
 from sim.study.batch import Batch
 from sim.study.quarter.draw import (
@@ -27,7 +28,7 @@ from sim.study.quarter.draw import (
 )
 from sim.study.quarter.rates import IncidentKind, Rates, load_rates
 from sim.study.quarter.tally import Quarter, Replayed, Spent, record, spent, tally, verdict
-from sim.study.quarter.text import FILES, csv_text, incidents_csv, json_text, markdown, text, when
+from sim.study.quarter.text import FILES, csv_text, incidents_csv, markdown, text, when
 from tests.study.runs import interrupted
 
 KILL = IncidentKind(name="kill", scenario="container_crash", rate=1.0)
@@ -211,7 +212,7 @@ def test_more_incidents_more_minutes() -> None:
 
 
 def test_same_seed_same_bytes() -> None:
-    assert json_text(replayed(1.0)) == json_text(replayed.__wrapped__(1.0))
+    assert json_text(record(replayed(1.0))) == json_text(record(replayed.__wrapped__(1.0)))
 
 
 def test_several_quarters_are_means_with_an_interval() -> None:
@@ -242,7 +243,7 @@ def test_the_command_writes_its_files(
     out = tmp_path / "q"
     arguments = ["quarter", "--platform", "compose", "--out", str(out)]
     assert main([*arguments, "--json"]) == 0
-    assert capsys.readouterr().out == json_text(replayed(2.0, 1.0))
+    assert capsys.readouterr().out == json_text(record(replayed(2.0, 1.0)))
     assert {path.name for path in out.iterdir()} == FILES
     assert (out / "quarter.csv").read_text() == csv_text(replayed(2.0, 1.0))
     assert Image.open(out / "quarter.png").size == (1920, 1080)

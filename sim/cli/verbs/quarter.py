@@ -41,8 +41,7 @@ def quarter(
         Draw the picture.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.cli.delivery import deliver, parts_written  # noqa: PLC0415
-    from sim.report.folder import check_folder  # noqa: PLC0415
+    from sim.cli.decisions import delivered, writable  # noqa: PLC0415
     from sim.study.quarter import draw, text  # noqa: PLC0415
     from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
 
@@ -50,13 +49,7 @@ def quarter(
     runs = draw.prepare(chosen, seed, reps, load_rates(rates or RATES), settings or ())
     for line in runs.left_out:
         print(f"left out: {line}", file=sys.stderr)
-    check_folder(out, text.FILES)
+    writable(text, out)
     with counted(len(runs.runs)) as run:
         done = draw.measure(runs, run)
-    return deliver(
-        "report",
-        out,
-        parts_written(out, text.parts(done, plots), text.FILES),
-        lambda: print(text.json_text(done) if json else text.text(done), end=""),
-        done.interrupted,
-    )
+    return delivered(text, done, out, json, plots)

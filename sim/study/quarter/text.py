@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from io import StringIO
@@ -14,6 +13,7 @@ from sim.dataplane.arithmetic import added
 from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
 from sim.report.text import words
+from sim.report.text.columns import json_text, markdown_table
 from sim.study.quarter.tally import (
     LEFT_OUT,
     Quarter,
@@ -184,9 +184,11 @@ def _wrapped(sentences: Iterable[str], first: str, then: str) -> list[str]:
 def markdown(quarter: Quarter) -> str:
     lines = ["# A simulated quarter", "", f"{finding(quarter)}.", "", f"{setting(quarter)}.", ""]
     for name in quarter.platforms:
-        lines += [f"## {words.platform(name)}", "", *_grid(table(quarter, name)), ""]
+        lines += [f"## {words.platform(name)}", "", *markdown_table(table(quarter, name)), ""]
         lines += [
-            *_grid([("where the time goes", "a quarter", "share"), *budget(quarter, name)]),
+            *markdown_table(
+                [("where the time goes", "a quarter", "share"), *budget(quarter, name)]
+            ),
             "",
         ]
         lines += [
@@ -200,12 +202,6 @@ def markdown(quarter: Quarter) -> str:
     lines += ["## How often things come, and where that is from", ""]
     lines += [f"- {words.markdown(line)}" for line in sources(quarter)]
     return "\n".join([*lines, "", f"Not simulated: {LEFT_OUT}."]) + "\n"
-
-
-def _grid(rows: Rows) -> list[str]:
-    head, *rest = rows
-    cells = [[words.markdown(cell) for cell in row] for row in rest]
-    return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *cells)]
 
 
 def csv_text(quarter: Quarter) -> str:
@@ -238,14 +234,10 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return out.getvalue()
 
 
-def json_text(done: Quarter) -> str:
-    return json.dumps(record(done), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def parts(quarter: Quarter, plots: bool) -> Parts:
     """All files of the quarter."""
     makers = {
-        "quarter.json": lambda: json_text(quarter),
+        "quarter.json": lambda: json_text(record(quarter)),
         "quarter.md": lambda: markdown(quarter),
         "quarter.csv": lambda: csv_text(quarter),
         "incidents.csv": lambda: incidents_csv(quarter),
