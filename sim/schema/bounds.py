@@ -38,5 +38,6 @@ TRIES = Bounds(0, 100, "100")  # of one call or job by a machine: more, and it n
 CORES = Bounds(0.0, 1e6, "1000000")
 RATE = Bounds(0.0, 1e9, "1000000000/s")
 RATIO = Bounds(0.0, 1e6, "1000000")
+DEVIATION = Bounds(0.0, 100.0, "100")  # of a law, in means
 MONEY = Bounds(0.0, 1e9, "1000000000")
 FIGURE = Bounds(-1e15, 1e15, "1e15")  # what a claim or a goal says of one of summary.json

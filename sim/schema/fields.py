@@ -317,6 +317,12 @@ def _above_zero(value: float) -> float:
     return value
 
 
+def _at_least_a_percent(value: float) -> float:
+    if value < 0.01:  # autoscaling/v2 types.go: averageUtilization is an int32 above 0
+        refuse("at least 1%, since autoscalers count in whole percents")
+    return value
+
+
 def at_most(within: Bounds) -> AfterValidator:
     """The validator of a measure with a tighter upper bound than its kind has."""
 
@@ -395,6 +401,7 @@ CoresAtMost = Annotated[Cores, AfterValidator(_above_zero)]  # a limit, which ca
 Ratio = Annotated[float, _measure(parse_ratio, RATIO, bounds.RATIO, bare=True, unit="")]
 Factor = Annotated[Ratio, AfterValidator(_above_zero)]
 Fraction = Annotated[Ratio, AfterValidator(_in_share)]
+Utilisation = Annotated[Ratio, AfterValidator(_at_least_a_percent)]  # a target
 Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; float: a share
 # US dollars
 Money = Annotated[float, _measure(parse_ratio, MONEY, bounds.MONEY, bare=True, unit="")]
@@ -420,7 +427,7 @@ class LawSpec(Record):
 
     law: Literal["constant", "exponential", "lognormal", "uniform"] = "constant"
     mean: Duration = 0.0
-    cv: Annotated[float, Field(ge=0, le=100)] = 0.0
+    cv: Annotated[float, Field(ge=bounds.DEVIATION.least, le=bounds.DEVIATION.most)] = 0.0
 
     @model_validator(mode="wrap")
     @classmethod

@@ -130,7 +130,7 @@ class _Measure:
 
 def _measure(kind: type[int] | type[float], record: type, name: str, default: Any) -> _Measure:
     fact = fact_of(record, name)
-    seconds = name.endswith("_s") if fact is None else fact.unit == "s"
+    seconds = _in_seconds(name, fact)
     above_zero = must_be_above_zero(record, name)
     usual = default if is_number(default) else 0
     return _Measure(
@@ -139,16 +139,22 @@ def _measure(kind: type[int] | type[float], record: type, name: str, default: An
         above_zero=above_zero,
         signed=usual < 0 and not seconds,
         endless=usual == math.inf and not seconds,
-        within=bounds.TRIES if name in _TRIES else _within(kind, fact, seconds, above_zero),
+        within=_within(kind, name, fact, above_zero),
         example=usual if is_number(default) else None,
     )
 
 
-def _within(
-    kind: type[int] | type[float], fact: Fact[Any] | None, seconds: bool, above_zero: bool
-) -> Bounds:
+def _in_seconds(name: str, fact: Fact[Any] | None) -> bool:
+    return name.endswith("_s") if fact is None else fact.unit == "s"
+
+
+def _within(kind: type, name: str, fact: Fact[Any] | None, above_zero: bool) -> Bounds:
     """The bounds of a field by its kind; a duration that cannot be 0 is a period."""
-    if seconds:
+    if name in _TRIES:
+        return bounds.TRIES
+    if name.endswith("_cv"):  # becomes the `cv` of a law
+        return bounds.DEVIATION
+    if _in_seconds(name, fact):
         return bounds.PERIOD if above_zero else bounds.DURATION
     if fact is not None and fact.unit in _OF_UNITS:
         return _OF_UNITS[fact.unit]

@@ -45,6 +45,7 @@ from sim.schema.fields import (
     Ratio,
     Record,
     Span,
+    Utilisation,
     at_most,
 )
 from sim.schema.jobs import JobPush, JobWork, ScheduledJobs
@@ -210,7 +211,7 @@ class Scaling(Record):
 
     min: Count = 1  # 0: KEDA goes there and back, and the HPA by an object or external metric
     max: Positive = 10
-    cpu: Ratio = default(facts.CPU_TARGET)  # target utilisation of the CPU request
+    cpu: Utilisation = default(facts.CPU_TARGET)  # target utilisation of the CPU request
     queue: Positive | None = None  # jobs per replica (KEDA redis-lists)
     metrics: list[ScalingMetric] | None = None  # Kubernetes' HPA alone reads it; null: CPU
     behavior: Behavior | None = None  # Kubernetes' HPA alone reads it; null: its older limits

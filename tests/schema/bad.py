@@ -218,6 +218,8 @@ STACKS = (
         "services.api.database.at_start", ("at_start 20 above pool 10",)),
     Bad("memory above its limit", "base: 100Mi", "base: 1Gi", 7, "services.api.memory.base",
         ("above limit",)),
+    Bad("a target of less than a percent", "max: 4", "max: 4, cpu: 0.4%", 10,
+        "services.api.scaling.cpu", ("at least 1%",)),
     Bad("scaling upside down", "min: 1", "min: 9", 10, "services.api.scaling.min",
         ("min 9 above max 4",)),
     Bad("behavior without a policy", "max: 4", "max: 4, behavior: {up: {policies: []}}", 10,

@@ -76,6 +76,7 @@ PARTS = {
     "scenario.events.3.raise_connections.max_connections": bounds.COUNT,
     "compose.load_balancing.retries": bounds.TRIES,
     "kubernetes.self_healing.relist_s": bounds.DURATION,
+    "kubernetes.scheduling.kubelet.start_cv": bounds.DEVIATION,
 }
 FLOORS = (
     "stack.services.http.probes.liveness.period",
