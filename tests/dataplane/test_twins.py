@@ -99,3 +99,27 @@ def test_the_reference_is_the_default_twin() -> None:
     """Both planes start from the same empty books."""
     nothing = Workload(1, 1.0, at())
     assert reference(nothing).books() == compiled(nothing).books()
+
+
+@pytest.mark.slow
+def test_an_instant_that_tells_more_than_its_ring_holds() -> None:
+    """70,000 requests are in one process when it is killed: all fail in that instant."""
+    crowd = Workload(5, 5.0, at(*[1.0] * 70_000), Client(timeout_s=50.0))
+    stuck = replace(HTTP, slots=2**20, backlog=2**20, cpu=constant(1e9))
+    both = [
+        drive(plane, world(crowd, stuck, cores=1.0, script=[(2.0, "exit", (0,))]))
+        for plane in (reference, compiled)
+    ]
+    assert both[0].causes() == both[1].causes()
+    assert sum(both[1].causes().values()) == 70_000
+    assert (both[0].recording.requests == both[1].recording.requests).all()
+
+
+@pytest.mark.slow
+def test_more_jobs_at_once_than_the_kernel_has_places_for() -> None:
+    """Four jobs a place: of 200,000 that are enqueued at once, 36,000 would be past the end."""
+    script = [(1.0, "enqueue", (0, 40_000))] * 5
+    many = world(Workload(5, 5.0, at()), Profile(Kind.QUEUE), script=script)
+    small = drive(lambda w: CompiledPlane(w, works=1 << 15 | 1 << 13), many)
+    assert small.jobs() == drive(reference, many).jobs()
+    assert small.plane.queue_gauge(0).queued == 200_000

@@ -38,7 +38,7 @@ from sim.dataplane.kernel.layout import (
     REQUEST,
 )
 from sim.dataplane.kernel.stations import join
-from sim.dataplane.kernel.timing import agenda, new_work, out, set_patience, set_timer
+from sim.dataplane.kernel.timing import agenda, new_work, out, set_patience, set_timer, too_large
 
 attempt_id = inner(arithmetic.attempt_id)
 backoff = inner(arithmetic.backoff)
@@ -60,6 +60,9 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
     r = w.request_free
     if r < 0:
         r = w.request_top
+        if r >= w.works:
+            too_large(w)
+            r -= 1
         w.request_top = r + 1
     else:
         w.request_free = w.request[r].work

@@ -10,8 +10,8 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.layout import FREE, OUT_JOB, PARKED, QUEUED, TAKEN, WORKING
-from sim.dataplane.kernel.timing import out
+from sim.dataplane.kernel.layout import FREE, JOBS_PER_WORK, OUT_JOB, PARKED, QUEUED, TAKEN, WORKING
+from sim.dataplane.kernel.timing import out, too_large
 from sim.dataplane.tables import DONE, DUPLICATED, FIRST_LOSS
 
 STILL_OPEN, WAS_DONE, WAS_LOST = range(3)  # fates of a job
@@ -23,6 +23,9 @@ def new_job(w: Any, q: int, ident: int) -> int:
     j = w.job_free
     if j < 0:
         j = w.job_top
+        if j >= JOBS_PER_WORK * w.works:
+            too_large(w)
+            j -= 1
         w.job_top = j + 1
     else:
         w.job_free = w.job[j].next

@@ -67,6 +67,8 @@ RecordFields = list[tuple[str, type]]
 F, N, KEY = np.float64, np.int64, np.uint64  # a number with a fraction, one without, of draws
 HALF, BYTE = np.int32, np.int8  # ... one that stays below 2^31, and a code
 JOBS_PER_WORK = 4  # places of jobs: they wait without a work
+TIMERS_PER_WORK = 4  # of the heap: a timer is never taken out
+AGENDA_PER_WORK = 4  # each work and each client may have one wake-up, beside those that are done
 
 
 def columns(declaration: type, prefix: str = "") -> RecordFields:
@@ -255,10 +257,11 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("share_rate", F, (c,)), ("share_of", N, (c,)),
         ("ghost", np.dtype([("number", N), ("n", N), ("database", N)]), (GHOSTS,)),
         # timers: a heap, and rings of constant delays (each in order of time)
-        ("heap", np.dtype(HEAPED), (4 * w,)), ("ring", np.dtype(TIMER), (RINGS, RING)),
+        ("heap", np.dtype(HEAPED), (TIMERS_PER_WORK * w,)),
+        ("ring", np.dtype(TIMER), (RINGS, RING)),
         ("ring_head", N, (RINGS,)), ("ring_tail", N, (RINGS,)),
         # what follows at once, what is told, what is counted
-        ("agenda", np.dtype([("at", N), ("code", N)]), (w,)),
+        ("agenda", np.dtype([("at", N), ("code", N)]), (AGENDA_PER_WORK * w,)),
         ("notice", np.dtype([("kind", N), ("id", N)]), (NOTES,)),
         ("out", np.dtype([("kind", N), ("t", F), ("latency", F), ("id", N)]), (OUTS,)),
         ("sample", PLANE_FIGURES, (SAMPLES,)),
@@ -302,7 +305,7 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
     used = {
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
         "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
-        "agenda": 0, "ring": 0,
+        "agenda": int(old["agenda_tail"]), "ring": 0,
     }  # fmt: skip
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all
         w["ring"][ring] = old["ring"][ring]

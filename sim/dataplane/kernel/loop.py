@@ -32,7 +32,6 @@ from sim.dataplane.kernel.gauges import sample
 from sim.dataplane.kernel.jobs import lease_ended, returned
 from sim.dataplane.kernel.layout import (
     BLOCK,
-    JOBS_PER_WORK,
     NOTES,
     OUTS,
     PARKED,
@@ -46,12 +45,21 @@ from sim.dataplane.kernel.postgres import ghost_closed, timed_out
 from sim.dataplane.kernel.rounds import asks_now, hand_back
 from sim.dataplane.kernel.stations import complete
 from sim.dataplane.kernel.stories import follow_through
-from sim.dataplane.kernel.timing import CHECKOUT_RING, PATIENCE_RING, agenda, heap_pop
+from sim.dataplane.kernel.timing import (
+    BROKEN,
+    BUDGET,
+    CHECKOUT_RING,
+    NEED_ARRIVALS,
+    NOTICED,
+    OUT_FULL,
+    PATIENCE_RING,
+    REACHED,
+    agenda,
+    heap_pop,
+    short_of,
+)
 from sim.dataplane.kernel.verbs import ADVANCE, act, dial_probe_again, open_next, probe
 
-# why advance stopped
-REACHED, NOTICED, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
-ROOM = 1 << 15  # places an instant may take
 FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
 FROM_HEAP = 100  # where a timer comes from; 2 + its ring, if it is in one
@@ -187,21 +195,19 @@ def step(w: Any, stop: float, until: float) -> bool:
 @inner
 def advance(w: Any, until: float, budget: int) -> int:
     """Run to `until` (inclusive); the reason why it stopped. `now` is where it stands."""
-    works = w.works
     stop = min(until, w.sampled * w.sample_s)
     for _ in range(budget):
+        if w.agenda_tail > 0:
+            return short_of(w)  # in the middle of an instant
         if w.notes > 0:
             return NOTICED if w.notes <= NOTES else BROKEN
         if w.outs > FETCH:
             return OUT_FULL if w.outs <= OUTS else BROKEN
         if w.arrival >= w.arrivals:
             return NEED_ARRIVALS
-        if (
-            w.work_used > works - ROOM
-            or w.jobs_used > JOBS_PER_WORK * works - ROOM
-            or w.heap_n > 4 * works - 2 * ROOM
-        ):
-            return NEED_PLACES
+        short = short_of(w)
+        if short != REACHED:
+            return short
         if not step(w, stop, until):
             w.now = stop
             if stop == until:
@@ -225,4 +231,5 @@ def call(box: Any, verb: int, at: int, b: int, x: float) -> tuple[int, float, in
         why = advance(w, x, b)
     else:
         act(w, verb, at, b, x)
+        why = short_of(w)
     return why, w.now, w.notes

@@ -25,7 +25,7 @@ from sim.dataplane.codes import (
     Note,
     Stream,
 )
-from sim.dataplane.kernel import loop, readings, verbs
+from sim.dataplane.kernel import readings, timing, verbs
 from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -37,6 +37,7 @@ from sim.dataplane.kernel.layout import (
     CONTAINERS,
     DEEP,
     END,
+    JOBS_PER_WORK,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
@@ -50,7 +51,6 @@ from sim.dataplane.kernel.layout import (
     ring_size,
     values,
 )
-from sim.dataplane.kernel.timing import PATIENCE_RING
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
@@ -129,7 +129,7 @@ class CompiledPlane:
     def _settings(self, workload: Workload) -> None:
         w = self.box[0]
         w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
-        w["rings"], self.policies = PATIENCE_RING, 0
+        w["rings"], self.policies = timing.PATIENCE_RING, 0
         w["sample_s"], w["sampled_services"] = workload.bucket_s, self.sampler.services.shape[1]
         self._policy(workload.client, 0, 0, 0)
         w["kept_top"] = workload.client.connections
@@ -148,20 +148,13 @@ class CompiledPlane:
     def advance(self, until: float) -> tuple[float, list[Notice]]:
         while True:
             why, self.now, notices = self.call(self.box, verbs.ADVANCE, 0, SLICE, until)
-            if why in (loop.REACHED, loop.NOTICED):
+            if why in (timing.REACHED, timing.NOTICED):
                 break
-            if why == loop.OUT_FULL:
-                self._fold()
-            elif why == loop.NEED_ARRIVALS:
+            if why == timing.NEED_ARRIVALS:
                 self.stream_before = self.stream.copy()
                 self._arrive(CHUNK)
-            elif why == loop.NEED_PLACES:
-                self._grow(2 * self.works, self.places)
-            elif why == loop.BROKEN:
-                raise KernelError(
-                    f"seed {self.seed}, t = {self.now!r}: one instant told more "
-                    "than the kernel's rings hold"
-                )
+            elif why != timing.BUDGET:
+                self._go_on(why)
         self.stirred = False
         return self.now, self._notices(notices) if notices else []
 
@@ -173,8 +166,24 @@ class CompiledPlane:
         return [Notice(self.now, Note(k), i) for k, i in zip(kinds, ids, strict=True)]
 
     def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
-        self.call(self.box, verb, at, b, x)
+        why = self.call(self.box, verb, at, b, x)[0]
+        if why != timing.REACHED:
+            self._go_on(why)
         self.stirred = True
+
+    def _go_on(self, why: int) -> None:
+        """Make room, and finish the instant if it stopped half way."""
+        while why != timing.REACHED:
+            if why == timing.OUT_FULL:
+                self._fold()
+            elif why == timing.NEED_PLACES:
+                self._grow(2 * self.works, self.places)
+            else:
+                raise KernelError(
+                    f"seed {self.seed}, t = {self.now!r}: one instant made more "
+                    "than the kernel has places for; --engine reference has no such limit"
+                )
+            why = self.call(self.box, verbs.GO_ON, 0, 0, 0.0)[0]
 
     def _grow(self, works: int, containers: int) -> None:
         self._fold()
@@ -190,16 +199,14 @@ class CompiledPlane:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
         w["servers"] = v + 1
-        w["machine"]["cores"][v], w["machine"]["capacity"][v], w["machine"]["alive"][v] = (
-            cores,
-            memory,
-            1,
-        )
+        machine = w["machine"]
+        machine["cores"][v], machine["capacity"][v], machine["alive"][v] = cores, memory, 1
         w["machine"]["up_since"][v] = self.now
         return v
 
     def server_down(self, server: int) -> None:
-        self._act(verbs.SERVER_DOWN, server)
+        while self.box[0]["machine"]["alive"][server]:
+            self._act(verbs.SERVER_DOWN, server)
 
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
@@ -208,6 +215,11 @@ class CompiledPlane:
         self._act(verbs.WIPE, queue)
 
     def enqueue(self, queue: int, jobs: int) -> None:
+        w = self.box[0]
+        begun = w["work_used"] + min(jobs, int(w["queue"]["idle"][queue])) + timing.ROOM
+        more = max(begun, (w["jobs_used"] + jobs + timing.ROOM) // JOBS_PER_WORK + 1) / self.works
+        if more > 1:
+            self._grow(self.works << math.ceil(math.log2(more)), self.places)
         self._act(verbs.ENQUEUE, queue, jobs)
 
     def add_profile(self, profile: Profile) -> int:
@@ -475,12 +487,6 @@ class CompiledPlane:
                 ids[ended].tolist(), kind[ended].tolist(), took[ended].tolist(), strict=True
             )
         self.fold(
-            self.box,
-            self.bucket_s,
-            self.requests,
-            self.jobs,
-            self.refused,
-            self.latency,
-            self.latency_sum,
-            self.latency_max,
-        )
+            self.box, self.bucket_s, self.requests, self.jobs, self.refused,
+            self.latency, self.latency_sum, self.latency_max,
+        )  # fmt: skip

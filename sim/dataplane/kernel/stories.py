@@ -69,14 +69,27 @@ from sim.dataplane.kernel.postgres import (
 )
 from sim.dataplane.kernel.rounds import passed
 from sim.dataplane.kernel.stations import join, settle
-from sim.dataplane.kernel.timing import FREED, free_work, note, set_timer, unlink
+from sim.dataplane.kernel.timing import (
+    FREED,
+    LOOK,
+    REACHED,
+    free_work,
+    note,
+    set_timer,
+    short_of,
+    unlink,
+)
 
 
 @inner
 def follow_through(w: Any) -> None:
-    """Finish the instant: the agenda first in first out, then the CPU shares settle."""
+    """Finish the instant: the agenda first in first out, then the CPU shares settle.
+
+    An instant that needs more room than there is stops half way, its agenda not empty: GO_ON."""
     while w.agenda_head < w.agenda_tail:
         k = w.agenda_head
+        if k & LOOK == LOOK and short_of(w) != REACHED:
+            return
         w.agenda_head = k + 1
         s, code = w.agenda[k].at, w.agenda[k].code
         if s < 0:

@@ -15,10 +15,42 @@ from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import ID_BITS
 from sim.dataplane.kernel.codes import CHECKOUT, DIAL, PATIENCE
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.layout import NOTES, OUTS
+from sim.dataplane.kernel.layout import AGENDA_PER_WORK, JOBS_PER_WORK, NOTES, OUTS, TIMERS_PER_WORK
 
 DIAL_RING, CHECKOUT_RING, PATIENCE_RING = range(3)  # users' patience; then that of others
+# why the kernel stopped
+REACHED, NOTICED, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
+ROOM = 1 << 15  # places that are free whenever a timed event begins
+LOOK = (1 << 12) - 1  # wake-ups of one instant between two looks at the room; a mask
+NEVER = 1 << 62  # where the agenda goes on after an instant that is too large
 FREED = 1 << 40  # in the agenda, before a container: its connection was given up
+
+
+# ---- room ----
+@inner
+def short_of(w: Any) -> int:
+    """What must be made room for before more may follow: NEED_PLACES, OUT_FULL, or REACHED."""
+    works = w.works
+    if w.notes > NOTES or w.outs > OUTS:
+        return BROKEN
+    if w.outs > OUTS // 2:
+        return OUT_FULL
+    if (
+        w.work_used > works - ROOM
+        or w.request_top > works - ROOM
+        or w.jobs_used > JOBS_PER_WORK * works - ROOM
+        or w.heap_n > TIMERS_PER_WORK * works - 2 * ROOM
+        or w.agenda_tail > AGENDA_PER_WORK // 2 * works - ROOM
+    ):
+        return NEED_PLACES
+    return REACHED
+
+
+@inner
+def too_large(w: Any) -> None:
+    """One event took more than ROOM: nothing follows from it, and the run ends as BROKEN."""
+    w.notes = NOTES + 1
+    w.agenda_head = NEVER
 
 
 # ---- lists: a node is 2*s (where a work stands) or 2*s+1 (what it waits for) ----
@@ -53,6 +85,9 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     s = w.work_free
     if s < 0:
         s = w.work_top
+        if s >= w.works:
+            too_large(w)
+            s -= 1
         w.work_top = s + 1
     else:
         w.work_free = w.work[s].sibling
@@ -86,6 +121,9 @@ def free_work(w: Any, s: int) -> None:
 @inner
 def heap_push(w: Any, t: float, key: int, at: int) -> None:
     i = w.heap_n
+    if i >= TIMERS_PER_WORK * w.works:
+        too_large(w)
+        return
     w.heap_n = i + 1
     while i > 0:
         up = (i - 1) >> 1
@@ -173,6 +211,9 @@ def agenda(w: Any, s: int, code: int) -> None:
     """A wake-up of work s (or, as -1 - r, of the client of request r; as FREED + c, of the
     balancer's queue for container c)."""
     k = w.agenda_tail
+    if k >= AGENDA_PER_WORK * w.works:
+        too_large(w)
+        return
     w.agenda[k].at, w.agenda[k].code = s, code
     w.agenda_tail = k + 1
 

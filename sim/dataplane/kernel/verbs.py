@@ -89,10 +89,20 @@ from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, published, rer
 from sim.dataplane.kernel.rounds import wait_for_round
 from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
-from sim.dataplane.kernel.timing import free_work, new_work, note, push_back, set_timer, unlink
+from sim.dataplane.kernel.timing import (
+    REACHED,
+    free_work,
+    new_work,
+    note,
+    push_back,
+    set_timer,
+    short_of,
+    unlink,
+)
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
- PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE) = range(18)  # fmt: skip
+ PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
+ GO_ON) = range(19)  # fmt: skip
 
 
 @inner
@@ -275,6 +285,8 @@ def server_down(w: Any, v: int) -> None:
         if w.container[c].server == v and w.container[c].life != EXITED:
             end(w, c, DROPPED_ON_KILL, True)
             follow_through(w)  # or a wake-up would reach a container that dies next
+            if short_of(w) != REACHED:
+                return  # asked again, it goes on with those that are left
     w.machine[v].powered += w.now - w.machine[v].up_since
     w.machine[v].alive = 0
     for c in range(w.containers):
