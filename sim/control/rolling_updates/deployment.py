@@ -22,7 +22,6 @@ from sim.control.scheduling.replicas import Phase, ReplicaSet, keep_unscheduled
 from sim.schema.fields import InputError
 
 TYPES = "kubernetes/api apps/v1/types.go @10b39a39"
-ROLLING = "kubernetes/kubernetes pkg/controller/deployment/rolling.go @95f08499"
 MAX_SURGE = Fact(
     "rollout.max_surge", "25%", "of replicas", "extra replicas during a rollout, rounded up", TYPES
 )
