@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
-from sim.dataplane.codes import Kind, Outcome
-from sim.dataplane.profile import Client, Profile
+from sim.dataplane.codes import Does, Kind, Outcome
+from sim.dataplane.profile import Client, Profile, StoryStep
 from sim.dataplane.profile import Workload as Load
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
 from tests.dataplane.worlds import World, constant, drive, exponential, lognormal, poisson, world
@@ -44,11 +45,13 @@ def load(seed: int, rate: float, requests: int, client: Client = PATIENT) -> Loa
     return Load(seed, horizon, poisson(rate), client, bucket_s=horizon / 10)
 
 
-def mean_latency(plane_class, rate: float, requests: int, *profiles, cores=1.0) -> list[float]:
+def mean_latency(
+    plane_class, rate: float, requests: int, *profiles, cores=1.0, script=()
+) -> list[float]:
     """Per seed: the mean time in the system of those who came after the first tenth."""
     means = []
     for seed in range(SEEDS):
-        w = world(load(seed, rate, requests), *profiles, cores=cores)
+        w = world(load(seed, rate, requests), *profiles, cores=cores, script=script)
         run = drive(plane_class, w._replace(end_s=4 * w.workload.horizon_s))
         recording = run.recording
         assert recording.requests[:, SUCCEEDED].sum() == recording.requests[:, ARRIVED].sum()
@@ -165,37 +168,56 @@ def test_the_time_in_mm1_first_come_first_served_is_exponential(plane_class):
         agrees(found, q)
 
 
-# ---- deterministic patience: M/M/1+D ----
-def md_patience(rate: float, mu: float, patience: float) -> tuple[float, float]:
-    """(share that never begins service, share whose client has left before the answer).
+# ---- deterministic patience: M/M/c+D ----
+class Impatient(NamedTuple):
+    """Of an M/M/c whose clients leave after D: shares of all, and a mean of those answered."""
 
-    Our server drops an abandoned request when its turn comes (cancel) and finishes what it began:
-    patience acts on the wait. So the virtual wait V has the M/M/1+D density rate P0 exp(-(mu -
-    rate) v) up to D and falls with exp(-mu v) beyond. The client, however, counts the service as
-    well: it has left if V + S > D.
+    never: float  # never begins service
+    left: float  # its client has left before the answer
+    answered_s: float  # mean time in the system of an answered one
+
+
+def mmcd(c: int, rate: float, mu: float, patience: float) -> Impatient:
+    """Our server drops an abandoned request when its turn comes (cancel) and finishes what it
+    began: patience acts on the wait. So the virtual wait V has the M/M/c+D density rate p[c - 1]
+    exp(-(c mu - rate) v) up to D and falls with exp(-c mu v) beyond. The client, however, counts
+    the service as well: it has left if T = V + S > D.
     """
-    gap, d = mu - rate, patience
-    below = rate * (1 - math.exp(-gap * d)) / gap
-    beyond = rate / mu * math.exp(-gap * d)
-    p0 = 1 / (1 + below + beyond)
-    never = p0 * beyond
-    return never, never + p0 * math.exp(-gap * d)
+    a, gap, d = rate / mu, c * mu - rate, patience
+    weight = [a**n / math.factorial(n) for n in range(c)]
+    height = rate * weight[-1]
+    beyond = height * math.exp(-gap * d) / (c * mu)
+    total = sum(weight) + height * (1 - math.exp(-gap * d)) / gap + beyond
+    at_once, height = sum(weight) / total, height / total
+
+    def density(t: float) -> float:
+        """Of T, up to D: no wait, or a wait and then a service."""
+        waited = (math.exp(-gap * t) - math.exp(-mu * t)) / (mu - gap)
+        return mu * (at_once * math.exp(-mu * t) + height * waited)
+
+    answered = integrate.quad(density, 0, d)[0]
+    spent_s = integrate.quad(lambda t: t * density(t), 0, d)[0]
+    return Impatient(beyond / total, 1 - answered, spent_s / answered)
 
 
-@pytest.mark.parametrize("load_factor", [0.8, 1.3])
-def test_deterministic_patience(plane_class, load_factor):
-    rate, patience = load_factor * MU, 3 * SERVICE_S
+@pytest.mark.parametrize(("c", "load_factor"), [(1, 0.8), (1, 1.3), (3, 1.2)])
+def test_deterministic_patience(plane_class, c, load_factor):
+    rate, patience = load_factor * c * MU, 3 * SERVICE_S
     client = Client(timeout_s=patience)
-    one = replace(API, slots=1, cancel=True)
-    worlds = [world(load(s, rate, 2500, client), one, cores=1.0) for s in range(SEEDS)]
-    never, left = md_patience(rate, MU, patience)
-    agrees(share_of(plane_class, worlds, Outcome.CLIENT_TIMEOUT), left)
+    several = replace(API, slots=c, cancel=True)
+    worlds = [world(load(s, rate, 2500, client), several, cores=float(c)) for s in range(SEEDS)]
+    theory = mmcd(c, rate, MU, patience)
+    agrees(share_of(plane_class, worlds, Outcome.CLIENT_TIMEOUT), theory.left)
     # the CPU is busy with those that begin service: rate (1 - never) S of the time
-    busy = []
+    busy, answered_s = [], []
     for w in worlds:
-        books = drive(plane_class, w).plane.books()
-        busy.append(books.busy_s[0] / w.workload.horizon_s)
-    agrees(busy, rate * (1 - never) * SERVICE_S)
+        run = drive(plane_class, w)
+        busy.append(run.plane.books().busy_s[0] / w.workload.horizon_s)
+        warm, recording = slice(1, None), run.recording
+        answered = recording.requests[warm, SUCCEEDED].sum()
+        answered_s.append(float(recording.latency_sum[warm].sum() / answered))
+    agrees(busy, rate * (1 - theory.never) * SERVICE_S, narrow=0.04)
+    agrees(answered_s, theory.answered_s, narrow=0.05)
 
 
 def test_without_cancellation_abandoned_work_is_done_all_the_same(plane_class):
@@ -216,6 +238,45 @@ def test_an_open_jackson_network(plane_class):
     api = replace(API, cpu=exponential(0.15), query=exponential(0.075), pool=10**6)
     got = mean_latency(plane_class, rate, 3000, api, database, cores=[2.0, 1.0])
     agrees(got, mmc_time(2, rate, 1 / 0.15) + 1 / (1 / 0.075 - rate))
+
+
+def held_tandem_time(front: int, back: int, rate: float, front_mu: float, back_mu: float) -> float:
+    """Mean time in two stages of which the first keeps its slot until the second has answered.
+
+    A Markov chain, solved: n in the system, j of them at the second stage. Little's law."""
+    most = 200  # in the system at once; what lies beyond has no weight at our loads
+    index = {s: i for i, s in enumerate((n, j) for n in range(most) for j in range(front + 1))}
+    flow = np.zeros((len(index), len(index)))
+    for (n, j), i in index.items():
+        for to, speed in (
+            ((n + 1, j), rate),
+            ((n, j + 1), max(min(n, front) - j, 0) * front_mu),
+            ((n - 1, j - 1), min(j, back) * back_mu),
+        ):
+            if to in index:
+                flow[index[to], i] += speed
+                flow[i, i] -= speed
+    flow[0] = 1.0  # ... in place of one balance equation: the shares add up to one
+    share = np.linalg.solve(flow, np.eye(len(index))[0])
+    return float(sum(n * share[i] for (n, _), i in index.items()) / rate)
+
+
+def test_a_caller_s_slot_is_held_while_its_call_lasts(plane_class):
+    """Not a Jackson network: a slow second stage takes places away from the first."""
+    front, back, rate, front_s, back_s = 3, 2, 9.0, 0.08, 0.1
+    call = StoryStep(Does.CALL, target=1, client=PATIENT)
+    caller = replace(
+        API, slots=front, cpu=constant(0.0),
+        steps=(StoryStep(Does.CPU, exponential(front_s)), call),
+    )  # fmt: skip
+    callee = replace(API, slots=back, cpu=exponential(back_s))
+    theory = held_tandem_time(front, back, rate, 1 / front_s, 1 / back_s)
+    jackson = mmc_time(front, rate, 1 / front_s) + mmc_time(back, rate, 1 / back_s)
+    assert theory > 1.1 * jackson
+    listed = [(0.0, "publish", ((i,), -1, i)) for i in range(2)]
+    cores = [float(front), float(back)]
+    got = mean_latency(plane_class, rate, 3000, caller, callee, cores=cores, script=listed)
+    agrees(got, theory)
 
 
 def test_workers_are_an_mmc_queue_of_jobs(plane_class):
