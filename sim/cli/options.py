@@ -63,7 +63,9 @@ Unknowns = Annotated[
         help="What the verdict hangs on: each number that nobody knows at half and double.",
     ),
 ]
-Full = Annotated[bool, Parameter(negative="", help="Print all rows, not those alone that differ.")]
+Full = Annotated[
+    bool, Parameter(negative="", help="Print all rows, not those alone that tell most.")
+]
 StackOf = Annotated[
     str | None,
     Parameter(

@@ -12,10 +12,10 @@ from statistics import fmean
 from typing import NamedTuple
 
 from sim.results.figures import Figures, figure_at, harms, total
-from sim.results.intervals import interval
+from sim.results.intervals import bounds, interval
 from sim.results.summary import Replication
 
-LUCK = 0.1  # one seed: a smaller share of the larger figure may be chance
+LUCK = 0.1  # one seed or two: a smaller share of the larger figure may be chance
 
 
 class Counterfactual(NamedTuple):
@@ -30,13 +30,14 @@ class Counterfactual(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """How much less of a harm: mean over the seeds, and its 95 % interval if there are several."""
+    """How much less of a harm: mean over the seeds, and its bounds if there are several."""
 
     before: float
     after: float
     low: float | None
     high: float | None
     clear: bool  # more than chance, and more than nothing
+    pairs: int = 1
 
     @property
     def mean(self) -> float:
@@ -67,14 +68,18 @@ def harmed(figures: Figures) -> bool:
 
 
 def gain(before: Sequence[float], after: Sequence[float], least: float) -> Gain:
-    """The paired difference of one harm, seed by seed. At least one pair."""
+    """The paired difference of one harm, seed by seed. At least one pair. Clear is what leaves 0
+    outside of its 95 % interval; of two pairs, whose interval says nothing, what both say, if it is
+    a share of the larger figure, as of one."""
     first, second = fmean(before), fmean(after)
-    size = abs(first - second)
-    if len(before) == 1:
-        clear = size >= max(least, LUCK * max(first, second))
-        return Gain(first, second, None, None, clear)
-    low, high = interval([a - b for a, b in zip(before, after, strict=True)])
-    return Gain(first, second, low, high, size >= least and (low > 0.0 or high < 0.0))
+    size, pairs = abs(first - second), len(before)
+    enough = size >= (max(least, LUCK * max(first, second)) if pairs < 3 else least)
+    if pairs == 1:
+        return Gain(first, second, None, None, enough)
+    gaps = [a - b for a, b in zip(before, after, strict=True)]
+    least_gap, most_gap = interval(gaps) if pairs > 2 else bounds(gaps)
+    clear = enough and (least_gap > 0.0 or most_gap < 0.0)
+    return Gain(first, second, *bounds(gaps), clear, pairs)
 
 
 def contribution(base: Sequence[Replication], change: Counterfactual) -> Contribution | None:

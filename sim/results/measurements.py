@@ -17,10 +17,10 @@ from typing import Any
 from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
 from sim.results.figures import METRICS, Figures, figure_at, lookup
-from sim.results.intervals import interval
+from sim.results.intervals import bounds
 from sim.results.ladder import Ladder
 from sim.results.means import Means
-from sim.results.preference import Preference, decision
+from sim.results.preference import Preference, preferences
 from sim.results.run import Run
 from sim.results.spread import spread
 from sim.results.summary import SCHEMA, Replication, mean_figures
@@ -32,7 +32,8 @@ from sim.schema.traffic import Traffic
 
 @dataclass(frozen=True)
 class Difference:
-    """How far `platform` is from `baseline` in one figure: mean over the same seeds, 95 %."""
+    """How far `platform` is from `baseline` in one figure: mean over the same seeds, and its bounds
+    (sim.results.intervals) over so many pairs."""
 
     metric: str
     platform: str
@@ -40,6 +41,7 @@ class Difference:
     mean: float
     low: float
     high: float
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,28 @@ class Measurements:
         return {name: spread(runs) for name, runs in self.replications.items()}
 
     @cached_property
+    def preferences(self) -> tuple[Preference, ...]:
+        """Which platform did better in each harm that clearly differs, the weightiest first."""
+        return tuple(preferences(self.replications))
+
+    @property
     def decision(self) -> Preference | None:
         """Which platform did better, if one clearly did."""
-        return decision(self.replications)
+        return next(iter(self.preferences), None)
 
     @property
     def means(self) -> dict[str, Means]:
         """What each platform had at second 0."""
         return {run.platform: run.means for run in self.runs if run.means is not None}
+
+    @property
+    def shown_figures(self) -> dict[str, Figures]:
+        """Of each platform those of the run that is told: of one seed, where means would mix."""
+        shown = {
+            name: next((r for r in runs if r.seed == self.shown_seed), runs[0])
+            for name, runs in self.replications.items()
+        }
+        return {name: replication.figures for name, replication in shown.items()}
 
     @property
     def platforms(self) -> dict[str, Figures]:
@@ -169,6 +185,8 @@ def _differences(
         values = [(lookup(a, metric), lookup(b, metric)) for a, b in pairs]
         gaps = [b - a for a, b in values if a is not None and b is not None]
         if len(gaps) == len(pairs):
-            low, high = interval(gaps)
-            differences.append(Difference(metric, platform, baseline, fmean(gaps), low, high))
+            low, high = bounds(gaps)
+            differences.append(
+                Difference(metric, platform, baseline, fmean(gaps), low, high, len(gaps))
+            )
     return differences

@@ -7,7 +7,7 @@ by seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -35,12 +35,17 @@ class Preference(NamedTuple):
 
 def decision(by_platform: Mapping[str, Sequence[Replication]]) -> Preference | None:
     """Of two platforms or more; None if nothing differs clearly."""
+    return next(preferences(by_platform), None)
+
+
+def preferences(by_platform: Mapping[str, Sequence[Replication]]) -> Iterator[Preference]:
+    """One for each harm that clearly differs, in the order in which they decide."""
     columns = {
         name: {done.seed: done.figures for done in some} for name, some in by_platform.items()
     }
     common = sorted(set.intersection(*(set(column) for column in columns.values())))
     if len(columns) < 2 or not common:
-        return None
+        return
     for path, harm in harms():
         if not harm.decides:
             continue
@@ -56,5 +61,4 @@ def decision(by_platform: Mapping[str, Sequence[Replication]]) -> Preference | N
         as_good = tuple(name for name in means if means[name] - means[best] < harm.least)
         agree = sum(gap > 0.0 for gap in gaps)
         mean = means[worst] - means[best]
-        return Preference(path, as_good, worst, mean, min(gaps), max(gaps), agree, len(gaps))
-    return None
+        yield Preference(path, as_good, worst, mean, min(gaps), max(gaps), agree, len(gaps))

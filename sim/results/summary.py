@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sim.results import metrics, services
 from sim.results.figures import METRICS, Figure, Figures, Unit, figure_at, lookup, record, total
-from sim.results.intervals import interval
+from sim.results.intervals import bounds, kind
 from sim.results.run import Run
 
 SCHEMA = 2
@@ -93,7 +93,9 @@ def mean_figures(replications: Sequence[Replication]) -> Figures:
         return _mean(replications, figure.path)
 
     told = services.mean_tables([r.figures for r in replications])
-    return record(merged) | told | {"intervals": intervals(replications)}
+    return record(merged) | told | {
+        "intervals": intervals(replications), "intervals_are": kind(len(replications)),
+    }  # fmt: skip
 
 
 def _mean(replications: Sequence[Replication], path: str) -> float | None:
@@ -103,17 +105,18 @@ def _mean(replications: Sequence[Replication], path: str) -> float | None:
 
 
 def intervals(replications: Sequence[Replication]) -> dict[str, list[float]]:
-    """95 % t-intervals of the means: dotted path -> [low, high], cut to what is possible.
+    """Bounds of the means (sim.results.intervals): dotted path -> [low, high], cut to what is
+    possible.
 
     Not for latency percentiles (they are no means) nor for figures that some run lacks.
     """
-    bounds = {}
+    found = {}
     for path in METRICS:
         figure = figure_at(path)
         values = [lookup(r.figures, path) for r in replications]
         if figure.pooled is not None or None in values:
             continue
-        low, high = interval([float(value) for value in values])
+        low, high = bounds([float(value) for value in values])
         top = 1.0 if figure.unit is Unit.SHARE else high
-        bounds[path] = [max(0.0, low), min(high, top)]
-    return bounds
+        found[path] = [max(0.0, low), min(high, top)]
+    return found

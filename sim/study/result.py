@@ -97,8 +97,8 @@ class Result(Measurements):
         return slides.figure(self, what)
 
     def table(self, full: bool = False) -> str:
-        """The verdict, platforms side by side and the claims, at most 100 columns wide, plain text.
-        `full`: also the rows that are equal on all platforms."""
+        """The verdict, the rows that tell most with who did better, and the claims; at most 100
+        columns wide, plain text. `full`: all rows, and the differences pair by pair of seeds."""
         from sim.report.text.table import plain  # noqa: PLC0415
 
         return plain(self, full)

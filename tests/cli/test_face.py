@@ -81,7 +81,7 @@ def test_run_and_compare_return_results(calls):
     assert [(platform, seed) for platform, seed, *_ in calls] == [("kubernetes", 7)]
     both = sim.compare("container_crash", ["compose", "kubernetes"], reps=3)
     assert both.summary["reps"] == 3
-    assert "Kubernetes - Compose" in both.table()
+    assert "Kubernetes - Compose" in both.table(full=True)
 
 
 def test_records_and_dicts_are_taken_too(calls):

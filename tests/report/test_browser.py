@@ -152,6 +152,7 @@ def test_of_many_platforms_those_that_are_chosen_have_colour(opened):
 
 def test_a_word_explains_itself_where_it_stands(opened):
     one = opened(page(pages.plain()))
+    one.page.get_by_text("All figures that differ").click()
     one.page.get_by_role("button", name="availability", exact=True).click()
     words = "availability: good answers / requests that have an outcome"
     assert one.page.locator("[popover]:popover-open").inner_text() == words

@@ -1,5 +1,7 @@
 """The table on a terminal and in a pipe, the markdown page, the timeline's lines."""
 
+import re
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -26,14 +28,49 @@ def test_the_table_fits_100_columns_and_shows_both_platforms_and_the_claims(reps
 
 def test_the_figures_of_both_platforms_stand_in_one_line():
     (line,) = [x for x in result().table().splitlines() if x.strip().startswith("down ")]
-    assert "5 min 41 s" in line
-    assert line.rstrip().endswith("3 s")
+    assert re.fullmatch(r"down +5 min 41 s +3 s +Kubernetes, by 5 min 38 s", line.strip())
 
 
-def test_replications_show_intervals_and_paired_differences():
-    text = result(4).table()
-    assert "in each of 4 seeds" in text.splitlines()[0]
+@pytest.mark.parametrize(
+    ("reps", "told"), [(2, "lowest and highest of 2 pairs"), (4, "highest of 4 pairs"), (5, "95 %")]
+)
+def test_few_pairs_have_their_extremes_and_more_an_interval(reps, told):
+    text = result(reps).table(full=True)
+    assert f"in each of {reps} seeds" in " ".join(text.split())
+    assert f"{told})" in text
     assert "downtime_s: Kubernetes - Compose: -5 min 38 s" in text
+    assert "Kubernetes - Compose" not in result(reps).table()
+    assert f"{told})" in markdown(result(reps))
+
+
+def test_the_first_screen_has_few_rows_and_full_has_all():
+    first, every = result(3).table(), result(3).table(full=True)
+    rows = [line for line in first.splitlines() if ", by " in line]
+    assert 1 <= len(rows) <= 4
+    (more,) = re.findall(r"(\d+) more rows: --full", first)
+    assert "more rows" not in every
+    assert every.count("\n  ") >= int(more)
+    assert "latency p95" in every
+    assert "latency p95" not in first
+
+
+def test_of_one_platform_what_is_weighed_is_shown_and_nobody_is_better():
+    both = result()
+    alone = replace(both, replications={"compose": both.replications["compose"]}, asked=())
+    assert "better" not in alone.table()
+    assert "down" in alone.table()
+
+
+def test_a_peak_of_a_limit_is_of_one_run_and_no_mean_of_limits():
+    both = result(2)
+    first, second = both.replications["kubernetes"]
+    other = {**second.figures, "connections": {**second.figures["connections"], "limit": 297}}
+    mixed = replace(
+        both,
+        replications={**both.replications, "kubernetes": (first, replace(second, figures=other))},
+    )
+    (line,) = [x for x in mixed.table(full=True).splitlines() if "peak of the limit" in x]
+    assert f"of {first.figures['connections']['limit']} (seed {first.seed})" in line
 
 
 def test_a_narrow_terminal_is_respected_and_colour_is_an_option():

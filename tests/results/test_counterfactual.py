@@ -25,6 +25,9 @@ def test_of_one_seed_a_tenth_counts(before, after, least, clear):
 @pytest.mark.parametrize(
     ("before", "after", "clear"),
     [
+        ([10.0, 11.0], [5.0, 6.0], True),  # few: less in each of them
+        ([100.0, 110.0], [95.0, 104.0], False),  # ... and by a tenth
+        ([10.0] * 5, [9.9, 9.8, 9.9, 9.8, 9.9], True),  # five: an interval
         ([10.0, 11.0, 12.0], [5.0, 6.0, 7.0], True),
         ([5.0, 6.0, 7.0], [10.0, 11.0, 12.0], True),
         ([10.0, 1.0, 12.0], [5.0, 11.0, 7.0], False),  # the interval holds 0

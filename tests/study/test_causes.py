@@ -137,7 +137,7 @@ def test_several_seeds_give_intervals_over_the_same_customers() -> None:
     assert gain.high is not None
     assert gain.low < gain.mean < gain.high
     text = markdown(result)
-    assert "less down (95 %: " in text
+    assert "less down (lowest and highest of 3 pairs: " in text
     assert "One seed was run" not in text
 
 

@@ -16,7 +16,7 @@ from sim.report.page.glossary import FAILURES, ROWS, meanings
 from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import accounts
 from sim.report.postmortem.attribution import KINDS, seconds_by_kind
-from sim.report.text import findings, ladder, timeline, traffic, words
+from sim.report.text import comparison, findings, ladder, timeline, traffic, words
 from sim.results.figures import Figures
 from sim.results.measurements import Measurements
 
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def figures(result: Measurements) -> Section:
-    """The table: rows that differ; what is equal on all platforms is told once."""
+    """The rows that tell most; unfolded those that differ; what is equal on all is told once."""
     differing = findings.sections(result, full=False)
     unequal = {(part.title, row.label) for part in differing for row in part.rows}
     equal = [
@@ -54,6 +54,7 @@ def figures(result: Measurements) -> Section:
         "figures",
         "What users, jobs, people and money saw",
         {
+            "telling": [] if comparison.is_many(result) else findings.telling(result),
             "heads": [words.platform(name) for name in result.platforms],
             "sections": [
                 (p.title, [_explained(p.title, row) for row in p.rows]) for p in differing
@@ -63,6 +64,7 @@ def figures(result: Measurements) -> Section:
             "survivors": findings.SURVIVORS,
             "words": [(w, m) for w, m in meanings(FAILURES).items() if w in causes],
             "differences": findings.differences(result),
+            "pairs": findings.pairs_heading(result),
         },
     )
 

@@ -14,6 +14,7 @@ from sim.report.postmortem.phrases import JOBS, REQUESTS, ended, percent, plural
 from sim.report.text import words
 from sim.results.counterfactual import harmed
 from sim.results.figures import Figures, lookup, total
+from sim.results.intervals import MEAN_95
 from sim.results.measurements import Measurements
 
 
@@ -85,9 +86,10 @@ def impact(figures: Figures, horizon_s: float) -> Iterator[str]:
 
 
 def measured(figures: Figures, path: str) -> str:
-    """A figure, with the 95 % interval of its mean where there are several seeds."""
+    """A figure, with the bounds of its mean where there are several seeds."""
     text = words.figure(path, lookup(figures, path))
     span = figures.get("intervals", {}).get(path)
     if span is None or span[0] == span[1]:
         return text
-    return f"{text} (95 %: {words.figure(path, span[0])} to {words.figure(path, span[1])})"
+    said = "95 %" if figures["intervals_are"] == MEAN_95 else "lowest and highest"
+    return f"{text} ({said}: {words.figure(path, span[0])} to {words.figure(path, span[1])})"

@@ -121,4 +121,5 @@ def _bracket(path: str, gain: Gain) -> str:
     if gain.low is None or gain.high is None:
         return f"{words.figure(path, gain.after)} instead of {words.figure(path, gain.before)}"
     low, high = (gain.low, gain.high) if gain.mean > 0.0 else (-gain.high, -gain.low)
-    return f"95 %: {words.figure(path, low)} to {words.figure(path, high)}"
+    bounds = words.kind_of_bounds(gain.pairs, "pairs")
+    return f"{bounds}: {words.figure(path, low)} to {words.figure(path, high)}"

@@ -26,11 +26,22 @@ from sim.results.measurements import Difference, Measurements
 FEW = 0.95  # availability below which the latency of those who got an answer says little
 SURVIVORS = " of the answered"
 MEANS = "Means"
+TELLING = 3  # rows of the first screen, and the price
 
 
 class Line(NamedTuple):
     label: str
     cells: tuple[str, ...]  # one a platform
+
+
+class TellingRow(NamedTuple):
+    """A row of the first screen. `better`: the platforms that did, and by how much; empty where
+    one platform ran, or only money differs for what it buys."""
+
+    label: str
+    cells: tuple[str, ...]  # one a platform
+    better: str
+    winners: tuple[bool, ...]  # one a platform
 
 
 class TableSection(NamedTuple):
@@ -74,6 +85,56 @@ def setting(result: Measurements) -> str:
     )
 
 
+def telling(result: Measurements) -> list[TellingRow]:
+    """The first screen: the TELLING weightiest figures that clearly differ, and the price; of one
+    platform all that is weighed and not 0."""
+    if len(result.platforms) == 1:
+        return _weighed(result)
+    rows: list[TellingRow] = []
+    paths = [found.metric for found in result.preferences]
+    for found in result.preferences:
+        nearly_the_same = {"downtime_s", "requests.failed"} & set(paths)
+        if len(rows) < TELLING and not (found.metric == "degraded_s" and nearly_the_same):
+            row = figure_at(found.metric).row
+            by = words.figure(found.metric, found.gap)
+            rows.append(
+                TellingRow(
+                    row.label if row else found.metric,
+                    tuple(verdict.ranged(found.metric, f, result.spread[name], each=True)
+                          for name, f in result.platforms.items()),
+                    f"{verdict.names(found.better)}, by {by}",
+                    tuple(name in found.better for name in result.platforms),
+                )
+            )  # fmt: skip
+    return [*rows, *_price(result)]
+
+
+def _weighed(result: Measurements) -> list[TellingRow]:
+    ((name, figures),) = result.platforms.items()
+    spread = result.spread[name]
+    rows = []
+    for topic in TOPICS:
+        for figure, row in shown(topic):
+            if (figure.harm or figure.compared) and total(figures, figure.path):
+                text = _cell(figure, row, figures, result.horizon_s, spread)
+                rows.append(TellingRow(row.label, (text,), "", (False,)))
+    return rows
+
+
+def _price(result: Measurements) -> Iterator[TellingRow]:
+    """What each costs a month, where that is not the same."""
+    prices = {name: f["cost"]["usd_month"] for name, f in result.platforms.items()}
+    cells = tuple(map(words.money, prices.values()))
+    if len(set(cells)) > 1:
+        least = min(prices.values())
+        cheapest = tuple(name for name, price in prices.items() if price == least)
+        by = words.money(max(prices.values()) - least)
+        yield TellingRow(
+            means.HEADINGS[-1], cells, f"{verdict.names(cheapest)}, by {by}",
+            tuple(name in cheapest for name in prices),
+        )  # fmt: skip
+
+
 def sections(result: Measurements, full: bool = True) -> list[TableSection]:
     """The means of each side, then all figures, grouped; sections about things that the stack has
     not are left out. Not `full`: of several platforms the rows that differ alone."""
@@ -102,10 +163,25 @@ def sections(result: Measurements, full: bool = True) -> list[TableSection]:
 def _lines(topic: Topic, result: Measurements) -> Iterator[Line]:
     for figure, row in shown(topic):
         cells = (
-            _cell(figure, row, figures, result.horizon_s, result.spread.get(name, {}))
+            _pair(figure, row, name, result)
+            if row.pair
+            else _cell(figure, row, figures, result.horizon_s, result.spread.get(name, {}))
             for name, figures in result.platforms.items()
         )
         yield Line(row.label, tuple(cells))
+
+
+def _pair(figure: Figure, row: TableRow, name: str, result: Measurements) -> str:
+    """Two figures of one run: where seeds have different pairs that of the run that is told, since
+    a mean peak of a mean limit is nobody's."""
+
+    def told(figures: Figures) -> str:
+        paths = (figure.path, row.other)
+        return row.pair.format(*(words.figure(path, lookup(figures, path)) for path in paths))
+
+    if len({told(done.figures) for done in result.replications[name]}) == 1:
+        return told(result.platforms[name])
+    return f"{told(result.shown_figures[name])} (seed {result.shown_seed})"
 
 
 def _cell(
@@ -121,8 +197,6 @@ def _cell(
     text = words.figure(path, value)
     if path.startswith("latency_s.") and figures["availability"] < FEW:
         return text + SURVIVORS
-    if row.pair:
-        return row.pair.format(text, words.figure(row.other, lookup(figures, row.other)))
     if figure.unit is Unit.MOMENT:
         return f"at {words.clock(value)}"
     headline = figure.harm is not None or figure.compared
@@ -148,8 +222,14 @@ def _verdict(row: dict[str, Any], because: str) -> ClaimLine:
 
 
 def differences(result: Measurements) -> list[tuple[str, str]]:
-    """Paired differences worth a line: what, and how much with its 95 % interval."""
+    """Paired differences worth a line: what, and how much with its bounds."""
     return [(_what(d), _how_much(d)) for d in result.differences if figure_at(d.metric).compared]
+
+
+def pairs_heading(result: Measurements) -> str:
+    """What the bounds of `differences` are: those of as many pairs as there are."""
+    pairs = min((d.pairs for d in result.differences), default=0)
+    return f"Differences, pair by pair of seeds ({words.kind_of_bounds(pairs, 'pairs')})"
 
 
 def _what(difference: Difference) -> str:
@@ -158,8 +238,5 @@ def _what(difference: Difference) -> str:
 
 
 def _how_much(d: Difference) -> str:
-    if figure_at(d.metric).unit is Unit.SHARE:
-        points = [f"{x * 100:+.2f}" for x in (d.mean, d.low, d.high)]
-        return f"{points[0]} points ({points[1]} .. {points[2]})"
-    mean, low, high = (words.figure(d.metric, x) for x in (d.mean, d.low, d.high))
-    return f"{mean} ({low} .. {high})"
+    mean, low, high = (words.difference(d.metric, x) for x in (d.mean, d.low, d.high))
+    return f"{mean} ({low.removesuffix(' points')} .. {high.removesuffix(' points')})"

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from sim.report.text import words
 from sim.results.ladder import Ladder
 
+MOST = 0.9  # of the whole: who has taken it "would do"; chosen
+FEW = 2  # rungs that a sentence names
+
 
 class LadderRow(NamedTuple):
     """A row of the table."""
@@ -29,6 +32,19 @@ def sentence(ladder: Ladder) -> str:
     if ladder.orders:
         said += f" In the mean over {ladder.orders} orders: {_parts(ladder, ladder.shares)}."
     return said
+
+
+def enough(ladder: Ladder) -> tuple[str, float] | None:
+    """The rungs after which a tenth of the whole is left, of those that do something, and what is
+    left; None if it takes all of them, or more of them than a sentence holds."""
+    whole, names = fmean(ladder.values), []
+    for rung, takes in zip(ladder.rungs[:-1], ladder.takes, strict=False):
+        if abs(takes) >= ladder.least and takes:
+            names.append(rung.name)
+        left = fmean(rung.values)
+        if names and whole > 0.0 and left <= (1.0 - MOST) * whole:
+            return (" and ".join(names), left) if len(names) <= FEW else None
+    return None
 
 
 def _parts(ladder: Ladder, taken: Sequence[float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sim.report.text import comparison, findings, ladder, means, timeline, traffic, verdict, words
+from sim.report.text.columns import markdown_table
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
@@ -39,6 +40,18 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
         yield from (f"| {' | '.join(row)} |" for row in comparison.rows(result))
         yield ""
     heads = [words.platform(name) for name in result.platforms]
+    if not comparison.is_many(result) and (rows := findings.telling(result)):
+        last = ["better"] if len(heads) > 1 else []
+        yield from markdown_table(
+            [
+                ["", *heads, *last],
+                *(
+                    [row.label, *row.cells, row.better][: len(heads) + 1 + len(last)]
+                    for row in rows
+                ),
+            ]
+        )
+        yield "\n## All figures\n"
     yield f"|  | {' | '.join(heads)} |"
     yield "|---" * (len(heads) + 1) + "|"
     for section in findings.sections(result):
@@ -47,7 +60,7 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
             yield f"| {label} | {' | '.join(map(words.markdown, cells))} |"
     differences = findings.differences(result)
     if differences:
-        yield "\n## Differences, pair by pair of seeds (95 %)\n"
+        yield f"\n## {findings.pairs_heading(result)}\n"
         yield from (f"- {words.markdown(what)}: {how_much}" for what, how_much in differences)
     yield from _claims(result)
     for run in result.runs:

@@ -52,11 +52,16 @@ def by_platform(result: Measurements) -> dict[str, tuple[str, ...]]:
 
 def short(result: Measurements) -> str:
     """`Compose: api 1, 4 cores, $148 a month · Kubernetes: ...`, for a picture of a few."""
-    return " · ".join(
+    return " · ".join(each(result))
+
+
+def each(result: Measurements) -> list[str]:
+    """`Compose: api 1, 4 cores, restart no, $148 a month`, a line a platform."""
+    return [
         f"{words.platform(name)}: {replicas(means)}, {means.cores:g} cores, restart "
         f"{means.restart}, {words.money(result.platforms[name]['cost']['usd_month'])} a month"
         for name, means in result.means.items()
-    )
+    ]
 
 
 def unequal(one: Means, other: Means) -> list[str]:

@@ -23,8 +23,8 @@ WIDTH = 100
 
 
 def show(result: Measurements, console: Console, full: bool = False) -> None:
-    """Print the verdict and the table to a console, no wider than 100 columns. `full`: also the
-    rows that are equal on all platforms."""
+    """Print the verdict and the rows that tell most to a console, no wider than 100 columns.
+    `full`: all rows, and the differences pair by pair."""
     console.print(_document(result, full), width=min(WIDTH, console.width), highlight=False)
 
 
@@ -49,10 +49,10 @@ def _document(result: Measurements, full: bool) -> RenderableType:
     if comparison.is_many(result):
         parts += [_overview(result), Text("\nMeans", style="bold"), _means(result)]
     else:
-        parts += _figures(result, full)
-    differences = findings.differences(result)
+        parts += _figures(result) if full else _telling(result)
+    differences = findings.differences(result) if full else []
     if differences:
-        parts += [Text("\nDifferences, pair by pair of seeds (95 %)", style="bold")]
+        parts += [Text(f"\n{findings.pairs_heading(result)}", style="bold")]
         parts += [Text(f"  {what}: {how_much}") for what, how_much in differences]
     verdicts = findings.verdicts(result)
     if verdicts:
@@ -61,26 +61,44 @@ def _document(result: Measurements, full: bool) -> RenderableType:
     return Group(*parts)
 
 
-def _figures(result: Measurements, full: bool) -> list[RenderableType]:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
+def _telling(result: Measurements) -> list[RenderableType]:
+    """The rows that tell most, with who did better; the means in a line a platform."""
+    several = len(result.platforms) > 1
+    table = _plain_table("", *map(words.platform, result.platforms), *["better"] * several)
+    rows = findings.telling(result)
+    for label, cells, better, winners in rows:
+        marked = (
+            Text(cell, style="bold green" if won else "")
+            for cell, won in zip(cells, winners, strict=True)
+        )
+        table.add_row(label, *marked, *[better] * several)
+    parts: list[RenderableType] = [table] if rows else []
+    parts += [Text(f"  {line}", style="dim") for line in means.each(result)]
+    rest = sum(len(section.rows) for section in findings.sections(result)) - len(rows)
+    return [*parts, Text(f"\n{rest} more rows: --full shows them.", style="dim")]
+
+
+def _figures(result: Measurements) -> list[RenderableType]:
+    table = _plain_table("")
     for name in result.platforms:
         table.add_column(words.platform(name), overflow="fold", ratio=1)
-    rows = 0
-    for section in findings.sections(result, full):
-        rows += len(section.rows)
+    for section in findings.sections(result):
         table.add_row(Text(section.title, style="bold"), *("" for _ in result.platforms))
         for label, cells in section.rows:
             table.add_row(f"  {label}", *map(_cell, cells))
     table.expand = len(result.platforms) > 1
-    equal = sum(len(section.rows) for section in findings.sections(result)) - rows
-    if not equal:
-        return [table]
-    return [table, Text(f"\n{equal} more rows are equal on all: --full shows them.", style="dim")]
+    return [table]
+
+
+def _plain_table(*heads: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    return table
 
 
 def _ladder(climbed: Ladder) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table = _plain_table()
     for heading, side in (("", "left"), ("takes", "right"), ("left", "right"), ("", "left")):
         table.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]
     for step in ladder.steps(climbed):
@@ -89,9 +107,7 @@ def _ladder(climbed: Ladder) -> Table:
 
 
 def _means(result: Measurements) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("", *means.HEADINGS):
-        table.add_column(heading, overflow="fold")
+    table = _plain_table("", *means.HEADINGS)
     for name, cells in means.by_platform(result).items():
         table.add_row(words.platform(name), *cells)
     return table
@@ -102,8 +118,7 @@ def _cell(text: str) -> Text:
 
 
 def _overview(result: Measurements) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
+    table = _plain_table("")
     rows = comparison.rows(result)
     shown = [0]
     for i, head in enumerate(comparison.COLUMNS, start=1):
@@ -129,15 +144,18 @@ def _verdicts(claims: list[findings.ClaimLine]) -> RenderableType:
 
 
 def html(result: Measurements) -> str:
-    """The same for Jupyter: a table, then the claims. Everything is escaped."""
-    heads = "".join(f"<th>{escape(words.platform(name))}</th>" for name in result.platforms)
-    body = []
+    """The same for Jupyter: the rows that tell most, all rows folded, the claims. Everything is
+    escaped."""
+    heads = list(map(words.platform, result.platforms))
+    several = len(heads) > 1
+    first = [
+        ("td", label, (*cells, *[better] * several))
+        for label, cells, better, _ in findings.telling(result)
+    ]
+    every: list[tuple[str, str, tuple[str, ...]]] = []
     for section in findings.sections(result):
-        span = len(result.platforms) + 1
-        body.append(f'<tr><th colspan="{span}" style="text-align:left">{section.title}</th></tr>')
-        for label, cells in section.rows:
-            columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            body.append(f'<tr><td style="text-align:left">{escape(label)}</td>{columns}</tr>')
+        every.append(("th", section.title, ("",) * len(heads)))
+        every += (("td", label, cells) for label, cells in section.rows)
     claims = "".join(
         f"<li>{'&#10003; holds' if v.holds else '<b>&#10007; does not hold</b>'}: "
         f"{escape(v.platform)}: {escape(v.says)}<br><small>{escape(v.finding)}"
@@ -148,6 +166,17 @@ def html(result: Measurements) -> str:
         f"<p><b>{escape(verdict.verdict(result))}</b></p>"
         f"<p><b>{escape(result.scenario)}</b>: {escape(result.title)}<br>"
         f"<small>{escape(findings.setting(result))}</small></p>"
-        f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        f"{_html_table([*heads, *['better'] * several], first)}"
+        f"<details><summary>all rows</summary>{_html_table(heads, every)}</details>"
         f"<ul>{claims}</ul>"
     )
+
+
+def _html_table(heads: list[str], rows: list[tuple[str, str, tuple[str, ...]]]) -> str:
+    body = "".join(
+        f'<tr><{tag} style="text-align:left">{escape(label)}</{tag}>'
+        f"{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        for tag, label, cells in rows
+    )
+    top = "".join(f"<th>{escape(head)}</th>" for head in ["", *heads])
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

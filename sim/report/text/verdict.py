@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from sim.report.text import means, words
+from statistics import fmean
+
+from sim.report.text import ladder, means, words
 from sim.results.figures import Figures, figure_at, lookup, total
+from sim.results.ladder import Ladder
 from sim.results.measurements import Measurements
 from sim.results.preference import Preference
 
@@ -19,7 +22,29 @@ def verdict(result: Measurements) -> str:
     decided = result.decision
     if decided is None:
         return _alike(result)
+    if result.ladder is not None and (enough := ladder.enough(result.ladder)):
+        return _would_do(result, result.ladder, *enough)
     return f"{_gap(result, decided)}{_price(result, decided)}{_means(result, decided)}."
+
+
+def _would_do(result: Measurements, climbed: Ladder, rungs: str, left: float) -> str:
+    """`Self-healing would do: 3 min 49 s down [3:01 .. 5:28 over 10 seeds] become 8 s; all of
+    Kubernetes comes to 0 s, for $381 more a month.`"""
+    metric, first = climbed.metric, result.platforms[climbed.first]
+    harm = figure_at(metric).harm
+    amount = words.figure(metric, fmean(climbed.values))
+    whole = harm.left.format(amount) if harm and harm.left else amount
+    bounds = result.spread[climbed.first].get(metric)
+    span = words.span(metric, bounds["low"], bounds["high"]) if bounds else ""
+    over = f" [{span} over {bounds['seeds']} seeds]" if bounds and span else ""
+    end = words.figure(metric, fmean(climbed.rungs[-1].values))
+    more = result.platforms[climbed.last]["cost"]["usd_month"] - first["cost"]["usd_month"]
+    price = f", for ${abs(more):,.0f} {'more' if more > 0 else 'less'} a month"
+    return (
+        f"{rungs[:1].upper()}{rungs[1:]} would do: {whole}{over} become "
+        f"{words.figure(metric, left)}; all of {words.platform(climbed.last)} comes to {end}"
+        f"{price if abs(more) >= 1.0 else ', at the same price'}."
+    )
 
 
 def _alike(result: Measurements) -> str:
@@ -45,13 +70,15 @@ def _gap(result: Measurements, decided: Preference) -> str:
     less = harm.says.format(amount, less="less", fewer="fewer", s=s)
     text = f"{names(decided.better)}: {less} than {words.platform(decided.worse)}"
     least = total(result.platforms[decided.better[0]], decided.metric)
+    span = words.span(decided.metric, decided.low, decided.high)
     if least and len(decided.better) == 1:
-        most = total(result.platforms[decided.worse], decided.metric)
-        values = (words.figure(decided.metric, value) for value in (least, most))
-        text += f" ({' against '.join(values)})"
+        name, most = decided.better[0], total(result.platforms[decided.worse], decided.metric)
+        little = ranged(
+            decided.metric, result.platforms[name], result.spread.get(name, {}), bool(span)
+        )
+        text += f" ({little} against {words.figure(decided.metric, most)})"
     if decided.seeds == 1:
         return f"{text} [one seed]"
-    span = words.span(decided.metric, decided.low, decided.high)
     if not span:
         return f"{text} [in each of {decided.seeds} seeds]"
     agree = "" if decided.agree == decided.seeds else f", less in {decided.agree}"
@@ -100,9 +127,15 @@ def suffered(figures: Figures, spread: dict[str, dict[str, float]]) -> str:
     return ", ".join(parts)
 
 
-def ranged(path: str, figures: Figures, spread: dict[str, dict[str, float]]) -> str:
-    """A figure with its range over seeds, where it has one: `4 min 23 s [2:50 .. 7:30]`."""
-    text = words.figure(path, lookup(figures, path))
+def ranged(
+    path: str, figures: Figures, spread: dict[str, dict[str, float]], each: bool = False
+) -> str:
+    """A figure, causes summed, with its range over seeds, where it has one: `4 min 23 s [2:50 ..
+    7:30]`. `each`: that it has none is said, too: `3 s in each seed`."""
+    value = lookup(figures, path)
+    text = words.figure(path, total(figures, path) if isinstance(value, dict) else value)
     bounds = spread.get(path)
     span = words.span(path, bounds["low"], bounds["high"]) if bounds else ""
+    if not span and each and bounds and bounds["seeds"] > 1:
+        return f"{text} in each seed"
     return f"{text} [{span}]" if span else text

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from sim.results.figures import Unit, figure_at
+from sim.results.intervals import FEW
 
 # what makes a line of Markdown more than a line of a paragraph
 _BLOCK = re.compile(r"^(\s*\d*)(#|>|~~~|=+$|--+$|[-+*](?=\s)|(?<=\d)[.)](?=\s))")
@@ -91,7 +92,13 @@ def share(value: float) -> str:
 
 
 def money(value: float) -> str:
-    return f"${value:,.2f}"
+    """`$1,024.50`, `-$1.11`."""
+    return f"{'-' if round(value, 2) < 0 else ''}${abs(value):,.2f}"
+
+
+def kind_of_bounds(number: int, of: str) -> str:
+    """What is told beside a mean of so many: `95 %`, `lowest and highest of 2 pairs`."""
+    return f"lowest and highest of {number} {of}" if number < FEW else "95 %"
 
 
 def causes(counts: dict[str, float], most: int = 4) -> str:
@@ -105,6 +112,14 @@ def causes(counts: dict[str, float], most: int = 4) -> str:
 def figure(path: str, value: float | None) -> str:
     """A figure of the platform record by its dotted path, in its unit. KeyError: no such path."""
     return NOTHING if value is None else IN_UNIT[figure_at(path).unit](value)
+
+
+def difference(path: str, value: float) -> str:
+    """With its sign: `-56 min 32 s`, `+$0.20`, `+32.34 points`, `0 s`."""
+    if figure_at(path).unit is Unit.SHARE:
+        return f"{value * 100:+.2f} points"
+    text = figure(path, value)
+    return f"+{text}" if value > 0.0 and re.search("[1-9]", text) else text
 
 
 IN_UNIT: dict[Unit, Callable[[float], str]] = {

@@ -6,13 +6,12 @@ then its verdict is `depends`, and each place says its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Any, NamedTuple
 
 from sim.report.folder import Parts, texts
-from sim.report.text import words
+from sim.report.text import columns, words
 from sim.study.article.article import ARTICLE, NOT_CHECKABLE, Said
 
 KEEP = "\u00a0"  # a space at which no line is broken
@@ -184,7 +183,7 @@ def json_text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None)
             "not_checkable": list(entry.opinions),
         })  # fmt: skip
     record["not_checkable"] = dict(NOT_CHECKABLE)
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return columns.json_text(record)
 
 
 def _place(check: ClaimCheck) -> dict[str, Any]:

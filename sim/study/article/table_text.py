@@ -6,18 +6,15 @@ that one capability taken away. At most 100 columns on a terminal.
 
 from __future__ import annotations
 
-import csv
-import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from functools import partial
-from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
-from sim.report.text import words
+from sim.report.text import columns, words
 from sim.study.article.article import MEASURES, NOT_CHECKABLE, ArticleRow, GeneralClaim
 
 Cell = Mapping[str, float]  # of one platform in one scenario: means by the names of MEASURES
@@ -179,7 +176,7 @@ def markdown(table: ArticleTable) -> str:
         header.append(words.platform(base))
         if base in split:
             header.append("... without it")
-    lines = ["# The article's table, measured", "", _row(header), _row(["---"] * len(header))]
+    grid = [header]
     for measured in table.rows:
         row = measured.row
         cells = [f"**{row.problem}** ({row.capability.replace('_', ' ')}; `{row.scenario}`)"]
@@ -188,21 +185,27 @@ def markdown(table: ArticleTable) -> str:
             if base in split:
                 same = unused(measured.losses, f"{base}-{row.capability}")
                 cells.append("the same" if same else _cell(_without(measured, base)))
-        lines.append(_row(cells))
+        grid.append(cells)
     seeds = f"Seed {table.seed}." if table.reps == 1 else f"Means over {table.reps} seeds."
-    lines += [
+    lines = [
+        "# The article's table, measured", "", *columns.markdown_table(grid),
         "", f"{seeds} Each cell: time down, requests failed, jobs lost, minutes by hand. "
         '"Without it": the same platform with that one capability taken away; "has none": it has '
         f"nothing to take away. {SAME}", "", "## What the article says", "",
-        _row(["Problem", "Docker Compose", "Kubernetes"]), _row(["---"] * 3),
     ]  # fmt: skip
-    lines += [_row([m.row.problem, m.row.compose, m.row.kubernetes]) for m in table.rows]
-    lines += ["", "## Its claims", "", _row(["id", "claim", "verdict", "measured"])]
-    lines.append(_row(["---"] * 4))
+    grid = [["Problem", "Docker Compose", "Kubernetes"]]
+    grid += [[m.row.problem, m.row.compose, m.row.kubernetes] for m in table.rows]
+    lines += [*columns.markdown_table(grid), "", "## Its claims", ""]
+    grid = [["id", "claim", "verdict", "measured"]]
     for one in table.verdicts:
         ruling = "holds" if one.holds else f"**does not hold**: {_why(one)}".rstrip(": ")
-        lines.append(_row([one.claim.id, one.claim.says, ruling, one.measured]))
-    lines += ["", "Checked in runs of their own (all of the article's: `sim claims`):", ""]
+        grid.append([one.claim.id, one.claim.says, ruling, one.measured])
+    lines += [
+        *columns.markdown_table(grid),
+        "",
+        "Checked in runs of their own (all of the article's: `sim claims`):",
+        "",
+    ]
     lines += [f"- {ident}: {', '.join(f'`{s}`' for s in where)}"
               for ident, where in _articles(table)]  # fmt: skip
     lines.append("- T1: `sim quarter`")
@@ -230,21 +233,17 @@ def _cell(loss: Cell | None) -> str:
     return ", ".join(parts)
 
 
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
 def csv_text(table: ArticleTable) -> str:
     """A line per platform and row; `without` is 1 where the capability was taken away."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["capability", "problem", "scenario", "platform", "without", *MEASURES])
+    rows = []
     for row, losses in table.rows:
         for name, loss in losses.items():
             base, *without = name.split("-")
-            writer.writerow([row.capability, row.problem, row.scenario, base, int(bool(without)),
-                             *loss.values()])  # fmt: skip
-    return out.getvalue()
+            rows.append({
+                "capability": row.capability, "problem": row.problem, "scenario": row.scenario,
+                "platform": base, "without": int(bool(without)), **loss,
+            })  # fmt: skip
+    return columns.csv_text(rows)
 
 
 def json_text(table: ArticleTable) -> str:
@@ -270,7 +269,7 @@ def json_text(table: ArticleTable) -> str:
         "checked_elsewhere": {ident: list(where) for ident, where in table.elsewhere.items()},
         "not_checkable": dict(NOT_CHECKABLE),
     }
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return columns.json_text(record)
 
 
 def parts(table: ArticleTable, plots: bool) -> Parts:

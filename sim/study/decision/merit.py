@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sim.results.counterfactual import gain
 from sim.results.expectations import KNOWN, measured
 from sim.results.figures import Unit, figure_at
-from sim.results.intervals import interval
+from sim.results.intervals import bounds
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.schema.text.validation import closest
@@ -20,7 +20,7 @@ LEAST_SHARE = 0.001  # of availability: a smaller difference is nobody's concern
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds with its 95 % interval; of one seed all three are its value."""
+    """A mean over seeds with its bounds (sim.results.intervals); of one seed all are its value."""
 
     mean: float
     low: float
@@ -48,7 +48,7 @@ def estimate(replications: Sequence[Replication], metric: str) -> Estimate | Non
     column = values(replications, metric)
     if not column:
         return None
-    low, high = interval(column) if len(column) > 1 else (column[0], column[0])
+    low, high = bounds(column)
     top = 1.0 if figure_at(metric).unit is Unit.SHARE else high
     return Estimate(fmean(column), max(0.0, low), min(high, top))
 
@@ -61,7 +61,7 @@ def sign(metric: str) -> int:
 def clearly_worse(
     these: Sequence[Replication], best: Sequence[Replication], metric: str
 ) -> bool:  # fmt: skip
-    """Is the first worse than the second beyond chance (95 % of pairs of one seed), and by more
+    """Is the first worse than the second beyond chance (in pairs of one seed), and by more
     than nobody minds? A figure that does not exist (never recovered) is worse than any."""
     first, second = values(these, metric), values(best, metric)
     if not first or not second:

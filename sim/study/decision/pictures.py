@@ -38,10 +38,11 @@ def page(finding: str, below: str) -> Figure:
 
 
 def curve(sweep: Sweep, finding: str) -> Figure:
-    """The first figure over one knob: a line a platform with its 95 % band, the knee ringed."""
+    """The first figure over one knob: a line a platform with its band, the knee ringed."""
     (knob,) = sweep.space
     metric = sweep.metrics[0]
-    figure = page(finding, f"{sweep.planned.name} · {metric} over {knob.path}, 95 % over seeds")
+    band = words.kind_of_bounds(sweep.seeds, "seeds")
+    figure = page(finding, f"{sweep.planned.name} · {metric} over {knob.path}, band: {band}")
     axes = figure.add_axes((0.09, 0.12, 0.74, 0.70))
     places = {_words(value): x for x, value in enumerate(knob.values)}
     names = [name for name in sweep.planned.platforms if sweep.of(name)]

@@ -1,8 +1,8 @@
 """A sweep: one or two knobs turned through their values, with the same customers at each point.
 
 The knee is named by a rule: the first point, in the order of the values, that is not clearly worse
-than the best one (paired over the common seeds, 95 %). Beyond it nothing is gained that is more
-than chance.
+than the best one (pairs of the same seed, sim.results.counterfactual). Beyond it nothing is gained
+that is more than chance.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ class Sweep(NamedTuple):
     metrics: tuple[str, ...]
     points: tuple[SweepPoint, ...]
     interrupted: bool
+
+    @property
+    def seeds(self) -> int:
+        """Finished at least at one point."""
+        return max((len(point.replications) for point in self.points), default=0)
 
     def of(self, platform: str) -> list[SweepPoint]:
         return [point for point in self.points if point.platform == platform]

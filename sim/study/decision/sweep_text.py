@@ -11,6 +11,7 @@ from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
 from sim.report.text import words
 from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
+from sim.results.intervals import FEW
 from sim.study.ask import setting_text
 from sim.study.decision.knobs import words_of
 from sim.study.decision.merit import Estimate, sign
@@ -19,12 +20,12 @@ from sim.study.decision.sweep import Sweep, SweepPoint, rows
 FILES = frozenset({"sweep.json", "sweep.md", "sweep.csv", "sweep.png"})
 RULE = (
     "The knee is the first point, in the order of the values, that is not clearly worse than the "
-    "best (paired over the same seeds, 95 %)."
+    f"best (paired over the same seeds: 95 %; of fewer than {FEW} in each of them, by a tenth)."
 )
 
 
 def setting(sweep: Sweep) -> str:
-    seeds = max((len(point.replications) for point in sweep.points), default=0)
+    seeds = sweep.seeds
     turned = " x ".join(f"{knob.path} ({len(knob.values)})" for knob in sweep.space)
     plural = "" if seeds == 1 else "s"
     return f"{sweep.planned.name}: {turned}, {seeds} seed{plural} each, the same for all"
@@ -98,7 +99,7 @@ def _lines(sweep: Sweep, lay: Callable[[Cells], list[str]]) -> Iterator[str]:
         yield sentence
         yield ""
     for metric in sweep.metrics:
-        yield f"{metric}, mean over seeds [95 %]"
+        yield f"{metric}, mean over seeds [{words.kind_of_bounds(sweep.seeds, 'seeds')}]"
         yield ""
         yield from lay(table(sweep, metric))
         yield ""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sim.dataplane import draws
-from sim.results.intervals import interval
+from sim.results.intervals import bounds
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospect, Prospects
 from sim.study.decision.year import Harms, expected
 
@@ -200,7 +200,7 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
         known = [value for value in each if value is not None]
         low = high = None
         if len(known) == len(each) > 1:
-            low, high = interval(known)
+            low, high = bounds(known)
             low = max(0.0, low)
         found.append(BreakEven(says, price((), harm), low, high))
     return [*found, _deploys(decision, terms, ours, without)]

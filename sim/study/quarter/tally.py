@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sim.results.intervals import interval
+from sim.results.intervals import bounds, kind
 from sim.study.quarter.rates import Rates
 
 CLAIM = 0.80  # the article: 80 % of the time goes into managing infrastructure
@@ -159,8 +159,8 @@ def because(time: Spent, rates: Rates) -> str:
 
 
 def likely(done: Quarter, platform: str) -> tuple[float, float]:
-    """95 % interval of the share over at least two quarters, from 0 on."""
-    low, high = interval(done.shares(platform))
+    """Bounds of the share (sim.results.intervals) over at least two quarters, from 0 on."""
+    low, high = bounds(done.shares(platform))
     return max(0.0, low), high
 
 
@@ -196,6 +196,7 @@ def _platform(quarter: Quarter, name: str) -> dict[str, Any]:
         "minutes": time._asdict(),
         "share": time.share(quarter.rates.working_minutes),
         "share_interval": list(likely(quarter, name)) if several else None,
+        "share_interval_is": kind(quarter.reps) if several else None,
     }
 
 

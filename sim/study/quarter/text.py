@@ -131,7 +131,8 @@ def ruling(quarter: Quarter, name: str) -> list[str]:
     measured = percent(found["measured"])
     if quarter.reps > 1:
         low, high = likely(quarter, name)
-        measured += f" (95 %: {percent(low)} to {percent(high)})"
+        said = words.kind_of_bounds(quarter.reps, "quarters")
+        measured += f" ({said}: {percent(low)} to {percent(high)})"
     return [f"T1, no verdict, measured {measured}: {found['says']}", found["because"]]
 
 
