@@ -11,7 +11,6 @@ from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
 from sim.report.text import words
 from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
-from sim.results.intervals import FEW
 from sim.study.ask import setting_text
 from sim.study.decision.knobs import words_of
 from sim.study.decision.merit import Estimate, sign
@@ -20,7 +19,7 @@ from sim.study.decision.sweep import Sweep, SweepPoint, rows
 FILES = frozenset({"sweep.json", "sweep.md", "sweep.csv", "sweep.png"})
 RULE = (
     "The knee is the first point, in the order of the values, that is not clearly worse than the "
-    f"best (paired over the same seeds: 95 %; of fewer than {FEW} in each of them, by a tenth)."
+    "best (paired over the same seeds, 95 %; of one seed or two in each, and by a tenth)."
 )
 
 
