@@ -13,7 +13,7 @@ from statistics import NormalDist, fmean, stdev
 
 # Of fewer values the least and the most are told (chosen): the half-width of two is 12.7 standard
 # errors, "3 h less to 1 h more" where both pairs say an hour less; of five it is 2.8.
-FEW = 5
+INTERVAL_FROM = 5
 EXTREMES, MEAN_95 = "lowest_and_highest", "mean_95"  # as summary.json says which is told
 
 # 0.975 quantiles of Student's t for 1..30 degrees of freedom
@@ -42,11 +42,11 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def bounds(values: Sequence[float]) -> tuple[float, float]:
-    """What is told beside the mean of at least one value: its interval, or of FEW the extremes."""
-    return (min(values), max(values)) if len(values) < FEW else interval(values)
-
-
 def kind(number: int) -> str:
-    """Which of the two `bounds` gives for so many values, as summary.json says it."""
-    return EXTREMES if number < FEW else MEAN_95
+    """What `bounds` gives for so many values, as summary.json says it."""
+    return EXTREMES if number < INTERVAL_FROM else MEAN_95
+
+
+def bounds(values: Sequence[float]) -> tuple[float, float]:
+    """Told beside the mean of at least one value: of few the extremes, else an interval."""
+    return (min(values), max(values)) if kind(len(values)) == EXTREMES else interval(values)

@@ -134,13 +134,12 @@ class Measurements:
         return {run.platform: run.means for run in self.runs if run.means is not None}
 
     @property
-    def shown_figures(self) -> dict[str, Figures]:
-        """Of each platform those of the run that is told: of one seed, where means would mix."""
-        shown = {
+    def shown(self) -> dict[str, Replication]:
+        """Of each platform the run that is told; its first, where that seed is not among its."""
+        return {
             name: next((r for r in runs if r.seed == self.shown_seed), runs[0])
             for name, runs in self.replications.items()
         }
-        return {name: replication.figures for name, replication in shown.items()}
 
     @property
     def platforms(self) -> dict[str, Figures]:

@@ -33,13 +33,8 @@ class Preference(NamedTuple):
         return {**self._asdict(), "better": list(self.better)}
 
 
-def decision(by_platform: Mapping[str, Sequence[Replication]]) -> Preference | None:
-    """Of two platforms or more; None if nothing differs clearly."""
-    return next(preferences(by_platform), None)
-
-
 def preferences(by_platform: Mapping[str, Sequence[Replication]]) -> Iterator[Preference]:
-    """One for each harm that clearly differs, in the order in which they decide."""
+    """Of two platforms or more, one for each harm that clearly differs; the first decides."""
     columns = {
         name: {done.seed: done.figures for done in some} for name, some in by_platform.items()
     }

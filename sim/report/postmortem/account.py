@@ -14,7 +14,6 @@ from sim.report.postmortem.phrases import JOBS, REQUESTS, ended, percent, plural
 from sim.report.text import words
 from sim.results.counterfactual import harmed
 from sim.results.figures import Figures, lookup, total
-from sim.results.intervals import MEAN_95
 from sim.results.measurements import Measurements
 
 
@@ -91,5 +90,5 @@ def measured(figures: Figures, path: str) -> str:
     span = figures.get("intervals", {}).get(path)
     if span is None or span[0] == span[1]:
         return text
-    said = "95 %" if figures["intervals_are"] == MEAN_95 else "lowest and highest"
-    return f"{text} ({said}: {words.figure(path, span[0])} to {words.figure(path, span[1])})"
+    bounds = words.BOUNDS[figures["intervals_are"]]
+    return f"{text} ({bounds}: {words.figure(path, span[0])} to {words.figure(path, span[1])})"

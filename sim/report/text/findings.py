@@ -22,11 +22,13 @@ from sim.results.figures import (
     total,
 )
 from sim.results.measurements import Difference, Measurements
+from sim.results.preference import Preference
 
 FEW = 0.95  # availability below which the latency of those who got an answer says little
 SURVIVORS = " of the answered"
 MEANS = "Means"
 TELLING = 3  # rows of the first screen, and the price
+HARDER = {"downtime_s", "requests.failed"}  # who differs in one of them is degraded by it, too
 
 
 class Line(NamedTuple):
@@ -35,13 +37,16 @@ class Line(NamedTuple):
 
 
 class TellingRow(NamedTuple):
-    """A row of the first screen. `better`: the platforms that did, and by how much; empty where
-    one platform ran, or only money differs for what it buys."""
+    """A row of the first screen."""
 
     label: str
     cells: tuple[str, ...]  # one a platform
-    better: str
-    winners: tuple[bool, ...]  # one a platform
+    better: str = ""  # who did, and by how much; of one platform nobody
+    winners: tuple[bool, ...] = (False,)  # one a platform
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.label, *self.cells, *filter(None, [self.better])]
 
 
 class TableSection(NamedTuple):
@@ -89,36 +94,38 @@ def telling(result: Measurements) -> list[TellingRow]:
     """The first screen: the TELLING weightiest figures that clearly differ, and the price; of one
     platform all that is weighed and not 0."""
     if len(result.platforms) == 1:
-        return _weighed(result)
-    rows: list[TellingRow] = []
-    paths = [found.metric for found in result.preferences]
-    for found in result.preferences:
-        nearly_the_same = {"downtime_s", "requests.failed"} & set(paths)
-        if len(rows) < TELLING and not (found.metric == "degraded_s" and nearly_the_same):
-            row = figure_at(found.metric).row
-            by = words.figure(found.metric, found.gap)
-            rows.append(
-                TellingRow(
-                    row.label if row else found.metric,
-                    tuple(verdict.ranged(found.metric, f, result.spread[name], each=True)
-                          for name, f in result.platforms.items()),
-                    f"{verdict.names(found.better)}, by {by}",
-                    tuple(name in found.better for name in result.platforms),
-                )
-            )  # fmt: skip
+        return list(_weighed(result))
+    paths = {preference.metric for preference in result.preferences}
+    telling = [p for p in result.preferences if p.metric != "degraded_s" or not paths & HARDER]
+    rows = [_telling_row(result, preference) for preference in telling[:TELLING]]
     return [*rows, *_price(result)]
 
 
-def _weighed(result: Measurements) -> list[TellingRow]:
+def telling_heads(result: Measurements) -> list[str]:
+    """Of the columns of `telling`."""
+    platforms = [words.platform(name) for name in result.platforms]
+    return ["", *platforms, *["better"] * (len(platforms) > 1)]
+
+
+def _telling_row(result: Measurements, preference: Preference) -> TellingRow:
+    metric, better = preference.metric, preference.better
+    row = figure_at(metric).row
+    cells = (
+        verdict.ranged(metric, figures, result.spread[name], each=True)
+        for name, figures in result.platforms.items()
+    )
+    by = f"{verdict.names(better)}, by {words.figure(metric, preference.gap)}"
+    winners = tuple(name in better for name in result.platforms)
+    return TellingRow(row.label if row else metric, tuple(cells), by, winners)
+
+
+def _weighed(result: Measurements) -> Iterator[TellingRow]:
     ((name, figures),) = result.platforms.items()
-    spread = result.spread[name]
-    rows = []
     for topic in TOPICS:
         for figure, row in shown(topic):
             if (figure.harm or figure.compared) and total(figures, figure.path):
-                text = _cell(figure, row, figures, result.horizon_s, spread)
-                rows.append(TellingRow(row.label, (text,), "", (False,)))
-    return rows
+                cell = _cell(figure, row, figures, result.horizon_s, result.spread[name])
+                yield TellingRow(row.label, (cell,))
 
 
 def _price(result: Measurements) -> Iterator[TellingRow]:
@@ -126,13 +133,11 @@ def _price(result: Measurements) -> Iterator[TellingRow]:
     prices = {name: f["cost"]["usd_month"] for name, f in result.platforms.items()}
     cells = tuple(map(words.money, prices.values()))
     if len(set(cells)) > 1:
-        least = min(prices.values())
+        least, most = min(prices.values()), max(prices.values())
         cheapest = tuple(name for name, price in prices.items() if price == least)
-        by = words.money(max(prices.values()) - least)
-        yield TellingRow(
-            means.HEADINGS[-1], cells, f"{verdict.names(cheapest)}, by {by}",
-            tuple(name in cheapest for name in prices),
-        )  # fmt: skip
+        by = f"{verdict.names(cheapest)}, by {words.money(most - least)}"
+        winners = tuple(name in cheapest for name in prices)
+        yield TellingRow(means.HEADINGS[-1], cells, by, winners)
 
 
 def sections(result: Measurements, full: bool = True) -> list[TableSection]:
@@ -163,7 +168,7 @@ def sections(result: Measurements, full: bool = True) -> list[TableSection]:
 def _lines(topic: Topic, result: Measurements) -> Iterator[Line]:
     for figure, row in shown(topic):
         cells = (
-            _pair(figure, row, name, result)
+            pair(result, name, figure.path)
             if row.pair
             else _cell(figure, row, figures, result.horizon_s, result.spread.get(name, {}))
             for name, figures in result.platforms.items()
@@ -171,17 +176,19 @@ def _lines(topic: Topic, result: Measurements) -> Iterator[Line]:
         yield Line(row.label, tuple(cells))
 
 
-def _pair(figure: Figure, row: TableRow, name: str, result: Measurements) -> str:
-    """Two figures of one run: where seeds have different pairs that of the run that is told, since
-    a mean peak of a mean limit is nobody's."""
+def pair(result: Measurements, name: str, path: str) -> str:
+    """`98 of 297 (seed 2)`, two figures of one run: where seeds have different pairs that of the
+    run that is told, since a mean peak of a mean limit is nobody's."""
+    row = figure_at(path).row
+    assert row is not None
 
-    def told(figures: Figures) -> str:
-        paths = (figure.path, row.other)
-        return row.pair.format(*(words.figure(path, lookup(figures, path)) for path in paths))
+    def of(figures: Figures) -> str:
+        return row.pair.format(*(words.figure(p, lookup(figures, p)) for p in (path, row.other)))
 
-    if len({told(done.figures) for done in result.replications[name]}) == 1:
-        return told(result.platforms[name])
-    return f"{told(result.shown_figures[name])} (seed {result.shown_seed})"
+    if len({of(done.figures) for done in result.replications[name]}) == 1:
+        return of(result.platforms[name])
+    shown = result.shown[name]
+    return f"{of(shown.figures)} (seed {shown.seed})"
 
 
 def _cell(
@@ -239,4 +246,5 @@ def _what(difference: Difference) -> str:
 
 def _how_much(d: Difference) -> str:
     mean, low, high = (words.difference(d.metric, x) for x in (d.mean, d.low, d.high))
-    return f"{mean} ({low.removesuffix(' points')} .. {high.removesuffix(' points')})"
+    points = " points" if figure_at(d.metric).unit is Unit.SHARE else ""
+    return f"{mean}{points} ({low} .. {high})"

@@ -41,16 +41,8 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
         yield ""
     heads = [words.platform(name) for name in result.platforms]
     if not comparison.is_many(result) and (rows := findings.telling(result)):
-        last = ["better"] if len(heads) > 1 else []
-        yield from markdown_table(
-            [
-                ["", *heads, *last],
-                *(
-                    [row.label, *row.cells, row.better][: len(heads) + 1 + len(last)]
-                    for row in rows
-                ),
-            ]
-        )
+        columns = (row.columns for row in rows)
+        yield from markdown_table([findings.telling_heads(result), *columns])
         yield "\n## All figures\n"
     yield f"|  | {' | '.join(heads)} |"
     yield "|---" * (len(heads) + 1) + "|"

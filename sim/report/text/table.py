@@ -63,15 +63,13 @@ def _document(result: Measurements, full: bool) -> RenderableType:
 
 def _telling(result: Measurements) -> list[RenderableType]:
     """The rows that tell most, with who did better; the means in a line a platform."""
-    several = len(result.platforms) > 1
-    table = _plain_table("", *map(words.platform, result.platforms), *["better"] * several)
+    table = _plain_table(*findings.telling_heads(result))
     rows = findings.telling(result)
-    for label, cells, better, winners in rows:
-        marked = (
-            Text(cell, style="bold green" if won else "")
-            for cell, won in zip(cells, winners, strict=True)
-        )
-        table.add_row(label, *marked, *[better] * several)
+    for row in rows:
+        label, *cells = map(Text, row.columns)
+        for cell, won in zip(cells, row.winners, strict=False):  # who did better is the last
+            cell.stylize("bold green" if won else "")
+        table.add_row(label, *cells)
     parts: list[RenderableType] = [table] if rows else []
     parts += [Text(f"  {line}", style="dim") for line in means.each(result)]
     rest = sum(len(section.rows) for section in findings.sections(result)) - len(rows)
@@ -146,15 +144,13 @@ def _verdicts(claims: list[findings.ClaimLine]) -> RenderableType:
 def html(result: Measurements) -> str:
     """The same for Jupyter: the rows that tell most, all rows folded, the claims. Everything is
     escaped."""
-    heads = list(map(words.platform, result.platforms))
-    several = len(heads) > 1
-    first = [
-        ("td", label, (*cells, *[better] * several))
-        for label, cells, better, _ in findings.telling(result)
-    ]
+    heads = findings.telling_heads(result)
+    telling = (row.columns for row in findings.telling(result))
+    first = [("td", label, tuple(cells)) for label, *cells in telling]
+    platforms = heads[: len(result.platforms) + 1]
     every: list[tuple[str, str, tuple[str, ...]]] = []
     for section in findings.sections(result):
-        every.append(("th", section.title, ("",) * len(heads)))
+        every.append(("th", section.title, ("",) * len(result.platforms)))
         every += (("td", label, cells) for label, cells in section.rows)
     claims = "".join(
         f"<li>{'&#10003; holds' if v.holds else '<b>&#10007; does not hold</b>'}: "
@@ -166,8 +162,8 @@ def html(result: Measurements) -> str:
         f"<p><b>{escape(verdict.verdict(result))}</b></p>"
         f"<p><b>{escape(result.scenario)}</b>: {escape(result.title)}<br>"
         f"<small>{escape(findings.setting(result))}</small></p>"
-        f"{_html_table([*heads, *['better'] * several], first)}"
-        f"<details><summary>all rows</summary>{_html_table(heads, every)}</details>"
+        f"{_html_table(heads, first)}"
+        f"<details><summary>all rows</summary>{_html_table(platforms, every)}</details>"
         f"<ul>{claims}</ul>"
     )
 
@@ -178,5 +174,5 @@ def _html_table(heads: list[str], rows: list[tuple[str, str, tuple[str, ...]]]) 
         f"{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
         for tag, label, cells in rows
     )
-    top = "".join(f"<th>{escape(head)}</th>" for head in ["", *heads])
+    top = "".join(f"<th>{escape(head)}</th>" for head in heads)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -24,13 +24,14 @@ def verdict(result: Measurements) -> str:
         return _alike(result)
     if result.ladder is not None and (enough := ladder.enough(result.ladder)):
         return _would_do(result, result.ladder, *enough)
-    return f"{_gap(result, decided)}{_price(result, decided)}{_means(result, decided)}."
+    price = _price(result, decided.better[0], decided.worse) if len(decided.better) == 1 else ""
+    return f"{_gap(result, decided)}{price}{_means(result, decided)}."
 
 
 def _would_do(result: Measurements, climbed: Ladder, rungs: str, left: float) -> str:
     """`Self-healing would do: 3 min 49 s down [3:01 .. 5:28 over 10 seeds] become 8 s; all of
     Kubernetes comes to 0 s, for $381 more a month.`"""
-    metric, first = climbed.metric, result.platforms[climbed.first]
+    metric = climbed.metric
     harm = figure_at(metric).harm
     amount = words.figure(metric, fmean(climbed.values))
     whole = harm.left.format(amount) if harm and harm.left else amount
@@ -38,12 +39,10 @@ def _would_do(result: Measurements, climbed: Ladder, rungs: str, left: float) ->
     span = words.span(metric, bounds["low"], bounds["high"]) if bounds else ""
     over = f" [{span} over {bounds['seeds']} seeds]" if bounds and span else ""
     end = words.figure(metric, fmean(climbed.rungs[-1].values))
-    more = result.platforms[climbed.last]["cost"]["usd_month"] - first["cost"]["usd_month"]
-    price = f", for ${abs(more):,.0f} {'more' if more > 0 else 'less'} a month"
     return (
         f"{rungs[:1].upper()}{rungs[1:]} would do: {whole}{over} become "
         f"{words.figure(metric, left)}; all of {words.platform(climbed.last)} comes to {end}"
-        f"{price if abs(more) >= 1.0 else ', at the same price'}."
+        f"{_price(result, climbed.last, climbed.first)}."
     )
 
 
@@ -93,11 +92,11 @@ def names(platforms: tuple[str, ...]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _price(result: Measurements, decided: Preference) -> str:
-    month = {name: f["cost"]["usd_month"] for name, f in result.platforms.items()}
-    if len(decided.better) > 1 or not month[decided.better[0]]:
+def _price(result: Measurements, name: str, other: str) -> str:
+    month = {side: f["cost"]["usd_month"] for side, f in result.platforms.items()}
+    if not month[name]:
         return ""
-    more = month[decided.better[0]] - month[decided.worse]
+    more = month[name] - month[other]
     if abs(more) < 1.0:
         return ", at the same price"
     return f", for ${abs(more):,.0f} {'more' if more > 0 else 'less'} a month"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from sim.results.figures import Unit, figure_at
-from sim.results.intervals import FEW
+from sim.results.intervals import EXTREMES, MEAN_95, kind
 
 # what makes a line of Markdown more than a line of a paragraph
 _BLOCK = re.compile(r"^(\s*\d*)(#|>|~~~|=+$|--+$|[-+*](?=\s)|(?<=\d)[.)](?=\s))")
@@ -96,9 +96,13 @@ def money(value: float) -> str:
     return f"{'-' if round(value, 2) < 0 else ''}${abs(value):,.2f}"
 
 
+BOUNDS = {EXTREMES: "lowest and highest", MEAN_95: "95 %"}  # in words
+
+
 def kind_of_bounds(number: int, of: str) -> str:
     """What is told beside a mean of so many: `95 %`, `lowest and highest of 2 pairs`."""
-    return f"lowest and highest of {number} {of}" if number < FEW else "95 %"
+    name = kind(number)
+    return f"{BOUNDS[name]} of {number} {of}" if name == EXTREMES else BOUNDS[name]
 
 
 def causes(counts: dict[str, float], most: int = 4) -> str:
@@ -115,9 +119,9 @@ def figure(path: str, value: float | None) -> str:
 
 
 def difference(path: str, value: float) -> str:
-    """With its sign: `-56 min 32 s`, `+$0.20`, `+32.34 points`, `0 s`."""
+    """With its sign: `-56 min 32 s`, `+$0.20`, `+32.34` (points of a share), `0 s`."""
     if figure_at(path).unit is Unit.SHARE:
-        return f"{value * 100:+.2f} points"
+        return f"{value * 100:+.2f}"
     text = figure(path, value)
     return f"+{text}" if value > 0.0 and re.search("[1-9]", text) else text
 
