@@ -235,7 +235,7 @@ def _refused_top(result: Measurements, start: float, end: float) -> float:
 
 def _connections_text(result: Measurements, run: Run) -> str:
     counts = result.platforms[run.platform]["connections"]
-    text = f"at most {words.count(counts['peak'])} of {words.count(counts['limit'])}"
+    text = f"at most {findings.pair(result, run.platform, 'connections.peak')}"
     if counts["refused"]:
         text += f", {words.count(counts['refused'])} refused"
     if counts["containers_refused"]:
@@ -249,11 +249,15 @@ def _connections_finding(result: Measurements) -> str:
     if any(table["refused"] for table in tables.values()):
         refused = {name: table["refused"] for name, table in tables.items()}
         return _finding(refused, words.count, "connections refused")
-    limits = {name: words.count(table["limit"]) for name, table in tables.items()}
+    limits = {
+        words.count(done.figures["connections"]["limit"])
+        for runs in result.replications.values()
+        for done in runs
+    }
     peaks = {name: table["peak"] for name, table in tables.items()}
-    if len(set(limits.values())) > 1:
+    if len(limits) > 1:
         return _finding(peaks, words.count, "connections at most, none refused")
-    limit = next(iter(limits.values()))
+    (limit,) = limits
     show = f"{{}} of {limit}".format
     return _finding(
         peaks, lambda peak: show(words.count(peak)), "connections at most, none refused"
