@@ -11,7 +11,7 @@ from sim.schema.fields import InputError
 from sim.schema.scenario import Scenario
 from sim.schema.settings import PlacedSettings, Spot, apply_settings, merged, split_settings
 from sim.schema.stack import Role, Stack
-from sim.schema.stack_checks import quota_issues, stack_issues
+from sim.schema.stack_checks import server_issues, stack_issues
 from sim.schema.text.document import Document
 from sim.schema.text.paths import value_at
 from sim.schema.text.validation import closest, one_of
@@ -131,7 +131,7 @@ def check_stack(stack: Stack, document: Document | None = None) -> None:
 
 def check_quota(stack: Stack) -> None:
     """Raise InputError for more servers at second 0 than the provider lends."""
-    issues = list(quota_issues(stack, Document(stack.name)))
+    issues = list(server_issues(stack, Document(stack.name)))
     if issues:
         raise InputError(issues=issues)
 

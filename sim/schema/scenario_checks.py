@@ -6,7 +6,7 @@ guard meaning, never reality: a scenario in which everything is down is a legal 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -215,22 +215,20 @@ def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], 
             yield ("scale", "services", name), name
 
 
+def zone_issue(name: str, zones: Sequence[str]) -> tuple[str, str, str]:
+    """Of a zone that no server has: what was found, what is expected, the nearest."""
+    there = one_of(zones) if zones else "a zone of the stack's `servers.zones`: there is none"
+    return f"{name}, a zone that no server has", there, closest(name, zones)
+
+
 def _zone_issues(
     event: Event, settings: Mapping[str, Any], stack: Stack, at: Path_, document: Document
 ) -> Iterator[Issue]:
     """An event for a zone that no server has."""
     zones = settings.get("servers.zones", stack.servers.zones)
-    if (
-        event.zone_down is not None
-        and isinstance(zones, list)
-        and event.zone_down.zone not in zones
-    ):
-        name = event.zone_down.zone
-        expected = (
-            one_of(zones) if zones else "a zone of the stack's `servers.zones`: there is none"
-        )
-        found = f"{name}, a zone that no server has"
-        yield document.issue((*at, "zone_down", "zone"), found, expected, closest(name, zones))
+    if event.zone_down and isinstance(zones, list) and event.zone_down.zone not in zones:
+        issue = zone_issue(event.zone_down.zone, zones)
+        yield document.issue((*at, "zone_down", "zone"), *issue)
 
 
 def _keeps_nothing(

@@ -85,7 +85,7 @@ def stack_issues(
     yield from story_issues(stack, document)
     yield from _port_issues(stack, document)
     yield from _cycle_issues(stack, document)
-    yield from quota_issues(stack, document)
+    yield from server_issues(stack, document)
     machine, reserved = stack.servers.machine, stack.servers.reserved
     for size, taken, field in (
         (machine.cores, reserved.cores, "cores"),
@@ -96,7 +96,7 @@ def stack_issues(
             yield document.issue(path, f"{taken:g} of {size:g}", f"{field} left for containers")
 
 
-def quota_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+def server_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     """More servers from the beginning than the provider lends; a zone twice."""
     count, quota, zones = stack.servers.count, stack.servers.quota, stack.servers.zones
     for i, zone in enumerate(zones):

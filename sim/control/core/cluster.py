@@ -104,8 +104,9 @@ class Cluster(Containers):
     def emptiest_zone(self, service: str = "") -> str:
         """The zone with the fewest servers, or replicas of a service; no provider lends a server in
         one that is lost. "" where there are none."""
+        placed = self.by_zone(service)
         counts = {
-            zone: self.near(service, zone) if service else len(self.in_zone(zone))
+            zone: placed[zone] if service else len(self.in_zone(zone))
             for zone in self.stack.servers.zones
             if zone not in self.lost_zones
         }

@@ -165,9 +165,11 @@ class World:
         """The servers there that nobody has given back."""
         return [s for s in self.servers if s.zone == zone and s.released_s is None]
 
-    def near(self, service: str, zone: str) -> int:
-        """Replicas of a service that are placed in a zone."""
-        return sum(c.server.zone == zone and not c.deleting for c in self.of(service))
+    def by_zone(self, service: str) -> Counter[str]:
+        """Replicas of a service that are placed in each zone; 0 in any other."""
+        if not self.stack.servers.zones:
+            return Counter()
+        return Counter(c.server.zone for c in self.of(service) if not c.deleting)
 
     def numbered(self, index: int) -> Server:
         """Server number `index` from 0, as scenarios count. InputError if it is not there (yet)."""

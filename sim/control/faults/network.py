@@ -11,19 +11,15 @@ from sim.control.core.cluster import Cluster
 from sim.control.faults.maintenance import reboot
 from sim.schema.fields import InputError
 from sim.schema.scenario import ZoneDown
-from sim.schema.text.validation import closest, one_of
+from sim.schema.scenario_checks import zone_issue
 
 
 def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
     """All its servers at once; back after their boot, unless it is gone for good."""
     zones = cluster.stack.servers.zones
     if spec.zone not in zones:
-        expected = one_of(zones) if zones else "a zone of `servers.zones`, which names none"
-        found = f"the unknown zone {spec.zone!r}"
-        raise InputError(
-            field="zone_down.zone", found=found, expected=expected,
-            nearest=closest(spec.zone, zones),
-        )  # fmt: skip
+        found, expected, nearest = zone_issue(spec.zone, zones)
+        raise InputError(field="zone_down.zone", found=found, expected=expected, nearest=nearest)
     servers = [server for server in cluster.in_zone(spec.zone) if server.alive]
     names = ", ".join(server.name for server in servers) or "no server of ours"
     cluster.say("zone_down", spec.zone, f"zone {spec.zone} is lost with {names}")

@@ -133,7 +133,8 @@ class NomadScheduling:
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more allocation; None if it is blocked."""
         able = [s for s in cluster.servers if s.ready and not s.cordoned and s.released_s is None]
-        loads = [load_of(cluster, s, service) for s in able]
+        by_zone = cluster.by_zone(service)
+        loads = [load_of(cluster, s, service, by_zone=by_zone) for s in able]
         wanted = requested(cluster, service)
         ident = binpack_choice(loads, wanted, cluster.desired[service])
         return next((s for s in able if s.id == ident), None)

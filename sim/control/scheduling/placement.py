@@ -12,6 +12,7 @@ Nothing is ever moved to rebalance.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -194,10 +195,10 @@ def best(
 # ---- what schedulers ask ----
 def load_of(
     cluster: Cluster, server: Server, service: str,
-    reserved: Callable[[Service], Resources] = requests,
+    reserved: Callable[[Service], Resources] = requests, by_zone: Counter[str] | None = None,
 ) -> Load:  # fmt: skip
     """A server with everything placed on it, whatever state that is in. `reserved`: what each
-    replica of a service counts for."""
+    replica of a service counts for; `by_zone`: its replicas, where they are chosen by zone."""
     containers = cluster.on(server)
     each = [reserved(cluster.service(c.service)) for c in containers]
     return Load(
@@ -206,5 +207,5 @@ def load_of(
         Resources(added(r.cores for r in each), sum(r.memory for r in each)),
         sum(c.service == service and not c.deleting for c in containers),
         server.zone,
-        cluster.near(service, server.zone) if server.zone else 0,
+        by_zone[server.zone] if by_zone else 0,
     )

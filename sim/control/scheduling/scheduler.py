@@ -111,7 +111,8 @@ class Scheduling:
             able = [s for s in able if fits(with_promises(cluster, s, service, waiting), wanted)]
             if waiting is not None and waiting.nominated in able:
                 return waiting.nominated  # before any other
-        loads = [load_of(cluster, s, service) for s in able]
+        by_zone = cluster.by_zone(service)
+        loads = [load_of(cluster, s, service, by_zone=by_zone) for s in able]
         weights = (self.fit_weight, self.balance_weight, self.spread_weight)
         smallest = Resources(self.default_cpu_request, self.default_memory_request)
         ident = best(

@@ -77,14 +77,14 @@ def candidates(
     cluster: Cluster, service: str, most_failures: int, window_s: float
 ) -> list[SpreadNode]:
     """All servers that may take a task, as the scheduler sees them."""
-    now, nodes = cluster.clock.now, []
+    now, by_zone, nodes = cluster.clock.now, cluster.by_zone(service), []
     for server in cluster.servers:
         if not server.ready or server.cordoned or server.released_s is not None:
             continue
         failed = [t_s for t_s, name in server.failures if name == service]
         tasks = sum(not c.deleting for c in cluster.on(server))
         faulty = is_faulty(failed, now, window_s, most_failures)
-        load = load_of(cluster, server, service, reservations)
+        load = load_of(cluster, server, service, reservations, by_zone)
         nodes.append(SpreadNode(load, tasks, faulty))
     return nodes
 
