@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 
 import pytest
-from numba.core import codegen
+from numba.core import codegen, types
 from numba.np import arrayobj
 
 from sim.dataplane.kernel import cache
@@ -61,3 +63,40 @@ def test_a_version_that_was_not_tried_is_told_by_the_process_that_a_person_start
     monkeypatch.setattr(cache, "parent_process", multiprocessing.current_process)
     compiler.entry(lambda x: x)
     assert said(capsys) == ""
+
+
+def test_without_names_of_records_nothing_is_kept_on_disk(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(types.Record, "mangling_args")
+    kept: list[object] = []
+    monkeypatch.setattr(compiler, "keep", kept.append)
+    compiler.entry(lambda x: x)
+    assert kept == []
+    if compiler.CACHED:
+        assert "its names of records have moved" in said(capsys)
+
+
+NAMES = """
+import sys
+import numba
+from numba.core.itanium_mangler import mangle_type
+from sim.dataplane.kernel.compile import compiling
+from sim.dataplane.kernel.layout import empty_record
+
+of = {works: numba.typeof(empty_record(works, 8)).dtype for works in map(int, sys.argv[1:])}
+with compiling():
+    print(*(mangle_type(of[works]) for works in sorted(of)))
+"""
+
+
+def names(order: list[str]) -> str:
+    command = [sys.executable, "-c", NAMES, *order]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_function_has_one_name_in_all_processes_and_another_for_another_size() -> None:
+    """Or code from disk would call that of another size: it did, without an end."""
+    first, second = names(["40960", "65536"]), names(["65536", "40960"])
+    assert first == second
+    assert len(set(first.split())) == 2

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
@@ -98,6 +100,35 @@ def linked_only() -> Iterator[None]:
             target.set_env = set_env
 
 
+@cache
+def _digest(text: str) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:8], "big")
+
+
+def _names_records() -> bool:
+    return isinstance(vars(types.Record).get("mangling_args"), property)
+
+
+@contextmanager
+def named_by_content() -> Iterator[None]:
+    """While an entry compiles: a function is named after what its record holds.
+
+    Numba names it after the number that the record's type got in this process. Code from disk, of
+    a process that met records of other sizes in another order, would have the names of other code,
+    and what is loaded first would be called for both. Where this cannot be, nothing is kept."""
+    if not _names_records():
+        yield
+        return
+    record: Any = types.Record
+    with global_compiler_lock:
+        numbered = record.mangling_args
+        record.mangling_args = property(lambda self: ("Record", (_digest(self.name),)))
+        try:
+            yield
+        finally:
+            record.mangling_args = numbered
+
+
 def inner(function: F) -> F:
     """A kernel function that only kernel functions call.
 
@@ -127,20 +158,23 @@ def shared(function: F, **uses: Any) -> F:
 @contextmanager
 def compiling() -> Iterator[None]:
     """While an entry compiles."""
-    with linked_only(), counted_from_zero():
+    with linked_only(), counted_from_zero(), named_by_content():
         yield
 
 
 def entry(function: F) -> F:
     """A kernel function that Python calls."""
+    kept = CACHED and _names_records()
+    if CACHED and not kept:
+        other_insides("its names of records have moved")
     compiler: Any = numba.njit
-    made: Any = compiler(error_model="numpy", cache=CACHED, fastmath=False)(function)
+    made: Any = compiler(error_model="numpy", cache=kept, fastmath=False)(function)
     inside: Any = getattr(made, "_compiler", None)
     if hasattr(inside, "compile"):
         inside.compile = compiling()(inside.compile)
     else:
         other_insides("its compiler has moved")
-    if CACHED:
+    if kept:
         keep(made)
     return cast(F, made)
 
