@@ -50,12 +50,14 @@ from sim.dataplane.kernel.timing import (
     BUDGET,
     CHECKOUT_RING,
     NEED_ARRIVALS,
+    NEED_PLACES,
     NOTICED,
     OUT_FULL,
     PATIENCE_RING,
     REACHED,
     agenda,
     heap_pop,
+    lacks_places,
     short_of,
 )
 from sim.dataplane.kernel.verbs import ADVANCE, act, dial_probe_again, open_next, probe
@@ -205,9 +207,8 @@ def advance(w: Any, until: float, budget: int) -> int:
             return OUT_FULL if w.outs <= OUTS else BROKEN
         if w.arrival >= w.arrivals:
             return NEED_ARRIVALS
-        short = short_of(w)
-        if short != REACHED:
-            return short
+        if lacks_places(w):
+            return NEED_PLACES
         if not step(w, stop, until):
             w.now = stop
             if stop == until:

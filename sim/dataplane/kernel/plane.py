@@ -37,7 +37,6 @@ from sim.dataplane.kernel.layout import (
     CONTAINERS,
     DEEP,
     END,
-    JOBS_PER_WORK,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
@@ -215,12 +214,8 @@ class CompiledPlane:
         self._act(verbs.WIPE, queue)
 
     def enqueue(self, queue: int, jobs: int) -> None:
-        w = self.box[0]
-        begun = w["work_used"] + min(jobs, int(w["queue"]["idle"][queue])) + timing.ROOM
-        more = max(begun, (w["jobs_used"] + jobs + timing.ROOM) // JOBS_PER_WORK + 1) / self.works
-        if more > 1:
-            self._grow(self.works << math.ceil(math.log2(more)), self.places)
-        self._act(verbs.ENQUEUE, queue, jobs)
+        for begun in range(0, jobs, timing.ROOM // 2):  # room is made between them
+            self._act(verbs.ENQUEUE, queue, min(jobs - begun, timing.ROOM // 2))
 
     def add_profile(self, profile: Profile) -> int:
         p = self.profiles

@@ -28,22 +28,26 @@ FREED = 1 << 40  # in the agenda, before a container: its connection was given u
 
 # ---- room ----
 @inner
-def short_of(w: Any) -> int:
-    """What must be made room for before more may follow: NEED_PLACES, OUT_FULL, or REACHED."""
+def lacks_places(w: Any) -> bool:
+    """Fewer than ROOM places are free of works, requests, jobs, timers or wake-ups."""
     works = w.works
-    if w.notes > NOTES or w.outs > OUTS:
-        return BROKEN
-    if w.outs > OUTS // 2:
-        return OUT_FULL
-    if (
+    return (
         w.work_used > works - ROOM
         or w.request_top > works - ROOM
         or w.jobs_used > JOBS_PER_WORK * works - ROOM
         or w.heap_n > TIMERS_PER_WORK * works - 2 * ROOM
         or w.agenda_tail > AGENDA_PER_WORK // 2 * works - ROOM
-    ):
-        return NEED_PLACES
-    return REACHED
+    )
+
+
+@inner
+def short_of(w: Any) -> int:
+    """What must be made room for before more may follow: NEED_PLACES, OUT_FULL, or REACHED."""
+    if w.notes > NOTES or w.outs > OUTS:
+        return BROKEN
+    if w.outs > OUTS // 2:
+        return OUT_FULL
+    return NEED_PLACES if lacks_places(w) else REACHED
 
 
 @inner
