@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from sim.report.text import table, timeline
+from sim.report.text.findings import claim_line
 from sim.report.text.markdown import markdown
 from sim.results.run import TimelineRow
 from tests.results.results import busy_timeline, result
@@ -126,3 +127,20 @@ def test_what_happens_to_many_at_once_is_told_once():
         "         likewise api-1, api-2, api-3 and 5 more, by 00:01:08",
     ]
     assert len(told) == 7  # one person's steps are told one by one
+
+
+@pytest.mark.parametrize(
+    ("minutes", "holds", "words"),
+    [
+        (240.1, False, "4 h, above by 6 s (claimed: 3 h .. 4 h)"),
+        (179.9, False, "3 h, below by 6 s (claimed: 3 h .. 4 h)"),
+        (240.0, True, "4 h (claimed: 3 h .. 4 h)"),
+        (300.0, False, "5 h (claimed: 3 h .. 4 h)"),
+    ],
+)
+def test_a_claim_missed_by_less_than_is_printed_says_by_how_much(minutes, holds, words):
+    row = {
+        "metric": "operator.minutes", "platform": "compose", "says": "it takes hours",
+        "low": 180.0, "high": 240.0, "measured": minutes, "holds": holds,
+    }  # fmt: skip
+    assert claim_line(row, "").finding == f"operator.minutes: {words}"

@@ -212,13 +212,18 @@ def _cell(
 
 def verdicts(result: Measurements) -> list[ClaimLine]:
     """The claims in the scenario's order."""
-    return [_verdict(row, because) for row, because in result.verdicts]
+    return [claim_line(row, because) for row, because in result.verdicts]
 
 
-def _verdict(row: dict[str, Any], because: str) -> ClaimLine:
+def claim_line(row: dict[str, Any], because: str) -> ClaimLine:
+    """Of a row of the summary's claims; what is missed by less than is printed says by how much."""
     metric = row["metric"]
     measured = words.figure(metric, row["measured"])
     allowed = words.bounds(metric, row["low"], row["high"])
+    for bound, side in ((row["low"], "below"), (row["high"], "above")):
+        if not row["holds"] and bound is not None and words.figure(metric, bound) == measured:
+            missed = words.figure(metric, abs(row["measured"] - bound))
+            measured = f"{measured}, {side} by {missed}"
     return ClaimLine(
         holds=row["holds"],
         platform=words.platform(row["platform"]),
