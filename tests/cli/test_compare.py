@@ -27,3 +27,10 @@ def test_compare_says_what_is_wrong(sim):
     said = sim("compare", "container_crash", "--platform", "nomda")
     assert said.status == 2
     assert "did you mean nomad?" in said.err
+
+
+def test_its_help_is_that_of_run_with_its_own_default(sim):
+    mine, runs = (sim(verb, "--help").out for verb in ("compare", "run"))
+    assert "[default: all]" in " ".join(mine.replace("│", " ").split())
+    assert "the scenario's own]" in " ".join(runs.replace("│", " ").split())
+    assert "--unknowns" in mine
