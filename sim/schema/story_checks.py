@@ -25,6 +25,13 @@ TARGETS: dict[str, tuple[tuple[Role, ...], str]] = {
     "push": (("redis",), "a queue: a service with role redis"),
 }
 
+READERS: dict[str, tuple[str, ...]] = {  # the kinds of steps that read a field, where not all do
+    **dict.fromkeys((*ClientSpec.model_fields, "at_most", "breaker"), ("call",)),
+    "demand": ("query",),
+    "on_failure": ("query", "call", "push"),
+    "fresh": ("cpu", "wait", "query"),
+}
+
 
 def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     """Everything in the stories of a stack that does not fit together."""
@@ -109,21 +116,13 @@ def _steps_issues(
 
 def _field_issues(step: ServiceStep, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
     """Fields that a step of this kind does not read."""
-    unread = {"demand"} if step.kind != "query" else set()
-    if step.kind != "call":
-        unread |= {*ClientSpec.model_fields, "at_most", "breaker"}
-    if step.kind in ("cpu", "wait"):
-        unread.add("on_failure")
-    for field in sorted(unread & step.model_fields_set):
-        if getattr(step, field) != ServiceStep.model_fields[field].default:
-            found, expected = f"{field} in a step `{step.kind}:`", _readers(field)
+    for field in sorted(READERS.keys() & step.model_fields_set):
+        readers = READERS[field]
+        written = getattr(step, field) != ServiceStep.model_fields[field].default
+        if written and step.kind not in readers:
+            found = f"{field} in a step `{step.kind}:`"
+            expected = f"it only in a step {' or '.join(f'`{kind}:`' for kind in readers)}"
             yield document.issue((*at, field), found, expected, key=True)
-
-
-def _readers(field: str) -> str:
-    if field == "on_failure":
-        return "it only where something is asked: query, call, push"
-    return "it only in a step `query:`" if field == "demand" else "it only in a step `call:`"
 
 
 def _target_issues(
