@@ -140,7 +140,8 @@ MEASURED = (
     "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
     "ladder", "unknowns", "measurements", "merge", "expectations",
 )  # fmt: skip
-TOLD = ("folder", "colours", "text", "incident", "plots", "postmortem", "page", "exports", "files")
+TOLD = ("folder", "colours", "text", "incident", "plots", "study_page", "postmortem",
+        "page", "exports", "files")  # fmt: skip
 
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {

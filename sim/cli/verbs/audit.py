@@ -48,15 +48,12 @@ def audit(
         Print audit.json and nothing else on standard output.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.decisions import delivered, writable  # noqa: PLC0415
+    from sim.cli.studies import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import audit as study  # noqa: PLC0415
-    from sim.study.decision import audit_text as text  # noqa: PLC0415
+    from sim.study.decision.audit_text import PAGE  # noqa: PLC0415
 
     ask = Ask(**asked_of(own, scenario, platform, settings), seed=seed, reps=reps, traffic=traffic)
     listed = study.faults(faults or study.FILE)
     runs = study.prepare(ask, listed)
-    writable(text, out)
-    with spoken(site) as run:
-        done = study.measure(runs, listed, run)
-    return delivered(text, done, out, json, False)
+    return reported(PAGE, lambda run: study.measure(runs, listed, run), spoken(site), out, json)

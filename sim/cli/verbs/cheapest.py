@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from sim.cli.options import (
+    DONE,
     NOT_HELD,
     REPORTS,
     Flag,
@@ -61,10 +63,10 @@ def cheapest(
         Print cheapest.json and nothing else on standard output.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.decisions import delivered, one_of_these, writable  # noqa: PLC0415
+    from sim.cli.studies import one_of_these, reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import cheapest as study  # noqa: PLC0415
-    from sim.study.decision import cheapest_text as text  # noqa: PLC0415
+    from sim.study.decision.cheapest_text import PAGE  # noqa: PLC0415
     from sim.study.decision.knobs import knobs_file  # noqa: PLC0415
     from sim.study.decision.race import Rule  # noqa: PLC0415
 
@@ -76,7 +78,7 @@ def cheapest(
         for scenario in scenarios
     ]
     contest = study.prepare(asks, slo, knobs_file(over) if over else (), Rule(chance))
-    writable(text, out)
-    with spoken(site) as run:
-        done = study.measure(contest, run)
-    return delivered(text, done, out, json, export == "apply") or NOT_HELD * (not done.winner)
+    return reported(
+        PAGE, partial(study.measure, contest), spoken(site), out, json, export == "apply",
+        lambda ladder: DONE if ladder.winner else NOT_HELD,
+    )  # fmt: skip

@@ -57,7 +57,7 @@ def decide(
         Print decision.json and nothing else on standard output.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.decisions import at_least_0, delivered, writable  # noqa: PLC0415
+    from sim.cli.studies import at_least_0, reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import decision as study  # noqa: PLC0415
     from sim.study.decision import decision_text as text  # noqa: PLC0415
@@ -69,13 +69,13 @@ def decide(
     ask = Ask(**asked_of(own, "", None, settings), seed=seed, reps=reps, traffic=traffic)
     runs = study.prepare(ask, load_rates(rates or RATES), now)
     runs = runs._replace(rates_file="" if rates is None else str(rates))
-    writable(text, out)
+    terms = Terms(runs.stack.prices.work_hour, down_hour, sale)
     try:
-        with spoken(site) as run:
-            done = study.measure(runs, run)
+        return reported(
+            text.PAGE, lambda run: text.verdict(study.measure(runs, run), terms), spoken(site),
+            out, json, plots,
+        )  # fmt: skip
     except KeyboardInterrupt:
         store = site.store if site else None
         kept = f"what was finished is in {store}" if store else "nothing was kept (--store)"
         return say(f"interrupted: {kept}", INTERRUPTED)
-    advice = text.verdict(done, Terms(runs.stack.prices.work_hour, down_hour, sale))
-    return delivered(text, advice, out, json, plots)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from sim.cli.options import REPORTS, Flag, Plots, Settings, Whole, names
@@ -41,15 +42,14 @@ def quarter(
         Draw the picture.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.cli.decisions import delivered, writable  # noqa: PLC0415
-    from sim.study.quarter import draw, text  # noqa: PLC0415
+    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.study.quarter import draw  # noqa: PLC0415
     from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
+    from sim.study.quarter.text import PAGE  # noqa: PLC0415
 
     chosen = draw.PLATFORMS if platform is None else names(platform) or ()
     runs = draw.prepare(chosen, seed, reps, load_rates(rates or RATES), settings or ())
     for line in runs.left_out:
         print(f"left out: {line}", file=sys.stderr)
-    writable(text, out)
-    with counted(len(runs.runs)) as run:
-        done = draw.measure(runs, run)
-    return delivered(text, done, out, json, plots)
+    runner = counted(len(runs.runs))
+    return reported(PAGE, partial(draw.measure, runs), runner, out, json, plots)

@@ -71,7 +71,7 @@ def sweep(
         Print sweep.json and nothing else on standard output.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.decisions import delivered, writable  # noqa: PLC0415
+    from sim.cli.studies import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import sensitivity_text, sweep_text  # noqa: PLC0415
 
@@ -79,10 +79,8 @@ def sweep(
     ask = Ask(**asked_of(own, scenario, platform, settings), seed=seed, reps=seeds, traffic=traffic)
     measure = _doubts(ask, vary, metric) if chosen else _curve(ask, vary or (), names(metric))
     folder = out or REPORTS / ("tornado" if chosen else "sweep")
-    text = writable(sensitivity_text if chosen else sweep_text, folder)
-    with spoken(site) as run:
-        done = measure(run)
-    return delivered(text, done, folder, json, plots)
+    page = sensitivity_text.PAGE if chosen else sweep_text.PAGE
+    return reported(page, measure, spoken(site), folder, json, plots)
 
 
 def _curve(ask: Ask, vary: Sequence[str], metrics: Sequence[str] | None) -> Callable[..., Any]:

@@ -3,16 +3,15 @@ then the sets that hurt most."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sim.report.folder import Parts, texts
+from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
+from sim.report.text.columns import Cells
 from sim.results.figures import total
 from sim.study.decision.audit import Audit, Cure, FaultSet
 
-FILES = frozenset({"audit.json", "audit.md", "audit.csv"})
 SHOWN = 15
 
 
@@ -75,18 +74,7 @@ def _down(trouble: FaultSet, phase: float) -> float:
     return sum(total(done.figures, "downtime_s") for done in runs) / len(runs)
 
 
-def text(audit: Audit) -> str:
-    return "\n".join(_lines(audit, aligned, SHOWN)) + "\n"
-
-
-def markdown(audit: Audit) -> str:
-    head = f"# What breaks {audit.planned.stack.name}"
-    return "\n".join([head, "", *_lines(audit, markdown_table, None)]) + "\n"
-
-
-def _lines(
-    audit: Audit, lay: Callable[[Cells], list[str]], most: int | None
-) -> Iterator[str]:  # fmt: skip
+def _lines(audit: Audit, lay: Lay, most: int | None) -> Iterator[str]:
     for name in audit.planned.platforms:
         yield finding(audit, name)
         yield pairs(audit, name)
@@ -137,10 +125,10 @@ def record(audit: Audit) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def parts(audit: Audit, _: bool = False) -> Parts:
-    """All files of an audit."""
-    return texts({
-        "audit.json": lambda: json_text(record(audit)),
-        "audit.md": lambda: markdown(audit),
-        "audit.csv": lambda: csv_text(rows(audit)),
-    })  # fmt: skip
+def _title(audit: Audit) -> str:
+    return f"What breaks {audit.planned.stack.name}"
+
+
+PAGE: StudyPage[Audit] = StudyPage(
+    "audit", spoken(_lines, SHOWN), titled(_title, _lines), record, {"audit.csv": rows}
+)
