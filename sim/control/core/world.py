@@ -161,6 +161,12 @@ class World:
         followers = {database, *self.stack.replicas(database)} - {self.primary_of(database)}
         return next((n for n in self.stack.services if n in followers and self.answering(n)), "")
 
+    @property
+    def lends(self) -> bool:
+        """Has the provider a server for us: of its zones, is one there?"""
+        zones = self.stack.servers.zones
+        return not zones or any(zone not in self.lost_zones for zone in zones)
+
     def in_zone(self, zone: str) -> list[Server]:
         """The servers there that nobody has given back."""
         return [s for s in self.servers if s.zone == zone and s.released_s is None]
