@@ -84,8 +84,7 @@ SetOf = Annotated[
 ]
 Out = Annotated[Path | None, Parameter(help="Folder for the report [default: reports/SCENARIO].")]
 Summary = Annotated[
-    bool,
-    Parameter(negative="", help="Print summary.json and nothing else on standard output."),
+    bool, Parameter(negative="", help="Print summary.json and nothing else on standard output.")
 ]
 Drawn = Annotated[bool, Parameter(name="--plots", negative="--no-plots", help="Draw the plots.")]
 Kept = Annotated[
@@ -130,8 +129,7 @@ class Site:
     store: Kept = None
     workers: Workers = None
     cluster: Annotated[
-        str | None,
-        Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs."),
+        str | None, Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs.")
     ] = None
 
 

@@ -251,11 +251,7 @@ def _names(typed: dict[str, str], view: View) -> dict[str, Any]:
     services = list(dict.fromkeys(box["service"] for box in view["containers"]))
     containers = [box["name"] for box in view["containers"]]
     servers = [server["name"] for server in view["servers"]]
-    for kind, known in (
-        ("SERVICE", services),
-        ("CONTAINER", containers),
-        ("SERVER", servers),
-    ):
+    for kind, known in (("SERVICE", services), ("CONTAINER", containers), ("SERVER", servers)):
         name = typed.get(kind)
         if name is not None and name not in known:
             expected = "one of " + ", ".join(known)

@@ -235,11 +235,7 @@ def changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | No
         return None
 
 
-def investigate(
-    planned: Plan,
-    result: Result,
-    run: Runner = Batch.run,
-) -> Result:
+def investigate(planned: Plan, result: Result, run: Runner = Batch.run) -> Result:
     """The result with what each change would have done, for each of the seeds that it has. Where
     nobody said how many: for the one whose story is told, and a few more where they are short.
     `run`: how. On Ctrl-C returns what was finished, with

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.cli.options import (
-    REPORTS,
-    Flag,
-    OwnOf,
-    Reps,
-    Seed,
-    SetOf,
-    SiteOf,
-    asked_of,
-)
+from sim.cli.options import REPORTS, Flag, OwnOf, Reps, Seed, SetOf, SiteOf, asked_of
 
 
 def audit(

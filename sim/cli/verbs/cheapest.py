@@ -8,17 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sim.cli.options import (
-    DONE,
-    NOT_HELD,
-    REPORTS,
-    Flag,
-    OwnOf,
-    Seed,
-    SetOf,
-    SiteOf,
-    asked_of,
-)
+from sim.cli.options import DONE, NOT_HELD, REPORTS, Flag, OwnOf, Seed, SetOf, SiteOf, asked_of
 from sim.schema.fields import InputError
 
 Slo = Annotated[list[str], Parameter(negative="")]

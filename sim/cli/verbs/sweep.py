@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sim.cli.options import (
-    REPORTS,
-    Drawn,
-    Flag,
-    OwnOf,
-    Reps,
-    Seed,
-    SetOf,
-    SiteOf,
-    asked_of,
-    names,
-)
+from sim.cli.options import REPORTS, Drawn, Flag, OwnOf, Reps, Seed, SetOf, SiteOf, asked_of, names
 from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
