@@ -109,6 +109,7 @@ MAY: dict[str, tuple[str, ...]] = {
     # a page on which sessions run; the class asks what the quiz asks
     "sim.live": (
         "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
+        "sim.report.text.columns",
         "sim.report.page", "sim.report.colours", "sim.workshop.questions", "sim.dataplane.engines",
     ),
     # the workshop uses the program as its command line does; nobody but the command line uses it

@@ -9,7 +9,7 @@ from typing import Any
 from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
 from sim.report.text.columns import Cells
-from sim.results.figures import total
+from sim.results.summary import mean_total
 from sim.study.decision.audit import Audit, Cure, FaultSet
 
 SHOWN = 15
@@ -61,17 +61,13 @@ def _after(phase: float) -> str:
 def table(audit: Audit, most: int | None = None) -> Cells:
     rows: list[Sequence[str]] = [("faults", "worst", "platform", "failed", "down", "SLO")]
     for each in audit.troubles[:most]:
+        down_s = mean_total(each.phases[each.worst], "downtime_s")
         rows.append((
             _names(each), _after(each.worst), words.platform(each.platform),
-            words.count(round(each.failed)), words.duration(_down(each, each.worst)),
+            words.count(round(each.failed)), words.duration(down_s),
             "broken" if each.breaks else "holds",
         ))  # fmt: skip
     return rows
-
-
-def _down(trouble: FaultSet, phase: float) -> float:
-    runs = trouble.phases[phase]
-    return sum(total(done.figures, "downtime_s") for done in runs) / len(runs)
 
 
 def _lines(audit: Audit, lay: Lay, most: int | None) -> Iterator[str]:
@@ -96,8 +92,8 @@ def rows(audit: Audit) -> list[dict[str, Any]]:
     return [
         {
             "faults": " + ".join(each.names), "platform": each.platform, "phase_s": phase,
-            "failed": sum(total(r.figures, "requests.failed") for r in runs) / len(runs),
-            "downtime_s": _down(each, phase),
+            "failed": mean_total(runs, "requests.failed"),
+            "downtime_s": mean_total(runs, "downtime_s"),
             "slo_held": sum(r.slo_held for r in runs) / len(runs),
         }
         for each in audit.troubles
