@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from sim.cli.options import REPORTS, Flag, Plots, Settings, Whole, names
+from sim.cli.options import REPORTS, Drawn, Json, SetOf, Whole, names
 
 
 def quarter(
@@ -15,10 +15,10 @@ def quarter(
     seed: Whole = 1,
     reps: Whole = 4,
     rates: Path | None = None,
-    settings: Settings = None,
+    settings: SetOf = None,
     out: Path = REPORTS / "quarter",
-    json: Flag = False,
-    plots: Plots = True,
+    json: Json = False,
+    plots: Drawn = True,
 ) -> int:
     """Replay quarters of ordinary incidents and planned work: what share of a week is that?
 
@@ -32,14 +32,8 @@ def quarter(
         Quarters, with seeds counting up; figures are means.
     rates
         YAML file of what happens how often [default: sim/study/quarter/rates.yaml].
-    settings
-        PATH=VALUE, e.g. stack.operator.monitoring=false; may be given several times.
     out
         Folder for quarter.md, quarter.csv, incidents.csv, quarter.json and quarter.png.
-    json
-        Print quarter.json and nothing else on standard output.
-    plots
-        Draw the picture.
     """
     from sim.cli.console import counted  # noqa: PLC0415
     from sim.cli.studies import reported  # noqa: PLC0415

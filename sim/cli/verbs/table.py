@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from sim.cli.options import REPORTS, Flag, Plots, Whole, names
+from sim.cli.options import REPORTS, Drawn, Json, Seed, Whole, names
 
 
 def table(
     *,
     platform: str | None = None,
-    seed: Whole = 1,
+    seed: Seed = 1,
     reps: Whole = 1,
     out: Path = REPORTS / "table",
-    json: Flag = False,
-    plots: Plots = True,
+    json: Json = False,
+    plots: Drawn = True,
 ) -> int:
     """Measure the article's table: ten capabilities, each taken away once.
 
@@ -23,16 +23,10 @@ def table(
     ----------
     platform
         Platforms, separated by commas [default: compose, kubernetes and their hardened variants].
-    seed
-        Seed of the first replication.
     reps
         Replications, with seeds counting up; figures are then means.
     out
         Folder for table.md, table.csv, table.json and table.png.
-    json
-        Print table.json and nothing else on standard output.
-    plots
-        Draw the picture.
     """
     from sim.cli.console import counted  # noqa: PLC0415
     from sim.cli.studies import reported  # noqa: PLC0415
