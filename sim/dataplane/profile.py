@@ -71,6 +71,7 @@ class StoryStep:
     covers: int = 0  # so many steps after it are left out with it: a cache and its misses
     ignore: bool = False  # goes on when it fails
     name: str = ""  # of its draws; "": those that the first of its kind always had
+    endpoint: int = 0  # CALL: which story of that service it asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ class Profile:
     queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
+    # stories 1, 2, ... of its endpoints; 0 is that of `steps`, and of what it does not know
+    endpoints: tuple[tuple[StoryStep, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +219,4 @@ class Workload:
     bucket_s: float = 1.0  # width of the counters' time buckets, and from sample to sample
     services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn
+    mix: tuple[float, ...] = ()  # of users' requests, the share that asks endpoint 0, 1, ...
