@@ -7,6 +7,8 @@ goes under `on:` (a patch of the stack), so that both platforms otherwise run th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import fsum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -91,6 +93,7 @@ class ServiceStep(ClientSpec):
     query: Name | None = None  # a database, by a connection of this service's pool for it
     demand: LawSpec | None = None  # ... its core seconds
     call: Name | None = None  # another service; the caller keeps its place while it waits
+    endpoint: Name | None = None  # ... by which of its endpoints; null: by `steps`
     at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
     breaker: Breaker | None = None
     push: Name | None = None  # a job, to a queue
@@ -108,6 +111,7 @@ class ServiceStep(ClientSpec):
         return self.query or self.call or self.push or ""
 
 
+ROUNDING = 1e-9  # of shares that are to make 100 %
 STEP_KINDS = ("cpu", "wait", "query", "call", "push")
 
 
@@ -248,6 +252,8 @@ class Service(Record):
     # what a request does here, or a job, in order; null: `cpu.demand`, one query (`database`), one
     # job (`push`)
     steps: list[ServiceStep] | None = None
+    # what is asked by name has steps of its own; the rest those above (`mix`, a step's `endpoint`)
+    endpoints: dict[Name, list[ServiceStep]] = {}
     pools: dict[Name, DatabasePool] = {}  # with `steps`: of each database that they query
     job: JobWork = JobWork()
     probes: Probes = Probes()
@@ -283,6 +289,17 @@ class Service(Record):
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
     empty_size: Bytes = default(facts.REDIS_EMPTY)
+
+    @property
+    def stories(self) -> dict[str, list[ServiceStep]]:
+        """The steps of what is asked, by where they are written."""
+        own = {} if self.steps is None else {"steps": self.steps}
+        return own | {f"endpoints.{name}": steps for name, steps in self.endpoints.items()}
+
+    @property
+    def every_step(self) -> list[ServiceStep]:
+        """Those of all its stories, in order."""
+        return [step for steps in self.stories.values() for step in steps]
 
 
 class MachineSpec(Record):
@@ -395,6 +412,9 @@ class Stack(Record):
     title: Line = ""
     source: Note = ""
     services: dict[Name, Service]
+    # shares of users' requests by the endpoint of the entry that they ask; the rest asks none by
+    # name. A scenario's `traffic.mix` takes its place
+    mix: dict[Name, Fraction] = {}
     schedule: dict[Name, ScheduledJobs] = {}
     servers: Servers = Servers()
     prices: Prices = Prices()
@@ -416,8 +436,15 @@ class Stack(Record):
 
     def calls(self, service: str) -> list[str]:
         """Whom a service asks, each once, in the order of its steps."""
-        steps = self.services[service].steps or ()
+        steps = self.services[service].every_step
         return list(dict.fromkeys(step.call for step in steps if step.call is not None))
+
+    def shares(self, mix: Mapping[str, float] | None) -> tuple[float, ...]:
+        """Of users' requests, what asks no endpoint, then each of the entry's; () if none does."""
+        mix = self.mix if mix is None else mix
+        named = [mix.get(name, 0.0) for name in self.services[self.entry].endpoints] if mix else []
+        rest = 1.0 - fsum(named)
+        return (rest if rest > ROUNDING else 0.0, *named) if named else ()
 
     def asked(self) -> list[str]:
         """Services that somebody asks: the entry, then those that others call, in file order."""
@@ -433,17 +460,16 @@ class Stack(Record):
     def pools(self, service: str) -> dict[str, DatabasePool]:
         """Its connections to each database that it queries."""
         own, database = self.services[service], self.services[service].database
-        if own.steps is None:
-            if database is None:
-                return {}
-            pool = DatabasePool(
-                size=database.pool,
-                at_start=database.at_start,
-                checkout_timeout=database.checkout_timeout,
-            )
-            return dict.fromkeys(self.playing("postgres")[:1], pool)
-        queried = dict.fromkeys(step.query for step in own.steps if step.query is not None)
-        return {name: own.pools.get(name, DatabasePool()) for name in queried}
+        queried = dict.fromkeys(step.query for step in own.every_step if step.query is not None)
+        pools = {name: own.pools.get(name, DatabasePool()) for name in queried}
+        if own.steps is not None or database is None:
+            return pools
+        pool = DatabasePool(
+            size=database.pool,
+            at_start=database.at_start,
+            checkout_timeout=database.checkout_timeout,
+        )
+        return pools | dict.fromkeys(self.playing("postgres")[:1], pool)
 
     def replicas(self, database: str) -> list[str]:
         """The databases that follow it, in file order."""

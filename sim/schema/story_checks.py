@@ -5,16 +5,17 @@ Each check yields issues; `stack_checks.py` adds them to those of the whole stac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import fsum
 
 from sim.schema.client import ClientSpec
 from sim.schema.fields import Issue, LawSpec
-from sim.schema.stack import STEP_KINDS, Role, Service, ServiceStep, Stack
+from sim.schema.stack import ROUNDING, STEP_KINDS, Role, Service, ServiceStep, Stack
 from sim.schema.text.document import Document, Key
 from sim.schema.text.validation import closest, one_of
 
 MOST_STEPS = 14  # of one story; both engines have room for so many (dataplane.profile)
-MOST_CALLS, MOST_ASKED = 8, 64  # of one story; of one stack
+MOST_CALLS, MOST_ENDPOINTS, MOST_ASKED = 16, 15, 64  # of one service; of one stack
 MOST_POOLS, MOST_DATABASES, MOST_QUEUES = 4, 16, 16
 MOST_KEPT = 256  # connections of one process to a service that it asks
 OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
@@ -34,11 +35,14 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
             yield from _somebody_elses(service, at, document)
         if service.steps is not None:
             yield from _short_form_issues(service, at, document)
-            yield from _steps_issues(name, service.steps, stack, document)
+        for place, steps in service.stories.items():
+            yield from _steps_issues(name, steps, stack, (*at, *place.split(".")), document)
+        yield from _size_issues(service, at, document)
         yield from _pool_issues(service, at, document)
         for field in ("queue", "dead_letters") if service.role == "worker" else ():
             named = getattr(service.job, field)
             yield from _queue_issue(named, (*at, "job", field), stack, document)
+    yield from mix_issues(stack.mix, stack, ("mix",), document)
     for name, jobs in stack.schedule.items():
         yield from _queue_issue(jobs.push, ("schedule", name, "push"), stack, document)
     for number, most, what in (
@@ -83,16 +87,38 @@ def _short_form_issues(
             yield document.issue((*at, *path), found, instead, key=True)
 
 
-def _steps_issues(
-    name: str, steps: list[ServiceStep], stack: Stack, document: Document
+def mix_issues(
+    mix: Mapping[str, float], stack: Stack, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
-    at: tuple[Key, ...] = ("services", name, "steps")
+    """What users ask is there, and nobody asks twice."""
+    known = list(stack.services[stack.entry].endpoints) if stack.entry else []
+    for name in mix:
+        if name not in known:
+            possible = one_of(known) if known else f"none: {stack.entry} has no endpoints"
+            found = f"no endpoint {name!r} of {stack.entry}"
+            yield document.issue((*at, name), found, possible, closest(name, known), key=True)
+    if fsum(mix.values()) > 1.0 + ROUNDING:
+        found = f"shares of {100.0 * fsum(mix.values()):g} % in sum"
+        yield document.issue(at, found, "at most 100 %: the rest asks no endpoint by name")
+
+
+def _size_issues(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+    """Of all its stories together."""
+    if len(service.endpoints) > MOST_ENDPOINTS:
+        found = f"{len(service.endpoints)} endpoints"
+        yield document.issue((*at, "endpoints"), found, f"at most {MOST_ENDPOINTS}")
+    calls = sum(step.call is not None for step in service.every_step)
+    if calls > MOST_CALLS:
+        place = "endpoints" if service.endpoints else "steps"
+        yield document.issue((*at, place), f"{calls} calls", f"at most {MOST_CALLS} in one service")
+
+
+def _steps_issues(
+    name: str, steps: list[ServiceStep], stack: Stack, at: tuple[Key, ...], document: Document
+) -> Iterator[Issue]:
     if not steps or len(steps) > MOST_STEPS:
         found = f"{len(steps)} steps" if steps else "no step"
         yield document.issue(at, found, f"from 1 to {MOST_STEPS}")
-    calls = sum(step.call is not None for step in steps)
-    if calls > MOST_CALLS:
-        yield document.issue(at, f"{calls} calls", f"at most {MOST_CALLS} in one story")
     for i, step in enumerate(steps):
         kinds = [kind for kind in STEP_KINDS if getattr(step, kind) is not None]
         if len(kinds) != 1:
@@ -111,7 +137,7 @@ def _field_issues(step: ServiceStep, at: tuple[Key, ...], document: Document) ->
     """Fields that a step of this kind does not read."""
     unread = {"demand"} if step.kind != "query" else set()
     if step.kind != "call":
-        unread |= {*ClientSpec.model_fields, "at_most", "breaker"}
+        unread |= {*ClientSpec.model_fields, "at_most", "breaker", "endpoint"}
     if step.kind in ("cpu", "wait"):
         unread.add("on_failure")
     for field in sorted(unread & step.model_fields_set):
@@ -132,6 +158,12 @@ def _target_issues(
     roles, expected = TARGETS[step.kind]
     possible = [n for n, s in stack.services.items() if s.role in roles and n != name]
     if step.target in possible:
+        known = list(stack.services[step.target].endpoints)
+        if step.endpoint is not None and step.endpoint not in known:
+            found = f"no endpoint {step.endpoint!r} of {step.target}"
+            expected = one_of(known) if known else f"none: {step.target} has no endpoints"
+            near = closest(step.endpoint, known)
+            yield document.issue((*at[:-1], "endpoint"), found, expected, near)
         return
     target = stack.services.get(step.target)
     if step.target == name:
@@ -145,8 +177,8 @@ def _target_issues(
 
 
 def _pool_issues(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
-    queried = list(dict.fromkeys(step.query for step in service.steps or () if step.query))
-    if service.pools and service.steps is None:
+    queried = list(dict.fromkeys(step.query for step in service.every_step if step.query))
+    if service.pools and not service.stories:
         found, expected = "pools without steps", "`database.pool`, or steps that query"
         yield document.issue((*at, "pools"), found, expected, key=True)
         return
