@@ -30,6 +30,7 @@ class PlainStep(ClientSpec):
     query: Name | None = None  # a database, by a connection of this service's pool for it
     demand: LawSpec | None = None  # ... its core seconds
     call: Name | None = None  # another service; the caller keeps its place while it waits
+    endpoint: Name | None = None  # ... by which of its endpoints; null: by `steps`
     at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
     breaker: Breaker | None = None
     push: Name | None = None  # a job, to a queue

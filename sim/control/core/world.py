@@ -223,7 +223,7 @@ class World:
         """What each service asked of each other one, by whatever version of it."""
         edges = {}
         for name, service in self.stack.services.items():
-            steps = [step.call for step in service.story if step.call is not None]
+            steps = [step.call for step in service.every_step if step.call is not None]
             row = dict.fromkeys(steps, CallGauge())
             for profile in self.callers.get(name, ()):
                 for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
