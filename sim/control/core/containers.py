@@ -378,7 +378,7 @@ class Containers(World):
         """Its questions are asked in the data plane from now on, until a change concerns its
         container, or an answer is not what it was: then `back(how it stands)`. False: they are
         not."""
-        if not self.plane.stand(check):
+        if check.key in self.standing or not self.plane.stand(check):
             return False
         self.standing[check.key] = back
         return True
