@@ -196,11 +196,11 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
 def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple[StoryStep, ...]:
     """The steps with their draws named after what they do, so that one more of another kind deals
     nobody other cards."""
-    seen: Counter[str] = Counter()
+    visits: Counter[str] = Counter()
     story = []
     for _, step in placed(steps):
         name = f"{step.kind}:{step.target}" if step.target else step.kind
-        seen[name] += 1
+        visits[name] += 1
         story.append(
             StoryStep(
                 Does[step.kind.upper()],
@@ -208,7 +208,7 @@ def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple
                 law=duration_of(step, cpu_factor),
                 share=step.share,
                 ignore=step.on_failure == "ignore",
-                name=f"{name}:{seen[name]}",
+                name=f"{name}:{visits[name]}",
                 client=caller_of(step) if step.kind == "call" else Client(),
                 cache=looker_of(step) if isinstance(step, ServiceStep) else CacheRules(),
                 covers=len(step.on_miss) if isinstance(step, ServiceStep) else 0,
