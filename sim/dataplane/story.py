@@ -1,9 +1,9 @@
 """What a container does for a request or a job, as a list of steps that both engines run.
 
 A profile without `steps` has a short form: CPU, perhaps an error or a poisoned job, a query, a job.
-Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL the
-attempt, so that a retry may succeed. Streams are named and not counted, so that a step that is put
-between two others changes no draw of theirs.
+Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL, and
+for the law of a step `by_try`, the attempt, so that a retry may succeed. Streams are named and not
+counted, so that a step that is put between two others changes no draw of theirs.
 """
 
 from __future__ import annotations

@@ -118,6 +118,7 @@ READ_IN = {  # fields that only steps of some kinds read
     "timeout": ("call", "cache"),
     "demand": ("query",),
     "on_failure": ("query", "call", "push"),
+    "fresh": ("cpu", "wait", "query"),
 }
 
 

@@ -75,6 +75,7 @@ def test_the_short_form_asks_the_first_database():
         ("demand: 2ms", "retries: 2", 13, ("retries in a step `query:`", "`call:`")),
         ("{cpu: 1ms}\n      - {call", "{cpu: 1ms, wait: 1ms}\n      - {call", 7, ("cpu and wait",)),
         ("{cpu: 1ms}\n      - {call", "{share: 10%}\n      - {call", 7, ("no kind",)),
+        ("share: 50%", "fresh: true", 8, ("fresh in a step `call:`", "`cpu:` or `wait:`")),
         ("demand: 2ms", "at_most: 2", 13, ("at_most in a step `query:`", "`call:`")),
         ("demand: 2ms", "connections: 2", 13, ("connections in a step `query:`", "`call:`")),
         ("{call: payments}", "{call: payments, connections: 257}", 14, ("257", "at most 256")),

@@ -209,6 +209,7 @@ def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple
                 share=step.share,
                 ignore=step.on_failure == "ignore",
                 name=f"{name}:{visits[name]}",
+                by_try=step.fresh,
                 client=caller_of(step) if step.kind == "call" else Client(),
                 cache=looker_of(step) if isinstance(step, ServiceStep) else CacheRules(),
                 covers=len(step.on_miss) if isinstance(step, ServiceStep) else 0,
