@@ -279,7 +279,7 @@ class Scaler:
         pods, rules = self.pods(), self.rules
         target = round(self.asks.cpu * 100)
         usage = sum(pod.usage or 0 for pod in pods)
-        asked = sum(pod.request for pod in pods if pod.usage is not None)
+        total = sum(pod.request for pod in pods if pod.usage is not None)
         cpu: int | None = None
         if all(pod.request > 0 for pod in pods):
             cpu = hpa.replicas_for_cpu(
@@ -289,7 +289,7 @@ class Scaler:
             self.blind_told = True
             text = f"{self.service} is not scaled on CPU: its containers have no CPU request"
             self.cluster.say("metric_failed", self.service, text)
-        why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
+        why = f"CPU at {hpa.utilisation(usage, total or 1)} % of the requests, target {target} %"
         return cpu, why
 
     def by(self, metric: ScalingMetric, current: int) -> tuple[int | None, str]:
@@ -335,17 +335,17 @@ class Scaler:
         for c in cluster.of(self.service):
             if c.deleting:
                 continue
-            read = self.metrics.of(c)
+            reading = self.metrics.of(c)
             pods.append(
                 hpa.Pod(
                     request,
-                    usage=None if read is None else read[0],
+                    usage=None if reading is None else reading[0],
                     pending=c.state == "created",
                     ready=c.ready,
                     age_s=math.inf if c.id in self.old else now - c.created_s,
                     ready_age_s=now - max(c.created_s, c.turned_s),
-                    sample_age_s=read[1] if read else 0.0,
-                    window_s=read[2] if read else 0.0,
+                    sample_age_s=reading[1] if reading else 0.0,
+                    window_s=reading[2] if reading else 0.0,
                 )
             )
         return pods

@@ -202,11 +202,11 @@ def story_of(
 ) -> tuple[StoryStep, ...]:
     """The steps with their draws named after what they do, so that one more of another kind deals
     nobody other cards; `of`: an endpoint."""
-    seen: Counter[str] = Counter()
+    visits: Counter[str] = Counter()
     story = []
     for _, step in placed(steps):
         name = f"{step.kind}:{step.target}" if step.target else step.kind
-        seen[name] += 1
+        visits[name] += 1
         story.append(
             StoryStep(
                 Does[step.kind.upper()],
@@ -214,7 +214,7 @@ def story_of(
                 law=duration_of(step, cpu_factor),
                 share=step.share,
                 ignore=step.on_failure == "ignore",
-                name=f"{of}{name}:{seen[name]}",
+                name=f"{of}{name}:{visits[name]}",
                 by_try=step.fresh,
                 client=caller_of(step) if step.kind == "call" else Client(),
                 endpoint=endpoint_of(stack, step),
