@@ -48,11 +48,25 @@ class Goal(Record):
 
 
 class Knob(Record):
-    """What the student may set."""
+    """What the student may set, and to what: values as one writes them.
+
+    All of them are told; of a range the first and the last, which bound it. Whoever tries without
+    reading tries the values of either (`tools/guess.py`)."""
 
     what: str
-    now: Any = None  # its value at the start, as one writes it; also shows how it is written
-    low: Limit | None = None  # the least that is allowed, in the field's base unit
+    now: Any = None  # its value at the start; None: not set
+    one_of: list[Any] | None = None
+    between: list[Any] | None = Field(default=None, min_length=2)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Knob:
+        if (self.one_of is None) == (self.between is None):
+            raise ValueError("either `one_of` or `between`")
+        return self
+
+    @property
+    def values(self) -> list[Any]:
+        return self.one_of or self.between or []
 
 
 class Challenge(Record):
