@@ -68,6 +68,7 @@ def finished(
         usd=added(rented_s / 3600.0 * price for rented_s, price in rented),
         spans=observer.recorder.finished(end),
         queues=cluster.queues(),
+        caches=cluster.caches(),
         **among_services(cluster, len(series["t_s"])),
     )
 
@@ -76,7 +77,7 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     """Requests that would have left a job. Whether one does is drawn for its number alone, so that
     it is known of those that failed, too; a retry that pushes again wants no other job. Where a
     service with steps of its own pushes it is not known: then those that were left."""
-    stories = [step for s in cluster.stack.services.values() for step in s.steps or ()]
+    stories = [step for s in cluster.stack.services.values() for step in s.story]
     if any(step.push is not None for step in stories):
         return int(recording.jobs[:, ENQUEUED].sum())
     share = cluster.stack.services[cluster.entry].push.share

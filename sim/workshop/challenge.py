@@ -15,9 +15,7 @@ from sim.library.scenarios import load_scenario
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Label, Limit, Name, Positive, Record
 from sim.schema.scenario import Scenario
-from sim.schema.text.document import read_yaml
-from sim.schema.text.files import read_text
-from sim.schema.text.validation import closest, one_of, read_record
+from sim.schema.text.validation import closest, one_of, read_file
 from sim.workshop.language import ENGLISH, Translation, translation
 
 FOLDER = Path(__file__).resolve().parent / "challenges"
@@ -89,8 +87,7 @@ def challenges(language: str = ENGLISH) -> list[Challenge]:
     """All of them, by number, in a language as far as they are translated."""
     records = []
     for path in sorted(FOLDER.glob("*.yaml")):
-        document = read_yaml(read_text(path, path.name), path.name)
-        record = read_record(Challenge, document)
+        record = read_file(Challenge, path, path.name)
         texts = translation(path.name, language)
         records.append(record if texts is None else translated(record, texts))
     return sorted(records, key=lambda record: record.number)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
-from sim.dataplane.tables import CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
+from sim.dataplane.tables import CacheGauge, CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
 from sim.results import services
 from sim.results.summary import figures
 from tests.results import synthetic
@@ -87,6 +87,14 @@ def test_a_stack_without_calls_has_no_such_tables():
     one_queue = {"mails": QUEUES["mails"]}
     assert not told & set(figures(synthetic.run(queues=one_queue)))
     assert told & set(figures(synthetic.run(queues=QUEUES))) == {"queues"}
+    shelf = CacheGauge(hits=90, misses=10, unanswered=5, fills=10, stored=60, lost=50)
+    cached = figures(synthetic.run(caches={"shelf": shelf}))
+    assert (
+        cached["caches"]["shelf"] | {"entries": 10, "hit_ratio": 0.9} == cached["caches"]["shelf"]
+    )
+    assert services.rows({"compose": cached})["Caches"] == [
+        ("shelf", ("105 looks, 90.0 % hits, 5 unanswered, holds 10",))
+    ]
 
 
 def test_tables_of_one_run_and_of_several():

@@ -90,10 +90,8 @@ class OnDemand:
         cluster.clock.loop(self.wake(cluster, service, wishes))
         surge_s: float | None = None
         busy, total = {c.id: 0.0 for c in cluster.of(service)}, 0.0
-        k = 0
-        while True:
-            yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER)
-            k += 1
+        for tick in cluster.clock.ticks(self.evaluation_s, Rank.AUTOSCALER):
+            yield tick
             if cluster.frozen["controllers"]:
                 continue
             now, open_now = cluster.clock.now, cluster.open_requests(service)

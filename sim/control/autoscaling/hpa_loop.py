@@ -66,11 +66,9 @@ class Metrics:
 
     def run(self) -> Loop:
         first = self.cluster.random("metrics/phase") * self.resolution_s
-        k = 0
-        while True:
-            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.METRICS)
+        for tick in self.cluster.clock.ticks(self.resolution_s, Rank.METRICS, first):
+            yield tick
             self.read()
-            k += 1
 
     def read(self) -> None:
         now = self.cluster.clock.now
@@ -197,10 +195,8 @@ class Autoscaling:
             if service.scaling is not None
         ]
         first = cluster.random("hpa/phase") * self.sync_s
-        k = 0
-        while True:
-            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER)
-            k += 1
+        for tick in cluster.clock.ticks(self.sync_s, Rank.AUTOSCALER, first):
+            yield tick
             for scaler in scalers if not cluster.frozen["controllers"] else ():
                 scaler.sync()
 

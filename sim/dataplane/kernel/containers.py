@@ -142,7 +142,7 @@ def begin(w: Any, c: int, s: int) -> None:
         at_once = True
     if at_once:
         work.step += 1
-        join(w, c, s, amount(w, work.step - 1, work.visit), CPU_DONE)
+        join(w, c, s, amount(w, work.step - 1, s), CPU_DONE)
     else:
         work.stage = BEGUN
         agenda(w, s, 0)

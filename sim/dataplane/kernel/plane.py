@@ -57,6 +57,7 @@ from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
     Books,
+    CacheGauge,
     CallGauge,
     ContainerGauge,
     DatabaseGauge,
@@ -213,6 +214,9 @@ class CompiledPlane:
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 
+    def flush(self, cache: int) -> None:
+        self._act(verbs.FLUSH, cache)
+
     def enqueue(self, queue: int, jobs: int) -> None:
         for begun in range(0, jobs, timing.ROOM // 2):  # room is made between them
             self._act(verbs.ENQUEUE, queue, min(jobs - begun, timing.ROOM // 2))
@@ -227,6 +231,8 @@ class CompiledPlane:
             w["version"][column][p] = value
         if profile.kind == Kind.QUEUE:
             w["queues"] = max(int(w["queues"]), profile.number + 1)
+        elif profile.kind == Kind.CACHE:
+            w["caches"] = max(int(w["caches"]), profile.number + 1)
         steps, own = story(profile), pools(profile)
         w["version"]["pools"][p] = len(own)
         known = [rules.database for rules in own]
@@ -450,6 +456,10 @@ class CompiledPlane:
 
     def queue_gauge(self, queue: int) -> QueueGauge:
         return readings.queue_gauge(self.box[0], queue)
+
+    def cache_gauge(self, cache: int) -> CacheGauge:
+        row = self.box[0]["cache"][cache]
+        return CacheGauge(*(int(row[name]) for name in CacheGauge._fields))
 
     def books(self) -> Books:
         return books_of(self.box, self.walk)

@@ -79,8 +79,7 @@ def web_processes(words: list[str], environment: Mapping[str, str]) -> Processes
         many = ("-t", "--threads") if server == "puma" else ("--threads",)
         threads = _option(words, *many)
     return Processes(
-        processes or _variable(environment, _PROCESSES),
-        threads or _variable(environment, _THREADS),
+        processes or _variable(environment, _PROCESSES), threads or _variable(environment, _THREADS)
     )
 
 

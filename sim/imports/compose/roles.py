@@ -262,7 +262,8 @@ def _settled(
         stores = ranked_stores(role, settled, scene, corrected)
         for name in stores[most:]:
             first = stores[0] if most == 1 else f"{most} others"
-            why = f"one more {_store_word(role)} beside {first}"
+            word = {"postgres": "database", "redis": "Redis"}[role]
+            why = f"one more {word} beside {first}"
             settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     queue = any(guess.role == "redis" for guess in settled.values())
     brokers = [name for name, guess in settled.items() if guess.part == "broker"]
@@ -306,10 +307,6 @@ def _stand_ins(
     yield from (n for n in served if guesses[n].part not in ("broker", "pooler"))
     yield from (n for n in free if guesses[n].part in (None, "tool") and guesses[n].role == "other")
     yield from (n for n in free if guesses[n].part == "worker")
-
-
-def _store_word(role: str) -> str:
-    return {"postgres": "database", "redis": "Redis"}[role]
 
 
 def ranked_stores(

@@ -14,15 +14,7 @@ from sim.imports.compose.story import Around, story_of
 from sim.imports.compose.values import Node
 from sim.imports.evidence import Notes, Origin
 from sim.schema.fields import LawSpec
-from sim.schema.stack import (
-    CpuSpec,
-    Healthcheck,
-    Lookup,
-    Memory,
-    Service,
-    Stop,
-)
-from sim.schema.stack_checks import ALONE
+from sim.schema.stack import ALONE, CpuSpec, Healthcheck, Lookup, Memory, Service, Stop
 from sim.schema.text.validation import closest, one_of
 
 OTHER_MEMORY = 100 * 1024**2  # chosen: a container of which nothing is known

@@ -39,12 +39,7 @@ def seconds_by_kind(run: Run) -> dict[str, float]:
     """Degraded seconds by what was going on; the keys are KINDS, all of them."""
     going_on = states(run.spans)
     going_on["detection"] = [*going_on.get("detection", []), *undetected(run)]
-    return attributed(
-        metrics.degraded(run),
-        run.recording.bucket_s,
-        run.horizon_s,
-        going_on,
-    )
+    return attributed(metrics.degraded(run), run.recording.bucket_s, run.horizon_s, going_on)
 
 
 def attributed(

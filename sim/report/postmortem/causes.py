@@ -10,13 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sim.report.text import words
-from sim.results.counterfactual import (
-    Contribution,
-    Effect,
-    Gain,
-    contribution,
-    ranked,
-)
+from sim.results.counterfactual import Contribution, Effect, Gain, contribution, ranked
 from sim.results.figures import Harm, harms
 from sim.results.measurements import Measurements
 
