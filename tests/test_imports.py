@@ -56,6 +56,9 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
+    # a drawing of boxes and arrows, which the reader of files draws, too
+    "sim.report.page.graph": (),
+    "sim.imports.picture": ("sim.imports", "sim.schema", "sim.report.page.graph"),
     # a load test replays the same arrivals
     "sim.report.exports.k6": (
         "sim.schema", "sim.results", "sim.dataplane.profile", "sim.imports.trace",
@@ -106,6 +109,7 @@ MAY: dict[str, tuple[str, ...]] = {
     # a page on which sessions run; the class asks what the quiz asks
     "sim.live": (
         "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
+        "sim.report.text.columns",
         "sim.report.page", "sim.report.colours", "sim.workshop.questions", "sim.dataplane.engines",
     ),
     # the workshop uses the program as its command line does; nobody but the command line uses it
@@ -141,7 +145,8 @@ MEASURED = (
     "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
     "ladder", "unknowns", "measurements", "merge", "expectations",
 )  # fmt: skip
-TOLD = ("folder", "colours", "text", "incident", "plots", "postmortem", "page", "exports", "files")
+TOLD = ("folder", "colours", "text", "incident", "plots", "study_page", "postmortem",
+        "page", "exports", "files")  # fmt: skip
 
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {

@@ -138,10 +138,8 @@ class ServerAutoscaler:
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)
         first = cluster.random("cluster_autoscaler/phase") * self.scan_s
-        k = 0
-        while True:
-            yield cluster.clock.at(first + k * self.scan_s, Rank.SERVER_AUTOSCALER)
-            k += 1
+        for tick in cluster.clock.ticks(self.scan_s, Rank.SERVER_AUTOSCALER, first):
+            yield tick
             if not cluster.frozen["controllers"]:
                 group.grow()
                 group.shrink()
@@ -191,6 +189,8 @@ class NodeGroup:
         capacity = Resources(machine.cores - reserved.cores, machine.memory - reserved.memory)
         needed = servers_needed(waiting, capacity)
         number = to_request(needed, self.booting, len(self.have()), self.most)
+        if number and not self.cluster.lends:
+            return  # asked again at its next look
         if number:
             text = f"cluster autoscaler asks for {number} more: {len(waiting)} replicas wait"
             self.cluster.say("servers", "cluster autoscaler", text)

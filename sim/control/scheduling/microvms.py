@@ -115,7 +115,7 @@ class MicroVMs:
         if spec.role in STATEFUL:
             rented = [s for s in self.maintained(cluster) if s.alive and not s.cordoned]
             return rented[0] if rented else None
-        if cluster.clock.now > 0.0 and not self.take(cluster):
+        if not cluster.lends or (cluster.clock.now > 0.0 and not self.take(cluster)):
             return None
         size = self.size(spec)
         zone = cluster.emptiest_zone(service)
@@ -141,10 +141,8 @@ class MicroVMs:
 
     def retry(self, cluster: Cluster) -> Loop:
         """What the launch rate held back is tried again."""
-        k = 1
-        while True:
-            yield cluster.clock.at(float(k), Rank.SCHEDULER)
-            k += 1
+        for tick in cluster.clock.ticks(1.0, Rank.SCHEDULER, first_s=1.0):
+            yield tick
             if cluster.pending:
                 cluster.tell(Change("server_ready"))  # there may be room again
 

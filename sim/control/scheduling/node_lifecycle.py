@@ -232,7 +232,7 @@ class Nodes:
         """One tick: who is silent, and may another server be tainted?"""
         now, rules = self.cluster.clock.now, self.rules
         servers = [s for s in self.cluster.servers if s.released_s is None]
-        known = [s for s in servers if not s.ready]  # of what it does by the state that it read
+        unready = [s for s in servers if not s.ready]  # of what it does by the state that it read
         for server in servers:
             if server.ready and is_silent(now, self.renewed_s(server), rules.grace_s):
                 self.lost(server)
@@ -245,7 +245,7 @@ class Nodes:
         )
         if state == "full":
             self.tainted.clear()  # all deadlines are called off
-        for server in known:
+        for server in unready:
             if rate > 0.0 and server.id not in self.tainted and now >= self.next_taint_s:
                 self.next_taint_s = now + 1.0 / rate
                 self.tainted[server.id] = now
@@ -267,6 +267,8 @@ class Nodes:
         """Wait, and replace it if it has not come back meanwhile."""
         cluster = self.cluster
         yield cluster.clock.after(repair.after_s, Rank.NODE_REPAIR, server.id)
+        while not cluster.lends and not server.alive:
+            yield cluster.clock.after(repair.after_s, Rank.NODE_REPAIR, server.id)
         if server.alive or server.boots != boot or server.released_s is not None:
             return
         text = f"{server.name} is replaced: NotReady for {repair.after_s:.0f} s"

@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 from sim.report.page import constants
+from sim.report.page.calls import call_graphs
 from sim.report.page.charts import charts
 from sim.report.page.glossary import FAILURES, ROWS, meanings
 from sim.report.page.topology import legend, snapshots
@@ -125,12 +126,12 @@ def time_spent(result: Measurements) -> Section | None:
     bars = []
     for name, parts in shares.items():
         x, cells = 0.0, []
-        for kind, (what, seconds) in enumerate(parts.items()):
+        for kind, (cause, seconds) in enumerate(parts.items()):
             width = 100.0 * seconds / longest
-            cells.append((kind, what, words.duration(seconds), round(x, 3), round(width, 3)))
+            cells.append((kind, cause, words.duration(seconds), round(x, 3), round(width, 3)))
             x += width
         bars.append(Bar(name, words.duration(sum(parts.values())), cells))
-    shown = [k for k, what in enumerate(KINDS) if any(parts[what] for parts in shares.values())]
+    shown = [k for k, cause in enumerate(KINDS) if any(parts[cause] for parts in shares.values())]
     return Section("spent", "Where the time went", {"bars": bars, "kinds": KINDS, "shown": shown})
 
 
@@ -142,6 +143,12 @@ def postmortem(result: Measurements) -> Section | None:
     unharmed = [a.platform for a in told if a.unharmed and a not in kept]
     data = {"accounts": kept, "unharmed": unharmed, "again": run_again, "reps": result.reps}
     return Section("postmortem", "Post-mortem", data) if kept or unharmed else None
+
+
+def calls(result: Measurements) -> Section | None:
+    """Who asked whom."""
+    graphs = list(call_graphs(result))
+    return Section("calls", "Who asked whom", graphs) if graphs else None
 
 
 def topology(result: Measurements) -> Section | None:
@@ -225,6 +232,7 @@ SECTIONS: tuple[Callable[[Measurements], Section | None], ...] = (
     claims,
     time_spent,
     postmortem,
+    calls,
     topology,
     events,
     assumptions,
