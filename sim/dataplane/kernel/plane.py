@@ -19,7 +19,6 @@ from sim.dataplane.codes import (
     MOST_CALLS,
     MOST_KEPT,
     MOST_POOLS,
-    SECOND,
     Does,
     Kind,
     Note,
@@ -36,7 +35,6 @@ from sim.dataplane.kernel.layout import (
     CONTAINER_FIGURES,
     CONTAINERS,
     DEEP,
-    END,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
@@ -51,9 +49,10 @@ from sim.dataplane.kernel.layout import (
     ring_size,
     values,
 )
+from sim.dataplane.kernel.story_rows import key_of, write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
-from sim.dataplane.story import pools, probed, salt, starts_at_once, stories, streams
+from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
 from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
@@ -144,7 +143,7 @@ class CompiledPlane:
         w["balancer"][1:] = w["balancer"][0]
         self._route(workload.routing, 0)
         for stream in range(len(w["key"])):
-            w["key"][stream] = self._key(stream)
+            w["key"][stream] = key_of(self.seed, stream)
 
     def _route(self, routing: Routing, service: int) -> None:
         row = self.box[0]["balancer"][service]
@@ -250,10 +249,10 @@ class CompiledPlane:
         w["version"]["first_policy"][p] = begun = self.policies
         for at, steps in enumerate(told):
             self._asks(first + STEPS * at, steps, begun, [rules.database for rules in own])
-            self._tell(first + STEPS * at, steps, profile.kind)
+            write_story(w, self.seed, first + STEPS * at, steps, profile.kind)
         w["version"]["policies"][p] = self.policies - begun
-        self._tell(first + SHALLOW, probed(profile, False), profile.kind)
-        self._tell(first + DEEP, probed(profile, True), profile.kind)
+        write_story(w, self.seed, first + SHALLOW, probed(profile, False), profile.kind)
+        write_story(w, self.seed, first + DEEP, probed(profile, True), profile.kind)
         return p
 
     def _asks(self, first: int, steps: tuple[StoryStep, ...], begun: int, known: list[int]) -> None:
@@ -284,24 +283,6 @@ class CompiledPlane:
         elif w["rings"] < RINGS:
             row["ring"] = w["rings"]
             w["rings"] += 1
-
-    def _tell(self, at: int, steps: tuple[StoryStep, ...], kind: Kind) -> None:
-        """Write down a story, with the keys of its draws."""
-        table = self.box[0]["step"]
-        for i, step in enumerate(steps, at):
-            row = table[i]
-            for column, value in values(step):
-                row[column] = value
-            share, law = streams(step, kind)
-            row["share_key"], row["key"] = self._key(share), self._key(law)
-            row["second_key"], row["named"] = self._key(law + SECOND), bool(step.name)
-            row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
-        table["does"][at + len(steps)] = END
-
-    def _key(self, stream: int) -> int:
-        """Two of the three rounds of a draw."""
-        x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
-        return draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
 
     def add_container(self, profile: int, server: int) -> int:
         w = self.box[0]
