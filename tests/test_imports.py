@@ -56,6 +56,9 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "sim.results": ("sim.results", "sim.schema", "sim.constants.facts", *SEAM),
     "sim.report": ("sim.report", "sim.results", "sim.schema", "sim.constants.facts", *SEAM),
+    # a drawing of boxes and arrows, which the reader of files draws, too
+    "sim.report.page.graph": (),
+    "sim.imports.picture": ("sim.imports", "sim.schema", "sim.report.page.graph"),
     # a load test replays the same arrivals
     "sim.report.exports.k6": (
         "sim.schema", "sim.results", "sim.dataplane.profile", "sim.imports.trace",

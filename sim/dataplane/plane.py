@@ -17,6 +17,7 @@ from sim.dataplane.codes import Note
 from sim.dataplane.profile import Arrivals, Profile, Routing
 from sim.dataplane.tables import (
     Books,
+    CacheGauge,
     CallGauge,
     ContainerGauge,
     DatabaseGauge,
@@ -79,6 +80,9 @@ class DataPlane(Protocol):
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
+
+    def flush(self, cache: int) -> None:
+        """This cache has forgotten all that it held."""
 
     def enqueue(self, queue: int, jobs: int) -> None:
         """So many jobs that no request pushes (cron) come into this queue, or are lost if it is
@@ -172,6 +176,7 @@ class DataPlane(Protocol):
 
     def database_gauge(self, database: int) -> DatabaseGauge: ...
     def queue_gauge(self, queue: int) -> QueueGauge: ...
+    def cache_gauge(self, cache: int) -> CacheGauge: ...
     def books(self) -> Books: ...
     def recording(self) -> Recording: ...
     def samples(self) -> Samples:

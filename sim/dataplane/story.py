@@ -13,10 +13,12 @@ from functools import cache
 
 from sim.dataplane import draws
 from sim.dataplane.codes import (
+    MOST_CACHES,
     MOST_CALLS,
     MOST_DATABASES,
     MOST_ENDPOINTS,
     MOST_KEPT,
+    MOST_KEYS,
     MOST_POOLS,
     MOST_QUEUES,
     MOST_SERVICES,
@@ -30,6 +32,7 @@ MOST_STEPS = 16
 
 LAWS = {Does.CPU: Stream.CPU, Does.QUERY: Stream.QUERY}  # streams of steps without a name
 LAWS_OF_JOBS = {Does.CPU: Stream.JOB_CPU, Does.QUERY: Stream.JOB_QUERY}
+FILLS = "fill:"  # before the name of the look whose miss it ends
 SHARES = {Does.PUSH: Stream.PUSH, Does.FAIL: Stream.ERROR, Does.POISON: Stream.POISON}
 
 
@@ -37,7 +40,10 @@ SHARES = {Does.PUSH: Stream.PUSH, Does.FAIL: Stream.ERROR, Does.POISON: Stream.P
 def stories(profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
     """All steps in order: of what is asked without a name, then of each endpoint. ValueError: names
     that are not unique, more than there may be."""
-    written = (profile.steps or short_form(profile), *profile.endpoints)
+    if not 1 <= profile.keys <= MOST_KEYS:
+        raise ValueError(f"a cache of {profile.keys} keys: they are 1 to {MOST_KEYS}")
+    first, *named = (with_fills(steps) for steps in (profile.steps, *profile.endpoints))
+    written = (first or short_form(profile), *named)
     if len(written) > MOST_ENDPOINTS:
         raise ValueError(f"{len(written)} stories of a service: the engines take {MOST_ENDPOINTS}")
     told = tuple(possible(with_failures(profile, steps)) for steps in written)
@@ -74,6 +80,8 @@ def possible(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
     for step in steps:
         if step.does == Does.PUSH and not 0 <= step.target < MOST_QUEUES:
             raise ValueError(f"a push to queue {step.target}: they are 0 to {MOST_QUEUES - 1}")
+        if step.does == Does.CACHE and not 0 <= step.target < MOST_CACHES:
+            raise ValueError(f"a look into cache {step.target}: they are 0 to {MOST_CACHES - 1}")
     if any(at + step.covers >= len(steps) for at, step in enumerate(steps)):
         raise ValueError("a step covers more steps than follow it")
     return steps
@@ -106,6 +114,26 @@ def short_form(profile: Profile) -> tuple[StoryStep, ...]:
     return tuple(steps)
 
 
+def with_fills(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
+    """What a miss has found is put into its cache, after the steps that a hit leaves out."""
+    made: list[StoryStep] = []
+    fills: dict[int, list[StoryStep]] = {}  # the step before which they stand
+    for at, step in enumerate(steps):
+        made += reversed(fills.pop(at, []))
+        end = at + 1 + step.covers
+        within = [s for j, s in enumerate(steps[at + 1 : end], at + 1) if j + 1 + s.covers <= end]
+        grows = sum(s.does == Does.CACHE for s in within)
+        if step.does == Does.CACHE:
+            fill = replace(step, does=Does.FILL, covers=0, share=1.0, ignore=False)
+            fill = replace(fill, name=FILLS + (step.name or step.does.name))
+            fills.setdefault(end, []).append(fill)
+            grows += 1
+        made.append(replace(step, covers=step.covers + grows) if grows else step)
+    for at in sorted(fills):
+        made += reversed(fills[at])
+    return tuple(made)
+
+
 def with_failures(profile: Profile, steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
     """The version's own failures come after its first CPU."""
     poison = profile.poison_rate if profile.kind == Kind.WORKER else 0.0
@@ -127,9 +155,10 @@ def starts_at_once(steps: tuple[StoryStep, ...]) -> bool:
 
 
 def streams(step: StoryStep, kind: Kind) -> tuple[int, int]:
-    """Of its share, and of its law."""
-    if step.name:
-        return draws.stream(f"share:{step.name}"), draws.stream(f"law:{step.name}")
+    """Of its share, and of its law; of a FILL those of the look that missed."""
+    name = step.name.removeprefix(FILLS)
+    if name:
+        return draws.stream(f"share:{name}"), draws.stream(f"law:{name}")
     does = step.does
     laws = LAWS_OF_JOBS if kind == Kind.WORKER else LAWS
     share = SHARES[does] if does in SHARES else draws.stream(f"share:{does.name}")

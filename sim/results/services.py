@@ -1,4 +1,4 @@
-"""A table by service, database, queue and caller, in counts, and where an outage began.
+"""A table by service, database, queue, cache and caller, in counts, and where an outage began.
 
 A call counts once, however often its caller tried; a call that a breaker or a time-out ended has
 failed for its caller, whatever its callee made of it.
@@ -15,6 +15,7 @@ from sim.dataplane.tables import (
     ARRIVED,
     FIRST_CAUSE,
     SUCCEEDED,
+    CacheGauge,
     CallGauge,
     QueueGauge,
     ServiceGauge,
@@ -24,7 +25,7 @@ from sim.results.figures import Figures
 from sim.results.run import Run
 
 USERS = "users"  # as a caller
-PARTS = ("services", "databases", "queues", "callers", "endpoints")
+PARTS = ("services", "databases", "queues", "caches", "callers", "endpoints")
 LEAST_S = 60.0  # chosen: longer than most wait for an answer
 
 
@@ -40,16 +41,20 @@ class Health(NamedTuple):
 
 
 def tables(run: Run) -> Figures:
-    """`services`, `databases`, `queues`, `callers`, `endpoints` and `began_at` of summary.json:
-    counts at the end, `failed` and `lost` by cause. Nothing of a stack in which nobody calls
-    anybody, but for queues where there are several, and endpoints where users ask them."""
+    """`services`, `databases`, `queues`, `caches`, `callers`, `endpoints` and `began_at` of
+    summary.json: counts at the end, `failed` and `lost` by cause. Nothing of a stack in which
+    nobody calls anybody, but for caches, queues where there are several, and endpoints where users
+    ask them."""
     queues = {name: by_cause(gauge, "lost", JOB_CAUSES) for name, gauge in run.queues.items()}
-    asked: Figures = {"endpoints": endpoints(run)} if run.endpoints else {}
+    caches = {name: looks(gauge) for name, gauge in run.caches.items()}
+    told: Figures = {"caches": caches} if caches else {}
+    if run.endpoints:
+        told["endpoints"] = endpoints(run)
     if not run.services:
-        return asked | ({"queues": queues} if len(queues) > 1 else {})
+        return told | ({"queues": queues} if len(queues) > 1 else {})
     failed = {n: by_cause(gauge, "failed", REQUEST_CAUSES) for n, gauge in run.services.items()}
     callers = {USERS: {next(iter(run.services)): users(run)}, **run.callers}
-    return asked | {
+    return {
         "services": failed,
         "databases": {name: gauge._asdict() for name, gauge in run.databases.items()},
         "queues": queues,
@@ -58,6 +63,7 @@ def tables(run: Run) -> Figures:
             for caller, row in callers.items()
         },
         "began_at": origin(run),
+        **told,
     }
 
 
@@ -80,6 +86,13 @@ def endpoints(run: Run) -> Figures:
                 },
             }
     return told
+
+
+def looks(gauge: CacheGauge) -> Figures:
+    """Its counts, what it holds at the end, and the share of hits among the looks that it answered
+    (none: 0)."""
+    ratio = gauge.hits / max(1, gauge.hits + gauge.misses)
+    return gauge._asdict() | {"entries": gauge.entries, "hit_ratio": ratio}
 
 
 def by_cause(gauge: ServiceGauge | QueueGauge, total: str, causes: Sequence[str]) -> Figures:
@@ -174,6 +187,7 @@ def rows(platforms: Mapping[str, Figures]) -> dict[str, list[tuple[str, tuple[st
         "Endpoints": _lines([f.get("endpoints", {}) for f in everyone], endpoint_cell),
         "Services": services,
         "Queues": queues if len(queues) > 1 else [],
+        "Caches": _lines([f.get("caches", {}) for f in everyone], cache_cell),
         "Callers": callers if len(callers) > 1 else [],
     }
 
@@ -197,6 +211,16 @@ def queue_cell(counts: Mapping[str, Any] | None) -> str:
         oldest = f" (the oldest for {counts['oldest_s']:,.0f} s)" if counts["queued"] else ""
         parts.append(f"{waiting:,.0f} left{oldest}")
     return ", ".join(parts)
+
+
+def cache_cell(counts: Mapping[str, Any] | None) -> str:
+    """`12,345 looks, 94.1 % hits, 31 unanswered, holds 8,000`."""
+    looked = 0 if counts is None else counts["hits"] + counts["misses"] + counts["unanswered"]
+    if counts is None or not looked:
+        return "not asked"
+    parts = [f"{looked:,.0f} looks", f"{counts['hit_ratio']:.1%} hits".replace("%", " %")]
+    parts += [f"{counts['unanswered']:,.0f} unanswered"] if counts["unanswered"] else []
+    return ", ".join([*parts, f"holds {counts['entries']:,.0f}"])
 
 
 def caller_cell(counts: Mapping[str, Any] | None) -> str:

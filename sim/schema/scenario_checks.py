@@ -28,6 +28,7 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
     "disk_full": ("postgres", "redis"),
     "lock": ("postgres",),
     "failover": ("postgres",),
+    "cache_flush": ("cache",),
 }
 # what a process that runs can read anew; the rest it reads when it starts
 READ_WHILE_RUNNING = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.stack import Role, Service, Stack
+from sim.schema.stack import ALONE, Role, Service, Stack
 from sim.schema.story_checks import story_issues
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, one_of
@@ -41,9 +41,8 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ("postgres",),
     ),
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
+    "holds": ("cache",),
 }
-
-ALONE = ("postgres", "redis")  # roles of which one container runs, whatever `replicas` says
 
 
 def resolve(stack: Stack, name_or_role: str) -> str:

@@ -155,6 +155,8 @@ def _number(raw: Any, now: Any, scenario: Scenario) -> Any:
         return MISSING if now is None else now + by
     if word == "also":
         return _also(scenario, **by)
+    if word == "with":
+        return [*now, *(value for value in by if value not in now)]
     if word == "times":
         return MISSING if now is None else now * by
     return raw

@@ -11,7 +11,7 @@ from sim.dataplane.profile import Client, Profile, StoryStep, Workload
 from sim.dataplane.story import stories
 from tests.dataplane.worlds import at, constant, drive, ends, exponential, latency, world
 
-CPU, WAIT, QUERY, PUSH, FAIL, POISON, CALL = Does
+CPU, WAIT, QUERY, PUSH, FAIL, POISON, CALL, *_ = Does
 API = Profile(Kind.HTTP, slots=4, cpu=constant(0.25), pool=1)
 DB = Profile(Kind.DATABASE, connect_cpu_s=0.0)
 ONE = Workload(1, 30.0, at(1.0), bucket_s=1.0)

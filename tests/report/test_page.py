@@ -4,12 +4,16 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from sim.constants.facts import Fact, Held
+from sim.dataplane.codes import REQUEST_CAUSES
+from sim.dataplane.tables import CallGauge, ServiceGauge
 from sim.report import colours
+from sim.report.page.calls import call_graphs
 from sim.report.page.charts import charts, platform_lane
 from sim.report.page.constants import constants
 from sim.report.page.document import page
@@ -111,7 +115,8 @@ def test_every_section_has_an_anchor_and_a_heading():
     for section in sections(one):
         assert f'<section id="{section.ident}">' in text
         assert f'<a href="#{section.ident}">' in text
-    assert len(sections(one)) == len(SECTIONS) - 2  # nobody asked for rungs or unknowns
+    # nobody asked for rungs or unknowns, and nobody calls anybody
+    assert len(sections(one)) == len(SECTIONS) - 3
 
 
 def test_sections_that_have_nothing_to_say_are_left_out():
@@ -157,6 +162,33 @@ def test_rows_that_are_equal_are_told_once():
     (section,) = (s for s in sections(both) if s.ident == "figures")
     assert section.data["sections"] == []
     assert ("Users", "down") in {(title, row.label) for title, row in section.data["equal"]}
+
+
+def test_who_asked_whom_is_drawn_and_said():
+    """Each call with its count and share; red is what fails more than users bear."""
+    run = pages.plain().runs[0]
+    failed = (0,) * len(REQUEST_CAUSES)
+    gauges = {name: ServiceGauge(100, 100, 0, 0, 0, 0, failed) for name in ("web", "bank", "shelf")}
+    calls = {"bank": CallGauge(200, 400, 50, 20), "shelf": CallGauge(1000, 1000, 0, 0)}
+    called = replace(
+        run,
+        services=gauges,
+        calls={"web": ("bank", "shelf"), "bank": (), "shelf": ()},
+        callers={"web": calls},
+        answers={name: np.zeros((len(run.series["t_s"]), 3), np.int64) for name in gauges},
+    )
+    (graph,) = call_graphs(pages.of(called))
+    assert graph.platform == "Compose"
+    drawing = ElementTree.fromstring(graph.drawing)
+    texts = ["".join(node.itertext()) for node in drawing.iter() if node.tag.endswith("}text")]
+    assert {"200 calls", "75.0 % answered", "1,000 calls", "all answered"} <= set(texts)
+    paths = [node for node in drawing.iter() if node.tag.endswith("}path")][1:]
+    failing = {p[0].text.split(":")[0] for p in paths if "failing" in p.get("class", "")}
+    assert "web to bank" in failing
+    assert "web to shelf" not in failing
+    assert "web to bank: 200 calls, 25.0 % failed (10.0 % given up), 2 tries each" in graph.words
+    read(page(pages.of(called)))
+    assert not list(call_graphs(pages.plain()))
 
 
 def test_topology_tells_the_loss_of_a_server():

@@ -105,6 +105,7 @@ def books(**changed) -> Books:
         connections_held=40,
         connections_granted=140,
         connections_closed=100,
+        cached=0,
         busy_s=(10.0, 5.0),
         capacity_s=(400.0, 400.0),
         memory=(100, 200),

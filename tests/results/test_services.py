@@ -14,6 +14,7 @@ from sim.dataplane.tables import (
     FIRST_CAUSE,
     REQUEST_COLUMNS,
     SUCCEEDED,
+    CacheGauge,
     CallGauge,
     DatabaseGauge,
     QueueGauge,
@@ -99,6 +100,14 @@ def test_a_stack_without_calls_has_no_such_tables():
     one_queue = {"mails": QUEUES["mails"]}
     assert not told & set(figures(synthetic.run(queues=one_queue)))
     assert told & set(figures(synthetic.run(queues=QUEUES))) == {"queues"}
+    shelf = CacheGauge(hits=90, misses=10, unanswered=5, fills=10, stored=60, lost=50)
+    cached = figures(synthetic.run(caches={"shelf": shelf}))
+    assert (
+        cached["caches"]["shelf"] | {"entries": 10, "hit_ratio": 0.9} == cached["caches"]["shelf"]
+    )
+    assert services.rows({"compose": cached})["Caches"] == [
+        ("shelf", ("105 looks, 90.0 % hits, 5 unanswered, holds 10",))
+    ]
 
 
 def test_tables_of_one_run_and_of_several():

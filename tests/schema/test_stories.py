@@ -9,7 +9,7 @@ import pytest
 from sim.dataplane import codes, story
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
-from sim.schema import story_checks
+from sim.schema import bounds, story_checks
 from sim.schema.databases import DatabasePool
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
@@ -35,6 +35,8 @@ services:
   books: {role: postgres}
   archive: {role: postgres}
 """
+CACHED = "cache: quick"
+WITH_CACHE = BASE.replace("call: payments", CACHED) + "  quick: {role: cache}\n"
 
 
 def loaded(tmp_path: Path, text: str) -> Stack:
@@ -87,13 +89,29 @@ def test_the_short_form_asks_the_first_database():
         ("pools: {books: {size: 5}}", "push: {share: 5%}", 15, ("push beside steps",)),
         ("pools: {books: {size: 5}}", "database: {pool: 3}", 15, ("database beside steps",)),
         ("pools: {books: {size: 5}}", "cpu: {demand: 3ms}", 15, ("cpu.demand beside steps",)),
-        ("{cpu: 1ms}\n      - {call", "{cache: x}\n      - {call", 7, ("cache",)),
+        ("{call: payments}", "{cache: quick}", 14, ("steps.2.cache", "a cache", "there is none")),
+        (CACHED, "cache: quic", 14, ("steps.2.cache", "'quic'", "did you mean quick?")),
+        (CACHED, "cache: books", 14, ("role postgres", "a cache: a service with role cache")),
+        (CACHED, "cache: quick, on_miss: [{query: boks}]", 14,
+         ("steps.2.on_miss.0.query", "did you mean books?")),
+        (CACHED, "cache: quick, on_miss: [{cache: quick}]", 14, ("on_miss.0.cache", "cache")),
+        (CACHED, "cache: quick, on_miss: [{cpu: 1ms, wait: 1s}]", 14,
+         ("on_miss.0", "exactly one of cpu, wait, query, call, push")),
+        (CACHED, "cache: quick, retries: 2", 14, ("retries in a step `cache:`", "`call:`")),
+        (CACHED, "call: payments, on_miss: [{cpu: 1ms}]", 14,
+         ("on_miss in a step `call:`", "`cache:`")),
+        ("latency: 100ms}\n  books: {role: postgres}",
+         "latency: 100ms}\n  books: {role: postgres, holds: {keys: 5}}", 17,
+         ("holds on a service with role postgres", "only with role cache")),
+        ("latency: 100ms}", "latency: 100ms}\n  quick: {role: cache, replicas: 2}", 17,
+         ("2 replicas of a service with role cache",)),
     ],
 )  # fmt: skip
 def test_what_is_turned_down(tmp_path, before, after, line, words):
-    assert before in BASE
+    text = BASE if before in BASE else WITH_CACHE
+    assert before in text
     with pytest.raises(InputError) as error:
-        loaded(tmp_path, BASE.replace(before, after, 1))
+        loaded(tmp_path, text.replace(before, after, 1))
     text = str(error.value)
     assert f"tiny.yaml:{line}" in text
     for word in words:
@@ -179,6 +197,8 @@ def test_both_engines_have_room_for_what_may_be_written():
     assert story_checks.MOST_KEPT <= codes.MOST_KEPT
     assert story_checks.MOST_CALLS <= codes.MOST_CALLS
     assert story_checks.MOST_ENDPOINTS < codes.MOST_ENDPOINTS, "and what has no name"
+    assert story_checks.MOST_CACHES <= codes.MOST_CACHES
+    assert bounds.KEYS.most <= codes.MOST_KEYS
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
 
 

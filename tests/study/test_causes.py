@@ -351,6 +351,7 @@ def test_relative_settings() -> None:
         {"at": "600s", "server_crash": {"hosting": "postgres"}},
         {"at": "720s", "out_of_service": {"hosting": "postgres"}},
     ]
+    assert number({"with": ["b", "c"]}, ["a", "b"], scenario) == ["a", "b", "c"]
     assert number({"plus": 1}, None, scenario) is counterfactuals.MISSING
     assert number({"period": "5s"}, None, scenario) == {"period": "5s"}
 

@@ -188,6 +188,8 @@ class NodeGroup:
         capacity = Resources(machine.cores - reserved.cores, machine.memory - reserved.memory)
         needed = servers_needed(self.waiting(), capacity)
         number = to_request(needed, self.booting, len(self.have()), self.most)
+        if number and not self.cluster.lends:
+            return  # asked again at its next look
         if number:
             text = f"cluster autoscaler asks for {number} more: {len(self.waiting())} replicas wait"
             self.cluster.say("servers", "cluster autoscaler", text)

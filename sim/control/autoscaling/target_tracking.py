@@ -20,7 +20,7 @@ from sim.control.scheduling.placement import requested
 
 GUIDE = "awsdocs/amazon-ecs-developer-guide service-auto-scaling.md @49232cf2"
 ROADMAP = "aws/containers-roadmap issue 1208 (a user's report)"
-COOL = "API_TargetTrackingScalingPolicyConfiguration; ECS developer guide (scale-out: memory)"
+COOL = "API_TargetTrackingScalingPolicyConfiguration; BaseTargetTrackingProps (ECS: 300 both ways)"
 PERIOD = Fact("target_tracking.period", 60.0, "s", "a datapoint: mean CPU of the service", GUIDE)
 LAG = Fact(
     "target_tracking.lag", 120.0, "s", "from the end of a minute to the alarm that saw it",

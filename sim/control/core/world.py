@@ -36,7 +36,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.plane import DataPlane, RoundsSoFar
 from sim.dataplane.profile import Profile
-from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge, ServiceGauge
+from sim.dataplane.tables import CacheGauge, CallGauge, PlaneGauge, QueueGauge, ServiceGauge
 from sim.results.run import TimelineRow
 from sim.schema.characters import printable
 from sim.schema.fields import InputError, LawSpec
@@ -161,6 +161,12 @@ class World:
         followers = {database, *self.stack.replicas(database)} - {self.primary_of(database)}
         return next((n for n in self.stack.services if n in followers and self.answering(n)), "")
 
+    @property
+    def lends(self) -> bool:
+        """Has the provider a server for us: of its zones, is one there?"""
+        zones = self.stack.servers.zones
+        return not zones or any(zone not in self.lost_zones for zone in zones)
+
     def in_zone(self, zone: str) -> list[Server]:
         """The servers there that nobody has given back."""
         return [s for s in self.servers if s.zone == zone and s.released_s is None]
@@ -208,11 +214,16 @@ class World:
         names = self.stack.playing("redis")
         return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
 
+    def caches(self) -> dict[str, CacheGauge]:
+        """What became of each look into each, in the order of their numbers."""
+        names = self.stack.playing("cache")
+        return {name: self.plane.cache_gauge(number) for number, name in enumerate(names)}
+
     def calls(self) -> dict[str, dict[str, CallGauge]]:
         """What each service asked of each other one, by whatever version of it."""
         edges = {}
         for name, service in self.stack.services.items():
-            steps = [step.call for step in service.every_step if step.call is not None]
+            steps = [step.call for step in service.story if step.call is not None]
             row = dict.fromkeys(steps, CallGauge())
             for profile in self.callers.get(name, ()):
                 for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):

@@ -122,6 +122,7 @@ class Faults:
             "rollback": self.rollback,
             "failures": failures,
             "zone_down": network.zone_down,
+            "cache_flush": stores.cache_flush,
         }
 
     def add(self, event: Event) -> None:

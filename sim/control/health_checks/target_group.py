@@ -26,7 +26,7 @@ FIRST = Fact("alb.first", 1, "checks", "passed: a new target is in service", ALB
 GRACE = Fact("ecs.health_check_grace", 0.0, "s", "failures after the start are ignored", SERVICE)
 STOP_TIMEOUT = Fact(
     "ecs.stop_timeout", 30.0, "s", "SIGTERM, this wait, then SIGKILL",
-    "awsdocs/amazon-ecs-developer-guide task_definition_parameters.md @49232cf2 (Fargate: memory)",
+    "Amazon ECS API reference, ContainerDefinition stopTimeout (EC2 and Fargate alike)",
 )  # fmt: skip
 
 

@@ -217,14 +217,16 @@ class Troubleshooting:
 
 # ---- remedies ----
 def wait_for_server(human: Human, symptoms: Symptoms) -> Loop:
-    """SSH is refused until the machine is back; after a while she takes another."""
+    """SSH is refused until the machine is back; after a while she takes another. Of a zone that is
+    to be back the provider's status page tells: a backup would cost her hours, and rows."""
     cluster, habits = human.cluster, human.spec.habits
     server = lost_server(cluster)
     if server is None:
         return
     human.say(f"cannot reach {server.name} by SSH and tries again")
     tries = int(habits.gives_up / habits.ssh_retry)
-    for _ in range(tries):
+    while tries > 0:
+        tries -= not (server.zone in cluster.lost_zones and not server.gone)
         yield from human.spend(habits.ssh_retry, "try SSH")
         if server.alive:
             human.say(f"is on {server.name} again")

@@ -251,7 +251,7 @@ def rent_one(human: Human, runbook: str = "rent_server") -> Task[Server]:
         yield from human.work(step.takes, runbook, step=step.do)
     ordered_s = cluster.clock.now
     boot: LawSpec = cluster.stack.servers.machine.boot
-    while not cluster.pullable(cluster.entry):  # `docker pull` fails: she tries again
+    while not (cluster.lends and cluster.pullable(cluster.entry)):  # refused: she tries again
         yield from human.wait(human.spec.habits.idle_look)
     yield cluster.clock.after(cluster.duration(boot, "machine/boot"), Rank.RENTED_MACHINE)
     server = cluster.add_server(ordered_s)

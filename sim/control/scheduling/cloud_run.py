@@ -14,8 +14,11 @@ from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.microvms import GIB, MicroVMs, Price
 from sim.control.scheduling.placement import Resources
 
-PRICES = "cloud.google.com/run/pricing, request-based billing, tier 1 (memory, unverified)"
-STOP = Fact("cloud_run.stop", 10.0, "s", "SIGTERM, this wait, then SIGKILL", "Google blog, 2020")
+PRICES = "cloud.google.com/run/pricing, request-based billing, tier 1, as quoted in 2025"
+STOP = Fact(
+    "cloud_run.stop", 10.0, "s", "SIGTERM, this wait, then SIGKILL",
+    "cloud.google.com/run/docs/container-contract, lifecycle",
+)  # fmt: skip
 INSTANCE = Fact("cloud_run.instance_start", 1.0, "s", "before the container's own boot", "chosen")
 INSTANCE_CV = Fact("cloud_run.instance_start_cv", 0.5, "", "deviation / mean of it", "chosen")
 CORE_PRICE = Fact("cloud_run.core_price", 0.0864, "USD/h", "a virtual core", PRICES)

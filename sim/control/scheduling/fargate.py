@@ -14,7 +14,7 @@ from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.microvms import GIB, MicroVMs, Price
 from sim.control.scheduling.placement import Resources
 
-PRICES = "aws.amazon.com/fargate/pricing, Linux/x86 in us-east-1 (memory, unverified)"
+PRICES = "aws.amazon.com/fargate/pricing, Linux/x86 in us-east-1, as quoted in June 2026"
 PROVISION = Fact(
     "fargate.provisioning", 23.0, "s", "mean from the launch to a running task, small image",
     "derived: AWS' benchmark of June 2026, trigger at 363 s, task ready at 386 s",

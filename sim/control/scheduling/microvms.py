@@ -115,7 +115,7 @@ class MicroVMs:
         if spec.role in STATEFUL:
             rented = [s for s in self.maintained(cluster) if s.alive and not s.cordoned]
             return rented[0] if rented else None
-        if cluster.clock.now > 0.0 and not self.take(cluster):
+        if not cluster.lends or (cluster.clock.now > 0.0 and not self.take(cluster)):
             return None
         size = self.size(spec)
         zone = cluster.emptiest_zone(service)

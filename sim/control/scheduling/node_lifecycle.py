@@ -267,6 +267,8 @@ class Nodes:
         """Wait, and replace it if it has not come back meanwhile."""
         cluster = self.cluster
         yield cluster.clock.after(repair.after_s, Rank.NODE_REPAIR, server.id)
+        while not cluster.lends and not server.alive:
+            yield cluster.clock.after(repair.after_s, Rank.NODE_REPAIR, server.id)
         if server.alive or server.boots != boot or server.released_s is not None:
             return
         text = f"{server.name} is replaced: NotReady for {repair.after_s:.0f} s"

@@ -14,7 +14,7 @@ import simpy
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
-from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
+from sim.dataplane.codes import FORSAKEN, HIT, SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
 from sim.dataplane.profile import Law, StoryStep
 from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.postgres import Pool, thaw
@@ -247,7 +247,11 @@ class Instance:
                 at += step.covers
                 continue
             code = yield from self.take(work, step)
-            if step.does in (Does.CPU, Does.WAIT, Does.CALL) and self.forsaken(work):
+            if code == HIT:
+                at, code = at + step.covers, int(Outcome.SUCCEEDED)
+                continue
+            takes_time = step.does in (Does.CPU, Does.WAIT, Does.CALL)
+            if code == FORSAKEN or (takes_time and self.forsaken(work)):
                 code = int(Outcome.CLIENT_TIMEOUT)
                 break
             if code != Outcome.SUCCEEDED and not step.ignore:
@@ -277,6 +281,11 @@ class Instance:
             return (yield from self.ask(work, step))
         if does == Does.PUSH:
             return (yield from plane.queues[step.target].push(work, step))
+        if does == Does.CACHE:
+            return (yield from plane.caches[step.target].look_up(work, step))
+        if does == Does.FILL:
+            plane.caches[step.target].fill(step, work.visit)
+            return Outcome.SUCCEEDED
         amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
         if does == Does.QUERY:
             pool = next(pool for pool in self.pools if pool.rules.database == step.target)

@@ -9,6 +9,7 @@ from dataclasses import astuple
 import simpy
 
 from sim.dataplane.codes import (
+    MOST_CACHES,
     MOST_DATABASES,
     MOST_QUEUES,
     MOST_SERVICES,
@@ -26,6 +27,7 @@ from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
 from sim.dataplane.reference import readings
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
+from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
@@ -38,6 +40,7 @@ from sim.dataplane.simpy_inside import queue_of, set_now
 from sim.dataplane.story import callers, pools
 from sim.dataplane.tables import (
     Books,
+    CacheGauge,
     CallGauge,
     ContainerGauge,
     DatabaseGauge,
@@ -72,6 +75,7 @@ class ReferencePlane:
         self.databases = [Postgres(self) for _ in range(MOST_DATABASES)]
         self.ghosts = 0  # groups of connections whose host vanished
         self.queues = [JobQueue(self) for _ in range(MOST_QUEUES)]
+        self.caches = [Cache(self, number) for number in range(MOST_CACHES)]
         self.workers: list[Instance] = []
         self.pushes = self.copies_made = self.backlog_peak = 0
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
@@ -151,6 +155,10 @@ class ReferencePlane:
         self.queues[queue].wiped()
         self.follow_through()
 
+    def flush(self, cache: int) -> None:
+        self.caches[cache].clear()
+        self.follow_through()
+
     def enqueue(self, queue: int, jobs: int) -> None:
         self.queues[queue].enqueue(jobs)
         self.follow_through()
@@ -185,6 +193,8 @@ class ReferencePlane:
         c.born(profile)
         if rules.kind == Kind.QUEUE:
             c.queue.redis = c
+        elif rules.kind == Kind.CACHE:
+            self.caches[rules.number].start(c)
         pool = self.unopened(c)
         if pool is not None:
             self.open_later(c, pool.database.start_up_connection_s())
@@ -274,6 +284,8 @@ class ReferencePlane:
             self.database_of(c).reset()
         for work in inside:
             self.dropped(work, why, silently)
+        if c is self.caches[c.profile.number].server:
+            self.caches[c.profile.number].clear()
         if kind == Kind.PROXY:
             proxy_died(self, c, silently)
 
@@ -446,6 +458,9 @@ class ReferencePlane:
 
     def queue_gauge(self, queue: int) -> QueueGauge:
         return self.queues[queue].gauge()
+
+    def cache_gauge(self, cache: int) -> CacheGauge:
+        return self.caches[cache].gauge()
 
     def jobs_queued(self) -> int:
         return sum(queue.queued() for queue in self.queues)

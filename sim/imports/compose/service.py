@@ -15,6 +15,7 @@ from sim.imports.compose.values import Node
 from sim.imports.evidence import Notes, Origin
 from sim.schema.fields import LawSpec
 from sim.schema.stack import (
+    ALONE,
     CpuSpec,
     Healthcheck,
     Lookup,
@@ -22,7 +23,6 @@ from sim.schema.stack import (
     Service,
     Stop,
 )
-from sim.schema.stack_checks import ALONE
 from sim.schema.text.validation import closest, one_of
 
 OTHER_MEMORY = 100 * 1024**2  # chosen: a container of which nothing is known

@@ -66,5 +66,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["clock"] = words.clock
+    environment.globals |= {"clock": words.clock, "image": image}
     return environment

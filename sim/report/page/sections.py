@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 from sim.report.page import constants
+from sim.report.page.calls import call_graphs
 from sim.report.page.charts import charts
 from sim.report.page.glossary import FAILURES, ROWS, meanings
 from sim.report.page.topology import legend, snapshots
@@ -144,6 +145,12 @@ def postmortem(result: Measurements) -> Section | None:
     return Section("postmortem", "Post-mortem", data) if kept or unharmed else None
 
 
+def calls(result: Measurements) -> Section | None:
+    """Who asked whom."""
+    graphs = list(call_graphs(result))
+    return Section("calls", "Who asked whom", graphs) if graphs else None
+
+
 def topology(result: Measurements) -> Section | None:
     """What stood where."""
     platforms = {words.platform(run.platform): snapshots(run) for run in result.runs}
@@ -225,6 +232,7 @@ SECTIONS: tuple[Callable[[Measurements], Section | None], ...] = (
     claims,
     time_spent,
     postmortem,
+    calls,
     topology,
     events,
     assumptions,

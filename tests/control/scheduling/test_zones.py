@@ -113,3 +113,24 @@ def test_for_good_nothing_comes_back() -> None:
     assert not when(run, "zone_up")
     assert not when(run, "server_up")
     assert "zone a is lost with server-1" in rows(run, "zone_down")[0].text
+
+
+def test_of_a_zone_that_is_to_be_back_nobody_restores_a_backup() -> None:
+    """She gives a server up after 15 minutes; the provider says that this one comes back."""
+    event = {"at": 100, "zone_down": {"zone": "a", "lasts": 3600.0}}
+    run = replay(
+        event, platform="compose", horizon_s=5400.0, settings={"stack.servers.zones": ["a"]}
+    )
+    (back,) = when(run, "zone_up")
+    assert back < when(run, "listening")[-1] < back + 900.0
+    assert {row.subject for row in rows(run, "server")} == set(), "she rents none"
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "cloud_run", "nomad"])
+def test_where_all_zones_are_lost_nothing_is_lent(platform: str) -> None:
+    event = {"at": 100, "zone_down": {"zone": "a", "lasts": 2000.0}}
+    run = replay(
+        event, platform=platform, horizon_s=3000.0, settings={"stack.servers.zones": ["a"]}
+    )
+    assert not [t for t in when(run, "placed") if 300.0 < t < 2100.0]
+    assert [t for t in when(run, "listening") if t > 2100.0], "... until it is back"
