@@ -162,6 +162,14 @@ class Due(IntEnum):
     ROUND = 10  # standing check: it asks once more, or its answer is late
 
 
+class StandingPlace(IntEnum):
+    """Whose standing check of a container it is; in the order in which they ask at one instant."""
+
+    READINESS = 0
+    LIVENESS = 1
+    BALANCER = 2
+
+
 ID_BITS = 56  # of an event's place among those of one instant; its kind stands above
 
 

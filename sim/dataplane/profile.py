@@ -85,6 +85,7 @@ class StoryStep:
     covers: int = 0  # so many steps after it are left out with it: a cache and its misses
     ignore: bool = False  # goes on when it fails
     name: str = ""  # of its draws; "": those that the first of its kind always had
+    by_try: bool = False  # its law is drawn anew for each try (else a heavy request stays heavy)
     endpoint: int = 0  # CALL: which story of that service it asks for
 
 

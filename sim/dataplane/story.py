@@ -1,9 +1,9 @@
 """What a container does for a request or a job, as a list of steps that both engines run.
 
 A profile without `steps` has a short form: CPU, perhaps an error or a poisoned job, a query, a job.
-Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL the
-attempt, so that a retry may succeed. Streams are named and not counted, so that a step that is put
-between two others changes no draw of theirs.
+Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL, and
+for the law of a step `by_try`, the attempt, so that a retry may succeed. Streams are named and not
+counted, so that a step that is put between two others changes no draw of theirs.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ SHARES = {Does.PUSH: Stream.PUSH, Does.FAIL: Stream.ERROR, Does.POISON: Stream.P
 def stories(profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
     """All steps in order: of what is asked without a name, then of each endpoint. ValueError: names
     that are not unique, more than there may be."""
-    if not 1 <= profile.keys <= MOST_KEYS:
-        raise ValueError(f"a cache of {profile.keys} keys: they are 1 to {MOST_KEYS}")
-    first, *named = (with_fills(steps) for steps in (profile.steps, *profile.endpoints))
-    written = (first or short_form(profile), *named)
+    written = (
+        with_fills(profile.steps) or short_form(profile),
+        *map(with_fills, profile.endpoints),
+    )
     if len(written) > MOST_ENDPOINTS:
         raise ValueError(f"{len(written)} stories of a service: the engines take {MOST_ENDPOINTS}")
+    if not 1 <= profile.keys <= MOST_KEYS:
+        raise ValueError(f"a cache of {profile.keys} keys: they are 1 to {MOST_KEYS}")
     told = tuple(possible(with_failures(profile, steps)) for steps in written)
     calls = [step for steps in told for step in steps if step.does == Does.CALL]
     if len(calls) > MOST_CALLS:

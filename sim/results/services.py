@@ -43,13 +43,12 @@ class Health(NamedTuple):
 def tables(run: Run) -> Figures:
     """`services`, `databases`, `queues`, `caches`, `callers`, `endpoints` and `began_at` of
     summary.json: counts at the end, `failed` and `lost` by cause. Nothing of a stack in which
-    nobody calls anybody, but for caches, queues where there are several, and endpoints where users
-    ask them."""
+    nobody calls anybody, but for caches, for endpoints where users ask them, and for queues where
+    there are several."""
     queues = {name: by_cause(gauge, "lost", JOB_CAUSES) for name, gauge in run.queues.items()}
     caches = {name: looks(gauge) for name, gauge in run.caches.items()}
     told: Figures = {"caches": caches} if caches else {}
-    if run.endpoints:
-        told["endpoints"] = endpoints(run)
+    told |= {"endpoints": endpoints(run)} if run.endpoints else {}
     if not run.services:
         return told | ({"queues": queues} if len(queues) > 1 else {})
     failed = {n: by_cause(gauge, "failed", REQUEST_CAUSES) for n, gauge in run.services.items()}
@@ -65,6 +64,13 @@ def tables(run: Run) -> Figures:
         "began_at": origin(run),
         **told,
     }
+
+
+def looks(gauge: CacheGauge) -> Figures:
+    """Its counts, what it holds at the end, and the share of hits among the looks that it answered
+    (none: 0)."""
+    ratio = gauge.hits / max(1, gauge.hits + gauge.misses)
+    return gauge._asdict() | {"entries": gauge.entries, "hit_ratio": ratio}
 
 
 def endpoints(run: Run) -> Figures:
@@ -86,13 +92,6 @@ def endpoints(run: Run) -> Figures:
                 },
             }
     return told
-
-
-def looks(gauge: CacheGauge) -> Figures:
-    """Its counts, what it holds at the end, and the share of hits among the looks that it answered
-    (none: 0)."""
-    ratio = gauge.hits / max(1, gauge.hits + gauge.misses)
-    return gauge._asdict() | {"entries": gauge.entries, "hit_ratio": ratio}
 
 
 def by_cause(gauge: ServiceGauge | QueueGauge, total: str, causes: Sequence[str]) -> Figures:

@@ -258,15 +258,15 @@ class Service(Record):
     holds: CacheContents = CacheContents()
 
     @property
-    def story(self) -> list[PlainStep]:
-        """All steps of its stories in order, each look into a cache before those of its misses."""
-        return [step for steps in self.stories.values() for _, step in placed(steps)]
-
-    @property
     def stories(self) -> dict[str, list[ServiceStep]]:
         """The steps of what is asked, by where they are written."""
         own = {} if self.steps is None else {"steps": self.steps}
         return own | {f"endpoints.{name}": steps for name, steps in self.endpoints.items()}
+
+    @property
+    def every_step(self) -> list[PlainStep]:
+        """Those of all its stories in order, each look into a cache before those of its misses."""
+        return [step for steps in self.stories.values() for _, step in placed(steps)]
 
 
 class MachineSpec(Record):
@@ -403,7 +403,7 @@ class Stack(Record):
 
     def calls(self, service: str) -> list[str]:
         """Whom a service asks, each once, in the order of its steps."""
-        steps = self.services[service].story
+        steps = self.services[service].every_step
         return list(dict.fromkeys(step.call for step in steps if step.call is not None))
 
     def shares(self, mix: Mapping[str, float] | None) -> tuple[float, ...]:
@@ -427,7 +427,7 @@ class Stack(Record):
     def pools(self, service: str) -> dict[str, DatabasePool]:
         """Its connections to each database that it queries."""
         own, database = self.services[service], self.services[service].database
-        queried = dict.fromkeys(step.query for step in own.story if step.query is not None)
+        queried = dict.fromkeys(step.query for step in own.every_step if step.query is not None)
         pools = {name: own.pools.get(name, DatabasePool()) for name in queried}
         if own.steps is not None or database is None:
             return pools

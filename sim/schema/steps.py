@@ -34,6 +34,9 @@ class PlainStep(ClientSpec):
     at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
     breaker: Breaker | None = None
     push: Name | None = None  # a job, to a queue
+    # what it takes is drawn anew for each try, as of a step that is slow by chance; false: it is
+    # the request's own, so that a heavy one stays heavy however often it is tried
+    fresh: bool = False
     share: Fraction = 1.0  # of requests take it
     on_failure: Literal["fail", "ignore"] = "fail"
 

@@ -110,7 +110,7 @@ def _size_issues(service: Service, at: tuple[Key, ...], document: Document) -> I
     if len(service.endpoints) > MOST_ENDPOINTS:
         found = f"{len(service.endpoints)} endpoints"
         yield document.issue((*at, "endpoints"), found, f"at most {MOST_ENDPOINTS}")
-    calls = sum(step.call is not None for step in service.story)
+    calls = sum(step.call is not None for step in service.every_step)
     if calls > MOST_CALLS:
         place = "endpoints" if service.endpoints else "steps"
         yield document.issue((*at, place), f"{calls} calls", f"at most {MOST_CALLS} in one service")
@@ -144,6 +144,7 @@ READ_IN = {  # fields that only steps of some kinds read
     "timeout": ("call", "cache"),
     "demand": ("query",),
     "on_failure": ("query", "call", "push"),
+    "fresh": ("cpu", "wait", "query"),
 }
 
 
@@ -182,7 +183,7 @@ def _target_issues(
 
 
 def _pool_issues(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
-    queried = list(dict.fromkeys(step.query for step in service.story if step.query))
+    queried = list(dict.fromkeys(step.query for step in service.every_step if step.query))
     if service.pools and not service.stories:
         found, expected = "pools without steps", "`database.pool`, or steps that query"
         yield document.issue((*at, "pools"), found, expected, key=True)

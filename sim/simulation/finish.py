@@ -68,8 +68,8 @@ def finished(
         usd=added(rented_s / 3600.0 * price for rented_s, price in rented),
         spans=observer.recorder.finished(end),
         queues=cluster.queues(),
-        endpoints=endpoints_of(cluster, recording),
         caches=cluster.caches(),
+        endpoints=endpoints_of(cluster, recording),
         **among_services(cluster, len(series["t_s"])),
     )
 
@@ -78,7 +78,7 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     """Requests that would have left a job. Whether one does is drawn for its number alone, so that
     it is known of those that failed, too; a retry that pushes again wants no other job. Where a
     service with steps of its own pushes it is not known: then those that were left."""
-    stories = [step for s in cluster.stack.services.values() for step in s.story]
+    stories = [step for s in cluster.stack.services.values() for step in s.every_step]
     if any(step.push is not None for step in stories) or len(recording.endpoints):
         return int(recording.jobs[:, ENQUEUED].sum())
     share = cluster.stack.services[cluster.entry].push.share

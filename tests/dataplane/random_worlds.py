@@ -162,6 +162,7 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
                 share=share,
                 ignore=dice(0.3),
                 name=f"{does.name}:{i}" if known or dice(0.5) else "",
+                by_try=dice.aside((False, False, True)),
             )
         )
     steps = [

@@ -76,6 +76,7 @@ def test_the_short_form_asks_the_first_database():
         ("demand: 2ms", "retries: 2", 13, ("retries in a step `query:`", "`call:`")),
         ("{cpu: 1ms}\n      - {call", "{cpu: 1ms, wait: 1ms}\n      - {call", 7, ("cpu and wait",)),
         ("{cpu: 1ms}\n      - {call", "{share: 10%}\n      - {call", 7, ("no kind",)),
+        ("share: 50%", "fresh: true", 8, ("fresh in a step `call:`", "`cpu:` or `wait:`")),
         ("demand: 2ms", "at_most: 2", 13, ("at_most in a step `query:`", "`call:`")),
         ("demand: 2ms", "connections: 2", 13, ("connections in a step `query:`", "`call:`")),
         ("{call: payments}", "{call: payments, connections: 257}", 14, ("257", "at most 256")),
@@ -196,9 +197,9 @@ def test_both_engines_have_room_for_what_may_be_written():
     assert story_checks.MOST_DATABASES <= codes.MOST_DATABASES
     assert story_checks.MOST_KEPT <= codes.MOST_KEPT
     assert story_checks.MOST_CALLS <= codes.MOST_CALLS
-    assert story_checks.MOST_ENDPOINTS < codes.MOST_ENDPOINTS, "and what has no name"
     assert story_checks.MOST_CACHES <= codes.MOST_CACHES
     assert bounds.KEYS.most <= codes.MOST_KEYS
+    assert story_checks.MOST_ENDPOINTS < codes.MOST_ENDPOINTS, "and what has no name"
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
 
 

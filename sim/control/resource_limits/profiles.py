@@ -202,11 +202,11 @@ def story_of(
 ) -> tuple[StoryStep, ...]:
     """The steps with their draws named after what they do, so that one more of another kind deals
     nobody other cards; `of`: an endpoint."""
-    seen: Counter[str] = Counter()
+    visits: Counter[str] = Counter()
     story = []
     for _, step in placed(steps):
         name = f"{step.kind}:{step.target}" if step.target else step.kind
-        seen[name] += 1
+        visits[name] += 1
         story.append(
             StoryStep(
                 Does[step.kind.upper()],
@@ -214,7 +214,8 @@ def story_of(
                 law=duration_of(step, cpu_factor),
                 share=step.share,
                 ignore=step.on_failure == "ignore",
-                name=f"{of}{name}:{seen[name]}",
+                name=f"{of}{name}:{visits[name]}",
+                by_try=step.fresh,
                 client=caller_of(step) if step.kind == "call" else Client(),
                 endpoint=endpoint_of(stack, step),
                 cache=looker_of(step) if isinstance(step, ServiceStep) else CacheRules(),
@@ -222,13 +223,6 @@ def story_of(
             )
         )
     return tuple(story)
-
-
-def endpoint_of(stack: Stack, step: PlainStep) -> int:
-    """Its place among the stories of the service that is called."""
-    if step.call is None or step.endpoint is None:
-        return 0
-    return 1 + list(stack.services[step.call].endpoints).index(step.endpoint)
 
 
 def looker_of(step: ServiceStep) -> CacheRules:
@@ -242,6 +236,13 @@ def looker_of(step: ServiceStep) -> CacheRules:
         lease_s=step.coalesce or 0.0,
         retry_s=step.look_again,
     )
+
+
+def endpoint_of(stack: Stack, step: PlainStep) -> int:
+    """Its place among the stories of the service that is called."""
+    if step.call is None or step.endpoint is None:
+        return 0
+    return 1 + list(stack.services[step.call].endpoints).index(step.endpoint)
 
 
 def caller_of(step: PlainStep) -> Client:

@@ -148,7 +148,7 @@ def begin(w: Any, c: int, s: int) -> None:
         at_once = w.step[work.step].does == DO_CPU and w.step[work.step].share >= 1.0
     if at_once:
         work.step += 1
-        join(w, c, s, amount(w, work.step - 1, work.visit), CPU_DONE)
+        join(w, c, s, amount(w, work.step - 1, s), CPU_DONE)
     else:
         work.stage = BEGUN
         agenda(w, s, 0)

@@ -58,9 +58,10 @@ def child(ident: int, salt: Any) -> Any:
 
 
 @inner
-def amount(w: Any, i: int, ident: int) -> float:
-    """Containers' `demand`: what step i asks for, for one request or job, on the test lattice."""
+def amount(w: Any, i: int, s: int) -> float:
+    """Containers' `demand`: what step i asks for, for work s, on the test lattice."""
     step = w.step[i]
+    ident = w.work[s].visit if step.by_try == 0 else w.work[s].tried
     u1 = drawn(step.key, ident)
     u2 = drawn(step.second_key, ident) if step.law_kind == LOGNORMAL else 0.5
     return snap(draw(step.law_kind, step.law_mean, step.law_cv, u1, u2), w.lattice)

@@ -35,6 +35,7 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SERVICES,
     Outcome,
+    StandingPlace,
 )
 from sim.dataplane.profile import (
     CacheRules,
@@ -182,9 +183,10 @@ CONTAINER: RecordFields = [
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
     ("listed", N),
 ]  # fmt: skip
+STANDING = len(StandingPlace)  # of a container, at most
 ROUND_ROW: RecordFields = [  # a standing health check: kernel/rounds.py
     ("first", F), ("period", F), ("timeout", F), ("k", N), ("deep", N), ("due", F),
-    ("asked", F), ("question", N), ("stands", N),
+    ("asked", F), ("question", N), ("stands", N), ("grid", N),
 ]  # fmt: skip
 MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
@@ -269,7 +271,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
         ("mix", F, (MOST_ENDPOINTS,)),  # the sums of their shares
-        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (2 * c,)),
+        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
         ("head", N, (FIRST_LIST + LISTS * c,)), ("tail", N, (FIRST_LIST + LISTS * c,)),

@@ -44,6 +44,7 @@ from sim.dataplane.kernel.layout import (
     PROFILES,
     RINGS,
     SHALLOW,
+    STANDING,
     STEPS,
     WORKS,
     empty_record,
@@ -411,7 +412,7 @@ class CompiledPlane:
         row = self.box[0]["round"][check.key]
         row["first"], row["period"], row["timeout"] = check.first_s, check.period_s, check.timeout_s
         row["k"], row["deep"], row["due"] = check.k, check.deep, check.due_s
-        row["question"], row["stands"] = -1, 1
+        row["question"], row["stands"], row["grid"] = -1, 1, check.grid
         self.call(self.box, verbs.STANDS, check.key, 0, 0.0)  # which stirs nothing
         return True
 
@@ -423,7 +424,7 @@ class CompiledPlane:
         )
 
     def standing(self, probe: int) -> int:
-        rows = self.box[0]["round"][: 2 * self.made]
+        rows = self.box[0]["round"][: STANDING * self.made]
         keys = np.flatnonzero((rows["stands"] != 0) & (rows["question"] == probe))
         return int(keys[0]) if len(keys) else -1
 

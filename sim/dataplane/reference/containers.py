@@ -286,7 +286,8 @@ class Instance:
         if does == Does.FILL:
             plane.caches[step.target].fill(step, work.visit)
             return Outcome.SUCCEEDED
-        amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
+        who = work.tried if step.by_try else work.visit
+        amount = self.demand(step.law, streams(step, self.profile.kind)[1], who)
         if does == Does.QUERY:
             pool = next(pool for pool in self.pools if pool.rules.database == step.target)
             return (yield from pool.database.use(work, amount, pool))
