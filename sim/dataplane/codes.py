@@ -13,6 +13,7 @@ MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
 MOST_CALLS = 8  # calling steps of one story
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
+MOST_WINDOW = 1024  # tries that a circuit breaker looks back at
 MOST_DATABASES = MOST_QUEUES = MOST_CACHES = 16
 MOST_KEYS = 1 << 17  # of one cache
 MOST_POOLS = 4  # of one process, each of connections to one database
@@ -143,6 +144,14 @@ class AttemptPhase(IntEnum):
     HELD = 4  # a hung proxy has accepted it
     QUEUEING = 5  # in the balancer: every server is at its maxconn, or none is listed
     INSIDE = 6  # accepted: in a listen backlog, or served
+
+
+class BreakerState(IntEnum):
+    """Of a circuit breaker."""
+
+    CLOSED = 0  # all may try
+    TRIPPED = 1  # open: nobody may
+    HALF_OPEN = 2  # so many trials may, and decide
 
 
 class Due(IntEnum):

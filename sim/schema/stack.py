@@ -31,6 +31,7 @@ from sim.schema.fields import (
     Count,
     Crew,
     Duration,
+    Factor,
     Fleet,
     Fraction,
     Interval,
@@ -54,6 +55,8 @@ OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
 Window = Annotated[Duration, at_most(Bounds(0.0, 3600.0, "1h"))]
 Period = Annotated[Span, at_most(Bounds(0.0, 1800.0, "30m"))]
+TriesBack = Annotated[Positive, at_most(Bounds(0, 1024, "1024"))]  # dataplane.codes.MOST_WINDOW
+Threshold = Annotated[Factor, at_most(Bounds(0.0, 1.0, "100%"))]
 Role = Literal["http", "worker", "postgres", "redis", "proxy", "external", "other"]
 
 
@@ -74,11 +77,17 @@ class Memory(Record):
 
 
 class Breaker(Record):
-    """A circuit breaker of one process for one of its calls: after so many failures in a row all
-    are turned away for a while, then one is let through and decides."""
+    """A circuit breaker of one process for one of its calls, by one of two rules: after so many
+    `failures` in a row (gobreaker) all are turned away for a while, then one is let through and
+    decides; or as soon as this `share` of the last tries has failed (resilience4j), and then some
+    are let through and decide by the same share."""
 
-    failures: Positive
-    open: Span
+    failures: TriesBack | None = None  # in a row
+    share: Threshold | None = None  # failureRateThreshold, of which resilience4j's default is 50 %
+    window: TriesBack = default(facts.BREAKER_WINDOW)  # slidingWindowSize, COUNT_BASED
+    least: TriesBack = default(facts.BREAKER_LEAST)  # minimumNumberOfCalls; at most `window`
+    trials: TriesBack = default(facts.BREAKER_TRIALS)  # permittedNumberOfCallsInHalfOpenState
+    open: Span = default(facts.BREAKER_OPEN)  # waitDurationInOpenState
 
 
 class ServiceStep(ClientSpec):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sim.schema.client import ClientSpec
 from sim.schema.fields import Issue, LawSpec
-from sim.schema.stack import STEP_KINDS, Role, Service, ServiceStep, Stack
+from sim.schema.stack import STEP_KINDS, Breaker, Role, Service, ServiceStep, Stack
 from sim.schema.text.document import Document, Key
 from sim.schema.text.validation import closest, one_of
 
@@ -110,6 +110,8 @@ def _steps_issues(
         if step.connections > MOST_KEPT:
             found = f"{step.connections} connections of each process"
             yield document.issue((*at, i, "connections"), found, f"at most {MOST_KEPT}")
+        if step.breaker is not None:
+            yield from _breaker_issues(step.breaker, (*at, i, "breaker"), document)
         if step.kind in TARGETS:
             yield from _target_issues(name, step, stack, (*at, i, step.kind), document)
 
@@ -122,6 +124,16 @@ def _field_issues(step: ServiceStep, at: tuple[Key, ...], document: Document) ->
         if written and step.kind not in readers:
             found = f"{field} in a step `{step.kind}:`"
             expected = f"it only in a step {' or '.join(f'`{kind}:`' for kind in readers)}"
+            yield document.issue((*at, field), found, expected, key=True)
+
+
+def _breaker_issues(breaker: Breaker, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+    if (breaker.failures is None) == (breaker.share is None):
+        found = "failures and share" if breaker.share is not None else "neither of them"
+        yield document.issue(at, found, "exactly one of failures (in a row) and share (of tries)")
+    elif breaker.share is None:
+        for field in sorted({"window", "least", "trials"} & breaker.model_fields_set):
+            found, expected = f"{field} beside failures (in a row)", "it only beside share"
             yield document.issue((*at, field), found, expected, key=True)
 
 
