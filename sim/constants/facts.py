@@ -192,6 +192,32 @@ MAX_STALLED = Fact(
     "job.max_stalled", 1, "times", "a job whose worker is silent is given out again so often",
     "OptimalBits/bull and taskforcesh/bullmq: maxStalledCount; moveStalledJobsToWait",
 )  # fmt: skip
+_QUEUE = "a stack says its own: stack.services.worker.job."
+RABBITMQ_SILENCE = Fact(
+    "rabbitmq.silence", 120.0, "s", "two heartbeats missed: its connection is closed",
+    "rabbitmq.com docs heartbeats, 4.2: 60 s, unreachable after two missed; measured on 3.10: "
+    "some two and a half heartbeats", _QUEUE + "redelivery",
+)  # fmt: skip
+RABBITMQ_LOOK = Fact(
+    "rabbitmq.look", 60.0, "s", "between two looks for heartbeats, and for acknowledgements",
+    "rabbitmq.com docs heartbeats and consumers (delivery acknowledgement timeout: evaluated at "
+    "one minute intervals), 4.2", _QUEUE + "redelivery_look",
+)  # fmt: skip
+RABBITMQ_ACKNOWLEDGE = Fact(
+    "rabbitmq.acknowledge", 1800.0, "s", "consumer_timeout: then the channel is closed",
+    "rabbitmq.com docs consumers, 3.8.17 to 4.2 (15 min in 3.8.15; from 4.3 of quorum queues only)",
+    _QUEUE + "acknowledge",
+)  # fmt: skip
+RABBITMQ_DELIVERIES = Fact(
+    "rabbitmq.deliveries", 10**6, "times", "a classic queue gives a job out again without limit",
+    "rabbitmq.com docs quorum-queues, 4.2: a delivery limit (20) is theirs alone",
+    _QUEUE + "max_stalled",
+)  # fmt: skip
+CELERY_PREFETCH = Fact(
+    "celery.prefetch", 4, "jobs", "delivered and not acknowledged, for each that is done at once",
+    "docs.celeryq.dev 5.5 configuration: worker_prefetch_multiplier; RabbitMQ's own default is "
+    "without limit (docs consumer-prefetch)", _QUEUE + "prefetch",
+)  # fmt: skip
 CPU_TARGET = Fact(
     "scaling.cpu", 0.7, "ratio", "target utilisation, where a stack scales without one", "chosen"
 )

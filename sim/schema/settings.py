@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import BaseModel
 
@@ -119,7 +119,7 @@ def _resolve_alias(model: BaseModel, steps: list[str], spot: Spot) -> list[str]:
     alias = steps[1]
     if alias in model.services or alias not in get_args(Role):
         return steps
-    playing = [name for name, service in model.services.items() if service.role == alias]
+    playing = model.playing(cast(Role, alias))
     if not playing:
         found = f"no service called {alias!r} or with that role in the stack {model.name}"
         raise spot.error(found, one_of(model.services))

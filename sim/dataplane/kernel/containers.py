@@ -25,10 +25,12 @@ from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     IN_BACKLOG,
     IN_SLOTS,
+    JOB,
     LISTS,
     PROBE,
     SHALLOW,
     STEPS,
+    WORKING,
 )
 from sim.dataplane.kernel.stations import join
 from sim.dataplane.kernel.timing import agenda, free_work, note, push_back, unlink
@@ -177,6 +179,8 @@ def move_up(w: Any, c: int) -> None:
         if w.work[s].kind != PROBE and w.work[s].abandoned != 0 and rules.cancel != 0:
             free_work(w, s)
         else:
+            if w.work[s].kind == JOB:
+                w.job[w.work[s].of_job].state = WORKING
             enter(w, c, s)
     drained(w, c)
 

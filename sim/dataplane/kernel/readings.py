@@ -45,6 +45,7 @@ def queue_gauge(w: Any, queue: int) -> QueueGauge:
     waits &= (jobs["state"] == QUEUED) | (jobs["state"] == PARKED)
     workers = w["container"][w["worker"][: int(w["workers"])]]
     own = w["version"]["number"][workers["profile"]] == queue
+    held = (workers["held"] + workers["queued"])[own].sum()
     pushed, done, duplicated, *losses = w["counted"][queue].tolist()
     return QueueGauge(
         pushed=pushed,
@@ -52,7 +53,7 @@ def queue_gauge(w: Any, queue: int) -> QueueGauge:
         duplicated=duplicated,
         lost=sum(losses),
         queued=int(row["entries"] + row["parked"] - row["copies_waiting"]),
-        in_progress=int(workers["held"][own].sum() - row["copies_working"] + row["pushing"]),
+        in_progress=int(held - row["copies_working"] + row["pushing"]),
         backlog_peak=int(row["backlog_peak"]),
         oldest_s=now - float(jobs["pushed"][waits].min(initial=now)),
         causes=tuple(losses),
