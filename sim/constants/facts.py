@@ -261,6 +261,15 @@ LEAK_TICK = Fact("fault.leak_tick", 1.0, "s", "a leak grows in steps of this", "
 _EBS = "aws.amazon.com/ebs/pricing, us-east-1, as quoted in June 2026"
 VOLUME_SIZE = Fact("price.volume_size", 20 * 1024**3, "bytes", "of each volume", "chosen")
 VOLUME_MONTH = Fact("price.volume_month", 0.08, "USD", "a GiB of a gp3 volume in a month", _EBS)
+_RDS = "infratally.com, AWS RDS pricing explained (2026), us-east-1, Single-AZ, on demand"
+_RENT = "managed.price_per_hour says another"
+RDS_MICRO = Fact("price.db_t4g_micro", 0.016, "USD", "an hour of a db.t4g.micro", _RDS, _RENT)
+RDS_SMALL = Fact("price.db_t4g_small", 0.032, "USD", "an hour of a db.t4g.small", _RDS, _RENT)
+RDS_MEDIUM = Fact("price.db_t4g_medium", 0.065, "USD", "an hour of a db.t4g.medium", _RDS, _RENT)
+MANAGED_MONTH = Fact(
+    "price.managed_month", 0.115, "USD", "a GiB of a managed database's gp3 in a month",
+    "usage.ai, RDS pricing calculator (June 2026), us-east-1",
+)  # fmt: skip
 WORK_HOUR = Fact(
     "price.work_hour", 50.0, "USD", "an hour of whoever runs it, with all that an employer pays",
     "chosen: 30 to 150 by country and kind of contract",

@@ -20,6 +20,7 @@ from sim.schema.databases import (
     DatabaseClient,
     DatabasePool,
     Failover,
+    Managed,
     Pooler,
     Replica,
 )
@@ -283,6 +284,7 @@ class Service(Record):
     backup: Backup = Backup()
     follows: Replica | None = None  # another database: who queries this one only reads
     failover: Failover | None = None  # who promotes one of its replicas; null: a person
+    managed: Managed | None = None  # null: it runs as a container, on a server
     # role redis
     # durable: RabbitMQ's durable queue, its messages persistent and confirmed
     persistence: Literal["none", "rdb", "aof_everysec", "aof_always", "durable"] = "none"
@@ -338,6 +340,7 @@ class Prices(Record):
 
     volume: Bytes = default(facts.VOLUME_SIZE)
     volume_month: Money = default(facts.VOLUME_MONTH)
+    managed_month: Money = default(facts.MANAGED_MONTH)  # of the disk of a managed database
     work_hour: Money = default(facts.WORK_HOUR)
 
 
@@ -375,6 +378,10 @@ class Stack(Record):
         """Services that somebody asks: the entry, then those that others call, in file order."""
         called = {other for name in self.services for other in self.calls(name)}
         return [self.entry, *(n for n in self.services if n in called and n != self.entry)]
+
+    def managed(self) -> dict[str, Managed]:
+        """What a provider runs, in file order."""
+        return {name: s.managed for name, s in self.services.items() if s.managed is not None}
 
     def number(self, service: str) -> int:
         """Of a service that is asked, of a database, of a queue: its place among those."""

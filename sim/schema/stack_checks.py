@@ -38,6 +38,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
             "pooler",
             "follows",
             "failover",
+            "managed",
         ),
         ("postgres",),
     ),
@@ -222,7 +223,10 @@ def _replica_issues(
         found, expected = repr(service.follows.primary), f"a primary ({one_of(primaries)})"
         near = closest(service.follows.primary, primaries)
         yield document.issue((*at, "follows", "primary"), found, expected, near)
-    if service.failover is not None and not stack.replicas(name):
+    if service.managed is not None and service.failover is not None:
+        found, expected = "failover of a managed database", "its provider's, `managed.takes`"
+        yield document.issue((*at, "failover"), found, expected, key=True)
+    elif service.failover is not None and not stack.replicas(name):
         found = f"failover of {name}, which has no replica"
         expected = f"a service with role postgres and `follows: {{primary: {name}}}`"
         yield document.issue((*at, "failover"), found, expected, key=True)
