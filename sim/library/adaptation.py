@@ -102,6 +102,9 @@ def _cannot(parts: list[str], stack: Stack) -> str:
     service = _service(name, stack)
     if service is None and name in ROLES:
         return f"{stack.name} has no {name}"
+    engine = service and service.program
+    if engine and service and parts[3:] and not service.is_as_its_role(parts[3]):
+        return f"{name} is {engine.title} in {stack.name}"
     if service is not None and service.steps is None and parts[3:4] in (["steps"], ["pools"]):
         return f"{name} has no steps in {stack.name}"
     if service is not None and service.steps is not None and parts[3:4] and parts[4:]:
