@@ -19,7 +19,6 @@ from sim.dataplane.codes import (
     MOST_CALLS,
     MOST_KEPT,
     MOST_POOLS,
-    MOST_SERVICES,
     SECOND,
     Does,
     Kind,
@@ -141,8 +140,9 @@ class CompiledPlane:
             self._policy(workload.client, 0, 0, 0, endpoint)
         w["kept_top"] = workload.client.connections
         w["kept"]["target"][: workload.client.connections] = -1
-        for service in range(MOST_SERVICES):
-            self._route(Routing() if service else workload.routing, service)
+        self._route(Routing(), 0)
+        w["balancer"][1:] = w["balancer"][0]
+        self._route(workload.routing, 0)
         for stream in range(len(w["key"])):
             w["key"][stream] = draws.key(self.seed, stream)
 
@@ -484,6 +484,8 @@ class CompiledPlane:
     def _fold(self) -> None:
         w = self.box[0]
         fetch(w, self.sampler)
+        if w["outs"] == 0:
+            return
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]
