@@ -113,6 +113,13 @@ class Spot(NamedTuple):
         return self.error(f"the unknown name {name!r}", one_of(names), closest(name, names))
 
 
+def place(model: BaseModel, path: str) -> list[str]:
+    """Where a path of settings stands in the record itself: roles by their service's name, short
+    forms as the story that they are short for. InputError for a role that nobody plays."""
+    spot = Spot(Document("--set"), (path,))
+    return _in_story(model, _resolve_alias(model, path.split("."), spot))
+
+
 def _resolve_alias(model: BaseModel, steps: list[str], spot: Spot) -> list[str]:
     """`services.http.replicas` -> `services.api.replicas` on a stack whose http service is api."""
     if not isinstance(model, Stack) or steps[0] != "services" or len(steps) < 2:

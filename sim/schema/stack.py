@@ -7,6 +7,8 @@ goes under `on:` (a patch of the stack), so that both platforms otherwise run th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import fsum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -73,6 +75,9 @@ class Memory(Record):
     limit: Bytes | None = None
     request: Bytes | None = None
     oom_score_adj: OomScore = default(facts.OOM_SCORE_ADJ)  # Docker; a kubelet writes its own
+
+
+ROUNDING = 1e-9  # of shares that are to make 100 %
 
 
 class ProbeSpec(Record):
@@ -212,6 +217,8 @@ class Service(Record):
     # what a request does here, or a job, in order; null: `cpu.demand`, one query (`database`), one
     # job (`push`)
     steps: list[ServiceStep] | None = None
+    # what is asked by name has steps of its own; the rest those above (`mix`, a step's `endpoint`)
+    endpoints: dict[Name, list[ServiceStep]] = {}
     pools: dict[Name, DatabasePool] = {}  # with `steps`: of each database that they query
     job: JobWork = JobWork()
     probes: Probes = Probes()
@@ -251,9 +258,15 @@ class Service(Record):
     holds: CacheContents = CacheContents()
 
     @property
-    def story(self) -> list[PlainStep]:
-        """All of its steps in order, each look into a cache before those of its misses."""
-        return [step for _, step in placed(self.steps or [])]
+    def stories(self) -> dict[str, list[ServiceStep]]:
+        """The steps of what is asked, by where they are written."""
+        own = {} if self.steps is None else {"steps": self.steps}
+        return own | {f"endpoints.{name}": steps for name, steps in self.endpoints.items()}
+
+    @property
+    def every_step(self) -> list[PlainStep]:
+        """Those of all its stories in order, each look into a cache before those of its misses."""
+        return [step for steps in self.stories.values() for _, step in placed(steps)]
 
 
 class MachineSpec(Record):
@@ -366,6 +379,9 @@ class Stack(Record):
     title: Line = ""
     source: Note = ""
     services: dict[Name, Service]
+    # shares of users' requests by the endpoint of the entry that they ask; the rest asks none by
+    # name. A scenario's `traffic.mix` takes its place
+    mix: dict[Name, Fraction] = {}
     schedule: dict[Name, ScheduledJobs] = {}
     servers: Servers = Servers()
     prices: Prices = Prices()
@@ -387,8 +403,15 @@ class Stack(Record):
 
     def calls(self, service: str) -> list[str]:
         """Whom a service asks, each once, in the order of its steps."""
-        steps = self.services[service].story
+        steps = self.services[service].every_step
         return list(dict.fromkeys(step.call for step in steps if step.call is not None))
+
+    def shares(self, mix: Mapping[str, float] | None) -> tuple[float, ...]:
+        """Of users' requests, what asks no endpoint, then each of the entry's; () if none does."""
+        mix = self.mix if mix is None else mix
+        named = [mix.get(name, 0.0) for name in self.services[self.entry].endpoints] if mix else []
+        rest = 1.0 - fsum(named)
+        return (rest if rest > ROUNDING else 0.0, *named) if named else ()
 
     def asked(self) -> list[str]:
         """Services that somebody asks: the entry, then those that others call, in file order."""
@@ -404,17 +427,16 @@ class Stack(Record):
     def pools(self, service: str) -> dict[str, DatabasePool]:
         """Its connections to each database that it queries."""
         own, database = self.services[service], self.services[service].database
-        if own.steps is None:
-            if database is None:
-                return {}
-            pool = DatabasePool(
-                size=database.pool,
-                at_start=database.at_start,
-                checkout_timeout=database.checkout_timeout,
-            )
-            return dict.fromkeys(self.playing("postgres")[:1], pool)
-        queried = dict.fromkeys(step.query for step in own.story if step.query is not None)
-        return {name: own.pools.get(name, DatabasePool()) for name in queried}
+        queried = dict.fromkeys(step.query for step in own.every_step if step.query is not None)
+        pools = {name: own.pools.get(name, DatabasePool()) for name in queried}
+        if own.steps is not None or database is None:
+            return pools
+        pool = DatabasePool(
+            size=database.pool,
+            at_start=database.at_start,
+            checkout_timeout=database.checkout_timeout,
+        )
+        return pools | dict.fromkeys(self.playing("postgres")[:1], pool)
 
     def replicas(self, database: str) -> list[str]:
         """The databases that follow it, in file order."""

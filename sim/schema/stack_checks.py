@@ -22,6 +22,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ("accepts", "backlog", "cancel_abandoned", "health", "push", "shed"), ("http",)
     ),
     **dict.fromkeys(("pools", "steps"), ("http", "worker")),
+    "endpoints": ("http",),
     **dict.fromkeys(("errors", "latency"), ("external",)),
     "job": ("worker",),
     **dict.fromkeys(
@@ -248,7 +249,8 @@ def _cycle_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     called = find_cycle({name: stack.calls(name) for name in stack.services})
     if len(set(called)) > 1:  # what asks itself is told where it does
         found = f"services that ask each other: {' -> '.join(called)}"
-        yield document.issue(("services", called[0], "steps"), found, "calls without a cycle")
+        place = next(iter(stack.services[called[0]].stories)).partition(".")[0]
+        yield document.issue(("services", called[0], place), found, "calls without a cycle")
 
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str]:

@@ -30,9 +30,13 @@ class PlainStep(ClientSpec):
     query: Name | None = None  # a database, by a connection of this service's pool for it
     demand: LawSpec | None = None  # ... its core seconds
     call: Name | None = None  # another service; the caller keeps its place while it waits
+    endpoint: Name | None = None  # ... by which of its endpoints; null: by `steps`
     at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
     breaker: Breaker | None = None
     push: Name | None = None  # a job, to a queue
+    # what it takes is drawn anew for each try, as of a step that is slow by chance; false: it is
+    # the request's own, so that a heavy one stays heavy however often it is tried
+    fresh: bool = False
     share: Fraction = 1.0  # of requests take it
     on_failure: Literal["fail", "ignore"] = "fail"
 

@@ -186,21 +186,27 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         letters = -1 if job.dead_letters is None else stack.number(job.dead_letters)
         failing = 1.0 - (1.0 - job.errors) * (1.0 - version.error_rate)
         profile = replace(profile, number=taken, dead_letters=letters, error_rate=failing)
-    if service.steps is None:
+    if not service.stories:
         return profile
+    factor, endpoints = version.cpu_factor, service.endpoints.items()
     return replace(
-        profile, steps=story_of(stack, service.steps, version.cpu_factor), **pools_of(stack, name)
+        profile,
+        steps=story_of(stack, service.steps or [], factor),
+        endpoints=tuple(story_of(stack, steps, factor, f"{name}/") for name, steps in endpoints),
+        **pools_of(stack, name),
     )
 
 
-def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple[StoryStep, ...]:
+def story_of(
+    stack: Stack, steps: list[ServiceStep], cpu_factor: float, of: str = ""
+) -> tuple[StoryStep, ...]:
     """The steps with their draws named after what they do, so that one more of another kind deals
-    nobody other cards."""
-    seen: Counter[str] = Counter()
+    nobody other cards; `of`: an endpoint."""
+    visits: Counter[str] = Counter()
     story = []
     for _, step in placed(steps):
         name = f"{step.kind}:{step.target}" if step.target else step.kind
-        seen[name] += 1
+        visits[name] += 1
         story.append(
             StoryStep(
                 Does[step.kind.upper()],
@@ -208,8 +214,10 @@ def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple
                 law=duration_of(step, cpu_factor),
                 share=step.share,
                 ignore=step.on_failure == "ignore",
-                name=f"{name}:{seen[name]}",
+                name=f"{of}{name}:{visits[name]}",
+                by_try=step.fresh,
                 client=caller_of(step) if step.kind == "call" else Client(),
+                endpoint=endpoint_of(stack, step),
                 cache=looker_of(step) if isinstance(step, ServiceStep) else CacheRules(),
                 covers=len(step.on_miss) if isinstance(step, ServiceStep) else 0,
             )
@@ -228,6 +236,13 @@ def looker_of(step: ServiceStep) -> CacheRules:
         lease_s=step.coalesce or 0.0,
         retry_s=step.look_again,
     )
+
+
+def endpoint_of(stack: Stack, step: PlainStep) -> int:
+    """Its place among the stories of the service that is called."""
+    if step.call is None or step.endpoint is None:
+        return 0
+    return 1 + list(stack.services[step.call].endpoints).index(step.endpoint)
 
 
 def caller_of(step: PlainStep) -> Client:

@@ -176,6 +176,11 @@ def test_a_bulkhead_and_a_breaker():
     assert (plain.client.at_most, plain.client.breaker_failures) == (0, 0)
 
 
+def test_a_fresh_step_is_drawn_by_try():
+    steps = [ServiceStep(wait=0.1, fresh=True), ServiceStep(wait=0.1)]
+    assert [step.by_try for step in story_of(SHOP, steps, 1.0)] == [True, False]
+
+
 def test_equal_steps_have_names_of_their_own():
     steps = [ServiceStep(cpu=0.001), ServiceStep(wait=0.1), ServiceStep(cpu=0.002)]
     names = [step.name for step in story_of(SHOP, steps, 1.0)]
