@@ -135,14 +135,15 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # the files of a room know each other in one order as well, from below
 CORE = (
-    "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "recorder",
+    "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "check",
+    "recorder",
 )  # fmt: skip
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
     "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
-    "ladder", "unknowns", "measurements", "merge", "expectations",
+    "ladder", "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "colours", "text", "incident", "plots", "study_page", "postmortem",
         "page", "exports", "files")  # fmt: skip

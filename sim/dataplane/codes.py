@@ -10,9 +10,11 @@ from enum import IntEnum
 
 UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
-MOST_CALLS = 8  # calling steps of one story
+MOST_CALLS = 16  # calling steps of one process, in all its stories
+MOST_ENDPOINTS = 16  # stories of one service
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
+MOST_WINDOW = 1024  # tries that a circuit breaker looks back at
 MOST_DATABASES = MOST_QUEUES = MOST_CACHES = 16
 MOST_KEYS = 1 << 17  # of one cache
 MOST_POOLS = 4  # of one process, each of connections to one database
@@ -145,6 +147,14 @@ class AttemptPhase(IntEnum):
     INSIDE = 6  # accepted: in a listen backlog, or served
 
 
+class BreakerState(IntEnum):
+    """Of a circuit breaker."""
+
+    CLOSED = 0  # all may try
+    TRIPPED = 1  # open: nobody may
+    HALF_OPEN = 2  # so many trials may, and decide
+
+
 class Due(IntEnum):
     """Kinds of timed events, in the order in which they act at one instant."""
 
@@ -159,6 +169,14 @@ class Due(IntEnum):
     GHOST = 8  # number: connections of a vanished host close
     PASSED = 9  # work: a step that only takes time is over
     ROUND = 10  # standing check: it asks once more, or its answer is late
+
+
+class StandingPlace(IntEnum):
+    """Whose standing check of a container it is; in the order in which they ask at one instant."""
+
+    READINESS = 0
+    LIVENESS = 1
+    BALANCER = 2
 
 
 ID_BITS = 56  # of an event's place among those of one instant; its kind stands above
@@ -192,6 +210,7 @@ class Stream(IntEnum):
     LOCK = 10  # request or job
     CONNECTION = 11  # who asks
     WARM = 12  # a key of a cache: its age when the run begins
+    MIX = 13  # request
     # steps with a name have streams of that name (story.streams)
 
 

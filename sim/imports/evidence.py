@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
+from sim.schema.engines import ROLE_NAMES
 from sim.schema.fields import InputError
 from sim.schema.stack import Role, Stack
 from sim.schema.text.document import Path_, describe
@@ -67,12 +68,12 @@ class Corrections:
 
     def check(self, names: Iterable[str]) -> None:
         """Raise `InputError` for a name that the file has not."""
-        known = list(names)
+        services = list(names)
         for name in [*self.roles, *(name for pair in self.links for name in pair)]:
-            if name not in known:
+            if name not in services:
                 option = "--role" if name in self.roles else "--link"
                 found = f"the unknown service {describe(name)}"
-                raise InputError(option, 0, 0, "", found, one_of(known), closest(name, known))
+                raise InputError(option, 0, 0, "", found, one_of(services), closest(name, services))
 
 
 def role_of(text: str, where: str) -> Role:
@@ -80,7 +81,7 @@ def role_of(text: str, where: str) -> Role:
     roles: tuple[Role, ...] = get_args(Role)
     for role in roles:
         if text == role:
-            return role
+            return cast(Role, ROLE_NAMES.get(role, role))
     if text == ENTRY:
         return "http"
     names = (*roles, ENTRY)

@@ -138,6 +138,7 @@ class Run:
     databases: Mapping[str, DatabaseGauge] = field(default_factory=dict)
     queues: Mapping[str, QueueGauge] = field(default_factory=dict)  # of any stack that has one
     caches: Mapping[str, CacheGauge] = field(default_factory=dict)  # likewise
+    endpoints: tuple[str, ...] = ()  # that users ask in a mix, as in `recording.endpoints`
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # whom each asks
     callers: Mapping[str, Mapping[str, CallGauge]] = field(default_factory=dict)  # ... and how
     # beside "t_s": asked, failed, open; shape (samples, 3)

@@ -18,6 +18,7 @@ import numpy as np
 from sim.dataplane.codes import Algorithm, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import (
     Arrivals,
+    BreakerRules,
     CacheRules,
     Client,
     Law,
@@ -94,6 +95,7 @@ def http(dice: Dice, calm: float) -> Profile:
 
 def worker(dice: Dice, calm: float) -> Profile:
     pool = dice.pick(0, 1, 3)
+    by_connection = dice.aside((False, False, True))
     return Profile(
         Kind.WORKER,
         slots=dice.pick(1, 2, 4),
@@ -112,7 +114,9 @@ def worker(dice: Dice, calm: float) -> Profile:
         checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
         reliable=dice(0.6),
         redelivery_s=dice.pick(0.5, 2.0, 8.0),
-        redelivery_from_delivery=dice(0.3),
+        acknowledge_s=dice.aside((0.5, 2.0, 8.0)) if dice(0.3) else INF,
+        by_connection=by_connection,
+        prefetch=dice.aside((0, 0, 1, 3, 40)),
         redelivery_look_s=dice.pick(0.0, 0.0, 0.5, 4.0),
         reconnects=dice(0.8),
         max_stalled=dice.pick(0, 1, 2, 99),
@@ -157,6 +161,7 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
                 does,
                 target=target,
                 client=client(dice, 2 - (tier > 0)) if does == Does.CALL else Client(),
+                endpoint=dice.aside((0, 0, 1, 2)) if does == Does.CALL else 0,
                 law=dice.law(dice.pick(0.0, 0.01, 0.05) * calm),
                 share=share,
                 ignore=dice(0.3),
@@ -171,7 +176,19 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     if profile.kind == Kind.WORKER and dice(0.2):
         steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
     steps = looking(dice, steps)
-    return replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
+    told = replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
+    return replace(told, endpoints=endpoints(dice, told))
+
+
+def endpoints(dice: Dice, profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
+    """Stories of the same steps, by chance: the first few, and all of them the other way round."""
+    if profile.kind != Kind.HTTP or dice.aside((True, False)):
+        return ()
+    first, last = (
+        tuple(replace(s, covers=0, name=f"{s.name or s.does.name}/{at}") for s in profile.steps)
+        for at in (1, 2)
+    )
+    return (first[: dice.aside((1, 2, 6))], last[::-1])[: dice.aside((1, 2))]
 
 
 def looking(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
@@ -295,8 +312,14 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         jitter=dice.pick(0.0, 0.5, 1.0),
         budget=dice.pick(INF, INF, 0.0, 0.125, 0.5),
         at_most=dice.pick(0, 0, 1, 4),
-        breaker_failures=dice.pick(0, 0, 1, 3),
-        breaker_open_s=dice.pick(0.0, 0.5, 2.0),
+        breaker=BreakerRules(
+            window=dice.pick(0, 0, 1, 3),
+            open_s=dice.pick(0.0, 0.5, 2.0),
+            least=dice.aside((1, 2, 9)),
+            share=dice.aside((1.0, 0.5, 0.3)),
+            trials=dice.aside((1, 1, 3)),
+            late=dice.aside((False, True)),
+        ),
         slo_s=dice.pick(INF, 0.25, 1.0),
         connections=dice.aside((0, 1, 1, 3, 20)),
         connection_age_s=dice.aside((INF, INF, INF, 0.5, 4.0)),
@@ -624,6 +647,7 @@ def make_world(seed: int, lattice: bool) -> World:
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
+        mix=dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6))),
     )
     author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()

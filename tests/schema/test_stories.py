@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.dataplane import codes, story
+from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.schema import bounds, story_checks
 from sim.schema.databases import DatabasePool
@@ -79,8 +80,15 @@ def test_the_short_form_asks_the_first_database():
         ("demand: 2ms", "at_most: 2", 13, ("at_most in a step `query:`", "`call:`")),
         ("demand: 2ms", "connections: 2", 13, ("connections in a step `query:`", "`call:`")),
         ("{call: payments}", "{call: payments, connections: 257}", 14, ("257", "at most 256")),
-        ("{call: payments}", "{call: payments, breaker: {failures: 5}}", 14,
-         ("steps.2.breaker", "'open'")),
+        ("{call: payments}", "{call: payments, breaker: {open: 5s}}", 14,
+         ("steps.2.breaker", "neither", "failures (in a row) and share")),
+        ("{call: payments}", "{call: payments, breaker: {failures: 5, share: 50%}}", 14,
+         ("steps.2.breaker", "failures and share", "exactly one")),
+        ("{call: payments}", "{call: payments, breaker: {failures: 5, trials: 2}}", 14,
+         ("breaker.trials", "beside failures")),
+        ("{call: payments}", "{call: payments, breaker: {share: 0}}", 14, ("breaker.share", "0")),
+        ("{call: payments}", "{call: payments, breaker: {failures: 2000}}", 14,
+         ("breaker.failures", "2000", "1024")),
         ("{call: payments}", "{push: books}", 14, ("a queue", "there is none")),
         ("{books: {size: 5}}", "{payments: {size: 5}}", 15, ("no step queries", "books")),
         ("{size: 5}", "{size: 5, at_start: 6}", 15, ("at_start <= size",)),
@@ -118,6 +126,73 @@ def test_what_is_turned_down(tmp_path, before, after, line, words):
         assert word in text
 
 
+MIXED = """
+name: tiny
+services:
+  web:
+    role: http
+    cpu: {demand: 1ms}
+    database: {demand: 1ms, pool: 7}
+    endpoints:
+      browse: [{query: archive, demand: 2ms}]
+      buy:
+        - {call: till, endpoint: charge}
+    pools: {archive: {size: 5}}
+  till:
+    role: http
+    endpoints: {charge: [{wait: 10ms}], refund: [{wait: 20ms}]}
+  books: {role: postgres}
+  archive: {role: postgres}
+mix: {browse: 75%, buy: 12.5%}
+"""
+
+
+def test_endpoints_and_the_shares_in_which_users_ask_them(tmp_path):
+    stack = loaded(tmp_path, MIXED)
+    assert stack.shares({}) == (0.125, 0.75, 0.125)
+    assert stack.shares({"buy": 1.0}) == (0.0, 0.0, 1.0)
+    assert stack.shares({"buy": 0.0}) == (1.0, 0.0, 0.0)
+    assert stack.model_copy(update={"mix": {}}).shares({}) == ()
+    assert stack.asked() == ["web", "till"]
+    pools = stack.pools("web")
+    assert {name: pool.size for name, pool in pools.items()} == {"archive": 5, "books": 7}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "words"),
+    [
+        ("buy: 12.5%", "bui: 12.5%", 18, ("mix.bui", "no endpoint 'bui' of web", "mean buy?")),
+        ("buy: 12.5%", "buy: 45%", 18, ("120 % in sum", "at most 100 %")),
+        ("buy: 12.5%", "buy: 120%", 18, ("mix.buy", "120%")),
+        ("endpoint: charge", "endpoint: charg", 11,
+         ("endpoints.buy.0.endpoint", "of till", "did you mean charge?")),
+        ("call: till, endpoint: charge", "query: books, endpoint: charge", 11,
+         ("endpoint in a step `query:`", "`call:`")),
+        ("call: till", "call: web", 11, ("endpoints.buy.0.call", "ask itself")),
+        ("[{wait: 10ms}]", "[]", 15, ("endpoints.charge", "no step")),
+        ("[{wait: 10ms}]", "[{call: web}]", 8, ("web.endpoints", "ask each other")),
+        ("{role: postgres}\n  a", "{role: postgres, endpoints: {}}\n  a", 16, ("http",)),
+        ("buy: 12.5%}", "buy: 12.5%}\nmixed: 1", 19, ("mixed", "did you mean mix?")),
+    ],
+)  # fmt: skip
+def test_what_of_endpoints_is_turned_down(tmp_path, before, after, line, words):
+    assert before in MIXED
+    with pytest.raises(InputError) as error:
+        loaded(tmp_path, MIXED.replace(before, after, 1))
+    text = str(error.value)
+    assert f"tiny.yaml:{line}" in text
+    for word in words:
+        assert word in text
+
+
+def test_a_mix_of_a_scenario_is_of_the_stack_on_which_it_runs(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(MIXED)
+    with pytest.raises(InputError, match=r"traffic\.mix.*no endpoint 'by' of web.*mean buy"):
+        load_scenario("container_crash", stack=load_stack(path),
+                      settings={"scenario.traffic.mix": {"by": 0.5}})  # fmt: skip
+
+
 def test_pools_without_steps(tmp_path):
     lone = "name: a\nservices:\n  a: {role: http, pools: {b: {}}}\n  b: {role: postgres}\n"
     with pytest.raises(InputError, match=r"a\.yaml:3.*pools without steps|pools without steps"):
@@ -132,6 +207,7 @@ def test_both_engines_have_room_for_what_may_be_written():
     assert story_checks.MOST_CALLS <= codes.MOST_CALLS
     assert story_checks.MOST_CACHES <= codes.MOST_CACHES
     assert bounds.KEYS.most <= codes.MOST_KEYS
+    assert story_checks.MOST_ENDPOINTS < codes.MOST_ENDPOINTS, "and what has no name"
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
 
 

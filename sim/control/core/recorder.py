@@ -92,31 +92,32 @@ class SpanRecorder:
 
     def sampled(self, at_s: float) -> None:
         """For the sample of then: what no change tells of."""
-        hung = {c.id for c in self.cluster.containers if c.hung}
+        seen = (*self.cluster.managed.values(), *self.cluster.containers)
+        hung = {c.id for c in seen if c.hung}
         if hung != self.hung:
             self.hung = hung
             self.look(at_s)
 
     def look(self, now: float) -> None:
         """Compare everything with what is open; close and open what differs."""
-        seen = {}
+        states = {}
         for s in self.cluster.servers:
             state = server_state(s)
             if state != "released":
-                seen["server", s.id] = Open("server", s.name, state, now, server=s.name)
-        for c in self.cluster.containers:
+                states["server", s.id] = Open("server", s.name, state, now, server=s.name)
+        for c in (*self.cluster.managed.values(), *self.cluster.containers):
             state = container_state(c)
-            seen["container", c.id] = Open(
+            states["container", c.id] = Open(
                 "container", c.name, state, now, c.service, c.server.name
             )
         for p in self.cluster.pending:
             name = f"{p.service} (no server yet)"
-            seen["pending", p.id] = Open("pending", name, "pending", now, p.service)
+            states["pending", p.id] = Open("pending", name, "pending", now, p.service)
         for key, before in list(self.open.items()):
-            later = seen.get(key)
+            later = states.get(key)
             if later is None or later.state != before.state or later.server != before.server:
                 self.close(key, now)
-        for key, span in seen.items():
+        for key, span in states.items():
             self.open.setdefault(key, span)
 
     def close(self, key: tuple[str, int], now: float) -> None:

@@ -34,7 +34,8 @@ from sim.control.core.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.plane import DataPlane, RoundsSoFar
+from sim.dataplane.codes import StandingPlace
+from sim.dataplane.plane import DataPlane, RoundsSoFar, standing_key
 from sim.dataplane.profile import Profile
 from sim.dataplane.tables import CacheGauge, CallGauge, PlaneGauge, QueueGauge, ServiceGauge
 from sim.results.run import TimelineRow
@@ -66,6 +67,8 @@ class World:
     # the same by service and by server: a container has one of each for life
     by_service: dict[str, list[Container]] = field(default_factory=dict)
     by_server: dict[int, list[Container]] = field(default_factory=dict)
+    # what a provider runs, by service: nobody here schedules, starts or checks it
+    managed: dict[str, Container] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
     volumes: dict[str, Volume] = field(default_factory=dict)  # of a service
     desired: dict[str, int] = field(default_factory=dict)
@@ -223,7 +226,7 @@ class World:
         """What each service asked of each other one, by whatever version of it."""
         edges = {}
         for name, service in self.stack.services.items():
-            steps = [step.call for step in service.story if step.call is not None]
+            steps = [step.call for step in service.every_step if step.call is not None]
             row = dict.fromkeys(steps, CallGauge())
             for profile in self.callers.get(name, ()):
                 for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
@@ -313,8 +316,11 @@ class World:
         self.timeline.append(TimelineRow(self.clock.now, event, printable(subject), line))
 
     def tell(self, change: Change) -> None:
-        """Put it into the queue of everybody who watches for its kind."""
+        """Put it into the queue of everybody who watches for its kind; what a provider runs is its
+        own affair."""
         self.edits += 1
+        if change.container is not None and change.container.service in self.managed:
+            change = Change("managed", change.container)
         if self.standing:
             self._changed(change)
         for kinds, store in self._watchers:
@@ -328,8 +334,8 @@ class World:
         else:
             concerned = [] if change.server is None else self.on(change.server)
         for c in concerned:
-            self.recall(2 * c.id)
-            self.recall(2 * c.id + 1)
+            for place in StandingPlace:
+                self.recall(standing_key(c.id, place))
 
     def recall(self, key: int) -> None:
         """A standing check goes back to whoever had it stand."""

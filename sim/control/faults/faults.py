@@ -82,6 +82,10 @@ def hit_by(cluster: Cluster, spec: Hits) -> list[Container]:
     return chosen
 
 
+# what nobody does to a database that a provider runs
+OURS_ALONE = ("deploy", "scale", "resize", "rollback", "restart", "start", "operator_stop")
+
+
 class Faults:
     """Each event waits and acts in a loop of its own: some last, and a session adds more."""
 
@@ -138,7 +142,13 @@ class Faults:
             self.begun = True
             self.cluster.fault(anew=True)
         kind = event.kind()
-        clock.loop(self.happen[kind](self.cluster, getattr(event, kind)))
+        about = getattr(event, kind)
+        managed = self.cluster.managed
+        if kind in OURS_ALONE and resolve(self.cluster.stack, about.service) in managed:
+            text = f"{about.service} is its provider's: there is nothing to {kind}"
+            self.cluster.say("missed", about.service, text)
+        else:
+            clock.loop(self.happen[kind](self.cluster, about))
 
     # ---- asked of the operator or the platform ----
     def deploy(self, cluster: Cluster, ask: Deploy) -> Loop:
@@ -266,7 +276,8 @@ def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
     if spec.server is not None:
         return cluster.numbered(spec.server)
     hosted = cluster.of(resolve(cluster.stack, spec.hosting))
-    return next((c.server for c in hosted if c.alive), cluster.servers[0])
+    ours = (c.server for c in hosted if c.alive and c.server in cluster.servers)
+    return next(ours, cluster.servers[0])
 
 
 def outlive(cluster: Cluster) -> bool:
@@ -384,14 +395,14 @@ def external(cluster: Cluster, spec: External) -> Loop:
     was = cluster.service(service)
     words = {"down": "refuses connections", "silent": "accepts and never answers"}
     changes: dict[str, Any] = {}
-    said = [words[spec.state]] if spec.state in words else []
+    phrases = [words[spec.state]] if spec.state in words else []
     if spec.latency is not None:
         changes["latency"] = spec.latency
-        said.append(f"answers in {spec.latency.mean:g} s on average")
+        phrases.append(f"answers in {spec.latency.mean:g} s on average")
     if spec.errors is not None:
         changes["errors"] = spec.errors
-        said.append(f"fails {spec.errors:.0%} of its requests")
-    cluster.say("external", service, f"{service} {' and '.join(said)}: it is not ours")
+        phrases.append(f"fails {spec.errors:.0%} of its requests")
+    cluster.say("external", service, f"{service} {' and '.join(phrases)}: it is not ours")
     cluster.edit(service, **changes)
     cluster.outside(service, spec.state)
     if spec.lasts is None:

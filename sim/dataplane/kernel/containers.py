@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.kernel.codes import (
+    DO_CPU,
     DRAINED,
     DRAINING,
     HTTP,
@@ -25,10 +26,13 @@ from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     IN_BACKLOG,
     IN_SLOTS,
+    JOB,
     LISTS,
     PROBE,
+    REQUEST,
     SHALLOW,
     STEPS,
+    WORKING,
 )
 from sim.dataplane.kernel.stations import join
 from sim.dataplane.kernel.timing import agenda, free_work, note, push_back, unlink
@@ -134,12 +138,16 @@ def begin(w: Any, c: int, s: int) -> None:
     """What does not begin on the cores waits for its turn on the agenda, since only that may go
     through a story."""
     work = w.work[s]
-    p = w.container[c].profile
-    at_once = w.version[p].at_once_on_cores != 0
-    work.step = p * STEPS
+    version = w.version[w.container[c].profile]
+    at_once = version.at_once_on_cores != 0
+    work.step = version.story
     if work.kind == PROBE:
         work.step += SHALLOW if work.deep == 0 else DEEP
         at_once = True
+    elif version.stories > 1 and work.kind == REQUEST:
+        asked = w.policy[work.policy].endpoint
+        work.step += STEPS * (asked if asked < version.stories else 0)
+        at_once = w.step[work.step].does == DO_CPU and w.step[work.step].share >= 1.0
     if at_once:
         work.step += 1
         join(w, c, s, amount(w, work.step - 1, s), CPU_DONE)
@@ -177,6 +185,8 @@ def move_up(w: Any, c: int) -> None:
         if w.work[s].kind != PROBE and w.work[s].abandoned != 0 and rules.cancel != 0:
             free_work(w, s)
         else:
+            if w.work[s].kind == JOB:
+                w.job[w.work[s].of_job].state = WORKING
             enter(w, c, s)
     drained(w, c)
 

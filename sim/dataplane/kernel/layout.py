@@ -27,15 +27,19 @@ from sim.dataplane.codes import (
     MOST_CACHES,
     MOST_CALLS,
     MOST_DATABASES,
+    MOST_ENDPOINTS,
     MOST_KEPT,
     MOST_KEPT_BY_USERS,
     MOST_KEYS,
     MOST_POOLS,
     MOST_QUEUES,
     MOST_SERVICES,
+    MOST_WINDOW,
     Outcome,
+    StandingPlace,
 )
 from sim.dataplane.profile import (
+    BreakerRules,
     CacheRules,
     Client,
     Law,
@@ -62,10 +66,10 @@ REQUEST, JOB, PROBE = 0, 1, 2
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
-# a profile's places for steps: its story, then those of its health checks; END ends each
+# places for the steps of a story, then for those of health checks; END ends each
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
-FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
+FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
 # lists: two of the whole plane, one per balancer, five per database, then six per container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
 DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
@@ -77,7 +81,7 @@ OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1
 RecordFields = list[tuple[str, type]]
 F, N, KEY = np.float64, np.int64, np.uint64  # a number with a fraction, one without, of draws
 HALF, BYTE = np.int32, np.int8  # ... one that stays below 2^31, and a code
-NESTED = (Law, CacheRules)  # whose columns stand among those of the record they are in
+NESTED = (Law, CacheRules, BreakerRules)  # their columns stand among those of who holds them
 JOBS_PER_WORK = 4  # places of jobs: they wait without a work
 TIMERS_PER_WORK = 4  # of the heap: a timer is never taken out
 AGENDA_PER_WORK = 4  # each work and each client may have one wake-up, beside those that are done
@@ -124,14 +128,16 @@ WORK: RecordFields = [
     ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
-    ("of_job", N),  # of a job
+    ("of_job", N), ("overdue", F),  # of a job
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
     ("state", HALF), ("life", HALF),
 ]  # fmt: skip
-POLICY = [  # row 0: of users; then one for each calling step of a profile, the `slot`-th of it
+# first those of users, one an endpoint; then of each calling step of a profile, its `slot`-th
+POLICY = [
     *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
+    ("endpoint", N),
 ]  # fmt: skip
 STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
@@ -151,7 +157,8 @@ CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least rece
 KEY_ROW: RecordFields = [("until", F), ("lease", F), ("before", HALF), ("after", HALF), ("held", N)]
 POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
-    ("tokens", F), ("tries", N), ("failures", N), ("open_until", F), ("life", HALF), ("proves", N),
+    ("tokens", F), ("tries", N), ("open_until", F), ("life", HALF), ("state", HALF), ("left", HALF),
+    ("seen", HALF), ("failed", HALF), ("next", HALF),
     ("first_kept", N), ("kept", N),
 ]  # fmt: skip
 KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is closed
@@ -162,7 +169,7 @@ SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
     ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("pushed", F), ("epoch", HALF),
     ("stalls", HALF),
-    ("next", HALF),  # in its chain; while a worker has it, that worker's container
+    ("next", HALF),  # in its chain; the container of the worker that has it (kernel/leases.py)
     ("kin", HALF), ("tries", np.int16), ("state", BYTE), ("copy", BYTE), ("fate", BYTE),
     ("given_up", BYTE), ("queue", BYTE), ("dead_letters", BYTE),
 ]  # fmt: skip
@@ -179,16 +186,18 @@ CONTAINER: RecordFields = [
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
     ("listed", N),
 ]  # fmt: skip
+STANDING = len(StandingPlace)  # of a container, at most
 ROUND_ROW: RecordFields = [  # a standing health check: kernel/rounds.py
     ("first", F), ("period", F), ("timeout", F), ("k", N), ("deep", N), ("due", F),
-    ("asked", F), ("question", N), ("stands", N),
+    ("asked", F), ("question", N), ("stands", N), ("grid", N),
 ]  # fmt: skip
 MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
-VERSION = [  # ... its story begins there; its first calling step's policy, and how many it has
+VERSION = [  # ... its stories begin at step `story`; its first calling step's policy, and how many
     *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N), ("pools", N),
+    ("story", N), ("stories", N),
 ]  # fmt: skip
 BALANCER = [*columns(Routing), ("turn", N), ("via", N), ("backends", N), ("none_told", N)]
 STEP = [
@@ -233,6 +242,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
+    ("ways", N),  # endpoints that users ask, of which each has a policy: one or a mix
 ]  # fmt: skip
 
 
@@ -255,6 +265,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
         # of users; from MOST_CALLS on, of containers
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
+        ("outcome", BYTE, (MOST_CALLS * (c + 1), MOST_WINDOW)),  # of a breaker: 1 is a failure
         ("kept", np.dtype(KEPT), (MOST_KEPT_BY_USERS + MOST_KEPT * c,)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
@@ -263,7 +274,8 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
-        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (2 * c,)),
+        ("mix", F, (MOST_ENDPOINTS,)),  # the sums of their shares
+        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
         ("head", N, (FIRST_LIST + LISTS * c,)), ("tail", N, (FIRST_LIST + LISTS * c,)),
@@ -327,6 +339,7 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
         "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
         "agenda": int(old["agenda_tail"]), "ring": 0,
+        "outcome": MOST_CALLS * (int(old["containers"]) + 1),
         "cached": MOST_KEYS * int(old["caches"]),
     }  # fmt: skip
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all

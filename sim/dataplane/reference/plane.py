@@ -17,7 +17,6 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
-    Does,
     Due,
     Kind,
     Life,
@@ -33,12 +32,13 @@ from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import JobQueue
+from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
 from sim.dataplane.reference.postgres import Pool, Postgres, client_died, play
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
-from sim.dataplane.story import pools, story
+from sim.dataplane.story import callers, pools
 from sim.dataplane.tables import (
     Books,
     CacheGauge,
@@ -60,7 +60,7 @@ class ReferencePlane:
         self.env = simpy.Environment()
         self.queue = queue_of(self.env)
         self.seed, self.lattice = workload.seed, workload.lattice_s
-        self.recorder = Counters(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
+        self.recorder = Counters(workload)
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.settling = Settling(self.env)
         self.profiles: list[Profile] = []
@@ -168,7 +168,7 @@ class ReferencePlane:
     def add_profile(self, profile: Profile) -> int:
         pools(profile)  # or it says what is wrong with it, or with its story
         self.profiles.append(profile)
-        self.edges.append([Edge() for step in story(profile) if step.does == Does.CALL])
+        self.edges.append([Edge() for _ in callers(profile)])
         return len(self.profiles) - 1
 
     def add_container(self, profile: int, server: int) -> int:
@@ -259,6 +259,8 @@ class ReferencePlane:
         c.life = Life.DRAINING
         for work in c.turned_away():
             self.dropped(work, Outcome.DROPPED_ON_KILL)
+        if c.profile.kind == Kind.WORKER:
+            c.queue.hand_out()
         c.drained()
         self.follow_through()
 
@@ -289,6 +291,8 @@ class ReferencePlane:
             self.caches[c.profile.number].clear()
         if kind == Kind.PROXY:
             proxy_died(self, c, silently)
+        elif kind == Kind.WORKER:
+            c.queue.hand_out()
 
     def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
         c = work.container
@@ -296,7 +300,7 @@ class ReferencePlane:
         if work.pushing is not None:
             work.pushing.push_lost(work)
         if isinstance(work, Job):
-            c.queue.orphaned(work, c)
+            orphaned(c.queue, work, c, silently)
         elif isinstance(work, Attempt):
             if not silently:
                 work.balancer.dropped(work, why)
@@ -310,7 +314,7 @@ class ReferencePlane:
         c.hung = c.station.frozen = True
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
-            c.queue.fell_silent(c)
+            fell_silent(c.queue, c)
         self.follow_through()
 
     def resume(self, container: int) -> None:
@@ -320,7 +324,7 @@ class ReferencePlane:
         c.hung = c.station.frozen = False
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
-            c.queue.heard_again(c)
+            heard_again(c.queue, c)
         c.goes_on()
         c.move_up()
         c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
@@ -336,7 +340,7 @@ class ReferencePlane:
         if c.life == Life.EXITED or rules.kind != c.profile.kind:
             return
         if rules.kind == Kind.WORKER and c.queue.takes(c):
-            c.queue.idle += rules.slots - c.profile.slots
+            c.queue.idle += rules.slots + rules.prefetch - c.profile.slots - c.profile.prefetch
         if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
             play(c, self.database_of(c), self.databases[rules.number])
         c.profile, c.version = rules, profile

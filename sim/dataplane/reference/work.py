@@ -72,6 +72,7 @@ class Call:
     work: Work | None = None
     attempt: Attempt | None = None  # the last one
     event: simpy.Event | None = None  # an answer, or the end of a back-off
+    endpoint: int = 0
 
     def attempt_id(self, retry: int) -> int:
         return attempt_id(self.number, retry) + (0 if self.work is None else CALL_BASE)
@@ -123,6 +124,7 @@ class Attempt(Work):
     kept: Connection | None = None  # that it uses or opens, if its client keeps any
     via: Instance | None = None  # the proxy through which it goes
     cut: bool = False  # that proxy's server lost power: no answer gets through
+    endpoint: int = 0  # that it asks
 
 
 @dataclass(eq=False, slots=True)
@@ -147,6 +149,9 @@ class Job(Work):
     sequence: int = 0
     park_at: float = INFINITY  # when it returns to the queue, or is given out again
     epoch: int = 0  # of the queue when it was taken
+    begun: bool = False  # else it waits in its worker
+    overdue: float = INFINITY  # its acknowledgement
+    keeps_place: bool = False  # in the queue, when it returns
     dead_letters: int = -1  # where it goes if its worker gives it up
 
 
