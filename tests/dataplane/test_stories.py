@@ -10,7 +10,7 @@ import pytest
 from sim.dataplane import draws
 from sim.dataplane.codes import JOB_BASE, Does, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, StoryStep, Workload
-from sim.dataplane.story import story
+from sim.dataplane.story import stories
 from tests.dataplane.worlds import at, constant, drive, ends, exponential, latency, world
 
 CPU, WAIT, QUERY, PUSH, FAIL, POISON, CALL, *_ = Does
@@ -169,7 +169,7 @@ def test_a_poisonous_step_ends_with_its_process_only(plane_class):
 
 
 def test_the_versions_own_errors_come_after_the_first_cpu():
-    made = story(
+    (made,) = stories(
         Profile(
             Kind.HTTP, error_rate=0.5,
             steps=(
@@ -181,7 +181,7 @@ def test_the_versions_own_errors_come_after_the_first_cpu():
     assert [step.does for step in made] == [WAIT, CPU, FAIL, QUERY, CPU]
     assert made[0].covers == 1  # ends before it
     wide = replace(Profile(Kind.HTTP, error_rate=0.5), steps=(StoryStep(CPU, covers=1), made[3]))
-    assert [step.covers for step in story(wide)] == [2, 0, 0]
+    assert [step.covers for step in stories(wide)[0]] == [2, 0, 0]
 
 
 @pytest.mark.parametrize(

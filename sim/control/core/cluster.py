@@ -400,6 +400,10 @@ class Cluster(Containers):
         self.count.scheduled_jobs += jobs
         self.plane.enqueue(self.stack.number(queue), jobs)
 
+    def flush(self, cache: str) -> None:
+        """It forgets all that it holds, and its process runs on."""
+        self.plane.flush(self.stack.number(cache))
+
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""
         self.plane.set_arrivals(arrivals)

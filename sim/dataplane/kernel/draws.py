@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.dataplane import arithmetic
-from sim.dataplane.kernel.codes import LOGNORMAL
+from sim.dataplane.kernel.codes import DRAW_MIX, LOGNORMAL
 from sim.dataplane.kernel.compile import inner
 
 GOLDEN, A, B = (
@@ -21,6 +21,7 @@ GOLDEN, A, B = (
 S30, S27, S31, S11, S2 = (np.uint64(bits) for bits in (30, 27, 31, 11, 2))
 ONE = np.uint64(1)
 
+chosen = inner(arithmetic.chosen)
 draw = inner(arithmetic.draw)
 snap = inner(arithmetic.snap)
 
@@ -38,6 +39,12 @@ def drawn(key: Any, ident: int) -> float:
 @inner
 def uniform(w: Any, stream: int, ident: int) -> float:
     return drawn(w.key[stream], ident)
+
+
+@inner
+def endpoint(w: Any, request: int) -> int:
+    """Which one a user asks; the policy of such users has its number."""
+    return 0 if w.ways == 1 else chosen(uniform(w, DRAW_MIX, request), w.mix, w.ways)
 
 
 @inner

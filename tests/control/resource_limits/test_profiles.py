@@ -22,7 +22,8 @@ from sim.library.stacks import load_stack
 from sim.schema.fields import LawSpec
 from sim.schema.jobs import JobWork
 from sim.schema.scenario import Version
-from sim.schema.stack import CpuSpec, Service, ServiceStep
+from sim.schema.stack import CpuSpec, Service
+from sim.schema.steps import ServiceStep
 
 V1 = Version(name="v1")
 
