@@ -149,8 +149,10 @@ class Profile:
     # worker
     reliable: bool = False  # LMOVE with a processing list (else BRPOP: a kill loses the job)
     redelivery_s: float = 30.0  # a silent (or dead) worker's job returns to the queue after this
-    redelivery_from_delivery: bool = False  # ... any job, that long after it was taken
+    acknowledge_s: float = inf  # ... any job that is not acknowledged so long after delivery
     redelivery_look_s: float = 0.0  # overdue jobs are looked for so often; 0: at once
+    by_connection: bool = False  # ... all of a worker at once, when its connection ends; in place
+    prefetch: int = 0  # jobs that it holds beside those it does: not acknowledged either
     max_stalled: int = 1  # so often; then it is failed when it would be given out again
     reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
     job_attempts: int = 1

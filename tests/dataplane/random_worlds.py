@@ -95,6 +95,7 @@ def http(dice: Dice, calm: float) -> Profile:
 
 def worker(dice: Dice, calm: float) -> Profile:
     pool = dice.pick(0, 1, 3)
+    by_connection = dice.aside((False, False, True))
     return Profile(
         Kind.WORKER,
         slots=dice.pick(1, 2, 4),
@@ -113,7 +114,9 @@ def worker(dice: Dice, calm: float) -> Profile:
         checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
         reliable=dice(0.6),
         redelivery_s=dice.pick(0.5, 2.0, 8.0),
-        redelivery_from_delivery=dice(0.3),
+        acknowledge_s=dice.aside((0.5, 2.0, 8.0)) if dice(0.3) else INF,
+        by_connection=by_connection,
+        prefetch=dice.aside((0, 0, 1, 3, 40)),
         redelivery_look_s=dice.pick(0.0, 0.0, 0.5, 4.0),
         reconnects=dice(0.8),
         max_stalled=dice.pick(0, 1, 2, 99),

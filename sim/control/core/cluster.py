@@ -395,6 +395,20 @@ class Cluster(Containers):
         front.listed = (ident,)
         self.send(service)
 
+    def provide(self, service: str, size: tuple[float, int]) -> None:
+        """A provider runs it from now on, warm, on a machine of so many cores and bytes that is
+        none of ours."""
+        ident = self.plane.add_server(*size)
+        self._elsewhere[service] = ident
+        machine, version = Server(ident, "its provider", *size), Version(name="managed")
+        container = Container(
+            self.plane.add_container(self.profile(service, version), ident), service, service,
+            machine, version, self.profile(service, version), created_s=self.clock.now,
+        )  # fmt: skip
+        self.managed[service] = container
+        self.by_service[service], self.by_server[ident] = [container], [container]
+        self.start(container, warm=True)
+
     def enqueue(self, queue: str, jobs: int) -> None:
         """So many jobs come that no request pushes."""
         self.count.scheduled_jobs += jobs
@@ -439,7 +453,8 @@ class Cluster(Containers):
             asked = next(f for f in self.fronts.values() if f.number == notice.id)
             self.tell(Change("none_listed", service=asked.service))
         else:
-            self._container_notice(next(c for c in self.containers if c.id == notice.id), notice)
+            all_of_them = (*self.managed.values(), *self.containers)
+            self._container_notice(next(c for c in all_of_them if c.id == notice.id), notice)
 
     def _container_notice(self, c: Container, notice: Notice) -> None:
         if notice.note == Note.LISTENING:

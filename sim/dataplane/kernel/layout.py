@@ -69,7 +69,7 @@ ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 # places for the steps of a story, then for those of health checks; END ends each
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
-FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
+FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
 # lists: two of the whole plane, one per balancer, five per database, then six per container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
 DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
@@ -128,7 +128,7 @@ WORK: RecordFields = [
     ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
-    ("of_job", N),  # of a job
+    ("of_job", N), ("overdue", F),  # of a job
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
@@ -169,7 +169,7 @@ SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
     ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("pushed", F), ("epoch", HALF),
     ("stalls", HALF),
-    ("next", HALF),  # in its chain; while a worker has it, that worker's container
+    ("next", HALF),  # in its chain; the container of the worker that has it (kernel/leases.py)
     ("kin", HALF), ("tries", np.int16), ("state", BYTE), ("copy", BYTE), ("fate", BYTE),
     ("given_up", BYTE), ("queue", BYTE), ("dead_letters", BYTE),
 ]  # fmt: skip
