@@ -149,9 +149,10 @@ mix: {browse: 75%, buy: 12.5%}
 
 def test_endpoints_and_the_shares_in_which_users_ask_them(tmp_path):
     stack = loaded(tmp_path, MIXED)
-    assert stack.shares(None) == (0.125, 0.75, 0.125)
+    assert stack.shares({}) == (0.125, 0.75, 0.125)
     assert stack.shares({"buy": 1.0}) == (0.0, 0.0, 1.0)
-    assert stack.shares({}) == ()
+    assert stack.shares({"buy": 0.0}) == (1.0, 0.0, 0.0)
+    assert stack.model_copy(update={"mix": {}}).shares({}) == ()
     assert stack.asked() == ["web", "till"]
     pools = stack.pools("web")
     assert {name: pool.size for name, pool in pools.items()} == {"archive": 5, "books": 7}

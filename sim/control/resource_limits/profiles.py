@@ -231,7 +231,8 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         )
     if not service.stories:
         return profile
-    factor, endpoints = version.cpu_factor, service.endpoints.items()
+    factor = version.cpu_factor
+    endpoints = ((n, steps) for n, steps in service.endpoints.items() if steps is not None)
     return replace(
         profile,
         steps=story_of(stack, service.steps or [], factor),
@@ -285,7 +286,7 @@ def endpoint_of(stack: Stack, step: PlainStep) -> int:
     """Its place among the stories of the service that is called."""
     if step.call is None or step.endpoint is None:
         return 0
-    return 1 + list(stack.services[step.call].endpoints).index(step.endpoint)
+    return 1 + stack.services[step.call].asked_by_name.index(step.endpoint)
 
 
 def caller_of(step: PlainStep) -> Client:
