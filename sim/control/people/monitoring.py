@@ -11,7 +11,7 @@ from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.resource_limits.profiles import cpu_limit
 from sim.dataplane.arithmetic import added
 from sim.dataplane.tables import PlaneGauge
-from sim.schema.stack import Alarm
+from sim.schema.operator import Alarm
 
 ALARM = Alarm()
 

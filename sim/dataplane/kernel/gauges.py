@@ -17,7 +17,7 @@ def plane_figures(w: Any, figures: Any) -> None:
     """A tables.PlaneGauge into a row."""
     queued, working, busy = 0, 0, 0.0
     for i in range(w.workers):
-        working += w.container[w.worker[i]].held
+        working += w.container[w.worker[i]].held + w.container[w.worker[i]].queued
     for q in range(w.queues):
         queue = w.queue[q]
         queued += queue.entries + queue.parked - queue.copies_waiting

@@ -43,6 +43,7 @@ def queue_gauge(w: Any, queue: int) -> QueueGauge:
     queued = int(row["entries"] + row["parked"] - row["copies_waiting"])
     workers = w["container"][w["worker"][: int(w["workers"])]]
     own = w["version"]["number"][workers["profile"]] == queue
+    held = (workers["held"] + workers["queued"])[own].sum()
     pushed, done, duplicated, *losses = w["counted"][queue].tolist()
     return QueueGauge(
         pushed=pushed,
@@ -50,7 +51,7 @@ def queue_gauge(w: Any, queue: int) -> QueueGauge:
         duplicated=duplicated,
         lost=sum(losses),
         queued=queued,
-        in_progress=int(workers["held"][own].sum() - row["copies_working"] + row["pushing"]),
+        in_progress=int(held - row["copies_working"] + row["pushing"]),
         backlog_peak=int(row["backlog_peak"]),
         oldest_s=waited(w, queue) if queued else 0.0,
         causes=tuple(losses),

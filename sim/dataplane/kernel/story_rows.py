@@ -11,12 +11,6 @@ from sim.dataplane.profile import StoryStep
 from sim.dataplane.story import salt, streams
 
 
-def key_of(seed: int, stream: int) -> int:
-    """Two of the three rounds of a draw."""
-    x = draws.mix((seed + draws.GOLDEN) & draws.MASK)
-    return draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
-
-
 def write_story(w: Any, seed: int, at: int, steps: tuple[StoryStep, ...], kind: Kind) -> None:
     """Into the rows from `at` on of the record `w`."""
     table = w["step"]
@@ -25,7 +19,7 @@ def write_story(w: Any, seed: int, at: int, steps: tuple[StoryStep, ...], kind: 
         for column, value in values(step):
             row[column] = value
         share, law = streams(step, kind)
-        row["share_key"], row["key"] = key_of(seed, share), key_of(seed, law)
-        row["second_key"], row["named"] = key_of(seed, law + SECOND), bool(step.name)
+        row["share_key"], row["key"] = draws.key(seed, share), draws.key(seed, law)
+        row["second_key"], row["named"] = draws.key(seed, law + SECOND), bool(step.name)
         row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
     table["does"][at + len(steps)] = END
