@@ -7,7 +7,7 @@ last bit). No randomness here: uniform numbers come in as arguments.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sim.dataplane.codes import (
     BLOCK_BITS,
@@ -36,6 +36,14 @@ def draw(kind: int, mean: float, cv: float, u1: float, u2: float) -> float:
     if kind == UNIFORM:
         return max(0.0, mean * (1.0 + cv * 1.7320508075688772 * (2.0 * u1 - 1.0)))
     return mean
+
+
+def chosen(u1: float, bounds: Sequence[float], count: int) -> int:
+    """Which of so many, by a uniform and the sums of their shares up to each."""
+    at = 0
+    while at < count - 1 and u1 >= bounds[at]:
+        at += 1
+    return at
 
 
 def snap(x: float, lattice: float) -> float:

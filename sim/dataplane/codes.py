@@ -10,7 +10,8 @@ from enum import IntEnum
 
 UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
-MOST_CALLS = 8  # calling steps of one story
+MOST_CALLS = 16  # calling steps of one process, in all its stories
+MOST_ENDPOINTS = 16  # stories of one service
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
 MOST_DATABASES = MOST_QUEUES = MOST_CACHES = 16
@@ -161,6 +162,14 @@ class Due(IntEnum):
     ROUND = 10  # standing check: it asks once more, or its answer is late
 
 
+class StandingPlace(IntEnum):
+    """Whose standing check of a container it is; in the order in which they ask at one instant."""
+
+    READINESS = 0
+    LIVENESS = 1
+    BALANCER = 2
+
+
 ID_BITS = 56  # of an event's place among those of one instant; its kind stands above
 
 
@@ -192,6 +201,7 @@ class Stream(IntEnum):
     LOCK = 10  # request or job
     CONNECTION = 11  # who asks
     WARM = 12  # a key of a cache: its age when the run begins
+    MIX = 13  # request
     # steps with a name have streams of that name (story.streams)
 
 

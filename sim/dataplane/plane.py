@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from sim.dataplane.codes import Note
+from sim.dataplane.codes import Note, StandingPlace
 from sim.dataplane.profile import Arrivals, Profile, Routing
 from sim.dataplane.tables import (
     Books,
@@ -37,15 +37,22 @@ class Notice(NamedTuple):
 
 class StandingCheck(NamedTuple):
     """A health check as its asker would go on with it: the k-th question at first_s + k x period_s,
-    counted anew after each answer (a slow one skips questions)."""
+    counted anew after each answer (a slow one skips questions); or, without a grid, each period_s
+    after the answer before."""
 
-    key: int  # twice its container's id, and 0 or 1: its place in an instant
+    key: int  # `standing_key`: its place in an instant
     deep: bool
     first_s: float
     period_s: float
     timeout_s: float
     k: int
     due_s: float  # the next question, to the last bit
+    grid: bool = True
+
+
+def standing_key(container: int, place: StandingPlace) -> int:
+    """Of a standing check of a container, of which it has one at each place."""
+    return len(StandingPlace) * container + place
 
 
 class RoundsSoFar(NamedTuple):

@@ -85,6 +85,8 @@ class StoryStep:
     covers: int = 0  # so many steps after it are left out with it: a cache and its misses
     ignore: bool = False  # goes on when it fails
     name: str = ""  # of its draws; "": those that the first of its kind always had
+    by_try: bool = False  # its law is drawn anew for each try (else a heavy request stays heavy)
+    endpoint: int = 0  # CALL: which story of that service it asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ class Profile:
     ttl_s: float = inf  # from when it was filled
     keys_held: int = 0  # at most; then the one that was not asked for longest goes. 0: no limit
     warm: bool = False  # the first process of a run begins with all that it can hold
+    # stories 1, 2, ... of its endpoints; 0 is that of `steps`, and of what it does not know
+    endpoints: tuple[tuple[StoryStep, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +242,4 @@ class Workload:
     bucket_s: float = 1.0  # width of the counters' time buckets, and from sample to sample
     services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn
+    mix: tuple[float, ...] = ()  # of users' requests, the share that asks endpoint 0, 1, ...

@@ -1,9 +1,9 @@
 """What a container does for a request or a job, as a list of steps that both engines run.
 
 A profile without `steps` has a short form: CPU, perhaps an error or a poisoned job, a query, a job.
-Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL the
-attempt, so that a retry may succeed. Streams are named and not counted, so that a step that is put
-between two others changes no draw of theirs.
+Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL, and
+for the law of a step `by_try`, the attempt, so that a retry may succeed. Streams are named and not
+counted, so that a step that is put between two others changes no draw of theirs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sim.dataplane.codes import (
     MOST_CACHES,
     MOST_CALLS,
     MOST_DATABASES,
+    MOST_ENDPOINTS,
     MOST_KEPT,
     MOST_KEYS,
     MOST_POOLS,
@@ -36,19 +37,44 @@ SHARES = {Does.PUSH: Stream.PUSH, Does.FAIL: Stream.ERROR, Does.POISON: Stream.P
 
 
 @cache
-def story(profile: Profile) -> tuple[StoryStep, ...]:
-    """All steps, in order. ValueError: names that are not unique, more than there may be."""
-    steps = with_failures(profile, with_fills(profile.steps) or short_form(profile))
+def stories(profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
+    """All steps in order: of what is asked without a name, then of each endpoint. ValueError: names
+    that are not unique, more than there may be."""
+    written = (
+        with_fills(profile.steps) or short_form(profile),
+        *map(with_fills, profile.endpoints),
+    )
+    if len(written) > MOST_ENDPOINTS:
+        raise ValueError(f"{len(written)} stories of a service: the engines take {MOST_ENDPOINTS}")
+    if not 1 <= profile.keys <= MOST_KEYS:
+        raise ValueError(f"a cache of {profile.keys} keys: they are 1 to {MOST_KEYS}")
+    told = tuple(possible(with_failures(profile, steps)) for steps in written)
+    calls = [step for steps in told for step in steps if step.does == Does.CALL]
+    if len(calls) > MOST_CALLS:
+        raise ValueError(f"{len(calls)} calls of a service: the engines take {MOST_CALLS}")
+    if len({salt(step) for step in calls}) < len(calls):
+        raise ValueError("two calls of a service have one name: they would be one caller")
+    return told
+
+
+def callers(profile: Profile) -> list[StoryStep]:
+    """Its calling steps, those of each story in order: a process is a client in each of them."""
+    return [step for steps in stories(profile) for step in steps if step.does == Does.CALL]
+
+
+def possible(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
+    """The story, if both engines can run it."""
     names = [step.name or step.does.name for step in steps]
     if len(set(names)) < len(names):
         again = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"two steps of a story are called {again}: they would draw alike")
     if len(steps) > MOST_STEPS:
         raise ValueError(f"a story of {len(steps)} steps: the engines take {MOST_STEPS}")
-    calls = [step for step in steps if step.does == Does.CALL]
-    if len(calls) > MOST_CALLS:
-        raise ValueError(f"a story with {len(calls)} calls: the engines take {MOST_CALLS}")
-    for step in calls:
+    for step in steps:
+        if step.does != Does.CALL:
+            continue
+        if not 0 <= step.endpoint < MOST_ENDPOINTS:
+            raise ValueError(f"endpoint {step.endpoint}: they are 0 to {MOST_ENDPOINTS - 1}")
         if not 0 <= step.target < MOST_SERVICES:
             raise ValueError(f"a call to service {step.target}: they are 0 to {MOST_SERVICES - 1}")
         if not 0 <= step.client.connections <= MOST_KEPT:
@@ -58,8 +84,6 @@ def story(profile: Profile) -> tuple[StoryStep, ...]:
             raise ValueError(f"a push to queue {step.target}: they are 0 to {MOST_QUEUES - 1}")
         if step.does == Does.CACHE and not 0 <= step.target < MOST_CACHES:
             raise ValueError(f"a look into cache {step.target}: they are 0 to {MOST_CACHES - 1}")
-    if not 1 <= profile.keys <= MOST_KEYS:
-        raise ValueError(f"a cache of {profile.keys} keys: they are 1 to {MOST_KEYS}")
     if any(at + step.covers >= len(steps) for at, step in enumerate(steps)):
         raise ValueError("a step covers more steps than follow it")
     return steps
@@ -72,7 +96,7 @@ def pools(profile: Profile) -> tuple[PoolRules, ...]:
     first = PoolRules(0, profile.pool, profile.pool_at_start, profile.checkout_timeout_s)
     made = [first, *profile.pools]
     known = [rules.database for rules in made]
-    for step in story(profile):
+    for step in (step for steps in stories(profile) for step in steps):
         if step.does == Does.QUERY and step.target not in known:
             known.append(step.target)
             made.append(PoolRules(step.target))

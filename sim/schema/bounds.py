@@ -37,6 +37,7 @@ PEOPLE = Bounds(0, 100, "100")  # on call at one time
 PREFETCH = Bounds(0, 65535, "65535, the most that AMQP 0-9-1 can say")
 TRIES = Bounds(0, 100, "100")  # of one call or job by a machine: more, and it never gives up
 CORES = Bounds(0.0, 1e6, "1000000")
+KEYS = Bounds(1, 1 << 17, "131072")  # of a cache: what the engines have room for
 RATE = Bounds(0.0, 1e9, "1000000000/s")
 RATIO = Bounds(0.0, 1e6, "1000000")
 DEVIATION = Bounds(0.0, 100.0, "100")  # of a law, in means

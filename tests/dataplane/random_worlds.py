@@ -160,10 +160,12 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
                 does,
                 target=target,
                 client=client(dice, 2 - (tier > 0)) if does == Does.CALL else Client(),
+                endpoint=dice.aside((0, 0, 1, 2)) if does == Does.CALL else 0,
                 law=dice.law(dice.pick(0.0, 0.01, 0.05) * calm),
                 share=share,
                 ignore=dice(0.3),
                 name=f"{does.name}:{i}" if known or dice(0.5) else "",
+                by_try=dice.aside((False, False, True)),
             )
         )
     steps = [
@@ -173,7 +175,19 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     if profile.kind == Kind.WORKER and dice(0.2):
         steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
     steps = looking(dice, steps)
-    return replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
+    told = replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
+    return replace(told, endpoints=endpoints(dice, told))
+
+
+def endpoints(dice: Dice, profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
+    """Stories of the same steps, by chance: the first few, and all of them the other way round."""
+    if profile.kind != Kind.HTTP or dice.aside((True, False)):
+        return ()
+    first, last = (
+        tuple(replace(s, covers=0, name=f"{s.name or s.does.name}/{at}") for s in profile.steps)
+        for at in (1, 2)
+    )
+    return (first[: dice.aside((1, 2, 6))], last[::-1])[: dice.aside((1, 2))]
 
 
 def looking(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
@@ -626,6 +640,7 @@ def make_world(seed: int, lattice: bool) -> World:
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
+        mix=dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6))),
     )
     author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()

@@ -10,7 +10,7 @@ import pytest
 from sim.dataplane.arithmetic import ranked
 from sim.dataplane.codes import MOST_KEYS, Does, Kind, Outcome
 from sim.dataplane.profile import CacheRules, Client, Profile, StoryStep, Workload
-from sim.dataplane.story import story
+from sim.dataplane.story import stories
 from sim.dataplane.tables import CacheGauge
 from tests.dataplane.twins import difference
 from tests.dataplane.worlds import at, cause, constant, drive, ends, latency, poisson, world
@@ -165,7 +165,7 @@ def test_two_caches_are_two(plane_class):
 def test_a_fill_stands_after_what_a_hit_leaves_out():
     outer = StoryStep(Does.CACHE, covers=2)
     inner = StoryStep(Does.CACHE, target=1, covers=1, name="second")
-    steps = story(Profile(Kind.HTTP, steps=(outer, inner, QUERY, StoryStep(Does.CPU))))
+    (steps,) = stories(Profile(Kind.HTTP, steps=(outer, inner, QUERY, StoryStep(Does.CPU))))
     assert [step.does for step in steps] == [
         Does.CACHE, Does.CACHE, Does.QUERY, Does.FILL, Does.FILL, Does.CPU,
     ]  # fmt: skip

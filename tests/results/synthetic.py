@@ -68,6 +68,8 @@ def recording(
         latency=latency,
         latency_sum=requests[:, SUCCEEDED] * 0.04,
         latency_max_s=float(taken.max()) if taken.size else 0.0,
+        endpoints=np.zeros((0, REQUEST_COLUMNS), np.int64),
+        endpoint_latency=np.zeros((0, LATENCY_BINS), np.int64),
     )
 
 

@@ -93,7 +93,7 @@ class Cluster(Containers):
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
         price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        number = ident + 1 - len(self._elsewhere)
+        number = ident + 1 - len(self._elsewhere) - len(self.managed)
         name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         server.zone = zone or self.emptiest_zone()
@@ -395,24 +395,14 @@ class Cluster(Containers):
         front.listed = (ident,)
         self.send(service)
 
-    def provide(self, service: str, size: tuple[float, int]) -> None:
-        """A provider runs it from now on, warm, on a machine of so many cores and bytes that is
-        none of ours."""
-        ident = self.plane.add_server(*size)
-        self._elsewhere[service] = ident
-        machine, version = Server(ident, "its provider", *size), Version(name="managed")
-        container = Container(
-            self.plane.add_container(self.profile(service, version), ident), service, service,
-            machine, version, self.profile(service, version), created_s=self.clock.now,
-        )  # fmt: skip
-        self.managed[service] = container
-        self.by_service[service], self.by_server[ident] = [container], [container]
-        self.start(container, warm=True)
-
     def enqueue(self, queue: str, jobs: int) -> None:
         """So many jobs come that no request pushes."""
         self.count.scheduled_jobs += jobs
         self.plane.enqueue(self.stack.number(queue), jobs)
+
+    def flush(self, cache: str) -> None:
+        """It forgets all that it holds, and its process runs on."""
+        self.plane.flush(self.stack.number(cache))
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""

@@ -76,6 +76,19 @@ class Containers(World):
         self.tell(Change("created", container))
         return container
 
+    def provide(self, service: str, size: tuple[float, int]) -> None:
+        """A provider runs it from now on, warm, on a machine of so many cores and bytes that is
+        none of ours."""
+        ident = self.plane.add_server(*size)
+        machine, version = Server(ident, "its provider", *size), Version(name="managed")
+        container = Container(
+            self.plane.add_container(self.profile(service, version), ident), service, service,
+            machine, version, self.profile(service, version), created_s=self.clock.now,
+        )  # fmt: skip
+        self.managed[service] = container
+        self.by_service[service], self.by_server[ident] = [container], [container]
+        self.start(container, warm=True)
+
     def profile(self, service: str, version: Version) -> int:
         key = (service, version)
         if key not in self._profiles:
@@ -112,12 +125,12 @@ class Containers(World):
         (self.misconfigured.add if broken else self.misconfigured.discard)(service)
 
     # ---- databases that follow each other ----
-    def exchange(self, database: str, other: str) -> None:
+    def exchange(self, database: str, heir: str) -> None:
         """Primary and replica change places: each process is in the other's place when it next
         starts, or reads its rules anew."""
         primary = self.primary_of(database)
-        numbers = {name: self.plays.get(name, self.stack.number(name)) for name in (primary, other)}
-        self.plays |= {primary: numbers[other], other: numbers[primary]}
+        numbers = {name: self.plays.get(name, self.stack.number(name)) for name in (primary, heir)}
+        self.plays |= {primary: numbers[heir], heir: numbers[primary]}
         for name in numbers:
             self._forget_profiles(name)
 
@@ -380,7 +393,7 @@ class Containers(World):
         """Its questions are asked in the data plane from now on, until a change concerns its
         container, or an answer is not what it was: then `back(how it stands)`. False: they are
         not."""
-        if not self.plane.stand(check):
+        if check.key in self.standing or not self.plane.stand(check):
             return False
         self.standing[check.key] = back
         return True

@@ -27,6 +27,7 @@ from sim.dataplane.codes import (
     MOST_CACHES,
     MOST_CALLS,
     MOST_DATABASES,
+    MOST_ENDPOINTS,
     MOST_KEPT,
     MOST_KEPT_BY_USERS,
     MOST_KEYS,
@@ -34,6 +35,7 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SERVICES,
     Outcome,
+    StandingPlace,
 )
 from sim.dataplane.profile import (
     CacheRules,
@@ -62,7 +64,7 @@ REQUEST, JOB, PROBE = 0, 1, 2
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
-# a profile's places for steps: its story, then those of its health checks; END ends each
+# places for the steps of a story, then for those of health checks; END ends each
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
@@ -130,8 +132,10 @@ REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that 
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
     ("state", HALF), ("life", HALF),
 ]  # fmt: skip
-POLICY = [  # row 0: of users; then one for each calling step of a profile, the `slot`-th of it
+# first those of users, one an endpoint; then of each calling step of a profile, its `slot`-th
+POLICY = [
     *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
+    ("endpoint", N),
 ]  # fmt: skip
 STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
@@ -179,16 +183,18 @@ CONTAINER: RecordFields = [
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
     ("listed", N),
 ]  # fmt: skip
+STANDING = len(StandingPlace)  # of a container, at most
 ROUND_ROW: RecordFields = [  # a standing health check: kernel/rounds.py
     ("first", F), ("period", F), ("timeout", F), ("k", N), ("deep", N), ("due", F),
-    ("asked", F), ("question", N), ("stands", N),
+    ("asked", F), ("question", N), ("stands", N), ("grid", N),
 ]  # fmt: skip
 MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
 ]  # fmt: skip
-VERSION = [  # ... its story begins there; its first calling step's policy, and how many it has
+VERSION = [  # ... its stories begin at step `story`; its first calling step's policy, and how many
     *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N), ("pools", N),
+    ("story", N), ("stories", N),
 ]  # fmt: skip
 BALANCER = [*columns(Routing), ("turn", N), ("via", N), ("backends", N), ("none_told", N)]
 STEP = [
@@ -233,6 +239,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
+    ("ways", N),  # endpoints that users ask, of which each has a policy: one or a mix
 ]  # fmt: skip
 
 
@@ -263,7 +270,8 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
-        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (2 * c,)),
+        ("mix", F, (MOST_ENDPOINTS,)),  # the sums of their shares
+        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
         ("head", N, (FIRST_LIST + LISTS * c,)), ("tail", N, (FIRST_LIST + LISTS * c,)),

@@ -187,7 +187,7 @@ def take_step(w: Any, s: int, i: int) -> int:
     c = work.at
     does = w.step[i].does
     if does == DO_QUERY:
-        return use(w, s, amount(w, i, work.visit), w.step[i].pool)
+        return use(w, s, amount(w, i, s), w.step[i].pool)
     if does == DO_PUSH:
         return push(w, s, i)
     if does == DO_CALL:
@@ -205,9 +205,9 @@ def take_step(w: Any, s: int, i: int) -> int:
         note(w, NOTE_POISONED, c)
     elif does == DO_WAIT:
         work.stage = PASSED_BY
-        work.timer_at = set_timer(w, PASSED, amount(w, i, work.visit), work.id, s)
+        work.timer_at = set_timer(w, PASSED, amount(w, i, s), work.id, s)
     else:
-        join(w, c, s, amount(w, i, work.visit), CPU_DONE)
+        join(w, c, s, amount(w, i, s), CPU_DONE)
     return WAITS
 
 

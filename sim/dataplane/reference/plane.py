@@ -17,7 +17,6 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
-    Does,
     Due,
     Kind,
     Life,
@@ -39,7 +38,7 @@ from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
-from sim.dataplane.story import pools, story
+from sim.dataplane.story import callers, pools
 from sim.dataplane.tables import (
     Books,
     CacheGauge,
@@ -61,7 +60,7 @@ class ReferencePlane:
         self.env = simpy.Environment()
         self.queue = queue_of(self.env)
         self.seed, self.lattice = workload.seed, workload.lattice_s
-        self.recorder = Counters(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
+        self.recorder = Counters(workload)
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.settling = Settling(self.env)
         self.profiles: list[Profile] = []
@@ -169,7 +168,7 @@ class ReferencePlane:
     def add_profile(self, profile: Profile) -> int:
         pools(profile)  # or it says what is wrong with it, or with its story
         self.profiles.append(profile)
-        self.edges.append([Edge() for step in story(profile) if step.does == Does.CALL])
+        self.edges.append([Edge() for _ in callers(profile)])
         return len(self.profiles) - 1
 
     def add_container(self, profile: int, server: int) -> int:
