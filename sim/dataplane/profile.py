@@ -28,6 +28,18 @@ class Law:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When a circuit breaker (reference/breaker.py) turns all tries away, and for how long."""
+
+    window: int = 0  # of its last so many tries; 0: there is no breaker
+    least: int = 1  # ... as soon as there are so many
+    share: float = 1.0  # ... this share has failed: it opens
+    open_s: float = 60.0  # then so long nobody may try
+    trials: int = 1  # then so many are let through, and decide by the same rule
+    late: bool = False  # answers count to tries that began in another of its states
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """Whoever asks: the users, who come when they come, or a step that calls a service. All times
     in seconds; `budget` is retries per request (Finagle's). That of users begins empty; each
@@ -42,8 +54,7 @@ class Client:
     jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
     budget: float = inf  # tokens earned per request; a retry costs one
     at_most: int = 0  # tries at once (a bulkhead); one more is turned away. 0: no limit
-    breaker_failures: int = 0  # ... all are, after so many failures in a row; 0: never
-    breaker_open_s: float = 60.0  # ... for so long; then one is let through, and decides
+    breaker: BreakerRules = BreakerRules()  # ... as all are while it is open
     # kept alive, and shared by requests (HTTP/2), each pinned to who answered where it was opened,
     # unless a balancer looks at each request; 0: each try opens one of its own
     connections: int = 0

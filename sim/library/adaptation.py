@@ -56,7 +56,7 @@ def adapted_settings(
         if why:
             fallen.setdefault(why, []).append(".".join([name, *parts[3:]]))
         else:
-            fitting[".".join(parts)] = raw
+            fitting[".".join(parts)] = _of_own_primary(raw, stack)
     lines += [f"{why}: {', '.join(paths)} falls away" for why, paths in fallen.items()]
     return Adaptation(fitting, tuple(lines), own)
 
@@ -80,6 +80,16 @@ def stand_ins(scenario: Scenario, stack: Stack) -> dict[str, str]:
     if "postgres" not in scenario.needs or not asking or stack.pools(stack.entry):
         return {}
     return {"http": asking[0]}
+
+
+def _of_own_primary(raw: Any, stack: Stack) -> Any:
+    """A replica that follows a role follows the stack's first of it: `{primary: postgres}`."""
+    follows = raw.get("follows") if isinstance(raw, dict) else None
+    primary = follows.get("primary") if isinstance(follows, dict) else None
+    if follows is None or primary in stack.services or primary not in ROLES:
+        return raw
+    own = (n for n, s in stack.services.items() if s.role == primary and s.follows is None)
+    return raw | {"follows": follows | {"primary": next(own, primary)}}
 
 
 def _brings_proxy(parts: list[str], raw: Any) -> bool:

@@ -42,8 +42,7 @@ def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Ite
     """Everything in a scenario that does not fit together or does not fit this stack. Which
     platforms, servers and figures there are is not known here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
-    mix = scenario.traffic.mix or {}
-    yield from mix_issues(mix, stack, ("traffic", "mix"), document)
+    yield from mix_issues(scenario.traffic.mix, stack, ("traffic", "mix"), document)
     yield from _event_issues(scenario, stack, document)
     base = claims_path(scenario)
     for i, claim in enumerate(scenario.claims):
@@ -241,9 +240,12 @@ def _keeps_nothing(
     """An event for a service that has what it is about: a password, rows, a disk."""
     name, roles = getattr(event, kind).service, KEEPS[kind]
     able = [service for role in roles for service in stack.playing(role)]
-    if able and name not in (*able, *roles) and name in stack.services:
-        found = f"{name}, a service of role {stack.services[name].role}"
-        yield document.issue((*path, kind, "service"), found, one_of(able), closest(name, able))
+    playing = [n for n, s in stack.services.items() if name in (n, s.role)]
+    if playing and name not in (*able, *roles):
+        found = f"{name}, a service of role {stack.services[playing[0]].role}"
+        none = f"a service with role {' or '.join(roles)}; there is none"
+        expected = one_of(able) if able else none
+        yield document.issue((*path, kind, "service"), found, expected, closest(name, able))
 
 
 def _follows_nobody(stack: Stack, name: str, at: Path_, document: Document) -> Iterator[Issue]:

@@ -61,8 +61,8 @@ Window = Annotated[Duration, at_most(Bounds(0.0, 3600.0, "1h"))]
 Period = Annotated[Span, at_most(Bounds(0.0, 1800.0, "30m"))]
 # the last two are names for postgres and redis, which a record has never
 Role = Literal[
-    "http", "worker", "postgres", "redis", "proxy", "external", "other", "cache",
-    "database", "queue",
+    "http", "worker", "postgres", "redis", "proxy", "external", "other", "cache", "database",
+    "queue",
 ]  # fmt: skip
 ALONE: tuple[Role, ...] = ("postgres", "redis", "cache")  # of each one container runs
 
@@ -226,7 +226,8 @@ class Service(Record):
     # job (`push`)
     steps: list[ServiceStep] | None = None
     # what is asked by name has steps of its own; the rest those above (`mix`, a step's `endpoint`)
-    endpoints: dict[Name, list[ServiceStep]] = {}
+    # null: as the rest, and counted apart
+    endpoints: dict[Name, list[ServiceStep] | None] = {}
     pools: dict[Name, DatabasePool] = {}  # with `steps`: of each database that they query
     job: JobWork = JobWork()
     probes: Probes = Probes()
@@ -271,7 +272,14 @@ class Service(Record):
     def stories(self) -> dict[str, list[ServiceStep]]:
         """The steps of what is asked, by where they are written."""
         own = {} if self.steps is None else {"steps": self.steps}
-        return own | {f"endpoints.{name}": steps for name, steps in self.endpoints.items()}
+        named = ((n, steps) for n, steps in self.endpoints.items() if steps is not None)
+        return own | {f"endpoints.{name}": steps for name, steps in named}
+
+    @property
+    def asked_by_name(self) -> list[str]:
+        """Its endpoints in the order of their numbers, from 1: those with steps of their own, then
+        those that are served as the rest."""
+        return sorted(self.endpoints, key=lambda name: self.endpoints[name] is None)
 
     @property
     def every_step(self) -> list[PlainStep]:
@@ -362,10 +370,11 @@ class Stack(Record):
         steps = self.services[service].every_step
         return list(dict.fromkeys(step.call for step in steps if step.call is not None))
 
-    def shares(self, mix: Mapping[str, float] | None) -> tuple[float, ...]:
+    def shares(self, mix: Mapping[str, float]) -> tuple[float, ...]:
         """Of users' requests, what asks no endpoint, then each of the entry's; () if none does."""
-        mix = self.mix if mix is None else mix
-        named = [mix.get(name, 0.0) for name in self.services[self.entry].endpoints] if mix else []
+        mix = mix or self.mix
+        known = self.services[self.entry].asked_by_name if mix else []
+        named = [mix.get(name, 0.0) for name in known]
         rest = 1.0 - fsum(named)
         return (rest if rest > ROUNDING else 0.0, *named) if named else ()
 

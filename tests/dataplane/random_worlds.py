@@ -18,6 +18,7 @@ import numpy as np
 from sim.dataplane.codes import Algorithm, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import (
     Arrivals,
+    BreakerRules,
     CacheRules,
     Client,
     Law,
@@ -311,8 +312,14 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         jitter=dice.pick(0.0, 0.5, 1.0),
         budget=dice.pick(INF, INF, 0.0, 0.125, 0.5),
         at_most=dice.pick(0, 0, 1, 4),
-        breaker_failures=dice.pick(0, 0, 1, 3),
-        breaker_open_s=dice.pick(0.0, 0.5, 2.0),
+        breaker=BreakerRules(
+            window=dice.pick(0, 0, 1, 3),
+            open_s=dice.pick(0.0, 0.5, 2.0),
+            least=dice.aside((1, 2, 9)),
+            share=dice.aside((1.0, 0.5, 0.3)),
+            trials=dice.aside((1, 1, 3)),
+            late=dice.aside((False, True)),
+        ),
         slo_s=dice.pick(INF, 0.25, 1.0),
         connections=dice.aside((0, 1, 1, 3, 20)),
         connection_age_s=dice.aside((INF, INF, INF, 0.5, 4.0)),

@@ -137,6 +137,8 @@ SCENARIOS = (
     Bad("a password of no database", "operator_kill: {service: api}",
         "rotate_secret: {service: redis}", 10, "events.0.rotate_secret.service",
         ("redis, a service of role redis", "postgres")),
+    Bad("a flush of no cache", "operator_kill: {service: api}", "cache_flush: {service: http}", 10,
+        "events.0.cache_flush.service", ("http, a service of role http", "role cache; there is")),
     Bad("no replicas to kill", "service: api", "service: api, replicas: 0", 10,
         "events.0.operator_kill.replicas", ("found 0", "at least 1")),
     Bad("no such server", "operator_kill: {service: api}", "server_crash: {server: 7}", 10,

@@ -13,13 +13,21 @@ from typing import Any, ClassVar, Literal
 from sim.constants.facts import CELERY_PREFETCH, RETRANSMISSION, Fact
 from sim.control.core.choices import Limiter
 from sim.dataplane.codes import UNLIMITED, Does, Kind, LawKind, Persistence
-from sim.dataplane.profile import CacheRules, Client, Law, PoolRules, Profile, StoryStep
+from sim.dataplane.profile import (
+    BreakerRules,
+    CacheRules,
+    Client,
+    Law,
+    PoolRules,
+    Profile,
+    StoryStep,
+)
 from sim.schema.client import ClientSpec
 from sim.schema.fields import LawSpec
 from sim.schema.jobs import JobWork
 from sim.schema.scenario import Version
 from sim.schema.stack import CpuSpec, Role, Service, Stack
-from sim.schema.steps import PlainStep, ServiceStep, placed
+from sim.schema.steps import Breaker, PlainStep, ServiceStep, placed
 
 KINDS: dict[Role, Kind] = {
     "http": Kind.HTTP,
@@ -223,7 +231,8 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         )
     if not service.stories:
         return profile
-    factor, endpoints = version.cpu_factor, service.endpoints.items()
+    factor = version.cpu_factor
+    endpoints = ((n, steps) for n, steps in service.endpoints.items() if steps is not None)
     return replace(
         profile,
         steps=story_of(stack, service.steps or [], factor),
@@ -277,18 +286,21 @@ def endpoint_of(stack: Stack, step: PlainStep) -> int:
     """Its place among the stories of the service that is called."""
     if step.call is None or step.endpoint is None:
         return 0
-    return 1 + list(stack.services[step.call].endpoints).index(step.endpoint)
+    return 1 + stack.services[step.call].asked_by_name.index(step.endpoint)
 
 
 def caller_of(step: PlainStep) -> Client:
     """How a calling step asks: as users do, and with what services alone have."""
-    breaker = step.breaker
-    return replace(
-        client_of(step),
-        at_most=step.at_most or 0,
-        breaker_failures=breaker.failures if breaker else 0,
-        breaker_open_s=breaker.open if breaker else 0.0,
-    )
+    rules = breaker_of(step.breaker) if step.breaker else BreakerRules()
+    return replace(client_of(step), at_most=step.at_most or 0, breaker=rules)
+
+
+def breaker_of(spec: Breaker) -> BreakerRules:
+    """So many failures in a row are a window of so many that have all failed."""
+    if spec.failures is not None:
+        return BreakerRules(spec.failures, spec.failures, open_s=spec.open)
+    share = spec.share or 0.0
+    return BreakerRules(spec.window, spec.least, share, spec.open, spec.trials, late=True)
 
 
 def duration_of(step: PlainStep, cpu_factor: float) -> Law:

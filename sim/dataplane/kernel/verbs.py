@@ -259,7 +259,7 @@ def start(w: Any, c: int, p: int) -> None:
         hung_up(w, at, w.policy[k].connections)
         own = w.purse[at]
         own.tokens = w.policy[k].most_tokens
-        own.tries = own.failures = own.life = own.proves = 0
+        own.tries = own.life = own.state = own.seen = own.failed = own.next = 0
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
     if kind == QUEUE:
