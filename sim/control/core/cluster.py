@@ -468,7 +468,7 @@ class Cluster(Containers):
         elif up:
             c.refused = True
             self.count.containers_refused += 1
-            self.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
+            self.exit(c, 1, f"could not open its database connections: {self.stack.full_error}")
         else:
             self.exit(c, 1, "could not reach its database")
 
