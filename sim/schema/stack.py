@@ -427,6 +427,12 @@ class Stack(Record):
         service = self.services[store]
         return service.program or ENGINES[service.role]
 
+    @property
+    def full_error(self) -> str:
+        """How its databases say that no connection is left."""
+        said = (self.engine_of(database).full for database in self.playing("postgres"))
+        return " or ".join(dict.fromkeys(said))
+
     def job_of(self, worker: str) -> JobWork:
         """How it deals with its queue; what its file leaves open is as that queue's engine says."""
         own, queue = self.services[worker].job, self.queue_of(worker)

@@ -93,7 +93,7 @@ class Cluster(Containers):
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
         price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        number = ident + 1 - len(self._elsewhere)
+        number = ident + 1 - len(self._elsewhere) - len(self.managed)
         name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         server.zone = zone or self.emptiest_zone()
@@ -390,19 +390,6 @@ class Cluster(Containers):
         front.listed = (ident,)
         self.send(service)
 
-    def provide(self, service: str, size: tuple[float, int]) -> None:
-        """A provider runs it from now on, warm, on a machine of so many cores and bytes that is
-        none of ours."""
-        ident = self._elsewhere[service] = self.plane.add_server(*size)
-        machine, version = Server(ident, "its provider", *size), Version(name="managed")
-        container = Container(
-            self.plane.add_container(self.profile(service, version), ident), service, service,
-            machine, version, self.profile(service, version), created_s=self.clock.now,
-        )  # fmt: skip
-        self.managed[service] = container
-        self.by_service[service], self.by_server[ident] = [container], [container]
-        self.start(container, warm=True)
-
     def enqueue(self, queue: str, jobs: int) -> None:
         """So many jobs come that no request pushes."""
         self.count.scheduled_jobs += jobs
@@ -476,7 +463,7 @@ class Cluster(Containers):
         elif up:
             c.refused = True
             self.count.containers_refused += 1
-            self.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
+            self.exit(c, 1, f"could not open its database connections: {self.stack.full_error}")
         else:
             self.exit(c, 1, "could not reach its database")
 
