@@ -42,8 +42,7 @@ def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Ite
     """Everything in a scenario that does not fit together or does not fit this stack. Which
     platforms, servers and figures there are is not known here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
-    mix = scenario.traffic.mix or {}
-    yield from mix_issues(mix, stack, ("traffic", "mix"), document)
+    yield from mix_issues(scenario.traffic.mix, stack, ("traffic", "mix"), document)
     yield from _event_issues(scenario, stack, document)
     base = claims_path(scenario)
     for i, claim in enumerate(scenario.claims):

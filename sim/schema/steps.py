@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
+from sim.schema.bounds import Bounds
 from sim.schema.client import ClientSpec
-from sim.schema.fields import Fraction, LawSpec, Name, Positive, Record, Span
+from sim.schema.fields import (
+    Factor,
+    Fraction,
+    LawSpec,
+    Name,
+    Positive,
+    Record,
+    Span,
+    at_most,
+)
 from sim.schema.text.document import Path_
 
 STEP_KINDS = ("cpu", "wait", "query", "call", "push", "cache")
 
 
-class Breaker(Record):
-    """A circuit breaker of one process for one of its calls: after so many failures in a row all
-    are turned away for a while, then one is let through and decides."""
+TriesBack = Annotated[Positive, at_most(Bounds(0, 1024, "1024"))]  # dataplane.codes.MOST_WINDOW
+Threshold = Annotated[Factor, at_most(Bounds(0.0, 1.0, "100%"))]
 
-    failures: Positive
-    open: Span
+
+class Breaker(Record):
+    """A circuit breaker of one process for one of its calls, by one of two rules: after so many
+    `failures` in a row (gobreaker) all are turned away for a while, then one is let through and
+    decides; or as soon as this `share` of the last tries has failed (resilience4j), and then some
+    are let through and decide by the same share."""
+
+    # defaults: resilience4j 2.3, CircuitBreakerConfig; of `open` also sony/gobreaker v2
+    failures: TriesBack | None = None  # in a row
+    share: Threshold | None = None  # failureRateThreshold, there 50 % unless it is said
+    window: TriesBack = 100  # tries that it looks back at: slidingWindowSize, COUNT_BASED
+    least: TriesBack = 100  # ... of which it judges nothing before: minimumNumberOfCalls
+    trials: TriesBack = 10  # are let through to decide: permittedNumberOfCallsInHalfOpenState
+    open: Span = 60.0  # waitDurationInOpenState
 
 
 class PlainStep(ClientSpec):

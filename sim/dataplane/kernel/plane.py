@@ -19,8 +19,6 @@ from sim.dataplane.codes import (
     MOST_CALLS,
     MOST_KEPT,
     MOST_POOLS,
-    MOST_SERVICES,
-    SECOND,
     Does,
     Kind,
     Note,
@@ -37,7 +35,6 @@ from sim.dataplane.kernel.layout import (
     CONTAINER_FIGURES,
     CONTAINERS,
     DEEP,
-    END,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
@@ -52,9 +49,10 @@ from sim.dataplane.kernel.layout import (
     ring_size,
     values,
 )
+from sim.dataplane.kernel.story_rows import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
-from sim.dataplane.story import pools, probed, salt, starts_at_once, stories, streams
+from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
 from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
@@ -141,10 +139,11 @@ class CompiledPlane:
             self._policy(workload.client, 0, 0, 0, endpoint)
         w["kept_top"] = workload.client.connections
         w["kept"]["target"][: workload.client.connections] = -1
-        for service in range(MOST_SERVICES):
-            self._route(Routing() if service else workload.routing, service)
+        self._route(Routing(), 0)
+        w["balancer"][1:] = w["balancer"][0]
+        self._route(workload.routing, 0)
         for stream in range(len(w["key"])):
-            w["key"][stream] = self._key(stream)
+            w["key"][stream] = draws.key(self.seed, stream)
 
     def _route(self, routing: Routing, service: int) -> None:
         row = self.box[0]["balancer"][service]
@@ -235,36 +234,25 @@ class CompiledPlane:
         first = STEPS * self.stories
         self.profiles, self.stories = p + 1, self.stories + len(told)
         w = self.box[0]
+        row = w["version"][p]
         for column, value in values(profile):
-            w["version"][column][p] = value
-        if profile.kind == Kind.QUEUE:
-            w["queues"] = max(int(w["queues"]), profile.number + 1)
-        elif profile.kind == Kind.CACHE:
-            w["caches"] = max(int(w["caches"]), profile.number + 1)
-        w["version"]["pools"][p] = len(own)
-        w["version"]["story"][p], w["version"]["stories"][p] = first, len(told)
+            row[column] = value
+        tops = {Kind.QUEUE: "queues", Kind.CACHE: "caches"}
+        if profile.kind in tops:
+            w[tops[profile.kind]] = max(int(w[tops[profile.kind]]), profile.number + 1)
+        row["pools"], row["story"], row["stories"] = len(own), first, len(told)
         for i, rules in enumerate(own):
             for column, value in values(rules):
                 w["rules"][column][p * MOST_POOLS + i] = value
-        w["version"]["at_once_on_cores"][p] = starts_at_once(told[0])
-        w["version"]["first_policy"][p] = begun = self.policies
+        row["at_once_on_cores"], row["first_policy"] = starts_at_once(told[0]), self.policies
+        begun, known = self.policies, [rules.database for rules in own]
         for at, steps in enumerate(told):
-            self._asks(first + STEPS * at, steps, begun, [rules.database for rules in own])
-            self._tell(first + STEPS * at, steps, profile.kind)
-        w["version"]["policies"][p] = self.policies - begun
-        self._tell(first + SHALLOW, probed(profile, False), profile.kind)
-        self._tell(first + DEEP, probed(profile, True), profile.kind)
+            self._asks(first + STEPS * at, steps, begun, known)
+            write_story(w, self.seed, first + STEPS * at, steps, profile.kind)
+        row["policies"] = self.policies - begun
+        for at in (SHALLOW, DEEP):
+            write_story(w, self.seed, first + at, probed(profile, at == DEEP), profile.kind)
         return p
-
-    def _asks(self, first: int, steps: tuple[StoryStep, ...], begun: int, known: list[int]) -> None:
-        """Whom a story asks: pools by the databases they are of, policies from `begun` on."""
-        table = self.box[0]["step"]
-        for i, step in enumerate(steps, first):
-            if step.does == Does.QUERY:
-                table["pool"][i] = known.index(step.target)
-            elif step.does == Does.CALL:
-                table["policy"][i], slot = self.policies, self.policies - begun
-                self._policy(step.client, step.target, slot, salt(step), step.endpoint)
 
     def _policy(self, client: Client, service: int, slot: int, mark: int, endpoint: int) -> None:
         """One more row: how somebody asks."""
@@ -285,23 +273,15 @@ class CompiledPlane:
             row["ring"] = w["rings"]
             w["rings"] += 1
 
-    def _tell(self, at: int, steps: tuple[StoryStep, ...], kind: Kind) -> None:
-        """Write down a story, with the keys of its draws."""
+    def _asks(self, first: int, steps: tuple[StoryStep, ...], begun: int, known: list[int]) -> None:
+        """Whom a story asks: pools by the databases they are of, policies from `begun` on."""
         table = self.box[0]["step"]
-        for i, step in enumerate(steps, at):
-            row = table[i]
-            for column, value in values(step):
-                row[column] = value
-            share, law = streams(step, kind)
-            row["share_key"], row["key"] = self._key(share), self._key(law)
-            row["second_key"], row["named"] = self._key(law + SECOND), bool(step.name)
-            row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
-        table["does"][at + len(steps)] = END
-
-    def _key(self, stream: int) -> int:
-        """Two of the three rounds of a draw."""
-        x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
-        return draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
+        for i, step in enumerate(steps, first):
+            if step.does == Does.QUERY:
+                table["pool"][i] = known.index(step.target)
+            elif step.does == Does.CALL:
+                table["policy"][i], slot = self.policies, self.policies - begun
+                self._policy(step.client, step.target, slot, salt(step), step.endpoint)
 
     def add_container(self, profile: int, server: int) -> int:
         w = self.box[0]
@@ -493,6 +473,8 @@ class CompiledPlane:
     def _fold(self) -> None:
         w = self.box[0]
         fetch(w, self.sampler)
+        if w["outs"] == 0:
+            return
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]
