@@ -278,7 +278,7 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     name, service = stack.entry, stack.services[stack.entry]
     at = f"services.{name}"
     if any(step.kind == "cache" for step in service.every_step):
-        found, expected = f"{name} looks into a cache", "a stack of which each request does the same"
+        found, expected = f"{name} looks into a cache", "requests that all do the same"
         raise InputError(stack.source or stack.name, field=at, found=found, expected=expected)
     if stack.calls(name):
         found = f"{name} calls {', '.join(stack.calls(name))}"
