@@ -277,6 +277,9 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     `InputError` for an entry that calls other services: whose durations they are nobody knows."""
     name, service = stack.entry, stack.services[stack.entry]
     at = f"services.{name}"
+    if any(step.kind == "cache" for step in service.every_step):
+        found, expected = f"{name} looks into a cache", "requests that all do the same"
+        raise InputError(stack.source or stack.name, field=at, found=found, expected=expected)
     if stack.calls(name):
         found = f"{name} calls {', '.join(stack.calls(name))}"
         expected = "a stack of one service, or a log of a service that calls nobody"

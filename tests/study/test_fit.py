@@ -16,6 +16,7 @@ from sim.dataplane.reference.plane import ReferencePlane
 from sim.imports.traffic.durations import read_timed
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError, LawSpec
+from sim.schema.settings import apply_settings
 from sim.study.fit import Fit, fit, fitted_stack, replayed
 
 EXPONENTIAL, LOGNORMAL = LawKind.EXPONENTIAL, LawKind.LOGNORMAL
@@ -183,3 +184,6 @@ def test_a_service_that_waits_has_places(tmp_path: Path) -> None:
     assert [step.kind for step in api.steps or ()] == ["wait", "query", "push"]
     with pytest.raises(InputError, match="calls api"):
         fitted_stack(load_stack("shop"), made)
+    looks = {"services.cache": {"role": "cache"}, "services.api.steps": [{"cache": "cache"}]}
+    with pytest.raises(InputError, match="looks into a cache"):
+        fitted_stack(apply_settings(load_stack("sspp"), looks), made)
