@@ -111,6 +111,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
         "sim.report.text.columns",
         "sim.report.page", "sim.report.colours", "sim.workshop.questions", "sim.dataplane.engines",
+        "sim.workshop.language",
     ),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
