@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.stack import Role, Service, Stack
+from sim.schema.stack import MOST_ZONES, Role, Service, Stack
 from sim.schema.story_checks import story_issues
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, one_of
@@ -103,6 +103,9 @@ def server_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         at: Path_ = ("servers", "zones", i)
         if zone in zones[:i]:
             yield document.issue(at, f"{zone} a second time", "each zone once")
+    if len(zones) > MOST_ZONES:
+        path = ("servers", "zones", MOST_ZONES)
+        yield document.issue(path, f"{len(zones)} zones", f"at most {MOST_ZONES}")
     if count is not None and quota is not None and quota < count:
         found = f"{quota}, and {count} servers from the beginning"
         yield document.issue(("servers", "quota"), found, "quota >= count")

@@ -14,7 +14,7 @@ from sim.control.faults.faults import Faults
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
-from sim.control.resource_limits.profiles import client_of, profile_in
+from sim.control.resource_limits.profiles import client_of, law, profile_in
 from sim.control.rolling_updates.compose import place
 from sim.control.self_healing import failover
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
@@ -97,6 +97,8 @@ def bootstrap(cluster: Cluster) -> None:
     servers = servers_of(cluster.choices, stack)
     if not isinstance(servers, int) or servers < 1:
         raise NonsenseError(f"{servers!r} servers", "a whole number of at least 1", "scheduling")
+    network = stack.network
+    cluster.wire(law(network.same_server), law(network.same_zone), law(network.between_zones))
     for _ in range(servers):
         cluster.add_server()
     for name in stack.playing("external"):

@@ -8,6 +8,7 @@ data plane, the timeline.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -34,9 +35,9 @@ from sim.control.core.records import (
     Volume,
 )
 from sim.dataplane import draws
-from sim.dataplane.codes import Note
+from sim.dataplane.codes import ONE_SERVER, Note
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Arrivals, Routing
+from sim.dataplane.profile import Arrivals, Law, Routing
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -97,6 +98,7 @@ class Cluster(Containers):
         name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         server.zone = zone or self.emptiest_zone()
+        self.plane.place(ident, self.segment(server.zone))
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
@@ -111,6 +113,18 @@ class Cluster(Containers):
             if zone not in self.lost_zones
         }
         return emptiest(counts)
+
+    def segment(self, zone: str) -> int:
+        """Of the network: a zone's, or that of all servers without one. Number 0 is elsewhere."""
+        zones = self.stack.servers.zones
+        return 1 + (zones.index(zone) if zone in zones else 0)
+
+    def wire(self, same_server: Law, same_zone: Law, between_zones: Law) -> None:
+        """Round trips between servers, from now on."""
+        self.plane.link(ONE_SERVER, ONE_SERVER, same_server)
+        ends = range(1, 1 + max(1, len(self.stack.servers.zones)))
+        for a, b in itertools.product(ends, ends):
+            self.plane.link(a, b, same_zone if a == b else between_zones)
 
     def set_zone(self, zone: str, lost: bool) -> None:
         """The provider has lost a zone, or has it again: what is rented comes elsewhere."""

@@ -30,6 +30,7 @@ from sim.dataplane.codes import (
     MOST_KEPT_BY_USERS,
     MOST_POOLS,
     MOST_QUEUES,
+    MOST_SEGMENTS,
     MOST_SERVICES,
     Outcome,
 )
@@ -46,8 +47,8 @@ BLOCK = 16  # stations whose earliest completion is kept together
 REQUEST, JOB, PROBE = 0, 1, 2
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED,
-) = range(12)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED,
+) = range(13)  # fmt: skip
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
@@ -169,6 +170,7 @@ ROUND_ROW: RecordFields = [  # a standing health check: kernel/rounds.py
 MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
+    ("segment", N),
 ]  # fmt: skip
 VERSION = [  # ... its story begins there; its first calling step's policy, and how many it has
     *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N), ("pools", N),
@@ -215,6 +217,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
+    ("far", N),  # some round trip takes time
 ]  # fmt: skip
 
 
@@ -245,6 +248,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
+        ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (2 * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),

@@ -51,7 +51,7 @@ from sim.dataplane.kernel.layout import (
     values,
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
-from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
 from sim.dataplane.tables import (
     JOB_COLUMNS,
@@ -209,6 +209,15 @@ class CompiledPlane:
 
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
+
+    def place(self, server: int, segment: int) -> None:
+        self.box[0]["machine"]["segment"][server] = segment
+
+    def link(self, asking: int, asked: int, round_trip: Law) -> None:
+        w = self.box[0]
+        for column, value in values(round_trip):
+            w["link"][column][asking, asked] = value
+        w["far"] |= round_trip.mean > 0.0
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)

@@ -175,8 +175,8 @@ class Caller:
             life = self.life
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
-                balancer=self.balancer, client=rules, inner=work is not None,
-                kept=self.kept_for(call),
+                balancer=self.balancer, client=rules, kept=self.kept_for(call),
+                asker=None if work is None else work.container,
             )  # fmt: skip
             call.attempt = attempt
             reply = attempt.reply = call.event = self.env.event()
