@@ -26,6 +26,9 @@ CASES = {  # name -> scenario, platform, settings
     "container_crash, compose": ("container_crash", "compose"),
     "container_crash, kubernetes": ("container_crash", "kubernetes"),
     "idle hour, kubernetes": (f"{HERE}/idle.yaml", "kubernetes"),
+    "idle hour, compose_hardened": (f"{HERE}/idle.yaml", "compose_hardened"),
+    "idle hour, swarm": (f"{HERE}/idle.yaml", "swarm"),
+    "idle hour, nomad": (f"{HERE}/idle.yaml", "nomad"),
     "black_friday, kubernetes": ("black_friday", "kubernetes"),
 }
 SLOW = {

@@ -109,6 +109,7 @@ MAY: dict[str, tuple[str, ...]] = {
     # a page on which sessions run; the class asks what the quiz asks
     "sim.live": (
         "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
+        "sim.report.text.columns",
         "sim.report.page", "sim.report.colours", "sim.workshop.questions", "sim.dataplane.engines",
     ),
     # the workshop uses the program as its command line does; nobody but the command line uses it
@@ -134,7 +135,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # the files of a room know each other in one order as well, from below
 CORE = (
-    "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "recorder",
+    "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "check",
+    "recorder",
 )  # fmt: skip
 
 # what was measured, then how it is told: each knows only what stands before it
@@ -143,7 +145,8 @@ MEASURED = (
     "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
     "ladder", "unknowns", "measurements", "merge", "expectations",
 )  # fmt: skip
-TOLD = ("folder", "colours", "text", "incident", "plots", "postmortem", "page", "exports", "files")
+TOLD = ("folder", "colours", "text", "incident", "plots", "study_page", "postmortem",
+        "page", "exports", "files")  # fmt: skip
 
 # a library -> who may import it
 ONLY: dict[str, tuple[str, ...]] = {

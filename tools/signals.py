@@ -68,9 +68,9 @@ COMMANDS = (
     ),
     Command(f"run {RUN} --no-plots --engine reference", "reports/r", files.OURS),
     Command(f"compare {RUN}", "reports/r", files.OURS),
-    Command("quarter --platform compose --reps 1", "reports/q", quarter_text.FILES),
-    Command("table --platform compose", "reports/t", table_text.FILES),
-    Command("claims --measure", "reports/c", claims_text.FILES),
+    Command("quarter --platform compose --reps 1", "reports/q", quarter_text.PAGE.files),
+    Command("table --platform compose", "reports/t", table_text.PAGE.files),
+    Command("claims --measure", "reports/c", claims_text.PAGE.files),
     Command("challenge 1 --check answer.yaml", "reports/challenge-1", files.OURS),
 )
 

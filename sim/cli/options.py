@@ -25,10 +25,21 @@ def _whole(_: Any, tokens: Sequence[Token]) -> int:
 
 Flag = Annotated[bool, Parameter(negative="")]
 Whole = Annotated[int, Parameter(converter=_whole)]
-Plots = Annotated[bool, Parameter(name="--plots", negative="--no-plots")]
-Settings = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
-# ---- those of a replay, with their words ----
+# ---- with their words ----
+Platforms = Annotated[
+    str | None,
+    Parameter(
+        help="Names or ./files.py, separated by commas, or `all` [default: the scenario's own]."
+    ),
+]
+Json = Annotated[
+    bool, Parameter(negative="", help="Print the JSON file and nothing else on standard output.")
+]
+Recording = Annotated[
+    str | None,
+    Parameter(help="A recording in place of the scenario's arrivals (docs/command_line.md)."),
+]
 Seed = Annotated[int, Parameter(converter=_whole, help="Seed of the first replication.")]
 Reps = Annotated[
     int | None,
@@ -84,8 +95,7 @@ SetOf = Annotated[
 ]
 Out = Annotated[Path | None, Parameter(help="Folder for the report [default: reports/SCENARIO].")]
 Summary = Annotated[
-    bool,
-    Parameter(negative="", help="Print summary.json and nothing else on standard output."),
+    bool, Parameter(negative="", help="Print summary.json and nothing else on standard output.")
 ]
 Drawn = Annotated[bool, Parameter(name="--plots", negative="--no-plots", help="Draw the plots.")]
 Kept = Annotated[
@@ -130,8 +140,7 @@ class Site:
     store: Kept = None
     workers: Workers = None
     cluster: Annotated[
-        str | None,
-        Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs."),
+        str | None, Parameter(help="tcp://HOST:PORT of a Dask scheduler whose workers do the runs.")
     ] = None
 
 
@@ -171,9 +180,6 @@ class OwnStack(Reading):
     stack: StackOf = None
 
 
-OwnOf = Annotated[OwnStack | None, Parameter(name="*")]
-
-
 class Correction(TypedDict):
     """The same as fields of an `Ask`."""
 
@@ -193,17 +199,23 @@ def spelled(correction: Correction) -> list[str]:
     return [*roles, *(word for link in correction["links"] for word in ("--link", link))]
 
 
-def asked_of(
-    own: OwnStack | None, scenario: str, platform: str | None, settings: list[str] | None
-) -> dict[str, Any]:
-    """Fields of an `Ask` that every study on the command line has."""
-    stack = own.stack if own else None
-    return {
-        "scenario": scenario, "platforms": names(platform), "settings": settings or (),
-        "stack": stack, **corrected(own),
-    }  # fmt: skip
+@dataclass(frozen=True)
+class StudyOptions(OwnStack, Site):
+    """What every study of decisions is asked with."""
+
+    traffic: Recording = None
+    seed: Seed = 1
+    settings: SetOf = None
+
+    def of(self, scenario: str, platform: str | None = None) -> dict[str, Any]:
+        """The same as fields of an `Ask`."""
+        return {
+            "scenario": scenario, "platforms": names(platform), "settings": self.settings or (),
+            "stack": self.stack, "seed": self.seed, "traffic": self.traffic, **corrected(self),
+        }  # fmt: skip
 
 
+StudyOf = Annotated[StudyOptions | None, Parameter(name="*")]
 Traffic = Annotated[
     list[str] | None,
     Parameter(

@@ -46,13 +46,7 @@ class Show(NamedTuple):
     full: bool = False
 
 
-def report(
-    ask: Ask,
-    out: Path | None,
-    export: str,
-    show: Show,
-    site: Site | None = None,
-) -> int:
+def report(ask: Ask, out: Path | None, export: str, show: Show, site: Site | None = None) -> int:
     """Do what was asked for and write its report; returns the exit status. Raises `InputError`."""
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.cli.delivery import deliver  # noqa: PLC0415

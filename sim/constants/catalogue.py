@@ -27,7 +27,7 @@ from sim.schema.text.paths import child, is_record, record_type, types_below
 
 # whose service a field belongs to; `http` where nothing is said (every service has it)
 ROLES = {
-    "lookup": "proxy", "job": "worker", "job_size": "redis", "pooler": "postgres",
+    "lookup": "proxy", "job": "worker", "job_size": "redis", "holds": "cache", "pooler": "postgres",
     "connect": "postgres", "failover": "postgres", "follows": "postgres",
     "cost_growth": "postgres", "keepalive": "postgres", "max_connections": "postgres",
     "superuser_reserved_connections": "postgres", "reserved_connections": "postgres",

@@ -205,6 +205,11 @@ REDIS_EMPTY = Fact(
     "redis.empty_size", 960_000, "bytes", "used_memory of an empty server: maxmemory counts it",
     _REDIS,
 )  # fmt: skip
+CACHE_KEYS = Fact("cache.keys", 10_000, "keys", "that are asked for, where none is said", "chosen")
+CACHE_SKEW = Fact(
+    "cache.skew", 0.99, "exponent", "the n-th most popular key is asked for as n ** -skew",
+    "YCSB 0.17 core ZipfianGenerator.ZIPFIAN_CONSTANT",
+)  # fmt: skip
 BACKLOG = Fact("node.backlog", 511, "connections", "listen() without a number", "Node.js net")
 SHARES = Fact("docker.cpu_shares", 1024, "shares", "a container's weight", "docker run reference")
 PROBE_PERIOD = Fact("probe.period", 10.0, "s", "between two probes", _PROBE)

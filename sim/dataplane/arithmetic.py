@@ -7,7 +7,7 @@ last bit). No randomness here: uniform numbers come in as arguments.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sim.dataplane.codes import (
     BLOCK_BITS,
@@ -36,6 +36,14 @@ def draw(kind: int, mean: float, cv: float, u1: float, u2: float) -> float:
     if kind == UNIFORM:
         return max(0.0, mean * (1.0 + cv * 1.7320508075688772 * (2.0 * u1 - 1.0)))
     return mean
+
+
+def chosen(u1: float, bounds: Sequence[float], count: int) -> int:
+    """Which of so many, by a uniform and the sums of their shares up to each."""
+    at = 0
+    while at < count - 1 and u1 >= bounds[at]:
+        at += 1
+    return at
 
 
 def snap(x: float, lattice: float) -> float:
@@ -155,6 +163,19 @@ def left_over(
 def segment_at(start: tuple[float, ...], t: float) -> int:
     """The piece of a rate that holds at t; the first one before it begins."""
     return max(0, sum(begin <= t for begin in start) - 1)
+
+
+def ranked(u: float, n: int, skew: float) -> int:
+    """The item that `u` asks for, of n whose popularity falls as rank ** -skew; 0: the first.
+
+    The inverse of the continuous law on [1, n + 1), of which an item has the part between two whole
+    numbers; Zipf's own sums are within a few percent of it."""
+    rest, most = 1.0 - skew, math.log(n + 1.0)
+    if rest == 0.0:
+        x = math.exp(u * most)
+    else:
+        x = math.exp(math.log(1.0 + u * (math.exp(rest * most) - 1.0)) / rest)
+    return max(0, min(n - 1, int(x) - 1))
 
 
 def share_cores(

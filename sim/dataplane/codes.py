@@ -10,10 +10,12 @@ from enum import IntEnum
 
 UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
-MOST_CALLS = 8  # calling steps of one story
+MOST_CALLS = 16  # calling steps of one process, in all its stories
+MOST_ENDPOINTS = 16  # stories of one service
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
-MOST_DATABASES = MOST_QUEUES = 16
+MOST_DATABASES = MOST_QUEUES = MOST_CACHES = 16
+MOST_KEYS = 1 << 17  # of one cache
 MOST_POOLS = 4  # of one process, each of connections to one database
 MOST_SEGMENTS = 32  # of the network, in which servers stand
 ONE_SERVER = MOST_SEGMENTS - 1  # ... from a server to itself
@@ -29,6 +31,7 @@ class Kind(IntEnum):
     QUEUE = 3  # Redis: the list of jobs
     PROXY = 4  # a balancer that runs as a container: it must be up for traffic to pass
     PLAIN = 5  # uses memory, nothing else
+    CACHE = 6  # keeps what was asked for once, until it is old or cold
 
 
 class LawKind(IntEnum):
@@ -50,6 +53,8 @@ class Does(IntEnum):
     FAIL = 4  # the application answers 500
     POISON = 5  # ends the process (exit 1) with the work inside
     CALL = 6  # asks another service, and keeps its slot until that has answered
+    CACHE = 7  # asks a cache; what is there leaves out the steps that this one covers
+    FILL = 8  # ... the last of which puts what they found into it
 
 
 class Persistence(IntEnum):
@@ -160,6 +165,14 @@ class Due(IntEnum):
     ROUND = 10  # standing check: it asks once more, or its answer is late
 
 
+class StandingPlace(IntEnum):
+    """Whose standing check of a container it is; in the order in which they ask at one instant."""
+
+    READINESS = 0
+    LIVENESS = 1
+    BALANCER = 2
+
+
 ID_BITS = 56  # of an event's place among those of one instant; its kind stands above
 
 
@@ -190,7 +203,9 @@ class Stream(IntEnum):
     POISON = 9  # job
     LOCK = 10  # request or job
     CONNECTION = 11  # who asks
-    TRIP = 12  # attempt; of a query, its request or job
+    WARM = 12  # a key of a cache: its age when the run begins
+    MIX = 13  # request
+    TRIP = 14  # attempt; of a query, its request or job
     # steps with a name have streams of that name (story.streams)
 
 
@@ -208,6 +223,7 @@ BUDGET_CAP = 100.0  # retries a budget can save up
 RDB_SAVE_POINTS: tuple[tuple[float, int], ...] = ((3600.0, 1), (300.0, 100), (60.0, 10_000))
 GIVEN_AWAY = -1  # epoch of an entry whose job was given out again, while its worker was silent
 SILENT = -1  # what a caller gets of a host or process that accepts nothing and says nothing
+HIT, LEASED, FORSAKEN = -3, -4, -5  # ends of a look into a cache beside those of a request
 
 LATENCY_MIN_S = 1e-4  # histogram bin i covers MIN * 1.02**i .. MIN * 1.02**(i + 1)
 LATENCY_GROWTH = 1.02

@@ -24,6 +24,11 @@ def mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
+def key(seed: int, stream: int) -> int:
+    """Two of the three rounds of a draw, the same for all of a stream."""
+    return mix((mix((seed + GOLDEN) & MASK) + (stream + 1) * GOLDEN) & MASK)
+
+
 def u(seed: int, stream: int, ident: int) -> float:
     """A uniform number in the open interval (0, 1)."""
     x = mix((seed + GOLDEN) & MASK)
@@ -34,8 +39,8 @@ def u(seed: int, stream: int, ident: int) -> float:
 
 def uniforms(seed: int, stream: int, first: int, last: int) -> NDArray[np.float64]:
     """`u(seed, stream, n)` for n from `first` up to and without `last`, in one array."""
-    base = mix((mix((seed + GOLDEN) & MASK) + (stream + 1) * GOLDEN) & MASK)
-    x = np.arange(first + 1, last + 1, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(base)
+    x = np.arange(first + 1, last + 1, dtype=np.uint64) * np.uint64(GOLDEN)
+    x += np.uint64(key(seed, stream))
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x ^= x >> np.uint64(31)

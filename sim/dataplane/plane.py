@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from sim.dataplane.codes import Note
+from sim.dataplane.codes import Note, StandingPlace
 from sim.dataplane.profile import Arrivals, Law, Profile, Routing
 from sim.dataplane.tables import (
     Books,
+    CacheGauge,
     CallGauge,
     ContainerGauge,
     DatabaseGauge,
@@ -36,15 +37,22 @@ class Notice(NamedTuple):
 
 class StandingCheck(NamedTuple):
     """A health check as its asker would go on with it: the k-th question at first_s + k x period_s,
-    counted anew after each answer (a slow one skips questions)."""
+    counted anew after each answer (a slow one skips questions); or, without a grid, each period_s
+    after the answer before."""
 
-    key: int  # twice its container's id, and 0 or 1: its place in an instant
+    key: int  # `standing_key`: its place in an instant
     deep: bool
     first_s: float
     period_s: float
     timeout_s: float
     k: int
     due_s: float  # the next question, to the last bit
+    grid: bool = True
+
+
+def standing_key(container: int, place: StandingPlace) -> int:
+    """Of a standing check of a container, of which it has one at each place."""
+    return len(StandingPlace) * container + place
 
 
 class RoundsSoFar(NamedTuple):
@@ -89,6 +97,9 @@ class DataPlane(Protocol):
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
+
+    def flush(self, cache: int) -> None:
+        """This cache has forgotten all that it held."""
 
     def enqueue(self, queue: int, jobs: int) -> None:
         """So many jobs that no request pushes (cron) come into this queue, or are lost if it is
@@ -182,6 +193,7 @@ class DataPlane(Protocol):
 
     def database_gauge(self, database: int) -> DatabaseGauge: ...
     def queue_gauge(self, queue: int) -> QueueGauge: ...
+    def cache_gauge(self, cache: int) -> CacheGauge: ...
     def books(self) -> Books: ...
     def recording(self) -> Recording: ...
     def samples(self) -> Samples:

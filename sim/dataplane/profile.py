@@ -60,17 +60,33 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheRules:
+    """How a step asks a cache, and what it makes of no answer."""
+
+    hit: float = 1.0  # share of what is asked for that a cache can keep at all
+    timeout_s: float = 1.0  # wait for a silent one
+    fails: bool = False  # without an answer the request fails; else it goes on as after a miss
+    # > 0: who misses is for so long the only one that asks for its key, and the others look again
+    # after `retry_s` ("leases": Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013)
+    lease_s: float = 0.0
+    retry_s: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
 class StoryStep:
     """One step of what a container does for a request or a job. See story.py for its draws."""
 
     does: Does
     law: Law = Law()  # CPU, QUERY: the demand, core seconds; WAIT: seconds
-    target: int = 0  # CALL: the service; QUERY: the database; PUSH: the queue
-    client: Client = Client()  # ... and how it asks
+    target: int = 0  # CALL: the service; QUERY: the database; PUSH: the queue; CACHE: the cache
+    client: Client = Client()  # CALL: how it asks
+    cache: CacheRules = CacheRules()  # CACHE: how it asks
     share: float = 1.0  # of requests and jobs that take it; of tries, for FAIL
     covers: int = 0  # so many steps after it are left out with it: a cache and its misses
     ignore: bool = False  # goes on when it fails
     name: str = ""  # of its draws; "": those that the first of its kind always had
+    by_try: bool = False  # its law is drawn anew for each try (else a heavy request stays heavy)
+    endpoint: int = 0  # CALL: which story of that service it asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +145,7 @@ class Profile:
     job_attempts: int = 1
     job_backoff_s: float = 2.0  # doubles per attempt
     dead_letters: int = -1  # the queue that gets what is given up, as a new job; -1: none does
-    # which database or queue it is; of a WORKER: which queue it takes from
+    # which database, queue or cache it is; of a WORKER: which queue it takes from
     number: int = 0
     # DATABASE
     connection_slots: int = 97  # max_connections - superuser_reserved - reserved
@@ -148,6 +164,14 @@ class Profile:
     queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
+    # CACHE
+    keys: int = 1  # that are asked for
+    skew: float = 0.0  # the n-th is asked for as n ** -skew (Zipf)
+    ttl_s: float = inf  # from when it was filled
+    keys_held: int = 0  # at most; then the one that was not asked for longest goes. 0: no limit
+    warm: bool = False  # the first process of a run begins with all that it can hold
+    # stories 1, 2, ... of its endpoints; 0 is that of `steps`, and of what it does not know
+    endpoints: tuple[tuple[StoryStep, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +240,4 @@ class Workload:
     bucket_s: float = 1.0  # width of the counters' time buckets, and from sample to sample
     services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn
+    mix: tuple[float, ...] = ()  # of users' requests, the share that asks endpoint 0, 1, ...

@@ -1,9 +1,9 @@
 """What a container does for a request or a job, as a list of steps that both engines run.
 
 A profile without `steps` has a short form: CPU, perhaps an error or a poisoned job, a query, a job.
-Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL the
-attempt, so that a retry may succeed. Streams are named and not counted, so that a step that is put
-between two others changes no draw of theirs.
+Draws of a step are for (seed, stream, who): who is the request, whatever is retried; for FAIL, and
+for the law of a step `by_try`, the attempt, so that a retry may succeed. Streams are named and not
+counted, so that a step that is put between two others changes no draw of theirs.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from functools import cache
 
 from sim.dataplane import draws
 from sim.dataplane.codes import (
+    MOST_CACHES,
     MOST_CALLS,
     MOST_DATABASES,
+    MOST_ENDPOINTS,
     MOST_KEPT,
+    MOST_KEYS,
     MOST_POOLS,
     MOST_QUEUES,
     MOST_SERVICES,
@@ -29,23 +32,49 @@ MOST_STEPS = 16
 
 LAWS = {Does.CPU: Stream.CPU, Does.QUERY: Stream.QUERY}  # streams of steps without a name
 LAWS_OF_JOBS = {Does.CPU: Stream.JOB_CPU, Does.QUERY: Stream.JOB_QUERY}
+FILLS = "fill:"  # before the name of the look whose miss it ends
 SHARES = {Does.PUSH: Stream.PUSH, Does.FAIL: Stream.ERROR, Does.POISON: Stream.POISON}
 
 
 @cache
-def story(profile: Profile) -> tuple[StoryStep, ...]:
-    """All steps, in order. ValueError: names that are not unique, more than there may be."""
-    steps = with_failures(profile, profile.steps or short_form(profile))
+def stories(profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
+    """All steps in order: of what is asked without a name, then of each endpoint. ValueError: names
+    that are not unique, more than there may be."""
+    written = (
+        with_fills(profile.steps) or short_form(profile),
+        *map(with_fills, profile.endpoints),
+    )
+    if len(written) > MOST_ENDPOINTS:
+        raise ValueError(f"{len(written)} stories of a service: the engines take {MOST_ENDPOINTS}")
+    if not 1 <= profile.keys <= MOST_KEYS:
+        raise ValueError(f"a cache of {profile.keys} keys: they are 1 to {MOST_KEYS}")
+    told = tuple(possible(with_failures(profile, steps)) for steps in written)
+    calls = [step for steps in told for step in steps if step.does == Does.CALL]
+    if len(calls) > MOST_CALLS:
+        raise ValueError(f"{len(calls)} calls of a service: the engines take {MOST_CALLS}")
+    if len({salt(step) for step in calls}) < len(calls):
+        raise ValueError("two calls of a service have one name: they would be one caller")
+    return told
+
+
+def callers(profile: Profile) -> list[StoryStep]:
+    """Its calling steps, those of each story in order: a process is a client in each of them."""
+    return [step for steps in stories(profile) for step in steps if step.does == Does.CALL]
+
+
+def possible(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
+    """The story, if both engines can run it."""
     names = [step.name or step.does.name for step in steps]
     if len(set(names)) < len(names):
         again = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"two steps of a story are called {again}: they would draw alike")
     if len(steps) > MOST_STEPS:
         raise ValueError(f"a story of {len(steps)} steps: the engines take {MOST_STEPS}")
-    calls = [step for step in steps if step.does == Does.CALL]
-    if len(calls) > MOST_CALLS:
-        raise ValueError(f"a story with {len(calls)} calls: the engines take {MOST_CALLS}")
-    for step in calls:
+    for step in steps:
+        if step.does != Does.CALL:
+            continue
+        if not 0 <= step.endpoint < MOST_ENDPOINTS:
+            raise ValueError(f"endpoint {step.endpoint}: they are 0 to {MOST_ENDPOINTS - 1}")
         if not 0 <= step.target < MOST_SERVICES:
             raise ValueError(f"a call to service {step.target}: they are 0 to {MOST_SERVICES - 1}")
         if not 0 <= step.client.connections <= MOST_KEPT:
@@ -53,6 +82,8 @@ def story(profile: Profile) -> tuple[StoryStep, ...]:
     for step in steps:
         if step.does == Does.PUSH and not 0 <= step.target < MOST_QUEUES:
             raise ValueError(f"a push to queue {step.target}: they are 0 to {MOST_QUEUES - 1}")
+        if step.does == Does.CACHE and not 0 <= step.target < MOST_CACHES:
+            raise ValueError(f"a look into cache {step.target}: they are 0 to {MOST_CACHES - 1}")
     if any(at + step.covers >= len(steps) for at, step in enumerate(steps)):
         raise ValueError("a step covers more steps than follow it")
     return steps
@@ -65,7 +96,7 @@ def pools(profile: Profile) -> tuple[PoolRules, ...]:
     first = PoolRules(0, profile.pool, profile.pool_at_start, profile.checkout_timeout_s)
     made = [first, *profile.pools]
     known = [rules.database for rules in made]
-    for step in story(profile):
+    for step in (step for steps in stories(profile) for step in steps):
         if step.does == Does.QUERY and step.target not in known:
             known.append(step.target)
             made.append(PoolRules(step.target))
@@ -83,6 +114,26 @@ def short_form(profile: Profile) -> tuple[StoryStep, ...]:
     if profile.kind == Kind.HTTP and profile.push_rate > 0.0:
         steps.append(StoryStep(Does.PUSH, share=profile.push_rate))
     return tuple(steps)
+
+
+def with_fills(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
+    """What a miss has found is put into its cache, after the steps that a hit leaves out."""
+    made: list[StoryStep] = []
+    fills: dict[int, list[StoryStep]] = {}  # the step before which they stand
+    for at, step in enumerate(steps):
+        made += reversed(fills.pop(at, []))
+        end = at + 1 + step.covers
+        within = [s for j, s in enumerate(steps[at + 1 : end], at + 1) if j + 1 + s.covers <= end]
+        grows = sum(s.does == Does.CACHE for s in within)
+        if step.does == Does.CACHE:
+            fill = replace(step, does=Does.FILL, covers=0, share=1.0, ignore=False)
+            fill = replace(fill, name=FILLS + (step.name or step.does.name))
+            fills.setdefault(end, []).append(fill)
+            grows += 1
+        made.append(replace(step, covers=step.covers + grows) if grows else step)
+    for at in sorted(fills):
+        made += reversed(fills[at])
+    return tuple(made)
 
 
 def with_failures(profile: Profile, steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
@@ -106,9 +157,10 @@ def starts_at_once(steps: tuple[StoryStep, ...]) -> bool:
 
 
 def streams(step: StoryStep, kind: Kind) -> tuple[int, int]:
-    """Of its share, and of its law."""
-    if step.name:
-        return draws.stream(f"share:{step.name}"), draws.stream(f"law:{step.name}")
+    """Of its share, and of its law; of a FILL those of the look that missed."""
+    name = step.name.removeprefix(FILLS)
+    if name:
+        return draws.stream(f"share:{name}"), draws.stream(f"law:{name}")
     does = step.does
     laws = LAWS_OF_JOBS if kind == Kind.WORKER else LAWS
     share = SHARES[does] if does in SHARES else draws.stream(f"share:{does.name}")

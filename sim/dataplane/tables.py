@@ -73,6 +73,25 @@ class QueueGauge(NamedTuple):
     causes: tuple[int, ...]  # of `lost`, in the order of JOB_CAUSES
 
 
+class CacheGauge(NamedTuple):
+    """One cache so far. stored = evicted + expired + lost + those it holds."""
+
+    hits: int = 0
+    misses: int = 0
+    waits: int = 0  # looks that found somebody else out for the key
+    unanswered: int = 0  # nobody there, or silent
+    fills: int = 0  # answers that were put in
+    stored: int = 0  # ... of keys that it had not; with what it began with
+    evicted: int = 0
+    expired: int = 0  # found too old
+    lost: int = 0  # flushed, or with its process
+
+    @property
+    def entries(self) -> int:
+        """Keys that it holds now, those included that are too old and not asked for."""
+        return self.stored - self.evicted - self.expired - self.lost
+
+
 class ServiceGauge(NamedTuple):
     """A service as those see it who ask it (of 0 the users, too). Counts since the start: one a
     call, however often it is tried. asked = succeeded + failed + open + forsaken."""
@@ -161,6 +180,10 @@ class Recording:
     latency: NDArray[np.int64]
     latency_sum: NDArray[np.float64]
     latency_max_s: float
+    # of users that ask in a mix: (endpoints, REQUEST_COLUMNS) and (endpoints, LATENCY_BINS), in sum
+    # the same; of others no row
+    endpoints: NDArray[np.int64]
+    endpoint_latency: NDArray[np.int64]
 
     @property
     def failed(self) -> int:
@@ -179,6 +202,7 @@ class Books(NamedTuple):
     connections_held: int  # of them: by a database that answers, as clients of another do not know
     connections_granted: int  # since the start
     connections_closed: int
+    cached: int  # keys in all caches
     busy_s: tuple[float, ...]  # per server
     capacity_s: tuple[float, ...]  # per server: cores x time alive
     memory: tuple[int, ...]  # per server: summed over its living containers

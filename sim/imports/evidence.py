@@ -67,12 +67,12 @@ class Corrections:
 
     def check(self, names: Iterable[str]) -> None:
         """Raise `InputError` for a name that the file has not."""
-        known = list(names)
+        services = list(names)
         for name in [*self.roles, *(name for pair in self.links for name in pair)]:
-            if name not in known:
+            if name not in services:
                 option = "--role" if name in self.roles else "--link"
                 found = f"the unknown service {describe(name)}"
-                raise InputError(option, 0, 0, "", found, one_of(known), closest(name, known))
+                raise InputError(option, 0, 0, "", found, one_of(services), closest(name, services))
 
 
 def role_of(text: str, where: str) -> Role:

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sim.report.text.columns import Cells, aligned
 from sim.schema.fields import InputError
 from sim.schema.text.validation import closest
 
@@ -71,13 +72,8 @@ def _events(_: View, rows: Rows) -> str:
     return "\n".join(f"{row['t_s']:8.1f} s  {row['text']}" for row in rows[-12:])
 
 
-def table(lines: Sequence[Sequence[str]]) -> str:
-    """Columns under one another."""
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+def table(lines: Cells) -> str:
+    return "\n".join(aligned(lines))
 
 
 DEAD = ("exited", "back_off", "away", "created")  # states of what no signal reaches
@@ -251,11 +247,7 @@ def _names(typed: dict[str, str], view: View) -> dict[str, Any]:
     services = list(dict.fromkeys(box["service"] for box in view["containers"]))
     containers = [box["name"] for box in view["containers"]]
     servers = [server["name"] for server in view["servers"]]
-    for kind, known in (
-        ("SERVICE", services),
-        ("CONTAINER", containers),
-        ("SERVER", servers),
-    ):
+    for kind, known in (("SERVICE", services), ("CONTAINER", containers), ("SERVER", servers)):
         name = typed.get(kind)
         if name is not None and name not in known:
             expected = "one of " + ", ".join(known)

@@ -6,8 +6,6 @@ key opens the board; predictions are asked for before anybody may let the incide
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +14,7 @@ from sim.live.incident import LiveIncident, Opening
 from sim.live.messages import Act, Begin, Go, Message, Predict, Press, Take, Teach, Type
 from sim.live.seat import Seat
 from sim.report.text import words
+from sim.report.text.columns import csv_text, plain_name
 from sim.schema.fields import InputError
 from sim.schema.stack import Stack
 from sim.workshop.questions import DOWN
@@ -179,13 +178,5 @@ class Room:
 
     def results(self) -> str:
         """The board as CSV."""
-        out = io.StringIO()
-        columns = ("name", "predicted", "right", "t", "down_s", "commands")
-        writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for row in self.board():
-            name = row["name"]
-            # a spreadsheet would take these for formulas
-            row["name"] = f"'{name}" if name[:1] in "=+-@\t" else name
-            writer.writerow(row)
-        return out.getvalue()
+        rows = [{**row, "name": plain_name(row["name"])} for row in self.board()]
+        return csv_text(rows, ("name", "predicted", "right", "t", "down_s", "commands"))

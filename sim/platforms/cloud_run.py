@@ -22,7 +22,7 @@ from sim.control.rolling_updates.cloud_run import Revisions
 from sim.control.scheduling.cloud_run import Instances
 from sim.control.secrets.managed_secrets import SecretManager
 from sim.control.self_healing.tasks import TaskReplacement
-from sim.control.service_discovery.cloud_run import Routes
+from sim.control.service_discovery.endpoints import Routes
 from sim.platforms.platform import Platform
 
 # ---- the choices ----

@@ -20,7 +20,7 @@ from sim.control.rolling_updates.ecs import EcsDeployment
 from sim.control.scheduling.fargate import Fargate
 from sim.control.secrets.managed_secrets import SecretsManager
 from sim.control.self_healing.tasks import TaskReplacement
-from sim.control.service_discovery.target_group import Targets
+from sim.control.service_discovery.endpoints import Targets
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast

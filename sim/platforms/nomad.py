@@ -22,7 +22,7 @@ from sim.control.rolling_updates.nomad import Update
 from sim.control.scheduling.nomad import NomadScheduling
 from sim.control.secrets.nomad_templates import NomadVariables
 from sim.control.self_healing.nomad import Restart
-from sim.control.service_discovery.consul import Catalogue
+from sim.control.service_discovery.endpoints import Catalogue
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
 

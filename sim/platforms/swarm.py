@@ -17,9 +17,9 @@ from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import ServiceRollback
 from sim.control.rolling_updates.swarm import SwarmUpdate
 from sim.control.scheduling.swarm import SwarmScheduling
-from sim.control.secrets.swarm import SwarmSecrets
+from sim.control.secrets.managed_secrets import SwarmSecrets
 from sim.control.self_healing.tasks import SwarmReplacement
-from sim.control.service_discovery.swarm import Gossip
+from sim.control.service_discovery.endpoints import Gossip
 from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast

@@ -143,6 +143,12 @@ def done_share(run: Run) -> float:
     return min(1.0, jobs(DONE)(run) / run.jobs_wanted) if run.jobs_wanted else 1.0
 
 
+def never_done(run: Run) -> int:
+    """Jobs that users wanted and nobody will do: never enqueued, since their request failed, or
+    lost. A retry can leave a second job, which makes up for none."""
+    return max(0, run.jobs_wanted - jobs(ENQUEUED)(run)) + sum(lost(run).values())
+
+
 def percentile(path: str, share: float, row: TableRow) -> Figure:
     """A percentile of the latencies of good answers, None if there was none; below `latency_all_s`
     of all requests, one that failed being answered never: None if it falls on one of those."""
@@ -198,7 +204,11 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "jobs.lost", Unit.COUNT, lost, TableRow(JOBS, 30, "lost", column="jobs lost"),
-        Harm(5, 2.0, "{} {fewer} lost job{s}", "{} lost jobs"), parts=JOB_CAUSES,
+        parts=JOB_CAUSES,
+    ),
+    Figure(
+        "jobs.never_done", Unit.COUNT, never_done, TableRow(JOBS, 35, "never done"),
+        Harm(5, 2.0, "{} {fewer} job{s} never done", "{} jobs never done"),
     ),
     Figure(
         "jobs.backlog_peak", Unit.COUNT, lambda run: run.gauge.backlog_peak,

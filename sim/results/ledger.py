@@ -26,6 +26,7 @@ from sim.dataplane.tables import (
     REQUEST_COLUMNS,
     SUCCEEDED,
     Books,
+    CacheGauge,
     PlaneGauge,
     QueueGauge,
     Recording,
@@ -62,6 +63,7 @@ def check(
     closed: Closed = NONE_CLOSED,
     queues: Mapping[str, QueueGauge] = {},
     services: Mapping[str, ServiceGauge] = {},
+    caches: Mapping[str, CacheGauge] = {},
 ) -> None:
     """Raise `LedgerError` with every equation that does not hold, both sides and the time.
 
@@ -75,6 +77,7 @@ def check(
         *_services(books, services),
         *_jobs(books, recording, gauge, closed),
         *_queues(gauge, queues),
+        *_caches(books, caches),
         *_connections(books, recording, gauge, highest_limit, closed),
         *_servers(books),
     ]
@@ -172,6 +175,13 @@ def _queues(gauge: PlaneGauge, queues: Mapping[str, QueueGauge]) -> Iterator[Fin
     if queues:
         waiting = sum(queue.queued for queue in queues.values())
         yield from _same("jobs queued, gauge = sum of queues", gauge.jobs_queued, waiting)
+
+
+def _caches(books: Books, caches: Mapping[str, CacheGauge]) -> Iterator[Finding]:
+    """What they say that they hold is what lies there."""
+    if caches:
+        held = sum(cache.entries for cache in caches.values())
+        yield from _same("entries of caches, gauges = books", held, books.cached)
 
 
 def _connections(

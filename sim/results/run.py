@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.tables import (
+    CacheGauge,
     CallGauge,
     DatabaseGauge,
     PlaneGauge,
@@ -136,6 +137,8 @@ class Run:
     services: Mapping[str, ServiceGauge] = field(default_factory=dict)  # at the end
     databases: Mapping[str, DatabaseGauge] = field(default_factory=dict)
     queues: Mapping[str, QueueGauge] = field(default_factory=dict)  # of any stack that has one
+    caches: Mapping[str, CacheGauge] = field(default_factory=dict)  # likewise
+    endpoints: tuple[str, ...] = ()  # that users ask in a mix, as in `recording.endpoints`
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # whom each asks
     callers: Mapping[str, Mapping[str, CallGauge]] = field(default_factory=dict)  # ... and how
     # beside "t_s": asked, failed, open; shape (samples, 3)

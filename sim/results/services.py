@@ -1,4 +1,4 @@
-"""A table by service, database, queue and caller, in counts, and where an outage began.
+"""A table by service, database, queue, cache and caller, in counts, and where an outage began.
 
 A call counts once, however often its caller tried; a call that a breaker or a time-out ended has
 failed for its caller, whatever its callee made of it.
@@ -11,13 +11,21 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES, Outcome
-from sim.dataplane.tables import FIRST_CAUSE, CallGauge, QueueGauge, ServiceGauge
+from sim.dataplane.tables import (
+    ARRIVED,
+    FIRST_CAUSE,
+    SUCCEEDED,
+    CacheGauge,
+    CallGauge,
+    QueueGauge,
+    ServiceGauge,
+)
 from sim.results import metrics
 from sim.results.figures import Figures
 from sim.results.run import Run
 
 USERS = "users"  # as a caller
-PARTS = ("services", "databases", "queues", "callers")
+PARTS = ("services", "databases", "queues", "caches", "callers", "endpoints")
 LEAST_S = 60.0  # chosen: longer than most wait for an answer
 
 
@@ -33,12 +41,16 @@ class Health(NamedTuple):
 
 
 def tables(run: Run) -> Figures:
-    """`services`, `databases`, `queues`, `callers` and `began_at` of summary.json: counts at the
-    end, `failed` and `lost` by cause. Nothing of a stack in which nobody calls anybody, but for
-    queues where there are several."""
+    """`services`, `databases`, `queues`, `caches`, `callers`, `endpoints` and `began_at` of
+    summary.json: counts at the end, `failed` and `lost` by cause. Nothing of a stack in which
+    nobody calls anybody, but for caches, for endpoints where users ask them, and for queues where
+    there are several."""
     queues = {name: by_cause(gauge, "lost", JOB_CAUSES) for name, gauge in run.queues.items()}
+    caches = {name: looks(gauge) for name, gauge in run.caches.items()}
+    told: Figures = {"caches": caches} if caches else {}
+    told |= {"endpoints": endpoints(run)} if run.endpoints else {}
     if not run.services:
-        return {"queues": queues} if len(queues) > 1 else {}
+        return told | ({"queues": queues} if len(queues) > 1 else {})
     failed = {n: by_cause(gauge, "failed", REQUEST_CAUSES) for n, gauge in run.services.items()}
     callers = {USERS: {next(iter(run.services)): users(run)}, **run.callers}
     return {
@@ -50,7 +62,36 @@ def tables(run: Run) -> Figures:
             for caller, row in callers.items()
         },
         "began_at": origin(run),
+        **told,
     }
+
+
+def looks(gauge: CacheGauge) -> Figures:
+    """Its counts, what it holds at the end, and the share of hits among the looks that it answered
+    (none: 0)."""
+    ratio = gauge.hits / max(1, gauge.hits + gauge.misses)
+    return gauge._asdict() | {"entries": gauge.entries, "hit_ratio": ratio}
+
+
+def endpoints(run: Run) -> Figures:
+    """Of each endpoint that users asked: how many, what became of them, and how long half and 95 %
+    of the successes took at most, in seconds; null without a success."""
+    told: Figures = {}
+    counted = run.recording
+    for name, row, bins in zip(
+        run.endpoints, counted.endpoints, counted.endpoint_latency, strict=True
+    ):
+        if row[ARRIVED]:
+            told[name] = {
+                "asked": int(row[ARRIVED]),
+                "succeeded": int(row[SUCCEEDED]),
+                "failed": dict(zip(REQUEST_CAUSES, row[FIRST_CAUSE:].tolist(), strict=True)),
+                "latency_s": {
+                    name: metrics.percentile(bins, share, counted.latency_max_s)
+                    for name, share in (("p50", 0.5), ("p95", 0.95))
+                },
+            }
+    return told
 
 
 def by_cause(gauge: ServiceGauge | QueueGauge, total: str, causes: Sequence[str]) -> Figures:
@@ -79,10 +120,12 @@ def mean_tables(figures: Sequence[Figures]) -> Figures:
 
 
 def mean_of(records: Sequence[Any]) -> Any:
-    """Of numbers, or of each number in records of one shape."""
+    """Of numbers, or of each number in records; of those that have it."""
     if isinstance(records[0], dict):
-        return {key: mean_of([record[key] for record in records]) for key in records[0]}
-    return fmean(records)
+        names = dict.fromkeys(name for record in records for name in record)
+        return {n: mean_of([record[n] for record in records if n in record]) for n in names}
+    known = [number for number in records if number is not None]
+    return fmean(known) if known else None
 
 
 def origin(run: Run) -> str:
@@ -128,8 +171,7 @@ def health(run: Run, service: str, from_s: float, until_s: float) -> Health:
 
 
 def rows(platforms: Mapping[str, Figures]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
-    """Lines (what, a cell for each platform) by title; none if nobody calls anybody, and of queues
-    where there is one."""
+    """Lines (what, a cell for each platform) by title; none of what a stack has one of."""
     everyone = list(platforms.values())
     services = _lines([f.get("services", {}) for f in everyone], cell)
     if any(f.get("began_at") for f in everyone):
@@ -141,8 +183,10 @@ def rows(platforms: Mapping[str, Figures]) -> dict[str, list[tuple[str, tuple[st
     ]
     callers = _lines(edges, caller_cell)
     return {
+        "Endpoints": _lines([f.get("endpoints", {}) for f in everyone], endpoint_cell),
         "Services": services,
         "Queues": queues if len(queues) > 1 else [],
+        "Caches": _lines([f.get("caches", {}) for f in everyone], cache_cell),
         "Callers": callers if len(callers) > 1 else [],
     }
 
@@ -168,6 +212,16 @@ def queue_cell(counts: Mapping[str, Any] | None) -> str:
     return ", ".join(parts)
 
 
+def cache_cell(counts: Mapping[str, Any] | None) -> str:
+    """`12,345 looks, 94.1 % hits, 31 unanswered, holds 8,000`."""
+    looked = 0 if counts is None else counts["hits"] + counts["misses"] + counts["unanswered"]
+    if counts is None or not looked:
+        return "not asked"
+    parts = [f"{looked:,.0f} looks", f"{counts['hit_ratio']:.1%} hits".replace("%", " %")]
+    parts += [f"{counts['unanswered']:,.0f} unanswered"] if counts["unanswered"] else []
+    return ", ".join([*parts, f"holds {counts['entries']:,.0f}"])
+
+
 def caller_cell(counts: Mapping[str, Any] | None) -> str:
     """`12,345 calls, 1.2 % failed (0.3 % given up), 2.4 tries each`."""
     if counts is None or not counts["calls"]:
@@ -188,4 +242,16 @@ def cell(counts: Mapping[str, Any] | None) -> str:
     parts = [f"{asked:,.0f} asked", f"{failed / asked:.1%} failed".replace("%", " %")]
     if tries > 1.005:
         parts.append(f"{tries:.3g} tries each")
+    return ", ".join(parts)
+
+
+def endpoint_cell(counts: Mapping[str, Any] | None) -> str:
+    """`12,345 asked, 1.2 % failed, p50 25 ms, p95 80 ms`."""
+    if counts is None:
+        return "not asked"
+    asked, failed = counts["asked"], sum(counts["failed"].values())
+    parts = [f"{asked:,.0f} asked", f"{failed / asked:.1%} failed".replace("%", " %")]
+    half, most = (counts["latency_s"][p] for p in ("p50", "p95"))
+    if half is not None:
+        parts += [f"p50 {1000 * half:,.3g} ms", f"p95 {1000 * most:,.3g} ms"]
     return ", ".join(parts)

@@ -47,6 +47,11 @@ class Replication:
         return int(total(self.figures, "requests.failed"))
 
 
+def mean_total(replications: Sequence[Replication], path: str) -> float:
+    """The mean of a figure, causes summed, that all of them have."""
+    return fmean(total(done.figures, path) for done in replications)
+
+
 def replication(run: Run, keep: bool) -> Replication:
     """Reduce a run to its figures; `keep` keeps the whole run for plots and files too."""
     return Replication(

@@ -36,6 +36,7 @@ SCHEDULED = Bounds(0, 10_000, "10,000")  # jobs of one moment: what the engines 
 PEOPLE = Bounds(0, 100, "100")  # on call at one time
 TRIES = Bounds(0, 100, "100")  # of one call or job by a machine: more, and it never gives up
 CORES = Bounds(0.0, 1e6, "1000000")
+KEYS = Bounds(1, 1 << 17, "131072")  # of a cache: what the engines have room for
 RATE = Bounds(0.0, 1e9, "1000000000/s")
 RATIO = Bounds(0.0, 1e6, "1000000")
 DEVIATION = Bounds(0.0, 100.0, "100")  # of a law, in means

@@ -374,6 +374,13 @@ class External(Happening):
     lasts: Span | None = None
 
 
+class CacheFlush(Happening):
+    """A cache forgets all that it holds (`FLUSHALL`, `flush_all`, a change of every key's name):
+    everything is a miss until it is filled again."""
+
+    service: Name = "cache"
+
+
 class Event(Record):
     """One entry of the list: `at` and exactly one kind."""
 
@@ -411,6 +418,7 @@ class Event(Record):
     rollback: RollbackByHand | None = None
     failures: Failures | None = None
     zone_down: ZoneDown | None = None
+    cache_flush: CacheFlush | None = None
 
     def kind(self) -> str:
         """The name of the one kind that is set."""

@@ -17,6 +17,7 @@ from sim.schema.scenario import Claim, ConfigPush, Event, Scenario
 from sim.schema.settings import Spot, split_settings, with_value
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.stack_checks import resolve
+from sim.schema.story_checks import mix_issues
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, given, issues_of, one_of
 from sim.schema.traffic import Traffic
@@ -27,6 +28,7 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
     "disk_full": ("postgres", "redis"),
     "lock": ("postgres",),
     "failover": ("postgres",),
+    "cache_flush": ("cache",),
 }
 # what a process that runs can read anew; the rest it reads when it starts
 READ_WHILE_RUNNING = (
@@ -40,6 +42,8 @@ def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Ite
     """Everything in a scenario that does not fit together or does not fit this stack. Which
     platforms, servers and figures there are is not known here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
+    mix = scenario.traffic.mix or {}
+    yield from mix_issues(mix, stack, ("traffic", "mix"), document)
     yield from _event_issues(scenario, stack, document)
     base = claims_path(scenario)
     for i, claim in enumerate(scenario.claims):

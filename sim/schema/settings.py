@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from sim.schema.fields import InputError, Issue, LawSpec
 from sim.schema.stack import Role, Service, Stack
+from sim.schema.steps import placed
 from sim.schema.text.document import Document, Path_, describe, parse_value
 from sim.schema.text.paths import (
     child,
@@ -112,6 +113,13 @@ class Spot(NamedTuple):
         return self.error(f"the unknown name {name!r}", one_of(names), closest(name, names))
 
 
+def place(model: BaseModel, path: str) -> list[str]:
+    """Where a path of settings stands in the record itself: roles by their service's name, short
+    forms as the story that they are short for. InputError for a role that nobody plays."""
+    spot = Spot(Document("--set"), (path,))
+    return _in_story(model, _resolve_alias(model, path.split("."), spot))
+
+
 def _resolve_alias(model: BaseModel, steps: list[str], spot: Spot) -> list[str]:
     """`services.http.replicas` -> `services.api.replicas` on a stack whose http service is api."""
     if not isinstance(model, Stack) or steps[0] != "services" or len(steps) < 2:
@@ -119,7 +127,9 @@ def _resolve_alias(model: BaseModel, steps: list[str], spot: Spot) -> list[str]:
     alias = steps[1]
     if alias in model.services or alias not in get_args(Role):
         return steps
-    playing = [name for name, service in model.services.items() if service.role == alias]
+    playing = model.playing(alias)  # type: ignore[arg-type]
+    if not playing and len(steps) == 2:  # one that is added, with the name of its role
+        return steps
     if not playing:
         found = f"no service called {alias!r} or with that role in the stack {model.name}"
         raise spot.error(found, one_of(model.services))
@@ -148,9 +158,9 @@ def _in_story(model: BaseModel, steps: list[str]) -> list[str]:
 def short_form(service: Service, path: Sequence[str]) -> list[str]:
     """Where a short form stands in a service with steps; empty: it is none, or nowhere."""
     kind, field = _STEPS.get(".".join(path[:2]), ("", ""))
-    stories = list(enumerate(service.steps or ()))
-    place = next(([f"steps.{i}.{field}"] for i, step in stories if kind and step.kind == kind), [])
-    queried = next((step.query for _, step in stories if step.query is not None), None)
+    story = [(".".join(map(str, at)), step) for at, step in placed(service.steps or [], ("steps",))]
+    place = next(([f"{at}.{field}"] for at, step in story if kind and step.kind == kind), [])
+    queried = next((step.query for _, step in story if step.query is not None), None)
     if list(path[:1]) == ["database"] and path[1:] and path[1] in _POOLS and queried is not None:
         place = [f"pools.{queried}.{_POOLS[path[1]]}"]
     return [*".".join(place).split("."), *path[2:]] if place else []

@@ -7,6 +7,8 @@ goes under `on:` (a patch of the stack), so that both platforms otherwise run th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import fsum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -14,7 +16,7 @@ from pydantic import Field
 from sim.constants import facts
 from sim.constants.facts import default, unless_set
 from sim.schema.bounds import Bounds
-from sim.schema.client import ClientSpec
+from sim.schema.caches import CacheContents
 from sim.schema.databases import (
     Backup,
     DatabaseClient,
@@ -49,12 +51,14 @@ from sim.schema.fields import (
     at_most,
 )
 from sim.schema.jobs import JobPush, JobWork, ScheduledJobs
+from sim.schema.steps import PlainStep, ServiceStep, placed
 
 OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
 Window = Annotated[Duration, at_most(Bounds(0.0, 3600.0, "1h"))]
 Period = Annotated[Span, at_most(Bounds(0.0, 1800.0, "30m"))]
-Role = Literal["http", "worker", "postgres", "redis", "proxy", "external", "other"]
+Role = Literal["http", "worker", "postgres", "redis", "proxy", "external", "other", "cache"]
+ALONE: tuple[Role, ...] = ("postgres", "redis", "cache")  # of each one container runs
 
 
 class CpuSpec(Record):
@@ -73,42 +77,7 @@ class Memory(Record):
     oom_score_adj: OomScore = default(facts.OOM_SCORE_ADJ)  # Docker; a kubelet writes its own
 
 
-class Breaker(Record):
-    """A circuit breaker of one process for one of its calls: after so many failures in a row all
-    are turned away for a while, then one is let through and decides."""
-
-    failures: Positive
-    open: Span
-
-
-class ServiceStep(ClientSpec):
-    """One step of what a request does in a service, or a job in a worker: exactly one of `cpu`,
-    `wait`, `query`, `call` and `push`. Of a call also how its caller waits and tries again: whoever
-    asks is a client, with the fields and the meaning of `traffic.client`."""
-
-    cpu: LawSpec | None = None  # core seconds, shared with all that runs in the container
-    wait: LawSpec | None = None  # seconds that use nothing but the request's place
-    query: Name | None = None  # a database, by a connection of this service's pool for it
-    demand: LawSpec | None = None  # ... its core seconds
-    call: Name | None = None  # another service; the caller keeps its place while it waits
-    at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
-    breaker: Breaker | None = None
-    push: Name | None = None  # a job, to a queue
-    share: Fraction = 1.0  # of requests take it
-    on_failure: Literal["fail", "ignore"] = "fail"
-
-    @property
-    def kind(self) -> str:
-        """The kind that is set; "" if none is."""
-        return next((kind for kind in STEP_KINDS if getattr(self, kind) is not None), "")
-
-    @property
-    def target(self) -> str:
-        """Whom it asks; "" if nobody."""
-        return self.query or self.call or self.push or ""
-
-
-STEP_KINDS = ("cpu", "wait", "query", "call", "push")
+ROUNDING = 1e-9  # of shares that are to make 100 %
 
 
 class ProbeSpec(Record):
@@ -248,6 +217,8 @@ class Service(Record):
     # what a request does here, or a job, in order; null: `cpu.demand`, one query (`database`), one
     # job (`push`)
     steps: list[ServiceStep] | None = None
+    # what is asked by name has steps of its own; the rest those above (`mix`, a step's `endpoint`)
+    endpoints: dict[Name, list[ServiceStep]] = {}
     pools: dict[Name, DatabasePool] = {}  # with `steps`: of each database that they query
     job: JobWork = JobWork()
     probes: Probes = Probes()
@@ -283,6 +254,19 @@ class Service(Record):
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
     empty_size: Bytes = default(facts.REDIS_EMPTY)
+    # role cache
+    holds: CacheContents = CacheContents()
+
+    @property
+    def stories(self) -> dict[str, list[ServiceStep]]:
+        """The steps of what is asked, by where they are written."""
+        own = {} if self.steps is None else {"steps": self.steps}
+        return own | {f"endpoints.{name}": steps for name, steps in self.endpoints.items()}
+
+    @property
+    def every_step(self) -> list[PlainStep]:
+        """Those of all its stories in order, each look into a cache before those of its misses."""
+        return [step for steps in self.stories.values() for _, step in placed(steps)]
 
 
 class MachineSpec(Record):
@@ -406,6 +390,9 @@ class Stack(Record):
     title: Line = ""
     source: Note = ""
     services: dict[Name, Service]
+    # shares of users' requests by the endpoint of the entry that they ask; the rest asks none by
+    # name. A scenario's `traffic.mix` takes its place
+    mix: dict[Name, Fraction] = {}
     schedule: dict[Name, ScheduledJobs] = {}
     servers: Servers = Servers()
     network: Network = Network()
@@ -428,8 +415,15 @@ class Stack(Record):
 
     def calls(self, service: str) -> list[str]:
         """Whom a service asks, each once, in the order of its steps."""
-        steps = self.services[service].steps or ()
+        steps = self.services[service].every_step
         return list(dict.fromkeys(step.call for step in steps if step.call is not None))
+
+    def shares(self, mix: Mapping[str, float] | None) -> tuple[float, ...]:
+        """Of users' requests, what asks no endpoint, then each of the entry's; () if none does."""
+        mix = self.mix if mix is None else mix
+        named = [mix.get(name, 0.0) for name in self.services[self.entry].endpoints] if mix else []
+        rest = 1.0 - fsum(named)
+        return (rest if rest > ROUNDING else 0.0, *named) if named else ()
 
     def asked(self) -> list[str]:
         """Services that somebody asks: the entry, then those that others call, in file order."""
@@ -437,25 +431,24 @@ class Stack(Record):
         return [self.entry, *(n for n in self.services if n in called and n != self.entry)]
 
     def number(self, service: str) -> int:
-        """Of a service that is asked, of a database, of a queue: its place among those."""
+        """Of a service that is asked, a database, a queue, a cache: its place among those."""
         role = self.services[service].role
-        fellows = self.playing(role) if role in ("postgres", "redis") else self.asked()
+        fellows = self.playing(role) if role in ALONE else self.asked()
         return fellows.index(service)
 
     def pools(self, service: str) -> dict[str, DatabasePool]:
         """Its connections to each database that it queries."""
         own, database = self.services[service], self.services[service].database
-        if own.steps is None:
-            if database is None:
-                return {}
-            pool = DatabasePool(
-                size=database.pool,
-                at_start=database.at_start,
-                checkout_timeout=database.checkout_timeout,
-            )
-            return dict.fromkeys(self.playing("postgres")[:1], pool)
-        queried = dict.fromkeys(step.query for step in own.steps if step.query is not None)
-        return {name: own.pools.get(name, DatabasePool()) for name in queried}
+        queried = dict.fromkeys(step.query for step in own.every_step if step.query is not None)
+        pools = {name: own.pools.get(name, DatabasePool()) for name in queried}
+        if own.steps is not None or database is None:
+            return pools
+        pool = DatabasePool(
+            size=database.pool,
+            at_start=database.at_start,
+            checkout_timeout=database.checkout_timeout,
+        )
+        return pools | dict.fromkeys(self.playing("postgres")[:1], pool)
 
     def replicas(self, database: str) -> list[str]:
         """The databases that follow it, in file order."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from sim.schema.fields import InputError, Issue
-from sim.schema.stack import MOST_ZONES, Role, Service, Stack
+from sim.schema.stack import ALONE, MOST_ZONES, Role, Service, Stack
 from sim.schema.story_checks import story_issues
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, one_of
@@ -22,6 +22,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ("accepts", "backlog", "cancel_abandoned", "health", "push", "shed"), ("http",)
     ),
     **dict.fromkeys(("pools", "steps"), ("http", "worker")),
+    "endpoints": ("http",),
     **dict.fromkeys(("errors", "latency"), ("external",)),
     "job": ("worker",),
     **dict.fromkeys(
@@ -40,9 +41,8 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ("postgres",),
     ),
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
+    "holds": ("cache",),
 }
-
-ALONE = ("postgres", "redis")  # roles of which one container runs, whatever `replicas` says
 
 
 def resolve(stack: Stack, name_or_role: str) -> str:
@@ -252,7 +252,8 @@ def _cycle_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     called = find_cycle({name: stack.calls(name) for name in stack.services})
     if len(set(called)) > 1:  # what asks itself is told where it does
         found = f"services that ask each other: {' -> '.join(called)}"
-        yield document.issue(("services", called[0], "steps"), found, "calls without a cycle")
+        place = next(iter(stack.services[called[0]].stories)).partition(".")[0]
+        yield document.issue(("services", called[0], place), found, "calls without a cycle")
 
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str]:

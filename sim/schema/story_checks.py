@@ -5,17 +5,19 @@ Each check yields issues; `stack_checks.py` adds them to those of the whole stac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import fsum
 
 from sim.schema.client import ClientSpec
 from sim.schema.fields import Issue, LawSpec
-from sim.schema.stack import STEP_KINDS, Role, Service, ServiceStep, Stack
+from sim.schema.stack import ROUNDING, Role, Service, Stack
+from sim.schema.steps import STEP_KINDS, PlainStep, ServiceStep, placed
 from sim.schema.text.document import Document, Key
 from sim.schema.text.validation import closest, one_of
 
 MOST_STEPS = 14  # of one story; both engines have room for so many (dataplane.profile)
-MOST_CALLS, MOST_ASKED = 8, 64  # of one story; of one stack
-MOST_POOLS, MOST_DATABASES, MOST_QUEUES = 4, 16, 16
+MOST_CALLS, MOST_ENDPOINTS, MOST_ASKED = 16, 15, 64  # of one service; of one stack
+MOST_POOLS, MOST_DATABASES, MOST_QUEUES, MOST_CACHES = 4, 16, 16, 16
 MOST_KEPT = 256  # connections of one process to a service that it asks
 OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
 # what a step of a kind may ask, and in which words that is told
@@ -23,6 +25,7 @@ TARGETS: dict[str, tuple[tuple[Role, ...], str]] = {
     "query": (("postgres",), "a database: a service with role postgres"),
     "call": (("http", "external"), "a service that answers: with role http or external"),
     "push": (("redis",), "a queue: a service with role redis"),
+    "cache": (("cache",), "a cache: a service with role cache"),
 }
 
 
@@ -34,15 +37,19 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
             yield from _somebody_elses(service, at, document)
         if service.steps is not None:
             yield from _short_form_issues(service, at, document)
-            yield from _steps_issues(name, service.steps, stack, document)
+        for place, steps in service.stories.items():
+            yield from _steps_issues(name, steps, stack, (*at, *place.split(".")), document)
+        yield from _size_issues(service, at, document)
         yield from _pool_issues(service, at, document)
         for field in ("queue", "dead_letters") if service.role == "worker" else ():
             named = getattr(service.job, field)
             yield from _queue_issue(named, (*at, "job", field), stack, document)
+    yield from mix_issues(stack.mix, stack, ("mix",), document)
     for name, jobs in stack.schedule.items():
         yield from _queue_issue(jobs.push, ("schedule", name, "push"), stack, document)
     for number, most, what in (
         (len(stack.playing("redis")), MOST_QUEUES, "services with role redis"),
+        (len(stack.playing("cache")), MOST_CACHES, "services with role cache"),
         (len(stack.playing("postgres")), MOST_DATABASES, "services with role postgres"),
         (len(stack.asked()), MOST_ASKED, "services that are asked"),
     ):
@@ -83,55 +90,86 @@ def _short_form_issues(
             yield document.issue((*at, *path), found, instead, key=True)
 
 
-def _steps_issues(
-    name: str, steps: list[ServiceStep], stack: Stack, document: Document
+def mix_issues(
+    mix: Mapping[str, float], stack: Stack, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
-    at: tuple[Key, ...] = ("services", name, "steps")
-    if not steps or len(steps) > MOST_STEPS:
-        found = f"{len(steps)} steps" if steps else "no step"
-        yield document.issue(at, found, f"from 1 to {MOST_STEPS}")
-    calls = sum(step.call is not None for step in steps)
+    """What users ask is there, and nobody asks twice."""
+    known = list(stack.services[stack.entry].endpoints) if stack.entry else []
+    for name in mix:
+        if name not in known:
+            possible = one_of(known) if known else f"none: {stack.entry} has no endpoints"
+            found = f"no endpoint {name!r} of {stack.entry}"
+            yield document.issue((*at, name), found, possible, closest(name, known), key=True)
+    if fsum(mix.values()) > 1.0 + ROUNDING:
+        found = f"shares of {100.0 * fsum(mix.values()):g} % in sum"
+        yield document.issue(at, found, "at most 100 %: the rest asks no endpoint by name")
+
+
+def _size_issues(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+    """Of all its stories together."""
+    if len(service.endpoints) > MOST_ENDPOINTS:
+        found = f"{len(service.endpoints)} endpoints"
+        yield document.issue((*at, "endpoints"), found, f"at most {MOST_ENDPOINTS}")
+    calls = sum(step.call is not None for step in service.every_step)
     if calls > MOST_CALLS:
-        yield document.issue(at, f"{calls} calls", f"at most {MOST_CALLS} in one story")
-    for i, step in enumerate(steps):
-        kinds = [kind for kind in STEP_KINDS if getattr(step, kind) is not None]
-        if len(kinds) != 1:
-            found = " and ".join(kinds) or "a step of no kind"
-            yield document.issue((*at, i), found, f"exactly one of {', '.join(STEP_KINDS)}")
+        place = "endpoints" if service.endpoints else "steps"
+        yield document.issue((*at, place), f"{calls} calls", f"at most {MOST_CALLS} in one service")
+
+
+def _steps_issues(
+    name: str, steps: list[ServiceStep], stack: Stack, at: tuple[Key, ...], document: Document
+) -> Iterator[Issue]:
+    story = list(placed(steps, at))
+    taken = len(story) + sum(step.cache is not None for step in steps)  # a cache is filled, too
+    if not steps or taken > MOST_STEPS:
+        found = f"{taken} steps" if steps else "no step"
+        yield document.issue(at, found, f"from 1 to {MOST_STEPS}")
+    for place, step in story:
+        if len(step.kinds) != 1:
+            found = " and ".join(step.kinds) or "a step of no kind"
+            kinds = [kind for kind in STEP_KINDS if kind in type(step).model_fields]
+            yield document.issue(place, found, f"exactly one of {', '.join(kinds)}")
             continue
-        yield from _field_issues(step, (*at, i), document)
+        yield from _field_issues(step, place, document)
         if step.connections > MOST_KEPT:
             found = f"{step.connections} connections of each process"
-            yield document.issue((*at, i, "connections"), found, f"at most {MOST_KEPT}")
+            yield document.issue((*place, "connections"), found, f"at most {MOST_KEPT}")
         if step.kind in TARGETS:
-            yield from _target_issues(name, step, stack, (*at, i, step.kind), document)
+            yield from _target_issues(name, step, stack, (*place, step.kind), document)
 
 
-def _field_issues(step: ServiceStep, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+READ_IN = {  # fields that only steps of some kinds read
+    **dict.fromkeys((*ClientSpec.model_fields, "at_most", "breaker", "endpoint"), ("call",)),
+    **dict.fromkeys(("on_miss", "kept", "down", "coalesce", "look_again"), ("cache",)),
+    "timeout": ("call", "cache"),
+    "demand": ("query",),
+    "on_failure": ("query", "call", "push"),
+    "fresh": ("cpu", "wait", "query"),
+}
+
+
+def _field_issues(step: PlainStep, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
     """Fields that a step of this kind does not read."""
-    unread = {"demand"} if step.kind != "query" else set()
-    if step.kind != "call":
-        unread |= {*ClientSpec.model_fields, "at_most", "breaker"}
-    if step.kind in ("cpu", "wait"):
-        unread.add("on_failure")
-    for field in sorted(unread & step.model_fields_set):
-        if getattr(step, field) != ServiceStep.model_fields[field].default:
-            found, expected = f"{field} in a step `{step.kind}:`", _readers(field)
+    for field in sorted(step.model_fields_set & READ_IN.keys()):
+        unread = step.kind not in READ_IN[field]
+        if unread and getattr(step, field) != type(step).model_fields[field].default:
+            found = f"{field} in a step `{step.kind}:`"
+            expected = "it only in a step " + " or ".join(f"`{kind}:`" for kind in READ_IN[field])
             yield document.issue((*at, field), found, expected, key=True)
 
 
-def _readers(field: str) -> str:
-    if field == "on_failure":
-        return "it only where something is asked: query, call, push"
-    return "it only in a step `query:`" if field == "demand" else "it only in a step `call:`"
-
-
 def _target_issues(
-    name: str, step: ServiceStep, stack: Stack, at: tuple[Key, ...], document: Document
+    name: str, step: PlainStep, stack: Stack, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
     roles, expected = TARGETS[step.kind]
     possible = [n for n, s in stack.services.items() if s.role in roles and n != name]
     if step.target in possible:
+        known = list(stack.services[step.target].endpoints)
+        if step.endpoint is not None and step.endpoint not in known:
+            found = f"no endpoint {step.endpoint!r} of {step.target}"
+            expected = one_of(known) if known else f"none: {step.target} has no endpoints"
+            near = closest(step.endpoint, known)
+            yield document.issue((*at[:-1], "endpoint"), found, expected, near)
         return
     target = stack.services.get(step.target)
     if step.target == name:
@@ -145,8 +183,8 @@ def _target_issues(
 
 
 def _pool_issues(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
-    queried = list(dict.fromkeys(step.query for step in service.steps or () if step.query))
-    if service.pools and service.steps is None:
+    queried = list(dict.fromkeys(step.query for step in service.every_step if step.query))
+    if service.pools and not service.stories:
         found, expected = "pools without steps", "`database.pool`, or steps that query"
         yield document.issue((*at, "pools"), found, expected, key=True)
         return

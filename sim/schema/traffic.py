@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Literal
 
 from sim.schema.client import ClientSpec
-from sim.schema.fields import Duration, Factor, Files, Line, Rate, Ratio, Record, Span, Text
+from sim.schema.fields import (
+    Duration,
+    Factor,
+    Files,
+    Fraction,
+    Line,
+    Name,
+    Rate,
+    Ratio,
+    Record,
+    Span,
+    Text,
+)
 
 
 class Point(Record):
@@ -35,3 +47,4 @@ class Traffic(Record):
     replay: Replay = Replay()
     scale: Ratio = 1.0
     client: ClientSpec = ClientSpec()
+    mix: dict[Name, Fraction] | None = None  # of endpoints; null: the stack's

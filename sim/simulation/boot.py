@@ -27,7 +27,7 @@ from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
 from sim.schema.traffic import Traffic
 
-BOOT_ORDER: tuple[Role, ...] = ("postgres", "redis", "other", "http", "worker", "proxy")
+BOOT_ORDER: tuple[Role, ...] = ("postgres", "redis", "cache", "other", "http", "worker", "proxy")
 
 
 # ---- data ----

@@ -68,6 +68,8 @@ def finished(
         usd=added(rented_s / 3600.0 * price for rented_s, price in rented),
         spans=observer.recorder.finished(end),
         queues=cluster.queues(),
+        caches=cluster.caches(),
+        endpoints=endpoints_of(cluster, recording),
         **among_services(cluster, len(series["t_s"])),
     )
 
@@ -76,8 +78,8 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     """Requests that would have left a job. Whether one does is drawn for its number alone, so that
     it is known of those that failed, too; a retry that pushes again wants no other job. Where a
     service with steps of its own pushes it is not known: then those that were left."""
-    stories = [step for s in cluster.stack.services.values() for step in s.steps or ()]
-    if any(step.push is not None for step in stories):
+    stories = [step for s in cluster.stack.services.values() for step in s.every_step]
+    if any(step.push is not None for step in stories) or len(recording.endpoints):
         return int(recording.jobs[:, ENQUEUED].sum())
     share = cluster.stack.services[cluster.entry].push.share
     if not share or not any(s.role == "redis" for s in cluster.stack.services.values()):
@@ -86,6 +88,12 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
         int((uniforms(seed, Stream.PUSH, first, min(first + CHUNK, arrived)) < share).sum())
         for first in range(0, arrived, CHUNK)
     )
+
+
+def endpoints_of(cluster: Cluster, recording: Recording) -> tuple[str, ...]:
+    """What users ask in a mix, the first without a name; nothing where all ask the same."""
+    names = ("(none)", *cluster.stack.services[cluster.entry].endpoints)
+    return names if len(recording.endpoints) else ()
 
 
 def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:

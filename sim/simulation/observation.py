@@ -143,9 +143,16 @@ class Observer:
             jobs=recording.jobs[rows],
             refused=recording.refused[rows],
         )
-        queues, services = self.cluster.queues(), self.cluster.services()
         ledger.check(
-            plane.books(), window, gauge, now, self.highest_limit, closed, queues, services
+            plane.books(),
+            window,
+            gauge,
+            now,
+            self.highest_limit,
+            closed,
+            self.cluster.queues(),
+            self.cluster.services(),
+            self.cluster.caches(),
         )
         if buckets is not None:
             self.closed = ledger.close(closed, window, buckets - 1)

@@ -57,6 +57,7 @@ class Simulation:
                 routing=routing,
                 bucket_s=step_s,
                 services=len(stack.asked()),
+                mix=stack.shares(scenario.traffic.mix),
             )
         )
 

@@ -24,10 +24,8 @@ from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
 from sim.schema.scenario import NATURES, Scenario
 from sim.schema.settings import apply_settings
-from sim.schema.text.document import read_yaml
-from sim.schema.text.files import read_text
 from sim.schema.text.paths import MISSING, matches, value_at
-from sim.schema.text.validation import read_record
+from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
 from sim.study.ask import setting_text
 from sim.study.batch import Batch, BatchSample, Runner
@@ -65,9 +63,7 @@ class Alterations(Record):
 @cache
 def changes() -> tuple[Alteration, ...]:
     """All there are, in the file's order. Raises `InputError`."""
-    return tuple(
-        read_record(Alterations, read_yaml(read_text(CHANGES, CHANGES.name), CHANGES.name)).changes
-    )
+    return tuple(read_file(Alterations, CHANGES, CHANGES.name).changes)
 
 
 # ---- which changes apply ----
@@ -235,11 +231,7 @@ def changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | No
         return None
 
 
-def investigate(
-    planned: Plan,
-    result: Result,
-    run: Runner = Batch.run,
-) -> Result:
+def investigate(planned: Plan, result: Result, run: Runner = Batch.run) -> Result:
     """The result with what each change would have done, for each of the seeds that it has. Where
     nobody said how many: for the one whose story is told, and a few more where they are short.
     `run`: how. On Ctrl-C returns what was finished, with

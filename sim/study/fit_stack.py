@@ -5,7 +5,8 @@ from __future__ import annotations
 from sim.schema.databases import DatabasePool
 from sim.schema.fields import InputError, LawSpec
 from sim.schema.layers import check_stack
-from sim.schema.stack import Service, ServiceStep, Stack
+from sim.schema.stack import Service, Stack
+from sim.schema.steps import ServiceStep
 from sim.schema.text.document import Document
 from sim.study.fit import Fit
 

@@ -15,9 +15,7 @@ from sim.library.scenarios import load_scenario
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Label, Limit, Name, Positive, Record
 from sim.schema.scenario import Scenario
-from sim.schema.text.document import read_yaml
-from sim.schema.text.files import read_text
-from sim.schema.text.validation import closest, one_of, read_record
+from sim.schema.text.validation import closest, one_of, read_file
 from sim.workshop.language import ENGLISH, Translation, translation
 
 FOLDER = Path(__file__).resolve().parent / "challenges"
@@ -48,11 +46,25 @@ class Goal(Record):
 
 
 class Knob(Record):
-    """What the student may set."""
+    """What the student may set, and to what: values as one writes them.
+
+    All of them are told; of a range the first and the last, which bound it. Whoever tries without
+    reading tries the values of either (`tools/guess.py`)."""
 
     what: str
-    now: Any = None  # its value at the start, as one writes it; also shows how it is written
-    low: Limit | None = None  # the least that is allowed, in the field's base unit
+    now: Any = None  # its value at the start; None: not set
+    one_of: list[Any] | None = None
+    between: list[Any] | None = Field(default=None, min_length=2)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Knob:
+        if (self.one_of is None) == (self.between is None):
+            raise ValueError("either `one_of` or `between`")
+        return self
+
+    @property
+    def values(self) -> list[Any]:
+        return self.one_of or self.between or []
 
 
 class Challenge(Record):
@@ -75,8 +87,7 @@ def challenges(language: str = ENGLISH) -> list[Challenge]:
     """All of them, by number, in a language as far as they are translated."""
     records = []
     for path in sorted(FOLDER.glob("*.yaml")):
-        document = read_yaml(read_text(path, path.name), path.name)
-        record = read_record(Challenge, document)
+        record = read_file(Challenge, path, path.name)
         texts = translation(path.name, language)
         records.append(record if texts is None else translated(record, texts))
     return sorted(records, key=lambda record: record.number)

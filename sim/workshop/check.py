@@ -5,18 +5,17 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sim.library.stacks import load_stack
 from sim.results.figures import lookup
 from sim.schema.fields import InputError
-from sim.schema.stack import Role, Stack
+from sim.schema.settings import apply_settings, place
+from sim.schema.stack import Stack
+from sim.schema.text.paths import value_at
 from sim.study.result import Result
 from sim.workshop.answer import placed, read_answer
 from sim.workshop.challenge import Challenge, Goal, scenario_of
-
-if TYPE_CHECKING:
-    from sim.study.plan import Plan
 
 SEED = 1  # the same customers for the whole class
 OTHERS = (2, 3)  # an answer that passes has to pass with these customers, too
@@ -73,7 +72,7 @@ def assess(challenge: Challenge, file: Path, seed: int, engine: str) -> Assessme
     try:
         ask = Ask(scenario, [answer.platform], seed, settings=answer.set, engine=engine)
         planned = plan(ask)
-        _within_bounds(challenge, planned)
+        _within_bounds(challenge, planned.cases[0].stack)
     except InputError as error:
         raise placed(error, answer, document) from None
     words = ["python", "-m", "sim", "challenge", str(challenge.number), "--check", str(file)]
@@ -83,26 +82,24 @@ def assess(challenge: Challenge, file: Path, seed: int, engine: str) -> Assessme
     return Assessment(answer.platform, score(challenge.goals, figures), result)
 
 
-def _within_bounds(challenge: Challenge, planned: Plan) -> None:
-    """Raise `InputError` for a value of the stack, as it runs, below what its knob allows."""
-    stack = planned.cases[0].stack
+def _within_bounds(challenge: Challenge, stack: Stack) -> None:
+    """Raise `InputError` for a value of the stack, as it runs, outside of its knob's range."""
     for path, knob in challenge.may.items():
-        steps = path.removeprefix("stack.").split(".")
-        value = _at(stack, steps) if path.startswith("stack.") else None
-        if knob.low is not None and value is not None and value < knob.low:
-            raise InputError(field=path, found=f"{value:g}", expected=f"at least {knob.low:g}")
+        if knob.between is None or (value := _at(stack, path)) is None:
+            continue
+        ends = knob.between[0], knob.between[-1]
+        low, high = (_at(apply_settings(stack, {_field(path): end}), path) for end in ends)
+        if not low <= value <= high:
+            raise InputError(field=path, found=f"{value:g}", expected=f"{ends[0]} to {ends[1]}")
 
 
-def _at(stack: Stack, steps: list[str]) -> Any:
-    """What stands at a path such as services.http.replicas; the service by its role."""
-    record: Any = stack
-    for step in steps:
-        if isinstance(record, dict) and step not in record:
-            names = stack.playing(cast(Role, step))
-            record = record[names[0]] if names else None
-        else:
-            record = record[step] if isinstance(record, dict) else getattr(record, step, None)
-    return record
+def _field(path: str) -> str:
+    return path.removeprefix("stack.")
+
+
+def _at(stack: Stack, path: str) -> Any:
+    """What stands there; None where something on the way is not set."""
+    return value_at(stack, place(stack, _field(path)), default=None)
 
 
 def score(goals: list[Goal], figures: dict[str, object]) -> tuple[GoalScore, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sim.schema.fields import InputError, Record
 from sim.schema.text.document import read_yaml
 from sim.schema.text.files import read_text
-from sim.schema.text.validation import closest, one_of, read_record
+from sim.schema.text.validation import closest, one_of, read_file
 
 FOLDER = Path(__file__).resolve().parent / "languages"
 ENGLISH = "en"
@@ -52,7 +52,7 @@ def translation(name: str, language: str) -> Translation | None:
     path = FOLDER / language / name
     if not path.is_file():
         return None
-    return read_record(Translation, read_yaml(read_text(path, path.name), path.name))
+    return read_file(Translation, path, path.name)
 
 
 @cache

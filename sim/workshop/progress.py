@@ -6,14 +6,13 @@ several commands. Deleting it begins anew.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from sim.report.text.columns import csv_text, plain_name
 from sim.schema.fields import Count, InputError, Record
 from sim.schema.text.files import read_text
 from sim.workshop.challenge import Challenge
@@ -63,21 +62,17 @@ class Achievements(Record):
 
 def results(progress: Achievements, name: str, known: Iterable[Challenge]) -> str:
     """CSV: a line a challenge, the same columns from everybody, so that files can be joined."""
-    out = io.StringIO()
-    columns = ("name", "challenge", "title", "passed", "tries", "hints", "cheapest_usd")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    # a spreadsheet would take these for formulas
-    name = f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t") else name
+    rows = []
     for each in known:
         key = str(each.number)
         costs = progress.costs.get(key)
-        writer.writerow([
-            name, each.number, each.title, "yes" if each.number in progress.passed else "no",
-            progress.tries.get(key, 0), progress.hints.get(key, 0),
-            f"{min(costs):.2f}" if costs else "",
-        ])  # fmt: skip
-    return out.getvalue()
+        rows.append({
+            "name": plain_name(name), "challenge": each.number, "title": each.title,
+            "passed": "yes" if each.number in progress.passed else "no",
+            "tries": progress.tries.get(key, 0), "hints": progress.hints.get(key, 0),
+            "cheapest_usd": f"{min(costs):.2f}" if costs else "",
+        })  # fmt: skip
+    return csv_text(rows)
 
 
 def load(file: Path = FILE) -> Achievements:

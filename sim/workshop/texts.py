@@ -49,7 +49,7 @@ def page(say: Phrases, challenge: Challenge, progress: Achievements) -> str:
         say("choose"),
         f"  {say('platform', platforms=platforms)}",
         say("set"),
-        *(line for path, knob in challenge.may.items() for line in _knob(path, knob)),
+        *(line for path, knob in challenge.may.items() for line in _knob(say, path, knob)),
         "",
         say("nothing_else"),
         "",
@@ -61,8 +61,16 @@ def page(say: Phrases, challenge: Challenge, progress: Achievements) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _knob(path: str, knob: Knob) -> list[str]:
-    return [f"  {path}", prose(knob.what, "      ")]
+def _knob(say: Phrases, path: str, knob: Knob) -> list[str]:
+    return [f"  {path}", prose(_offer(say, knob), "      ")]
+
+
+def _offer(say: Phrases, knob: Knob) -> str:
+    """What it is, and what one may write."""
+    values = [value(each) for each in knob.values]
+    if knob.one_of is None:
+        return f"{knob.what} ({say('between', low=values[0], high=values[-1])})"
+    return f"{knob.what} ({', '.join(values[:-1])} {say('or')} {values[-1]})"
 
 
 def start_file(say: Phrases, challenge: Challenge) -> str:
@@ -77,7 +85,8 @@ def start_file(say: Phrases, challenge: Challenge) -> str:
         "set:",
     ]
     for path, knob in challenge.may.items():
-        lines += ["", prose(knob.what, "  # "), f"  # {path}: {value(knob.now)}"]
+        now = say("unset") if knob.now is None else value(knob.now)
+        lines += ["", prose(_offer(say, knob), "  # "), f"  # {path}: {now}"]
     return "\n".join(lines) + "\n"
 
 

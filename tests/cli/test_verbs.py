@@ -20,9 +20,11 @@ SEVERAL = {
         f"--{word} STR" for word in ("from", "to", "busiest", "speed", "path", "scale")
     ),
     "reading": ("--role STR", "--link STR"),
-    "own": ("--stack STR", "--role STR", "--link STR"),
     "site": ("--store PATH", "--workers INT", "--cluster STR"),
 }
+SEVERAL["options"] = (
+    *SEVERAL["reading"], *SEVERAL["site"], "--stack STR", "--traffic STR", "--seed INT", "--set STR"
+)  # fmt: skip
 
 
 def test_these_are_there() -> None:

@@ -21,6 +21,7 @@ EVERY_ROLE = Stack.model_validate(
         "services": {
             "http": {"role": "http"}, "worker": {"role": "worker"}, "proxy": {"role": "proxy"},
             "redis": {"role": "redis"}, "postgres": {"role": "postgres"},
+            "cache": {"role": "cache"},
         },
     }
 )  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_QUEUES, MOST_SERVICES
+from sim.dataplane.codes import MOST_CACHES, MOST_DATABASES, MOST_QUEUES, MOST_SERVICES
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.tables import (
     ARRIVED,
@@ -63,6 +63,11 @@ class Ledger:
         assert gauge.backlog_peak <= sum(queue.backlog_peak for queue in queues)
         assert books.jobs_queued >= 0
         assert books.jobs_in_progress >= 0
+
+        caches = [plane.cache_gauge(c) for c in range(MOST_CACHES)]
+        assert sum(cache.entries for cache in caches) == books.cached
+        for cache in caches:
+            assert cache.stored >= cache.evicted + cache.expired + cache.lost
 
         self.highest_limit = max(self.highest_limit, gauge.connection_limit)
         used = books.connections_open

@@ -18,6 +18,7 @@ import numpy as np
 from sim.dataplane.codes import ONE_SERVER, Algorithm, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import (
     Arrivals,
+    CacheRules,
     Client,
     Law,
     PoolRules,
@@ -122,7 +123,7 @@ def worker(dice: Dice, calm: float) -> Profile:
     )
 
 
-DATABASES, QUEUES = 3, 3
+DATABASES, QUEUES, CACHES = 3, 3, 2
 NUMBERED = {Kind.DATABASE: DATABASES, Kind.QUEUE: QUEUES, Kind.WORKER: QUEUES}
 SELDOM = 0.02
 SERVICES = 4  # tiers: each asks the ones below it, so that nobody waits for himself
@@ -156,10 +157,12 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
                 does,
                 target=target,
                 client=client(dice, 2 - (tier > 0)) if does == Does.CALL else Client(),
+                endpoint=dice.aside((0, 0, 1, 2)) if does == Does.CALL else 0,
                 law=dice.law(dice.pick(0.0, 0.01, 0.05) * calm),
                 share=share,
                 ignore=dice(0.3),
                 name=f"{does.name}:{i}" if known or dice(0.5) else "",
+                by_try=dice.aside((False, False, True)),
             )
         )
     steps = [
@@ -168,7 +171,59 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     ]
     if profile.kind == Kind.WORKER and dice(0.2):
         steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
-    return replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
+    steps = looking(dice, steps)
+    told = replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
+    return replace(told, endpoints=endpoints(dice, told))
+
+
+def endpoints(dice: Dice, profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
+    """Stories of the same steps, by chance: the first few, and all of them the other way round."""
+    if profile.kind != Kind.HTTP or dice.aside((True, False)):
+        return ()
+    first, last = (
+        tuple(replace(s, covers=0, name=f"{s.name or s.does.name}/{at}") for s in profile.steps)
+        for at in (1, 2)
+    )
+    return (first[: dice.aside((1, 2, 6))], last[::-1])[: dice.aside((1, 2))]
+
+
+def looking(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
+    """The same with looks into caches, whose hits leave out some of what follows."""
+    aside = dice.aside
+    for number in range(aside((0, 0, 1, 2))):
+        at = aside(range(len(steps)))
+        rules = CacheRules(
+            hit=aside((1.0, 1.0, 0.6)),
+            timeout_s=aside((0.25, 1.0)),
+            fails=aside((False, True)),
+            lease_s=aside((0.0, 0.0, 0.5, 2.0)),
+            retry_s=aside((0.0625, 0.25)),
+        )
+        look = StoryStep(
+            Does.CACHE,
+            target=aside(range(CACHES)),
+            cache=rules,
+            share=aside((1.0, 1.0, 0.5)),
+            covers=aside(range(min(3, len(steps) - at) + 1)),
+            ignore=aside((False, False, True)),
+            name=f"look:{number}" if number or aside((True, False)) else "",
+        )
+        steps = [*steps[:at], look, *steps[at:]]
+    return steps
+
+
+def cache(dice: Dice, number: int) -> Profile:
+    aside = dice.aside
+    return Profile(
+        Kind.CACHE,
+        number=number,
+        memory_base=aside(range(1, 20)) * MIB,
+        keys=aside((1, 3, 20, 200)),
+        skew=aside((0.0, 0.7, 1.0, 1.3)),
+        ttl_s=aside((INF, INF, 1.0, 5.0)),
+        keys_held=aside((0, 0, 1, 10)),
+        warm=aside((False, True)),
+    )
 
 
 def ends(profile: Profile) -> bool:
@@ -342,6 +397,7 @@ class Author:
             ]
             for kind, most in NUMBERED.items()
         }
+        self.caches = [[self.known(cache(dice, n)) for _ in range(2)] for n in range(CACHES)]
         self.servers = dice.int(1, 3)
         self.focus = dice.pick(Kind.HTTP, Kind.WORKER, Kind.DATABASE, Kind.QUEUE, Kind.PROXY)
 
@@ -373,6 +429,8 @@ class Author:
         return self.dice.pick(*versions)
 
     def versions_of(self, kind: Kind, tier: int, number: int) -> list[int]:
+        if kind == Kind.CACHE:
+            return self.caches[number]
         if number:
             return self.second[kind][number - 1]
         return self.below[tier - 1] if tier else self.versions[kind]
@@ -401,6 +459,7 @@ class Author:
             for number in range(1, most):
                 for _ in range(dice.pick(0, 0, 1, 1, 2) if kind == Kind.WORKER else dice.int(0, 1)):
                     self.container(0.0, kind, number=number)
+        self.add_caches()
         for c in range(len(self.kind_of)):
             if dice(0.9):
                 self.step(dice.pick(0.0, 0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))
@@ -409,6 +468,11 @@ class Author:
             if service:
                 self.step(0.0, "set_routing", routing(dice), service)
         self.wire(0.0)
+
+    def add_caches(self) -> None:
+        for number in range(CACHES):
+            for _ in range(self.dice.aside((0, 1, 1, 2))):
+                self.container(0.0, Kind.CACHE, number=number)
 
     def publish(self, t: float, all_of_them: bool = False, service: int = 0) -> None:
         """Sometimes with replicas of services below it, which then are its own."""
@@ -471,6 +535,16 @@ class Author:
             law = Law(LawKind(aside(range(4))), mean, aside((0.3, 1.0)))
             if aside((True, False)):
                 self.step(t, "link", a, b, law)
+
+    def cool(self, t: float) -> None:
+        """A cache forgets, or nobody hears of it for a while."""
+        aside, kinds = self.dice.aside, enumerate(self.kind_of)
+        caches = [c for c, kind in kinds if kind == Kind.CACHE]
+        if aside((True, False)):
+            self.step(t, "flush", aside(range(CACHES)))
+        elif caches:
+            c, later = aside(caches), t + aside((0.5, 2.0, 5.0))
+            aside((self.kill, self.hang))(t, later, c)
 
     def kill(self, t: float, later: float, c: int) -> None:
         self.step(t, "exit", c, self.dice(0.3))
@@ -578,6 +652,7 @@ def make_world(seed: int, lattice: bool) -> World:
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
+        mix=dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6))),
     )
     author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()
@@ -587,6 +662,7 @@ def make_world(seed: int, lattice: bool) -> World:
             author.trouble(t)
         author.silence(t)
         author.wire(t)
+        author.cool(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
     script = sorted(author.steps, key=lambda step: step.t_s)

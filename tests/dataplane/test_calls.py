@@ -21,7 +21,7 @@ from tests.dataplane.worlds import (
     world,
 )  # fmt: skip
 
-CPU, WAIT, QUERY, PUSH, FAIL, POISON, CALL = Does
+CPU, WAIT, QUERY, PUSH, FAIL, POISON, CALL, *_ = Does
 PATIENT = Client(timeout_s=100.0)
 
 

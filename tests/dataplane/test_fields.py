@@ -23,6 +23,7 @@ from sim.dataplane.kernel import codes as kernel_codes
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import (
     Arrivals,
+    CacheRules,
     Client,
     Law,
     PoolRules,
@@ -38,7 +39,13 @@ from tests.dataplane.worlds import Run, World, drive
 
 SEEDS = range(250)
 TRIES = 10  # worlds in which the reference may differ for another reason
-NESTED = (Law, Arrivals, Client, Routing)  # records in a record: their fields are looked at
+NESTED = (
+    Law,
+    Arrivals,
+    CacheRules,
+    Client,
+    Routing,
+)  # records in a record: their fields are looked at
 
 
 PLAIN: dict[type, Any] = {  # all is default
@@ -226,6 +233,7 @@ READINGS = {
     "server_memory",
     "database_gauge",
     "queue_gauge",
+    "cache_gauge",
     "books",
     "recording",
     "samples",

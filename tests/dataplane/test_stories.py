@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.codes import Does, Kind, Outcome
+from sim.dataplane import draws
+from sim.dataplane.codes import JOB_BASE, Does, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, StoryStep, Workload
-from sim.dataplane.story import story
+from sim.dataplane.story import stories
 from tests.dataplane.worlds import at, constant, drive, ends, exponential, latency, world
 
-CPU, WAIT, QUERY, PUSH, FAIL, POISON, CALL = Does
+CPU, WAIT, QUERY, PUSH, FAIL, POISON, CALL, *_ = Does
 API = Profile(Kind.HTTP, slots=4, cpu=constant(0.25), pool=1)
 DB = Profile(Kind.DATABASE, connect_cpu_s=0.0)
 ONE = Workload(1, 30.0, at(1.0), bucket_s=1.0)
@@ -111,6 +113,38 @@ def test_a_step_put_between_two_others_changes_no_draw_of_theirs(plane_class):
     assert latency(runs[0], 1.0) == latency(runs[1], 1.0) > 0.0
 
 
+@pytest.mark.parametrize(("by_try", "share"), [(True, math.exp(-3.0)), (False, math.exp(-1.0))])
+def test_a_heavy_request_stays_heavy_unless_the_step_draws_for_each_try(plane_class, by_try, share):
+    """Exponential with mean 1 s, patience 1 s, three tries: a try fails with e^-1, three that know
+    nothing of each other with e^-3, three of the same request with e^-1. So do inner calls."""
+    n = 4000
+    tries = Client(timeout_s=1.0, retries=2, backoff_s=0.0)
+    law = StoryStep(WAIT, exponential(1.0), by_try=by_try)
+    back = replace(API, slots=n, steps=(law,))
+    front = replace(back, steps=(StoryStep(CALL, target=1, client=tries),))
+    users, patient = (
+        Workload(7, 60.0, at(*(i / 100 for i in range(n))), client)
+        for client in (tries, Client(timeout_s=9.0))
+    )
+    lists = [(0.0, "publish", ((i,), -1, i)) for i in range(2)]
+    for w in (world(users, back), world(patient, front, back, script=lists)):
+        given_up = drive(plane_class, w).causes()[Outcome.CLIENT_TIMEOUT]
+        assert given_up == pytest.approx(n * share, abs=4 * (n * share * (1 - share)) ** 0.5)
+
+
+def test_the_tries_of_a_job_draw_alike_unless_the_step_draws_for_each(plane_class):
+    """The job is that of attempt 0; its tries are who it is, and then its children."""
+    job = JOB_BASE
+    law, key = StoryStep(CPU, exponential(1.0), name="work"), draws.stream("law:work")
+    for by_try, who in ((False, [job] * 3), (True, [job, *(draws.child(job, k) for k in (1, 2))])):
+        worker = Profile(
+            Kind.WORKER, steps=(replace(law, by_try=by_try), StoryStep(FAIL)), job_attempts=3
+        )
+        run = drive(plane_class, world(ONE, steps(StoryStep(PUSH)), worker, Profile(Kind.QUEUE)))
+        taken = [-math.log(draws.u(1, key, one)) for one in who]
+        assert run.plane.container_gauge(1).busy_s == pytest.approx(sum(taken))
+
+
 def test_a_job_has_a_story_too_and_may_push_another(plane_class):
     """Each job waits 1 s and pushes one more with half a chance: the worker's jobs are as many as
     all that were pushed, and each is a job of its own."""
@@ -135,7 +169,7 @@ def test_a_poisonous_step_ends_with_its_process_only(plane_class):
 
 
 def test_the_versions_own_errors_come_after_the_first_cpu():
-    made = story(
+    (made,) = stories(
         Profile(
             Kind.HTTP, error_rate=0.5,
             steps=(
@@ -147,7 +181,7 @@ def test_the_versions_own_errors_come_after_the_first_cpu():
     assert [step.does for step in made] == [WAIT, CPU, FAIL, QUERY, CPU]
     assert made[0].covers == 1  # ends before it
     wide = replace(Profile(Kind.HTTP, error_rate=0.5), steps=(StoryStep(CPU, covers=1), made[3]))
-    assert [step.covers for step in story(wide)] == [2, 0, 0]
+    assert [step.covers for step in stories(wide)[0]] == [2, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,10 @@ def night(seed: int) -> Scenario:
     if "stack.services.standby" in settings and dice.random() < 0.7:
         events.append({"at": horizon_s / 2.0, "failover": {"service": "postgres"}})
     client = {"retries": dice.randint(0, 3), "timeout": dice.choice([1.0, 10.0])}
+    if dice.random() < 0.3:
+        settings["stack.services.memory"] = {"role": "cache", "restart": "always", "boot": "1s"}
+        kinds = ("cache_flush", "process_crash", "hang", "operator_kill")
+        events.append({"at": horizon_s / 3.0, dice.choice(kinds): {"service": "memory"}})
     return Scenario(
         name="night",
         title="A random night",

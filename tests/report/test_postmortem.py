@@ -178,8 +178,8 @@ def test_a_difference_is_more_than_chance(before, after, clear):
 def test_users_decide_before_jobs_and_money_decides_nothing():
     more, less = gain([0.0], [100.0], 1.0), gain([100.0], [0.0], 1.0)
     same = gain([5.0], [5.0], 1.0)
-    assert effect({"downtime_s": less, "jobs.lost": more}) is Effect.HELPS
-    assert effect({"downtime_s": same, "jobs.lost": more, "cost.usd": less}) is Effect.HURTS
+    assert effect({"downtime_s": less, "jobs.never_done": more}) is Effect.HELPS
+    assert effect({"downtime_s": same, "jobs.never_done": more, "cost.usd": less}) is Effect.HURTS
     assert effect({"downtime_s": same, "cost.usd": less}) is Effect.NOTHING
 
 

@@ -68,6 +68,8 @@ def recording(
         latency=latency,
         latency_sum=requests[:, SUCCEEDED] * 0.04,
         latency_max_s=float(taken.max()) if taken.size else 0.0,
+        endpoints=np.zeros((0, REQUEST_COLUMNS), np.int64),
+        endpoint_latency=np.zeros((0, LATENCY_BINS), np.int64),
     )
 
 
@@ -103,6 +105,7 @@ def books(**changed) -> Books:
         connections_held=40,
         connections_granted=140,
         connections_closed=100,
+        cached=0,
         busy_s=(10.0, 5.0),
         capacity_s=(400.0, 400.0),
         memory=(100, 200),

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES
-from sim.dataplane.tables import CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
+from sim.dataplane.arithmetic import latency_bin
+from sim.dataplane.codes import JOB_CAUSES, LATENCY_BINS, REQUEST_CAUSES
+from sim.dataplane.tables import (
+    ARRIVED,
+    FIRST_CAUSE,
+    REQUEST_COLUMNS,
+    SUCCEEDED,
+    CacheGauge,
+    CallGauge,
+    DatabaseGauge,
+    QueueGauge,
+    ServiceGauge,
+)
 from sim.results import services
 from sim.results.summary import figures
 from tests.results import synthetic
@@ -87,6 +100,14 @@ def test_a_stack_without_calls_has_no_such_tables():
     one_queue = {"mails": QUEUES["mails"]}
     assert not told & set(figures(synthetic.run(queues=one_queue)))
     assert told & set(figures(synthetic.run(queues=QUEUES))) == {"queues"}
+    shelf = CacheGauge(hits=90, misses=10, unanswered=5, fills=10, stored=60, lost=50)
+    cached = figures(synthetic.run(caches={"shelf": shelf}))
+    assert (
+        cached["caches"]["shelf"] | {"entries": 10, "hit_ratio": 0.9} == cached["caches"]["shelf"]
+    )
+    assert services.rows({"compose": cached})["Caches"] == [
+        ("shelf", ("105 looks, 90.0 % hits, 5 unanswered, holds 10",))
+    ]
 
 
 def test_tables_of_one_run_and_of_several():
@@ -107,6 +128,34 @@ def test_tables_of_one_run_and_of_several():
     assert mean["services"]["api"]["retries"] == 25
     assert mean["services"]["api"]["failed"][REQUEST_CAUSES[0]] == 8
     assert mean["began_at"] == "web"
+
+
+def mixed(slow: bool):
+    """Four users asked for a page, one of them in vain; one paid, in a tenth of a second, or twice
+    as long."""
+    counts, bins = np.zeros((3, REQUEST_COLUMNS), int), np.zeros((3, LATENCY_BINS), int)
+    counts[1, [ARRIVED, SUCCEEDED, FIRST_CAUSE]] = 4, 3, 1
+    counts[2, [ARRIVED, SUCCEEDED]] = 1
+    bins[2, latency_bin(0.2 if slow else 0.1)] = 1
+    one = synthetic.run(endpoints=("(none)", "page", "pay"))
+    record = replace(one.recording, endpoints=counts, endpoint_latency=bins, latency_max_s=0.2)
+    return services.tables(replace(one, recording=record))
+
+
+def test_endpoints():
+    one = mixed(slow=False)
+    assert list(one) == ["endpoints"]
+    assert list(one["endpoints"]) == ["page", "pay"]
+    page, pay = one["endpoints"].values()
+    assert (page["asked"], page["succeeded"], page["failed"]["refused"]) == (4, 3, 1)
+    assert page["latency_s"] == {"p50": None, "p95": None}
+    assert pay["latency_s"]["p50"] == pytest.approx(0.1, rel=0.02)
+    mean = services.mean_tables([one, mixed(slow=True)])["endpoints"]
+    assert mean["page"] == page
+    assert mean["pay"]["latency_s"]["p95"] == pytest.approx(0.15, rel=0.02)
+    rows = services.rows({"compose": one, "kubernetes": {}})["Endpoints"]
+    assert rows[0] == ("page", ("4 asked, 25.0 % failed", "not asked"))
+    assert rows[1][1][0] == "1 asked, 0.0 % failed, p50 99.3 ms, p95 100 ms"
 
 
 def test_rows_for_people():

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.dataplane.tables import FIRST_CAUSE, IN_SLO
+from sim.dataplane.codes import JobLoss
+from sim.dataplane.tables import ENQUEUED, FIRST_CAUSE, FIRST_LOSS, IN_SLO
 from sim.results.figures import METRICS, TOPICS, harms, lookup, shown, total
 from sim.results.summary import figures, mean_figures, replication
 from sim.results.verdicts import evaluate
@@ -194,3 +195,18 @@ def test_an_interval_of_what_cannot_be_negative_begins_at_zero():
     assert low == 0.0
     assert high > merged["downtime_s"] > 0.0
     assert merged["intervals"]["availability"][1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "enqueued", "lost", "never"),
+    [
+        (100, 90, 3, 13),  # ten requests failed before they left one
+        (100, 100, 0, 0),
+        (100, 104, 4, 4),  # retries left four more, which make up for no lost one
+    ],
+)
+def test_jobs_never_done(wanted: int, enqueued: int, lost: int, never: int) -> None:
+    record = recording(down=())
+    record.jobs[:] = 0
+    record.jobs[0, ENQUEUED], record.jobs[0, FIRST_LOSS + JobLoss.STALLED] = enqueued, lost
+    assert figures(run(record=record, jobs_wanted=wanted))["jobs"]["never_done"] == never

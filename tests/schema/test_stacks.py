@@ -6,6 +6,7 @@ import pytest
 
 from sim.constants import facts
 from sim.library.stacks import load_stack
+from sim.schema.caches import CacheContents
 from sim.schema.databases import Failover
 from sim.schema.jobs import JobWork
 from sim.schema.layers import Layer, stack_on
@@ -136,6 +137,7 @@ def test_facts_are_the_defaults_of_a_stack() -> None:
         Leak,
         Backup,
         Failover,
+        CacheContents,
         Operator,
         Prices,
     ]

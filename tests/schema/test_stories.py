@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sim.dataplane import codes, story
+from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
-from sim.schema import story_checks
+from sim.schema import bounds, story_checks
 from sim.schema.databases import DatabasePool
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
@@ -34,6 +35,8 @@ services:
   books: {role: postgres}
   archive: {role: postgres}
 """
+CACHED = "cache: quick"
+WITH_CACHE = BASE.replace("call: payments", CACHED) + "  quick: {role: cache}\n"
 
 
 def loaded(tmp_path: Path, text: str) -> Stack:
@@ -73,6 +76,7 @@ def test_the_short_form_asks_the_first_database():
         ("demand: 2ms", "retries: 2", 13, ("retries in a step `query:`", "`call:`")),
         ("{cpu: 1ms}\n      - {call", "{cpu: 1ms, wait: 1ms}\n      - {call", 7, ("cpu and wait",)),
         ("{cpu: 1ms}\n      - {call", "{share: 10%}\n      - {call", 7, ("no kind",)),
+        ("share: 50%", "fresh: true", 8, ("fresh in a step `call:`", "`cpu:` or `wait:`")),
         ("demand: 2ms", "at_most: 2", 13, ("at_most in a step `query:`", "`call:`")),
         ("demand: 2ms", "connections: 2", 13, ("connections in a step `query:`", "`call:`")),
         ("{call: payments}", "{call: payments, connections: 257}", 14, ("257", "at most 256")),
@@ -86,17 +90,99 @@ def test_the_short_form_asks_the_first_database():
         ("pools: {books: {size: 5}}", "push: {share: 5%}", 15, ("push beside steps",)),
         ("pools: {books: {size: 5}}", "database: {pool: 3}", 15, ("database beside steps",)),
         ("pools: {books: {size: 5}}", "cpu: {demand: 3ms}", 15, ("cpu.demand beside steps",)),
-        ("{cpu: 1ms}\n      - {call", "{cache: x}\n      - {call", 7, ("cache",)),
+        ("{call: payments}", "{cache: quick}", 14, ("steps.2.cache", "a cache", "there is none")),
+        (CACHED, "cache: quic", 14, ("steps.2.cache", "'quic'", "did you mean quick?")),
+        (CACHED, "cache: books", 14, ("role postgres", "a cache: a service with role cache")),
+        (CACHED, "cache: quick, on_miss: [{query: boks}]", 14,
+         ("steps.2.on_miss.0.query", "did you mean books?")),
+        (CACHED, "cache: quick, on_miss: [{cache: quick}]", 14, ("on_miss.0.cache", "cache")),
+        (CACHED, "cache: quick, on_miss: [{cpu: 1ms, wait: 1s}]", 14,
+         ("on_miss.0", "exactly one of cpu, wait, query, call, push")),
+        (CACHED, "cache: quick, retries: 2", 14, ("retries in a step `cache:`", "`call:`")),
+        (CACHED, "call: payments, on_miss: [{cpu: 1ms}]", 14,
+         ("on_miss in a step `call:`", "`cache:`")),
+        ("latency: 100ms}\n  books: {role: postgres}",
+         "latency: 100ms}\n  books: {role: postgres, holds: {keys: 5}}", 17,
+         ("holds on a service with role postgres", "only with role cache")),
+        ("latency: 100ms}", "latency: 100ms}\n  quick: {role: cache, replicas: 2}", 17,
+         ("2 replicas of a service with role cache",)),
     ],
 )  # fmt: skip
 def test_what_is_turned_down(tmp_path, before, after, line, words):
-    assert before in BASE
+    text = BASE if before in BASE else WITH_CACHE
+    assert before in text
     with pytest.raises(InputError) as error:
-        loaded(tmp_path, BASE.replace(before, after, 1))
+        loaded(tmp_path, text.replace(before, after, 1))
     text = str(error.value)
     assert f"tiny.yaml:{line}" in text
     for word in words:
         assert word in text
+
+
+MIXED = """
+name: tiny
+services:
+  web:
+    role: http
+    cpu: {demand: 1ms}
+    database: {demand: 1ms, pool: 7}
+    endpoints:
+      browse: [{query: archive, demand: 2ms}]
+      buy:
+        - {call: till, endpoint: charge}
+    pools: {archive: {size: 5}}
+  till:
+    role: http
+    endpoints: {charge: [{wait: 10ms}], refund: [{wait: 20ms}]}
+  books: {role: postgres}
+  archive: {role: postgres}
+mix: {browse: 75%, buy: 12.5%}
+"""
+
+
+def test_endpoints_and_the_shares_in_which_users_ask_them(tmp_path):
+    stack = loaded(tmp_path, MIXED)
+    assert stack.shares(None) == (0.125, 0.75, 0.125)
+    assert stack.shares({"buy": 1.0}) == (0.0, 0.0, 1.0)
+    assert stack.shares({}) == ()
+    assert stack.asked() == ["web", "till"]
+    pools = stack.pools("web")
+    assert {name: pool.size for name, pool in pools.items()} == {"archive": 5, "books": 7}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "words"),
+    [
+        ("buy: 12.5%", "bui: 12.5%", 18, ("mix.bui", "no endpoint 'bui' of web", "mean buy?")),
+        ("buy: 12.5%", "buy: 45%", 18, ("120 % in sum", "at most 100 %")),
+        ("buy: 12.5%", "buy: 120%", 18, ("mix.buy", "120%")),
+        ("endpoint: charge", "endpoint: charg", 11,
+         ("endpoints.buy.0.endpoint", "of till", "did you mean charge?")),
+        ("call: till, endpoint: charge", "query: books, endpoint: charge", 11,
+         ("endpoint in a step `query:`", "`call:`")),
+        ("call: till", "call: web", 11, ("endpoints.buy.0.call", "ask itself")),
+        ("[{wait: 10ms}]", "[]", 15, ("endpoints.charge", "no step")),
+        ("[{wait: 10ms}]", "[{call: web}]", 8, ("web.endpoints", "ask each other")),
+        ("{role: postgres}\n  a", "{role: postgres, endpoints: {}}\n  a", 16, ("http",)),
+        ("buy: 12.5%}", "buy: 12.5%}\nmixed: 1", 19, ("mixed", "did you mean mix?")),
+    ],
+)  # fmt: skip
+def test_what_of_endpoints_is_turned_down(tmp_path, before, after, line, words):
+    assert before in MIXED
+    with pytest.raises(InputError) as error:
+        loaded(tmp_path, MIXED.replace(before, after, 1))
+    text = str(error.value)
+    assert f"tiny.yaml:{line}" in text
+    for word in words:
+        assert word in text
+
+
+def test_a_mix_of_a_scenario_is_of_the_stack_on_which_it_runs(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(MIXED)
+    with pytest.raises(InputError, match=r"traffic\.mix.*no endpoint 'by' of web.*mean buy"):
+        load_scenario("container_crash", stack=load_stack(path),
+                      settings={"scenario.traffic.mix": {"by": 0.5}})  # fmt: skip
 
 
 def test_pools_without_steps(tmp_path):
@@ -111,6 +197,9 @@ def test_both_engines_have_room_for_what_may_be_written():
     assert story_checks.MOST_DATABASES <= codes.MOST_DATABASES
     assert story_checks.MOST_KEPT <= codes.MOST_KEPT
     assert story_checks.MOST_CALLS <= codes.MOST_CALLS
+    assert story_checks.MOST_CACHES <= codes.MOST_CACHES
+    assert bounds.KEYS.most <= codes.MOST_KEYS
+    assert story_checks.MOST_ENDPOINTS < codes.MOST_ENDPOINTS, "and what has no name"
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
 
 

@@ -185,15 +185,15 @@ def made() -> ArticleTable:
 
 
 def test_written_as_markdown_csv_json_and_a_picture(tmp_path: Path) -> None:
-    assert write_each(article.parts(made(), plots=True), tmp_path) == {}
-    assert {path.name for path in tmp_path.iterdir()} == set(article.FILES)
+    assert write_each(article.PAGE.parts(made(), more=True), tmp_path) == {}
+    assert {path.name for path in tmp_path.iterdir()} == article.PAGE.files
     text = (tmp_path / "table.md").read_text()
     assert "| Problem | Compose | Kubernetes | ... without it |" in text
     assert "12 s down, 91 failed, 2 jobs lost, 30 s by hand" in text
     assert "**does not hold**: it has one" in text
     lines = list(csv.DictReader(StringIO((tmp_path / "table.csv").read_text())))
     assert [(x["platform"], x["without"]) for x in lines] == [
-        ("compose", "0"), ("kubernetes", "0"), ("kubernetes", "1"),
+        ("compose", "False"), ("kubernetes", "False"), ("kubernetes", "True"),
     ]  # fmt: skip
     assert float(lines[2]["minutes"]) == 8.9
     record = json.loads((tmp_path / "table.json").read_text())
@@ -241,4 +241,4 @@ def test_each_ablation_moves_the_figure_that_its_capability_protects() -> None:
     here = {claim.id for claim in CLAIMS if claim.platform == "kubernetes"}
     assert {one.claim.id for one in table.verdicts} == here
     again = measure(prepare(["compose", "kubernetes"]), ALONE)
-    assert article.json_text(again) == article.json_text(table)
+    assert article.PAGE.json(again) == article.PAGE.json(table)

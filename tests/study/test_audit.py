@@ -54,12 +54,12 @@ def test_it_finds_a_planted_pair_and_says_what_cures_it(tmp_path):
     assert [t.names for t in done.smallest("compose_hardened")] == [("kill", "stop")]
     assert done.together("compose_hardened") == done.smallest("compose_hardened")
     assert done.troubles[0].names == ("kill", "stop")
-    said = audit_text.text(done)
+    said = audit_text.PAGE.text(done)
     assert said.startswith("Compose hardened: kill, then stop breaks the SLO")
     cure = done.cures["compose_hardened"]
     assert cure.change is not None
     assert cure.change.gains["requests.failed"].mean > 0
-    for name, write in audit_text.parts(done).items():
+    for name, write in audit_text.PAGE.parts(done).items():
         write(tmp_path / name)
     record = json.loads((tmp_path / "audit.json").read_text())
     assert record["together"] == {"compose_hardened": [["kill", "stop"]]}
@@ -71,7 +71,7 @@ def test_an_interrupted_audit_tells_what_was_finished():
     done = audit.measure(audit.prepare(ASK, LISTED), LISTED, interrupted(2))
     assert done.interrupted
     assert len(done.troubles) < 6
-    assert "Interrupted" in audit_text.text(done)
+    assert "Interrupted" in audit_text.PAGE.text(done)
 
 
 def test_what_the_stack_cannot_have_is_left_out_and_told():

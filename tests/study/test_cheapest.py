@@ -84,7 +84,7 @@ def written(platform, settings, tmp_path):
     space = tuple(Dial(path, (value,)) for path, value in settings.items())
     rule = Rule(chance=0.1, looks=(4,), fresh=1)
     ladder = cheapest.measure(cheapest.prepare([ask], ["downtime_s<1e6"], space, rule), ALONE)
-    for name, write in cheapest_text.parts(ladder, apply=True).items():
+    for name, write in cheapest_text.PAGE.parts(ladder, more=True).items():
         write(tmp_path / name)
     (file,) = tmp_path.glob("*.yaml")
     return file.name, list(YAML(typ="safe").load_all(file.read_text())), file.read_text()

@@ -17,6 +17,7 @@ from sim.study.article.claims import in_scenarios, measure, places, prepare
 from sim.study.article.claims_text import (
     ClaimCheck,
     ClaimPlace,
+    ClaimsReport,
     about,
     belongs,
     markdown,
@@ -149,14 +150,14 @@ def test_a_claim_that_does_not_hold_says_measured_and_why() -> None:
     found = {one.place.id: one for one in crash()}
     assert found["N1"].holds
     assert not found["K1"].holds
-    printed = text(known(), crash())
+    printed = text(ClaimsReport(known(), crash()))
     assert "K1   DOES NOT HOLD: Kubernetes solves it" in printed
     assert "downtime_s 11 s (at most 5 s); all were away at once" in " ".join(printed.split())
     assert "BF1  not measured" in printed
     assert max(map(len, printed.splitlines())) <= 100
     assert (
         "| K1 | Kubernetes solves it: containers restart by themselves | **DOES NOT HOLD** |"
-        in (markdown(crash(), 1))
+        in (markdown(ClaimsReport((), crash())))
     )
 
 
@@ -164,7 +165,8 @@ def test_a_claim_that_does_not_hold_says_measured_and_why() -> None:
 def test_all_of_them() -> None:
     """Those that the article has wrong do not hold, and say why; docs/claims.md is what it was."""
     found = measure(prepare())
-    assert (ROOT / "docs/claims.md").read_text(encoding="utf-8") == markdown(found, 1)
+    document = (ROOT / "docs/claims.md").read_text(encoding="utf-8")
+    assert document == markdown(ClaimsReport((), found))
     verdicts = {
         said.id: ruling([one for one in found if belongs(one.place.id, said.id)])
         for said in ARTICLE

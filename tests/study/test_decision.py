@@ -121,7 +121,7 @@ def test_it_names_the_reader_s_own_rates():
     kinds = len(SHOP.rates.kinds)
     for file, says in (("", "ours"), ("mine.yaml", "mine.yaml")):
         said = decision_text.verdict(replace(SHOP, rates_file=file), FREE)
-        assert f"(now {kinds} kinds, {says})" in decision_text.text(said)
+        assert f"(now {kinds} kinds, {says})" in decision_text.PAGE.text(said)
 
 
 def test_where_nothing_is_saved_it_does_not_matter():
@@ -166,7 +166,7 @@ def test_where_planned_work_is_frequent_enough_it_pays():
     shop = decided(simple("as it is", 100.0, slow), simple("Kubernetes", 400.0, fast))
     terms = Terms(work_hour=100.0, upkeep=0.0)
     assert break_even(shop, terms)[-1].value == pytest.approx(3.0)
-    assert "3.0 times as often" in decision_text.text(decision_text.verdict(shop, terms))
+    assert "3.0 times as often" in decision_text.PAGE.text(decision_text.verdict(shop, terms))
 
 
 # ---- with runs ----
@@ -201,8 +201,8 @@ def test_a_restart_policy_is_what_a_crash_asks_for(two, tmp_path):
     assert fast.down_h < first.down_h
     said = decision_text.verdict(done, Terms(50.0))
     assert decision_text.sentence(said).startswith("You do not need an orchestrator")
-    parts = decision_text.parts(said, plots=True)
-    assert set(parts) == set(decision_text.FILES)
+    parts = decision_text.PAGE.parts(said, more=True)
+    assert set(parts) == decision_text.PAGE.files
     for name, write in parts.items():
         write(tmp_path / name)
     record = json.loads((tmp_path / "decision.json").read_text())
@@ -244,7 +244,7 @@ def test_an_interrupted_decision_says_nothing_and_goes_on_from_its_store(two, tm
             return run(batch, **place)
 
         done = decision.measure(runs, kept)
-        return decision_text.text(decision_text.verdict(done, Terms(50.0)))
+        return decision_text.PAGE.text(decision_text.verdict(done, Terms(50.0)))
 
     with pytest.raises(KeyboardInterrupt):
         page(interrupted(3), store=tmp_path)

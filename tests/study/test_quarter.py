@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sim.cli.app import main
-from sim.report.text.columns import json_text
+from sim.report.text.columns import csv_text, json_text
 from sim.schema.fields import InputError
 from sim.study.batch import Batch
 from sim.study.quarter.draw import (
@@ -28,7 +28,7 @@ from sim.study.quarter.draw import (
 )
 from sim.study.quarter.rates import IncidentKind, Rates, load_rates
 from sim.study.quarter.tally import Quarter, Replayed, Spent, record, spent, tally, verdict
-from sim.study.quarter.text import FILES, csv_text, incidents_csv, markdown, text, when
+from sim.study.quarter.text import PAGE, incidents, kinds, markdown, text, when
 from tests.study.runs import interrupted
 
 KILL = IncidentKind(name="kill", scenario="container_crash", rate=1.0)
@@ -185,8 +185,8 @@ def test_sums_balance() -> None:
     compose = found["platforms"]["compose"]
     for figure in ("incidents", "minutes", "pages", "mistakes", "downtime_s", "followed_up"):
         assert compose["total"][figure] == pytest.approx(sum(k[figure] for k in compose["kinds"]))
-    for written in (csv_text, incidents_csv):
-        rows = list(csv.DictReader(io.StringIO(written(replayed(2.0, 1.0)))))
+    for rows_of in (kinds, incidents):
+        rows = list(csv.DictReader(io.StringIO(csv_text(rows_of(replayed(2.0, 1.0))))))
         minutes = sum(float(row["minutes"]) for row in rows)
         assert minutes == pytest.approx(compose["total"]["minutes"])
     time = compose["minutes"]
@@ -244,11 +244,11 @@ def test_the_command_writes_its_files(
     arguments = ["quarter", "--platform", "compose", "--out", str(out)]
     assert main([*arguments, "--json"]) == 0
     assert capsys.readouterr().out == json_text(record(replayed(2.0, 1.0)))
-    assert {path.name for path in out.iterdir()} == FILES
-    assert (out / "quarter.csv").read_text() == csv_text(replayed(2.0, 1.0))
+    assert {path.name for path in out.iterdir()} == PAGE.files
+    assert (out / "quarter.csv").read_text() == csv_text(kinds(replayed(2.0, 1.0)))
     assert Image.open(out / "quarter.png").size == (1920, 1080)
     assert main([*arguments, "--no-plots"]) == 0
-    assert {path.name for path in out.iterdir()} == FILES - {"quarter.png"}
+    assert {path.name for path in out.iterdir()} == PAGE.files - {"quarter.png"}
 
 
 def test_it_says_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

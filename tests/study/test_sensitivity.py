@@ -60,7 +60,7 @@ def test_what_flips_the_verdict_stands_in_the_first_sentence():
     found = Tornado(planned, "downtime_s", base, (bar,), (), False)
     ((flipped, end, to),) = found.flips()
     assert (flipped, end, to.best) == (bar, 1, ("compose",))
-    first = sensitivity_text.text(found).splitlines()[0]
+    first = sensitivity_text.PAGE.text(found).splitlines()[0]
     assert f"flips with {path} at 0.024s instead of 0.012s" in first
     assert "Kubernetes has the best downtime_s" in first
     none = found._replace(bars=())
@@ -76,8 +76,8 @@ def test_a_tornado_of_a_crash_is_led_by_the_people_and_names_what_does_not_act(t
     detect = next(bar for bar in found.bars if bar.name == "stack.operator.detect")
     low, high = (found.at(detect, end, "compose").mean for end in (0, 1))
     assert low < found.base["compose"][0].figures["downtime_s"] < high
-    parts = sensitivity_text.parts(found, plots=True)
-    assert set(parts) == set(sensitivity_text.FILES)
+    parts = sensitivity_text.PAGE.parts(found, more=True)
+    assert set(parts) == sensitivity_text.PAGE.files
     for name, write in parts.items():
         write(tmp_path / name)
     assert "stack.operator.detect" in (tmp_path / "tornado.csv").read_text()

@@ -14,26 +14,35 @@ EVERY = (HTTP, WORKER, POSTGRES, REDIS)
 QUARTER_GIB = {f"{WORKER}.memory.limit": "256Mi"}
 RELIABLE = {f"{WORKER}.job.delivery": "reliable"}
 DURABLE = {f"{REDIS}.persistence": "aof_everysec", **RELIABLE}
-PROBE = {"period": "5s"}
+READY, ALIVE = f"{HTTP}.probes.readiness", f"{HTTP}.probes.liveness"
+APART = {"kubernetes.scheduling.bin_pack": False}
+IN_TURN = {f"{HTTP}.disruption.max_unavailable": 1}
+GENTLE = {f"{READY}.period": "5s", f"{HTTP}.stop.pre_stop": "8s"}
+MORE = {f"{HTTP}.replicas": 6, f"{HTTP}.scaling.min": 6}
+PATIENT = {f"{WORKER}.job.max_stalled": 4}
+AGAIN = {f"{WORKER}.restart": "always"}
 
 SOLUTIONS: dict[int, list[Answer]] = {
     1: [("compose", {f"{each}.restart": "always" for each in EVERY})],
-    2: [("kubernetes", {f"{HTTP}.stop.pre_stop": "5s"})],
+    2: [("kubernetes", {**GENTLE, f"{HTTP}.stop.grace": "15s"})],
     3: [
         ("kubernetes", {f"{HTTP}.scaling.min": 8}),
         ("compose_hardened", {"stack.servers.count": 3, f"{HTTP}.replicas": 9}),
     ],
     4: [("kubernetes", {f"{HTTP}.cpu.request": "250m"})],
-    5: [("kubernetes", {f"{HTTP}.probes.readiness": PROBE, f"{HTTP}.probes.liveness": PROBE})],
-    6: [
-        ("kubernetes", {f"{HTTP}.probes.liveness.deep": False}),
-        ("kubernetes", {f"{HTTP}.probes.liveness.failure": 10}),
+    5: [
+        ("kubernetes", {f"{READY}.period": "1s", f"{ALIVE}.period": "5s"}),
+        ("kubernetes", {f"{READY}.period": "1s", f"{ALIVE}.period": "1s", f"{ALIVE}.failure": 10}),
     ],
-    7: [("kubernetes", {f"{POSTGRES}.pooler": {"size": 40}, f"{HTTP}.database.pool": 40})],
+    6: [
+        ("kubernetes", {f"{ALIVE}.deep": False, f"{READY}.period": "1s"}),
+        ("kubernetes", {f"{ALIVE}.failure": 10, f"{READY}.period": "1s"}),
+    ],
+    7: [("kubernetes", {f"{POSTGRES}.pooler.size": 20, f"{HTTP}.database.pool": 40})],
     8: [
         (
             "compose",
-            {**DURABLE, f"{REDIS}.restart": "always", f"{WORKER}.restart": "always"},
+            {**DURABLE, **AGAIN, f"{REDIS}.restart": "always"},
         ),
         ("kubernetes", DURABLE),
     ],
@@ -50,10 +59,10 @@ SOLUTIONS: dict[int, list[Answer]] = {
         ),
     ],
     10: [
-        ("kubernetes", {f"{HTTP}.disruption.max_unavailable": 1}),
-        ("kubernetes", {"kubernetes.scheduling.bin_pack": False}),
+        ("kubernetes", {**GENTLE, **IN_TURN, **MORE}),
+        ("kubernetes", {**GENTLE, **APART, **MORE}),
     ],
-    11: [("compose", {**QUARTER_GIB, **RELIABLE, f"{WORKER}.restart": "always"})],
+    11: [("compose", {**QUARTER_GIB, **RELIABLE, **AGAIN, **PATIENT})],
     12: [
         (
             "compose",
@@ -64,11 +73,15 @@ SOLUTIONS: dict[int, list[Answer]] = {
 
 NEARLY: dict[int, list[Answer]] = {
     1: [
-        ("compose", {f"{HTTP}.healthcheck": {"interval": "10s", "timeout": "1s"}}),
+        ("compose", {f"{HTTP}.healthcheck.interval": "10s"}),
         ("compose", {f"{HTTP}.restart": "always"}),
         ("compose", {f"{each}.restart": "on-failure" for each in EVERY}),
     ],
-    2: [("kubernetes", {}), ("compose_hardened", {}), ("compose", {f"{HTTP}.stop.pre_stop": "5s"})],
+    2: [
+        ("compose_hardened", {f"{HTTP}.stop.grace": "15s"}),
+        ("kubernetes", {f"{HTTP}.stop.pre_stop": "8s", f"{HTTP}.stop.grace": "15s"}),
+        ("kubernetes", {f"{READY}.period": "5s", f"{HTTP}.replicas": 6}),
+    ],
     3: [
         ("kubernetes", {}),
         ("kubernetes", {f"{HTTP}.replicas": 8}),
@@ -80,15 +93,27 @@ NEARLY: dict[int, list[Answer]] = {
         ("kubernetes", {f"{HTTP}.scaling.cpu": 0.1}),  # at three times the price
     ],
     5: [
-        ("kubernetes", {f"{HTTP}.probes.readiness": PROBE}),
-        ("kubernetes", {f"{HTTP}.probes.liveness": PROBE}),
+        ("kubernetes", {f"{READY}.period": "1s"}),
+        ("kubernetes", {f"{ALIVE}.period": "5s"}),
+        ("kubernetes", {f"{READY}.period": "5s", f"{ALIVE}.period": "5s"}),
+        ("kubernetes", {f"{READY}.period": "1s", f"{ALIVE}.period": "1s"}),  # kills who is well
     ],
-    6: [("kubernetes", {f"{HTTP}.probes.liveness.period": "5s"})],
+    6: [
+        ("kubernetes", {f"{ALIVE}.deep": False}),
+        ("kubernetes", {f"{ALIVE}.deep": False, f"{READY}.period": "5s"}),
+        ("kubernetes", {f"{ALIVE}.period": "1s", f"{READY}.period": "1s"}),
+    ],
     7: [
-        ("kubernetes", {f"{POSTGRES}.pooler": {"size": 90}}),
+        ("kubernetes", {f"{POSTGRES}.pooler.size": 95, f"{HTTP}.database.pool": 40}),
+        ("kubernetes", {f"{POSTGRES}.pooler.size": 20}),
         ("kubernetes", {f"{HTTP}.database.pool": 4, f"{WORKER}.database.pool": 4}),
     ],
-    8: [("kubernetes", {}), ("compose", DURABLE)],
+    8: [
+        ("kubernetes", {}),
+        ("compose", DURABLE),
+        ("kubernetes", {**RELIABLE, f"{REDIS}.persistence": "rdb"}),
+        ("kubernetes", {**DURABLE, f"{REDIS}.maxmemory": "1Mi"}),
+    ],
     9: [
         ("kubernetes", {"kubernetes.rolling_updates": "blue_green"}),
         (
@@ -101,8 +126,15 @@ NEARLY: dict[int, list[Answer]] = {
             },
         ),
     ],
-    10: [("kubernetes", {f"{HTTP}.replicas": 6, f"{HTTP}.scaling.min": 6})],
-    11: [("compose", QUARTER_GIB), ("compose", {f"{POSTGRES}.restart": "always"})],
+    10: [
+        ("kubernetes", {**GENTLE, **MORE}),
+        ("kubernetes", {**IN_TURN, **APART, **MORE}),
+        ("kubernetes", {**GENTLE, **IN_TURN, **APART}),
+    ],
+    11: [
+        ("compose", {**QUARTER_GIB, **RELIABLE, **AGAIN}),
+        ("compose", {**RELIABLE, **AGAIN, **PATIENT, f"{WORKER}.memory.limit": "1Gi"}),
+    ],
     12: [
         ("compose", {f"{HTTP}.shed": True}),
         ("compose", {f"{HTTP}.cancel_abandoned": True}),

@@ -20,6 +20,7 @@ from sim.workshop.progress import Achievements
 from sim.workshop.texts import start_file, verdict
 from tests import ENGINE
 from tests.workshop.solutions import NEARLY, SOLUTIONS
+from tools.guess import alone, by_lot
 
 ALL = {one.number: one for one in challenges()}
 LONG = {3, 4, 10, 11}  # more than two seconds a run
@@ -202,11 +203,41 @@ def test_a_platform_that_is_not_offered(folder: Path) -> None:
         check(ALL[1], answer(folder, "kubernetes", {}))
 
 
-def test_a_budget_of_zero_stops_the_maintenance_and_is_refused(folder: Path) -> None:
-    for none in (0, "0%"):
-        settings = {"stack.services.api.disruption.max_unavailable": none}
-        with pytest.raises(InputError, match="expected at least 1"):
-            check(ALL[10], answer(folder, "kubernetes", settings))
+@pytest.mark.parametrize(
+    ("number", "path", "value", "says"),
+    [  # a budget of zero would stop the maintenance for good
+        (10, "stack.services.api.disruption.max_unavailable", 0, "expected 1 to 5"),
+        (10, "stack.services.http.disruption.max_unavailable", "0%", "expected 1 to 5"),
+        (7, "stack.services.http.database.pool", 200, "expected 1 to 40"),
+        (7, "stack.services.postgres", {"pooler": {"size": 96}}, "expected 5 to 95"),
+        (2, "stack.services.http.stop.pre_stop", "1h", "expected 0s to 30s"),
+    ],
+)
+def test_what_lies_outside_of_what_is_offered_is_refused(
+    number: int, path: str, value: object, says: str, folder: Path
+) -> None:
+    with pytest.raises(InputError, match=says):
+        check(ALL[number], answer(folder, "kubernetes", {path: value}))
+
+
+def test_who_reads_nothing_tries_what_is_offered() -> None:
+    """Each value of each knob alone; then all knobs by lot, the same for the same seed."""
+    task = ALL[10]
+    tried = list(alone(task))
+    assert tried[0] == ("kubernetes", {})
+    values = sum(value != knob.now for knob in task.may.values() for value in knob.values)
+    assert len(tried) == len(task.platforms) * (1 + values)
+    drawn = list(by_lot(task, 20, seed=1))
+    assert drawn == list(by_lot(task, 20, seed=1)) != list(by_lot(task, 20, seed=2))
+    assert {path for guess in drawn for path in guess.set} == set(task.may)
+
+
+@pytest.mark.slow
+def test_no_value_of_one_knob_passes(folder: Path) -> None:
+    """`python -m tools.guess` does it for all of them."""
+    for platform, settings in alone(ALL[5]):
+        done = assess(ALL[5], answer(folder, platform, settings), SEED, engine=ENGINE)
+        assert not done.passed, settings
 
 
 @pytest.mark.parametrize(
@@ -244,6 +275,9 @@ def test_a_challenge_that_is_not_there() -> None:
 
 def test_goals_are_bounds_on_figures_that_exist() -> None:
     one = ALL[1].model_dump()
+    both = {"what": "x", "one_of": [1], "between": [1, 2]}
+    with pytest.raises(ValueError, match="either `one_of` or `between`"):
+        Challenge.model_validate({**one, "may": {"x": both}})
     for goal in ({"says": "x", "metric": "luck", "low": 1.0}, {"says": "x", "metric": "cost.usd"}):
         with pytest.raises(ValueError, match=r"summary\.json"):
             Challenge.model_validate({**one, "goals": [goal]})

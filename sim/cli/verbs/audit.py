@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.cli.options import (
-    REPORTS,
-    Flag,
-    OwnOf,
-    Reps,
-    Seed,
-    SetOf,
-    SiteOf,
-    asked_of,
-)
+from sim.cli.options import REPORTS, Json, Platforms, StudyOf, StudyOptions, Whole
 
 
 def audit(
     *,
-    own: OwnOf = None,
+    options: StudyOf = None,
     scenario: str = "container_crash",
-    traffic: str | None = None,
-    platform: str | None = None,
+    platform: Platforms = None,
     faults: Path | None = None,
-    seed: Seed = 1,
-    reps: Reps = 1,
-    settings: SetOf = None,
+    reps: Whole = 1,
     out: Path = REPORTS / "audit",
-    json: Flag = False,
-    site: SiteOf = None,
+    json: Json = False,
 ) -> int:
     """Put each single fault and each pair on a stack, and rank them by users hurt.
 
@@ -36,27 +23,21 @@ def audit(
     ----------
     scenario
         Whose traffic, SLO and horizon; its events do not happen.
-    traffic
-        CSV file of arrivals, or an access log, in place of the scenario's.
-    platform
-        Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
     faults
         YAML file of faults [default: sim/study/decision/faults.yaml].
+    reps
+        Replications of each set, with seeds counting up.
     out
         Folder for audit.md, audit.csv and audit.json.
-    json
-        Print audit.json and nothing else on standard output.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.decisions import delivered, writable  # noqa: PLC0415
+    from sim.cli.studies import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import audit as study  # noqa: PLC0415
-    from sim.study.decision import audit_text as text  # noqa: PLC0415
+    from sim.study.decision.audit_text import PAGE  # noqa: PLC0415
 
-    ask = Ask(**asked_of(own, scenario, platform, settings), seed=seed, reps=reps, traffic=traffic)
+    options = options or StudyOptions()
+    ask = Ask(**options.of(scenario, platform), reps=reps)
     listed = study.faults(faults or study.FILE)
     runs = study.prepare(ask, listed)
-    writable(text, out)
-    with spoken(site) as run:
-        done = study.measure(runs, listed, run)
-    return delivered(text, done, out, json, False)
+    return reported(PAGE, lambda run: study.measure(runs, listed, run), spoken(options), out, json)

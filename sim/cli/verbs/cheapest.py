@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from sim.cli.options import (
-    NOT_HELD,
-    REPORTS,
-    Flag,
-    OwnOf,
-    Seed,
-    SetOf,
-    SiteOf,
-    asked_of,
-)
+from sim.cli.options import DONE, NOT_HELD, REPORTS, Json, StudyOf, StudyOptions
 from sim.schema.fields import InputError
 
 Slo = Annotated[list[str], Parameter(negative="")]
@@ -28,14 +20,10 @@ def cheapest(
     over: Path | None = None,
     chance: float = 0.9,
     platform: str | None = None,
-    own: OwnOf = None,
-    traffic: str | None = None,
-    seed: Seed = 1,
-    settings: SetOf = None,
+    options: StudyOf = None,
     export: str = "",
     out: Path = REPORTS / "cheapest",
-    json: Flag = False,
-    site: SiteOf = None,
+    json: Json = False,
 ) -> int:
     """Find the cheapest set-up that holds what you ask for: a race, in order of cost.
 
@@ -51,32 +39,26 @@ def cheapest(
         With which it shall hold on a seed.
     platform
         Platforms to try, separated by commas, or `all` [default: the first scenario's own].
-    traffic
-        CSV file of arrivals in place of the scenario's.
     export
         apply: also the winner as a Compose override or Kubernetes patches.
     out
         Folder for cheapest.md, cheapest.csv and cheapest.json.
-    json
-        Print cheapest.json and nothing else on standard output.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.decisions import delivered, one_of_these, writable  # noqa: PLC0415
+    from sim.cli.studies import one_of_these, reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import cheapest as study  # noqa: PLC0415
-    from sim.study.decision import cheapest_text as text  # noqa: PLC0415
+    from sim.study.decision.cheapest_text import PAGE  # noqa: PLC0415
     from sim.study.decision.knobs import knobs_file  # noqa: PLC0415
     from sim.study.decision.race import Rule  # noqa: PLC0415
 
     one_of_these("--export", export, ("", "apply"))
     if not scenarios:
         raise InputError(field="SCENARIO", found="none", expected="one at least; see `sim list`")
-    asks = [
-        Ask(**asked_of(own, scenario, platform, settings), seed=seed, traffic=traffic)
-        for scenario in scenarios
-    ]
+    options = options or StudyOptions()
+    asks = [Ask(**options.of(scenario, platform)) for scenario in scenarios]
     contest = study.prepare(asks, slo, knobs_file(over) if over else (), Rule(chance))
-    writable(text, out)
-    with spoken(site) as run:
-        done = study.measure(contest, run)
-    return delivered(text, done, out, json, export == "apply") or NOT_HELD * (not done.winner)
+    return reported(
+        PAGE, partial(study.measure, contest), spoken(options), out, json, export == "apply",
+        lambda ladder: DONE if ladder.winner else NOT_HELD,
+    )  # fmt: skip

@@ -25,23 +25,16 @@ def claims(
         Folder for the files of --measure.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.cli.delivery import deliver, parts_written  # noqa: PLC0415
-    from sim.report.folder import check_folder  # noqa: PLC0415
-    from sim.study.article import claims_text as text  # noqa: PLC0415
-    from sim.study.article.claims import measure as measured  # noqa: PLC0415
-    from sim.study.article.claims import places, prepare  # noqa: PLC0415 - simpy loads with it
+    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.study.article import claims as study  # noqa: PLC0415 - simpy loads with it
+    from sim.study.article.claims_text import PAGE, ClaimsReport  # noqa: PLC0415
 
-    known = places()
+    listed = ClaimsReport(study.places(), seed=seed)
     if not measure:
-        sys.stdout.write(text.json_text(known, None) if json else text.text(known, None))
+        sys.stdout.write(PAGE.json(listed) if json else PAGE.text(listed))
         return DONE
-    runs = prepare(seed)
-    check_folder(out, text.FILES)
-    with counted(runs.size) as run:
-        checks = measured(runs, run)
-    return deliver(
-        "claims",
-        out,
-        parts_written(out, text.parts(known, checks, seed), text.FILES),
-        lambda: print(text.json_text(known, checks) if json else text.text(known, checks), end=""),
-    )
+    runs = study.prepare(seed)
+    return reported(
+        PAGE, lambda run: listed._replace(checks=study.measure(runs, run)), counted(runs.size),
+        out, json,
+    )  # fmt: skip

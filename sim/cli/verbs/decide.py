@@ -4,43 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.cli.options import (
-    INTERRUPTED,
-    REPORTS,
-    Drawn,
-    Flag,
-    OwnOf,
-    Reps,
-    Seed,
-    SetOf,
-    SiteOf,
-    asked_of,
-    say,
-)
+from sim.cli.options import INTERRUPTED, REPORTS, Drawn, Json, StudyOf, StudyOptions, Whole, say
 
 
 def decide(
     *,
-    own: OwnOf = None,
-    traffic: str | None = None,
+    options: StudyOf = None,
     now: str = "compose",
     rates: Path | None = None,
     sale: float = 0.0,
     down_hour: float = 0.0,
-    seed: Seed = 1,
-    reps: Reps = 4,
-    settings: SetOf = None,
+    reps: Whole = 4,
     out: Path = REPORTS / "decide",
-    json: Flag = False,
+    json: Json = False,
     plots: Drawn = True,
-    site: SiteOf = None,
 ) -> int:
     """Say whether an orchestrator pays: my stack, a year of incidents, set-ups side by side.
 
     Parameters
     ----------
-    traffic
-        CSV file of arrivals, or an access log, in place of the scenarios'.
     now
         The platform that it runs on today.
     rates
@@ -53,11 +35,9 @@ def decide(
         Incidents of each kind, spread over the hours of a day.
     out
         Folder for decision.html, decision.md, decision.json and decision.png.
-    json
-        Print decision.json and nothing else on standard output.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.decisions import at_least_0, delivered, writable  # noqa: PLC0415
+    from sim.cli.studies import at_least_0, reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import decision as study  # noqa: PLC0415
     from sim.study.decision import decision_text as text  # noqa: PLC0415
@@ -66,16 +46,16 @@ def decide(
 
     for option, price in (("--sale", sale), ("--down-hour", down_hour)):
         at_least_0(option, price)
-    ask = Ask(**asked_of(own, "", None, settings), seed=seed, reps=reps, traffic=traffic)
-    runs = study.prepare(ask, load_rates(rates or RATES), now)
+    options = options or StudyOptions()
+    runs = study.prepare(Ask(**options.of(""), reps=reps), load_rates(rates or RATES), now)
     runs = runs._replace(rates_file="" if rates is None else str(rates))
-    writable(text, out)
+    terms = Terms(runs.stack.prices.work_hour, down_hour, sale)
     try:
-        with spoken(site) as run:
-            done = study.measure(runs, run)
+        return reported(
+            text.PAGE, lambda run: text.verdict(study.measure(runs, run), terms), spoken(options),
+            out, json, plots,
+        )  # fmt: skip
     except KeyboardInterrupt:
-        store = site.store if site else None
+        store = options.store
         kept = f"what was finished is in {store}" if store else "nothing was kept (--store)"
         return say(f"interrupted: {kept}", INTERRUPTED)
-    advice = text.verdict(done, Terms(runs.stack.prices.work_hour, down_hour, sale))
-    return delivered(text, advice, out, json, plots)

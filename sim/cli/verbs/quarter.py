@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
-from sim.cli.options import REPORTS, Flag, Plots, Settings, Whole, names
+from sim.cli.options import REPORTS, Drawn, Json, SetOf, Whole, names
 
 
 def quarter(
@@ -14,10 +15,10 @@ def quarter(
     seed: Whole = 1,
     reps: Whole = 4,
     rates: Path | None = None,
-    settings: Settings = None,
+    settings: SetOf = None,
     out: Path = REPORTS / "quarter",
-    json: Flag = False,
-    plots: Plots = True,
+    json: Json = False,
+    plots: Drawn = True,
 ) -> int:
     """Replay quarters of ordinary incidents and planned work: what share of a week is that?
 
@@ -31,25 +32,18 @@ def quarter(
         Quarters, with seeds counting up; figures are means.
     rates
         YAML file of what happens how often [default: sim/study/quarter/rates.yaml].
-    settings
-        PATH=VALUE, e.g. stack.operator.monitoring=false; may be given several times.
     out
         Folder for quarter.md, quarter.csv, incidents.csv, quarter.json and quarter.png.
-    json
-        Print quarter.json and nothing else on standard output.
-    plots
-        Draw the picture.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.cli.decisions import delivered, writable  # noqa: PLC0415
-    from sim.study.quarter import draw, text  # noqa: PLC0415
+    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.study.quarter import draw  # noqa: PLC0415
     from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
+    from sim.study.quarter.text import PAGE  # noqa: PLC0415
 
     chosen = draw.PLATFORMS if platform is None else names(platform) or ()
     runs = draw.prepare(chosen, seed, reps, load_rates(rates or RATES), settings or ())
     for line in runs.left_out:
         print(f"left out: {line}", file=sys.stderr)
-    writable(text, out)
-    with counted(len(runs.runs)) as run:
-        done = draw.measure(runs, run)
-    return delivered(text, done, out, json, plots)
+    runner = counted(len(runs.runs))
+    return reported(PAGE, partial(draw.measure, runs), runner, out, json, plots)

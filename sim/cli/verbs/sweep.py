@@ -13,12 +13,11 @@ from sim.cli.options import (
     REPORTS,
     Drawn,
     Flag,
-    OwnOf,
-    Reps,
-    Seed,
-    SetOf,
-    SiteOf,
-    asked_of,
+    Json,
+    Platforms,
+    StudyOf,
+    StudyOptions,
+    Whole,
     names,
 )
 from sim.schema.fields import InputError
@@ -36,16 +35,12 @@ def sweep(
     vary: Vary = None,
     chosen: Flag = False,
     metric: str | None = None,
-    platform: str | None = None,
-    own: OwnOf = None,
-    traffic: str | None = None,
-    seed: Seed = 1,
-    reps: Reps | None = None,
-    settings: SetOf = None,
+    platform: Platforms = None,
+    options: StudyOf = None,
+    reps: Whole | None = None,
     out: Path | None = None,
-    json: Flag = False,
+    json: Json = False,
     plots: Drawn = True,
-    site: SiteOf = None,
 ) -> int:
     """Turn one knob or two through their values, or each number that nobody knows.
 
@@ -59,30 +54,23 @@ def sweep(
         Each chosen constant at half and double: a tornado, and what flips the verdict.
     metric
         Figures, separated by commas; the first decides [default: downtime_s,availability,cost.usd].
-    platform
-        Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
-    traffic
-        CSV file of arrivals (`time,rate`, or a time stamp a line) in place of the scenario's.
     reps
         Seeds at each point, the same ones [default: 5; with --chosen 3, or 1 of long runs].
     out
         Folder for Markdown, CSV, JSON and a picture [default: reports/sweep, or tornado].
-    json
-        Print sweep.json and nothing else on standard output.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.decisions import delivered, writable  # noqa: PLC0415
+    from sim.cli.studies import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import sensitivity_text, sweep_text  # noqa: PLC0415
 
     seeds = (0 if chosen else 5) if reps is None else reps  # 0: see sensitivity.prepare
-    ask = Ask(**asked_of(own, scenario, platform, settings), seed=seed, reps=seeds, traffic=traffic)
+    options = options or StudyOptions()
+    ask = Ask(**options.of(scenario, platform), reps=seeds)
     measure = _doubts(ask, vary, metric) if chosen else _curve(ask, vary or (), names(metric))
     folder = out or REPORTS / ("tornado" if chosen else "sweep")
-    text = writable(sensitivity_text if chosen else sweep_text, folder)
-    with spoken(site) as run:
-        done = measure(run)
-    return delivered(text, done, folder, json, plots)
+    page = sensitivity_text.PAGE if chosen else sweep_text.PAGE
+    return reported(page, measure, spoken(options), folder, json, plots)
 
 
 def _curve(ask: Ask, vary: Sequence[str], metrics: Sequence[str] | None) -> Callable[..., Any]:

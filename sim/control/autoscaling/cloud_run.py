@@ -85,15 +85,13 @@ class OnDemand:
         if asks is None:
             return
         size = max(1, round(self.window_s / self.evaluation_s))
-        seen: deque[tuple[float, int]] = deque(maxlen=size + 1)  # CPU seconds, requests inside
+        samples: deque[tuple[float, int]] = deque(maxlen=size + 1)  # CPU seconds, requests inside
         wishes: deque[Wish] = deque()
         cluster.clock.loop(self.wake(cluster, service, wishes))
         surge_s: float | None = None
         busy, total = {c.id: 0.0 for c in cluster.of(service)}, 0.0
-        k = 0
-        while True:
-            yield cluster.clock.at(k * self.evaluation_s, Rank.AUTOSCALER)
-            k += 1
+        for tick in cluster.clock.ticks(self.evaluation_s, Rank.AUTOSCALER):
+            yield tick
             if cluster.frozen["controllers"]:
                 continue
             now, open_now = cluster.clock.now, cluster.open_requests(service)
@@ -102,9 +100,9 @@ class OnDemand:
                 used = cluster.gauge_of(c).busy_s
                 total += used - busy.get(c.id, 0.0)
                 busy[c.id] = used
-            seen.append((total, open_now))
-            spent = (total - seen[0][0]) / ((len(seen) - 1) * self.evaluation_s or 1.0)
-            inside = sum(one[1] for one in seen) / len(seen)
+            samples.append((total, open_now))
+            spent = (total - samples[0][0]) / ((len(samples) - 1) * self.evaluation_s or 1.0)
+            inside = sum(one[1] for one in samples) / len(samples)
             targets = (self.cpu_target, self.concurrency_target)
             wish = instances_for(spent, inside, open_now, targets, self.concurrency)
             if wish <= asks.max:

@@ -138,10 +138,8 @@ class ServerAutoscaler:
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)
         first = cluster.random("cluster_autoscaler/phase") * self.scan_s
-        k = 0
-        while True:
-            yield cluster.clock.at(first + k * self.scan_s, Rank.SERVER_AUTOSCALER)
-            k += 1
+        for tick in cluster.clock.ticks(self.scan_s, Rank.SERVER_AUTOSCALER, first):
+            yield tick
             if not cluster.frozen["controllers"]:
                 group.grow()
                 group.shrink()

@@ -66,11 +66,9 @@ class Metrics:
 
     def run(self) -> Loop:
         first = self.cluster.random("metrics/phase") * self.resolution_s
-        k = 0
-        while True:
-            yield self.cluster.clock.at(first + k * self.resolution_s, Rank.METRICS)
+        for tick in self.cluster.clock.ticks(self.resolution_s, Rank.METRICS, first):
+            yield tick
             self.read()
-            k += 1
 
     def read(self) -> None:
         now = self.cluster.clock.now
@@ -197,10 +195,8 @@ class Autoscaling:
             if service.scaling is not None
         ]
         first = cluster.random("hpa/phase") * self.sync_s
-        k = 0
-        while True:
-            yield cluster.clock.at(first + k * self.sync_s, Rank.AUTOSCALER)
-            k += 1
+        for tick in cluster.clock.ticks(self.sync_s, Rank.AUTOSCALER, first):
+            yield tick
             for scaler in scalers if not cluster.frozen["controllers"] else ():
                 scaler.sync()
 
@@ -283,7 +279,7 @@ class Scaler:
         pods, rules = self.pods(), self.rules
         target = round(self.asks.cpu * 100)
         usage = sum(pod.usage or 0 for pod in pods)
-        asked = sum(pod.request for pod in pods if pod.usage is not None)
+        total = sum(pod.request for pod in pods if pod.usage is not None)
         cpu: int | None = None
         if all(pod.request > 0 for pod in pods):
             cpu = hpa.replicas_for_cpu(
@@ -293,7 +289,7 @@ class Scaler:
             self.blind_told = True
             text = f"{self.service} is not scaled on CPU: its containers have no CPU request"
             self.cluster.say("metric_failed", self.service, text)
-        why = f"CPU at {hpa.utilisation(usage, asked or 1)} % of the requests, target {target} %"
+        why = f"CPU at {hpa.utilisation(usage, total or 1)} % of the requests, target {target} %"
         return cpu, why
 
     def by(self, metric: ScalingMetric, current: int) -> tuple[int | None, str]:
@@ -339,17 +335,17 @@ class Scaler:
         for c in cluster.of(self.service):
             if c.deleting:
                 continue
-            read = self.metrics.of(c)
+            reading = self.metrics.of(c)
             pods.append(
                 hpa.Pod(
                     request,
-                    usage=None if read is None else read[0],
+                    usage=None if reading is None else reading[0],
                     pending=c.state == "created",
                     ready=c.ready,
                     age_s=math.inf if c.id in self.old else now - c.created_s,
                     ready_age_s=now - max(c.created_s, c.turned_s),
-                    sample_age_s=read[1] if read else 0.0,
-                    window_s=read[2] if read else 0.0,
+                    sample_age_s=reading[1] if reading else 0.0,
+                    window_s=reading[2] if reading else 0.0,
                 )
             )
         return pods

@@ -52,10 +52,8 @@ class Keda:
     def run(self, cluster: Cluster) -> Loop:
         last: dict[str, float] = {}  # when there was work
         first = cluster.random("keda/phase") * self.polling_s
-        k = 0
-        while True:
-            yield cluster.clock.at(first + k * self.polling_s, Rank.KEDA)
-            k += 1
+        for tick in cluster.clock.ticks(self.polling_s, Rank.KEDA, first):
+            yield tick
             if cluster.frozen["controllers"]:
                 continue
             for name, service in cluster.stack.services.items():

@@ -52,10 +52,8 @@ class NomadAutoscaler:
         cluster.clock.loop(metrics.run())
         free_s: dict[str, float] = {}
         first = cluster.random("nomad_autoscaler/phase") * self.evaluation_s
-        k = 0
-        while True:
-            yield cluster.clock.at(first + k * self.evaluation_s, Rank.AUTOSCALER)
-            k += 1
+        for tick in cluster.clock.ticks(self.evaluation_s, Rank.AUTOSCALER, first):
+            yield tick
             if cluster.frozen["controllers"]:
                 continue
             for name, service in cluster.stack.services.items():

@@ -10,9 +10,10 @@ and observers come last.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from enum import IntEnum, auto, unique
 from heapq import heappop
+from itertools import count
 from typing import Any, NoReturn, TypeVar
 
 import simpy
@@ -146,6 +147,13 @@ class Clock:
             raise NonsenseError("a time that is no number", "a number of seconds")
         now = self.now
         return Wait(self.env, now + max(0.0, t_s - now), priority(rank, key, part))
+
+    def ticks(
+        self, period_s: float, rank: Rank, first_s: float = 0.0, key: int = 0
+    ) -> Iterator[Wait]:
+        """What a loop waits for again and again: `for tick in clock.ticks(15.0, rank): yield tick`.
+        Each is placed when it is asked for."""
+        return (self.at(first_s + k * period_s, rank, key) for k in count())
 
     def exactly(self, t_s: float, rank: Rank, key: int, part: int = 0) -> Wait:
         """An event at an instant that was computed earlier, to the last bit."""

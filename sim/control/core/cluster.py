@@ -114,11 +114,6 @@ class Cluster(Containers):
         }
         return emptiest(counts)
 
-    def segment(self, zone: str) -> int:
-        """Of the network: a zone's, or that of all servers without one. Number 0 is elsewhere."""
-        zones = self.stack.servers.zones
-        return 1 + (zones.index(zone) if zone in zones else 0)
-
     def wire(self, same_server: Law, same_zone: Law, between_zones: Law) -> None:
         """Round trips between servers, from now on."""
         self.plane.link(ONE_SERVER, ONE_SERVER, same_server)
@@ -413,6 +408,10 @@ class Cluster(Containers):
         """So many jobs come that no request pushes."""
         self.count.scheduled_jobs += jobs
         self.plane.enqueue(self.stack.number(queue), jobs)
+
+    def flush(self, cache: str) -> None:
+        """It forgets all that it holds, and its process runs on."""
+        self.plane.flush(self.stack.number(cache))
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Users come as this says from now on."""

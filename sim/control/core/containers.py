@@ -112,12 +112,12 @@ class Containers(World):
         (self.misconfigured.add if broken else self.misconfigured.discard)(service)
 
     # ---- databases that follow each other ----
-    def exchange(self, database: str, other: str) -> None:
+    def exchange(self, database: str, heir: str) -> None:
         """Primary and replica change places: each process is in the other's place when it next
         starts, or reads its rules anew."""
         primary = self.primary_of(database)
-        numbers = {name: self.plays.get(name, self.stack.number(name)) for name in (primary, other)}
-        self.plays |= {primary: numbers[other], other: numbers[primary]}
+        numbers = {name: self.plays.get(name, self.stack.number(name)) for name in (primary, heir)}
+        self.plays |= {primary: numbers[heir], heir: numbers[primary]}
         for name in numbers:
             self._forget_profiles(name)
 
@@ -378,7 +378,7 @@ class Containers(World):
         """Its questions are asked in the data plane from now on, until a change concerns its
         container, or an answer is not what it was: then `back(how it stands)`. False: they are
         not."""
-        if not self.plane.stand(check):
+        if check.key in self.standing or not self.plane.stand(check):
             return False
         self.standing[check.key] = back
         return True

@@ -99,24 +99,24 @@ class SpanRecorder:
 
     def look(self, now: float) -> None:
         """Compare everything with what is open; close and open what differs."""
-        seen = {}
+        states = {}
         for s in self.cluster.servers:
             state = server_state(s)
             if state != "released":
-                seen["server", s.id] = Open("server", s.name, state, now, server=s.name)
+                states["server", s.id] = Open("server", s.name, state, now, server=s.name)
         for c in self.cluster.containers:
             state = container_state(c)
-            seen["container", c.id] = Open(
+            states["container", c.id] = Open(
                 "container", c.name, state, now, c.service, c.server.name
             )
         for p in self.cluster.pending:
             name = f"{p.service} (no server yet)"
-            seen["pending", p.id] = Open("pending", name, "pending", now, p.service)
+            states["pending", p.id] = Open("pending", name, "pending", now, p.service)
         for key, before in list(self.open.items()):
-            later = seen.get(key)
+            later = states.get(key)
             if later is None or later.state != before.state or later.server != before.server:
                 self.close(key, now)
-        for key, span in seen.items():
+        for key, span in states.items():
             self.open.setdefault(key, span)
 
     def close(self, key: tuple[str, int], now: float) -> None:

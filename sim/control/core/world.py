@@ -34,9 +34,10 @@ from sim.control.core.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.plane import DataPlane, RoundsSoFar
+from sim.dataplane.codes import StandingPlace
+from sim.dataplane.plane import DataPlane, RoundsSoFar, standing_key
 from sim.dataplane.profile import Profile
-from sim.dataplane.tables import CallGauge, PlaneGauge, QueueGauge, ServiceGauge
+from sim.dataplane.tables import CacheGauge, CallGauge, PlaneGauge, QueueGauge, ServiceGauge
 from sim.results.run import TimelineRow
 from sim.schema.characters import printable
 from sim.schema.fields import InputError, LawSpec
@@ -167,6 +168,11 @@ class World:
         zones = self.stack.servers.zones
         return not zones or any(zone not in self.lost_zones for zone in zones)
 
+    def segment(self, zone: str) -> int:
+        """Of the network: a zone's, or that of all servers without one. Number 0 is elsewhere."""
+        zones = self.stack.servers.zones
+        return 1 + (zones.index(zone) if zone in zones else 0)
+
     def in_zone(self, zone: str) -> list[Server]:
         """The servers there that nobody has given back."""
         return [s for s in self.servers if s.zone == zone and s.released_s is None]
@@ -214,11 +220,16 @@ class World:
         names = self.stack.playing("redis")
         return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
 
+    def caches(self) -> dict[str, CacheGauge]:
+        """What became of each look into each, in the order of their numbers."""
+        names = self.stack.playing("cache")
+        return {name: self.plane.cache_gauge(number) for number, name in enumerate(names)}
+
     def calls(self) -> dict[str, dict[str, CallGauge]]:
         """What each service asked of each other one, by whatever version of it."""
         edges = {}
         for name, service in self.stack.services.items():
-            steps = [step.call for step in service.steps or () if step.call is not None]
+            steps = [step.call for step in service.every_step if step.call is not None]
             row = dict.fromkeys(steps, CallGauge())
             for profile in self.callers.get(name, ()):
                 for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
@@ -323,8 +334,8 @@ class World:
         else:
             concerned = [] if change.server is None else self.on(change.server)
         for c in concerned:
-            self.recall(2 * c.id)
-            self.recall(2 * c.id + 1)
+            for place in StandingPlace:
+                self.recall(standing_key(c.id, place))
 
     def recall(self, key: int) -> None:
         """A standing check goes back to whoever had it stand."""

@@ -43,11 +43,14 @@ def dearer(factor: float) -> Rule:
         return replace(law, mean=law.mean * factor)
 
     def planned(rules: Profile) -> Profile:
-        steps = tuple(
-            replace(step, law=times(step.law)) if step.does == Does.QUERY else step
-            for step in rules.steps
+        steps, *endpoints = (
+            tuple(
+                replace(step, law=times(step.law)) if step.does == Does.QUERY else step
+                for step in story
+            )
+            for story in (rules.steps, *rules.endpoints)
         )
-        return replace(rules, query=times(rules.query), steps=steps)
+        return replace(rules, query=times(rules.query), steps=steps, endpoints=tuple(endpoints))
 
     return planned
 

@@ -122,6 +122,7 @@ class Faults:
             "rollback": self.rollback,
             "failures": failures,
             "zone_down": network.zone_down,
+            "cache_flush": stores.cache_flush,
         }
 
     def add(self, event: Event) -> None:
@@ -383,14 +384,14 @@ def external(cluster: Cluster, spec: External) -> Loop:
     was = cluster.service(service)
     words = {"down": "refuses connections", "silent": "accepts and never answers"}
     changes: dict[str, Any] = {}
-    said = [words[spec.state]] if spec.state in words else []
+    phrases = [words[spec.state]] if spec.state in words else []
     if spec.latency is not None:
         changes["latency"] = spec.latency
-        said.append(f"answers in {spec.latency.mean:g} s on average")
+        phrases.append(f"answers in {spec.latency.mean:g} s on average")
     if spec.errors is not None:
         changes["errors"] = spec.errors
-        said.append(f"fails {spec.errors:.0%} of its requests")
-    cluster.say("external", service, f"{service} {' and '.join(said)}: it is not ours")
+        phrases.append(f"fails {spec.errors:.0%} of its requests")
+    cluster.say("external", service, f"{service} {' and '.join(phrases)}: it is not ours")
     cluster.edit(service, **changes)
     cluster.outside(service, spec.state)
     if spec.lasts is None:

@@ -15,6 +15,7 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Trouble
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import (
+    CacheFlush,
     CertificateExpired,
     DataDeleted,
     DiskFull,
@@ -129,6 +130,14 @@ def data_deleted(cluster: Cluster, spec: DataDeleted) -> Loop:
         f"restore {service}'s backup", law, restored,
     )  # fmt: skip
     cluster.trouble(trouble)
+    yield from ()
+
+
+def cache_flush(cluster: Cluster, spec: CacheFlush) -> Loop:
+    cache = resolve(cluster.stack, spec.service)
+    held = cluster.caches()[cache].entries
+    cluster.say("cache_flush", cache, f"{cache} is flushed: it forgets {held:,} entries")
+    cluster.flush(cache)
     yield from ()
 
 

@@ -1,13 +1,17 @@
 """A process that is checked from outside: asked, answered or not, and asked again while it lives.
 
-Who counts what (docker.py, consul.py, target_group.py) says when the next check is due. The
-kubelet's probes have a clock of their own (probes.py), and so has HAProxy.
+Who counts what (docker.py, consul.py, target_group.py, and HAProxy of its lines) says when the next
+check is due. The kubelet's probes have a clock of their own (probes.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import simpy
+
+from sim.control.core.check import Check
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Container
 
@@ -38,18 +42,34 @@ def checks(
     timeout_s: float,
     counted: Callable[[bool], float | None],
     deep: bool = False,
+    steady: Callable[[], float | None] = lambda: None,
 ) -> Loop:
     """Check one process for as long as it lives, the first time after `first_s` seconds.
 
     `counted(passed)` does what one result means, and says how many seconds later the next check
-    begins; None: no more."""
-    run = c.run
-    wait_s: float | None = first_s
-    while wait_s is not None:
-        yield cluster.clock.after(wait_s, Rank.PROBE, c.id)
-        if c.run != run or not c.alive:
-            return
-        passed = yield from ask(cluster, c, timeout_s, Rank.PROBE, c.id, deep)
-        if c.run != run or not c.alive:
-            return
-        wait_s = counted(passed)
+    begins; None: no more. `steady()` says the same of one more pass if it would change nothing
+    that anybody sees, else None."""
+    over = cluster.clock.event()
+    process = LivingProcess(c, counted, steady, c.run, over)
+    Check(cluster, process, Rank.PROBE, c.id, timeout_s, deep).wait(first_s)
+    yield over
+
+
+@dataclass(frozen=True)
+class LivingProcess:
+    """A container's process, for as long as it lives. See `checks`."""
+
+    c: Container
+    counted: Callable[[bool], float | None]
+    steady: Callable[[], float | None]
+    run: int
+    over: simpy.Event
+
+    def goes_on(self) -> bool:
+        return self.c.run == self.run and self.c.alive
+
+    def asked(self) -> Container:
+        return self.c
+
+    def ended(self) -> None:
+        self.over.succeed()

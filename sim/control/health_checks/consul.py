@@ -88,5 +88,8 @@ class ServiceChecks:
             cluster.stop(c, self.kill_s)
             return None
 
+        def steady() -> float | None:
+            return spec.interval if c.ready and streak == 0 else None
+
         phase_s = cluster.random(f"servicecheck/{c.service}") * spec.interval
-        yield from checks(cluster, c, phase_s, spec.timeout, result, spec.deep)
+        yield from checks(cluster, c, phase_s, spec.timeout, result, spec.deep, steady)

@@ -111,4 +111,7 @@ def check(cluster: Cluster, c: Container, start_interval_s: float) -> Loop:
         cluster.set_health(c, label.status)
         return next_check_s(label, spec, age_s, start_interval_s)
 
-    yield from checks(cluster, c, first_s, spec.timeout, result, spec.deep)
+    def steady() -> float | None:
+        return spec.interval if label == Label("healthy", 0) else None
+
+    yield from checks(cluster, c, first_s, spec.timeout, result, spec.deep, steady)

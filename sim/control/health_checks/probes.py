@@ -23,7 +23,8 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank, Wait
 from sim.control.core.cluster import Cluster, Container
 from sim.control.core.deadlines import Deadlines
-from sim.dataplane.plane import RoundsSoFar, StandingCheck
+from sim.dataplane.codes import StandingPlace
+from sim.dataplane.plane import RoundsSoFar, StandingCheck, standing_key
 from sim.schema.stack import Probes, ProbeSpec, Service
 
 GRACE = Fact(
@@ -412,7 +413,9 @@ class Worker:
     @property
     def key(self) -> int:
         """Readiness before liveness, as their parts."""
-        return 2 * self.c.id + self.kind - 1
+        ready = self.kind == ProbeKind.READINESS
+        place = StandingPlace.READINESS if ready else StandingPlace.LIVENESS
+        return standing_key(self.c.id, place)
 
     def recalled(self, standing: RoundsSoFar) -> None:
         """Where the data plane has got to: from here on as ever."""

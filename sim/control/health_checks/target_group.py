@@ -93,8 +93,11 @@ class TargetHealth:
                     return None
             return self.interval_s
 
+        def steady() -> float | None:
+            return self.interval_s if target == Target(True) else None
+
         phase_s = cluster.random(cluster.stream("alb/phase", c.service)) * self.interval_s
-        yield from checks(cluster, c, phase_s, self.timeout_s, result)
+        yield from checks(cluster, c, phase_s, self.timeout_s, result, steady=steady)
 
     def replace(self, cluster: Cluster, c: Container) -> bool:
         """An unhealthy target's task is stopped, unless it has only just begun."""

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
-import simpy
-
 from sim.constants.facts import Fact, constant
+from sim.control.core.check import Check
 from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
-from sim.control.core.cluster import Address, Cluster
-from sim.control.core.deadlines import Deadlines
+from sim.control.core.cluster import Address, Cluster, Container
 from sim.control.service_discovery.addresses import at, send_to
-from sim.dataplane.codes import Algorithm
+from sim.dataplane.codes import Algorithm, StandingPlace
 from sim.dataplane.profile import Routing
 
 HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt @50872daa (3.5-dev5)"
@@ -139,55 +137,38 @@ class HAProxy:
         cluster.clock.loop(loaded.follow())
         while True:
             loaded.load(cluster.front().addresses)
-            deadlines = Deadlines(cluster.clock, self.check_timeout_s, Rank.DISCOVERY)
-            for line, address in enumerate(cluster.front().addresses):
+            for number, address in enumerate(cluster.front().addresses):
                 if address.checked:  # out of step with each other
                     phase_s = cluster.random("haproxy/phase") * self.inter_s
-                    Check(self, loaded, line, address, deadlines).wait(phase_s)
+                    loaded.check(ServerLine(self, loaded, number, address), phase_s)
             while (yield edits.get()).service != cluster.entry:
                 pass  # another service's addresses, which are not in the file
 
 
-class Check:
-    """HAProxy's checks of one line, for as long as this version of the file is loaded."""
+class ServerLine:
+    """A line of the file to HAProxy's checks, for as long as this version of it is loaded."""
 
-    def __init__(
-        self, rules: HAProxy, file: File, line: int, address: Address, deadlines: Deadlines
-    ) -> None:
-        self.rules, self.file, self.line, self.address = rules, file, line, address
-        self.version, self.deadlines = file.version, deadlines
-        self.health = LineHealth()
-        self.question = -1  # number of the probe that has no answer yet
+    def __init__(self, rules: HAProxy, file: File, number: int, address: Address) -> None:
+        self.rules, self.file, self.number, self.address = rules, file, number, address
+        self.version, self.health = file.version, LineHealth()
 
-    def wait(self, delay_s: float) -> None:
-        """For the next check."""
-        timer = self.file.cluster.clock.after(delay_s, Rank.DISCOVERY, self.line)
-        timer.callbacks.append(self.tick)
+    def goes_on(self) -> bool:
+        return self.file.version == self.version
 
-    def tick(self, _: simpy.Event) -> None:
-        if self.file.version != self.version:
-            return
-        cluster = self.file.cluster
-        self.question = cluster.probe(at(cluster, self.address)[0], self.heard)
-        self.deadlines.add(self, self.line, 0)
+    def asked(self) -> Container:
+        return at(self.file.cluster, self.address)[0]
 
-    def timed_out(self) -> None:
-        self.file.cluster.forget(self.question)
-        self.heard(False)
-
-    def heard(self, passed: bool) -> None:
-        self.question = -1
-        if passed and self.health == LineHealth():  # wakes nobody: no order to keep
-            self.wait(self.rules.inter_s)
-        else:
-            self.file.cluster.clock.at_once(lambda _: self.over(passed))
-
-    def over(self, passed: bool) -> None:
+    def counted(self, passed: bool) -> float:
         was, rules = self.health, self.rules
         self.health = checked(was, passed, rules.fall, rules.rise)
-        if self.health.up != was.up and self.file.version == self.version:
-            self.file.turn(self.line, self.health.up)
-        self.wait(rules.inter_s)
+        if self.health.up != was.up:
+            self.file.turn(self.number, self.health.up)
+        return rules.inter_s
+
+    def steady(self) -> float | None:
+        return self.rules.inter_s if self.health == LineHealth() else None
+
+    def ended(self) -> None: ...
 
 
 class File:
@@ -198,9 +179,26 @@ class File:
         self.version = 0
         self.addresses: tuple[Address, ...] = ()
         self.up: list[bool] = []
+        self.checks: list[Check] = []
+
+    def check(self, line: ServerLine, first_s: float) -> None:
+        """Check a line from now on, the first time after `first_s` seconds."""
+        timeout_s, place = line.rules.check_timeout_s, StandingPlace.BALANCER
+        check = Check(
+            self.cluster, line, Rank.DISCOVERY, line.number, timeout_s, place=place
+        )  # fmt: skip
+        check.wait(first_s)
+        self.checks.append(check)
+
+    def recall(self) -> None:
+        """Who is at an address may be another: the next question is asked by whoever knows."""
+        for check in self.checks:
+            check.recall()
 
     def load(self, addresses: tuple[Address, ...]) -> None:
+        self.recall()
         self.version += 1
+        self.checks.clear()
         self.addresses, self.up = addresses, [True] * len(addresses)
         self.publish()
 
@@ -223,4 +221,5 @@ class File:
         moves = self.cluster.watch("created", "started", "removed")
         while True:
             yield moves.get()
+            self.recall()
             self.publish()

@@ -28,7 +28,5 @@ class Traefik:
 
     def routing(self) -> Routing:
         return Routing(
-            algorithm=self.algorithm,
-            proxy=True,
-            connect_timeout_s=self.connect_timeout_s,
+            algorithm=self.algorithm, proxy=True, connect_timeout_s=self.connect_timeout_s
         )

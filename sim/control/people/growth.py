@@ -93,13 +93,13 @@ def resize_server(human: Human, server: Server) -> Loop:
 
 def rent(human: Human, service: str) -> Loop:
     """As many servers again: set up one by one with Compose, else they join."""
-    cluster, ours = human.cluster, maintained(human.cluster)
+    cluster, rented = human.cluster, maintained(human.cluster)
     if "scheduling" in cluster.left_to_operator:
         replicas = 2 * len(running(cluster, service))
-        asked = RentServers(service=service, servers=len(ours), replicas=replicas, balancer=False)
+        asked = RentServers(service=service, servers=len(rented), replicas=replicas, balancer=False)
         yield from runbooks.rent_servers(human, asked)
         return
-    for _ in ours:
+    for _ in rented:
         if quota_reached(cluster) or not (yield from typed(human, "join")):
             return
         yield from runbooks.rent_one(human, "join_server")

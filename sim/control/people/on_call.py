@@ -54,14 +54,14 @@ class OnCall:
     def run(self, cluster: Cluster) -> Loop:
         """Monitoring looks again and again; one incident at a time."""
         cluster.clock.loop(self.scale_by_hand(cluster))
-        human, seen = self.human, self.human.window
+        human, window = self.human, self.human.window
         incident: simpy.Process | None = None
         while True:
             yield cluster.clock.after(human.spec.alarm.look, Rank.OPERATOR)
             sighting = Sighting(cluster.clock.now, cluster.gauge(), cluster.backlogs())
-            human.refused_lately = seen.add(sighting)
+            human.refused_lately = window.add(sighting)
             is_open = incident is not None and incident.is_alive
-            if seen.alarms() and not is_open and not human.looking:
+            if window.alarms() and not is_open and not human.looking:
                 incident = cluster.clock.loop(self.incident(cluster))
 
     def incident(self, cluster: Cluster) -> Loop:

@@ -228,19 +228,19 @@ def look(human: Human) -> Symptoms:
 
 def load(human: Human, users: bool, workers: list[str]) -> dict[str, Any]:
     """Who is busy, and what is full; of services for which somebody waits, these workers too."""
-    cluster, usage, ours = human.cluster, human.usage, maintained(human.cluster)
+    cluster, usage, rented = human.cluster, human.usage, maintained(human.cluster)
     inmost = reversed(list(cluster.fronts)) if users else []  # who waits for another is busy, too
     served = [name for name in inmost if name and busy(cluster, name)]
     hot = [name for name in (*served, *workers) if usage.is_hot(cluster, name)]
     tasks = isinstance(cluster.choices.scheduling, Maintaining)  # a machine each, for the asking
     databases = cluster.stack.playing("postgres")
-    full = all(usage.is_full(cluster, s) for s in ours) or crowded(human, ours, [*served, *hot])
+    full = all(usage.is_full(cluster, s) for s in rented) or crowded(human, rented, [*served, *hot])
     return {
         "busy": next(iter([*served, *idle(cluster, workers)]), ""),
         "hot": next(iter(hot), ""),
         "database_hot": any(usage.is_hot(cluster, name) for name in databases),
-        "full": bool(ours) and not tasks and full,
-        "lone": len(ours) == 1,
+        "full": bool(rented) and not tasks and full,
+        "lone": len(rented) == 1,
         "unplaced": unplaced(cluster),
         "quota": quota_reached(cluster),
     }

@@ -58,13 +58,11 @@ class KubeletLimits(Limits):
         return oom_score_adj(qos_class(service), wanted, capacity)
 
     def run(self, cluster: Cluster) -> Loop:
-        k = 0
-        while True:
-            yield cluster.clock.at(k * self.monitor_s, Rank.MEMORY_PRESSURE)
+        for tick in cluster.clock.ticks(self.monitor_s, Rank.MEMORY_PRESSURE):
+            yield tick
             for server in cluster.servers:
                 if server.alive:
                     self.look(cluster, server)
-            k += 1
 
     def look(self, cluster: Cluster, server: Server) -> None:
         """Evict one replica if memory is short."""

@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Literal
 from sim.constants.facts import RETRANSMISSION, Fact
 from sim.control.core.choices import Limiter
 from sim.dataplane.codes import UNLIMITED, Does, Kind, LawKind, Persistence
-from sim.dataplane.profile import Client, Law, PoolRules, Profile, StoryStep
+from sim.dataplane.profile import CacheRules, Client, Law, PoolRules, Profile, StoryStep
 from sim.schema.client import ClientSpec
 from sim.schema.fields import LawSpec
 from sim.schema.scenario import Version
-from sim.schema.stack import CpuSpec, Role, Service, ServiceStep, Stack
+from sim.schema.stack import CpuSpec, Role, Service, Stack
+from sim.schema.steps import PlainStep, ServiceStep, placed
 
 KINDS: dict[Role, Kind] = {
     "http": Kind.HTTP,
@@ -27,6 +28,7 @@ KINDS: dict[Role, Kind] = {
     "proxy": Kind.PROXY,
     "external": Kind.HTTP,
     "other": Kind.PLAIN,
+    "cache": Kind.CACHE,
 }
 SHARES_PER_CORE = Fact(
     "cgroup.shares_per_core", 1024.0, "shares",
@@ -168,26 +170,43 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         return replace(profile, slots=UNLIMITED, steps=(answers, fails))
     if service.role in ("postgres", "redis"):
         return replace(profile, number=stack.number(name))
+    if service.role == "cache":
+        holds = service.holds
+        return replace(
+            profile,
+            number=stack.number(name),
+            keys=holds.keys,
+            skew=holds.skew,
+            ttl_s=holds.ttl or math.inf,
+            keys_held=holds.entries or 0,
+            warm=holds.warm,
+        )
     if service.role == "worker":
         job, taken = service.job, stack.number(stack.queue_of(name))
         letters = -1 if job.dead_letters is None else stack.number(job.dead_letters)
         failing = 1.0 - (1.0 - job.errors) * (1.0 - version.error_rate)
         profile = replace(profile, number=taken, dead_letters=letters, error_rate=failing)
-    if service.steps is None:
+    if not service.stories:
         return profile
+    factor, endpoints = version.cpu_factor, service.endpoints.items()
     return replace(
-        profile, steps=story_of(stack, service.steps, version.cpu_factor), **pools_of(stack, name)
+        profile,
+        steps=story_of(stack, service.steps or [], factor),
+        endpoints=tuple(story_of(stack, steps, factor, f"{name}/") for name, steps in endpoints),
+        **pools_of(stack, name),
     )
 
 
-def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple[StoryStep, ...]:
+def story_of(
+    stack: Stack, steps: list[ServiceStep], cpu_factor: float, of: str = ""
+) -> tuple[StoryStep, ...]:
     """The steps with their draws named after what they do, so that one more of another kind deals
-    nobody other cards."""
-    seen: Counter[str] = Counter()
+    nobody other cards; `of`: an endpoint."""
+    visits: Counter[str] = Counter()
     story = []
-    for step in steps:
+    for _, step in placed(steps):
         name = f"{step.kind}:{step.target}" if step.target else step.kind
-        seen[name] += 1
+        visits[name] += 1
         story.append(
             StoryStep(
                 Does[step.kind.upper()],
@@ -195,14 +214,38 @@ def story_of(stack: Stack, steps: list[ServiceStep], cpu_factor: float) -> tuple
                 law=duration_of(step, cpu_factor),
                 share=step.share,
                 ignore=step.on_failure == "ignore",
-                name=f"{name}:{seen[name]}",
+                name=f"{of}{name}:{visits[name]}",
+                by_try=step.fresh,
                 client=caller_of(step) if step.kind == "call" else Client(),
+                endpoint=endpoint_of(stack, step),
+                cache=looker_of(step) if isinstance(step, ServiceStep) else CacheRules(),
+                covers=len(step.on_miss) if isinstance(step, ServiceStep) else 0,
             )
         )
     return tuple(story)
 
 
-def caller_of(step: ServiceStep) -> Client:
+def looker_of(step: ServiceStep) -> CacheRules:
+    """How a step looks into a cache."""
+    if step.cache is None:
+        return CacheRules()
+    return CacheRules(
+        hit=step.kept,
+        timeout_s=step.timeout,
+        fails=step.down == "error",
+        lease_s=step.coalesce or 0.0,
+        retry_s=step.look_again,
+    )
+
+
+def endpoint_of(stack: Stack, step: PlainStep) -> int:
+    """Its place among the stories of the service that is called."""
+    if step.call is None or step.endpoint is None:
+        return 0
+    return 1 + list(stack.services[step.call].endpoints).index(step.endpoint)
+
+
+def caller_of(step: PlainStep) -> Client:
     """How a calling step asks: as users do, and with what services alone have."""
     breaker = step.breaker
     return replace(
@@ -213,7 +256,7 @@ def caller_of(step: ServiceStep) -> Client:
     )
 
 
-def duration_of(step: ServiceStep, cpu_factor: float) -> Law:
+def duration_of(step: PlainStep, cpu_factor: float) -> Law:
     """What a step takes: core seconds of its own container or of the database, or time."""
     spec = step.cpu or step.wait or step.demand
     return law(spec, cpu_factor if step.cpu else 1.0) if spec else Law()

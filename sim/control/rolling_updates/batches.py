@@ -27,11 +27,11 @@ def update_step(
     the next batch. start-first: the other way round. Source: swarmkit updater.go updateTask,
     useExistingTask; the gate is that the new task is RUNNING (healthy, with a HEALTHCHECK)."""
     sizes = [s.spec for s in old]
-    left, total = sum(sizes), new.spec + sum(sizes)
+    outdated, total = sum(sizes), new.spec + sum(sizes)
     if new.available < new.spec:
         return new.spec, sizes  # the update waits for its tasks
-    step = batch(left, parallelism)
-    room = replicas - total if order == "stop-first" or not left else replicas + step - total
+    step = batch(outdated, parallelism)
+    room = replicas - total if order == "stop-first" or not outdated else replicas + step - total
     if room > 0:
         return new.spec + min(room, replicas - new.spec), sizes
     goes = step if order == "stop-first" or total > replicas else 0

@@ -124,15 +124,15 @@ def proportions(sizes: Sequence[int], before: int, after: int) -> list[int]:
     indices = range(len(sizes))
     up = missing > 0  # ties: newer first when growing, older first when shrinking
     order = sorted(indices, key=lambda i: (-sizes[i], i if up else -i))
-    result, left = list(sizes), missing
+    result, remainder = list(sizes), missing
     for i in order:
         share = math.floor(sizes[i] * after / before + 0.5) - sizes[i] if before else -sizes[i]
-        change = min(share, left) if up else max(share, left)
+        change = min(share, remainder) if up else max(share, remainder)
         if missing:
             result[i] += change
-            left -= change
+            remainder -= change
     if order and missing:
-        result[order[0]] = max(0, result[order[0]] + left)
+        result[order[0]] = max(0, result[order[0]] + remainder)
     return result
 
 

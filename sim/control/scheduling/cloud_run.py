@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.kubelet import Kubelet, TaskAgent
 from sim.control.scheduling.microvms import GIB, MicroVMs, Price
 from sim.control.scheduling.placement import Resources
 
@@ -31,16 +31,13 @@ SIZES = tuple(  # cores and GiB. Source: cloud.google.com/run/docs/configuring/s
 
 
 @dataclass(frozen=True)
-class InstanceStart(Kubelet):
+class InstanceStart(TaskAgent):
     """How an instance starts: images are streamed, nothing is pulled before."""
 
     pull_rate: float = math.inf
     start_mean_s: float = constant(INSTANCE)
     start_cv: float = constant(INSTANCE_CV)
-    volume_moves: bool = False
-    volume_detach_s: float = 0.0
     grace_s: float = constant(STOP)
-    pre_stop_extension_s: float = 0.0  # a kubelet's
     # cloud.google.com/run/docs/deploying: the image is imported when a revision is made, and
     # serving needs the registry no more
     pulls: bool = False

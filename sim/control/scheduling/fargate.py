@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.health_checks.target_group import STOP_TIMEOUT
-from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.kubelet import Kubelet, TaskAgent
 from sim.control.scheduling.microvms import GIB, MicroVMs, Price
 from sim.control.scheduling.placement import Resources
 
@@ -41,16 +41,13 @@ SIZES = tuple(  # cores and GiB on offer. Source: ECS developer guide, Fargate t
 
 
 @dataclass(frozen=True)
-class FargateAgent(Kubelet):
+class FargateAgent(TaskAgent):
     """How a task starts: a machine, the whole image, the process."""
 
     pull_rate: float = constant(PULL_RATE, above_zero=True)
     start_mean_s: float = constant(PROVISION)
     start_cv: float = constant(PROVISION_CV)
-    volume_moves: bool = False
-    volume_detach_s: float = 0.0
     grace_s: float = constant(STOP_TIMEOUT)
-    pre_stop_extension_s: float = 0.0  # a kubelet's
     pull_backoff_s: float = constant(PULL_RETRY, above_zero=True)
     pull_backoff_cap_s: float = constant(PULL_RETRY_CAP, above_zero=True)
 

@@ -66,6 +66,16 @@ class Kubelet:
     pulls: bool = True  # from the team's registry; else from a copy that the provider keeps
 
 
+@dataclass(frozen=True)
+class TaskAgent(Kubelet):
+    """How a server starts a task where there are no pods: nothing moves a volume, and only a
+    kubelet extends a stop."""
+
+    volume_moves: bool = False
+    volume_detach_s: float = 0.0
+    pre_stop_extension_s: float = 0.0
+
+
 def pull_wait_s(failures: int, first_s: float, cap_s: float) -> float:
     """How long until the next try after so many failed pulls: doubling, up to the cap.
 

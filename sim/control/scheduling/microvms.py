@@ -141,10 +141,8 @@ class MicroVMs:
 
     def retry(self, cluster: Cluster) -> Loop:
         """What the launch rate held back is tried again."""
-        k = 1
-        while True:
-            yield cluster.clock.at(float(k), Rank.SCHEDULER)
-            k += 1
+        for tick in cluster.clock.ticks(1.0, Rank.SCHEDULER, first_s=1.0):
+            yield tick
             if cluster.pending:
                 cluster.tell(Change("server_ready"))  # there may be room again
 

@@ -232,7 +232,7 @@ class Nodes:
         """One tick: who is silent, and may another server be tainted?"""
         now, rules = self.cluster.clock.now, self.rules
         servers = [s for s in self.cluster.servers if s.released_s is None]
-        known = [s for s in servers if not s.ready]  # of what it does by the state that it read
+        unready = [s for s in servers if not s.ready]  # of what it does by the state that it read
         for server in servers:
             if server.ready and is_silent(now, self.renewed_s(server), rules.grace_s):
                 self.lost(server)
@@ -245,7 +245,7 @@ class Nodes:
         )
         if state == "full":
             self.tainted.clear()  # all deadlines are called off
-        for server in known:
+        for server in unready:
             if rate > 0.0 and server.id not in self.tainted and now >= self.next_taint_s:
                 self.next_taint_s = now + 1.0 / rate
                 self.tainted[server.id] = now

@@ -14,7 +14,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Server
 from sim.control.scheduling.heartbeats import Heartbeats
-from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.kubelet import Kubelet, TaskAgent
 from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
 from sim.control.scheduling.replicas import keep
 from sim.dataplane.arithmetic import added
@@ -90,17 +90,14 @@ def binpack_choice(loads: Sequence[Load], wanted: Resources, count: int) -> int 
 
 
 @dataclass(frozen=True)
-class ClientAgent(Kubelet):
+class ClientAgent(TaskAgent):
     """How a client starts an allocation; nothing moves a host volume."""
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)
     pull_backoff_s: float = constant(PULL_RETRY, above_zero=True)
     pull_backoff_cap_s: float = constant(PULL_RETRY_CAP, above_zero=True)
-    volume_moves: bool = False
-    volume_detach_s: float = 0.0
     grace_s: float = constant(KILL_TIMEOUT)
-    pre_stop_extension_s: float = 0.0  # a kubelet's
 
 
 @dataclass(frozen=True)

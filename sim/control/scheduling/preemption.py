@@ -57,11 +57,11 @@ def over_budget(guests: Sequence[Guest], allowed: Mapping[str, int]) -> list[boo
 
     `allowed`: disruptions allowed now, by service; none where it has no budget. One that is ending
     already counts as well. Source: default_preemption.go filterPodsWithPDBViolation."""
-    left, broken = dict(allowed), []
+    budgets, broken = dict(allowed), []
     for guest in guests:
-        if guest.service in left:
-            left[guest.service] -= 1
-        broken.append(left.get(guest.service, 0) < 0)
+        if guest.service in budgets:
+            budgets[guest.service] -= 1
+        broken.append(budgets.get(guest.service, 0) < 0)
     return broken
 
 

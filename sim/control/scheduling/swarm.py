@@ -15,7 +15,7 @@ from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Server
 from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.scheduling.heartbeats import Heartbeats
-from sim.control.scheduling.kubelet import Kubelet
+from sim.control.scheduling.kubelet import Kubelet, TaskAgent
 from sim.control.scheduling.placement import Load, Resources, fits, load_of
 from sim.control.scheduling.replicas import keep
 from sim.control.scheduling.surplus import leave_balanced
@@ -90,7 +90,7 @@ def candidates(
 
 
 @dataclass(frozen=True)
-class Agent(Kubelet):
+class Agent(TaskAgent):
     """How a node starts a task; nothing moves a volume. A task whose image cannot be pulled is
     rejected, and another one is tried."""
 
@@ -98,10 +98,7 @@ class Agent(Kubelet):
     start_cv: float = constant(TASK_START_CV)
     pull_backoff_s: float = constant(RESTART_DELAY, above_zero=True)
     pull_backoff_cap_s: float = constant(RESTART_DELAY, above_zero=True)
-    volume_moves: bool = False
-    volume_detach_s: float = 0.0
     grace_s: float = constant(STOP_GRACE)
-    pre_stop_extension_s: float = 0.0  # a kubelet's
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,21 @@ from sim.schema.scenario import Version
 
 
 @dataclass(frozen=True)
+class SwarmSecrets(SecretEnv):
+    """Secrets in the managers' encrypted Raft log, mounted in memory; a change is a new secret and
+    a service update that restarts each task.
+
+    Source: docker/docs engine/swarm/secrets.md @1ae0cc41."""
+
+    name: ClassVar[str] = "swarm_secrets"
+
+    taken: ClassVar[Taken] = "created"
+    rolled_by: ClassVar[str] = "`docker service update --secret-rm --secret-add`"
+
+    encrypted_at_rest: bool = True
+
+
+@dataclass(frozen=True)
 class SecretsManager(SecretEnv):
     """AWS Secrets Manager or an SSM parameter: put into a task's environment when it starts. A new
     version reaches tasks by a new deployment, each on a machine of its own.

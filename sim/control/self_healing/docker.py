@@ -85,11 +85,11 @@ class DockerRestarts:
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up", "daemon_up")
-        known: dict[int, Restarts] = {}
+        memory: dict[int, Restarts] = {}
         while True:
             change = yield changes.get()
             if change.container is not None:
-                self.exited(cluster, change.container, known)
+                self.exited(cluster, change.container, memory)
             elif change.server is not None and change.server.alive:
                 when = "at boot" if change.kind == "server_up" else "when it is up"
                 for c in [c for c in cluster.on(change.server) if c.state == "exited"]:

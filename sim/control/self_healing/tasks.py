@@ -36,7 +36,7 @@ class TaskReplacement:
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("exit", "server_up")
-        docker, known = DockerRestarts(), dict[int, Restarts]()
+        docker, memory = DockerRestarts(), dict[int, Restarts]()
         while True:
             change = yield changes.get()
             for c in [change.container] if change.container else cluster.on(change.server):
@@ -45,7 +45,7 @@ class TaskReplacement:
                 if not rented(cluster, c):
                     self.exited(cluster, c)
                 elif change.kind == "exit":
-                    docker.exited(cluster, c, known)
+                    docker.exited(cluster, c, memory)
                 else:
                     docker.begins(cluster, c, "at boot")
 

@@ -64,13 +64,13 @@ class StaticAddress:
     """What callers know without discovery: the addresses that somebody wrote down once."""
 
     def run(self, cluster: Cluster) -> Loop:
-        entry, *others = cluster.fronts
+        entry, *rest = cluster.fronts
         for proxy in cluster.stack.playing("proxy"):
             lookup = cluster.service(proxy).lookup
             if lookup is not None and cluster.service(entry).port is None:
-                cluster.clock.loop(self.follow(cluster, others))
+                cluster.clock.loop(self.follow(cluster, rest))
                 yield from by_name(cluster, proxy, lookup)
-        yield from self.follow(cluster, [entry, *others])
+        yield from self.follow(cluster, [entry, *rest])
 
     def follow(self, cluster: Cluster, services: Sequence[str]) -> Loop:
         """Requests for these go to whoever is at their addresses."""

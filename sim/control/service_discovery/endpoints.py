@@ -133,3 +133,108 @@ class Proxy:
             if ids != self.cluster.front(service).listed:
                 backends = [self.addresses[i] for i in ids]
                 self.cluster.publish(backends, self.cluster.proxy_of(service), service)
+
+
+# ---- Consul's catalogue, which Traefik polls (shared facts, orchestrators section 4) ----
+REFRESH = Fact(
+    "traefik.refresh_interval", 15.0, "s", "Traefik polls the catalogue (uniform from 0)",
+    "doc.traefik.io providers/consul-catalog refreshInterval",
+)  # fmt: skip
+THROTTLE = Fact(
+    "traefik.throttle", 2.0, "s", "between two changes of Traefik's routes",
+    "doc.traefik.io providers.providersThrottleDuration",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Catalogue(Endpoints):
+    """Consul's catalogue, as Traefik polls it."""
+
+    name: ClassVar[str] = "catalogue"
+
+    watch_delay_s: float = constant(REFRESH)
+    min_sync_s: float = constant(THROTTLE)
+
+
+# ---- Swarm's IPVS on each node, by gossip (hashicorp/memberlist) ----
+CONVERGE = Fact(
+    "swarm.gossip_converge", 2.0, "s",
+    "between leaving the balancer and SIGTERM",
+    "moby daemon/cluster/executor/container/controller.go defaultGossipConvergeDelay",
+)  # fmt: skip
+GOSSIP = Fact(
+    "swarm.gossip", 1.0, "s", "longest way of an endpoint to the other servers' IPVS (uniform)",
+    "derived: hashicorp/memberlist gossip interval 200 ms, three to five rounds",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gossip(Endpoints):
+    """Endpoints travel between the nodes' IPVS by gossip."""
+
+    name: ClassVar[str] = "gossip"
+
+    watch_delay_s: float = constant(GOSSIP)
+    min_sync_s: float = 0.0
+    converge_s: float = constant(CONVERGE)
+
+    @property
+    def linger_s(self) -> float:
+        """A task that leaves waits until the others have heard of it."""
+        return self.converge_s
+
+
+# ---- an ALB's target group (shared facts, orchestrators section 5) ----
+PROPAGATION = Fact(
+    "alb.propagation", 2.0, "s", "longest way of a target's state to all balancer nodes (uniform)",
+    "chosen: AWS gives no number",
+)  # fmt: skip
+DEREGISTRATION = Fact(
+    "alb.deregistration", 300.0, "s",
+    "ECS waits from the draining target to SIGTERM (deregistration_delay.timeout_seconds); ends "
+    "early only when no connection is open, and clients keep theirs alive; the guide's tuning for "
+    "requests below a second is 5",
+    "docs.aws.amazon.com AmazonECS developerguide load-balancer-connection-draining",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Targets(Endpoints):
+    """The balancer's target group; when all targets are sick, all get traffic.
+
+    A target that leaves drains for its whole delay before its task is told to stop: deploys and
+    scale-ins wait for it."""
+
+    name: ClassVar[str] = "targets"
+
+    watch_delay_s: float = constant(PROPAGATION)
+    min_sync_s: float = 0.0
+    fail_open: bool = True
+    deregistration_s: float = constant(DEREGISTRATION)
+
+    @property
+    def linger_s(self) -> float:
+        """A draining target serves on."""
+        return self.deregistration_s
+
+
+# ---- Google's front end (shared facts, orchestrators section 6) ----
+ROUTE = Fact("cloud_run.route", 1.0, "s", "longest way of an instance to the front end", "chosen")
+
+
+@dataclass(frozen=True)
+class Routes(Endpoints):
+    """Which instances the front end knows. It moves the traffic first; the instance serves on until
+    no part of the front end sends to it any more.
+
+    Source: cloud.google.com/run/docs/rollouts-rollbacks-traffic-migration: requests under way
+    finish, and a revision gets no new ones before it ends."""
+
+    name: ClassVar[str] = "routes"
+
+    watch_delay_s: float = constant(ROUTE)
+    min_sync_s: float = 0.0
+
+    @property
+    def linger_s(self) -> float:
+        return self.watch_delay_s

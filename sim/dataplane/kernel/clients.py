@@ -22,7 +22,7 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import forsaken
-from sim.dataplane.kernel.draws import child, snap, uniform
+from sim.dataplane.kernel.draws import child, endpoint, snap, uniform
 from sim.dataplane.kernel.layout import (
     ANSWERED,
     ASKING,
@@ -50,7 +50,7 @@ def arrive(w: Any) -> None:
     request = w.requests
     w.requests = request + 1
     out(w, OUT_ARRIVED, w.now, 0.0, request)
-    ask(w, request, -1, 0)
+    ask(w, request, -1, endpoint(w, request))
 
 
 # ---- whoever asks ----

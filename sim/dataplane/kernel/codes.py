@@ -15,8 +15,10 @@ def plain(enum: type[IntEnum]) -> tuple[int, ...]:
     return tuple(member.value for member in enum)
 
 
-HTTP, WORKER, DATABASE, QUEUE, PROXY, PLAIN = plain(codes.Kind)
-DO_CPU, DO_WAIT, DO_QUERY, DO_PUSH, DO_FAIL, DO_POISON, DO_CALL = plain(codes.Does)
+HTTP, WORKER, DATABASE, QUEUE, PROXY, PLAIN, CACHE = plain(codes.Kind)
+(
+    DO_CPU, DO_WAIT, DO_QUERY, DO_PUSH, DO_FAIL, DO_POISON, DO_CALL, DO_CACHE, DO_FILL,
+) = plain(codes.Does)  # fmt: skip
 CONSTANT, EXPONENTIAL, LOGNORMAL, UNIFORM = plain(codes.LawKind)
 NONE, RDB, AOF_EVERYSEC, AOF_ALWAYS = plain(codes.Persistence)
 FIRST, RANDOM, ROUND_ROBIN, LEAST_CONNECTIONS = plain(codes.Algorithm)
@@ -41,5 +43,6 @@ EXITED, STARTING, LISTENING, DRAINING, DRAINED = plain(codes.Life)
 ) = plain(codes.Due)  # fmt: skip
 (
     DRAW_ARRIVAL, DRAW_CPU, DRAW_QUERY, DRAW_PUSH, DRAW_ERROR, DRAW_ROUTE, DRAW_BACKOFF,
-    DRAW_JOB_CPU, DRAW_JOB_QUERY, DRAW_POISON, DRAW_LOCK, DRAW_CONNECTION, DRAW_TRIP,
+    DRAW_JOB_CPU, DRAW_JOB_QUERY, DRAW_POISON, DRAW_LOCK, DRAW_CONNECTION,
+    DRAW_WARM, DRAW_MIX, DRAW_TRIP,
 ) = plain(codes.Stream)  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.kernel.codes import (
+    DO_CPU,
     DRAINED,
     DRAINING,
     HTTP,
@@ -27,6 +28,7 @@ from sim.dataplane.kernel.layout import (
     IN_SLOTS,
     LISTS,
     PROBE,
+    REQUEST,
     SHALLOW,
     STEPS,
 )
@@ -134,15 +136,19 @@ def begin(w: Any, c: int, s: int) -> None:
     """What does not begin on the cores waits for its turn on the agenda, since only that may go
     through a story."""
     work = w.work[s]
-    p = w.container[c].profile
-    at_once = w.version[p].at_once_on_cores != 0
-    work.step = p * STEPS
+    version = w.version[w.container[c].profile]
+    at_once = version.at_once_on_cores != 0
+    work.step = version.story
     if work.kind == PROBE:
         work.step += SHALLOW if work.deep == 0 else DEEP
         at_once = True
+    elif version.stories > 1 and work.kind == REQUEST:
+        asked = w.policy[work.policy].endpoint
+        work.step += STEPS * (asked if asked < version.stories else 0)
+        at_once = w.step[work.step].does == DO_CPU and w.step[work.step].share >= 1.0
     if at_once:
         work.step += 1
-        join(w, c, s, amount(w, work.step - 1, work.visit), CPU_DONE)
+        join(w, c, s, amount(w, work.step - 1, s), CPU_DONE)
     else:
         work.stage = BEGUN
         agenda(w, s, 0)

@@ -9,7 +9,7 @@ from sim.dataplane import arithmetic
 from sim.dataplane.codes import Outcome
 from sim.dataplane.kernel.codes import DRAW_ARRIVAL
 from sim.dataplane.kernel.compile import entry, inner, shared
-from sim.dataplane.kernel.draws import snap, uniform
+from sim.dataplane.kernel.draws import endpoint, snap, uniform
 from sim.dataplane.kernel.layout import OUT_ARRIVED, OUT_JOB, OUT_REFUSED
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, IN_SLO, SUCCEEDED
 
@@ -54,6 +54,20 @@ def more_arrivals(
     state.left = left
 
 
+@inner
+def count(w: Any, k: int, endpoints: Any, endpoint_latency: Any) -> None:
+    """The same of one entry, by the endpoint that its user asked."""
+    kind, took, e = w.out[k].kind, w.out[k].latency, endpoint(w, w.out[k].id)
+    if kind == OUT_ARRIVED:
+        endpoints[e, ARRIVED] += 1
+    elif kind == GOOD:
+        endpoints[e, SUCCEEDED] += 1
+        endpoints[e, IN_SLO] += took <= w.policy[0].slo_s
+        endpoint_latency[e, latency_bin(took)] += 1
+    else:
+        endpoints[e, FIRST_CAUSE + kind - FIRST_BAD] += 1
+
+
 @entry
 def fold(
     box: Any,
@@ -64,6 +78,8 @@ def fold(
     latency: Any,
     latency_sum: Any,
     latency_max: Any,
+    endpoints: Any,
+    endpoint_latency: Any,
 ) -> None:
     """Empty the out ring into the counters (Recorder of the reference)."""
     w = box[0]
@@ -71,6 +87,8 @@ def fold(
     for k in range(w.outs):
         kind, t = w.out[k].kind, w.out[k].t
         at = min(int(t / bucket_s), last)
+        if endpoints.shape[0] > 0 and kind < OUT_REFUSED:
+            count(w, k, endpoints, endpoint_latency)
         if kind == OUT_ARRIVED:
             requests[at, ARRIVED] += 1
         elif kind >= OUT_JOB:

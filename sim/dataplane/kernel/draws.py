@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.dataplane import arithmetic
-from sim.dataplane.kernel.codes import LOGNORMAL
+from sim.dataplane.kernel.codes import DRAW_MIX, LOGNORMAL
 from sim.dataplane.kernel.compile import inner
 
 GOLDEN, A, B = (
@@ -21,6 +21,7 @@ GOLDEN, A, B = (
 S30, S27, S31, S11, S2 = (np.uint64(bits) for bits in (30, 27, 31, 11, 2))
 ONE = np.uint64(1)
 
+chosen = inner(arithmetic.chosen)
 draw = inner(arithmetic.draw)
 snap = inner(arithmetic.snap)
 
@@ -41,6 +42,12 @@ def uniform(w: Any, stream: int, ident: int) -> float:
 
 
 @inner
+def endpoint(w: Any, request: int) -> int:
+    """Which one a user asks; the policy of such users has its number."""
+    return 0 if w.ways == 1 else chosen(uniform(w, DRAW_MIX, request), w.mix, w.ways)
+
+
+@inner
 def child(ident: int, salt: Any) -> Any:
     """draws.child; `salt` is ready to be added."""
     x = np.uint64(ident) + salt
@@ -51,9 +58,10 @@ def child(ident: int, salt: Any) -> Any:
 
 
 @inner
-def amount(w: Any, i: int, ident: int) -> float:
-    """Containers' `demand`: what step i asks for, for one request or job, on the test lattice."""
+def amount(w: Any, i: int, s: int) -> float:
+    """Containers' `demand`: what step i asks for, for work s, on the test lattice."""
     step = w.step[i]
+    ident = w.work[s].visit if step.by_try == 0 else w.work[s].tried
     u1 = drawn(step.key, ident)
     u2 = drawn(step.second_key, ident) if step.law_kind == LOGNORMAL else 0.5
     return snap(draw(step.law_kind, step.law_mean, step.law_cv, u1, u2), w.lattice)

@@ -23,7 +23,7 @@ def machine_code(works: int, containers: int) -> tuple[Any, Any, Any, Any, Any]:
     table = np.zeros((1, 1), np.int64)
     return (
         direct(loop.call, box, verbs.ADVANCE, 0, 0, 0.0),
-        direct(fold, box, 1.0, table, table, counts, counts, sums, sums),
+        direct(fold, box, 1.0, table, table, counts, counts, sums, sums, table, table),
         direct(look, box, np.zeros(1, PLANE_FIGURES)),
         direct(look_at, box, 0, np.zeros(1, CONTAINER_FIGURES)),
         direct(walk, box, np.zeros(1, TOTALS), np.zeros(1, MACHINE_BOOK)),

@@ -107,7 +107,7 @@ def push(w: Any, s: int, i: int) -> int:
     if not make_room(w, q):
         count_job(w, q, FIRST_LOSS + QUEUE_FULL)
         return HTTP_500
-    if work.kind == REQUEST and work.policy == 0 and w.step[i].named == 0:
+    if work.kind == REQUEST and work.policy < w.ways and w.step[i].named == 0:
         append(w, q, new_job(w, q, JOB_BASE + work.id))
     else:
         add_next(w, q, child(work.tried, w.step[i].salt))

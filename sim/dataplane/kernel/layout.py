@@ -24,18 +24,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.codes import (
+    MOST_CACHES,
     MOST_CALLS,
     MOST_DATABASES,
+    MOST_ENDPOINTS,
     MOST_KEPT,
     MOST_KEPT_BY_USERS,
+    MOST_KEYS,
     MOST_POOLS,
     MOST_QUEUES,
     MOST_SEGMENTS,
     MOST_SERVICES,
     Outcome,
+    StandingPlace,
 )
-from sim.dataplane.profile import Client, Law, PoolRules, Profile, Routing, StoryStep, Workload
-from sim.dataplane.tables import JOB_COLUMNS, CallGauge, ContainerGauge, PlaneGauge
+from sim.dataplane.profile import (
+    CacheRules,
+    Client,
+    Law,
+    PoolRules,
+    Profile,
+    Routing,
+    StoryStep,
+    Workload,
+)
+from sim.dataplane.tables import JOB_COLUMNS, CacheGauge, CallGauge, ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
 NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
@@ -52,7 +65,7 @@ REQUEST, JOB, PROBE = 0, 1, 2
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
-# a profile's places for steps: its story, then those of its health checks; END ends each
+# places for the steps of a story, then for those of health checks; END ends each
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
@@ -67,20 +80,21 @@ OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1
 RecordFields = list[tuple[str, type]]
 F, N, KEY = np.float64, np.int64, np.uint64  # a number with a fraction, one without, of draws
 HALF, BYTE = np.int32, np.int8  # ... one that stays below 2^31, and a code
+NESTED = (Law, CacheRules)  # whose columns stand among those of the record they are in
 JOBS_PER_WORK = 4  # places of jobs: they wait without a work
 TIMERS_PER_WORK = 4  # of the heap: a timer is never taken out
 AGENDA_PER_WORK = 4  # each work and each client may have one wake-up, beside those that are done
 
 
 def columns(declaration: type, prefix: str = "") -> RecordFields:
-    """The columns of a record of numbers, flags and enums; a Law in it is three of them. Names, and
+    """The columns of a record of numbers, flags and enums, and of those nested in it. Names, and
     what has a table of its own, are none."""
     made: RecordFields = []
     for name, kind in get_type_hints(declaration).items():
         if kind in (str, Client) or get_origin(kind) is tuple:
             continue
-        if kind is Law:
-            made += columns(Law, f"{prefix}{name}_")
+        if kind in NESTED:
+            made += columns(kind, f"{prefix}{name}_")
         elif kind is float:
             made.append((f"{prefix}{name}", F))
         elif isinstance(kind, type) and issubclass(kind, int):
@@ -94,7 +108,7 @@ def values(record: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
     """(column, value) of a record of such a declaration."""
     for field in dataclass_fields(record):
         value = getattr(record, field.name)
-        if isinstance(value, Law):
+        if isinstance(value, NESTED):
             yield from values(value, f"{prefix}{field.name}_")
         elif not isinstance(value, str | tuple | Client):
             yield f"{prefix}{field.name}", value
@@ -110,7 +124,7 @@ WORK: RecordFields = [
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
     ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
     ("kept", HALF), ("via", HALF),
-    ("cut", N),
+    ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job
@@ -119,8 +133,10 @@ REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that 
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
     ("state", HALF), ("life", HALF),
 ]  # fmt: skip
-POLICY = [  # row 0: of users; then one for each calling step of a profile, the `slot`-th of it
+# first those of users, one an endpoint; then of each calling step of a profile, its `slot`-th
+POLICY = [
     *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
+    ("endpoint", N),
 ]  # fmt: skip
 STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
@@ -133,6 +149,11 @@ QUEUE: RecordFields = [  # `redis`: the container that plays it
     ("saved", F), ("saved_sequence", N), ("changes", N), ("head", N), ("tail", N),
     ("taken_head", N), ("taken_tail", N), ("scheduled", N),
 ]  # fmt: skip
+CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least recently used first
+    ("server", N), ("entries", N), ("first", N), ("last", N), ("begun", N),
+    *columns(CacheGauge),
+]  # fmt: skip
+KEY_ROW: RecordFields = [("until", F), ("lease", F), ("before", HALF), ("after", HALF), ("held", N)]
 POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
     ("tokens", F), ("tries", N), ("failures", N), ("open_until", F), ("life", HALF), ("proves", N),
@@ -163,17 +184,19 @@ CONTAINER: RecordFields = [
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
     ("listed", N),
 ]  # fmt: skip
+STANDING = len(StandingPlace)  # of a container, at most
 ROUND_ROW: RecordFields = [  # a standing health check: kernel/rounds.py
     ("first", F), ("period", F), ("timeout", F), ("k", N), ("deep", N), ("due", F),
-    ("asked", F), ("question", N), ("stands", N),
+    ("asked", F), ("question", N), ("stands", N), ("grid", N),
 ]  # fmt: skip
 MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
     ("segment", N),
 ]  # fmt: skip
-VERSION = [  # ... its story begins there; its first calling step's policy, and how many it has
+VERSION = [  # ... its stories begin at step `story`; its first calling step's policy, and how many
     *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N), ("pools", N),
+    ("story", N), ("stories", N),
 ]  # fmt: skip
 BALANCER = [*columns(Routing), ("turn", N), ("via", N), ("backends", N), ("none_told", N)]
 STEP = [
@@ -209,6 +232,7 @@ RECORD: RecordFields = [
     ("ghosts", N), ("refusals", N), ("kept_top", N),
     # jobs
     ("queues", N), ("backlog_peak", N), ("workers", N), ("pushes", N), ("copies_made", N),
+    ("caches", N),
     # places
     ("work_top", N), ("work_free", N), ("work_used", N), ("request_top", N), ("request_free", N),
     ("job_top", N), ("job_free", N), ("jobs_used", N), ("containers", N), ("servers", N),
@@ -218,6 +242,7 @@ RECORD: RecordFields = [
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
     ("far", N),  # some round trip takes time
+    ("ways", N),  # endpoints that users ask, of which each has a policy: one or a mix
 ]  # fmt: skip
 
 
@@ -248,8 +273,9 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
+        ("mix", F, (MOST_ENDPOINTS,)),  # the sums of their shares
         ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
-        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (2 * c,)),
+        ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
         ("head", N, (FIRST_LIST + LISTS * c,)), ("tail", N, (FIRST_LIST + LISTS * c,)),
@@ -270,6 +296,8 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("out", np.dtype([("kind", N), ("t", F), ("latency", F), ("id", N)]), (OUTS,)),
         ("sample", PLANE_FIGURES, (SAMPLES,)),
         ("service_sample", SERVICE_SAMPLE, (SAMPLES, MOST_SERVICES)),
+        ("cache", np.dtype(CACHE_ROW), (MOST_CACHES,)),
+        ("cached", np.dtype(KEY_ROW), (MOST_CACHES * MOST_KEYS,)),
     ]  # fmt: skip
     return [*RECORD, *tables]
 
@@ -296,6 +324,7 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     w["container"]["neighbour"][:] = w["container"]["root"][:] = -1
     w["due"][:] = w["block_due"][:] = w["container"]["open_at"][:] = np.inf
     w["store"]["full_since"], w["store"]["db"] = np.inf, -1
+    w["cache"]["server"] = w["cache"]["first"] = w["cache"]["last"] = -1
     w["works"], w["ring_mask"] = works, RING - 1
     return box
 
@@ -310,6 +339,7 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
         "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
         "agenda": int(old["agenda_tail"]), "ring": 0,
+        "cached": MOST_KEYS * int(old["caches"]),
     }  # fmt: skip
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all
         w["ring"][ring] = old["ring"][ring]

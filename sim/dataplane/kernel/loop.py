@@ -39,6 +39,7 @@ from sim.dataplane.kernel.layout import (
     PROBE,
     PUSH_FAILED,
     SAMPLES,
+    STANDING,
     WORKING,
 )
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
@@ -146,7 +147,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     elif kind == GHOST:
         ghost_closed(w, s, ident)
     elif kind == ROUND and asks_now(w, s, ident):
-        probe(w, s >> 1, w.round[s].deep)
+        probe(w, s // STANDING, w.round[s].deep)
 
 
 @inner

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from sim.dataplane.codes import (
     MOST_KEPT,
     MOST_POOLS,
     MOST_SERVICES,
-    SECOND,
     Does,
     Kind,
     Note,
@@ -36,13 +36,13 @@ from sim.dataplane.kernel.layout import (
     CONTAINER_FIGURES,
     CONTAINERS,
     DEEP,
-    END,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
     PROFILES,
     RINGS,
     SHALLOW,
+    STANDING,
     STEPS,
     WORKS,
     empty_record,
@@ -50,13 +50,15 @@ from sim.dataplane.kernel.layout import (
     ring_size,
     values,
 )
+from sim.dataplane.kernel.steps import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
-from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
+from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
 from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
     Books,
+    CacheGauge,
     CallGauge,
     ContainerGauge,
     DatabaseGauge,
@@ -104,8 +106,10 @@ class CompiledPlane:
         self.latency = np.zeros(LATENCY_BINS, np.int64)
         self.latency_sum = np.zeros(buckets, np.float64)
         self.latency_max = np.zeros(1, np.float64)
+        self.endpoints = np.zeros((len(workload.mix), REQUEST_COLUMNS), np.int64)
+        self.endpoint_latency = np.zeros((len(workload.mix), LATENCY_BINS), np.int64)
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
-        self.profiles = self.made = 0  # versions, containers
+        self.profiles = self.stories = self.made = 0  # versions, stories, containers
         self.stirred = True
         self.figures = np.zeros(1, PLANE_FIGURES)
         self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
@@ -130,13 +134,16 @@ class CompiledPlane:
         w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
         w["rings"], self.policies = timing.PATIENCE_RING, 0
         w["sample_s"], w["sampled_services"] = workload.bucket_s, self.sampler.services.shape[1]
-        self._policy(workload.client, 0, 0, 0)
+        w["ways"] = max(1, len(workload.mix))
+        w["mix"][: len(workload.mix)] = tuple(accumulate(workload.mix))
+        for endpoint in range(w["ways"]):
+            self._policy(workload.client, 0, 0, 0, endpoint)
         w["kept_top"] = workload.client.connections
         w["kept"]["target"][: workload.client.connections] = -1
         for service in range(MOST_SERVICES):
             self._route(Routing() if service else workload.routing, service)
         for stream in range(len(w["key"])):
-            w["key"][stream] = self._key(stream)
+            w["key"][stream] = draws.key(self.seed, stream)
 
     def _route(self, routing: Routing, service: int) -> None:
         row = self.box[0]["balancer"][service]
@@ -222,41 +229,52 @@ class CompiledPlane:
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 
+    def flush(self, cache: int) -> None:
+        self._act(verbs.FLUSH, cache)
+
     def enqueue(self, queue: int, jobs: int) -> None:
         for begun in range(0, jobs, timing.ROOM // 2):  # room is made between them
             self._act(verbs.ENQUEUE, queue, min(jobs - begun, timing.ROOM // 2))
 
     def add_profile(self, profile: Profile) -> int:
-        p = self.profiles
-        if p >= PROFILES:
-            raise KernelError(f"more than {PROFILES} versions of services in one run")
-        self.profiles = p + 1
+        p, told, own = self.profiles, stories(profile), pools(profile)
+        if self.stories + len(told) > PROFILES:
+            raise KernelError(f"more than {PROFILES} stories of services in one run")
+        first = STEPS * self.stories
+        self.profiles, self.stories = p + 1, self.stories + len(told)
         w = self.box[0]
         for column, value in values(profile):
             w["version"][column][p] = value
         if profile.kind == Kind.QUEUE:
             w["queues"] = max(int(w["queues"]), profile.number + 1)
-        steps, own = story(profile), pools(profile)
+        elif profile.kind == Kind.CACHE:
+            w["caches"] = max(int(w["caches"]), profile.number + 1)
         w["version"]["pools"][p] = len(own)
-        known = [rules.database for rules in own]
+        w["version"]["story"][p], w["version"]["stories"][p] = first, len(told)
         for i, rules in enumerate(own):
             for column, value in values(rules):
                 w["rules"][column][p * MOST_POOLS + i] = value
-        for i, step in enumerate(steps):
-            if step.does == Does.QUERY:
-                w["step"]["pool"][p * STEPS + i] = known.index(step.target)
-        w["version"]["at_once_on_cores"][p] = starts_at_once(steps)
-        calls = [i for i, step in enumerate(steps) if step.does == Does.CALL]
-        w["version"]["first_policy"][p], w["version"]["policies"][p] = self.policies, len(calls)
-        for slot, i in enumerate(calls):
-            w["step"]["policy"][p * STEPS + i] = self.policies
-            self._policy(steps[i].client, steps[i].target, slot, salt(steps[i]))
-        self._tell(p * STEPS, steps, profile.kind)
-        self._tell(p * STEPS + SHALLOW, probed(profile, False), profile.kind)
-        self._tell(p * STEPS + DEEP, probed(profile, True), profile.kind)
+        w["version"]["at_once_on_cores"][p] = starts_at_once(told[0])
+        w["version"]["first_policy"][p] = begun = self.policies
+        for at, steps in enumerate(told):
+            self._asks(first + STEPS * at, steps, begun, [rules.database for rules in own])
+            write_story(w, self.seed, first + STEPS * at, steps, profile.kind)
+        w["version"]["policies"][p] = self.policies - begun
+        write_story(w, self.seed, first + SHALLOW, probed(profile, False), profile.kind)
+        write_story(w, self.seed, first + DEEP, probed(profile, True), profile.kind)
         return p
 
-    def _policy(self, client: Client, service: int, slot: int, mark: int) -> None:
+    def _asks(self, first: int, steps: tuple[StoryStep, ...], begun: int, known: list[int]) -> None:
+        """Whom a story asks: pools by the databases they are of, policies from `begun` on."""
+        table = self.box[0]["step"]
+        for i, step in enumerate(steps, first):
+            if step.does == Does.QUERY:
+                table["pool"][i] = known.index(step.target)
+            elif step.does == Does.CALL:
+                table["policy"][i], slot = self.policies, self.policies - begun
+                self._policy(step.client, step.target, slot, salt(step), step.endpoint)
+
+    def _policy(self, client: Client, service: int, slot: int, mark: int, endpoint: int) -> None:
         """One more row: how somebody asks."""
         k, w = self.policies, self.box[0]
         if k >= POLICIES:
@@ -266,6 +284,7 @@ class CompiledPlane:
         for column, value in values(client):
             row[column] = value
         row["most_tokens"], row["service"], row["slot"] = client.most_tokens, service, slot
+        row["endpoint"] = endpoint
         row["salt"] = (mark + 1) * draws.GOLDEN & draws.MASK
         alike = rows["ring"][rows["timeout_s"] == client.timeout_s]
         if len(alike):
@@ -274,24 +293,6 @@ class CompiledPlane:
             row["ring"] = w["rings"]
             w["rings"] += 1
 
-    def _tell(self, at: int, steps: tuple[StoryStep, ...], kind: Kind) -> None:
-        """Write down a story, with the keys of its draws."""
-        table = self.box[0]["step"]
-        for i, step in enumerate(steps, at):
-            row = table[i]
-            for column, value in values(step):
-                row[column] = value
-            share, law = streams(step, kind)
-            row["share_key"], row["key"] = self._key(share), self._key(law)
-            row["second_key"], row["named"] = self._key(law + SECOND), bool(step.name)
-            row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
-        table["does"][at + len(steps)] = END
-
-    def _key(self, stream: int) -> int:
-        """Two of the three rounds of a draw."""
-        x = draws.mix((self.seed + draws.GOLDEN) & draws.MASK)
-        return draws.mix((x + (stream + 1) * draws.GOLDEN) & draws.MASK)
-
     def add_container(self, profile: int, server: int) -> int:
         w = self.box[0]
         c = int(w["containers"])
@@ -299,16 +300,10 @@ class CompiledPlane:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
         w["containers"] = self.made = c + 1
-        w["container"]["profile"][c], w["container"]["server"][c], w["container"]["rate"][c] = (
-            profile,
-            server,
-            1.0,
-        )
-        w["container"]["cap"][c], w["container"]["weight"][c] = (
-            w["version"]["cpu_limit"][profile],
-            w["version"]["cpu_weight"][profile],
-        )
-        kind, number = w["version"]["kind"][profile], int(w["version"]["number"][profile])
+        row, rules = w["container"][c], w["version"][profile]
+        row["profile"], row["server"], row["rate"] = profile, server, 1.0
+        row["cap"], row["weight"] = rules["cpu_limit"], rules["cpu_weight"]
+        kind, number = rules["kind"], int(rules["number"])
         store, queue = w["store"][number], w["queue"][number]
         if kind == Kind.DATABASE and store["db"] < 0:
             store["db"] = c
@@ -416,7 +411,7 @@ class CompiledPlane:
         row = self.box[0]["round"][check.key]
         row["first"], row["period"], row["timeout"] = check.first_s, check.period_s, check.timeout_s
         row["k"], row["deep"], row["due"] = check.k, check.deep, check.due_s
-        row["question"], row["stands"] = -1, 1
+        row["question"], row["stands"], row["grid"] = -1, 1, check.grid
         self.call(self.box, verbs.STANDS, check.key, 0, 0.0)  # which stirs nothing
         return True
 
@@ -428,7 +423,7 @@ class CompiledPlane:
         )
 
     def standing(self, probe: int) -> int:
-        rows = self.box[0]["round"][: 2 * self.made]
+        rows = self.box[0]["round"][: STANDING * self.made]
         keys = np.flatnonzero((rows["stands"] != 0) & (rows["question"] == probe))
         return int(keys[0]) if len(keys) else -1
 
@@ -460,6 +455,10 @@ class CompiledPlane:
     def queue_gauge(self, queue: int) -> QueueGauge:
         return readings.queue_gauge(self.box[0], queue)
 
+    def cache_gauge(self, cache: int) -> CacheGauge:
+        row = self.box[0]["cache"][cache]
+        return CacheGauge(*(int(row[name]) for name in CacheGauge._fields))
+
     def books(self) -> Books:
         return books_of(self.box, self.walk)
 
@@ -473,6 +472,8 @@ class CompiledPlane:
             self.latency,
             self.latency_sum,
             float(self.latency_max[0]),
+            self.endpoints,
+            self.endpoint_latency,
         )
 
     def samples(self) -> Samples:
@@ -493,4 +494,5 @@ class CompiledPlane:
         self.fold(
             self.box, self.bucket_s, self.requests, self.jobs, self.refused,
             self.latency, self.latency_sum, self.latency_max,
+            self.endpoints, self.endpoint_latency,
         )  # fmt: skip

@@ -1,9 +1,9 @@
 """Standing health checks: rounds that the plane makes by itself, as long as each answer is good.
 
-A row of `round` for each readiness and each liveness check of a container (2c and 2c + 1: their
-order within an instant). The control plane fills it in (`stand`), and has it back with its question
-open or its next instant known (`recall`): of its own accord, or when it is told HANDED_BACK, since
-an answer is late, or since it acts at the very instant of a round, and its own order holds there.
+A row of `round` for each check that a container may have (the first is STANDING * c; their order
+within an instant). The control plane fills it in (`stand`), and has it back with its question open
+or its next instant known (`recall`): of its own accord, or when it is told HANDED_BACK, since an
+answer is late, or since it acts at the very instant of a round, and its own order holds there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from sim.dataplane.codes import ID_BITS
 from sim.dataplane.kernel.codes import NOTE_HANDED_BACK, ROUND
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.layout import STANDING
 from sim.dataplane.kernel.timing import heap_pop, heap_push, note
 
 LATE = 0.5  # of its time-out: so long before it must an open question be handed back
@@ -44,13 +45,15 @@ def asks_now(w: Any, k: int, ident: int) -> bool:
 @inner
 def passed(w: Any, c: int, number: int) -> bool:
     """A probe of container c has passed: was it one of these, which wait for their next round? As
-    `Worker.next_tick` and `Clock.at` of the control plane, to the last bit."""
-    for k in range(2 * c, 2 * c + 2):
+    `Worker.next_tick` and `Clock.at` of the control plane (or `Clock.after`), to the last bit."""
+    for k in range(STANDING * c, STANDING * (c + 1)):
         check = w.round[k]
         if check.stands != 0 and check.question == number:
             check.question = -1
-            check.k = max(check.k, int((w.now - check.first) // check.period))
-            wait = check.first + check.k * check.period - w.now
+            wait = check.period
+            if check.grid != 0:
+                check.k = max(check.k, int((w.now - check.first) // check.period))
+                wait = check.first + check.k * check.period - w.now
             check.due = w.now + (wait if wait > 0.0 else 0.0)
             wait_for_round(w, k)
             return True

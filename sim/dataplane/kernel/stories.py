@@ -12,9 +12,11 @@ from typing import Any
 
 from sim.dataplane.codes import PROBE_BASE
 from sim.dataplane.kernel.balancers import freed, judge, reply
+from sim.dataplane.kernel.caches import fill, look_up, unanswered
 from sim.dataplane.kernel.clients import again, ask, judged, replied
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
+    DO_CACHE,
     DO_CALL,
     DO_FAIL,
     DO_POISON,
@@ -147,11 +149,17 @@ def resumed(w: Any, s: int, code: int) -> None:
 @inner
 def stepped(w: Any, s: int, code: int) -> None:
     """A step that took time has ended."""
-    does = w.step[w.work[s].step - 1].does
-    if (does <= DO_WAIT or does == DO_CALL) and forsaken(w, s):  # CPU, or time
+    i = w.work[s].step - 1
+    does = w.step[i].does
+    if (does <= DO_WAIT or does >= DO_CALL) and forsaken(w, s):  # CPU, or time
         ended(w, s, CLIENT_TIMEOUT)
-    else:
-        proceed(w, s, code)
+        return
+    if does == DO_CACHE:
+        if w.work[s].leased != 0:
+            w.work[s].leased, w.work[s].step = 0, i  # looks again
+        else:
+            code = unanswered(w, i)
+    proceed(w, s, code)
 
 
 @inner
@@ -183,22 +191,27 @@ def take_step(w: Any, s: int, i: int) -> int:
     c = work.at
     does = w.step[i].does
     if does == DO_QUERY:
-        return use(w, s, amount(w, i, work.visit), w.step[i].pool)
+        return use(w, s, amount(w, i, s), w.step[i].pool)
     if does == DO_PUSH:
         return push(w, s, i)
     if does == DO_CALL:
         w.calls += 1
         work.asks = ask(w, w.calls, s, w.step[i].policy)
         return WAITS
+    if does > DO_CALL:
+        if does == DO_CACHE:
+            return look_up(w, s, i)
+        fill(w, i, work.visit)
+        return SUCCEEDED
     if does == DO_FAIL:
         return HTTP_500
     if does == DO_POISON:
         note(w, NOTE_POISONED, c)
     elif does == DO_WAIT:
         work.stage = PASSED_BY
-        work.timer_at = set_timer(w, PASSED, amount(w, i, work.visit), work.id, s)
+        work.timer_at = set_timer(w, PASSED, amount(w, i, s), work.id, s)
     else:
-        join(w, c, s, amount(w, i, work.visit), CPU_DONE)
+        join(w, c, s, amount(w, i, s), CPU_DONE)
     return WAITS
 
 

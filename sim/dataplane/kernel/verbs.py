@@ -17,8 +17,10 @@ from sim.dataplane.codes import (
     SYN_RESEND_S,
 )
 from sim.dataplane.kernel.balancers import dropped, freed
+from sim.dataplane.kernel.caches import clear, start_cache
 from sim.dataplane.kernel.clients import forsake
 from sim.dataplane.kernel.codes import (
+    CACHE,
     DATABASE,
     DIAL,
     DRAINING,
@@ -102,7 +104,7 @@ from sim.dataplane.kernel.timing import (
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON) = range(19)  # fmt: skip
+ GO_ON, FLUSH) = range(20)  # fmt: skip
 
 
 @inner
@@ -138,6 +140,8 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
         reset(w, w.version[container.profile].number)
     tell_all(w, first, c, why, silently)
     tell_all(w, second, c, why, silently)
+    if kind == CACHE and w.cache[w.version[container.profile].number].server == c:
+        clear(w, w.version[container.profile].number)
     if kind == PROXY:
         proxy_died(w, c, silently)
 
@@ -260,6 +264,8 @@ def start(w: Any, c: int, p: int) -> None:
     grow(w, c, w.version[p].memory_base)
     if kind == QUEUE:
         w.queue[w.version[p].number].redis = c
+    elif kind == CACHE:
+        start_cache(w, c, p)
     if unopened(w, c) >= 0:
         open_later(w, c)
     else:
@@ -463,4 +469,6 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         enqueue(w, at, b)
     elif verb == PROFILED:
         set_profile(w, at, b)
+    elif verb == FLUSH:
+        clear(w, at)
     follow_through(w)

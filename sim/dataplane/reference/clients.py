@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -13,6 +14,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import (
     INFINITY,
     backoff,
+    chosen,
     left_over,
     next_arrival,
     segment_at,
@@ -41,6 +43,7 @@ class Clients:
         self.env, self.seed, self.recorder = plane.env, work.seed, plane.recorder
         self.horizon, self.lattice = work.horizon_s, work.lattice_s
         self.caller = Caller(plane, work.client, 0, tokens=0.0)
+        self.bounds = tuple(accumulate(work.mix))
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
         self.request = 0  # the one that comes next
         self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
@@ -92,7 +95,7 @@ class Clients:
         now = self.env.now
         if request != self.request or self.due != now:
             return  # other arrivals since
-        self.recorder.arrived(now)
+        self.recorder.arrived(now, self.endpoint(request))
         self.waiting[request] = now
         self.segment, self.since = self.coming
         self.request += 1
@@ -100,12 +103,20 @@ class Clients:
         self.expect()
         self.env.process(self.story(request, now))
 
+    def endpoint(self, request: int) -> int:
+        """Which one a user asks; 0 where all ask the same."""
+        if not self.bounds:
+            return 0
+        return chosen(draws.u(self.seed, Stream.MIX, request), self.bounds, len(self.bounds))
+
     def story(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
-        outcome = yield from self.caller.ask(Call(request, request, request))
+        endpoint = self.endpoint(request)
+        call = Call(request, request, request, endpoint=endpoint)
+        outcome = yield from self.caller.ask(call)
         del self.waiting[request]
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
-        self.recorder.ended(arrived_s, outcome, self.env.now)
+        self.recorder.ended(arrived_s, outcome, self.env.now, endpoint)
 
 
 class Caller:
@@ -176,7 +187,7 @@ class Caller:
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
                 balancer=self.balancer, client=rules, kept=self.kept_for(call),
-                asker=None if work is None else work.container,
+                endpoint=call.endpoint, asker=None if work is None else work.container,
             )  # fmt: skip
             call.attempt = attempt
             reply = attempt.reply = call.event = self.env.event()

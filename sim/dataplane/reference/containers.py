@@ -14,14 +14,14 @@ import simpy
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
-from sim.dataplane.codes import SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
+from sim.dataplane.codes import FORSAKEN, HIT, SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
 from sim.dataplane.profile import Law, StoryStep
 from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Call, HealthProbe, Job, Work
-from sim.dataplane.story import pools, probed, salt, starts_at_once, story, streams
+from sim.dataplane.story import callers, pools, probed, salt, starts_at_once, stories, streams
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.jobs import JobQueue
@@ -96,14 +96,13 @@ class Instance:
         self.grow(profile.memory_base)
 
     def tell(self) -> None:
-        """The story that its process runs, and who asks in it: who asked before goes on."""
-        self.steps = story(self.profile)
+        """The stories that its process runs, and who asks in them: who asked before goes on."""
+        self.stories, calls = stories(self.profile), callers(self.profile)
         self.callers |= {
             step: Caller(self.plane, step.client, step.target, step.client.most_tokens)
-            for step in self.steps
-            if step.does == Does.CALL and step not in self.callers
+            for step in calls
+            if step not in self.callers
         }
-        calls = [step for step in self.steps if step.does == Does.CALL]
         for step, edge in zip(calls, self.plane.edges[self.version], strict=True):
             self.callers[step].edge = edge
 
@@ -226,7 +225,8 @@ class Instance:
     def begin(self, work: Work) -> None:
         """Its handler starts. What does not begin on the cores waits its turn in the instant, since
         it may start others."""
-        steps = self.steps
+        asked = work.endpoint if isinstance(work, Attempt) else 0
+        steps = self.stories[asked if asked < len(self.stories) else 0]
         if isinstance(work, HealthProbe):
             steps = probed(self.profile, work.deep)
         turn = None
@@ -248,7 +248,11 @@ class Instance:
                 at += step.covers
                 continue
             code = yield from self.take(work, step)
-            if step.does in (Does.CPU, Does.WAIT, Does.CALL) and self.forsaken(work):
+            if code == HIT:
+                at, code = at + step.covers, int(Outcome.SUCCEEDED)
+                continue
+            takes_time = step.does in (Does.CPU, Does.WAIT, Does.CALL)
+            if code == FORSAKEN or (takes_time and self.forsaken(work)):
                 code = int(Outcome.CLIENT_TIMEOUT)
                 break
             if code != Outcome.SUCCEEDED and not step.ignore:
@@ -278,7 +282,13 @@ class Instance:
             return (yield from self.ask(work, step))
         if does == Does.PUSH:
             return (yield from plane.queues[step.target].push(work, step))
-        amount = self.demand(step.law, streams(step, self.profile.kind)[1], work.visit)
+        if does == Does.CACHE:
+            return (yield from plane.caches[step.target].look_up(work, step))
+        if does == Does.FILL:
+            plane.caches[step.target].fill(step, work.visit)
+            return Outcome.SUCCEEDED
+        who = work.tried if step.by_try else work.visit
+        amount = self.demand(step.law, streams(step, self.profile.kind)[1], who)
         if does == Does.QUERY:
             pool = next(pool for pool in self.pools if pool.rules.database == step.target)
             return (yield from pool.database.use(work, amount, pool))
@@ -294,7 +304,7 @@ class Instance:
         plane.calls += 1
         visit, tried = draws.child(work.visit, mark), draws.child(work.tried, mark)
         work.caller = self.callers[step]
-        work.call = Call(plane.calls, visit, tried, work)
+        work.call = Call(plane.calls, visit, tried, work, endpoint=step.endpoint)
         outcome = yield from work.caller.ask(work.call)  # -> called
         work.call = None
         return outcome

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.dataplane.arithmetic import latency_bin
 from sim.dataplane.codes import LATENCY_BINS, Outcome
+from sim.dataplane.profile import Workload
 from sim.dataplane.tables import (
     ARRIVED,
     FIRST_CAUSE,
@@ -22,9 +23,11 @@ from sim.dataplane.tables import (
 class Counters:
     """Counts per time bucket. Requests by the bucket in which they arrived."""
 
-    def __init__(self, horizon_s: float, bucket_s: float, slo_s: float) -> None:
-        self.bucket_s, self.slo_s = bucket_s, slo_s
-        self.buckets = max(1, math.ceil(horizon_s / bucket_s))
+    def __init__(self, work: Workload) -> None:
+        self.bucket_s, self.slo_s = work.bucket_s, work.client.slo_s
+        self.buckets = max(1, math.ceil(work.horizon_s / work.bucket_s))
+        self.endpoints = np.zeros((len(work.mix), REQUEST_COLUMNS), np.int64)
+        self.endpoint_latency = np.zeros((len(work.mix), LATENCY_BINS), np.int64)
         self.requests = [0] * (self.buckets * REQUEST_COLUMNS)
         self.jobs = [0] * (self.buckets * JOB_COLUMNS)
         self.refused = [0] * self.buckets
@@ -36,23 +39,33 @@ class Counters:
     def bucket(self, t: float) -> int:
         return min(int(t / self.bucket_s), self.buckets - 1)
 
-    def arrived(self, t: float) -> None:
+    def arrived(self, t: float, endpoint: int) -> None:
         self.arrivals += 1
         self.requests[self.bucket(t) * REQUEST_COLUMNS + ARRIVED] += 1
+        self.count(endpoint, ARRIVED)
 
-    def ended(self, arrived_s: float, outcome: int, now: float) -> None:
+    def count(self, endpoint: int, column: int) -> None:
+        if len(self.endpoints):
+            self.endpoints[endpoint, column] += 1
+
+    def ended(self, arrived_s: float, outcome: int, now: float, endpoint: int) -> None:
         at = self.bucket(arrived_s)
         row = at * REQUEST_COLUMNS
         if outcome != Outcome.SUCCEEDED:
             self.failures += 1
             self.requests[row + FIRST_CAUSE + outcome - Outcome.REFUSED] += 1
+            self.count(endpoint, FIRST_CAUSE + outcome - Outcome.REFUSED)
             return
         latency = now - arrived_s
         self.successes += 1
         self.requests[row + SUCCEEDED] += 1
+        self.count(endpoint, SUCCEEDED)
         if latency <= self.slo_s:
             self.requests[row + IN_SLO] += 1
+            self.count(endpoint, IN_SLO)
         self.latency[latency_bin(latency)] += 1
+        if len(self.endpoints):
+            self.endpoint_latency[endpoint, latency_bin(latency)] += 1
         self.latency_sum[at] += latency
         self.latency_max = max(self.latency_max, latency)
 
@@ -72,4 +85,6 @@ class Counters:
             np.array(self.latency, np.int64),
             np.array(self.latency_sum, np.float64),
             self.latency_max,
+            self.endpoints,
+            self.endpoint_latency,
         )

@@ -9,6 +9,7 @@ from dataclasses import astuple
 import simpy
 
 from sim.dataplane.codes import (
+    MOST_CACHES,
     MOST_DATABASES,
     MOST_QUEUES,
     MOST_SERVICES,
@@ -16,7 +17,6 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
-    Does,
     Due,
     Kind,
     Life,
@@ -27,6 +27,7 @@ from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Law, Profile, Routing, Workload
 from sim.dataplane.reference import readings
 from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
+from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
@@ -37,9 +38,10 @@ from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
-from sim.dataplane.story import pools, story
+from sim.dataplane.story import callers, pools
 from sim.dataplane.tables import (
     Books,
+    CacheGauge,
     CallGauge,
     ContainerGauge,
     DatabaseGauge,
@@ -58,7 +60,7 @@ class ReferencePlane:
         self.env = simpy.Environment()
         self.queue = queue_of(self.env)
         self.seed, self.lattice = workload.seed, workload.lattice_s
-        self.recorder = Counters(workload.horizon_s, workload.bucket_s, workload.client.slo_s)
+        self.recorder = Counters(workload)
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.settling = Settling(self.env)
         self.profiles: list[Profile] = []
@@ -74,6 +76,7 @@ class ReferencePlane:
         self.databases = [Postgres(self) for _ in range(MOST_DATABASES)]
         self.ghosts = 0  # groups of connections whose host vanished
         self.queues = [JobQueue(self) for _ in range(MOST_QUEUES)]
+        self.caches = [Cache(self, number) for number in range(MOST_CACHES)]
         self.workers: list[Instance] = []
         self.pushes = self.copies_made = self.backlog_peak = 0
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
@@ -160,6 +163,10 @@ class ReferencePlane:
         self.queues[queue].wiped()
         self.follow_through()
 
+    def flush(self, cache: int) -> None:
+        self.caches[cache].clear()
+        self.follow_through()
+
     def enqueue(self, queue: int, jobs: int) -> None:
         self.queues[queue].enqueue(jobs)
         self.follow_through()
@@ -168,7 +175,7 @@ class ReferencePlane:
     def add_profile(self, profile: Profile) -> int:
         pools(profile)  # or it says what is wrong with it, or with its story
         self.profiles.append(profile)
-        self.edges.append([Edge() for step in story(profile) if step.does == Does.CALL])
+        self.edges.append([Edge() for _ in callers(profile)])
         return len(self.profiles) - 1
 
     def add_container(self, profile: int, server: int) -> int:
@@ -194,6 +201,8 @@ class ReferencePlane:
         c.born(profile)
         if rules.kind == Kind.QUEUE:
             c.queue.redis = c
+        elif rules.kind == Kind.CACHE:
+            self.caches[rules.number].start(c)
         pool = self.unopened(c)
         if pool is not None:
             self.open_later(c, pool.database.start_up_connection_s())
@@ -283,6 +292,8 @@ class ReferencePlane:
             self.database_of(c).reset()
         for work in inside:
             self.dropped(work, why, silently)
+        if c is self.caches[c.profile.number].server:
+            self.caches[c.profile.number].clear()
         if kind == Kind.PROXY:
             proxy_died(self, c, silently)
 
@@ -455,6 +466,9 @@ class ReferencePlane:
 
     def queue_gauge(self, queue: int) -> QueueGauge:
         return self.queues[queue].gauge()
+
+    def cache_gauge(self, cache: int) -> CacheGauge:
+        return self.caches[cache].gauge()
 
     def jobs_queued(self) -> int:
         return sum(queue.queued() for queue in self.queues)

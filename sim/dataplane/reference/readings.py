@@ -61,6 +61,7 @@ def books(plane: ReferencePlane) -> Books:
         connections_held=sum(n for db, n in connections if db.answers),
         connections_granted=sum(db.granted for db in databases),
         connections_closed=sum(db.closed for db in databases),
+        cached=sum(len(cache.until) for cache in plane.caches),
         busy_s=tuple(busy),
         capacity_s=tuple(s.cpu.cores * s.uptime(now) for s in plane.servers),
         memory=tuple(memory),

@@ -73,6 +73,7 @@ class Call:
     work: Work | None = None
     attempt: Attempt | None = None  # the last one
     event: simpy.Event | None = None  # an answer, or the end of a back-off
+    endpoint: int = 0
 
     def attempt_id(self, retry: int) -> int:
         return attempt_id(self.number, retry) + (0 if self.work is None else CALL_BASE)
@@ -124,6 +125,7 @@ class Attempt(Work):
     kept: Connection | None = None  # that it uses or opens, if its client keeps any
     via: Instance | None = None  # the proxy through which it goes
     cut: bool = False  # that proxy's server lost power: no answer gets through
+    endpoint: int = 0  # that it asks
 
 
 @dataclass(eq=False, slots=True)

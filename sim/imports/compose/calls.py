@@ -42,15 +42,15 @@ def calls_of(roles: Mapping[str, Guess], scene: Scene, entry: str, notes: Notes)
     """Calls of more than low confidence from a service to one that answers. Of a circle the edge
     that is the least sure is left out, and told; so is what one story has no room for."""
     web = [name for name, guess in roles.items() if guess.role == "http"]
-    found: dict[tuple[str, str], tuple[int, list[str]]] = {}
+    pairs: dict[tuple[str, str], tuple[int, list[str]]] = {}
     for mention in scene.mentions:
         pair = (mention.caller, mention.callee)
         sure = get_args(Confidence).index(mention.confidence)
         if roles[pair[0]].role in ("http", "worker") and pair[1] in web and pair[0] != pair[1]:
-            best, evidence = found.setdefault(pair, (sure, []))
-            found[pair] = (min(best, sure), [*evidence, mention.evidence])
+            best, evidence = pairs.setdefault(pair, (sure, []))
+            pairs[pair] = (min(best, sure), [*evidence, mention.evidence])
     edges: dict[str, dict[str, str]] = {}
-    for (caller, callee), (sure, evidence) in sorted(found.items(), key=lambda item: item[1][0]):
+    for (caller, callee), (sure, evidence) in sorted(pairs.items(), key=lambda item: item[1][0]):
         own = edges.setdefault(caller, {})
         if sure == len(get_args(Confidence)) - 1:
             continue

@@ -102,12 +102,12 @@ def _braced(body: str, variables: Mapping[str, str], unset: dict[str, None]) -> 
         raise ValueError("${NAME}, ${NAME:-default} or ${NAME:?message}")
     name, operator, word = match[1], match[2] or "", match[3] or ""
     value = variables.get(name)
-    given = bool(value) if operator.startswith(":") else value is not None
+    is_set = bool(value) if operator.startswith(":") else value is not None
     if operator.endswith("-"):
-        return variables[name] if given else expand(word, variables, unset)
+        return variables[name] if is_set else expand(word, variables, unset)
     if operator.endswith("+"):
-        return expand(word, variables, unset) if given else ""
-    if operator.endswith("?") and not given:
+        return expand(word, variables, unset) if is_set else ""
+    if operator.endswith("?") and not is_set:
         said = expand(word, variables, unset) or "it is required"
         raise ValueError(f"a value for {name} in .env ({said})")
     return _value(name, variables, unset)

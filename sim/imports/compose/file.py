@@ -141,14 +141,14 @@ def _corrected(project: Project, corrections: Corrections) -> Corrections:
             roles[name] = role_of(str(own["role"]), f"{project.document.place((*at, 'role'))}")
             entry = name if own["role"] == ENTRY else entry
         calls = own.get("calls") or []
-        for other in calls if isinstance(calls, list) else [calls]:
-            if other not in project.bodies:
+        for callee in calls if isinstance(calls, list) else [calls]:
+            if callee not in project.bodies:
                 found, near = (
-                    f"the unknown service {describe(other)}",
-                    closest(str(other), project.bodies),
+                    f"the unknown service {describe(callee)}",
+                    closest(str(callee), project.bodies),
                 )
                 raise project.document.error((*at, "calls"), found, one_of(project.bodies), near)
-            links.append((name, other))
+            links.append((name, callee))
     return Corrections(
         {**roles, **corrections.roles}, (*links, *corrections.links), corrections.entry or entry
     )
@@ -157,19 +157,19 @@ def _corrected(project: Project, corrections: Corrections) -> Corrections:
 def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     """All services and what they say of each other; the text of configuration files by service."""
     bodies, corrections = task.project.bodies, task.corrections
-    found, outside = mentions(bodies, task.variables)
-    found += [Mention(a, b, "as you say", "high", None, ()) for a, b in corrections.links]
-    first = guess_roles(Scene(bodies, task.variables, found), corrections.roles)
+    links, outside = mentions(bodies, task.variables)
+    links += [Mention(a, b, "as you say", "high", None, ()) for a, b in corrections.links]
+    first = guess_roles(Scene(bodies, task.variables, links), corrections.roles)
     proxies = [name for name, guess in first.items() if guess.part == "proxy"]
-    found += routed(proxies, bodies)
+    links += routed(proxies, bodies)
     servers = [
         name for name, guess in first.items() if guess.role in ("postgres", "redis", "proxy")
     ]
     folder, hosts = task.project.folder, host_names(bodies)
     configs = {name: config_text(bodies[name], folder) for name in {*proxies, *servers}}
     for name in proxies:
-        found += configured(name, configs[name], hosts)
-    return Scene(bodies, task.variables, found), configs, outside
+        links += configured(name, configs[name], hosts)
+    return Scene(bodies, task.variables, links), configs, outside
 
 
 def _tell_roles(roles: Mapping[str, Guess], entry: str, scene: Scene, notes: Notes) -> None:
@@ -295,13 +295,13 @@ def _own_addresses(services: dict[str, Service], notes: Notes) -> dict[str, Serv
 
 def _asked(scene: Scene, poolers: Sequence[str], database: str) -> dict[str, set[str]]:
     """Whom each service asks; who asks the pooler asks the database behind it."""
-    asked: dict[str, set[str]] = {}
+    targets: dict[str, set[str]] = {}
     for mention in scene.mentions:
-        asked.setdefault(mention.caller, set()).add(mention.callee)
-    for others in asked.values():
+        targets.setdefault(mention.caller, set()).add(mention.callee)
+    for others in targets.values():
         if others & set(poolers) and database:
             others.add(database)
-    return asked
+    return targets
 
 
 def _by_hand(node: Node, service: Service) -> Service:

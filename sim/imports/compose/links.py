@@ -92,30 +92,30 @@ def mentions(
 ) -> tuple[list[Mention], list[Outside]]:
     """All that the file says; the configuration of proxies is read by `configured`."""
     hosts = host_names(bodies)
-    found: list[Mention] = []
+    links: list[Mention] = []
     outside: list[Outside] = []
     for name, body in bodies.items():
-        for other in body.get("depends_on") or {}:
-            if other in bodies:
-                at = ("depends_on", other)
-                found.append(Mention(name, other, "depends_on", "medium", None, at))
+        for callee in body.get("depends_on") or {}:
+            if callee in bodies:
+                at = ("depends_on", callee)
+                links.append(Mention(name, callee, "depends_on", "medium", None, at))
         for i, link in enumerate(body.get("links") or []):
-            other = str(link).split(":")[0]
-            if other in bodies:
-                found.append(Mention(name, other, "links", "high", None, ("links", i)))
+            callee = str(link).split(":")[0]
+            if callee in bodies:
+                links.append(Mention(name, callee, "links", "high", None, ("links", i)))
         for key, value in variables[name].items():
             for host, part in _addresses(key, value):
-                other = hosts.get(host.lower(), "")
-                if other and other != name:
+                callee = hosts.get(host.lower(), "")
+                if callee and callee != name:
                     at = ("environment", key)
-                    found.append(Mention(name, other, key, "high", part, at))
-                elif part in _STORES and "." in host and not other:
+                    links.append(Mention(name, callee, key, "high", part, at))
+                elif part in _STORES and "." in host and not callee:
                     outside.append(Outside(name, host, key, part))
         for host, part in hosts_of(command_text(body)):
-            other = hosts.get(host.lower(), "")
-            if other and other != name:
-                found.append(Mention(name, other, "command", "high", part, ("command",)))
-    return found, outside
+            callee = hosts.get(host.lower(), "")
+            if callee and callee != name:
+                links.append(Mention(name, callee, "command", "high", part, ("command",)))
+    return links, outside
 
 
 _STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis")
@@ -126,24 +126,24 @@ def _addresses(key: str, value: str) -> Iterator[tuple[str, Part | None]]:
     match = _ADDRESS.fullmatch(key)
     word = word_of(match["of"].lower()) if match and match["of"] else None
     hint = word.part if word and word.part != "http" else None
-    found = dict(hosts_of(value))
+    hosts = dict(hosts_of(value))
     if match:
         for part in re.split(r"[,;\s]+", value):
             bare = part.partition(":")[0]
             if _WORD.fullmatch(bare):
-                found.setdefault(bare, None)
-    for host, part in found.items():
+                hosts.setdefault(bare, None)
+    for host, part in hosts.items():
         yield host, part or hint
 
 
 def hosts_of(text: str) -> Iterator[tuple[str, Part | None]]:
     """Hosts of URLs and of `name:port` in a text."""
-    seen = set()
+    hosts = set()
     for match in _URL.finditer(text):
-        seen.add(match["host"])
+        hosts.add(match["host"])
         yield match["host"], part_of_scheme(match["scheme"])
     for match in _HOST.finditer(text):
-        if match["host"] not in seen:
+        if match["host"] not in hosts:
             yield match["host"], None
 
 

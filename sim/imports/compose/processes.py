@@ -79,27 +79,26 @@ def web_processes(words: list[str], environment: Mapping[str, str]) -> Processes
         many = ("-t", "--threads") if server == "puma" else ("--threads",)
         threads = _option(words, *many)
     return Processes(
-        processes or _variable(environment, _PROCESSES),
-        threads or _variable(environment, _THREADS),
+        processes or _variable(environment, _PROCESSES), threads or _variable(environment, _THREADS)
     )
 
 
 def job_processes(words: list[str], environment: Mapping[str, str]) -> Processes:
     """Of a worker: Celery's are processes, others' threads of one."""
     text = " ".join(words)
-    said = _option(words, "--concurrency", "-c", "--max-tasks") if words else None
+    jobs = _option(words, "--concurrency", "-c", "--max-tasks") if words else None
     autoscale = option(words, "--autoscale")
-    if said is None and autoscale and autoscale.split(",")[0].isdecimal():
-        said = Number(int(autoscale.split(",")[0]), "--autoscale")
+    if jobs is None and autoscale and autoscale.split(",")[0].isdecimal():
+        jobs = Number(int(autoscale.split(",")[0]), "--autoscale")
     if "dramatiq" in text or "huey" in text:
         return Processes(
             _option(words, "--processes", "-p"),
             _option(words, "--threads", "-t", "-w", "--workers"),
         )
-    said = said or _variable(environment, _JOBS)
+    jobs = jobs or _variable(environment, _JOBS)
     pool = option(words, "-P", "--pool")
     forks = "celery" in text.lower() and pool in (None, "prefork", "processes")
-    return Processes(said, None) if forks else Processes(None, said)
+    return Processes(jobs, None) if forks else Processes(None, jobs)
 
 
 def _option(words: list[str], *names: str) -> Number | None:
@@ -151,16 +150,16 @@ def pool_of(
     words: list[str], environment: Mapping[str, str], processes: Processes
 ) -> PoolSize | None:
     """The pool that the file says, times the processes that each have one; None: it says none."""
-    found = _stated(words, environment)
-    if found is None and "RAILS_MAX_THREADS" in environment:
+    pool = _stated(words, environment)
+    if pool is None and "RAILS_MAX_THREADS" in environment:
         threads = _variable(environment, ("RAILS_MAX_THREADS",))
-        found = (threads.value, threads.said, (threads.said,)) if threads else None
-    if found is None and _is_django(words, environment) and processes.concurrency:
+        pool = (threads.value, threads.said, (threads.said,)) if threads else None
+    if pool is None and _is_django(words, environment) and processes.concurrency:
         each = processes.threads.value if processes.threads else 1
-        found = (each, "Django: a connection a thread", ())
-    if found is None:
+        pool = (each, "Django: a connection a thread", ())
+    if pool is None:
         return None
-    size, source, variables = found
+    size, source, variables = pool
     count = processes.processes.value if processes.processes else 1
     if count > 1:
         return PoolSize(size * count, f"{size} x {count} processes, from {source}", variables)

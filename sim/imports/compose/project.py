@@ -164,19 +164,19 @@ def _extended(
     base = extends["service"] if isinstance(extends.value, dict) else extends
     if base.value is None:
         return body
-    where, other = f"services.{name}.extends", str(base.value)
+    where, base_name = f"services.{name}.extends", str(base.value)
     source, source_path = top, path
     if "file" in extends:
         source_path = path.parent / str(extends["file"].value)
         source = _foreign(source_path, extends["file"], f"{where}.file", reading)
     names = source["services"].value if isinstance(source["services"].value, dict) else {}
-    if other not in names:
-        found, near = f"the unknown service {other!r}", closest(other, names)
+    if base_name not in names:
+        found, near = f"the unknown service {base_name!r}", closest(base_name, names)
         raise InputError(issues=[base.issue(where, found, one_of(names), near)])
-    if (source_path, other) in trail:
-        circle = " -> ".join([*(step for _, step in trail), other])
+    if (source_path, base_name) in trail:
+        circle = " -> ".join([*(step for _, step in trail), base_name])
         raise InputError(issues=[base.issue(where, f"the cycle {circle}", "no cycle")])
-    below = _extended(other, source, source_path, reading, (*trail, (source_path, other)))
+    below = _extended(base_name, source, source_path, reading, (*trail, (source_path, base_name)))
     inherited = {key: part for key, part in below.value.items() if key != "extends"}
     # a file's own paths are relative to it
     if source_path != path and "env_file" in inherited:
@@ -267,14 +267,14 @@ def _dependencies_known(document: Document, notes: Notes) -> None:
     issues = []
     for name, body in services.items():
         depends = body.get("depends_on") or {}
-        for other, how in list(depends.items()):
-            if other in services:
+        for callee, how in list(depends.items()):
+            if callee in services:
                 continue
             if isinstance(how, dict) and str(how.get("required")).lower() == "false":
-                notes.ignored.append(f"{name}: depends on {other} if it is there, and it is not")
+                notes.ignored.append(f"{name}: depends on {callee} if it is there, and it is not")
                 continue
-            at = ("services", name, "depends_on", other)
-            found, near = f"the unknown service {other!r}", closest(other, services)
+            at = ("services", name, "depends_on", callee)
+            found, near = f"the unknown service {callee!r}", closest(callee, services)
             issues.append(document.issue(at[:3], found, one_of(services), near))
     if issues:
         raise InputError(issues=issues)
@@ -285,27 +285,27 @@ def _running(
 ) -> dict[str, dict[str, Any]]:
     """Services that `up` starts and that stay: those of active profiles, no one-time jobs."""
     bodies: dict[str, dict[str, Any]] = document.data["services"]
-    asked = {part.strip() for part in variables.get("COMPOSE_PROFILES", "").split(",")} - {""}
+    profiles = {part.strip() for part in variables.get("COMPOSE_PROFILES", "").split(",")} - {""}
     active = {
         name
         for name, body in bodies.items()
-        if not body.get("profiles") or "*" in asked or asked & set(map(str, body["profiles"]))
+        if not body.get("profiles") or "*" in profiles or profiles & set(map(str, body["profiles"]))
     }
-    if active and asked:
-        notes.assumed.append(f"profiles of .env: {', '.join(sorted(asked))}")
+    if active and profiles:
+        notes.assumed.append(f"profiles of .env: {', '.join(sorted(profiles))}")
     if not active:  # nothing would start: as if all were asked for
         active = set(bodies)
         notes.assumed.append("every service has a profile and none is asked for: all are started")
-    wanted = {other for name in active for other in bodies[name].get("depends_on") or {}}
+    dependencies = {callee for name in active for callee in bodies[name].get("depends_on") or {}}
     once = {
-        other
+        callee
         for body in bodies.values()
-        for other, how in (body.get("depends_on") or {}).items()
+        for callee, how in (body.get("depends_on") or {}).items()
         if isinstance(how, dict) and how.get("condition") == "service_completed_successfully"
     }
     result = {}
     for name, body in bodies.items():
-        if name not in active and name not in wanted:
+        if name not in active and name not in dependencies:
             notes.ignored.append(
                 f"{name}: only with the profile {', '.join(map(str, body['profiles']))}"
             )
@@ -325,7 +325,7 @@ def _env_files(
     document: Document, name: str, body: dict[str, Any], folder: Path, notes: Notes
 ) -> dict[str, str]:
     """The variables of a service's `env_file:`, the later files over the earlier."""
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for i, entry in enumerate(body.get("env_file") or []):
         path = entry.get("path") if isinstance(entry, dict) else entry
         if not isinstance(path, str):
@@ -335,5 +335,5 @@ def _env_files(
             needed = not isinstance(entry, dict) or str(entry.get("required")).lower() != "false"
             word = "is not there" if needed else "is not there, and need not be"
             notes.assumed.append(f"{name}: its env_file {path} {word}: no variables from it")
-        found |= read_env(folder / path)
-    return found
+        variables |= read_env(folder / path)
+    return variables

@@ -262,7 +262,8 @@ def _settled(
         stores = ranked_stores(role, settled, scene, corrected)
         for name in stores[most:]:
             first = stores[0] if most == 1 else f"{most} others"
-            why = f"one more {_store_word(role)} beside {first}"
+            word = {"postgres": "database", "redis": "Redis"}[role]
+            why = f"one more {word} beside {first}"
             settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     queue = any(guess.role == "redis" for guess in settled.values())
     brokers = [name for name, guess in settled.items() if guess.part == "broker"]
@@ -308,10 +309,6 @@ def _stand_ins(
     yield from (n for n in free if guesses[n].part == "worker")
 
 
-def _store_word(role: str) -> str:
-    return {"postgres": "database", "redis": "Redis"}[role]
-
-
 def ranked_stores(
     role: Role, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
 ) -> list[str]:
@@ -343,19 +340,19 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
     proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
     stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis")]
     databases = [name for name in stores if roles[name].role == "postgres"]
-    asked = {m.callee for m in scene.mentions if m.caller in proxies}
+    proxied = {m.callee for m in scene.mentions if m.caller in proxies}
     queue = any(guess.role == "worker" for guess in roles.values())
-    wanted = stores if queue else databases  # who leaves jobs is as good as who asks a database
+    behind = stores if queue else databases  # who leaves jobs is as good as who asks a database
 
     def rank(name: str) -> tuple[bool, ...]:
         return (
             roles[name].part in ("page", "tool") or beside(name),
-            not (name in asked or _serves(scene.bodies[name])),
+            not (name in proxied or _serves(scene.bodies[name])),
             not _in_front(name) and len(web) > _SUITE,
             any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
             not scene.asks(name, stores),
-            not scene.asks(name, wanted),
-            name not in asked,
+            not scene.asks(name, behind),
+            name not in proxied,
             not _in_front(name),
         )
 
@@ -376,14 +373,14 @@ def _in_front(name: str) -> bool:
 
 def reached(candidates: Sequence[str], proxies: Sequence[str], scene: Scene) -> set[str]:
     """Services that the world reaches: by a published port, a proxy, or one of these asks them."""
-    seen = {name for name in candidates if _serves(scene.bodies[name])}
-    seen |= {m.callee for m in scene.mentions if m.caller in proxies and m.callee in candidates}
+    ways = {name for name in candidates if _serves(scene.bodies[name])}
+    ways |= {m.callee for m in scene.mentions if m.caller in proxies and m.callee in candidates}
     while (
-        more := {m.callee for m in scene.mentions if m.caller in seen and m.callee in candidates}
-        - seen
+        more := {m.callee for m in scene.mentions if m.caller in ways and m.callee in candidates}
+        - ways
     ):
-        seen |= more
-    return seen
+        ways |= more
+    return ways
 
 
 def unsaid_callers(roles: Mapping[str, Guess], scene: Scene) -> Iterator[Mention]:

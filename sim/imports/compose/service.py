@@ -14,15 +14,7 @@ from sim.imports.compose.story import Around, story_of
 from sim.imports.compose.values import Node
 from sim.imports.evidence import Notes, Origin
 from sim.schema.fields import LawSpec
-from sim.schema.stack import (
-    CpuSpec,
-    Healthcheck,
-    Lookup,
-    Memory,
-    Service,
-    Stop,
-)
-from sim.schema.stack_checks import ALONE
+from sim.schema.stack import ALONE, CpuSpec, Healthcheck, Lookup, Memory, Service, Stop
 from sim.schema.text.validation import closest, one_of
 
 OTHER_MEMORY = 100 * 1024**2  # chosen: a container of which nothing is known
@@ -202,7 +194,7 @@ def _cpu(node: Node, name: str, template: Service, notes: Notes) -> CpuSpec:
 
 def _memory(node: Node, name: str, template: Service, notes: Notes) -> Memory:
     resources = node.get("deploy", "resources")
-    found = {}
+    bounds = {}
     for key, section, old in (
         ("limit", "limits", "mem_limit"),
         ("request", "reservations", "mem_reservation"),
@@ -214,8 +206,8 @@ def _memory(node: Node, name: str, template: Service, notes: Notes) -> Memory:
             size = stated.size()
         if size is not None:
             notes.origins[f"services.{name}.memory.{key}"] = stated.origin
-        found[key] = size
-    limit, request = found["limit"], found["request"]
+        bounds[key] = size
+    limit, request = bounds["limit"], bounds["request"]
     base = template.memory.base
     if limit is not None and base > limit // 2:
         base = limit // 2
@@ -239,14 +231,14 @@ def _healthcheck(node: Node, name: str, notes: Notes) -> Healthcheck | None:
         raise test.wrong("a list that begins with NONE, CMD or CMD-SHELL")
     test.read.add(test.path)
     notes.assumed.append(f"{name}: healthy while it answers (it checks: {_short(words)})")
-    given = {
+    fields = {
         "interval": check.get("interval").seconds() or None,  # 0: Docker's default
         "timeout": check.get("timeout").seconds() or None,
         "retries": check.get("retries").count() or None,
         "start_period": check.get("start_period").seconds(),
         "start_interval": check.get("start_interval").seconds() or None,
     }
-    said = {key: value for key, value in given.items() if value is not None}
+    said = {key: value for key, value in fields.items() if value is not None}
     for key in said:
         notes.origins[f"services.{name}.healthcheck.{key}"] = check.get(key).origin
     return Healthcheck.model_validate(said)
@@ -290,14 +282,14 @@ def _proxy(node: Node, name: str, own: Own, notes: Notes) -> dict[str, Any]:
     with a `resolver` and a variable again and again); Traefik and others that read Docker's events
     hear of every change; Caddy dials a name at each new connection."""
     image = str(node.value.get("image") or "")
-    what = f"{image} {name} {own.guess.why}"
+    text = f"{image} {name} {own.guess.why}"
     result: dict[str, Any] = {"concurrency": 4096}  # chosen: does not bind before its servers'
-    if _PUSHES.search(what):
+    if _PUSHES.search(text):
         notes.assumed.append(f"{name}: hears of every change of a container (Docker's events)")
         return result
     again = re.search(r"(?m)^\s*resolver\s+(?:[^;]*?valid=(\d+)(s|m)?)?[^;]*;", own.config)
     variable = re.search(r"proxy_pass\s+https?://\$|resolvers\s+\w+|resolve\b", own.config)
-    if re.search(r"caddy", what, re.IGNORECASE):
+    if re.search(r"caddy", text, re.IGNORECASE):
         result["lookup"] = Lookup(once=False, ttl=1.0)
         notes.assumed.append(f"{name}: looks a name up again for new connections (Caddy)")
     elif again and variable:

@@ -53,32 +53,32 @@ def read_database(
 ) -> dict[str, Any]:  # fmt: skip
     """A database of any engine: its own limit, and costs as those of the like stack's."""
     words = _words(node, variables)
-    given = {key: getattr(template, key) for key in ("connect", "cost_growth", "recovery")}
+    spec = {key: getattr(template, key) for key in ("connect", "cost_growth", "recovery")}
     slots = _SLOTS[engine]
-    given["max_connections"] = slots.value
+    spec["max_connections"] = slots.value
     notes.origins[f"services.{name}.max_connections"] = Origin("image", slots.source)
     if engine != "postgres":
-        given["superuser_reserved_connections"] = 0
+        spec["superuser_reserved_connections"] = 0
         notes.assumed.append(
             f"{name}: {_TITLES[engine]}, {slots.value} connections; what a query and a connection "
             f"cost is PostgreSQL's"
         )
     for key in ("max_connections", "superuser_reserved_connections", "reserved_connections"):
-        found = server_option(words, _LIMITS.get(engine, key) if key == "max_connections" else key)
-        if key == "max_connections" and found is None and engine == "postgres":
-            found = option(words, "-N") or _first(variables, _POSTGRES_VARIABLES, node)
-        if found is None:
+        text = server_option(words, _LIMITS.get(engine, key) if key == "max_connections" else key)
+        if key == "max_connections" and text is None and engine == "postgres":
+            text = option(words, "-N") or _first(variables, _POSTGRES_VARIABLES, node)
+        if text is None:
             match = re.search(rf"(?m)^\s*{key}\s*=\s*'?(\d+)", config)
-            found = match[1] if match else None
-        if found is not None and _is_count(found):
-            given[key] = int(found)
+            text = match[1] if match else None
+        if text is not None and _is_count(text):
+            spec[key] = int(text)
             notes.origins[f"services.{name}.{key}"] = node.get("command").origin
     if any("config_file" in word for word in words) and not config:
         notes.assumed.append(f"{name}: max_connections {slots.value} (its config file is not read)")
-    reserved = given.get("superuser_reserved_connections", 3) + given.get("reserved_connections", 0)
-    if engine == "postgres" and reserved >= given["max_connections"]:
+    reserved = spec.get("superuser_reserved_connections", 3) + spec.get("reserved_connections", 0)
+    if engine == "postgres" and reserved >= spec["max_connections"]:
         raise node.get("command").wrong(f"max_connections above the {reserved} reserved")
-    return given
+    return spec
 
 
 def read_redis(
@@ -92,36 +92,36 @@ def read_redis(
         match = re.search(rf"(?m)^\s*{key}\s+(.*?)\s*$", config)
         return option(words, f"--{key}") or (match[1].strip("\"'") if match else None)
 
-    given: dict[str, Any] = {"persistence": "rdb", "job_size": template.job_size}
+    spec: dict[str, Any] = {"persistence": "rdb", "job_size": template.job_size}
     notes.origins[f"services.{name}.persistence"] = Origin("image", "Redis: redis.conf, save")
     if option(words, "--save") in ("", "''", '""') or re.search(r'(?m)^\s*save\s+""', config):
-        given["persistence"] = "none"
+        spec["persistence"] = "none"
     bitnami = "bitnami" in str(node.value.get("image") or "")
     variable = _first(variables, (_AOF_VARIABLE,), node)
     appends = said("appendonly") or variable or ("yes" if bitnami else "no")
     if appends.lower() in ("yes", "true"):
-        given["persistence"] = "aof_always" if said("appendfsync") == "always" else "aof_everysec"
+        spec["persistence"] = "aof_always" if said("appendfsync") == "always" else "aof_everysec"
     memory = said("maxmemory")
     if memory is not None:
-        given["maxmemory"] = _redis_size(node.at((*node.path, "command"), memory))
+        spec["maxmemory"] = _redis_size(node.at((*node.path, "command"), memory))
         notes.origins[f"services.{name}.maxmemory"] = node.get("command").origin
     if (said("maxmemory-policy") or "").startswith("allkeys"):
-        given["eviction"] = "allkeys"
+        spec["eviction"] = "allkeys"
     if any(word.endswith(".conf") for word in words) and not config:
-        notes.assumed.append(f"{name}: persistence {given['persistence']} (its file is not read)")
-    return given
+        notes.assumed.append(f"{name}: persistence {spec['persistence']} (its file is not read)")
+    return spec
 
 
 def read_pooler(node: Node, name: str, variables: Mapping[str, str], notes: Notes) -> Pooler:
     """PgBouncer before the database."""
-    given = {
+    spec = {
         "size": _first(variables, _POOLER_SIZES, node),
         "max_clients": _first(variables, _POOLER_CLIENTS, node) or "100",  # its default
     }
     mode = _first(variables, _POOLER_MODES, node) or "session"
     if mode != "transaction":
         notes.assumed.append(f"{name}: pools transactions, where the file says pool_mode {mode}")
-    numbers = {key: int(v) for key, v in given.items() if v and _is_count(v)}
+    numbers = {key: int(v) for key, v in spec.items() if v and _is_count(v)}
     return Pooler(**numbers)
 
 

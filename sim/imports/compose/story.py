@@ -16,7 +16,8 @@ from sim.imports.compose.calls import Calls, scaled
 from sim.imports.evidence import Notes
 from sim.schema.databases import DatabaseClient, DatabasePool
 from sim.schema.jobs import JobPush
-from sim.schema.stack import Role, Service, ServiceStep, Stack
+from sim.schema.stack import Role, Service, Stack
+from sim.schema.steps import ServiceStep
 from sim.schema.story_checks import MOST_POOLS
 
 

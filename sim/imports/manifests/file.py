@@ -103,12 +103,12 @@ def _applied(
                     ("expose",), [str(port.value.get("port")) for port in ports.items()], labels
                 )
     for manifest in manifests:
-        done = True
+        fits = True
         if manifest.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
-            done = scale(manifest, listed, notes)
+            fits = scale(manifest, listed, notes)
         elif manifest.kind == "PodDisruptionBudget":
-            done = protect(manifest, listed)
-        if not done:
+            fits = protect(manifest, listed)
+        if not fits:
             notes.ignored.append(f"{manifest.title}: of a workload that is not in the files")
             manifest.read.add(manifest.at)
     classes = [m for m in manifests if m.kind == "PriorityClass"]

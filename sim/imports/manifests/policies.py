@@ -99,13 +99,13 @@ def _keda(manifest: Manifest, own: ManifestWorkload, notes: Notes) -> dict[str, 
             trigger.read.update((kind.path, (*trigger.path, "metricType")))
             continue
         trigger.read.add(trigger.path)
-        told = f"{manifest.title}: scaling by {kind.text()}"
+        line = f"{manifest.title}: scaling by {kind.text()}"
         if kind.text().startswith("redis") and length.value is not None:
             bounds = {**scaling, "queue": _count(length, 5)}
             fields = ", ".join(f"{key}: {value}" for key, value in bounds.items())
-            told += " (--set kubernetes.autoscaling.keda={} "
-            told += f"--set 'stack.services.{own.name}.scaling={{{fields}}}')"
-        notes.ignored.append(f"{told}: {own.name} keeps its number")
+            line += " (--set kubernetes.autoscaling.keda={} "
+            line += f"--set 'stack.services.{own.name}.scaling={{{fields}}}')"
+        notes.ignored.append(f"{line}: {own.name} keeps its number")
     return {**scaling, "min": max(1, scaling["min"])} if "cpu" in scaling else {}
 
 
@@ -140,12 +140,12 @@ def rank(own: ManifestWorkload, classes: Sequence[Manifest], notes: Notes) -> No
     if name.value is None:
         return
     name.read.add(name.path)
-    known = next((manifest for manifest in classes if manifest.name == name.text()), None)
-    if known is None:
+    priority = next((manifest for manifest in classes if manifest.name == name.text()), None)
+    if priority is None:
         notes.ignored.append(f"{own.name}: priority class {name.text()}, which is not in the files")
         return
-    own.patch["priority"] = _count(known.get("value"), 0)
-    if known.text("preemptionPolicy") == "Never":
+    own.patch["priority"] = _count(priority.get("value"), 0)
+    if priority.text("preemptionPolicy") == "Never":
         own.patch["preemption_policy"] = "never"
 
 

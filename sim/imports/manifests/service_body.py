@@ -10,7 +10,7 @@ from typing import Any
 from sim.imports.compose.project import Project
 from sim.imports.compose.values import Node
 from sim.imports.evidence import Imported, Notes, Origin, leaves
-from sim.schema.stack_checks import ALONE
+from sim.schema.stack import ALONE
 from sim.schema.text.document import Document, Path_
 
 

@@ -120,7 +120,7 @@ def _container(own: ManifestWorkload) -> Node | None:
 def _environment(
     own: ManifestWorkload, container: Node, values: Mapping[tuple[str, str], Manifest]
 ) -> None:
-    found: dict[str, tuple[str, Node]] = {}
+    variables: dict[str, tuple[str, Node]] = {}
     for entry in container.get("envFrom").items():
         prefix = entry.get("prefix").text()
         for kind in ("configMapRef", "secretRef"):
@@ -129,12 +129,12 @@ def _environment(
             if source is not None:
                 reference.read.add(reference.path)
                 pairs = _pairs(source)
-                found |= {prefix + key: (text, reference) for key, (text, _) in pairs.items()}
+                variables |= {prefix + key: (text, reference) for key, (text, _) in pairs.items()}
     for entry in container.get("env").items():
         variable = entry.get("name").text()
         value = entry.get("value")
         if value.value is not None:
-            found[variable] = (value.text(), value)
+            variables[variable] = (value.text(), value)
             entry.read.add((*entry.path, "name"))
             continue
         for kind in ("configMapKeyRef", "secretKeyRef"):
@@ -142,17 +142,17 @@ def _environment(
             source = values.get((_KINDS[kind], reference.get("name").text()))
             pairs = _pairs(source) if source is not None else {}
             if reference.get("key").text() in pairs:
-                found[variable] = (pairs[reference.get("key").text()][0], reference)
+                variables[variable] = (pairs[reference.get("key").text()][0], reference)
                 entry.read.add((*entry.path, "name"))
                 entry.read.update((*reference.path, part) for part in ("name", "key"))
     for volume in own.pod("volumes").items():  # a proxy's configuration names what it asks
         mounted = volume.get("configMap", "name")
         source = values.get(("ConfigMap", mounted.text())) if mounted.value else None
         for key, (text, node) in (_pairs(source) if source is not None else {}).items():
-            found[f"ConfigMap {mounted.text()}: {key}"] = (text, node)
+            variables[f"ConfigMap {mounted.text()}: {key}"] = (text, node)
             mounted.read.add(mounted.path)
-    plain = {name: text for name, (text, _) in found.items()}
-    for variable, (text, node) in found.items():
+    plain = {name: text for name, (text, _) in variables.items()}
+    for variable, (text, node) in variables.items():
         own.put(
             ("environment", variable), _DEPENDENT.sub(lambda m: plain.get(m[1], m[0]), text), node
         )
@@ -212,13 +212,13 @@ _PROBE = {
 
 def _probe(node: Node) -> dict[str, Any]:
     """A probe's numbers; how it asks is not simulated, but that it asks the database is."""
-    said: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for word, key in _PROBE.items():
         part = node.get(key)
         number = seconds(part)
         if number is not None and (number > 0 or word == "initial_delay"):
-            said[word] = f"{number:g}s" if word in _TIMES else int(number)
-    return said
+            fields[word] = f"{number:g}s" if word in _TIMES else int(number)
+    return fields
 
 
 _TIMES = ("period", "timeout", "initial_delay")

@@ -100,7 +100,7 @@ def _rows(name: str, path: str) -> Iterator[tuple[float, float, str, float]]:
     if lasting is None:
         expected = "a duration of each request: nginx $request_time, Apache %D, a field duration_ms"
         raise InputError(name, found=f"{kind.name} without durations", expected=expected)
-    count, wanted = 0, re.compile(path)
+    count, pattern = 0, re.compile(path)
     for line in chain.from_iterable(chain([first], lines)):
         if count == MOST_REQUESTS:
             return
@@ -109,7 +109,7 @@ def _rows(name: str, path: str) -> Iterator[tuple[float, float, str, float]]:
             row, lasted = reader(swapped), lasting(line)
         except (WrongLineError, ValueError, IndexError):
             continue
-        if row is not None and lasted is not None and lasted[0] > 0 and wanted.search(row[2]):
+        if row is not None and lasted is not None and lasted[0] > 0 and pattern.search(row[2]):
             count += 1
             yield row[0] - lasted[0] * lasted[1], lasted[0], row[2], row[0]
 

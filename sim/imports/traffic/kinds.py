@@ -214,13 +214,9 @@ def _any_json(record: Mapping[str, Any]) -> JsonKind | None:
     lower = {key.lower(): key for key in record}
     time = next((lower[name] for name in TIMES if name in lower), None)
     path = next((lower[name] for name in PATHS if name in lower), "")
-    if time is None or time_or_none(record[time]) is None:
+    if time is None or stamp(str(record[time]).strip()) is None:
         return None
     return JsonKind((), time, path)
-
-
-def time_or_none(value: Any) -> float | None:
-    return stamp(str(value).strip())
 
 
 def value_at(record: Any, dotted: str) -> Any:

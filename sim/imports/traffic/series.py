@@ -63,7 +63,7 @@ def _two_columns(head: Sequence[str]) -> Reader:
     first = data_line(head)
     delimiter = delimiter_of(first)
     header = first if _names(head)[0] in TIMES else None
-    seen: set[float] = set()
+    stamps: set[float] = set()
 
     def read(line: str) -> Row | None:
         if not line.strip() or line.startswith("#") or line == header:
@@ -72,9 +72,9 @@ def _two_columns(head: Sequence[str]) -> Reader:
         if len(cells) != 2:
             raise WrongLineError("row", line, "two columns, time,rate")
         seconds, value = time_of(cells[0]), _rate(cells[1])
-        if seconds in seen:
+        if seconds in stamps:
             raise WrongLineError("time", cells[0], "a time that no row before has")
-        seen.add(seconds)
+        stamps.add(seconds)
         return seconds, value, ""
 
     return read

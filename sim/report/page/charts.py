@@ -293,25 +293,25 @@ def subject_chart(
     for run in result.runs:
         times, values = subject.values(run)
         bands.append(curves.extremes(times, values, start, end, columns))
-    known = [(low, high) for low, high in bands if not np.isnan(high).all()]
+    drawn = [(low, high) for low, high in bands if not np.isnan(high).all()]
     peaks = [_peak(subject, run) for run in result.runs]
-    highest = max((float(np.nanmax(high)) for _, high in known), default=0.0)
+    highest = max((float(np.nanmax(high)) for _, high in drawn), default=0.0)
     highest = max([highest, *(peak for peak in peaks if peak is not None)])
-    still = all(np.nanmin(low) == np.nanmax(high) for low, high in known)
+    still = all(np.nanmin(low) == np.nanmax(high) for low, high in drawn)
     if highest <= subject.least or (subject.changing and still):
         return None
     top = subject.top or curves.ceiling(highest)
     alike = len(bands) > 1 and len({low.tobytes() + high.tobytes() for low, high in bands}) == 1
-    told = [_range(*band, peak, subject.digits) for band, peak in zip(bands, peaks, strict=True)]
+    spans = [_range(*band, peak, subject.digits) for band, peak in zip(bands, peaks, strict=True)]
     lines = tuple(
         Curve(kind, name, curves.path(low, high, top), text, peak)
         for kind, name, (low, high), text, peak in zip(
-            colours.kinds(platforms), names, bands, told, peaks, strict=True
+            colours.kinds(platforms), names, bands, spans, peaks, strict=True
         )
     )
     ticks = tuple((TALL * (1 - share), f"{top * share:g}") for share in (0.0, 0.5, 1.0))
     unit = subject.unit and f" {subject.unit}"
-    description = "; ".join(f"{name} {text}{unit}" for name, text in zip(names, told, strict=True))
+    description = "; ".join(f"{name} {text}{unit}" for name, text in zip(names, spans, strict=True))
     if alike:
         lines = (lines[0]._replace(platform="the same on all platforms"),)
     return Chart(subject.title, subject.unit, top, subject.digits, lines, ticks, description)

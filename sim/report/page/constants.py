@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sim.constants.facts import Fact, Held
+from sim.constants.facts import Held
 from sim.report.text import words
 
 MIB = 1024.0**2
@@ -31,15 +31,11 @@ def constants(held: Sequence[Held]) -> list[Constant]:
             amount(fact.value, fact.unit) if value != fact.value else "",
             fact.says,
             fact.source,
-            together(paths) or _fixed(fact),
+            together(paths) or (f"fixed: {fact.fixed}",) * bool(fact.fixed),
         )
         for fact, value, paths in held
     ]
     return sorted(rows, key=lambda row: (not row.other, not row.source.startswith("chosen")))
-
-
-def _fixed(fact: Fact[Any]) -> tuple[str, ...]:
-    return (f"fixed: {fact.fixed}",) if fact.fixed else ()
 
 
 def amount(value: Any, unit: str) -> str:

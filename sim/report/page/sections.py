@@ -126,12 +126,12 @@ def time_spent(result: Measurements) -> Section | None:
     bars = []
     for name, parts in shares.items():
         x, cells = 0.0, []
-        for kind, (what, seconds) in enumerate(parts.items()):
+        for kind, (cause, seconds) in enumerate(parts.items()):
             width = 100.0 * seconds / longest
-            cells.append((kind, what, words.duration(seconds), round(x, 3), round(width, 3)))
+            cells.append((kind, cause, words.duration(seconds), round(x, 3), round(width, 3)))
             x += width
         bars.append(Bar(name, words.duration(sum(parts.values())), cells))
-    shown = [k for k, what in enumerate(KINDS) if any(parts[what] for parts in shares.values())]
+    shown = [k for k, cause in enumerate(KINDS) if any(parts[cause] for parts in shares.values())]
     return Section("spent", "Where the time went", {"bars": bars, "kinds": KINDS, "shown": shown})
 
 

@@ -50,11 +50,11 @@ def chosen(run: Run, start_s: float, end_s: float) -> list[Mark]:
     bad = np.flatnonzero(metrics.down(run))
     up_s = (float(bad[-1]) + 2) * run.recording.bucket_s if bad.size else -1.0
     cure = max((i for i, row in enumerate(rows) if row.t_s <= up_s), default=-1)
-    seen: set[str] = set()
+    kinds: set[str] = set()
     ranked: list[tuple[int, int]] = []
     for i, row in enumerate(rows):
-        rank = 0 if row.event in FAULTS else 1 if i == cure else 2 if row.event not in seen else 3
-        seen.add(row.event)
+        rank = 0 if row.event in FAULTS else 1 if i == cure else 2 if row.event not in kinds else 3
+        kinds.add(row.event)
         ranked.append((rank, i))
     return [Mark(rows[i].t_s, label(rows[i])) for _, i in sorted(ranked)[:MOST]]
 
@@ -75,12 +75,12 @@ def place(
     lanes: int = LANES,
 ) -> list[Placed]:
     """Where the marks stand, in order of time; `marks` come the most important first."""
-    kept: list[Mark] = []
+    shown: list[Mark] = []
     best: list[Placed] = []
     for mark in marks:
-        placed = _attempt([*kept, mark], x_of, width_of, right_edge, lanes)
+        placed = _attempt([*shown, mark], x_of, width_of, right_edge, lanes)
         if placed is not None:
-            kept, best = [*kept, mark], placed
+            shown, best = [*shown, mark], placed
     return sorted(best, key=lambda name: name.x)
 
 

@@ -39,19 +39,14 @@ def seconds_by_kind(run: Run) -> dict[str, float]:
     """Degraded seconds by what was going on; the keys are KINDS, all of them."""
     going_on = states(run.spans)
     going_on["detection"] = [*going_on.get("detection", []), *undetected(run)]
-    return attributed(
-        metrics.degraded(run),
-        run.recording.bucket_s,
-        run.horizon_s,
-        going_on,
-    )
+    return attributed(metrics.degraded(run), run.recording.bucket_s, run.horizon_s, going_on)
 
 
 def attributed(
     bad: NDArray[np.bool_], width_s: float, horizon_s: float, going_on: Mapping[str, list[Stretch]]
 ) -> dict[str, float]:
     """Seconds of the bad buckets by the first of KINDS whose stretches hold the bucket's middle."""
-    left = bad.copy()
+    unexplained = bad.copy()
     middles = (np.arange(bad.size) + 0.5) * width_s
     lengths = np.minimum(width_s, np.maximum(horizon_s - np.arange(bad.size) * width_s, 0.0))
     seconds = {}
@@ -60,9 +55,9 @@ def attributed(
         for a, b in going_on.get(kind, ()):
             low, high = np.searchsorted(middles, (a, b))
             flags[low:high] = True
-        seconds[kind] = float(lengths[left & flags].sum())
-        left &= ~flags
-    seconds[KINDS[-1]] = float(lengths[left].sum())
+        seconds[kind] = float(lengths[unexplained & flags].sum())
+        unexplained &= ~flags
+    seconds[KINDS[-1]] = float(lengths[unexplained].sum())
     return seconds
 
 

@@ -10,13 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sim.report.text import words
-from sim.results.counterfactual import (
-    Contribution,
-    Effect,
-    Gain,
-    contribution,
-    ranked,
-)
+from sim.results.counterfactual import Contribution, Effect, Gain, contribution, ranked
 from sim.results.figures import Harm, harms
 from sim.results.measurements import Measurements
 
@@ -74,17 +68,17 @@ def seeds_of(contributions: Sequence[Contribution]) -> tuple[int, ...]:
 
 def without(trigger: Contribution) -> str:
     """How much of the harm is there without the scenario's events at all."""
-    left = [
+    remains = [
         harm.left.format(words.figure(path, trigger.gains[path].after))
         for path, harm in harms()
         if harm.left and trigger.gains[path].after
     ]
-    if not left:
+    if not remains:
         return (
             "Run again without the event that set it off, there is no harm at all: "
             "it all follows from that event."
         )
-    return f"Run again without the event that set it off, this is left: {', '.join(left)}."
+    return f"Run again without the event that set it off, this is left: {', '.join(remains)}."
 
 
 def nothing(contributions: Sequence[Contribution]) -> Iterator[str]:

@@ -25,14 +25,17 @@ def markdown_table(rows: Cells) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A line a record; the heads are those of the first. Lists and records as JSON."""
-    out = StringIO()
-    writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.items()})
+def csv_text(rows: Sequence[Mapping[str, Any]], heads: Sequence[str] = ()) -> str:
+    """A line a record, lists and records as JSON. `heads`: what of them; else all of the first."""
+    out, columns = StringIO(), heads or list(rows[0] if rows else ())
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([columns, *([_cell(row[name]) for name in columns] for row in rows)])
     return out.getvalue()
+
+
+def plain_name(name: str) -> str:
+    """What somebody calls himself, so that a spreadsheet takes it for no formula."""
+    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t") else name
 
 
 def json_text(record: Mapping[str, Any] | Iterable[Any]) -> str:

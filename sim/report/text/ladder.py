@@ -27,11 +27,11 @@ def sentence(ladder: Ladder) -> str:
     """Those that take or give something, in their order, and how many do nothing; with orders what
     they take in the mean over these, too."""
     ends = f"{words.platform(ladder.first)} to {words.platform(ladder.last)}"
-    said = f"Of {words.figure(ladder.metric, ladder.whole)} from {ends}: "
-    said += f"{_parts(ladder, ladder.takes)}."
+    text = f"Of {words.figure(ladder.metric, ladder.whole)} from {ends}: "
+    text += f"{_parts(ladder, ladder.takes)}."
     if ladder.orders:
-        said += f" In the mean over {ladder.orders} orders: {_parts(ladder, ladder.shares)}."
-    return said
+        text += f" In the mean over {ladder.orders} orders: {_parts(ladder, ladder.shares)}."
+    return text
 
 
 def enough(ladder: Ladder) -> tuple[str, float] | None:

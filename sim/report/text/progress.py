@@ -87,7 +87,7 @@ def compiling(console: Console) -> Iterator[None]:
 @contextmanager
 def counting(runs: int, console: Console) -> Iterator[Callable[[RunProgress], None]]:
     """A watch that counts finished runs: a bar on a terminal, else a line for each tenth."""
-    done = 0
+    finished = 0
     columns = (
         TextColumn("{task.completed} of {task.total} runs"),
         BarColumn(),
@@ -97,15 +97,15 @@ def counting(runs: int, console: Console) -> Iterator[Callable[[RunProgress], No
     task = bar.add_task("", total=runs)
 
     def watch(tick: RunProgress) -> None:
-        nonlocal done
+        nonlocal finished
         if not tick.done:
             return
-        done += 1
-        bar.update(task, completed=done)
+        finished += 1
+        bar.update(task, completed=finished)
         if console.is_terminal:
             return
-        if done == runs or done * 10 // runs > (done - 1) * 10 // runs:
-            console.print(f"{done} of {runs} runs", highlight=False)
+        if finished == runs or finished * 10 // runs > (finished - 1) * 10 // runs:
+            console.print(f"{finished} of {runs} runs", highlight=False)
 
     if not console.is_terminal:
         yield watch

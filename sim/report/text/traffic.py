@@ -14,23 +14,23 @@ def lines(recorded: Mapping[str, Any]) -> list[str]:
     return list(_lines(recorded)) if recorded else []
 
 
-def _lines(it: Mapping[str, Any]) -> Iterator[str]:
-    counted = it["lines"]
-    span = "without end" if it["recorded_s"] is None else words.duration(it["recorded_s"])
-    yield f"{', '.join(it['files'])}: {it['kind']}; {span} from {it['begins']} on"
+def _lines(source: Mapping[str, Any]) -> Iterator[str]:
+    counted = source["lines"]
+    span = "without end" if source["recorded_s"] is None else words.duration(source["recorded_s"])
+    yield f"{', '.join(source['files'])}: {source['kind']}; {span} from {source['begins']} on"
     read = f"{words.count(counted['read'])} lines, {words.count(counted['used'])} used"
-    yield ", ".join([read, *_dropped(counted), *([] if it["in_order"] else ["put in order"])])
+    yield ", ".join([read, *_dropped(counted), *([] if source["in_order"] else ["put in order"])])
     changes = [
-        it["part"] and f"the part {it['part']}",
-        it["path"] and f"paths that match {it['path']}",
-        it["speed"] != 1 and f"{it['speed']:g} times as fast",
-        it["scale"] != 1 and f"{it['scale']:g} times as many",
+        source["part"] and f"the part {source['part']}",
+        source["path"] and f"paths that match {source['path']}",
+        source["speed"] != 1 and f"{source['speed']:g} times as fast",
+        source["scale"] != 1 and f"{source['scale']:g} times as many",
     ]
     changed = ", ".join(change for change in changes if change)
-    rates = f"mean {_rate(it['mean_per_s'])}, peak {_rate(it['peak_per_s'])}"
-    requests = words.count(round(it["requests_used"]))
+    rates = f"mean {_rate(source['mean_per_s'])}, peak {_rate(source['peak_per_s'])}"
+    requests = words.count(round(source["requests_used"]))
     yield f"{changed + ': ' if changed else ''}{requests} requests, {rates}"
-    yield from _fit(it)
+    yield from _fit(source)
 
 
 def _dropped(counted: Mapping[str, int]) -> Iterator[str]:
@@ -45,17 +45,17 @@ def _dropped(counted: Mapping[str, int]) -> Iterator[str]:
         yield f"{number} unreadable and dropped ({share}; the first is line {first})"
 
 
-def _fit(it: Mapping[str, Any]) -> Iterator[str]:
+def _fit(source: Mapping[str, Any]) -> Iterator[str]:
     """A recording that is longer or shorter than the run: what that means, and what would do."""
-    span, horizon = it["span_s"], it["horizon_s"]
+    span, horizon = source["span_s"], source["horizon_s"]
     if span is None or abs(span - horizon) < 1.0:
         return
     if span > horizon:
-        left = it["requests"] - it["requests_used"]
-        share = words.share(left / it["requests"]) if it["requests"] else "0 %"
+        unused = source["requests"] - source["requests_used"]
+        share = words.share(unused / source["requests"]) if source["requests"] else "0 %"
         yield (
             f"longer than the run ({words.duration(span)}, {words.duration(horizon)}): "
-            f"{words.count(round(left))} requests ({share}) come after its end and are left out; "
+            f"{words.count(round(unused))} requests ({share}) come after its end and are left out; "
             f"--set scenario.horizon={math.ceil(span)}s replays all, "
             f"--busiest {horizon:.0f}s the busiest part"
         )

@@ -115,10 +115,9 @@ def suffered(figures: Figures, spread: dict[str, dict[str, float]]) -> str:
     parts = [f"{ranged('downtime_s', figures, spread)} down"]
     failed = total(figures, "requests.failed")
     parts.append(f"{words.count(failed)} failed request{'' if failed == 1 else 's'}")
-    undone = figures["jobs"]["wanted"] - figures["jobs"]["enqueued"]
-    lost = total(figures, "jobs.lost") + max(0.0, undone)
-    if lost >= 0.05:
-        parts.append(f"{words.count(lost)} job{'' if lost == 1 else 's'} never done")
+    undone = figures["jobs"]["never_done"]
+    if undone >= 0.05:
+        parts.append(f"{words.count(undone)} job{'' if undone == 1 else 's'} never done")
     minutes = figures["operator"]["minutes"]
     if minutes:
         whole = max(1, round(minutes))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from sim.schema.fields import FROM_TEXT, InputError, Issue
-from sim.schema.text.document import Document, Path_, describe
+from sim.schema.text.document import Document, Path_, describe, read_yaml
+from sim.schema.text.files import read_text
 from sim.schema.text.paths import record_type, type_at, types_below
 
 R = TypeVar("R", bound=BaseModel)
@@ -37,6 +39,12 @@ def read_record(model: type[R], document: Document, prefix: Path_ = ()) -> R:
     except ValidationError as error:
         issues = issues_of(error, model, document, prefix)
         raise InputError(issues=issues) from None
+
+
+def read_file(model: type[R], path: Path, name: str = "") -> R:
+    """The record in a YAML file; `name`: what messages call it."""
+    shown = name or str(path)
+    return read_record(model, read_yaml(read_text(path, shown), shown))
 
 
 def read_value(

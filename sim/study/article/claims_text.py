@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Any, NamedTuple
 
-from sim.report.folder import Parts, texts
+from sim.report.study_page import StudyPage
 from sim.report.text import columns, words
 from sim.study.article.article import ARTICLE, NOT_CHECKABLE, Said
 
+HEADS = (
+    "id", "the claim, in our words", "verdict", "checked by", "there", "exactly, and measured",
+)  # fmt: skip
 KEEP = "\u00a0"  # a space at which no line is broken
-FILES = frozenset({"claims.md", "claims.json"})
 
 
 class ClaimPlace(NamedTuple):
@@ -34,6 +36,14 @@ class ClaimCheck(NamedTuple):
     holds: bool | None  # None: no run can decide it, and what is measured is told
     measured: str
     because: str  # where it does not hold
+
+
+class ClaimsReport(NamedTuple):
+    """Where all are checked. `checks` None: nothing was run."""
+
+    places: Sequence[ClaimPlace]
+    checks: Sequence[ClaimCheck] | None = None
+    seed: int = 1
 
 
 # ---- rules ----
@@ -69,8 +79,9 @@ def ours(places: Iterable[ClaimPlace]) -> list[ClaimPlace]:
 
 
 # ---- text ----
-def text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> str:
-    """For a terminal. `checks` None: only where each is checked."""
+def text(report: ClaimsReport) -> str:
+    """For a terminal."""
+    places, checks, _ = report
     lines = ["The article's claims, in our words", ""]
     for entry in ARTICLE:
         lines += _wrapped(_head(entry, checks), "", "     ")
@@ -139,17 +150,11 @@ def _wrapped(sentence: str, first: str, then: str) -> Iterator[str]:
 
 
 # ---- files ----
-def markdown(checks: Sequence[ClaimCheck], seed: int) -> str:
+def markdown(report: ClaimsReport) -> str:
     """A line per place; the claim's own verdict on its first."""
-    lines = [
-        "# The article's claims, measured", "",
-        f"What `python -m sim claims --measure` says (seed {seed}). A claim is checked in several "
-        "situations where it depends on them.", "",
-        "| id | the claim, in our words | verdict | checked by | there | exactly, and measured |",
-        "|---|---|---|---|---|---|",
-    ]  # fmt: skip
+    grid: list[Sequence[str]] = [HEADS]
     for entry in ARTICLE:
-        those = _of(checks, entry)
+        those = _of(report.checks or (), entry)
         head = [entry.id, entry.says, f"**{ruling(those, bool(entry.opinions))}**"]
         for check in those:
             place = check.place
@@ -157,33 +162,33 @@ def markdown(checks: Sequence[ClaimCheck], seed: int) -> str:
             why = f"; {check.because}" if check.because and not check.holds else ""
             whom = f"{words.platform(place.platform)}: {place.says}: {check.measured}{why}"
             command = f"`{place.command}` ({place.id})"
-            lines.append(_row([*head, command, there, whom]))
+            grid.append((*head, command, there, whom))
             head = ["", "", ""]
         for name in entry.opinions:
-            lines.append(_row([*head, "not checkable", "", f"{name}: {_why(name)}"]))
+            grid.append((*head, "not checkable", "", f"{name}: {_why(name)}"))
             head = ["", "", ""]
-    lines += ["", "Not checkable by any run:", ""]
-    lines += [f"- {name}: {why}" for name, why in NOT_CHECKABLE]
+    lines = [
+        "# The article's claims, measured", "",
+        f"What `python -m sim claims --measure` says (seed {report.seed}). A claim is checked in "
+        "several situations where it depends on them.", "", *columns.markdown_table(grid),
+        "", "Not checkable by any run:", "", *(f"- {name}: {why}" for name, why in NOT_CHECKABLE),
+    ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def json_text(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck] | None) -> str:
-    record: dict[str, Any] = {"schema": 2, "claims": []}
+def record(report: ClaimsReport) -> dict[str, Any]:
+    places, checks, _ = report
+    claims = []
     for entry in ARTICLE:
         those = None if checks is None else _of(checks, entry)
-        record["claims"].append({
+        claims.append({
             "id": entry.id, "says": entry.says, "about": entry.platform,
             "verdict": None if those is None else ruling(those, bool(entry.opinions)),
             "checked_by": _commands(places, entry),
             "places": None if those is None else [_place(check) for check in those],
             "not_checkable": list(entry.opinions),
         })  # fmt: skip
-    record["not_checkable"] = dict(NOT_CHECKABLE)
-    return columns.json_text(record)
+    return {"schema": 2, "claims": claims, "not_checkable": dict(NOT_CHECKABLE)}
 
 
 def _place(check: ClaimCheck) -> dict[str, Any]:
@@ -191,10 +196,4 @@ def _place(check: ClaimCheck) -> dict[str, Any]:
     return {**known, "holds": check.holds, "measured": check.measured, "because": check.because}
 
 
-def parts(places: Sequence[ClaimPlace], checks: Sequence[ClaimCheck], seed: int) -> Parts:
-    """All files of the claims."""
-    makers = {
-        "claims.json": lambda: json_text(places, checks),
-        "claims.md": lambda: markdown(checks, seed),
-    }
-    return texts(makers)
+PAGE: StudyPage[ClaimsReport] = StudyPage("claims", text, markdown, record, noun="claims")

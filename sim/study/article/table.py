@@ -7,15 +7,13 @@ All runs share the processors as those of a study do; nothing is written until a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from statistics import fmean
 from typing import NamedTuple
 
 from sim import __version__
 from sim.control.core.choices import Encrypting
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.platforms import load
-from sim.results.figures import total
-from sim.results.summary import Replication
+from sim.results.summary import Replication, mean_total
 from sim.study.article.article import CLAIMS, MEASURES, ROWS, ArticleRow, GeneralClaim
 from sim.study.article.table_text import ArticleTable, Cell, Measured, TableVerdict, verdict
 from sim.study.ask import DEFAULT_SEED, Ask
@@ -94,7 +92,4 @@ def _verdict(claim: GeneralClaim, rows: Iterable[Measured]) -> TableVerdict | No
 
 
 def _cell(replications: Sequence[Replication]) -> Cell:
-    return {
-        name: fmean(total(each.figures, measure.path) for each in replications)
-        for name, measure in MEASURES.items()
-    }
+    return {name: mean_total(replications, m.path) for name, m in MEASURES.items()}

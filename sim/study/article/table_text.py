@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.report.folder import Parts, texts
-from sim.report.plots import drawable
+from sim.report.study_page import StudyPage
 from sim.report.text import columns, words
 from sim.study.article.article import MEASURES, NOT_CHECKABLE, ArticleRow, GeneralClaim
 
@@ -23,7 +21,6 @@ SAME = (
     "file has no `restart:`, HEALTHCHECK or limits (compose_hardened's has). Compose hardened when "
     "a process hangs: HAProxy's own checks take it out."
 )
-FILES = frozenset({"table.md", "table.csv", "table.json", "table.png"})
 
 
 class Measured(NamedTuple):
@@ -233,21 +230,21 @@ def _cell(loss: Cell | None) -> str:
     return ", ".join(parts)
 
 
-def csv_text(table: ArticleTable) -> str:
-    """A line per platform and row; `without` is 1 where the capability was taken away."""
+def records(table: ArticleTable) -> list[dict[str, Any]]:
+    """A line per platform and row; `without`: where the capability was taken away."""
     rows = []
     for row, losses in table.rows:
         for name, loss in losses.items():
             base, *without = name.split("-")
             rows.append({
                 "capability": row.capability, "problem": row.problem, "scenario": row.scenario,
-                "platform": base, "without": int(bool(without)), **loss,
+                "platform": base, "without": bool(without), **loss,
             })  # fmt: skip
-    return columns.csv_text(rows)
+    return rows
 
 
-def json_text(table: ArticleTable) -> str:
-    record: dict[str, Any] = {
+def record(table: ArticleTable) -> dict[str, Any]:
+    return {
         "schema": 1,
         "version": table.version,
         "seed": table.seed,
@@ -269,21 +266,14 @@ def json_text(table: ArticleTable) -> str:
         "checked_elsewhere": {ident: list(where) for ident, where in table.elsewhere.items()},
         "not_checkable": dict(NOT_CHECKABLE),
     }
-    return columns.json_text(record)
-
-
-def parts(table: ArticleTable, plots: bool) -> Parts:
-    """All files of the table."""
-    makers = {
-        "table.json": lambda: json_text(table),
-        "table.md": lambda: markdown(table),
-        "table.csv": lambda: csv_text(table),
-    }
-    picture = {"table.png": partial(_draw, table)} if plots and drawable() else {}
-    return {**texts(makers), **picture}
 
 
 def _draw(table: ArticleTable, path: Path) -> None:
     from sim.study.article.table_picture import picture  # noqa: PLC0415 - text needs no matplotlib
 
     picture(table).savefig(path)
+
+
+PAGE: StudyPage[ArticleTable] = StudyPage(
+    "table", text, markdown, record, {"table.csv": records}, draw=_draw, noun="table"
+)

@@ -14,12 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.results.counterfactual import Contribution, contribution, ranked
-from sim.results.figures import total
-from sim.results.summary import Replication
+from sim.results.summary import Replication, mean_total
 from sim.schema.fields import InputError, Line, Record
-from sim.schema.text.document import read_yaml
-from sim.schema.text.files import read_text
-from sim.schema.text.validation import read_record
+from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
 from sim.study.ask import Ask
 from sim.study.batch import Batch, Runner
@@ -57,20 +54,12 @@ class FaultSet(NamedTuple):
     @property
     def failed(self) -> float:
         """Requests of one run, at the phase that is worst."""
-        return max(
-            sum(total(done.figures, "requests.failed") for done in runs) / len(runs)
-            for runs in self.phases.values()
-        )
+        return max(mean_total(runs, "requests.failed") for runs in self.phases.values())
 
     @property
     def worst(self) -> float:
         """The phase at which it hurts most."""
-        return max(
-            self.phases,
-            key=lambda phase: sum(
-                total(done.figures, "requests.failed") for done in self.phases[phase]
-            ),
-        )
+        return max(self.phases, key=lambda phase: mean_total(self.phases[phase], "requests.failed"))
 
     @property
     def breaks(self) -> bool:
@@ -118,8 +107,7 @@ class AuditRuns(NamedTuple):
 
 def faults(path: Path = FILE) -> tuple[Fault, ...]:
     """Raises `InputError`."""
-    name = FILE.name if path == FILE else str(path)
-    return tuple(read_record(FaultList, read_yaml(read_text(path, name), name)).faults)
+    return tuple(read_file(FaultList, path, FILE.name if path == FILE else str(path)).faults)
 
 
 def prepare(ask: Ask, listed: Sequence[Fault]) -> AuditRuns:

@@ -3,16 +3,15 @@ then the sets that hurt most."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sim.report.folder import Parts, texts
+from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
-from sim.results.figures import total
+from sim.report.text.columns import Cells
+from sim.results.summary import mean_total
 from sim.study.decision.audit import Audit, Cure, FaultSet
 
-FILES = frozenset({"audit.json", "audit.md", "audit.csv"})
 SHOWN = 15
 
 
@@ -62,31 +61,16 @@ def _after(phase: float) -> str:
 def table(audit: Audit, most: int | None = None) -> Cells:
     rows: list[Sequence[str]] = [("faults", "worst", "platform", "failed", "down", "SLO")]
     for each in audit.troubles[:most]:
+        down_s = mean_total(each.phases[each.worst], "downtime_s")
         rows.append((
             _names(each), _after(each.worst), words.platform(each.platform),
-            words.count(round(each.failed)), words.duration(_down(each, each.worst)),
+            words.count(round(each.failed)), words.duration(down_s),
             "broken" if each.breaks else "holds",
         ))  # fmt: skip
     return rows
 
 
-def _down(trouble: FaultSet, phase: float) -> float:
-    runs = trouble.phases[phase]
-    return sum(total(done.figures, "downtime_s") for done in runs) / len(runs)
-
-
-def text(audit: Audit) -> str:
-    return "\n".join(_lines(audit, aligned, SHOWN)) + "\n"
-
-
-def markdown(audit: Audit) -> str:
-    head = f"# What breaks {audit.planned.stack.name}"
-    return "\n".join([head, "", *_lines(audit, markdown_table, None)]) + "\n"
-
-
-def _lines(
-    audit: Audit, lay: Callable[[Cells], list[str]], most: int | None
-) -> Iterator[str]:  # fmt: skip
+def _lines(audit: Audit, lay: Lay, most: int | None) -> Iterator[str]:
     for name in audit.planned.platforms:
         yield finding(audit, name)
         yield pairs(audit, name)
@@ -108,8 +92,8 @@ def rows(audit: Audit) -> list[dict[str, Any]]:
     return [
         {
             "faults": " + ".join(each.names), "platform": each.platform, "phase_s": phase,
-            "failed": sum(total(r.figures, "requests.failed") for r in runs) / len(runs),
-            "downtime_s": _down(each, phase),
+            "failed": mean_total(runs, "requests.failed"),
+            "downtime_s": mean_total(runs, "downtime_s"),
             "slo_held": sum(r.slo_held for r in runs) / len(runs),
         }
         for each in audit.troubles
@@ -137,10 +121,10 @@ def record(audit: Audit) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def parts(audit: Audit, _: bool = False) -> Parts:
-    """All files of an audit."""
-    return texts({
-        "audit.json": lambda: json_text(record(audit)),
-        "audit.md": lambda: markdown(audit),
-        "audit.csv": lambda: csv_text(rows(audit)),
-    })  # fmt: skip
+def _title(audit: Audit) -> str:
+    return f"What breaks {audit.planned.stack.name}"
+
+
+PAGE: StudyPage[Audit] = StudyPage(
+    "audit", spoken(_lines, SHOWN), titled(_title, _lines), record, {"audit.csv": rows}
+)

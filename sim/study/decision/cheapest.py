@@ -57,10 +57,7 @@ class PriceLadder(NamedTuple):
 
 
 def prepare(
-    asks: Sequence[Ask],
-    slo: Sequence[str],
-    space: Sequence[Dial] = (),
-    rule: Rule | None = None,
+    asks: Sequence[Ask], slo: Sequence[str], space: Sequence[Dial] = (), rule: Rule | None = None
 ) -> Contest:
     """Read and check everything; `asks`: a scenario each. Raises `InputError`."""
     plans = tuple(plan(ask) for ask in asks)

@@ -4,19 +4,19 @@ tried and why; and the winner as files to apply."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from sim.report.folder import Parts, texts
+from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
+from sim.report.text.columns import Cells
 from sim.study.decision.apply import files
 from sim.study.decision.cheapest import Candidate, PriceLadder
 from sim.study.decision.knobs import short, words_of
 from sim.study.decision.race import Runner, Standing, likely
 
 APPLIED = ("compose.override.yaml", "kubernetes.yaml")
-FILES = frozenset({"cheapest.json", "cheapest.md", "cheapest.csv", *APPLIED})
 SHOWN = 12  # rungs on a terminal; the files have all
 UNTRIED = (Standing.UNTRIED, Standing.RACING)
 
@@ -120,19 +120,7 @@ def untried(ladder: PriceLadder) -> list[str]:
     return lines
 
 
-def text(ladder: PriceLadder) -> str:
-    return "\n".join(_lines(ladder, aligned, SHOWN)) + "\n"
-
-
-def markdown(ladder: PriceLadder) -> str:
-    return (
-        "\n".join(["# The cheapest that holds", "", *_lines(ladder, markdown_table, None)]) + "\n"
-    )
-
-
-def _lines(
-    ladder: PriceLadder, lay: Callable[[Cells], list[str]], most: int | None
-) -> Iterator[str]:  # fmt: skip
+def _lines(ladder: PriceLadder, lay: Lay, most: int | None) -> Iterator[str]:
     contest = ladder.contest
     yield finding(ladder)
     yield ""
@@ -180,17 +168,15 @@ def rows(ladder: PriceLadder) -> list[dict[str, Any]]:
     return table
 
 
-def parts(ladder: PriceLadder, apply: bool) -> Parts:
-    """All files; with `apply` also the winner's."""
-    makers: dict[str, Callable[[], str]] = {
-        "cheapest.json": lambda: json_text(record(ladder)),
-        "cheapest.md": lambda: markdown(ladder),
-        "cheapest.csv": lambda: csv_text(rows(ladder)),
-    }
-    applied: Mapping[str, str] = {}
-    if apply and ladder.winner is not None:
-        winner = ladder.contest.candidates[ladder.winner.place]
-        applied = files(winner.cases[0], winner.settings, finding(ladder))
-    for name, content in applied.items():
-        makers[name] = lambda content=content: content  # type: ignore[misc]
-    return texts(makers)
+def _applied(ladder: PriceLadder, file: str) -> str:
+    """The winner as a file of that name."""
+    if ladder.winner is None:
+        return ""
+    winner = ladder.contest.candidates[ladder.winner.place]
+    return files(winner.cases[0], winner.settings, finding(ladder)).get(file, "")
+
+
+PAGE: StudyPage[PriceLadder] = StudyPage(
+    "cheapest", spoken(_lines, SHOWN), titled(lambda _: "The cheapest that holds", _lines), record,
+    {"cheapest.csv": rows}, wished={file: partial(_applied, file=file) for file in APPLIED},
+)  # fmt: skip

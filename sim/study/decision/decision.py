@@ -21,9 +21,7 @@ from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import Duration, InputError, Line, Name, Record
 from sim.schema.stack import Stack
-from sim.schema.text.document import read_yaml
-from sim.schema.text.files import read_text
-from sim.schema.text.validation import read_record
+from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
 from sim.study.ask import Ask
 from sim.study.batch import Batch, Runner
@@ -71,7 +69,7 @@ class Setups(Record):
 @cache
 def setups() -> tuple[Setup, ...]:
     """All there are, the first as it is. Raises `InputError`."""
-    return tuple(read_record(Setups, read_yaml(read_text(FILE, FILE.name), FILE.name)).setups)
+    return tuple(read_file(Setups, FILE, FILE.name).setups)
 
 
 class Prospect(NamedTuple):

@@ -15,9 +15,7 @@ MONEY = (("machines", BLUE), ("upkeep", SKY), ("incidents", ORANGE), ("lost", VE
 
 
 def picture(
-    weighed: Sequence[Weighed],
-    ranges: Sequence[Mapping[str, tuple[float, float]]],
-    finding: str,
+    weighed: Sequence[Weighed], ranges: Sequence[Mapping[str, tuple[float, float]]], finding: str
 ) -> Figure:
     """Left: hours down a year, the line is what 9 of 10 years have. Right: dollars a month."""
     figure = page(

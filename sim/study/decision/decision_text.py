@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
-from functools import partial
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
+from sim.report.study_page import StudyPage
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, json_text, markdown_table
+from sim.report.text.columns import Cells, aligned, markdown_table
 from sim.study.decision.decision import AS_ASSUMED, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
@@ -36,7 +35,6 @@ from sim.study.decision.worth import (
 )
 from sim.study.decision.year import drawn, ranges
 
-FILES = frozenset({"decision.json", "decision.md", "decision.html", "decision.png"})
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;"
     "color:#222}table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
@@ -56,11 +54,6 @@ class Advice(NamedTuple):
     break_even: list[BreakEven]
     steps: list[Improvement]
     ranges: list[Any]  # of each set-up: what 90 % of years have, by harm
-
-    @property
-    def interrupted(self) -> bool:
-        """Never: half a year would mislead (see `measure`)."""
-        return False
 
 
 def verdict(decision: Prospects, terms: Terms) -> Advice:
@@ -311,17 +304,6 @@ def record(said: Advice) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def parts(said: Advice, plots: bool) -> Parts:
-    """All files of a decision."""
-    makers = {
-        "decision.json": lambda: json_text(record(said)),
-        "decision.md": lambda: markdown(said),
-        "decision.html": lambda: html(said),
-    }
-    picture = {"decision.png": partial(_draw, said)} if plots and drawable() else {}
-    return {**texts(makers), **picture}
-
-
 def _draw(said: Advice, path: Path) -> None:
     path.write_bytes(_png(said))
 
@@ -332,3 +314,8 @@ def _png(said: Advice) -> bytes:
     out = BytesIO()
     picture(said.weighed, said.ranges, sentence(said)).savefig(out, format="png", dpi=110)
     return out.getvalue()
+
+
+PAGE: StudyPage[Advice] = StudyPage(
+    "decision", text, markdown, record, others={"decision.html": html}, draw=_draw
+)

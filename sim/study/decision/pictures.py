@@ -10,15 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sim.report import colours
-from sim.report.plots.canvas import (
-    GREY,
-    INK,
-    ORANGE,
-    SIZE,
-    SKY,
-    Slide,
-    tidy,
-)
+from sim.report.plots.canvas import GREY, INK, ORANGE, SIZE, SKY, Slide, tidy
 from sim.report.text import words
 from sim.study.ask import setting_text
 from sim.study.decision.merit import Estimate, estimate

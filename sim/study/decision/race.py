@@ -144,8 +144,7 @@ class Race:
         held = list(answers).count(True)
         refuted = at_most(held, self.rule.fresh, self.rule.chance) <= self.rule.error
         self.runners[winner.place] = winner._replace(
-            fresh=(held, self.rule.fresh),
-            standing=Standing.REFUTED if refuted else Standing.HOLDS,
+            fresh=(held, self.rule.fresh), standing=Standing.REFUTED if refuted else Standing.HOLDS
         )
 
     def _ask(self, wanted: Sequence[tuple[int, int]]) -> Sequence[bool | None]:

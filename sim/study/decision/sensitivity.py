@@ -19,9 +19,7 @@ from sim.constants.facts import Setting
 from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import LawSpec, Line, Record
-from sim.schema.text.document import read_yaml
-from sim.schema.text.files import read_text
-from sim.schema.text.validation import read_record
+from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
 from sim.study.ask import Ask
 from sim.study.batch import Batch, BatchSample, Runner
@@ -53,8 +51,7 @@ class Assumptions(Record):
 @cache
 def assumptions() -> tuple[Assumption, ...]:
     """All there are, in the file's order. Raises `InputError`."""
-    document = read_yaml(read_text(FILE, FILE.name), FILE.name)
-    return tuple(read_record(Assumptions, document).assumptions)
+    return tuple(read_file(Assumptions, FILE, FILE.name).assumptions)
 
 
 class Doubt(NamedTuple):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.report.folder import Parts, texts
-from sim.report.plots import drawable
+from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
+from sim.report.text.columns import Cells
 from sim.results.unknowns import Unknowns
 from sim.study.ask import setting_text
 from sim.study.decision.merit import estimate
 from sim.study.decision.sensitivity import Swing, Tornado, Verdict
 from sim.study.decision.sweep_text import cell
 
-FILES = frozenset({"tornado.json", "tornado.md", "tornado.csv", "tornado.png"})
 SHOWN = 20  # rows on a terminal; the files have all
 ENDS = ("low", "high")
 
@@ -82,18 +79,7 @@ def _between(tornado: Tornado, bar: Swing, name: str) -> str:
     )
 
 
-def text(tornado: Tornado) -> str:
-    return "\n".join(_lines(tornado, aligned, SHOWN)) + "\n"
-
-
-def markdown(tornado: Tornado) -> str:
-    head = f"# What {tornado.planned.name} hangs on"
-    return "\n".join([head, "", *_lines(tornado, markdown_table, None)]) + "\n"
-
-
-def _lines(
-    tornado: Tornado, lay: Callable[[Cells], list[str]], most: int | None
-) -> Iterator[str]:  # fmt: skip
+def _lines(tornado: Tornado, lay: Lay, most: int | None) -> Iterator[str]:
     yield finding(tornado)
     yield ""
     yield from lay(table(tornado, most))
@@ -149,17 +135,6 @@ def rows(tornado: Tornado) -> list[dict[str, Any]]:
     return table
 
 
-def parts(tornado: Tornado, plots: bool) -> Parts:
-    """All files of a tornado."""
-    makers = {
-        "tornado.json": lambda: json_text(record(tornado)),
-        "tornado.md": lambda: markdown(tornado),
-        "tornado.csv": lambda: csv_text(rows(tornado)),
-    }
-    picture = {"tornado.png": partial(_draw, tornado)} if plots and drawable() else {}
-    return {**texts(makers), **picture}
-
-
 def _draw(tornado: Tornado, path: Path) -> None:
     from sim.study.decision.pictures import tornado as slide  # noqa: PLC0415 - loads matplotlib
 
@@ -168,3 +143,13 @@ def _draw(tornado: Tornado, path: Path) -> None:
 
 def _names(platforms: Sequence[str]) -> str:
     return " and ".join(words.platform(name) for name in platforms) or "nobody"
+
+
+def _title(tornado: Tornado) -> str:
+    return f"What {tornado.planned.name} hangs on"
+
+
+PAGE: StudyPage[Tornado] = StudyPage(
+    "tornado", spoken(_lines, SHOWN), titled(_title, _lines), record, {"tornado.csv": rows},
+    draw=_draw,
+)  # fmt: skip

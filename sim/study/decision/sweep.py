@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sim.results.figures import total
-from sim.results.summary import Replication
+from sim.results.summary import Replication, mean_total
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.batch import Batch, Runner
@@ -101,14 +100,7 @@ def knee(points: Sequence[SweepPoint], metric: str) -> SweepPoint | None:
     if side == 0 or not known:
         return None
 
-    def merit(point: SweepPoint) -> float:
-        return (
-            side
-            * sum(total(done.figures, metric) for done in point.replications)
-            / len(point.replications)
-        )
-
-    best = max(known, key=merit)
+    best = max(known, key=lambda point: side * mean_total(point.replications, metric))
     enough = (
         point
         for point in points

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sim.report.folder import Parts, texts
-from sim.report.plots import drawable
+from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
+from sim.report.text.columns import Cells
 from sim.study.ask import setting_text
 from sim.study.decision.knobs import words_of
 from sim.study.decision.merit import Estimate, sign
 from sim.study.decision.sweep import Sweep, SweepPoint, rows
 
-FILES = frozenset({"sweep.json", "sweep.md", "sweep.csv", "sweep.png"})
 RULE = (
     "The knee is the first point, in the order of the values, that is not clearly worse than the "
     "best (paired over the same seeds, 95 %; of one seed or two in each, and by a tenth)."
@@ -85,15 +82,7 @@ def _marked(
     return f"{text}  <- knee" if knees.get(point.platform) is point else text
 
 
-def text(sweep: Sweep) -> str:
-    return "\n".join(_lines(sweep, aligned)) + "\n"
-
-
-def markdown(sweep: Sweep) -> str:
-    return "\n".join([f"# {setting(sweep)}", "", *_lines(sweep, markdown_table)]) + "\n"
-
-
-def _lines(sweep: Sweep, lay: Callable[[Cells], list[str]]) -> Iterator[str]:
+def _lines(sweep: Sweep, lay: Lay, _: int | None = None) -> Iterator[str]:
     for sentence in findings(sweep):
         yield sentence
         yield ""
@@ -119,18 +108,12 @@ def record(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def parts(sweep: Sweep, plots: bool) -> Parts:
-    """All files of a sweep."""
-    makers = {
-        "sweep.json": lambda: json_text(record(sweep)),
-        "sweep.md": lambda: markdown(sweep),
-        "sweep.csv": lambda: csv_text(rows(sweep)),
-    }
-    picture = {"sweep.png": partial(_draw, sweep)} if plots and drawable() else {}
-    return {**texts(makers), **picture}
-
-
 def _draw(sweep: Sweep, path: Path) -> None:
     from sim.study.decision.pictures import curve, heat_map  # noqa: PLC0415 - loads matplotlib
 
     (curve if len(sweep.space) == 1 else heat_map)(sweep, findings(sweep)[0]).savefig(path)
+
+
+PAGE: StudyPage[Sweep] = StudyPage(
+    "sweep", spoken(_lines), titled(setting, _lines), record, {"sweep.csv": rows}, draw=_draw
+)

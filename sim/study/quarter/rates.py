@@ -8,9 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, field_validator
 
 from sim.schema.fields import Duration, Line, Ratio, Record, Title, refuse
-from sim.schema.text.document import read_yaml
-from sim.schema.text.files import read_text
-from sim.schema.text.validation import read_record
+from sim.schema.text.validation import read_file
 
 RATES = Path(__file__).with_name("rates.yaml")
 
@@ -63,4 +61,4 @@ class Rates(Record):
 
 def load_rates(path: Path = RATES) -> Rates:
     """Raises `InputError` with file and line."""
-    return read_record(Rates, read_yaml(read_text(path, str(path)), str(path)))
+    return read_file(Rates, path)

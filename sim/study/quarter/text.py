@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from io import StringIO
 from pathlib import Path
 from textwrap import wrap
+from typing import Any
 
 from sim.dataplane.arithmetic import added
-from sim.report.folder import Parts, texts
-from sim.report.plots import drawable
+from sim.report.study_page import StudyPage
 from sim.report.text import words
-from sim.report.text.columns import json_text, markdown_table
+from sim.report.text.columns import markdown_table
 from sim.study.quarter.tally import (
     LEFT_OUT,
     Quarter,
@@ -26,7 +23,6 @@ from sim.study.quarter.tally import (
     verdict,
 )
 
-FILES = frozenset({"quarter.json", "quarter.md", "quarter.csv", "incidents.csv", "quarter.png"})
 HEADS = ("what", "expected", "came", "hands on", "pages", "mistakes", "users down", "followed up")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 Rows = list[tuple[str, ...]]
@@ -205,19 +201,18 @@ def markdown(quarter: Quarter) -> str:
     return "\n".join([*lines, "", f"Not simulated: {LEFT_OUT}."]) + "\n"
 
 
-def csv_text(quarter: Quarter) -> str:
+def kinds(quarter: Quarter) -> list[dict[str, Any]]:
     """A line per platform and kind."""
-    rows = [
-        (name, kind.name, *quarter.tally(name, kind.name))
+    return [
+        {"platform": name, "kind": kind.name, **quarter.tally(name, kind.name)._asdict()}
         for name in quarter.platforms
         for kind in quarter.rates.kinds
     ]
-    return _csv(("platform", "kind", *Totals._fields), rows)
 
 
-def incidents_csv(done: Quarter) -> str:
+def incidents(quarter: Quarter) -> list[dict[str, Any]]:
     """A line per incident: when it came, and what it cost."""
-    return _csv(("when", *Replayed._fields), [(when(o.at_s), *o) for o in done.incidents])
+    return [{"when": when(each.at_s), **each._asdict()} for each in quarter.incidents]
 
 
 def when(at_s: float) -> str:
@@ -226,28 +221,13 @@ def when(at_s: float) -> str:
     return f"week {day // 7 + 1} {DAYS[day % 7]} {words.clock(second)[:5]}"
 
 
-def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    for row in rows:
-        writer.writerow([int(cell) if isinstance(cell, bool) else cell for cell in row])
-    return out.getvalue()
-
-
-def parts(quarter: Quarter, plots: bool) -> Parts:
-    """All files of the quarter."""
-    makers = {
-        "quarter.json": lambda: json_text(record(quarter)),
-        "quarter.md": lambda: markdown(quarter),
-        "quarter.csv": lambda: csv_text(quarter),
-        "incidents.csv": lambda: incidents_csv(quarter),
-    }
-    picture = {"quarter.png": partial(_draw, quarter)} if plots and drawable() else {}
-    return {**texts(makers), **picture}
-
-
 def _draw(done: Quarter, path: Path) -> None:
     from sim.study.quarter.picture import picture  # noqa: PLC0415 - text needs no matplotlib
 
     picture(done).savefig(path)
+
+
+PAGE: StudyPage[Quarter] = StudyPage(
+    "quarter", text, markdown, record, {"quarter.csv": kinds, "incidents.csv": incidents},
+    draw=_draw,
+)  # fmt: skip

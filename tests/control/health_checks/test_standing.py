@@ -16,12 +16,13 @@ from sim.study.plan import plan
 from tests.platforms.random_outages import night
 
 STANDS = CompiledPlane.stand
+PHASES = ("probe/", "healthcheck/", "servicecheck/", "alb/phase", "haproxy/phase")
 
 
 def on_a_grid(world: World, name: str) -> float:
     """Probes begin on whole seconds, as do all that sync, heartbeat and sample."""
     drawn = DRAWN(world, name)
-    return round(drawn * 10) / 10 if name.startswith("probe/") else drawn
+    return round(drawn * 10) / 10 if name.startswith(PHASES) else drawn
 
 
 DRAWN = World.random
@@ -45,13 +46,22 @@ def story(seed: int, platform: str, monkeypatch: Any, stands: bool) -> tuple[Any
 
 
 @pytest.mark.parametrize("grid", [False, True], ids=["any time", "whole seconds"])
-@pytest.mark.parametrize("seed", range(3))
-def test_nobody_sees_who_asks(seed: int, grid: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("platform", "seed"),
+    [
+        *(("kubernetes", seed) for seed in range(3)),
+        *(("compose_hardened", seed) for seed in range(2)),
+        *((platform, 0) for platform in ("swarm", "nomad", "ecs_fargate")),
+    ],
+)
+def test_nobody_sees_who_asks(
+    platform: str, seed: int, grid: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On whole seconds a question meets heartbeats, syncs and answers at its very instant."""
     if grid:
         monkeypatch.setattr(World, "random", on_a_grid)
-    by_hand, none = story(seed, "kubernetes", monkeypatch, stands=False)
-    standing, stood = story(seed, "kubernetes", monkeypatch, stands=True)
+    by_hand, none = story(seed, platform, monkeypatch, stands=False)
+    standing, stood = story(seed, platform, monkeypatch, stands=True)
     assert none == 0
     assert stood > 0
     assert standing == by_hand

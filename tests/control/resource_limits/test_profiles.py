@@ -22,7 +22,8 @@ from sim.library.stacks import load_stack
 from sim.schema.fields import LawSpec
 from sim.schema.jobs import JobWork
 from sim.schema.scenario import Version
-from sim.schema.stack import CpuSpec, Service, ServiceStep
+from sim.schema.stack import CpuSpec, Service
+from sim.schema.steps import ServiceStep
 
 V1 = Version(name="v1")
 
@@ -173,6 +174,11 @@ def test_a_bulkhead_and_a_breaker():
     assert (client.at_most, client.breaker_failures, client.breaker_open_s) == (8, 5, 30.0)
     (plain,) = story_of(SHOP, [ServiceStep(call="api")], 1.0)
     assert (plain.client.at_most, plain.client.breaker_failures) == (0, 0)
+
+
+def test_a_fresh_step_is_drawn_by_try():
+    steps = [ServiceStep(wait=0.1, fresh=True), ServiceStep(wait=0.1)]
+    assert [step.by_try for step in story_of(SHOP, steps, 1.0)] == [True, False]
 
 
 def test_equal_steps_have_names_of_their_own():

@@ -1,0 +1,79 @@
+"""What a request does in a service, or a job in a worker, as people write it: step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from sim.schema.client import ClientSpec
+from sim.schema.fields import Fraction, LawSpec, Name, Positive, Record, Span
+from sim.schema.text.document import Path_
+
+STEP_KINDS = ("cpu", "wait", "query", "call", "push", "cache")
+
+
+class Breaker(Record):
+    """A circuit breaker of one process for one of its calls: after so many failures in a row all
+    are turned away for a while, then one is let through and decides."""
+
+    failures: Positive
+    open: Span
+
+
+class PlainStep(ClientSpec):
+    """One step of what a request does in a service, or a job in a worker: exactly one of `cpu`,
+    `wait`, `query`, `call` and `push`. Of a call also how its caller waits and tries again: whoever
+    asks is a client, with the fields and the meaning of `traffic.client`."""
+
+    cpu: LawSpec | None = None  # core seconds, shared with all that runs in the container
+    wait: LawSpec | None = None  # seconds that use nothing but the request's place
+    query: Name | None = None  # a database, by a connection of this service's pool for it
+    demand: LawSpec | None = None  # ... its core seconds
+    call: Name | None = None  # another service; the caller keeps its place while it waits
+    endpoint: Name | None = None  # ... by which of its endpoints; null: by `steps`
+    at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
+    breaker: Breaker | None = None
+    push: Name | None = None  # a job, to a queue
+    # what it takes is drawn anew for each try, as of a step that is slow by chance; false: it is
+    # the request's own, so that a heavy one stays heavy however often it is tried
+    fresh: bool = False
+    share: Fraction = 1.0  # of requests take it
+    on_failure: Literal["fail", "ignore"] = "fail"
+
+    @property
+    def kind(self) -> str:
+        """The kind that is set; "" if none is."""
+        return next(iter(self.kinds), "")
+
+    @property
+    def kinds(self) -> list[str]:
+        """All that are set: one, in a stack that was checked."""
+        return [kind for kind in STEP_KINDS if getattr(self, kind, None) is not None]
+
+    @property
+    def target(self) -> str:
+        """Whom it asks; "" if nobody."""
+        return self.query or self.call or self.push or ""
+
+
+class ServiceStep(PlainStep):
+    """One that a service may have: a plain one, or a look into a cache with what a miss does."""
+
+    cache: Name | None = None  # silent: it waits for `timeout`
+    on_miss: list[PlainStep] = []  # what they find is put into the cache
+    kept: Fraction = 1.0  # of what is asked for: the rest is always a miss
+    down: Literal["miss", "error"] = "miss"  # what it makes of no answer
+    # so long only one goes out for a missing key, and the others look again; null: all go
+    coalesce: Span | None = None
+    look_again: Span = 0.05  # chosen
+
+    @property
+    def target(self) -> str:
+        return self.cache or super().target
+
+
+def placed(steps: list[ServiceStep], at: Path_ = ()) -> Iterator[tuple[Path_, PlainStep]]:
+    """Each step and where it stands, those of a miss after the look."""
+    for i, step in enumerate(steps):
+        yield (*at, i), step
+        yield from (((*at, i, "on_miss", j), each) for j, each in enumerate(step.on_miss))
