@@ -192,7 +192,6 @@ ROUND_ROW: RecordFields = [  # a standing health check: kernel/rounds.py
 MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
     ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
-    ("segment", N),
 ]  # fmt: skip
 VERSION = [  # ... its stories begin at step `story`; its first calling step's policy, and how many
     *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N), ("pools", N),
@@ -226,6 +225,7 @@ SERVICE_SAMPLE = np.dtype([("asked", N), ("failed", N), ("open", N)])
 # ---- the whole record ----
 RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
+    ("far", N),  # some round trip takes time
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
@@ -241,7 +241,6 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
-    ("far", N),  # some round trip takes time
     ("ways", N),  # endpoints that users ask, of which each has a policy: one or a mix
 ]  # fmt: skip
 
@@ -274,6 +273,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
         ("mix", F, (MOST_ENDPOINTS,)),  # the sums of their shares
+        ("segment", N, (c,)),  # of the network, in which a server stands
         ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists

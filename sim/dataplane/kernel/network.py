@@ -17,7 +17,7 @@ from sim.dataplane.kernel.timing import push_back
 def round_trip(w: Any, asker: int, asked: int, ident: int) -> float:
     """Seconds of one from a container to another and back."""
     v, u = w.container[asker].server, w.container[asked].server
-    i, j = w.machine[v].segment, w.machine[u].segment
+    i, j = w.segment[v], w.segment[u]
     if v == u:
         i = j = ONE_SERVER
     law = w.link[i, j]

@@ -218,7 +218,7 @@ class CompiledPlane:
         self._act(verbs.SERVER_UP, server)
 
     def place(self, server: int, segment: int) -> None:
-        self.box[0]["machine"]["segment"][server] = segment
+        self.box[0]["segment"][server] = segment
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         w = self.box[0]
