@@ -25,6 +25,8 @@ import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 
+from sim.study import notebook as progress
+
 HERE = Path(__file__).resolve().parent
 PATIENCE_S = 300.0  # for a whole notebook; each takes some ten seconds once the kernel is compiled
 MOST_BYTES = 300_000
@@ -88,8 +90,10 @@ def hide(cells: list[Any]) -> None:
 
 
 def tidy(cell: Any, count: int) -> None:
-    """As if there had been no checks between; pictures in a palette, a third of the bytes."""
+    """As if there had been no checks between, and no waiting; pictures in a palette, a third of the
+    bytes."""
     cell.execution_count = count
+    cell.outputs = [each for each in cell.outputs if each.get("metadata") != progress.MARK]
     for output in cell.outputs:
         if output.output_type == "execute_result":
             output.execution_count = count

@@ -32,6 +32,7 @@ SCALED = {
     # a request asks four services
     "slow_dependency": ["scenario.traffic.scale=0.1", "scenario.horizon=12m"],
     "third_party_down": ["scenario.traffic.scale=0.1", "scenario.horizon=12m"],
+    "cold_cache": ["scenario.traffic.scale=0.3", "scenario.horizon=12m"],
     "retry_amplification": ["scenario.traffic.scale=0.1", "scenario.horizon=12m"],
 }
 NAMES = [

@@ -143,7 +143,7 @@ CORE = (
 MEASURED = (
     "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
     "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
-    "ladder", "unknowns", "measurements", "merge", "expectations",
+    "ladder", "measurements", "merge", "expectations",
 )  # fmt: skip
 TOLD = ("folder", "colours", "text", "incident", "plots", "study_page", "postmortem",
         "page", "exports", "files")  # fmt: skip

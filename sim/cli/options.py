@@ -244,6 +244,10 @@ class Excerpt:
     path: Annotated[
         str | None, Parameter(name="--path", help="Recording: requests whose path matches only.")
     ] = None
+    endpoints: Annotated[
+        str | None,
+        Parameter(name="--endpoints", help="Recording: its N paths asked most, as endpoints."),
+    ] = None
     scale: Annotated[str | None, Parameter(name="--scale", help="Times as many requests.")] = None
 
 
@@ -259,7 +263,7 @@ def chosen(excerpt: Excerpt | None) -> list[str]:
 
 def _value(name: str, text: str) -> str:
     """A text in quotes, so that `14:30` and `^/api: x` stay what they are; a number as it is."""
-    return text if name in ("speed", "scale", "busiest") else json.dumps(text)
+    return text if name in ("speed", "scale", "busiest", "endpoints") else json.dumps(text)
 
 
 def names(text: str | None) -> list[str] | None:

@@ -21,8 +21,9 @@ from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError
 from sim.schema.layers import stack_on
+from sim.schema.operator import Operator
 from sim.schema.scenario import Scenario
-from sim.schema.stack import Operator, Prices, Service, Stack
+from sim.schema.stack import Prices, Service, Stack
 from sim.schema.text.paths import child, is_record, record_type, types_below
 
 # whose service a field belongs to; `http` where nothing is said (every service has it)

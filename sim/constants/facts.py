@@ -192,6 +192,32 @@ MAX_STALLED = Fact(
     "job.max_stalled", 1, "times", "a job whose worker is silent is given out again so often",
     "OptimalBits/bull and taskforcesh/bullmq: maxStalledCount; moveStalledJobsToWait",
 )  # fmt: skip
+_QUEUE = "a stack says its own: stack.services.worker.job."
+RABBITMQ_SILENCE = Fact(
+    "rabbitmq.silence", 120.0, "s", "two heartbeats missed: its connection is closed",
+    "rabbitmq.com docs heartbeats, 4.2: 60 s, unreachable after two missed; measured on 3.10: "
+    "some two and a half heartbeats", _QUEUE + "redelivery",
+)  # fmt: skip
+RABBITMQ_LOOK = Fact(
+    "rabbitmq.look", 60.0, "s", "between two looks for heartbeats, and for acknowledgements",
+    "rabbitmq.com docs heartbeats and consumers (delivery acknowledgement timeout: evaluated at "
+    "one minute intervals), 4.2", _QUEUE + "redelivery_look",
+)  # fmt: skip
+RABBITMQ_ACKNOWLEDGE = Fact(
+    "rabbitmq.acknowledge", 1800.0, "s", "consumer_timeout: then the channel is closed",
+    "rabbitmq.com docs consumers, 3.8.17 to 4.2 (15 min in 3.8.15; from 4.3 of quorum queues only)",
+    _QUEUE + "acknowledge",
+)  # fmt: skip
+RABBITMQ_DELIVERIES = Fact(
+    "rabbitmq.deliveries", 10**6, "times", "a classic queue gives a job out again without limit",
+    "rabbitmq.com docs quorum-queues, 4.2: a delivery limit (20) is theirs alone",
+    _QUEUE + "max_stalled",
+)  # fmt: skip
+CELERY_PREFETCH = Fact(
+    "celery.prefetch", 4, "jobs", "delivered and not acknowledged, for each that is done at once",
+    "docs.celeryq.dev 5.5 configuration: worker_prefetch_multiplier; RabbitMQ's own default is "
+    "without limit (docs consumer-prefetch)", _QUEUE + "prefetch",
+)  # fmt: skip
 CPU_TARGET = Fact(
     "scaling.cpu", 0.7, "ratio", "target utilisation, where a stack scales without one", "chosen"
 )
@@ -212,6 +238,13 @@ CACHE_SKEW = Fact(
 )  # fmt: skip
 BACKLOG = Fact("node.backlog", 511, "connections", "listen() without a number", "Node.js net")
 SHARES = Fact("docker.cpu_shares", 1024, "shares", "a container's weight", "docker run reference")
+_R4J = "resilience4j 2.3 CircuitBreakerConfig"
+BREAKER_WINDOW = Fact("breaker.window", 100, "tries", "that it looks back at", _R4J)
+BREAKER_LEAST = Fact("breaker.least", 100, "tries", "of which it judges nothing before", _R4J)
+BREAKER_TRIALS = Fact("breaker.trials", 10, "tries", "are let through to decide", _R4J)
+BREAKER_OPEN = Fact(
+    "breaker.open", 60.0, "s", "it stays open", f"{_R4J}; sony/gobreaker v2 defaultTimeout"
+)
 PROBE_PERIOD = Fact("probe.period", 10.0, "s", "between two probes", _PROBE)
 PROBE_TIMEOUT = Fact("probe.timeout", 1.0, "s", "an answer later than this is a failure", _PROBE)
 PROBE_SUCCESS = Fact("probe.success", 1, "results", "in a row, to pass", _PROBE)
@@ -240,6 +273,15 @@ LEAK_TICK = Fact("fault.leak_tick", 1.0, "s", "a leak grows in steps of this", "
 _EBS = "aws.amazon.com/ebs/pricing, us-east-1, as quoted in June 2026"
 VOLUME_SIZE = Fact("price.volume_size", 20 * 1024**3, "bytes", "of each volume", "chosen")
 VOLUME_MONTH = Fact("price.volume_month", 0.08, "USD", "a GiB of a gp3 volume in a month", _EBS)
+_RDS = "infratally.com, AWS RDS pricing explained (2026), us-east-1, Single-AZ, on demand"
+_RENT = "managed.price_per_hour says another"
+RDS_MICRO = Fact("price.db_t4g_micro", 0.016, "USD", "an hour of a db.t4g.micro", _RDS, _RENT)
+RDS_SMALL = Fact("price.db_t4g_small", 0.032, "USD", "an hour of a db.t4g.small", _RDS, _RENT)
+RDS_MEDIUM = Fact("price.db_t4g_medium", 0.065, "USD", "an hour of a db.t4g.medium", _RDS, _RENT)
+MANAGED_MONTH = Fact(
+    "price.managed_month", 0.115, "USD", "a GiB of a managed database's gp3 in a month",
+    "usage.ai, RDS pricing calculator (June 2026), us-east-1",
+)  # fmt: skip
 WORK_HOUR = Fact(
     "price.work_hour", 50.0, "USD", "an hour of whoever runs it, with all that an employer pays",
     "chosen: 30 to 150 by country and kind of contract",

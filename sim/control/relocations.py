@@ -86,7 +86,7 @@ workers                     study.pool study.task
 counterfactuals             study.causes
 claims                      study.article.claims
 quarter                     study.quarter.draw
-assumptions                 constants.catalogue study.versions
+assumptions                 constants.catalogue study.comparison
 settable                    constants.catalogue
 in_force                    constants.catalogue
 """

@@ -14,6 +14,7 @@ MOST_CALLS = 16  # calling steps of one process, in all its stories
 MOST_ENDPOINTS = 16  # stories of one service
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
+MOST_WINDOW = 1024  # tries that a circuit breaker looks back at
 MOST_DATABASES = MOST_QUEUES = MOST_CACHES = 16
 MOST_KEYS = 1 << 17  # of one cache
 MOST_POOLS = 4  # of one process, each of connections to one database
@@ -147,6 +148,14 @@ class AttemptPhase(IntEnum):
     HELD = 5  # a hung proxy has accepted it
     QUEUEING = 6  # in the balancer: every server is at its maxconn, or none is listed
     INSIDE = 7  # accepted: in a listen backlog, or served
+
+
+class BreakerState(IntEnum):
+    """Of a circuit breaker."""
+
+    CLOSED = 0  # all may try
+    TRIPPED = 1  # open: nobody may
+    HALF_OPEN = 2  # so many trials may, and decide
 
 
 class Due(IntEnum):

@@ -24,17 +24,17 @@ def mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
-def key(seed: int, stream: int) -> int:
-    """Two of the three rounds of a draw, the same for all of a stream."""
-    return mix((mix((seed + GOLDEN) & MASK) + (stream + 1) * GOLDEN) & MASK)
-
-
 def u(seed: int, stream: int, ident: int) -> float:
     """A uniform number in the open interval (0, 1)."""
     x = mix((seed + GOLDEN) & MASK)
     x = mix((x + (stream + 1) * GOLDEN) & MASK)
     x = mix((x + (ident + 1) * GOLDEN) & MASK)
     return ((x >> 11) + 0.5) * 1.1102230246251565e-16
+
+
+def key(seed: int, stream: int) -> int:
+    """Two of the three rounds of `u`: those that all draws of a stream share."""
+    return mix((mix((seed + GOLDEN) & MASK) + (stream + 1) * GOLDEN) & MASK)
 
 
 def uniforms(seed: int, stream: int, first: int, last: int) -> NDArray[np.float64]:

@@ -28,6 +28,18 @@ class Law:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When a circuit breaker (reference/breaker.py) turns all tries away, and for how long."""
+
+    window: int = 0  # of its last so many tries; 0: there is no breaker
+    least: int = 1  # ... as soon as there are so many
+    share: float = 1.0  # ... this share has failed: it opens
+    open_s: float = 60.0  # then so long nobody may try
+    trials: int = 1  # then so many are let through, and decide by the same rule
+    late: bool = False  # answers count to tries that began in another of its states
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """Whoever asks: the users, who come when they come, or a step that calls a service. All times
     in seconds; `budget` is retries per request (Finagle's). That of users begins empty; each
@@ -42,8 +54,7 @@ class Client:
     jitter: float = 0.5  # wait = back-off x (1 - jitter x U)
     budget: float = inf  # tokens earned per request; a retry costs one
     at_most: int = 0  # tries at once (a bulkhead); one more is turned away. 0: no limit
-    breaker_failures: int = 0  # ... all are, after so many failures in a row; 0: never
-    breaker_open_s: float = 60.0  # ... for so long; then one is let through, and decides
+    breaker: BreakerRules = BreakerRules()  # ... as all are while it is open
     # kept alive, and shared by requests (HTTP/2), each pinned to who answered where it was opened,
     # unless a balancer looks at each request; 0: each try opens one of its own
     connections: int = 0
@@ -138,8 +149,10 @@ class Profile:
     # worker
     reliable: bool = False  # LMOVE with a processing list (else BRPOP: a kill loses the job)
     redelivery_s: float = 30.0  # a silent (or dead) worker's job returns to the queue after this
-    redelivery_from_delivery: bool = False  # ... any job, that long after it was taken
+    acknowledge_s: float = inf  # ... any job that is not acknowledged so long after delivery
     redelivery_look_s: float = 0.0  # overdue jobs are looked for so often; 0: at once
+    by_connection: bool = False  # ... all of a worker at once, when its connection ends; in place
+    prefetch: int = 0  # jobs that it holds beside those it does: not acknowledged either
     max_stalled: int = 1  # so often; then it is failed when it would be given out again
     reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
     job_attempts: int = 1

@@ -22,6 +22,7 @@ from sim.dataplane.codes import (
     MOST_POOLS,
     MOST_QUEUES,
     MOST_SERVICES,
+    MOST_WINDOW,
     Does,
     Kind,
     Stream,
@@ -79,6 +80,8 @@ def possible(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
             raise ValueError(f"a call to service {step.target}: they are 0 to {MOST_SERVICES - 1}")
         if not 0 <= step.client.connections <= MOST_KEPT:
             raise ValueError(f"{step.client.connections} connections: a process keeps {MOST_KEPT}")
+        if max(step.client.breaker.window, step.client.breaker.trials) > MOST_WINDOW:
+            raise ValueError(f"a breaker that looks back further than at {MOST_WINDOW} tries")
     for step in steps:
         if step.does == Does.PUSH and not 0 <= step.target < MOST_QUEUES:
             raise ValueError(f"a push to queue {step.target}: they are 0 to {MOST_QUEUES - 1}")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
+from sim.schema.engines import ROLE_NAMES
 from sim.schema.fields import InputError
 from sim.schema.stack import Role, Stack
 from sim.schema.text.document import Path_, describe
@@ -80,7 +81,7 @@ def role_of(text: str, where: str) -> Role:
     roles: tuple[Role, ...] = get_args(Role)
     for role in roles:
         if text == role:
-            return role
+            return cast(Role, ROLE_NAMES.get(role, role))
     if text == ENTRY:
         return "http"
     names = (*roles, ENTRY)

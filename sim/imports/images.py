@@ -15,11 +15,13 @@ from sim.schema.stack import Role
 Part = Literal[
     "postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "pooler", "proxy", "http",
     "worker", "scheduler", "tool", "once", "broker", "store", "database", "cache", "page",
+    "rabbitmq",
 ]  # fmt: skip
 ENGINES: tuple[Part, ...] = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver")
 ROLES: dict[Part, Role] = {
     **dict.fromkeys(ENGINES, "postgres"),
     "redis": "redis",
+    "rabbitmq": "redis",
     "proxy": "proxy",
     "http": "http",
     "worker": "worker",
@@ -55,8 +57,9 @@ _PRODUCTS = _table(
             "nginx haproxy traefik caddy envoy openresty swag kong apisix tyk krakend"
             " nginxproxymanager ambassador pingora sozu"
         ),
+        "rabbitmq": "rabbitmq lavinmq",
         "broker": (
-            "kafka zookeeper redpanda rabbitmq nats activemq artemis pulsar mosquitto emqx vernemq"
+            "kafka zookeeper redpanda nats activemq artemis pulsar mosquitto emqx vernemq"
             " nsqd nsqlookupd schemaregistry connect connectors rocketmq gearmand beanstalkd"
             " memphis"
         ),
@@ -257,8 +260,8 @@ _SCHEMES: dict[str, Part] = {
     **dict.fromkeys(("postgres", "postgresql", "postgis", "pgsql"), "postgres"),
     "mysql": "mysql", "mysql2": "mysql", "mariadb": "mariadb", "mongodb": "mongodb",
     "sqlserver": "sqlserver", "mssql": "sqlserver",
-    "redis": "redis", "rediss": "redis", "amqp": "broker", "amqps": "broker", "nats": "broker",
-    "kafka": "broker", "http": "http", "https": "http", "grpc": "http",
+    "redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq",
+    "nats": "broker", "kafka": "broker", "http": "http", "https": "http", "grpc": "http",
 }  # fmt: skip
 _SETTINGS: tuple[tuple[str, Part], ...] = (
     ("POSTGRES_PASSWORD", "postgres"), ("POSTGRES_DB", "postgres"),

@@ -56,7 +56,7 @@ def adapted_settings(
         if why:
             fallen.setdefault(why, []).append(".".join([name, *parts[3:]]))
         else:
-            fitting[".".join(parts)] = raw
+            fitting[".".join(parts)] = _of_own_primary(raw, stack)
     lines += [f"{why}: {', '.join(paths)} falls away" for why, paths in fallen.items()]
     return Adaptation(fitting, tuple(lines), own)
 
@@ -82,6 +82,16 @@ def stand_ins(scenario: Scenario, stack: Stack) -> dict[str, str]:
     return {"http": asking[0]}
 
 
+def _of_own_primary(raw: Any, stack: Stack) -> Any:
+    """A replica that follows a role follows the stack's first of it: `{primary: postgres}`."""
+    follows = raw.get("follows") if isinstance(raw, dict) else None
+    primary = follows.get("primary") if isinstance(follows, dict) else None
+    if follows is None or primary in stack.services or primary not in ROLES:
+        return raw
+    own = (n for n, s in stack.services.items() if s.role == primary and s.follows is None)
+    return raw | {"follows": follows | {"primary": next(own, primary)}}
+
+
 def _brings_proxy(parts: list[str], raw: Any) -> bool:
     return len(parts) == 3 and isinstance(raw, dict) and raw.get("role") == "proxy"
 
@@ -92,6 +102,9 @@ def _cannot(parts: list[str], stack: Stack) -> str:
     service = _service(name, stack)
     if service is None and name in ROLES:
         return f"{stack.name} has no {name}"
+    engine = service and service.program
+    if engine and service and parts[3:] and not service.is_as_its_role(parts[3]):
+        return f"{name} is {engine.title} in {stack.name}"
     if service is not None and service.steps is None and parts[3:4] in (["steps"], ["pools"]):
         return f"{name} has no steps in {stack.name}"
     if service is not None and service.steps is not None and parts[3:4] and parts[4:]:

@@ -17,6 +17,7 @@ from sim.schema.text.validation import closest
 
 DOCKER = ("compose", "compose_hardened")
 KUBERNETES = ("kubernetes", "kubernetes_tuned")
+OTHERS = ("swarm", "nomad", "ecs_fargate", "cloud_run")
 View = Mapping[str, Any]  # what Session.look gives
 Rows = Sequence[Mapping[str, Any]]  # of the timeline
 
@@ -136,6 +137,8 @@ COMMANDS: tuple[Command | Look, ...] = (
             "at least so many instances"),
     Command("gcloud run services update-traffic SERVICE --to-revisions=PREVIOUS=100",
             ("cloud_run",), {"rollback": WHOLE}, "the version before"),
+    Command("redis-cli -h SERVICE FLUSHALL", (*DOCKER, *KUBERNETES, *OTHERS),
+            {"cache_flush": WHOLE}, "a cache forgets all that it holds"),
     Command("raise-connections N", DOCKER + KUBERNETES + ("swarm", "nomad"),
             {"raise_connections": {"max_connections": "$N"}},
             "max_connections of the database, and a restart"),
@@ -154,6 +157,7 @@ SPELLINGS = (
     (r"^(kubectl drain \S+) .*", r"\1"),
     (r" --(grace-period|timeout|cluster|region)[ =]\S+", ""),
     (r" -(t|f) \S+", ""),
+    (r"(?i)\bflushall\b( sync| async)?$", "FLUSHALL"),
 )
 PLACES = {
     "SERVICE": r"(?P<SERVICE>[a-z0-9][\w-]*)",

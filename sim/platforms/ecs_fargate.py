@@ -1,7 +1,7 @@
 """Amazon ECS on Fargate behind an Application Load Balancer, with AWS' defaults.
 
 Each task has a machine of its own. The database and the queue run on one rented server beside it
-(a managed database would be another machine with another name; its failover is not modelled).
+(unless the database is `managed`, which a provider runs on none of ours).
 Source of the rules: shared facts, orchestrators section 5; AWS' open text is of June 2023, current
 pages where they differ. Uncertain: how soon AWS notices a lost machine (not published; chosen), the
 alarms' 3 and 15 datapoints (users' reports), start times (one benchmark of AWS, one of users),

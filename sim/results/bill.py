@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sim.dataplane.arithmetic import added
 from sim.schema.stack import Stack
 
 HOURS = 730.0  # of a month: 8,760 / 12, as providers count
@@ -22,11 +23,13 @@ class MonthlyCost:
     control_plane: float = 0.0
     balancer: float = 0.0
     volumes: float = 0.0
+    managed: float = 0.0  # databases that a provider runs, with their disks
     people: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.servers + self.control_plane + self.balancer + self.volumes + self.people
+        platform = self.servers + self.control_plane + self.balancer
+        return platform + self.volumes + self.managed + self.people
 
 
 def monthly_cost(
@@ -39,16 +42,20 @@ def monthly_cost(
     """Of a stack on its platform; the rates are USD an hour, `people_hours` hours a month.
 
     A volume for each database, and for each queue that writes to a disk."""
-    prices = stack.prices
+    prices, gib = stack.prices, stack.prices.volume / GIB
     volumes = [
         service
         for service in stack.services.values()
+        if service.managed is None
         if service.role == "postgres" or service.persistence != "none"
     ]
+    managed = stack.managed().values()
+    copies, rent = sum(each.copies for each in managed), added(each.rent for each in managed)
     return MonthlyCost(
         servers=servers_per_hour * HOURS,
         control_plane=control_plane_per_hour * HOURS,
         balancer=balancer_per_hour * HOURS,
-        volumes=len(volumes) * prices.volume / GIB * prices.volume_month,
+        volumes=len(volumes) * gib * prices.volume_month,
+        managed=rent * HOURS + copies * gib * prices.managed_month,
         people=people_hours * prices.work_hour,
     )

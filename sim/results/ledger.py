@@ -102,7 +102,8 @@ def close(closed: Closed, recording: Recording, rows: int) -> Closed:
 
 
 def _plus(totals: tuple[int, ...], table: NDArray[np.int64]) -> tuple[int, ...]:
-    return tuple(a + int(b) for a, b in zip(totals, table.sum(axis=0), strict=True))
+    sums: list[int] = table.sum(axis=0).tolist()
+    return tuple(a + b for a, b in zip(totals, sums, strict=True))
 
 
 def _settled(table: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
@@ -24,10 +24,18 @@ from sim.results.preference import Preference, preferences
 from sim.results.run import Run
 from sim.results.spread import spread
 from sim.results.summary import SCHEMA, Replication, mean_figures
-from sim.results.unknowns import Unknowns
 from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim, Slo
 from sim.schema.traffic import Traffic
+
+
+class Unknowns(NamedTuple):
+    """What a verdict hangs on, in words: a row a number, the widest first, below its
+    heads."""
+
+    finding: str
+    table: tuple[tuple[str, ...], ...]
+    note: str
 
 
 @dataclass(frozen=True)

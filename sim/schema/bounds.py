@@ -34,6 +34,7 @@ COUNT = Bounds(0, 10**9, "1000000000 (10**9)")
 FLEET = Bounds(0, 10_000, "10,000, the most that is simulated")  # replicas, servers
 SCHEDULED = Bounds(0, 10_000, "10,000")  # jobs of one moment: what the engines have room for
 PEOPLE = Bounds(0, 100, "100")  # on call at one time
+PREFETCH = Bounds(0, 65535, "65535, the most that AMQP 0-9-1 can say")
 TRIES = Bounds(0, 100, "100")  # of one call or job by a machine: more, and it never gives up
 CORES = Bounds(0.0, 1e6, "1000000")
 KEYS = Bounds(1, 1 << 17, "131072")  # of a cache: what the engines have room for

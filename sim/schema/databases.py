@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sim.constants import facts
-from sim.constants.facts import default
+from sim.constants.facts import Fact, default
 from sim.schema.fields import (
     Count,
     Duration,
     Fraction,
     LawSpec,
+    Money,
     Name,
     Positive,
     Ratio,
@@ -60,6 +61,42 @@ class Failover(Record):
     # (null: as measured, as published: control/self_healing/failover.py)
     takes: LawSpec | None = None
     fails: Fraction = default(facts.FAILOVER_FAILS)  # of failovers; then a person has to do it
+
+
+class Size(NamedTuple):
+    """Of a managed database: cores, bytes, and an hour of one in one zone."""
+
+    cores: float
+    memory: int
+    price: Fact[float]
+
+
+# aws.amazon.com/rds/instance-types: db.t4g; that they burst on credits is left out
+SIZES = {
+    "db.t4g.micro": Size(2.0, 1024**3, facts.RDS_MICRO),
+    "db.t4g.small": Size(2.0, 2 * 1024**3, facts.RDS_SMALL),
+    "db.t4g.medium": Size(2.0, 4 * 1024**3, facts.RDS_MEDIUM),
+}
+
+
+class Managed(Record):
+    """A database that a provider runs, on no server of ours."""
+
+    size: Literal["db.t4g.micro", "db.t4g.small", "db.t4g.medium"] = "db.t4g.small"
+    standby: bool = False  # in another zone, with all rows; both are paid for
+    # from its failure until it serves; null: with a standby as published, alone as told
+    takes: LawSpec | None = None  # (control/self_healing/managed.py)
+    price_per_hour: Money | None = None  # of one; null: of its size
+
+    @property
+    def copies(self) -> int:
+        return 2 if self.standby else 1
+
+    @property
+    def rent(self) -> float:
+        """USD an hour, of all copies."""
+        price = SIZES[self.size].price.value if self.price_per_hour is None else self.price_per_hour
+        return self.copies * price
 
 
 class Pooler(Record):

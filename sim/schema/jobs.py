@@ -15,6 +15,7 @@ from sim.schema.fields import (
     Name,
     Positive,
     Record,
+    Span,
     Tries,
     at_most,
 )
@@ -32,6 +33,12 @@ class JobWork(Record):
     # silence: a lock that the worker renews (Bull); delivery: a visibility time-out (SQS, Celery)
     redelivery_from: Literal["silence", "delivery"] = "silence"
     redelivery_look: Duration = default(facts.REDELIVERY_LOOK)
+    # so long after delivery an unacknowledged job is given out again; null: RabbitMQ's 30 min, of
+    # another queue never
+    acknowledge: Span | None = None
+    # delivered and not acknowledged at most; 0: any number; null: of RabbitMQ Celery's 4 for each
+    # that is done at once, of another queue those alone
+    prefetch: Annotated[Count, at_most(bounds.PREFETCH)] | None = None
     max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
     errors: Fraction = 0.0  # of tries fail; another try may succeed
     attempts: Tries = 1

@@ -163,7 +163,9 @@ def _with_settings(stack: Stack, layer: Layer) -> Stack:
                 found = f"{role!r}, which is no role"
                 expected, near = one_of(get_args(Role)), closest(role, get_args(Role))
                 raise document.error((*at, path), found, expected, near)
-            paths = [".".join(("services", name, *steps[2:])) for name in stack.playing(role)]
+            playing = stack.playing(role)
+            names = [n for n in playing if stack.services[n].is_as_its_role("".join(steps[2:3]))]
+            paths = [".".join(("services", name, *steps[2:])) for name in names]
         for place in paths:
             value = raw
             if isinstance(raw, Fact):

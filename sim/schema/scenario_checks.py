@@ -42,8 +42,7 @@ def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Ite
     """Everything in a scenario that does not fit together or does not fit this stack. Which
     platforms, servers and figures there are is not known here (`sim.library.scenarios`)."""
     yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
-    mix = scenario.traffic.mix or {}
-    yield from mix_issues(mix, stack, ("traffic", "mix"), document)
+    yield from mix_issues(scenario.traffic.mix, stack, ("traffic", "mix"), document)
     yield from _event_issues(scenario, stack, document)
     base = claims_path(scenario)
     for i, claim in enumerate(scenario.claims):
@@ -219,6 +218,9 @@ def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], 
             yield ("scale", "services", name), name
 
 
+TWO_ENDS = 2  # of a path between zones
+
+
 def zone_issue(name: str, zones: Sequence[str]) -> tuple[str, str, str]:
     """Of a zone that no server has: what was found, what is expected, the nearest."""
     there = one_of(zones) if zones else "a zone of the stack's `servers.zones`: there is none"
@@ -230,9 +232,17 @@ def _zone_issues(
 ) -> Iterator[Issue]:
     """An event for a zone that no server has."""
     zones = settings.get("servers.zones", stack.servers.zones)
-    if event.zone_down and isinstance(zones, list) and event.zone_down.zone not in zones:
-        issue = zone_issue(event.zone_down.zone, zones)
-        yield document.issue((*at, "zone_down", "zone"), *issue)
+    if not isinstance(zones, list):
+        return
+    if event.zone_down and event.zone_down.zone not in zones:
+        yield document.issue((*at, "zone_down", "zone"), *zone_issue(event.zone_down.zone, zones))
+    ends = event.latency.zones if event.latency else []
+    if ends and len(ends) != TWO_ENDS:
+        found, expected = f"{len(ends)} zones", "two zones, or [] for all servers"
+        yield document.issue((*at, "latency", "zones"), found, expected)
+    for i, zone in enumerate(ends):
+        if zone not in zones:
+            yield document.issue((*at, "latency", "zones", i), *zone_issue(zone, zones))
 
 
 def _keeps_nothing(
@@ -241,9 +251,12 @@ def _keeps_nothing(
     """An event for a service that has what it is about: a password, rows, a disk."""
     name, roles = getattr(event, kind).service, KEEPS[kind]
     able = [service for role in roles for service in stack.playing(role)]
-    if able and name not in (*able, *roles) and name in stack.services:
-        found = f"{name}, a service of role {stack.services[name].role}"
-        yield document.issue((*path, kind, "service"), found, one_of(able), closest(name, able))
+    playing = [n for n, s in stack.services.items() if name in (n, s.role)]
+    if playing and name not in (*able, *roles):
+        found = f"{name}, a service of role {stack.services[playing[0]].role}"
+        none = f"a service with role {' or '.join(roles)}; there is none"
+        expected = one_of(able) if able else none
+        yield document.issue((*path, kind, "service"), found, expected, closest(name, able))
 
 
 def _follows_nobody(stack: Stack, name: str, at: Path_, document: Document) -> Iterator[Issue]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import BaseModel
 
@@ -127,7 +127,7 @@ def _resolve_alias(model: BaseModel, steps: list[str], spot: Spot) -> list[str]:
     alias = steps[1]
     if alias in model.services or alias not in get_args(Role):
         return steps
-    playing = model.playing(alias)  # type: ignore[arg-type]
+    playing = model.playing(cast(Role, alias))
     if not playing and len(steps) == 2:  # one that is added, with the name of its role
         return steps
     if not playing:

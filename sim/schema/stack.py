@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from math import fsum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sim.constants import facts
 from sim.constants.facts import default, unless_set
@@ -22,16 +22,17 @@ from sim.schema.databases import (
     DatabaseClient,
     DatabasePool,
     Failover,
+    Managed,
     Pooler,
     Replica,
 )
+from sim.schema.engines import ENGINES, ROLE_NAMES, Engine, EngineName, filled_in
 from sim.schema.fields import (
     MOST,
     Amount,
     Bytes,
     Cores,
     Count,
-    Crew,
     Duration,
     Fleet,
     Fraction,
@@ -51,13 +52,18 @@ from sim.schema.fields import (
     at_most,
 )
 from sim.schema.jobs import JobPush, JobWork, ScheduledJobs
+from sim.schema.operator import Operator
 from sim.schema.steps import PlainStep, ServiceStep, placed
 
 OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
 Window = Annotated[Duration, at_most(Bounds(0.0, 3600.0, "1h"))]
 Period = Annotated[Span, at_most(Bounds(0.0, 1800.0, "30m"))]
-Role = Literal["http", "worker", "postgres", "redis", "proxy", "external", "other", "cache"]
+# the last two are names for postgres and redis, which a record has never
+Role = Literal[
+    "http", "worker", "postgres", "redis", "proxy", "external", "other", "cache", "database",
+    "queue",
+]  # fmt: skip
 ALONE: tuple[Role, ...] = ("postgres", "redis", "cache")  # of each one container runs
 
 
@@ -196,6 +202,8 @@ class Disruption(Record):
 
 class Service(Record):
     role: Role
+    # which program plays a database or a queue; null: PostgreSQL, Redis
+    engine: EngineName | None = None
     port: Port | None = None  # published on the server's address
     replicas: Fleet = 1
     restart: Literal["no", "always", "unless-stopped", "on-failure"] = "no"
@@ -218,7 +226,8 @@ class Service(Record):
     # job (`push`)
     steps: list[ServiceStep] | None = None
     # what is asked by name has steps of its own; the rest those above (`mix`, a step's `endpoint`)
-    endpoints: dict[Name, list[ServiceStep]] = {}
+    # null: as the rest, and counted apart
+    endpoints: dict[Name, list[ServiceStep] | None] = {}
     pools: dict[Name, DatabasePool] = {}  # with `steps`: of each database that they query
     job: JobWork = JobWork()
     probes: Probes = Probes()
@@ -248,8 +257,10 @@ class Service(Record):
     backup: Backup = Backup()
     follows: Replica | None = None  # another database: who queries this one only reads
     failover: Failover | None = None  # who promotes one of its replicas; null: a person
+    managed: Managed | None = None  # null: it runs as a container, on a server
     # role redis
-    persistence: Literal["none", "rdb", "aof_everysec", "aof_always"] = "none"
+    # durable: RabbitMQ's durable queue, its messages persistent and confirmed
+    persistence: Literal["none", "rdb", "aof_everysec", "aof_always", "durable"] = "none"
     maxmemory: Bytes | None = None
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
@@ -261,12 +272,35 @@ class Service(Record):
     def stories(self) -> dict[str, list[ServiceStep]]:
         """The steps of what is asked, by where they are written."""
         own = {} if self.steps is None else {"steps": self.steps}
-        return own | {f"endpoints.{name}": steps for name, steps in self.endpoints.items()}
+        named = ((n, steps) for n, steps in self.endpoints.items() if steps is not None)
+        return own | {f"endpoints.{name}": steps for name, steps in named}
+
+    @property
+    def asked_by_name(self) -> list[str]:
+        """Its endpoints in the order of their numbers, from 1: those with steps of their own, then
+        those that are served as the rest."""
+        return sorted(self.endpoints, key=lambda name: self.endpoints[name] is None)
 
     @property
     def every_step(self) -> list[PlainStep]:
         """Those of all its stories in order, each look into a cache before those of its misses."""
         return [step for steps in self.stories.values() for _, step in placed(steps)]
+
+    @property
+    def program(self) -> Engine | None:
+        """Its engine, if it names one."""
+        return ENGINES[self.engine] if self.engine else None
+
+    def is_as_its_role(self, field: str) -> bool:
+        """May somebody set this field who knows its role alone? Not what its engine has in its own
+        way."""
+        engine = self.program
+        return engine is None or field not in (*engine.unread, *engine.defaults)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_its_engine(cls, value: Any) -> Any:
+        return filled_in(value) if isinstance(value, dict) else value
 
 
 class MachineSpec(Record):
@@ -310,79 +344,8 @@ class Prices(Record):
 
     volume: Bytes = default(facts.VOLUME_SIZE)
     volume_month: Money = default(facts.VOLUME_MONTH)
+    managed_month: Money = default(facts.MANAGED_MONTH)  # of the disk of a managed database
     work_hour: Money = default(facts.WORK_HOUR)
-
-
-class Step(Record):
-    """One step of a runbook: what the operator does and how long it takes."""
-
-    do: Line
-    takes: LawSpec
-
-
-class Night(Record):
-    """What is different when the operator sleeps; a time of day is hours from midnight (`22h`)."""
-
-    begins: Duration = 22 * 3600.0
-    ends: Duration = 7 * 3600.0
-    acknowledge: LawSpec = LawSpec()
-    missed_page: Fraction = 0.0
-    mistake: Fraction = 0.0
-
-
-class Alarm(Record):
-    """When monitoring pages somebody."""
-
-    look: Interval = default(facts.ALARM_LOOK)
-    window: Interval = default(facts.ALARM_WINDOW)
-    confirm: Interval = default(facts.ALARM_CONFIRM)
-    share: Fraction = default(facts.ALARM_SHARE)  # of failures, within the window
-    failed: Positive = default(facts.ALARM_FAILED)
-    jobs: Positive = default(facts.ALARM_JOBS)
-
-
-class Habits(Record):
-    """How often and how long the operator looks at what, and what she blames."""
-
-    recheck: Interval = default(facts.RECHECK)
-    idle_look: Interval = default(facts.IDLE_LOOK)
-    patience: Positive = default(facts.PATIENCE)  # windows of the alarm
-    ssh_retry: Interval = default(facts.SSH_RETRY)
-    gives_up: Duration = default(facts.GIVES_UP)
-    deploy_watch: Duration = default(facts.DEPLOY_WATCH)
-    blames: Duration = default(facts.BLAMES)
-    writes_off: Duration = default(facts.WRITES_OFF)
-    leaks: Ratio = default(facts.LEAKS)
-    replaced_often: Positive = default(facts.REPLACED_OFTEN)
-    failing_share: Fraction = default(facts.FAILING_SHARE)
-    drain_look: Interval = default(facts.DRAIN_LOOK)
-    confirm_look: Interval = default(facts.CONFIRM_LOOK)
-    rotation_watch: Duration = default(facts.ROTATION_WATCH)
-
-
-class Operator(Record):
-    """The human. Distributions and their sources: `sim explain operator`."""
-
-    people: Crew = 1  # on call: one takes the page, and each has hands of her own
-    monitoring: bool = True  # False: users complain, which takes `complaint`
-    detect: LawSpec = LawSpec()  # fault seen by users -> page sent
-    unnoticed: Fraction = 0.0  # of incidents: no alert fires (a wrong threshold), for
-    unnoticed_costs: LawSpec = LawSpec()  # ... so long: the fat tail of detection
-    complaint: LawSpec = LawSpec()
-    acknowledge: LawSpec = LawSpec()  # page -> a human looks
-    missed_page: Fraction = 0.0  # silent phone, wrong setting: the fat tail
-    missed_page_costs: LawSpec = LawSpec()
-    login: LawSpec = LawSpec()  # SSH and find the right directory
-    diagnose: LawSpec = LawSpec()  # a look at what is plain: what is down, what the log says
-    investigate: LawSpec = LawSpec(law="lognormal", mean=240.0, cv=1.5)  # ... what to infer
-    misled: Fraction = default(facts.MISLED)  # of those: a wrong guess first
-    quota_answer: LawSpec = LawSpec(law="lognormal", mean=7200.0, cv=1.0)  # the provider's yes
-    command: LawSpec = LawSpec()  # type one command
-    mistake: Fraction = 0.0  # per step; the step is done again, or leaves a flaw
-    alarm: Alarm = Alarm()
-    habits: Habits = Habits()
-    night: Night | None = None  # None: as by day
-    runbooks: dict[Name, list[Step]] = {}
 
 
 class Stack(Record):
@@ -406,7 +369,8 @@ class Stack(Record):
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""
-        return [name for name, service in self.services.items() if service.role == role]
+        first = ROLE_NAMES.get(role, role)
+        return [name for name, service in self.services.items() if service.role == first]
 
     @property
     def entry(self) -> str:
@@ -418,10 +382,11 @@ class Stack(Record):
         steps = self.services[service].every_step
         return list(dict.fromkeys(step.call for step in steps if step.call is not None))
 
-    def shares(self, mix: Mapping[str, float] | None) -> tuple[float, ...]:
+    def shares(self, mix: Mapping[str, float]) -> tuple[float, ...]:
         """Of users' requests, what asks no endpoint, then each of the entry's; () if none does."""
-        mix = self.mix if mix is None else mix
-        named = [mix.get(name, 0.0) for name in self.services[self.entry].endpoints] if mix else []
+        mix = mix or self.mix
+        known = self.services[self.entry].asked_by_name if mix else []
+        named = [mix.get(name, 0.0) for name in known]
         rest = 1.0 - fsum(named)
         return (rest if rest > ROUNDING else 0.0, *named) if named else ()
 
@@ -429,6 +394,10 @@ class Stack(Record):
         """Services that somebody asks: the entry, then those that others call, in file order."""
         called = {other for name in self.services for other in self.calls(name)}
         return [self.entry, *(n for n in self.services if n in called and n != self.entry)]
+
+    def managed(self) -> dict[str, Managed]:
+        """What a provider runs, in file order."""
+        return {name: s.managed for name, s in self.services.items() if s.managed is not None}
 
     def number(self, service: str) -> int:
         """Of a service that is asked, a database, a queue, a cache: its place among those."""
@@ -458,6 +427,18 @@ class Stack(Record):
     def queue_of(self, worker: str) -> str:
         """The queue from which it takes its jobs; "" if there is none."""
         return self.services[worker].job.queue or next(iter(self.playing("redis")), "")
+
+    def engine_of(self, store: str) -> Engine:
+        """The program that plays a database or a queue."""
+        service = self.services[store]
+        return service.program or ENGINES[service.role]
+
+    def job_of(self, worker: str) -> JobWork:
+        """How it deals with its queue; what its file leaves open is as that queue's engine says."""
+        own, queue = self.services[worker].job, self.queue_of(worker)
+        jobs = self.engine_of(queue).jobs if queue else {}
+        unset = jobs.keys() - own.model_fields_set
+        return own.model_copy(update={name: jobs[name].value for name in unset})
 
     def workers_of(self, queue: str) -> list[str]:
         """Who takes from a queue, in file order."""

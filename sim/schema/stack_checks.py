@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
+from sim.schema.engines import ENGINES, PERSISTENCE, ROLE_NAMES
 from sim.schema.fields import InputError, Issue
 from sim.schema.stack import ALONE, MOST_ZONES, Role, Service, Stack
 from sim.schema.story_checks import story_issues
@@ -24,6 +25,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("pools", "steps"), ("http", "worker")),
     "endpoints": ("http",),
     **dict.fromkeys(("errors", "latency"), ("external",)),
+    "engine": ("postgres", "redis"),
     "job": ("worker",),
     **dict.fromkeys(
         (
@@ -37,6 +39,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
             "pooler",
             "follows",
             "failover",
+            "managed",
         ),
         ("postgres",),
     ),
@@ -49,8 +52,9 @@ def resolve(stack: Stack, name_or_role: str) -> str:
     """The service of that name, or the first that plays that role (`http`, `postgres`, ...)."""
     if name_or_role in stack.services:
         return name_or_role
+    role = ROLE_NAMES.get(name_or_role, name_or_role)
     for name, service in stack.services.items():
-        if service.role == name_or_role:
+        if service.role == role:
             return name
     names = [*stack.services, *get_args(Role)]
     raise InputError(
@@ -137,6 +141,7 @@ def _service_issues(
         found = f"{service.replicas} replicas of a service with role {service.role}"
         expected = "1 (of a database, a replica is another service, with `follows: {primary: ...}`)"
         yield document.issue((*at, "replicas"), found, expected)
+    yield from _engine_issues(name, service, stack, document)
     yield from _needs(name, service, stack, document)
     yield from _replica_issues(name, service, stack, document)
     yield from _above(document, (*at, "memory"), service.memory.base, service.memory.limit, "base")
@@ -160,6 +165,29 @@ def _service_issues(
     if service.restart_attempts is not None and service.restart != "on-failure":
         found = f"restart_attempts with restart {service.restart}"
         yield document.issue((*at, "restart_attempts"), found, "it only with restart on-failure")
+
+
+def _engine_issues(
+    name: str, service: Service, stack: Stack, document: Document
+) -> Iterator[Issue]:
+    """What a database's or queue's program does not have."""
+    at: tuple[Key, ...] = ("services", name)
+    if service.role not in ("postgres", "redis"):
+        return
+    engine = stack.engine_of(name)
+    if service.engine is not None and engine.role != service.role:
+        found = f"{engine.title} in a service of role {service.role}"
+        fitting = [other for other, known in ENGINES.items() if known.role == service.role]
+        yield document.issue((*at, "engine"), found, one_of(fitting))
+        return
+    for field in engine.unread:
+        if field in service.model_fields_set:
+            found = f"{field}, which {engine.title} does not have"
+            yield document.issue((*at, field), found, "nothing here", key=True)
+    words = PERSISTENCE.get(service.engine or service.role, ())
+    if words and service.persistence not in words:
+        found = f"{service.persistence!r} of {engine.title}"
+        yield document.issue((*at, "persistence"), found, one_of(words))
 
 
 def _behavior_issues(service: Service, document: Document, at: tuple[Key, ...]) -> Iterator[Issue]:
@@ -198,7 +226,10 @@ def _replica_issues(
         found, expected = repr(service.follows.primary), f"a primary ({one_of(primaries)})"
         near = closest(service.follows.primary, primaries)
         yield document.issue((*at, "follows", "primary"), found, expected, near)
-    if service.failover is not None and not stack.replicas(name):
+    if service.managed is not None and service.failover is not None:
+        found, expected = "failover of a managed database", "its provider's, `managed.takes`"
+        yield document.issue((*at, "failover"), found, expected, key=True)
+    elif service.failover is not None and not stack.replicas(name):
         found = f"failover of {name}, which has no replica"
         expected = f"a service with role postgres and `follows: {{primary: {name}}}`"
         yield document.issue((*at, "failover"), found, expected, key=True)

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
+from sim.constants import facts
+from sim.constants.facts import default
+from sim.schema.bounds import Bounds
 from sim.schema.client import ClientSpec
-from sim.schema.fields import Fraction, LawSpec, Name, Positive, Record, Span
+from sim.schema.fields import Factor, Fraction, LawSpec, Name, Positive, Record, Span, at_most
 from sim.schema.text.document import Path_
 
+TriesBack = Annotated[Positive, at_most(Bounds(0, 1024, "1024"))]  # dataplane.codes.MOST_WINDOW
+Threshold = Annotated[Factor, at_most(Bounds(0.0, 1.0, "100%"))]
 STEP_KINDS = ("cpu", "wait", "query", "call", "push", "cache")
 
 
 class Breaker(Record):
-    """A circuit breaker of one process for one of its calls: after so many failures in a row all
-    are turned away for a while, then one is let through and decides."""
+    """A circuit breaker of one process for one of its calls, by one of two rules: after so many
+    `failures` in a row (gobreaker) all are turned away for a while, then one is let through and
+    decides; or as soon as this `share` of the last tries has failed (resilience4j), and then some
+    are let through and decide by the same share."""
 
-    failures: Positive
-    open: Span
+    failures: TriesBack | None = None  # in a row
+    share: Threshold | None = None  # failureRateThreshold, of which resilience4j's default is 50 %
+    window: TriesBack = default(facts.BREAKER_WINDOW)  # slidingWindowSize, COUNT_BASED
+    least: TriesBack = default(facts.BREAKER_LEAST)  # minimumNumberOfCalls; at most `window`
+    trials: TriesBack = default(facts.BREAKER_TRIALS)  # permittedNumberOfCallsInHalfOpenState
+    open: Span = default(facts.BREAKER_OPEN)  # waitDurationInOpenState
 
 
 class PlainStep(ClientSpec):

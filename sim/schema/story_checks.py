@@ -11,7 +11,7 @@ from math import fsum
 from sim.schema.client import ClientSpec
 from sim.schema.fields import Issue, LawSpec
 from sim.schema.stack import ROUNDING, Role, Service, Stack
-from sim.schema.steps import STEP_KINDS, PlainStep, ServiceStep, placed
+from sim.schema.steps import STEP_KINDS, Breaker, PlainStep, ServiceStep, placed
 from sim.schema.text.document import Document, Key
 from sim.schema.text.validation import closest, one_of
 
@@ -134,6 +134,8 @@ def _steps_issues(
         if step.connections > MOST_KEPT:
             found = f"{step.connections} connections of each process"
             yield document.issue((*place, "connections"), found, f"at most {MOST_KEPT}")
+        if step.breaker is not None:
+            yield from _breaker_issues(step.breaker, (*place, "breaker"), document)
         if step.kind in TARGETS:
             yield from _target_issues(name, step, stack, (*place, step.kind), document)
 
@@ -155,6 +157,16 @@ def _field_issues(step: PlainStep, at: tuple[Key, ...], document: Document) -> I
         if unread and getattr(step, field) != type(step).model_fields[field].default:
             found = f"{field} in a step `{step.kind}:`"
             expected = "it only in a step " + " or ".join(f"`{kind}:`" for kind in READ_IN[field])
+            yield document.issue((*at, field), found, expected, key=True)
+
+
+def _breaker_issues(breaker: Breaker, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+    if (breaker.failures is None) == (breaker.share is None):
+        found = "failures and share" if breaker.share is not None else "neither of them"
+        yield document.issue(at, found, "exactly one of failures (in a row) and share (of tries)")
+    elif breaker.share is None:
+        for field in sorted({"window", "least", "trials"} & breaker.model_fields_set):
+            found, expected = f"{field} beside failures (in a row)", "it only beside share"
             yield document.issue((*at, field), found, expected, key=True)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from sim.schema.bounds import Bounds
 from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     Duration,
@@ -12,11 +13,13 @@ from sim.schema.fields import (
     Fraction,
     Line,
     Name,
+    Positive,
     Rate,
     Ratio,
     Record,
     Span,
     Text,
+    at_most,
 )
 
 
@@ -38,6 +41,8 @@ class Replay(Record):
     speed: Factor = 1.0  # 2: an hour's requests come within half an hour
     path: Text | None = None  # a regular expression: only requests whose path has it
     reads: Literal["rate", "count"] = "rate"  # values of a series: a second, or until the next
+    # so many of its paths, those asked most, become endpoints of the entry and the mix
+    endpoints: Annotated[Positive, at_most(Bounds(1.0, 14.0, "14"))] | None = None
 
 
 class Traffic(Record):
@@ -47,4 +52,4 @@ class Traffic(Record):
     replay: Replay = Replay()
     scale: Ratio = 1.0
     client: ClientSpec = ClientSpec()
-    mix: dict[Name, Fraction] | None = None  # of endpoints; null: the stack's
+    mix: dict[Name, Fraction] = {}  # of endpoints; none: the stack's

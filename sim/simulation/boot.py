@@ -10,18 +10,20 @@ from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
+from sim.control.core.wires import wire
 from sim.control.faults.faults import Faults
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import client_of, law, profile_in
 from sim.control.rolling_updates.compose import place
-from sim.control.self_healing import failover
+from sim.control.self_healing import failover, managed
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Client, Routing
 from sim.platforms.platform import Platform, servers_of
+from sim.schema.databases import SIZES
 from sim.schema.jobs import ScheduledJobs
 from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
@@ -98,12 +100,15 @@ def bootstrap(cluster: Cluster) -> None:
     if not isinstance(servers, int) or servers < 1:
         raise NonsenseError(f"{servers!r} servers", "a whole number of at least 1", "scheduling")
     network = stack.network
-    cluster.wire(law(network.same_server), law(network.same_zone), law(network.between_zones))
+    laws = law(network.same_server), law(network.same_zone), law(network.between_zones)
+    wire(cluster, *laws)
     for _ in range(servers):
         cluster.add_server()
     for name in stack.playing("external"):
         cluster.outside(name)
-    for name in boot_order(stack):
+    for name, rented in stack.managed().items():
+        cluster.provide(name, SIZES[rented.size][:2])
+    for name in [name for name in boot_order(stack) if name not in cluster.managed]:
         cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
         for _ in range(stack.services[name].replicas):
             boot(cluster, name)
@@ -163,6 +168,8 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
     for name, service in cluster.stack.services.items():
         if service.failover is not None:
             cluster.clock.loop(failover.watch(cluster, name, service.failover))
+    if cluster.managed:
+        cluster.clock.loop(managed.provide(cluster))
     if cluster.host_ports:
         cluster.clock.loop(StaticAddress().run(cluster))
     if built_by_hand(cluster.stack, platform):

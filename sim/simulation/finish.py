@@ -78,10 +78,11 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     """Requests that would have left a job. Whether one does is drawn for its number alone, so that
     it is known of those that failed, too; a retry that pushes again wants no other job. Where a
     service with steps of its own pushes it is not known: then those that were left."""
+    entry = cluster.stack.services[cluster.entry]
     stories = [step for s in cluster.stack.services.values() for step in s.every_step]
-    if any(step.push is not None for step in stories) or len(recording.endpoints):
+    if any(step.push is not None for step in stories) or entry.stories:
         return int(recording.jobs[:, ENQUEUED].sum())
-    share = cluster.stack.services[cluster.entry].push.share
+    share = entry.push.share
     if not share or not any(s.role == "redis" for s in cluster.stack.services.values()):
         return cluster.count.scheduled_jobs
     return cluster.count.scheduled_jobs + sum(
@@ -92,7 +93,7 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
 
 def endpoints_of(cluster: Cluster, recording: Recording) -> tuple[str, ...]:
     """What users ask in a mix, the first without a name; nothing where all ask the same."""
-    names = ("(none)", *cluster.stack.services[cluster.entry].endpoints)
+    names = ("(none)", *cluster.stack.services[cluster.entry].asked_by_name)
     return names if len(recording.endpoints) else ()
 
 

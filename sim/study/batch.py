@@ -23,9 +23,10 @@ from sim.simulation.case import Case
 from sim.study import precision
 from sim.study.agenda import Agenda
 from sim.study.identity import case_key, joint_key
+from sim.study.notebook import progress
 from sim.study.precision import Precision, Until
 from sim.study.store import Store
-from sim.study.task import BrokenRunError, Task, Watch, finished_tick, quiet
+from sim.study.task import BrokenRunError, Task, Watch, finished_tick
 
 
 class BatchSample(NamedTuple):
@@ -79,7 +80,7 @@ class Batch:
         store: str | os.PathLike[str] | None = None,
         until: Until | None = None,
         workers: int | None = None,
-        watch: Watch = quiet,
+        watch: Watch | None = None,
         compiling: Callable[[], AbstractContextManager[object]] = nullcontext,
         salvage: bool = False,
     ) -> BatchSample:
@@ -91,7 +92,8 @@ class Batch:
         this one alone where that is sooner. With an executor, `workers` is how many tasks it does
         at once. `store`: a folder that keeps each replication from the moment it ends; what is
         there already is not run again. `watch` hears about once a simulated minute of each run
-        (with an executor: at its end); `compiling` is held while the kernel compiles.
+        (with an executor: at its end; default: a line in Jupyter, nothing elsewhere);
+        `compiling` is held while the kernel compiles.
 
         On Ctrl-C returns what was finished, with `interrupted` set; raises KeyboardInterrupt if
         that is nothing. Raises `BrokenRunError` for a run whose ledger does not balance, or that
@@ -100,12 +102,24 @@ class Batch:
         """
         if workers is not None and workers < 1:
             raise InputError(field="workers", found=str(workers), expected="at least 1")
+        if watch is not None:
+            return self._run(executor, store, until, workers, watch, compiling, salvage)
+        simulated_s = sum(task.case.scenario.horizon for task in self.tasks)
+        with progress(len(self.tasks), simulated_s) as line:
+            held = line.compiling if compiling is nullcontext else compiling
+            return self._run(executor, store, until, workers, line.watch, held, salvage)
+
+    def _run(
+        self, executor: Executor | None, store: str | os.PathLike[str] | None,
+        until: Until | None, workers: int | None, watch: Watch,
+        compiling: Callable[[], AbstractContextManager[object]], salvage: bool,
+    ) -> BatchSample:  # fmt: skip
         goal = precision.goal(until)
         if goal is not None and self.paired:
             raise ValueError("each case of a paired batch has one seed: there is no mean to know")
         if isinstance(goal, int):
             few = replace(self, seeds=self.seeds[:goal])
-            sample = few.run(executor, store, None, workers, watch, compiling, salvage)
+            sample = few._run(executor, store, None, workers, watch, compiling, salvage)
             ended = "" if sample.interrupted else f"{len(few.seeds)} replications"
             return sample._replace(ended=ended)
         stop = _Stop(self, goal)

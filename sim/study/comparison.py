@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform as machine
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
+
+from sim import __version__
 from sim.platforms import names as list_platforms
 from sim.results.spread import typical
 from sim.results.summary import Replication
@@ -19,7 +23,6 @@ from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.plan import Plan, plan
 from sim.study.precision import Until
 from sim.study.result import Result
-from sim.study.versions import versions
 
 __all__ = ["compare", "list_platforms", "replay", "run"]
 
@@ -176,6 +179,14 @@ def result_of(planned: Plan, sample: BatchSample) -> Result:
         plan=planned.key,
         ended=sample.ended,
     )
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """Name and version of the program and of what computes for it."""
+    return (
+        ("Outage Lab", __version__), ("Python", machine.python_version()),
+        ("numpy", np.__version__),
+    )  # fmt: skip
 
 
 def _has_a_balancer(replication: Replication) -> bool:

@@ -15,12 +15,14 @@ from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
 from sim.imports.evidence import Corrections, Imported
 from sim.imports.trace import profile, recording
+from sim.imports.traffic.endpoints import AskedPath
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import drawn, list_stacks, load_stack, read_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
 from sim.schema.fields import InputError, Issue
+from sim.schema.layers import check_stack
 from sim.schema.scenario import Claim, Scenario
 from sim.schema.settings import apply_settings, split_settings
 from sim.schema.stack import Stack
@@ -116,6 +118,8 @@ def plan(ask: Ask, known: Case | None = None) -> Plan:
         recorded = recording(scenario.traffic)
         come = profile(scenario.traffic) if recorded is None else recorded.arrivals
     stack = stack or load_stack(scenario.stack)
+    if recorded is not None and recorded.asked:
+        scenario, stack = _by_path(scenario, stack, recorded.asked)
     if names == ALL:
         names = tuple(dict.fromkeys((*_in_pairs(scenario.platforms), *platform_names())))
     chosen = names or tuple(scenario.platforms)
@@ -236,6 +240,24 @@ def _path_of(name: str) -> str:
     from sim.constants.catalogue import everywhere  # noqa: PLC0415 - loads all mechanisms
 
     return next((place.path for place in everywhere().get(name, ()) if place.path), "")
+
+
+def _by_path(
+    scenario: Scenario, stack: Stack, asked: Sequence[AskedPath]
+) -> tuple[Scenario, Stack]:
+    """Users ask what the log says, of endpoints that the stack has, or that are served as its rest
+    is."""
+    if scenario.traffic.mix:
+        found, expected = "mix beside replay.endpoints", "one of them"
+        raise InputError(field="scenario.traffic", found=found, expected=expected)
+    entry, shares = stack.services[stack.entry], {each.name: each.share for each in asked}
+    endpoints = {**dict.fromkeys(shares), **entry.endpoints}
+    services = {**stack.services, stack.entry: entry.model_copy(update={"endpoints": endpoints})}
+    stack = stack.model_copy(update={"services": services})
+    check_stack(stack)
+    replay = scenario.traffic.replay.model_copy(update={"endpoints": None})
+    traffic = scenario.traffic.model_copy(update={"mix": shares, "replay": replay})
+    return scenario.model_copy(update={"traffic": traffic}), stack
 
 
 def _with_trace(scenario: Scenario, paths: str | Sequence[str]) -> Scenario:

@@ -18,6 +18,7 @@ import numpy as np
 from sim.dataplane.codes import ONE_SERVER, Algorithm, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import (
     Arrivals,
+    BreakerRules,
     CacheRules,
     Client,
     Law,
@@ -94,6 +95,7 @@ def http(dice: Dice, calm: float) -> Profile:
 
 def worker(dice: Dice, calm: float) -> Profile:
     pool = dice.pick(0, 1, 3)
+    by_connection = dice.aside((False, False, True))
     return Profile(
         Kind.WORKER,
         slots=dice.pick(1, 2, 4),
@@ -112,7 +114,9 @@ def worker(dice: Dice, calm: float) -> Profile:
         checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
         reliable=dice(0.6),
         redelivery_s=dice.pick(0.5, 2.0, 8.0),
-        redelivery_from_delivery=dice(0.3),
+        acknowledge_s=dice.aside((0.5, 2.0, 8.0)) if dice(0.3) else INF,
+        by_connection=by_connection,
+        prefetch=dice.aside((0, 0, 1, 3, 40)),
         redelivery_look_s=dice.pick(0.0, 0.0, 0.5, 4.0),
         reconnects=dice(0.8),
         max_stalled=dice.pick(0, 1, 2, 99),
@@ -308,8 +312,14 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         jitter=dice.pick(0.0, 0.5, 1.0),
         budget=dice.pick(INF, INF, 0.0, 0.125, 0.5),
         at_most=dice.pick(0, 0, 1, 4),
-        breaker_failures=dice.pick(0, 0, 1, 3),
-        breaker_open_s=dice.pick(0.0, 0.5, 2.0),
+        breaker=BreakerRules(
+            window=dice.pick(0, 0, 1, 3),
+            open_s=dice.pick(0.0, 0.5, 2.0),
+            least=dice.aside((1, 2, 9)),
+            share=dice.aside((1.0, 0.5, 0.3)),
+            trials=dice.aside((1, 1, 3)),
+            late=dice.aside((False, True)),
+        ),
         slo_s=dice.pick(INF, 0.25, 1.0),
         connections=dice.aside((0, 1, 1, 3, 20)),
         connection_age_s=dice.aside((INF, INF, INF, 0.5, 4.0)),

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from sim.dataplane.codes import UNLIMITED, Algorithm, Does, Kind, Outcome
-from sim.dataplane.profile import Client, Profile, Routing, StoryStep, Workload
+from sim.dataplane.profile import BreakerRules, Client, Profile, Routing, StoryStep, Workload
 from sim.dataplane.tables import CallGauge
 from tests.dataplane.worlds import (
     World,
     at,
+    cause,
     constant,
     drive,
     ends,
@@ -159,7 +160,7 @@ def test_who_is_turned_away_is_not_tried_again_by_that_hop_but_above_it_may_be(p
     assert ends(plane_class, patient) == [(2.0, 1, 0), (4.0, 2, 0)]
 
 
-FUSE = Client(timeout_s=9.0, breaker_failures=2, breaker_open_s=4.0)
+FUSE = Client(timeout_s=9.0, breaker=BreakerRules(window=2, least=2, open_s=4.0))
 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_lets_one_through_later(plane_class):
@@ -201,6 +202,64 @@ def test_a_breaker_belongs_to_a_process_and_dies_with_it(plane_class):
             (0.0, "set_routing", (Routing(Algorithm.ROUND_ROBIN), 0))]  # fmt: skip
     two = chain(one(1.0, 2.0, 3.0, 4.0, 5.0), *shop, script=both)
     assert drive(plane_class, two).causes() == {Outcome.HTTP_500: 4, SHED: 1}
+
+
+def swaps(*changes: tuple[float, int]):
+    """Service 1 is told another story."""
+    return [(t, "set_profile", (1, profile)) for t, profile in changes]
+
+
+RATE = BreakerRules(window=4, least=4, share=0.5, open_s=4.0, trials=2, late=True)
+WELL, BROKEN = service(takes(0.0)), service(StoryStep(FAIL))
+
+
+def test_a_breaker_by_rate_opens_when_a_share_of_the_last_tries_has_failed(plane_class):
+    """1 and 2 are well, 3 and 4 fail: half of four, open until 8. The trials of 8 and 9 succeed:
+    closed, with an empty window. One success and failures at 10 and 11 are too few to tell; with
+    that of 12 it is three of four."""
+    front = service(asks(1, Client(timeout_s=9.0, breaker=RATE)))
+    times = (1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 8.0, 9.0, 9.25, 10.0, 11.0, 12.0, 13.0)
+    script = swaps((2.5, 2), (6.0, 1), (9.5, 2))
+    run = drive(plane_class, chain(one(*times), front, WELL, BROKEN, script=script))
+    # well: 1, 2, 8, 9, 9.25; failed: 3, 4, 10, 11, 12; turned away: 5, 7.5, 13
+    assert run.causes() == {Outcome.SUCCEEDED: 5, Outcome.HTTP_500: 5, SHED: 3}
+
+
+@pytest.mark.parametrize(("least", "failed"), [(4, 4), (2, 2), (9, 4)])
+def test_it_judges_nothing_before_it_knows_enough(plane_class, least, failed):
+    """Of tries that all fail it opens at the second, or the fourth; no window holds nine of four,
+    which count as four (resilience4j: the lesser of the two)."""
+    breaker = replace(RATE, least=least)
+    front = service(asks(1, Client(timeout_s=9.0, breaker=breaker)))
+    run = drive(plane_class, chain(one(1.0, 1.5, 2.0, 2.5, 3.0, 3.5), front, BROKEN))
+    assert run.causes() == {Outcome.HTTP_500: failed, SHED: 6 - failed}
+
+
+def test_so_many_trials_are_let_through_and_decide_by_the_same_share(plane_class):
+    """Open from 4 to 8; of three at 8 two are let through. Both take a second and fail: open until
+    13, when two more are let through, and succeed."""
+    front = service(asks(1, Client(timeout_s=9.0, breaker=RATE)))
+    times = (1.0, 2.0, 3.0, 4.0, 8.0, 8.0, 8.0, 8.5, 12.5, 13.0, 13.0, 13.0, 14.5)
+    slow = service(takes(1.0), StoryStep(FAIL))
+    script = swaps((4.5, 2), (12.75, 3))
+    w = chain(one(*times), front, BROKEN, slow, service(takes(1.0)), script=script)
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.HTTP_500: 6, SHED: 4, Outcome.SUCCEEDED: 3}
+
+
+@pytest.mark.parametrize(("late", "at_9"), [(True, SHED), (False, Outcome.SUCCEEDED)])
+def test_an_answer_to_a_try_of_another_state(plane_class, late, at_9):
+    """Asked at 1, it fails at 7.5, when a trial of 7 is out that succeeds at 8: resilience4j counts
+    it (open until 11.5), gobreaker does not (closed at 8)."""
+    breaker = BreakerRules(window=2, least=2, open_s=4.0, late=late)
+    front = service(asks(1, Client(timeout_s=9.0, breaker=breaker)))
+    late_failure = service(takes(6.5), StoryStep(FAIL))
+    script = swaps((1.5, 2), (5.0, 3))
+    w = chain(one(1.0, 2.0, 3.0, 7.0, 9.0), front, late_failure, BROKEN, service(takes(1.0)),
+              script=script)  # fmt: skip
+    run = drive(plane_class, w)
+    assert cause(run, 9.0) == at_9
+    assert cause(run, 7.0) == Outcome.SUCCEEDED
 
 
 # ---- deaths ----

@@ -23,6 +23,7 @@ from sim.dataplane.kernel import codes as kernel_codes
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import (
     Arrivals,
+    BreakerRules,
     CacheRules,
     Client,
     Law,
@@ -39,13 +40,8 @@ from tests.dataplane.worlds import Run, World, drive
 
 SEEDS = range(250)
 TRIES = 10  # worlds in which the reference may differ for another reason
-NESTED = (
-    Law,
-    Arrivals,
-    CacheRules,
-    Client,
-    Routing,
-)  # records in a record: their fields are looked at
+# records in a record: their fields are looked at
+NESTED = (Law, Arrivals, BreakerRules, CacheRules, Client, Routing)
 
 
 PLAIN: dict[type, Any] = {  # all is default
@@ -61,8 +57,8 @@ def paths(record: Any) -> list[str]:
     names = []
     for field in fields(record):
         value = getattr(record, field.name)
-        parts = [f".{part.name}" for part in fields(value)] if isinstance(value, NESTED) else [""]
-        names += [field.name + part for part in parts]
+        nested = isinstance(value, NESTED)
+        names += [f"{field.name}.{part}" for part in paths(value)] if nested else [field.name]
     return names
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import Kind, Note
 from sim.dataplane.profile import Client, Profile, Workload
 from tests.dataplane.worlds import at, constant, drive, world
@@ -313,7 +314,7 @@ def test_a_hung_worker_that_dies_after_its_job_was_given_out_again_loses_nothing
     assert found == {"enqueued": 1, "done": 1, "in_progress": 0}
 
 
-VISIBLE = replace(RELIABLE, redelivery_s=2.5, redelivery_from_delivery=True, max_stalled=9)
+VISIBLE = replace(RELIABLE, redelivery_s=INFINITY, acknowledge_s=2.5, max_stalled=9)
 
 
 @pytest.mark.parametrize(("seconds", "twice"), [(2.0, 0), (3.0, 1)])

@@ -207,7 +207,7 @@ def test_any_corrected_role_gives_a_valid_stack(name: str, role: str) -> None:
     given = {"entry": "http"}.get(role, role)
     if (name, role) == ("redis", "worker"):  # the last queue is gone
         given = "other"
-        assert _said(stack.assumed, "no Redis queue that it could take jobs from")
+        assert _said(stack.assumed, "no queue that it could take jobs from")
     assert stack.services[name].role == given
 
 

@@ -376,10 +376,10 @@ FROM_SHARED = "envFrom: [{configMapRef: {name: ledger}}]"
         ([_deployment("shop-admin"), _service("shop-admin", 80, "LoadBalancer"),
           _deployment("shop-front"), _service("shop-front", 80, "LoadBalancer")],
          {"shop-front": "http", "shop-admin": "http"}),
-        # jobs of a broker are none of Redis, which keeps sessions
+        # jobs are RabbitMQ's; Redis beside it keeps sessions, and is no queue
         ([_deployment("web"), _service("web", 80, "NodePort"), _deployment("queue-master"),
           _deployment("rabbitmq", "rabbitmq:3"), _deployment("sessions", "redis:7")],
-         {"web": "http", "queue-master": "other", "rabbitmq": "other", "sessions": "redis"}),
+         {"web": "http", "queue-master": "worker", "rabbitmq": "redis", "sessions": "other"}),
         # an application's image that says which store it uses
         ([_deployment("hello-web", "acme/hello-app-redis:1"), _deployment("redis", "redis:7")],
          {"hello-web": "http", "redis": "redis"}),

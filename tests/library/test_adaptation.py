@@ -9,6 +9,7 @@ import pytest
 from sim.library.adaptation import adapted_settings
 from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import load_stack
+from sim.platforms import layers
 from sim.schema.fields import InputError
 from sim.schema.layers import Layer, stack_on
 
@@ -50,8 +51,7 @@ def test_what_runs_without_a_worker() -> None:
     about_workers = ("noisy_neighbour", "queue_backlog")
     about_others = {
         "slow_dependency": "external", "third_party_down": "external",
-        "retry_amplification": "api", "database_failover": "orders",
-        "connection_pinning": "api",
+        "retry_amplification": "api", "connection_pinning": "api", "cold_cache": "catalogue",
     }  # fmt: skip
     for name in set(list_scenarios()) - {*about_workers, *about_others}:
         assert load_scenario(name, stack=stack).name == name
@@ -61,6 +61,17 @@ def test_what_runs_without_a_worker() -> None:
     for name, what in about_others.items():
         with pytest.raises(InputError, match=rf"no_worker.yml: services: found no {what}"):
             load_scenario(name, stack=stack)
+
+
+@pytest.mark.parametrize("variant", load_scenario("database_failover").variants)
+def test_a_replica_follows_the_database_that_is_there(variant: str) -> None:
+    """Whatever it is called: `db` here, `orders` in the shop of which the scenario is told."""
+    stack = load_stack(CASES / "no_worker.yml")
+    (database,) = stack.playing("postgres")
+    scenario = load_scenario(f"database_failover:{variant}", stack=stack)
+    standby = stack_on(stack, layers("kubernetes"), scenario).services["standby"]
+    assert standby.follows is not None
+    assert standby.follows.primary == database != "postgres"
 
 
 def test_without_a_database_the_server_of_the_web_crashes() -> None:

@@ -48,6 +48,7 @@ VIEW = {
          {"operator_stop": {"service": "api", "which": 1}}),
         ("kubernetes_tuned", "kubectl drain server-1 --ignore-daemonsets",
          {"drain": {"server": 0}}),
+        ("nomad", "redis-cli -h api flushall async", {"cache_flush": {"service": "api"}}),
         ("nomad", "nomad job revert api", {"rollback": {"service": "api"}}),
         ("ecs_fargate", "aws ecs update-service --cluster prod --desired-count 6 --service api",
          {"scale": {"services": {"api": 6}}}),
@@ -103,12 +104,13 @@ NAMES = {"SERVICE": "api", "CONTAINER": "api-1", "SERVER": "server-1", "CORES": 
 )
 def test_each_command_does_something_where_it_is_typed(command, platform):
     """Typed in an incident, it leaves a line in the timeline of your side alone."""
-    incident = LiveIncident(
-        Opening(scenario="container_crash:worker", platforms=(platform,), you=platform)
-    )
+    cached = "cache_flush" in command.event
+    scenario = "cold_cache" if cached else "container_crash:worker"
+    incident = LiveIncident(Opening(scenario=scenario, platforms=(platform,), you=platform))
     incident.advance(60.0)
     yours, hers = incident.sides
-    line = re.sub(r"[A-Z]+", lambda word: NAMES.get(word[0], word[0]), command.usage)
+    typed = NAMES | ({"SERVICE": "cache"} if cached else {})
+    line = re.sub(r"[A-Z]+", lambda word: typed.get(word[0], word[0]), command.usage)
     names = [box["name"] for box in yours.view["containers"] if box["service"] == "api"]
     line = line.replace("api-1", names[0]).replace("[", "").replace("]", "")
     event, _ = read(line, platform, yours.view, yours.rows)

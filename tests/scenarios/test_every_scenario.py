@@ -46,6 +46,8 @@ UNSEEN = {
     "neglect:control_plane": "what runs, runs on",
     "database_failover:crashed": "it is started in place, in seconds",
     "connection_pinning:not_kept": "the new replicas are found at once",
+    "cold_cache:larger": "the database can do without it",
+    "cold_cache:cheaper": "half of the work is little enough",
     "migration_lock:lock_timeout": "the migration gives up before users notice",
     "costly_rule:bounded": "the rule costs little more than none",
     "cluster_upgrade:pooled": "connections that are open need no names",

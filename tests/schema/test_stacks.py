@@ -10,17 +10,15 @@ from sim.schema.caches import CacheContents
 from sim.schema.databases import Failover
 from sim.schema.jobs import JobWork
 from sim.schema.layers import Layer, stack_on
+from sim.schema.operator import Alarm, Habits, Operator
 from sim.schema.scenario import Leak
 from sim.schema.stack import (
-    Alarm,
     Backup,
     CpuSpec,
     DatabaseClient,
-    Habits,
     Healthcheck,
     Lookup,
     Memory,
-    Operator,
     Pooler,
     Prices,
     ProbeSpec,

@@ -80,8 +80,15 @@ def test_the_short_form_asks_the_first_database():
         ("demand: 2ms", "at_most: 2", 13, ("at_most in a step `query:`", "`call:`")),
         ("demand: 2ms", "connections: 2", 13, ("connections in a step `query:`", "`call:`")),
         ("{call: payments}", "{call: payments, connections: 257}", 14, ("257", "at most 256")),
-        ("{call: payments}", "{call: payments, breaker: {failures: 5}}", 14,
-         ("steps.2.breaker", "'open'")),
+        ("{call: payments}", "{call: payments, breaker: {open: 5s}}", 14,
+         ("steps.2.breaker", "neither", "failures (in a row) and share")),
+        ("{call: payments}", "{call: payments, breaker: {failures: 5, share: 50%}}", 14,
+         ("steps.2.breaker", "failures and share", "exactly one")),
+        ("{call: payments}", "{call: payments, breaker: {failures: 5, trials: 2}}", 14,
+         ("breaker.trials", "beside failures")),
+        ("{call: payments}", "{call: payments, breaker: {share: 0}}", 14, ("breaker.share", "0")),
+        ("{call: payments}", "{call: payments, breaker: {failures: 2000}}", 14,
+         ("breaker.failures", "2000", "1024")),
         ("{call: payments}", "{push: books}", 14, ("a queue", "there is none")),
         ("{books: {size: 5}}", "{payments: {size: 5}}", 15, ("no step queries", "books")),
         ("{size: 5}", "{size: 5, at_start: 6}", 15, ("at_start <= size",)),
@@ -142,9 +149,10 @@ mix: {browse: 75%, buy: 12.5%}
 
 def test_endpoints_and_the_shares_in_which_users_ask_them(tmp_path):
     stack = loaded(tmp_path, MIXED)
-    assert stack.shares(None) == (0.125, 0.75, 0.125)
+    assert stack.shares({}) == (0.125, 0.75, 0.125)
     assert stack.shares({"buy": 1.0}) == (0.0, 0.0, 1.0)
-    assert stack.shares({}) == ()
+    assert stack.shares({"buy": 0.0}) == (1.0, 0.0, 0.0)
+    assert stack.model_copy(update={"mix": {}}).shares({}) == ()
     assert stack.asked() == ["web", "till"]
     pools = stack.pools("web")
     assert {name: pool.size for name, pool in pools.items()} == {"archive": 5, "books": 7}

@@ -85,10 +85,12 @@ def test_what_the_stack_cannot_have_is_left_out_and_told():
 
 
 def test_every_fault_of_the_file_can_happen_where_somebody_else_is_asked():
-    runs = audit.prepare(Ask("third_party_down", ["compose"]), faults())
+    cache = ("stack.services.cache={role: cache}",)
+    runs = audit.prepare(Ask("third_party_down", ["compose"], settings=cache), faults())
     assert runs.left_out == ()
     alone = {names[0] for names, _, _ in runs.runs if len(names) == 1}
     assert {"half of the queries locked", "bad plan", "bad config", "third party slow"} <= alone
+    assert "cache flushed" in alone
 
 
 def test_a_horizon_that_ends_before_the_faults_is_told():

@@ -16,8 +16,7 @@ from sim.dataplane.reference.plane import ReferencePlane
 from sim.imports.traffic.durations import read_timed
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError, LawSpec
-from sim.study.fit import Fit, fit, replayed
-from sim.study.fit_stack import fitted_stack
+from sim.study.fit import Fit, fit, fitted_stack, replayed
 
 EXPONENTIAL, LOGNORMAL = LawKind.EXPONENTIAL, LawKind.LOGNORMAL
 # law, rule, places, requests a second

@@ -43,7 +43,7 @@ def fit(
     from sim.imports.traffic.durations import read_timed  # noqa: PLC0415
     from sim.library.stacks import DEFAULT_STACK, load_stack  # noqa: PLC0415
     from sim.study import fit as study  # noqa: PLC0415
-    from sim.study.fit_stack import fitted_stack  # noqa: PLC0415
+    from sim.study.fit import fitted_stack  # noqa: PLC0415
 
     if not traffic:
         raise InputError("--traffic", found="no log", expected="a log with durations")

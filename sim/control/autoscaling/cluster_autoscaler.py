@@ -182,14 +182,17 @@ class NodeGroup:
 
     # ---- more ----
     def grow(self) -> None:
+        waiting = self.waiting()
+        if not waiting:
+            return
         machine, reserved = self.cluster.stack.servers.machine, self.cluster.stack.servers.reserved
         capacity = Resources(machine.cores - reserved.cores, machine.memory - reserved.memory)
-        needed = servers_needed(self.waiting(), capacity)
+        needed = servers_needed(waiting, capacity)
         number = to_request(needed, self.booting, len(self.have()), self.most)
         if number and not self.cluster.lends:
             return  # asked again at its next look
         if number:
-            text = f"cluster autoscaler asks for {number} more: {len(self.waiting())} replicas wait"
+            text = f"cluster autoscaler asks for {number} more: {len(waiting)} replicas wait"
             self.cluster.say("servers", "cluster autoscaler", text)
             self.cluster.acted()
         elif needed > self.booting and not self.quota_told:
@@ -219,7 +222,8 @@ class NodeGroup:
     def shrink(self) -> None:
         """Give back one server that has been unneeded, or away, for long enough."""
         now, rules = self.cluster.clock.now, self.rules
-        ready = [s for s in self.have() if s.ready and not s.cordoned]
+        have = self.have()
+        ready = [s for s in have if s.ready and not s.cordoned]
         if self.edits != self.cluster.edits:  # no clock enters, and no gauge
             self.edits, loads = self.cluster.edits, {s.id: self.load(s) for s in ready}
             self.removable = {s.id for s in ready if self.could_go(s, loads)}
@@ -228,12 +232,14 @@ class NodeGroup:
                 self.unneeded.setdefault(server.id, now)
             else:
                 self.unneeded.pop(server.id, None)
+        away = self.away(now)
+        if len(have) <= self.least:
+            return
         long = [s for s in ready if now - self.unneeded.get(s.id, now) >= rules.unneeded_s]
         promised = any(p.nominated for p in self.cluster.pending)
         busy = self.booting or self.leaving or self.waiting() or promised
         rested = now - self.added_s >= rules.delay_after_add_s
-        away = self.away(now)
-        if not rested or busy or len(self.have()) <= self.least:
+        if not rested or busy:
             return
         if away:
             server = away[-1]

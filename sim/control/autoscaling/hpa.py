@@ -87,10 +87,10 @@ def replicas_for_cpu(
     Source: replica_calculator.go GetResourceReplicas: counted samples give a ratio; missing and
     unready replicas are then filled in against the direction of the move, and the corrected ratio
     must still point the same way. None: no sample counts (upstream: the metric failed)."""
-    groups = [(pod, group(pod, cpu_init_s, readiness_delay_s)) for pod in pods]
-    counted = [pod for pod, of in groups if of == "counted"]
-    missing = [pod for pod, of in groups if of == "missing"]
-    unready = [pod for pod, of in groups if of == "unready"]
+    groups: dict[Group, list[Pod]] = {"counted": [], "missing": [], "unready": []}
+    for pod in pods:
+        groups[group(pod, cpu_init_s, readiness_delay_s)].append(pod)
+    counted, missing, unready = groups["counted"], groups["missing"], groups["unready"]
     if not counted:
         return None
     usage = sum(pod.usage or 0 for pod in counted)

@@ -10,7 +10,7 @@ as they are configured). Left out: the kubelet's own window, memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -201,6 +201,9 @@ class Autoscaling:
                 scaler.sync()
 
 
+Reason = Callable[[], str]  # of a wish, in words: asked for where something comes of it
+
+
 class Scaler:
     """The autoscaler of one service."""
 
@@ -229,13 +232,13 @@ class Scaler:
         if not least <= current <= most:  # at once, whatever the load is
             self.scale(current, min(max(current, least), most), "its limits", math.inf)
             return
-        now = self.cluster.clock.now
+        cluster, now = self.cluster, self.cluster.clock.now
         if not self.history:  # recordInitialRecommendation: no scale-down in the first window
             self.history.append(hpa.Recommendation(now, current))
         wish = self.wish(current)
         if wish is None:
             return
-        wanted, why, measured_s = wish
+        wanted, reasons, by_other = wish
         rules, behavior = self.rules, self.behavior
         longest = rules.stabilisation_s
         if behavior is None:
@@ -249,12 +252,13 @@ class Scaler:
         self.history = [r for r in self.history if r.t_s > now - longest]
         self.history.append(hpa.Recommendation(now, wanted))
         if new != current:
-            self.scale(current, new, why, measured_s)
+            measured_s = math.inf if by_other else self.metrics.since(cluster.of(self.service))
+            self.scale(current, new, "; ".join(says() for says in reasons), measured_s)
 
-    def wish(self, current: int) -> tuple[int, str, float] | None:
-        """What the metrics ask for, in words why, and since when they were measured."""
+    def wish(self, current: int) -> tuple[int, list[Reason], bool] | None:
+        """What the metrics ask for, why, and whether that is by another one than CPU."""
         proposals: list[int | None] = []
-        reasons: list[str] = []
+        reasons: list[Reason] = []
         cpu: int | None = None
         for metric in metrics_of(self.asks):
             number, why = (
@@ -267,19 +271,23 @@ class Scaler:
             waiting = self.cluster.jobs_waiting(self.service)
             target = self.asks.queue
             proposals.append(hpa.replicas_for_average(current, waiting, target, self.tolerance))
-            reasons.append(f"{waiting} jobs, target {target} a replica")
+            reasons.append(lambda: f"{waiting} jobs, target {target} a replica")
         wanted = hpa.combined(current, proposals)
         if wanted is None:
             return None
         by_other = cpu is None or wanted > cpu  # which is asked now
-        measured_s = math.inf if by_other else self.metrics.since(self.cluster.of(self.service))
-        return wanted, "; ".join(reasons), measured_s
+        return wanted, reasons, by_other
 
-    def by_cpu(self, current: int) -> tuple[int | None, str]:
+    def by_cpu(self, current: int) -> tuple[int | None, Reason]:
         pods, rules = self.pods(), self.rules
         target = round(self.asks.cpu * 100)
-        usage = sum(pod.usage or 0 for pod in pods)
-        total = sum(pod.request for pod in pods if pod.usage is not None)
+
+        def why() -> str:
+            usage = sum(pod.usage or 0 for pod in pods)
+            total = sum(pod.request for pod in pods if pod.usage is not None)
+            share = hpa.utilisation(usage, total or 1)
+            return f"CPU at {share} % of the requests, target {target} %"
+
         cpu: int | None = None
         if all(pod.request > 0 for pod in pods):
             cpu = hpa.replicas_for_cpu(
@@ -289,10 +297,9 @@ class Scaler:
             self.blind_told = True
             text = f"{self.service} is not scaled on CPU: its containers have no CPU request"
             self.cluster.say("metric_failed", self.service, text)
-        why = f"CPU at {hpa.utilisation(usage, total or 1)} % of the requests, target {target} %"
         return cpu, why
 
-    def by(self, metric: ScalingMetric, current: int) -> tuple[int | None, str]:
+    def by(self, metric: ScalingMetric, current: int) -> tuple[int | None, Reason]:
         """The number for a metric other than CPU, and why."""
         if metric.type == "pods":
             assert metric.average_value is not None
@@ -304,21 +311,23 @@ class Scaler:
             number = hpa.replicas_for_pods(current, pods, target, self.tolerance)
             read = [pod.usage for pod in pods if pod.usage is not None]
             mean = sum(read) / len(read) / 1000 if read else 0.0
-            return number, f"{mean:.3g} requests/s a replica, target {metric.average_value:g}"
+            each = metric.average_value
+            return number, lambda: f"{mean:.3g} requests/s a replica, target {each:g}"
         jobs = metric.reads == "jobs"
         waiting, rate = self.cluster.jobs_waiting, self.metrics.rate
         total = waiting(self.service) if jobs else rate(self.service)
         if total is None:
-            return None, "no reading yet"
+            return None, lambda: "no reading yet"
         what = f"{total:.3g} {'jobs' if jobs else 'requests/s'}"
-        if metric.value is not None:
+        whole = metric.value
+        if whole is not None:
             ready = sum(c.ready and not c.deleting for c in self.cluster.of(self.service))
-            number = hpa.replicas_for_value(current, ready, total, metric.value, self.tolerance)
-            return number, f"{what}, target {metric.value:g}"
+            number = hpa.replicas_for_value(current, ready, total, whole, self.tolerance)
+            return number, lambda: f"{what}, target {whole:g}"
         assert metric.average_value is not None
         target_each = metric.average_value
         number = hpa.replicas_for_average(current, total, target_each, self.tolerance)
-        return number, f"{what}, target {target_each:g} a replica"
+        return number, lambda: f"{what}, target {target_each:g} a replica"
 
     def rates(self) -> list[int | None]:
         """Of the replicas as `pods` lists them."""

@@ -8,7 +8,6 @@ data plane, the timeline.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -34,10 +33,11 @@ from sim.control.core.records import (
     Trouble,
     Volume,
 )
+from sim.control.core.wires import segment
 from sim.dataplane import draws
-from sim.dataplane.codes import ONE_SERVER, Note
+from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
-from sim.dataplane.profile import Arrivals, Law, Routing
+from sim.dataplane.profile import Arrivals, Routing
 from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
@@ -98,7 +98,7 @@ class Cluster(Containers):
         name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         server.zone = zone or self.emptiest_zone()
-        self.plane.place(ident, self.segment(server.zone))
+        self.plane.place(ident, segment(self, server.zone))
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
@@ -113,13 +113,6 @@ class Cluster(Containers):
             if zone not in self.lost_zones
         }
         return emptiest(counts)
-
-    def wire(self, same_server: Law, same_zone: Law, between_zones: Law) -> None:
-        """Round trips between servers, from now on."""
-        self.plane.link(ONE_SERVER, ONE_SERVER, same_server)
-        ends = range(1, 1 + max(1, len(self.stack.servers.zones)))
-        for a, b in itertools.product(ends, ends):
-            self.plane.link(a, b, same_zone if a == b else between_zones)
 
     def set_zone(self, zone: str, lost: bool) -> None:
         """The provider has lost a zone, or has it again: what is rented comes elsewhere."""
@@ -404,6 +397,20 @@ class Cluster(Containers):
         front.listed = (ident,)
         self.send(service)
 
+    def provide(self, service: str, size: tuple[float, int]) -> None:
+        """A provider runs it from now on, warm, on a machine of so many cores and bytes that is
+        none of ours."""
+        ident = self.plane.add_server(*size)
+        self._elsewhere[service] = ident
+        machine, version = Server(ident, "its provider", *size), Version(name="managed")
+        container = Container(
+            self.plane.add_container(self.profile(service, version), ident), service, service,
+            machine, version, self.profile(service, version), created_s=self.clock.now,
+        )  # fmt: skip
+        self.managed[service] = container
+        self.by_service[service], self.by_server[ident] = [container], [container]
+        self.start(container, warm=True)
+
     def enqueue(self, queue: str, jobs: int) -> None:
         """So many jobs come that no request pushes."""
         self.count.scheduled_jobs += jobs
@@ -448,7 +455,8 @@ class Cluster(Containers):
             asked = next(f for f in self.fronts.values() if f.number == notice.id)
             self.tell(Change("none_listed", service=asked.service))
         else:
-            self._container_notice(next(c for c in self.containers if c.id == notice.id), notice)
+            all_of_them = (*self.managed.values(), *self.containers)
+            self._container_notice(next(c for c in all_of_them if c.id == notice.id), notice)
 
     def _container_notice(self, c: Container, notice: Notice) -> None:
         if notice.note == Note.LISTENING:

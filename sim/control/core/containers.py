@@ -233,6 +233,8 @@ class Containers(World):
         c.hung, self.silent_s[c.service] = True, self.clock.now
         self.edits += 1
         self.plane.hang(c.id)
+        if c.service in self.managed:
+            self.tell(Change("managed", c))
 
     def resume(self, c: Container) -> None:
         if c.hung and c.alive:

@@ -67,6 +67,8 @@ class World:
     # the same by service and by server: a container has one of each for life
     by_service: dict[str, list[Container]] = field(default_factory=dict)
     by_server: dict[int, list[Container]] = field(default_factory=dict)
+    # what a provider runs, by service: nobody here schedules, starts or checks it
+    managed: dict[str, Container] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)  # replicas that wait for a server
     volumes: dict[str, Volume] = field(default_factory=dict)  # of a service
     desired: dict[str, int] = field(default_factory=dict)
@@ -167,11 +169,6 @@ class World:
         """Has the provider a server for us: of its zones, is one there?"""
         zones = self.stack.servers.zones
         return not zones or any(zone not in self.lost_zones for zone in zones)
-
-    def segment(self, zone: str) -> int:
-        """Of the network: a zone's, or that of all servers without one. Number 0 is elsewhere."""
-        zones = self.stack.servers.zones
-        return 1 + (zones.index(zone) if zone in zones else 0)
 
     def in_zone(self, zone: str) -> list[Server]:
         """The servers there that nobody has given back."""
@@ -319,8 +316,11 @@ class World:
         self.timeline.append(TimelineRow(self.clock.now, event, printable(subject), line))
 
     def tell(self, change: Change) -> None:
-        """Put it into the queue of everybody who watches for its kind."""
+        """Put it into the queue of everybody who watches for its kind; what a provider runs is its
+        own affair."""
         self.edits += 1
+        if change.container is not None and change.container.service in self.managed:
+            change = Change("managed", change.container)
         if self.standing:
             self._changed(change)
         for kinds, store in self._watchers:

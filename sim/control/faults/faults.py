@@ -82,6 +82,10 @@ def hit_by(cluster: Cluster, spec: Hits) -> list[Container]:
     return chosen
 
 
+# what nobody does to a database that a provider runs
+OURS_ALONE = ("deploy", "scale", "resize", "rollback", "restart", "start", "operator_stop")
+
+
 class Faults:
     """Each event waits and acts in a loop of its own: some last, and a session adds more."""
 
@@ -122,6 +126,7 @@ class Faults:
             "rollback": self.rollback,
             "failures": failures,
             "zone_down": network.zone_down,
+            "latency": network.latency,
             "cache_flush": stores.cache_flush,
         }
 
@@ -138,7 +143,13 @@ class Faults:
             self.begun = True
             self.cluster.fault(anew=True)
         kind = event.kind()
-        clock.loop(self.happen[kind](self.cluster, getattr(event, kind)))
+        about = getattr(event, kind)
+        managed = self.cluster.managed
+        if kind in OURS_ALONE and resolve(self.cluster.stack, about.service) in managed:
+            text = f"{about.service} is its provider's: there is nothing to {kind}"
+            self.cluster.say("missed", about.service, text)
+        else:
+            clock.loop(self.happen[kind](self.cluster, about))
 
     # ---- asked of the operator or the platform ----
     def deploy(self, cluster: Cluster, ask: Deploy) -> Loop:
@@ -266,7 +277,8 @@ def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
     if spec.server is not None:
         return cluster.numbered(spec.server)
     hosted = cluster.of(resolve(cluster.stack, spec.hosting))
-    return next((c.server for c in hosted if c.alive), cluster.servers[0])
+    ours = (c.server for c in hosted if c.alive and c.server in cluster.servers)
+    return next(ours, cluster.servers[0])
 
 
 def outlive(cluster: Cluster) -> bool:

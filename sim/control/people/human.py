@@ -13,8 +13,8 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.people.monitoring import Usage, Window
 from sim.schema.fields import LawSpec
+from sim.schema.operator import Night
 from sim.schema.scenario import Version
-from sim.schema.stack import Night
 
 DAY_S = 86_400.0
 

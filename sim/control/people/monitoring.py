@@ -11,7 +11,7 @@ from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.resource_limits.profiles import cpu_limit
 from sim.dataplane.arithmetic import added
 from sim.dataplane.tables import PlaneGauge
-from sim.schema.stack import Alarm
+from sim.schema.operator import Alarm
 
 ALARM = Alarm()
 
@@ -68,11 +68,16 @@ class Window:
         whole_s = (self.alarm.window if within_s is None else within_s) - self.alarm.look
         if not looks or looks[-1].t_s - looks[0].t_s < whole_s:
             return []
-        queues = zip(*(look.waiting for look in looks), strict=True)
-        return [number for number, jobs in enumerate(queues) if min(jobs) >= self.alarm.jobs]
+        return [
+            number
+            for number, jobs in enumerate(looks[-1].waiting)
+            if jobs >= self.alarm.jobs
+            and min(look.waiting[number] for look in looks) >= self.alarm.jobs
+        ]
 
-    def _lately(self, within_s: float | None) -> list[Sighting]:
-        within_s = self.alarm.window if within_s is None else within_s
+    def _lately(self, within_s: float | None) -> Sequence[Sighting]:
+        if within_s is None:
+            return self.seen  # which holds a window, and no more
         latest = self.seen[-1].t_s if self.seen else 0.0
         return [look for look in self.seen if look.t_s >= latest - within_s]
 

@@ -10,15 +10,24 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from sim.constants.facts import RETRANSMISSION, Fact
+from sim.constants.facts import CELERY_PREFETCH, RETRANSMISSION, Fact
 from sim.control.core.choices import Limiter
 from sim.dataplane.codes import UNLIMITED, Does, Kind, LawKind, Persistence
-from sim.dataplane.profile import CacheRules, Client, Law, PoolRules, Profile, StoryStep
+from sim.dataplane.profile import (
+    BreakerRules,
+    CacheRules,
+    Client,
+    Law,
+    PoolRules,
+    Profile,
+    StoryStep,
+)
 from sim.schema.client import ClientSpec
 from sim.schema.fields import LawSpec
+from sim.schema.jobs import JobWork
 from sim.schema.scenario import Version
 from sim.schema.stack import CpuSpec, Role, Service, Stack
-from sim.schema.steps import PlainStep, ServiceStep, placed
+from sim.schema.steps import Breaker, PlainStep, ServiceStep, placed
 
 KINDS: dict[Role, Kind] = {
     "http": Kind.HTTP,
@@ -98,6 +107,39 @@ def client_of(spec: ClientSpec) -> Client:
     )
 
 
+PERSISTENCE = {
+    **{kind.name.lower(): kind for kind in Persistence},
+    "durable": Persistence.AOF_ALWAYS,  # what is confirmed is on disk
+}
+
+
+def leases(job: JobWork, concurrency: int, by_connection: bool = False) -> dict[str, Any]:
+    """How what a worker takes comes back: fields of `Profile`."""
+    from_delivery = job.redelivery_from == "delivery"
+    acknowledge = job.redelivery if from_delivery else job.acknowledge
+    return {
+        "reliable": job.delivery == "reliable",
+        "redelivery_s": math.inf if from_delivery else job.redelivery,
+        "acknowledge_s": math.inf if acknowledge is None else acknowledge,
+        "redelivery_look_s": job.redelivery_look,
+        "max_stalled": job.max_stalled,
+        "reconnects": job.reconnects,
+        "job_attempts": job.attempts,
+        "job_backoff_s": job.backoff,
+        "prefetch": held_beside(job, concurrency, by_connection),
+    }
+
+
+def held_beside(job: JobWork, concurrency: int, by_connection: bool) -> int:
+    """Jobs that a worker holds beside those that it does; below 0 it does fewer at once."""
+    if job.prefetch == 0:
+        return UNLIMITED
+    if job.prefetch is None and not by_connection:
+        return 0
+    most = job.prefetch or CELERY_PREFETCH.value * concurrency
+    return most - (concurrency if job.delivery == "reliable" else 0)  # plain: what begins is not
+
+
 def room_for_jobs(service: Service) -> int:
     """Bytes of maxmemory that an empty server leaves: one at least, as 0 stands for no limit."""
     return max(1, service.maxmemory - service.empty_size) if service.maxmemory else 0
@@ -128,20 +170,13 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         leak_per_request=version.leak_per_request,
         error_rate=version.error_rate,
         poison_rate=service.job.poison,
+        **leases(service.job, service.concurrency),
         query=law(database.demand) if database else Law(),
         pool=database.pool if database else 0,
         pool_at_start=min(database.at_start, database.pool) if database else 0,
         checkout_timeout_s=database.checkout_timeout if database else 0.0,
         push_rate=service.push.share,
         push_timeout_s=service.push.timeout,
-        reliable=service.job.delivery == "reliable",
-        redelivery_s=service.job.redelivery,
-        redelivery_from_delivery=service.job.redelivery_from == "delivery",
-        redelivery_look_s=service.job.redelivery_look,
-        max_stalled=service.job.max_stalled,
-        reconnects=service.job.reconnects,
-        job_attempts=service.job.attempts,
-        job_backoff_s=service.job.backoff,
         connection_slots=max(0, ordinary),
         connect_cpu_s=service.connect,
         connect_s=service.connect,
@@ -152,7 +187,7 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         pooler_wait_s=pooler.wait if pooler else 0.0,
         pooler_login_s=pooler.login if pooler else 0.0,
         pooler_transaction_s=pooler.transaction if pooler else 0.0,
-        persistence=Persistence[service.persistence.upper()],
+        persistence=PERSISTENCE[service.persistence],
         queue_bytes=room_for_jobs(service),
         evict=service.eviction == "allkeys",
         job_bytes=service.job_size,
@@ -182,13 +217,22 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
             warm=holds.warm,
         )
     if service.role == "worker":
-        job, taken = service.job, stack.number(stack.queue_of(name))
+        job, queue = stack.job_of(name), stack.queue_of(name)
+        taken, by_connection = stack.number(queue), stack.engine_of(queue).by_connection
         letters = -1 if job.dead_letters is None else stack.number(job.dead_letters)
         failing = 1.0 - (1.0 - job.errors) * (1.0 - version.error_rate)
-        profile = replace(profile, number=taken, dead_letters=letters, error_rate=failing)
+        profile = replace(
+            profile,
+            number=taken,
+            dead_letters=letters,
+            error_rate=failing,
+            by_connection=by_connection,
+            **leases(job, service.concurrency, by_connection),
+        )
     if not service.stories:
         return profile
-    factor, endpoints = version.cpu_factor, service.endpoints.items()
+    factor = version.cpu_factor
+    endpoints = ((n, steps) for n, steps in service.endpoints.items() if steps is not None)
     return replace(
         profile,
         steps=story_of(stack, service.steps or [], factor),
@@ -242,18 +286,21 @@ def endpoint_of(stack: Stack, step: PlainStep) -> int:
     """Its place among the stories of the service that is called."""
     if step.call is None or step.endpoint is None:
         return 0
-    return 1 + list(stack.services[step.call].endpoints).index(step.endpoint)
+    return 1 + stack.services[step.call].asked_by_name.index(step.endpoint)
 
 
 def caller_of(step: PlainStep) -> Client:
     """How a calling step asks: as users do, and with what services alone have."""
-    breaker = step.breaker
-    return replace(
-        client_of(step),
-        at_most=step.at_most or 0,
-        breaker_failures=breaker.failures if breaker else 0,
-        breaker_open_s=breaker.open if breaker else 0.0,
-    )
+    rules = breaker_of(step.breaker) if step.breaker else BreakerRules()
+    return replace(client_of(step), at_most=step.at_most or 0, breaker=rules)
+
+
+def breaker_of(spec: Breaker) -> BreakerRules:
+    """So many failures in a row are a window of so many that have all failed."""
+    if spec.failures is not None:
+        return BreakerRules(spec.failures, spec.failures, open_s=spec.open)
+    share = spec.share or 0.0
+    return BreakerRules(spec.window, spec.least, share, spec.open, spec.trials, late=True)
 
 
 def duration_of(step: PlainStep, cpu_factor: float) -> Law:

@@ -44,7 +44,8 @@ def start_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
 
 def order_of(cluster: Cluster) -> list[str]:
     """The stack's services in the order in which they start."""
-    return start_order({n: s.depends_on for n, s in cluster.stack.services.items()})
+    order = start_order({n: s.depends_on for n, s in cluster.stack.services.items()})
+    return [name for name in order if name not in cluster.managed]
 
 
 def grace_s(cluster: Cluster, service: str) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.dataplane.codes import MOST_DATABASES, MOST_KEYS, MOST_POOLS
 from sim.dataplane.kernel.compile import entry, inner
-from sim.dataplane.kernel.layout import GHOSTS, PARKED, QUEUED, WORKING, F, N, columns
+from sim.dataplane.kernel.layout import GHOSTS, HELD, PARKED, QUEUED, WORKING, F, N, columns
 from sim.dataplane.kernel.postgres import answers, pooled_db
 from sim.dataplane.tables import Books
 
@@ -42,7 +42,7 @@ def walk(box: Any, totals: Any, machines: Any) -> None:
             state = w.job[j].state
             if state in (QUEUED, PARKED):
                 total.jobs_queued += 1
-            elif state == WORKING:
+            elif state in (WORKING, HELD):
                 total.jobs_in_progress += 1
     for q in range(w.queues):
         total.jobs_in_progress += w.queue[q].pushing

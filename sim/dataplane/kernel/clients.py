@@ -11,6 +11,7 @@ from typing import Any
 from sim.dataplane import arithmetic
 from sim.dataplane.codes import CALL_BASE, MOST_CALLS
 from sim.dataplane.kernel.balancers import dial, reply
+from sim.dataplane.kernel.breaker import count, refuses
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DRAW_BACKOFF,
@@ -89,31 +90,18 @@ def turned_away(w: Any, at: int, k: int) -> bool:
     policy, own = w.policy[k], w.purse[at]
     if policy.at_most > 0 and own.tries >= policy.at_most:
         return True
-    if policy.breaker_failures == 0 or own.failures < policy.breaker_failures:
-        return False
-    if w.now < own.open_until or own.proves != 0:
-        return True
-    own.proves = 1
-    own.life += 1
-    return False
+    return refuses(w, at, k)
 
 
 @inner
 def learn(w: Any, r: int, outcome: int) -> None:
     """Of a try that was made."""
     client = w.request[r]
-    policy, own = w.policy[client.policy], w.purse[purse(w, client.parent, client.policy)]
-    own.tries -= 1
-    if policy.breaker_failures == 0 or client.life != own.life:
-        return
-    if outcome == SUCCEEDED:
-        own.failures = own.proves = 0
-        return
-    own.failures += 1
-    if own.failures >= policy.breaker_failures:
-        own.open_until = w.now + policy.breaker_open_s
-        own.proves = 0
-        own.life += 1
+    k = client.policy
+    at = purse(w, client.parent, k)
+    w.purse[at].tries -= 1
+    if w.policy[k].breaker_window > 0:
+        count(w, at, k, 1 if outcome != SUCCEEDED else 0, client.life)
 
 
 @inner

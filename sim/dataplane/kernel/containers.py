@@ -26,11 +26,13 @@ from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     IN_BACKLOG,
     IN_SLOTS,
+    JOB,
     LISTS,
     PROBE,
     REQUEST,
     SHALLOW,
     STEPS,
+    WORKING,
 )
 from sim.dataplane.kernel.stations import join
 from sim.dataplane.kernel.timing import agenda, free_work, note, push_back, unlink
@@ -183,6 +185,8 @@ def move_up(w: Any, c: int) -> None:
         if w.work[s].kind != PROBE and w.work[s].abandoned != 0 and rules.cancel != 0:
             free_work(w, s)
         else:
+            if w.work[s].kind == JOB:
+                w.job[w.work[s].of_job].state = WORKING
             enter(w, c, s)
     drained(w, c)
 

@@ -95,6 +95,23 @@ def chain(w: Any, q: int, j: int) -> None:
     queue.entries += 1
 
 
+@inner
+def chain_in_place(w: Any, q: int, j: int) -> None:
+    """To where it was before it was delivered."""
+    queue, before, after = w.queue[q], -1, w.queue[q].head
+    w.job[j].state, w.job[j].park_at = QUEUED, INFINITY
+    while after >= 0 and w.job[after].sequence <= w.job[j].sequence:
+        before, after = after, w.job[after].next
+    w.job[j].next = after
+    if before < 0:
+        queue.head = j
+    else:
+        w.job[before].next = j
+    if after < 0:
+        queue.tail = j
+    queue.entries += 1
+
+
 # ---- its death ----
 @inner
 def crashed(w: Any, q: int, host: bool) -> None:

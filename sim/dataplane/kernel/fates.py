@@ -10,7 +10,16 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.layout import FREE, JOBS_PER_WORK, OUT_JOB, PARKED, QUEUED, TAKEN, WORKING
+from sim.dataplane.kernel.layout import (
+    FREE,
+    HELD,
+    JOBS_PER_WORK,
+    OUT_JOB,
+    PARKED,
+    QUEUED,
+    TAKEN,
+    WORKING,
+)
 from sim.dataplane.kernel.timing import out, too_large
 from sim.dataplane.tables import DONE, DUPLICATED, FIRST_LOSS
 
@@ -137,7 +146,7 @@ def stand_for(w: Any, k: int, stands: bool) -> None:
     w.job[k].copy = 0 if stands else 1
     by = -1 if stands else 1
     queue = w.queue[w.job[k].queue]
-    if w.job[k].state == WORKING:
+    if w.job[k].state == WORKING or w.job[k].state == HELD:
         queue.copies_working += by
     else:
         queue.copies_waiting += by

@@ -17,7 +17,7 @@ def plane_figures(w: Any, figures: Any) -> None:
     """A tables.PlaneGauge into a row."""
     queued, working, busy = 0, 0, 0.0
     for i in range(w.workers):
-        working += w.container[w.worker[i]].held
+        working += w.container[w.worker[i]].held + w.container[w.worker[i]].queued
     for q in range(w.queues):
         queue = w.queue[q]
         queued += queue.entries + queue.parked - queue.copies_waiting
@@ -97,8 +97,9 @@ def fetch(w: Any, sampler: Samples) -> None:
     if n == 0:
         return
     kept = max(0, min(n, len(sampler.services) - first))
+    seen_of_all = w["sample"][:kept]
     for column, sampled in sampler.plane.items():
-        sampled[first : first + kept] = w["sample"][column][:kept]
+        sampled[first : first + kept] = seen_of_all[column]
     if services := sampler.services.shape[1]:
         seen = w["service_sample"][:kept, :services]
         for number, column in enumerate(SERVICE_SAMPLE.names or ()):

@@ -13,7 +13,6 @@ import numpy as np
 from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import (
-    COPY_BASE,
     GIVEN_AWAY,
     JOB_BASE,
     PUSHED_BASE,
@@ -32,13 +31,13 @@ from sim.dataplane.kernel.codes import (
     REDIS_DOWN,
     STALLED,
     SUCCEEDED,
-    WORKER_KILLED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import enter, leave
+from sim.dataplane.kernel.containers import enter, leave, move_up
 from sim.dataplane.kernel.draws import GOLDEN, child
 from sim.dataplane.kernel.durable import (
     chain,
+    chain_in_place,
     changed,
     lose_all,
     remember_taken,
@@ -50,13 +49,12 @@ from sim.dataplane.kernel.fates import (
     done,
     lose,
     new_job,
-    new_kin,
     peak,
-    stand_for,
 )
 from sim.dataplane.kernel.layout import (
     FIRST_LIST,
-    IN_SLOTS,
+    HELD,
+    IN_BACKLOG,
     JOB,
     LISTS,
     PARKED,
@@ -65,7 +63,7 @@ from sim.dataplane.kernel.layout import (
     REQUEST,
     WORKING,
 )
-from sim.dataplane.kernel.timing import free_work, new_work, set_timer
+from sim.dataplane.kernel.timing import free_work, new_work, push_back, set_timer
 from sim.dataplane.tables import ENQUEUED, FIRST_LOSS
 
 next_look = inner(arithmetic.next_look)
@@ -196,7 +194,7 @@ def hand_out(w: Any, q: int) -> None:
         for i in range(n):
             c = w.worker[(queue.turn + i) % n]
             rules = w.version[w.container[c].profile]
-            if rules.number == q and takes(w, c) and w.container[c].held < rules.slots:
+            if rules.number == q and takes(w, c) and free_places(w, c) > 0:
                 queue.turn = (queue.turn + i + 1) % n
                 chosen = c
                 break
@@ -220,7 +218,6 @@ def take(w: Any, q: int, c: int) -> None:
     queue.idle -= 1
     queue.copies_waiting -= w.job[j].copy
     queue.copies_working += w.job[j].copy
-    w.job[j].state = WORKING
     w.job[j].epoch = queue.epoch
     w.job[j].dead_letters = w.version[w.container[c].profile].dead_letters
     s = new_work(w, w.job[j].id, JOB)
@@ -229,11 +226,42 @@ def take(w: Any, q: int, c: int) -> None:
     w.work[s].visit = visit
     tries = w.job[j].tries
     w.work[s].tried = child(visit, np.uint64(tries + 1) * GOLDEN) if tries > 0 else visit
-    enter(w, c, s)
     w.job[j].next = c
     rules = w.version[w.container[c].profile]
-    if rules.reliable != 0 and (rules.redelivery_from_delivery != 0 or w.container[c].hung != 0):
-        due_back(w, j, until_overdue(w, c))
+    w.work[s].overdue = due(w, c, rules.acknowledge_s)
+    if w.container[c].held < rules.slots:
+        w.job[j].state = WORKING
+        enter(w, c, s)
+    else:
+        w.job[j].state = HELD
+        w.work[s].at = c
+        push_back(w, FIRST_LIST + LISTS * c + IN_BACKLOG, 2 * s)
+        w.container[c].queued += 1
+    if leased(w, j, c):
+        silence = due(w, c, rules.redelivery_s) if w.container[c].hung != 0 else INFINITY
+        due_back(w, j, min(silence, w.work[s].overdue) - w.now)
+
+
+@inner
+def leased(w: Any, j: int, c: int) -> bool:
+    """Does the queue still count it as delivered?"""
+    job = w.job[j]
+    reliable = w.version[w.container[c].profile].reliable != 0
+    return (reliable or job.state == HELD) and job.epoch == w.queue[job.queue].epoch
+
+
+@inner
+def due(w: Any, c: int, seconds: float) -> float:
+    if seconds == INFINITY:
+        return INFINITY
+    return next_look(w.now + seconds, w.version[w.container[c].profile].redelivery_look_s)
+
+
+@inner
+def free_places(w: Any, c: int) -> int:
+    container = w.container[c]
+    rules = w.version[container.profile]
+    return rules.slots + rules.prefetch - container.held - container.queued
 
 
 @inner
@@ -249,6 +277,8 @@ def finished(w: Any, s: int, well: bool) -> None:
     q = w.job[j].queue
     if takes(w, c):
         w.queue[q].idle += 1
+    if w.container[c].queued != 0:
+        move_up(w, c)
     w.queue[q].copies_working -= w.job[j].copy
     rules = w.version[w.container[c].profile]
     if well:
@@ -258,80 +288,11 @@ def finished(w: Any, s: int, well: bool) -> None:
     elif w.job[j].tries + 1 < rules.job_attempts:
         pause = rules.job_backoff_s * 2.0 ** w.job[j].tries
         w.job[j].tries += 1
+        w.job[j].next = -1
         park(w, j, pause)
     else:
         give_up(w, j, ATTEMPTS_EXHAUSTED)
     hand_out(w, q)
-
-
-@inner
-def orphaned(w: Any, j: int, c: int) -> None:
-    q = w.job[j].queue
-    w.queue[q].copies_working -= w.job[j].copy
-    rules = w.version[w.container[c].profile]
-    if rules.reliable != 0 and w.job[j].epoch == w.queue[q].epoch:
-        w.job[j].stalls += 1
-        w.job[j].given_up = 1 if w.job[j].stalls > rules.max_stalled else 0
-        if rules.redelivery_from_delivery != 0:
-            park(w, j, max(0.0, w.job[j].park_at - w.now))
-        else:
-            park(w, j, until_overdue(w, c))
-    else:
-        lose(w, j, STALLED if w.job[j].given_up != 0 else WORKER_KILLED)
-        peak(w, q)
-
-
-@inner
-def until_overdue(w: Any, c: int) -> float:
-    rules = w.version[w.container[c].profile]
-    return next_look(w.now + rules.redelivery_s, rules.redelivery_look_s) - w.now
-
-
-@inner
-def lease_ended(w: Any, j: int) -> None:
-    job = w.job[j]
-    q = job.queue
-    if job.epoch != w.queue[q].epoch:
-        return
-    if not up(w, q):
-        due_back(w, j, REAPER_RETRY_S)
-        return
-    job.park_at, job.epoch = INFINITY, GIVEN_AWAY
-    job.stalls += 1
-    job.given_up = 1 if job.stalls > w.version[w.container[job.next].profile].max_stalled else 0
-    if job.given_up != 0:
-        return
-    again = new_kin(w, j, COPY_BASE + w.copies_made)
-    w.copies_made += 1
-    w.job[again].tries, w.job[again].stalls = job.tries, job.stalls
-    w.job[again].copy = job.copy
-    if job.copy != 0:
-        w.queue[q].copies_waiting += 1
-    else:
-        stand_for(w, j, False)
-    append(w, q, again)
-
-
-@inner
-def fell_silent(w: Any, c: int) -> None:
-    rules = w.version[w.container[c].profile]
-    if rules.reliable != 0 and rules.redelivery_from_delivery == 0:
-        node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
-        while node >= 0:
-            j = w.work[node >> 1].of_job
-            if w.work[node >> 1].kind == JOB and w.job[j].epoch == w.queue[w.job[j].queue].epoch:
-                due_back(w, j, until_overdue(w, c))
-            node = w.next[node]
-
-
-@inner
-def heard_again(w: Any, c: int) -> None:
-    if w.version[w.container[c].profile].redelivery_from_delivery == 0:
-        node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
-        while node >= 0:
-            if w.work[node >> 1].kind == JOB:
-                w.job[w.work[node >> 1].of_job].park_at = INFINITY
-            node = w.next[node]
 
 
 @inner
@@ -346,7 +307,10 @@ def park(w: Any, j: int, pause: float) -> None:
 
 @inner
 def due_back(w: Any, j: int, pause: float) -> None:
-    w.job[j].park_at = set_timer(w, JOB_BACK, pause, w.job[j].id, j)
+    if pause < INFINITY:
+        w.job[j].park_at = set_timer(w, JOB_BACK, pause, w.job[j].id, j)
+    else:
+        w.job[j].park_at = INFINITY
 
 
 @inner
@@ -355,42 +319,39 @@ def returned(w: Any, j: int) -> None:
     if not up(w, q):
         due_back(w, j, REAPER_RETRY_S)
         return
-    w.job[j].park_at = INFINITY
     w.queue[q].parked -= 1
+    back(w, j)
+    hand_out(w, q)
+
+
+@inner
+def back(w: Any, j: int) -> None:
+    q = w.job[j].queue
+    w.job[j].park_at = INFINITY
     if w.job[j].given_up != 0:
         w.queue[q].copies_waiting -= w.job[j].copy
         give_up(w, j, STALLED)
+    elif w.job[j].next >= 0:
+        chain_in_place(w, q, j)
+        peak(w, q)
     else:
         append(w, q, j)
 
 
-# ---- workers come and go, the queue's own death ----
+# ---- workers come and go ----
 @inner
 def worker_up(w: Any, c: int) -> None:
-    container = w.container[c]
-    rules = w.version[container.profile]
-    w.queue[rules.number].idle += rules.slots - container.held
-    hand_out(w, rules.number)
+    q = w.version[w.container[c].profile].number
+    w.queue[q].idle += free_places(w, c)
+    hand_out(w, q)
 
 
 @inner
 def worker_down(w: Any, c: int) -> None:
-    container = w.container[c]
-    rules = w.version[container.profile]
     if takes(w, c):
-        w.queue[rules.number].idle -= rules.slots - container.held
+        w.queue[w.version[w.container[c].profile].number].idle -= free_places(w, c)
 
 
 @inner
 def takes(w: Any, c: int) -> bool:
     return w.container[c].life == LISTENING and w.container[c].stuck == 0
-
-
-@inner
-def cut_off(w: Any, q: int) -> None:
-    for i in range(w.workers):
-        c = w.worker[i]
-        rules = w.version[w.container[c].profile]
-        if rules.number == q and rules.reconnects == 0:
-            worker_down(w, c)
-            w.container[c].stuck = 1

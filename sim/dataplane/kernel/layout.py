@@ -35,10 +35,12 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SEGMENTS,
     MOST_SERVICES,
+    MOST_WINDOW,
     Outcome,
     StandingPlace,
 )
 from sim.dataplane.profile import (
+    BreakerRules,
     CacheRules,
     Client,
     Law,
@@ -68,7 +70,7 @@ ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 # places for the steps of a story, then for those of health checks; END ends each
 STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
 # states of a job
-FREE, QUEUED, PARKED, WORKING, TAKEN = range(5)
+FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
 # lists: two of the whole plane, one per balancer, five per database, then six per container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
 DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
@@ -80,7 +82,7 @@ OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1
 RecordFields = list[tuple[str, type]]
 F, N, KEY = np.float64, np.int64, np.uint64  # a number with a fraction, one without, of draws
 HALF, BYTE = np.int32, np.int8  # ... one that stays below 2^31, and a code
-NESTED = (Law, CacheRules)  # whose columns stand among those of the record they are in
+NESTED = (Law, CacheRules, BreakerRules)  # their columns stand among those of who holds them
 JOBS_PER_WORK = 4  # places of jobs: they wait without a work
 TIMERS_PER_WORK = 4  # of the heap: a timer is never taken out
 AGENDA_PER_WORK = 4  # each work and each client may have one wake-up, beside those that are done
@@ -127,7 +129,7 @@ WORK: RecordFields = [
     ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
-    ("of_job", N),  # of a job
+    ("of_job", N), ("overdue", F),  # of a job
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
@@ -156,7 +158,8 @@ CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least rece
 KEY_ROW: RecordFields = [("until", F), ("lease", F), ("before", HALF), ("after", HALF), ("held", N)]
 POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
-    ("tokens", F), ("tries", N), ("failures", N), ("open_until", F), ("life", HALF), ("proves", N),
+    ("tokens", F), ("tries", N), ("open_until", F), ("life", HALF), ("state", HALF), ("left", HALF),
+    ("seen", HALF), ("failed", HALF), ("next", HALF),
     ("first_kept", N), ("kept", N),
 ]  # fmt: skip
 KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is closed
@@ -167,7 +170,7 @@ SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
     ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("pushed", F), ("epoch", HALF),
     ("stalls", HALF),
-    ("next", HALF),  # in its chain; while a worker has it, that worker's container
+    ("next", HALF),  # in its chain; the container of the worker that has it (kernel/leases.py)
     ("kin", HALF), ("tries", np.int16), ("state", BYTE), ("copy", BYTE), ("fate", BYTE),
     ("given_up", BYTE), ("queue", BYTE), ("dead_letters", BYTE),
 ]  # fmt: skip
@@ -264,6 +267,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
         # of users; from MOST_CALLS on, of containers
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
+        ("outcome", BYTE, (MOST_CALLS * (c + 1), MOST_WINDOW)),  # of a breaker: 1 is a failure
         ("kept", np.dtype(KEPT), (MOST_KEPT_BY_USERS + MOST_KEPT * c,)),
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
@@ -339,6 +343,7 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
         "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
         "agenda": int(old["agenda_tail"]), "ring": 0,
+        "outcome": MOST_CALLS * (int(old["containers"]) + 1),
         "cached": MOST_KEYS * int(old["caches"]),
     }  # fmt: skip
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all

@@ -29,9 +29,10 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.gauges import sample
-from sim.dataplane.kernel.jobs import lease_ended, returned
+from sim.dataplane.kernel.jobs import returned
 from sim.dataplane.kernel.layout import (
     BLOCK,
+    HELD,
     NOTES,
     OUTS,
     PARKED,
@@ -42,6 +43,7 @@ from sim.dataplane.kernel.layout import (
     STANDING,
     WORKING,
 )
+from sim.dataplane.kernel.leases import lease_ended
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
 from sim.dataplane.kernel.rounds import asks_now, hand_back
 from sim.dataplane.kernel.stations import complete
@@ -142,7 +144,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
         if w.job[s].id == ident and w.job[s].park_at == w.now:
             if w.job[s].state == PARKED:
                 returned(w, s)
-            elif w.job[s].state == WORKING:
+            elif w.job[s].state == WORKING or w.job[s].state == HELD:
                 lease_ended(w, s)
     elif kind == GHOST:
         ghost_closed(w, s, ident)

@@ -19,7 +19,6 @@ from sim.dataplane.codes import (
     MOST_CALLS,
     MOST_KEPT,
     MOST_POOLS,
-    MOST_SERVICES,
     Does,
     Kind,
     Note,
@@ -36,6 +35,7 @@ from sim.dataplane.kernel.layout import (
     CONTAINER_FIGURES,
     CONTAINERS,
     DEEP,
+    END,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
@@ -50,7 +50,7 @@ from sim.dataplane.kernel.layout import (
     ring_size,
     values,
 )
-from sim.dataplane.kernel.steps import write_story
+from sim.dataplane.kernel.steps import write_step
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
@@ -140,8 +140,9 @@ class CompiledPlane:
             self._policy(workload.client, 0, 0, 0, endpoint)
         w["kept_top"] = workload.client.connections
         w["kept"]["target"][: workload.client.connections] = -1
-        for service in range(MOST_SERVICES):
-            self._route(Routing() if service else workload.routing, service)
+        self._route(Routing(), 0)
+        w["balancer"][1:] = w["balancer"][0]
+        self._route(workload.routing, 0)
         for stream in range(len(w["key"])):
             w["key"][stream] = draws.key(self.seed, stream)
 
@@ -221,10 +222,8 @@ class CompiledPlane:
         self.box[0]["segment"][server] = segment
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
-        w = self.box[0]
-        for column, value in values(round_trip):
-            w["link"][column][asking, asked] = value
-        w["far"] |= round_trip.mean > 0.0
+        self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))
+        self.box["far"] |= int(round_trip.mean > 0.0)
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
@@ -243,36 +242,23 @@ class CompiledPlane:
         first = STEPS * self.stories
         self.profiles, self.stories = p + 1, self.stories + len(told)
         w = self.box[0]
+        row = w["version"][p]
         for column, value in values(profile):
-            w["version"][column][p] = value
+            row[column] = value
         if profile.kind == Kind.QUEUE:
             w["queues"] = max(int(w["queues"]), profile.number + 1)
         elif profile.kind == Kind.CACHE:
             w["caches"] = max(int(w["caches"]), profile.number + 1)
-        w["version"]["pools"][p] = len(own)
-        w["version"]["story"][p], w["version"]["stories"][p] = first, len(told)
+        row["pools"], row["story"], row["stories"] = len(own), first, len(told)
         for i, rules in enumerate(own):
             for column, value in values(rules):
                 w["rules"][column][p * MOST_POOLS + i] = value
-        w["version"]["at_once_on_cores"][p] = starts_at_once(told[0])
-        w["version"]["first_policy"][p] = begun = self.policies
-        for at, steps in enumerate(told):
-            self._asks(first + STEPS * at, steps, begun, [rules.database for rules in own])
-            write_story(w, self.seed, first + STEPS * at, steps, profile.kind)
-        w["version"]["policies"][p] = self.policies - begun
-        write_story(w, self.seed, first + SHALLOW, probed(profile, False), profile.kind)
-        write_story(w, self.seed, first + DEEP, probed(profile, True), profile.kind)
+        row["at_once_on_cores"], row["first_policy"] = starts_at_once(told[0]), self.policies
+        places = {first + STEPS * at: steps for at, steps in enumerate(told)}
+        places |= {first + at: probed(profile, at == DEEP) for at in (SHALLOW, DEEP)}
+        for at, steps in places.items():
+            self._tell(p, at, steps, profile.kind, [rules.database for rules in own])
         return p
-
-    def _asks(self, first: int, steps: tuple[StoryStep, ...], begun: int, known: list[int]) -> None:
-        """Whom a story asks: pools by the databases they are of, policies from `begun` on."""
-        table = self.box[0]["step"]
-        for i, step in enumerate(steps, first):
-            if step.does == Does.QUERY:
-                table["pool"][i] = known.index(step.target)
-            elif step.does == Does.CALL:
-                table["policy"][i], slot = self.policies, self.policies - begun
-                self._policy(step.client, step.target, slot, salt(step), step.endpoint)
 
     def _policy(self, client: Client, service: int, slot: int, mark: int, endpoint: int) -> None:
         """One more row: how somebody asks."""
@@ -292,6 +278,21 @@ class CompiledPlane:
         elif w["rings"] < RINGS:
             row["ring"] = w["rings"]
             w["rings"] += 1
+
+    def _tell(
+        self, p: int, at: int, steps: tuple[StoryStep, ...], kind: Kind, databases: list[int]
+    ) -> None:
+        """Write down a story of version p, with the keys of its draws and those whom it asks."""
+        table, version = self.box[0]["step"], self.box[0]["version"][p]
+        for i, step in enumerate(steps, at):
+            row = write_step(table[i], step, kind, self.seed)
+            if step.does == Does.QUERY:
+                row["pool"] = databases.index(step.target)
+            elif step.does == Does.CALL:
+                row["policy"], slot = self.policies, int(version["policies"])
+                self._policy(step.client, step.target, slot, salt(step), step.endpoint)
+                version["policies"] += 1
+        table["does"][at + len(steps)] = END
 
     def add_container(self, profile: int, server: int) -> int:
         w = self.box[0]
@@ -483,6 +484,8 @@ class CompiledPlane:
     def _fold(self) -> None:
         w = self.box[0]
         fetch(w, self.sampler)
+        if w["outs"] == 0:
+            return
         if self.trace is not None:
             n = int(w["outs"])
             kind = w["out"]["kind"][:n]

@@ -39,21 +39,28 @@ def database_gauge(w: Any, database: int) -> DatabaseGauge:
 
 
 def queue_gauge(w: Any, queue: int) -> QueueGauge:
-    now = float(w["now"])
-    row, jobs = w["queue"][queue], w["job"][: int(w["job_top"])]
-    waits = (jobs["queue"] == queue) & (jobs["copy"] == 0)
-    waits &= (jobs["state"] == QUEUED) | (jobs["state"] == PARKED)
+    row = w["queue"][queue]
+    queued = int(row["entries"] + row["parked"] - row["copies_waiting"])
     workers = w["container"][w["worker"][: int(w["workers"])]]
     own = w["version"]["number"][workers["profile"]] == queue
+    held = (workers["held"] + workers["queued"])[own].sum()
     pushed, done, duplicated, *losses = w["counted"][queue].tolist()
     return QueueGauge(
         pushed=pushed,
         done=done,
         duplicated=duplicated,
         lost=sum(losses),
-        queued=int(row["entries"] + row["parked"] - row["copies_waiting"]),
-        in_progress=int(workers["held"][own].sum() - row["copies_working"] + row["pushing"]),
+        queued=queued,
+        in_progress=int(held - row["copies_working"] + row["pushing"]),
         backlog_peak=int(row["backlog_peak"]),
-        oldest_s=now - float(jobs["pushed"][waits].min(initial=now)),
+        oldest_s=waited(w, queue) if queued else 0.0,
         causes=tuple(losses),
     )
+
+
+def waited(w: Any, queue: int) -> float:
+    """Seconds for which the oldest job of a queue has been there."""
+    now, jobs = float(w["now"]), w["job"][: int(w["job_top"])]
+    waits = (jobs["queue"] == queue) & (jobs["copy"] == 0)
+    waits &= (jobs["state"] == QUEUED) | (jobs["state"] == PARKED)
+    return now - float(jobs["pushed"][waits].min(initial=now))

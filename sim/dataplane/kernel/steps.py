@@ -1,4 +1,4 @@
-"""Stories as the kernel has them: rows of the table of steps, with the keys of their draws."""
+"""A step as the kernel has it: a row of the table of steps, with the keys of its draws."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from typing import Any
 
 from sim.dataplane import draws
 from sim.dataplane.codes import SECOND, Kind
-from sim.dataplane.kernel.layout import END, values
+from sim.dataplane.kernel.layout import values
 from sim.dataplane.profile import StoryStep
 from sim.dataplane.story import salt, streams
 
 
-def write_story(w: Any, seed: int, at: int, steps: tuple[StoryStep, ...], kind: Kind) -> None:
-    """Write down a story from row `at` on; `w` is the record."""
-    table = w["step"]
-    for i, step in enumerate(steps, at):
-        row = table[i]
-        for column, value in values(step):
-            row[column] = value
-        share, law = streams(step, kind)
-        row["share_key"], row["key"] = draws.key(seed, share), draws.key(seed, law)
-        row["second_key"], row["named"] = draws.key(seed, law + SECOND), bool(step.name)
-        row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
-    table["does"][at + len(steps)] = END
+def write_step(row: Any, step: StoryStep, kind: Kind, seed: int) -> Any:
+    """Write it down, and give the row back: whom the step asks is still to be written."""
+    for column, value in values(step):
+        row[column] = value
+    share, law = streams(step, kind)
+    row["share_key"], row["key"] = draws.key(seed, share), draws.key(seed, law)
+    row["second_key"], row["named"] = draws.key(seed, law + SECOND), bool(step.name)
+    row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
+    return row

@@ -54,12 +54,9 @@ from sim.dataplane.kernel.containers import (
 )
 from sim.dataplane.kernel.durable import crashed, wiped
 from sim.dataplane.kernel.jobs import (
-    cut_off,
     enqueue,
-    fell_silent,
+    free_places,
     hand_out,
-    heard_again,
-    orphaned,
     push_lost,
     takes,
     worker_down,
@@ -75,6 +72,7 @@ from sim.dataplane.kernel.layout import (
     PROBE,
     PROBE_DIALS,
 )
+from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned
 from sim.dataplane.kernel.postgres import (
     at_limit,
     client_died,
@@ -144,6 +142,8 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
         clear(w, w.version[container.profile].number)
     if kind == PROXY:
         proxy_died(w, c, silently)
+    elif kind == WORKER:
+        hand_out(w, w.version[container.profile].number)
 
 
 @inner
@@ -156,7 +156,7 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
         if w.work[s].kind == JOB:
             j = w.work[s].of_job
             free_work(w, s)
-            orphaned(w, j, c)
+            orphaned(w, j, c, silently, w.work[s].overdue)
         elif w.work[s].kind == PROBE:
             if not silently:
                 note(w, NOTE_PROBE_FAILED, w.work[s].id - PROBE_BASE)
@@ -259,7 +259,7 @@ def start(w: Any, c: int, p: int) -> None:
         hung_up(w, at, w.policy[k].connections)
         own = w.purse[at]
         own.tokens = w.policy[k].most_tokens
-        own.tries = own.failures = own.life = own.proves = 0
+        own.tries = own.life = own.state = own.seen = own.failed = own.next = 0
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
     if kind == QUEUE:
@@ -329,6 +329,8 @@ def drain(w: Any, c: int) -> None:
         worker_down(w, c)
     container.life = DRAINING
     tell_all(w, turned_away(w, c), c, DROPPED_ON_KILL, False)
+    if w.version[container.profile].kind == WORKER:
+        hand_out(w, w.version[container.profile].number)
     drained(w, c)
 
 
@@ -358,10 +360,12 @@ def set_profile(w: Any, c: int, p: int) -> None:
     if container.life == EXITED or kind != w.version[container.profile].kind:
         return
     if kind == WORKER and takes(w, c):
-        w.queue[w.version[p].number].idle += w.version[p].slots - w.version[container.profile].slots
+        w.queue[w.version[p].number].idle -= free_places(w, c)
     if kind == DATABASE and w.version[p].number != w.version[container.profile].number:
         play(w, c, p)
     container.profile = p
+    if kind == WORKER and takes(w, c):
+        w.queue[w.version[p].number].idle += free_places(w, c)
     move_up(w, c)
     if kind == WORKER:
         hand_out(w, w.version[p].number)

@@ -27,6 +27,7 @@ from sim.dataplane.codes import (
     Stream,
 )
 from sim.dataplane.profile import Arrivals, Client, Workload
+from sim.dataplane.reference.breaker import CircuitBreaker
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Call, Connection, Work
@@ -128,40 +129,15 @@ class Caller:
         self.balancer, self.tally = plane.balancers[service], plane.tallies[service]
         self.retries = 0
         self.tries = 0  # that are open
-        self.failures = 0  # in a row
-        self.open_until = 0.0  # of the breaker
-        self.life = 0  # ... grows with each change of its state: what began in another counts not
-        self.proves = False  # one was let through
+        self.breaker = CircuitBreaker(client.breaker)
         self.kept = [Connection() for _ in range(client.connections)]
 
     def turned_away(self) -> bool:
-        """Is there no place for one more try, or is the breaker open? gobreaker's rules
-        (readyToTrip, one request while half-open, generations)."""
-        rules, now = self.client, self.env.now
+        """Is there no place for one more try, or is the breaker open?"""
+        rules = self.client
         if rules.at_most > 0 and self.tries >= rules.at_most:
             return True
-        if rules.breaker_failures == 0 or self.failures < rules.breaker_failures:
-            return False
-        if now < self.open_until or self.proves:
-            return True
-        self.proves = True
-        self.life += 1
-        return False
-
-    def learn(self, outcome: int, life: int) -> None:
-        """What an answer says of the service that is asked."""
-        rules = self.client
-        self.tries -= 1
-        if rules.breaker_failures == 0 or life != self.life:
-            return
-        if outcome == Outcome.SUCCEEDED:
-            self.failures, self.proves = 0, False
-            return
-        self.failures += 1
-        if self.failures >= rules.breaker_failures:
-            self.open_until = self.env.now + rules.breaker_open_s
-            self.proves = False
-            self.life += 1
+        return self.breaker.refuses(self.env.now)
 
     def ask(self, call: Call) -> Generator[simpy.Event, Any, int]:
         """Attempts until an answer, the last retry, an empty retry budget, or until nobody waits
@@ -183,7 +159,7 @@ class Caller:
                 break
             self.tries += 1
             edge.tries += 1
-            life = self.life
+            life = self.breaker.life
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
                 balancer=self.balancer, client=rules, kept=self.kept_for(call),
@@ -194,7 +170,8 @@ class Caller:
             DueTimer(self.env, rules.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
             self.balancer.dial(attempt)
             outcome = yield reply  # -> replied; a refusal has cleared attempt.reply by now
-            self.learn(outcome, life)
+            self.tries -= 1
+            self.breaker.learn(outcome != Outcome.SUCCEEDED, life, self.env.now)
             if work is not None:
                 yield from thaw(work)  # -> heard
             if outcome == Outcome.SUCCEEDED or retry >= rules.retries or self.tokens < 1.0:

@@ -191,6 +191,8 @@ class Instance:
         while self.backlog and self.held < self.profile.slots and not self.hung:
             work = self.backlog.popleft()
             gone = isinstance(work, Attempt) and work.abandoned and self.profile.cancel
+            if isinstance(work, Job):
+                work.begun = True
             if not gone:
                 self.enter(work)
         self.drained()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import INFINITY, next_look
+from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import (
     COPY_BASE,
     GIVEN_AWAY,
@@ -31,7 +31,8 @@ from sim.dataplane.codes import (
     Outcome,
     Persistence,
 )
-from sim.dataplane.profile import Profile, StoryStep
+from sim.dataplane.profile import StoryStep
+from sim.dataplane.reference.leases import connection_ended, free_places, lease_ended, taken
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job, Work
@@ -89,7 +90,7 @@ class JobQueue:
         return [worker for worker in self.plane.workers if worker.queue is self]
 
     def jobs_in_progress(self) -> int:
-        held = sum(worker.held for worker in self.workers())
+        held = sum(worker.held + len(worker.backlog) for worker in self.workers())
         return held - self.copies_working + self.pushing
 
     def gauge(self) -> QueueGauge:
@@ -297,7 +298,7 @@ class JobQueue:
             n = len(self.plane.workers)
             for i in range(n):
                 worker = self.plane.workers[(self.turn + i) % n]
-                if self.takes(worker) and worker.held < worker.profile.slots:
+                if self.takes(worker) and free_places(worker) > 0:
                     self.turn = (self.turn + i + 1) % n
                     self.take(worker)
                     break
@@ -317,17 +318,14 @@ class JobQueue:
         job.container, job.epoch = worker, self.epoch
         job.dead_letters = worker.profile.dead_letters
         job.tried = draws.child(job.visit, job.tries) if job.tries else job.visit
-        worker.inside[job.id] = job
-        worker.held += 1
-        worker.grow(worker.profile.memory_per_request)
-        if worker.profile.reliable and (worker.profile.redelivery_from_delivery or worker.hung):
-            self.due_back(job, self.until_overdue(worker.profile))
-        worker.begin(job)
+        taken(self, job, worker)
 
     def finished(self, job: Job, worker: Instance, well: bool) -> None:
         """Acknowledged, or failed: again after a back-off, as often as the library allows."""
         if self.takes(worker):
             self.idle += 1
+        if worker.backlog:
+            worker.move_up()
         self.copies_working -= job.copy
         if well:
             self.done(job)
@@ -336,69 +334,11 @@ class JobQueue:
         elif job.tries + 1 < worker.profile.job_attempts:
             wait = worker.profile.job_backoff_s * 2.0**job.tries
             job.tries += 1
+            job.keeps_place = False
             self.park(job, wait)
         else:
             self.give_up(job, JobLoss.ATTEMPTS_EXHAUSTED)
         self.hand_out()
-
-    def orphaned(self, job: Job, worker: Instance) -> None:
-        """Its worker died: redelivered after a while, or lost with a plain pop. Who looks for
-        stalled jobs counts how often, and gives up (Bull, moveStalledJobsToWait)."""
-        self.copies_working -= job.copy
-        rules = worker.profile
-        if rules.reliable and job.epoch == self.epoch:
-            job.stalls += 1
-            job.given_up = job.stalls > rules.max_stalled
-            if rules.redelivery_from_delivery:  # nobody looks at the worker, dead or alive
-                self.park(job, max(0.0, job.park_at - self.env.now))
-            else:
-                self.park(job, self.until_overdue(rules))
-        else:
-            self.lose(job, JobLoss.STALLED if job.given_up else JobLoss.WORKER_KILLED)
-            self.peak()
-
-    def until_overdue(self, rules: Profile) -> float:
-        """Seconds until a job whose time runs from now is given out again."""
-        due = self.env.now + rules.redelivery_s
-        return next_look(due, rules.redelivery_look_s) - self.env.now
-
-    def lease_ended(self, job: Job) -> None:
-        """Its worker is silent, or has had it too long: to the next one, though it may be done
-        twice. From now the entry in hand is a copy; what becomes of it is no news to the queue."""
-        assert job.container is not None
-        if job.epoch != self.epoch:
-            return  # the list of what was taken went with the queue
-        if not self.up():
-            self.due_back(job, REAPER_RETRY_S)
-            return
-        job.park_at, job.epoch = INFINITY, GIVEN_AWAY
-        job.stalls += 1
-        job.given_up = job.stalls > job.container.profile.max_stalled
-        if job.given_up:
-            return
-        again = self.another(job)
-        again.tries, again.stalls, again.copy = job.tries, job.stalls, job.copy
-        if job.copy:
-            self.copies_waiting += 1
-        else:
-            self.stand_for(job, False)
-        self.append(again)
-
-    def fell_silent(self, worker: Instance) -> None:
-        """It hangs: nobody renews the locks of what it holds."""
-        if worker.profile.reliable and not worker.profile.redelivery_from_delivery:
-            for job in self.held_by(worker):
-                if job.epoch == self.epoch:
-                    self.due_back(job, self.until_overdue(worker.profile))
-
-    def heard_again(self, worker: Instance) -> None:
-        """It goes on in time: what it holds stays its own."""
-        if not worker.profile.redelivery_from_delivery:
-            for job in self.held_by(worker):
-                job.park_at = INFINITY
-
-    def held_by(self, worker: Instance) -> list[Job]:
-        return [work for work in worker.inside.values() if isinstance(work, Job)]
 
     def park(self, job: Job, wait_s: float) -> None:
         job.container = None
@@ -414,32 +354,49 @@ class JobQueue:
             if job.container is None:
                 self.returned(job)
             else:
-                self.lease_ended(job)
+                lease_ended(self, job)
 
         job.park_at = self.env.now + wait_s
-        DueTimer(self.env, wait_s, Due.JOB_BACK, job.id, is_due)
+        if wait_s < INFINITY:
+            DueTimer(self.env, wait_s, Due.JOB_BACK, job.id, is_due)
 
     def returned(self, job: Job) -> None:
         if not self.up():
             self.due_back(job, REAPER_RETRY_S)
             return
-        job.park_at = INFINITY
         del self.parked[job.id]
+        self.back(job)
+        self.hand_out()
+
+    def back(self, job: Job) -> None:
+        """To the queue again, unless it stalled too often; call `hand_out` afterwards."""
+        job.park_at = INFINITY
         if job.given_up:
             self.copies_waiting -= job.copy
             self.give_up(job, JobLoss.STALLED)
+        elif job.keeps_place:
+            self.put_in_place(job)
+            self.peak()
         else:
             self.append(job)
 
+    def put_in_place(self, job: Job) -> None:
+        """To where it was before it was delivered."""
+        job.container, job.park_at = None, INFINITY
+        at = 0
+        while at < len(self.entries) and self.entries[at].sequence <= job.sequence:
+            at += 1
+        self.entries.insert(at, job)
+
     # ---- workers come and go ----
     def worker_up(self, worker: Instance) -> None:
-        self.idle += worker.profile.slots - worker.held
+        self.idle += free_places(worker)
         self.hand_out()
 
     def worker_down(self, worker: Instance) -> None:
         """It takes no more (drained or dead); call while it still counts as listening."""
         if self.takes(worker):
-            self.idle -= worker.profile.slots - worker.held
+            self.idle -= free_places(worker)
 
     def takes(self, worker: Instance) -> bool:
         return worker.queue is self and worker.listening and not worker.stuck
@@ -447,6 +404,8 @@ class JobQueue:
     def cut_off(self) -> None:
         """The queue is gone: the blocking pop of a client that does not reconnect never ends."""
         for worker in self.workers():
+            if worker.profile.by_connection:
+                connection_ended(self, worker)
             if not worker.profile.reconnects:
                 self.worker_down(worker)
                 worker.stuck = True

@@ -32,6 +32,7 @@ from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import JobQueue
+from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
 from sim.dataplane.reference.network import Links
 from sim.dataplane.reference.postgres import Pool, Postgres, client_died, play
 from sim.dataplane.reference.stations import Cores, Settling
@@ -266,6 +267,8 @@ class ReferencePlane:
         c.life = Life.DRAINING
         for work in c.turned_away():
             self.dropped(work, Outcome.DROPPED_ON_KILL)
+        if c.profile.kind == Kind.WORKER:
+            c.queue.hand_out()
         c.drained()
         self.follow_through()
 
@@ -296,6 +299,8 @@ class ReferencePlane:
             self.caches[c.profile.number].clear()
         if kind == Kind.PROXY:
             proxy_died(self, c, silently)
+        elif kind == Kind.WORKER:
+            c.queue.hand_out()
 
     def dropped(self, work: Work, why: Outcome, silently: bool = False) -> None:
         c = work.container
@@ -303,7 +308,7 @@ class ReferencePlane:
         if work.pushing is not None:
             work.pushing.push_lost(work)
         if isinstance(work, Job):
-            c.queue.orphaned(work, c)
+            orphaned(c.queue, work, c, silently)
         elif isinstance(work, Attempt):
             if not silently:
                 work.balancer.dropped(work, why)
@@ -317,7 +322,7 @@ class ReferencePlane:
         c.hung = c.station.frozen = True
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
-            c.queue.fell_silent(c)
+            fell_silent(c.queue, c)
         self.follow_through()
 
     def resume(self, container: int) -> None:
@@ -327,7 +332,7 @@ class ReferencePlane:
         c.hung = c.station.frozen = False
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
-            c.queue.heard_again(c)
+            heard_again(c.queue, c)
         c.goes_on()
         c.move_up()
         c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
@@ -343,7 +348,7 @@ class ReferencePlane:
         if c.life == Life.EXITED or rules.kind != c.profile.kind:
             return
         if rules.kind == Kind.WORKER and c.queue.takes(c):
-            c.queue.idle += rules.slots - c.profile.slots
+            c.queue.idle += rules.slots + rules.prefetch - c.profile.slots - c.profile.prefetch
         if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
             play(c, self.database_of(c), self.databases[rules.number])
         c.profile, c.version = rules, profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sim.dataplane.arithmetic import added
-from sim.dataplane.reference.work import Job
+from sim.dataplane.reference.leases import jobs_of
 from sim.dataplane.tables import Books, PlaneGauge
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def books(plane: ReferencePlane) -> Books:
     now, databases = plane.now, plane.databases
     waiting = [job for queue in plane.queues for job in queue.waiting()]
     pushing = sum(queue.pushing for queue in plane.queues)
-    working = [w for c in plane.workers for w in c.inside.values() if isinstance(w, Job)]
+    working = [job for c in plane.workers for job in jobs_of(c)]
     connections = [
         *((p.database, p.open) for c in plane.containers for p in c.pools if not p.database.pooled),
         *((db, db.servers + sum(db.ghosts.values())) for db in databases),

@@ -150,6 +150,9 @@ class Job(Work):
     sequence: int = 0
     park_at: float = INFINITY  # when it returns to the queue, or is given out again
     epoch: int = 0  # of the queue when it was taken
+    begun: bool = False  # else it waits in its worker
+    overdue: float = INFINITY  # its acknowledgement
+    keeps_place: bool = False  # in the queue, when it returns
     dead_letters: int = -1  # where it goes if its worker gives it up
 
 

@@ -118,7 +118,7 @@ def mentions(
     return links, outside
 
 
-_STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis")
+_STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rabbitmq")
 
 
 def _addresses(key: str, value: str) -> Iterator[tuple[str, Part | None]]:

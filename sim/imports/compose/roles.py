@@ -34,7 +34,9 @@ _LOOP = re.compile(
 )
 _THREADS = re.compile(r"(?<![\w-])(gunicorn|uwsgi|puma|unicorn|php-fpm|apache2|waitress)(?![\w-])")
 _SUITE = 2  # of more web services one is in front
+_QUEUES = ("redis", "rabbitmq", "broker")
 _SURE = (
+    "rabbitmq",
     "postgres",
     "mysql",
     "mariadb",
@@ -79,8 +81,9 @@ def guess_roles(scene: Scene, corrected: Mapping[str, Role]) -> dict[str, Guess]
     guesses: dict[str, Guess] = {}
     for name, body in scene.bodies.items():
         if name in corrected:
-            part = _engine_by_evidence(name, body, scene) if corrected[name] == "postgres" else None
-            guesses[name] = Guess(corrected[name], "as you say", part)
+            guesses[name] = Guess(
+                corrected[name], "as you say", _part_of(corrected[name], name, body, scene)
+            )
         else:
             word = _said(name, body, scene)
             guesses[name] = _guess(*word) if word else Guess("other", "", None, "low")
@@ -88,6 +91,14 @@ def guess_roles(scene: Scene, corrected: Mapping[str, Role]) -> dict[str, Guess]
     for name in [name for name, guess in guesses.items() if not guess.why]:
         guesses[name] = _by_neighbours(name, redis, guesses, scene)
     return _settled(guesses, scene, corrected)
+
+
+def _part_of(role: Role, name: str, body: Mapping[str, Any], scene: Scene) -> Part | None:
+    """Which program plays a database or a queue that somebody names."""
+    word = word_of_image(str(body.get("image") or ""))
+    if role == "redis" and word and ROLES.get(word.part) == role:
+        return word.part
+    return _engine_by_evidence(name, body, scene) if role == "postgres" else None
 
 
 def _guess(word: Word, why: str) -> Guess:
@@ -118,7 +129,7 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
         return Word(engine, engine, True), f"keeps data of {engine}, or is asked as {engine}"
     if program:
         return program, f"runs {program.word}"
-    taken = [m.part for m in scene.mentions if m.callee == name and m.part in ("redis", "broker")]
+    taken = [m.part for m in scene.mentions if m.callee == name and m.part in _QUEUES]
     if taken and taken[0] and not _serves(body) and (named is None or named.part == "cache"):
         return Word(taken[0], name, True), f"others ask it as {taken[0]}"
     for word, where in ((named, "name"), (image, "image"), (built, "built from")):
@@ -278,7 +289,7 @@ def _settled(
             settled[name] = Guess("http", f"{guess.why}, made by those of the others", "http")
     for name, guess in settled.items():
         if guess.role == "worker" and not queue:
-            why = f"{guess.why}: a worker, and no Redis queue that it could take jobs from"
+            why = f"{guess.why}: a worker, and no queue that it could take jobs from"
             settled[name] = Guess("other", why, "worker", guess.confidence)
     web = [name for name, guess in settled.items() if guess.role == "http"]
     pages = [n for n, guess in settled.items() if guess.part == "page" and n not in corrected]
@@ -319,14 +330,15 @@ def ranked_stores(
 
 def _store_rank(
     name: str, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
-) -> tuple[bool, bool, bool, bool, int, bool]:
+) -> tuple[bool, bool, bool, bool, bool, int, bool]:
     """Of several stores: the one that was corrected, that workers, web services and most use."""
     callers = set(scene.callers(name))
     roles = {guesses[caller].role for caller in callers if caller in guesses}
     needed = "worker" if guesses[name].role == "redis" else "http"
     cache = bool(re.search(r"cache|session", name.lower()))
     part = guesses[name].part
-    return (name not in corrected, needed not in roles, cache, part is None, -len(callers),
+    other = part != "rabbitmq" if guesses[name].role == "redis" else False  # beside it a cache
+    return (name not in corrected, needed not in roles, other, cache, part is None, -len(callers),
             part != "postgres")  # fmt: skip
 
 

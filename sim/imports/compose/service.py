@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.imports.compose.processes import job_processes, pool_of, web_processes
 from sim.imports.compose.roles import Guess, event_loop
-from sim.imports.compose.stores import read_database, read_redis
+from sim.imports.compose.stores import read_database, read_rabbitmq, read_redis
 from sim.imports.compose.story import Around, story_of
 from sim.imports.compose.values import Node
 from sim.imports.evidence import Notes, Origin
@@ -268,6 +268,8 @@ def _of_role(node: Node, name: str, own: Own, template: Service, around: Around)
     if role == "postgres":
         engine = own.guess.part or "postgres"
         return read_database(node, name, engine, template, own.variables, own.config, around.notes)
+    if role == "redis" and own.guess.part == "rabbitmq":
+        return read_rabbitmq(name, template, around.notes)
     if role == "redis":
         return read_redis(node, name, template, own.variables, own.config, around.notes)
     if role == "proxy":

@@ -112,6 +112,15 @@ def read_redis(
     return spec
 
 
+def read_rabbitmq(name: str, template: Service, notes: Notes) -> dict[str, Any]:
+    """What the broker's file does not say, its clients do: Celery's and most others' defaults."""
+    notes.assumed.append(
+        f"{name}: RabbitMQ, a durable queue whose messages are persistent and confirmed; workers "
+        f"are sent {facts.CELERY_PREFETCH.value} jobs for each that they do at once (job.prefetch)"
+    )
+    return {"engine": "rabbitmq", "persistence": "durable", "job_size": template.job_size}
+
+
 def read_pooler(node: Node, name: str, variables: Mapping[str, str], notes: Notes) -> Pooler:
     """PgBouncer before the database."""
     spec = {

@@ -90,7 +90,7 @@ def read_file(name: str, matching: Matching = None, counted: bool = False) -> Co
     kind, reader = (PROMETHEUS, None) if is_json else kind_of(head, name)
     if matching is not None and not kind.paths:
         expected = "a log with paths in it"
-        raise InputError(name, field="traffic.replay.path", found=kind.name, expected=expected)
+        raise InputError(name, field="traffic.replay", found=kind.name, expected=expected)
     if counted and kind.series:
         kind = kind._replace(counts=True)
     content = Content(kind)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from sim.dataplane.profile import Arrivals
 from sim.imports.traffic.course import Instants, RateCourse, spread
+from sim.imports.traffic.endpoints import AskedPath, counting, largest
 from sim.imports.traffic.file import Content, LineTally, read_file
 from sim.imports.traffic.series import gaps, summed
 from sim.imports.traffic.stamps import stamp, written
@@ -38,6 +40,7 @@ class Recorded:
     window: str  # what part was taken; empty: all
     replay: Replay
     scale: float
+    asked: tuple[AskedPath, ...] = ()  # with `replay.endpoints`
 
     @property
     def arrivals(self) -> Arrivals:
@@ -53,7 +56,9 @@ class Recorded:
 def read_recording(traffic: Traffic) -> Recorded:
     """The recording that a scenario's `traffic.trace` names, with its `replay` and `scale` applied.
     Raises `InputError`."""
-    matching = _pattern(traffic.replay.path)
+    matching, paths = _pattern(traffic.replay.path), Counter[str]()
+    if traffic.replay.endpoints is not None:
+        matching = counting(paths, matching)
     counted = traffic.replay.reads == "count"
     contents = [read_file(name, matching, counted) for name in traffic.trace]
     kinds = tuple(dict.fromkeys(content.kind.name for content in contents))
@@ -77,6 +82,7 @@ def read_recording(traffic: Traffic) -> Recorded:
         window=window,
         replay=traffic.replay,
         scale=traffic.scale,
+        asked=largest(paths, traffic.replay.endpoints or 0),
     )
 
 
@@ -160,6 +166,7 @@ def figures(recorded: Recorded, horizon_s: float) -> Mapping[str, Any]:
     whole = span <= horizon_s
     used = course if whole else course.between(course.begin, course.begin + horizon_s * speed)
     requests = None if endless else course.requests * scale
+    asked = {each.name: {"path": each.path, "share": each.share} for each in recorded.asked}
     return {
         "files": list(recorded.files),
         "kind": ", ".join(recorded.kinds),
@@ -184,4 +191,5 @@ def figures(recorded: Recorded, horizon_s: float) -> Mapping[str, Any]:
             "dropped": tally.wrong,
             "first_dropped": tally.first_wrong,
         },
+        **({"endpoints": asked} if asked else {}),
     }

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.report.page import constants
 from sim.report.page.calls import call_graphs
 from sim.report.page.charts import charts
-from sim.report.page.glossary import FAILURES, ROWS, meanings
 from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import accounts
 from sim.report.postmortem.attribution import KINDS, seconds_by_kind
@@ -22,6 +23,11 @@ from sim.results.figures import Figures
 from sim.results.measurements import Measurements
 
 LONGEST = 150  # lines of one platform's timeline
+
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+PLACES = (_PACKAGE / "data" / "docs" / "glossary.md", _PACKAGE.parent / "docs" / "glossary.md")
+ROWS, FAILURES = "The table, row by row", "Failures"
 
 
 class Section(NamedTuple):
@@ -68,6 +74,19 @@ def figures(result: Measurements) -> Section:
             "pairs": findings.pairs_heading(result),
         },
     )
+
+
+@cache
+def meanings(heading: str) -> dict[str, str]:
+    """Word -> meaning, of the table below a heading of docs/glossary.md, without markup."""
+    text = next(place for place in PLACES if place.is_file()).read_text(encoding="utf-8")
+    part = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| ")]
+    return {
+        word.strip("`"): cells[-1].replace("`", "")
+        for cells in rows[1:]
+        for word in cells[0].split(", ")
+    }
 
 
 def _explained(title: str, row: findings.Line) -> Row:

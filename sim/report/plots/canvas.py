@@ -43,7 +43,11 @@ LABEL = FontProperties(size=9.5)
 
 
 class Slide(Figure):
-    """A Figure that Jupyter shows by itself, without pyplot."""
+    """A white page for Agg, which Jupyter shows by itself, without pyplot."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"figsize": SIZE, "dpi": 150, "facecolor": "white", **options})
+        FigureCanvasAgg(self)
 
     def draw(self, renderer: Any) -> None:
         """What is written is text: `$x^{$` in a title is no formula."""
@@ -59,8 +63,7 @@ class Slide(Figure):
 
 def slide(result: Measurements, finding: str) -> Figure:
     """An empty page with its finding on top and what was run beneath it."""
-    figure = Slide(figsize=SIZE, dpi=150, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = Slide()
     size = 21.0 if len(finding) < 64 else max(13.0, 21.0 * 64 / len(finding))
     figure.text(0.055, 0.945, finding, size=size, weight="bold", color=INK, va="center")
     below = f"{result.scenario} · {findings.setting(result)}"

@@ -30,6 +30,12 @@ def _lines(source: Mapping[str, Any]) -> Iterator[str]:
     rates = f"mean {_rate(source['mean_per_s'])}, peak {_rate(source['peak_per_s'])}"
     requests = words.count(round(source["requests_used"]))
     yield f"{changed + ': ' if changed else ''}{requests} requests, {rates}"
+    if "endpoints" in source:
+        shares = ", ".join(
+            f"{asked['path'] or 'the rest'} {words.share(asked['share'])} ({name})"
+            for name, asked in source["endpoints"].items()
+        )
+        yield f"endpoints, of all its requests: {shares}"
     yield from _fit(source)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sim.report import colours
-from sim.report.plots.canvas import GREY, INK, SIZE, Slide
+from sim.report.plots.canvas import GREY, INK, Slide
 from sim.report.text import words
 from sim.study.article.article import MEASURES
 from sim.study.article.table_text import ArticleTable, Measured, figure
@@ -19,8 +18,7 @@ COLUMNS = 5
 
 def picture(table: ArticleTable) -> Figure:
     """A small bar chart per row, each in the figure that its capability protects."""
-    page = Slide(figsize=SIZE, dpi=150, facecolor="white")
-    FigureCanvasAgg(page)
+    page = Slide()
     page.text(0.03, 0.955, _finding(table), size=19, weight="bold", color=INK, va="center")
     seeds = f"seed {table.seed}" if table.reps == 1 else f"means over {table.reps} seeds"
     below = f"The article's ten problems, measured ({seeds}). Hatched: that capability taken away."

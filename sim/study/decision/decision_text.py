@@ -309,10 +309,10 @@ def _draw(said: Advice, path: Path) -> None:
 
 
 def _png(said: Advice) -> bytes:
-    from sim.study.decision.decision_picture import picture  # noqa: PLC0415 - loads matplotlib
+    from sim.study.decision.pictures import setups  # noqa: PLC0415 - loads matplotlib
 
     out = BytesIO()
-    picture(said.weighed, said.ranges, sentence(said)).savefig(out, format="png", dpi=110)
+    setups(said.weighed, said.ranges, sentence(said)).savefig(out, format="png", dpi=110)
     return out.getvalue()
 
 

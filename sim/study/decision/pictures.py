@@ -1,27 +1,30 @@
-"""Pictures of decisions: a curve with its knee, a heat map, a tornado. One slide each."""
+"""Pictures of decisions: a curve with its knee, a heat map, a tornado, set-ups side by side. One
+slide each."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sim.report import colours
-from sim.report.plots.canvas import GREY, INK, ORANGE, SIZE, SKY, Slide, tidy
+from sim.report.plots.canvas import BLUE, GREY, INK, ORANGE, SKY, VERMILLION, Slide, tidy
 from sim.report.text import words
 from sim.study.ask import setting_text
 from sim.study.decision.merit import Estimate, estimate
 from sim.study.decision.sensitivity import Tornado
 from sim.study.decision.sweep import Sweep, SweepPoint
+from sim.study.decision.worth import Weighed
+
+MONEY = (("machines", BLUE), ("upkeep", SKY), ("incidents", ORANGE), ("lost", VERMILLION))
 
 
 def page(finding: str, below: str) -> Figure:
     """An empty slide with its finding on top."""
-    figure = Slide(figsize=SIZE, dpi=150, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = Slide()
     lines = textwrap.wrap(finding, 110)[:2]
     size = 20.0 if len(finding) < 72 else 13.0
     figure.text(0.05, 0.94, "\n".join(lines), size=size, weight="bold", color=INK, va="center")
@@ -126,6 +129,41 @@ def tornado(found: Tornado, finding: str) -> Figure:
         axes.xaxis.set_major_formatter(lambda value, _: words.figure(metric, value))
     for x, word, colour in ((0.28, "half, or low", SKY), (0.42, "double, or high", ORANGE)):
         figure.text(x, 0.02, f"\u25a0 {word}", size=10.5, color=colour)
+    return figure
+
+
+def setups(
+    weighed: Sequence[Weighed], ranges: Sequence[Mapping[str, tuple[float, float]]], finding: str
+) -> Figure:
+    """Left: hours down a year, the line is what 9 of 10 years have. Right: dollars a month."""
+    figure = page(
+        finding, "Left: hours down a year, 9 of 10 years on the line. Right: USD a month."
+    )
+    left, right = (
+        figure.add_axes((0.20, 0.09, 0.36, 0.74)),
+        figure.add_axes((0.61, 0.09, 0.36, 0.74)),
+    )
+    for y, (each, years) in enumerate(zip(weighed, ranges, strict=True)):
+        low, high = years["down_h"]
+        left.barh(y, each.year.down_h, 0.6, color=VERMILLION, alpha=0.8)
+        left.plot([low, high], [y, y], color=INK, linewidth=1.5)
+        told = words.duration(each.year.down_h * 3600.0)
+        left.text(max(high, each.year.down_h), y, f"  {told}", size=9, va="center", color=INK)
+        begin = 0.0
+        for part, colour in MONEY:
+            value = getattr(each.money, part)
+            right.barh(y, value, 0.6, begin, color=colour)
+            begin += value
+        right.text(begin, y, f"  {words.money(begin)}", size=9, va="center", color=INK)
+    left.set_yticks(range(len(weighed)), [each.outcome.setup.name for each in weighed], size=10)
+    right.set_yticks([])
+    for axes in (left, right):
+        axes.set_ylim(len(weighed) - 0.4, -0.6)
+        axes.set_xlim(right=1.25 * axes.get_xlim()[1])
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="both", length=0, colors=GREY)
+    for i, (part, colour) in enumerate(MONEY):
+        figure.text(0.61 + i * 0.09, 0.025, f"\u25a0 {part}", size=10, color=colour)
     return figure
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
 from sim.report.text.columns import Cells
-from sim.results.unknowns import Unknowns
+from sim.results.measurements import Unknowns
 from sim.study.ask import setting_text
 from sim.study.decision.merit import estimate
 from sim.study.decision.sensitivity import Swing, Tornado, Verdict

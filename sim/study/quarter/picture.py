@@ -5,10 +5,9 @@ from __future__ import annotations
 import textwrap
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sim.report.plots.canvas import BLUE, GREY, INK, ORANGE, SIZE, SKY, Slide
+from sim.report.plots.canvas import BLUE, GREY, INK, ORANGE, SKY, Slide
 from sim.report.text import words
 from sim.study.quarter.tally import CLAIM, Quarter
 from sim.study.quarter.text import finding, percent, setting
@@ -19,8 +18,7 @@ WIDE = 4  # platforms that leave room for a long title
 
 def picture(quarter: Quarter) -> Figure:
     """Left: hands-on minutes, kinds by platforms. Right: the share of one person's time."""
-    page = Slide(figsize=SIZE, dpi=150, facecolor="white")
-    FigureCanvasAgg(page)
+    page = Slide()
     short = len(quarter.platforms) <= WIDE
     said = finding(quarter) if short else "What share of one person's working time it takes"
     size = 20.0 if len(said) < 72 else max(12.0, 20.0 * 72 / len(said))

@@ -17,7 +17,7 @@ from sim.control.resource_limits.profiles import (
     weight,
 )
 from sim.dataplane.codes import Does, Kind, LawKind, Persistence
-from sim.dataplane.profile import PoolRules
+from sim.dataplane.profile import BreakerRules, PoolRules
 from sim.library.stacks import load_stack
 from sim.schema.fields import LawSpec
 from sim.schema.jobs import JobWork
@@ -168,12 +168,17 @@ def test_the_short_form_is_the_profile_of_before():
 
 
 def test_a_bulkhead_and_a_breaker():
-    breaker = {"failures": 5, "open": 30.0}
-    (step,) = story_of(SHOP, [ServiceStep(call="api", at_most=8, breaker=breaker)], 1.0)
-    client = step.client
-    assert (client.at_most, client.breaker_failures, client.breaker_open_s) == (8, 5, 30.0)
+    breakers = [{"failures": 5, "open": 30.0}, {"share": 0.5}, None]
+    steps = [ServiceStep(call="api", at_most=8, breaker=breaker) for breaker in breakers]
+    clients = [step.client for step in story_of(SHOP, steps, 1.0)]
+    assert {client.at_most for client in clients} == {8}
+    assert [client.breaker for client in clients] == [
+        BreakerRules(window=5, least=5, share=1.0, open_s=30.0, trials=1, late=False),
+        BreakerRules(window=100, least=100, share=0.5, open_s=60.0, trials=10, late=True),
+        BreakerRules(),
+    ]
     (plain,) = story_of(SHOP, [ServiceStep(call="api")], 1.0)
-    assert (plain.client.at_most, plain.client.breaker_failures) == (0, 0)
+    assert plain.client.at_most == 0
 
 
 def test_a_fresh_step_is_drawn_by_try():

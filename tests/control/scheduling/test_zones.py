@@ -151,3 +151,17 @@ def test_a_query_to_another_zone_takes_longer() -> None:
     plain, zoned = median(), median(**{"stack.network.between_zones": "40ms"})
     assert plain + 0.030 < zoned < plain + 0.050
     assert median(**{"stack.network.same_server": "40ms"}) < zoned
+
+
+def test_a_path_that_is_slow_for_a_while() -> None:
+    """Every query of the other zones' replicas waits for two seconds; users wait five. Afterwards
+    all is as before."""
+    event = {"at": 100, "latency": {"round_trip": "2s", "zones": ["a", "b"], "lasts": "100s"}}
+    ask = {"stack.servers.zones": ["a", "b", "c"], "stack.services.http.replicas": 3}
+    run = replay(event, platform="kubernetes", horizon_s=300.0, rate=5.0, settings=ask)
+    assert when(run, "latency") == [100.0]
+    assert when(run, "latency_ends") == [200.0]
+    sums, well = run.recording.latency_sum, run.recording.requests[:, 1]
+    slow, calm = (float(sums[i:j].sum() / well[i:j].sum()) for i, j in ((110, 190), (210, 290)))
+    assert calm < 0.2
+    assert 0.4 < slow < 2.5

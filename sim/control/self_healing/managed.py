@@ -1,0 +1,75 @@
+"""A database that a provider runs: it is none of the platform's, nor of the operator's.
+
+A process that ends is started again in place. One that is silent is given up: its standby in
+another zone takes its place with all rows, in the time that the provider publishes; without one
+another machine gets its disk. Sources: Amazon RDS User Guide, Failing over a Multi-AZ DB instance
+(failover.py has the times); for one alone see below.
+"""
+
+from __future__ import annotations
+
+from sim.constants.facts import Fact
+from sim.control.core.clock import Loop, Rank
+from sim.control.core.cluster import Cluster, Container
+from sim.control.self_healing.failover import takes
+from sim.schema.databases import Failover, Managed
+from sim.schema.fields import LawSpec
+
+_TAKES = "managed.takes says another time, by its law"
+ALONE_LOW = Fact(
+    "managed.alone_low", 600.0, "s", "a machine of one without a standby is replaced in so long",
+    "vapb.github.io, RDS availability: typically 10-30 minutes; Amazon publishes no figure",
+    fixed=_TAKES,
+)  # fmt: skip
+ALONE_HIGH = Fact(
+    "managed.alone_high", 1800.0, "s", "... and at most", ALONE_LOW.source, fixed=_TAKES
+)
+
+RESTART = Fact(
+    "managed.restart", 10.0, "s", "a process that ended is started again in place after so long",
+    "chosen, between 5 and 60", fixed="no provider lets anybody set it",
+)  # fmt: skip
+
+
+def away(rules: Managed) -> LawSpec:
+    """From the moment at which it falls silent until another one serves in its place."""
+    if rules.takes is not None or rules.standby:
+        return takes(Failover(by="managed", takes=rules.takes))
+    low, high = ALONE_LOW.value, ALONE_HIGH.value
+    mean = (low + high) / 2.0
+    return LawSpec(law="uniform", mean=mean, cv=(high - mean) / mean / 3.0**0.5)
+
+
+def provide(cluster: Cluster) -> Loop:
+    """Look after all that a provider runs."""
+    changes = cluster.watch("managed")
+    given_up: set[tuple[int, int]] = set()  # a process that is silent is given up once
+    while True:
+        c = (yield changes.get()).container
+        if c.state == "exited":
+            cluster.clock.loop(started_again(cluster, c))
+        elif c.hung and (c.id, c.run) not in given_up:
+            given_up.add((c.id, c.run))
+            cluster.clock.loop(replaced(cluster, c))
+
+
+def started_again(cluster: Cluster, c: Container) -> Loop:
+    run = c.run
+    yield cluster.clock.after(RESTART.value, Rank.FAILOVER, cluster.stack.number(c.service))
+    if c.run == run and c.state == "exited":
+        cluster.start(c, again=True)
+
+
+def replaced(cluster: Cluster, c: Container) -> Loop:
+    """What is silent makes way, unless it is heard of again before."""
+    rules, run = cluster.service(c.service).managed, c.run
+    assert rules is not None
+    wait_s = cluster.duration(away(rules), f"managed/{c.service}")
+    yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
+    if c.run != run or not (c.hung and c.alive):
+        return
+    by = "its standby" if rules.standby else "another machine with its disk"
+    cluster.acted()
+    cluster.exit(c, 143, f"makes way for {by}")
+    cluster.start(c, warm=True)
+    cluster.say("promoted", c.service, f"{c.service}: {by} serves in its place")

@@ -1,0 +1,104 @@
+"""A database that a provider runs: whose servers it is on, when it is back, what it costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.control.self_healing.managed import away
+from sim.library.stacks import load_stack
+from sim.results.bill import monthly_cost
+from sim.schema.databases import Managed
+from sim.schema.fields import InputError
+from sim.schema.settings import apply_settings
+from tests.control.outage import replay, rows, when
+
+STANDBY = {"stack.services.postgres.managed": {"standby": True}}
+QUIET = {"stack.operator.detect": "24h"}
+
+
+def outage(*events, settings=STANDBY, **rest):
+    return replay(*events, settings={**QUIET, **settings}, rate=4.0, **rest)
+
+
+@pytest.mark.parametrize("platform", ["compose", "kubernetes", "ecs_fargate", "cloud_run"])
+def test_one_that_is_silent_is_replaced_within_the_published_time(platform):
+    run = outage({"at": 60, "hang": {"service": "postgres"}}, platform=platform, horizon_s=300.0)
+    (promoted,) = when(run, "promoted")
+    assert 60.0 <= promoted - 60.0 <= 120.0
+    served = run.recording.requests[int(promoted) + 60 : 290]
+    assert served[:, 1].sum() >= 0.99 * served[:, 0].sum(), "and all is well again"
+
+
+def test_no_server_takes_it_away():
+    """The server is away for a minute and more, and with it all that is ours."""
+    run = outage({"at": 60, "server_crash": {}}, platform="compose", horizon_s=400.0)
+    assert not rows(run, "listening", "postgres")
+    (crash,) = rows(run, "server_crash")
+    assert "postgres" not in crash.text
+    alone = outage({"at": 60, "server_crash": {}}, settings={}, platform="compose", horizon_s=400.0)
+    assert "postgres" in rows(alone, "server_crash")[0].text
+
+
+def test_a_process_that_ends_is_started_again_in_place():
+    """After 10 s, its boot and the replay of its log; nobody of ours does anything."""
+    crash = {"at": 60, "process_crash": {"service": "postgres"}}
+    settings = {**STANDBY, "stack.services.postgres.boot": "2s",
+                "stack.services.postgres.recovery": "3s"}  # fmt: skip
+    run = outage(crash, settings=settings, platform="kubernetes", horizon_s=200.0)
+    assert when(run, "listening")[0] == pytest.approx(60.0 + 10.0 + 2.0 + 3.0)
+    assert not when(run, "promoted")
+
+
+def test_one_that_is_heard_of_again_stays_what_it_was():
+    stall = {"at": 60, "hang": {"service": "postgres", "lasts": "20s"}}
+    assert not when(outage(stall, platform="compose", horizon_s=300.0), "promoted")
+
+
+def test_alone_it_is_away_for_as_long_as_a_machine_takes():
+    law = away(Managed())
+    half = law.cv * 3.0**0.5 * law.mean
+    assert (law.mean - half, law.mean + half) == pytest.approx((600.0, 1800.0))
+    assert away(Managed(takes="35s")).mean == 35.0
+
+
+@pytest.mark.parametrize(
+    ("managed", "usd"),
+    [
+        ({}, 0.032 * 730 + 20 * 0.115),  # a db.t4g.small and its disk
+        ({"standby": True}, 2 * (0.032 * 730 + 20 * 0.115)),
+        ({"size": "db.t4g.medium"}, 0.065 * 730 + 20 * 0.115),
+        ({"price_per_hour": 1}, 730 + 20 * 0.115),
+    ],
+)
+def test_its_price_stands_beside_the_servers(managed, usd):
+    bare = load_stack("sspp")
+    stack = apply_settings(bare, {"services.postgres.managed": managed})
+    month = monthly_cost(stack, 0.0)
+    assert month.managed == pytest.approx(usd)
+    assert monthly_cost(bare, 0.0).volumes - month.volumes == pytest.approx(20 * 0.08)
+    assert month.total == pytest.approx(month.volumes + usd)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"stack.services.api.managed": {}}, "managed on a service with role http"),
+        ({"stack.services.postgres.managed": {"size": "db.t4g.large"}}, "mean db.t4g"),
+        (
+            {"stack.services.postgres.managed": {}, "stack.services.postgres.failover": {}},
+            "failover of a managed database; expected its provider's",
+        ),
+    ],
+)
+def test_what_a_managed_one_cannot_be_is_refused(settings, words):
+    with pytest.raises(InputError) as error:
+        outage(settings=settings, horizon_s=10.0)
+    assert words in str(error.value)
+
+
+def test_nobody_deploys_it():
+    deploy = {"at": 30, "deploy": {"service": "postgres", "version": {"name": "v2"}}}
+    run = outage(deploy, platform="compose", horizon_s=60.0)
+    assert [row.text for row in rows(run, "missed")] == [
+        "postgres is its provider's: there is nothing to deploy"
+    ]
