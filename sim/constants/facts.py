@@ -238,13 +238,6 @@ CACHE_SKEW = Fact(
 )  # fmt: skip
 BACKLOG = Fact("node.backlog", 511, "connections", "listen() without a number", "Node.js net")
 SHARES = Fact("docker.cpu_shares", 1024, "shares", "a container's weight", "docker run reference")
-_R4J = "resilience4j 2.3 CircuitBreakerConfig"
-BREAKER_WINDOW = Fact("breaker.window", 100, "tries", "that it looks back at", _R4J)
-BREAKER_LEAST = Fact("breaker.least", 100, "tries", "of which it judges nothing before", _R4J)
-BREAKER_TRIALS = Fact("breaker.trials", 10, "tries", "are let through to decide", _R4J)
-BREAKER_OPEN = Fact(
-    "breaker.open", 60.0, "s", "it stays open", f"{_R4J}; sony/gobreaker v2 defaultTimeout"
-)
 PROBE_PERIOD = Fact("probe.period", 10.0, "s", "between two probes", _PROBE)
 PROBE_TIMEOUT = Fact("probe.timeout", 1.0, "s", "an answer later than this is a failure", _PROBE)
 PROBE_SUCCESS = Fact("probe.success", 1, "results", "in a row, to pass", _PROBE)

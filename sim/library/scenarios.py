@@ -44,7 +44,7 @@ def load_scenario(
     settings: Mapping[str, Any] | None = None,
     run_on: Collection[str] | None = None,
 ) -> Scenario:
-    """The scenario, checked against `stack` (default: the stack that it names).
+    """The scenario of `name_or_path`, checked against `stack` (default: the stack that it names).
 
     `NAME:VARIANT` or `variant` applies a variant. Of the scenario's `set:`, the variant's, and
     `settings` (full dotted paths, as from `--set`), in this order, the `scenario.` part is applied;

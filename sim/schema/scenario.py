@@ -469,6 +469,11 @@ class Variant(Record):
 
 
 class Scenario(Record):
+    """What happens, and to whom: traffic, events, for how long; and what somebody claims of it.
+
+    Read by `sim.load_scenario`; times are seconds from its first one, rates are per second.
+    InputError for what cannot be."""
+
     name: Name
     title: Line
     lesson: Text

@@ -349,6 +349,12 @@ class Prices(Record):
 
 
 class Stack(Record):
+    """What runs and on what: services by name, servers, prices, and the operator.
+
+    Made from plain data by `sim.load_stack({"name": "shop", "services": {...}})`, or taken as
+    such by `sim.run(..., stack={...})`; times are seconds, sizes bytes, CPU cores, money US
+    dollars. InputError for what cannot be."""
+
     name: Name
     title: Line = ""
     source: Note = ""

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from sim.constants import facts
-from sim.constants.facts import default
 from sim.schema.bounds import Bounds
 from sim.schema.client import ClientSpec
-from sim.schema.fields import Factor, Fraction, LawSpec, Name, Positive, Record, Span, at_most
+from sim.schema.fields import (
+    Factor,
+    Fraction,
+    LawSpec,
+    Name,
+    Positive,
+    Record,
+    Span,
+    at_most,
+)
 from sim.schema.text.document import Path_
+
+STEP_KINDS = ("cpu", "wait", "query", "call", "push", "cache")
+
 
 TriesBack = Annotated[Positive, at_most(Bounds(0, 1024, "1024"))]  # dataplane.codes.MOST_WINDOW
 Threshold = Annotated[Factor, at_most(Bounds(0.0, 1.0, "100%"))]
-STEP_KINDS = ("cpu", "wait", "query", "call", "push", "cache")
 
 
 class Breaker(Record):
@@ -23,12 +32,13 @@ class Breaker(Record):
     decides; or as soon as this `share` of the last tries has failed (resilience4j), and then some
     are let through and decide by the same share."""
 
+    # defaults: resilience4j 2.3, CircuitBreakerConfig; of `open` also sony/gobreaker v2
     failures: TriesBack | None = None  # in a row
-    share: Threshold | None = None  # failureRateThreshold, of which resilience4j's default is 50 %
-    window: TriesBack = default(facts.BREAKER_WINDOW)  # slidingWindowSize, COUNT_BASED
-    least: TriesBack = default(facts.BREAKER_LEAST)  # minimumNumberOfCalls; at most `window`
-    trials: TriesBack = default(facts.BREAKER_TRIALS)  # permittedNumberOfCallsInHalfOpenState
-    open: Span = default(facts.BREAKER_OPEN)  # waitDurationInOpenState
+    share: Threshold | None = None  # failureRateThreshold, there 50 % unless it is said
+    window: TriesBack = 100  # tries that it looks back at: slidingWindowSize, COUNT_BASED
+    least: TriesBack = 100  # ... of which it judges nothing before: minimumNumberOfCalls
+    trials: TriesBack = 10  # are let through to decide: permittedNumberOfCallsInHalfOpenState
+    open: Span = 60.0  # waitDurationInOpenState
 
 
 class PlainStep(ClientSpec):

@@ -1,12 +1,20 @@
-"""The network between servers, as the data plane is told: segments, and round trips between them."""
+"""Zones, and the network between servers as the data plane is told of it: segments, round trips."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 from sim.control.core.world import World
 from sim.dataplane.codes import ONE_SERVER
 from sim.dataplane.profile import Law
+
+
+def emptiest(counts: Mapping[str, int]) -> str:
+    """The zone that gets the next one: of the fewest, the first as they are written; "": there is
+    none. Sources: Amazon EC2 Auto Scaling user guide, Distribute instances across Availability
+    Zones; Google Compute Engine, regional managed instance groups, target shape EVEN."""
+    return min(counts, key=lambda zone: counts[zone], default="")
 
 
 def segment(world: World, zone: str) -> int:

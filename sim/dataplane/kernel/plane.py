@@ -35,7 +35,6 @@ from sim.dataplane.kernel.layout import (
     CONTAINER_FIGURES,
     CONTAINERS,
     DEEP,
-    END,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
@@ -50,7 +49,7 @@ from sim.dataplane.kernel.layout import (
     ring_size,
     values,
 )
-from sim.dataplane.kernel.steps import write_step
+from sim.dataplane.kernel.story_rows import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
@@ -254,10 +253,13 @@ class CompiledPlane:
             for column, value in values(rules):
                 w["rules"][column][p * MOST_POOLS + i] = value
         row["at_once_on_cores"], row["first_policy"] = starts_at_once(told[0]), self.policies
-        places = {first + STEPS * at: steps for at, steps in enumerate(told)}
-        places |= {first + at: probed(profile, at == DEEP) for at in (SHALLOW, DEEP)}
-        for at, steps in places.items():
-            self._tell(p, at, steps, profile.kind, [rules.database for rules in own])
+        begun, known = self.policies, [rules.database for rules in own]
+        for at, steps in enumerate(told):
+            self._asks(first + STEPS * at, steps, begun, known)
+            write_story(w, self.seed, first + STEPS * at, steps, profile.kind)
+        row["policies"] = self.policies - begun
+        for at in (SHALLOW, DEEP):
+            write_story(w, self.seed, first + at, probed(profile, at == DEEP), profile.kind)
         return p
 
     def _policy(self, client: Client, service: int, slot: int, mark: int, endpoint: int) -> None:
@@ -279,20 +281,15 @@ class CompiledPlane:
             row["ring"] = w["rings"]
             w["rings"] += 1
 
-    def _tell(
-        self, p: int, at: int, steps: tuple[StoryStep, ...], kind: Kind, databases: list[int]
-    ) -> None:
-        """Write down a story of version p, with the keys of its draws and those whom it asks."""
-        table, version = self.box[0]["step"], self.box[0]["version"][p]
-        for i, step in enumerate(steps, at):
-            row = write_step(table[i], step, kind, self.seed)
+    def _asks(self, first: int, steps: tuple[StoryStep, ...], begun: int, known: list[int]) -> None:
+        """Whom a story asks: pools by the databases they are of, policies from `begun` on."""
+        table = self.box[0]["step"]
+        for i, step in enumerate(steps, first):
             if step.does == Does.QUERY:
-                row["pool"] = databases.index(step.target)
+                table["pool"][i] = known.index(step.target)
             elif step.does == Does.CALL:
-                row["policy"], slot = self.policies, int(version["policies"])
+                table["policy"][i], slot = self.policies, self.policies - begun
                 self._policy(step.client, step.target, slot, salt(step), step.endpoint)
-                version["policies"] += 1
-        table["does"][at + len(steps)] = END
 
     def add_container(self, profile: int, server: int) -> int:
         w = self.box[0]

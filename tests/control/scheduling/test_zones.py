@@ -7,7 +7,7 @@ from math import log
 
 import pytest
 
-from sim.control.core.cluster import emptiest
+from sim.control.core.wires import emptiest
 from sim.control.scheduling.nomad import binpack_choice, even_spread
 from sim.control.scheduling.placement import Load, Resources, best, spread
 from sim.control.scheduling.swarm import SpreadNode, spread_choice
