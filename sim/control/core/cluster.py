@@ -100,12 +100,8 @@ class Cluster(Containers):
         """The zone with the fewest servers, or replicas of a service; no provider lends a server in
         one that is lost. "" where there are none."""
         placed = self.by_zone(service)
-        counts = {
-            zone: placed[zone] if service else len(self.in_zone(zone))
-            for zone in self.stack.servers.zones
-            if zone not in self.lost_zones
-        }
-        return emptiest(counts)
+        zones = [zone for zone in self.stack.servers.zones if zone not in self.lost_zones]
+        return emptiest({z: placed[z] if service else len(self.in_zone(z)) for z in zones})
 
     def set_zone(self, zone: str, lost: bool) -> None:
         """The provider has lost a zone, or has it again: what is rented comes elsewhere."""
@@ -249,24 +245,23 @@ class Cluster(Containers):
 
     def _lose(self, volume: Volume, how: str = "") -> None:
         """Nothing of it is left: rows since the newest backup are lost, and jobs that waited."""
-        service, role = self.service(volume.service), self.service(volume.service).role
+        name, service = volume.service, self.service(volume.service)
         volume.lost = True
-        whose = f"the disk of {volume.service} is {how or f'lost with {volume.server.name}'}"
-        if role != "postgres":
-            self.plane.wipe(self.stack.number(volume.service))
-            if service.persistence != "none":
-                self.say("disk_lost", volume.service, whose)
-            return
-        primary = service.follows.primary if service.follows else volume.service
-        if volume.service != self.primary_of(primary) or self.standby(primary):
-            self.say("disk_lost", volume.service, f"{whose}: another database has its rows")
-            return
-        now, every = self.clock.now, service.backup.every
-        phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
-        age = (now + phase) % every
-        self.count.lost_rows.append(self._written(primary, now - age, now))
-        text = f"{whose}: its newest backup is {age / 3600.0:.1f} h old"
-        self.say("disk_lost", volume.service, text)
+        text = f"the disk of {name} is {how or f'lost with {volume.server.name}'}"
+        if service.role != "postgres":
+            self.plane.wipe(self.stack.number(name))
+            if service.persistence == "none":
+                return
+        else:
+            primary = service.follows.primary if service.follows else name
+            if name != self.primary_of(primary) or self.standby(primary):
+                text += ": another database has its rows"
+            else:
+                now, every = self.clock.now, service.backup.every
+                age = (now + draws.u(self.seed, draws.stream(f"backup/{name}"), 0) * every) % every
+                self.count.lost_rows.append(self._written(primary, now - age, now))
+                text += f": its newest backup is {age / 3600.0:.1f} h old"
+        self.say("disk_lost", name, text)
 
     def _written(self, database: str, since_s: float, until_s: float) -> LostRows:
         """What its clients have written there meanwhile."""
@@ -393,8 +388,7 @@ class Cluster(Containers):
     def provide(self, service: str, size: tuple[float, int]) -> None:
         """A provider runs it from now on, warm, on a machine of so many cores and bytes that is
         none of ours."""
-        ident = self.plane.add_server(*size)
-        self._elsewhere[service] = ident
+        ident = self._elsewhere[service] = self.plane.add_server(*size)
         machine, version = Server(ident, "its provider", *size), Version(name="managed")
         container = Container(
             self.plane.add_container(self.profile(service, version), ident), service, service,

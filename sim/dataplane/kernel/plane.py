@@ -244,10 +244,9 @@ class CompiledPlane:
         row = w["version"][p]
         for column, value in values(profile):
             row[column] = value
-        if profile.kind == Kind.QUEUE:
-            w["queues"] = max(int(w["queues"]), profile.number + 1)
-        elif profile.kind == Kind.CACHE:
-            w["caches"] = max(int(w["caches"]), profile.number + 1)
+        tops = {Kind.QUEUE: "queues", Kind.CACHE: "caches"}
+        if profile.kind in tops:
+            w[tops[profile.kind]] = max(int(w[tops[profile.kind]]), profile.number + 1)
         row["pools"], row["story"], row["stories"] = len(own), first, len(told)
         for i, rules in enumerate(own):
             for column, value in values(rules):
