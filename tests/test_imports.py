@@ -136,7 +136,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # the files of a room know each other in one order as well, from below
 CORE = (
-    "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "check",
+    "records", "clock", "choices", "world", "wires", "oom", "containers", "cluster", "deadlines", "check",
     "recorder",
 )  # fmt: skip
 

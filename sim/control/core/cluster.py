@@ -8,7 +8,7 @@ data plane, the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal
@@ -33,6 +33,7 @@ from sim.control.core.records import (
     Trouble,
     Volume,
 )
+from sim.control.core.wires import emptiest, segment
 from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
@@ -47,13 +48,6 @@ __all__ = [
 
 MEMORY_ELSEWHERE = 1024**3  # bytes, of which nothing is used
 MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scaling may overshoot
-
-
-def emptiest(counts: Mapping[str, int]) -> str:
-    """The zone that gets the next one: of the fewest, the first as they are written; "": there is
-    none. Sources: Amazon EC2 Auto Scaling user guide, Distribute instances across Availability
-    Zones; Google Compute Engine, regional managed instance groups, target shape EVEN."""
-    return min(counts, key=lambda zone: counts[zone], default="")
 
 
 @dataclass
@@ -97,6 +91,7 @@ class Cluster(Containers):
         name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         server.zone = zone or self.emptiest_zone()
+        self.plane.place(ident, segment(self, server.zone))
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
