@@ -126,6 +126,7 @@ class Faults:
             "rollback": self.rollback,
             "failures": failures,
             "zone_down": network.zone_down,
+            "latency": network.latency,
             "cache_flush": stores.cache_flush,
         }
 

@@ -51,7 +51,7 @@ from sim.dataplane.kernel.layout import (
 )
 from sim.dataplane.kernel.story_rows import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
-from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
 from sim.dataplane.tables import (
     JOB_COLUMNS,
@@ -217,6 +217,13 @@ class CompiledPlane:
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
 
+    def place(self, server: int, segment: int) -> None:
+        self.box[0]["segment"][server] = segment
+
+    def link(self, asking: int, asked: int, round_trip: Law) -> None:
+        self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))
+        self.box["far"] |= int(round_trip.mean > 0.0)
+
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 
@@ -237,10 +244,9 @@ class CompiledPlane:
         row = w["version"][p]
         for column, value in values(profile):
             row[column] = value
-        if profile.kind == Kind.QUEUE:
-            w["queues"] = max(int(w["queues"]), profile.number + 1)
-        elif profile.kind == Kind.CACHE:
-            w["caches"] = max(int(w["caches"]), profile.number + 1)
+        tops = {Kind.QUEUE: "queues", Kind.CACHE: "caches"}
+        if profile.kind in tops:
+            w[tops[profile.kind]] = max(int(w[tops[profile.kind]]), profile.number + 1)
         row["pools"], row["story"], row["stories"] = len(own), first, len(told)
         for i, rules in enumerate(own):
             for column, value in values(rules):
