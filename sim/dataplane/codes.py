@@ -67,6 +67,14 @@ class Persistence(IntEnum):
     AOF_ALWAYS = 3
 
 
+class Cancel(IntEnum):
+    """What a service does about a request whose client has left."""
+
+    NO = 0  # serves it in vain
+    HOP = 1  # drops it at its next step
+    TREE = 2  # ... and does not wait for what it asked others for, who are left in their turn
+
+
 class Algorithm(IntEnum):
     """How a backend is chosen from the published list."""
 

@@ -216,7 +216,9 @@ class Service(Record):
     # health checks wait among requests, or are answered beside them; null: beside an event loop's
     health: Literal["inside", "beside"] | None = None
     shed: bool = False
-    cancel_abandoned: bool = False
+    # a request whose client has left; false: is served in vain; hop, or true: is dropped at its
+    # next step; tree: ... and what it asked others for is not waited for, who are left in turn
+    cancel_abandoned: Literal[False, True, "hop", "tree"] = False
     boot: LawSpec = LawSpec()  # process start to listening
     cpu: CpuSpec = CpuSpec()
     memory: Memory = Memory()

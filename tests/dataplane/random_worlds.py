@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import ONE_SERVER, Algorithm, Does, Kind, LawKind, Persistence
+from sim.dataplane.codes import ONE_SERVER, Algorithm, Cancel, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import (
     Arrivals,
     BreakerRules,
@@ -74,7 +74,7 @@ def http(dice: Dice, calm: float) -> Profile:
         at_once=dice(0.4),
         probe_beside=dice(0.4),
         shed=dice(0.3),
-        cancel=dice(0.4),
+        cancel=Cancel(dice(0.4) and dice.aside((1, 2))),
         cpu=dice.law(dice.pick(0.0, 0.02, 0.06, 0.15) * calm),
         cpu_limit=dice.pick(INF, INF, 0.5, 1.0, 2.0),
         cpu_weight=dice.pick(1024.0, 1024.0, 512.0, 2048.0),
@@ -284,7 +284,7 @@ def pushed(dice: Dice, profile: Profile) -> Profile:
         query=dice.law(dice.pick(0.01, 0.1)) if dice(0.7) else Law(),
         pool=dice.pick(1, 2, 6) if profile.pool else 0,
         shed=dice(0.3),
-        cancel=dice(0.4),
+        cancel=Cancel(dice(0.4) and dice.aside((1, 2))),
     )
 
 

@@ -29,6 +29,7 @@ from sim.dataplane.kernel.codes import (
     SHED,
     SUCCEEDED,
     TRAVELLING,
+    TREE,
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
@@ -37,6 +38,7 @@ from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
 from sim.dataplane.kernel.network import round_trip
 from sim.dataplane.kernel.timing import (
     FREED,
+    LEFT,
     agenda,
     free_work,
     note,
@@ -65,6 +67,13 @@ def move(w: Any, s: int, phase: int) -> None:
 
 
 @inner
+def leaves(w: Any, s: int) -> None:
+    """`leaves` of the reference."""
+    if w.version[w.container[w.work[s].at].profile].cancel == TREE:
+        agenda(w, LEFT + s, w.work[s].id)
+
+
+@inner
 def reply(w: Any, s: int, outcome: int) -> None:
     work = w.work[s]
     work.dial_at = INFINITY
@@ -79,6 +88,8 @@ def reply(w: Any, s: int, outcome: int) -> None:
         work.abandoned = 1 if outcome == CLIENT_TIMEOUT else 0
         w.request[work.of_request].state = ANSWERED
         agenda(w, -1 - work.of_request, outcome)
+        if outcome == CLIENT_TIMEOUT and work.phase == INSIDE:
+            leaves(w, s)
     if work.phase == NOWHERE:
         free_work(w, s)
 

@@ -34,6 +34,7 @@ FIRST, RANDOM, ROUND_ROBIN, LEAST_CONNECTIONS = plain(codes.Algorithm)
     NOTE_PROBE_OK, NOTE_PROBE_FAILED, NOTE_OUTLIER, NOTE_NONE_LISTED,
     NOTE_HANDED_BACK,
 ) = plain(codes.Note)  # fmt: skip
+NO, HOP, TREE = plain(codes.Cancel)
 CLOSED, TRIPPED, HALF_OPEN = plain(codes.BreakerState)
 EXITED, STARTING, LISTENING, DRAINING, DRAINED = plain(codes.Life)
 (

@@ -13,7 +13,7 @@ from typing import Any
 from sim.dataplane.codes import PROBE_BASE
 from sim.dataplane.kernel.balancers import freed, judge, reply
 from sim.dataplane.kernel.caches import fill, look_up, unanswered
-from sim.dataplane.kernel.clients import again, ask, judged, replied
+from sim.dataplane.kernel.clients import again, ask, judged, left, replied
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DO_CACHE,
@@ -75,6 +75,7 @@ from sim.dataplane.kernel.rounds import passed
 from sim.dataplane.kernel.stations import join, settle
 from sim.dataplane.kernel.timing import (
     FREED,
+    LEFT,
     LOOK,
     REACHED,
     free_work,
@@ -100,6 +101,8 @@ def follow_through(w: Any) -> None:
             caller = replied(w, -1 - s, code)
             if caller >= 0:
                 stepped(w, caller, code)
+        elif s >= LEFT:
+            left(w, s - LEFT, code)
         elif s >= FREED:
             freed(w, s - FREED)
         else:

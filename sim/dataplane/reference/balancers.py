@@ -16,6 +16,7 @@ from sim.dataplane.codes import (
     UNLIMITED,
     Algorithm,
     AttemptPhase,
+    Cancel,
     Due,
     Note,
     Outcome,
@@ -97,6 +98,8 @@ class Balancer:
             attempt.reply = None
             attempt.abandoned = outcome == Outcome.CLIENT_TIMEOUT
             reply.succeed(outcome)
+            if attempt.abandoned and attempt.phase == AttemptPhase.INSIDE:
+                leaves(attempt)
 
     def dial(self, attempt: Attempt) -> None:
         """The client connects: to the proxy, if there is one, and through it to a replica."""
@@ -330,6 +333,15 @@ class Balancer:
             self.plane.note(Note.OUTLIER, target.id)
 
 
+def leaves(attempt: Attempt) -> None:
+    """Its client has left: who serves it hears of that in its turn of this instant."""
+    container = attempt.container
+    if container is not None and container.profile.cancel == Cancel.TREE:
+        event = container.plane.env.event()
+        event.callbacks = [lambda _: container.left(attempt)]
+        event.succeed()
+
+
 # ---- a proxy's own end ----
 def proxy_died(plane: ReferencePlane, proxy: Instance, silently: bool) -> None:
     """All that goes through it: reset at once; or, with its host, heard of no more."""
@@ -351,6 +363,8 @@ def proxy_died(plane: ReferencePlane, proxy: Instance, silently: bool) -> None:
         else:
             attempt.balancer.reply(attempt, Outcome.DROPPED_ON_KILL)
             attempt.abandoned = True  # its connection to the server is closed as well
+            if attempt.phase == AttemptPhase.INSIDE:
+                leaves(attempt)
 
 
 def proxy_goes_on(plane: ReferencePlane, proxy: Instance) -> None:

@@ -26,7 +26,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Law, Profile, Routing, Workload
 from sim.dataplane.reference import readings
-from sim.dataplane.reference.balancers import Balancer, proxy_died, proxy_goes_on
+from sim.dataplane.reference.balancers import Balancer, leaves, proxy_died, proxy_goes_on
 from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
@@ -333,6 +333,9 @@ class ReferencePlane:
         c.station.touch()
         if c.profile.kind == Kind.WORKER:
             heard_again(c.queue, c)
+        for work in c.inside.values():
+            if isinstance(work, Attempt) and work.abandoned:
+                leaves(work)
         c.goes_on()
         c.move_up()
         c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
