@@ -15,7 +15,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dataplane.codes import BUDGET_CAP, Algorithm, Does, Kind, LawKind, Persistence
+from sim.dataplane.codes import BUDGET_CAP, Algorithm, Cancel, Does, Kind, LawKind, Persistence
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Profile:
     at_once: bool = False  # accepts at once and queues inside, without a bound unless it sheds
     probe_beside: bool = False  # health checks are answered beside the queue, without a slot
     shed: bool = False  # backlog full: answer 503 at once (else the SYN is dropped and resent)
-    cancel: bool = False  # an abandoned request is dropped at its next step (else served in vain)
+    cancel: Cancel = Cancel.NO  # what becomes of an abandoned request
     # its story, if there is more to it than CPU, a query and a job (story.py)
     steps: tuple[StoryStep, ...] = ()
     # CPU

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.dataplane.codes import UNLIMITED, Algorithm, Does, Kind, Outcome
+from sim.dataplane.codes import UNLIMITED, Algorithm, Cancel, Does, Kind, Outcome
 from sim.dataplane.profile import BreakerRules, Client, Profile, Routing, StoryStep, Workload
 from sim.dataplane.tables import CallGauge
 from tests.dataplane.worlds import (
@@ -93,7 +93,10 @@ def test_a_call_times_out_is_tried_again_and_holds_the_slot_through_its_back_off
     assert ends(plane_class, chain(one(1.0, 1.5), *shop)) == [(5.0, 0, 1), (9.0, 0, 2)]
 
 
-@pytest.mark.parametrize(("cancel", "attempts"), [(False, 27), (True, 12)])
+NO, HOP, TREE = Cancel
+
+
+@pytest.mark.parametrize(("cancel", "attempts"), [(NO, 27), (HOP, 12), (TREE, 12)])
 def test_a_hang_through_three_hops(plane_class, cancel, attempts):
     """Three tries at each of three hops, patience 4, 2 and 1 s, no back-off: 27 at the bottom.
 
@@ -112,6 +115,58 @@ def test_a_hang_through_three_hops(plane_class, cancel, attempts):
     assert run.plane.service_gauge(2).asked == asked
     edge = run.plane.call_gauges(1)[0]
     assert (edge.calls, edge.tries) == (asked, attempts)
+
+
+@pytest.mark.parametrize(("cancel", "waiting", "busy_s"), [(HOP, 1, 1.0), (TREE, 0, 0.0)])
+def test_a_cancelled_tree_ends_what_was_asked_further_down(plane_class, cancel, waiting, busy_s):
+    """The user leaves at 2. Hop by hop the two between wait for the answer of the last, who takes
+    until 4 and then computes for a second; a tree ends there and then, but for the step that the
+    last is at, after which it computes nothing. A hung one sees it when it goes on."""
+    middle = service(asks(1), cancel=cancel), service(asks(2), cancel=cancel)
+    last = service(takes(3.0), StoryStep(CPU, constant(1.0)), cancel=cancel)
+    user = one(1.0, client=Client(timeout_s=1.0))
+    for script in ([], [(1.5, "hang", (1,)), (2.25, "resume", (1,))]):
+        seen: dict[float, list[int]] = {}
+        run = drive(
+            plane_class, chain(user, *middle, last, script=script), [2.125, 2.5, 4.5],
+            lambda plane, seen=seen: seen.setdefault(
+                plane.now, [plane.container_gauge(c).inside for c in range(3)]
+            ),
+        )  # fmt: skip
+        hung = 1 if script else waiting
+        assert seen[2.125] == [waiting, hung, 1]
+        assert seen[2.5] == [waiting, waiting, 1]
+        assert seen[4.5] == [waiting, waiting, waiting]
+        assert run.plane.container_gauge(2).busy_s == busy_s
+        assert run.plane.service_gauge(2).open == 0
+
+
+@pytest.mark.parametrize(("cancel", "waiting"), [(HOP, 1), (TREE, 0)])
+def test_a_cancelled_tree_does_not_wait_for_a_back_off(plane_class, cancel, waiting):
+    """Its call fails at 1 and would be tried again at 6; the user leaves at 2."""
+    slow = Client(timeout_s=9.0, retries=1, backoff_s=5.0, jitter=0.0)
+    shop = (service(asks(1, slow), cancel=cancel), service(StoryStep(FAIL)))
+    seen = []
+    w = chain(one(1.0, client=Client(timeout_s=1.0)), *shop)
+    run = drive(
+        plane_class, w, [3.0], lambda plane: seen.append(plane.container_gauge(0).inside)
+    )  # fmt: skip
+    assert seen[0] == waiting
+    assert run.plane.container_gauge(1).served == 1
+    assert run.plane.service_gauge(1).open == 0
+
+
+@pytest.mark.parametrize(("cancel", "later"), [(HOP, Outcome.SHED), (TREE, Outcome.SUCCEEDED)])
+def test_a_trial_that_is_cancelled_gives_its_place_back(plane_class, cancel, later):
+    """Open from 1 to 3; the user of the trial leaves at 4, and nobody knows how it would have
+    ended: another is let through at 4.5, or none until the first has timed out."""
+    fuse = Client(timeout_s=9.0, breaker=BreakerRules(window=1, open_s=2.0))
+    front = service(asks(1, fuse), cancel=cancel)
+    shop = (front, service(StoryStep(FAIL)), service(takes(50.0)), service(takes(0.0)))
+    w = chain(
+        one(1.0, 3.0, 4.5, client=Client(timeout_s=1.0)), *shop, script=swaps((2.0, 2), (4.25, 3))
+    )
+    assert cause(drive(plane_class, w), 4.5) == later
 
 
 def test_a_budget_is_one_process_s_and_begins_full(plane_class):

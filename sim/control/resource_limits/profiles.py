@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from sim.constants.facts import CELERY_PREFETCH, RETRANSMISSION, Fact
 from sim.control.core.choices import Limiter
-from sim.dataplane.codes import UNLIMITED, Does, Kind, LawKind, Persistence
+from sim.dataplane.codes import UNLIMITED, Cancel, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import (
     BreakerRules,
     CacheRules,
@@ -39,6 +39,7 @@ KINDS: dict[Role, Kind] = {
     "other": Kind.PLAIN,
     "cache": Kind.CACHE,
 }
+CANCEL = {False: Cancel.NO, True: Cancel.HOP, "hop": Cancel.HOP, "tree": Cancel.TREE}
 SHARES_PER_CORE = Fact(
     "cgroup.shares_per_core", 1024.0, "shares",
     "one requested core weighs as much as Docker's default container",
@@ -160,7 +161,7 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         at_once=at_once,
         probe_beside=service.health == "beside" or (service.health is None and at_once),
         shed=service.shed,
-        cancel=service.cancel_abandoned,
+        cancel=CANCEL[service.cancel_abandoned],
         cpu=law(service.cpu.demand, version.cpu_factor),
         cpu_limit=cpu_limit(service.cpu, limits is not None),
         cpu_weight=weight(service.cpu, limits.weights) if limits else float(service.cpu.shares),

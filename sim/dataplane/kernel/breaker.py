@@ -49,6 +49,13 @@ def count(w: Any, at: int, k: int, failed: int, life: int) -> None:
 
 
 @inner
+def release(w: Any, at: int, life: int) -> None:
+    own = w.purse[at]
+    if own.state == HALF_OPEN and life == own.life:
+        own.left += 1
+
+
+@inner
 def turn(w: Any, at: int, state: int) -> None:
     own = w.purse[at]
     own.state = state

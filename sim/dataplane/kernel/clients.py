@@ -11,7 +11,7 @@ from typing import Any
 from sim.dataplane import arithmetic
 from sim.dataplane.codes import CALL_BASE, MOST_CALLS
 from sim.dataplane.kernel.balancers import dial, reply
-from sim.dataplane.kernel.breaker import count, refuses
+from sim.dataplane.kernel.breaker import count, refuses, release
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DRAW_BACKOFF,
@@ -20,6 +20,7 @@ from sim.dataplane.kernel.codes import (
     RETRY,
     SHED,
     SUCCEEDED,
+    TREE,
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import forsaken
@@ -101,7 +102,35 @@ def learn(w: Any, r: int, outcome: int) -> None:
     at = purse(w, client.parent, k)
     w.purse[at].tries -= 1
     if w.policy[k].breaker_window > 0:
-        count(w, at, k, 1 if outcome != SUCCEEDED else 0, client.life)
+        if outcome == CLIENT_TIMEOUT and cancelled(w, client.parent):
+            release(w, at, client.life)
+        else:
+            count(w, at, k, 1 if outcome != SUCCEEDED else 0, client.life)
+
+
+@inner
+def cancelled(w: Any, s: int) -> bool:
+    """Work s, or users."""
+    if s < 0 or w.work[s].abandoned == 0:
+        return False
+    return w.version[w.container[w.work[s].at].profile].cancel == TREE
+
+
+@inner
+def left(w: Any, s: int, ident: int) -> None:
+    """`left` and `cancel` of the reference, if work s is still the one of this id."""
+    work = w.work[s]
+    if work.id != ident or work.abandoned == 0 or work.phase != INSIDE or work.asks < 0:
+        return
+    if w.container[work.at].hung != 0:
+        return
+    client = w.request[work.asks]
+    if client.state == ASKING:
+        gives_up(w, client.work)
+    elif client.state == PAUSED:
+        client.state = NOTICED
+        work.stage = HEARD_AGAIN
+        agenda(w, s, 0)
 
 
 @inner

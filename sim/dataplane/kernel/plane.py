@@ -51,7 +51,7 @@ from sim.dataplane.kernel.layout import (
 )
 from sim.dataplane.kernel.story_rows import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
-from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
 from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
 from sim.dataplane.tables import (
     JOB_COLUMNS,
@@ -216,6 +216,13 @@ class CompiledPlane:
 
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
+
+    def place(self, server: int, segment: int) -> None:
+        self.box[0]["segment"][server] = segment
+
+    def link(self, asking: int, asked: int, round_trip: Law) -> None:
+        self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))
+        self.box["far"] |= int(round_trip.mean > 0.0)
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.kernel.balancers import freed, move, reply, route
+from sim.dataplane.kernel.balancers import freed, leaves, move, reply, route
 from sim.dataplane.kernel.codes import DROPPED_ON_KILL, HELD, INSIDE, NOWHERE, QUEUEING
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import (
@@ -69,6 +69,7 @@ def cut_off(w: Any, list_: int, proxy: int, silently: bool) -> None:
                 reply(w, s, DROPPED_ON_KILL)
                 if inside:
                     work.abandoned = 1
+                    leaves(w, s)
             else:
                 work.cut = 1
                 if work.phase != INSIDE:

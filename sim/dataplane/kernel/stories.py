@@ -13,7 +13,7 @@ from typing import Any
 from sim.dataplane.codes import PROBE_BASE
 from sim.dataplane.kernel.balancers import freed, judge, reply
 from sim.dataplane.kernel.caches import fill, look_up, unanswered
-from sim.dataplane.kernel.clients import again, ask, judged, replied
+from sim.dataplane.kernel.clients import again, ask, judged, left, replied
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DO_CACHE,
@@ -53,8 +53,10 @@ from sim.dataplane.kernel.layout import (
     QUERIES,
     QUERY_DONE,
     THAWED,
+    TRAVELLED,
     UNLOCKED,
 )
+from sim.dataplane.kernel.network import query_travels
 from sim.dataplane.kernel.postgres import (
     WAITS,
     blocked,
@@ -73,6 +75,7 @@ from sim.dataplane.kernel.rounds import passed
 from sim.dataplane.kernel.stations import join, settle
 from sim.dataplane.kernel.timing import (
     FREED,
+    LEFT,
     LOOK,
     REACHED,
     free_work,
@@ -98,6 +101,8 @@ def follow_through(w: Any) -> None:
             caller = replied(w, -1 - s, code)
             if caller >= 0:
                 stepped(w, caller, code)
+        elif s >= LEFT:
+            left(w, s - LEFT, code)
         elif s >= FREED:
             freed(w, s - FREED)
         else:
@@ -138,6 +143,8 @@ def resumed(w: Any, s: int, code: int) -> None:
         code = work.code if judged(w, work.asks, work.code) else WAITS
     elif stage == HEARD_AGAIN:
         code = WAITS if again(w, work.asks, work.code) else CLIENT_TIMEOUT
+    elif stage == TRAVELLED:
+        code = travelled(w, s, code)
     if code != WAITS:
         stepped(w, s, code)
 
@@ -246,6 +253,15 @@ def pooler_served(w: Any, s: int, code: int) -> int:
 def connected(w: Any, s: int, code: int) -> int:
     if code != SUCCEEDED:
         return thaw(w, s, code)
+    if w.far != 0 and query_travels(w, s):
+        return WAITS
+    return travelled(w, s, 0)
+
+
+@inner
+def travelled(w: Any, s: int, failed: int) -> int:
+    if failed != 0:
+        return thaw(w, s, failed)
     if locks(w, s):
         blocked(w, s)
     else:

@@ -24,6 +24,7 @@ ROOM = 1 << 15  # places that are free whenever a timed event begins
 LOOK = (1 << 12) - 1  # wake-ups of one instant between two looks at the room; a mask
 NEVER = 1 << 62  # where the agenda goes on after an instant that is too large
 FREED = 1 << 40  # in the agenda, before a container: its connection was given up
+LEFT = 1 << 41  # ... before a work, whose id is the code: its client has left
 
 
 # ---- room ----

@@ -16,7 +16,7 @@ from sim.dataplane.codes import (
     SILENT_RETRY_S,
     SYN_RESEND_S,
 )
-from sim.dataplane.kernel.balancers import dropped, freed
+from sim.dataplane.kernel.balancers import dropped, freed, leaves
 from sim.dataplane.kernel.caches import clear, start_cache
 from sim.dataplane.kernel.clients import forsake
 from sim.dataplane.kernel.codes import (
@@ -343,6 +343,11 @@ def resume(w: Any, c: int) -> None:
     freeze(w, c, 0)
     if w.version[container.profile].kind == WORKER:
         heard_again(w, c)
+    node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
+    while node >= 0:
+        if w.work[node >> 1].abandoned != 0:
+            leaves(w, node >> 1)
+        node = w.next[node]
     goes_on_accepting(w, c)
     move_up(w, c)
     freed(w, c)

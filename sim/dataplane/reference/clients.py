@@ -162,8 +162,8 @@ class Caller:
             life = self.breaker.life
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
-                balancer=self.balancer, client=rules, inner=work is not None,
-                kept=self.kept_for(call), endpoint=call.endpoint,
+                balancer=self.balancer, client=rules, kept=self.kept_for(call),
+                endpoint=call.endpoint, asker=None if work is None else work.container,
             )  # fmt: skip
             call.attempt = attempt
             reply = attempt.reply = call.event = self.env.event()
@@ -171,7 +171,10 @@ class Caller:
             self.balancer.dial(attempt)
             outcome = yield reply  # -> replied; a refusal has cleared attempt.reply by now
             self.tries -= 1
-            self.breaker.learn(outcome != Outcome.SUCCEEDED, life, self.env.now)
+            if outcome == Outcome.CLIENT_TIMEOUT and self.cancelled(work):
+                self.breaker.release(life)
+            else:
+                self.breaker.learn(outcome != Outcome.SUCCEEDED, life, self.env.now)
             if work is not None:
                 yield from thaw(work)  # -> heard
             if outcome == Outcome.SUCCEEDED or retry >= rules.retries or self.tokens < 1.0:
@@ -204,6 +207,10 @@ class Caller:
     def in_vain(work: Work | None) -> bool:
         return work is not None and work.container is not None and work.container.forsaken(work)
 
+    @staticmethod
+    def cancelled(work: Work | None) -> bool:
+        return work is not None and work.container is not None and work.container.cancelled(work)
+
     def pause(self, attempt: Attempt, retry: int) -> simpy.Event:
         """The back-off before the next attempt."""
         p = self.client
@@ -216,18 +223,26 @@ class Caller:
 
     @staticmethod
     def resumed(event: simpy.Event) -> None:
-        event.succeed()
+        if not event.triggered:  # cancelled
+            event.succeed()
 
     def patience_of(self, attempt: Attempt) -> Any:
-        def gives_up(_: int) -> None:
-            if attempt.reply is not None:
-                kept = attempt.kept
-                stays = attempt.client.connection_stays
-                if kept is not None and kept.target is attempt.target and not stays:
-                    kept.target = None
-                self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
+        return lambda _: self.gives_up(attempt)
 
-        return gives_up
+    def gives_up(self, attempt: Attempt) -> None:
+        if attempt.reply is not None:
+            kept, stays = attempt.kept, attempt.client.connection_stays
+            if kept is not None and kept.target is attempt.target and not stays:
+                kept.target = None
+            self.balancer.reply(attempt, Outcome.CLIENT_TIMEOUT)
+
+    def cancel(self, call: Call) -> None:
+        """Who asked has no use for the answer any more: the try is given up, or the back-off."""
+        attempt, event = call.attempt, call.event
+        if attempt is not None and attempt.reply is not None:
+            self.gives_up(attempt)
+        elif event is not None and not event.triggered:
+            event.succeed()
 
     def forsake(self, call: Call, silently: bool) -> None:
         """Who asked is dead, and hears of nothing any more. What has not been accepted yet comes to

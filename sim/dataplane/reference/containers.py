@@ -14,7 +14,19 @@ import simpy
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
-from sim.dataplane.codes import FORSAKEN, HIT, SECOND, Does, Due, Kind, LawKind, Life, Note, Outcome
+from sim.dataplane.codes import (
+    FORSAKEN,
+    HIT,
+    SECOND,
+    Cancel,
+    Does,
+    Due,
+    Kind,
+    LawKind,
+    Life,
+    Note,
+    Outcome,
+)
 from sim.dataplane.profile import Law, StoryStep
 from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.postgres import Pool, thaw
@@ -40,6 +52,7 @@ class Hardware:
         self.powered = 0.0  # seconds with power before that
         self.memory = 0
         self.noted = False  # SERVER_OOM was told
+        self.segment = 0  # of the network
 
     def uptime(self, now: float) -> float:
         return self.powered + (now - self.since if self.alive else 0.0)
@@ -189,7 +202,7 @@ class Instance:
         """The backlog moves up; late in its caller, since it starts a process."""
         while self.backlog and self.held < self.profile.slots and not self.hung:
             work = self.backlog.popleft()
-            gone = isinstance(work, Attempt) and work.abandoned and self.profile.cancel
+            gone = isinstance(work, Attempt) and work.abandoned and self.profile.cancel > 0
             if isinstance(work, Job):
                 work.begun = True
             if not gone:
@@ -269,7 +282,16 @@ class Instance:
 
     def forsaken(self, work: Work) -> bool:
         """Has its client left, and does this version look?"""
-        return isinstance(work, Attempt) and work.abandoned and self.profile.cancel
+        return isinstance(work, Attempt) and work.abandoned and self.profile.cancel > 0
+
+    def cancelled(self, work: Work) -> bool:
+        """... and does it wait for nothing that it asked others for?"""
+        return self.forsaken(work) and self.profile.cancel == Cancel.TREE
+
+    def left(self, work: Attempt) -> None:
+        """What it has asked for ends, too."""
+        if work.abandoned and work.call is not None and work.caller is not None and not self.hung:
+            work.caller.cancel(work.call)
 
     def take(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
         """One step; its outcome."""

@@ -181,6 +181,11 @@ def test_a_bulkhead_and_a_breaker():
     assert plain.client.at_most == 0
 
 
+@pytest.mark.parametrize(("written", "cancel"), [(False, 0), (True, 1), ("hop", 1), ("tree", 2)])
+def test_what_becomes_of_an_abandoned_request(written, cancel):
+    assert profile_of(service("http", cancel_abandoned=written), V1).cancel == cancel
+
+
 def test_a_fresh_step_is_drawn_by_try():
     steps = [ServiceStep(wait=0.1, fresh=True), ServiceStep(wait=0.1)]
     assert [step.by_try for step in story_of(SHOP, steps, 1.0)] == [True, False]
