@@ -1,15 +1,17 @@
 """What a run costs in two checkouts, side by side: medians of processor time, and their ratio.
 
-    python benchmarks/cost.py BEFORE [--after FOLDER] [--runs 7] [--only NAME] [--slow]
+    python benchmarks/cost.py BEFORE [--after FOLDER] [--runs 7] [--only NAME] [--slow] [--row]
 
 BEFORE and FOLDER (default: this one) are checkouts. Each has a process of its own, and the two take
 turns, so that a machine that others use hits both alike; ratios travel, seconds do not. `--slow`
-adds what takes minutes, once each: a thousand replicas on two hundred servers, a year.
+adds what takes minutes, once each: a thousand replicas on two hundred servers, a year. `--row` adds
+the ratios to costs.csv, with the commits of both checkouts: some at each landing.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from statistics import median
 from time import process_time
 
 HERE = Path(__file__).resolve().parent
+HISTORY = HERE / "costs.csv"
 WIDE = (
     "stack.services.http.replicas=1000", "stack.services.http.scaling=null",
     "stack.servers.count=200", "stack.servers.quota=250",
@@ -79,6 +82,23 @@ def seconds(process: subprocess.Popen[str], name: str) -> float:
     return float(process.stdout.readline())
 
 
+def commit(checkout: Path) -> str:
+    """Its short name."""
+    asked = ("git", "rev-parse", "--short", "HEAD")
+    done = subprocess.run(asked, cwd=checkout, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def add_row(before: Path, after: Path, name: str, ratio: float) -> None:
+    """A line at the end of costs.csv, with its header if there is none yet."""
+    new = not HISTORY.exists()
+    with HISTORY.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(["before", "after", "case", "ratio"])
+        writer.writerow([commit(before), commit(after), name, f"{ratio:.2f}"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("before", type=Path, nargs="?")
@@ -86,6 +106,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--only", default="", help="cases whose name has this in it")
     parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--row", action="store_true", help="add the ratios to costs.csv")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -106,6 +127,8 @@ def main() -> None:
         before, after = (median(column) for column in zip(*took, strict=True))
         ratio = median(a / b for a, b in took)
         print(f"{name:42} {before:9.4f} {after:9.4f} {ratio:7.2f}", flush=True)
+        if options.row:
+            add_row(options.before, options.after, name, ratio)
     for process in pair:
         process.stdin.close() if process.stdin else None
         process.wait()

@@ -111,6 +111,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
         "sim.report.text.columns",
         "sim.report.page", "sim.report.colours", "sim.workshop.questions", "sim.dataplane.engines",
+        "sim.workshop.language",
     ),
     # the workshop uses the program as its command line does; nobody but the command line uses it
     "sim.workshop": (
@@ -135,7 +136,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # the files of a room know each other in one order as well, from below
 CORE = (
-    "records", "clock", "choices", "world", "oom", "containers", "cluster", "deadlines", "check",
+    "records", "clock", "choices", "world", "wires", "oom", "containers", "cluster", "deadlines", "check",
     "recorder",
 )  # fmt: skip
 

@@ -122,6 +122,20 @@ SQLSERVER_MAX_CONNECTIONS = Fact(
     "learn.microsoft.com sql: Server configuration: user connections", _ENGINE,
 )  # fmt: skip
 _IMPORTED = "an imported stack says it at each call: its timeout, its connect_timeout"
+_CONNECTS = "a stack says its own: stack.services.postgres.connect"
+MYSQL_CONNECT = Fact(
+    "mysql.connect", 0.001, "s", "opening a connection: a thread, no process",
+    "chosen, between 0.3 and 3 ms; prayagupa/rdb db/mysql README: a request costs 1 ms more with a "
+    "connection of its own", _CONNECTS,
+)  # fmt: skip
+MONGODB_CONNECT = Fact(
+    "mongodb.connect", 0.002, "s", "opening a connection: a thread, and a SCRAM handshake",
+    "chosen, between 1 and 10 ms", _CONNECTS,
+)  # fmt: skip
+SQLSERVER_CONNECT = Fact(
+    "sqlserver.connect", 0.002, "s", "opening a connection: a worker thread, and a login",
+    "chosen, between 1 and 10 ms", _CONNECTS,
+)  # fmt: skip
 _NO_LIMIT = (
     "clients that set no limit: Go net/http Client.Timeout, Python requests (quickstart, "
     "Timeouts), axios (README, timeout), gRPC (guides, deadlines)"

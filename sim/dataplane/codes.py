@@ -18,6 +18,8 @@ MOST_WINDOW = 1024  # tries that a circuit breaker looks back at
 MOST_DATABASES = MOST_QUEUES = MOST_CACHES = 16
 MOST_KEYS = 1 << 17  # of one cache
 MOST_POOLS = 4  # of one process, each of connections to one database
+MOST_SEGMENTS = 32  # of the network, in which servers stand
+ONE_SERVER = MOST_SEGMENTS - 1  # ... from a server to itself
 
 
 # ---- what there is ----
@@ -150,9 +152,10 @@ class AttemptPhase(IntEnum):
     CONNECTING = 1  # packets vanish; waits for the connect timeout
     RESENDING = 2  # listen backlog full; the kernel sends the SYN again
     PAUSING = 3  # the proxy waits before it tries the same server again
-    HELD = 4  # a hung proxy has accepted it
-    QUEUEING = 5  # in the balancer: every server is at its maxconn, or none is listed
-    INSIDE = 6  # accepted: in a listen backlog, or served
+    TRAVELLING = 4  # on the network, there and (which is taken here as well) back
+    HELD = 5  # a hung proxy has accepted it
+    QUEUEING = 6  # in the balancer: every server is at its maxconn, or none is listed
+    INSIDE = 7  # accepted: in a listen backlog, or served
 
 
 class BreakerState(IntEnum):
@@ -219,6 +222,7 @@ class Stream(IntEnum):
     CONNECTION = 11  # who asks
     WARM = 12  # a key of a cache: its age when the run begins
     MIX = 13  # request
+    TRIP = 14  # attempt; of a query, its request or job
     # steps with a name have streams of that name (story.streams)
 
 
@@ -227,6 +231,9 @@ SECOND = 64  # added to a stream: the second number that a lognormal draw takes
 
 # ---- constants of the model ----
 SYN_RESEND_S = 1.0  # a SYN dropped at a full backlog is sent again (shared facts, dataplane)
+# round trips until a new connection to PostgreSQL takes a query: TCP's, the start-up packet, two of
+# SCRAM (postgresql.org 17, protocol-flow.html, sasl-authentication.html); TLS would add one or two
+LOGIN_TRIPS = 4.0
 SILENT_RETRY_S = 1.0  # a start-up connection to a silent host is tried again
 REAPER_RETRY_S = 1.0  # a job cannot return to a queue that is down: look again
 BUDGET_CAP = 100.0  # retries a budget can save up

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sim.dataplane.codes import Note, StandingPlace
-from sim.dataplane.profile import Arrivals, Profile, Routing
+from sim.dataplane.profile import Arrivals, Law, Profile, Routing
 from sim.dataplane.tables import (
     Books,
     CacheGauge,
@@ -84,6 +84,16 @@ class DataPlane(Protocol):
 
     def server_up(self, server: int) -> None:
         """Booted: its containers are exited, connections to them are refused at once."""
+
+    def place(self, server: int, segment: int) -> None:
+        """Which segment of the network it stands in; 0 until it is told."""
+
+    def link(self, asking: int, asked: int, round_trip: Law) -> None:
+        """How long a packet and its answer take between servers of two segments (ONE_SERVER twice:
+        within a server) from now on. A service's call travels once, and once more where it opens
+        its connection; so does what a proxy in a container passes on; a query once, and
+        LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way
+        there: who is asked sees it late, and its answer is there at once."""
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""

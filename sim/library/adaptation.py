@@ -56,7 +56,7 @@ def adapted_settings(
         if why:
             fallen.setdefault(why, []).append(".".join([name, *parts[3:]]))
         else:
-            fitting[".".join(parts)] = _of_own_primary(raw, stack)
+            fitting[".".join(parts)] = raw
     lines += [f"{why}: {', '.join(paths)} falls away" for why, paths in fallen.items()]
     return Adaptation(fitting, tuple(lines), own)
 
@@ -82,8 +82,12 @@ def stand_ins(scenario: Scenario, stack: Stack) -> dict[str, str]:
     return {"http": asking[0]}
 
 
-def _of_own_primary(raw: Any, stack: Stack) -> Any:
+def with_own_primaries(settings: Mapping[str, Any], stack: Stack) -> dict[str, Any]:
     """A replica that follows a role follows the stack's first of it: `{primary: postgres}`."""
+    return {path: _of_own_primary(raw, stack) for path, raw in settings.items()}
+
+
+def _of_own_primary(raw: Any, stack: Stack) -> Any:
     follows = raw.get("follows") if isinstance(raw, dict) else None
     primary = follows.get("primary") if isinstance(follows, dict) else None
     if follows is None or primary in stack.services or primary not in ROLES:

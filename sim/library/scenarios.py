@@ -8,7 +8,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.library.adaptation import adapted, adapted_settings, check_told_of, stand_ins
+from sim.library.adaptation import (
+    adapted,
+    adapted_settings,
+    check_told_of,
+    stand_ins,
+    with_own_primaries,
+)
 from sim.library.files import as_text, document_of, file_of, names_of
 from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import blaming, configured, layers, names
@@ -44,7 +50,7 @@ def load_scenario(
     settings: Mapping[str, Any] | None = None,
     run_on: Collection[str] | None = None,
 ) -> Scenario:
-    """The scenario, checked against `stack` (default: the stack that it names).
+    """The scenario of `name_or_path`, checked against `stack` (default: the stack that it names).
 
     `NAME:VARIANT` or `variant` applies a variant. Of the scenario's `set:`, the variant's, and
     `settings` (full dotted paths, as from `--set`), in this order, the `scenario.` part is applied;
@@ -62,9 +68,10 @@ def load_scenario(
         scenario = apply_settings(scenario, own, source.document, source.at, "scenario")
     if stack is None:
         stack = _stack_of(scenario, document)
+        sources = _following(sources, stack)
         scenario = scenario.model_copy(update={"set": _left_over(sources)})
     else:
-        scenario, sources = _on(stack, scenario, sources)
+        scenario, sources = _on(stack, scenario, _following(sources, stack))
     by_hand = split_settings(settings or {}).stack
     blamed = Document("--set" if by_hand else f"{document.file}: set")
     known = names()
@@ -110,6 +117,10 @@ def _sources(
         own = scenario.variants[scenario.variant].set
         sources.append(PlacedSettings(own, document, ("variants", scenario.variant, "set")))
     return [*sources, PlacedSettings(settings, Document("--set"))]
+
+
+def _following(sources: Sequence[PlacedSettings], stack: Stack) -> list[PlacedSettings]:
+    return [s._replace(settings=with_own_primaries(s.settings, stack)) for s in sources]
 
 
 def _on(

@@ -37,10 +37,10 @@ def load_stack(
     name_or_path: str | os.PathLike[str] | Mapping[str, Any],
     corrections: Corrections = NO_CORRECTIONS,
 ) -> Stack:
-    """A stack by name, from a YAML stack file, or from docker-compose files (`base.yml,prod.yml`:
-    the later over the earlier); or from plain data as a stack's file has it, `{"name": "shop",
-    "services": {"api": {"role": "http"}}}`. `corrections` are for files that are not ours. Raises
-    `InputError`."""
+    """The stack of `name_or_path`: a name, a YAML stack file, or docker-compose files
+    (`base.yml,prod.yml`: the later over the earlier); or plain data as a stack's file has it,
+    `{"name": "shop", "services": {"api": {"role": "http"}}}`. `corrections` are for files that are
+    not ours. Raises `InputError`."""
     if isinstance(name_or_path, Mapping):
         return _checked(Document("stack", dict(name_or_path)))
     return read_stack(name_or_path, corrections)[0]

@@ -17,7 +17,8 @@ from sim.report.text import words
 from sim.report.text.columns import csv_text, plain_name
 from sim.schema.fields import InputError
 from sim.schema.stack import Stack
-from sim.workshop.questions import DOWN
+from sim.workshop.language import Phrases
+from sim.workshop.questions import range_of
 
 MOST_SEATS = 60  # some 5 MB each, of two platforms
 KEPT_S = 1800.0  # a seat that nobody looks at
@@ -104,7 +105,7 @@ class Room:
     @property
     def questions(self) -> list[dict[str, Any]]:
         """What is asked before it runs: a platform each."""
-        options = [option.says for option in DOWN]
+        options = Phrases()("down").splitlines()
         return [
             {"text": f"How long are users down under {words.platform(name)}?", "options": options}
             for name in self.opening.platforms
@@ -116,10 +117,7 @@ class Room:
             incident = LiveIncident(self.opening.model_copy(update={"you": None}), self.stack)
             incident.advance(incident.horizon_s)
             down = [figures["downtime_s"] for figures in incident.figures()]
-            self._answers = tuple(
-                max(number for number, option in enumerate(DOWN) if seconds >= option.low)
-                for seconds in down
-            )
+            self._answers = tuple(range_of(seconds, "down") for seconds in down)
         return self._answers
 
     def may(self, place: Desk, message: Message) -> None:

@@ -7,8 +7,8 @@ can be set. Not in it: traffic out, NAT, public addresses, logs, registries, tax
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 
-from sim.dataplane.arithmetic import added
 from sim.schema.stack import Stack
 
 HOURS = 730.0  # of a month: 8,760 / 12, as providers count
@@ -50,7 +50,7 @@ def monthly_cost(
         if service.role == "postgres" or service.persistence != "none"
     ]
     managed = stack.managed().values()
-    copies, rent = sum(each.copies for each in managed), added(each.rent for each in managed)
+    copies, rent = sum(each.copies for each in managed), fsum(each.rent for each in managed)
     return MonthlyCost(
         servers=servers_per_hour * HOURS,
         control_plane=control_plane_per_hour * HOURS,

@@ -14,6 +14,7 @@ from typing import TypeVar
 from sim.constants.facts import Held
 from sim.results.counterfactual import Counterfactual
 from sim.results.measurements import Measurements
+from sim.results.spread import one_whole
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 
@@ -33,7 +34,7 @@ def merged(a: M, b: M) -> M:
             raise InputError(field="merge", found=found, expected=expected)
     platforms = sorted({*a.replications, *b.replications})
     replications = {
-        name: _first_whole(union(a.replications.get(name, ()), b.replications.get(name, ())))
+        name: one_whole(union(a.replications.get(name, ()), b.replications.get(name, ())))
         for name in platforms
     }
     choices = {**a.choices, **b.choices}
@@ -68,12 +69,6 @@ def union(a: Iterable[Replication], b: Iterable[Replication]) -> tuple[Replicati
         if (first.run is None, first.engine) > (replication.run is None, replication.engine):
             by_seed[replication.seed] = replication
     return tuple(by_seed[seed] for seed in sorted(by_seed))
-
-
-def _first_whole(replications: tuple[Replication, ...]) -> tuple[Replication, ...]:
-    """The whole run of the lowest seed is shown; others' would be whose part came with them."""
-    shown = next((done.seed for done in replications if done.run is not None), None)
-    return tuple(done if done.seed == shown else replace(done, run=None) for done in replications)
 
 
 def _versions(

@@ -131,7 +131,8 @@ def mean_of(records: Sequence[Any]) -> Any:
 def origin(run: Run) -> str:
     """The first service whose own work failed: from the entry down along the calls, as long as one
     of those that a service asks is worse than users bear, or failed half as often as the service
-    did. "" if users bore it all."""
+    did; the database that refused the most connections, where that ended most of what the service
+    failed. "" if users bore it all."""
     stretch = trouble(run)
     if stretch is None:
         return ""
@@ -145,8 +146,17 @@ def origin(run: Run) -> str:
             if healths[name].share > bears or 2 * healths[name].bad >= max(1, healths[place].bad)
         ]
         if not below:
-            return place
+            return refusing(run, place) or place
         place = max(below, key=lambda name: healths[name].share)
+
+
+def refusing(run: Run, service: str) -> str:
+    """The database that refused the most connections, if refusals ended most of what the service
+    failed; else ""."""
+    causes = run.services[service].causes
+    refused = {name: gauge.connections_refused for name, gauge in run.databases.items()}
+    most = 2 * causes[Outcome.DB_REFUSED - Outcome.REFUSED] > sum(causes)
+    return max(refused, key=refused.__getitem__) if most and any(refused.values()) else ""
 
 
 def trouble(run: Run) -> tuple[float, float] | None:

@@ -41,11 +41,13 @@ def signs(
     timeline: Collection[TimelineRow],
     consumers: Collection[str],
     end_s: float,
+    full: str = "SQLSTATE 53300",
 ) -> list[TimelineRow]:
-    """Rows in order of time. `consumers`: services that hold connections to the database."""
+    """Rows in order of time. `consumers`: services that hold connections to the database, which
+    says `full` when it has none left."""
     rows = [
         *limits(series, end_s),
-        *refusals(recording),
+        *refusals(recording, full),
         *given_up(recording),
         *additions(series, timeline, consumers),
     ]
@@ -66,8 +68,8 @@ def limits(series: dict[str, NDArray[np.float64]], end_s: float) -> Iterator[Tim
             yield TimelineRow(over, "limit_left", "database", text)
 
 
-def refusals(recording: Recording) -> Iterator[TimelineRow]:
-    """Whom the database turned away, with SQLSTATE 53300 (too_many_connections)."""
+def refusals(recording: Recording, full: str) -> Iterator[TimelineRow]:
+    """Whom the database turned away, in its words for having no connection left."""
     width = recording.bucket_s
     buckets = np.flatnonzero(recording.refused)
     failed = recording.requests[:, FIRST_CAUSE + Outcome.DB_REFUSED - Outcome.REFUSED]
@@ -75,7 +77,7 @@ def refusals(recording: Recording) -> Iterator[TimelineRow]:
         span = slice(buckets[first], buckets[last] + 1)
         count, of_users = int(recording.refused[span].sum()), int(failed[span].sum())
         whose = f"; requests that failed by it: {of_users:,}" if of_users else ""
-        text = f"the database refuses {_times(count)} in {_spell(span, width)} (53300){whose}"
+        text = f"the database refuses {_times(count)} in {_spell(span, width)} ({full}){whose}"
         yield TimelineRow(float(span.start * width), "connection_refused", "database", text)
 
 

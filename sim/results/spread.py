@@ -55,11 +55,13 @@ def typical(
     """The same with one whole run a platform: that of the nearest seed; where an interruption left
     none to all of them, each one's first."""
     seed = nearest(by_platform)
-    typical_of = {}
-    for name, some in by_platform.items():
-        first = next((done.seed for done in some if done.run is not None), None)
-        shown = first if seed is None else seed
-        typical_of[name] = tuple(
-            done if done.seed == shown else replace(done, run=None) for done in some
-        )
-    return typical_of
+    return {name: one_whole(some, seed) for name, some in by_platform.items()}
+
+
+def one_whole(
+    replications: tuple[Replication, ...], seed: int | None = None
+) -> tuple[Replication, ...]:
+    """The same with the run of one seed at most; without a seed that of the first whole one."""
+    first = next((done.seed for done in replications if done.run is not None), None)
+    shown = first if seed is None else seed
+    return tuple(done if done.seed == shown else replace(done, run=None) for done in replications)

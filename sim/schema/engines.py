@@ -13,7 +13,9 @@ from typing import Any, Literal
 from sim.constants import facts
 from sim.constants.facts import Fact
 
-EngineName = Literal["postgres", "redis", "rabbitmq"]
+EngineName = Literal[
+    "postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rabbitmq"
+]  # fmt: skip
 # what else a file may call a role
 ROLE_NAMES = {"database": "postgres", "queue": "redis"}
 
@@ -22,7 +24,8 @@ ROLE_NAMES = {"database": "postgres", "queue": "redis"}
 class Engine:
     """`defaults`: of fields of its service, which no platform sets; `unread`: those that it does
     not have; `jobs`: of fields of a worker's `job` that takes from it; `by_connection`: whether
-    what a worker has not acknowledged comes back when its connection ends (AMQP 0-9-1)."""
+    what a worker has not acknowledged comes back when its connection ends (AMQP 0-9-1); `full`:
+    how a database says that it has no connection left."""
 
     title: str
     role: str
@@ -30,10 +33,37 @@ class Engine:
     unread: tuple[str, ...] = ()
     jobs: Mapping[str, Fact[Any]] = field(default_factory=dict)
     by_connection: bool = False
+    full: str = ""
+
+
+def _database(title: str, slots: Fact[int], connect: Fact[float], full: str) -> Engine:
+    """One that keeps no slot for an administrator out of its limit, and that Patroni does not
+    know."""
+    defaults = {
+        "max_connections": slots.value,
+        "superuser_reserved_connections": 0,
+        "connect": connect.written,
+    }
+    return Engine(title, "postgres", defaults, ("failover",), full=full)
 
 
 ENGINES: Mapping[str, Engine] = {
-    "postgres": Engine("PostgreSQL", "postgres"),
+    "postgres": Engine("PostgreSQL", "postgres", full="SQLSTATE 53300"),
+    # one connection more than its limit is for an administrator (8.4 refman, too-many-connections)
+    "mysql": _database(
+        "MySQL", facts.MYSQL_MAX_CONNECTIONS, facts.MYSQL_CONNECT, "error 1040 (08004)"
+    ),
+    "mariadb": _database(
+        "MariaDB", facts.MYSQL_MAX_CONNECTIONS, facts.MYSQL_CONNECT, "error 1040 (08004)"
+    ),
+    # mongo/mongo src/mongo/transport/session_manager_common.cpp
+    "mongodb": _database(
+        "MongoDB", facts.MONGODB_MAX_CONNECTIONS, facts.MONGODB_CONNECT, "too many open connections"
+    ),
+    # learn.microsoft.com sql: database engine events and errors
+    "sqlserver": _database(
+        "SQL Server", facts.SQLSERVER_MAX_CONNECTIONS, facts.SQLSERVER_CONNECT, "error 17809"
+    ),
     "redis": Engine("Redis", "redis"),
     "rabbitmq": Engine(
         "RabbitMQ",

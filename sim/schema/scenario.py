@@ -132,6 +132,15 @@ class ZoneDown(Happening):
     lasts: Span | None = None
 
 
+class Latency(Happening):
+    """Round trips are longer for a while: those between two zones, within one (named twice), or
+    between all servers and within them."""
+
+    round_trip: LawSpec
+    zones: list[Name] = []
+    lasts: Span
+
+
 class OutOfService(Happening):
     """The operator marks a lost server out of service, so that what has a volume may move
     (kubernetes.io/docs cluster-administration/node-shutdown; on platforms with such a taint)."""
@@ -418,6 +427,7 @@ class Event(Record):
     rollback: RollbackByHand | None = None
     failures: Failures | None = None
     zone_down: ZoneDown | None = None
+    latency: Latency | None = None
     cache_flush: CacheFlush | None = None
 
     def kind(self) -> str:
@@ -459,6 +469,11 @@ class Variant(Record):
 
 
 class Scenario(Record):
+    """What happens, and to whom: traffic, events, for how long; and what somebody claims of it.
+
+    Read by `sim.load_scenario`; times are seconds from its first one, rates are per second.
+    InputError for what cannot be."""
+
     name: Name
     title: Line
     lesson: Text

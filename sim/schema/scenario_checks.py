@@ -218,6 +218,9 @@ def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], 
             yield ("scale", "services", name), name
 
 
+TWO_ENDS = 2  # of a path between zones
+
+
 def zone_issue(name: str, zones: Sequence[str]) -> tuple[str, str, str]:
     """Of a zone that no server has: what was found, what is expected, the nearest."""
     there = one_of(zones) if zones else "a zone of the stack's `servers.zones`: there is none"
@@ -229,9 +232,17 @@ def _zone_issues(
 ) -> Iterator[Issue]:
     """An event for a zone that no server has."""
     zones = settings.get("servers.zones", stack.servers.zones)
-    if event.zone_down and isinstance(zones, list) and event.zone_down.zone not in zones:
-        issue = zone_issue(event.zone_down.zone, zones)
-        yield document.issue((*at, "zone_down", "zone"), *issue)
+    if not isinstance(zones, list):
+        return
+    if event.zone_down and event.zone_down.zone not in zones:
+        yield document.issue((*at, "zone_down", "zone"), *zone_issue(event.zone_down.zone, zones))
+    ends = event.latency.zones if event.latency else []
+    if ends and len(ends) != TWO_ENDS:
+        found, expected = f"{len(ends)} zones", "two zones, or [] for all servers"
+        yield document.issue((*at, "latency", "zones"), found, expected)
+    for i, zone in enumerate(ends):
+        if zone not in zones:
+            yield document.issue((*at, "latency", "zones", i), *zone_issue(zone, zones))
 
 
 def _keeps_nothing(

@@ -330,6 +330,17 @@ class Servers(Record):
     reserved: MachineSpec = MachineSpec(cores=0.0, memory=0)  # taken by the system and agents
 
 
+MOST_ZONES = 30  # segments of the data plane's network (dataplane/codes.py), less two
+
+
+class Network(Record):
+    """Round trips between servers, as `ping` shows them: of calls and queries (docs/model.md)."""
+
+    same_server: LawSpec = LawSpec()
+    same_zone: LawSpec = LawSpec()  # to another server of the zone, or where there are no zones
+    between_zones: LawSpec = LawSpec()
+
+
 class Prices(Record):
     """What money goes into beside servers (sim/results/bill.py)."""
 
@@ -340,6 +351,12 @@ class Prices(Record):
 
 
 class Stack(Record):
+    """What runs and on what: services by name, servers, prices, and the operator.
+
+    Made from plain data by `sim.load_stack({"name": "shop", "services": {...}})`, or taken as
+    such by `sim.run(..., stack={...})`; times are seconds, sizes bytes, CPU cores, money US
+    dollars. InputError for what cannot be."""
+
     name: Name
     title: Line = ""
     source: Note = ""
@@ -349,6 +366,7 @@ class Stack(Record):
     mix: dict[Name, Fraction] = {}
     schedule: dict[Name, ScheduledJobs] = {}
     servers: Servers = Servers()
+    network: Network = Network()
     prices: Prices = Prices()
     operator: Operator = Operator()
     on: dict[Name, dict[str, Any]] = {}  # patches per platform, checked when applied
@@ -422,6 +440,12 @@ class Stack(Record):
         """The program that plays a database or a queue."""
         service = self.services[store]
         return service.program or ENGINES[service.role]
+
+    @property
+    def full_error(self) -> str:
+        """How its databases say that no connection is left."""
+        said = (self.engine_of(database).full for database in self.playing("postgres"))
+        return " or ".join(dict.fromkeys(said))
 
     def job_of(self, worker: str) -> JobWork:
         """How it deals with its queue; what its file leaves open is as that queue's engine says."""

@@ -10,7 +10,7 @@ from typing import get_args
 
 from sim.schema.engines import ENGINES, PERSISTENCE, ROLE_NAMES
 from sim.schema.fields import InputError, Issue
-from sim.schema.stack import ALONE, Role, Service, Stack
+from sim.schema.stack import ALONE, MOST_ZONES, Role, Service, Stack
 from sim.schema.story_checks import story_issues
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import closest, one_of
@@ -107,6 +107,9 @@ def server_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         at: Path_ = ("servers", "zones", i)
         if zone in zones[:i]:
             yield document.issue(at, f"{zone} a second time", "each zone once")
+    if len(zones) > MOST_ZONES:
+        path = ("servers", "zones", MOST_ZONES)
+        yield document.issue(path, f"{len(zones)} zones", f"at most {MOST_ZONES}")
     if count is not None and quota is not None and quota < count:
         found = f"{quota}, and {count} servers from the beginning"
         yield document.issue(("servers", "quota"), found, "quota >= count")

@@ -10,11 +10,12 @@ from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
+from sim.control.core.wires import wire
 from sim.control.faults.faults import Faults
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
-from sim.control.resource_limits.profiles import client_of, profile_in
+from sim.control.resource_limits.profiles import client_of, law, profile_in
 from sim.control.rolling_updates.compose import place
 from sim.control.self_healing import failover, managed
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
@@ -98,6 +99,9 @@ def bootstrap(cluster: Cluster) -> None:
     servers = servers_of(cluster.choices, stack)
     if not isinstance(servers, int) or servers < 1:
         raise NonsenseError(f"{servers!r} servers", "a whole number of at least 1", "scheduling")
+    network = stack.network
+    laws = law(network.same_server), law(network.same_zone), law(network.between_zones)
+    wire(cluster, *laws)
     for _ in range(servers):
         cluster.add_server()
     for name in stack.playing("external"):

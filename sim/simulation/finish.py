@@ -31,7 +31,7 @@ def finished(
     slo, services = case.scenario.slo, case.stack.services
     recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
     consumers = {name for name in services if case.stack.pools(name)}
-    marks = signs(recording, series, cluster.timeline, consumers, end)
+    marks = signs(recording, series, cluster.timeline, consumers, end, cluster.stack.full_error)
     rented = [
         ((end if s.released_s is None else s.released_s) - s.rented_s, s.price_per_hour)
         for s in cluster.servers

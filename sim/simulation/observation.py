@@ -109,11 +109,12 @@ class Observer:
         return gone
 
     def audit(self) -> Loop:
-        """The ledger must balance at every minute, not only at the end."""
-        k = 1
+        """The ledger must balance at every minute (of a long run: at every sample), not only at the
+        end."""
+        k, check_s = 1, max(CHECK_S, self.step_s)
         while True:
-            yield self.cluster.clock.at(k * CHECK_S, Rank.OBSERVER, 1)
-            self.check(int(k * CHECK_S / self.step_s) + 1)
+            yield self.cluster.clock.at(k * check_s, Rank.OBSERVER, 1)
+            self.check(int(k * check_s / self.step_s) + 1)
             if self.progress is not None:
                 gauge = self.cluster.plane.gauge()
                 self.progress(self.cluster.clock.now, gauge.arrived, self.glance(gauge))

@@ -92,7 +92,7 @@ def compare(
     keep_runs: bool = False,
     set: Mapping[str, Any] | Sequence[str] = (),  # noqa: A002 - the word of the command line
 ) -> Result:
-    """Replay a scenario under several platforms (default: the scenario's own) with equal seeds.
+    """Replay a scenario under several `platforms` (default: the scenario's own) with equal seeds.
 
     The other parameters are those of `run`. Means, 95 % intervals and paired differences are in
     the `Result` when `reps` is at least 2. `rungs`: of two platforms, from the one that did worse

@@ -274,12 +274,20 @@ def _checks(
 def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     """The stack, and the paths of what was changed in it. What a request costs elsewhere stays as
     it is, since a log of the entry cannot tell it apart: the rest is the entry's own. Raises
-    `InputError` for an entry that calls other services: whose durations they are nobody knows."""
+    `InputError` for an entry that calls other services, or whose endpoints have steps: whose
+    durations they are nobody knows."""
     name, service = stack.entry, stack.services[stack.entry]
     at = f"services.{name}"
+    if any(step.kind == "cache" for step in service.every_step):
+        found, expected = f"{name} looks into a cache", "requests that all do the same"
+        raise InputError(stack.source or stack.name, field=at, found=found, expected=expected)
     if stack.calls(name):
         found = f"{name} calls {', '.join(stack.calls(name))}"
         expected = "a stack of one service, or a log of a service that calls nobody"
+        raise InputError(stack.source or stack.name, field=at, found=found, expected=expected)
+    named = [name for name, steps in service.endpoints.items() if steps is not None]
+    if named:
+        found, expected = f"endpoints with steps ({', '.join(named)})", "one story for all"
         raise InputError(stack.source or stack.name, field=at, found=found, expected=expected)
     story = service.steps if service.steps is not None else _steps(stack, service)
     others = sum(step.share * (step.demand or LawSpec()).mean for step in story)

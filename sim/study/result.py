@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 class Result(Measurements):
     """Read `summary` (record), `figures`, `per_seed`, `timeline` and `series` (DataFrames); call
-    `table()`, `plot()`, `story()`, `report()`, `write()`."""
+    `table()`, `plot()`, `story()`, `report()`, `write()`.
+
+    Fields. What ran: `scenario`, `title`, `lesson`, `stack` (names and texts), `seed` (the
+    first), `reps` (finished, of one platform at least), `horizon_s`, `traffic`, `recorded`,
+    `slo`, `choices` (by platform, its ten), `told` and `preset` (settings as `path=value`:
+    yours, the scenario's). What was measured: `replications` (by platform, a record a seed),
+    `counterfactuals`, `ladder` and `unknowns` (None unless asked for), `interrupted` (by
+    Ctrl-C), `ended` (what `until` came to). What is said of it: `asked` (claims), `assumed`,
+    `ignored`, `drawing` (SVG), `facts` (constants with sources), `command` (makes it again),
+    `version` and `versions`, `plan` (a key; results of one plan merge)."""
 
     @cached_property
     def figures(self) -> pd.DataFrame:

@@ -43,8 +43,9 @@ class Translation(Record):
     lesson: str
 
 
-def languages() -> list[str]:
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+@cache
+def languages() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
 def translation(name: str, language: str) -> Translation | None:

@@ -61,6 +61,8 @@ class FakePlane:
 
     def forget(self, probe: int) -> None: ...
 
+    def place(self, server: int, segment: int) -> None: ...
+
     def server_memory(self, server: int) -> int:
         return 0
 

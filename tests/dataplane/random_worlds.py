@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import Algorithm, Cancel, Does, Kind, LawKind, Persistence
+from sim.dataplane.codes import ONE_SERVER, Algorithm, Cancel, Does, Kind, LawKind, Persistence
 from sim.dataplane.profile import (
     Arrivals,
     BreakerRules,
@@ -477,6 +477,7 @@ class Author:
             self.publish(0.0, all_of_them=dice(0.7), service=service)
             if service:
                 self.step(0.0, "set_routing", routing(dice), service)
+        self.wire(0.0)
 
     def add_caches(self) -> None:
         for number in range(CACHES):
@@ -530,6 +531,20 @@ class Author:
             verb, inverse, who = aside((hangs[0], hangs[0], hangs[1]))
             self.step(t, verb, who)
             self.step(t + aside((0.5, 2.0, 5.0)), inverse, who)
+
+    def wire(self, t: float) -> None:
+        """Servers stand in other segments, and some round trips take time, or none any more."""
+        aside = self.dice.aside
+        if aside((True, True, False)):
+            return
+        for server in range(self.servers):
+            self.step(t, "place", server, aside((0, 1, 2)))
+        ends = [(a, b) for a in range(3) for b in range(3)] + [(ONE_SERVER, ONE_SERVER)]
+        for a, b in ends:
+            mean = aside((0.0, 0.0, 1 / 128, 1 / 32, 0.25, 1.0))
+            law = Law(LawKind(aside(range(4))), mean, aside((0.3, 1.0)))
+            if aside((True, False)):
+                self.step(t, "link", a, b, law)
 
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""
@@ -656,6 +671,7 @@ def make_world(seed: int, lattice: bool) -> World:
         for _ in range(dice.pick(1, 1, 1, 2, 4)):  # several at one instant
             author.trouble(t)
         author.silence(t)
+        author.wire(t)
         author.cool(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))

@@ -63,7 +63,7 @@ def test_what_runs_without_a_worker() -> None:
             load_scenario(name, stack=stack)
 
 
-@pytest.mark.parametrize("variant", load_scenario("database_failover").variants)
+@pytest.mark.parametrize("variant", ["patroni", "planned", "crashed", "failed", "disk_lost"])
 def test_a_replica_follows_the_database_that_is_there(variant: str) -> None:
     """Whatever it is called: `db` here, `orders` in the shop of which the scenario is told."""
     stack = load_stack(CASES / "no_worker.yml")

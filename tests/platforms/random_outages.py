@@ -38,6 +38,7 @@ def draw_event(dice: Random) -> dict[str, Any]:
             {"rotate_secret": {"overlap": dice.random() < 0.5}},
             {"raise_connections": {"max_connections": dice.choice([50, 200])}},
             {"zone_down": {"zone": dice.choice(["a", "b"]), "lasts": dice.choice([20.0, None])}},
+            {"latency": {"round_trip": dice.choice([0.1, 4.0]), "lasts": 20.0}},
             {"traffic": {"rate": dice.choice([0.0, 2.5, 40.0])}},
         ]
     )

@@ -20,6 +20,7 @@ from sim.dataplane.tables import (
     QueueGauge,
     ServiceGauge,
 )
+from sim.report.postmortem.account import impact
 from sim.results import services
 from sim.results.summary import figures
 from tests.results import synthetic
@@ -84,6 +85,25 @@ def run_with(**changed):
 )  # fmt: skip
 def test_where_it_began(changed, place):
     assert services.origin(run_with(**changed)) == place
+
+
+@pytest.mark.parametrize(
+    ("refusals", "connections_refused", "place"),
+    [(60, 70, "orders"), (40, 70, "web"), (60, 0, "web")],
+)
+def test_it_began_at_the_database_that_refused_most(refusals, connections_refused, place):
+    causes = [0] * len(REQUEST_CAUSES)
+    causes[REQUEST_CAUSES.index("db_refused")] = refusals
+    causes[REQUEST_CAUSES.index("shed")] = 100 - refusals
+    run = run_with(web=counts(10, 1.0))
+    gauge = run.services["web"]._replace(failed=100, causes=tuple(causes))
+    orders = DATABASES["orders"]._replace(connections_refused=connections_refused)
+    databases = {"carts": DATABASES["orders"], "orders": orders}
+    refused = replace(run, services={**run.services, "web": gauge}, databases=databases)
+    assert services.origin(refused) == place
+    if place == "orders":
+        line = next(row for row in impact(figures(refused), 1800.0) if "began" in row)
+        assert line == "Services: it began at the database orders, which refused 70 connections"
 
 
 def test_nothing_began_where_users_bore_it():

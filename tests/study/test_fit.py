@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from sim.dataplane.reference.plane import ReferencePlane
 from sim.imports.traffic.durations import read_timed
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError, LawSpec
+from sim.schema.settings import apply_settings
+from sim.schema.steps import ServiceStep
 from sim.study.fit import Fit, fit, fitted_stack, replayed
 
 EXPONENTIAL, LOGNORMAL = LawKind.EXPONENTIAL, LawKind.LOGNORMAL
@@ -183,3 +186,12 @@ def test_a_service_that_waits_has_places(tmp_path: Path) -> None:
     assert [step.kind for step in api.steps or ()] == ["wait", "query", "push"]
     with pytest.raises(InputError, match="calls api"):
         fitted_stack(load_stack("shop"), made)
+    looks = {"services.cache": {"role": "cache"}, "services.api.steps": [{"cache": "cache"}]}
+    with pytest.raises(InputError, match="looks into a cache"):
+        fitted_stack(apply_settings(load_stack("sspp"), looks), made)
+    sspp = load_stack("sspp")
+    for steps, words in (([ServiceStep(cpu=LawSpec())], "endpoints with steps"), (None, "")):
+        mixed = sspp.services["api"].model_copy(update={"endpoints": {"search": steps}})
+        stack = sspp.model_copy(update={"services": {**sspp.services, "api": mixed}})
+        with pytest.raises(InputError, match=words) if words else nullcontext():
+            assert fitted_stack(stack, made)[0].services["api"].concurrency == 4

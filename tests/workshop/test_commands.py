@@ -15,9 +15,9 @@ from sim.cli.app import main
 from sim.report.text import words
 from sim.study.comparison import compare
 from sim.workshop import check, progress, texts
-from sim.workshop.challenge import challenge
-from sim.workshop.language import Phrases
-from sim.workshop.questions import DOWN, FAILED, HANDS_ON, Question, put, questions, range_of
+from sim.workshop.challenge import challenge, challenges
+from sim.workshop.language import Phrases, languages
+from sim.workshop.questions import RANGES, Question, put, questions, range_of
 from tests import ENGINE
 from tests.results.results import result
 from tests.test_docs import ROOT, blocks, commands
@@ -207,7 +207,7 @@ def test_questions_are_about_what_was_measured() -> None:
     assert by_kind["jobs"].options[by_kind["jobs"].right] == "both"  # Redis forgets on both
     compose = result.summary["platforms"]["compose"]
     (down,) = [q for q in asked if q.text == "How long is the shop closed under Compose?"]
-    assert down.right == range_of(compose["downtime_s"], DOWN)
+    assert down.right == range_of(compose["downtime_s"], "down")
     assert down.because == words.duration(compose["downtime_s"])
     (operator,) = [q for q in asked if q.text == "What does the operator do first under Compose?"]
     first = next(r.text for r in result.runs[0].timeline if r.text.startswith("operator runs"))
@@ -215,28 +215,57 @@ def test_questions_are_about_what_was_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "ranges", "says"),
+    ("value", "kind", "says"),
     [
-        (0, DOWN, "not at all"),
-        (29.9, DOWN, "less than half a minute"),
-        (30, DOWN, "half a minute to two minutes"),
-        (4000, DOWN, "longer than an hour"),
-        (0, FAILED, "none"),
-        (0.1, FAILED, "some, but fewer than 10"),
-        (1000, FAILED, "half of them or more"),
-        (0, HANDS_ON, "none"),
-        (15, HANDS_ON, "a quarter of an hour to an hour"),
+        (0, "down", "not at all"),
+        (29.9, "down", "less than half a minute"),
+        (30, "down", "half a minute to two minutes"),
+        (4000, "down", "longer than an hour"),
+        (0, "failed", "none"),
+        (0.1, "failed", "some, but fewer than 10"),
+        (1000, "failed", "half of them or more"),
+        (0, "minutes", "none"),
+        (15, "minutes", "a quarter of an hour to an hour"),
     ],
 )
-def test_ranges(value: float, ranges: tuple[tuple[float, str], ...], says: str) -> None:
-    assert ranges[range_of(value, ranges)][1] == says  # type: ignore[arg-type]
+def test_ranges(value: float, kind: str, says: str) -> None:
+    assert Phrases()(kind).splitlines()[range_of(value, kind)] == says
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_language_has_a_name_for_each_range(language: str) -> None:
+    for kind, lows in RANGES.items():
+        assert len(Phrases(language)(kind).splitlines()) == len(lows)
+    assert len(Phrases(language)("claim").splitlines()) == 2
+
+
+def test_the_quiz_in_german_asks_the_same(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    type_in(monkeypatch, "x\n" + "a\n" * 5)
+    assert main(["quiz", "container_crash", "--language", "de"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\nFrage ") == 5
+    assert out.count("Gemessen: ") == 5
+    assert "Bitte antworten Sie mit einem Buchstaben von a bis " in out
+    assert not re.search("Question|Measured|your answer|Score|under Compose", out)
+    assert progress.load().language == "de"
+    told = compare("container_crash", ["compose", "kubernetes"], settings=SHORT, engine=ENGINE)
+    pairs = zip(questions(told, 9, 1), questions(told, 9, 1, Phrases("de")), strict=True)
+    for english, german in pairs:
+        assert english.about == german.about
+        assert english.right == german.right
+        assert english.text != german.text
 
 
 def test_answers_count_as_they_should() -> None:
-    question = Question("x", "Which?", ("this", "that"), 1, "7")
+    question = Question("x", "", "Which?", ("this", "that"), 1, "7")
     answers = iter(["c\n", "b\n", " A \n"])
     said: list[str] = []
-    assert list(put([question, question], lambda: next(answers), said.append)) == [True, False]
+    assert list(put(Phrases(), [question, question], lambda: next(answers), said.append)) == [
+        True,
+        False,
+    ]
     assert "Right: that. Measured: 7" in said
     assert "No: that. Measured: 7" in said
 
@@ -264,13 +293,15 @@ def test_every_command_of_the_workshop_runs(
         assert capsys.readouterr().out
 
 
-def test_the_hand_out_lists_every_challenge_and_gives_no_solution() -> None:
-    from sim.workshop.challenge import challenges
-
-    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGES["handout.md"], re.M)
-    assert [(int(n), title) for n, title in rows] == [(o.number, o.title) for o in challenges()]
-    assert not re.search(": always|pooler|canary|pre_stop|reliable", PAGES["handout.md"])
-    assert blocks(PAGES["handout.md"], "yaml")
+@pytest.mark.parametrize(("name", "language"), [("handout.md", "en"), ("handout.de.md", "de")])
+def test_the_hand_out_lists_every_challenge_and_gives_no_solution(name: str, language: str) -> None:
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGES[name], re.M)
+    titles = [(one.number, one.title) for one in challenges(language)]
+    assert [(int(n), title) for n, title in rows] == titles
+    assert not re.search(": always|pooler|canary|pre_stop|reliable", PAGES[name])
+    assert blocks(PAGES[name], "yaml")
+    own = [line for line in commands(INDENTED[name]) if "--language" not in line]
+    assert own == commands(INDENTED["handout.md"])
 
 
 @pytest.mark.slow

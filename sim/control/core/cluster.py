@@ -8,7 +8,7 @@ data plane, the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal
@@ -33,6 +33,7 @@ from sim.control.core.records import (
     Trouble,
     Volume,
 )
+from sim.control.core.wires import emptiest, segment
 from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
@@ -47,13 +48,6 @@ __all__ = [
 
 MEMORY_ELSEWHERE = 1024**3  # bytes, of which nothing is used
 MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scaling may overshoot
-
-
-def emptiest(counts: Mapping[str, int]) -> str:
-    """The zone that gets the next one: of the fewest, the first as they are written; "": there is
-    none. Sources: Amazon EC2 Auto Scaling user guide, Distribute instances across Availability
-    Zones; Google Compute Engine, regional managed instance groups, target shape EVEN."""
-    return min(counts, key=lambda zone: counts[zone], default="")
 
 
 @dataclass
@@ -93,10 +87,11 @@ class Cluster(Containers):
         cores, memory = size or (machine.cores - reserved.cores, machine.memory - reserved.memory)
         price = machine.price_per_hour if price_per_hour is None else price_per_hour
         ident = self.plane.add_server(cores, memory)
-        number = ident + 1 - len(self._elsewhere)
+        number = ident + 1 - len(self._elsewhere) - len(self.managed)
         name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         server.zone = zone or self.emptiest_zone()
+        self.plane.place(ident, segment(self, server.zone))
         self.servers.append(server)
         self.tell(Change("server_added", server=server))
         return server
@@ -105,12 +100,8 @@ class Cluster(Containers):
         """The zone with the fewest servers, or replicas of a service; no provider lends a server in
         one that is lost. "" where there are none."""
         placed = self.by_zone(service)
-        counts = {
-            zone: placed[zone] if service else len(self.in_zone(zone))
-            for zone in self.stack.servers.zones
-            if zone not in self.lost_zones
-        }
-        return emptiest(counts)
+        zones = [zone for zone in self.stack.servers.zones if zone not in self.lost_zones]
+        return emptiest({z: placed[z] if service else len(self.in_zone(z)) for z in zones})
 
     def set_zone(self, zone: str, lost: bool) -> None:
         """The provider has lost a zone, or has it again: what is rented comes elsewhere."""
@@ -254,24 +245,23 @@ class Cluster(Containers):
 
     def _lose(self, volume: Volume, how: str = "") -> None:
         """Nothing of it is left: rows since the newest backup are lost, and jobs that waited."""
-        service, role = self.service(volume.service), self.service(volume.service).role
+        name, service = volume.service, self.service(volume.service)
         volume.lost = True
-        whose = f"the disk of {volume.service} is {how or f'lost with {volume.server.name}'}"
-        if role != "postgres":
-            self.plane.wipe(self.stack.number(volume.service))
-            if service.persistence != "none":
-                self.say("disk_lost", volume.service, whose)
-            return
-        primary = service.follows.primary if service.follows else volume.service
-        if volume.service != self.primary_of(primary) or self.standby(primary):
-            self.say("disk_lost", volume.service, f"{whose}: another database has its rows")
-            return
-        now, every = self.clock.now, service.backup.every
-        phase = draws.u(self.seed, draws.stream(f"backup/{volume.service}"), 0) * every
-        age = (now + phase) % every
-        self.count.lost_rows.append(self._written(primary, now - age, now))
-        text = f"{whose}: its newest backup is {age / 3600.0:.1f} h old"
-        self.say("disk_lost", volume.service, text)
+        text = f"the disk of {name} is {how or f'lost with {volume.server.name}'}"
+        if service.role != "postgres":
+            self.plane.wipe(self.stack.number(name))
+            if service.persistence == "none":
+                return
+        else:
+            primary = service.follows.primary if service.follows else name
+            if name != self.primary_of(primary) or self.standby(primary):
+                text += ": another database has its rows"
+            else:
+                now, every = self.clock.now, service.backup.every
+                age = (now + draws.u(self.seed, draws.stream(f"backup/{name}"), 0) * every) % every
+                self.count.lost_rows.append(self._written(primary, now - age, now))
+                text += f": its newest backup is {age / 3600.0:.1f} h old"
+        self.say("disk_lost", name, text)
 
     def _written(self, database: str, since_s: float, until_s: float) -> LostRows:
         """What its clients have written there meanwhile."""
@@ -395,20 +385,6 @@ class Cluster(Containers):
         front.listed = (ident,)
         self.send(service)
 
-    def provide(self, service: str, size: tuple[float, int]) -> None:
-        """A provider runs it from now on, warm, on a machine of so many cores and bytes that is
-        none of ours."""
-        ident = self.plane.add_server(*size)
-        self._elsewhere[service] = ident
-        machine, version = Server(ident, "its provider", *size), Version(name="managed")
-        container = Container(
-            self.plane.add_container(self.profile(service, version), ident), service, service,
-            machine, version, self.profile(service, version), created_s=self.clock.now,
-        )  # fmt: skip
-        self.managed[service] = container
-        self.by_service[service], self.by_server[ident] = [container], [container]
-        self.start(container, warm=True)
-
     def enqueue(self, queue: str, jobs: int) -> None:
         """So many jobs come that no request pushes."""
         self.count.scheduled_jobs += jobs
@@ -482,7 +458,7 @@ class Cluster(Containers):
         elif up:
             c.refused = True
             self.count.containers_refused += 1
-            self.exit(c, 1, "could not open its database connections: SQLSTATE 53300")
+            self.exit(c, 1, f"could not open its database connections: {self.stack.full_error}")
         else:
             self.exit(c, 1, "could not reach its database")
 

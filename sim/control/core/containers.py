@@ -76,6 +76,19 @@ class Containers(World):
         self.tell(Change("created", container))
         return container
 
+    def provide(self, service: str, size: tuple[float, int]) -> None:
+        """A provider runs it from now on, warm, on a machine of so many cores and bytes that is
+        none of ours."""
+        ident = self.plane.add_server(*size)
+        machine, version = Server(ident, "its provider", *size), Version(name="managed")
+        container = Container(
+            self.plane.add_container(self.profile(service, version), ident), service, service,
+            machine, version, self.profile(service, version), created_s=self.clock.now,
+        )  # fmt: skip
+        self.managed[service] = container
+        self.by_service[service], self.by_server[ident] = [container], [container]
+        self.start(container, warm=True)
+
     def profile(self, service: str, version: Version) -> int:
         key = (service, version)
         if key not in self._profiles:

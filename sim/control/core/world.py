@@ -111,7 +111,17 @@ class World:
     def on(self, server: Server) -> list[Container]:
         return self.by_server.get(server.id, []).copy()
 
-    @cached_property  # roles do not change while it runs
+    @cached_property  # roles and calls do not change while it runs
+    def asked(self) -> list[str]:
+        """Services that somebody asks, in the order of their numbers."""
+        return self.stack.asked()
+
+    @cached_property
+    def queue_names(self) -> list[str]:
+        """In the order of their numbers."""
+        return self.stack.playing("redis")
+
+    @cached_property
     def entry(self) -> str:
         """The service that users call: the first that answers requests."""
         return self.stack.entry
@@ -121,15 +131,15 @@ class World:
         """What stands before each service that is asked, by its name; the entry's first."""
         return {
             name: Front(name, number)
-            for number, name in enumerate(self.stack.asked())
+            for number, name in enumerate(self.asked)
             if name not in self.stack.playing("external")
         }
 
     @cached_property
     def others(self) -> dict[str, Front]:
         """The same before services that somebody else runs."""
-        asked = self.stack.asked()
-        return {n: Front(n, asked.index(n)) for n in self.stack.playing("external") if n in asked}
+        outside = self.stack.playing("external")
+        return {n: Front(n, self.asked.index(n)) for n in outside if n in self.asked}
 
     def front(self, service: str = "") -> Front:
         """Before this service; before the entry, which users ask, where none is named."""
@@ -210,12 +220,11 @@ class World:
 
     def services(self) -> dict[str, ServiceGauge]:
         """What became of all that was asked of each, in the order of their numbers."""
-        return {name: self.plane.service_gauge(i) for i, name in enumerate(self.stack.asked())}
+        return {name: self.plane.service_gauge(i) for i, name in enumerate(self.asked)}
 
     def queues(self) -> dict[str, QueueGauge]:
         """What waits in each, in the order of their numbers."""
-        names = self.stack.playing("redis")
-        return {name: self.plane.queue_gauge(number) for number, name in enumerate(names)}
+        return {name: self.plane.queue_gauge(i) for i, name in enumerate(self.queue_names)}
 
     def caches(self) -> dict[str, CacheGauge]:
         """What became of each look into each, in the order of their numbers."""
@@ -238,7 +247,7 @@ class World:
     def backlogs(self) -> tuple[int, ...]:
         """Jobs that wait in each queue, by its number. One alone has all: then nobody walks over
         them."""
-        if len(self.stack.playing("redis")) < 2:
+        if len(self.queue_names) < 2:
             return (self.gauge().jobs_queued,)
         return tuple(queue.queued for queue in self.queues().values())
 

@@ -126,6 +126,7 @@ class Faults:
             "rollback": self.rollback,
             "failures": failures,
             "zone_down": network.zone_down,
+            "latency": network.latency,
             "cache_flush": stores.cache_flush,
         }
 
@@ -143,12 +144,18 @@ class Faults:
             self.cluster.fault(anew=True)
         kind = event.kind()
         about = getattr(event, kind)
-        managed = self.cluster.managed
-        if kind in OURS_ALONE and resolve(self.cluster.stack, about.service) in managed:
-            text = f"{about.service} is its provider's: there is nothing to {kind}"
-            self.cluster.say("missed", about.service, text)
+        provided = self.provided(about) if kind in OURS_ALONE else ""
+        if provided:
+            text = f"{provided} is its provider's: there is nothing to {kind}"
+            self.cluster.say("missed", provided, text)
         else:
             clock.loop(self.happen[kind](self.cluster, about))
+
+    def provided(self, about: Any) -> str:
+        """Of the services that an event is about, one that a provider runs."""
+        names = getattr(about, "services", None) or [getattr(about, "service", None)]
+        known = [resolve(self.cluster.stack, name) for name in names if name]
+        return next((name for name in known if name in self.cluster.managed), "")
 
     # ---- asked of the operator or the platform ----
     def deploy(self, cluster: Cluster, ask: Deploy) -> Loop:

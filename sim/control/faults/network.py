@@ -1,4 +1,4 @@
-"""A zone that is lost with all its servers.
+"""What becomes of the network, and of zones.
 
 Of a lost zone the provider lends no server until it is back; then each of its servers boots as
 after a crash. Source: docs.aws.amazon.com, Regions and Availability Zones.
@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
+from sim.control.core.wires import link, wire
 from sim.control.faults.maintenance import reboot
+from sim.control.resource_limits.profiles import law
 from sim.schema.fields import InputError
-from sim.schema.scenario import ZoneDown
+from sim.schema.scenario import Latency, ZoneDown
 from sim.schema.scenario_checks import zone_issue
+from sim.schema.text.written import duration
+
+
+def known(cluster: Cluster, field: str, *zones: str) -> None:
+    """Refuses a zone that no server has (a session's events are not of a file)."""
+    there = cluster.stack.servers.zones
+    for zone in zones:
+        if zone not in there:
+            found, expected, nearest = zone_issue(zone, there)
+            raise InputError(field=field, found=found, expected=expected, nearest=nearest)
 
 
 def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
     """All its servers at once; back after their boot, unless it is gone for good."""
-    zones = cluster.stack.servers.zones
-    if spec.zone not in zones:
-        found, expected, nearest = zone_issue(spec.zone, zones)
-        raise InputError(field="zone_down.zone", found=found, expected=expected, nearest=nearest)
+    known(cluster, "zone_down.zone", spec.zone)
     servers = [server for server in cluster.in_zone(spec.zone) if server.alive]
     names = ", ".join(server.name for server in servers) or "no server of ours"
     cluster.say("zone_down", spec.zone, f"zone {spec.zone} is lost with {names}")
@@ -34,3 +43,19 @@ def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
     for server in servers:
         if server.released_s is None:
             cluster.clock.loop(reboot(cluster, server))
+
+
+def latency(cluster: Cluster, spec: Latency) -> Loop:
+    """Other round trips for a while; then those of the stack, whatever else was said meanwhile."""
+    known(cluster, "latency.zones", *spec.zones)
+    slow, network = law(spec.round_trip), cluster.stack.network
+    where = " and ".join(dict.fromkeys(spec.zones)) or "all servers"
+    took = duration(spec.round_trip.mean)
+    cluster.say("latency", where, f"a round trip between {where} takes {took}")
+    if spec.zones:
+        link(cluster, spec.zones[0], spec.zones[-1], slow)
+    else:
+        wire(cluster, slow, slow, slow)
+    yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
+    cluster.say("latency_ends", where, f"the network between {where} is as before")
+    wire(cluster, law(network.same_server), law(network.same_zone), law(network.between_zones))

@@ -28,12 +28,14 @@ from sim.dataplane.kernel.codes import (
     RESENDING,
     SHED,
     SUCCEEDED,
+    TRAVELLING,
     TREE,
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
+from sim.dataplane.kernel.network import round_trip
 from sim.dataplane.kernel.timing import (
     FREED,
     LEFT,
@@ -215,6 +217,28 @@ def patience(w: Any, s: int) -> float:
 
 
 @inner
+def travels(w: Any, s: int, c: int) -> bool:
+    work = w.work[s]
+    asker, parent = work.via, w.request[work.of_request].parent
+    if asker < 0 and parent >= 0:
+        asker = w.work[parent].at
+    if asker < 0 or work.phase in (TRAVELLING, RESENDING):
+        return False
+    trip = round_trip(w, asker, c, work.tried)
+    if trip == 0.0:
+        return False
+    opens = w.balancer[work.balancer].proxy == 0
+    if opens and work.kept >= 0:
+        kept = w.kept[work.kept]
+        opens = kept.target != c or kept.process != w.container[c].starts
+    if opens and trip >= patience(w, s):
+        wait(w, s, CONNECTING, patience(w, s))
+    else:
+        wait(w, s, TRAVELLING, trip + trip if opens else trip)
+    return True
+
+
+@inner
 def connect(w: Any, s: int, target: int) -> None:
     """connect, failed and redispatch of the reference, as one loop over the servers tried."""
     work = w.work[s]
@@ -222,6 +246,8 @@ def connect(w: Any, s: int, target: int) -> None:
         work.target = target
         if w.machine[w.container[target].server].alive == 0:
             wait(w, s, CONNECTING, patience(w, s))
+            return
+        if w.far != 0 and travels(w, s, target):
             return
         if w.container[target].life == LISTENING:
             if room(w, target):

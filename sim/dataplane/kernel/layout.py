@@ -33,6 +33,7 @@ from sim.dataplane.codes import (
     MOST_KEYS,
     MOST_POOLS,
     MOST_QUEUES,
+    MOST_SEGMENTS,
     MOST_SERVICES,
     MOST_WINDOW,
     Outcome,
@@ -61,8 +62,8 @@ BLOCK = 16  # stations whose earliest completion is kept together
 REQUEST, JOB, PROBE = 0, 1, 2
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED,
-) = range(12)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED,
+) = range(13)  # fmt: skip
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
@@ -227,6 +228,7 @@ SERVICE_SAMPLE = np.dtype([("asked", N), ("failed", N), ("open", N)])
 # ---- the whole record ----
 RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
+    ("far", N),  # some round trip takes time
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
@@ -275,6 +277,8 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
         ("mix", F, (MOST_ENDPOINTS,)),  # the sums of their shares
+        ("segment", N, (c,)),  # of the network, in which a server stands
+        ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),

@@ -19,7 +19,6 @@ from sim.dataplane.codes import (
     MOST_CALLS,
     MOST_KEPT,
     MOST_POOLS,
-    SECOND,
     Does,
     Kind,
     Note,
@@ -36,7 +35,6 @@ from sim.dataplane.kernel.layout import (
     CONTAINER_FIGURES,
     CONTAINERS,
     DEEP,
-    END,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
@@ -51,9 +49,10 @@ from sim.dataplane.kernel.layout import (
     ring_size,
     values,
 )
+from sim.dataplane.kernel.story_rows import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
-from sim.dataplane.profile import Arrivals, Client, Profile, Routing, StoryStep, Workload
-from sim.dataplane.story import pools, probed, salt, starts_at_once, stories, streams
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
+from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
 from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
@@ -218,6 +217,13 @@ class CompiledPlane:
     def server_up(self, server: int) -> None:
         self._act(verbs.SERVER_UP, server)
 
+    def place(self, server: int, segment: int) -> None:
+        self.box[0]["segment"][server] = segment
+
+    def link(self, asking: int, asked: int, round_trip: Law) -> None:
+        self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))
+        self.box["far"] |= int(round_trip.mean > 0.0)
+
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 
@@ -238,19 +244,21 @@ class CompiledPlane:
         row = w["version"][p]
         for column, value in values(profile):
             row[column] = value
-        if profile.kind == Kind.QUEUE:
-            w["queues"] = max(int(w["queues"]), profile.number + 1)
-        elif profile.kind == Kind.CACHE:
-            w["caches"] = max(int(w["caches"]), profile.number + 1)
+        tops = {Kind.QUEUE: "queues", Kind.CACHE: "caches"}
+        if profile.kind in tops:
+            w[tops[profile.kind]] = max(int(w[tops[profile.kind]]), profile.number + 1)
         row["pools"], row["story"], row["stories"] = len(own), first, len(told)
         for i, rules in enumerate(own):
             for column, value in values(rules):
                 w["rules"][column][p * MOST_POOLS + i] = value
         row["at_once_on_cores"], row["first_policy"] = starts_at_once(told[0]), self.policies
-        places = {first + STEPS * at: steps for at, steps in enumerate(told)}
-        places |= {first + at: probed(profile, at == DEEP) for at in (SHALLOW, DEEP)}
-        for at, steps in places.items():
-            self._tell(p, at, steps, profile.kind, [rules.database for rules in own])
+        begun, known = self.policies, [rules.database for rules in own]
+        for at, steps in enumerate(told):
+            self._asks(first + STEPS * at, steps, begun, known)
+            write_story(w, self.seed, first + STEPS * at, steps, profile.kind)
+        row["policies"] = self.policies - begun
+        for at in (SHALLOW, DEEP):
+            write_story(w, self.seed, first + at, probed(profile, at == DEEP), profile.kind)
         return p
 
     def _policy(self, client: Client, service: int, slot: int, mark: int, endpoint: int) -> None:
@@ -272,27 +280,15 @@ class CompiledPlane:
             row["ring"] = w["rings"]
             w["rings"] += 1
 
-    def _tell(
-        self, p: int, at: int, steps: tuple[StoryStep, ...], kind: Kind, databases: list[int]
-    ) -> None:
-        """Write down a story of version p, with the keys of its draws and those whom it asks."""
-        table, version = self.box[0]["step"], self.box[0]["version"][p]
-        for i, step in enumerate(steps, at):
-            row = table[i]
-            for column, value in values(step):
-                row[column] = value
-            share, law = streams(step, kind)
-            row["share_key"], row["key"] = draws.key(self.seed, share), draws.key(self.seed, law)
-            row["second_key"] = draws.key(self.seed, law + SECOND)
-            row["named"] = bool(step.name)
+    def _asks(self, first: int, steps: tuple[StoryStep, ...], begun: int, known: list[int]) -> None:
+        """Whom a story asks: pools by the databases they are of, policies from `begun` on."""
+        table = self.box[0]["step"]
+        for i, step in enumerate(steps, first):
             if step.does == Does.QUERY:
-                row["pool"] = databases.index(step.target)
+                table["pool"][i] = known.index(step.target)
             elif step.does == Does.CALL:
-                row["policy"], slot = self.policies, int(version["policies"])
+                table["policy"][i], slot = self.policies, self.policies - begun
                 self._policy(step.client, step.target, slot, salt(step), step.endpoint)
-                version["policies"] += 1
-            row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
-        table["does"][at + len(steps)] = END
 
     def add_container(self, profile: int, server: int) -> int:
         w = self.box[0]

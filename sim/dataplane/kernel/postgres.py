@@ -39,6 +39,7 @@ from sim.dataplane.kernel.layout import (
     POOLER_TURNS,
     QUERIES,
     QUERY_DONE,
+    TRAVELLED,
     UNLOCKED,
 )
 from sim.dataplane.kernel.stations import drop, join
@@ -267,7 +268,7 @@ def granted_to(w: Any, s: int, code: int) -> None:
 @inner
 def timed_out(w: Any, s: int) -> None:
     forget(w, s)
-    granted_to(w, s, 0 if w.work[s].stage == HANDLED else POOL_TIMEOUT)
+    granted_to(w, s, 0 if w.work[s].stage in (HANDLED, TRAVELLED) else POOL_TIMEOUT)
 
 
 @inner
@@ -277,7 +278,7 @@ def forget(w: Any, s: int) -> None:
         unlink(w, list_of(work.database, POOLER_QUEUE), 2 * s + 1)
     elif work.stage == UNLOCKED:
         unlink(w, list_of(work.database, LOCKED), 2 * s + 1)
-    elif work.stage == HANDLED:
+    elif work.stage in (HANDLED, TRAVELLED):
         unlink(w, list_of(work.database, POOLER_TURNS), 2 * s + 1)
     elif work.opening != 0:
         unlink(w, list_of(work.database, DB_DIALS), 2 * s + 1)

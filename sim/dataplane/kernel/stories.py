@@ -53,8 +53,10 @@ from sim.dataplane.kernel.layout import (
     QUERIES,
     QUERY_DONE,
     THAWED,
+    TRAVELLED,
     UNLOCKED,
 )
+from sim.dataplane.kernel.network import query_travels
 from sim.dataplane.kernel.postgres import (
     WAITS,
     blocked,
@@ -141,6 +143,8 @@ def resumed(w: Any, s: int, code: int) -> None:
         code = work.code if judged(w, work.asks, work.code) else WAITS
     elif stage == HEARD_AGAIN:
         code = WAITS if again(w, work.asks, work.code) else CLIENT_TIMEOUT
+    elif stage == TRAVELLED:
+        code = travelled(w, s, code)
     if code != WAITS:
         stepped(w, s, code)
 
@@ -249,6 +253,15 @@ def pooler_served(w: Any, s: int, code: int) -> int:
 def connected(w: Any, s: int, code: int) -> int:
     if code != SUCCEEDED:
         return thaw(w, s, code)
+    if w.far != 0 and query_travels(w, s):
+        return WAITS
+    return travelled(w, s, 0)
+
+
+@inner
+def travelled(w: Any, s: int, failed: int) -> int:
+    if failed != 0:
+        return thaw(w, s, failed)
     if locks(w, s):
         blocked(w, s)
     else:

@@ -157,7 +157,8 @@ class Balancer:
             return False
         attempt.target, kept.used = target, now
         if target.server.alive:
-            self.open(attempt, target)
+            if not self.travels(attempt, target):
+                self.open(attempt, target)
         else:
             kept.silent = min(kept.silent, now)
             self.move(attempt, AttemptPhase.CONNECTING)
@@ -194,11 +195,32 @@ class Balancer:
         redispatch, to one after the other."""
         while target is not None:
             attempt.target = target
+            if target.server.alive and self.travels(attempt, target):
+                return
             if target.server.alive and not target.listening:
                 target = self.failed(attempt, Outcome.REFUSED)
             else:
                 self.open(attempt, target)
                 return
+
+    def travels(self, attempt: Attempt, target: Instance) -> bool:
+        """Does it take time to get to this server? A new connection takes a round trip, and is
+        given up like one to nobody where that is longer than somebody waits for it. Proxies keep
+        theirs open."""
+        asker = attempt.via or attempt.asker
+        if asker is None or attempt.phase in (AttemptPhase.TRAVELLING, AttemptPhase.RESENDING):
+            return False
+        trip = self.plane.links.round_trip(asker.server, target, attempt.tried)
+        if trip == 0.0:
+            return False
+        kept = attempt.kept
+        there = kept is not None and kept.target is target and kept.process == target.starts
+        opens = not (there or self.routing.proxy)
+        if opens and trip >= self.patience(attempt):
+            self.wait(attempt, AttemptPhase.CONNECTING, self.patience(attempt))
+        else:
+            self.wait(attempt, AttemptPhase.TRAVELLING, trip + trip if opens else trip)
+        return True
 
     def open(self, attempt: Attempt, target: Instance) -> None:
         if not target.server.alive:

@@ -162,8 +162,8 @@ class Caller:
             life = self.breaker.life
             attempt = Attempt(
                 call.attempt_id(retry), call.visit, call.try_id(retry),
-                balancer=self.balancer, client=rules, inner=work is not None,
-                kept=self.kept_for(call), endpoint=call.endpoint,
+                balancer=self.balancer, client=rules, kept=self.kept_for(call),
+                endpoint=call.endpoint, asker=None if work is None else work.container,
             )  # fmt: skip
             call.attempt = attempt
             reply = attempt.reply = call.event = self.env.event()

@@ -52,6 +52,7 @@ class Hardware:
         self.powered = 0.0  # seconds with power before that
         self.memory = 0
         self.noted = False  # SERVER_OOM was told
+        self.segment = 0  # of the network
 
     def uptime(self, now: float) -> float:
         return self.powered + (now - self.since if self.alive else 0.0)

@@ -173,7 +173,7 @@ class JobQueue:
         if not self.make_room():
             self.count(FIRST_LOSS + JobLoss.QUEUE_FULL)
             return Outcome.HTTP_500
-        if isinstance(work, Attempt) and not work.inner and not step.name:
+        if isinstance(work, Attempt) and work.asker is None and not step.name:
             self.add(JOB_BASE + work.id, JOB_BASE + work.id)
         else:
             self.add_next(draws.child(work.tried, salt(step)))

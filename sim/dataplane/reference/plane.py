@@ -24,7 +24,7 @@ from sim.dataplane.codes import (
     Outcome,
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
-from sim.dataplane.profile import Arrivals, Profile, Routing, Workload
+from sim.dataplane.profile import Arrivals, Law, Profile, Routing, Workload
 from sim.dataplane.reference import readings
 from sim.dataplane.reference.balancers import Balancer, leaves, proxy_died, proxy_goes_on
 from sim.dataplane.reference.caches import Cache
@@ -33,6 +33,7 @@ from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
+from sim.dataplane.reference.network import Links
 from sim.dataplane.reference.postgres import Pool, Postgres, client_died, play
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
@@ -82,6 +83,7 @@ class ReferencePlane:
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
+        self.links = Links()
         self.clients = Clients(self, workload)
 
     # ---- time ----
@@ -151,6 +153,12 @@ class ReferencePlane:
                 if container is database.db:
                     database.reset()  # the kernel answers old connections with a reset
         self.follow_through()
+
+    def place(self, server: int, segment: int) -> None:
+        self.servers[server].segment = segment
+
+    def link(self, asking: int, asked: int, round_trip: Law) -> None:
+        self.links.between[asking, asked] = round_trip
 
     def wipe(self, queue: int = 0) -> None:
         self.queues[queue].wiped()

@@ -16,7 +16,7 @@ import simpy
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, query_cost
-from sim.dataplane.codes import SILENT, Due, Outcome, Stream
+from sim.dataplane.codes import LOGIN_TRIPS, SILENT, Due, Outcome, Stream
 from sim.dataplane.profile import PoolRules
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Work
@@ -61,7 +61,8 @@ class Postgres:
         self.clients = 0  # connections of pools to it
         self.servers = self.servers_idle = 0
         self.queue: deque[Work] = deque()
-        self.turns: dict[int, Work] = {}  # ... that its one process has yet to handle, in order
+        # ... that its one process has yet to handle, and queries on the network, in order
+        self.turns: dict[int, Work] = {}
         self.pooler_free = 0.0  # when it will have handled them
 
     # ---- slots ----
@@ -155,6 +156,10 @@ class Postgres:
         if code != Outcome.SUCCEEDED:
             yield from thaw(work)
             return code
+        code = yield from self.travel(work)
+        if code != Outcome.SUCCEEDED:
+            yield from thaw(work)
+            return code
         if self.locks(work):
             code = yield self.blocked(work)  # -> unlocked
             if code:
@@ -177,6 +182,19 @@ class Postgres:
             self.server_free(work)
             self.give_back(work)
         return Outcome.SUCCEEDED
+
+    def travel(self, work: Work) -> Use:
+        """The query's way there and back, connection in hand; a new one has to log in before."""
+        assert self.db is not None
+        assert work.container is not None
+        trip = self.plane.links.round_trip(work.container.server, self.db, work.visit)
+        if trip == 0.0:
+            return Outcome.SUCCEEDED
+        work.session = self.session
+        self.turns[work.id] = work
+        trips = 1.0 + LOGIN_TRIPS if work.fresh and not work.pooled else 1.0
+        code = yield self.wait(work, trips * trip)  # -> travelled
+        return code or Outcome.SUCCEEDED
 
     def locks(self, work: Work) -> bool:
         """Does this query want what is locked?"""

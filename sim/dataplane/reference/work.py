@@ -22,6 +22,7 @@ ON_THE_WAY = (
     AttemptPhase.CONNECTING,
     AttemptPhase.RESENDING,
     AttemptPhase.PAUSING,
+    AttemptPhase.TRAVELLING,
     AttemptPhase.HELD,
 )
 
@@ -113,7 +114,7 @@ class Attempt(Work):
 
     balancer: Balancer = field(kw_only=True)
     client: Client = field(kw_only=True)  # who asks
-    inner: bool = False  # ... is a service
+    asker: Instance | None = None  # ... in which container; None: users
     reply: simpy.Event | None = None
     abandoned: bool = False
     phase: AttemptPhase = AttemptPhase.NOWHERE

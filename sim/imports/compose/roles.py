@@ -273,7 +273,7 @@ def _settled(
         stores = ranked_stores(role, settled, scene, corrected)
         for name in stores[most:]:
             first = stores[0] if most == 1 else f"{most} others"
-            word = {"postgres": "database", "redis": "Redis"}[role]
+            word = {"postgres": "database", "redis": "queue"}[role]
             why = f"one more {word} beside {first}"
             settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     queue = any(guess.role == "redis" for guess in settled.values())

@@ -12,6 +12,7 @@ from sim.imports.compose.values import Node, option, server_option
 from sim.imports.evidence import Notes, Origin
 from sim.imports.images import Part
 from sim.schema.databases import Pooler
+from sim.schema.engines import ENGINES
 from sim.schema.stack import Service
 
 _SLOTS: dict[Part, Any] = {
@@ -21,9 +22,6 @@ _SLOTS: dict[Part, Any] = {
     "mongodb": facts.MONGODB_MAX_CONNECTIONS,
     "sqlserver": facts.SQLSERVER_MAX_CONNECTIONS,
 }
-_TITLES: dict[Part, str] = {
-    "mysql": "MySQL", "mariadb": "MariaDB", "mongodb": "MongoDB", "sqlserver": "SQL Server",
-}  # fmt: skip
 _MOST = 10**6  # more connections are no limit
 _LIMITS = {"mongodb": "maxConns"}
 # of Bitnami's images (their README files, section Environment variables)
@@ -53,15 +51,16 @@ def read_database(
 ) -> dict[str, Any]:  # fmt: skip
     """A database of any engine: its own limit, and costs as those of the like stack's."""
     words = _words(node, variables)
-    spec = {key: getattr(template, key) for key in ("connect", "cost_growth", "recovery")}
+    own = ("connect",) if engine == "postgres" else ()
+    spec = {key: getattr(template, key) for key in (*own, "cost_growth", "recovery")}
     slots = _SLOTS[engine]
     spec["max_connections"] = slots.value
     notes.origins[f"services.{name}.max_connections"] = Origin("image", slots.source)
     if engine != "postgres":
-        spec["superuser_reserved_connections"] = 0
+        spec["engine"], spec["superuser_reserved_connections"] = engine, 0
         notes.assumed.append(
-            f"{name}: {_TITLES[engine]}, {slots.value} connections; what a query and a connection "
-            f"cost is PostgreSQL's"
+            f"{name}: {ENGINES[engine].title}, {slots.value} connections; what a query costs is "
+            f"PostgreSQL's"
         )
     for key in ("max_connections", "superuser_reserved_connections", "reserved_connections"):
         text = server_option(words, _LIMITS.get(engine, key) if key == "max_connections" else key)

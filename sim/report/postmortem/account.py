@@ -66,7 +66,10 @@ def impact(figures: Figures, horizon_s: float) -> Iterator[str]:
         how = f" ({percent(failed / requests['arrived'])}): {ended(requests['failed'], REQUESTS)}"
     yield f"Requests: {words.count(failed)} of {words.count(requests['arrived'])} failed{how}"
     place = figures.get("began_at")
-    if place:
+    if place in figures.get("databases", ()):
+        refused = words.count(figures["databases"][place]["connections_refused"])
+        yield f"Services: it began at the database {place}, which refused {refused} connections"
+    elif place:
         counts = figures["services"][place]
         failed = total(counts, "failed")
         share = percent(failed / counts["asked"]) if counts["asked"] else "all"

@@ -7,10 +7,11 @@ from math import log
 
 import pytest
 
-from sim.control.core.cluster import emptiest
+from sim.control.core.wires import emptiest
 from sim.control.scheduling.nomad import binpack_choice, even_spread
 from sim.control.scheduling.placement import Load, Resources, best, spread
 from sim.control.scheduling.swarm import SpreadNode, spread_choice
+from sim.results.metrics import percentile
 from tests.control.outage import replay, rows, when
 from tests.control.world import World, stack_of
 
@@ -134,3 +135,33 @@ def test_where_all_zones_are_lost_nothing_is_lent(platform: str) -> None:
     )
     assert not [t for t in when(run, "placed") if 300.0 < t < 2100.0]
     assert [t for t in when(run, "listening") if t > 2100.0], "... until it is back"
+
+
+# ---- the network ----
+def median(**settings: object) -> float:
+    ask = {"stack.servers.zones": ["a", "b", "c"], **settings}
+    run = replay(platform="kubernetes", horizon_s=300.0, rate=5.0, settings=ask)
+    middle = percentile(run.recording.latency, 0.5, run.recording.latency_max_s)
+    assert middle is not None
+    return middle
+
+
+def test_a_query_to_another_zone_takes_longer() -> None:
+    """Two thirds of the replicas ask a database in another zone: 40 ms there and back, once."""
+    plain, zoned = median(), median(**{"stack.network.between_zones": "40ms"})
+    assert plain + 0.030 < zoned < plain + 0.050
+    assert median(**{"stack.network.same_server": "40ms"}) < zoned
+
+
+def test_a_path_that_is_slow_for_a_while() -> None:
+    """Every query of the other zones' replicas waits for two seconds; users wait five. Afterwards
+    all is as before."""
+    event = {"at": 100, "latency": {"round_trip": "2s", "zones": ["a", "b"], "lasts": "100s"}}
+    ask = {"stack.servers.zones": ["a", "b", "c"], "stack.services.http.replicas": 3}
+    run = replay(event, platform="kubernetes", horizon_s=300.0, rate=5.0, settings=ask)
+    assert when(run, "latency") == [100.0]
+    assert when(run, "latency_ends") == [200.0]
+    sums, well = run.recording.latency_sum, run.recording.requests[:, 1]
+    slow, calm = (float(sums[i:j].sum() / well[i:j].sum()) for i, j in ((110, 190), (210, 290)))
+    assert calm < 0.2
+    assert 0.4 < slow < 2.5

@@ -96,9 +96,13 @@ def test_what_a_managed_one_cannot_be_is_refused(settings, words):
     assert words in str(error.value)
 
 
-def test_nobody_deploys_it():
+def test_nobody_deploys_or_scales_it():
     deploy = {"at": 30, "deploy": {"service": "postgres", "version": {"name": "v2"}}}
-    run = outage(deploy, platform="compose", horizon_s=60.0)
+    scale = {"at": 40, "scale": {"services": {"postgres": 2}}}
+    ours = {"at": 50, "scale": {"services": {"api": 2}}}
+    run = outage(deploy, scale, ours, platform="kubernetes", horizon_s=80.0)
     assert [row.text for row in rows(run, "missed")] == [
-        "postgres is its provider's: there is nothing to deploy"
+        "postgres is its provider's: there is nothing to deploy",
+        "postgres is its provider's: there is nothing to scale",
     ]
+    assert [row.text for row in rows(run, "scale")] == ["2 replicas of api are asked for"]
