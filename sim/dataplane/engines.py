@@ -89,7 +89,7 @@ def for_stepping() -> str:
 
 def is_compiled() -> bool:
     """Is the kernel's machine code on disk?"""
-    from sim.dataplane.kernel.cache import is_cached  # noqa: PLC0415 - loads numba
+    from sim.dataplane.kernel.machine_code import is_cached  # noqa: PLC0415 - loads numba
 
     return is_cached()
 

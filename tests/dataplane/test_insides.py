@@ -10,13 +10,13 @@ import pytest
 from numba.core import codegen, types
 from numba.np import arrayobj
 
-from sim.dataplane.kernel import cache
 from sim.dataplane.kernel import compile as compiler
+from sim.dataplane.kernel import machine_code
 
 
 @pytest.fixture(autouse=True)
 def nothing_said_yet() -> None:
-    cache.tell.cache_clear()
+    machine_code.tell.cache_clear()
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -56,11 +56,11 @@ def test_a_part_that_has_moved_is_told_once_while_an_entry_compiles(
 def test_a_version_that_was_not_tried_is_told_by_the_process_that_a_person_started(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cache, "KNOWN", set())
+    monkeypatch.setattr(machine_code, "KNOWN", set())
     compiler.entry(lambda x: x)
     assert "a version whose loader was not tried" in said(capsys)
-    cache.tell.cache_clear()
-    monkeypatch.setattr(cache, "parent_process", multiprocessing.current_process)
+    machine_code.tell.cache_clear()
+    monkeypatch.setattr(machine_code, "parent_process", multiprocessing.current_process)
     compiler.entry(lambda x: x)
     assert said(capsys) == ""
 

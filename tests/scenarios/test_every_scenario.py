@@ -48,6 +48,7 @@ UNSEEN = {
     "connection_pinning:not_kept": "the new replicas are found at once",
     "cold_cache:larger": "the database can do without it",
     "cold_cache:cheaper": "half of the work is little enough",
+    "empty_cache_nodes:cheaper": "what the query costs the database can bear",
     "migration_lock:lock_timeout": "the migration gives up before users notice",
     "costly_rule:bounded": "the rule costs little more than none",
     "cluster_upgrade:pooled": "connections that are open need no names",

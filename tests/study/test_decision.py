@@ -10,6 +10,7 @@ from sim.schema.stack import Stack
 from sim.study.ask import Ask
 from sim.study.decision import decision, decision_text
 from sim.study.decision.decision import WORLDS, Prospect, Prospects, setups
+from sim.study.decision.money import monthly
 from sim.study.decision.worth import (
     Terms,
     break_even,
@@ -259,3 +260,12 @@ def test_what_cannot_be_replayed_is_told(two, tmp_path):
     )
     assert any("secret rotation" in line for line in runs.left_out)
     assert runs.replays
+
+
+def test_managed_services_are_paid_by_the_hour_and_the_month():
+    """A db.t4g.small and its disk, each twice, in place of one volume."""
+    runs = decision.prepare(ASK, few("process crash"))
+    price = {way.name: monthly(case) for way, case in runs.setups}
+    own, rented = price["a second replica"], price["managed services"]
+    assert rented.managed == pytest.approx(2 * (0.032 * 730 + 20 * 0.115))
+    assert rented.total - own.total == pytest.approx(rented.managed - own.volumes)

@@ -81,6 +81,7 @@ class Containers(World):
         none of ours."""
         ident = self.plane.add_server(*size)
         machine, version = Server(ident, "its provider", *size), Version(name="managed")
+        machine.zone = next(iter(self.stack.servers.zones), "")
         container = Container(
             self.plane.add_container(self.profile(service, version), ident), service, service,
             machine, version, self.profile(service, version), created_s=self.clock.now,
@@ -88,6 +89,13 @@ class Containers(World):
         self.managed[service] = container
         self.by_service[service], self.by_server[ident] = [container], [container]
         self.start(container, warm=True)
+
+    def take_over(self, c: Container) -> None:
+        """The standby of what a provider runs, in another zone, serves in its place."""
+        zones = [zone for zone in self.stack.servers.zones if zone not in self.lost_zones]
+        c.server.zone = next((zone for zone in zones if zone != c.server.zone), c.server.zone)
+        self.exit(c, 143, "makes way for its standby")
+        self.start(c, warm=True)
 
     def profile(self, service: str, version: Version) -> int:
         key = (service, version)

@@ -35,11 +35,19 @@ def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
     cluster.set_zone(spec.zone, lost=True)
     for server in servers:
         cluster.server_down(server, gone=spec.lasts is None)
+    rented = [c for c in cluster.managed.values() if c.alive and c.server.zone == spec.zone]
+    runs = {c.id: c.run for c in rented}
+    for c in rented:
+        cluster.say("hang", c.name, f"{c.name} is silent: its provider lost the zone as well")
+        cluster.hang(c)
     if spec.lasts is None:
         return
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     cluster.say("zone_up", spec.zone, f"zone {spec.zone} is back: its servers boot")
     cluster.set_zone(spec.zone, lost=False)
+    for c in rented:
+        if c.run == runs[c.id]:
+            cluster.resume(c)
     for server in servers:
         if server.released_s is None:
             cluster.clock.loop(reboot(cluster, server))

@@ -68,8 +68,13 @@ def replaced(cluster: Cluster, c: Container) -> Loop:
     yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
     if c.run != run or not (c.hung and c.alive):
         return
-    by = "its standby" if rules.standby else "another machine with its disk"
+    if not rules.standby and c.server.zone in cluster.lost_zones:
+        return  # with its disk, until the zone is back
     cluster.acted()
-    cluster.exit(c, 143, f"makes way for {by}")
-    cluster.start(c, warm=True)
+    if rules.standby:
+        cluster.take_over(c)
+    else:
+        cluster.exit(c, 143, "makes way for another machine with its disk")
+        cluster.start(c, warm=True)
+    by = "its standby" if rules.standby else "another machine"
     cluster.say("promoted", c.service, f"{c.service}: {by} serves in its place")

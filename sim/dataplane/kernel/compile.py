@@ -1,4 +1,4 @@
-"""How the kernel is compiled; where the machine code is kept is in cache.py.
+"""How the kernel is compiled; where the machine code is kept is in machine_code.py.
 
 The inner functions have no Python wrappers: nobody but the kernel calls them, and wrappers cost a
 third of the compile time.
@@ -18,7 +18,7 @@ from numba import types
 from numba.core import codegen
 from numba.core.compiler_lock import global_compiler_lock
 
-from sim.dataplane.kernel.cache import CACHED, keep, tell
+from sim.dataplane.kernel.machine_code import CACHED, keep, tell
 
 F = TypeVar("F", bound=Callable[..., Any])
 INNER: set[str] = set()  # names of the functions below

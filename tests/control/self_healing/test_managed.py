@@ -106,3 +106,21 @@ def test_nobody_deploys_or_scales_it():
         "postgres is its provider's: there is nothing to scale",
     ]
     assert [row.text for row in rows(run, "scale")] == ["2 replicas of api are asked for"]
+
+
+@pytest.mark.parametrize(("standby", "away_s"), [(True, (60.0, 120.0)), (False, (300.0, 301.0))])
+def test_a_lost_zone_takes_one_that_has_no_standby_elsewhere(standby, away_s):
+    """Zone a is lost for five minutes. What is alone there waits for it; a standby takes over."""
+    settings = {
+        "stack.services.postgres.managed": {"standby": standby},
+        "stack.servers.zones": ["a", "b", "c"],
+    }
+    lost = {"at": 60, "zone_down": {"zone": "a", "lasts": "5m"}}
+    run = outage(lost, settings=settings, platform="kubernetes", horizon_s=500.0)
+    (span,) = [s for s in run.spans if s.name == "postgres" and s.state == "hung"]
+    assert away_s[0] <= span.end_s - span.start_s <= away_s[1]
+    assert len(when(run, "promoted")) == standby
+    again = {"at": 400, "zone_down": {"zone": "a"}}
+    later = outage(lost, again, settings=settings, platform="kubernetes", horizon_s=500.0)
+    hangs = [row.t_s for row in rows(later, "hang", "postgres")]
+    assert hangs == ([60.0] if standby else [60.0, 400.0]), "which is in another zone by now"

@@ -15,7 +15,7 @@ import pytest
 from numba import config
 
 import sim
-from sim.dataplane.kernel import cache
+from sim.dataplane.kernel import machine_code
 
 ROOT = Path(sim.__file__).parents[1]
 DAY_S = 86400.0
@@ -29,7 +29,7 @@ def entry() -> Any:
     """A function that numba keeps on disk as it keeps the kernel's."""
     compiler: Any = numba.njit
     dispatcher = compiler(cache=True)(triple)
-    cache.keep(dispatcher)
+    machine_code.keep(dispatcher)
     return dispatcher
 
 
@@ -43,11 +43,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     base = tmp_path / ("0" * 16)
     base.mkdir()
     monkeypatch.setattr(config, "CACHE_DIR", str(base))
-    monkeypatch.setattr(cache, "cache_folder", lambda: base)
-    monkeypatch.setattr(cache, "CACHED", True)
-    monkeypatch.setattr(cache, "ENTRIES", 1)
-    cache.tell.cache_clear()
-    cache.prune.cache_clear()
+    monkeypatch.setattr(machine_code, "cache_folder", lambda: base)
+    monkeypatch.setattr(machine_code, "CACHED", True)
+    monkeypatch.setattr(machine_code, "ENTRIES", 1)
+    machine_code.tell.cache_clear()
+    machine_code.prune.cache_clear()
     return base
 
 
@@ -67,17 +67,17 @@ def test_what_is_damaged_is_compiled_again_with_one_line(
     folder: Path, suffix: str, damage: Callable[[bytes], bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert entry()(14) == 42
-    assert cache.is_cached()
+    assert machine_code.is_cached()
     (file,) = folder.rglob(f"*.{suffix}")
     file.write_bytes(damage(file.read_bytes()))
-    assert not cache.is_cached()
+    assert not machine_code.is_cached()
     again = entry()
     assert again(14) == 42
     assert misses(again) == 1
     said = capsys.readouterr().err
     assert said.count("\n") <= 1
     assert "is damaged: it is compiled again" in said or (suffix, damage) == ("nbi", flip)
-    assert cache.is_cached()
+    assert machine_code.is_cached()
     third = entry()
     assert third(14) == 42
     assert misses(third) == 0
@@ -99,15 +99,15 @@ def test_without_room_for_it_the_engine_runs_all_the_same(
 def test_another_python_numpy_or_processor_has_a_kernel_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    names = [cache.fingerprint()]
+    names = [machine_code.fingerprint()]
     for part, other in (
         ("sys", SimpleNamespace(implementation=SimpleNamespace(cache_tag="cpython-399"))),
         ("np", SimpleNamespace(__version__="99.0")),
         ("_processor", lambda: "another"),
     ):
         with monkeypatch.context() as changed:
-            changed.setattr(cache, part, other)
-            names.append(cache.fingerprint())
+            changed.setattr(machine_code, part, other)
+            names.append(machine_code.fingerprint())
     assert len(set(names)) == 4
 
 
@@ -122,7 +122,7 @@ def test_kernels_that_nobody_used_for_long_go(folder: Path) -> None:
     (folder.parent / "thesis").mkdir()
     assert entry()(14) == 42  # compiled
     left = {path.name for path in folder.parent.iterdir()}
-    assert left == {folder.name, "thesis", *list(ages_s)[: cache.MOST_KEPT]}
+    assert left == {folder.name, "thesis", *list(ages_s)[: machine_code.MOST_KEPT]}
 
 
 @pytest.mark.slow
