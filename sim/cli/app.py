@@ -21,7 +21,7 @@ from sim.cli import streams
 from sim.cli.options import BROKEN, DONE, INTERRUPTED, USAGE, say
 from sim.cli.verbs import verbs
 from sim.schema.fields import InputError
-from sim.study.signals import endings
+from sim.study.signals import Interruption, endings
 
 START = """\
 Outage Lab replays outages of a small platform. Three ways to begin:
@@ -32,6 +32,8 @@ Outage Lab replays outages of a small platform. Three ways to begin:
 
 `sim list` names what there is, `sim --help` every verb, `sim VERB --help` its options.
 """
+
+NONE_FINISHED = "interrupted: no run was finished"
 
 app = App(
     name="sim",
@@ -62,10 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.showwarning = _warn
     streams.ready()
     with endings(last=arguments is None) as interruption:
-        return interruption.status(_run(sys.argv[1:] if arguments is None else list(arguments)))
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        return interruption.status(_run(words, interruption))
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], interruption: Interruption) -> int:
     try:
         if not arguments:
             print(START, end="")
@@ -78,11 +81,13 @@ def _run(arguments: list[str]) -> int:
         streams.abandon()
         return DONE
     except KeyboardInterrupt:
-        return say("interrupted: no run was finished", INTERRUPTED)
+        return say(NONE_FINISHED, INTERRUPTED)
     except streams.OutputError as error:
         streams.abandon()
         return say(f"standard output takes no more: {error}", USAGE)
     except Exception as error:
+        if interruption.number is not None:  # a class that is being made wraps it, before 3.12
+            return say(NONE_FINISHED, INTERRUPTED)
         return _broken(error)
 
 

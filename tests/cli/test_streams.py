@@ -128,6 +128,27 @@ def test_term_ends_as_ctrl_c_does_with_143(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"r", "s"}
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        # text that is executed, as dataclasses make their methods: CPython remembers what left it
+        "exec('import signal; signal.raise_signal(signal.SIGTERM)')",
+        # a class that is being made wraps it in a RuntimeError (before 3.12)
+        "type('T', (), {'x': type('D', (), {'__set_name__': lambda *_: "
+        "__import__('signal').raise_signal(15)})()})",
+    ],
+)
+def test_term_at_an_awkward_moment_of_an_import_is_143(tmp_path: Path, verb: str) -> None:
+    patch = f"from sim.cli import app\napp.app = lambda words: {verb}\n"
+    (tmp_path / "sitecustomize.py").write_text(patch)
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", "list"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (143, "interrupted: no run was finished\n")
+
+
 def test_what_comes_while_something_is_held_is_heard_afterwards() -> None:
     steps = []
     with endings() as ending:
