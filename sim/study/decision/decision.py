@@ -253,7 +253,7 @@ def _harms(each: Rehearsal, done: Replication, rates: Rates) -> Harms:
     return Harms(
         down_s / 3600.0,
         total(figures, "requests.failed"),
-        lost,
+        total(figures, "jobs.never_done"),
         later + (0.0 if each.night else hands_on),
         hands_on if each.night else 0.0,
     )

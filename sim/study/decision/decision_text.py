@@ -161,7 +161,7 @@ def unknown(said: Advice) -> list[str]:
 # ---- tables ----
 def table(said: Advice) -> Cells:
     heads = (
-        "set-up", "down a year", "9 of 10 years", "lost requests", "lost jobs",
+        "set-up", "down a year", "9 of 10 years", "lost requests", "jobs never done",
         "people by day", "by night", "money a month", "work, once",
     )  # fmt: skip
     rows: list[Sequence[str]] = [heads]
@@ -173,7 +173,7 @@ def table(said: Advice) -> Cells:
             _hours(each.year.down_h),
             f"{_hours(low)} .. {_hours(high)}",
             words.count(round(each.year.failed)),
-            words.count(round(each.year.jobs_lost)),
+            words.count(round(each.year.jobs_never_done)),
             f"{each.year.day_h:.1f} h",
             f"{each.year.night_h:.1f} h",
             words.money(each.money.total),

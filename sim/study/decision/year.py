@@ -24,7 +24,7 @@ class Harms(NamedTuple):
 
     down_h: float = 0.0
     failed: float = 0.0  # requests
-    jobs_lost: float = 0.0
+    jobs_never_done: float = 0.0
     day_h: float = 0.0  # hours of people
     night_h: float = 0.0
 
