@@ -49,6 +49,19 @@ def test_drawn_years_have_the_mean_and_a_range_around_it():
     assert drawn(year, seed=1) == years
 
 
+def test_worlds_are_compared_on_the_same_seeds():
+    """The second seed, of which the other worlds have no runs, is the worse one."""
+    slow = {"people half as fast": (1.5,), "people twice as fast": (0.5,)}
+    said = decision_text.verdict(decided(outcome("as it is", (1.0, 3.0), 100.0, slow)), FREE)
+    heads, row = decision_text.worlds(said)
+    hours = dict(zip(heads, row, strict=True))
+    assert hours["as assumed"] == "4 h"
+    assert hours["people twice as fast"] == "2 h"
+    assert hours["people half as fast"] == "6 h"
+    line = "All columns are of the first seed alone, to be compared; the first table is of all 2."
+    assert line in decision_text.PAGE.text(said)
+
+
 def test_two_set_ups_have_the_same_incidents():
     ours = drawn([Recurrence("crash", 4.0, (Harms(down_h=1.0),))], seed=3)
     theirs = drawn([Recurrence("crash", 4.0, (Harms(down_h=2.0),))], seed=3)

@@ -14,7 +14,7 @@ from sim.report.plots import drawable
 from sim.report.study_page import StudyPage
 from sim.report.text import words
 from sim.report.text.columns import Cells, aligned, markdown_table
-from sim.study.decision.decision import AS_ASSUMED, Prospects
+from sim.study.decision.decision import AS_ASSUMED, FEW, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
     SURE,
@@ -198,10 +198,11 @@ def ladder(said: Advice) -> Cells:
 
 
 def worlds(said: Advice) -> Cells:
-    """Hours down a year in each world."""
+    """Hours down a year in each world, all of the same seeds."""
     names = list(said.decision.outcomes[0].worlds)
     rows: list[Sequence[str]] = [("down a year if", *names)]
-    columns = [weigh(said.decision, said.terms._replace(world=name)) for name in names]
+    terms = (said.terms._replace(world=name) for name in names)
+    columns = [weigh(said.decision, varied, range(FEW)) for varied in terms]
     for number, each in enumerate(said.weighed):
         cells = [_hours(column[number].year.down_h) for column in columns]
         rows.append((each.outcome.setup.name, *cells))
@@ -229,6 +230,9 @@ def _blocks(said: Advice) -> Iterator[Block]:
     yield from paying(said)
     yield "## If the assumptions are wrong"
     yield worlds(said)
+    if (size := seeds(said.decision)) > FEW:
+        first = "the first seed" if FEW == 1 else f"the first {FEW} seeds"
+        yield f"All columns are of {first} alone, to be compared; the first table is of all {size}."
     yield "## What only you know"
     yield from unknown(said)
     for line in said.decision.left_out:
