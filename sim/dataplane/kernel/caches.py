@@ -14,11 +14,11 @@ from sim.dataplane.codes import MOST_KEYS, SILENT
 from sim.dataplane.kernel.codes import (
     DRAW_WARM,
     HTTP_500,
-    LISTENING,
     PASSED,
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.containers import reach
 from sim.dataplane.kernel.draws import drawn, uniform
 from sim.dataplane.kernel.layout import PASSED_BY
 from sim.dataplane.kernel.postgres import WAITS
@@ -34,7 +34,7 @@ def look_up(w: Any, s: int, i: int) -> int:
     work, step = w.work[s], w.step[i]
     row = w.cache[step.target]
     work.leased = 0
-    code = reach_cache(w, step.target)
+    code = reach(w, row.server)
     wait_s = step.cache_retry_s
     if code != 0:
         row.unanswered += 1
@@ -74,17 +74,6 @@ def unanswered(w: Any, i: int) -> int:
 
 
 @inner
-def reach_cache(w: Any, q: int) -> int:
-    c = w.cache[q].server
-    if c < 0:
-        return HTTP_500
-    container = w.container[c]
-    if w.machine[container.server].alive == 0 or container.hung != 0:
-        return SILENT
-    return 0 if container.life == LISTENING else HTTP_500
-
-
-@inner
 def key_of(w: Any, i: int, visit: int) -> int:
     """Its row, or -1: no cache keeps it."""
     step = w.step[i]
@@ -98,7 +87,7 @@ def key_of(w: Any, i: int, visit: int) -> int:
 @inner
 def fill(w: Any, i: int, visit: int) -> None:
     q = w.step[i].target
-    if reach_cache(w, q) != 0:
+    if reach(w, w.cache[q].server) != 0:
         return
     key = key_of(w, i, visit)
     if key < 0:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.dataplane.codes import SILENT
 from sim.dataplane.kernel.codes import (
     DO_CPU,
     DRAINED,
     DRAINING,
     HTTP,
+    HTTP_500,
+    LISTENING,
     NOTE_DRAINED,
     NOTE_OOM,
     NOTE_SERVER_OOM,
@@ -36,6 +39,16 @@ from sim.dataplane.kernel.layout import (
 )
 from sim.dataplane.kernel.stations import join
 from sim.dataplane.kernel.timing import agenda, free_work, note, push_back, unlink
+
+
+@inner
+def reach(w: Any, c: int) -> int:
+    if c < 0:
+        return HTTP_500
+    container = w.container[c]
+    if w.machine[container.server].alive == 0 or container.hung != 0:
+        return SILENT
+    return 0 if container.life == LISTENING else HTTP_500
 
 
 # ---- admission ----

@@ -33,7 +33,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import enter, leave, move_up
+from sim.dataplane.kernel.containers import enter, leave, move_up, reach
 from sim.dataplane.kernel.draws import GOLDEN, child
 from sim.dataplane.kernel.durable import (
     chain,
@@ -74,13 +74,7 @@ ENQUEUE_STREAM = stream(SCHEDULED)
 
 @inner
 def up(w: Any, q: int) -> bool:
-    c = w.queue[q].redis
-    return (
-        c >= 0
-        and w.container[c].life == LISTENING
-        and w.machine[w.container[c].server].alive != 0
-        and w.container[c].hung == 0
-    )
+    return reach(w, w.queue[q].redis) == 0
 
 
 # ---- pushing ----

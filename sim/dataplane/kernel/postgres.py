@@ -22,6 +22,7 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.containers import reach
 from sim.dataplane.kernel.draws import uniform
 from sim.dataplane.kernel.layout import (
     CHECKED_OUT,
@@ -98,16 +99,6 @@ def at_limit(w: Any, d: int) -> None:
 
 
 @inner
-def reach(w: Any, d: int) -> int:
-    db = w.store[d].db
-    if db < 0:
-        return HTTP_500
-    if w.machine[w.container[db].server].alive == 0 or w.container[db].hung != 0:
-        return SILENT
-    return 0 if w.container[db].life == LISTENING else HTTP_500
-
-
-@inner
 def rules_of(w: Any, c: int, pool: int) -> Any:
     return w.rules[MOST_POOLS * w.container[c].profile + pool]
 
@@ -115,7 +106,7 @@ def rules_of(w: Any, c: int, pool: int) -> Any:
 @inner
 def open_one(w: Any, c: int, pool: int) -> int:
     d = rules_of(w, c, pool).database
-    code = reach(w, d)
+    code = reach(w, w.store[d].db)
     if code != 0:
         return code
     if w.container[c].locked != 0:

@@ -27,7 +27,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.profile import StoryStep
 from sim.dataplane.reference.postgres import thaw
-from sim.dataplane.reference.work import Work
+from sim.dataplane.reference.work import Work, reach
 from sim.dataplane.story import streams
 from sim.dataplane.tables import CacheGauge
 
@@ -59,7 +59,7 @@ class Cache:
         rules, asker = step.cache, work.container
         assert asker is not None
         while True:
-            code = self.reach()
+            code = reach(self.server)
             if code == 0:
                 code = self.found(step, work.visit)
                 if code != LEASED:
@@ -75,15 +75,6 @@ class Cache:
                     return FORSAKEN
             if code != LEASED:
                 return Outcome.HTTP_500 if rules.fails else Outcome.SUCCEEDED
-
-    def reach(self) -> int:
-        """0 if it answers; SILENT; or what a refusal is."""
-        server = self.server
-        if server is None:
-            return Outcome.HTTP_500
-        if not server.server.alive or server.hung:
-            return SILENT
-        return 0 if server.listening else Outcome.HTTP_500
 
     def key(self, step: StoryStep, visit: int) -> int:
         assert self.server is not None
@@ -112,7 +103,7 @@ class Cache:
 
     def fill(self, step: StoryStep, visit: int) -> None:
         """An answer, whether or not somebody still waits for it. Nobody waits for the cache."""
-        if self.reach() != 0:
+        if reach(self.server) != 0:
             return
         key = self.key(step, visit)
         if key == NOBODYS:

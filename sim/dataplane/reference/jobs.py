@@ -35,7 +35,7 @@ from sim.dataplane.profile import StoryStep
 from sim.dataplane.reference.leases import connection_ended, free_places, lease_ended, taken
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, Job, Work
+from sim.dataplane.reference.work import Attempt, Job, Work, reach
 from sim.dataplane.story import salt
 from sim.dataplane.tables import (
     DONE,
@@ -114,8 +114,7 @@ class JobQueue:
         return [*self.entries, *self.parked.values()]
 
     def up(self) -> bool:
-        redis = self.redis
-        return redis is not None and redis.listening and redis.server.alive and not redis.hung
+        return reach(self.redis) == 0
 
     # ---- durable points ----
     def restorable(self) -> bool:

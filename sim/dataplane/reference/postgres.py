@@ -19,7 +19,7 @@ from sim.dataplane.arithmetic import INFINITY, query_cost
 from sim.dataplane.codes import LOGIN_TRIPS, SILENT, Due, Outcome, Stream
 from sim.dataplane.profile import PoolRules
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Work
+from sim.dataplane.reference.work import Work, reach
 from sim.dataplane.tables import DatabaseGauge
 
 if TYPE_CHECKING:
@@ -97,21 +97,12 @@ class Postgres:
             self.exhausted_s += self.env.now - self.full_since
             self.full_since = INFINITY
 
-    def reach(self) -> int:
-        """0 if the database answers, else what the caller sees."""
-        db = self.db
-        if db is None:
-            return Outcome.HTTP_500
-        if not db.server.alive or db.hung:
-            return SILENT
-        return 0 if db.listening else Outcome.HTTP_500
-
     def open_one(self, client: Instance, pool: Pool) -> int:
         """Open a connection for a client's pool: 0, a failing outcome, or SILENT.
 
         The password is looked at here and never again (PostgreSQL and PgBouncer alike); before
         the slots of ordinary users, which PostgreSQL counts after authentication."""
-        code = self.reach()
+        code = reach(self.db)
         if code:
             return code
         if client.locked:

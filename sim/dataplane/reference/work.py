@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sim.dataplane.arithmetic import INFINITY, attempt_id
-from sim.dataplane.codes import CALL_BASE, AttemptPhase
+from sim.dataplane.codes import CALL_BASE, SILENT, AttemptPhase, Outcome
 
 if TYPE_CHECKING:
     import simpy
@@ -25,6 +25,15 @@ ON_THE_WAY = (
     AttemptPhase.TRAVELLING,
     AttemptPhase.HELD,
 )
+
+
+def reach(process: Instance | None) -> int:
+    """0 if a database, a queue or a cache answers; SILENT; else what a refusal is to who asks."""
+    if process is None:
+        return Outcome.HTTP_500
+    if not process.server.alive or process.hung:
+        return SILENT
+    return 0 if process.listening else Outcome.HTTP_500
 
 
 @dataclass(eq=False, slots=True)
