@@ -125,8 +125,11 @@ def connection_ended(w: Any, q: int, c: int) -> None:
 
 @inner
 def fell_silent(w: Any, c: int) -> None:
-    rules = w.version[w.container[c].profile]
-    silence = due(w, c, rules.redelivery_s)
+    due_by(w, c, due(w, c, w.version[w.container[c].profile].redelivery_s))
+
+
+@inner
+def due_by(w: Any, c: int, silence: float) -> None:
     for list_ in (IN_SLOTS, IN_BACKLOG):
         node = w.head[FIRST_LIST + LISTS * c + list_]
         while node >= 0:
@@ -138,13 +141,7 @@ def fell_silent(w: Any, c: int) -> None:
 
 @inner
 def heard_again(w: Any, c: int) -> None:
-    for list_ in (IN_SLOTS, IN_BACKLOG):
-        node = w.head[FIRST_LIST + LISTS * c + list_]
-        while node >= 0:
-            work = w.work[node >> 1]
-            if work.kind == JOB and leased(w, work.of_job, c):
-                due_back(w, work.of_job, max(0.0, work.overdue - w.now))
-            node = w.next[node]
+    due_by(w, c, INFINITY)
     rules = w.version[w.container[c].profile]
     if w.container[c].stuck != 0 and rules.by_connection != 0 and rules.reconnects != 0:
         w.container[c].stuck = 0

@@ -96,13 +96,14 @@ class Clients:
         now = self.env.now
         if request != self.request or self.due != now:
             return  # other arrivals since
-        self.recorder.arrived(now, self.endpoint(request))
+        endpoint = self.endpoint(request)
+        self.recorder.arrived(now, endpoint)
         self.waiting[request] = now
         self.segment, self.since = self.coming
         self.request += 1
         self.left = self.unit_exponential()
         self.expect()
-        self.env.process(self.story(request, now))
+        self.env.process(self.story(request, now, endpoint))
 
     def endpoint(self, request: int) -> int:
         """Which one a user asks; 0 where all ask the same."""
@@ -110,8 +111,9 @@ class Clients:
             return 0
         return chosen(draws.u(self.seed, Stream.MIX, request), self.bounds, len(self.bounds))
 
-    def story(self, request: int, arrived_s: float) -> Generator[simpy.Event, Any, None]:
-        endpoint = self.endpoint(request)
+    def story(
+        self, request: int, arrived_s: float, endpoint: int
+    ) -> Generator[simpy.Event, Any, None]:
         call = Call(request, request, request, endpoint=endpoint)
         outcome = yield from self.caller.ask(call)
         del self.waiting[request]

@@ -140,17 +140,19 @@ def connection_ended(queue: JobQueue, worker: Instance) -> None:
 
 def fell_silent(queue: JobQueue, worker: Instance) -> None:
     """It hangs: nobody renews the locks of what it holds, nor answers a heartbeat."""
-    back = due(queue, worker.profile, worker.profile.redelivery_s)
+    due_by(queue, worker, due(queue, worker.profile, worker.profile.redelivery_s))
+
+
+def due_by(queue: JobQueue, worker: Instance, silence: float) -> None:
+    """What it holds is given out again at that time, or before if its acknowledgement is due."""
     for job in jobs_of(worker):
         if leased(queue, job, worker.profile):
-            queue.due_back(job, max(0.0, min(back, job.overdue) - queue.env.now))
+            queue.due_back(job, max(0.0, min(silence, job.overdue) - queue.env.now))
 
 
 def heard_again(queue: JobQueue, worker: Instance) -> None:
     """It goes on: what it still holds stays its own, for as long as it may have it."""
-    for job in jobs_of(worker):
-        if leased(queue, job, worker.profile):
-            queue.due_back(job, max(0.0, job.overdue - queue.env.now))
+    due_by(queue, worker, INFINITY)
     if worker.stuck and worker.profile.by_connection and worker.profile.reconnects:
         worker.stuck = False
         if queue.takes(worker):
