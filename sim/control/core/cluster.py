@@ -429,8 +429,7 @@ class Cluster(Containers):
             asked = next(f for f in self.fronts.values() if f.number == notice.id)
             self.tell(Change("none_listed", service=asked.service))
         else:
-            all_of_them = (*self.managed.values(), *self.containers)
-            self._container_notice(next(c for c in all_of_them if c.id == notice.id), notice)
+            self._container_notice(next(c for c in self.everybody() if c.id == notice.id), notice)
 
     def _container_notice(self, c: Container, notice: Notice) -> None:
         if notice.note == Note.LISTENING:

@@ -92,8 +92,7 @@ class SpanRecorder:
 
     def sampled(self, at_s: float) -> None:
         """For the sample of then: what no change tells of."""
-        seen = (*self.cluster.managed.values(), *self.cluster.containers)
-        hung = {c.id for c in seen if c.hung}
+        hung = {c.id for c in self.cluster.everybody() if c.hung}
         if hung != self.hung:
             self.hung = hung
             self.look(at_s)
@@ -105,7 +104,7 @@ class SpanRecorder:
             state = server_state(s)
             if state != "released":
                 states["server", s.id] = Open("server", s.name, state, now, server=s.name)
-        for c in (*self.cluster.managed.values(), *self.cluster.containers):
+        for c in self.cluster.everybody():
             state = container_state(c)
             states["container", c.id] = Open(
                 "container", c.name, state, now, c.service, c.server.name

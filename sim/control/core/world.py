@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from operator import add
 from typing import Any, TypeVar, get_args
 
@@ -173,6 +174,10 @@ class World:
         """A service that has what this database has, and serves; "" if there is none."""
         followers = {database, *self.stack.replicas(database)} - {self.primary_of(database)}
         return next((n for n in self.stack.services if n in followers and self.answering(n)), "")
+
+    def everybody(self) -> Iterator[Container]:
+        """All containers, first what a provider runs."""
+        return chain(self.managed.values(), self.containers)
 
     @property
     def lends(self) -> bool:

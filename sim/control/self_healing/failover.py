@@ -44,7 +44,11 @@ def takes(rules: Failover | None) -> LawSpec:
         return rules.takes
     if rules is None or rules.by == "patroni":
         return LawSpec(mean=PROMOTION.value + REROUTING.value)
-    low, high = MANAGED_LOW.value, MANAGED_HIGH.value
+    return evenly(MANAGED_LOW.value, MANAGED_HIGH.value)
+
+
+def evenly(low: float, high: float) -> LawSpec:
+    """Any time from one to the other, alike."""
     mean = (low + high) / 2.0
     return LawSpec(law="uniform", mean=mean, cv=(high - mean) / mean / 3.0**0.5)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sim.constants.facts import Fact
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.control.self_healing.failover import takes
+from sim.control.self_healing.failover import evenly, takes
 from sim.schema.databases import Failover, Managed
 from sim.schema.fields import LawSpec
 
@@ -35,9 +35,7 @@ def away(rules: Managed) -> LawSpec:
     """From the moment at which it falls silent until another one serves in its place."""
     if rules.takes is not None or rules.standby:
         return takes(Failover(by="managed", takes=rules.takes))
-    low, high = ALONE_LOW.value, ALONE_HIGH.value
-    mean = (low + high) / 2.0
-    return LawSpec(law="uniform", mean=mean, cv=(high - mean) / mean / 3.0**0.5)
+    return evenly(ALONE_LOW.value, ALONE_HIGH.value)
 
 
 def provide(cluster: Cluster) -> Loop:
