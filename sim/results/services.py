@@ -222,12 +222,17 @@ def queue_cell(counts: Mapping[str, Any] | None) -> str:
     return ", ".join(parts)
 
 
+def percent(share: float) -> str:
+    """`94.1 %`."""
+    return f"{100.0 * share:.1f} %"
+
+
 def cache_cell(counts: Mapping[str, Any] | None) -> str:
     """`12,345 looks, 94.1 % hits, 31 unanswered, holds 8,000`."""
     looked = 0 if counts is None else counts["hits"] + counts["misses"] + counts["unanswered"]
     if counts is None or not looked:
         return "not asked"
-    parts = [f"{looked:,.0f} looks", f"{counts['hit_ratio']:.1%} hits".replace("%", " %")]
+    parts = [f"{looked:,.0f} looks", f"{percent(counts['hit_ratio'])} hits"]
     parts += [f"{counts['unanswered']:,.0f} unanswered"] if counts["unanswered"] else []
     return ", ".join([*parts, f"holds {counts['entries']:,.0f}"])
 
@@ -237,8 +242,8 @@ def caller_cell(counts: Mapping[str, Any] | None) -> str:
     if counts is None or not counts["calls"]:
         return "no calls"
     calls, failed, given_up = counts["calls"], counts["failed"], counts["given_up"]
-    part = f"{failed / calls:.1%} failed".replace("%", " %")
-    part += f" ({given_up / calls:.1%} given up)".replace("%", " %") if given_up else ""
+    part = f"{percent(failed / calls)} failed"
+    part += f" ({percent(given_up / calls)} given up)" if given_up else ""
     tries = f", {counts['tries'] / calls:.3g} tries each"
     return f"{calls:,.0f} calls, {part}{tries if counts['tries'] > 1.005 * calls else ''}"
 
@@ -249,7 +254,7 @@ def cell(counts: Mapping[str, Any] | None) -> str:
         return "not asked"
     asked, failed = counts["asked"], sum(counts["failed"].values())
     tries = (asked + counts["retries"]) / asked
-    parts = [f"{asked:,.0f} asked", f"{failed / asked:.1%} failed".replace("%", " %")]
+    parts = [f"{asked:,.0f} asked", f"{percent(failed / asked)} failed"]
     if tries > 1.005:
         parts.append(f"{tries:.3g} tries each")
     return ", ".join(parts)
@@ -260,7 +265,7 @@ def endpoint_cell(counts: Mapping[str, Any] | None) -> str:
     if counts is None:
         return "not asked"
     asked, failed = counts["asked"], sum(counts["failed"].values())
-    parts = [f"{asked:,.0f} asked", f"{failed / asked:.1%} failed".replace("%", " %")]
+    parts = [f"{asked:,.0f} asked", f"{percent(failed / asked)} failed"]
     half, most = (counts["latency_s"][p] for p in ("p50", "p95"))
     if half is not None:
         parts += [f"p50 {1000 * half:,.3g} ms", f"p95 {1000 * most:,.3g} ms"]

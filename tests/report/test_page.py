@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -187,8 +188,13 @@ def test_who_asked_whom_is_drawn_and_said():
     assert "web to bank" in failing
     assert "web to shelf" not in failing
     assert "web to bank: 200 calls, 25.0 % failed (10.0 % given up), 2 tries each" in graph.words
-    read(page(pages.of(called)))
+    result = pages.of(called)
+    read(page(result))
     assert not list(call_graphs(pages.plain()))
+    figures = result.platforms["compose"] | {"began_at": "orders", "databases": {"orders": {}}}
+    (graph,) = call_graphs(SimpleNamespace(slo=result.slo, platforms={"compose": figures}))
+    assert graph.words.endswith("; it began at the database orders")  # which has no box
+    assert "it began at the database orders" in graph.drawing
 
 
 def test_topology_tells_the_loss_of_a_server():

@@ -9,7 +9,7 @@ from sim.report.page.graph import Arrow, Box, graph
 from sim.report.text import words
 from sim.results.figures import Figures
 from sim.results.measurements import Measurements
-from sim.results.services import USERS, caller_cell, cell
+from sim.results.services import USERS, caller_cell, cell, percent
 
 GAP_X = 160  # pixels between columns: room for the labels, and for lines to part
 
@@ -29,8 +29,11 @@ def call_graphs(result: Measurements) -> Iterator[CallGraph]:
         arrows = list(_arrows(figures, bears))
         if len(arrows) > 1:
             title = f"{words.platform(name)}: who asked whom"
-            drawing = graph(_boxes(figures), arrows, USERS, title, gap=GAP_X)
-            said = "; ".join(arrow.title for arrow in arrows)
+            began = figures.get("began_at")
+            stores = figures.get("databases", ())  # which are not drawn
+            notes = [f"it began at the database {began}"] if began in stores else []
+            drawing = graph(_boxes(figures), arrows, USERS, title, notes, GAP_X)
+            said = "; ".join([*(arrow.title for arrow in arrows), *notes])
             yield CallGraph(words.platform(name), drawing, said)
 
 
@@ -49,9 +52,7 @@ def _arrows(figures: Figures, bears: float) -> Iterator[Arrow]:
         for callee, counts in row.items():
             calls = counts["calls"]
             failed = counts["failed"] / calls if calls else 0.0
-            answered = (
-                f"{1.0 - failed:.1%} answered".replace("%", " %") if failed else "all answered"
-            )
+            answered = f"{percent(1.0 - failed)} answered" if failed else "all answered"
             labels = (f"{calls:,.0f} calls", answered)
             title = f"{caller} to {callee}: {caller_cell(counts)}"
             style = "failing" if failed > bears else ""
