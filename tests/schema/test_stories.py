@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from sim.dataplane import codes, story
 from sim.library.scenarios import load_scenario
@@ -14,7 +15,8 @@ from sim.schema.databases import DatabasePool
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
 from sim.schema.settings import apply_settings
-from sim.schema.stack import Stack
+from sim.schema.stack import MOST_ZONES, Stack
+from sim.schema.steps import Breaker
 
 BASE = """
 name: tiny
@@ -209,6 +211,12 @@ def test_both_engines_have_room_for_what_may_be_written():
     assert bounds.KEYS.most <= codes.MOST_KEYS
     assert story_checks.MOST_ENDPOINTS < codes.MOST_ENDPOINTS, "and what has no name"
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
+    assert MOST_ZONES + 2 <= codes.MOST_SEGMENTS, "elsewhere, and within one server"
+    rules = {"share": "50%", "open": "1s"}
+    for field in ("window", "trials"):
+        assert Breaker.model_validate({**rules, field: codes.MOST_WINDOW}).open == 1.0
+        with pytest.raises(ValidationError):
+            Breaker.model_validate({**rules, field: codes.MOST_WINDOW + 1})
 
 
 def test_a_long_story_is_turned_down():
