@@ -207,7 +207,7 @@ FIGURES: tuple[Figure, ...] = (
         parts=JOB_CAUSES,
     ),
     Figure(
-        "jobs.never_done", Unit.COUNT, never_done, TableRow(JOBS, 35, "never done"),
+        "jobs.never_done", Unit.COUNT, never_done, TableRow(JOBS, 35, "jobs never done"),
         Harm(5, 2.0, "{} {fewer} job{s} never done", "{} jobs never done"),
     ),
     Figure(
