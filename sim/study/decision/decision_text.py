@@ -17,6 +17,7 @@ from sim.report.text.columns import Cells, aligned, markdown_table
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
+    PAID_OFF,
     SURE,
     BreakEven,
     Choice,
@@ -104,7 +105,7 @@ def sureness(said: Advice) -> str:
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
     if not said.hinges:
-        return f"{first} None of the other assumptions, at half or double, changes it."
+        return f"{first} No other value that was tried of the other assumptions changes it."
     changes = "; ".join(
         f"if {hinge.says}: {hinge.choice.name}"
         if hinge.choice.matters
@@ -174,7 +175,7 @@ def table(said: Advice) -> Cells:
             f"{_hours(low)} .. {_hours(high)}",
             words.count(round(each.year.failed)),
             words.count(round(each.year.jobs_never_done)),
-            f"{each.year.day_h:.1f} h",
+            f"{each.year.day_h + each.year.follow_up_h:.1f} h",
             f"{each.year.night_h:.1f} h",
             words.money(each.money.total),
             _hours(each.outcome.setup.work / 3600.0),
@@ -222,7 +223,13 @@ def _blocks(said: Advice) -> Iterator[Block]:
     yield table(said)
     yield (
         "Means; 9 of 10 drawn years lie in the range. Money: servers, control plane, balancer, "
-        "volumes, upkeep, people's hours, and what is lost as far as told. * the answer."
+        f"volumes, upkeep, the work to get there over {PAID_OFF:.0f} months, people's hours, and "
+        "what is lost as far as told. * the answer."
+    )
+    each_h, now = said.decision.rates.follow_up / 3600.0, said.weighed[0].year
+    yield (
+        f"People by day: at work on it, and {each_h:g} h after each incident for its post-mortem "
+        f"and repairs: {now.follow_up_h:.0f} h a year as it is."
     )
     yield "## What first"
     yield ladder(said)
