@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from sim.report.plots import drawable
 from sim.report.study_page import StudyPage
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, markdown_table
+from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
@@ -100,7 +101,10 @@ def _more(each: Weighed, now: Weighed) -> str:
 
 def sureness(said: Advice) -> str:
     size = seeds(said.decision)
-    first = f"Confidence: the same answer in {said.sure:.0%} of draws of its {size} seeds."
+    first = (
+        f"Confidence: the same answer in {said.sure:.0%} of redraws of its {size} incidents of "
+        "each kind."
+    )
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
     if not said.hinges:
@@ -161,8 +165,8 @@ def unknown(said: Advice) -> list[str]:
 # ---- tables ----
 def table(said: Advice) -> Cells:
     heads = (
-        "set-up", "down a year", "9 of 10 years", "lost requests", "jobs never done",
-        "people by day", "by night", "money a month", "work, once",
+        "set-up", "down a year", "in 9 of 10 years", "lost requests", "jobs never done",
+        "work by day", "by night", "money a month", "to set it up",
     )  # fmt: skip
     rows: list[Sequence[str]] = [heads]
     for each, years in zip(said.weighed, said.ranges, strict=True):
@@ -221,8 +225,9 @@ def _blocks(said: Advice) -> Iterator[Block]:
     yield sureness(said)
     yield table(said)
     yield (
-        "Means; 9 of 10 drawn years lie in the range. Money: servers, control plane, balancer, "
-        "volumes, upkeep, people's hours, and what is lost as far as told. * the answer."
+        "Means; 9 of 10 drawn years lie in the range. Work: people's hours a year, in incidents "
+        "and planned work; to set it up: once. Money: servers, control plane, balancer, volumes, "
+        "upkeep, those hours, and what is lost as far as told. * the answer."
     )
     yield "## What first"
     yield ladder(said)
@@ -247,9 +252,9 @@ def _text_lines(said: Advice) -> Iterator[str]:
     yield sentence(said)
     for block in _blocks(said):
         if isinstance(block, str):
-            yield f"\n{block[3:]}" if block.startswith("## ") else block
+            yield from ("", block[3:]) if block.startswith("## ") else wrap(block, WIDTH)
         else:
-            yield from ("", *aligned(block), "")
+            yield from ("", *aligned(block, WIDTH))
 
 
 def markdown(said: Advice) -> str:
