@@ -7,6 +7,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
+from itertools import chain, repeat
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from sim.report.plots import drawable
 from sim.report.study_page import StudyPage
 from sim.report.text import words
-from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table
+from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table, numeric
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
@@ -37,9 +38,13 @@ from sim.study.decision.worth import (
 from sim.study.decision.year import drawn, ranges
 
 STYLE = (
+    ":root{color-scheme:light dark;--ink:#222;--paper:#fff;--line:#ddd}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#ececf0;--paper:#17181c;--line:#3a3b42}}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;"
-    "color:#222}table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
-    "padding:.25rem .7rem;border-bottom:1px solid #ddd}img{max-width:100%}h1{font-size:1.5rem}"
+    "color:var(--ink);background:var(--paper)}div{overflow-x:auto}"
+    "table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
+    "padding:.25rem .7rem;border-bottom:1px solid var(--line)}.n{text-align:right}"
+    "img{max-width:100%;background:#fff}h1{font-size:1.5rem}"
 )
 
 
@@ -270,9 +275,7 @@ def html(said: Advice) -> str:
     parts = [f"<h1>{title}</h1>"]
     for number, block in enumerate(_blocks(said)):
         if not isinstance(block, str):
-            head, *body = [[escape(cell) for cell in row] for row in block]
-            rows = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in body)
-            parts.append(f"<table><tr><th>{'</th><th>'.join(head)}</th></tr>{rows}</table>")
+            parts.append(f"<div><table>{''.join(_html_rows(block))}</table></div>")
         elif block.startswith("## "):
             parts.append(f"<h2>{escape(block[3:])}</h2>")
         else:
@@ -286,6 +289,13 @@ def html(said: Advice) -> str:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
         f"{''.join(parts)}</html>\n"
     )
+
+
+def _html_rows(rows: Cells) -> Iterator[str]:
+    sides = [' class="n"' if right else "" for right in numeric(rows)]
+    for kind, row in zip(chain(["th"], repeat("td")), rows, strict=False):
+        cells = (f"<{kind}{side}>{escape(cell)}" for side, cell in zip(sides, row, strict=True))
+        yield f"<tr>{''.join(cells)}"
 
 
 def record(said: Advice) -> dict[str, Any]:
