@@ -34,7 +34,7 @@ from sim.control.autoscaling.keda import Keda
 from sim.platforms.kubernetes import PLATFORM
 from sim.platforms.platform import Platform
 from sim.schema import stack
-from tests.control.world import World, stack_of
+from tests.control.world import World, stack_of, steps
 
 Select = Literal["max", "min", "disabled"]
 SAME = Tolerances(0.1, 0.1)
@@ -296,11 +296,6 @@ def world_of(rules: Autoscaling, cores: Callable[[float], float], **service: obj
     return world
 
 
-def steps(world: World) -> list[tuple[float, int]]:
-    rows = [r for r in world.cluster.timeline if r.event == "autoscaling"]
-    return [(r.t_s, int(r.text.split(" to ")[1].split()[0])) for r in rows]
-
-
 ALONE = Autoscaling(servers=None)
 
 
@@ -531,8 +526,7 @@ def on_metrics(metrics: list[dict], **more) -> World:
 
 
 def scaled_to(world: World) -> list[int]:
-    rows = [r.text for r in world.cluster.timeline if r.event == "autoscaling"]
-    return [int(text.split(" to ")[1].split()[0]) for text in rows]
+    return [number for _, number in steps(world)]
 
 
 def test_replicas_scale_on_the_requests_that_they_answer():
