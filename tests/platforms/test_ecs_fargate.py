@@ -2,7 +2,6 @@
 
 import pytest
 
-from sim.control.health_checks.target_group import Target, counted
 from sim.control.rolling_updates.ecs import breaker_threshold, fenceposts
 from sim.control.scheduling.fargate import SIZES
 from sim.control.scheduling.microvms import GIB, Price, bucket, task_size
@@ -64,24 +63,6 @@ def test_constants():
 
 
 # ---- rules ----
-@pytest.mark.parametrize(
-    ("target", "ok", "expected"),
-    [
-        (Target(None, 0), True, Target(True, 0)),  # a new target needs one pass only
-        (Target(None, 0), False, Target(None, 1)),
-        (Target(None, 1), False, Target(False, 0)),
-        (Target(True, 0), False, Target(True, 1)),
-        (Target(True, 1), False, Target(False, 0)),
-        (Target(True, 1), True, Target(True, 0)),
-        (Target(False, 3), True, Target(False, 4)),
-        (Target(False, 4), True, Target(True, 0)),
-        (Target(False, 4), False, Target(False, 0)),
-    ],
-)
-def test_target_health(target, ok, expected):
-    assert counted(target, ok, 1, 5, 2) == expected
-
-
 def test_with_no_healthy_target_the_balancer_fails_open():
     sick = [Endpoint(1, False, False), Endpoint(2, False, False), Endpoint(3, False, True)]
     assert chosen(sick, fail_open=True) == (1, 2)

@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from sim.control.health_checks.consul import restarts
 from sim.control.scheduling.heartbeats import given_up_s
 from sim.control.scheduling.nomad import binpack_choice, binpack_score
 from sim.control.scheduling.placement import Load, Resources
@@ -113,14 +112,6 @@ def test_binpack_score(used, expected):
 )
 def test_placement(clients, expected):
     assert binpack_choice(clients, Resources(0.25, GIB), 3) == expected
-
-
-@pytest.mark.parametrize(
-    ("streak", "age_s", "limit", "expected"),
-    [(9, 100.0, 0, False), (2, 100.0, 3, False), (3, 100.0, 3, True), (3, 0.5, 3, False)],
-)
-def test_check_restart(streak, age_s, limit, expected):
-    assert restarts(streak, age_s, limit, 1.0) is expected
 
 
 # ---- outages ----
