@@ -2,7 +2,6 @@
 
 import pytest
 
-from sim.control.rolling_updates.ecs import breaker_threshold, fenceposts
 from sim.control.scheduling.fargate import SIZES
 from sim.control.scheduling.microvms import GIB, Price, bucket, task_size
 from sim.control.scheduling.placement import Resources
@@ -106,24 +105,6 @@ def test_price():
 )
 def test_launch_rate(tokens, since_s, expected):
     assert bucket(tokens, since_s, 20.0, 100.0) == expected
-
-
-@pytest.mark.parametrize(
-    ("desired", "percents", "expected"),
-    [
-        (3, (100, 200), (3, 0)),
-        (3, (50, 150), (1, 1)),
-        (1, (0, 100), (0, 1)),
-        (4, (50, 100), (0, 2)),
-    ],
-)
-def test_fenceposts(desired, percents, expected):
-    assert fenceposts(desired, *percents) == expected
-
-
-@pytest.mark.parametrize(("desired", "expected"), [(1, 3), (6, 3), (7, 4), (20, 10), (1000, 200)])
-def test_breaker_threshold(desired, expected):
-    assert breaker_threshold(desired, 0.5, 3, 200) == expected
 
 
 # ---- outages ----
