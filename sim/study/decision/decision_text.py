@@ -19,6 +19,7 @@ from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table, numer
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
+    PAID_OFF,
     SURE,
     BreakEven,
     Choice,
@@ -113,7 +114,7 @@ def sureness(said: Advice) -> str:
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
     if not said.hinges:
-        return f"{first} None of the other assumptions, at half or double, changes it."
+        return f"{first} No other value that was tried of the other assumptions changes it."
     changes = "; ".join(
         f"if {hinge.says}: {hinge.choice.name}"
         if hinge.choice.matters
@@ -183,7 +184,7 @@ def table(said: Advice) -> Cells:
             f"{_hours(low)} .. {_hours(high)}",
             words.count(round(each.year.failed)),
             words.count(round(each.year.jobs_never_done)),
-            f"{each.year.day_h:.1f} h",
+            f"{each.year.day_h + each.year.follow_up_h:.1f} h",
             f"{each.year.night_h:.1f} h",
             words.money(each.money.total),
             _hours(each.outcome.setup.work / 3600.0),
@@ -227,12 +228,15 @@ Block = str | Cells  # a paragraph, a heading that begins with `## `, or a table
 
 
 def _blocks(said: Advice) -> Iterator[Block]:
+    each_h, now = said.decision.rates.follow_up / 3600.0, said.weighed[0].year
     yield sureness(said)
     yield table(said)
     yield (
-        "Means; 9 of 10 drawn years lie in the range. Work: people's hours a year, in incidents "
-        "and planned work; to set it up: once. Money: servers, control plane, balancer, volumes, "
-        "upkeep, those hours, and what is lost as far as told. * the answer."
+        "Means; 9 of 10 drawn years lie in the range. Work: people's hours a year, in incidents, "
+        f"after them ({each_h:g} h each for the post-mortem and its repairs: "
+        f"{now.follow_up_h:.0f} h as it is) and in planned work; to set it up: once. "
+        "Money: servers, control plane, balancer, volumes, upkeep, those hours, setting up over "
+        f"{PAID_OFF:.0f} months, and what is lost as far as told. * the answer."
     )
     yield "## What first"
     yield ladder(said)
