@@ -381,6 +381,12 @@ class Stack(Record):
         return [name for name, service in self.services.items() if service.role == first]
 
     @property
+    def place(self) -> str:
+        """The file that it was read from, for messages; of ours, whose source is a sentence, the
+        name."""
+        return self.name if " " in self.source else self.source or self.name
+
+    @property
     def entry(self) -> str:
         """The service that users call: the first that answers requests; "" if none does."""
         return next(iter(self.playing("http")), "")
