@@ -129,7 +129,8 @@ WORK: RecordFields = [
     ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
-    ("of_job", N), ("overdue", F),  # of a job
+    ("of_job", N),  # of a job
+    ("until", F),  # then nobody waits for it any more: its client, or the queue for its job
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
