@@ -26,6 +26,7 @@ from sim.dataplane.profile import (
     Profile,
     Routing,
     StoryStep,
+    Way,
     Workload,
 )
 from tests.dataplane.worlds import Step, World
@@ -649,6 +650,15 @@ class Author:
                 self.publish(when, all_of_them=dice(0.5), service=tier)
 
 
+def ways(dice: Dice) -> tuple[Way, ...]:
+    """Whom users ask: endpoints of the first service, in half the cases of others, too."""
+    shares = dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6)))
+    if not shares or dice.aside((True, False)):
+        return tuple(Way(share, 0, endpoint) for endpoint, share in enumerate(shares))
+    asked = [(dice.aside(range(SERVICES)), dice.aside((0, 0, 1, 2))) for _ in shares]
+    return tuple(Way(share, *whom) for share, whom in zip(shares, asked, strict=True))
+
+
 def make_world(seed: int, lattice: bool) -> World:
     """The world of this seed: (workload, profiles, script, restart delays, end)."""
     dice = Dice(seed, lattice)
@@ -664,7 +674,7 @@ def make_world(seed: int, lattice: bool) -> World:
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
-        mix=dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6))),
+        mix=ways(dice),
     )
     author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()

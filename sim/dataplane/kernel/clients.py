@@ -24,7 +24,7 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import forsaken
-from sim.dataplane.kernel.draws import child, endpoint, snap, uniform
+from sim.dataplane.kernel.draws import child, snap, uniform, way
 from sim.dataplane.kernel.layout import (
     ANSWERED,
     ASKING,
@@ -52,7 +52,7 @@ def arrive(w: Any) -> None:
     request = w.requests
     w.requests = request + 1
     out(w, OUT_ARRIVED, w.now, 0.0, request)
-    ask(w, request, -1, endpoint(w, request))
+    ask(w, request, -1, way(w, request))
 
 
 # ---- whoever asks ----
@@ -83,7 +83,8 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
 @inner
 def purse(w: Any, parent: int, k: int) -> int:
     """Whose tokens and breaker: those of users, or of a calling step of a container's process."""
-    return 0 if parent < 0 else MOST_CALLS * (w.work[parent].at + 1) + w.policy[k].slot
+    at = 0 if parent < 0 else w.work[parent].at + 1
+    return MOST_CALLS * at + w.policy[k].slot
 
 
 @inner

@@ -26,7 +26,7 @@ from sim.dataplane.codes import (
     Outcome,
     Stream,
 )
-from sim.dataplane.profile import Arrivals, Client, Workload
+from sim.dataplane.profile import Arrivals, Client, Way, Workload
 from sim.dataplane.reference.breaker import CircuitBreaker
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
@@ -43,8 +43,8 @@ class Clients:
     def __init__(self, plane: ReferencePlane, work: Workload) -> None:
         self.env, self.seed, self.recorder = plane.env, work.seed, plane.recorder
         self.horizon, self.lattice = work.horizon_s, work.lattice_s
-        self.caller = Caller(plane, work.client, 0, tokens=0.0)
-        self.bounds = tuple(accumulate(work.mix))
+        self.callers = {door: Caller(plane, work.client, door, tokens=0.0) for door in work.doors}
+        self.ways, self.bounds = work.mix, tuple(accumulate(way.share for way in work.mix))
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
         self.request = 0  # the one that comes next
         self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
@@ -96,30 +96,40 @@ class Clients:
         now = self.env.now
         if request != self.request or self.due != now:
             return  # other arrivals since
-        endpoint = self.endpoint(request)
-        self.recorder.arrived(now, endpoint)
+        way = self.way(request)
+        self.recorder.arrived(now, way)
         self.waiting[request] = now
         self.segment, self.since = self.coming
         self.request += 1
         self.left = self.unit_exponential()
         self.expect()
-        self.env.process(self.story(request, now, endpoint))
+        self.env.process(self.story(request, now, way))
 
-    def endpoint(self, request: int) -> int:
-        """Which one a user asks; 0 where all ask the same."""
+    def way(self, request: int) -> int:
+        """In which of the mix a user asks; 0 where all ask the same."""
         if not self.bounds:
             return 0
         return chosen(draws.u(self.seed, Stream.MIX, request), self.bounds, len(self.bounds))
 
     def story(
-        self, request: int, arrived_s: float, endpoint: int
+        self, request: int, arrived_s: float, number: int
     ) -> Generator[simpy.Event, Any, None]:
-        call = Call(request, request, request, endpoint=endpoint)
-        outcome = yield from self.caller.ask(call)
+        way = self.ways[number] if self.ways else Way(1.0)
+        call = Call(request, request, request, endpoint=way.endpoint)
+        outcome = yield from self.callers[way.service].ask(call)
         del self.waiting[request]
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
-        self.recorder.ended(arrived_s, outcome, self.env.now, endpoint)
+        self.recorder.ended(arrived_s, outcome, self.env.now, number)
+
+    # ---- what is read of them ----
+    @property
+    def retries(self) -> int:
+        return sum(caller.retries for caller in self.callers.values())
+
+    @property
+    def edges(self) -> list[Edge]:
+        return [caller.edge for caller in self.callers.values()]
 
 
 class Caller:

@@ -17,6 +17,7 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
+    USERS,
     Due,
     Kind,
     Life,
@@ -467,7 +468,8 @@ class ReferencePlane:
         return self.tallies[service].gauge()
 
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
-        return tuple(CallGauge(*astuple(edge)) for edge in self.edges[profile])
+        edges = self.clients.edges if profile == USERS else self.edges[profile]
+        return tuple(CallGauge(*astuple(edge)) for edge in edges)
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return self.databases[database].gauge()

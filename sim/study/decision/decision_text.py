@@ -7,16 +7,19 @@ import base64
 from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
+from itertools import chain, repeat
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from sim.report.plots import drawable
 from sim.report.study_page import StudyPage
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, markdown_table
+from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table, numeric
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
+    PAID_OFF,
     SURE,
     BreakEven,
     Choice,
@@ -25,6 +28,7 @@ from sim.study.decision.worth import (
     Terms,
     Weighed,
     break_even,
+    by_price,
     choose,
     confidence,
     hinges,
@@ -36,9 +40,13 @@ from sim.study.decision.worth import (
 from sim.study.decision.year import drawn, ranges
 
 STYLE = (
+    ":root{color-scheme:light dark;--ink:#222;--paper:#fff;--line:#ddd}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#ececf0;--paper:#17181c;--line:#3a3b42}}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;"
-    "color:#222}table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
-    "padding:.25rem .7rem;border-bottom:1px solid #ddd}img{max-width:100%}h1{font-size:1.5rem}"
+    "color:var(--ink);background:var(--paper)}div{overflow-x:auto}"
+    "table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
+    "padding:.25rem .7rem;border-bottom:1px solid var(--line)}.n{text-align:right}"
+    "img{max-width:100%;background:#fff}h1{font-size:1.5rem}"
 )
 
 
@@ -79,13 +87,30 @@ def sentence(said: Advice) -> str:
         )
     if not said.choice.matters:
         return f"It does not matter: {down}, and no set-up saves more than minutes of it."
+    unless = _unless(said)
     if best is now:
-        return f"Leave it as it is: {down}, and nothing that was tried pays."
+        before = " before" if unless else ""
+        return f"Leave it as it is{unless}: {down}, and nothing that was tried pays{before}."
     found = f"{best.outcome.setup.name} leaves {_hours(best.year.down_h)}"
     money = f"for {_more(best, now)} a month"
     if said.choice.orchestrator:
         return f"{best.outcome.setup.name} pays: {down}, {found} {money}."
-    return f"You do not need an orchestrator: {down}, {found} {money}."
+    return f"You do not need an orchestrator{unless}: {down}, {found} {money}."
+
+
+def _unless(said: Advice) -> str:
+    """From which price of an hour down on, where nobody has told one, an orchestrator pays."""
+    if said.terms.priced:
+        return ""
+    rungs = [rung for rung in by_price(said.weighed) if rung.weighed.outcome.setup.orchestrator]
+    return (
+        f" unless an hour down costs you some {_dollars(rungs[0].price)} or more" if rungs else ""
+    )
+
+
+def _dollars(price: float) -> str:
+    """Two digits of it: more is not known."""
+    return f"${float(f'{price:.2g}'):,.0f}"
 
 
 def _best(said: Advice) -> Weighed:
@@ -100,11 +125,14 @@ def _more(each: Weighed, now: Weighed) -> str:
 
 def sureness(said: Advice) -> str:
     size = seeds(said.decision)
-    first = f"Confidence: the same answer in {said.sure:.0%} of draws of its {size} seeds."
+    first = (
+        f"Confidence: the same answer in {said.sure:.0%} of redraws of its {size} incidents of "
+        "each kind."
+    )
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
     if not said.hinges:
-        return f"{first} None of the other assumptions, at half or double, changes it."
+        return f"{first} No other value that was tried of the other assumptions changes it."
     changes = "; ".join(
         f"if {hinge.says}: {hinge.choice.name}"
         if hinge.choice.matters
@@ -161,8 +189,8 @@ def unknown(said: Advice) -> list[str]:
 # ---- tables ----
 def table(said: Advice) -> Cells:
     heads = (
-        "set-up", "down a year", "9 of 10 years", "lost requests", "jobs never done",
-        "people by day", "by night", "money a month", "work, once",
+        "set-up", "down a year", "in 9 of 10 years", "lost requests", "jobs never done",
+        "work by day", "by night", "money a month", "to set it up",
     )  # fmt: skip
     rows: list[Sequence[str]] = [heads]
     for each, years in zip(said.weighed, said.ranges, strict=True):
@@ -174,11 +202,24 @@ def table(said: Advice) -> Cells:
             f"{_hours(low)} .. {_hours(high)}",
             words.count(round(each.year.failed)),
             words.count(round(each.year.jobs_never_done)),
-            f"{each.year.day_h:.1f} h",
+            f"{each.year.day_h + each.year.follow_up_h:.1f} h",
             f"{each.year.night_h:.1f} h",
             words.money(each.money.total),
             _hours(each.outcome.setup.work / 3600.0),
         ))  # fmt: skip
+    return rows
+
+
+def prices(said: Advice) -> Cells:
+    """What costs least at which price of an hour down."""
+    rows: list[Sequence[str]] = [
+        ("an hour down costs you", "least money", "down a year", "a month")
+    ]
+    for rung in by_price(said.weighed):
+        price = f"{_dollars(rung.price)} or more" if rung.price else "nothing"
+        means = rung.weighed.money.total - rung.weighed.money.lost
+        name, year = rung.weighed.outcome.setup.name, rung.weighed.year
+        rows.append((price, name, _hours(year.down_h), words.money(means)))
     return rows
 
 
@@ -218,12 +259,18 @@ Block = str | Cells  # a paragraph, a heading that begins with `## `, or a table
 
 
 def _blocks(said: Advice) -> Iterator[Block]:
+    each_h, now = said.decision.rates.follow_up / 3600.0, said.weighed[0].year
     yield sureness(said)
     yield table(said)
     yield (
-        "Means; 9 of 10 drawn years lie in the range. Money: servers, control plane, balancer, "
-        "volumes, upkeep, people's hours, and what is lost as far as told. * the answer."
+        "Means; 9 of 10 drawn years lie in the range. Work: people's hours a year, in incidents, "
+        f"after them ({each_h:g} h each for the post-mortem and its repairs: "
+        f"{now.follow_up_h:.0f} h as it is) and in planned work; to set it up: once. "
+        "Money: servers, control plane, balancer, volumes, upkeep, those hours, setting up over "
+        f"{PAID_OFF:.0f} months, and what is lost as far as told. * the answer."
     )
+    yield "## By what an hour down costs you"
+    yield prices(said)
     yield "## What first"
     yield ladder(said)
     yield "## Where Kubernetes begins to pay"
@@ -247,9 +294,9 @@ def _text_lines(said: Advice) -> Iterator[str]:
     yield sentence(said)
     for block in _blocks(said):
         if isinstance(block, str):
-            yield f"\n{block[3:]}" if block.startswith("## ") else block
+            yield from ("", block[3:]) if block.startswith("## ") else wrap(block, WIDTH)
         else:
-            yield from ("", *aligned(block), "")
+            yield from ("", *aligned(block, WIDTH))
 
 
 def markdown(said: Advice) -> str:
@@ -265,9 +312,7 @@ def html(said: Advice) -> str:
     parts = [f"<h1>{title}</h1>"]
     for number, block in enumerate(_blocks(said)):
         if not isinstance(block, str):
-            head, *body = [[escape(cell) for cell in row] for row in block]
-            rows = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in body)
-            parts.append(f"<table><tr><th>{'</th><th>'.join(head)}</th></tr>{rows}</table>")
+            parts.append(f"<div><table>{''.join(_html_rows(block))}</table></div>")
         elif block.startswith("## "):
             parts.append(f"<h2>{escape(block[3:])}</h2>")
         else:
@@ -281,6 +326,13 @@ def html(said: Advice) -> str:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
         f"{''.join(parts)}</html>\n"
     )
+
+
+def _html_rows(rows: Cells) -> Iterator[str]:
+    sides = [' class="n"' if right else "" for right in numeric(rows)]
+    for kind, row in zip(chain(["th"], repeat("td")), rows, strict=False):
+        cells = (f"<{kind}{side}>{escape(cell)}" for side, cell in zip(sides, row, strict=True))
+        yield f"<tr>{''.join(cells)}"
 
 
 def record(said: Advice) -> dict[str, Any]:
@@ -301,6 +353,10 @@ def record(said: Advice) -> dict[str, Any]:
                 "usd_month": {**each.money._asdict(), "total": each.money.total},
             }
             for each, years in zip(said.weighed, said.ranges, strict=True)
+        ],
+        "by_price": [
+            {"down_hour": rung.price, "setup": rung.weighed.outcome.setup.name}
+            for rung in by_price(said.weighed)
         ],
         "break_even": [each._asdict() for each in said.break_even],
         "asks": unknown(said),

@@ -1,10 +1,10 @@
 """What a year costs under each set-up, which is worth it, and what that hangs on. Arithmetic alone.
 
-The rule. Where somebody says what an hour down or a lost request costs, the least money a month is
-best. Where nobody does, the cheapest set-up is best of those that take away nine tenths of what any
-takes away. Where no set-up saves a tenth of an hour a year, it does not matter. The rule is asked
-again with the seeds drawn anew (bootstrap): how often it says the same is the confidence; below
-SURE, not enough is known.
+The rule: the least money a month is best, what users' failures cost in it as far as somebody says
+so. Where nobody does, each set-up is best from some price of an hour down to another, or never
+(`by_price`), and the first of them is the answer. Where then no set-up saves a tenth of an hour a
+year, it does not matter. The rule is asked again with the seeds drawn anew (bootstrap): how often
+it says the same is the confidence; below SURE, not enough is known.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from sim.study.decision.decision import AS_ASSUMED, FEW, Prospect, Prospects
 from sim.study.decision.year import Harms, expected
 
 MONTHS = 12.0
-MOST_OF_IT = 0.9  # chosen
 MATTERS_H = 0.1  # hours a year; chosen
 SURE = 0.6  # chosen
 AGAIN = 200  # bootstrap samples
+PAID_OFF = 24.0  # months in which the work to get to a set-up is paid; chosen
 DEPLOYS = "deploys and other planned work come"
 HALF, DOUBLE = 0.5, 2.0
 
@@ -33,6 +33,8 @@ class Terms(NamedTuple):
     down_hour: float = 0.0  # USD that an hour down costs; 0: not told
     sale: float = 0.0  # USD that a lost request costs; 0: not told
     upkeep: float = 1.0
+    migration: float = 1.0  # of the work to get there
+    follow_up: float = 1.0  # of the work after an incident
     rates: float = 1.0
     planned: float = 1.0  # of deploys and other planned work
     world: str = AS_ASSUMED
@@ -47,12 +49,13 @@ class Money(NamedTuple):
 
     machines: float
     upkeep: float
+    migration: float  # the work to get there, over PAID_OFF months
     incidents: float  # people's hours
     lost: float  # what users' failures cost, as far as told
 
     @property
     def total(self) -> float:
-        return self.machines + self.upkeep + self.incidents + self.lost
+        return self.machines + self.upkeep + self.migration + self.incidents + self.lost
 
 
 class Weighed(NamedTuple):
@@ -93,11 +96,14 @@ def weigh(decision: Prospects, terms: Terms, which: Sequence[int] = ()) -> list[
     for outcome in decision.outcomes:
         year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
         upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
+        migration_h = terms.migration * outcome.setup.work / 3600.0
+        people_h = year.day_h + year.night_h + terms.follow_up * year.follow_up_h
         lost = terms.down_hour * year.down_h + terms.sale * year.failed
         money = Money(
             outcome.month.total,
             upkeep_h * terms.work_hour,
-            year.people_h / MONTHS * terms.work_hour,
+            migration_h / PAID_OFF * terms.work_hour,
+            people_h / MONTHS * terms.work_hour,
             lost / MONTHS,
         )
         weighed.append(Weighed(outcome, year, money))
@@ -108,13 +114,9 @@ def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
     """By the rule above; the first is as it is."""
     now, least = weighed[0], min(each.year.down_h for each in weighed)
     saved = now.year.down_h - least
-    if terms.priced:
-        best = min(weighed, key=lambda each: each.money.total)
-    elif saved < MATTERS_H:
+    if not terms.priced and saved < MATTERS_H:
         return Choice(now.outcome.setup.name, now.outcome.setup.orchestrator, matters=False)
-    else:
-        enough = [w for w in weighed if now.year.down_h - w.year.down_h >= MOST_OF_IT * saved]
-        best = min(enough, key=lambda each: each.money.total)
+    best = min(weighed, key=lambda each: (each.money.total, each.year.down_h))
     return Choice(best.outcome.setup.name, best.outcome.setup.orchestrator)
 
 
@@ -143,6 +145,8 @@ def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms
     for factor, word in ((HALF, "half"), (DOUBLE, "twice")):
         yield f"incidents come {word} as often", terms._replace(rates=factor)
         yield f"the upkeep of a set-up is {word} as much", terms._replace(upkeep=factor)
+        yield f"getting there takes {word} the work", terms._replace(migration=factor)
+        yield f"an incident is followed by {word} the work", terms._replace(follow_up=factor)
         hour = factor * terms.work_hour
         yield f"an hour of work costs ${hour:,.0f}", terms._replace(work_hour=hour)
         if terms.down_hour:
@@ -169,7 +173,30 @@ def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
     return sorted(other, key=lambda hinge: hinge.choice.orchestrator == said.orchestrator)
 
 
-# ---- where Kubernetes begins to pay ----
+# ---- from which price on ----
+class Rung(NamedTuple):
+    """A set-up that costs least from this price of an hour down (USD) to the next rung's."""
+
+    price: float
+    weighed: Weighed
+
+
+def by_price(weighed: Sequence[Weighed]) -> list[Rung]:
+    """Which set-up costs least at which price of an hour down, from 0 upwards: money a month is a
+    line over that price, as steep as it is long down; these are the lines below all others."""
+    rungs = [Rung(0.0, min(weighed, key=lambda w: (_means(w), w.year.down_h)))]
+    while True:
+        last = rungs[-1].weighed
+        better = [
+            Rung(MONTHS * (_means(w) - _means(last)) / (last.year.down_h - w.year.down_h), w)
+            for w in weighed
+            if w.year.down_h < last.year.down_h
+        ]
+        if not better:
+            return rungs
+        rungs.append(min(better, key=lambda rung: (rung.price, rung.weighed.year.down_h)))
+
+
 def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
     """The best without an orchestrator."""
     without = [each for each in weighed if not each.outcome.setup.orchestrator]
