@@ -163,8 +163,9 @@ def _steps_issues(
             yield from _target_issues(name, step, stack, (*place, step.kind), document)
 
 
+_OF_CALLS = ("at_most", "breaker", "endpoint", "inherit_deadline")
 READ_IN = {  # fields that only steps of some kinds read
-    **dict.fromkeys((*ClientSpec.model_fields, "at_most", "breaker", "endpoint"), ("call",)),
+    **dict.fromkeys((*ClientSpec.model_fields, *_OF_CALLS), ("call",)),
     **dict.fromkeys(("on_miss", "kept", "down", "coalesce", "look_again"), ("cache",)),
     "timeout": ("call", "cache"),
     "demand": ("query",),

@@ -356,6 +356,8 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         connection_idle_s=dice.aside((INF, INF, INF, 0.25, 2.0)),
         connection_silence_s=dice.aside((924.6, INF, 0.25, 1.0)),
         connection_stays=dice.aside((False, True)),
+        deadline_s=dice.aside((INF, INF, INF, 0.25, 1.5, 4.0)),
+        inherits_deadline=dice.aside((False, True)),
     )
 
 

@@ -129,7 +129,8 @@ WORK: RecordFields = [
     ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
-    ("of_job", N), ("overdue", F),  # of a job
+    ("of_job", N),  # of a job
+    ("until", F),  # then nobody waits for it any more: its client, or the queue for its job
     # which steps side by side it waits for (0: none), or is one of: of the work `parent`; whose
     # first is `branch`, which has the next as its own, in order
     ("together", N), ("parent", HALF), ("branch", HALF),
