@@ -69,7 +69,7 @@ def check_told_of(scenario: Scenario, stack: Stack) -> None:
         named = parts[2] if parts[:2] == ["stack", "services"] and len(parts) > 3 else ""
         if named and not _plays(named, stack) and _of_its_own(named, scenario):
             expected = f"one: {scenario.name} is told of the stack {scenario.stack}"
-            file = stack.source or stack.name
+            file = stack.place
             raise InputError(file, field="services", found=f"no {named}", expected=expected)
 
 
@@ -143,7 +143,7 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
         change = _changed(event, scenario, stack, names, lines)
         missing += change.missing
         events.append(change.event)
-    file = stack.source or stack.name
+    file = stack.place
     if missing:
         name = missing[0]
         if name in ROLES:

@@ -131,7 +131,7 @@ def _on(
     check_told_of(scenario, stack)
     names = stand_ins(scenario, stack)
     lines = [f"{role} is {name} here, which asks the database" for role, name in names.items()]
-    fitting = [PlacedSettings(stack.set, Document(stack.source or stack.name), ("set",))]
+    fitting = [PlacedSettings(stack.set, Document(stack.place), ("set",))]
     for source in sources[:-1]:
         adaptation = adapted_settings(source.settings, stack, names)
         names = adaptation.names

@@ -18,6 +18,7 @@ from sim.schema.text.validation import closest
 DOCKER = ("compose", "compose_hardened")
 KUBERNETES = ("kubernetes", "kubernetes_tuned")
 OTHERS = ("swarm", "nomad", "ecs_fargate", "cloud_run")
+UNDER_WAY = "under way: what happened tells when it was done"  # who logs in first needs a while
 View = Mapping[str, Any]  # what Session.look gives
 Rows = Sequence[Mapping[str, Any]]  # of the timeline
 
@@ -194,7 +195,7 @@ def read(line: str, platform: str, view: View, rows: Rows) -> tuple[dict[str, An
         if typed.get("NUMBER", 0) is None and "$NUMBER" in repr(command.event):
             expected = "one that runs; what is down can be started"
             raise InputError(found=f"`{typed['CONTAINER']}`, which is down", expected=expected)
-        return _filled(command.event, typed), "done"
+        return _filled(command.event, typed), UNDER_WAY
     found = line.strip()[:80] or "nothing"
     near = closest(" ".join(words), [command.usage for command in of_here])
     raise InputError(found=f"`{found}`", expected="a command of `help`", nearest=near)

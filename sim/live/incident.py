@@ -109,6 +109,7 @@ class LiveIncident:
             for name, you in sides
         ]
         self.horizon_s = self._fresh[0][0].case.scenario.horizon
+        self.title = self._fresh[0][0].case.scenario.title
         self.deeds: tuple[Deed, ...] = ()
         self.now = 0.0
         self.sides: list[Side] = []

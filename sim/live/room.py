@@ -56,6 +56,11 @@ class Room:
     held: bool = False  # the teacher has paused everybody
     _answers: tuple[int, ...] = ()
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """How each platform is called."""
+        return {name: words.platform(name) for name in sorted(self.platforms)}
+
     # ---- seats ----
     def check(self, opening: Opening) -> None:
         """`InputError` for what this room does not open."""

@@ -199,6 +199,7 @@ class Seat:
         if whole:
             frame |= {
                 "opening": self.opening.model_dump(), "horizon": incident.horizon_s,
+                "title": incident.title,
                 "rate": incident.rate, "help": commands.usages(self.opening.you),
             }  # fmt: skip
         frame["deeds"] = [

@@ -172,6 +172,7 @@ async def _serve(socket: WebSocket, room: Room, compute: Any, key: str, place: D
     def about() -> dict[str, Any]:
         """What belongs to the room."""
         told: dict[str, Any] = {"token": key, "name": seat.name, "class": bool(room.code)}
+        told["titles"] = room.titles
         told |= {"predicted": bool(seat.choices), "held": room.held}
         if room.code:
             told |= {"questions": room.questions, "choices": seat.choices}
@@ -236,7 +237,8 @@ async def _board(socket: WebSocket, room: Room, compute: Any) -> None:
                 "opening": room.opening.model_dump(), "held": room.held,
                 "revealed": room.revealed, "rows": room.board(), "error": error,
                 "scenarios": sorted(room.scenarios), "platforms": sorted(room.platforms),
-                "questions": room.questions, "answers": room.answers() if room.revealed else None,
+                "titles": room.titles, "questions": room.questions,
+                "answers": room.answers() if room.revealed else None,
             }  # fmt: skip
             return json.dumps(about)
 

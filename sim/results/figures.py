@@ -203,7 +203,7 @@ FIGURES: tuple[Figure, ...] = (
         Harm(6, 2.0, "{} {fewer} job{s} done twice"),
     ),
     Figure(
-        "jobs.lost", Unit.COUNT, lost, TableRow(JOBS, 30, "lost", column="jobs lost"),
+        "jobs.lost", Unit.COUNT, lost, TableRow(JOBS, 30, "lost", column="jobs lost", seldom=True),
         parts=JOB_CAUSES,
     ),
     Figure(

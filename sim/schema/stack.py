@@ -383,6 +383,12 @@ class Stack(Record):
         return {name: self.services[name].asked_by_name for name in self.playing("http")}
 
     @property
+    def place(self) -> str:
+        """The file that it was read from, for messages; of ours, whose source is a sentence, the
+        name."""
+        return self.name if " " in self.source else self.source or self.name
+
+    @property
     def entry(self) -> str:
         """The service that users call, the first of several; "" if none answers."""
         return entry_of(self.answering, self.mix)

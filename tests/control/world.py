@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -38,6 +40,8 @@ class FakePlane:
         self.cpu: Callable[[int, float], float] = lambda _container, _now: 0.0
         self.answered: Callable[[int, float], int] = lambda _container, _now: 0
         self.queued = 0
+        self.arrived: Callable[[float], int] = lambda _now: 0  # requests of users so far
+        self.in_flight = 0
         self.listed: dict[int, tuple[int, ...]] = {}  # of each service that is asked
         self.published: list[tuple[float, tuple[int, ...]]] = []
         self.probed: list[tuple[float, int, bool]] = []
@@ -115,7 +119,9 @@ class FakePlane:
         return number
 
     def gauge(self) -> PlaneGauge:
-        return PlaneGauge(0, 0, 0, 0, 0, self.queued, 0, 0, 0, 0, 0, 0, 0, 0.0)
+        return PlaneGauge(
+            *(self.arrived(self.now), 0, 0, self.in_flight, 0, self.queued), *[0] * 7, 0.0
+        )
 
     def container_gauge(self, container: int) -> ContainerGauge:
         served = self.answered(container, self.now)
@@ -186,3 +192,22 @@ class World:
         """The time of the first such line of the timeline."""
         rows = (r for r in self.cluster.timeline if r.event == event and r.t_s >= after)
         return next(r.t_s for r in rows if subject in r.subject)
+
+    def phases(self, share: float) -> None:
+        """Every loop begins so far into its period; every draw is this."""
+        self.cluster.random = lambda _name: share  # type: ignore[method-assign]
+
+    def uses(self, cores: float, *later: tuple[float, float]) -> None:
+        """Every container uses so many cores, and from each of these seconds on so many."""
+        pieces = [(0.0, cores), *later, (math.inf, 0.0)]
+        self.plane.cpu = lambda _container, now: sum(
+            level * (min(now, until) - since)
+            for (since, level), (until, _) in itertools.pairwise(pieces)
+            if since < now
+        )
+
+
+def steps(world: World) -> list[tuple[float, int]]:
+    """When an autoscaler changed the number of replicas, and to what."""
+    rows = [r for r in world.cluster.timeline if r.event == "autoscaling"]
+    return [(r.t_s, int(r.text.split(" to ")[1].split()[0].rstrip(":"))) for r in rows]

@@ -2,7 +2,6 @@
 
 import pytest
 
-from sim.control.autoscaling.cloud_run import allowed, instances_for
 from sim.control.load_balancing.cloud_run import pending_s
 from sim.control.rolling_updates.cloud_run import Revisions
 from sim.control.scheduling.replicas import Phase, ReplicaSet
@@ -45,30 +44,6 @@ def test_constants():
 
 
 # ---- rules ----
-@pytest.mark.parametrize(
-    ("cpu", "in_flight", "waiting", "expected"),
-    [
-        (0.6, 1.0, 1, 1),  # 60 % of one instance's CPU
-        (0.61, 1.0, 1, 2),
-        (0.1, 48.0, 48, 1),  # 60 % of 80 requests
-        (0.1, 49.0, 49, 2),
-        (0.1, 1.0, 400, 5),  # on demand: what waits now
-        (3.0, 10.0, 10, 5),
-        (0.0, 0.0, 0, 0),
-    ],
-)
-def test_instances(cpu, in_flight, waiting, expected):
-    assert instances_for(cpu, in_flight, waiting, (0.6, 0.6), 80) == expected
-
-
-@pytest.mark.parametrize(
-    ("wish", "surging_s", "expected"),
-    [(5, 0.0, 5), (25, 0.0, 25), (99, 0.0, 30), (99, 899.0, 30), (99, 900.0, 20), (5, 900.0, 5)],
-)
-def test_the_maximum_may_be_exceeded_for_a_while(wish, surging_s, expected):
-    assert allowed(wish, 20, 1.5, surging_s, 900.0) == expected
-
-
 @pytest.mark.parametrize(
     ("new", "old", "expected"),
     [((0, 0), 3, (3, [3])), ((3, 2), 3, (3, [3])), ((3, 3), 3, (3, [0])), ((3, 3), 0, (3, [0]))],

@@ -1,6 +1,6 @@
 """An autoscaler that acts after a fault has seen it only if it measured since: elsewhere by chance.
 
-Kubernetes' is in tests/control/autoscaling/test_hpa.py.
+Kubernetes' is in tests/control/autoscaling/test_hpa_loop.py.
 """
 
 from functools import cache

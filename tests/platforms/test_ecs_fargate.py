@@ -2,7 +2,6 @@
 
 import pytest
 
-from sim.control.autoscaling.target_tracking import alarm, proportional
 from sim.control.health_checks.target_group import Target, counted
 from sim.control.rolling_updates.ecs import breaker_threshold, fenceposts
 from sim.control.scheduling.fargate import SIZES
@@ -144,19 +143,6 @@ def test_fenceposts(desired, percents, expected):
 @pytest.mark.parametrize(("desired", "expected"), [(1, 3), (6, 3), (7, 4), (20, 10), (1000, 200)])
 def test_breaker_threshold(desired, expected):
     assert breaker_threshold(desired, 0.5, 3, 200) == expected
-
-
-@pytest.mark.parametrize(
-    ("points", "expected"),
-    [([0.9] * 2, False), ([0.9] * 3, True), ([0.9, 0.5, 0.9], False), ([0.5] + [0.9] * 3, True)],
-)  # fmt: skip
-def test_scale_out_alarm(points, expected):
-    assert alarm(points, 3, 0.7, above=True) is expected
-
-
-@pytest.mark.parametrize(("metric", "expected"), [(0.7, 3), (0.71, 4), (1.4, 6), (0.1, 1)])
-def test_proportional(metric, expected):
-    assert proportional(3, metric, 0.7) == expected
 
 
 # ---- outages ----

@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from sim.control.autoscaling.nomad_autoscaler import target_value
 from sim.control.health_checks.consul import restarts
 from sim.control.scheduling.heartbeats import given_up_s
 from sim.control.scheduling.nomad import binpack_choice, binpack_score
@@ -114,22 +113,6 @@ def test_binpack_score(used, expected):
 )
 def test_placement(clients, expected):
     assert binpack_choice(clients, Resources(0.25, GIB), 3) == expected
-
-
-@pytest.mark.parametrize(
-    ("count", "metric", "expected"),
-    [
-        (3, 0.7, 3),
-        (3, 0.705, 3),
-        (3, 0.72, 4),
-        (3, 1.4, 6),
-        (4, 0.1, 1),
-        (0, 1.4, 2),
-        (10, 7.0, 100),
-    ],
-)
-def test_target_value(count, metric, expected):
-    assert target_value(count, metric, 0.7, 0.01) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,15 @@
 import pytest
 
 from sim.platforms import names
+from sim.report.page.topology import snapshots
 from sim.report.plots.pictures import pictures
 from sim.report.plots.slides import figure
-from sim.report.text import comparison, table
+from sim.report.postmortem.judgement import judged
+from sim.report.text import comparison, table, verdict
+from sim.report.text.columns import aligned
 from sim.study.comparison import compare
 from tests import ENGINE
+from tests.results import results
 
 FAST = {"scenario.horizon": "10m"}
 
@@ -53,8 +57,44 @@ def test_small_multiples_have_a_panel_each_on_the_same_axes(everybody):
     assert len({axes.get_ylim() for axes in panels}) == 1
     assert len({axes.get_xlim() for axes in panels}) == 1
     said = " ".join(text.get_text() for text in page.texts)
-    assert all(name in said for name in ("Compose hardened", "ECS Fargate", "jobs lost"))
+    assert all(name in said for name in ("Compose hardened", "ECS Fargate", "jobs never done"))
 
 
 def test_the_headline_names_the_least_and_the_most(everybody):
     assert "most: Compose" in comparison.headline(everybody)
+
+
+def test_what_is_as_good_and_not_equal_is_told_as_up_to():
+    """Cloud Run is a few seconds down: within what counts as equal, and no zero."""
+    three = results.result(platforms=("compose", "kubernetes", "swarm"))
+    alone = verdict.gap(three, three.decision)
+    assert alone.startswith("Kubernetes: 5 min 38 s less down than Compose")
+    both = three.decision._replace(better=("kubernetes", "swarm"))
+    assert verdict.gap(three, both).startswith("Kubernetes and Swarm: up to 5 min 38 s less down")
+
+
+def test_the_fault_is_not_the_first_action_on_it(everybody):
+    said = [
+        line
+        for run in everybody.runs
+        for _, line in judged(everybody.platforms[run.platform], run)
+        if line.startswith("The first action")
+    ]
+    assert any("is replaced by" in line for line in said)
+    assert not any("killed" in line for line in said)
+
+
+def test_the_worst_is_never_before_the_fault(everybody):
+    for run in everybody.runs:
+        worst = snapshots(run)[1]
+        assert worst.t_s >= run.fault_s, run.platform
+
+
+def test_a_wide_table_folds_its_heads_and_its_names():
+    heads = ("set-up", *(f"some long heading {n}" for n in range(7)))
+    rows = (heads, ("one with a name that is long", *("1 h 02 min",) * 7))
+    lines = aligned(rows, 100)
+    assert max(map(len, lines)) <= 100
+    assert " ".join("".join(lines).split()).count("1 h 02 min") == 7
+    assert {word for line in lines for word in line.split()} >= {"set-up", "heading", "name", "6"}
+    assert len(aligned(rows)) == 2  # as wide as it is, where nobody says how wide

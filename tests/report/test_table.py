@@ -107,7 +107,7 @@ def test_the_timeline_reads_as_a_post_mortem(row, text):
 def test_the_page_has_the_finding_the_claims_and_the_timeline():
     page = markdown(result(), ["downtime.png"])
     assert "**Kubernetes: 5 min 38 s less down than Compose (3 s against 5 min 41 s)" in page
-    assert "![downtime](downtime.png)" in page
+    assert "![When users were down on which platform, and what happened then](downtime.png)" in page
     assert "**does not hold**" in page
     assert "00:05:00 api-1 killed by docker kill (exit 137)" in page
     assert "postgres has its defaults" in page

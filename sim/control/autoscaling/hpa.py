@@ -109,6 +109,11 @@ def replicas_for_cpu(
         requests += sum(pod.request for pod in unready)
         number += len(unready)
     corrected = utilisation(usage, requests) / target
+    return agreed(current, ratio, corrected, number, tolerance)
+
+
+def agreed(current: int, ratio: float, corrected: float, number: int, tolerance: Tolerances) -> int:
+    """The number by the corrected ratio, if that and it still go the way of the first one."""
     if within(corrected, tolerance) or (ratio < 1.0 < corrected) or (corrected < 1.0 < ratio):
         return current
     wanted = math.ceil(corrected * number)
@@ -141,11 +146,7 @@ def replicas_for_pods(
     stands_for = int(target) if ratio < 1.0 else 0
     filled = [*values, *[stands_for] * missing, *[0] * (pending if fill_pending else 0)]
     corrected = ratio_of(filled)
-    if within(corrected, tolerance) or (ratio < 1.0 < corrected) or (corrected < 1.0 < ratio):
-        return current
-    wanted = math.ceil(corrected * len(filled))
-    against = (corrected < 1.0 and wanted > current) or (corrected > 1.0 and wanted < current)
-    return current if against else wanted
+    return agreed(current, ratio, corrected, len(filled), tolerance)
 
 
 def replicas_for_value(
@@ -315,4 +316,4 @@ def limited_by(
         for p in way.policies
     ]
     floor = min(floors) if way.select == "max" else max(floors)
-    return max(wanted, min(current, floor), 0)
+    return max(wanted, min(current, floor))

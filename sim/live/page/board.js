@@ -15,7 +15,7 @@ const connect = () => {
   socket.onclose = () => { if (!state || !state.refused) setTimeout(connect, 1000) }
 }
 const fill = (select, names, chosen) => select.replaceChildren(...names.map((name) => {
-  const option = new Option(name, name, false, chosen.includes(name))
+  const option = new Option((state.titles || {})[name] || name, name, false, chosen.includes(name))
   return option
 }))
 const show = (frame) => {
@@ -28,7 +28,7 @@ const show = (frame) => {
     $('platforms').replaceChildren($('platforms').firstElementChild, ...frame.platforms.map((name) => {
       const label = document.createElement('label'), box = document.createElement('input')
       Object.assign(box, { type: 'checkbox', name: 'platform', value: name, checked: frame.opening.platforms.includes(name) })
-      label.append(box, ` ${name.replaceAll('_', ' ')} `)
+      label.append(box, ` ${frame.titles[name] || name} `)
       return label
     }))
     fill($('you'), ['as modelled', ...frame.platforms], [frame.opening.you || 'as modelled'])

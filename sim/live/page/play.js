@@ -118,7 +118,8 @@ const show = (frame) => {
 
 const rebuild = () => {
   const { opening } = state
-  $('title').textContent = `${opening.scenario.replaceAll('_', ' ')}, seed ${opening.seed}`
+  $('title').textContent = state.title
+  $('about').textContent = `${opening.scenario.replaceAll('_', ' ')}, seed ${opening.seed}: the same users on each side. Run it, break something, or be the operator.`
   document.title = `${opening.scenario} - Outage Lab`
   $('slider').max = state.horizon
   const most = Math.max(1, Math.ceil(state.rate * 5))
@@ -131,17 +132,18 @@ const rebuild = () => {
   if (about.scenarios) {
     fill($('scenario'), about.scenarios, [opening.scenario])
     $('platforms').replaceChildren($('platforms').firstElementChild, ...about.platforms.map((name) => make('label', {},
-      make('input', { type: 'checkbox', name: 'platform', value: name, checked: opening.platforms.includes(name) ? '' : false }), ` ${name.replaceAll('_', ' ')} `)))
+      make('input', { type: 'checkbox', name: 'platform', value: name, checked: opening.platforms.includes(name) ? '' : false }), ` ${titled(name)} `)))
     $('seed').value = opening.seed
   }
   fill($('fault'), Object.keys(FAULTS), [$('fault').value || Object.keys(FAULTS)[0]])
   const services = [...new Set(state.sides.flatMap((side) => side.containers.map((box) => box.service)))]
   fill($('target'), services, [services.includes($('target').value) ? $('target').value : 'api'])
-  fill($('you'), ['as modelled', ...opening.platforms], [opening.you || 'as modelled'], (name) => name === 'as modelled' ? name : `you, on ${name}`)
+  fill($('you'), ['as modelled', ...opening.platforms], [opening.you || 'as modelled'], (name) => name === 'as modelled' ? 'as modelled' : `you, on ${titled(name)}`)
   $('terminal').hidden = !opening.you
   $('sides').replaceChildren()
   sides = state.sides.map(build)
 }
+const titled = (name) => (about.titles || {})[name] || name
 const fill = (select, names, chosen, text = (name) => name) => select.replaceChildren(
   ...names.map((name) => make('option', { value: name, selected: chosen.includes(name) ? '' : false }, text(name))))
 
@@ -154,7 +156,7 @@ const chart = (parent, title, hue, percent) => {
     title, width: Math.max(200, parent.clientWidth - 28), height: 110, cursor: { y: false },
     legend: { show: false },
     scales: { x: { time: false, range: () => [0, state.horizon] }, y: { range: percent ? [0, 100] : (_, low, high) => [0, Math.max(1, high)] } },
-    axes: [{ ...AXIS, incrs: [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400], values: (_, ticks) => ticks.map(clock), size: 26 }, { ...AXIS, size: 46, values: (_, ticks) => ticks.map((v) => percent ? `${v} %` : v) }],
+    axes: [{ ...AXIS, incrs: [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400], values: (_, ticks) => ticks.map(clock), size: 26 }, { ...AXIS, size: 46, values: (_, ticks) => ticks.map((v) => percent ? `${v} %` : Number.isInteger(v) ? v : '') }],
     series: [{}, { stroke: colour, width: 2, fill: colour + '33', spanGaps: false }],
   }, [[], []], box)
   new ResizeObserver(() => plot.setSize({ width: Math.max(200, parent.clientWidth - 28), height: 110 })).observe(parent)
@@ -177,8 +179,8 @@ const build = (side, number) => {
   }
   node.append(make('h2', {}, side.title), parts.figures, parts.operator, parts.servers)
   $('sides').append(node)
-  parts.good = chart(node, 'answered well', `--p${side.kind}`, true)
-  parts.jobs = chart(node, 'jobs that wait', `--p${side.kind}`, false)
+  parts.good = chart(node, 'requests answered well', `--p${side.kind}`, true)
+  parts.jobs = chart(node, 'jobs waiting', `--p${side.kind}`, false)
   node.append(parts.events, parts.out)
   const base = () => `seat/${sessionStorage.getItem('token')}/${number}`
   parts.out.append(
@@ -191,12 +193,12 @@ const update = (parts, side) => {
   grow(parts.jobs, side.curve, 3, 1)
   const final = state.over && state.figures ? state.figures[parts.number] : null
   const down = final ? final.downtime_s : side.down_s
-  const figures = [['down', span(down)], ['failed', side.gauge.failed.toLocaleString('en')], ['inside', side.gauge.in_flight], ['jobs wait', side.gauge.jobs_queued],
-    ['connections', `${side.gauge.connections} of ${side.gauge.connection_limit}`]]
+  const figures = [['down', span(down)], ['failed requests', side.gauge.failed.toLocaleString('en')], ['in progress', side.gauge.in_flight], ['jobs waiting', side.gauge.jobs_queued],
+    ['database connections', `${side.gauge.connections} of ${side.gauge.connection_limit}`]]
   if (final) figures.push(['hands on', span(final.operator.minutes * 60)], ['cost', `${final.cost.usd.toFixed(2)} USD`])
   parts.figures.replaceChildren(...figures.map(([name, value]) => make('span', {}, `${name} `, make('b', {}, String(value)))))
   const { operator } = side
-  parts.operator.textContent = side.you ? 'the operator is you: type below' : operator.doing ? `operator: ${operator.doing}` : operator.pages ? `operator: paged ${operator.pages} ×, ${span(operator.hands_on_s)} of work` : 'operator: not called'
+  parts.operator.textContent = side.you ? 'the operator is you: type below' : operator.doing ? `operator: ${operator.doing}` : operator.pages ? `operator: paged ${operator.pages === 1 ? 'once' : operator.pages + ' times'}, ${span(operator.hands_on_s)} of work` : 'operator: not called'
   parts.operator.classList.toggle('busy', Boolean(operator.doing))
   drawServers(parts, side)
   for (const row of side.rows) parts.events.prepend(make('li', {}, make('time', {}, clock(row.t_s)), row.text))
@@ -222,8 +224,9 @@ const drawServers = (parts, side) => {
   for (const box of side.containers) {
     const drawn = parts.boxes[box.name]
     if (!drawn) continue
-    const state = box.state === 'ready' ? '' : box.state.replace('_', ' ') + ', '
-    drawn.info.textContent = `${state}${box.inside} inside${box.waiting ? `, ${box.waiting} wait` : ''}${box.version === 'v1' ? '' : ', ' + box.version}`
+    const busy = box.inside ? `${box.inside} in progress` : box.state === 'ready' ? 'idle' : ''
+    const words = [box.state === 'ready' ? '' : box.state.replace('_', ' '), busy, box.waiting ? `${box.waiting} waiting` : '', box.version === 'v1' ? '' : box.version]
+    drawn.info.textContent = words.filter(Boolean).join(', ') || ' '
     drawn.bar.style.width = `${Math.min(100, 4 * (box.inside + box.waiting))}%`
   }
 }

@@ -78,7 +78,10 @@ def worst_s(run: Run) -> float | None:
         parts = stretches(flags, run.recording.bucket_s)
         if parts:
             a, b = max(parts, key=lambda part: part[1] - part[0])
-            return min((a + b) / 2, run.horizon_s)
+            middle = min((a + b) / 2, run.horizon_s)
+            # a second is missed, too, when what it asked for is cut off by a fault after it
+            fault = run.fault_s if run.fault_s is not None else a
+            return max(middle, fault) if a <= fault <= a + run.recording.bucket_s else middle
     return None
 
 

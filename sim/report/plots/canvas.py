@@ -165,7 +165,7 @@ def key(axes: Axes, band: Band, entries: Sequence[tuple[str, str]]) -> None:
     page, y = _page(axes), axes.get_position().y1 + band.rise + 0.012
     x = axes.get_position().x1
     if band.small:
-        x, y = RIGHT, 0.897
+        x, y = RIGHT, 0.862  # below the line of the setting, which may be long
         if band.left > LEFT or any(text.get_text().endswith(entries[0][0]) for text in page.texts):
             return
     for name, colour in reversed(entries):

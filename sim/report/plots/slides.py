@@ -105,8 +105,9 @@ def _down_text(result: Measurements, run: Run) -> str:
         cells = dict(
             zip(comparison.COLUMNS, comparison.row(run.platform, figures)[1:], strict=True)
         )
-        rest = f"{cells['jobs lost']} jobs lost · hands-on {cells['hands-on']} · {cells['cost']}"
-        return f"down {down} · {words.count(lost)} of {words.count(arrived)} failed · {rest}"
+        undone = words.count(figures["jobs"]["never_done"])
+        rest = f"{undone} jobs never done · hands-on {cells['hands-on']} · {cells['cost']}"
+        return f"down {down} · {words.count(lost)} failed · {rest}"
     return f"down {down}; {words.count(lost)} of {words.count(arrived)} requests failed"
 
 
@@ -132,8 +133,8 @@ def jobs(result: Measurements) -> Figure:
         if run.gauge.backlog_peak > queued.max(initial=0):  # between two samples of a second
             axes.axhline(run.gauge.backlog_peak, color=PURPLE, linewidth=1.0, linestyle=":")
         figures = result.platforms[run.platform]["jobs"]
-        peak = words.count(figures["backlog_peak"])
-        text = f"longest backlog {peak}, {words.count(sum(figures['lost'].values()))} jobs lost"
+        peak, undone = words.count(figures["backlog_peak"]), words.count(figures["never_done"])
+        text = f"longest backlog {peak}, {undone} jobs never done"
         header(axes, band, text)
         queue.append(axes)
         if causes and not band.small:

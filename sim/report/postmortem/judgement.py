@@ -68,18 +68,11 @@ def reaction(figures: Figures, run: Run) -> Judgement:
         yield False, "Nobody and nothing acted on it."
     else:
         action = first_action(run)
-        took = words.duration(run.detected_s - fault)
-        if action is None:
-            yield (
-                run.detected_s - fault <= QUICK_S,
-                f"The first action came {took} after it began{of}.",
-            )
-        elif action.event != "autoscaling" or not broken(run):
-            what = action.text or action.event.replace("_", " ")
-            yield (
-                run.detected_s - fault <= QUICK_S,
-                f"The first action came {took} after it began{of}: {what}.",
-            )
+        took = run.detected_s - fault
+        after = f"{words.duration(took)} after it began" if took else "at once"
+        what = f": {action.text or action.event.replace('_', ' ')}" if action else ""
+        if action is None or action.event != "autoscaling" or not broken(run):
+            yield took <= QUICK_S, f"The first action came {after}{of}{what}."
     if figures["degraded_s"] >= SHORT_S:
         parts = sorted(seconds_by_kind(run).items(), key=lambda part: -part[1])
         where = ", ".join(f"{words.duration(s)} {kind}" for kind, s in parts if s >= 1.0)
@@ -89,17 +82,19 @@ def reaction(figures: Figures, run: Run) -> Judgement:
 
 
 def first_action(run: Run) -> TimelineRow | None:
-    """What the timeline says at the moment of the first action."""
+    """What the timeline says at the moment of the first action; the fault itself is none."""
     rows = (row for row in run.timeline if row.t_s == run.detected_s and row.event not in FAULTS)
-    return next(rows, None)
+    return next((row for row in rows if not of_fault(row, run)), None)
+
+
+def of_fault(row: TimelineRow, run: Run) -> bool:
+    """Is it a process that ended at the moment of the fault?"""
+    return row.event == "exit" and row.t_s == run.fault_s
 
 
 def broken(run: Run) -> bool:
     """Did something break? An autoscaler that happens to act then is no answer to it."""
-    return any(
-        row.event in BREAKS or (row.event == "exit" and row.t_s == run.fault_s)
-        for row in run.timeline
-    )
+    return any(row.event in BREAKS or of_fault(row, run) for row in run.timeline)
 
 
 def failed_between(run: Run, start_s: float, end_s: float) -> int:

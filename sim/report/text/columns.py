@@ -4,25 +4,52 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
+from itertools import zip_longest
+from textwrap import wrap
 from typing import Any
 
 from sim.report.text.words import markdown
 
+NUMBER = re.compile(r"[-+]?[$]?\d|never$")
+WIDTH = 100  # of a terminal's lines
+LEAST = 12  # of the first column
 Cells = Sequence[Sequence[str]]  # the first row is the heads
 
 
-def aligned(rows: Cells) -> list[str]:
-    """Lines; the first column on the left, numbers and all else as wide as their column."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
-    return [line.rstrip() for line in lines]
+def aligned(rows: Cells, width: int = sys.maxsize) -> list[str]:
+    """Lines, numbers on the right of their column. What is wider than `width` is folded: the heads
+    first, then the first column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) + 2 * (len(widths) - 1) > width:
+        for i, column in enumerate(zip(*rows, strict=True)):
+            widths[i] = max(map(len, [*column[0].split(), *column[1:]]))
+        widths[0] = max(LEAST, min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)))
+    sides = [str.rjust if right else str.ljust for right in numeric(rows)] or [str.ljust] * len(
+        rows[0]
+    )
+    lines = []
+    for row in rows:
+        folds = [wrap(cell, w) or [""] for cell, w in zip(row, widths, strict=True)]
+        for cells in zip_longest(*folds, fillvalue=""):
+            parts = (side(cell, w) for side, cell, w in zip(sides, cells, widths, strict=True))
+            lines.append("  ".join(parts).rstrip())
+    return lines
+
+
+def numeric(rows: Cells) -> list[bool]:
+    """Of each column: is it of numbers, which stand on the right?"""
+    columns = zip(*rows[1:], strict=True)
+    return [any(cells) and all(NUMBER.match(cell) for cell in cells if cell) for cells in columns]
 
 
 def markdown_table(rows: Cells) -> list[str]:
     head, *body = ([markdown(cell) for cell in row] for row in rows)
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
+    rule = ["---:" if right else "---" for right in numeric(rows)] or ["---"] * len(head)
+    return [f"| {' | '.join(row)} |" for row in (head, rule, *body)]
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], heads: Sequence[str] = ()) -> str:

@@ -26,6 +26,17 @@ def rows(result: Measurements) -> list[tuple[str, ...]]:
     return [row(name, figures) for name, figures in result.platforms.items()]
 
 
+def telling(result: Measurements) -> list[tuple[str, ...]]:
+    """The heads, then `rows`, without the columns of what is seldom and nobody has."""
+    table = [("", *COLUMNS), *rows(result)]
+    columns = [
+        column
+        for column in zip(*table, strict=True)
+        if column[0] not in SELDOM or set(column[1:]) != {"0"}
+    ]
+    return list(zip(*columns, strict=True))
+
+
 def row(platform: str, figures: Figures) -> tuple[str, ...]:
     return (
         words.platform(platform), *(_cell(figure.path, figures) for figure in COLUMNS.values())

@@ -9,6 +9,12 @@ from sim.report.text.columns import markdown_table
 from sim.results.measurements import Measurements
 from sim.results.run import Run
 
+SHOWS = {  # what a picture shows, for who does not see it
+    "downtime.png": "When users were down on which platform, and what happened then",
+    "compare.png": "How many requests each platform answered well, minute by minute",
+    "jobs.png": "Jobs that waited on each platform",
+    "connections.png": "Connections to the database on each platform",
+}
 LONGEST = 120  # lines of one platform's timeline
 
 
@@ -33,11 +39,9 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
     if result.interrupted:
         yield "Interrupted: these are the runs that were finished.\n"
     for picture in pictures:
-        yield f"![{picture.removesuffix('.png')}]({picture})\n"
+        yield f"![{SHOWS[picture]}]({picture})\n"
     if comparison.is_many(result):
-        yield f"|  | {' | '.join(comparison.COLUMNS)} |"
-        yield "|---" * (len(comparison.COLUMNS) + 1) + "|"
-        yield from (f"| {' | '.join(row)} |" for row in comparison.rows(result))
+        yield from markdown_table(comparison.telling(result))
         yield ""
     heads = [words.platform(name) for name in result.platforms]
     if not comparison.is_many(result) and (rows := findings.telling(result)):
@@ -45,7 +49,7 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
         yield from markdown_table([findings.telling_heads(result), *columns])
         yield "\n## All figures\n"
     yield f"|  | {' | '.join(heads)} |"
-    yield "|---" * (len(heads) + 1) + "|"
+    yield "|---" + "|---:" * len(heads) + "|"
     for section in findings.sections(result):
         yield f"| **{section.title}** |{' |' * len(heads)}"
         for label, cells in section.rows:

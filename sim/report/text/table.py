@@ -104,11 +104,20 @@ def _ladder(climbed: Ladder) -> Table:
     return table
 
 
-def _means(result: Measurements) -> Table:
-    table = _plain_table("", *means.HEADINGS)
-    for name, cells in means.by_platform(result).items():
-        table.add_row(words.platform(name), *cells)
-    return table
+def _means(result: Measurements) -> RenderableType:
+    """A row a platform; what is the same for all is said once, below."""
+    by_platform = means.by_platform(result)
+    alike, differing = [], []
+    for i, heading in enumerate(means.HEADINGS):
+        values = {cells[i] for cells in by_platform.values()}
+        if len(values) == 1:
+            alike.append(f"{heading}: {values.pop()}")
+        else:
+            differing.append(i)
+    table = _plain_table("", *(means.HEADINGS[i] for i in differing))
+    for name, cells in by_platform.items():
+        table.add_row(words.platform(name), *(cells[i] for i in differing))
+    return Group(table, *(Text(f"  {line}, all of them", style="dim") for line in alike))
 
 
 def _cell(text: str) -> Text:
@@ -116,15 +125,12 @@ def _cell(text: str) -> Text:
 
 
 def _overview(result: Measurements) -> Table:
-    table = _plain_table("")
-    rows = comparison.rows(result)
-    shown = [0]
-    for i, head in enumerate(comparison.COLUMNS, start=1):
-        if head not in comparison.SELDOM or any(row[i] != "0" for row in rows):
-            table.add_column(head, justify="right", overflow="fold")
-            shown.append(i)
+    heads, *rows = comparison.telling(result)
+    table = _plain_table(heads[0])
+    for head in heads[1:]:
+        table.add_column(head, justify="right", overflow="fold")
     for row in rows:
-        table.add_row(*(row[i] for i in shown))
+        table.add_row(*row)
     return table
 
 

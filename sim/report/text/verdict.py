@@ -25,7 +25,7 @@ def verdict(result: Measurements) -> str:
     if result.ladder is not None and (enough := ladder.enough(result.ladder)):
         return _would_do(result, result.ladder, *enough)
     price = _price(result, decided.better[0], decided.worse) if len(decided.better) == 1 else ""
-    return f"{_gap(result, decided)}{price}{_means(result, decided)}."
+    return f"{gap(result, decided)}{price}{_means(result, decided)}."
 
 
 def _would_do(result: Measurements, climbed: Ladder, rungs: str, left: float) -> str:
@@ -61,13 +61,17 @@ def _alike(result: Measurements) -> str:
     return f"No clear difference: {sides}."
 
 
-def _gap(result: Measurements, decided: Preference) -> str:
+def gap(result: Measurements, decided: Preference) -> str:
+    """Who has how much less of what than whom, with its range."""
     harm = figure_at(decided.metric).harm
     assert harm is not None
     amount = words.figure(decided.metric, decided.gap)
     s = "" if decided.gap == 1 else "s"
     less = harm.says.format(amount, less="less", fewer="fewer", s=s)
-    text = f"{names(decided.better)}: {less} than {words.platform(decided.worse)}"
+    each = {words.figure(decided.metric, total(result.platforms[n], decided.metric))
+            for n in decided.better}  # fmt: skip
+    most_of = "up to " if len(each) > 1 else ""  # they are as good as the best, not all equal
+    text = f"{names(decided.better)}: {most_of}{less} than {words.platform(decided.worse)}"
     least = total(result.platforms[decided.better[0]], decided.metric)
     span = words.span(decided.metric, decided.low, decided.high)
     if least and len(decided.better) == 1:

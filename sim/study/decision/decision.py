@@ -249,11 +249,11 @@ def _harms(each: Rehearsal, done: Replication, rates: Rates) -> Harms:
     pages = total(figures, "operator.pages")
     after = follows_up(each.kind.announced, int(pages), worst_s, int(lost), rates.follow_up_from)
     hands_on = total(figures, "operator.minutes") / 60.0
-    later = rates.follow_up / 3600.0 if after else 0.0  # by day
     return Harms(
         down_s / 3600.0,
         total(figures, "requests.failed"),
         total(figures, "jobs.never_done"),
-        later + (0.0 if each.night else hands_on),
+        0.0 if each.night else hands_on,
         hands_on if each.night else 0.0,
+        rates.follow_up / 3600.0 if after else 0.0,
     )

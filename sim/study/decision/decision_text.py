@@ -7,16 +7,19 @@ import base64
 from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
+from itertools import chain, repeat
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from sim.report.plots import drawable
 from sim.report.study_page import StudyPage
 from sim.report.text import words
-from sim.report.text.columns import Cells, aligned, markdown_table
+from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table, numeric
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospects
 from sim.study.decision.worth import (
     DEPLOYS,
+    PAID_OFF,
     SURE,
     BreakEven,
     Choice,
@@ -36,9 +39,13 @@ from sim.study.decision.worth import (
 from sim.study.decision.year import drawn, ranges
 
 STYLE = (
+    ":root{color-scheme:light dark;--ink:#222;--paper:#fff;--line:#ddd}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#ececf0;--paper:#17181c;--line:#3a3b42}}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;"
-    "color:#222}table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
-    "padding:.25rem .7rem;border-bottom:1px solid #ddd}img{max-width:100%}h1{font-size:1.5rem}"
+    "color:var(--ink);background:var(--paper)}div{overflow-x:auto}"
+    "table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
+    "padding:.25rem .7rem;border-bottom:1px solid var(--line)}.n{text-align:right}"
+    "img{max-width:100%;background:#fff}h1{font-size:1.5rem}"
 )
 
 
@@ -100,11 +107,14 @@ def _more(each: Weighed, now: Weighed) -> str:
 
 def sureness(said: Advice) -> str:
     size = seeds(said.decision)
-    first = f"Confidence: the same answer in {said.sure:.0%} of draws of its {size} seeds."
+    first = (
+        f"Confidence: the same answer in {said.sure:.0%} of redraws of its {size} incidents of "
+        "each kind."
+    )
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
     if not said.hinges:
-        return f"{first} None of the other assumptions, at half or double, changes it."
+        return f"{first} No other value that was tried of the other assumptions changes it."
     changes = "; ".join(
         f"if {hinge.says}: {hinge.choice.name}"
         if hinge.choice.matters
@@ -161,8 +171,8 @@ def unknown(said: Advice) -> list[str]:
 # ---- tables ----
 def table(said: Advice) -> Cells:
     heads = (
-        "set-up", "down a year", "9 of 10 years", "lost requests", "jobs never done",
-        "people by day", "by night", "money a month", "work, once",
+        "set-up", "down a year", "in 9 of 10 years", "lost requests", "jobs never done",
+        "work by day", "by night", "money a month", "to set it up",
     )  # fmt: skip
     rows: list[Sequence[str]] = [heads]
     for each, years in zip(said.weighed, said.ranges, strict=True):
@@ -174,7 +184,7 @@ def table(said: Advice) -> Cells:
             f"{_hours(low)} .. {_hours(high)}",
             words.count(round(each.year.failed)),
             words.count(round(each.year.jobs_never_done)),
-            f"{each.year.day_h:.1f} h",
+            f"{each.year.day_h + each.year.follow_up_h:.1f} h",
             f"{each.year.night_h:.1f} h",
             words.money(each.money.total),
             _hours(each.outcome.setup.work / 3600.0),
@@ -218,11 +228,15 @@ Block = str | Cells  # a paragraph, a heading that begins with `## `, or a table
 
 
 def _blocks(said: Advice) -> Iterator[Block]:
+    each_h, now = said.decision.rates.follow_up / 3600.0, said.weighed[0].year
     yield sureness(said)
     yield table(said)
     yield (
-        "Means; 9 of 10 drawn years lie in the range. Money: servers, control plane, balancer, "
-        "volumes, upkeep, people's hours, and what is lost as far as told. * the answer."
+        "Means; 9 of 10 drawn years lie in the range. Work: people's hours a year, in incidents, "
+        f"after them ({each_h:g} h each for the post-mortem and its repairs: "
+        f"{now.follow_up_h:.0f} h as it is) and in planned work; to set it up: once. "
+        "Money: servers, control plane, balancer, volumes, upkeep, those hours, setting up over "
+        f"{PAID_OFF:.0f} months, and what is lost as far as told. * the answer."
     )
     yield "## What first"
     yield ladder(said)
@@ -247,9 +261,9 @@ def _text_lines(said: Advice) -> Iterator[str]:
     yield sentence(said)
     for block in _blocks(said):
         if isinstance(block, str):
-            yield f"\n{block[3:]}" if block.startswith("## ") else block
+            yield from ("", block[3:]) if block.startswith("## ") else wrap(block, WIDTH)
         else:
-            yield from ("", *aligned(block), "")
+            yield from ("", *aligned(block, WIDTH))
 
 
 def markdown(said: Advice) -> str:
@@ -265,9 +279,7 @@ def html(said: Advice) -> str:
     parts = [f"<h1>{title}</h1>"]
     for number, block in enumerate(_blocks(said)):
         if not isinstance(block, str):
-            head, *body = [[escape(cell) for cell in row] for row in block]
-            rows = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in body)
-            parts.append(f"<table><tr><th>{'</th><th>'.join(head)}</th></tr>{rows}</table>")
+            parts.append(f"<div><table>{''.join(_html_rows(block))}</table></div>")
         elif block.startswith("## "):
             parts.append(f"<h2>{escape(block[3:])}</h2>")
         else:
@@ -281,6 +293,13 @@ def html(said: Advice) -> str:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
         f"{''.join(parts)}</html>\n"
     )
+
+
+def _html_rows(rows: Cells) -> Iterator[str]:
+    sides = [' class="n"' if right else "" for right in numeric(rows)]
+    for kind, row in zip(chain(["th"], repeat("td")), rows, strict=False):
+        cells = (f"<{kind}{side}>{escape(cell)}" for side, cell in zip(sides, row, strict=True))
+        yield f"<tr>{''.join(cells)}"
 
 
 def record(said: Advice) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.report import colours
-from sim.report.plots.canvas import BLUE, GREY, INK, ORANGE, SKY, VERMILLION, Slide, tidy
+from sim.report.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILLION, Slide, tidy
 from sim.report.text import words
 from sim.study.ask import setting_text
 from sim.study.decision.merit import Estimate, estimate
@@ -19,7 +19,13 @@ from sim.study.decision.sensitivity import Tornado
 from sim.study.decision.sweep import Sweep, SweepPoint
 from sim.study.decision.worth import Weighed
 
-MONEY = (("machines", BLUE), ("upkeep", SKY), ("incidents", ORANGE), ("lost", VERMILLION))
+MONEY = (
+    ("machines", BLUE),
+    ("upkeep", SKY),
+    ("migration", GREEN),
+    ("incidents", ORANGE),
+    ("lost", VERMILLION),
+)
 
 
 def page(finding: str, below: str) -> Figure:

@@ -1,10 +1,10 @@
 """What a year costs under each set-up, which is worth it, and what that hangs on. Arithmetic alone.
 
 The rule. Where somebody says what an hour down or a lost request costs, the least money a month is
-best. Where nobody does, the cheapest set-up is best of those that take away nine tenths of what any
-takes away. Where no set-up saves a tenth of an hour a year, it does not matter. The rule is asked
-again with the seeds drawn anew (bootstrap): how often it says the same is the confidence; below
-SURE, not enough is known.
+best. Where nobody does, the cheapest set-up is best of those that take away nine tenths (`enough`)
+of what any takes away. Where no set-up saves a tenth of an hour a year, it does not matter. The
+rule is asked again with the seeds drawn anew (bootstrap): how often it says the same is the
+confidence; below SURE, not enough is known.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from sim.study.decision.decision import AS_ASSUMED, FEW, Prospect, Prospects
 from sim.study.decision.year import Harms, expected
 
 MONTHS = 12.0
-MOST_OF_IT = 0.9  # chosen
+ENOUGH = 0.9  # of the downtime that any takes away; chosen
+LESS, MORE = 0.8, 0.95  # also tried
 MATTERS_H = 0.1  # hours a year; chosen
 SURE = 0.6  # chosen
 AGAIN = 200  # bootstrap samples
+PAID_OFF = 24.0  # months in which the work to get to a set-up is paid; chosen
 DEPLOYS = "deploys and other planned work come"
 HALF, DOUBLE = 0.5, 2.0
 
@@ -33,6 +35,9 @@ class Terms(NamedTuple):
     down_hour: float = 0.0  # USD that an hour down costs; 0: not told
     sale: float = 0.0  # USD that a lost request costs; 0: not told
     upkeep: float = 1.0
+    migration: float = 1.0  # of the work to get there
+    follow_up: float = 1.0  # of the work after an incident
+    enough: float = ENOUGH
     rates: float = 1.0
     planned: float = 1.0  # of deploys and other planned work
     world: str = AS_ASSUMED
@@ -47,12 +52,13 @@ class Money(NamedTuple):
 
     machines: float
     upkeep: float
+    migration: float  # the work to get there, over PAID_OFF months
     incidents: float  # people's hours
     lost: float  # what users' failures cost, as far as told
 
     @property
     def total(self) -> float:
-        return self.machines + self.upkeep + self.incidents + self.lost
+        return self.machines + self.upkeep + self.migration + self.incidents + self.lost
 
 
 class Weighed(NamedTuple):
@@ -93,11 +99,14 @@ def weigh(decision: Prospects, terms: Terms, which: Sequence[int] = ()) -> list[
     for outcome in decision.outcomes:
         year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
         upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
+        migration_h = terms.migration * outcome.setup.work / 3600.0
+        people_h = year.day_h + year.night_h + terms.follow_up * year.follow_up_h
         lost = terms.down_hour * year.down_h + terms.sale * year.failed
         money = Money(
             outcome.month.total,
             upkeep_h * terms.work_hour,
-            year.people_h / MONTHS * terms.work_hour,
+            migration_h / PAID_OFF * terms.work_hour,
+            people_h / MONTHS * terms.work_hour,
             lost / MONTHS,
         )
         weighed.append(Weighed(outcome, year, money))
@@ -113,7 +122,7 @@ def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
     elif saved < MATTERS_H:
         return Choice(now.outcome.setup.name, now.outcome.setup.orchestrator, matters=False)
     else:
-        enough = [w for w in weighed if now.year.down_h - w.year.down_h >= MOST_OF_IT * saved]
+        enough = [w for w in weighed if now.year.down_h - w.year.down_h >= terms.enough * saved]
         best = min(enough, key=lambda each: each.money.total)
     return Choice(best.outcome.setup.name, best.outcome.setup.orchestrator)
 
@@ -139,10 +148,12 @@ def seeds(decision: Prospects) -> int:
 
 
 def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms]]:
-    """Each chosen number at half and at double, and each other world."""
+    """Each chosen number at half and at double, the rule's own less and more, each other world."""
     for factor, word in ((HALF, "half"), (DOUBLE, "twice")):
         yield f"incidents come {word} as often", terms._replace(rates=factor)
         yield f"the upkeep of a set-up is {word} as much", terms._replace(upkeep=factor)
+        yield f"getting there takes {word} the work", terms._replace(migration=factor)
+        yield f"an incident is followed by {word} the work", terms._replace(follow_up=factor)
         hour = factor * terms.work_hour
         yield f"an hour of work costs ${hour:,.0f}", terms._replace(work_hour=hour)
         if terms.down_hour:
@@ -151,6 +162,9 @@ def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms
         if terms.sale:
             price = factor * terms.sale
             yield f"a lost request costs ${price:,.2f}", terms._replace(sale=price)
+    if not terms.priced:
+        for enough in (LESS, MORE):
+            yield f"{enough:.0%} of what can be saved is enough", terms._replace(enough=enough)
     for world in worlds:
         if world != AS_ASSUMED:
             yield world, terms._replace(world=world)

@@ -25,12 +25,9 @@ class Harms(NamedTuple):
     down_h: float = 0.0
     failed: float = 0.0  # requests
     jobs_never_done: float = 0.0
-    day_h: float = 0.0  # hours of people
+    day_h: float = 0.0  # hours of people at work on it
     night_h: float = 0.0
-
-    @property
-    def people_h(self) -> float:
-        return self.day_h + self.night_h
+    follow_up_h: float = 0.0  # and afterwards, by day: the post-mortem and its repairs
 
 
 class Recurrence(NamedTuple):

@@ -13,16 +13,18 @@ from sim.control.autoscaling.cluster_autoscaler import (
     MOST,
     SCAN,
     UNNEEDED,
+    NodeGroup,
     ServerAutoscaler,
     could_go,
     servers_needed,
     to_request,
 )
 from sim.control.autoscaling.hpa_loop import Autoscaling
+from sim.control.core.records import Container, Pending
 from sim.control.scheduling.placement import Load, Resources
 from sim.platforms import configure
 from sim.platforms.kubernetes import PLATFORM
-from tests.control.world import World, stack_of
+from tests.control.world import EMPTY, World, stack_of
 
 GIB = 1024**3
 FULL = Resources(4.0, 8 * GIB)
@@ -39,6 +41,10 @@ FULL = Resources(4.0, 8 * GIB)
         ([(0.1, 5 * GIB)] * 2, 2),  # memory binds
         ([(1.0, 0), (3.0, 0), (1.0, 0), (3.0, 0)], 2),  # largest first
         ([(9.0, 0)], 0),  # fits on no server: none would help
+        ([(1.0, 9 * GIB), (4.0, 8 * GIB)], 1),
+        # largest by the sum of both shares: 1 and 8, 1 and 5 beside 3 and 3, the rest
+        ([(2, GIB), (2, GIB), (1, 5 * GIB), (1, 4 * GIB), (1, 3 * GIB), (3, 8 * GIB)], 3),
+        ([(1, 3 * GIB), (1, 6 * GIB), (2, 2 * GIB), (2, 4 * GIB), (4, 2 * GIB)], 3),
     ],
 )
 def test_servers_needed(wanted, servers):
@@ -47,22 +53,43 @@ def test_servers_needed(wanted, servers):
 
 @pytest.mark.parametrize(
     ("needed", "booting", "have", "most", "number"),
-    [(2, 0, 3, 20, 2), (2, 1, 3, 20, 1), (2, 3, 3, 20, 0), (5, 0, 3, 4, 1), (5, 1, 3, 4, 0)],
+    [
+        *[(2, 0, 3, 20, 2), (2, 1, 3, 20, 1), (2, 2, 3, 20, 0), (2, 3, 3, 20, 0)],
+        *[(5, 0, 3, 4, 1), (5, 1, 3, 4, 0), (5, 1, 3, 6, 2), (2, 0, 5, 4, 0)],
+    ],
 )
 def test_to_request(needed, booting, have, most, number):
     assert to_request(needed, booting, have, most) == number
 
 
-def test_could_go():
-    def load(ident: int, cores: float) -> Load:
-        return Load(ident, FULL, Resources(cores, 0), 0)
+def roomy(ident: int, cores: float, memory: int = 0) -> Load:
+    return Load(ident, FULL, Resources(cores, memory * GIB), 0)
 
-    guest = Resources(1.0, 0)
-    assert could_go(load(0, 1.0), [guest], [load(1, 3.0)], IDLE_BELOW.value)
-    assert not could_go(load(0, 1.0), [guest], [load(1, 3.5)], IDLE_BELOW.value)  # no room
-    assert not could_go(load(0, 2.0), [guest] * 2, [load(1, 0.0)], IDLE_BELOW.value)  # half used
-    assert could_go(load(0, 2.0), [guest] * 2, [load(1, 0.0)], 0.6)
-    assert not could_go(load(0, 1.0), [guest] * 2, [load(1, 3.0)], IDLE_BELOW.value)
+
+@pytest.mark.parametrize(
+    ("here", "guests", "there", "goes"),
+    [
+        ((1.0, 0), [(1.0, 0)], [(3.0, 0)], True),
+        ((1.0, 0), [(1.0, 0)], [(3.5, 0)], False),  # no room
+        ((1.9, 0), [(1.0, 0)] * 2, [(0.0, 0)], True),
+        ((2.0, 0), [(1.0, 0)] * 2, [(0.0, 0)], False),  # half used
+        ((1.0, 3), [(1.0, 3)], [(0.0, 0)], True),
+        ((1.0, 4), [(1.0, 4)], [(0.0, 0)], False),  # half of its memory
+        ((1.0, 0), [(1.0, 0)] * 2, [(3.0, 0)], False),  # room for one
+        ((1.0, 0), [(1.0, 0)] * 2, [(3.0, 0), (3.0, 0)], True),
+        ((1.0, 2), [(0.5, 2)] * 2, [(0.0, 5)], False),  # of memory for one
+        ((1.0, 2), [(0.5, 2)] * 2, [(0.0, 4)], True),
+        ((1.0, 0), [], [], True),
+    ],
+)
+def test_could_go(here, guests, there, goes):
+    others = [roomy(1 + i, *used) for i, used in enumerate(there)]
+    wanted = [Resources(cores, memory * GIB) for cores, memory in guests]
+    assert could_go(roomy(0, *here), wanted, others, IDLE_BELOW.value) is goes
+
+
+def test_the_share_that_is_little_is_a_field():
+    assert could_go(roomy(0, 2.0), [Resources(1.0, 0)] * 2, [roomy(1, 0.0)], 0.6)
 
 
 def test_constants_are_upstreams():
@@ -272,3 +299,243 @@ def test_the_providers_quota_is_the_stacks():
     assert len(made.cluster.servers) == 4
     (told,) = [r.text for r in made.cluster.timeline if r.event == "quota"]
     assert "its provider's quota is 4" in told
+
+
+# ---- a node group, look by look ----
+MACHINE = {"cores": 4.0, "memory": 8 * GIB, "boot": 100.0}
+
+
+class GroupAlone(NodeGroup):
+    """It looks when the test says so."""
+
+    def __init__(self, world: World, rules: ServerAutoscaler) -> None:
+        super().__init__(world.cluster, rules)
+        self.until = world.until
+
+
+def group_of(rules: ServerAutoscaler = HASTY, **servers: object) -> GroupAlone:
+    """Three empty servers, a service of each kind without a replica, and nobody else at work."""
+    services = {
+        "api": {"replicas": 0, "cpu": {"request": 3.0}},
+        "batch": {
+            "role": "worker",
+            "replicas": 0,
+            "priority": -11,
+            "cpu": {"request": 2.0},
+            "memory": {"request": 4 * GIB},
+        },
+        "late": {"role": "worker", "replicas": 0, "priority": -10, "cpu": {"request": 2.0}},
+        "postgres": {"replicas": 0, "cpu": {"request": 0.1}},
+    }
+    world = World(stack_of(services, **{"machine": MACHINE, **servers}), EMPTY)
+    return GroupAlone(world, rules)
+
+
+def wait(group: GroupAlone, service: str, number: int, **state: object) -> None:
+    """So many replicas of a service that fit nowhere."""
+    cluster = group.cluster
+    for _ in range(number):
+        place = len(cluster.pending)
+        pending = Pending(
+            place, service, cluster.versions[service], 0.0, **{"unschedulable": True, **state}
+        )
+        cluster.pending.append(pending)
+
+
+def place(group: GroupAlone, service: str, server: int) -> Container:
+    c = group.cluster.create(service, group.cluster.servers[server])
+    group.cluster.start(c, warm=True)
+    return c
+
+
+def texts(group: GroupAlone, event: str) -> list[str]:
+    return [r.text for r in group.cluster.timeline if r.event == event]
+
+
+def released(group: GroupAlone) -> list[int]:
+    return [s.id for s in group.cluster.servers if s.released_s is not None]
+
+
+def test_a_look_asks_for_what_is_lacking_once():
+    group = group_of()
+    wait(group, "api", 2)
+    group.grow()
+    group.grow()
+    wait(group, "api", 1)
+    group.grow()
+    assert texts(group, "servers") == [
+        "cluster autoscaler asks for 2 more: 2 replicas wait",
+        "cluster autoscaler asks for 1 more: 3 replicas wait",
+    ]
+    group.until(100.0)
+    assert texts(group, "server") == [
+        f"server-{n} is Ready, 100 s after it was asked for" for n in (4, 5, 6)
+    ]
+    assert (group.booting, group.added_s) == (0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("service", "state", "asks"),
+    [
+        ("late", {}, True),  # a priority of -10
+        ("batch", {}, False),  # -11: expendable
+        ("api", {"unschedulable": False}, False),  # nobody has tried
+        ("api", {"nominated": "server"}, False),  # room is being made for it
+    ],
+)
+def test_who_calls_for_a_server(service, state, asks):
+    group = group_of()
+    if "nominated" in state:
+        state = {"nominated": group.cluster.servers[0]}
+    wait(group, service, 1, **state)
+    group.grow()
+    assert group.booting == asks
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "booting"), [(1.0, 0, 1), (1.5, 0, 0), (0.0, 9 * GIB, 0)]
+)
+def test_what_the_system_takes_is_no_room(cores, memory, booting):
+    group = group_of(reserved={"cores": cores, "memory": memory})
+    wait(group, "api", 1)
+    group.grow()
+    assert group.booting == booting
+
+
+def test_the_quota_is_told_once_and_only_if_it_binds():
+    group = group_of(quota=5)
+    wait(group, "api", 2)
+    group.grow()
+    group.grow()
+    assert not texts(group, "quota")
+    wait(group, "api", 1)
+    group.grow()
+    group.grow()
+    assert texts(group, "quota") == [
+        "cluster autoscaler gets no more servers: its provider's quota is 5"
+    ]
+    assert group.booting == 2
+
+
+def test_no_provider_lends_where_its_zone_is_lost():
+    group = group_of(zones=["a"])
+    group.cluster.set_zone("a", lost=True)
+    wait(group, "api", 1)
+    group.grow()
+    assert (group.booting, texts(group, "servers"), texts(group, "quota")) == (0, [], [])
+    group.cluster.set_zone("a", lost=False)
+    group.grow()
+    assert group.booting == 1
+
+
+def idle(rules: ServerAutoscaler = HASTY) -> GroupAlone:
+    """A fourth server, and a first look at 0 s."""
+    group = group_of(rules)
+    group.cluster.add_server()
+    group.shrink()
+    return group
+
+
+def look(group: GroupAlone, *times: float) -> list[int]:
+    for t_s in times:
+        group.until(t_s)
+        group.shrink()
+    group.until(times[-1] + 0.5)
+    return released(group)
+
+
+def test_an_idle_server_goes_when_its_time_is_full():
+    assert look(idle(), 59.9) == []
+    assert look(idle(), 59.9, 60.0) == [3]  # the newest
+    assert look(idle(), 60.0, 61.0, 200.0) == [3]  # three are the least
+
+
+def test_a_rest_after_an_addition_is_kept():
+    group = idle(replace(HASTY, delay_after_add_s=90.0))
+    group.added_s = 0.0
+    assert look(group, 89.9) == []
+    assert look(group, 90.0) == [3]
+
+
+@pytest.mark.parametrize("busy", ["booting", "leaving", "waiting", "promised", "fewer"])
+def test_a_group_that_is_busy_gives_nothing_back(busy):
+    group = idle()
+    if busy == "booting":
+        group.booting = 1
+    elif busy == "leaving":
+        group.leaving.add(0)
+    elif busy == "waiting":
+        wait(group, "api", 1)
+    elif busy == "promised":
+        wait(group, "api", 1, nominated=group.cluster.servers[0])
+    else:
+        for server in group.cluster.servers[:2]:
+            group.cluster.release(server)
+    before = released(group)
+    assert look(group, 60.0, 70.0) == before
+
+
+def test_a_server_that_was_needed_waits_anew():
+    """All of them for databases at 30 s, which are on their way out at 60 s."""
+    group = idle()
+    group.until(30.0)
+    databases = [place(group, "postgres", server) for server in range(4)]
+    group.shrink()
+    for database in databases:
+        database.deleting = True
+    group.cluster.edits += 1
+    look(group, 60.0, 119.9)
+    assert not texts(group, "servers")
+    look(group, 120.0)
+    assert texts(group, "servers") == ["cluster autoscaler drains server-4: unneeded"]
+
+
+@pytest.mark.parametrize(
+    ("service", "deleting", "goes"),
+    [
+        ("late", False, False),  # half of the server's cores
+        ("batch", False, True),  # as if it were not there
+        ("batch", True, True),
+        ("postgres", False, False),  # keeps what it stores
+        ("postgres", True, True),  # on its way out
+    ],
+)
+def test_whom_a_server_is_kept_for(service, deleting, goes):
+    group = group_of()
+    group.cluster.add_server()
+    for server in range(4):
+        place(group, service, server).deleting = deleting
+    group.shrink()
+    assert (3 in group.removable) is goes
+
+
+def test_what_is_expendable_counts_for_no_load():
+    group = group_of()
+    place(group, "batch", 0)
+    place(group, "api", 0)
+    assert group.load(group.cluster.servers[0]).requested == Resources(3.0, 0)
+
+
+def test_a_server_that_is_away_goes_when_its_time_is_full():
+    def away() -> GroupAlone:
+        group = idle(replace(HASTY, unready_s=100.0, unneeded_s=1e6))
+        group.cluster.servers[1].ready = False
+        group.shrink()
+        return group
+
+    assert look(away(), 99.9) == []
+    group = away()
+    assert look(group, 50.0, 100.0) == [1]
+    assert texts(group, "servers") == ["cluster autoscaler gives server-2 back: away for 100 s"]
+    group = away()
+    group.until(50.0)
+    group.cluster.servers[1].ready = True
+    group.shrink()
+    group.cluster.servers[1].ready = False
+    assert look(group, 60.0, 159.9) == []
+    assert look(group, 160.0) == [1]
+    group = away()
+    kept = place(group, "api", 1)
+    assert look(group, 100.0) == []
+    kept.deleting = True  # evicted
+    assert look(group, 101.0) == [1]

@@ -1,10 +1,7 @@
-"""Autoscaling: upstream's tables for the HPA, then loops on a plane that uses CPU as told."""
+"""The HPA's arithmetic: upstream's tables, and the edges of each rule."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -30,11 +27,7 @@ from sim.control.autoscaling.hpa_loop import (
     UP_FLOOR,
     Autoscaling,
 )
-from sim.control.autoscaling.keda import Keda
-from sim.platforms.kubernetes import PLATFORM
-from sim.platforms.platform import Platform
 from sim.schema import stack
-from tests.control.world import World, stack_of
 
 Select = Literal["max", "min", "disabled"]
 SAME = Tolerances(0.1, 0.1)
@@ -67,6 +60,10 @@ def pods(levels: list[int], kinds: list[str], request: int = 1000) -> list[Pod]:
         ("MissingUnreadyNoChange", 3, 50, [100, 450, 0], [U, N, M], 3),
         ("MissingUnreadyScaleUp", 3, 50, [100, 2000, 0], [U, N, M], 4),
         ("MissingUnreadyScaleDown", 4, 50, [100, 100, 100, 0], [U, N, N, M], 3),
+        ("missing counts as a target above 100", 4, 150, [600, 600, 600, 0], [N, N, N, M], 3),
+        ("missing turns the move", 2, 70, [600, 0], [N, M], 2),  # 86 %, then 114 %
+        ("missing makes more of a small move down", 2, 100, [700] * 3 + [0], [N, N, N, M], 2),
+        ("unready makes less of a large move up", 9, 100, [2000, 0, 2000], [N, U, N], 9),
         ("DuringRollingUpdateEmpty", 2, 50, [0, 0], [M, M], None),
         ("AllUnready", 2, 50, [900, 900], [U, U], None),
     ],
@@ -85,6 +82,11 @@ def test_replica_calculator(name, current, target, levels, kinds, expected):
         ("missing counts as idle on the way up", 3, [50_000, 40_000, 0], [N, N, M], 6),
         ("pending counts as idle on the way up", 3, [50_000, 10_000, 0], [N, N, P], 4),
         ("within the tolerance", 3, [16_000, 15_000, 15_500], [N, N, N], 3),
+        ("pending has no say on the way down", 4, [3_000, 3_000, 0], [N, N, P], 1),
+        ("missing turns the move", 3, [20_000, 0, 0], [N, M, M], 3),
+        ("pending makes less of a move up", 9, [50_000, 0], [N, P], 9),
+        ("missing makes more of a move down", 1, [3_000] * 3 + [0], [N, N, N, M], 1),
+        ("nobody does anything", 3, [0, 0, 0], [N, N, N], 0),
     ],
 )
 def test_a_metric_of_pods_sets_no_unready_or_young_one_aside(
@@ -97,6 +99,11 @@ def test_a_metric_of_pods_that_nobody_has():
     assert hpa.replicas_for_pods(3, pods([0, 0], [M, P]), 15_000, SAME) is None
 
 
+def test_the_mean_of_a_metric_of_pods_is_rounded_down():
+    """7.33 is 7: 7 / 3 x 3 replicas."""
+    assert hpa.replicas_for_pods(3, pods([7, 7, 8], [N] * 3), 3, SAME) == 7
+
+
 @pytest.mark.parametrize(
     ("current", "ready", "total", "target", "expected"),
     [
@@ -105,6 +112,8 @@ def test_a_metric_of_pods_that_nobody_has():
         (3, 3, 16.0, 15.0, 3),  # within the tolerance
         (0, 0, 31.0, 15.0, 3),  # from zero: the ratio itself
         (2, 2, 0.0, 15.0, 0),
+        (0, 0, 14.5, 15.0, 1),  # no tolerance from zero
+        (3, 3, 10.0, 15.0, 2),
     ],
 )
 def test_a_value_for_the_whole_is_times_the_ready(current, ready, total, target, expected):
@@ -132,6 +141,14 @@ def test_tolerance(tolerance, usage, expected):
 
 
 @pytest.mark.parametrize(
+    ("ratio", "still"),
+    [(0.75, True), (0.7499, False), (1.0, True), (1.5, True), (1.5001, False)],
+)
+def test_at_the_tolerance_nothing_moves(ratio, still):
+    assert hpa.within(ratio, Tolerances(0.25, 0.5)) is still
+
+
+@pytest.mark.parametrize(
     ("pod", "of"),
     [
         (Pod(1, 1, pending=True), "unready"),
@@ -140,6 +157,12 @@ def test_tolerance(tolerance, usage, expected):
         (Pod(1, 1, age_s=100.0, ready_age_s=20.0, sample_age_s=0.0), "counted"),
         (Pod(1, 1, age_s=100.0, ready_age_s=10.0, sample_age_s=0.0), "unready"),  # half a window
         (Pod(1, 1, age_s=100.0, ready_age_s=20.0, sample_age_s=6.0), "unready"),  # too old
+        (Pod(1, 1, age_s=100.0, ready_age_s=20.0, sample_age_s=5.0), "counted"),  # just not
+        (Pod(1, 1, ready=False, age_s=100.0, ready_age_s=50.0), "unready"),
+        (Pod(1, 1, age_s=299.9, ready_age_s=1.0), "unready"),
+        (Pod(1, 1, age_s=300.0, ready_age_s=1.0), "counted"),
+        (Pod(1, 1, ready=False, age_s=400.0, ready_age_s=370.0), "counted"),  # after 30 s
+        (Pod(1, 1, ready=False, age_s=400.0, ready_age_s=370.1), "unready"),
         (Pod(1, 1, age_s=400.0, ready_age_s=1.0), "counted"),  # after the initialisation period
         (Pod(1, 1, ready=False, age_s=400.0, ready_age_s=100.0), "counted"),  # was ready once
         (Pod(1, 1, ready=False, age_s=400.0, ready_age_s=390.0), "unready"),  # never was
@@ -165,6 +188,9 @@ def test_queue_metric():
     assert hpa.replicas_for_average(10, 52, 5, SAME) == 10
     assert hpa.replicas_for_average(10, 56, 5, SAME) == 12
     assert hpa.replicas_for_average(0, 0, 5, SAME) == 0
+    assert hpa.replicas_for_average(0, 6, 5, SAME) == 2
+    assert hpa.replicas_for_average(1, 5.25, 5, SAME) == 1
+    assert hpa.replicas_for_average(10, 41, 5, SAME) == 9
 
 
 # ---- from a recommendation to a number ----
@@ -173,6 +199,7 @@ def test_without_behaviour_the_highest_of_the_window_counts():
     history = [Recommendation(0.0, 9), Recommendation(100.0, 5), Recommendation(250.0, 4)]
     assert hpa.stabilised(history, 310.0, STABILISATION.value, 3) == 5
     assert hpa.stabilised(history, 310.0, 60.1, 3) == 4
+    assert hpa.stabilised(history, 310.0, 60.0, 3) == 3  # as old as the window: out of it
     assert hpa.stabilised(history, 310.0, STABILISATION.value, 7) == 7
     assert hpa.stabilised([], 0.0, 300.0, 2) == 2
 
@@ -183,6 +210,11 @@ def test_without_behaviour_the_highest_of_the_window_counts():
 )
 def test_without_behaviour_at_most_double_or_four(current, wanted, expected):
     assert hpa.limited(current, wanted, 1, 100, UP_FACTOR.value, UP_FLOOR.value) == expected
+
+
+def test_half_a_replica_more_is_none_and_the_least_is_kept():
+    assert hpa.limited(5, 100, 1, 100, 1.5, 4.0) == 7
+    assert hpa.limited(5, 2, 3, 100, 2.0, 4.0) == 3
 
 
 def asked(**ways: object) -> ScalingBehavior:
@@ -227,6 +259,8 @@ def test_with_behaviour_the_window_is_an_interval():
     assert hpa.stabilised_between(history, at, 5, 9, rules) == 5  # up: lowest of the last minute
     assert hpa.stabilised_between(history, at, 3, 9, rules) == 4
     assert hpa.stabilised_between(history, at, 9, 2, rules) == 8  # down: highest of five minutes
+    assert hpa.stabilised_between(history, 300.0, 9, 2, rules) == 4  # 0 s is out of them
+    assert hpa.stabilised_between(history, 310.0, 3, 9, rules) == 9  # so is 250 s of a minute
     assert hpa.stabilised_between([], at, 3, 9, asked()) == 9
 
 
@@ -237,12 +271,16 @@ def test_with_behaviour_the_window_is_an_interval():
         (2, 50, [], asked(), 6),  # +4
         (12, 50, [Scaled(95.0, 6)], asked(), 12),  # the period began with 6
         (12, 50, [Scaled(80.0, 6)], asked(), 24),  # that was longer ago
+        (12, 50, [Scaled(85.0, 6)], asked(), 24),  # just so long
+        (12, 50, [Scaled(85.1, 6)], asked(), 12),
         (20, 50, [Scaled(95.0, -10)], asked(), 50),  # began with 30: up to 60
         (10, 1, [], asked(), 1),  # down 100 %
         (10, 1, [], down((ScalingPolicy(10, percent=True, period_s=60.0),)), 9),
         (15, 1, [], down((ScalingPolicy(10, percent=True),)), 13),  # truncated
         (10, 1, [], down((ScalingPolicy(2),)), 8),
         (8, 1, [Scaled(95.0, -2)], down((ScalingPolicy(2),)), 8),
+        (10, 1, [Scaled(95.0, -8)], down((ScalingPolicy(2),)), 10),  # never up by it
+        (10, 9, [], down((ScalingPolicy(2),)), 9),
         (10, 12, [], up((ScalingPolicy(15, percent=True),)), 12),  # rounded up
         (10, 10, [], asked(), 10),
         (40, 45, [Scaled(99.0, 38)], asked(), 40),  # an outsized past change blocks
@@ -265,329 +303,3 @@ def test_constants_are_upstreams():
         15.0, 0.1, 300.0, 30.0, 300.0, 2.0, 4.0, 15.0, None, None
     )
     assert (SYNC.value, TOLERANCE.value, RESOLUTION.value) == (15.0, 0.1, 15.0)
-
-
-# ---- the loop ----
-SERVICE = {"replicas": 2, "cpu": {"request": 1.0}, "scaling": {"min": 1, "max": 100, "cpu": 0.5}}
-
-
-def scaling(rules: Autoscaling) -> Platform:
-    return replace(PLATFORM, autoscaling=rules)
-
-
-def using(world: World, cores: Callable[[float], float]) -> None:
-    """Every container uses so many cores at the time t (integrated by a tenth of a second)."""
-    total, upto = 0.0, 0.0
-
-    def busy(_container: int, now: float) -> float:
-        nonlocal total, upto
-        while upto < now:
-            total += cores(upto) * min(0.1, now - upto)
-            upto += 0.1
-        return total
-
-    world.plane.cpu = busy
-
-
-def world_of(rules: Autoscaling, cores: Callable[[float], float], **service: object) -> World:
-    big = {"cores": 1000.0, "memory": 2**50}
-    world = World(stack_of({"api": {**SERVICE, **service}}, machine=big), scaling(rules))
-    using(world, cores)
-    return world
-
-
-def steps(world: World) -> list[tuple[float, int]]:
-    rows = [r for r in world.cluster.timeline if r.event == "autoscaling"]
-    return [(r.t_s, int(r.text.split(" to ")[1].split()[0])) for r in rows]
-
-
-ALONE = Autoscaling(servers=None)
-
-
-def test_fifty_times_the_load_takes_a_metric_lag_and_doublings():
-    """2, 4, 8 .. at 15 s each at the fastest; young replicas are set aside, which makes it slower
-    (shared facts, kubernetes section 5, last row)."""
-    world = world_of(ALONE, lambda t: 0.4 if t < 400.0 else 5.0)
-    world.until(900.0)
-    done = [(t, n) for t, n in steps(world) if t >= 400.0]
-    assert 0.0 < done[0][0] - 400.0 <= 45.0
-    numbers = [n for _, n in done]
-    assert numbers[:3] == [4, 8, 16]
-    assert numbers[-1] == 100
-    assert all(b - a >= 15.0 - 1e-6 for (a, _), (b, _) in itertools.pairwise(done))
-
-
-def test_scale_down_takes_the_highest_wish_of_five_minutes():
-    for rules, wait in ((ALONE, 300.0), (replace(ALONE, stabilisation_s=60.0), 60.0)):
-        world = world_of(rules, lambda t: 0.5 if t < 700.0 else 0.05, replicas=10)
-        world.until(1300.0)
-        done = [(t, n) for t, n in steps(world) if n < 10]
-        assert wait - 15.0 <= done[0][0] - 700.0 <= wait + 45.0  # the last high wish is older
-        assert done[-1][1] == 1
-        assert done[-1][0] - 700.0 <= wait + 60.0
-
-
-def test_nothing_is_scaled_down_in_the_first_five_minutes():
-    world = world_of(ALONE, lambda _: 0.05, replicas=10)
-    world.until(900.0)
-    assert 300.0 <= steps(world)[0][0] <= 330.0
-
-
-def test_sync_and_resolution_are_fields():
-    def first(rules: Autoscaling) -> float:
-        world = world_of(rules, lambda t: 0.5 if t < 400.0 else 5.0)
-        world.until(900.0)
-        return next(t for t, _ in steps(world) if t > 400.0) - 400.0
-
-    assert first(ALONE) <= 45.0
-    assert first(replace(ALONE, sync_s=1.0, resolution_s=1.0)) <= 5.0
-    assert first(replace(ALONE, resolution_s=120.0)) > 45.0
-
-
-def test_young_replicas_count_as_idle_when_scaling_up():
-    """CPU initialisation: without it, unready replicas would be averages like all others."""
-
-    def reached(rules: Autoscaling) -> float:
-        slow = {"boot": 40.0, "probes": {"readiness": {}}}
-        world = world_of(rules, lambda t: 0.5 if t < 400.0 else 1.1, **slow)
-        world.until(1500.0)
-        return next(t for t, n in steps(world) if n >= 8)
-
-    assert reached(replace(ALONE, cpu_init_s=0.0, readiness_delay_s=0.0)) < reached(ALONE)
-
-
-def test_the_tolerance_field_stops_a_small_move():
-    low = world_of(ALONE, lambda t: 0.5 if t < 400.0 else 0.58)
-    high = world_of(replace(ALONE, tolerance=0.2), lambda t: 0.5 if t < 400.0 else 0.58)
-    for world in (low, high):
-        world.until(600.0)
-    assert steps(low)
-    assert not steps(high)
-
-
-def test_step_limits_are_fields():
-    world = world_of(replace(ALONE, up_factor=3.0, up_floor=1.0), lambda _: 5.0)
-    world.until(200.0)
-    assert [n for _, n in steps(world)][:2] == [6, 18]
-    world = world_of(replace(ALONE, up_floor=12.0), lambda _: 5.0)
-    world.until(200.0)
-    assert steps(world)[0][1] == 12
-
-
-def behaving(cores: Callable[[float], float], replicas: int = 2, **ways: object) -> World:
-    """A world whose stack writes `scaling.behavior`."""
-    asks = {"min": 1, "max": 100, "cpu": 0.5, "behavior": ways}
-    return world_of(ALONE, cores, replicas=replicas, scaling=asks)
-
-
-def test_behavior_replaces_the_old_limits():
-    world = behaving(lambda _: 5.0, up={"policies": [{"pods": 1, "period": 60}]})
-    world.until(400.0)
-    times = [t for t, _ in steps(world)]
-    assert all(b - a >= 60.0 for a, b in itertools.pairwise(times))
-    assert [n for _, n in steps(world)][:3] == [3, 4, 5]
-
-
-BOTH = [{"pods": 3, "period": 15}, {"percent": 50, "period": 15}]
-
-
-@pytest.mark.parametrize(
-    ("way", "expected"),
-    [
-        ({}, [6, 12, 24]),  # +4, then +100 %
-        ({"policies": BOTH}, [5, 8, 12]),  # +3, +3, +50 %
-        ({"policies": BOTH, "select": "min"}, [3, 5, 8]),  # +50 % up, then +3
-        ({"select": "disabled"}, []),
-    ],
-)
-def test_policies_up_make_the_steps(way, expected):
-    world = behaving(lambda _: 5.0, up=way)
-    world.until(200.0)
-    assert [n for _, n in steps(world)][:3] == expected
-
-
-@pytest.mark.parametrize(
-    ("way", "first_s", "reached"),
-    [
-        ({}, 300.0, 1),
-        ({"window": 60}, 60.0, 1),
-        ({"window": 0}, 0.0, 1),
-        ({"window": 0, "policies": [{"pods": 2, "period": 120}]}, 0.0, 4),
-        ({"window": 0, "policies": [{"percent": 50, "period": 300}]}, 0.0, 2),  # 5, then 2.5
-        ({"select": "disabled"}, None, 10),
-    ],
-)
-def test_rules_down_decide_when_and_how_fast(way, first_s, reached):
-    """Ten replicas that are needed until second 700, and one from then on."""
-    world = behaving(lambda t: 0.5 if t < 700.0 else 0.05, replicas=10, down=way)
-    world.until(1055.0)
-    times = [t - 700.0 for t, n in steps(world) if n < 10]
-    assert world.cluster.desired["api"] == reached
-    assert not times if first_s is None else first_s - 15.0 <= times[0] <= first_s + 45.0
-
-
-def test_a_window_up_waits_out_a_spike_however_long_it_is():
-    def spike(t: float) -> float:
-        return 0.5 if t < 1500.0 or t > 1590.0 else 1.0
-
-    for window, grows in ((0.0, True), (60.0, True), (120.0, False), (1200.0, False)):
-        world = behaving(spike, up={"window": window})
-        world.until(1800.0)
-        assert any(n > 2 for _, n in steps(world)) is grows
-
-
-@pytest.mark.parametrize(
-    ("way", "cores", "moves"),
-    [
-        ({}, 0.58, True),
-        ({"up": {"tolerance": 0.2}}, 0.58, False),
-        ({"down": {"tolerance": 0.2}}, 0.58, True),
-        ({}, 0.47, False),
-        ({"up": {"tolerance": 0.01}}, 0.47, False),
-        ({"down": {"tolerance": 0.01}}, 0.47, True),
-    ],
-)
-def test_a_tolerance_of_ones_own_changes_what_moves(way, cores, moves):
-    ways = {"up": {}, "down": {"window": 0}, **way}
-    world = behaving(lambda t: 0.5 if t < 400.0 else cores, replicas=20, **ways)
-    world.until(800.0)
-    assert bool(steps(world)) is moves
-
-
-def test_outside_its_limits_it_moves_at_once():
-    world = world_of(ALONE, lambda _: 0.5, replicas=2, scaling={"min": 5, "max": 8})
-    world.until(20.0)
-    assert world.cluster.desired["api"] == 5
-    world.cluster.want("api", 20)
-    world.until(40.0)
-    assert world.cluster.desired["api"] == 8
-    world.cluster.want("api", 0)  # paused
-    world.until(100.0)
-    assert world.cluster.desired["api"] == 0
-
-
-def test_without_requests_there_is_no_utilisation():
-    world = world_of(ALONE, lambda _: 5.0, cpu={})
-    world.until(300.0)
-    assert not steps(world)
-    assert [r.event for r in world.cluster.timeline].count("metric_failed") == 1
-
-
-def test_a_scale_down_is_no_answer_to_a_fault():
-    world = world_of(ALONE, lambda t: 0.5 if t < 100.0 else 0.2)
-    world.cluster.count.fault_s = 50.0
-    world.until(700.0)
-    assert steps(world)[-1][1] == 1
-    assert world.cluster.count.detected_s is None
-
-
-def test_a_scale_up_is_one():
-    world = world_of(ALONE, lambda t: 0.5 if t < 100.0 else 4.0)
-    world.cluster.count.fault_s = 50.0
-    world.until(300.0)
-    assert world.cluster.count.detected_s == steps(world)[0][0]
-
-
-def test_a_scale_up_by_usage_from_before_the_fault_is_none():
-    """The load rose earlier; the fault comes between the reading and the decision."""
-
-    def busy(fault_s: float) -> World:
-        world = world_of(ALONE, lambda t: 0.5 if t < 100.0 else 0.6)
-        world.cluster.count.fault_s = fault_s
-        world.until(400.0)
-        return world
-
-    times = [t for t, _ in steps(busy(50.0))]
-    assert busy(50.0).cluster.count.detected_s == times[0]
-    by_chance = busy(times[0] - 1.0)
-    assert [t for t, _ in steps(by_chance)] == times
-    assert by_chance.cluster.count.detected_s in times[1:]
-
-
-def test_the_queue_is_asked_when_it_decides():
-    service = {"worker": {**SERVICE, "scaling": {"max": 50, "cpu": 0.7, "queue": 5}}}
-    rules = replace(ALONE, keda=Keda())
-    world = World(stack_of(service, machine={"cores": 1000.0, "memory": 2**50}), scaling(rules))
-    world.until(60.0)
-    world.plane.queued, world.cluster.count.fault_s = 100, 60.0
-    world.until(76.0)
-    assert world.cluster.count.detected_s == steps(world)[0][0] <= 75.0
-
-
-def test_the_queue_asks_for_workers_where_the_stack_says_so():
-    service = {"worker": {**SERVICE, "scaling": {"max": 50, "cpu": 0.7, "queue": 5}}}
-    rules = replace(ALONE, keda=Keda())
-    world = World(stack_of(service, machine={"cores": 1000.0, "memory": 2**50}), scaling(rules))
-    world.plane.queued = 100
-    world.until(120.0)
-    assert world.cluster.desired["worker"] == 20
-
-
-# ---- metrics other than CPU ----
-def on_metrics(metrics: list[dict], **more) -> World:
-    asks = {"min": 1, "max": 20, "metrics": metrics, **more}
-    scaled = {"replicas": 2, "cpu": {"request": 0.1}, "boot": 0.5, "scaling": asks}
-    return World(stack_of({"api": scaled, "redis": {}}), PLATFORM)
-
-
-def scaled_to(world: World) -> list[int]:
-    rows = [r.text for r in world.cluster.timeline if r.event == "autoscaling"]
-    return [int(text.split(" to ")[1].split()[0]) for text in rows]
-
-
-def test_replicas_scale_on_the_requests_that_they_answer():
-    """Two replicas of 20 a second with a target of 10: four, though the CPU is idle."""
-    world = on_metrics([{"type": "pods", "average_value": 10}])
-    world.plane.answered = lambda _container, now: int(20 * now)
-    world.until(60.0)
-    assert scaled_to(world)[0] == 4
-    row = next(r for r in world.cluster.timeline if r.event == "autoscaling")
-    assert row.text.endswith("20 requests/s a replica, target 10")
-
-
-@pytest.mark.parametrize(("target", "first"), [("value", 4), ("average_value", 3)])
-def test_the_two_targets_of_an_external_metric(target, first):
-    """60 jobs: a value of 20 for all is three times as many (4 at a time), 20 a replica are 3."""
-    world = on_metrics([{"type": "external", "reads": "jobs", target: 20}])
-    world.plane.queued = 60
-    world.until(30.0)
-    assert scaled_to(world)[0] == first
-
-
-def test_of_several_metrics_the_largest_wins():
-    jobs = {"type": "external", "reads": "jobs", "average_value": 25}
-    world = on_metrics([{"type": "resource"}, jobs, {"type": "pods", "average_value": 10}])
-    world.plane.queued = 100
-    world.plane.answered = lambda _container, now: int(10 * now)
-    world.until(100.0)
-    assert scaled_to(world) == [4]
-
-
-def test_to_zero_and_back_by_an_external_metric():
-    """HPAScaleToZero, on since 1.37: without jobs nobody is there, with some there is."""
-    jobs = {"type": "external", "reads": "jobs", "average_value": 20}
-    world = on_metrics([jobs], min=0)
-    world.until(400.0)
-    assert world.cluster.desired["api"] == 0
-    world.plane.queued = 50
-    world.until(420.0)
-    assert world.cluster.desired["api"] == 3
-
-
-@pytest.mark.parametrize(
-    ("metrics", "least", "why"),
-    [
-        ([{"type": "pods", "value": 10}], 1, "average_value of requests"),
-        ([{"type": "pods", "reads": "jobs", "average_value": 1}], 1, "average_value of requests"),
-        ([{"type": "external"}], 1, "one of value, average_value"),
-        ([{"type": "object", "value": 1, "average_value": 1}], 1, "one of value, average_value"),
-        ([{"type": "resource", "value": 1}], 1, "CPU: cpu"),
-        ([{"type": "pods", "average_value": 1}], 0, "starts the first one"),
-        ([{"type": "object", "value": 1}], 0, ""),
-    ],
-)
-def test_metrics_that_the_api_server_refuses(metrics, least, why):
-    asks = {"min": least, "metrics": metrics}
-    made = stack_of({"api": {"cpu": {"request": 0.1}, "scaling": asks}})
-    refused = Autoscaling().refuses(made)
-    assert (why in refused) if why else (refused == "")
