@@ -228,6 +228,7 @@ class Stream(IntEnum):
     WARM = 12  # a key of a cache: its age when the run begins
     MIX = 13  # request
     TRIP = 14  # attempt; of a query, its request or job
+    GATE = 15  # attempt
     # steps with a name have streams of that name (story.streams)
 
 

@@ -578,6 +578,12 @@ class Author:
             if aside((True, False)):
                 self.step(t, "link", a, b, law)
 
+    def gate(self, t: float) -> None:
+        """Users come in by some of the servers from now on, or straight."""
+        aside = self.dice.aside
+        if aside((True, True, False)):
+            self.step(t, "set_gates", [s for s in range(self.servers) if aside((True, False))])
+
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""
         aside, kinds = self.dice.aside, enumerate(self.kind_of)
@@ -713,6 +719,7 @@ def make_world(seed: int, lattice: bool) -> World:
             author.trouble(t)
         author.silence(t)
         author.wire(t)
+        author.gate(t)
         author.cool(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))

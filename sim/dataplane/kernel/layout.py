@@ -249,6 +249,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
+    ("gates", N),  # 0: users come straight in
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
 ]  # fmt: skip
 
@@ -283,6 +284,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
         ("mix", F, (MOST_WAYS,)),  # the sums of their shares
         ("segment", N, (c,)),  # of the network, in which a server stands
+        ("gate", N, (c,)),  # servers by which users come in
         ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
