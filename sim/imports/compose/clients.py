@@ -60,7 +60,7 @@ CLIENTS = (
         facts.PHP_TIMEOUT,
         facts.PHP_TIMEOUT,
     ),
-    HttpClient("Go's http.HttpClient", "go golang", "GOMAXPROCS GOGC GOMEMLIMIT GIN_MODE",
+    HttpClient("Go's http.Client", "go golang", "GOMAXPROCS GOGC GOMEMLIMIT GIN_MODE",
            connect=facts.GO_CONNECT),
     HttpClient("Rust's reqwest", "rust cargo", "RUST_"),
 )  # fmt: skip
