@@ -148,6 +148,34 @@ CALL_CONNECT = Fact(
     "call.connect_timeout", 127.0, "s", "... until TCP gives up one that never answered",
     f"Linux man 7 tcp, tcp_syn_retries 6; {_NO_LIMIT}", _IMPORTED,
 )  # fmt: skip
+# how long who calls waits who sets nothing, by the client of his language; the others wait as
+# long as TCP (sim/imports/compose/clients.py names them)
+GO_CONNECT = Fact(
+    "client.go.connect_timeout", 30.0, "s", "the dialer of DefaultTransport; no time-out besides",
+    "golang/go src/net/http/transport.go @a925402b; client.go: zero means none", _IMPORTED,
+)  # fmt: skip
+DOTNET_TIMEOUT = Fact(
+    "client.dotnet.timeout", 100.0, "s", "HttpClient.Timeout, of the whole answer",
+    "dotnet/runtime System/Net/Http/HttpClient.cs @f3ebd6a0, s_defaultTimeout", _IMPORTED,
+)  # fmt: skip
+RUBY_TIMEOUT = Fact(
+    "client.ruby.timeout", 60.0, "s", "Net::HTTP read_timeout, of a silence",
+    "ruby/net-http lib/net/http.rb @28a4bf92", _IMPORTED,
+)  # fmt: skip
+RUBY_CONNECT = Fact(
+    "client.ruby.connect_timeout", 60.0, "s", "Net::HTTP open_timeout",
+    "ruby/net-http lib/net/http.rb @28a4bf92", _IMPORTED,
+)  # fmt: skip
+PHP_TIMEOUT = Fact(
+    "client.php.timeout", 60.0, "s", "default_socket_timeout of streams, to connect and of a "
+    "silence; cURL has none",
+    "php.net manual, filesystem configuration, PHP 8", _IMPORTED,
+)  # fmt: skip
+GRPC_CONNECT = Fact(
+    "client.grpc.connect_timeout", 20.0, "s", "MIN_CONNECT_TIMEOUT; calls have no deadline unless "
+    "one is set",
+    "grpc/grpc doc/connection-backoff.md; grpc/grpc-go clientconn.go minConnectTimeout", _IMPORTED,
+)  # fmt: skip
 SUPERUSER_RESERVED = Fact(
     "postgres.superuser_reserved_connections", 3, "slots", "so ordinary users have 97", _PG
 )

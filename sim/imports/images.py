@@ -105,7 +105,7 @@ _PARTS = _table(
         "worker": (
             "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
             " resque horizon queue queues background executor executors dramatiq huey"
-            " delayedjob goodjob workerbeat queueworker taskworker"
+            " delayedjob goodjob workerbeat queueworker taskworker dispatch dispatcher"
         ),
         "scheduler": (
             "cron beat celerybeat scheduler rqscheduler crond clockwork ticker timer dagprocessor"

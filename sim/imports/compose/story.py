@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.constants import facts
 from sim.imports.compose.calls import Calls, scaled
+from sim.imports.compose.clients import Found, patience
 from sim.imports.evidence import Notes
 from sim.schema.databases import DatabaseClient, DatabasePool
 from sim.schema.jobs import JobPush
@@ -33,6 +33,7 @@ class Around:
     asked: Mapping[str, set[str]]  # Compose name -> those that it asks, through a pooler also
     calls: Calls
     notes: Notes
+    untold: list[str] = field(default_factory=list)  # callers of which nothing tells the language
 
     def queried(self, name: str) -> list[str]:
         """The databases that a service asks, as many as it may have pools for."""
@@ -60,9 +61,11 @@ class Story:
     pools: list[str] = field(default_factory=list)  # paths of their sizes
 
 
-def story_of(name: str, template: Service, pool: int | None, around: Around) -> Story:
+def story_of(
+    name: str, template: Service, pool: int | None, client: Found, around: Around
+) -> Story:
     """What the service of that Compose name does; `pool`: connections to each of its databases, if
-    the file says so."""
+    the file says so; `client`: who makes its calls, if something tells."""
     own = template.database or DatabaseClient()
     own = own.model_copy(update={} if pool is None else {"pool": pool})
     databases = around.queried(name) if template.database else []
@@ -84,14 +87,11 @@ def story_of(name: str, template: Service, pool: int | None, around: Around) -> 
             story.fields["push"] = JobPush(share=push, timeout=template.push.timeout)
         return story
     steps = [ServiceStep(cpu=cpu)]
+    timeout, connect, why = patience(client)
     for callee, evidence in calls.items():
-        story.origins[f"steps.{len(steps)}"] = f"of every request; by {evidence}"
+        story.origins[f"steps.{len(steps)}"] = f"of every request; by {evidence}; {why}"
         steps.append(
-            ServiceStep(
-                call=around.names[callee],
-                timeout=facts.CALL_TIMEOUT.value,
-                connect_timeout=facts.CALL_CONNECT.value,
-            )
+            ServiceStep(call=around.names[callee], timeout=timeout, connect_timeout=connect)
         )
     steps += [ServiceStep(query=around.names[d], demand=query) for d in databases]
     if pushes:
@@ -99,9 +99,9 @@ def story_of(name: str, template: Service, pool: int | None, around: Around) -> 
     story.fields |= {"steps": steps, "pools": {around.names[d]: _pool(own) for d in databases}}
     story.pools += [f"pools.{around.names[d]}.size" for d in databases]
     if calls:
-        story.said.append(
-            f"calls of {', '.join(around.names[n] for n in calls)} without a time-out"
-        )
+        story.said.append(f"calls of {', '.join(around.names[n] for n in calls)}: {why}")
+        if client is None:
+            around.untold.append(around.names[name])
     return story
 
 
