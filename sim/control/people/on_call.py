@@ -60,7 +60,10 @@ class OnCall:
         human, window = self.human, self.human.window
         incident: simpy.Process | None = None
         while True:
-            yield cluster.clock.after(human.spec.alarm.look, Rank.OPERATOR)
+            next_s = cluster.clock.now + human.spec.alarm.look
+            if window.settled():
+                next_s = window.stood(cluster.stands_until())
+            yield cluster.clock.exactly(next_s, Rank.OPERATOR, 0)
             sighting = Sighting(cluster.clock.now, cluster.gauge(), cluster.backlogs())
             human.refused_lately = window.add(sighting)
             is_open = incident is not None and incident.is_alive
