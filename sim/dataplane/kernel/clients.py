@@ -95,7 +95,7 @@ def deadline(w: Any, r: int) -> float:
     until = client.arrived + policy.deadline_s
     if policy.inherits_deadline != 0 and parent >= 0:
         kind = w.work[parent].kind
-        if kind == REQUEST or kind == BRANCH:
+        if kind in (REQUEST, BRANCH):
             until = min(until, w.work[parent].until)
     return until
 
