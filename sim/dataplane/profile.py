@@ -46,6 +46,8 @@ class Client:
     process has one for each of its calling steps, which begins full."""
 
     timeout_s: float = 5.0  # per attempt
+    deadline_s: float = inf  # ... of all together, with the pauses between them
+    inherits_deadline: bool = False  # a calling step: nor longer than who asked it waits for it
     connect_timeout_s: float = 3.0  # when the client itself connects (no proxy between)
     retries: int = 0
     backoff_s: float = 1.0

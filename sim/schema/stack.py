@@ -378,15 +378,15 @@ class Stack(Record):
         return [name for name, service in self.services.items() if service.role == first]
 
     @property
-    def answering(self) -> dict[str, list[str]]:
-        """The endpoints of each service that answers requests, by its name."""
-        return {name: self.services[name].asked_by_name for name in self.playing("http")}
-
-    @property
     def place(self) -> str:
         """The file that it was read from, for messages; of ours, whose source is a sentence, the
         name."""
         return self.name if " " in self.source else self.source or self.name
+
+    @property
+    def answering(self) -> dict[str, list[str]]:
+        """The endpoints of each service that answers requests, by its name."""
+        return {name: self.services[name].asked_by_name for name in self.playing("http")}
 
     @property
     def entry(self) -> str:
@@ -441,6 +441,12 @@ class Stack(Record):
         """The databases that follow it, in file order."""
         followers = ((name, service.follows) for name, service in self.services.items())
         return [name for name, copy in followers if copy and copy.primary == database]
+
+    def copies(self, database: str) -> list[str]:
+        """The other databases that have the same rows: its primary, and those that follow it."""
+        own = self.services[database].follows
+        primary = own.primary if own is not None else database
+        return [name for name in (primary, *self.replicas(primary)) if name != database]
 
     def queue_of(self, worker: str) -> str:
         """The queue from which it takes its jobs; "" if there is none."""

@@ -176,7 +176,7 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     ]
     if profile.kind == Kind.WORKER and dice(0.2):
         steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
-    steps = looking(dice, steps)
+    steps = at_once(dice, looking(dice, steps))
     told = replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
     return replace(told, endpoints=endpoints(dice, told))
 
@@ -186,7 +186,11 @@ def endpoints(dice: Dice, profile: Profile) -> tuple[tuple[StoryStep, ...], ...]
     if profile.kind != Kind.HTTP or dice.aside((True, False)):
         return ()
     first, last = (
-        tuple(replace(s, covers=0, name=f"{s.name or s.does.name}/{at}") for s in profile.steps)
+        tuple(
+            replace(s, covers=0, name=f"{s.name or s.does.name}/{at}")
+            for s in profile.steps
+            if s.does != Does.TOGETHER
+        )
         for at in (1, 2)
     )
     return (first[: dice.aside((1, 2, 6))], last[::-1])[: dice.aside((1, 2))]
@@ -215,6 +219,31 @@ def looking(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
         )
         steps = [*steps[:at], look, *steps[at:]]
     return steps
+
+
+def at_once(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
+    """The same with up to four of them side by side, by chance."""
+    aside = dice.aside
+    first = last = aside(range(len(steps)))
+    inside: list[StoryStep] = []
+    for _ in range(aside((0, 0, 2, 3, 4)) if first < len(steps) else 0):
+        last = min(first + len(inside) + 1 + steps[last].covers, len(steps))
+        branch = steps[first + len(inside) : last]
+        inside += [
+            replace(s, covers=min(s.covers, len(branch) - 1 - i)) for i, s in enumerate(branch)
+        ]
+        if last == len(steps):
+            break
+    if not inside:
+        return steps
+    before = [
+        replace(step, covers=0) if i + step.covers >= first else step
+        for i, step in enumerate(steps[:first])
+    ]
+    rules = {"share": aside((1.0, 1.0, 0.5)), "ignore": aside((False, False, True))}
+    name = aside(("", "side by side"))
+    together = StoryStep(Does.TOGETHER, covers=last - first, name=name, **rules)
+    return [*before, together, *inside, *steps[last:]]
 
 
 def cache(dice: Dice, number: int) -> Profile:
@@ -327,6 +356,8 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         connection_idle_s=dice.aside((INF, INF, INF, 0.25, 2.0)),
         connection_silence_s=dice.aside((924.6, INF, 0.25, 1.0)),
         connection_stays=dice.aside((False, True)),
+        deadline_s=dice.aside((INF, INF, INF, 0.25, 1.5, 4.0)),
+        inherits_deadline=dice.aside((False, True)),
     )
 
 

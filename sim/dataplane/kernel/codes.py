@@ -18,6 +18,7 @@ def plain(enum: type[IntEnum]) -> tuple[int, ...]:
 HTTP, WORKER, DATABASE, QUEUE, PROXY, PLAIN, CACHE = plain(codes.Kind)
 (
     DO_CPU, DO_WAIT, DO_QUERY, DO_PUSH, DO_FAIL, DO_POISON, DO_CALL, DO_CACHE, DO_FILL,
+    DO_TOGETHER, DO_END,
 ) = plain(codes.Does)  # fmt: skip
 CONSTANT, EXPONENTIAL, LOGNORMAL, UNIFORM = plain(codes.LawKind)
 NONE, RDB, AOF_EVERYSEC, AOF_ALWAYS = plain(codes.Persistence)

@@ -24,7 +24,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.profile import Routing
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection
+from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection, Work
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Instance
@@ -342,7 +342,7 @@ class Balancer:
             self.plane.note(Note.OUTLIER, target.id)
 
 
-def leaves(attempt: Attempt) -> None:
+def leaves(attempt: Work) -> None:
     """Its client has left: who serves it hears of that in its turn of this instant."""
     container = attempt.container
     if container is not None and container.profile.cancel == Cancel.TREE:

@@ -157,30 +157,22 @@ class Caller:
         rules, work, retry = self.client, call.work, 0
         outcome: int
         self.tokens = min(self.tokens + rules.budget, rules.most_tokens)
+        until = self.deadline(work)
         self.tally.asked += 1
         edge = self.edge
         edge.calls += 1
         while True:
-            if self.turned_away():
+            late = self.env.now >= until
+            if late or self.turned_away():
                 call.event = self.env.event()
                 call.event.succeed()
                 yield call.event  # -> replied
                 if work is not None:
                     yield from thaw(work)  # -> heard
-                outcome = Outcome.SHED
+                outcome = Outcome.CLIENT_TIMEOUT if late else Outcome.SHED
                 break
-            self.tries += 1
-            edge.tries += 1
             life = self.breaker.life
-            attempt = Attempt(
-                call.attempt_id(retry), call.visit, call.try_id(retry),
-                balancer=self.balancer, client=rules, kept=self.kept_for(call),
-                endpoint=call.endpoint, asker=None if work is None else work.container,
-            )  # fmt: skip
-            call.attempt = attempt
-            reply = attempt.reply = call.event = self.env.event()
-            DueTimer(self.env, rules.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
-            self.balancer.dial(attempt)
+            attempt, reply = self.dials(call, retry, until)
             outcome = yield reply  # -> replied; a refusal has cleared attempt.reply by now
             self.tries -= 1
             if outcome == Outcome.CLIENT_TIMEOUT and self.cancelled(work):
@@ -191,12 +183,15 @@ class Caller:
                 yield from thaw(work)  # -> heard
             if outcome == Outcome.SUCCEEDED or retry >= rules.retries or self.tokens < 1.0:
                 break
-            if self.in_vain(work):
+            if self.env.now >= until or self.in_vain(work):
                 break
-            self.tokens -= 1.0
-            self.retries += 1
-            self.tally.retries += 1
-            call.event = self.pause(attempt, retry)
+            wait = self.pause(attempt, retry)
+            if self.env.now + wait < until:
+                self.tokens -= 1.0
+                self.retries += 1
+                self.tally.retries += 1
+            over = call.event = self.env.event()
+            DueTimer(self.env, wait, Due.RETRY, attempt.id, self.resumes(over), until)
             yield call.event  # -> retried
             if work is not None:
                 yield from thaw(work)  # -> heard
@@ -207,6 +202,23 @@ class Caller:
         edge.failed += outcome != Outcome.SUCCEEDED
         edge.given_up += outcome == Outcome.CLIENT_TIMEOUT
         return outcome
+
+    def dials(self, call: Call, retry: int, until: float) -> tuple[Attempt, simpy.Event]:
+        """One more try: patience starts, the client dials."""
+        rules, work, env = self.client, call.work, self.env
+        self.tries += 1
+        self.edge.tries += 1
+        attempt = call.attempt = Attempt(
+            call.attempt_id(retry), call.visit, call.try_id(retry),
+            balancer=self.balancer, client=rules, kept=self.kept_for(call),
+            endpoint=call.endpoint, asker=None if work is None else work.container,
+        )  # fmt: skip
+        reply = attempt.reply = call.event = env.event()
+        attempt.until = min(env.now + rules.timeout_s, until)
+        gives_up = self.patience_of(attempt)
+        DueTimer(env, rules.timeout_s, Due.PATIENCE, attempt.id, gives_up, until)
+        self.balancer.dial(attempt)
+        return attempt, reply
 
     def kept_for(self, call: Call) -> Connection | None:
         """Whose requests share a connection hangs on themselves alone."""
@@ -223,20 +235,23 @@ class Caller:
     def cancelled(work: Work | None) -> bool:
         return work is not None and work.container is not None and work.container.cancelled(work)
 
-    def pause(self, attempt: Attempt, retry: int) -> simpy.Event:
-        """The back-off before the next attempt."""
+    def deadline(self, work: Work | None) -> float:
+        """After which no try of what is asked now may begin, or go on."""
+        until = self.env.now + self.client.deadline_s
+        if self.client.inherits_deadline and isinstance(work, Attempt):
+            until = min(until, work.until)
+        return until
+
+    def pause(self, attempt: Attempt, retry: int) -> float:
+        """Seconds of the back-off before the next attempt."""
         p = self.client
         u1 = draws.u(self.plane.seed, Stream.BACKOFF, attempt.tried)
         wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, retry, p.jitter, u1)
-        over = self.env.event()
-        wait = snap(wait, self.plane.lattice)
-        DueTimer(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
-        return over
+        return snap(wait, self.plane.lattice)
 
     @staticmethod
-    def resumed(event: simpy.Event) -> None:
-        if not event.triggered:  # cancelled
-            event.succeed()
+    def resumes(event: simpy.Event) -> Any:
+        return lambda _: None if event.triggered else event.succeed()  # None: cancelled
 
     def patience_of(self, attempt: Attempt) -> Any:
         return lambda _: self.gives_up(attempt)

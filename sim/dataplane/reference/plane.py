@@ -85,6 +85,7 @@ class ReferencePlane:
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
+        self.branches = 0  # steps that began side by side with others
         self.links, self.gates = Links(), Gates(self.seed)
         self.clients = Clients(self, workload)
 
@@ -292,6 +293,7 @@ class ReferencePlane:
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
                 work.call = None  # it may be replayed elsewhere, and asks anew there
+            work.branches = []
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
@@ -339,7 +341,7 @@ class ReferencePlane:
         if c.profile.kind == Kind.WORKER:
             heard_again(c.queue, c)
         for work in c.inside.values():
-            if isinstance(work, Attempt) and work.abandoned:
+            if work.unwanted:
                 leaves(work)
         c.goes_on()
         c.move_up()
