@@ -12,6 +12,8 @@ UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
 MOST_CALLS = 16  # calling steps of one process, in all its stories
 MOST_ENDPOINTS = 16  # stories of one service
+MOST_WAYS = 64  # in which users ask: services and their endpoints
+USERS = -1  # in place of the number of a version that asks
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
 MOST_WINDOW = 1024  # tries that a circuit breaker looks back at
@@ -226,6 +228,7 @@ class Stream(IntEnum):
     WARM = 12  # a key of a cache: its age when the run begins
     MIX = 13  # request
     TRIP = 14  # attempt; of a query, its request or job
+    GATE = 15  # attempt
     # steps with a name have streams of that name (story.streams)
 
 

@@ -95,6 +95,10 @@ class DataPlane(Protocol):
         LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way
         there: who is asked sees it late, and its answer is there at once."""
 
+    def set_gates(self, servers: Sequence[int]) -> None:
+        """Each new connection of users comes in by one of these servers, drawn for its try; one
+        that is dead swallows it. None: straight in."""
+
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 
@@ -189,7 +193,8 @@ class DataPlane(Protocol):
 
     def service_gauge(self, service: int) -> ServiceGauge: ...
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
-        """Of each calling step of this version, in their order."""
+        """Of each calling step of this version, in their order; or of USERS, of each service that
+        they ask, in the order of `Workload.doors`."""
 
     def database_gauge(self, database: int) -> DatabaseGauge: ...
     def queue_gauge(self, queue: int) -> QueueGauge: ...

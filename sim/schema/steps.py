@@ -52,6 +52,9 @@ class PlainStep(ClientSpec):
     demand: LawSpec | None = None  # ... its core seconds
     call: Name | None = None  # another service; the caller keeps its place while it waits
     endpoint: Name | None = None  # ... by which of its endpoints; null: by `steps`
+    # ... nor longer than the service's own client waits: gRPC hands its deadline down, in Java and
+    # Go unless told otherwise, in C++ if asked to (grpc.io/docs/guides/deadlines); HTTP does not
+    inherit_deadline: bool = False
     at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
     breaker: Breaker | None = None
     push: Name | None = None  # a job, to a queue

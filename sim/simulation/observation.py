@@ -68,12 +68,12 @@ class Observer:
 
     def look(self) -> Believed:
         cluster = self.cluster
-        entry = cluster.front()
-        running = [c for c in cluster.of(cluster.entry, "running") if c.alive]
+        running = [c for door in cluster.doors for c in cluster.of(door, "running") if c.alive]
+        backends = {c for door in cluster.doors for c in cluster.front(door).backends}
         return Believed(
             self.next,
             replicas=len(running),
-            ready=sum(c.id in entry.backends for c in running),
+            ready=sum(c.id in backends for c in running),
             servers=sum(s.alive for s in cluster.servers),
             missing=self.missing(),
         )

@@ -26,6 +26,7 @@ from sim.dataplane.profile import (
     Profile,
     Routing,
     StoryStep,
+    Way,
     Workload,
 )
 from tests.dataplane.worlds import Step, World
@@ -355,6 +356,8 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         connection_idle_s=dice.aside((INF, INF, INF, 0.25, 2.0)),
         connection_silence_s=dice.aside((924.6, INF, 0.25, 1.0)),
         connection_stays=dice.aside((False, True)),
+        deadline_s=dice.aside((INF, INF, INF, 0.25, 1.5, 4.0)),
+        inherits_deadline=dice.aside((False, True)),
     )
 
 
@@ -575,6 +578,12 @@ class Author:
             if aside((True, False)):
                 self.step(t, "link", a, b, law)
 
+    def gate(self, t: float) -> None:
+        """Users come in by some of the servers from now on, or straight."""
+        aside = self.dice.aside
+        if aside((True, True, False)):
+            self.step(t, "set_gates", [s for s in range(self.servers) if aside((True, False))])
+
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""
         aside, kinds = self.dice.aside, enumerate(self.kind_of)
@@ -676,6 +685,15 @@ class Author:
                 self.publish(when, all_of_them=dice(0.5), service=tier)
 
 
+def ways(dice: Dice) -> tuple[Way, ...]:
+    """Whom users ask: endpoints of the first service, in half the cases of others, too."""
+    shares = dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6)))
+    if not shares or dice.aside((True, False)):
+        return tuple(Way(share, 0, endpoint) for endpoint, share in enumerate(shares))
+    asked = [(dice.aside(range(SERVICES)), dice.aside((0, 0, 1, 2))) for _ in shares]
+    return tuple(Way(share, *whom) for share, whom in zip(shares, asked, strict=True))
+
+
 def make_world(seed: int, lattice: bool) -> World:
     """The world of this seed: (workload, profiles, script, restart delays, end)."""
     dice = Dice(seed, lattice)
@@ -691,7 +709,7 @@ def make_world(seed: int, lattice: bool) -> World:
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
-        mix=dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6))),
+        mix=ways(dice),
     )
     author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()
@@ -701,6 +719,7 @@ def make_world(seed: int, lattice: bool) -> World:
             author.trouble(t)
         author.silence(t)
         author.wire(t)
+        author.gate(t)
         author.cool(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))

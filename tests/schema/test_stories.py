@@ -161,18 +161,48 @@ mix: {browse: 75%, buy: 12.5%}
 
 def test_endpoints_and_the_shares_in_which_users_ask_them(tmp_path):
     stack = loaded(tmp_path, MIXED)
-    assert stack.shares({}) == (0.125, 0.75, 0.125)
-    assert stack.shares({"buy": 1.0}) == (0.0, 0.0, 1.0)
-    assert stack.shares({"buy": 0.0}) == (1.0, 0.0, 0.0)
-    assert stack.model_copy(update={"mix": {}}).shares({}) == ()
+    assert ways(stack) == [("web", None, 0.125), ("web", "browse", 0.75), ("web", "buy", 0.125)]
+    assert [share for *_, share in ways(stack, buy=1.0)] == [0.0, 0.0, 1.0]
+    assert [share for *_, share in ways(stack, buy=0.0)] == [1.0, 0.0, 0.0]
+    assert ways(stack.model_copy(update={"mix": {}})) == []
     assert stack.asked() == ["web", "till"]
     pools = stack.pools("web")
     assert {name: pool.size for name, pool in pools.items()} == {"archive": 5, "books": 7}
 
 
+def ways(stack, **mix):
+    return [tuple(way) for way in (stack.model_copy(update={"mix": mix}) if mix else stack).ways]
+
+
+@pytest.mark.parametrize(
+    ("mix", "doors", "told"),
+    [
+        # the rest asks the first service
+        ({"till/charge": 0.25}, ["web", "till"],
+         [("web", None, 0.75), ("web", "browse", 0.0), ("web", "buy", 0.0),
+          ("till", "charge", 0.25)]),
+        # by service, all of them: the first one is not asked
+        ({"till": 0.5, "till/refund": 0.5}, ["till"],
+         [("till", None, 0.5), ("till", "charge", 0.0), ("till", "refund", 0.5)]),
+        # one name in two ways, and the file's order
+        ({"till": 0.25, "web/buy": 0.25, "buy": 0.25, "web": 0.25}, ["web", "till"],
+         [("web", None, 0.25), ("web", "browse", 0.0), ("web", "buy", 0.5), ("till", None, 0.25)]),
+    ],
+)  # fmt: skip
+def test_users_ask_several_services_in_shares(tmp_path, mix, doors, told):
+    text = MIXED.replace("{browse: 75%, buy: 12.5%}", str(mix).replace("'", '"'))
+    stack = loaded(tmp_path, text)
+    assert ways(stack) == told
+    assert stack.doors == doors
+    assert stack.entry == doors[0]
+    assert set(stack.asked()) == {"web", "till"} - ({"web"} if doors == ["till"] else set())
+
+
 @pytest.mark.parametrize(
     ("before", "after", "line", "words"),
     [
+        ("buy: 12.5%", "till/pay: 12.5%", 18, ("till/pay", "mean till?", "till/charge")),
+        ("buy: 12.5%", "books: 12.5%", 18, ("'books'", "no service that answers requests")),
         ("buy: 12.5%", "bui: 12.5%", 18, ("mix.bui", "no endpoint 'bui' of web", "mean buy?")),
         ("buy: 12.5%", "buy: 45%", 18, ("120 % in sum", "at most 100 %")),
         ("buy: 12.5%", "buy: 120%", 18, ("mix.buy", "120%")),
@@ -195,6 +225,13 @@ def test_what_of_endpoints_is_turned_down(tmp_path, before, after, line, words):
     assert f"tiny.yaml:{line}" in text
     for word in words:
         assert word in text
+
+
+def test_a_name_of_two_things_is_turned_down(tmp_path):
+    with pytest.raises(
+        InputError, match=r"tiny\.yaml:18.*'till', an endpoint of web and a service"
+    ):
+        loaded(tmp_path, MIXED.replace("browse", "till"))
 
 
 def test_a_mix_of_a_scenario_is_of_the_stack_on_which_it_runs(tmp_path):
@@ -234,6 +271,7 @@ def test_both_engines_have_room_for_what_may_be_written():
     assert bounds.KEYS.most <= codes.MOST_KEYS
     assert story_checks.MOST_ENDPOINTS < codes.MOST_ENDPOINTS, "and what has no name"
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
+    assert story_checks.MOST_WAYS <= codes.MOST_WAYS
     assert MOST_ZONES + 2 <= codes.MOST_SEGMENTS, "elsewhere, and within one server"
     rules = {"share": "50%", "open": "1s"}
     for field in ("window", "trials"):

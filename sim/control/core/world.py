@@ -35,7 +35,7 @@ from sim.control.core.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.codes import StandingPlace
+from sim.dataplane.codes import USERS, StandingPlace
 from sim.dataplane.plane import DataPlane, RoundsSoFar, standing_key
 from sim.dataplane.profile import Profile
 from sim.dataplane.tables import CacheGauge, CallGauge, PlaneGauge, QueueGauge, ServiceGauge
@@ -128,6 +128,15 @@ class World:
         return self.stack.entry
 
     @cached_property
+    def doors(self) -> list[str]:
+        """All that users call, the entry first."""
+        return self.stack.doors
+
+    def door(self, service: str) -> str:
+        """The service, if users call it; else the entry."""
+        return service if service in self.doors else self.entry
+
+    @cached_property
     def fronts(self) -> dict[str, Front]:
         """What stands before each service that is asked, by its name; the entry's first."""
         return {
@@ -148,9 +157,11 @@ class World:
         return self.others[name] if name in self.others else self.fronts[name]
 
     def proxy_of(self, service: str = "") -> Container | None:
-        """The stack's own proxy container, through which all that the world asks passes; between
-        services there is none."""
-        if service not in ("", self.entry):
+        """The stack's own proxy container, through which all that the world asks passes, but for
+        what publishes a port beside the entry; between services there is none."""
+        if service not in ("", self.entry) and (
+            service not in self.doors or self.service(service).port is not None
+        ):
             return None
         proxies = [c for name in self.stack.playing("proxy") for c in self.of(name)]
         return proxies[0] if proxies else None
@@ -219,7 +230,7 @@ class World:
     # ---- what monitoring counts ----
     def open_requests(self, service: str) -> int:
         """Requests for a service without an answer yet, those that wait for a replica, too."""
-        if service == self.entry:
+        if [service] == self.doors:
             return self.plane.gauge().in_flight
         return self.plane.service_gauge(self.front(service).number).open
 
@@ -260,6 +271,10 @@ class World:
                 edges[name] = row
         return edges
 
+    def user_calls(self) -> dict[str, CallGauge]:
+        """What users asked of each service."""
+        return dict(zip(self.doors, self.plane.call_gauges(USERS), strict=True))
+
     def backlogs(self) -> tuple[int, ...]:
         """Jobs that wait in each queue, by its number. One alone has all: then nobody walks over
         them."""
@@ -275,7 +290,7 @@ class World:
 
     def asked_so_far(self, service: str) -> int:
         """Requests for a service since the start, as whoever stands before it counts them."""
-        if service == self.entry:
+        if [service] == self.doors:
             return self.plane.gauge().arrived
         seen = self.plane.service_gauge(self.front(service).number)
         return seen.asked + seen.retries

@@ -317,7 +317,7 @@ DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
     "restart_busy": lambda human, symptoms: runbooks.restart_all(human, symptoms.busy),
     "scale_out": scale_out,
     "resize_server": resize_server,
-    "rent": lambda human, symptoms: growth.rent(human, human.cluster.entry),
+    "rent": lambda human, symptoms: growth.rent(human, human.cluster.door(symptoms.busy)),
     "ask_provider": lambda human, _: growth.ask_provider(human),
     "shed": lambda human, symptoms: growth.shed(human, symptoms.busy),
     "wait": wait,

@@ -168,8 +168,13 @@ def wrong_address(cluster: Cluster) -> bool:
 
 def unlisted(cluster: Cluster) -> bool:
     """A replica runs whose address the balancer's file does not have."""
-    lines = {(line.server, line.port) for line in cluster.front().addresses}
-    return any((place.server, place.port) not in lines for place in addresses_of(cluster))
+    fronts = [cluster.front(door) for door in cluster.doors]
+    written = {(f.service, line.server, line.port) for f in fronts for line in f.addresses}
+    return any(
+        (front.service, place.server, place.port) not in written
+        for front in fronts
+        for place in addresses_of(cluster, front.service)
+    )
 
 
 # ---- what dashboards show ----

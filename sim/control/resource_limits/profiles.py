@@ -94,6 +94,7 @@ def client_of(spec: ClientSpec) -> Client:
     """Whoever asks, as the data plane has it; users may have an SLO beside."""
     return Client(
         timeout_s=spec.timeout,
+        deadline_s=spec.deadline or math.inf,
         connect_timeout_s=spec.connect_timeout,
         retries=spec.retries,
         backoff_s=spec.backoff,
@@ -304,7 +305,12 @@ def endpoint_of(stack: Stack, step: PlainStep) -> int:
 def caller_of(step: PlainStep) -> Client:
     """How a calling step asks: as users do, and with what services alone have."""
     rules = breaker_of(step.breaker) if step.breaker else BreakerRules()
-    return replace(client_of(step), at_most=step.at_most or 0, breaker=rules)
+    return replace(
+        client_of(step),
+        at_most=step.at_most or 0,
+        breaker=rules,
+        inherits_deadline=step.inherit_deadline,
+    )
 
 
 def breaker_of(spec: Breaker) -> BreakerRules:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import Life
+import numpy as np
+
+from sim.dataplane.codes import MOST_CALLS, USERS, Life
 from sim.dataplane.kernel.layout import PARKED, QUEUED
-from sim.dataplane.tables import DatabaseGauge, QueueGauge, ServiceGauge
+from sim.dataplane.tables import CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
 
 
 def service_gauge(w: Any, service: int) -> ServiceGauge:
@@ -17,6 +19,18 @@ def service_gauge(w: Any, service: int) -> ServiceGauge:
     _, succeeded, *causes = w["ended"][service].tolist()
     left = asked - succeeded - sum(causes) - forsaken
     return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
+
+
+def call_gauges(w: Any, profile: int) -> tuple[CallGauge, ...]:
+    """Each way in counts apart; those of a service that users ask are one line."""
+    if profile != USERS:
+        first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
+        return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
+    ways = int(w["ways"])
+    sums = np.zeros((MOST_CALLS, len(CallGauge._fields)), np.int64)
+    slots, edges = w["policy"]["slot"][:ways], w["edge"][:ways].tolist()
+    np.add.at(sums, slots, np.array(edges, np.int64))
+    return tuple(CallGauge(*row) for row in sums[: slots.max() + 1].tolist())
 
 
 def database_gauge(w: Any, database: int) -> DatabaseGauge:

@@ -158,7 +158,7 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
         if w.work[s].kind == JOB:
             j = w.work[s].of_job
             free_work(w, s)
-            orphaned(w, j, c, silently, w.work[s].overdue)
+            orphaned(w, j, c, silently, w.work[s].until)
         elif w.work[s].kind == PROBE:
             if not silently:
                 note(w, NOTE_PROBE_FAILED, w.work[s].id - PROBE_BASE)

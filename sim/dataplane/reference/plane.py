@@ -17,6 +17,7 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
+    USERS,
     Due,
     Kind,
     Life,
@@ -31,6 +32,7 @@ from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
+from sim.dataplane.reference.gates import Gates
 from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
 from sim.dataplane.reference.network import Links
@@ -84,7 +86,7 @@ class ReferencePlane:
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.branches = 0  # steps that began side by side with others
-        self.links = Links()
+        self.links, self.gates = Links(), Gates(self.seed)
         self.clients = Clients(self, workload)
 
     # ---- time ----
@@ -160,6 +162,9 @@ class ReferencePlane:
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         self.links.between[asking, asked] = round_trip
+
+    def set_gates(self, servers: Sequence[int]) -> None:
+        self.gates.servers = [self.servers[server] for server in servers]
 
     def wipe(self, queue: int = 0) -> None:
         self.queues[queue].wiped()
@@ -469,7 +474,8 @@ class ReferencePlane:
         return self.tallies[service].gauge()
 
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
-        return tuple(CallGauge(*astuple(edge)) for edge in self.edges[profile])
+        edges = self.clients.edges if profile == USERS else self.edges[profile]
+        return tuple(CallGauge(*astuple(edge)) for edge in edges)
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return self.databases[database].gauge()

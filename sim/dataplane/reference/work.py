@@ -45,6 +45,7 @@ class Work:
     tried: int = 0  # ... and which try this is
     container: Instance | None = None
     wake: simpy.Event | None = None  # what its handler waits for
+    until: float = INFINITY  # then nobody waits for it any more: its client, or its job's queue
     timer_at: float = INFINITY  # when its checkout (or push) timer is due
     fresh: bool = False  # its connection is new: the first query pays for it
     waits: bool = False  # for a connection
@@ -182,7 +183,6 @@ class Job(Work):
     park_at: float = INFINITY  # when it returns to the queue, or is given out again
     epoch: int = 0  # of the queue when it was taken
     begun: bool = False  # else it waits in its worker
-    overdue: float = INFINITY  # its acknowledgement
     keeps_place: bool = False  # in the queue, when it returns
     dead_letters: int = -1  # where it goes if its worker gives it up
 
