@@ -246,6 +246,10 @@ REDIS_EMPTY = Fact(
     _REDIS,
 )  # fmt: skip
 CACHE_KEYS = Fact("cache.keys", 10_000, "keys", "that are asked for, where none is said", "chosen")
+CACHE_KEPT = Fact(
+    "cache.kept", 0.8, "share", "of what an imported service asks a cache for can be kept at all",
+    "chosen: 50 to 95 %", _IMPORTED,
+)  # fmt: skip
 CACHE_SKEW = Fact(
     "cache.skew", 0.99, "exponent", "the n-th most popular key is asked for as n ** -skew",
     "YCSB 0.17 core ZipfianGenerator.ZIPFIAN_CONSTANT",
