@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.constants import facts
 from sim.imports.compose.calls import Calls, scaled
 from sim.imports.compose.clients import Found, patience
 from sim.imports.evidence import Notes
