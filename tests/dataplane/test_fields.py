@@ -227,6 +227,7 @@ VERBS = [
 READINGS = {
     "advance",
     "gauge",
+    "stands_until",
     "container_gauge",
     "service_gauge",
     "call_gauges",
