@@ -274,6 +274,10 @@ REDIS_EMPTY = Fact(
     _REDIS,
 )  # fmt: skip
 CACHE_KEYS = Fact("cache.keys", 10_000, "keys", "that are asked for, where none is said", "chosen")
+CACHE_KEPT = Fact(
+    "cache.kept", 0.8, "share", "of what an imported service asks a cache for can be kept at all",
+    "chosen: 50 to 95 %", _IMPORTED,
+)  # fmt: skip
 CACHE_SKEW = Fact(
     "cache.skew", 0.99, "exponent", "the n-th most popular key is asked for as n ** -skew",
     "YCSB 0.17 core ZipfianGenerator.ZIPFIAN_CONSTANT",
@@ -313,6 +317,20 @@ _RENT = "managed.price_per_hour says another"
 RDS_MICRO = Fact("price.db_t4g_micro", 0.016, "USD", "an hour of a db.t4g.micro", _RDS, _RENT)
 RDS_SMALL = Fact("price.db_t4g_small", 0.032, "USD", "an hour of a db.t4g.small", _RDS, _RENT)
 RDS_MEDIUM = Fact("price.db_t4g_medium", 0.065, "USD", "an hour of a db.t4g.medium", _RDS, _RENT)
+_CACHE = "chosen: an hour of the db.t4g of this size, to be read again at elasticache/pricing"
+CACHE_MICRO = Fact(
+    "price.cache_t4g_micro", 0.016, "USD", "an hour of a cache.t4g.micro", _CACHE, _RENT
+)
+CACHE_SMALL = Fact(
+    "price.cache_t4g_small", 0.032, "USD", "an hour of a cache.t4g.small", _CACHE, _RENT
+)
+CACHE_MEDIUM = Fact(
+    "price.cache_t4g_medium", 0.065, "USD", "an hour of a cache.t4g.medium", _CACHE, _RENT
+)
+BROKER = Fact(
+    "price.mq_m5_large", 0.288, "USD", "an hour of an mq.m5.large",
+    "chosen: three times an m5.large of EC2, to be read again at amazon-mq/pricing", _RENT,
+)  # fmt: skip
 MANAGED_MONTH = Fact(
     "price.managed_month", 0.115, "USD", "a GiB of a managed database's gp3 in a month",
     "usage.ai, RDS pricing calculator (June 2026), us-east-1",

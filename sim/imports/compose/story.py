@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.constants import facts
 from sim.imports.compose.calls import Calls, scaled
 from sim.imports.compose.clients import Found, patience
 from sim.imports.evidence import Notes
 from sim.schema.databases import DatabaseClient, DatabasePool
 from sim.schema.jobs import JobPush
 from sim.schema.stack import Role, Service, Stack
-from sim.schema.steps import ServiceStep
+from sim.schema.steps import PlainStep, ServiceStep
 from sim.schema.story_checks import MOST_POOLS
 
 
@@ -38,6 +39,13 @@ class Around:
     def queried(self, name: str) -> list[str]:
         """The databases that a service asks, as many as it may have pools for."""
         return [d for d in self.databases if d in self.asked.get(name, ())][:MOST_POOLS]
+
+    def cache(self, name: str) -> str:
+        """The first cache that a service asks; "" if none."""
+        return next(
+            (n for n in self.roles if self.roles[n] == "cache" and n in self.asked.get(name, ())),
+            "",
+        )
 
     def pushes(self, name: str) -> bool:
         """Does it answer requests, and leave jobs for a worker?"""
@@ -78,7 +86,8 @@ def story_of(
     if pushes:
         story.said.append(f"a job from {push:.3g} of the requests")
     calls = around.calls.of(name)
-    if not calls and databases in ([], [*around.databases[:1]]):
+    cache = around.cache(name) if databases else ""
+    if not (calls or cache) and databases in ([], [*around.databases[:1]]):
         story.fields["demand"] = cpu
         if databases:
             story.fields["database"] = own.model_copy(update={"demand": query})
@@ -93,7 +102,21 @@ def story_of(
         steps.append(
             ServiceStep(call=around.names[callee], timeout=timeout, connect_timeout=connect)
         )
-    steps += [ServiceStep(query=around.names[d], demand=query) for d in databases]
+    queries = [{"query": around.names[d], "demand": query} for d in databases]
+    if cache:
+        story.origins[f"steps.{len(steps)}.kept"] = facts.CACHE_KEPT.source
+        misses = [PlainStep.model_validate(each) for each in queries]
+        steps.append(
+            ServiceStep(cache=around.names[cache], kept=facts.CACHE_KEPT.value, on_miss=misses)
+        )
+        story.said.append(f"a look into {around.names[cache]} before that")
+        around.notes.questions.append(
+            f"how often does {cache} know the answer for {name}? No file says: "
+            f"{facts.CACHE_KEPT.value:.0%} of what is asked for can be kept "
+            f"(services.{around.names[name]}.steps.{len(steps) - 1}.kept)"
+        )
+    else:
+        steps += [ServiceStep.model_validate(each) for each in queries]
     if pushes:
         steps.append(ServiceStep(push=around.names[around.redis], share=push))
     story.fields |= {"steps": steps, "pools": {around.names[d]: _pool(own) for d in databases}}
