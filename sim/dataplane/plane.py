@@ -187,6 +187,10 @@ class DataPlane(Protocol):
         """Which check has sent this probe and waits for its answer; -1: none that stands."""
 
     # observation
+    def stands_until(self) -> float:
+        """Unless a verb acts, nothing happens and no gauge changes before this time; `now` where
+        that cannot be said, or costs more than to look."""
+
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
     def server_memory(self, server: int) -> int:

@@ -93,8 +93,10 @@ def deadline(w: Any, r: int) -> float:
     client = w.request[r]
     policy, parent = w.policy[client.policy], client.parent
     until = client.arrived + policy.deadline_s
-    if policy.inherits_deadline != 0 and parent >= 0 and w.work[parent].kind == REQUEST:
-        until = min(until, w.work[parent].until)
+    if policy.inherits_deadline != 0 and parent >= 0:
+        kind = w.work[parent].kind
+        if kind in (REQUEST, BRANCH):
+            until = min(until, w.work[parent].until)
     return until
 
 

@@ -414,6 +414,9 @@ class CompiledPlane:
         return int(keys[0]) if len(keys) else -1
 
     # ---- observation ----
+    def stands_until(self) -> float:
+        return self.now if self.stirred else readings.stands_until(self.box[0])
+
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)
         return PlaneGauge._make(self.figures[0].item())

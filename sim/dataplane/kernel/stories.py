@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import BRANCH_BASE, PROBE_BASE
 from sim.dataplane.kernel.balancers import freed, judge, reply
 from sim.dataplane.kernel.caches import fill, look_up, unanswered
@@ -56,6 +57,7 @@ from sim.dataplane.kernel.layout import (
     PUSH_FAILED,
     QUERIES,
     QUERY_DONE,
+    REQUEST,
     THAWED,
     TOGETHER,
     TRAVELLED,
@@ -249,6 +251,7 @@ def side_by_side(w: Any, s: int, i: int) -> None:
         branch = w.work[b]
         branch.visit, branch.tried, branch.at, branch.step = work.visit, work.tried, work.at, at
         branch.together, branch.parent, branch.branch = work.together, s, -1
+        branch.until = work.until if work.kind == REQUEST else INFINITY
         if last < 0:
             work.branch = b
         else:

@@ -452,6 +452,9 @@ class ReferencePlane:
         return -1
 
     # ---- observation ----
+    def stands_until(self) -> float:
+        return self.now  # always right, and nobody waits for this engine
+
     def gauge(self) -> PlaneGauge:
         return readings.gauge(self)
 
