@@ -58,6 +58,8 @@ class Does(IntEnum):
     CALL = 6  # asks another service, and keeps its slot until that has answered
     CACHE = 7  # asks a cache; what is there leaves out the steps that this one covers
     FILL = 8  # ... the last of which puts what they found into it
+    TOGETHER = 9  # the steps that it covers, side by side
+    END = 10  # of one of those, and of each story
 
 
 class Persistence(IntEnum):
@@ -206,6 +208,7 @@ PUSHED_BASE = 1 << 43  # job id = PUSHED_BASE + its number, unless ...
 JOB_BASE = 1 << 44  # ... JOB_BASE + the attempt of a user that pushed it in an unnamed step
 PROBE_BASE = 1 << 45
 COPY_BASE = 1 << 46  # jobs that came back
+BRANCH_BASE = 3 << 44  # one of several steps side by side: BRANCH_BASE + its number
 CALL_BASE = 3 << 45  # an attempt of call n: CALL_BASE + attempt_id(n, retry)
 
 
@@ -227,7 +230,8 @@ class Stream(IntEnum):
     WARM = 12  # a key of a cache: its age when the run begins
     MIX = 13  # request
     TRIP = 14  # attempt; of a query, its request or job
-    THINK = 15  # request of a user who comes back
+    GATE = 15  # attempt
+    THINK = 16  # request of a user who comes back
     # steps with a name have streams of that name (story.streams)
 
 

@@ -95,6 +95,10 @@ class DataPlane(Protocol):
         LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way
         there: who is asked sees it late, and its answer is there at once."""
 
+    def set_gates(self, servers: Sequence[int]) -> None:
+        """Each new connection of users comes in by one of these servers, drawn for its try; one
+        that is dead swallows it. None: straight in."""
+
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 

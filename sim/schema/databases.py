@@ -86,6 +86,8 @@ class Managed(Record):
     standby: bool = False  # in another zone, with all rows; both are paid for
     # from its failure until it serves; null: with a standby as published, alone as told
     takes: LawSpec | None = None  # (control/self_healing/managed.py)
+    # of failovers to the standby; then nothing happens until somebody asks for one
+    fails: Fraction = default(facts.FAILOVER_FAILS)
     price_per_hour: Money | None = None  # of one; null: of its size
 
     @property

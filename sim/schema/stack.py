@@ -442,6 +442,12 @@ class Stack(Record):
         followers = ((name, service.follows) for name, service in self.services.items())
         return [name for name, copy in followers if copy and copy.primary == database]
 
+    def copies(self, database: str) -> list[str]:
+        """The other databases that have the same rows: its primary, and those that follow it."""
+        own = self.services[database].follows
+        primary = own.primary if own is not None else database
+        return [name for name in (primary, *self.replicas(primary)) if name != database]
+
     def queue_of(self, worker: str) -> str:
         """The queue from which it takes its jobs; "" if there is none."""
         return self.services[worker].job.queue or next(iter(self.playing("redis")), "")

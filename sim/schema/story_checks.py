@@ -16,7 +16,7 @@ from sim.schema.text.document import Document, Key
 from sim.schema.text.validation import closest, one_of
 from sim.schema.ways import ROUNDING, known_ways
 
-MOST_STEPS = 14  # of one story; both engines have room for so many (dataplane.profile)
+MOST_STEPS = 22  # of one story; both engines have room for so many (dataplane.profile)
 MOST_CALLS, MOST_ENDPOINTS, MOST_ASKED = 16, 15, 64  # of one service; of one stack
 MOST_WAYS = 64  # in which users ask
 MOST_POOLS, MOST_DATABASES, MOST_QUEUES, MOST_CACHES = 4, 16, 16, 16
@@ -138,7 +138,9 @@ def _steps_issues(
     name: str, steps: list[ServiceStep], stack: Stack, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
     story = list(placed(steps, at))
-    taken = len(story) + sum(step.cache is not None for step in steps)  # a cache is filled, too
+    # a cache is filled, and what goes side by side has an end: steps, too
+    ends = sum(len(step.together or ()) for step in steps)
+    taken = len(story) + sum(step.kind == "cache" for _, step in story) + ends
     if not steps or taken > MOST_STEPS:
         found = f"{taken} steps" if steps else "no step"
         yield document.issue(at, found, f"from 1 to {MOST_STEPS}")
@@ -148,6 +150,9 @@ def _steps_issues(
             kinds = [kind for kind in STEP_KINDS if kind in type(step).model_fields]
             yield document.issue(place, found, f"exactly one of {', '.join(kinds)}")
             continue
+        if isinstance(step, ServiceStep) and step.together is not None and len(step.together) < 2:
+            found = f"{len(step.together)} of them"
+            yield document.issue((*place, "together"), found, "two steps or more, side by side")
         yield from _field_issues(step, place, document)
         if step.connections > MOST_KEPT:
             found = f"{step.connections} connections of each process"
@@ -164,7 +169,7 @@ READ_IN = {  # fields that only steps of some kinds read
     **dict.fromkeys(("on_miss", "kept", "down", "coalesce", "look_again"), ("cache",)),
     "timeout": ("call", "cache"),
     "demand": ("query",),
-    "on_failure": ("query", "call", "push"),
+    "on_failure": ("query", "call", "push", "together"),
     "fresh": ("cpu", "wait", "query"),
 }
 

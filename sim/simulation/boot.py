@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator
 from dataclasses import replace
 
-from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller
+from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller, Gated
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
@@ -177,6 +177,9 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
                 found = f"{name}.run(), which gives {loop!r:.40}"
                 raise NonsenseError(found, "a loop: a function with `yield`", field)
             cluster.clock.loop(loop)
+    balancer = platform.load_balancing
+    if isinstance(balancer, Gated) and balancer.nodes is not None:
+        cluster.clock.loop(balancer.nodes.run(cluster))
     for name, service in cluster.stack.services.items():
         if service.failover is not None:
             cluster.clock.loop(failover.watch(cluster, name, service.failover))

@@ -176,7 +176,7 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     ]
     if profile.kind == Kind.WORKER and dice(0.2):
         steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
-    steps = looking(dice, steps)
+    steps = at_once(dice, looking(dice, steps))
     told = replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
     return replace(told, endpoints=endpoints(dice, told))
 
@@ -186,7 +186,11 @@ def endpoints(dice: Dice, profile: Profile) -> tuple[tuple[StoryStep, ...], ...]
     if profile.kind != Kind.HTTP or dice.aside((True, False)):
         return ()
     first, last = (
-        tuple(replace(s, covers=0, name=f"{s.name or s.does.name}/{at}") for s in profile.steps)
+        tuple(
+            replace(s, covers=0, name=f"{s.name or s.does.name}/{at}")
+            for s in profile.steps
+            if s.does != Does.TOGETHER
+        )
         for at in (1, 2)
     )
     return (first[: dice.aside((1, 2, 6))], last[::-1])[: dice.aside((1, 2))]
@@ -215,6 +219,31 @@ def looking(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
         )
         steps = [*steps[:at], look, *steps[at:]]
     return steps
+
+
+def at_once(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
+    """The same with up to four of them side by side, by chance."""
+    aside = dice.aside
+    first = last = aside(range(len(steps)))
+    inside: list[StoryStep] = []
+    for _ in range(aside((0, 0, 2, 3, 4)) if first < len(steps) else 0):
+        last = min(first + len(inside) + 1 + steps[last].covers, len(steps))
+        branch = steps[first + len(inside) : last]
+        inside += [
+            replace(s, covers=min(s.covers, len(branch) - 1 - i)) for i, s in enumerate(branch)
+        ]
+        if last == len(steps):
+            break
+    if not inside:
+        return steps
+    before = [
+        replace(step, covers=0) if i + step.covers >= first else step
+        for i, step in enumerate(steps[:first])
+    ]
+    rules = {"share": aside((1.0, 1.0, 0.5)), "ignore": aside((False, False, True))}
+    name = aside(("", "side by side"))
+    together = StoryStep(Does.TOGETHER, covers=last - first, name=name, **rules)
+    return [*before, together, *inside, *steps[last:]]
 
 
 def cache(dice: Dice, number: int) -> Profile:
@@ -549,6 +578,12 @@ class Author:
             if aside((True, False)):
                 self.step(t, "link", a, b, law)
 
+    def gate(self, t: float) -> None:
+        """Users come in by some of the servers from now on, or straight."""
+        aside = self.dice.aside
+        if aside((True, True, False)):
+            self.step(t, "set_gates", [s for s in range(self.servers) if aside((True, False))])
+
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""
         aside, kinds = self.dice.aside, enumerate(self.kind_of)
@@ -689,6 +724,7 @@ def make_world(seed: int, lattice: bool) -> World:
             author.trouble(t)
         author.silence(t)
         author.wire(t)
+        author.gate(t)
         author.cool(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from sim.control.resource_limits.profiles import profile_in
 from sim.dataplane import codes, story
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
@@ -14,6 +15,7 @@ from sim.schema import bounds, story_checks
 from sim.schema.databases import DatabasePool
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
+from sim.schema.scenario import Version
 from sim.schema.settings import apply_settings
 from sim.schema.stack import MOST_ZONES, Stack
 from sim.schema.steps import Breaker
@@ -104,6 +106,14 @@ def test_the_short_form_asks_the_first_database():
         (CACHED, "cache: books", 14, ("role postgres", "a cache: a service with role cache")),
         (CACHED, "cache: quick, on_miss: [{query: boks}]", 14,
          ("steps.2.on_miss.0.query", "did you mean books?")),
+        ("{call: payments}", "{together: [{wait: 1s}]}", 14,
+         ("steps.2.together", "1 of them", "two steps or more")),
+        ("{call: payments}", "{together: [{wait: 1s}, {call: pay}]}", 14,
+         ("steps.2.together.1.call", "'pay'")),
+        ("{call: payments}", "{together: [{wait: 1s}, {together: []}]}", 14,
+         ("steps.2.together.1.together", "unknown field")),
+        ("{call: payments}", "{together: [{wait: 1s}, {wait: 2s}], fresh: true}", 14,
+         ("fresh in a step `together:`",)),
         (CACHED, "cache: quick, on_miss: [{cache: quick}]", 14, ("on_miss.0.cache", "cache")),
         (CACHED, "cache: quick, on_miss: [{cpu: 1ms, wait: 1s}]", 14,
          ("on_miss.0", "exactly one of cpu, wait, query, call, push")),
@@ -232,6 +242,19 @@ def test_a_mix_of_a_scenario_is_of_the_stack_on_which_it_runs(tmp_path):
                       settings={"scenario.traffic.mix": {"by": 0.5}})  # fmt: skip
 
 
+def test_what_is_side_by_side_is_asked_and_drawn_as_any_other(tmp_path):
+    """The steps in a look's miss and those beside it are covered by it and by both."""
+    parts = "[{cache: quick, on_miss: [{query: books}]}, {call: payments}]"
+    side = f"{{together: {parts}, on_failure: ignore}}"
+    stack = loaded(tmp_path, WITH_CACHE.replace(f"{{{CACHED}}}", side))
+    assert stack.calls("shelf") == ["payments"]
+    steps = profile_in(stack, "shelf", Version()).steps
+    assert [(step.name, step.covers, step.ignore) for step in steps[2:]] == [
+        ("together:1", 3, True), ("cache:quick:1", 1, False), ("query:books:2", 0, False),
+        ("call:payments:1", 0, False),
+    ]  # fmt: skip
+
+
 def test_pools_without_steps(tmp_path):
     lone = "name: a\nservices:\n  a: {role: http, pools: {b: {}}}\n  b: {role: postgres}\n"
     with pytest.raises(InputError, match=r"a\.yaml:3.*pools without steps|pools without steps"):
@@ -260,7 +283,7 @@ def test_both_engines_have_room_for_what_may_be_written():
 def test_a_long_story_is_turned_down():
     steps = [{"cpu": 0.001}] * (story_checks.MOST_STEPS + 1)
     stack = Stack.model_validate({"name": "a", "services": {"a": {"role": "http", "steps": steps}}})
-    with pytest.raises(InputError, match="from 1 to 14"):
+    with pytest.raises(InputError, match=f"from 1 to {story_checks.MOST_STEPS}"):
         check_stack(stack)
 
 

@@ -72,10 +72,9 @@ def _understood(imported: Imported) -> list[str]:
     for link in imported.links:
         doubt = "" if link.confidence == "high" else f" ({link.confidence} confidence)"
         asks.setdefault(link.caller, []).append(f"{link.callee}{doubt}")
-    entry = next((name for name, service in stack.services.items() if service.role == "http"), "")
     rows = []
     for name, service in stack.services.items():
-        role = f"{service.role}, users' way in" if name == entry else service.role
+        role = f"{service.role}, users' way in" if name in stack.doors else service.role
         called = ", ".join(dict.fromkeys(asks.get(name, [])))
         rows.append((name, role, f"asks {called}" if called else ""))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]

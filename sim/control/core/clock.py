@@ -57,6 +57,7 @@ class Rank(IntEnum):
     DISCOVERY = auto()
     OUTLIERS = auto()
     RESOLVER = auto()
+    GATES = auto()  # parts: a balancer's check of a server, the end of the wait for its answer
     # who goes where
     SCHEDULER = auto()
     DRAIN_RETRY = auto()

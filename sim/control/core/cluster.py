@@ -365,6 +365,11 @@ class Cluster(Containers):
         """From now on every balancer leaves out some of the listed: `rule(listed)` get requests."""
         self._admit = rule
 
+    def let_in(self, servers: list[Server]) -> None:
+        """Users' new connections come in by one of these servers from now on."""
+        self.edits += 1
+        self.plane.set_gates([s.id for s in servers])
+
     def route(self, routing: Routing, service: str = "") -> None:
         """Other rules between callers and replicas from now on: a balancer goes live."""
         self.plane.set_routing(routing, self.front(service).number)

@@ -200,6 +200,17 @@ class World:
         """The servers there that nobody has given back."""
         return [s for s in self.servers if s.zone == zone and s.released_s is None]
 
+    def apart(self, service: str, servers: list[Server]) -> list[Server]:
+        """Of these, for a database those away from its copies: in another zone, or else on another
+        server; all, where there is none. For anything else all."""
+        copies = [c for name in self.stack.copies(service) for c in self.of(name) if not c.deleting]
+        there, zones = (
+            {c.server.id for c in copies},
+            {c.server.zone for c in copies if c.server.zone},
+        )
+        elsewhere = [s for s in servers if s.zone not in zones] if zones else []
+        return elsewhere or [s for s in servers if s.id not in there] or servers
+
     def by_zone(self, service: str) -> Counter[str]:
         """Replicas of a service that are placed in each zone; 0 in any other."""
         if not self.stack.servers.zones:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.load_balancing.kube_proxy import ENTRY_PRICE, ServiceBalancing
+from sim.control.load_balancing.nodes import NodeBalancer
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
@@ -38,6 +39,7 @@ class IngressBalancing:
     tries: int = constant(TRIES)
     replay: bool = True
     price_per_hour: float = constant(ENTRY_PRICE)
+    nodes: NodeBalancer | None = None  # as of a Service
 
     def routing(self) -> Routing:
         return Routing(

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.load_balancing.kube_proxy import ENTRY_PRICE
+from sim.control.load_balancing.nodes import NodeBalancer
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
@@ -25,6 +26,7 @@ class Traefik:
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(DIAL)
     price_per_hour: float = constant(ENTRY_PRICE)
+    nodes: NodeBalancer | None = None  # as of a Service
 
     def routing(self) -> Routing:
         return Routing(

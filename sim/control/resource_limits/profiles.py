@@ -27,7 +27,7 @@ from sim.schema.fields import LawSpec
 from sim.schema.jobs import JobWork
 from sim.schema.scenario import Version
 from sim.schema.stack import CpuSpec, Role, Service, Stack
-from sim.schema.steps import Breaker, PlainStep, ServiceStep, placed
+from sim.schema.steps import Breaker, PlainStep, ServiceStep, SingleStep, placed, within
 
 KINDS: dict[Role, Kind] = {
     "http": Kind.HTTP,
@@ -264,14 +264,14 @@ def story_of(
                 by_try=step.fresh,
                 client=caller_of(step) if step.kind == "call" else Client(),
                 endpoint=endpoint_of(stack, step),
-                cache=looker_of(step) if isinstance(step, ServiceStep) else CacheRules(),
-                covers=len(step.on_miss) if isinstance(step, ServiceStep) else 0,
+                cache=looker_of(step) if isinstance(step, SingleStep) else CacheRules(),
+                covers=sum(len(list(placed(parts))) for parts in within(step).values()),
             )
         )
     return tuple(story)
 
 
-def looker_of(step: ServiceStep) -> CacheRules:
+def looker_of(step: SingleStep) -> CacheRules:
     """How a step looks into a cache."""
     if step.cache is None:
         return CacheRules()

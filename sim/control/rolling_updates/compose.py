@@ -179,7 +179,8 @@ def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
         if c.server.id in replicas and not c.deleting:
             replicas[c.server.id] += 1
     least = min(replicas.values(), default=0)
-    server = next((s for s in cluster.servers if replicas.get(s.id) == least), None)
+    fewest = [s for s in cluster.servers if replicas.get(s.id) == least]
+    server = next(iter(cluster.apart(service, fewest)), None)
     port = cluster.service(service).port
     if port is None and balanced and service in cluster.doors:
         port = BEHIND_BALANCER

@@ -2,8 +2,9 @@
 
 A process that ends is started again in place. One that is silent is given up: its standby in
 another zone takes its place with all rows, in the time that the provider publishes; without one
-another machine gets its disk. Sources: Amazon RDS User Guide, Failing over a Multi-AZ DB instance
-(failover.py has the times); for one alone see below.
+another machine gets its disk. A failover that fails is asked for by hand (aws rds
+reboot-db-instance --force-failover). Sources: Amazon RDS User Guide, Failing over a Multi-AZ DB
+instance (failover.py has the times) and Rebooting a DB instance; for one alone see below.
 """
 
 from __future__ import annotations
@@ -51,6 +52,24 @@ def provide(cluster: Cluster) -> Loop:
             cluster.clock.loop(replaced(cluster, c))
 
 
+def overdue(cluster: Cluster, c: Container) -> bool:
+    """Is it silent for longer than a failover takes at most, as its provider publishes it?"""
+    rules = cluster.service(c.service).managed
+    law = away(rules or Managed())
+    most_s = law.mean * (1.0 + law.cv * 3.0**0.5) if law.law == "uniform" else 2.0 * law.mean
+    return c.hung and cluster.clock.now - cluster.silent_s[c.service] >= most_s
+
+
+def fail_over(cluster: Cluster, c: Container) -> Loop:
+    """Somebody asks for it: as long as one takes that its provider begins."""
+    rules, run = cluster.service(c.service).managed, c.run
+    assert rules is not None
+    wait_s = cluster.duration(away(rules), f"managed/{c.service}")
+    yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
+    if c.run == run and c.alive and c.hung:
+        serves_elsewhere(cluster, c)
+
+
 def started_again(cluster: Cluster, c: Container) -> Loop:
     run = c.run
     yield cluster.clock.after(RESTART.value, Rank.FAILOVER, cluster.stack.number(c.service))
@@ -62,12 +81,23 @@ def replaced(cluster: Cluster, c: Container) -> Loop:
     """What is silent makes way, unless it is heard of again before."""
     rules, run = cluster.service(c.service).managed, c.run
     assert rules is not None
+    fails = rules.standby and cluster.random(f"managed/{c.service}/fails") < rules.fails
     wait_s = cluster.duration(away(rules), f"managed/{c.service}")
     yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
     if c.run != run or not (c.hung and c.alive):
         return
     if not rules.standby and c.server.zone in cluster.lost_zones:
         return  # with its disk, until the zone is back
+    if fails:
+        cluster.say("failover_failed", c.service, f"{c.service}: its standby does not take over")
+        return
+    serves_elsewhere(cluster, c)
+
+
+def serves_elsewhere(cluster: Cluster, c: Container) -> None:
+    """The standby, or another machine, has its place."""
+    rules = cluster.service(c.service).managed
+    assert rules is not None
     cluster.acted()
     if rules.standby:
         cluster.take_over(c)

@@ -34,6 +34,7 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
+from sim.dataplane.kernel.gates import shut
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
 from sim.dataplane.kernel.network import round_trip
 from sim.dataplane.kernel.timing import (
@@ -96,6 +97,10 @@ def reply(w: Any, s: int, outcome: int) -> None:
 
 @inner
 def dial(w: Any, s: int) -> None:
+    if w.gates != 0 and not keeps(w, s) and shut(w, s):
+        wait(w, s, CONNECTING, w.policy[w.work[s].policy].connect_timeout_s)
+        w.work[s].dials = UNLIMITED
+        return
     via = w.balancer[w.work[s].balancer].via
     if via >= 0:
         if w.machine[w.container[via].server].alive == 0:
@@ -114,7 +119,8 @@ def dial(w: Any, s: int) -> None:
 
 @inner
 def route(w: Any, s: int) -> None:
-    if w.work[s].kept >= 0 and pinned(w, s):
+    if w.work[s].kept >= 0 and keeps(w, s):
+        pinned(w, s)
         return
     b = w.work[s].balancer
     balancer = w.balancer[b]
@@ -142,8 +148,10 @@ def route(w: Any, s: int) -> None:
 
 
 @inner
-def pinned(w: Any, s: int) -> bool:
+def keeps(w: Any, s: int) -> bool:
     work = w.work[s]
+    if work.kept < 0:
+        return False
     kept, balancer, policy = w.kept[work.kept], w.balancer[work.balancer], w.policy[work.policy]
     c = kept.target
     if c < 0 or balancer.proxy != 0 or balancer.per_request != 0:
@@ -159,13 +167,19 @@ def pinned(w: Any, s: int) -> bool:
     ):
         kept.target = -1
         return False
-    work.target, kept.used = c, w.now
-    if alive:
-        connect(w, s, c)
+    return True
+
+
+@inner
+def pinned(w: Any, s: int) -> None:
+    work = w.work[s]
+    kept = w.kept[work.kept]
+    work.target, kept.used = kept.target, w.now
+    if w.machine[w.container[kept.target].server].alive != 0:
+        connect(w, s, kept.target)
     else:
         kept.silent = min(kept.silent, w.now)
         move(w, s, CONNECTING)
-    return True
 
 
 @inner

@@ -25,16 +25,18 @@ from sim.dataplane.kernel.codes import (
     TREE,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import forsaken
+from sim.dataplane.kernel.containers import forsaken, unwanted
 from sim.dataplane.kernel.draws import child, draw, snap, uniform, way
 from sim.dataplane.kernel.layout import (
     ANSWERED,
     ASKING,
+    BRANCH,
     FIRST_LIST,
     GONE,
     HEARD,
     HEARD_AGAIN,
     IN_SLOTS,
+    JOB,
     LISTS,
     NOTICED,
     OUT_ARRIVED,
@@ -102,7 +104,7 @@ def deadline(w: Any, r: int) -> float:
     client = w.request[r]
     policy, parent = w.policy[client.policy], client.parent
     until = client.arrived + policy.deadline_s
-    if policy.inherits_deadline != 0 and parent >= 0 and w.work[parent].kind == REQUEST:
+    if policy.inherits_deadline != 0 and parent >= 0 and w.work[parent].kind != JOB:
         until = min(until, w.work[parent].until)
     return until
 
@@ -132,18 +134,37 @@ def learn(w: Any, r: int, outcome: int) -> None:
 @inner
 def cancelled(w: Any, s: int) -> bool:
     """Work s, or users."""
-    if s < 0 or w.work[s].abandoned == 0:
+    if s < 0 or not unwanted(w, s):
         return False
     return w.version[w.container[w.work[s].at].profile].cancel == TREE
 
 
 @inner
 def left(w: Any, s: int, ident: int) -> None:
-    """`left` and `cancel` of the reference, if work s is still the one of this id."""
+    """`left` of the reference, if work s is still the one of this id."""
     work = w.work[s]
-    if work.id != ident or work.abandoned == 0 or work.phase != INSIDE or work.asks < 0:
+    if work.id != ident or not unwanted(w, s) or (work.kind == REQUEST and work.phase != INSIDE):
         return
     if w.container[work.at].hung != 0:
+        return
+    if work.together != 0 and work.kind != BRANCH:
+        cancel_all(w, work.branch)
+    else:
+        cancel(w, s)
+
+
+@inner
+def cancel_all(w: Any, branch: int) -> None:
+    """What is asked for in this branch and those after it."""
+    while branch >= 0:
+        cancel(w, branch)
+        branch = w.work[branch].branch
+
+
+@inner
+def cancel(w: Any, s: int) -> None:
+    work = w.work[s]
+    if work.asks < 0:
         return
     client = w.request[work.asks]
     if client.state == ASKING:
@@ -320,6 +341,7 @@ def forsake(w: Any, c: int, silently: bool) -> None:
     """A process dies: whoever it asks answers nobody."""
     node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
     while node >= 0:
+        w.work[node >> 1].together = 0
         r = w.work[node >> 1].asks
         if r >= 0:
             w.work[node >> 1].asks = -1

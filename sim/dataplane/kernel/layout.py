@@ -59,16 +59,16 @@ RINGS = 16  # of timers with constant delays; what finds no ring goes to the hea
 BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
-REQUEST, JOB, PROBE = 0, 1, 2
+REQUEST, JOB, PROBE, BRANCH = range(4)
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED,
-) = range(13)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER,
+) = range(14)  # fmt: skip
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
-# places for the steps of a story, then for those of health checks; END ends each
-STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
+# places for the steps of a story, then for those of health checks; an END ends each
+STEPS, SHALLOW, DEEP = 32, 26, 28
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
 # lists: two of the whole plane, one per balancer, five per database, then six per container
@@ -131,6 +131,9 @@ WORK: RecordFields = [
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job
     ("until", F),  # then nobody waits for it any more: its client, or the queue for its job
+    # which steps side by side it waits for (0: none), or is one of: of the work `parent`; whose
+    # first is `branch`, which has the next as its own, in order
+    ("together", N), ("parent", HALF), ("branch", HALF),
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
@@ -232,6 +235,7 @@ RECORD: RecordFields = [
     ("far", N),  # some round trip takes time
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
+    ("togethers", N), ("branches", N),
     ("requests", N),  # so many came of those who come when they come
     ("arrived", N),  # ... and of all
     *columns(Law, "think_"), ("horizon", F),
@@ -248,6 +252,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
+    ("gates", N),  # 0: users come straight in
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
 ]  # fmt: skip
 
@@ -282,6 +287,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
         ("mix", F, (MOST_WAYS,)),  # the sums of their shares
         ("segment", N, (c,)),  # of the network, in which a server stands
+        ("gate", N, (c,)),  # servers by which users come in
         ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists

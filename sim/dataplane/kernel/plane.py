@@ -222,6 +222,10 @@ class CompiledPlane:
         self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))
         self.box["far"] |= int(round_trip.mean > 0.0)
 
+    def set_gates(self, servers: Sequence[int]) -> None:
+        w = self.box[0]
+        w["gate"][: len(servers)], w["gates"] = servers, len(servers)
+
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 

@@ -24,7 +24,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.profile import Routing
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection
+from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection, Work
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Instance
@@ -102,7 +102,10 @@ class Balancer:
                 leaves(attempt)
 
     def dial(self, attempt: Attempt) -> None:
-        """The client connects: to the proxy, if there is one, and through it to a replica."""
+        """The client connects: by a gate, if there are any, to the proxy, if there is one, and
+        through it to a replica."""
+        if self.plane.gates.swallows(attempt):
+            return
         if self.via is not None:
             if not self.via.server.alive:
                 self.wait(attempt, AttemptPhase.CONNECTING, attempt.client.connect_timeout_s)
@@ -146,15 +149,10 @@ class Balancer:
         """Is it sent over the connection that its client keeps? Who leaves says so to all that are
         connected (`Connection: close`, GOAWAY), and the end of a process is seen; of a dead host
         nothing is heard, until the client's patience ends."""
+        if not self.keeps(attempt):
+            return False
         target, now = kept.target, self.env.now
-        if target is None or self.routing.proxy or self.routing.per_request:
-            return False
-        if target.starts != kept.process or kept.ends(attempt.client, now):
-            kept.target = None
-            return False
-        if target.server.alive and not target.listening:
-            kept.target = None
-            return False
+        assert target is not None
         attempt.target, kept.used = target, now
         if target.server.alive:
             if not self.travels(attempt, target):
@@ -163,6 +161,17 @@ class Balancer:
             kept.silent = min(kept.silent, now)
             self.move(attempt, AttemptPhase.CONNECTING)
         return True
+
+    def keeps(self, attempt: Attempt) -> bool:
+        """Is the connection open over which its client would send it?"""
+        kept, now = attempt.kept, self.env.now
+        if kept is None or self.routing.proxy or self.routing.per_request or kept.target is None:
+            return False
+        target = kept.target
+        ended = target.starts != kept.process or kept.ends(attempt.client, now)
+        if ended or (target.server.alive and not target.listening):
+            kept.target = None
+        return kept.target is not None
 
     def hold(self, attempt: Attempt) -> None:
         """Nobody is listed: it waits for whoever comes, and the first to wait is told of."""
@@ -333,7 +342,7 @@ class Balancer:
             self.plane.note(Note.OUTLIER, target.id)
 
 
-def leaves(attempt: Attempt) -> None:
+def leaves(attempt: Work) -> None:
     """Its client has left: who serves it hears of that in its turn of this instant."""
     container = attempt.container
     if container is not None and container.profile.cancel == Cancel.TREE:

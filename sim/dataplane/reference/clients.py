@@ -34,7 +34,7 @@ from sim.dataplane.profile import Arrivals, Client, Way, Workload
 from sim.dataplane.reference.breaker import CircuitBreaker
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, Call, Connection, Work
+from sim.dataplane.reference.work import Attempt, Branch, Call, Connection, Work
 from sim.dataplane.tables import ServiceGauge
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ class Caller:
     def deadline(self, work: Work | None) -> float:
         """After which no try of what is asked now may begin, or go on."""
         until = self.env.now + self.client.deadline_s
-        if self.client.inherits_deadline and isinstance(work, Attempt):
+        if self.client.inherits_deadline and isinstance(work, Attempt | Branch):
             until = min(until, work.until)
         return until
 

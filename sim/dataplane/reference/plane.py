@@ -32,6 +32,7 @@ from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
+from sim.dataplane.reference.gates import Gates
 from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
 from sim.dataplane.reference.network import Links
@@ -84,7 +85,8 @@ class ReferencePlane:
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
-        self.links = Links()
+        self.branches = 0  # steps that began side by side with others
+        self.links, self.gates = Links(), Gates(self.seed)
         self.clients = Clients(self, workload)
 
     # ---- time ----
@@ -160,6 +162,9 @@ class ReferencePlane:
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         self.links.between[asking, asked] = round_trip
+
+    def set_gates(self, servers: Sequence[int]) -> None:
+        self.gates.servers = [self.servers[server] for server in servers]
 
     def wipe(self, queue: int = 0) -> None:
         self.queues[queue].wiped()
@@ -288,6 +293,7 @@ class ReferencePlane:
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
                 work.call = None  # it may be replayed elsewhere, and asks anew there
+            work.branches = []
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
@@ -335,7 +341,7 @@ class ReferencePlane:
         if c.profile.kind == Kind.WORKER:
             heard_again(c.queue, c)
         for work in c.inside.values():
-            if isinstance(work, Attempt) and work.abandoned:
+            if work.unwanted:
                 leaves(work)
         c.goes_on()
         c.move_up()

@@ -57,12 +57,19 @@ class Work:
     passing: bool = False  # a step of it only takes time
     call: Call | None = None  # what it waits for of another service
     caller: Caller | None = None  # ... in whose name
+    branches: list[Branch] = field(default_factory=list)  # for which it waits, in order
+
+    @property
+    def unwanted(self) -> bool:
+        """Does nobody wait for it any more?"""
+        return False
 
     def begin_anew(self) -> None:
         """Nothing is left of what a process that died was doing for it."""
         self.wake, self.timer_at, self.pool, self.session = None, INFINITY, None, -1
         self.fresh = self.waits = self.opening = self.pooled = self.passing = False
         self.pushing = self.call = self.caller = None
+        self.branches = []
 
     def resume(self, code: int) -> None:
         """Let its handler go on with `code` (0: fine)."""
@@ -136,6 +143,21 @@ class Attempt(Work):
     via: Instance | None = None  # the proxy through which it goes
     cut: bool = False  # that proxy's server lost power: no answer gets through
     endpoint: int = 0  # that it asks
+
+    @property
+    def unwanted(self) -> bool:
+        return self.abandoned
+
+
+@dataclass(eq=False, slots=True)
+class Branch(Work):
+    """One of several steps of `parent` that run side by side: in its process, without a slot."""
+
+    parent: Work = field(kw_only=True)
+
+    @property
+    def unwanted(self) -> bool:
+        return self not in self.parent.branches or self.parent.unwanted
 
 
 @dataclass(eq=False, slots=True)

@@ -371,6 +371,15 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
     return min(web, key=rank, default="")
 
 
+def public(roles: Mapping[str, Guess], scene: Scene) -> set[str]:
+    """Web services that the world may ask: that publish a port, or to which a proxy leads; but for
+    those that few look at."""
+    web = [n for n, guess in roles.items() if guess.role == "http" and guess.part != "tool"]
+    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
+    proxied = {m.callee for m in scene.mentions if m.caller in proxies and m.confidence != "low"}
+    return {n for n in web if not beside(n) and (n in proxied or _serves(scene.bodies[n]))}
+
+
 _BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")
 
 

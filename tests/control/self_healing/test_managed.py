@@ -124,3 +124,45 @@ def test_a_lost_zone_takes_one_that_has_no_standby_elsewhere(standby, away_s):
     later = outage(lost, again, settings=settings, platform="kubernetes", horizon_s=500.0)
     hangs = [row.t_s for row in rows(later, "hang", "postgres")]
     assert hangs == ([60.0] if standby else [60.0, 400.0]), "which is in another zone by now"
+
+
+# ---- what the operator sees of it ----
+PLATFORMS = ("compose", "swarm", "nomad", "kubernetes", "ecs_fargate", "cloud_run")
+EVENTS = {"cloud_run": "gcloud sql operations list"}
+ASKED = {"cloud_run": "gcloud sql instances failover postgres"}
+
+
+def paged(managed, platform="compose", horizon_s=1500.0):
+    """The database falls silent at 60, users tell, and she is there at 300 or so."""
+    silent = {"at": 60, "hang": {"service": "postgres"}}
+    settings = {"stack.services.postgres.managed": managed}
+    run = replay(silent, settings=settings, platform=platform, rate=4.0, horizon_s=horizon_s)
+    return run, [row.text for row in rows(run, "operator")]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_she_asks_for_the_failover_that_does_not_come(platform):
+    """All of them fail: once it is away for longer than published she does it by hand, which takes
+    as long as published."""
+    run, told = paged({"standby": True, "fails": "100%"}, platform)
+    assert rows(run, "failover_failed", "postgres")
+    event, command = EVENTS.get(platform, "aws rds describe-events"), ASKED.get(
+        platform, "aws rds reboot-db-instance postgres --force-failover"
+    )  # fmt: skip
+    assert any(event in text for text in told)
+    (typed,) = [row.t_s for row in rows(run, "operator") if command in row.text]
+    (promoted,) = when(run, "promoted")
+    assert 60.0 <= promoted - typed <= 120.0
+    assert typed >= 60.0 + 120.0, "the published time is over"
+    assert when(run, "closed")[0] > promoted
+
+
+@pytest.mark.parametrize("managed", [{"standby": True, "takes": "12m"}, {"takes": "12m"}])
+def test_she_waits_as_long_as_its_provider_says(managed):
+    """Both come back at 780, one by its standby: she sees it, closes then, and has typed nothing
+    but a look at the events."""
+    run, told = paged(managed)
+    assert when(run, "promoted") == [780.0]
+    assert any("its provider's to bring back" in text for text in told)
+    assert not any("force-failover" in text for text in told)
+    assert 780.0 < when(run, "closed")[0] < 1100.0
