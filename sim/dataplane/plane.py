@@ -95,9 +95,10 @@ class DataPlane(Protocol):
         LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way
         there: who is asked sees it late, and its answer is there at once."""
 
-    def set_gates(self, servers: Sequence[int]) -> None:
+    def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         """Each new connection of users comes in by one of these servers, drawn for its try; one
-        that is dead swallows it. None: straight in."""
+        that is dead swallows it. `local`: it stays on that server, and is swallowed by one that has
+        no backend while others have. None: straight in."""
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
@@ -186,6 +187,10 @@ class DataPlane(Protocol):
         """Which check has sent this probe and waits for its answer; -1: none that stands."""
 
     # observation
+    def stands_until(self) -> float:
+        """Unless a verb acts, nothing happens and no gauge changes before this time; `now` where
+        that cannot be said, or costs more than to look."""
+
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
     def server_memory(self, server: int) -> int:

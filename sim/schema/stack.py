@@ -22,7 +22,9 @@ from sim.schema.databases import (
     Failover,
     Managed,
     Pooler,
+    Rented,
     Replica,
+    rented,
 )
 from sim.schema.engines import ENGINES, ROLE_NAMES, Engine, EngineName, filled_in
 from sim.schema.fields import (
@@ -413,9 +415,13 @@ class Stack(Record):
         called = {other for name in self.services for other in self.calls(name)}.union(self.doors)
         return [self.entry, *(n for n in self.services if n in called and n != self.entry)]
 
-    def managed(self) -> dict[str, Managed]:
+    def managed(self) -> dict[str, Rented]:
         """What a provider runs, in file order."""
-        return {name: s.managed for name, s in self.services.items() if s.managed is not None}
+        return {
+            name: rented(service.managed, self.engine_of(name).rented)
+            for name, service in self.services.items()
+            if service.managed is not None
+        }
 
     def number(self, service: str) -> int:
         """Of a service that is asked, a database, a queue, a cache: its place among those."""

@@ -23,7 +23,6 @@ from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Client, Routing, Way
 from sim.platforms.platform import Platform, servers_of
-from sim.schema.databases import SIZES
 from sim.schema.jobs import ScheduledJobs
 from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
@@ -117,7 +116,7 @@ def bootstrap(cluster: Cluster) -> None:
     for name in stack.playing("external"):
         cluster.outside(name)
     for name, rented in stack.managed().items():
-        cluster.provide(name, SIZES[rented.size][:2])
+        cluster.provide(name, rented.size[:2])
     for name in [name for name in boot_order(stack) if name not in cluster.managed]:
         cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
         for _ in range(stack.services[name].replicas):

@@ -582,7 +582,8 @@ class Author:
         """Users come in by some of the servers from now on, or straight."""
         aside = self.dice.aside
         if aside((True, True, False)):
-            self.step(t, "set_gates", [s for s in range(self.servers) if aside((True, False))])
+            by = [server for server in range(self.servers) if aside((True, False))]
+            self.step(t, "set_gates", by, aside((False, True)))
 
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""

@@ -34,7 +34,7 @@ from sim.dataplane.profile import (
     Workload,
 )
 from sim.dataplane.story import pools as pools_of
-from tests.dataplane.random_worlds import ends, make_world
+from tests.dataplane.random_worlds import SELDOM, ends, make_world
 from tests.dataplane.twins import compiled, difference
 from tests.dataplane.worlds import Run, World, drive
 
@@ -151,7 +151,10 @@ def variants(record: type, path: str) -> Iterator[tuple[int, World]]:
                 if key != hashable(value) and alike(value, other)
             ]
             other = choices[number % len(choices)] if choices else value
-            others.append(changed(holder, path, other))
+            twin = changed(holder, path, other)
+            if twin.__class__ is StoryStep and Does.PUSH in (twin.does, value) and path == "does":
+                twin = replace(twin, share=min(twin.share, SELDOM))  # jobs that make jobs end
+            others.append(twin)
         if record is Profile:
             made = [p if ends(p) else q for p, q in zip(others, world.profiles, strict=True)]
             yield number, world._replace(profiles=tuple(made))

@@ -6,7 +6,7 @@ import pytest
 
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import attempt_id
-from sim.dataplane.codes import Does, Kind, Outcome, Stream
+from sim.dataplane.codes import Algorithm, Does, Kind, Outcome, Stream
 from sim.dataplane.profile import Client, Profile, Routing, StoryStep, Workload
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from tests.dataplane.worlds import at, constant, drive, world
@@ -82,3 +82,33 @@ def test_a_kept_connection_is_not_opened_again(plane_class):
     fresh = Client(timeout_s=20.0, connect_timeout_s=3.0)
     run = drive(plane_class, world(work(fresh, plain), API, API, API, script=script))
     assert run.causes()[Outcome.CONNECT_TIMEOUT] > 50
+
+
+# ---- that keep to themselves ----
+LOCAL = (0.5, "set_gates", ((0, 1, 2), True))
+
+
+def test_one_without_a_backend_swallows_and_the_others_serve_with_their_own(plane_class):
+    """Replicas stand on the first two servers, two on the first, one on the second; whoever comes
+    by the third is lost. Each serves what comes by its server, evenly, which the demands tell."""
+    quick, slow, slower = (Profile(Kind.HTTP, slots=512, cpu=constant(d)) for d in (0.25, 0.5, 1.0))
+    even = Routing(algorithm=Algorithm.RANDOM)
+    fresh = Client(timeout_s=20.0, connect_timeout_s=3.0)
+    script = [(0.5, "add_server", (1.0, 1)), LOCAL]
+    on = (0, 0, 1)
+    run = drive(plane_class, world(work(fresh, even), quick, slow, slower, on=on, script=script))
+    expected = []
+    for request in range(N):
+        half = draws.u(SEED, Stream.ROUTE, attempt_id(request, 0)) >= 0.5
+        expected.append((0.5 if half else 0.25, 1.0, 0.0)[gate(request, 0)])
+    assert took(run) == expected
+    assert {expected.count(x) > 20 for x in (0.25, 0.5, 1.0, 0.0)} == {True}
+    assert run.causes()[Outcome.CONNECT_TIMEOUT] == expected.count(0.0)
+
+
+def test_where_nobody_is_listed_at_all_there_is_no_backend(plane_class):
+    more = [(0.5, "add_server", (1.0, 1))] * 2
+    script = [*more, (0.5, "publish", ((),)), LOCAL]
+    once = Client(timeout_s=20.0, connect_timeout_s=3.0)
+    run = drive(plane_class, world(work(once), API, script=script))
+    assert run.causes() == {Outcome.NO_BACKEND: N}

@@ -80,4 +80,5 @@ def _understood(imported: Imported) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
     told = f"{len(stack.assumed)} lines of what is assumed, {len(stack.ignored)} of what is not "
-    return [*lines, f"{told}simulated, {len(stack.questions)} questions"]
+    plural = "" if len(stack.questions) == 1 else "s"
+    return [*lines, f"{told}simulated, {len(stack.questions)} question{plural}"]

@@ -365,10 +365,11 @@ class Cluster(Containers):
         """From now on every balancer leaves out some of the listed: `rule(listed)` get requests."""
         self._admit = rule
 
-    def let_in(self, servers: list[Server]) -> None:
-        """Users' new connections come in by one of these servers from now on."""
+    def let_in(self, servers: list[Server], local: bool = False) -> None:
+        """Users' new connections come in by one of these servers from now on; `local`: and stay
+        there."""
         self.edits += 1
-        self.plane.set_gates([s.id for s in servers])
+        self.plane.set_gates([s.id for s in servers], local)
 
     def route(self, routing: Routing, service: str = "") -> None:
         """Other rules between callers and replicas from now on: a balancer goes live."""

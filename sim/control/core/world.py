@@ -299,6 +299,11 @@ class World:
         """What monitoring counts of requests, jobs and connections."""
         return self.plane.gauge()
 
+    def stands_until(self) -> float:
+        """Before this time nobody acts and nothing happens: who looks again sees the same."""
+        act_s = self.clock.undisturbed_until()
+        return min(act_s, self.plane.stands_until()) if act_s > self.clock.now else act_s
+
     # ---- waiting ----
     def watch(self, *kinds: ChangeKind) -> simpy.Store:
         """A queue of the Changes of these kinds from now on; `change = yield store.get()`.

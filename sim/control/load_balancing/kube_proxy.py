@@ -10,6 +10,7 @@ from sim.control.core.choices import Choices, Maintaining
 from sim.control.load_balancing.nodes import NodeBalancer
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
+from sim.schema.stack import Stack
 
 ENTRY_PRICE = Fact(
     "balancer.price", 0.0225, "USD/h",
@@ -18,6 +19,7 @@ ENTRY_PRICE = Fact(
 )  # fmt: skip
 
 
+NOT_LOCAL = "it knows the replicas of all servers: nodes with local: are for a Service alone"
 NO_NODES = "its balancer knows the tasks themselves: nodes stand where servers are one's own"
 
 
@@ -38,6 +40,12 @@ class ServiceBalancing:
         """Why it cannot balance here; "" if it can."""
         tasks = isinstance(platform.scheduling, Maintaining)
         return NO_NODES if self.nodes is not None and tasks else ""
+
+    def refuses(self, stack: Stack) -> str:
+        """Why it does not take the stack; "" if it does."""
+        several = self.nodes is not None and self.nodes.local and len(stack.doors) > 1
+        asked = f"users ask {', '.join(stack.doors)}, each by a balancer of its own"
+        return f"{asked}: nodes with local: are for one" if several else ""
 
     def routing(self) -> Routing:
         return Routing(algorithm=self.algorithm, per_request=self.per_request)

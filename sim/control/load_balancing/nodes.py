@@ -4,8 +4,10 @@ It passes connections on to a port that each server has (a NodePort, Swarm's rou
 ingress on each of them) and checks the servers, not what they run: of three a dead one swallows a
 third of all new connections until its checks have failed often enough, whatever the platform knows
 by then. Kubernetes does not help: since 1.27 a node that is not Ready stays a target (KEP-3458,
-stable load balancer node sets). Left out: connections that are open and pass a server that dies,
-and the externalTrafficPolicy Local.
+stable load balancer node sets). With `local` (externalTrafficPolicy Local; Swarm's `mode: host`)
+who comes by a server stays there, and its kube-proxy fails the check where no replica is ready: a
+rollout that moves replicas loses what comes until the checks have seen it. Left out: connections
+that are open and pass a server that dies.
 """
 
 from __future__ import annotations
@@ -38,6 +40,14 @@ RISE = Fact(
 LEAST_UP = 1  # all servers get connections where none passes: it fails open
 
 
+def serves(cluster: Cluster, server: Server) -> bool:
+    """Has it a replica that is ready and stays? Source: kubernetes/kubernetes pkg/proxy/healthcheck
+    (service_health.go): 503 without local endpoints."""
+    return any(
+        c.ready and not c.deleting and c.service == cluster.entry for c in cluster.on(server)
+    )
+
+
 @dataclass(frozen=True)
 class NodeBalancer:
     """Its checks. Each new connection goes to one of the servers that pass, at random."""
@@ -46,11 +56,13 @@ class NodeBalancer:
     timeout_s: float = constant(TIMEOUT)
     fall: int = constant(FALL)
     rise: int = constant(RISE)
+    # of a Service alone: an ingress knows all replicas. The controller's times are then 6 s, 2, 2
+    local: bool = False
 
     def run(self, cluster: Cluster) -> Loop:
         """Register every server that joins, and check it until it is given back."""
         servers = cluster.watch("server_added", "server_released")
-        targets = Registered(cluster)
+        targets = Registered(cluster, self.local)
         for server in cluster.servers:
             targets.add(self, server)
         while True:
@@ -67,8 +79,8 @@ class NodeBalancer:
             yield tick
             if server.released_s is not None:
                 return
-            passed = server.alive
-            if not passed:
+            passed = server.alive and (not self.local or serves(targets.cluster, server))
+            if not server.alive:
                 yield clock.after(self.timeout_s, Rank.GATES, server.id, 1)
             was, health = health, checked(health, passed, self.fall, self.rise)
             if health.up != was.up:
@@ -78,8 +90,8 @@ class NodeBalancer:
 class Registered:
     """The servers as the balancer knows them."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
+    def __init__(self, cluster: Cluster, local: bool) -> None:
+        self.cluster, self.local = cluster, local
         self.up: dict[int, bool] = {}
 
     def add(self, rules: NodeBalancer, server: Server) -> None:
@@ -97,4 +109,5 @@ class Registered:
 
     def publish(self) -> None:
         here = [s for s in self.cluster.servers if s.id in self.up and s.released_s is None]
-        self.cluster.let_in([here[i] for i in in_use([self.up[s.id] for s in here], LEAST_UP)])
+        passing = in_use([self.up[s.id] for s in here], LEAST_UP)
+        self.cluster.let_in([here[i] for i in passing], self.local)

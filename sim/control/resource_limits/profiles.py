@@ -205,6 +205,8 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         answers = StoryStep(Does.WAIT, law=law(service.latency))
         fails = StoryStep(Does.FAIL, share=service.errors)
         return replace(profile, slots=UNLIMITED, steps=(answers, fails))
+    if service.role == "redis" and service.managed is not None:
+        profile = replace(profile, persistence=kept_by_provider(service, profile.persistence))
     if service.role in ("postgres", "redis"):
         return replace(profile, number=stack.number(name))
     if service.role == "cache":
@@ -241,6 +243,15 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         endpoints=tuple(story_of(stack, steps, factor, f"{name}/") for name, steps in endpoints),
         **pools_of(stack, name),
     )
+
+
+def kept_by_provider(service: Service, own: Persistence) -> Persistence:
+    """What of a managed queue outlives a machine: all that its copies have; alone what RabbitMQ has
+    on its disk, and of Redis nothing. Source: ElastiCache User Guide, Mitigating failures: append
+    only files are of no use when hardware fails, and not to be had on t4g nodes."""
+    if service.managed is not None and service.managed.standby:
+        return Persistence.AOF_ALWAYS
+    return own if service.engine == "rabbitmq" else Persistence.NONE
 
 
 def story_of(

@@ -34,7 +34,7 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
-from sim.dataplane.kernel.gates import shut
+from sim.dataplane.kernel.gates import backend, behind, gate_of, shut
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
 from sim.dataplane.kernel.network import round_trip
 from sim.dataplane.kernel.timing import (
@@ -124,19 +124,19 @@ def route(w: Any, s: int) -> None:
         return
     b = w.work[s].balancer
     balancer = w.balancer[b]
-    most = balancer.maxconn
-    if balancer.backends == 0:
+    most, gate = balancer.maxconn, gate_of(w, s)
+    n = behind(w, b, gate)
+    if n == 0:
         if balancer.holds != 0 and most > 0:
             hold(w, s)
         else:
             reply(w, s, NO_BACKEND)
         return
-    at = pick(w, s)
+    at = pick(w, s, gate, n)
     if most > 0:
-        n = balancer.backends
         free = -1
         for i in range(n):
-            if connections(w, w.backend[b, (at + i) % n]) < most:
+            if connections(w, backend(w, b, gate, (at + i) % n)) < most:
                 free = (at + i) % n
                 break
         if free < 0:
@@ -144,7 +144,7 @@ def route(w: Any, s: int) -> None:
             wait(w, s, QUEUEING, balancer.queue_timeout_s)
             return
         at = free
-    connect(w, s, w.backend[b, at])
+    connect(w, s, backend(w, b, gate, at))
 
 
 @inner
@@ -203,10 +203,9 @@ def hold(w: Any, s: int) -> None:
 
 
 @inner
-def pick(w: Any, s: int) -> int:
+def pick(w: Any, s: int, gate: int, n: int) -> int:
     b = w.work[s].balancer
     balancer = w.balancer[b]
-    n = balancer.backends
     if balancer.algorithm == FIRST or n == 1:
         return 0
     if balancer.algorithm == RANDOM:
@@ -217,7 +216,8 @@ def pick(w: Any, s: int) -> int:
         best = at
         for i in range(1, n):
             other = (at + i) % n
-            if connections(w, w.backend[b, other]) < connections(w, w.backend[b, best]):
+            left = connections(w, backend(w, b, gate, other))
+            if left < connections(w, backend(w, b, gate, best)):
                 best = other
         at = best
     return at

@@ -36,7 +36,6 @@ from sim.dataplane.kernel.layout import (
     HEARD,
     HEARD_AGAIN,
     IN_SLOTS,
-    JOB,
     LISTS,
     NOTICED,
     OUT_ARRIVED,
@@ -104,8 +103,10 @@ def deadline(w: Any, r: int) -> float:
     client = w.request[r]
     policy, parent = w.policy[client.policy], client.parent
     until = client.arrived + policy.deadline_s
-    if policy.inherits_deadline != 0 and parent >= 0 and w.work[parent].kind != JOB:
-        until = min(until, w.work[parent].until)
+    if policy.inherits_deadline != 0 and parent >= 0:
+        kind = w.work[parent].kind
+        if kind in (REQUEST, BRANCH):
+            until = min(until, w.work[parent].until)
     return until
 
 

@@ -252,7 +252,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
-    ("gates", N),  # 0: users come straight in
+    ("gates", N), ("local", N),  # no gates: users come straight in
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
 ]  # fmt: skip
 

@@ -222,9 +222,9 @@ class CompiledPlane:
         self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))
         self.box["far"] |= int(round_trip.mean > 0.0)
 
-    def set_gates(self, servers: Sequence[int]) -> None:
+    def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         w = self.box[0]
-        w["gate"][: len(servers)], w["gates"] = servers, len(servers)
+        w["gate"][: len(servers)], w["gates"], w["local"] = servers, len(servers), local
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
@@ -416,6 +416,9 @@ class CompiledPlane:
         return int(keys[0]) if len(keys) else -1
 
     # ---- observation ----
+    def stands_until(self) -> float:
+        return self.now if self.stirred else readings.stands_until(self.box[0])
+
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)
         return PlaneGauge._make(self.figures[0].item())

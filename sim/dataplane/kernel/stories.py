@@ -57,6 +57,7 @@ from sim.dataplane.kernel.layout import (
     PUSH_FAILED,
     QUERIES,
     QUERY_DONE,
+    REQUEST,
     THAWED,
     TOGETHER,
     TRAVELLED,
@@ -250,7 +251,7 @@ def side_by_side(w: Any, s: int, i: int) -> None:
         branch = w.work[b]
         branch.visit, branch.tried, branch.at, branch.step = work.visit, work.tried, work.at, at
         branch.together, branch.parent, branch.branch = work.together, s, -1
-        branch.until = INFINITY if work.kind == JOB else work.until
+        branch.until = work.until if work.kind == REQUEST else INFINITY
         if last < 0:
             work.branch = b
         else:

@@ -125,25 +125,25 @@ class Balancer:
         kept the request goes to who is at its other end, listed or not."""
         if attempt.kept is not None and self.pinned(attempt, attempt.kept):
             return
-        most = self.routing.maxconn
-        if not self.backends:
+        most, backends = self.routing.maxconn, self.plane.gates.behind(attempt, self.backends)
+        if not backends:
             if self.routing.holds and most > 0:
                 self.hold(attempt)
             else:
                 self.reply(attempt, Outcome.NO_BACKEND)
             return
-        at = self.pick(attempt)
+        at = self.pick(attempt, backends)
         if most > 0:
-            n = len(self.backends)
+            n = len(backends)
             for i in range(n):
-                if self.backends[(at + i) % n].connections() < most:
+                if backends[(at + i) % n].connections() < most:
                     at = (at + i) % n
                     break
             else:
                 self.queue.append(attempt)
                 self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
                 return
-        self.connect(attempt, self.backends[at])
+        self.connect(attempt, backends[at])
 
     def pinned(self, attempt: Attempt, kept: Connection) -> bool:
         """Is it sent over the connection that its client keeps? Who leaves says so to all that are
@@ -181,8 +181,8 @@ class Balancer:
             self.none_told = True
             self.plane.note(Note.NONE_LISTED, self.service)
 
-    def pick(self, attempt: Attempt) -> int:
-        n = len(self.backends)
+    def pick(self, attempt: Attempt, backends: list[Instance]) -> int:
+        n = len(backends)
         algorithm = self.routing.algorithm
         if algorithm == Algorithm.FIRST or n == 1:
             return 0
@@ -194,7 +194,7 @@ class Balancer:
             best = at
             for i in range(1, n):
                 other = (at + i) % n
-                if self.backends[other].connections() < self.backends[best].connections():
+                if backends[other].connections() < backends[best].connections():
                     best = other
             at = best
         return at

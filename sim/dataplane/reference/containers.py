@@ -308,12 +308,12 @@ class Instance:
         or are left as what was asked further down by a request whose client has left."""
         plane = self.plane
         work.wake = plane.env.event()
+        until = work.until if isinstance(work, Attempt) else INFINITY
         ends = [at for at, step in enumerate(steps) if step.does == Does.END]
         for begin, end in pairwise([-1, *ends]):
             plane.branches += 1
             number = BRANCH_BASE + plane.branches
-            until = INFINITY if isinstance(work, Job) else work.until
-            branch = Branch(number, work.visit, work.tried, self, parent=work, until=until)
+            branch = Branch(number, work.visit, work.tried, self, until=until, parent=work)
             work.branches.append(branch)
             self.inside[number] = branch
             turn = plane.env.event()

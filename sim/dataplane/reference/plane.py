@@ -163,8 +163,8 @@ class ReferencePlane:
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         self.links.between[asking, asked] = round_trip
 
-    def set_gates(self, servers: Sequence[int]) -> None:
-        self.gates.servers = [self.servers[server] for server in servers]
+    def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
+        self.gates.servers, self.gates.local = [self.servers[s] for s in servers], local
 
     def wipe(self, queue: int = 0) -> None:
         self.queues[queue].wiped()
@@ -452,6 +452,9 @@ class ReferencePlane:
         return -1
 
     # ---- observation ----
+    def stands_until(self) -> float:
+        return self.now  # always right, and nobody waits for this engine
+
     def gauge(self) -> PlaneGauge:
         return readings.gauge(self)
 

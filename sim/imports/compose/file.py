@@ -305,6 +305,11 @@ def _services(
             issues += error.issues
     if issues:
         raise InputError(issues=issues)
+    if around.untold:
+        task.notes.questions.append(
+            f"how long do {', '.join(around.untold)} wait for whom they call? (`timeout` of a "
+            "step; nothing tells their language: without end, as most clients)"
+        )
     if poolers and database:
         pooler = read_pooler(
             task.node(poolers[0]), poolers[0], task.variables[poolers[0]], task.notes

@@ -72,10 +72,41 @@ def test_the_balancers_own_times_decide():
     assert 240.0 <= up <= 248.0
 
 
+LOCAL = {"local": True, "timeout_s": "6s", "fall": 2, "rise": 2}  # the controller's times with it
+ROLLOUT = {
+    "scenario.events.0.server_crash": None,
+    "scenario.events.0.deploy": {"service": "web", "version": {"name": "v2"}},
+    "stack.services.web.replicas": 2,
+    "kubernetes.autoscaling": None,
+}
+
+
+def test_connections_that_stay_meet_no_replica_on_another_server():
+    """A crash: nothing but the gate itself is lost, a third until the second check has failed (16
+    to 26 s later) and none afterwards, though the Service lists the dead replica on."""
+    run = ran("kubernetes", LOCAL)
+    down, _ = marks(run)
+    assert 136.0 <= down <= 146.0
+    assert lost(run, 121, 135) == pytest.approx(1 / 3, abs=0.05)
+    assert lost(run, int(down) + 1, 360) == 0.0
+
+
+def test_a_rollout_that_moves_replicas_loses_what_comes_by_the_servers_they_left():
+    """Two replicas on three servers: the third has none, and is DOWN after its second check. The
+    rollout loses percents of what comes in its two minutes; without `local` next to nothing."""
+    run = ran("kubernetes", LOCAL, **ROLLOUT)
+    assert marks(run)[0] < 30.0
+    assert lost(run, 40, 119) == 0.0
+    assert 0.01 < lost(run, 120, 240) < 0.3
+    assert lost(ran("kubernetes", {}, **ROLLOUT), 120, 240) < 0.005
+    assert lost(run, 300, 360) == 0.0
+
+
 def test_both_engines_tell_the_same():
-    twins = [ran("nomad", {}, engine) for engine in ("compiled", "reference")]
-    assert twins[0].engine != twins[1].engine
-    same(twins[0], replace(twins[1], engine=twins[0].engine))
+    for platform, nodes in (("nomad", {}), ("kubernetes", LOCAL)):
+        one, two = (ran(platform, nodes, engine) for engine in ("compiled", "reference"))
+        assert one.engine != two.engine
+        same(one, replace(two, engine=one.engine))
 
 
 def test_where_it_cannot_stand():
@@ -83,3 +114,9 @@ def test_where_it_cannot_stand():
         ran("ecs_fargate", {})
     with pytest.raises(InputError, match="nodes"):
         ran("cloud_run", {})
+    with pytest.raises(InputError, match=r"nodes with local: are for a Service alone"):
+        ran("nomad", {"local": True})
+    two = {**STACK, "services": {**STACK["services"], "api": {"role": "http"}}, "mix": {"api": 0.5}}
+    with pytest.raises(InputError, match=r"users ask web, api, each by a balancer of its own"):
+        sim.run("server_crash", stack=two, platform="kubernetes",
+                settings={**SHORT, "kubernetes.load_balancing.nodes": {"local": True}})  # fmt: skip
