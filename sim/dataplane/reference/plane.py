@@ -290,10 +290,7 @@ class ReferencePlane:
         if kind == Kind.WORKER:
             c.queue.worker_down(c)
         for work in c.inside.values():
-            if work.call is not None and work.caller is not None:
-                work.caller.forsake(work.call, silently)
-                work.call = None  # it may be replayed elsewhere, and asks anew there
-            work.branches = []
+            work.forsake(silently)
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
