@@ -459,16 +459,7 @@ class ReferencePlane:
         return readings.gauge(self)
 
     def container_gauge(self, container: int) -> ContainerGauge:
-        c = self.containers[container]
-        return ContainerGauge(
-            inside=c.held,
-            waiting=len(c.backlog),
-            busy_s=c.station.busy_now(self.now),
-            memory=c.memory,
-            served=c.served,
-            errors=c.errors,
-            connections=sum(pool.open for pool in c.pools),
-        )
+        return self.containers[container].gauge()
 
     def server_memory(self, server: int) -> int:
         return self.servers[server].memory
