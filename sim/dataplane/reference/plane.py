@@ -456,7 +456,7 @@ class ReferencePlane:
         return readings.gauge(self)
 
     def container_gauge(self, container: int) -> ContainerGauge:
-        return readings.container_gauge(self.containers[container], self.now)
+        return self.containers[container].gauge()
 
     def server_memory(self, server: int) -> int:
         return self.servers[server].memory
