@@ -15,10 +15,11 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
+    USER_BASE,
 )
 from sim.dataplane.kernel.balancers import dropped, freed, leaves
 from sim.dataplane.kernel.caches import clear, start_cache
-from sim.dataplane.kernel.clients import forsake
+from sim.dataplane.kernel.clients import forsake, thinks
 from sim.dataplane.kernel.codes import (
     CACHE,
     DATABASE,
@@ -104,7 +105,7 @@ from sim.dataplane.kernel.timing import (
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON, FLUSH) = range(20)  # fmt: skip
+ GO_ON, FLUSH, CROWD) = range(21)  # fmt: skip
 
 
 @inner
@@ -484,4 +485,7 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         set_profile(w, at, b)
     elif verb == FLUSH:
         clear(w, at)
+    elif verb == CROWD:
+        for user in range(at):
+            thinks(w, USER_BASE + user)
     follow_through(w)
