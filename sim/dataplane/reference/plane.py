@@ -290,10 +290,7 @@ class ReferencePlane:
         if kind == Kind.WORKER:
             c.queue.worker_down(c)
         for work in c.inside.values():
-            if work.call is not None and work.caller is not None:
-                work.caller.forsake(work.call, silently)
-                work.call = None  # it may be replayed elsewhere, and asks anew there
-            work.branches = []
+            work.forsake(silently)
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
@@ -459,16 +456,7 @@ class ReferencePlane:
         return readings.gauge(self)
 
     def container_gauge(self, container: int) -> ContainerGauge:
-        c = self.containers[container]
-        return ContainerGauge(
-            inside=c.held,
-            waiting=len(c.backlog),
-            busy_s=c.station.busy_now(self.now),
-            memory=c.memory,
-            served=c.served,
-            errors=c.errors,
-            connections=sum(pool.open for pool in c.pools),
-        )
+        return readings.container_gauge(self.containers[container], self.now)
 
     def server_memory(self, server: int) -> int:
         return self.servers[server].memory
