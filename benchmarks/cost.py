@@ -25,6 +25,7 @@ WIDE = (
     "stack.services.http.replicas=1000", "stack.services.http.scaling=null",
     "stack.servers.count=200", "stack.servers.quota=250",
 )  # fmt: skip
+YEAR = ("scenario.horizon=8760h", "scenario.traffic.rate=1/h")
 CASES = {  # name -> scenario, platform, settings
     "container_crash, compose": ("container_crash", "compose"),
     "container_crash, kubernetes": ("container_crash", "kubernetes"),
@@ -36,8 +37,10 @@ CASES = {  # name -> scenario, platform, settings
 }
 SLOW = {
     "1,000 replicas on 200 servers, an hour": (f"{HERE}/idle.yaml", "kubernetes", *WIDE),
-    "a year at one request an hour": (
-        f"{HERE}/idle.yaml", "kubernetes", "scenario.horizon=8760h", "scenario.traffic.rate=1/h",
+    "a year at one request an hour": (f"{HERE}/idle.yaml", "kubernetes", *YEAR),
+    "a year at one request an hour, compose": (f"{HERE}/idle.yaml", "compose", *YEAR),
+    "1,000 replicas on 200 servers, an hour at 1,000/s": (
+        f"{HERE}/idle.yaml", "kubernetes", *WIDE, "scenario.traffic.rate=1000/s",
     ),
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from sim.dataplane.codes import (
     BRANCH_BASE,
     FORSAKEN,
     HIT,
+    PROBE_BASE,
     SECOND,
     Cancel,
     Does,
@@ -428,7 +429,7 @@ class Instance:
         if self.probes_queue():
             self.held -= 1
             self.grow(-self.profile.memory_per_request)
-        plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, plane.probe_number(work))
+        plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, work.id - PROBE_BASE)
         self.move_up()
         if self.probes_queue():
             self.balancer.freed(self)

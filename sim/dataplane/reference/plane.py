@@ -290,10 +290,7 @@ class ReferencePlane:
         if kind == Kind.WORKER:
             c.queue.worker_down(c)
         for work in c.inside.values():
-            if work.call is not None and work.caller is not None:
-                work.caller.forsake(work.call, silently)
-                work.call = None  # it may be replayed elsewhere, and asks anew there
-            work.branches = []
+            work.forsake(silently)
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
@@ -320,7 +317,7 @@ class ReferencePlane:
             if not silently:
                 work.balancer.dropped(work, why)
         elif isinstance(work, HealthProbe) and not silently:
-            self.note(Note.PROBE_FAILED, self.probe_number(work))
+            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
 
     def hang(self, container: int) -> None:
         c = self.containers[container]
@@ -405,9 +402,6 @@ class ReferencePlane:
         self.clients.set_arrivals(arrivals)
         self.follow_through()
 
-    def probe_number(self, work: HealthProbe) -> int:
-        return work.id - PROBE_BASE
-
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1
         work = HealthProbe(PROBE_BASE + number, container=self.containers[container], deep=deep)
@@ -423,13 +417,13 @@ class ReferencePlane:
             return
         beside = not c.probes_queue()
         if not c.listening:
-            self.note(Note.PROBE_FAILED, self.probe_number(work))
+            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
         elif beside and not (c.hung and c.profile.kind == Kind.HTTP):
             c.enter_beside(work)
         elif c.room():
             c.accept(work)
         elif c.sheds():
-            self.note(Note.PROBE_FAILED, self.probe_number(work))
+            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
         else:
             self.dialling[work.id] = work
             DueTimer(self.env, SYN_RESEND_S, Due.DIAL, work.id, self.dial_again)

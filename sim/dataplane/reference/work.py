@@ -64,6 +64,13 @@ class Work:
         """Does nobody wait for it any more?"""
         return False
 
+    def forsake(self, silently: bool) -> None:
+        """Its process dies: it waits for nobody, and may be replayed elsewhere to ask anew."""
+        if self.call is not None and self.caller is not None:
+            self.caller.forsake(self.call, silently)
+            self.call = None
+        self.branches = []
+
     def begin_anew(self) -> None:
         """Nothing is left of what a process that died was doing for it."""
         self.wake, self.timer_at, self.pool, self.session = None, INFINITY, None, -1
