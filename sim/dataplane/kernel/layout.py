@@ -62,8 +62,8 @@ BLOCK = 16  # stations whose earliest completion is kept together
 REQUEST, JOB, PROBE = 0, 1, 2
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED,
-) = range(13)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, RETURNED, TOLD,
+) = range(15)  # fmt: skip
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
@@ -130,6 +130,7 @@ WORK: RecordFields = [
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
     ("of_job", N), ("overdue", F),  # of a job
+    ("sent", HALF), ("losses", HALF),  # packets that may be lost; those that were, in a row
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
@@ -181,7 +182,7 @@ CONTAINER: RecordFields = [
     ("balancer", N),  # that listed it last
     ("published", N), ("dialled", N),
     ("failures", N), ("locked", N), ("stuck", N),
-    ("unaccepted", N),
+    ("unaccepted", N), ("away", N),
     # its station
     ("n", N), ("rate", F), ("virtual", F), ("since", F), ("busy", F), ("root", N), ("cap", F),
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
@@ -229,6 +230,7 @@ SERVICE_SAMPLE = np.dtype([("asked", N), ("failed", N), ("open", N)])
 RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
     ("far", N),  # some round trip takes time
+    ("lossy", N),  # some packets are lost
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
@@ -279,6 +281,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("mix", F, (MOST_ENDPOINTS,)),  # the sums of their shares
         ("segment", N, (c,)),  # of the network, in which a server stands
         ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
+        ("loss", F, (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),

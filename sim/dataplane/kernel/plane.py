@@ -219,10 +219,16 @@ class CompiledPlane:
 
     def place(self, server: int, segment: int) -> None:
         self.box[0]["segment"][server] = segment
+        self._act(verbs.REWIRED, 0)
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))
         self.box["far"] |= int(round_trip.mean > 0.0)
+
+    def lose(self, sending: int, receiving: int, share: float) -> None:
+        self.box["loss"][0, sending, receiving] = share
+        self.box["lossy"] = int(self.box["loss"].any())
+        self._act(verbs.REWIRED, -1)
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
@@ -442,9 +448,7 @@ class CompiledPlane:
         return readings.service_gauge(self.box[0], service)
 
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
-        w = self.box[0]
-        first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
-        return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
+        return readings.call_gauges(self.box[0], profile)
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return readings.database_gauge(self.box[0], database)
@@ -453,8 +457,7 @@ class CompiledPlane:
         return readings.queue_gauge(self.box[0], queue)
 
     def cache_gauge(self, cache: int) -> CacheGauge:
-        row = self.box[0]["cache"][cache]
-        return CacheGauge(*(int(row[name]) for name in CacheGauge._fields))
+        return readings.cache_gauge(self.box[0], cache)
 
     def books(self) -> Books:
         return books_of(self.box, self.walk)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.dataplane.codes import Life
 from sim.dataplane.kernel.layout import PARKED, QUEUED
-from sim.dataplane.tables import DatabaseGauge, QueueGauge, ServiceGauge
+from sim.dataplane.tables import CacheGauge, CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
 
 
 def service_gauge(w: Any, service: int) -> ServiceGauge:
@@ -17,6 +17,16 @@ def service_gauge(w: Any, service: int) -> ServiceGauge:
     _, succeeded, *causes = w["ended"][service].tolist()
     left = asked - succeeded - sum(causes) - forsaken
     return ServiceGauge(asked, succeeded, sum(causes), left, forsaken, retries, tuple(causes))
+
+
+def call_gauges(w: Any, profile: int) -> tuple[CallGauge, ...]:
+    first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
+    return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
+
+
+def cache_gauge(w: Any, cache: int) -> CacheGauge:
+    row = w["cache"][cache]
+    return CacheGauge(*(int(row[name]) for name in CacheGauge._fields))
 
 
 def database_gauge(w: Any, database: int) -> DatabaseGauge:

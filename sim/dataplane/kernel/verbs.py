@@ -16,7 +16,7 @@ from sim.dataplane.codes import (
     SILENT_RETRY_S,
     SYN_RESEND_S,
 )
-from sim.dataplane.kernel.balancers import dropped, freed, leaves
+from sim.dataplane.kernel.balancers import answers_lost, dropped, freed, leaves
 from sim.dataplane.kernel.caches import clear, start_cache
 from sim.dataplane.kernel.clients import forsake
 from sim.dataplane.kernel.codes import (
@@ -72,7 +72,13 @@ from sim.dataplane.kernel.layout import (
     PROBE,
     PROBE_DIALS,
 )
-from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned
+from sim.dataplane.kernel.leases import (
+    cut_off,
+    fell_silent,
+    heard_again,
+    orphaned,
+)
+from sim.dataplane.kernel.network import rewire
 from sim.dataplane.kernel.postgres import (
     at_limit,
     client_died,
@@ -102,7 +108,7 @@ from sim.dataplane.kernel.timing import (
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON, FLUSH) = range(20)  # fmt: skip
+ GO_ON, FLUSH, REWIRED) = range(21)  # fmt: skip
 
 
 @inner
@@ -266,6 +272,8 @@ def start(w: Any, c: int, p: int) -> None:
         w.queue[w.version[p].number].redis = c
     elif kind == CACHE:
         start_cache(w, c, p)
+    if w.lossy != 0:
+        rewire(w)
     if unopened(w, c) >= 0:
         open_later(w, c)
     else:
@@ -295,6 +303,7 @@ def server_down(w: Any, v: int) -> None:
                 return  # asked again, it goes on with those that are left
     w.machine[v].powered += w.now - w.machine[v].up_since
     w.machine[v].alive = 0
+    answers_lost(w, v)
     for c in range(w.containers):
         if w.container[c].server == v:
             freeze(w, c, 1)
@@ -341,7 +350,7 @@ def resume(w: Any, c: int) -> None:
         return
     container.hung = 0
     freeze(w, c, 0)
-    if w.version[container.profile].kind == WORKER:
+    if w.version[container.profile].kind == WORKER and container.away == 0:
         heard_again(w, c)
     node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
     while node >= 0:
@@ -449,7 +458,7 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         if w.container[at].life != EXITED and w.container[at].hung == 0:
             w.container[at].hung = 1
             freeze(w, at, 1)
-            if w.version[w.container[at].profile].kind == WORKER:
+            if w.version[w.container[at].profile].kind == WORKER and w.container[at].away == 0:
                 fell_silent(w, at)
     elif verb == RESUME:
         resume(w, at)
@@ -480,4 +489,6 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         set_profile(w, at, b)
     elif verb == FLUSH:
         clear(w, at)
+    elif verb == REWIRED:
+        rewire(w)
     follow_through(w)
