@@ -148,6 +148,34 @@ CALL_CONNECT = Fact(
     "call.connect_timeout", 127.0, "s", "... until TCP gives up one that never answered",
     f"Linux man 7 tcp, tcp_syn_retries 6; {_NO_LIMIT}", _IMPORTED,
 )  # fmt: skip
+# how long who calls waits who sets nothing, by the client of his language; the others wait as
+# long as TCP (sim/imports/compose/clients.py names them)
+GO_CONNECT = Fact(
+    "client.go.connect_timeout", 30.0, "s", "the dialer of DefaultTransport; no time-out besides",
+    "golang/go src/net/http/transport.go @a925402b; client.go: zero means none", _IMPORTED,
+)  # fmt: skip
+DOTNET_TIMEOUT = Fact(
+    "client.dotnet.timeout", 100.0, "s", "HttpClient.Timeout, of the whole answer",
+    "dotnet/runtime System/Net/Http/HttpClient.cs @f3ebd6a0, s_defaultTimeout", _IMPORTED,
+)  # fmt: skip
+RUBY_TIMEOUT = Fact(
+    "client.ruby.timeout", 60.0, "s", "Net::HTTP read_timeout, of a silence",
+    "ruby/net-http lib/net/http.rb @28a4bf92", _IMPORTED,
+)  # fmt: skip
+RUBY_CONNECT = Fact(
+    "client.ruby.connect_timeout", 60.0, "s", "Net::HTTP open_timeout",
+    "ruby/net-http lib/net/http.rb @28a4bf92", _IMPORTED,
+)  # fmt: skip
+PHP_TIMEOUT = Fact(
+    "client.php.timeout", 60.0, "s", "default_socket_timeout of streams, to connect and of a "
+    "silence; cURL has none",
+    "php.net manual, filesystem configuration, PHP 8", _IMPORTED,
+)  # fmt: skip
+GRPC_CONNECT = Fact(
+    "client.grpc.connect_timeout", 20.0, "s", "MIN_CONNECT_TIMEOUT; calls have no deadline unless "
+    "one is set",
+    "grpc/grpc doc/connection-backoff.md; grpc/grpc-go clientconn.go minConnectTimeout", _IMPORTED,
+)  # fmt: skip
 SUPERUSER_RESERVED = Fact(
     "postgres.superuser_reserved_connections", 3, "slots", "so ordinary users have 97", _PG
 )
@@ -246,6 +274,10 @@ REDIS_EMPTY = Fact(
     _REDIS,
 )  # fmt: skip
 CACHE_KEYS = Fact("cache.keys", 10_000, "keys", "that are asked for, where none is said", "chosen")
+CACHE_KEPT = Fact(
+    "cache.kept", 0.8, "share", "of what an imported service asks a cache for can be kept at all",
+    "chosen: 50 to 95 %", _IMPORTED,
+)  # fmt: skip
 CACHE_SKEW = Fact(
     "cache.skew", 0.99, "exponent", "the n-th most popular key is asked for as n ** -skew",
     "YCSB 0.17 core ZipfianGenerator.ZIPFIAN_CONSTANT",
@@ -285,6 +317,20 @@ _RENT = "managed.price_per_hour says another"
 RDS_MICRO = Fact("price.db_t4g_micro", 0.016, "USD", "an hour of a db.t4g.micro", _RDS, _RENT)
 RDS_SMALL = Fact("price.db_t4g_small", 0.032, "USD", "an hour of a db.t4g.small", _RDS, _RENT)
 RDS_MEDIUM = Fact("price.db_t4g_medium", 0.065, "USD", "an hour of a db.t4g.medium", _RDS, _RENT)
+_CACHE = "chosen: an hour of the db.t4g of this size, to be read again at elasticache/pricing"
+CACHE_MICRO = Fact(
+    "price.cache_t4g_micro", 0.016, "USD", "an hour of a cache.t4g.micro", _CACHE, _RENT
+)
+CACHE_SMALL = Fact(
+    "price.cache_t4g_small", 0.032, "USD", "an hour of a cache.t4g.small", _CACHE, _RENT
+)
+CACHE_MEDIUM = Fact(
+    "price.cache_t4g_medium", 0.065, "USD", "an hour of a cache.t4g.medium", _CACHE, _RENT
+)
+BROKER = Fact(
+    "price.mq_m5_large", 0.288, "USD", "an hour of an mq.m5.large",
+    "chosen: three times an m5.large of EC2, to be read again at amazon-mq/pricing", _RENT,
+)  # fmt: skip
 MANAGED_MONTH = Fact(
     "price.managed_month", 0.115, "USD", "a GiB of a managed database's gp3 in a month",
     "usage.ai, RDS pricing calculator (June 2026), us-east-1",

@@ -12,6 +12,8 @@ UNLIMITED = 2**31 - 1  # a count that never binds
 MOST_SERVICES = 64  # that are asked; 0 is the one that users ask
 MOST_CALLS = 16  # calling steps of one process, in all its stories
 MOST_ENDPOINTS = 16  # stories of one service
+MOST_WAYS = 64  # in which users ask: services and their endpoints
+USERS = -1  # in place of the number of a version that asks
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
 MOST_WINDOW = 1024  # tries that a circuit breaker looks back at
@@ -56,6 +58,8 @@ class Does(IntEnum):
     CALL = 6  # asks another service, and keeps its slot until that has answered
     CACHE = 7  # asks a cache; what is there leaves out the steps that this one covers
     FILL = 8  # ... the last of which puts what they found into it
+    TOGETHER = 9  # the steps that it covers, side by side
+    END = 10  # of one of those, and of each story
 
 
 class Persistence(IntEnum):
@@ -203,6 +207,7 @@ PUSHED_BASE = 1 << 43  # job id = PUSHED_BASE + its number, unless ...
 JOB_BASE = 1 << 44  # ... JOB_BASE + the attempt of a user that pushed it in an unnamed step
 PROBE_BASE = 1 << 45
 COPY_BASE = 1 << 46  # jobs that came back
+BRANCH_BASE = 3 << 44  # one of several steps side by side: BRANCH_BASE + its number
 CALL_BASE = 3 << 45  # an attempt of call n: CALL_BASE + attempt_id(n, retry)
 
 
@@ -224,7 +229,8 @@ class Stream(IntEnum):
     WARM = 12  # a key of a cache: its age when the run begins
     MIX = 13  # request
     TRIP = 14  # attempt; of a query, its request or job
-    LOSS = 15  # attempt, request or job; and which of its packets
+    GATE = 15  # attempt
+    LOSS = 16  # attempt, request or job; and which of its packets
     # steps with a name have streams of that name (story.streams)
 
 

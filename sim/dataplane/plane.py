@@ -103,6 +103,11 @@ class DataPlane(Protocol):
         stay so, and silent. Subject to it: requests, calls and their answers, queries and theirs,
         acknowledgements of jobs; of a link that is cut, whatever else passes between containers."""
 
+    def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
+        """Each new connection of users comes in by one of these servers, drawn for its try; one
+        that is dead swallows it. `local`: it stays on that server, and is swallowed by one that has
+        no backend while others have. None: straight in."""
+
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 
@@ -190,6 +195,10 @@ class DataPlane(Protocol):
         """Which check has sent this probe and waits for its answer; -1: none that stands."""
 
     # observation
+    def stands_until(self) -> float:
+        """Unless a verb acts, nothing happens and no gauge changes before this time; `now` where
+        that cannot be said, or costs more than to look."""
+
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...
     def server_memory(self, server: int) -> int:
@@ -197,7 +206,8 @@ class DataPlane(Protocol):
 
     def service_gauge(self, service: int) -> ServiceGauge: ...
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
-        """Of each calling step of this version, in their order."""
+        """Of each calling step of this version, in their order; or of USERS, of each service that
+        they ask, in the order of `Workload.doors`."""
 
     def database_gauge(self, database: int) -> DatabaseGauge: ...
     def queue_gauge(self, queue: int) -> QueueGauge: ...

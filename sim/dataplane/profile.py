@@ -46,6 +46,8 @@ class Client:
     process has one for each of its calling steps, which begins full."""
 
     timeout_s: float = 5.0  # per attempt
+    deadline_s: float = inf  # ... of all together, with the pauses between them
+    inherits_deadline: bool = False  # a calling step: nor longer than who asked it waits for it
     connect_timeout_s: float = 3.0  # when the client itself connects (no proxy between)
     retries: int = 0
     backoff_s: float = 1.0
@@ -238,6 +240,15 @@ class Arrivals:
         return replace(self, times_s=self.times_s[np.searchsorted(self.times_s, now, "right") :])
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way in: the share of users' requests that ask this endpoint of this service."""
+
+    share: float
+    service: int = 0
+    endpoint: int = 0
+
+
 @dataclass(frozen=True)
 class Workload:
     """What a run begins with; `set_arrivals` and `set_routing` replace two of these later.
@@ -253,4 +264,9 @@ class Workload:
     bucket_s: float = 1.0  # width of the counters' time buckets, and from sample to sample
     services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn
-    mix: tuple[float, ...] = ()  # of users' requests, the share that asks endpoint 0, 1, ...
+    mix: tuple[Way, ...] = ()  # whom users ask, drawn by request; (): all ask service 0 alike
+
+    @property
+    def doors(self) -> tuple[int, ...]:
+        """The services that users ask, each once."""
+        return tuple(dict.fromkeys(way.service for way in self.mix)) or (0,)

@@ -29,7 +29,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.profile import Law, PoolRules, Profile, StoryStep
 
-MOST_STEPS = 16
+MOST_STEPS = 24
 
 LAWS = {Does.CPU: Stream.CPU, Does.QUERY: Stream.QUERY}  # streams of steps without a name
 LAWS_OF_JOBS = {Does.CPU: Stream.JOB_CPU, Does.QUERY: Stream.JOB_QUERY}
@@ -42,8 +42,8 @@ def stories(profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
     """All steps in order: of what is asked without a name, then of each endpoint. ValueError: names
     that are not unique, more than there may be."""
     written = (
-        with_fills(profile.steps) or short_form(profile),
-        *map(with_fills, profile.endpoints),
+        with_ends(with_fills(profile.steps)) or short_form(profile),
+        *(with_ends(with_fills(steps)) for steps in profile.endpoints),
     )
     if len(written) > MOST_ENDPOINTS:
         raise ValueError(f"{len(written)} stories of a service: the engines take {MOST_ENDPOINTS}")
@@ -65,7 +65,7 @@ def callers(profile: Profile) -> list[StoryStep]:
 
 def possible(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
     """The story, if both engines can run it."""
-    names = [step.name or step.does.name for step in steps]
+    names = [step.name or step.does.name for step in steps if step.does != Does.END]
     if len(set(names)) < len(names):
         again = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"two steps of a story are called {again}: they would draw alike")
@@ -137,6 +137,33 @@ def with_fills(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
     for at in sorted(fills):
         made += reversed(fills[at])
     return tuple(made)
+
+
+def with_ends(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
+    """Each of the steps side by side, with those that it covers, has an end. ValueError: they are
+    none, or side by side in their turn."""
+    first: dict[int, int] = {}  # the step before which an end stands: where what it ends begins
+    for at, step in enumerate(steps):
+        if step.does != Does.TOGETHER:
+            continue
+        begin, last = at + 1, min(at + step.covers, len(steps) - 1)
+        split = any(i + one.covers in range(at, last) for i, one in enumerate(steps[:at]))
+        while begin <= last:
+            end = begin + 1 + steps[begin].covers
+            split = split or any(
+                i + 1 + one.covers > end for i, one in enumerate(steps[begin:end], begin)
+            )
+            first[end], begin = begin, end
+        inside = [each.does for each in steps[at + 1 : last + 1]]
+        if not inside or Does.TOGETHER in inside or begin != last + 1 or split:
+            raise ValueError("side by side stand whole steps, at least one, and none that is so")
+    made: list[StoryStep] = []
+    for at, step in enumerate(steps):
+        if at in first:
+            made.append(StoryStep(Does.END))
+        grows = sum(at < begin and end <= at + 1 + step.covers for end, begin in first.items())
+        made.append(replace(step, covers=step.covers + grows) if grows else step)
+    return (*made, StoryStep(Does.END)) if len(steps) in first else tuple(made)
 
 
 def with_failures(profile: Profile, steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:

@@ -180,8 +180,8 @@ class Recording:
     latency: NDArray[np.int64]
     latency_sum: NDArray[np.float64]
     latency_max_s: float
-    # of users that ask in a mix: (endpoints, REQUEST_COLUMNS) and (endpoints, LATENCY_BINS), in sum
-    # the same; of others no row
+    # of users that ask in a mix: (ways in, REQUEST_COLUMNS) and (ways in, LATENCY_BINS), in sum the
+    # same; of others no row
     endpoints: NDArray[np.int64]
     endpoint_latency: NDArray[np.int64]
 

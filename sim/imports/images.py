@@ -22,6 +22,7 @@ ROLES: dict[Part, Role] = {
     **dict.fromkeys(ENGINES, "postgres"),
     "redis": "redis",
     "rabbitmq": "redis",
+    "cache": "cache",
     "proxy": "proxy",
     "http": "http",
     "worker": "worker",
@@ -58,6 +59,7 @@ _PRODUCTS = _table(
             " nginxproxymanager ambassador pingora sozu"
         ),
         "rabbitmq": "rabbitmq lavinmq",
+        "cache": "memcached memcache",
         "broker": (
             "kafka zookeeper redpanda nats activemq artemis pulsar mosquitto emqx vernemq"
             " nsqd nsqlookupd schemaregistry connect connectors rocketmq gearmand beanstalkd"
@@ -65,7 +67,7 @@ _PRODUCTS = _table(
         ),
         "store": (
             "elasticsearch opensearch elastic clickhouse cassandra scylla influxdb neo4j couchdb"
-            " couchbase minio memcached etcd typesense meilisearch milvus qdrant weaviate solr"
+            " couchbase minio etcd typesense meilisearch milvus qdrant weaviate solr"
             " seaweedfs arangodb dynamodb questdb victoriametrics cockroach cockroachdb yugabyte"
             " yugabytedb tidb oracle hbase hdfs namenode datanode chroma chromadb azurite sftp"
             " manticore sphinx zincsearch quickwit surrealdb dgraph janusgraph aerospike ravendb"
@@ -105,7 +107,7 @@ _PARTS = _table(
         "worker": (
             "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
             " resque horizon queue queues background executor executors dramatiq huey"
-            " delayedjob goodjob workerbeat queueworker taskworker"
+            " delayedjob goodjob workerbeat queueworker taskworker dispatch dispatcher"
         ),
         "scheduler": (
             "cron beat celerybeat scheduler rqscheduler crond clockwork ticker timer dagprocessor"

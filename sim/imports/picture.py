@@ -14,12 +14,12 @@ from sim.schema.text.written import size
 def picture(imported: Imported) -> str:
     """The drawing, an SVG. The same for the same files."""
     services = imported.stack.services
-    entry = next((name for name, service in services.items() if service.role == "http"), "")
+    entry, doors = imported.stack.entry, imported.stack.doors
     links = [link for link in imported.links if {link.caller, link.callee} <= set(services)]
-    linked = {entry} | {name for link in links for name in (link.caller, link.callee)}
+    linked = {*doors} | {name for link in links for name in (link.caller, link.callee)}
     boxes = {
         name: Box(
-            tuple(_words(service, name == entry)),
+            tuple(_words(service, name in doors)),
             service.role if service.role in COLOURS else "other",
             apart=name not in linked,
         )
@@ -37,9 +37,9 @@ def picture(imported: Imported) -> str:
     return graph(boxes, arrows, entry, imported.stack.title, notes)
 
 
-def _words(service: Service, is_entry: bool) -> list[str]:
+def _words(service: Service, is_door: bool) -> list[str]:
     """What stands in a box below its name."""
-    role = f"{service.role}, users' way in" if is_entry else service.role
+    role = f"{service.role}, users' way in" if is_door else service.role
     limits = []
     if service.role in ("http", "worker"):
         limits.append(f"{service.concurrency} at once")

@@ -101,7 +101,7 @@ def _block(
     for key, value in data.items():
         at = (*path, key)
         comment = _comment(origins, at)
-        inside = isinstance(value, dict) and any(o.startswith(".".join(at) + ".") for o in origins)
+        inside = any(o.startswith(".".join(at) + ".") for o in origins)
         line = f"{indent}{_scalar(key)}: {_flow(value)}"
         is_open = isinstance(value, dict | list) and bool(value)
         if not is_open or (len(line) <= WIDTH and not inside and path):

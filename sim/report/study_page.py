@@ -5,15 +5,16 @@ A module that says a study has a `PAGE`; `sim.cli.studies` writes and shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Generic, TypeVar
 
 from sim.report.folder import Parts, texts
 from sim.report.plots import drawable
-from sim.report.text.columns import Cells, aligned, csv_text, json_text, markdown_table
+from sim.report.text.columns import WIDTH, Cells, aligned, csv_text, json_text, markdown_table
 
 T = TypeVar("T")
 Text = Callable[[T], str]
@@ -65,8 +66,14 @@ class StudyPage(Generic[T]):
 
 
 def spoken(lines: Lines[T], most: int | None = None) -> Text[T]:
-    """For a terminal, with `most` rows of a table."""
-    return lambda study: "\n".join(lines(study, aligned, most)) + "\n"
+    """For a terminal, with `most` rows of a table; all folded to its width."""
+
+    def folded(study: T) -> Iterator[str]:
+        for line in lines(study, partial(aligned, width=WIDTH), most):
+            is_paragraph = len(line) > WIDTH and "  " not in line
+            yield from wrap(line, WIDTH, break_on_hyphens=False) if is_paragraph else [line]
+
+    return lambda study: "\n".join(folded(study)) + "\n"
 
 
 def titled(title: Text[T], lines: Lines[T]) -> Text[T]:

@@ -23,7 +23,7 @@ class MonthlyCost:
     control_plane: float = 0.0
     balancer: float = 0.0
     volumes: float = 0.0
-    managed: float = 0.0  # databases that a provider runs, with their disks
+    managed: float = 0.0  # what a provider runs; of databases with their disks
     people: float = 0.0
 
     @property
@@ -49,13 +49,14 @@ def monthly_cost(
         if service.managed is None
         if service.role == "postgres" or service.persistence != "none"
     ]
-    managed = stack.managed().values()
-    copies, rent = sum(each.copies for each in managed), fsum(each.rent for each in managed)
+    managed = stack.managed()
+    rent = fsum(each.rent for each in managed.values())
+    disks = sum(managed[name].copies for name in stack.playing("postgres") if name in managed)
     return MonthlyCost(
         servers=servers_per_hour * HOURS,
         control_plane=control_plane_per_hour * HOURS,
         balancer=balancer_per_hour * HOURS,
         volumes=len(volumes) * gib * prices.volume_month,
-        managed=rent * HOURS + copies * gib * prices.managed_month,
+        managed=rent * HOURS + disks * gib * prices.managed_month,
         people=people_hours * prices.work_hour,
     )

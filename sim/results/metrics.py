@@ -243,7 +243,7 @@ def rows_lost(run: Run) -> int:
             first = math.ceil(max(rows.since_s, 0.0) / recording.bucket_s)
             lost += float(table[first : math.ceil(rows.until_s / recording.bucket_s), column].sum())
             minute = table[: max(1, math.ceil(FIRST_S / recording.bucket_s)), column]
-            before_s = max(0.0, min(0.0, rows.until_s) - rows.since_s)
+            before_s = max(0.0, -rows.since_s)
             lost += before_s * float(minute.sum()) / (minute.size * recording.bucket_s)
     return round(lost)
 

@@ -16,7 +16,6 @@ from sim.dataplane.tables import (
     FIRST_CAUSE,
     SUCCEEDED,
     CacheGauge,
-    CallGauge,
     QueueGauge,
     ServiceGauge,
 )
@@ -52,14 +51,13 @@ def tables(run: Run) -> Figures:
     if not run.services:
         return told | ({"queues": queues} if len(queues) > 1 else {})
     failed = {n: by_cause(gauge, "failed", REQUEST_CAUSES) for n, gauge in run.services.items()}
-    callers = {USERS: {next(iter(run.services)): users(run)}, **run.callers}
     return {
         "services": failed,
         "databases": {name: gauge._asdict() for name, gauge in run.databases.items()},
         "queues": queues,
         "callers": {
             caller: {callee: edge._asdict() for callee, edge in row.items()}
-            for caller, row in callers.items()
+            for caller, row in run.callers.items()
         },
         "began_at": origin(run),
         **told,
@@ -101,14 +99,6 @@ def by_cause(gauge: ServiceGauge | QueueGauge, total: str, causes: Sequence[str]
     return fields
 
 
-def users(run: Run) -> CallGauge:
-    """What users asked, as any other caller."""
-    gave_up = FIRST_CAUSE + Outcome.CLIENT_TIMEOUT - Outcome.REFUSED
-    seen = run.gauge
-    given_up = int(run.recording.requests[:, gave_up].sum())
-    return CallGauge(seen.arrived, seen.arrived + seen.retries, seen.failed, given_up)
-
-
 def mean_tables(figures: Sequence[Figures]) -> Figures:
     """Those of several runs: means; it began where it did in most of them."""
     parts = [part for part in PARTS if part in figures[0]]
@@ -129,15 +119,15 @@ def mean_of(records: Sequence[Any]) -> Any:
 
 
 def origin(run: Run) -> str:
-    """The first service whose own work failed: from the entry down along the calls, as long as one
-    of those that a service asks is worse than users bear, or failed half as often as the service
-    did; the database that refused the most connections, where that ended most of what the service
-    failed. "" if users bore it all."""
+    """The first service whose own work failed: from the worst that users ask down along the calls,
+    as long as one of those that a service asks is worse than users bear, or failed half as often as
+    the service did; the database that refused the most connections, where that ended most of what
+    the service failed. "" if users bore it all."""
     stretch = trouble(run)
     if stretch is None:
         return ""
     healths = {name: health(run, name, *stretch) for name in run.services}
-    place = next(iter(run.services))
+    place = max(run.callers[USERS], key=lambda name: healths[name].share)
     while True:
         bears = 1.0 - run.slo_success
         below = [

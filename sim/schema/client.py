@@ -14,6 +14,8 @@ class ClientSpec(Record):
     each field."""
 
     timeout: Span = 5.0
+    # of all tries together, with the pauses between them; null: as long as they take
+    deadline: Span | None = None
     connect_timeout: Span = 3.0
     retries: Annotated[Count, Field(le=4095)] = 0  # ids have room for so many (dataplane.codes)
     backoff: Duration = 1.0

@@ -64,11 +64,13 @@ class Failover(Record):
 
 
 class Size(NamedTuple):
-    """Of a managed database: cores, bytes, and an hour of one in one zone."""
+    """Of a managed database or queue: cores, bytes, an hour of one in one zone, and how many there
+    are if the loss of a zone must not matter."""
 
     cores: float
     memory: int
     price: Fact[float]
+    copies: int = 2
 
 
 # aws.amazon.com/rds/instance-types: db.t4g; that they burst on credits is left out
@@ -76,27 +78,51 @@ SIZES = {
     "db.t4g.micro": Size(2.0, 1024**3, facts.RDS_MICRO),
     "db.t4g.small": Size(2.0, 2 * 1024**3, facts.RDS_SMALL),
     "db.t4g.medium": Size(2.0, 4 * 1024**3, facts.RDS_MEDIUM),
+    # ElastiCache User Guide, supported node types; Amazon MQ: a cluster of RabbitMQ is of three
+    "cache.t4g.micro": Size(2.0, 512 * 1024**2, facts.CACHE_MICRO),
+    "cache.t4g.small": Size(2.0, 1403 * 1024**2, facts.CACHE_SMALL),
+    "cache.t4g.medium": Size(2.0, 3164 * 1024**2, facts.CACHE_MEDIUM),
+    "mq.m5.large": Size(2.0, 8 * 1024**3, facts.BROKER, 3),
 }
 
 
 class Managed(Record):
-    """A database that a provider runs, on no server of ours."""
+    """A database or a queue that a provider runs, on no server of ours."""
 
-    size: Literal["db.t4g.micro", "db.t4g.small", "db.t4g.medium"] = "db.t4g.small"
-    standby: bool = False  # in another zone, with all rows; both are paid for
+    size: (
+        Literal[
+            "db.t4g.micro",
+            "db.t4g.small",
+            "db.t4g.medium",
+            "cache.t4g.micro",
+            "cache.t4g.small",
+            "cache.t4g.medium",
+            "mq.m5.large",
+        ]
+        | None
+    ) = None  # null: db.t4g.small, of Redis cache.t4g.small, of RabbitMQ mq.m5.large
+    standby: bool = False  # in another zone, with all that it has; all copies are paid for
     # from its failure until it serves; null: with a standby as published, alone as told
     takes: LawSpec | None = None  # (control/self_healing/managed.py)
+    # of failovers to the standby; then nothing happens until somebody asks for one
+    fails: Fraction = default(facts.FAILOVER_FAILS)
     price_per_hour: Money | None = None  # of one; null: of its size
 
-    @property
-    def copies(self) -> int:
-        return 2 if self.standby else 1
 
-    @property
-    def rent(self) -> float:
-        """USD an hour, of all copies."""
-        price = SIZES[self.size].price.value if self.price_per_hour is None else self.price_per_hour
-        return self.copies * price
+class Rented(NamedTuple):
+    """What a provider is paid for."""
+
+    size: Size
+    copies: int
+    rent: float  # USD an hour, of all copies
+
+
+def rented(rules: Managed, usual: str) -> Rented:
+    """`usual`: the size of a program of which nothing is said."""
+    size = SIZES[rules.size or usual]
+    copies = size.copies if rules.standby else 1
+    price = size.price.value if rules.price_per_hour is None else rules.price_per_hour
+    return Rented(size, copies, copies * price)
 
 
 class Pooler(Record):

@@ -25,7 +25,8 @@ class Engine:
     """`defaults`: of fields of its service, which no platform sets; `unread`: those that it does
     not have; `jobs`: of fields of a worker's `job` that takes from it; `by_connection`: whether
     what a worker has not acknowledged comes back when its connection ends (AMQP 0-9-1); `full`:
-    how a database says that it has no connection left."""
+    how a database says that it has no connection left; `rented`: of a managed one the size of which
+    nothing is said."""
 
     title: str
     role: str
@@ -34,6 +35,7 @@ class Engine:
     jobs: Mapping[str, Fact[Any]] = field(default_factory=dict)
     by_connection: bool = False
     full: str = ""
+    rented: str = "db.t4g.small"  # the size of a managed one
 
 
 def _database(title: str, slots: Fact[int], connect: Fact[float], full: str) -> Engine:
@@ -64,7 +66,7 @@ ENGINES: Mapping[str, Engine] = {
     "sqlserver": _database(
         "SQL Server", facts.SQLSERVER_MAX_CONNECTIONS, facts.SQLSERVER_CONNECT, "error 17809"
     ),
-    "redis": Engine("Redis", "redis"),
+    "redis": Engine("Redis", "redis", rented="cache.t4g.small"),
     "rabbitmq": Engine(
         "RabbitMQ",
         "redis",
@@ -77,6 +79,7 @@ ENGINES: Mapping[str, Engine] = {
             "max_stalled": facts.RABBITMQ_DELIVERIES,
         },
         by_connection=True,
+        rented="mq.m5.large",
     ),
 }
 # how a queue is kept on disk, in the words of the engines that have it

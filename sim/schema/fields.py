@@ -381,6 +381,11 @@ def _read_name(value: Any) -> str:
     return value
 
 
+def _read_asked(value: Any) -> str:
+    names = value.split("/", 1) if isinstance(value, str) else [value]
+    return "/".join(map(_read_name, names))
+
+
 Text = Annotated[str, BeforeValidator(_read_text)]  # what people read
 Line = Annotated[Text, AfterValidator(_on_one_line)]
 Files = Annotated[list[Text], BeforeValidator(_read_files)]  # paths
@@ -415,6 +420,7 @@ Limit = Annotated[float, BeforeValidator(_read_figure)]  # a bound on one of sum
 Priority = Annotated[int, BeforeValidator(_read_priority)]
 Port = Annotated[int, AfterValidator(_in_ports), BeforeValidator(_read_count)]
 Name = Annotated[str, BeforeValidator(_read_name)]
+Asked = Annotated[str, BeforeValidator(_read_asked)]  # by users
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # ids such as S1a
 
 

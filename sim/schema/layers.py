@@ -62,8 +62,11 @@ class Layer(NamedTuple):
 
 def stack_on(stack: Stack, layers: Sequence[Layer], scenario: Scenario | None = None) -> Stack:
     """The stack as it runs on a platform, checked: what its layers bring (`sim.platforms.layers`),
-    then the scenario's `stack.` settings (those from `--set` among them). Raises `InputError`."""
+    then the scenario's mix and its `stack.` settings (those from `--set` among them). Raises
+    `InputError`."""
     sources = [PlacedSettings(scenario.set, Document(scenario.name))] if scenario else []
+    if scenario and scenario.traffic.mix:
+        stack = stack.model_copy(update={"mix": scenario.traffic.mix})
     return patched_stack(stack, layers, sources, Document(stack.name), by_hand=0)
 
 

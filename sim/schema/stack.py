@@ -7,8 +7,6 @@ goes under `on:` (a patch of the stack), so that both platforms otherwise run th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import fsum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -24,12 +22,15 @@ from sim.schema.databases import (
     Failover,
     Managed,
     Pooler,
+    Rented,
     Replica,
+    rented,
 )
 from sim.schema.engines import ENGINES, ROLE_NAMES, Engine, EngineName, filled_in
 from sim.schema.fields import (
     MOST,
     Amount,
+    Asked,
     Bytes,
     Cores,
     Count,
@@ -54,6 +55,7 @@ from sim.schema.fields import (
 from sim.schema.jobs import JobPush, JobWork, ScheduledJobs
 from sim.schema.operator import Operator
 from sim.schema.steps import PlainStep, ServiceStep, placed
+from sim.schema.ways import WayIn, entry_of, ways_in
 
 OomScore = Annotated[int, Field(ge=-1000, le=1000)]  # the kernel's range
 # the API server's bounds (kubernetes pkg/apis/autoscaling/validation/validation.go)
@@ -81,9 +83,6 @@ class Memory(Record):
     limit: Bytes | None = None
     request: Bytes | None = None
     oom_score_adj: OomScore = default(facts.OOM_SCORE_ADJ)  # Docker; a kubelet writes its own
-
-
-ROUNDING = 1e-9  # of shares that are to make 100 %
 
 
 class ProbeSpec(Record):
@@ -361,9 +360,9 @@ class Stack(Record):
     title: Line = ""
     source: Note = ""
     services: dict[Name, Service]
-    # shares of users' requests by the endpoint of the entry that they ask; the rest asks none by
-    # name. A scenario's `traffic.mix` takes its place
-    mix: dict[Name, Fraction] = {}
+    # shares of users' requests by what they ask: an endpoint of the entry, a service, or its
+    # endpoint (`api/pay`); the rest asks the entry. A scenario's `traffic.mix` takes its place
+    mix: dict[Asked, Fraction] = {}
     schedule: dict[Name, ScheduledJobs] = {}
     servers: Servers = Servers()
     network: Network = Network()
@@ -387,31 +386,42 @@ class Stack(Record):
         return self.name if " " in self.source else self.source or self.name
 
     @property
+    def answering(self) -> dict[str, list[str]]:
+        """The endpoints of each service that answers requests, by its name."""
+        return {name: self.services[name].asked_by_name for name in self.playing("http")}
+
+    @property
     def entry(self) -> str:
-        """The service that users call: the first that answers requests; "" if none does."""
-        return next(iter(self.playing("http")), "")
+        """The service that users call, the first of several; "" if none answers."""
+        return entry_of(self.answering, self.mix)
+
+    @property
+    def ways(self) -> tuple[WayIn, ...]:
+        """In which ways users ask; () where all ask the entry alike."""
+        return ways_in(self.answering, self.mix)
+
+    @property
+    def doors(self) -> list[str]:
+        """The services that users ask, the entry first."""
+        return list(dict.fromkeys([self.entry, *(way.service for way in self.ways)]))
 
     def calls(self, service: str) -> list[str]:
         """Whom a service asks, each once, in the order of its steps."""
         steps = self.services[service].every_step
         return list(dict.fromkeys(step.call for step in steps if step.call is not None))
 
-    def shares(self, mix: Mapping[str, float]) -> tuple[float, ...]:
-        """Of users' requests, what asks no endpoint, then each of the entry's; () if none does."""
-        mix = mix or self.mix
-        known = self.services[self.entry].asked_by_name if mix else []
-        named = [mix.get(name, 0.0) for name in known]
-        rest = 1.0 - fsum(named)
-        return (rest if rest > ROUNDING else 0.0, *named) if named else ()
-
     def asked(self) -> list[str]:
-        """Services that somebody asks: the entry, then those that others call, in file order."""
-        called = {other for name in self.services for other in self.calls(name)}
+        """Services that somebody asks: the entry, then others that are called, in file order."""
+        called = {other for name in self.services for other in self.calls(name)}.union(self.doors)
         return [self.entry, *(n for n in self.services if n in called and n != self.entry)]
 
-    def managed(self) -> dict[str, Managed]:
+    def managed(self) -> dict[str, Rented]:
         """What a provider runs, in file order."""
-        return {name: s.managed for name, s in self.services.items() if s.managed is not None}
+        return {
+            name: rented(service.managed, self.engine_of(name).rented)
+            for name, service in self.services.items()
+            if service.managed is not None
+        }
 
     def number(self, service: str) -> int:
         """Of a service that is asked, a database, a queue, a cache: its place among those."""
@@ -437,6 +447,12 @@ class Stack(Record):
         """The databases that follow it, in file order."""
         followers = ((name, service.follows) for name, service in self.services.items())
         return [name for name, copy in followers if copy and copy.primary == database]
+
+    def copies(self, database: str) -> list[str]:
+        """The other databases that have the same rows: its primary, and those that follow it."""
+        own = self.services[database].follows
+        primary = own.primary if own is not None else database
+        return [name for name in (primary, *self.replicas(primary)) if name != database]
 
     def queue_of(self, worker: str) -> str:
         """The queue from which it takes its jobs; "" if there is none."""

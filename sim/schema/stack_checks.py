@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
+from sim.schema.databases import SIZES
 from sim.schema.engines import ENGINES, PERSISTENCE, ROLE_NAMES
 from sim.schema.fields import InputError, Issue
 from sim.schema.stack import ALONE, MOST_ZONES, Role, Service, Stack
@@ -39,10 +40,10 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
             "pooler",
             "follows",
             "failover",
-            "managed",
         ),
         ("postgres",),
     ),
+    "managed": ("postgres", "redis"),
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
     "holds": ("cache",),
 }
@@ -180,6 +181,11 @@ def _engine_issues(
         fitting = [other for other, known in ENGINES.items() if known.role == service.role]
         yield document.issue((*at, "engine"), found, one_of(fitting))
         return
+    size, usual = service.managed and service.managed.size, engine.rented
+    if size and size.partition(".")[0] != usual.partition(".")[0]:
+        fitting = [other for other in SIZES if other.startswith(usual.partition(".")[0])]
+        found = f"{size} for {engine.title}"
+        yield document.issue((*at, "managed", "size"), found, one_of(fitting))
     for field in engine.unread:
         if field in service.model_fields_set:
             found = f"{field}, which {engine.title} does not have"

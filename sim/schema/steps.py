@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from sim.schema.bounds import Bounds
@@ -19,7 +19,7 @@ from sim.schema.fields import (
 )
 from sim.schema.text.document import Path_
 
-STEP_KINDS = ("cpu", "wait", "query", "call", "push", "cache")
+STEP_KINDS = ("cpu", "wait", "query", "call", "push", "cache", "together")
 
 
 TriesBack = Annotated[Positive, at_most(Bounds(0, 1024, "1024"))]  # dataplane.codes.MOST_WINDOW
@@ -52,6 +52,9 @@ class PlainStep(ClientSpec):
     demand: LawSpec | None = None  # ... its core seconds
     call: Name | None = None  # another service; the caller keeps its place while it waits
     endpoint: Name | None = None  # ... by which of its endpoints; null: by `steps`
+    # ... nor longer than the service's own client waits: gRPC hands its deadline down, in Java and
+    # Go unless told otherwise, in C++ if asked to (grpc.io/docs/guides/deadlines); HTTP does not
+    inherit_deadline: bool = False
     at_most: Positive | None = None  # ... tries at once of one process (a bulkhead); null: any
     breaker: Breaker | None = None
     push: Name | None = None  # a job, to a queue
@@ -77,8 +80,8 @@ class PlainStep(ClientSpec):
         return self.query or self.call or self.push or ""
 
 
-class ServiceStep(PlainStep):
-    """One that a service may have: a plain one, or a look into a cache with what a miss does."""
+class SingleStep(PlainStep):
+    """A plain one, or a look into a cache with what a miss does."""
 
     cache: Name | None = None  # silent: it waits for `timeout`
     on_miss: list[PlainStep] = []  # what they find is put into the cache
@@ -93,8 +96,22 @@ class ServiceStep(PlainStep):
         return self.cache or super().target
 
 
-def placed(steps: list[ServiceStep], at: Path_ = ()) -> Iterator[tuple[Path_, PlainStep]]:
-    """Each step and where it stands, those of a miss after the look."""
+class ServiceStep(SingleStep):
+    """One that a service may have: such a one, or several side by side."""
+
+    # the request goes on when the last has ended, or fails with the first that fails
+    together: list[SingleStep] | None = None
+
+
+def within(step: PlainStep) -> dict[str, Sequence[PlainStep]]:
+    """The steps that are part of one, by field."""
+    parts = {field: getattr(step, field, None) or [] for field in ("on_miss", "together")}
+    return {field: steps for field, steps in parts.items() if steps}
+
+
+def placed(steps: Sequence[PlainStep], at: Path_ = ()) -> Iterator[tuple[Path_, PlainStep]]:
+    """Each step and where it stands, those that are part of one after it."""
     for i, step in enumerate(steps):
         yield (*at, i), step
-        yield from (((*at, i, "on_miss", j), each) for j, each in enumerate(step.on_miss))
+        for field, parts in within(step).items():
+            yield from placed(parts, (*at, i, field))

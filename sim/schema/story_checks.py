@@ -10,13 +10,15 @@ from math import fsum
 
 from sim.schema.client import ClientSpec
 from sim.schema.fields import Issue, LawSpec
-from sim.schema.stack import ROUNDING, Role, Service, Stack
+from sim.schema.stack import Role, Service, Stack
 from sim.schema.steps import STEP_KINDS, Breaker, PlainStep, ServiceStep, placed
 from sim.schema.text.document import Document, Key
 from sim.schema.text.validation import closest, one_of
+from sim.schema.ways import ROUNDING, known_ways
 
-MOST_STEPS = 14  # of one story; both engines have room for so many (dataplane.profile)
+MOST_STEPS = 22  # of one story; both engines have room for so many (dataplane.profile)
 MOST_CALLS, MOST_ENDPOINTS, MOST_ASKED = 16, 15, 64  # of one service; of one stack
+MOST_WAYS = 64  # in which users ask
 MOST_POOLS, MOST_DATABASES, MOST_QUEUES, MOST_CACHES = 4, 16, 16, 16
 MOST_KEPT = 256  # connections of one process to a service that it asks
 OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
@@ -94,12 +96,28 @@ def mix_issues(
     mix: Mapping[str, float], stack: Stack, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
     """What users ask is there, and nobody asks twice."""
-    known = list(stack.services[stack.entry].endpoints) if stack.entry else []
+    stack = stack.model_copy(update={"mix": mix})
+    services, entry = stack.answering, stack.entry
+    known = known_ways(services, entry)
     for name in mix:
         if name not in known:
-            possible = one_of(known) if known else f"none: {stack.entry} has no endpoints"
-            found = f"no endpoint {name!r} of {stack.entry}"
-            yield document.issue((*at, name), found, possible, closest(name, known), key=True)
+            found = f"no endpoint {name!r} of {entry}, and no service that answers requests"
+            near = closest(name, known)
+            yield document.issue((*at, name), found, one_of(list(known)), near, key=True)
+        elif name in services and known[name] != (name, None):
+            found = f"{name!r}, an endpoint of {entry} and a service"
+            expected = f"{entry}/{name} for the endpoint, or another name for one of the two"
+            yield document.issue((*at, name), found, expected, key=True)
+    for many, most, what in (
+        (len(stack.doors), MOST_CALLS, "services that users ask"),
+        (
+            len(stack.ways),
+            MOST_WAYS,
+            "ways in, with all endpoints of the entry",
+        ),
+    ):
+        if many > most:
+            yield document.issue(at, f"{many} {what}", f"at most {most}")
     if fsum(mix.values()) > 1.0 + ROUNDING:
         found = f"shares of {100.0 * fsum(mix.values()):g} % in sum"
         yield document.issue(at, found, "at most 100 %: the rest asks no endpoint by name")
@@ -120,7 +138,9 @@ def _steps_issues(
     name: str, steps: list[ServiceStep], stack: Stack, at: tuple[Key, ...], document: Document
 ) -> Iterator[Issue]:
     story = list(placed(steps, at))
-    taken = len(story) + sum(step.cache is not None for step in steps)  # a cache is filled, too
+    # a cache is filled, and what goes side by side has an end: steps, too
+    ends = sum(len(step.together or ()) for step in steps)
+    taken = len(story) + sum(step.kind == "cache" for _, step in story) + ends
     if not steps or taken > MOST_STEPS:
         found = f"{taken} steps" if steps else "no step"
         yield document.issue(at, found, f"from 1 to {MOST_STEPS}")
@@ -130,6 +150,9 @@ def _steps_issues(
             kinds = [kind for kind in STEP_KINDS if kind in type(step).model_fields]
             yield document.issue(place, found, f"exactly one of {', '.join(kinds)}")
             continue
+        if isinstance(step, ServiceStep) and step.together is not None and len(step.together) < 2:
+            found = f"{len(step.together)} of them"
+            yield document.issue((*place, "together"), found, "two steps or more, side by side")
         yield from _field_issues(step, place, document)
         if step.connections > MOST_KEPT:
             found = f"{step.connections} connections of each process"
@@ -140,12 +163,13 @@ def _steps_issues(
             yield from _target_issues(name, step, stack, (*place, step.kind), document)
 
 
+_OF_CALLS = ("at_most", "breaker", "endpoint", "inherit_deadline")
 READ_IN = {  # fields that only steps of some kinds read
-    **dict.fromkeys((*ClientSpec.model_fields, "at_most", "breaker", "endpoint"), ("call",)),
+    **dict.fromkeys((*ClientSpec.model_fields, *_OF_CALLS), ("call",)),
     **dict.fromkeys(("on_miss", "kept", "down", "coalesce", "look_again"), ("cache",)),
     "timeout": ("call", "cache"),
     "demand": ("query",),
-    "on_failure": ("query", "call", "push"),
+    "on_failure": ("query", "call", "push", "together"),
     "fresh": ("cpu", "wait", "query"),
 }
 

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from sim.schema.bounds import Bounds
 from sim.schema.client import ClientSpec
 from sim.schema.fields import (
+    Asked,
     Duration,
     Factor,
     Files,
     Fraction,
     Line,
-    Name,
     Positive,
     Rate,
     Ratio,
@@ -52,4 +52,4 @@ class Traffic(Record):
     replay: Replay = Replay()
     scale: Ratio = 1.0
     client: ClientSpec = ClientSpec()
-    mix: dict[Name, Fraction] = {}  # of endpoints; none: the stack's
+    mix: dict[Asked, Fraction] = {}  # of what users ask, as in a stack; none: the stack's

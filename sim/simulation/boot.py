@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator
 from dataclasses import replace
 
-from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller
+from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller, Gated
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
@@ -21,9 +21,8 @@ from sim.control.self_healing import failover, managed
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
-from sim.dataplane.profile import Client, Routing
+from sim.dataplane.profile import Client, Routing, Way
 from sim.platforms.platform import Platform, servers_of
-from sim.schema.databases import SIZES
 from sim.schema.jobs import ScheduledJobs
 from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
@@ -39,6 +38,15 @@ def users_of(scenario: Scenario) -> Client:
     return replace(users, slo_s=math.inf if latency is None else latency)
 
 
+def ways_of(stack: Stack) -> tuple[Way, ...]:
+    """In which ways users ask, by the numbers of services and endpoints."""
+    endpoints = {service: [None, *names] for service, names in stack.answering.items()}
+    return tuple(
+        Way(share, stack.number(service), endpoints[service].index(name))
+        for service, name, share in stack.ways
+    )
+
+
 def routing_between(platform: Choices) -> Routing:
     """How calls between services find a replica: by the platform's balancer, as far as it stands
     between services; else by Docker's DNS, which shuffles."""
@@ -48,9 +56,9 @@ def routing_between(platform: Choices) -> Routing:
     return balancer.routing()
 
 
-def routing_of(stack: Stack, platform: Platform) -> Routing:
-    """How requests find a replica at second 0: the platform's balancer, one that somebody has
-    built, or none; one that is built during the run brings its own (`HAProxy.run`). Without
+def routing_of(stack: Stack, platform: Choices, door: str = "") -> Routing:
+    """How users' requests find a replica at second 0: the platform's balancer, one that somebody
+    has built, or none; one that is built during the run brings its own (`HAProxy.run`). Without
     published ports it is Docker's DNS, which shuffles (shared facts, orchestrators 1.5).
     """
     if platform.load_balancing is not None:
@@ -61,17 +69,18 @@ def routing_of(stack: Stack, platform: Platform) -> Routing:
                 f"{name}.routing(), which gives {routing!r:.40}", "a Routing", "load_balancing"
             )
         return routing
-    entry = next((s for s in stack.services.values() if s.role == "http"), None)
-    if entry is not None and entry.port is None:
+    asked = stack.services.get(door or stack.entry)
+    if asked is not None and asked.port is None:
         return Routing(algorithm=Algorithm.RANDOM, proxy=bool(stack.playing("proxy")))
     return HAProxy().routing() if built_by_hand(stack, platform) else Routing()
 
 
 def built_by_hand(stack: Stack, platform: Choices) -> bool:
-    """Several published addresses at second 0: then somebody has put HAProxy before them."""
-    entry = next((s for s in stack.services.values() if s.role == "http"), None)
+    """Several published addresses of a service at second 0: then somebody has put HAProxy before
+    all that users ask."""
     by_hand = platform.load_balancing is None and platform.service_discovery is None
-    return by_hand and entry is not None and entry.port is not None and entry.replicas > 1
+    asked = [stack.services[door] for door in stack.doors if door]
+    return by_hand and any(s.port is not None and s.replicas > 1 for s in asked)
 
 
 # ---- the steady state ----
@@ -107,16 +116,18 @@ def bootstrap(cluster: Cluster) -> None:
     for name in stack.playing("external"):
         cluster.outside(name)
     for name, rented in stack.managed().items():
-        cluster.provide(name, SIZES[rented.size][:2])
+        cluster.provide(name, rented.size[:2])
     for name in [name for name in boot_order(stack) if name not in cluster.managed]:
         cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
         for _ in range(stack.services[name].replicas):
             boot(cluster, name)
     balanced = cluster.choices.load_balancing is not None or built_by_hand(stack, cluster.choices)
     for service in cluster.fronts:
-        if service != cluster.entry:
+        if service in cluster.doors[1:]:
+            cluster.route(routing_of(stack, cluster.choices, service), service)
+        elif service != cluster.entry:
             cluster.route(routing_between(cluster.choices), service)
-        read = balanced and service == cluster.entry
+        read = balanced and service in cluster.doors
         cluster.point(addresses_of(cluster, service), read, service)
         ready = [c for c in cluster.of(service) if c.ready]
         cluster.publish(ready, cluster.proxy_of(service), service)
@@ -165,6 +176,9 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
                 found = f"{name}.run(), which gives {loop!r:.40}"
                 raise NonsenseError(found, "a loop: a function with `yield`", field)
             cluster.clock.loop(loop)
+    balancer = platform.load_balancing
+    if isinstance(balancer, Gated) and balancer.nodes is not None:
+        cluster.clock.loop(balancer.nodes.run(cluster))
     for name, service in cluster.stack.services.items():
         if service.failover is not None:
             cluster.clock.loop(failover.watch(cluster, name, service.failover))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sim.control.core.choices import charge_of
@@ -16,7 +18,9 @@ from sim.dataplane.draws import uniforms
 from sim.dataplane.tables import ENQUEUED, Recording
 from sim.results.bill import monthly_cost
 from sim.results.run import OperatorFigures, Run
+from sim.results.services import USERS
 from sim.results.signs import signs
+from sim.schema.ways import WayIn
 from sim.simulation.case import Case
 from sim.simulation.observation import Observer
 
@@ -69,7 +73,7 @@ def finished(
         spans=observer.recorder.finished(end),
         queues=cluster.queues(),
         caches=cluster.caches(),
-        endpoints=endpoints_of(cluster, recording),
+        endpoints=endpoints_of(cluster),
         **among_services(cluster, len(series["t_s"])),
     )
 
@@ -78,23 +82,32 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     """Requests that would have left a job. Whether one does is drawn for its number alone, so that
     it is known of those that failed, too; a retry that pushes again wants no other job. Where a
     service with steps of its own pushes it is not known: then those that were left."""
-    entry = cluster.stack.services[cluster.entry]
-    stories = [step for s in cluster.stack.services.values() for step in s.every_step]
-    if any(step.push is not None for step in stories) or entry.stories:
+    services, ways = cluster.stack.services, cluster.stack.ways
+    ways = ways or (WayIn(cluster.entry, None, 1.0),)
+    stories = [step for s in services.values() for step in s.every_step]
+    told = any(services[way.service].stories for way in ways)
+    if any(step.push is not None for step in stories) or told:
         return int(recording.jobs[:, ENQUEUED].sum())
-    share = entry.push.share
-    if not share or not any(s.role == "redis" for s in cluster.stack.services.values()):
+    push = np.array([services[way.service].push.share for way in ways])
+    if not push.any() or not any(s.role == "redis" for s in services.values()):
         return cluster.count.scheduled_jobs
-    return cluster.count.scheduled_jobs + sum(
-        int((uniforms(seed, Stream.PUSH, first, min(first + CHUNK, arrived)) < share).sum())
-        for first in range(0, arrived, CHUNK)
+    bounds = tuple(accumulate(way.share for way in ways))[:-1]
+
+    def left(first: int, last: int) -> int:
+        asked = np.searchsorted(bounds, uniforms(seed, Stream.MIX, first, last), "right")
+        return int((uniforms(seed, Stream.PUSH, first, last) < push[asked]).sum())
+
+    chunks = ((first, min(first + CHUNK, arrived)) for first in range(0, arrived, CHUNK))
+    return cluster.count.scheduled_jobs + sum(left(*chunk) for chunk in chunks)
+
+
+def endpoints_of(cluster: Cluster) -> tuple[str, ...]:
+    """What users ask in a mix, by its name; nothing where all ask the same."""
+    several = len(cluster.stack.doors) > 1
+    return tuple(
+        "/".join(filter(None, (service, name))) if several else name or "(none)"
+        for service, name, _ in cluster.stack.ways
     )
-
-
-def endpoints_of(cluster: Cluster, recording: Recording) -> tuple[str, ...]:
-    """What users ask in a mix, the first without a name; nothing where all ask the same."""
-    names = ("(none)", *cluster.stack.services[cluster.entry].asked_by_name)
-    return names if len(recording.endpoints) else ()
 
 
 def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:
@@ -106,7 +119,7 @@ def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:
     return {
         "services": cluster.services(),
         "databases": {n: plane.database_gauge(i) for i, n in enumerate(databases)},
-        "callers": cluster.calls(),
+        "callers": {USERS: cluster.user_calls(), **cluster.calls()},
         "calls": {n: tuple(cluster.stack.calls(n)) for n in services},
         "answers": {n: answers[:, i] for i, n in enumerate(services)},
     }

@@ -20,6 +20,7 @@ def advance(observer: Observer, until_s: float, last: Rank = Rank.OBSERVER) -> N
     cluster, goes_on = observer.cluster, observer.goes_on
     clock, plane, env, notice = cluster.clock, cluster.plane, cluster.clock.env, cluster.notice
     reached = before = -math.inf
+    clock.until_s = until_s
     steps = 0  # of this instant
     while True:
         due = clock.due()

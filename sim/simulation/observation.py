@@ -68,12 +68,12 @@ class Observer:
 
     def look(self) -> Believed:
         cluster = self.cluster
-        entry = cluster.front()
-        running = [c for c in cluster.of(cluster.entry, "running") if c.alive]
+        running = [c for door in cluster.doors for c in cluster.of(door, "running") if c.alive]
+        backends = {c for door in cluster.doors for c in cluster.front(door).backends}
         return Believed(
             self.next,
             replicas=len(running),
-            ready=sum(c.id in entry.backends for c in running),
+            ready=sum(c.id in backends for c in running),
             servers=sum(s.alive for s in cluster.servers),
             missing=self.missing(),
         )
@@ -110,7 +110,7 @@ class Observer:
 
     def audit(self) -> Loop:
         """The ledger must balance at every minute (of a long run: at every sample), not only at the
-        end."""
+        end. Of the minutes in which nothing happens the last one is looked at."""
         k, check_s = 1, max(CHECK_S, self.step_s)
         while True:
             yield self.cluster.clock.at(k * check_s, Rank.OBSERVER, 1)
@@ -119,6 +119,8 @@ class Observer:
                 gauge = self.cluster.plane.gauge()
                 self.progress(self.cluster.clock.now, gauge.arrived, self.glance(gauge))
             k += 1
+            if self.progress is None:
+                k = max(k, math.ceil(self.cluster.stands_until() / check_s) - 1)
 
     def glance(self, gauge: PlaneGauge) -> Glance:
         rows = tuple(self.cluster.timeline[self.told :])

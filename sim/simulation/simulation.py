@@ -13,7 +13,14 @@ from sim.platforms import blaming
 from sim.results.run import Run
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
-from sim.simulation.boot import bootstrap, cluster_of, routing_of, start_controllers, users_of
+from sim.simulation.boot import (
+    bootstrap,
+    cluster_of,
+    routing_of,
+    start_controllers,
+    users_of,
+    ways_of,
+)
 from sim.simulation.case import Case
 from sim.simulation.finish import finished
 from sim.simulation.loop import advance
@@ -57,7 +64,7 @@ class Simulation:
                 routing=routing,
                 bucket_s=step_s,
                 services=len(stack.asked()),
-                mix=stack.shares(scenario.traffic.mix),
+                mix=ways_of(stack),
             )
         )
 

@@ -283,6 +283,9 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     if any(step.kind == "cache" for step in service.every_step):
         found, expected = f"{name} looks into a cache", "requests that all do the same"
         raise unfit(found=found, expected=expected)
+    if any(step.kind == "together" for step in service.every_step):
+        found, expected = f"{name} does several steps at once", "one after the other"
+        raise unfit(found=found, expected=expected)
     if stack.calls(name):
         found = f"{name} calls {', '.join(stack.calls(name))}"
         expected = "a stack of one service, or a log of a service that calls nobody"

@@ -251,12 +251,17 @@ def _by_path(
         found, expected = "mix beside replay.endpoints", "one of them"
         raise InputError(field="scenario.traffic", found=found, expected=expected)
     entry, shares = stack.services[stack.entry], {each.name: each.share for each in asked}
-    endpoints = {**dict.fromkeys(shares), **entry.endpoints}
+    endpoints, doors = {**dict.fromkeys(shares), **entry.endpoints}, stack.doors
+    name = {n: f"{stack.entry}/{n}" if n in stack.services else n for n in shares}
+    mix = {name[n]: share for n, share in shares.items()}
     services = {**stack.services, stack.entry: entry.model_copy(update={"endpoints": endpoints})}
-    stack = stack.model_copy(update={"services": services})
+    stack = stack.model_copy(update={"services": services, "mix": mix})
     check_stack(stack)
+    if doors[1:]:
+        told = f"all paths are asked of {doors[0]}, and of {' and '.join(doors[1:])} none (mix:)"
+        stack = stack.model_copy(update={"assumed": [*stack.assumed, told]})
     replay = scenario.traffic.replay.model_copy(update={"endpoints": None})
-    traffic = scenario.traffic.model_copy(update={"mix": shares, "replay": replay})
+    traffic = scenario.traffic.model_copy(update={"mix": mix, "replay": replay})
     return scenario.model_copy(update={"traffic": traffic}), stack
 
 

@@ -26,6 +26,7 @@ from sim.dataplane.profile import (
     Profile,
     Routing,
     StoryStep,
+    Way,
     Workload,
 )
 from tests.dataplane.worlds import Step, World
@@ -175,7 +176,7 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     ]
     if profile.kind == Kind.WORKER and dice(0.2):
         steps.append(StoryStep(Does.POISON, share=dice.pick(0.02, 0.1), name="poison:last"))
-    steps = looking(dice, steps)
+    steps = at_once(dice, looking(dice, steps))
     told = replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
     return replace(told, endpoints=endpoints(dice, told))
 
@@ -185,7 +186,11 @@ def endpoints(dice: Dice, profile: Profile) -> tuple[tuple[StoryStep, ...], ...]
     if profile.kind != Kind.HTTP or dice.aside((True, False)):
         return ()
     first, last = (
-        tuple(replace(s, covers=0, name=f"{s.name or s.does.name}/{at}") for s in profile.steps)
+        tuple(
+            replace(s, covers=0, name=f"{s.name or s.does.name}/{at}")
+            for s in profile.steps
+            if s.does != Does.TOGETHER
+        )
         for at in (1, 2)
     )
     return (first[: dice.aside((1, 2, 6))], last[::-1])[: dice.aside((1, 2))]
@@ -214,6 +219,31 @@ def looking(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
         )
         steps = [*steps[:at], look, *steps[at:]]
     return steps
+
+
+def at_once(dice: Dice, steps: list[StoryStep]) -> list[StoryStep]:
+    """The same with up to four of them side by side, by chance."""
+    aside = dice.aside
+    first = last = aside(range(len(steps)))
+    inside: list[StoryStep] = []
+    for _ in range(aside((0, 0, 2, 3, 4)) if first < len(steps) else 0):
+        last = min(first + len(inside) + 1 + steps[last].covers, len(steps))
+        branch = steps[first + len(inside) : last]
+        inside += [
+            replace(s, covers=min(s.covers, len(branch) - 1 - i)) for i, s in enumerate(branch)
+        ]
+        if last == len(steps):
+            break
+    if not inside:
+        return steps
+    before = [
+        replace(step, covers=0) if i + step.covers >= first else step
+        for i, step in enumerate(steps[:first])
+    ]
+    rules = {"share": aside((1.0, 1.0, 0.5)), "ignore": aside((False, False, True))}
+    name = aside(("", "side by side"))
+    together = StoryStep(Does.TOGETHER, covers=last - first, name=name, **rules)
+    return [*before, together, *inside, *steps[last:]]
 
 
 def cache(dice: Dice, number: int) -> Profile:
@@ -326,6 +356,8 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         connection_idle_s=dice.aside((INF, INF, INF, 0.25, 2.0)),
         connection_silence_s=dice.aside((924.6, INF, 0.25, 1.0)),
         connection_stays=dice.aside((False, True)),
+        deadline_s=dice.aside((INF, INF, INF, 0.25, 1.5, 4.0)),
+        inherits_deadline=dice.aside((False, True)),
     )
 
 
@@ -551,6 +583,13 @@ class Author:
                 if aside((True, True, False)):
                     self.step(t + aside((0.5, 2.0, 5.0)), "lose", a, b, 0.0)
 
+    def gate(self, t: float) -> None:
+        """Users come in by some of the servers from now on, or straight."""
+        aside = self.dice.aside
+        if aside((True, True, False)):
+            by = [server for server in range(self.servers) if aside((True, False))]
+            self.step(t, "set_gates", by, aside((False, True)))
+
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""
         aside, kinds = self.dice.aside, enumerate(self.kind_of)
@@ -652,6 +691,15 @@ class Author:
                 self.publish(when, all_of_them=dice(0.5), service=tier)
 
 
+def ways(dice: Dice) -> tuple[Way, ...]:
+    """Whom users ask: endpoints of the first service, in half the cases of others, too."""
+    shares = dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6)))
+    if not shares or dice.aside((True, False)):
+        return tuple(Way(share, 0, endpoint) for endpoint, share in enumerate(shares))
+    asked = [(dice.aside(range(SERVICES)), dice.aside((0, 0, 1, 2))) for _ in shares]
+    return tuple(Way(share, *whom) for share, whom in zip(shares, asked, strict=True))
+
+
 def make_world(seed: int, lattice: bool) -> World:
     """The world of this seed: (workload, profiles, script, restart delays, end)."""
     dice = Dice(seed, lattice)
@@ -667,7 +715,7 @@ def make_world(seed: int, lattice: bool) -> World:
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
-        mix=dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6))),
+        mix=ways(dice),
     )
     author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()
@@ -677,6 +725,7 @@ def make_world(seed: int, lattice: bool) -> World:
             author.trouble(t)
         author.silence(t)
         author.wire(t)
+        author.gate(t)
         author.cool(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))

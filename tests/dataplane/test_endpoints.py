@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sim.dataplane.arithmetic import latency_bin
-from sim.dataplane.codes import Does, Kind, Outcome
-from sim.dataplane.profile import Client, Profile, StoryStep, Workload
+from sim.dataplane.codes import USERS, Does, Kind, Outcome
+from sim.dataplane.profile import Client, Profile, StoryStep, Way, Workload
 from sim.dataplane.story import stories
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, IN_SLO, SUCCEEDED
 from tests.dataplane.worlds import at, constant, drive, exponential, latency, world
@@ -18,6 +18,11 @@ QUICK, SLOW = (StoryStep(CPU, constant(0.25)),), (StoryStep(WAIT, constant(2.0))
 API = Profile(Kind.HTTP, slots=64, cpu=constant(0.5), endpoints=(QUICK, SLOW))
 ASKS = tuple(StoryStep(CALL, target=1, name=f"{i}") for i in range(17))
 ONE = Workload(1, 30.0, at(1.0), bucket_s=1.0)
+
+
+def named(*shares: float) -> tuple[Way, ...]:
+    """So many users ask endpoint 0, 1, ... of the one service."""
+    return tuple(Way(share, endpoint=number) for number, share in enumerate(shares))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +36,7 @@ ONE = Workload(1, 30.0, at(1.0), bucket_s=1.0)
     ],
 )
 def test_a_user_is_served_by_the_story_of_the_endpoint_that_is_asked(plane_class, mix, took):
-    assert latency(drive(plane_class, world(replace(ONE, mix=mix), API)), 1.0) == took
+    assert latency(drive(plane_class, world(replace(ONE, mix=named(*mix)), API)), 1.0) == took
 
 
 def test_a_service_asks_an_endpoint_of_another(plane_class):
@@ -58,7 +63,7 @@ def test_users_ask_in_shares_and_each_endpoint_is_counted(plane_class):
     api = replace(API, endpoints=(QUICK, SLOW, (StoryStep(FAIL),)))
     users = Client(slo_s=1.0)
     many = Workload(
-        3, n + 10.0, at(*range(n)), client=users, bucket_s=100.0, mix=(0.0, 0.6, 0.3, 0.1)
+        3, n + 10.0, at(*range(n)), client=users, bucket_s=100.0, mix=named(0.0, 0.6, 0.3, 0.1)
     )
     recording = drive(plane_class, world(many, api)).recording
     counts, bins = recording.endpoints, recording.endpoint_latency
@@ -75,13 +80,41 @@ def test_users_ask_in_shares_and_each_endpoint_is_counted(plane_class):
     assert (bins.sum(axis=0) == recording.latency).all()
 
 
+def test_users_ask_several_services(plane_class):
+    """Whoever asks the second service finds nobody listed; the first two users of the first one
+    keep their one connection to it busy, and the second's retry budget is its own: a token for each
+    of its users, so that each is tried twice, while the first spends none."""
+    users = Client(connections=1, retries=1, backoff_s=0.25, jitter=0.0, budget=1.0)
+    n = 400
+    workload = Workload(
+        1, n + 10.0, at(*range(n)), client=users, bucket_s=100.0, services=3,
+        mix=(Way(0.5, 0), Way(0.25, 2, 1), Way(0.25, 1)),
+    )  # fmt: skip
+    script = [(0.0, "publish", ((0,),)), (0.0, "publish", ((1,), -1, 2))]
+    run = drive(plane_class, world(workload, API, API, script=script))
+    web, quick, nobody = run.recording.endpoints
+    assert web[SUCCEEDED] == web[ARRIVED] == run.plane.service_gauge(0).succeeded
+    assert quick[SUCCEEDED] == quick[ARRIVED] == run.plane.service_gauge(2).succeeded
+    assert run.recording.endpoint_latency[1, latency_bin(0.25)] == quick[ARRIVED]
+    failed = nobody[FIRST_CAUSE + Outcome.NO_BACKEND - Outcome.REFUSED]
+    assert failed == nobody[ARRIVED] == run.plane.service_gauge(1).failed
+    assert run.plane.gauge().retries == nobody[ARRIVED]
+    assert web[ARRIVED] + quick[ARRIVED] + nobody[ARRIVED] == n
+    edges = run.plane.call_gauges(USERS)
+    assert [(edge.calls, edge.tries) for edge in edges] == [
+        (web[ARRIVED], web[ARRIVED]),
+        (quick[ARRIVED], quick[ARRIVED]),
+        (nobody[ARRIVED], 2 * nobody[ARRIVED]),
+    ]
+
+
 def test_what_a_request_demands_hangs_on_its_endpoint_alone(plane_class):
     """Nobody's demand changes because others ask something else."""
     demands = (StoryStep(CPU, exponential(0.25), name="page"),)
     api = Profile(Kind.HTTP, slots=64, steps=demands, endpoints=(demands,))
     times = at(1.0, 11.0, 21.0)
     runs = [
-        drive(plane_class, world(replace(ONE, arrivals=times, mix=mix), api))
+        drive(plane_class, world(replace(ONE, arrivals=times, mix=named(*mix)), api))
         for mix in ((), (0.5, 0.5))
     ]
     assert [latency(runs[0], t) for t in (1.0, 11.0, 21.0)] == [

@@ -129,3 +129,69 @@ def test_settings_of_a_scenario_reach_the_steps() -> None:
     steps = stack_on(stack, [Layer("compose")], friday).services["gateway"].steps or []
     assert steps[0].cpu is not None
     assert steps[0].cpu.mean == 0.04
+
+
+VOTING = str(CASES / "voting.yml")
+MANIFESTS = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME}
+spec:
+  template:
+    metadata: {labels: {app: NAME}}
+    spec: {containers: [{name: NAME, image: voting/NAME}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: NAME}
+spec: {type: NodePort, selector: {app: NAME}, ports: [{port: 80, nodePort: PORT}]}
+---
+"""
+
+
+def test_all_that_publish_a_port_and_that_nobody_asks_are_ways_in(tmp_path: Path) -> None:
+    """The voting app: one service leaves jobs, the other one reads what became of them. Each value
+    of a request's cost is as in the like stack, whichever of them is asked."""
+    imported = import_stack(VOTING)
+    stack = imported.stack
+    assert (stack.doors, stack.mix) == (["vote", "result"], {"result": 0.5})
+    text = stack_text(imported, "sim import voting.yml")
+    assert "# ? how many of users' requests go to each of vote, result?" in text
+    assert "result: 0.5 # assumed: equal shares" in text
+    like = load_stack("sspp").services["api"]
+    assert {n: stack.services[n].cpu.demand for n in stack.doors} == dict.fromkeys(
+        stack.doors, like.cpu.demand
+    )
+    path = tmp_path / "voting.yaml"
+    path.write_text(text)
+    short = {"scenario.horizon": "7m"}
+    run, again = (
+        compare("container_crash", ["compose"], 1, 1, file, short) for file in (VOTING, str(path))
+    )
+    asked = run.platforms["compose"]["endpoints"]
+    assert asked == again.platforms["compose"]["endpoints"]
+    assert asked["vote"]["asked"] == pytest.approx(asked["result"]["asked"], rel=0.1)
+
+
+def test_so_are_those_of_manifests(tmp_path: Path) -> None:
+    path = tmp_path / "voting.yaml"
+    path.write_text(
+        MANIFESTS.replace("NAME", "vote").replace("PORT", "31000")
+        + MANIFESTS.replace("NAME", "result").replace("PORT", "31001")
+    )
+    stack = import_stack(str(path)).stack
+    assert (stack.doors, stack.mix) == (["vote", "result"], {"result": 0.5})
+
+
+def test_what_is_asked_by_the_way_in_or_by_few_is_none(tmp_path: Path) -> None:
+    """`web` asks `api`, which publishes a port too; an administration tool has its own."""
+    path = tmp_path / "compose.yml"
+    path.write_text(
+        "services:\n"
+        "  web: {image: shop/web, ports: ['80:80'], environment: {API_URL: 'http://api:8000'}}\n"
+        "  api: {image: shop/api, ports: ['8000:8000']}\n"
+        "  admin: {image: shop/admin, ports: ['8001:8000']}\n"
+    )
+    stack = import_stack(str(path)).stack
+    assert (stack.doors, stack.mix) == (["web"], {})
+    assert any(line.startswith("admin: requests to it") for line in stack.ignored)

@@ -93,6 +93,17 @@ def test_users_ask_what_the_log_says(log: str) -> None:
     assert made.recorded["endpoints"]["user-id"] == {"path": "/user/:id", "share": 3 / 8}
 
 
+def test_a_path_by_the_name_of_another_way_in_is_of_the_entry(log: str) -> None:
+    """And that the other one is asked no more is told."""
+    stack = {**STACK, "mix": {"cart": 0.5}}
+    stack["services"] = {"web": {"role": "http"}, "cart": {"role": "http"}}
+    made = asked(log, stack=stack)
+    assert made.scenario.traffic.mix == {"user-id": 3 / 8, "web/cart": 2 / 8, "other": 3 / 8}
+    assert made.cases[0].stack.doors == ["web"]
+    told = "all paths are asked of web, and of cart none (mix:)"
+    assert told in made.cases[0].stack.assumed
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -70,3 +70,19 @@ def test_titles_are_anybody_s() -> None:
     stack = load_stack("sspp").model_copy(update={"title": "<b> & 'c'"})
     drawing = ElementTree.fromstring(picture(Imported(stack, {}, ())))
     assert drawing.findtext(f"{SVG}title") == "<b> & 'c'"
+
+
+def test_an_arrow_over_a_column_passes_between_its_boxes_and_one_back_points_back() -> None:
+    pairs = ["ab", "bc", "ad", "dc", "ac", "cb"]
+    drawing = picture(_imported(list("abcd"), [(a, b) for a, b in pairs]))
+    by_place = sorted(_boxes(drawing))
+    middle = [box for box in by_place if by_place[0][0] < box[0] < by_place[-1][0]]
+    paths = dict(
+        zip(pairs, re.findall(r'<path class="line[^>]* d="([^"]+)"', drawing), strict=True)
+    )
+    over = [float(y) for y in re.findall(r" ([\d.]+)H", paths["ac"])]
+    assert over
+    assert not any(y <= height <= y + high for _, y, _, high in middle for height in over)
+    back = [float(number) for number in re.findall(r"[\d.]+", paths["cb"])]
+    assert back[0] > back[-2]  # from the left side of c to the right side of b
+    assert back[-2] == middle[0][0] + middle[0][2]

@@ -3,8 +3,6 @@
 import pytest
 
 from sim.control.load_balancing.cloud_run import pending_s
-from sim.control.rolling_updates.cloud_run import Revisions
-from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.dataplane.codes import Outcome
 from sim.dataplane.tables import FIRST_CAUSE
 from sim.platforms import load
@@ -44,14 +42,6 @@ def test_constants():
 
 
 # ---- rules ----
-@pytest.mark.parametrize(
-    ("new", "old", "expected"),
-    [((0, 0), 3, (3, [3])), ((3, 2), 3, (3, [3])), ((3, 3), 3, (3, [0])), ((3, 3), 0, (3, [0]))],
-)
-def test_a_revision_gets_the_traffic_when_it_is_ready(new, old, expected):
-    assert Revisions().resize(3, 3, ReplicaSet(*new), [ReplicaSet(old, old)], Phase()) == expected
-
-
 @pytest.mark.parametrize(("startup_s", "expected"), [(1.0, 10.0), (4.0, 14.0), (9.0, 31.5)])
 def test_a_request_waits_ten_seconds_or_three_and_a_half_starts(startup_s, expected):
     assert pending_s(startup_s, 10.0, 3.5) == expected

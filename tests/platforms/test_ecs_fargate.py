@@ -2,8 +2,6 @@
 
 import pytest
 
-from sim.control.health_checks.target_group import Target, counted
-from sim.control.rolling_updates.ecs import breaker_threshold, fenceposts
 from sim.control.scheduling.fargate import SIZES
 from sim.control.scheduling.microvms import GIB, Price, bucket, task_size
 from sim.control.scheduling.placement import Resources
@@ -64,24 +62,6 @@ def test_constants():
 
 
 # ---- rules ----
-@pytest.mark.parametrize(
-    ("target", "ok", "expected"),
-    [
-        (Target(None, 0), True, Target(True, 0)),  # a new target needs one pass only
-        (Target(None, 0), False, Target(None, 1)),
-        (Target(None, 1), False, Target(False, 0)),
-        (Target(True, 0), False, Target(True, 1)),
-        (Target(True, 1), False, Target(False, 0)),
-        (Target(True, 1), True, Target(True, 0)),
-        (Target(False, 3), True, Target(False, 4)),
-        (Target(False, 4), True, Target(True, 0)),
-        (Target(False, 4), False, Target(False, 0)),
-    ],
-)
-def test_target_health(target, ok, expected):
-    assert counted(target, ok, 1, 5, 2) == expected
-
-
 def test_with_no_healthy_target_the_balancer_fails_open():
     sick = [Endpoint(1, False, False), Endpoint(2, False, False), Endpoint(3, False, True)]
     assert chosen(sick, fail_open=True) == (1, 2)
@@ -125,24 +105,6 @@ def test_price():
 )
 def test_launch_rate(tokens, since_s, expected):
     assert bucket(tokens, since_s, 20.0, 100.0) == expected
-
-
-@pytest.mark.parametrize(
-    ("desired", "percents", "expected"),
-    [
-        (3, (100, 200), (3, 0)),
-        (3, (50, 150), (1, 1)),
-        (1, (0, 100), (0, 1)),
-        (4, (50, 100), (0, 2)),
-    ],
-)
-def test_fenceposts(desired, percents, expected):
-    assert fenceposts(desired, *percents) == expected
-
-
-@pytest.mark.parametrize(("desired", "expected"), [(1, 3), (6, 3), (7, 4), (20, 10), (1000, 200)])
-def test_breaker_threshold(desired, expected):
-    assert breaker_threshold(desired, 0.5, 3, 200) == expected
 
 
 # ---- outages ----

@@ -4,11 +4,9 @@ import math
 
 import pytest
 
-from sim.control.health_checks.consul import restarts
 from sim.control.scheduling.heartbeats import given_up_s
 from sim.control.scheduling.nomad import binpack_choice, binpack_score
 from sim.control.scheduling.placement import Load, Resources
-from sim.control.self_healing.nomad import Restart, reschedule_delay, restarts_in_place
 from sim.platforms import load
 from sim.platforms.nomad import PLATFORM
 from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
@@ -65,24 +63,6 @@ def test_constants():
 
 # ---- rules ----
 @pytest.mark.parametrize(
-    ("failures_s", "expected"),
-    [([], True), ([100.0], True), ([100.0, 200.0], False), ([-1700.0, 200.0], True)],
-)
-def test_two_restarts_in_half_an_hour(failures_s, expected):
-    assert restarts_in_place(failures_s, 300.0, Restart()) is expected
-
-
-def test_reschedule_delays_double_to_an_hour():
-    delays, last = [], 0.0
-    for _ in range(9):
-        last = reschedule_delay(last, 10.0, 30.0, 3600.0)
-        delays.append(last)
-    assert delays == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
-    assert reschedule_delay(3600.0, 3700.0, 30.0, 3600.0) == 30.0  # it outlived the cap
-    assert reschedule_delay(960.0, 3700.0, 30.0, 3600.0) == 1920.0
-
-
-@pytest.mark.parametrize(
     ("age_s", "ttl_s", "expected"), [(10.0, 10.0, 10.0), (0.0, 20.0, 30.0), (7.5, 15.0, 17.5)]
 )
 def test_a_silent_client_is_down_after_10_to_30_s(age_s, ttl_s, expected):
@@ -113,14 +93,6 @@ def test_binpack_score(used, expected):
 )
 def test_placement(clients, expected):
     assert binpack_choice(clients, Resources(0.25, GIB), 3) == expected
-
-
-@pytest.mark.parametrize(
-    ("streak", "age_s", "limit", "expected"),
-    [(9, 100.0, 0, False), (2, 100.0, 3, False), (3, 100.0, 3, True), (3, 0.5, 3, False)],
-)
-def test_check_restart(streak, age_s, limit, expected):
-    assert restarts(streak, age_s, limit, 1.0) is expected
 
 
 # ---- outages ----

@@ -5,11 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from sim.control.rolling_updates.batches import batch, update_step
-from sim.control.rolling_updates.swarm import too_many_failures
 from sim.control.scheduling.heartbeats import given_up_s
 from sim.control.scheduling.placement import Load, Resources
-from sim.control.scheduling.replicas import ReplicaSet
 from sim.control.scheduling.swarm import SpreadNode, is_faulty, spread_choice
 from sim.platforms import load
 from sim.platforms.swarm import PLATFORM
@@ -88,39 +85,6 @@ def test_placement(servers, expected):
 )
 def test_faulty(failures_s, expected):
     assert is_faulty(failures_s, 10.0, 300.0, 5) is expected
-
-
-@pytest.mark.parametrize(("total", "parallelism", "expected"), [(5, 1, 1), (5, 0, 5), (2, 4, 2)])
-def test_batch(total, parallelism, expected):
-    assert batch(total, parallelism) == expected
-
-
-@pytest.mark.parametrize(
-    ("order", "new", "old", "expected"),
-    [
-        ("stop-first", (0, 0), 3, (0, 2)),  # an old one goes first
-        ("stop-first", (0, 0), 2, (1, 2)),  # then a new one comes
-        ("stop-first", (1, 0), 2, (1, 2)),  # the update waits for it, for ever if need be
-        ("stop-first", (1, 1), 2, (1, 1)),
-        ("stop-first", (2, 2), 1, (2, 0)),
-        ("stop-first", (2, 2), 0, (3, 0)),
-        ("stop-first", (3, 3), 0, (3, 0)),
-        ("start-first", (0, 0), 3, (1, 3)),  # the new one overlaps
-        ("start-first", (1, 0), 3, (1, 3)),
-        ("start-first", (1, 1), 3, (1, 2)),
-        ("start-first", (3, 3), 1, (3, 0)),
-    ],
-)
-def test_update_step(order, new, old, expected):
-    size, sizes = update_step(3, 1, order, ReplicaSet(*new), [ReplicaSet(old, old)])
-    assert (size, *sizes) == expected
-
-
-@pytest.mark.parametrize(
-    ("failures", "ratio", "expected"), [(0, 0.0, False), (1, 0.0, True), (1, 0.4, False)]
-)
-def test_failure_ratio(failures, ratio, expected):
-    assert too_many_failures(failures, 3, ratio) is expected
 
 
 # ---- outages ----

@@ -5,6 +5,7 @@ import pytest
 from sim.library.stacks import load_stack
 from sim.results.bill import MonthlyCost, monthly_cost
 from sim.results.figures import figure_at
+from sim.schema.settings import apply_settings
 from tests.control.outage import replay
 
 
@@ -17,6 +18,11 @@ def test_a_month_is_730_hours_and_people_are_paid_by_the_hour():
         balancer=pytest.approx(16.425), volumes=pytest.approx(1.6), people=150.0,
     )  # fmt: skip
     assert bill.total == pytest.approx(679.025)
+
+
+def test_a_queue_that_writes_to_a_disk_has_a_volume_too():
+    stack = apply_settings(load_stack("sspp"), {"services.redis.persistence": "rdb"})
+    assert monthly_cost(stack, 0.0) == MonthlyCost(volumes=pytest.approx(3.2))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from sim.results.intervals import interval, t_975
 
 @pytest.mark.parametrize("freedom", [*range(1, 40), 60, 100, 500])
 def test_the_quantile_is_scipys(freedom):
-    assert t_975(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-4)
+    """To four digits after the point in the table, to the first term left out beyond it."""
+    allowed = 5e-5 if freedom <= 30 else 3 / freedom**3
+    assert t_975(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=allowed)
 
 
 def test_an_interval_of_95_percent_covers_95_percent():

@@ -28,6 +28,18 @@ def test_balanced_books_pass():
         ({}, {"jobs_queued": 9, "backlog_peak": 8}, "backlog peak >= jobs queued"),
         ({"connections_closed": 99}, {}, "connections granted = closed + open"),
         ({}, {"connection_limit": 39}, "0 <= connections used <= limit"),
+        (
+            {"connections_open": 1, "connections_granted": 101},
+            {"connection_limit": 0},
+            "0 <= connections used <= limit",
+        ),
+        (
+            {"connections_open": -1, "connections_closed": 141},
+            {},
+            "0 <= connections used <= limit",
+        ),
+        ({"busy_s": (-0.1, 0.0)}, {}, "server 0: CPU busy <= cores x time"),
+        ({"busy_s": (400.001, 0.0)}, {}, "server 0: CPU busy <= cores x time"),
         ({}, {"connections": 41}, "connections used, gauge = books"),
         ({}, {"connections_refused": 1}, "connections refused, gauge = recording"),
         ({}, {"connections_peak": 39}, "connections peak >= used"),

@@ -33,6 +33,7 @@ QUEUES = {
     "parcels": QueueGauge(0, 0, 0, 0, 0, 0, 0, 0.0, (0,) * len(JOB_CAUSES)),
 }
 DATABASES = {"orders": DatabaseGauge(3, 97, 0, 9, 0, 0.0)}
+USERS = CallGauge(1000, 1100, 30, 4)
 SECONDS, FROM, UNTIL = 1800, 300, 641
 
 
@@ -45,13 +46,13 @@ def counts(rate: float, failing: float = 0.0, stuck: float = 0.0) -> np.ndarray:
     return np.stack([rate * t, rate * failing * troubled, rate * stuck * waits], 1).astype(np.int64)
 
 
-def run_with(**changed):
+def run_with(doors=("web",), **changed):
     """Ten requests a second on each but the bank, which is asked twice a second."""
     well = {"web": counts(10), "api": counts(10), "shelf": counts(10), "bank": counts(2)}
     gauges = {name: ServiceGauge(100, 90, 8, 2, 0, 20, CAUSES) for name in CALLS}
     return synthetic.run(
         services=gauges, databases=DATABASES, calls=CALLS, answers=well | changed, queues=QUEUES,
-        callers={"web": {"api": CallGauge(100, 120, 8, 3)}},
+        callers={"users": dict.fromkeys(doors, USERS), "web": {"api": CallGauge(100, 120, 8, 3)}},
     )  # fmt: skip
 
 
@@ -85,6 +86,12 @@ def run_with(**changed):
 )  # fmt: skip
 def test_where_it_began(changed, place):
     assert services.origin(run_with(**changed)) == place
+
+
+def test_it_began_behind_the_worse_of_two_ways_in():
+    changed = {"web": counts(10, 0.5), "bank": counts(2, 0.9)}
+    assert services.origin(run_with(("web", "shelf"), **changed)) == "web"
+    assert services.origin(run_with(("web", "bank"), **changed)) == "bank"
 
 
 @pytest.mark.parametrize(
@@ -131,8 +138,7 @@ def test_a_stack_without_calls_has_no_such_tables():
 
 
 def test_tables_of_one_run_and_of_several():
-    one_run = run_with(web=counts(10, 1.0))
-    one = services.tables(one_run)
+    one = services.tables(run_with(web=counts(10, 1.0)))
     assert one["services"]["api"]["retries"] == 20
     assert one["databases"]["orders"]["connections_peak"] == 9
     assert one["services"]["api"]["failed"][REQUEST_CAUSES[0]] == 8
@@ -140,8 +146,7 @@ def test_tables_of_one_run_and_of_several():
     assert one["callers"]["web"] == {
         "api": {"calls": 100, "tries": 120, "failed": 8, "given_up": 3}
     }
-    users = one["callers"]["users"]["web"]
-    assert (users["calls"], users["failed"]) == (one_run.gauge.arrived, one_run.gauge.failed)
+    assert one["callers"]["users"] == {"web": USERS._asdict()}
     other = services.tables(run_with(web=counts(10, 1.0)))
     other["services"]["api"]["retries"] = 30
     mean = services.mean_tables([one, other])

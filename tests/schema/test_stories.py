@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from sim.control.resource_limits.profiles import profile_in
 from sim.dataplane import codes, story
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
@@ -14,6 +15,7 @@ from sim.schema import bounds, story_checks
 from sim.schema.databases import DatabasePool
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
+from sim.schema.scenario import Version
 from sim.schema.settings import apply_settings
 from sim.schema.stack import MOST_ZONES, Stack
 from sim.schema.steps import Breaker
@@ -104,6 +106,14 @@ def test_the_short_form_asks_the_first_database():
         (CACHED, "cache: books", 14, ("role postgres", "a cache: a service with role cache")),
         (CACHED, "cache: quick, on_miss: [{query: boks}]", 14,
          ("steps.2.on_miss.0.query", "did you mean books?")),
+        ("{call: payments}", "{together: [{wait: 1s}]}", 14,
+         ("steps.2.together", "1 of them", "two steps or more")),
+        ("{call: payments}", "{together: [{wait: 1s}, {call: pay}]}", 14,
+         ("steps.2.together.1.call", "'pay'")),
+        ("{call: payments}", "{together: [{wait: 1s}, {together: []}]}", 14,
+         ("steps.2.together.1.together", "unknown field")),
+        ("{call: payments}", "{together: [{wait: 1s}, {wait: 2s}], fresh: true}", 14,
+         ("fresh in a step `together:`",)),
         (CACHED, "cache: quick, on_miss: [{cache: quick}]", 14, ("on_miss.0.cache", "cache")),
         (CACHED, "cache: quick, on_miss: [{cpu: 1ms, wait: 1s}]", 14,
          ("on_miss.0", "exactly one of cpu, wait, query, call, push")),
@@ -151,18 +161,48 @@ mix: {browse: 75%, buy: 12.5%}
 
 def test_endpoints_and_the_shares_in_which_users_ask_them(tmp_path):
     stack = loaded(tmp_path, MIXED)
-    assert stack.shares({}) == (0.125, 0.75, 0.125)
-    assert stack.shares({"buy": 1.0}) == (0.0, 0.0, 1.0)
-    assert stack.shares({"buy": 0.0}) == (1.0, 0.0, 0.0)
-    assert stack.model_copy(update={"mix": {}}).shares({}) == ()
+    assert ways(stack) == [("web", None, 0.125), ("web", "browse", 0.75), ("web", "buy", 0.125)]
+    assert [share for *_, share in ways(stack, buy=1.0)] == [0.0, 0.0, 1.0]
+    assert [share for *_, share in ways(stack, buy=0.0)] == [1.0, 0.0, 0.0]
+    assert ways(stack.model_copy(update={"mix": {}})) == []
     assert stack.asked() == ["web", "till"]
     pools = stack.pools("web")
     assert {name: pool.size for name, pool in pools.items()} == {"archive": 5, "books": 7}
 
 
+def ways(stack, **mix):
+    return [tuple(way) for way in (stack.model_copy(update={"mix": mix}) if mix else stack).ways]
+
+
+@pytest.mark.parametrize(
+    ("mix", "doors", "told"),
+    [
+        # the rest asks the first service
+        ({"till/charge": 0.25}, ["web", "till"],
+         [("web", None, 0.75), ("web", "browse", 0.0), ("web", "buy", 0.0),
+          ("till", "charge", 0.25)]),
+        # by service, all of them: the first one is not asked
+        ({"till": 0.5, "till/refund": 0.5}, ["till"],
+         [("till", None, 0.5), ("till", "charge", 0.0), ("till", "refund", 0.5)]),
+        # one name in two ways, and the file's order
+        ({"till": 0.25, "web/buy": 0.25, "buy": 0.25, "web": 0.25}, ["web", "till"],
+         [("web", None, 0.25), ("web", "browse", 0.0), ("web", "buy", 0.5), ("till", None, 0.25)]),
+    ],
+)  # fmt: skip
+def test_users_ask_several_services_in_shares(tmp_path, mix, doors, told):
+    text = MIXED.replace("{browse: 75%, buy: 12.5%}", str(mix).replace("'", '"'))
+    stack = loaded(tmp_path, text)
+    assert ways(stack) == told
+    assert stack.doors == doors
+    assert stack.entry == doors[0]
+    assert set(stack.asked()) == {"web", "till"} - ({"web"} if doors == ["till"] else set())
+
+
 @pytest.mark.parametrize(
     ("before", "after", "line", "words"),
     [
+        ("buy: 12.5%", "till/pay: 12.5%", 18, ("till/pay", "mean till?", "till/charge")),
+        ("buy: 12.5%", "books: 12.5%", 18, ("'books'", "no service that answers requests")),
         ("buy: 12.5%", "bui: 12.5%", 18, ("mix.bui", "no endpoint 'bui' of web", "mean buy?")),
         ("buy: 12.5%", "buy: 45%", 18, ("120 % in sum", "at most 100 %")),
         ("buy: 12.5%", "buy: 120%", 18, ("mix.buy", "120%")),
@@ -187,12 +227,32 @@ def test_what_of_endpoints_is_turned_down(tmp_path, before, after, line, words):
         assert word in text
 
 
+def test_a_name_of_two_things_is_turned_down(tmp_path):
+    with pytest.raises(
+        InputError, match=r"tiny\.yaml:18.*'till', an endpoint of web and a service"
+    ):
+        loaded(tmp_path, MIXED.replace("browse", "till"))
+
+
 def test_a_mix_of_a_scenario_is_of_the_stack_on_which_it_runs(tmp_path):
     path = tmp_path / "tiny.yaml"
     path.write_text(MIXED)
     with pytest.raises(InputError, match=r"traffic\.mix.*no endpoint 'by' of web.*mean buy"):
         load_scenario("container_crash", stack=load_stack(path),
                       settings={"scenario.traffic.mix": {"by": 0.5}})  # fmt: skip
+
+
+def test_what_is_side_by_side_is_asked_and_drawn_as_any_other(tmp_path):
+    """The steps in a look's miss and those beside it are covered by it and by both."""
+    parts = "[{cache: quick, on_miss: [{query: books}]}, {call: payments}]"
+    side = f"{{together: {parts}, on_failure: ignore}}"
+    stack = loaded(tmp_path, WITH_CACHE.replace(f"{{{CACHED}}}", side))
+    assert stack.calls("shelf") == ["payments"]
+    steps = profile_in(stack, "shelf", Version()).steps
+    assert [(step.name, step.covers, step.ignore) for step in steps[2:]] == [
+        ("together:1", 3, True), ("cache:quick:1", 1, False), ("query:books:2", 0, False),
+        ("call:payments:1", 0, False),
+    ]  # fmt: skip
 
 
 def test_pools_without_steps(tmp_path):
@@ -211,6 +271,7 @@ def test_both_engines_have_room_for_what_may_be_written():
     assert bounds.KEYS.most <= codes.MOST_KEYS
     assert story_checks.MOST_ENDPOINTS < codes.MOST_ENDPOINTS, "and what has no name"
     assert story_checks.MOST_ASKED <= codes.MOST_SERVICES
+    assert story_checks.MOST_WAYS <= codes.MOST_WAYS
     assert MOST_ZONES + 2 <= codes.MOST_SEGMENTS, "elsewhere, and within one server"
     rules = {"share": "50%", "open": "1s"}
     for field in ("window", "trials"):
@@ -222,7 +283,7 @@ def test_both_engines_have_room_for_what_may_be_written():
 def test_a_long_story_is_turned_down():
     steps = [{"cpu": 0.001}] * (story_checks.MOST_STEPS + 1)
     stack = Stack.model_validate({"name": "a", "services": {"a": {"role": "http", "steps": steps}}})
-    with pytest.raises(InputError, match="from 1 to 14"):
+    with pytest.raises(InputError, match=f"from 1 to {story_checks.MOST_STEPS}"):
         check_stack(stack)
 
 

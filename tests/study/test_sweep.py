@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from sim.report.study_page import spoken
 from sim.results.summary import replication
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
@@ -147,3 +148,15 @@ def test_an_interrupted_sweep_goes_on_from_its_store_with_the_same_bytes(tmp_pat
     assert text(ALONE, store=tmp_path) == whole
     lines = (tmp_path / "replications.jsonl").read_text().splitlines()
     assert len(lines) == 6
+
+
+def test_a_terminal_s_paragraphs_end_at_its_edge() -> None:
+    """A sentence is wrapped; a table's line, which has columns, is none."""
+
+    def lines(_study, rows, _most):
+        return ["long words " * 20, *rows([("a", "b"), ("1", "2  <- knee"), ("x" * 9, "3")])]
+
+    said = spoken(lines)(None).splitlines()
+    assert max(map(len, said)) <= 100
+    assert " ".join(said[:-3]).split() == ["long", "words"] * 20
+    assert said[-2].startswith("1          2  <- knee")  # a marked column stays on the left

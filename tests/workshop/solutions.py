@@ -22,14 +22,16 @@ MORE = {f"{HTTP}.replicas": 6, f"{HTTP}.scaling.min": 6}
 PATIENT = {f"{WORKER}.job.max_stalled": 4}
 AGAIN = {f"{WORKER}.restart": "always"}
 
+QUICK = {"mechanism": "auto_rollback", "analysis": {"interval_s": "10s"}}
+
 SOLUTIONS: dict[int, list[Answer]] = {
     1: [("compose", {f"{each}.restart": "always" for each in EVERY})],
     2: [("kubernetes", {**GENTLE, f"{HTTP}.stop.grace": "15s"})],
     3: [
-        ("kubernetes", {f"{HTTP}.scaling.min": 8}),
+        ("kubernetes", {f"{HTTP}.scaling.min": 8, f"{HTTP}.scaling.max": 14}),
         ("compose_hardened", {"stack.servers.count": 3, f"{HTTP}.replicas": 9}),
     ],
-    4: [("kubernetes", {f"{HTTP}.cpu.request": "250m"})],
+    4: [("kubernetes", {f"{HTTP}.cpu.request": "250m", f"{HTTP}.scaling.max": 12})],
     5: [
         ("kubernetes", {f"{READY}.period": "1s", f"{ALIVE}.period": "5s"}),
         ("kubernetes", {f"{READY}.period": "1s", f"{ALIVE}.period": "1s", f"{ALIVE}.failure": 10}),
@@ -47,16 +49,7 @@ SOLUTIONS: dict[int, list[Answer]] = {
         ("kubernetes", DURABLE),
     ],
     9: [
-        ("kubernetes", {"kubernetes.rolling_updates": "canary"}),
-        (
-            "kubernetes",
-            {
-                "kubernetes.rollback": {
-                    "mechanism": "auto_rollback",
-                    "analysis": {"interval_s": "10s"},
-                }
-            },
-        ),
+        ("kubernetes", {"kubernetes.rolling_updates": "canary", "kubernetes.rollback": QUICK}),
     ],
     10: [
         ("kubernetes", {**GENTLE, **IN_TURN, **MORE}),
@@ -84,11 +77,12 @@ NEARLY: dict[int, list[Answer]] = {
     ],
     3: [
         ("kubernetes", {}),
-        ("kubernetes", {f"{HTTP}.replicas": 8}),
+        ("kubernetes", {f"{HTTP}.scaling.min": 8}),  # with servers that nobody needs
         ("kubernetes", {f"{HTTP}.scaling.min": 20}),  # all that one may have
     ],
     4: [
         ("kubernetes", {f"{HTTP}.scaling.max": 30}),
+        ("kubernetes", {f"{HTTP}.cpu.request": "250m"}),
         ("kubernetes", {f"{HTTP}.cpu.request": "1"}),
         ("kubernetes", {f"{HTTP}.scaling.cpu": 0.1}),  # at three times the price
     ],
@@ -115,16 +109,9 @@ NEARLY: dict[int, list[Answer]] = {
         ("kubernetes", {**DURABLE, f"{REDIS}.maxmemory": "1Mi"}),
     ],
     9: [
-        ("kubernetes", {"kubernetes.rolling_updates": "blue_green"}),
-        (
-            "kubernetes",
-            {
-                "kubernetes.rollback": {
-                    "mechanism": "auto_rollback",
-                    "analysis": {"interval_s": "1m"},
-                }
-            },
-        ),
+        ("kubernetes", {"kubernetes.rolling_updates": "canary"}),
+        ("kubernetes", {"kubernetes.rollback": QUICK}),
+        ("kubernetes", {"kubernetes.rolling_updates": "blue_green", "kubernetes.rollback": QUICK}),
     ],
     10: [
         ("kubernetes", {**GENTLE, **MORE}),

@@ -72,13 +72,13 @@ def _understood(imported: Imported) -> list[str]:
     for link in imported.links:
         doubt = "" if link.confidence == "high" else f" ({link.confidence} confidence)"
         asks.setdefault(link.caller, []).append(f"{link.callee}{doubt}")
-    entry = next((name for name, service in stack.services.items() if service.role == "http"), "")
     rows = []
     for name, service in stack.services.items():
-        role = f"{service.role}, users' way in" if name == entry else service.role
+        role = f"{service.role}, users' way in" if name in stack.doors else service.role
         called = ", ".join(dict.fromkeys(asks.get(name, [])))
         rows.append((name, role, f"asks {called}" if called else ""))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
     told = f"{len(stack.assumed)} lines of what is assumed, {len(stack.ignored)} of what is not "
-    return [*lines, f"{told}simulated, {len(stack.questions)} questions"]
+    plural = "" if len(stack.questions) == 1 else "s"
+    return [*lines, f"{told}simulated, {len(stack.questions)} question{plural}"]

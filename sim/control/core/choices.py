@@ -305,6 +305,15 @@ class Tainting(Protocol):
 
 
 @runtime_checkable
+class Gated(Protocol):
+    """Load balancing: may users come in by any of the servers? Then what stands before these, if
+    anything does; else the way to a replica is known to whoever lets them in."""
+
+    @property
+    def nodes(self) -> Controller | None: ...
+
+
+@runtime_checkable
 class Maintaining(Protocol):
     """Scheduling: which servers somebody here has to patch; else all of them."""
 

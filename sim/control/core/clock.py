@@ -57,6 +57,7 @@ class Rank(IntEnum):
     DISCOVERY = auto()
     OUTLIERS = auto()
     RESOLVER = auto()
+    GATES = auto()  # parts: a balancer's check of a server, the end of the wait for its answer
     # who goes where
     SCHEDULER = auto()
     DRAIN_RETRY = auto()
@@ -96,6 +97,9 @@ def priority(rank: Rank, key: int, part: int = 0) -> int:
     return 2 + ((rank * KEYS + key) * PARTS + part)
 
 
+LAST = priority(Rank.OBSERVER, 0)
+
+
 class Wait(PlacedEvent):
     """A timeout whose place in its instant is the one given, not its order of insertion."""
 
@@ -114,6 +118,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.env = simpy.Environment()
+        self.until_s = 0.0  # so far it goes before somebody from outside may act
 
     @property
     def now(self) -> float:
@@ -126,6 +131,11 @@ class Clock:
             heappop(queue)
             wait.callbacks = None  # type: ignore[assignment] # as if it had been
         return float(queue[0][0]) if queue else math.inf
+
+    def undisturbed_until(self) -> float:
+        """Before this time nobody acts, except for whoever acts now; observers change nothing."""
+        queue = queue_of(self.env)
+        return min([self.until_s, *(t_s for t_s, place, *_ in queue if place < LAST)])
 
     def rank_due(self) -> int:
         """The rank of the event that is due; 0, before all ranks, for what follows at once."""

@@ -352,7 +352,7 @@ class Cluster(Containers):
     def send(self, service: str = "") -> None:
         """Requests go to the listed containers, less those that the balancer leaves out."""
         front = self.front(service)
-        closed = self._closed and service in ("", self.entry)
+        closed = self._closed and front.service in self.doors
         front.backends = () if closed else self._admit(front.listed)
         self.edits += 1
         self.plane.publish(front.backends, front.via, front.number)
@@ -360,11 +360,18 @@ class Cluster(Containers):
     def close(self, closed: bool) -> None:
         """Users get nowhere, whoever is listed; or they do again."""
         self._closed = closed
-        self.send()
+        for door in self.doors:
+            self.send(door)
 
     def admit(self, rule: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
         """From now on every balancer leaves out some of the listed: `rule(listed)` get requests."""
         self._admit = rule
+
+    def let_in(self, servers: list[Server], local: bool = False) -> None:
+        """Users' new connections come in by one of these servers from now on; `local`: and stay
+        there."""
+        self.edits += 1
+        self.plane.set_gates([s.id for s in servers], local)
 
     def route(self, routing: Routing, service: str = "") -> None:
         """Other rules between callers and replicas from now on: a balancer goes live."""

@@ -98,6 +98,11 @@ class Container:
         """A process exists (as far as the truth goes, not the platform's belief)."""
         return self.state in ALIVE and self.server.alive
 
+    @property
+    def was_ready(self) -> bool:
+        """This process, which has ended, has been ready."""
+        return self.turned_s > self.started_s
+
 
 @dataclass(eq=False)
 class Pending:

@@ -51,7 +51,9 @@ def zones_of(world: World) -> list[str]:
 def segment(world: World, server: Server) -> int:
     """Its own, its zone's, or that of all servers without one."""
     zones = zones_of(world)
-    return world.apart.get(server.id, 1 + (zones.index(server.zone) if server.zone in zones else 0))
+    return world.own_segments.get(
+        server.id, 1 + (zones.index(server.zone) if server.zone in zones else 0)
+    )
 
 
 def segments(world: World, zone: str = "") -> Iterator[int]:
@@ -59,8 +61,8 @@ def segments(world: World, zone: str = "") -> Iterator[int]:
     for number, name in enumerate(zones_of(world), start=1):
         if zone in ("", name):
             yield number
-    apart = [s for s in (*world.servers, *machines(world)) if s.id in world.apart]
-    yield from (world.apart[s.id] for s in apart if zone in ("", s.zone))
+    apart = [s for s in (*world.servers, *machines(world)) if s.id in world.own_segments]
+    yield from (world.own_segments[s.id] for s in apart if zone in ("", s.zone))
 
 
 def machines(world: World) -> list[Server]:
@@ -70,14 +72,14 @@ def machines(world: World) -> list[Server]:
 
 def left(world: World) -> int:
     """So many more servers may stand apart."""
-    return MOST_SEGMENTS - 2 - len(zones_of(world)) - len(world.apart)
+    return MOST_SEGMENTS - 2 - len(zones_of(world)) - len(world.own_segments)
 
 
 def set_apart(world: World, server: Server) -> int:
     """The segment that it has to itself from now on, with the round trips and cuts of its zone."""
-    if server.id not in world.apart:
+    if server.id not in world.own_segments:
         before = segment(world, server)
-        world.apart[server.id] = own = 1 + len(zones_of(world)) + len(world.apart)
+        world.own_segments[server.id] = own = 1 + len(zones_of(world)) + len(world.own_segments)
         for (a, b), law in list(world.round_trips.items()):
             if a == before:
                 _link(world, own, b, law)
@@ -85,7 +87,7 @@ def set_apart(world: World, server: Server) -> int:
                 _link(world, a, own, law)
         _link(world, own, own, world.round_trips.get((before, before), Law()))
         world.plane.place(server.id, own)
-    return world.apart[server.id]
+    return world.own_segments[server.id]
 
 
 # ---- round trips ----

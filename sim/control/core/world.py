@@ -35,7 +35,7 @@ from sim.control.core.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.codes import StandingPlace
+from sim.dataplane.codes import USERS, StandingPlace
 from sim.dataplane.plane import DataPlane, RoundsSoFar, standing_key
 from sim.dataplane.profile import Law, Profile
 from sim.dataplane.tables import CacheGauge, CallGauge, PlaneGauge, QueueGauge, ServiceGauge
@@ -93,7 +93,7 @@ class World:
     lost_zones: set[str] = field(default_factory=set)  # of the provider's
     # the network (wires.py): servers with a segment of their own, round trips and shares of packets
     # lost by segment and segment, and what tears it now
-    apart: dict[int, int] = field(default_factory=dict)
+    own_segments: dict[int, int] = field(default_factory=dict)
     round_trips: dict[tuple[int, int], Law] = field(default_factory=dict)
     lost: dict[tuple[int, int], float] = field(default_factory=dict)
     cuts: list[Cut] = field(default_factory=list)
@@ -138,6 +138,15 @@ class World:
         return self.stack.entry
 
     @cached_property
+    def doors(self) -> list[str]:
+        """All that users call, the entry first."""
+        return self.stack.doors
+
+    def door(self, service: str) -> str:
+        """The service, if users call it; else the entry."""
+        return service if service in self.doors else self.entry
+
+    @cached_property
     def fronts(self) -> dict[str, Front]:
         """What stands before each service that is asked, by its name; the entry's first."""
         return {
@@ -158,9 +167,11 @@ class World:
         return self.others[name] if name in self.others else self.fronts[name]
 
     def proxy_of(self, service: str = "") -> Container | None:
-        """The stack's own proxy container, through which all that the world asks passes; between
-        services there is none."""
-        if service not in ("", self.entry):
+        """The stack's own proxy container, through which all that the world asks passes, but for
+        what publishes a port beside the entry; between services there is none."""
+        if service not in ("", self.entry) and (
+            service not in self.doors or self.service(service).port is not None
+        ):
             return None
         proxies = [c for name in self.stack.playing("proxy") for c in self.of(name)]
         return proxies[0] if proxies else None
@@ -200,6 +211,17 @@ class World:
         """The servers there that nobody has given back."""
         return [s for s in self.servers if s.zone == zone and s.released_s is None]
 
+    def apart(self, service: str, servers: list[Server]) -> list[Server]:
+        """Of these, for a database those away from its copies: in another zone, or else on another
+        server; all, where there is none. For anything else all."""
+        copies = [c for name in self.stack.copies(service) for c in self.of(name) if not c.deleting]
+        there, zones = (
+            {c.server.id for c in copies},
+            {c.server.zone for c in copies if c.server.zone},
+        )
+        elsewhere = [s for s in servers if s.zone not in zones] if zones else []
+        return elsewhere or [s for s in servers if s.id not in there] or servers
+
     def by_zone(self, service: str) -> Counter[str]:
         """Replicas of a service that are placed in each zone; 0 in any other."""
         if not self.stack.servers.zones:
@@ -219,7 +241,7 @@ class World:
     # ---- what monitoring counts ----
     def open_requests(self, service: str) -> int:
         """Requests for a service without an answer yet, those that wait for a replica, too."""
-        if service == self.entry:
+        if [service] == self.doors:
             return self.plane.gauge().in_flight
         return self.plane.service_gauge(self.front(service).number).open
 
@@ -260,6 +282,10 @@ class World:
                 edges[name] = row
         return edges
 
+    def user_calls(self) -> dict[str, CallGauge]:
+        """What users asked of each service."""
+        return dict(zip(self.doors, self.plane.call_gauges(USERS), strict=True))
+
     def backlogs(self) -> tuple[int, ...]:
         """Jobs that wait in each queue, by its number. One alone has all: then nobody walks over
         them."""
@@ -275,7 +301,7 @@ class World:
 
     def asked_so_far(self, service: str) -> int:
         """Requests for a service since the start, as whoever stands before it counts them."""
-        if service == self.entry:
+        if [service] == self.doors:
             return self.plane.gauge().arrived
         seen = self.plane.service_gauge(self.front(service).number)
         return seen.asked + seen.retries
@@ -283,6 +309,11 @@ class World:
     def gauge(self) -> PlaneGauge:
         """What monitoring counts of requests, jobs and connections."""
         return self.plane.gauge()
+
+    def stands_until(self) -> float:
+        """Before this time nobody acts and nothing happens: who looks again sees the same."""
+        act_s = self.clock.undisturbed_until()
+        return min(act_s, self.plane.stands_until()) if act_s > self.clock.now else act_s
 
     # ---- waiting ----
     def watch(self, *kinds: ChangeKind) -> simpy.Store:

@@ -42,13 +42,6 @@ class ProbeKind(IntEnum):
     LIVENESS = 2
 
 
-INITIAL: dict[ProbeKind, bool | None] = {  # what holds before the first published result
-    ProbeKind.STARTUP: None,
-    ProbeKind.READINESS: False,
-    ProbeKind.LIVENESS: True,
-}
-
-
 # ---- rules ----
 class Streak(NamedTuple):
     """Equal results in a row."""
@@ -185,7 +178,7 @@ class Prober:
         kinds = [kind for kind, _ in self.probes(c)]
         status.run = c.run
         status.started = ProbeKind.STARTUP not in kinds
-        status.ready = ProbeKind.READINESS not in kinds or INITIAL[ProbeKind.READINESS] is True
+        status.ready = ProbeKind.READINESS not in kinds  # else not before its first result
         status.streaks.clear()
         status.hold.clear()
         parked, status.parked = status.parked, []
@@ -388,11 +381,9 @@ class Worker:
     # ---- the same, asked by the data plane ----
     def stands(self) -> bool:
         """Does the next question need nobody? It will be asked as long as no change concerns the
-        container, and its answer means nothing as long as it is that of a routine."""
+        container, and its answer means nothing as long as it is that of a routine. (So it is no
+        startup probe, none that is held, and none of a kubelet before.)"""
         c, status, prober = self.c, self.status, self.prober
-        current = prober.of.get(c.id) is status and status.workers == self.generation
-        if self.kind == ProbeKind.STARTUP or not current or self.kind in status.hold:
-            return False
         if c.run != status.run or not c.alive or c.deleting:
             return False
         now = prober.cluster.clock.now

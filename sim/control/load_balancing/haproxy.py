@@ -131,25 +131,35 @@ class HAProxy:
         return Routing(algorithm=Algorithm.RANDOM)
 
     def run(self, cluster: Cluster) -> Loop:
-        """Go live, then check every line of the file; start anew when it is edited (a reload)."""
-        cluster.route(self.routing())
-        edits = cluster.watch("addresses")
-        loaded = File(cluster, self.least_up)
+        """Go live before all that users ask."""
+        entry, *others = cluster.doors
+        for service in others:
+            cluster.clock.loop(self.before(cluster, service))
+        yield from self.before(cluster, entry)
+
+    def before(self, cluster: Cluster, service: str) -> Loop:
+        """Check every line of a service's backend; start anew when it is edited (a reload)."""
+        cluster.route(self.routing(), service)
+        edits, front = cluster.watch("addresses"), cluster.front(service)
+        loaded, phase = (
+            Lines(cluster, service, self.least_up),
+            cluster.stream("haproxy/phase", service),
+        )
         cluster.clock.loop(loaded.follow())
         while True:
-            loaded.load(cluster.front().addresses)
-            for number, address in enumerate(cluster.front().addresses):
+            loaded.load(front.addresses)
+            for number, address in enumerate(front.addresses):
                 if address.checked:  # out of step with each other
-                    phase_s = cluster.random("haproxy/phase") * self.inter_s
+                    phase_s = cluster.random(phase) * self.inter_s
                     loaded.check(ServerLine(self, loaded, number, address), phase_s)
-            while (yield edits.get()).service != cluster.entry:
-                pass  # another service's addresses, which are not in the file
+            while (yield edits.get()).service != service:
+                pass  # another service's addresses
 
 
 class ServerLine:
     """A line of the file to HAProxy's checks, for as long as this version of it is loaded."""
 
-    def __init__(self, rules: HAProxy, file: File, number: int, address: Address) -> None:
+    def __init__(self, rules: HAProxy, file: Lines, number: int, address: Address) -> None:
         self.rules, self.file, self.number, self.address = rules, file, number, address
         self.version, self.health = file.version, LineHealth()
 
@@ -157,7 +167,7 @@ class ServerLine:
         return self.file.version == self.version
 
     def asked(self) -> Container:
-        return at(self.file.cluster, self.address)[0]
+        return at(self.file.cluster, self.address, self.file.service)[0]
 
     def counted(self, passed: bool) -> float:
         was, rules = self.health, self.rules
@@ -172,11 +182,11 @@ class ServerLine:
     def ended(self) -> None: ...
 
 
-class File:
-    """The balancer's file as loaded, and which of its lines are UP."""
+class Lines:
+    """A service's lines of the balancer's file as loaded, and which of them are UP."""
 
-    def __init__(self, cluster: Cluster, least_up: int) -> None:
-        self.cluster, self.least_up = cluster, least_up
+    def __init__(self, cluster: Cluster, service: str, least_up: int) -> None:
+        self.cluster, self.service, self.least_up = cluster, service, least_up
         self.version = 0
         self.addresses: tuple[Address, ...] = ()
         self.up: list[bool] = []
@@ -221,7 +231,8 @@ class File:
 
     def publish(self) -> None:
         lines = [self.addresses[line] for line in in_use(self.up, self.least_up)]
-        send_to(self.cluster, [c for a in lines for c in at(self.cluster, a)])
+        places = [c for a in lines for c in at(self.cluster, a, self.service)]
+        send_to(self.cluster, places, self.service)
 
     def follow(self) -> Loop:
         """The place stays, whoever lives there changes: a recreated container is found again."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.control.load_balancing.kube_proxy import ENTRY_PRICE, ServiceBalancing
+from sim.control.core.choices import Choices
+from sim.control.load_balancing.kube_proxy import ENTRY_PRICE, NOT_LOCAL, ServiceBalancing
+from sim.control.load_balancing.nodes import NodeBalancer
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
@@ -38,6 +40,11 @@ class IngressBalancing:
     tries: int = constant(TRIES)
     replay: bool = True
     price_per_hour: float = constant(ENTRY_PRICE)
+    nodes: NodeBalancer | None = None  # as of a Service
+
+    def conflicts(self, platform: Choices) -> str:
+        """Why it cannot balance here; "" if it can."""
+        return NOT_LOCAL if self.nodes is not None and self.nodes.local else ""
 
     def routing(self) -> Routing:
         return Routing(

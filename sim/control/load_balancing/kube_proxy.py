@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
+from sim.control.core.choices import Choices, Maintaining
+from sim.control.load_balancing.nodes import NodeBalancer
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
+from sim.schema.stack import Stack
 
 ENTRY_PRICE = Fact(
     "balancer.price", 0.0225, "USD/h",
     "the provider's balancer before several servers (an ALB or NLB), without its use",
     "aws.amazon.com/elasticloadbalancing/pricing, us-east-1, as quoted in June 2025",
 )  # fmt: skip
+
+
+NOT_LOCAL = "it knows the replicas of all servers: nodes with local: are for a Service alone"
+NO_NODES = "its balancer knows the tasks themselves: nodes stand where servers are one's own"
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,18 @@ class ServiceBalancing:
     algorithm: Algorithm = Algorithm.RANDOM
     per_request: bool = False
     price_per_hour: float = constant(ENTRY_PRICE)
+    nodes: NodeBalancer | None = None  # null: whoever lets users in knows which servers live
+
+    def conflicts(self, platform: Choices) -> str:
+        """Why it cannot balance here; "" if it can."""
+        tasks = isinstance(platform.scheduling, Maintaining)
+        return NO_NODES if self.nodes is not None and tasks else ""
+
+    def refuses(self, stack: Stack) -> str:
+        """Why it does not take the stack; "" if it does."""
+        several = self.nodes is not None and self.nodes.local and len(stack.doors) > 1
+        asked = f"users ask {', '.join(stack.doors)}, each by a balancer of its own"
+        return f"{asked}: nodes with local: are for one" if several else ""
 
     def routing(self) -> Routing:
         return Routing(algorithm=self.algorithm, per_request=self.per_request)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.control.load_balancing.kube_proxy import ENTRY_PRICE
+from sim.control.core.choices import Choices
+from sim.control.load_balancing.kube_proxy import ENTRY_PRICE, NOT_LOCAL
+from sim.control.load_balancing.nodes import NodeBalancer
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.profile import Routing
 
@@ -25,6 +27,11 @@ class Traefik:
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(DIAL)
     price_per_hour: float = constant(ENTRY_PRICE)
+    nodes: NodeBalancer | None = None  # as of a Service
+
+    def conflicts(self, platform: Choices) -> str:
+        """Why it cannot balance here; "" if it can."""
+        return NOT_LOCAL if self.nodes is not None and self.nodes.local else ""
 
     def routing(self) -> Routing:
         return Routing(

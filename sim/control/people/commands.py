@@ -4,7 +4,7 @@ A platform says by which console it is worked (`console`, of one of its ten choi
 nothing is a user's own, and its commands are told in plain words. An empty text: that console has
 none for it. Sources: docs.docker.com reference/cli/docker (compose, service, node, swarm);
 developer.hashicorp.com/nomad/commands; kubernetes.io/docs reference/kubectl; AWS CLI reference,
-ecs; cloud.google.com/sdk/gcloud/reference/run.
+ecs, rds and elasticache; cloud.google.com/sdk/gcloud/reference/run, sql and redis.
 """
 
 from __future__ import annotations
@@ -14,8 +14,24 @@ from typing import Literal
 from sim.control.core.choices import ASKED, Consoled
 from sim.control.core.cluster import Cluster
 
-Verb = Literal["roll_back", "restart_all", "scale", "least", "edit", "shed", "write_off", "join"]
+Verb = Literal[
+    "roll_back", "restart_all", "scale", "least", "edit", "shed", "write_off", "join",
+    "events", "fail_over", "queue_events", "queue_fail_over",
+    "broker_events", "broker_fail_over",
+]  # fmt: skip
 COMPOSE = "docker compose"
+# of what is managed: sizes and prices are Amazon's; the words of Cloud Run Google's
+AWS: dict[Verb, str] = {
+    "events": "aws rds describe-events --source-identifier {service}",
+    "fail_over": "aws rds reboot-db-instance {service} --force-failover",
+    "queue_events": "aws elasticache describe-events --source-identifier {service}",
+    "queue_fail_over": "aws elasticache test-failover --replication-group-id {service}",
+}
+RABBITMQ: dict[Verb, str] = {  # which Google does not run
+    "broker_events": "aws mq describe-broker --broker-id {service}",
+    "broker_fail_over": "aws mq reboot-broker --broker-id {service}",
+}
+AWS |= RABBITMQ
 # {service}: its name; {number}: of replicas; {server}: a machine
 COMMANDS: dict[str, dict[Verb, str]] = {
     COMPOSE: {
@@ -27,6 +43,7 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "docker compose up -d {service}",
         "write_off": "",
         "join": "docker compose up -d",
+        **AWS,
     },
     "docker service": {
         "roll_back": "docker service rollback {service}",
@@ -37,6 +54,7 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "docker service update --label-add inflightreq.amount {service}",
         "write_off": "docker node rm --force {server}",
         "join": "docker swarm join",
+        **AWS,
     },
     "nomad": {
         "roll_back": "nomad job revert {service}",
@@ -47,6 +65,7 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "nomad job run {service}.nomad.hcl, inflightreq.amount",
         "write_off": "nomad node drain -enable -force {server}",
         "join": "nomad agent -client",
+        **AWS,
     },
     "kubectl": {
         "roll_back": "kubectl rollout undo deployment/{service}",
@@ -57,6 +76,7 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "kubectl annotate ingress {service} limit-connections",
         "write_off": "kubectl taint nodes {server} out-of-service:NoExecute",
         "join": "a larger node pool",
+        **AWS,
     },
     "aws ecs": {
         "roll_back": "aws ecs update-service --service {service} --task-definition",
@@ -67,6 +87,7 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "",  # a web ACL counts by address, not what is inside
         "write_off": "",
         "join": "",
+        **AWS,
     },
     "gcloud run": {
         "roll_back": "gcloud run services update-traffic {service} --to-revisions",
@@ -77,6 +98,11 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "gcloud run services update {service} --max {number}",
         "write_off": "",
         "join": "",
+        "events": "gcloud sql operations list --instance {service}",
+        "fail_over": "gcloud sql instances failover {service}",
+        "queue_events": "gcloud redis operations list",
+        "queue_fail_over": "gcloud redis instances failover {service}",
+        **RABBITMQ,
     },
 }  # fmt: skip
 ELSEWHERE: dict[Verb, str] = {
@@ -88,6 +114,12 @@ ELSEWHERE: dict[Verb, str] = {
     "shed": "a limit before {service}",
     "write_off": "the removal of {server}",
     "join": "one more server",
+    "events": "the events of {service}",
+    "fail_over": "the failover of {service}",
+    "queue_events": "the events of {service}",
+    "queue_fail_over": "the failover of {service}",
+    "broker_events": "the events of {service}",
+    "broker_fail_over": "the failover of {service}",
 }
 
 

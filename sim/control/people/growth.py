@@ -39,7 +39,7 @@ def scale_out(human: Human, service: str) -> Loop:
     would take them away again, its minimum."""
     cluster = human.cluster
     published = cluster.host_ports and cluster.service(service).port is not None
-    if service == cluster.entry and published and not cluster.front().balanced:
+    if service in cluster.doors and published and not cluster.front().balanced:
         yield from front(human)
     tasks = isinstance(cluster.choices.scheduling, Maintaining)
     cores = math.inf if tasks else added(s.cores for s in maintained(cluster))
@@ -71,7 +71,9 @@ def front(human: Human) -> Loop:
     cluster = human.cluster
     yield from human.runbook("front")
     cluster.clock.loop(HAProxy().run(cluster))
-    cluster.point(tuple(a._replace(checked=False) for a in addresses_of(cluster)), True)
+    for door in cluster.doors:
+        unchecked = tuple(a._replace(checked=False) for a in addresses_of(cluster, door))
+        cluster.point(unchecked, True, door)
 
 
 def resize_server(human: Human, server: Server) -> Loop:
@@ -88,7 +90,7 @@ def resize_server(human: Human, server: Server) -> Loop:
     cluster.say("server_up", larger.name, f"{larger.name} is back with {larger.cores:g} cores")
     if "scheduling" in cluster.left_to_operator:
         yield from runbooks.start_all(human)
-        write_down(cluster, runbooks.lines(cluster))
+        write_down(cluster)
 
 
 def rent(human: Human, service: str) -> Loop:

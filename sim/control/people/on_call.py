@@ -16,6 +16,7 @@ import simpy
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster
 from sim.control.people import growth, runbooks
+from sim.control.people.commands import Verb, command_of
 from sim.control.people.human import Deployed, Human
 from sim.control.people.monitoring import Sighting
 from sim.control.people.repertoire import (
@@ -38,9 +39,11 @@ from sim.control.people.symptoms import (
     look,
     lost_server,
     maintained,
+    provider_away,
     unlisted,
 )
 from sim.control.rolling_updates import compose
+from sim.control.self_healing import managed
 from sim.schema.scenario import Deploy
 
 
@@ -57,7 +60,10 @@ class OnCall:
         human, window = self.human, self.human.window
         incident: simpy.Process | None = None
         while True:
-            yield cluster.clock.after(human.spec.alarm.look, Rank.OPERATOR)
+            next_s = cluster.clock.now + human.spec.alarm.look
+            if window.settled():
+                next_s = window.stood(cluster.stands_until())
+            yield cluster.clock.exactly(next_s, Rank.OPERATOR, 0)
             sighting = Sighting(cluster.clock.now, cluster.gauge(), cluster.backlogs())
             human.refused_lately = window.add(sighting)
             is_open = incident is not None and incident.is_alive
@@ -237,6 +243,30 @@ def wait_for_server(human: Human, symptoms: Symptoms) -> Loop:
     yield from runbooks.replace_server(human, server)
 
 
+PROVIDED: dict[str, tuple[Verb, Verb]] = {  # where she looks, and asks for a failover
+    "Redis": ("queue_events", "queue_fail_over"),
+    "RabbitMQ": ("broker_events", "broker_fail_over"),
+}
+
+
+def wait_for_provider(human: Human, symptoms: Symptoms) -> Loop:
+    """She reads its events, and waits; once it is away for longer than was ever published, she asks
+    for the failover that does not come, where there is a standby."""
+    cluster, name = human.cluster, symptoms.provider_away
+    c, rules = cluster.managed[name], cluster.service(name).managed
+    engine = cluster.stack.engine_of(name)
+    events, asks = PROVIDED.get(engine.title, ("events", "fail_over"))
+    yield from human.command(f"`{command_of(cluster, events, name)}`")
+    human.say(f"finds: {name} is its provider's to bring back")
+    while provider_away(cluster) == name:
+        if rules is not None and rules.standby and managed.overdue(cluster, c):
+            yield from human.command(f"`{command_of(cluster, asks, name)}`")
+            cluster.acted()
+            yield from managed.fail_over(cluster, c)
+        else:
+            yield from human.wait(human.spec.habits.recheck)
+
+
 def write_off(human: Human, symptoms: Symptoms) -> Loop:
     server = dead_node(human.cluster)
     if server is not None:
@@ -276,6 +306,7 @@ def wait(human: Human, symptoms: Symptoms) -> Loop:
 DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
     "promote": lambda human, symptoms: runbooks.promote(human, symptoms.primary_lost),
     "wait_for_server": wait_for_server,
+    "wait_for_provider": wait_for_provider,
     "write_off": write_off,
     "repair": lambda human, _: runbooks.repair(human, human.cluster.troubles[0]),
     "roll_back": roll_back,
@@ -289,7 +320,7 @@ DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
     "restart_busy": lambda human, symptoms: runbooks.restart_all(human, symptoms.busy),
     "scale_out": scale_out,
     "resize_server": resize_server,
-    "rent": lambda human, symptoms: growth.rent(human, human.cluster.entry),
+    "rent": lambda human, symptoms: growth.rent(human, human.cluster.door(symptoms.busy)),
     "ask_provider": lambda human, _: growth.ask_provider(human),
     "shed": lambda human, symptoms: growth.shed(human, symptoms.busy),
     "wait": wait,

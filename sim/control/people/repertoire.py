@@ -18,6 +18,7 @@ Remedy = Literal[
     "promote", "wait_for_server", "repair", "write_off", "roll_back", "fix_secret",
     "raise_connections", "start", "restart_silent", "fix_backends", "add_pooler", "widen_pools",
     "restart_busy", "scale_out", "resize_server", "rent", "ask_provider", "shed", "wait",
+    "wait_for_provider",
 ]  # fmt: skip
 
 
@@ -31,6 +32,7 @@ class Symptoms:
     server_away: bool = False  # cannot be reached, and nobody but her moves what ran there
     trouble: bool = False  # something that an event left behind, and that a log names
     node_away: bool = False  # ... and the platform waits for it before it moves a disk
+    provider_away: str = ""  # a managed database whose provider has to bring it back
     bad_version: str = ""  # of a deployed version replicas exit, err, or grow
     changed: str = ""  # deployed lately, and not taken back
     locked_out: bool = False  # the database refuses a password that was forgotten somewhere
@@ -74,6 +76,9 @@ REPERTOIRE: tuple[Hypothesis, ...] = (
     Hypothesis("add_pooler", "it still has none", lambda s: s.connections_short, True),
     Hypothesis("start", "something is down", lambda s: s.down > 0, True, 0),
     Hypothesis("restart_silent", "a replica hangs", lambda s: s.hung > 0, True, 0),
+    Hypothesis(
+        "wait_for_provider", "its provider's", lambda s: bool(s.provider_away), True, 0
+    ),
     Hypothesis("restart_silent", "it sits out its back-off", lambda s: s.backing_off > 0, True, 3),
     Hypothesis("fix_backends", "a wrong address", lambda s: s.wrong_address, True, 0),
     Hypothesis("write_off", "the platform waits for a dead server", lambda s: s.node_away),

@@ -226,8 +226,9 @@ def rent_servers(human: Human, ask: RentServers) -> Loop:
         yield from human.runbook("edit_backends")
     balanced = balanced or ask.balancer
     if balanced or not ask.dns:
-        typed = mistyped(human, addresses_of(cluster), ask.wrong_backends)
-        write_down(cluster, typed, balanced)
+        door = cluster.door(ask.service)
+        typed = mistyped(human, addresses_of(cluster, door), ask.wrong_backends)
+        write_down(cluster, {door: typed}, balanced)
         human.say("points users at the balancer" if balanced else "tells users the addresses")
     human.under_way -= 1
 
@@ -236,12 +237,14 @@ def add_to_dns(human: Human, server: Server) -> Loop:
     """One more address under the users' name: each of them takes any, and nobody checks."""
     cluster = human.cluster
     yield from human.runbook("add_to_dns")
-    front = cluster.front()
-    if front.balanced:
-        return  # somebody has built one meanwhile
-    places = [a for a in addresses_of(cluster) if a.server == server.id]
-    cluster.route(Routing(algorithm=Algorithm.RANDOM))
-    cluster.point((*front.addresses, *(a for a in places if a not in front.addresses)))
+    for front in [cluster.front(door) for door in cluster.doors]:
+        if front.balanced:
+            return  # somebody has built one meanwhile
+        places = [a for a in addresses_of(cluster, front.service) if a.server == server.id]
+        if places:
+            cluster.route(Routing(algorithm=Algorithm.RANDOM), front.service)
+            more = (a for a in places if a not in front.addresses)
+            cluster.point((*front.addresses, *more), service=front.service)
 
 
 def rent_one(human: Human, runbook: str = "rent_server") -> Task[Server]:
@@ -292,13 +295,6 @@ def mistyped(human: Human, right: tuple[Address, ...], wrong: int | None) -> tup
     return tuple(typed)
 
 
-def lines(cluster: Cluster) -> tuple[Address, ...]:
-    """Where the replicas are, as lines of the balancer's file: with checks, if it has any."""
-    written = cluster.front().addresses
-    checked = not written or any(line.checked for line in written)
-    return tuple(place._replace(checked=checked) for place in addresses_of(cluster))
-
-
 def fix_backends(human: Human) -> Loop:
     """Find the wrong line, edit, reload; a proxy that knows names only has to look again."""
     cluster = human.cluster
@@ -308,7 +304,7 @@ def fix_backends(human: Human) -> Loop:
     else:
         yield from human.runbook("edit_backends")
     if cluster.host_ports:
-        write_down(cluster, lines(cluster))
+        write_down(cluster)
     else:
         for service in cluster.fronts:
             living = [c for c in cluster.of(service, "running") if c.alive and not c.deleting]
@@ -359,5 +355,5 @@ def replace_server(human: Human, lost: Server) -> Loop:
         cluster.remove(c)
         cluster.try_start(made)
     cluster.release(lost)
-    write_down(cluster, lines(cluster))
+    write_down(cluster)
     human.say(f"points users at {fresh.name}")

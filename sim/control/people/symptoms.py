@@ -44,6 +44,11 @@ def primary_lost(cluster: Cluster) -> str:
     return ""
 
 
+def provider_away(cluster: Cluster) -> str:
+    """A managed database that is not there, as its provider's events tell."""
+    return next((name for name, c in cluster.managed.items() if c.hung or not c.alive), "")
+
+
 def dead_node(cluster: Cluster) -> Server | None:
     """A server that is away, and holds back what has a disk that could be attached elsewhere."""
     if not isinstance(cluster.choices.scheduling, Tainting):
@@ -163,8 +168,13 @@ def wrong_address(cluster: Cluster) -> bool:
 
 def unlisted(cluster: Cluster) -> bool:
     """A replica runs whose address the balancer's file does not have."""
-    lines = {(line.server, line.port) for line in cluster.front().addresses}
-    return any((place.server, place.port) not in lines for place in addresses_of(cluster))
+    fronts = [cluster.front(door) for door in cluster.doors]
+    written = {(f.service, line.server, line.port) for f in fronts for line in f.addresses}
+    return any(
+        (front.service, place.server, place.port) not in written
+        for front in fronts
+        for place in addresses_of(cluster, front.service)
+    )
 
 
 # ---- what dashboards show ----
@@ -209,6 +219,7 @@ def look(human: Human) -> Symptoms:
         backlog=bool(seen.waiting()) and not idle(cluster, late),
         primary_lost=primary_lost(cluster),
         server_away=lost_server(cluster) is not None,
+        provider_away=provider_away(cluster),
         trouble=bool(cluster.troubles),
         node_away=dead_node(cluster) is not None,
         bad_version=bad_version(human),

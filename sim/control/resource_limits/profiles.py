@@ -27,7 +27,7 @@ from sim.schema.fields import LawSpec
 from sim.schema.jobs import JobWork
 from sim.schema.scenario import Version
 from sim.schema.stack import CpuSpec, Role, Service, Stack
-from sim.schema.steps import Breaker, PlainStep, ServiceStep, placed
+from sim.schema.steps import Breaker, PlainStep, ServiceStep, SingleStep, placed, within
 
 KINDS: dict[Role, Kind] = {
     "http": Kind.HTTP,
@@ -94,6 +94,7 @@ def client_of(spec: ClientSpec) -> Client:
     """Whoever asks, as the data plane has it; users may have an SLO beside."""
     return Client(
         timeout_s=spec.timeout,
+        deadline_s=spec.deadline or math.inf,
         connect_timeout_s=spec.connect_timeout,
         retries=spec.retries,
         backoff_s=spec.backoff,
@@ -204,6 +205,8 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         answers = StoryStep(Does.WAIT, law=law(service.latency))
         fails = StoryStep(Does.FAIL, share=service.errors)
         return replace(profile, slots=UNLIMITED, steps=(answers, fails))
+    if service.role == "redis" and service.managed is not None:
+        profile = replace(profile, persistence=kept_by_provider(service, profile.persistence))
     if service.role in ("postgres", "redis"):
         return replace(profile, number=stack.number(name))
     if service.role == "cache":
@@ -242,6 +245,15 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
     )
 
 
+def kept_by_provider(service: Service, own: Persistence) -> Persistence:
+    """What of a managed queue outlives a machine: all that its copies have; alone what RabbitMQ has
+    on its disk, and of Redis nothing. Source: ElastiCache User Guide, Mitigating failures: append
+    only files are of no use when hardware fails, and not to be had on t4g nodes."""
+    if service.managed is not None and service.managed.standby:
+        return Persistence.AOF_ALWAYS
+    return own if service.engine == "rabbitmq" else Persistence.NONE
+
+
 def story_of(
     stack: Stack, steps: list[ServiceStep], cpu_factor: float, of: str = ""
 ) -> tuple[StoryStep, ...]:
@@ -263,14 +275,14 @@ def story_of(
                 by_try=step.fresh,
                 client=caller_of(step) if step.kind == "call" else Client(),
                 endpoint=endpoint_of(stack, step),
-                cache=looker_of(step) if isinstance(step, ServiceStep) else CacheRules(),
-                covers=len(step.on_miss) if isinstance(step, ServiceStep) else 0,
+                cache=looker_of(step) if isinstance(step, SingleStep) else CacheRules(),
+                covers=sum(len(list(placed(parts))) for parts in within(step).values()),
             )
         )
     return tuple(story)
 
 
-def looker_of(step: ServiceStep) -> CacheRules:
+def looker_of(step: SingleStep) -> CacheRules:
     """How a step looks into a cache."""
     if step.cache is None:
         return CacheRules()
@@ -293,7 +305,12 @@ def endpoint_of(stack: Stack, step: PlainStep) -> int:
 def caller_of(step: PlainStep) -> Client:
     """How a calling step asks: as users do, and with what services alone have."""
     rules = breaker_of(step.breaker) if step.breaker else BreakerRules()
-    return replace(client_of(step), at_most=step.at_most or 0, breaker=rules)
+    return replace(
+        client_of(step),
+        at_most=step.at_most or 0,
+        breaker=rules,
+        inherits_deadline=step.inherit_deadline,
+    )
 
 
 def breaker_of(spec: Breaker) -> BreakerRules:

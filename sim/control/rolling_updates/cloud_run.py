@@ -55,7 +55,7 @@ class Revisions:
         version = cluster.versions[service]
         live = [c for c in cluster.of(service) if not c.deleting]
         new = [c for c in live if c.version == version]
-        if any(c.state == "exited" and c.ready_since_s is None and c.exit_code for c in new):
+        if any(c.state == "exited" and not c.was_ready and c.exit_code for c in new):
             moving.discard(service)
             stays = "traffic" if service in cluster.fronts else "the one before"
             text = f"revision {version.name} of {service} did not start: {stays} stays"

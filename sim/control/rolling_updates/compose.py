@@ -8,6 +8,7 @@ f7297942 pkg/compose reconcile.go, executor.go, convergence.go (shared facts, or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 import simpy
 
@@ -178,11 +179,22 @@ def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
         if c.server.id in replicas and not c.deleting:
             replicas[c.server.id] += 1
     least = min(replicas.values(), default=0)
-    server = next((s for s in cluster.servers if replicas.get(s.id) == least), None)
+    fewest = [s for s in cluster.servers if replicas.get(s.id) == least]
+    server = next(iter(cluster.apart(service, fewest)), None)
     port = cluster.service(service).port
-    if port is None and balanced and service == cluster.entry:
+    if port is None and balanced and service in cluster.doors:
         port = BEHIND_BALANCER
-    return server, port + replicas[server.id] if server is not None and port is not None else None
+    if server is None or port is None:
+        return server, None
+    return server, free_port(cluster, service, server, port + replicas[server.id])
+
+
+def free_port(cluster: Cluster, service: str, server: Server, first: int) -> int:
+    """The first from there on that no other service publishes or has got on this server."""
+    others = {name: s for name, s in cluster.stack.services.items() if name != service}
+    taken = {s.port for s in others.values()}
+    taken |= {c.port for c in cluster.on(server) if c.service in others and not c.deleting}
+    return next(port for port in count(first) if port not in taken)
 
 
 def scale(cluster: Cluster, service: str, replicas: int) -> Loop:

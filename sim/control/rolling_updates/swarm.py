@@ -78,7 +78,7 @@ class SwarmUpdate:
                 cluster.say("rollout", service, text)
             elif service in rolling and change.kind == "exit":
                 c = change.container
-                early = c.ready_since_s is None or cluster.clock.now - c.started_s <= self.monitor_s
+                early = not c.was_ready or cluster.clock.now - c.started_s <= self.monitor_s
                 if c.version == cluster.versions[service] and not c.deleting and early:
                     failed[service] += 1
                     self.failure(cluster, service, failed[service], rolling)

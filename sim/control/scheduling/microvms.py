@@ -114,7 +114,7 @@ class MicroVMs:
         spec = cluster.service(service)
         if spec.role in STATEFUL:
             rented = [s for s in self.maintained(cluster) if s.alive and not s.cordoned]
-            return rented[0] if rented else None
+            return next(iter(cluster.apart(service, rented)), None)
         if not cluster.lends or (cluster.clock.now > 0.0 and not self.take(cluster)):
             return None
         size = self.size(spec)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
@@ -15,7 +16,7 @@ from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Server
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet, TaskAgent
-from sim.control.scheduling.placement import Load, Resources, fits, load_of, requested
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, preferring, requested
 from sim.control.scheduling.replicas import keep
 from sim.dataplane.arithmetic import added
 from sim.schema.stack import Stack
@@ -133,7 +134,9 @@ class NomadScheduling:
         by_zone = cluster.by_zone(service)
         loads = [load_of(cluster, s, service, by_zone=by_zone) for s in able]
         wanted = requested(cluster, service)
-        ident = binpack_choice(loads, wanted, cluster.desired[service])
+        pick = partial(binpack_choice, wanted=wanted, count=cluster.desired[service])
+        away = {s.id for s in cluster.apart(service, able)}
+        ident = preferring(pick, [load for load in loads if load.id in away], loads)
         return next((s for s in able if s.id == ident), None)
 
     def run(self, cluster: Cluster) -> Loop:

@@ -4,9 +4,9 @@ Pure rules; scheduler.py asks them. Rules and constants: shared facts, kubernete
 (kubernetes/kubernetes pkg/scheduler apis/config/v1/default_plugins.go @01db4ae9; website
 topology-spread-constraints @02aa04fe). Two choices beside upstream's defaults: bin packing, and a
 hard spread. Of the default score plugins left out: ImageLocality (a few points for the images
-here), NodeAffinity and InterPodAffinity (no stack here asks for either), TaintToleration (no
-PreferNoSchedule taint exists here). Left out as well: the scheduler's own queue back-off.
-Nothing is ever moved to rebalance.
+here), NodeAffinity (no stack here asks for it), InterPodAffinity (but for the copies of a database:
+`preferring`), TaintToleration (no PreferNoSchedule taint exists here). Left out as well: the
+scheduler's own queue back-off. Nothing is ever moved to rebalance.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sim.constants.facts import Fact
 from sim.control.core.cluster import Cluster, Server
@@ -190,6 +190,17 @@ def best(
     ]
     ranked = sorted(zip(scores, able, strict=True), key=lambda pair: (-pair[0], pair[1].id))
     return ranked[0][1].id if ranked else None
+
+
+T = TypeVar("T")
+
+
+def preferring(pick: Callable[[list[T]], int | None], some: list[T], every: list[T]) -> int | None:
+    """What is picked of some, if one of them will do; else of all. So copies of a database are kept
+    apart: CloudNativePG 1.25, scheduling: podAntiAffinityType: preferred is its default (there by
+    server, and by zone if the topologyKey says so; Zalando's operator has it off by default)."""
+    chosen = pick(some)
+    return pick(every) if chosen is None else chosen
 
 
 # ---- what schedulers ask ----

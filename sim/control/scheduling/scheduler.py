@@ -36,6 +36,7 @@ from sim.control.scheduling.placement import (
     best,
     fits,
     load_of,
+    preferring,
     requested,
     within_skew,
 )
@@ -115,9 +116,13 @@ class Scheduling:
         loads = [load_of(cluster, s, service, by_zone=by_zone) for s in able]
         weights = (self.fit_weight, self.balance_weight, self.spread_weight)
         smallest = Resources(self.default_cpu_request, self.default_memory_request)
-        ident = best(
-            loads, wanted, self.max_skew, weights, self.bin_pack, smallest, self.zone_max_skew
-        )
+
+        def pick(some: list[Load]) -> int | None:
+            skews = self.max_skew, weights, self.bin_pack, smallest, self.zone_max_skew
+            return best(some, wanted, *skews)
+
+        away = {s.id for s in cluster.apart(service, able)}
+        ident = preferring(pick, [load for load in loads if load.id in away], loads)
         return next((s for s in able if s.id == ident), None)
 
     def able(self, cluster: Cluster, service: str) -> list[Server]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 from sim.constants.facts import Fact, constant
@@ -16,7 +17,7 @@ from sim.control.core.cluster import Cluster, Server
 from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet, TaskAgent
-from sim.control.scheduling.placement import Load, Resources, fits, load_of
+from sim.control.scheduling.placement import Load, Resources, fits, load_of, preferring
 from sim.control.scheduling.replicas import keep
 from sim.control.scheduling.surplus import leave_balanced
 from sim.schema.stack import Service, Stack
@@ -132,7 +133,10 @@ class SwarmScheduling:
     def choose(self, cluster: Cluster, service: str) -> Server | None:
         """A server for one more task; None if it must wait."""
         able = candidates(cluster, service, self.max_failures, self.failure_window_s)
-        ident = spread_choice(able, reservations(cluster.service(service)))
+        wanted = reservations(cluster.service(service))
+        away = {s.id for s in cluster.apart(service, cluster.servers)}
+        some = [node for node in able if node.load.id in away]
+        ident = preferring(partial(spread_choice, wanted=wanted), some, able)
         return next((s for s in cluster.servers if s.id == ident), None)
 
     def run(self, cluster: Cluster) -> Loop:

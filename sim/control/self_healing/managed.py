@@ -1,9 +1,10 @@
-"""A database that a provider runs: it is none of the platform's, nor of the operator's.
+"""A database or a queue that a provider runs: it is none of the platform's, nor the operator's.
 
 A process that ends is started again in place. One that is silent is given up: its standby in
 another zone takes its place with all rows, in the time that the provider publishes; without one
-another machine gets its disk. Sources: Amazon RDS User Guide, Failing over a Multi-AZ DB instance
-(failover.py has the times); for one alone see below.
+another machine gets its disk. A failover that fails is asked for by hand (aws rds
+reboot-db-instance --force-failover). Sources: Amazon RDS User Guide, Failing over a Multi-AZ DB
+instance (failover.py has the times) and Rebooting a DB instance; for one alone see below.
 """
 
 from __future__ import annotations
@@ -31,8 +32,20 @@ RESTART = Fact(
 )  # fmt: skip
 
 
-def away(rules: Managed) -> LawSpec:
+QUEUE_LOW = Fact(
+    "managed.queue_low", 15.0, "s", "a managed queue's copy is in its place after so long at least",
+    "chosen: Amazon publishes none for ElastiCache or Amazon MQ; detection and a DNS name of 5 s",
+    fixed=_TAKES,
+)  # fmt: skip
+QUEUE_HIGH = Fact(
+    "managed.queue_high", 60.0, "s", "... and at most", QUEUE_LOW.source, fixed=_TAKES
+)
+
+
+def away(rules: Managed, role: str = "postgres") -> LawSpec:
     """From the moment at which it falls silent until another one serves in its place."""
+    if role == "redis" and rules.standby and rules.takes is None:
+        return evenly(QUEUE_LOW.value, QUEUE_HIGH.value)
     if rules.takes is not None or rules.standby:
         return takes(Failover(by="managed", takes=rules.takes))
     return evenly(ALONE_LOW.value, ALONE_HIGH.value)
@@ -51,6 +64,24 @@ def provide(cluster: Cluster) -> Loop:
             cluster.clock.loop(replaced(cluster, c))
 
 
+def overdue(cluster: Cluster, c: Container) -> bool:
+    """Is it silent for longer than a failover takes at most, as its provider publishes it?"""
+    rules = cluster.service(c.service).managed
+    law = away(rules or Managed(), cluster.service(c.service).role)
+    most_s = law.mean * (1.0 + law.cv * 3.0**0.5) if law.law == "uniform" else 2.0 * law.mean
+    return c.hung and cluster.clock.now - cluster.silent_s[c.service] >= most_s
+
+
+def fail_over(cluster: Cluster, c: Container) -> Loop:
+    """Somebody asks for it: as long as one takes that its provider begins."""
+    rules, run = cluster.service(c.service).managed, c.run
+    assert rules is not None
+    wait_s = cluster.duration(away(rules, cluster.service(c.service).role), f"managed/{c.service}")
+    yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
+    if c.run == run and c.alive and c.hung:
+        serves_elsewhere(cluster, c)
+
+
 def started_again(cluster: Cluster, c: Container) -> Loop:
     run = c.run
     yield cluster.clock.after(RESTART.value, Rank.FAILOVER, cluster.stack.number(c.service))
@@ -62,12 +93,23 @@ def replaced(cluster: Cluster, c: Container) -> Loop:
     """What is silent makes way, unless it is heard of again before."""
     rules, run = cluster.service(c.service).managed, c.run
     assert rules is not None
-    wait_s = cluster.duration(away(rules), f"managed/{c.service}")
+    fails = rules.standby and cluster.random(f"managed/{c.service}/fails") < rules.fails
+    wait_s = cluster.duration(away(rules, cluster.service(c.service).role), f"managed/{c.service}")
     yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
     if c.run != run or not (c.hung and c.alive):
         return
     if not rules.standby and c.server.zone in cluster.lost_zones:
         return  # with its disk, until the zone is back
+    if fails:
+        cluster.say("failover_failed", c.service, f"{c.service}: its standby does not take over")
+        return
+    serves_elsewhere(cluster, c)
+
+
+def serves_elsewhere(cluster: Cluster, c: Container) -> None:
+    """The standby, or another machine, has its place."""
+    rules = cluster.service(c.service).managed
+    assert rules is not None
     cluster.acted()
     if rules.standby:
         cluster.take_over(c)

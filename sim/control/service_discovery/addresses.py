@@ -6,11 +6,11 @@ same port is found again, a moved or new one is not until a person edits the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sim.control.core.clock import Loop
-from sim.control.core.cluster import Address, Cluster, Container
+from sim.control.core.cluster import Address, Cluster, Container, Front
 from sim.control.service_discovery.dns import by_name
 
 
@@ -46,16 +46,21 @@ def send_to(cluster: Cluster, containers: Iterable[Container], service: str = ""
         cluster.publish(backends, cluster.proxy_of(service), service)
 
 
+def lines(cluster: Cluster, front: Front) -> tuple[Address, ...]:
+    """Where the replicas are, as lines of the balancer's file: with checks, if it has any."""
+    checked = not front.addresses or any(line.checked for line in front.addresses)
+    return tuple(a._replace(checked=checked) for a in addresses_of(cluster, front.service))
+
+
 def write_down(
-    cluster: Cluster, entry: tuple[Address, ...] | None = None, balanced: bool = False
+    cluster: Cluster, typed: Mapping[str, tuple[Address, ...]] = {}, balanced: bool = False
 ) -> None:
     """Every address as it is now, in users' DNS, in balancers' files and in callers' settings.
-    `entry`: those of the entry as they were typed; `balanced`: a balancer reads them from now."""
+    `typed`: those of a service as somebody typed them; `balanced`: a balancer stands before what
+    users ask from now."""
     for service, front in cluster.fronts.items():
-        addresses = addresses_of(cluster, service)
-        if service == cluster.entry and entry is not None:
-            addresses = entry
-        joins = balanced and service == cluster.entry
+        addresses = typed[service] if service in typed else lines(cluster, front)
+        joins = balanced and service in cluster.doors
         cluster.point(addresses, front.balanced or joins, service)
 
 
@@ -64,13 +69,14 @@ class StaticAddress:
     """What callers know without discovery: the addresses that somebody wrote down once."""
 
     def run(self, cluster: Cluster) -> Loop:
-        entry, *rest = cluster.fronts
         for proxy in cluster.stack.playing("proxy"):
             lookup = cluster.service(proxy).lookup
-            if lookup is not None and cluster.service(entry).port is None:
+            named = [door for door in cluster.doors if cluster.service(door).port is None]
+            if lookup is not None and named:
+                rest = [service for service in cluster.fronts if service not in named]
                 cluster.clock.loop(self.follow(cluster, rest))
-                yield from by_name(cluster, proxy, lookup)
-        yield from self.follow(cluster, [entry, *rest])
+                yield from by_name(cluster, proxy, lookup, named)
+        yield from self.follow(cluster, [*cluster.fronts])
 
     def follow(self, cluster: Cluster, services: Sequence[str]) -> Loop:
         """Requests for these go to whoever is at their addresses."""

@@ -12,7 +12,7 @@ started, or another container started while it was away (medic/cht-core#8205).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -81,7 +81,7 @@ class Bridge:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.holders: dict[Place, Container] = {}
-        self.replicas: dict[Place, Container] = {}  # of the entry service: who had it last
+        self.replicas: dict[tuple[str, Place], Container] = {}  # of a service: who had it last
         for c in cluster.containers:
             if c.alive:
                 self.join(c)
@@ -90,8 +90,8 @@ class Bridge:
         taken = {place.number for place in self.holders if place.server == c.server.id}
         place = Place(c.server.id, lowest_free(taken))
         self.holders[place] = c
-        if c.service == self.cluster.entry:
-            self.replicas[place] = c
+        if c.service in self.cluster.doors:
+            self.replicas[c.service, place] = c
 
     def leave(self, gone: Callable[[Container], bool]) -> None:
         self.holders = {place: c for place, c in self.holders.items() if not gone(c)}
@@ -105,14 +105,13 @@ class Bridge:
         elif change.kind == "started" and change.container is not None:
             self.join(change.container)
 
-    def answers(self) -> list[Place]:
-        """What Docker's DNS says of the entry service: where its processes live."""
-        entry = self.cluster.entry
-        return [place for place, c in sorted(self.holders.items()) if c.service == entry]
+    def answers(self, service: str) -> list[Place]:
+        """What Docker's DNS says of a service: where its processes live."""
+        return [place for place, c in sorted(self.holders.items()) if c.service == service]
 
-    def at(self, place: Place) -> Container:
-        """Who is reached there: a replica, be it down, or nobody who listens."""
-        c = self.replicas.get(place)
+    def at(self, service: str, place: Place) -> Container:
+        """Who is reached there: a replica of it, be it down, or nobody who listens."""
+        c = self.replicas.get((service, place))
         holder = self.holders.get(place)
         down = c is not None and holder is None and not c.alive
         if c is not None and (holder is c or down) and c in self.cluster.containers:
@@ -181,24 +180,29 @@ class Resolver(Generic[Answer]):
 
 
 # ---- a proxy in front of names in Docker's DNS ----
-def by_name(cluster: Cluster, proxy: str, lookup: Lookup) -> Loop:
+def by_name(cluster: Cluster, proxy: str, lookup: Lookup, services: Sequence[str]) -> Loop:
     """The stack's own proxy resolves when it starts, when it is reloaded, and after each TTL."""
     bridge = Bridge(cluster)
-    resolver = Resolver(cluster, proxy, lookup, bridge.answers, bridge.at)
+    resolvers = [
+        Resolver(cluster, proxy, lookup, partial(bridge.answers, s), partial(bridge.at, s), s)
+        for s in services
+    ]
     changes = cluster.watch("started", "exit", "removed", "server_down", "addresses")
-    resolver.begin()
-    cluster.route(nginx(len(resolver.known), lookup.connect_timeout))
+    for resolver in resolvers:
+        resolver.begin()
+        cluster.route(nginx(len(resolver.known), lookup.connect_timeout), resolver.service)
     while True:
         change = yield changes.get()
         bridge.heard(change)
-        resolver.send()
         new = change.container if change.kind == "started" else None
         mine = new is not None and new.service == proxy
-        asks_again = not resolver.known and not lookup.once
-        reloaded = change.kind == "addresses" and change.service == cluster.entry
-        if reloaded or mine or asks_again:
-            resolver.look()
-            cluster.route(nginx(len(resolver.known), lookup.connect_timeout))
+        for resolver in resolvers:
+            resolver.send()
+            asks_again = not resolver.known and not lookup.once
+            reloaded = change.kind == "addresses" and change.service == resolver.service
+            if reloaded or mine or asks_again:
+                resolver.look()
+                cluster.route(nginx(len(resolver.known), lookup.connect_timeout), resolver.service)
 
 
 # ---- clients of a headless service ----

@@ -36,6 +36,7 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
+from sim.dataplane.kernel.gates import backend, behind, gate_of, shut
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
 from sim.dataplane.kernel.losses import again_after, loses, loss
 from sim.dataplane.kernel.network import round_trip
@@ -101,6 +102,10 @@ def reply(w: Any, s: int, outcome: int) -> None:
 
 @inner
 def dial(w: Any, s: int) -> None:
+    if w.gates != 0 and not keeps(w, s) and shut(w, s):
+        wait(w, s, CONNECTING, w.policy[w.work[s].policy].connect_timeout_s)
+        w.work[s].dials = UNLIMITED
+        return
     via = w.balancer[w.work[s].balancer].via
     if via >= 0:
         if w.machine[w.container[via].server].alive == 0:
@@ -125,23 +130,24 @@ def dial(w: Any, s: int) -> None:
 
 @inner
 def route(w: Any, s: int) -> None:
-    if w.work[s].kept >= 0 and pinned(w, s):
+    if w.work[s].kept >= 0 and keeps(w, s):
+        pinned(w, s)
         return
     b = w.work[s].balancer
     balancer = w.balancer[b]
-    most = balancer.maxconn
-    if balancer.backends == 0:
+    most, gate = balancer.maxconn, gate_of(w, s)
+    n = behind(w, b, gate)
+    if n == 0:
         if balancer.holds != 0 and most > 0:
             hold(w, s)
         else:
             reply(w, s, NO_BACKEND)
         return
-    at = pick(w, s)
+    at = pick(w, s, gate, n)
     if most > 0:
-        n = balancer.backends
         free = -1
         for i in range(n):
-            if connections(w, w.backend[b, (at + i) % n]) < most:
+            if connections(w, backend(w, b, gate, (at + i) % n)) < most:
                 free = (at + i) % n
                 break
         if free < 0:
@@ -149,12 +155,14 @@ def route(w: Any, s: int) -> None:
             wait(w, s, QUEUEING, balancer.queue_timeout_s)
             return
         at = free
-    connect(w, s, w.backend[b, at])
+    connect(w, s, backend(w, b, gate, at))
 
 
 @inner
-def pinned(w: Any, s: int) -> bool:
+def keeps(w: Any, s: int) -> bool:
     work = w.work[s]
+    if work.kept < 0:
+        return False
     kept, balancer, policy = w.kept[work.kept], w.balancer[work.balancer], w.policy[work.policy]
     c = kept.target
     if c < 0 or balancer.proxy != 0 or balancer.per_request != 0:
@@ -170,13 +178,19 @@ def pinned(w: Any, s: int) -> bool:
     ):
         kept.target = -1
         return False
-    work.target, kept.used = c, w.now
-    if alive:
-        connect(w, s, c)
+    return True
+
+
+@inner
+def pinned(w: Any, s: int) -> None:
+    work = w.work[s]
+    kept = w.kept[work.kept]
+    work.target, kept.used = kept.target, w.now
+    if w.machine[w.container[kept.target].server].alive != 0:
+        connect(w, s, kept.target)
     else:
         kept.silent = min(kept.silent, w.now)
         move(w, s, CONNECTING)
-    return True
 
 
 @inner
@@ -199,10 +213,9 @@ def hold(w: Any, s: int) -> None:
 
 
 @inner
-def pick(w: Any, s: int) -> int:
+def pick(w: Any, s: int, gate: int, n: int) -> int:
     b = w.work[s].balancer
     balancer = w.balancer[b]
-    n = balancer.backends
     if balancer.algorithm == FIRST or n == 1:
         return 0
     if balancer.algorithm == RANDOM:
@@ -213,7 +226,8 @@ def pick(w: Any, s: int) -> int:
         best = at
         for i in range(1, n):
             other = (at + i) % n
-            if connections(w, w.backend[b, other]) < connections(w, w.backend[b, best]):
+            left = connections(w, backend(w, b, gate, other))
+            if left < connections(w, backend(w, b, gate, best)):
                 best = other
         at = best
     return at

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane import arithmetic
-from sim.dataplane.codes import CALL_BASE, MOST_CALLS
+from sim.dataplane.codes import CALL_BASE, ID_BITS, MOST_CALLS
 from sim.dataplane.kernel.balancers import dial, reply
 from sim.dataplane.kernel.breaker import count, refuses, release
 from sim.dataplane.kernel.codes import (
@@ -23,11 +23,12 @@ from sim.dataplane.kernel.codes import (
     TREE,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.containers import forsaken
-from sim.dataplane.kernel.draws import child, endpoint, snap, uniform
+from sim.dataplane.kernel.containers import forsaken, unwanted
+from sim.dataplane.kernel.draws import child, snap, uniform, way
 from sim.dataplane.kernel.layout import (
     ANSWERED,
     ASKING,
+    BRANCH,
     FIRST_LIST,
     GONE,
     HEARD,
@@ -40,7 +41,7 @@ from sim.dataplane.kernel.layout import (
     REQUEST,
 )
 from sim.dataplane.kernel.stations import join
-from sim.dataplane.kernel.timing import agenda, new_work, out, set_patience, set_timer, too_large
+from sim.dataplane.kernel.timing import agenda, heap_push, new_work, out, set_patience, too_large
 
 attempt_id = inner(arithmetic.attempt_id)
 backoff = inner(arithmetic.backoff)
@@ -52,7 +53,7 @@ def arrive(w: Any) -> None:
     request = w.requests
     w.requests = request + 1
     out(w, OUT_ARRIVED, w.now, 0.0, request)
-    ask(w, request, -1, endpoint(w, request))
+    ask(w, request, -1, way(w, request))
 
 
 # ---- whoever asks ----
@@ -83,7 +84,20 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
 @inner
 def purse(w: Any, parent: int, k: int) -> int:
     """Whose tokens and breaker: those of users, or of a calling step of a container's process."""
-    return 0 if parent < 0 else MOST_CALLS * (w.work[parent].at + 1) + w.policy[k].slot
+    at = 0 if parent < 0 else w.work[parent].at + 1
+    return MOST_CALLS * at + w.policy[k].slot
+
+
+@inner
+def deadline(w: Any, r: int) -> float:
+    client = w.request[r]
+    policy, parent = w.policy[client.policy], client.parent
+    until = client.arrived + policy.deadline_s
+    if policy.inherits_deadline != 0 and parent >= 0:
+        kind = w.work[parent].kind
+        if kind in (REQUEST, BRANCH):
+            until = min(until, w.work[parent].until)
+    return until
 
 
 @inner
@@ -111,18 +125,37 @@ def learn(w: Any, r: int, outcome: int) -> None:
 @inner
 def cancelled(w: Any, s: int) -> bool:
     """Work s, or users."""
-    if s < 0 or w.work[s].abandoned == 0:
+    if s < 0 or not unwanted(w, s):
         return False
     return w.version[w.container[w.work[s].at].profile].cancel == TREE
 
 
 @inner
 def left(w: Any, s: int, ident: int) -> None:
-    """`left` and `cancel` of the reference, if work s is still the one of this id."""
+    """`left` of the reference, if work s is still the one of this id."""
     work = w.work[s]
-    if work.id != ident or work.abandoned == 0 or work.phase != INSIDE or work.asks < 0:
+    if work.id != ident or not unwanted(w, s) or (work.kind == REQUEST and work.phase != INSIDE):
         return
     if w.container[work.at].hung != 0:
+        return
+    if work.together != 0 and work.kind != BRANCH:
+        cancel_all(w, work.branch)
+    else:
+        cancel(w, s)
+
+
+@inner
+def cancel_all(w: Any, branch: int) -> None:
+    """What is asked for in this branch and those after it."""
+    while branch >= 0:
+        cancel(w, branch)
+        branch = w.work[branch].branch
+
+
+@inner
+def cancel(w: Any, s: int) -> None:
+    work = w.work[s]
+    if work.asks < 0:
         return
     client = w.request[work.asks]
     if client.state == ASKING:
@@ -146,9 +179,11 @@ def attempt(w: Any, r: int) -> None:
     client = w.request[r]
     ident, k, parent = attempt_of(w, r), client.policy, client.parent
     at = purse(w, parent, k)
-    if turned_away(w, at, k):
+    until = deadline(w, r)
+    late = w.now >= until
+    if late or turned_away(w, at, k):
         client.work, client.state = -1, ANSWERED
-        agenda(w, -1 - r, SHED)
+        agenda(w, -1 - r, CLIENT_TIMEOUT if late else SHED)
         return
     w.purse[at].tries += 1
     client.life = w.purse[at].life
@@ -169,6 +204,7 @@ def attempt(w: Any, r: int) -> None:
         work.kept = -1
     client.work, client.state = s, ASKING
     w.edge[k].tries += 1
+    work.until = min(w.now + w.policy[k].timeout_s, until)
     set_patience(w, k, ident, s)
     dial(w, s)
 
@@ -198,17 +234,17 @@ def judged(w: Any, r: int, outcome: int) -> bool:
     retry_number, parent, k = client.retry, client.parent, client.policy
     policy = w.policy[k]
     at = purse(w, parent, k)
+    until = deadline(w, r)
     if (
         outcome == SUCCEEDED
         or retry_number >= policy.retries
         or w.purse[at].tokens < 1.0
         or client.work < 0
+        or w.now >= until
         or (parent >= 0 and forsaken(w, parent))
     ):
         finish(w, r, outcome)
         return True
-    w.purse[at].tokens -= 1.0
-    w.service[policy.service].retries += 1
     ident = attempt_of(w, r)
     tried = ident if parent < 0 else child(w.work[parent].tried, policy.salt) + retry_number
     u1 = uniform(w, DRAW_BACKOFF, tried)
@@ -221,10 +257,13 @@ def judged(w: Any, r: int, outcome: int) -> bool:
         u1,
     )
     client.state = PAUSED
-    set_timer(w, RETRY, snap(wait, w.lattice), ident, r)
-    if parent < 0:
-        w.retried += 1
-    else:
+    t = min(w.now + snap(wait, w.lattice), until)
+    heap_push(w, t, (RETRY << ID_BITS) + ident, r)
+    if t < until:
+        w.purse[at].tokens -= 1.0
+        w.service[policy.service].retries += 1
+        w.retried += parent < 0
+    if parent >= 0:
         w.work[parent].code = outcome
     return False
 
@@ -291,6 +330,7 @@ def forsake(w: Any, c: int, silently: bool) -> None:
     """A process dies: whoever it asks answers nobody."""
     node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
     while node >= 0:
+        w.work[node >> 1].together = 0
         r = w.work[node >> 1].asks
         if r >= 0:
             w.work[node >> 1].asks = -1

@@ -24,6 +24,7 @@ from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.draws import amount
 from sim.dataplane.kernel.layout import (
     BEGUN,
+    BRANCH,
     CPU_DONE,
     DEEP,
     FIRST_LIST,
@@ -173,10 +174,18 @@ def begin(w: Any, c: int, s: int) -> None:
 
 
 @inner
-def forsaken(w: Any, s: int) -> bool:
-    """Has its client left, and does this version look?"""
+def unwanted(w: Any, s: int) -> bool:
     work = w.work[s]
-    return work.abandoned != 0 and w.version[w.container[work.at].profile].cancel != 0
+    if work.kind != BRANCH:
+        return work.abandoned != 0
+    parent = w.work[work.parent]
+    return parent.together != work.together or parent.abandoned != 0
+
+
+@inner
+def forsaken(w: Any, s: int) -> bool:
+    """Does nobody wait for it any more, and does this version look?"""
+    return unwanted(w, s) and w.version[w.container[w.work[s].at].profile].cancel != 0
 
 
 @inner

@@ -9,7 +9,7 @@ from sim.dataplane import arithmetic
 from sim.dataplane.codes import Outcome
 from sim.dataplane.kernel.codes import DRAW_ARRIVAL
 from sim.dataplane.kernel.compile import entry, inner, shared
-from sim.dataplane.kernel.draws import endpoint, snap, uniform
+from sim.dataplane.kernel.draws import snap, uniform, way
 from sim.dataplane.kernel.layout import OUT_ARRIVED, OUT_JOB, OUT_REFUSED
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, IN_SLO, SUCCEEDED
 
@@ -56,8 +56,8 @@ def more_arrivals(
 
 @inner
 def count(w: Any, k: int, endpoints: Any, endpoint_latency: Any) -> None:
-    """The same of one entry, by the endpoint that its user asked."""
-    kind, took, e = w.out[k].kind, w.out[k].latency, endpoint(w, w.out[k].id)
+    """The same of one entry, by the way in which its user asked."""
+    kind, took, e = w.out[k].kind, w.out[k].latency, way(w, w.out[k].id)
     if kind == OUT_ARRIVED:
         endpoints[e, ARRIVED] += 1
     elif kind == GOOD:

@@ -42,8 +42,8 @@ def uniform(w: Any, stream: int, ident: int) -> float:
 
 
 @inner
-def endpoint(w: Any, request: int) -> int:
-    """Which one a user asks; the policy of such users has its number."""
+def way(w: Any, request: int) -> int:
+    """In which of the mix a user asks; the policy of such users has its number."""
     return 0 if w.ways == 1 else chosen(uniform(w, DRAW_MIX, request), w.mix, w.ways)
 
 

@@ -223,7 +223,7 @@ def take(w: Any, q: int, c: int) -> None:
     w.work[s].tried = child(visit, np.uint64(tries + 1) * GOLDEN) if tries > 0 else visit
     w.job[j].next = c
     rules = w.version[w.container[c].profile]
-    w.work[s].overdue = due(w, c, rules.acknowledge_s)
+    w.work[s].until = due(w, c, rules.acknowledge_s)
     if w.container[c].held < rules.slots:
         w.job[j].state = WORKING
         enter(w, c, s)
@@ -234,7 +234,7 @@ def take(w: Any, q: int, c: int) -> None:
         w.container[c].queued += 1
     if leased(w, j, c):
         silence = due(w, c, rules.redelivery_s) if w.container[c].hung != 0 else INFINITY
-        due_back(w, j, min(silence, w.work[s].overdue) - w.now)
+        due_back(w, j, min(silence, w.work[s].until) - w.now)
 
 
 @inner

@@ -27,7 +27,6 @@ from sim.dataplane.codes import (
     MOST_CACHES,
     MOST_CALLS,
     MOST_DATABASES,
-    MOST_ENDPOINTS,
     MOST_KEPT,
     MOST_KEPT_BY_USERS,
     MOST_KEYS,
@@ -35,6 +34,7 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SEGMENTS,
     MOST_SERVICES,
+    MOST_WAYS,
     MOST_WINDOW,
     Outcome,
     StandingPlace,
@@ -59,16 +59,16 @@ RINGS = 16  # of timers with constant delays; what finds no ring goes to the hea
 BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
-REQUEST, JOB, PROBE = 0, 1, 2
+REQUEST, JOB, PROBE, BRANCH = range(4)
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, RETURNED, TOLD,
-) = range(15)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD,
+) = range(16)  # fmt: skip
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
-# places for the steps of a story, then for those of health checks; END ends each
-STEPS, SHALLOW, DEEP, END = 32, 20, 24, 100
+# places for the steps of a story, then for those of health checks; an END ends each
+STEPS, SHALLOW, DEEP = 32, 26, 28
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
 # lists: two of the whole plane, one per balancer, five per database, then six per container
@@ -129,7 +129,11 @@ WORK: RecordFields = [
     ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
-    ("of_job", N), ("overdue", F),  # of a job
+    ("of_job", N),  # of a job
+    ("until", F),  # then nobody waits for it any more: its client, or the queue for its job
+    # which steps side by side it waits for (0: none), or is one of: of the work `parent`; whose
+    # first is `branch`, which has the next as its own, in order
+    ("together", N), ("parent", HALF), ("branch", HALF),
     ("sent", HALF), ("losses", HALF),  # packets that may be lost; those that were, in a row
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
@@ -233,6 +237,7 @@ RECORD: RecordFields = [
     ("lossy", N),  # some packets are lost
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
+    ("togethers", N), ("branches", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     ("ghosts", N), ("refusals", N), ("kept_top", N),
     # jobs
@@ -246,7 +251,8 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
-    ("ways", N),  # endpoints that users ask, of which each has a policy: one or a mix
+    ("gates", N), ("local", N),  # no gates: users come straight in
+    ("ways", N),  # in which users ask, of which each has a policy: one or a mix
 ]  # fmt: skip
 
 
@@ -267,7 +273,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("ended", N, (MOST_SERVICES, len(Outcome))),  # calls, by outcome
         ("edge", np.dtype(columns(CallGauge)), (POLICIES,)),
         ("policy", np.dtype(POLICY, align=True), (POLICIES,)),
-        # of users; from MOST_CALLS on, of containers
+        # of users, one for each service that they ask; from MOST_CALLS on, of containers
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
         ("outcome", BYTE, (MOST_CALLS * (c + 1), MOST_WINDOW)),  # of a breaker: 1 is a failure
         ("kept", np.dtype(KEPT), (MOST_KEPT_BY_USERS + MOST_KEPT * c,)),
@@ -278,8 +284,9 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
         ("step", np.dtype(STEP, align=True), (PROFILES * STEPS,)),
-        ("mix", F, (MOST_ENDPOINTS,)),  # the sums of their shares
+        ("mix", F, (MOST_WAYS,)),  # the sums of their shares
         ("segment", N, (c,)),  # of the network, in which a server stands
+        ("gate", N, (c,)),  # servers by which users come in
         ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("loss", F, (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),

@@ -1,6 +1,6 @@
 """What workers hold of a queue, and how it comes back: reference/leases.py over arrays.
 
-A job in a worker is WORKING, or HELD until it is begun; `overdue` of its work is when its
+A job in a worker is WORKING, or HELD until it is begun; `until` of its work is when its
 acknowledgement is. A parked job that keeps its place has its worker in `next`, else -1.
 """
 
@@ -33,7 +33,7 @@ from sim.dataplane.kernel.timing import free_work, unlink
 
 
 @inner
-def orphaned(w: Any, j: int, c: int, silently: bool, overdue: float) -> None:
+def orphaned(w: Any, j: int, c: int, silently: bool, until: float) -> None:
     q = w.job[j].queue
     w.queue[q].copies_working -= w.job[j].copy
     rules = w.version[w.container[c].profile]
@@ -53,7 +53,7 @@ def orphaned(w: Any, j: int, c: int, silently: bool, overdue: float) -> None:
         w.queue[q].copies_waiting += w.job[j].copy
         back(w, j)
     else:
-        park(w, j, max(0.0, min(due(w, c, rules.redelivery_s), overdue) - w.now))
+        park(w, j, max(0.0, min(due(w, c, rules.redelivery_s), until) - w.now))
 
 
 @inner
@@ -136,7 +136,7 @@ def due_by(w: Any, c: int, silence: float) -> None:
         while node >= 0:
             work = w.work[node >> 1]
             if work.kind == JOB and leased(w, work.of_job, c):
-                due_back(w, work.of_job, max(0.0, min(silence, work.overdue) - w.now))
+                due_back(w, work.of_job, max(0.0, min(silence, work.until) - w.now))
             node = w.next[node]
 
 

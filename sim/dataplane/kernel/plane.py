@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
 
 import numpy as np
 
@@ -39,7 +38,6 @@ from sim.dataplane.kernel.layout import (
     PLANE_FIGURES,
     POLICIES,
     PROFILES,
-    RINGS,
     SHALLOW,
     STANDING,
     STEPS,
@@ -49,6 +47,7 @@ from sim.dataplane.kernel.layout import (
     ring_size,
     values,
 )
+from sim.dataplane.kernel.policies import write_policy, write_users
 from sim.dataplane.kernel.story_rows import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
@@ -117,8 +116,10 @@ class CompiledPlane:
         self.stream = np.zeros(1, ARRIVAL_STATE)
         self.stream["left"] = -1.0
         self._follow(workload.arrivals)
-        self._settings(workload)
         self._bind()
+        while len(self.box[0]["kept"]) < len(workload.doors) * workload.client.connections:
+            self._grow(self.works, 2 * self.places)
+        self._settings(workload)
 
     def _bind(self) -> None:
         table = self.box[0]["notice"]
@@ -131,14 +132,9 @@ class CompiledPlane:
     def _settings(self, workload: Workload) -> None:
         w = self.box[0]
         w["lattice"], w["ring_mask"] = workload.lattice_s, ring_size(workload) - 1
-        w["rings"], self.policies = timing.PATIENCE_RING, 0
+        w["rings"] = timing.PATIENCE_RING
         w["sample_s"], w["sampled_services"] = workload.bucket_s, self.sampler.services.shape[1]
-        w["ways"] = max(1, len(workload.mix))
-        w["mix"][: len(workload.mix)] = tuple(accumulate(workload.mix))
-        for endpoint in range(w["ways"]):
-            self._policy(workload.client, 0, 0, 0, endpoint)
-        w["kept_top"] = workload.client.connections
-        w["kept"]["target"][: workload.client.connections] = -1
+        self.policies = write_users(w, workload)
         self._route(Routing(), 0)
         w["balancer"][1:] = w["balancer"][0]
         self._route(workload.routing, 0)
@@ -230,6 +226,10 @@ class CompiledPlane:
         self.box["lossy"] = int(self.box["loss"].any())
         self._act(verbs.REWIRED, -1)
 
+    def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
+        w = self.box[0]
+        w["gate"][: len(servers)], w["gates"], w["local"] = servers, len(servers), local
+
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 
@@ -269,22 +269,11 @@ class CompiledPlane:
 
     def _policy(self, client: Client, service: int, slot: int, mark: int, endpoint: int) -> None:
         """One more row: how somebody asks."""
-        k, w = self.policies, self.box[0]
+        k = self.policies
         if k >= POLICIES:
             raise KernelError(f"more than {POLICIES} calling steps in one run")
         self.policies = k + 1
-        row, rows = w["policy"][k], w["policy"][:k]
-        for column, value in values(client):
-            row[column] = value
-        row["most_tokens"], row["service"], row["slot"] = client.most_tokens, service, slot
-        row["endpoint"] = endpoint
-        row["salt"] = (mark + 1) * draws.GOLDEN & draws.MASK
-        alike = rows["ring"][rows["timeout_s"] == client.timeout_s]
-        if len(alike):
-            row["ring"] = alike[0]
-        elif w["rings"] < RINGS:
-            row["ring"] = w["rings"]
-            w["rings"] += 1
+        write_policy(self.box[0], k, client, service, slot, mark, endpoint)
 
     def _asks(self, first: int, steps: tuple[StoryStep, ...], begun: int, known: list[int]) -> None:
         """Whom a story asks: pools by the databases they are of, policies from `begun` on."""
@@ -431,6 +420,9 @@ class CompiledPlane:
         return int(keys[0]) if len(keys) else -1
 
     # ---- observation ----
+    def stands_until(self) -> float:
+        return self.now if self.stirred else readings.stands_until(self.box[0])
+
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)
         return PlaneGauge._make(self.figures[0].item())

@@ -5,11 +5,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from sim.dataplane.codes import Life
+import numpy as np
+
+from sim.dataplane.codes import MOST_CALLS, USERS, Life
 from sim.dataplane.kernel.layout import PARKED, QUEUED
 from sim.dataplane.tables import CacheGauge, CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
+
+
+def stands_until(w: Any) -> float:
+    """Before this time nothing happens, and no gauge changes; now where something runs."""
+    now, containers, arrival = float(w["now"]), int(w["containers"]), int(w["arrival"])
+    running = w["due"][:containers].min(initial=math.inf) < math.inf
+    full = w["store"]["full_since"].min() < math.inf
+    if running or full or w["agenda_tail"] > 0 or arrival >= w["arrivals"]:
+        return now
+    due = [w["arrival_at"][arrival], w["heap"]["t"][0] if w["heap_n"] > 0 else math.inf]
+    for ring in range(w["rings"]):  # `advance` has gone past those that act no more
+        head = int(w["ring_head"][ring])
+        if head < w["ring_tail"][ring]:
+            due.append(w["ring"]["t"][ring, head & int(w["ring_mask"])])
+    return float(min(due))
 
 
 def service_gauge(w: Any, service: int) -> ServiceGauge:
@@ -20,8 +38,15 @@ def service_gauge(w: Any, service: int) -> ServiceGauge:
 
 
 def call_gauges(w: Any, profile: int) -> tuple[CallGauge, ...]:
-    first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
-    return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
+    """Each way in counts apart; those of a service that users ask are one line."""
+    if profile != USERS:
+        first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
+        return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
+    ways = int(w["ways"])
+    sums = np.zeros((MOST_CALLS, len(CallGauge._fields)), np.int64)
+    slots, edges = w["policy"]["slot"][:ways], w["edge"][:ways].tolist()
+    np.add.at(sums, slots, np.array(edges, np.int64))
+    return tuple(CallGauge(*row) for row in sums[: slots.max() + 1].tolist())
 
 
 def cache_gauge(w: Any, cache: int) -> CacheGauge:

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import PROBE_BASE
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import BRANCH_BASE, PROBE_BASE
 from sim.dataplane.kernel.balancers import answer_to, freed
 from sim.dataplane.kernel.caches import fill, look_up, unanswered
-from sim.dataplane.kernel.clients import again, ask, judged, left, replied
+from sim.dataplane.kernel.clients import again, ask, cancel_all, judged, left, replied
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
     DO_CACHE,
     DO_CALL,
+    DO_END,
     DO_FAIL,
     DO_POISON,
     DO_PUSH,
     DO_QUERY,
+    DO_TOGETHER,
     DO_WAIT,
     HTTP_500,
     NOTE_POISONED,
@@ -30,6 +33,7 @@ from sim.dataplane.kernel.codes import (
     NOWHERE,
     PASSED,
     SUCCEEDED,
+    TREE,
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import drained, forsaken, grow, leave, move_up, probes_queue
@@ -37,13 +41,14 @@ from sim.dataplane.kernel.draws import amount, drawn
 from sim.dataplane.kernel.jobs import finished, push, push_lost
 from sim.dataplane.kernel.layout import (
     BEGUN,
+    BRANCH,
     CHECKED_OUT,
     CPU_DONE,
-    END,
     FIRST_LIST,
     HANDLED,
     HEARD,
     HEARD_AGAIN,
+    IN_SLOTS,
     JOB,
     LISTS,
     PASSED_BY,
@@ -52,8 +57,10 @@ from sim.dataplane.kernel.layout import (
     PUSH_FAILED,
     QUERIES,
     QUERY_DONE,
+    REQUEST,
     RETURNED,
     THAWED,
+    TOGETHER,
     TOLD,
     TRAVELLED,
     UNLOCKED,
@@ -81,8 +88,11 @@ from sim.dataplane.kernel.timing import (
     LEFT,
     LOOK,
     REACHED,
+    agenda,
     free_work,
+    new_work,
     note,
+    push_back,
     set_timer,
     short_of,
     unlink,
@@ -170,6 +180,10 @@ def stepped(w: Any, s: int, code: int) -> None:
             w.work[s].leased, w.work[s].step = 0, i  # looks again
         else:
             code = unanswered(w, i)
+    elif does == DO_TOGETHER:
+        w.work[s].step += w.step[i].covers
+        if w.step[i].ignore != 0:
+            code = SUCCEEDED
     proceed(w, s, code)
 
 
@@ -182,7 +196,7 @@ def proceed(w: Any, s: int, code: int) -> None:
         code = SUCCEEDED
         i = work.step
         step = w.step[i]
-        if step.does == END:
+        if step.does == DO_END:
             break
         work.step = i + 1
         who = work.tried if step.does == DO_FAIL else work.visit
@@ -212,6 +226,9 @@ def take_step(w: Any, s: int, i: int) -> int:
     if does > DO_CALL:
         if does == DO_CACHE:
             return look_up(w, s, i)
+        if does == DO_TOGETHER:
+            side_by_side(w, s, i)
+            return WAITS
         fill(w, i, s)
         return SUCCEEDED
     if does == DO_FAIL:
@@ -224,6 +241,57 @@ def take_step(w: Any, s: int, i: int) -> int:
     else:
         join(w, c, s, amount(w, i, s), CPU_DONE)
     return WAITS
+
+
+# ---- several steps at once ----
+@inner
+def side_by_side(w: Any, s: int, i: int) -> None:
+    """Each is a work of its own, which begins in its turn of this instant."""
+    work = w.work[s]
+    w.togethers += 1
+    work.together, work.stage = w.togethers, TOGETHER
+    last = -1
+    for at in range(i + 1, i + 1 + w.step[i].covers):
+        if at > i + 1 and w.step[at - 1].does != DO_END:
+            continue
+        w.branches += 1
+        b = new_work(w, BRANCH_BASE + w.branches, BRANCH)
+        branch = w.work[b]
+        branch.visit, branch.tried, branch.at, branch.step = work.visit, work.tried, work.at, at
+        branch.together, branch.parent, branch.branch = work.together, s, -1
+        branch.until = work.until if work.kind == REQUEST else INFINITY
+        if last < 0:
+            work.branch = b
+        else:
+            w.work[last].branch = b
+        push_back(w, FIRST_LIST + LISTS * work.at + IN_SLOTS, 2 * b)
+        branch.stage = BEGUN
+        agenda(w, b, 0)
+        last = b
+
+
+@inner
+def branch_ended(w: Any, s: int, code: int) -> None:
+    work = w.work[s]
+    c, p = work.at, work.parent
+    parent = w.work[p]
+    unlink(w, FIRST_LIST + LISTS * c + IN_SLOTS, 2 * s)
+    if parent.together == work.together:
+        if parent.branch == s:
+            parent.branch = work.branch
+        else:
+            before = parent.branch
+            while w.work[before].branch != s:
+                before = w.work[before].branch
+            w.work[before].branch = work.branch
+        if code != SUCCEEDED or parent.branch < 0:
+            parent.together = 0
+            agenda(w, p, code)
+            if w.version[w.container[c].profile].cancel == TREE:
+                cancel_all(w, parent.branch)
+    work.together = 0
+    free_work(w, s)
+    drained(w, c)
 
 
 # ---- the database: each says how it ended, or WAITS ----
@@ -333,6 +401,8 @@ def ended(w: Any, s: int, code: int) -> None:
             return
         finished(w, s, code == SUCCEEDED)
         drained(w, c)
+    elif work.kind == BRANCH:
+        branch_ended(w, s, code)
     elif work.kind == PROBE:
         probe_ended(w, s, code)
     else:

@@ -6,7 +6,8 @@ from typing import Any
 
 from sim.dataplane import draws
 from sim.dataplane.codes import SECOND, Kind
-from sim.dataplane.kernel.layout import END, values
+from sim.dataplane.kernel.codes import DO_END
+from sim.dataplane.kernel.layout import values
 from sim.dataplane.profile import StoryStep
 from sim.dataplane.story import salt, streams
 
@@ -22,4 +23,4 @@ def write_story(w: Any, seed: int, at: int, steps: tuple[StoryStep, ...], kind: 
         row["share_key"], row["key"] = draws.key(seed, share), draws.key(seed, law)
         row["second_key"], row["named"] = draws.key(seed, law + SECOND), bool(step.name)
         row["salt"] = (salt(step) + 1) * draws.GOLDEN & draws.MASK
-    table["does"][at + len(steps)] = END
+    table["does"][at + len(steps)] = DO_END

@@ -203,7 +203,7 @@ def set_timer(w: Any, kind: int, delay: float, ident: int, s: int) -> float:
 @inner
 def set_patience(w: Any, k: int, ident: int, s: int) -> None:
     """Of policy k: its time-out has a ring, which it shares with those that are as long."""
-    t = w.now + w.policy[k].timeout_s
+    t = w.work[s].until
     ring = w.policy[k].ring
     if ring > 0:
         ring_push(w, ring, PATIENCE, t, ident, s)

@@ -51,6 +51,7 @@ from sim.dataplane.kernel.containers import (
     room,
     sheds,
     turned_away,
+    unwanted,
 )
 from sim.dataplane.kernel.durable import crashed, wiped
 from sim.dataplane.kernel.jobs import (
@@ -63,6 +64,7 @@ from sim.dataplane.kernel.jobs import (
     worker_up,
 )
 from sim.dataplane.kernel.layout import (
+    BRANCH,
     FIRST_LIST,
     IN_BACKLOG,
     IN_POOL,
@@ -162,10 +164,12 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
         if w.work[s].kind == JOB:
             j = w.work[s].of_job
             free_work(w, s)
-            orphaned(w, j, c, silently, w.work[s].overdue)
+            orphaned(w, j, c, silently, w.work[s].until)
         elif w.work[s].kind == PROBE:
             if not silently:
                 note(w, NOTE_PROBE_FAILED, w.work[s].id - PROBE_BASE)
+            free_work(w, s)
+        elif w.work[s].kind == BRANCH:
             free_work(w, s)
         elif not silently:
             dropped(w, s, why)
@@ -354,7 +358,7 @@ def resume(w: Any, c: int) -> None:
         heard_again(w, c)
     node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
     while node >= 0:
-        if w.work[node >> 1].abandoned != 0:
+        if unwanted(w, node >> 1):
             leaves(w, node >> 1)
         node = w.next[node]
     goes_on_accepting(w, c)

@@ -25,7 +25,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.profile import Routing
 from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection
+from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection, Work
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Hardware, Instance
@@ -103,7 +103,10 @@ class Balancer:
                 leaves(attempt)
 
     def dial(self, attempt: Attempt) -> None:
-        """The client connects: to the proxy, if there is one, and through it to a replica."""
+        """The client connects: by a gate, if there are any, to the proxy, if there is one, and
+        through it to a replica."""
+        if self.plane.gates.swallows(attempt):
+            return
         if self.via is not None:
             if not self.via.server.alive:
                 self.wait(attempt, AttemptPhase.CONNECTING, attempt.client.connect_timeout_s)
@@ -130,39 +133,34 @@ class Balancer:
         kept the request goes to who is at its other end, listed or not."""
         if attempt.kept is not None and self.pinned(attempt, attempt.kept):
             return
-        most = self.routing.maxconn
-        if not self.backends:
+        most, backends = self.routing.maxconn, self.plane.gates.behind(attempt, self.backends)
+        if not backends:
             if self.routing.holds and most > 0:
                 self.hold(attempt)
             else:
                 self.reply(attempt, Outcome.NO_BACKEND)
             return
-        at = self.pick(attempt)
+        at = self.pick(attempt, backends)
         if most > 0:
-            n = len(self.backends)
+            n = len(backends)
             for i in range(n):
-                if self.backends[(at + i) % n].connections() < most:
+                if backends[(at + i) % n].connections() < most:
                     at = (at + i) % n
                     break
             else:
                 self.queue.append(attempt)
                 self.wait(attempt, AttemptPhase.QUEUEING, self.routing.queue_timeout_s)
                 return
-        self.connect(attempt, self.backends[at])
+        self.connect(attempt, backends[at])
 
     def pinned(self, attempt: Attempt, kept: Connection) -> bool:
         """Is it sent over the connection that its client keeps? Who leaves says so to all that are
         connected (`Connection: close`, GOAWAY), and the end of a process is seen; of a dead host
         nothing is heard, until the client's patience ends."""
+        if not self.keeps(attempt):
+            return False
         target, now = kept.target, self.env.now
-        if target is None or self.routing.proxy or self.routing.per_request:
-            return False
-        if target.starts != kept.process or kept.ends(attempt.client, now):
-            kept.target = None
-            return False
-        if target.server.alive and not target.listening:
-            kept.target = None
-            return False
+        assert target is not None
         attempt.target, kept.used = target, now
         if target.server.alive:
             if not (self.travels(attempt, target) or self.lost(attempt, target)):
@@ -172,6 +170,17 @@ class Balancer:
             self.move(attempt, AttemptPhase.CONNECTING)
         return True
 
+    def keeps(self, attempt: Attempt) -> bool:
+        """Is the connection open over which its client would send it?"""
+        kept, now = attempt.kept, self.env.now
+        if kept is None or self.routing.proxy or self.routing.per_request or kept.target is None:
+            return False
+        target = kept.target
+        ended = target.starts != kept.process or kept.ends(attempt.client, now)
+        if ended or (target.server.alive and not target.listening):
+            kept.target = None
+        return kept.target is not None
+
     def hold(self, attempt: Attempt) -> None:
         """Nobody is listed: it waits for whoever comes, and the first to wait is told of."""
         self.queue.append(attempt)
@@ -180,8 +189,8 @@ class Balancer:
             self.none_told = True
             self.plane.note(Note.NONE_LISTED, self.service)
 
-    def pick(self, attempt: Attempt) -> int:
-        n = len(self.backends)
+    def pick(self, attempt: Attempt, backends: list[Instance]) -> int:
+        n = len(backends)
         algorithm = self.routing.algorithm
         if algorithm == Algorithm.FIRST or n == 1:
             return 0
@@ -193,7 +202,7 @@ class Balancer:
             best = at
             for i in range(1, n):
                 other = (at + i) % n
-                if self.backends[other].connections() < self.backends[best].connections():
+                if backends[other].connections() < backends[best].connections():
                     best = other
             at = best
         return at
@@ -381,7 +390,7 @@ class Balancer:
             self.plane.note(Note.OUTLIER, target.id)
 
 
-def leaves(attempt: Attempt) -> None:
+def leaves(attempt: Work) -> None:
     """Its client has left: who serves it hears of that in its turn of this instant."""
     container = attempt.container
     if container is not None and container.profile.cancel == Cancel.TREE:

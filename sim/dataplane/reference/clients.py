@@ -26,11 +26,11 @@ from sim.dataplane.codes import (
     Outcome,
     Stream,
 )
-from sim.dataplane.profile import Arrivals, Client, Workload
+from sim.dataplane.profile import Arrivals, Client, Way, Workload
 from sim.dataplane.reference.breaker import CircuitBreaker
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, Call, Connection, Work
+from sim.dataplane.reference.work import Attempt, Branch, Call, Connection, Work
 from sim.dataplane.tables import ServiceGauge
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Clients:
     def __init__(self, plane: ReferencePlane, work: Workload) -> None:
         self.env, self.seed, self.recorder = plane.env, work.seed, plane.recorder
         self.horizon, self.lattice = work.horizon_s, work.lattice_s
-        self.caller = Caller(plane, work.client, 0, tokens=0.0)
-        self.bounds = tuple(accumulate(work.mix))
+        self.callers = {door: Caller(plane, work.client, door, tokens=0.0) for door in work.doors}
+        self.ways, self.bounds = work.mix, tuple(accumulate(way.share for way in work.mix))
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
         self.request = 0  # the one that comes next
         self.left = self.unit_exponential()  # what the rate has yet to take off, from ...
@@ -96,30 +96,40 @@ class Clients:
         now = self.env.now
         if request != self.request or self.due != now:
             return  # other arrivals since
-        endpoint = self.endpoint(request)
-        self.recorder.arrived(now, endpoint)
+        way = self.way(request)
+        self.recorder.arrived(now, way)
         self.waiting[request] = now
         self.segment, self.since = self.coming
         self.request += 1
         self.left = self.unit_exponential()
         self.expect()
-        self.env.process(self.story(request, now, endpoint))
+        self.env.process(self.story(request, now, way))
 
-    def endpoint(self, request: int) -> int:
-        """Which one a user asks; 0 where all ask the same."""
+    def way(self, request: int) -> int:
+        """In which of the mix a user asks; 0 where all ask the same."""
         if not self.bounds:
             return 0
         return chosen(draws.u(self.seed, Stream.MIX, request), self.bounds, len(self.bounds))
 
     def story(
-        self, request: int, arrived_s: float, endpoint: int
+        self, request: int, arrived_s: float, number: int
     ) -> Generator[simpy.Event, Any, None]:
-        call = Call(request, request, request, endpoint=endpoint)
-        outcome = yield from self.caller.ask(call)
+        way = self.ways[number] if self.ways else Way(1.0)
+        call = Call(request, request, request, endpoint=way.endpoint)
+        outcome = yield from self.callers[way.service].ask(call)
         del self.waiting[request]
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
-        self.recorder.ended(arrived_s, outcome, self.env.now, endpoint)
+        self.recorder.ended(arrived_s, outcome, self.env.now, number)
+
+    # ---- what is read of them ----
+    @property
+    def retries(self) -> int:
+        return sum(caller.retries for caller in self.callers.values())
+
+    @property
+    def edges(self) -> list[Edge]:
+        return [caller.edge for caller in self.callers.values()]
 
 
 class Caller:
@@ -147,30 +157,23 @@ class Caller:
         rules, work, retry = self.client, call.work, 0
         outcome: int
         self.tokens = min(self.tokens + rules.budget, rules.most_tokens)
+        until = self.deadline(work)
         self.tally.asked += 1
         edge = self.edge
         edge.calls += 1
         while True:
-            if self.turned_away():
+            late = self.env.now >= until
+            if late or self.turned_away():
                 call.event = self.env.event()
                 call.event.succeed()
                 yield call.event  # -> replied
                 if work is not None:
                     yield from thaw(work)  # -> heard
-                outcome = Outcome.SHED
+                outcome = Outcome.CLIENT_TIMEOUT if late else Outcome.SHED
                 break
-            self.tries += 1
-            edge.tries += 1
             life = self.breaker.life
-            attempt = Attempt(
-                call.attempt_id(retry), call.visit, call.try_id(retry),
-                balancer=self.balancer, client=rules, kept=self.kept_for(call),
-                endpoint=call.endpoint, asker=None if work is None else work.container,
-            )  # fmt: skip
-            call.attempt = attempt
-            reply = attempt.reply = call.event = self.env.event()
-            DueTimer(self.env, rules.timeout_s, Due.PATIENCE, attempt.id, self.patience_of(attempt))
-            self.balancer.dial(attempt)
+            edge.tries += 1
+            attempt, reply = self.dials(call, retry, until)
             outcome = yield reply  # -> replied; a refusal has cleared attempt.reply by now
             self.tries -= 1
             if outcome == Outcome.CLIENT_TIMEOUT and self.cancelled(work):
@@ -181,12 +184,15 @@ class Caller:
                 yield from thaw(work)  # -> heard
             if outcome == Outcome.SUCCEEDED or retry >= rules.retries or self.tokens < 1.0:
                 break
-            if self.in_vain(work):
+            if self.env.now >= until or self.in_vain(work):
                 break
-            self.tokens -= 1.0
-            self.retries += 1
-            self.tally.retries += 1
-            call.event = self.pause(attempt, retry)
+            wait = self.pause(attempt, retry)
+            if self.env.now + wait < until:
+                self.tokens -= 1.0
+                self.retries += 1
+                self.tally.retries += 1
+            over = call.event = self.env.event()
+            DueTimer(self.env, wait, Due.RETRY, attempt.id, self.resumes(over), until)
             yield call.event  # -> retried
             if work is not None:
                 yield from thaw(work)  # -> heard
@@ -197,6 +203,22 @@ class Caller:
         edge.failed += outcome != Outcome.SUCCEEDED
         edge.given_up += outcome == Outcome.CLIENT_TIMEOUT
         return outcome
+
+    def dials(self, call: Call, retry: int, until: float) -> tuple[Attempt, simpy.Event]:
+        """One more try: patience starts, the client dials."""
+        rules, work, env = self.client, call.work, self.env
+        self.tries += 1
+        attempt = call.attempt = Attempt(
+            call.attempt_id(retry), call.visit, call.try_id(retry),
+            balancer=self.balancer, client=rules, kept=self.kept_for(call),
+            endpoint=call.endpoint, asker=None if work is None else work.container,
+        )  # fmt: skip
+        reply = attempt.reply = call.event = env.event()
+        attempt.until = min(env.now + rules.timeout_s, until)
+        gives_up = self.patience_of(attempt)
+        DueTimer(env, rules.timeout_s, Due.PATIENCE, attempt.id, gives_up, until)
+        self.balancer.dial(attempt)
+        return attempt, reply
 
     def kept_for(self, call: Call) -> Connection | None:
         """Whose requests share a connection hangs on themselves alone."""
@@ -213,20 +235,23 @@ class Caller:
     def cancelled(work: Work | None) -> bool:
         return work is not None and work.container is not None and work.container.cancelled(work)
 
-    def pause(self, attempt: Attempt, retry: int) -> simpy.Event:
-        """The back-off before the next attempt."""
+    def deadline(self, work: Work | None) -> float:
+        """After which no try of what is asked now may begin, or go on."""
+        until = self.env.now + self.client.deadline_s
+        if self.client.inherits_deadline and isinstance(work, Attempt | Branch):
+            until = min(until, work.until)
+        return until
+
+    def pause(self, attempt: Attempt, retry: int) -> float:
+        """Seconds of the back-off before the next attempt."""
         p = self.client
         u1 = draws.u(self.plane.seed, Stream.BACKOFF, attempt.tried)
         wait = backoff(p.backoff_s, p.backoff_factor, p.backoff_cap_s, retry, p.jitter, u1)
-        over = self.env.event()
-        wait = snap(wait, self.plane.lattice)
-        DueTimer(self.env, wait, Due.RETRY, attempt.id, lambda _: self.resumed(over))
-        return over
+        return snap(wait, self.plane.lattice)
 
     @staticmethod
-    def resumed(event: simpy.Event) -> None:
-        if not event.triggered:  # cancelled
-            event.succeed()
+    def resumes(event: simpy.Event) -> Any:
+        return lambda _: None if event.triggered else event.succeed()  # None: cancelled
 
     def patience_of(self, attempt: Attempt) -> Any:
         return lambda _: self.gives_up(attempt)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -15,6 +16,7 @@ import simpy
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, draw, snap
 from sim.dataplane.codes import (
+    BRANCH_BASE,
     FORSAKEN,
     HIT,
     PROBE_BASE,
@@ -34,7 +36,7 @@ from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, Call, HealthProbe, Job, Work
+from sim.dataplane.reference.work import Attempt, Branch, Call, HealthProbe, Job, Work
 from sim.dataplane.story import callers, pools, probed, salt, starts_at_once, stories, streams
 
 if TYPE_CHECKING:
@@ -205,10 +207,9 @@ class Instance:
         """The backlog moves up; late in its caller, since it starts a process."""
         while self.backlog and self.held < self.profile.slots and not self.hung:
             work = self.backlog.popleft()
-            gone = isinstance(work, Attempt) and work.abandoned and self.profile.cancel > 0
             if isinstance(work, Job):
                 work.begun = True
-            if not gone:
+            if not self.forsaken(work):
                 self.enter(work)
         self.drained()
 
@@ -264,11 +265,15 @@ class Instance:
             if self.left_out(work, step):
                 at += step.covers
                 continue
-            code = yield from self.take(work, step)
+            if step.does == Does.TOGETHER:
+                code = yield from self.side_by_side(work, steps[at : at + step.covers])
+                at += step.covers
+            else:
+                code = yield from self.take(work, step)
             if code == HIT:
                 at, code = at + step.covers, int(Outcome.SUCCEEDED)
                 continue
-            takes_time = step.does in (Does.CPU, Does.WAIT, Does.CALL)
+            takes_time = step.does in (Does.CPU, Does.WAIT, Does.CALL, Does.TOGETHER)
             if code == FORSAKEN or (takes_time and self.forsaken(work)):
                 code = int(Outcome.CLIENT_TIMEOUT)
                 break
@@ -289,16 +294,52 @@ class Instance:
 
     def forsaken(self, work: Work) -> bool:
         """Has its client left, and does this version look?"""
-        return isinstance(work, Attempt) and work.abandoned and self.profile.cancel > 0
+        return self.profile.cancel > 0 and work.unwanted
 
     def cancelled(self, work: Work) -> bool:
         """... and does it wait for nothing that it asked others for?"""
         return self.forsaken(work) and self.profile.cancel == Cancel.TREE
 
-    def left(self, work: Attempt) -> None:
+    def left(self, work: Work) -> None:
         """What it has asked for ends, too."""
-        if work.abandoned and work.call is not None and work.caller is not None and not self.hung:
-            work.caller.cancel(work.call)
+        if not work.unwanted or self.hung:
+            return
+        for each in (work, *work.branches):
+            if each.call is not None and each.caller is not None:
+                each.caller.cancel(each.call)
+
+    def side_by_side(
+        self, work: Work, steps: tuple[StoryStep, ...]
+    ) -> Generator[simpy.Event, Any, int]:
+        """It goes on when the last has ended, or the first has failed: the others then end in vain,
+        or are left as what was asked further down by a request whose client has left."""
+        plane = self.plane
+        work.wake = plane.env.event()
+        until = work.until if isinstance(work, Attempt) else INFINITY
+        ends = [at for at, step in enumerate(steps) if step.does == Does.END]
+        for begin, end in pairwise([-1, *ends]):
+            plane.branches += 1
+            number = BRANCH_BASE + plane.branches
+            branch = Branch(number, work.visit, work.tried, self, until=until, parent=work)
+            work.branches.append(branch)
+            self.inside[number] = branch
+            turn = plane.env.event()
+            turn.succeed()
+            plane.env.process(self.handle(branch, steps[begin + 1 : end], turn))
+        code: int = yield work.wake  # -> stepped
+        return code
+
+    def branch_ended(self, branch: Branch, code: int) -> None:
+        parent = branch.parent
+        del self.inside[branch.id]
+        if branch in parent.branches:
+            parent.branches.remove(branch)
+            if code != Outcome.SUCCEEDED or not parent.branches:
+                others, parent.branches = parent.branches, []
+                parent.resume(code)
+                for other in others if self.profile.cancel == Cancel.TREE else ():
+                    self.left(other)
+        self.drained()
 
     def take(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
         """One step; its outcome."""
@@ -357,6 +398,8 @@ class Instance:
             self.answer(work, Outcome(code))
         elif isinstance(work, HealthProbe):
             self.probe_ended(work, code == Outcome.SUCCEEDED)
+        elif isinstance(work, Branch):
+            self.branch_ended(work, code)
         elif isinstance(work, Job):
             self.leave(work)
             self.served += 1

@@ -39,33 +39,33 @@ class Counters:
     def bucket(self, t: float) -> int:
         return min(int(t / self.bucket_s), self.buckets - 1)
 
-    def arrived(self, t: float, endpoint: int) -> None:
+    def arrived(self, t: float, way: int) -> None:
         self.arrivals += 1
         self.requests[self.bucket(t) * REQUEST_COLUMNS + ARRIVED] += 1
-        self.count(endpoint, ARRIVED)
+        self.count(way, ARRIVED)
 
-    def count(self, endpoint: int, column: int) -> None:
+    def count(self, way: int, column: int) -> None:
         if len(self.endpoints):
-            self.endpoints[endpoint, column] += 1
+            self.endpoints[way, column] += 1
 
-    def ended(self, arrived_s: float, outcome: int, now: float, endpoint: int) -> None:
+    def ended(self, arrived_s: float, outcome: int, now: float, way: int) -> None:
         at = self.bucket(arrived_s)
         row = at * REQUEST_COLUMNS
         if outcome != Outcome.SUCCEEDED:
             self.failures += 1
             self.requests[row + FIRST_CAUSE + outcome - Outcome.REFUSED] += 1
-            self.count(endpoint, FIRST_CAUSE + outcome - Outcome.REFUSED)
+            self.count(way, FIRST_CAUSE + outcome - Outcome.REFUSED)
             return
         latency = now - arrived_s
         self.successes += 1
         self.requests[row + SUCCEEDED] += 1
-        self.count(endpoint, SUCCEEDED)
+        self.count(way, SUCCEEDED)
         if latency <= self.slo_s:
             self.requests[row + IN_SLO] += 1
-            self.count(endpoint, IN_SLO)
+            self.count(way, IN_SLO)
         self.latency[latency_bin(latency)] += 1
         if len(self.endpoints):
-            self.endpoint_latency[endpoint, latency_bin(latency)] += 1
+            self.endpoint_latency[way, latency_bin(latency)] += 1
         self.latency_sum[at] += latency
         self.latency_max = max(self.latency_max, latency)
 

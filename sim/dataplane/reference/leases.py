@@ -49,10 +49,10 @@ def taken(queue: JobQueue, job: Job, worker: Instance) -> None:
     """Delivered: begun at once, or when a place inside is free."""
     rules, now = worker.profile, queue.env.now
     job.begun = worker.held < rules.slots
-    job.overdue = due(queue, rules, rules.acknowledge_s)
+    job.until = due(queue, rules, rules.acknowledge_s)
     if leased(queue, job, rules):
         silence = due(queue, rules, rules.redelivery_s) if worker.hung else INFINITY
-        queue.due_back(job, min(silence, job.overdue) - now)
+        queue.due_back(job, min(silence, job.until) - now)
     if job.begun:
         worker.enter(job)
     else:
@@ -77,7 +77,7 @@ def orphaned(queue: JobQueue, job: Job, worker: Instance, silently: bool) -> Non
         queue.copies_waiting += job.copy
         queue.back(job)
     else:
-        back = min(due(queue, rules, rules.redelivery_s), job.overdue)
+        back = min(due(queue, rules, rules.redelivery_s), job.until)
         queue.park(job, max(0.0, back - queue.env.now))
 
 
@@ -147,7 +147,7 @@ def due_by(queue: JobQueue, worker: Instance, silence: float) -> None:
     """What it holds is given out again at that time, or before if its acknowledgement is due."""
     for job in jobs_of(worker):
         if leased(queue, job, worker.profile):
-            queue.due_back(job, max(0.0, min(silence, job.overdue) - queue.env.now))
+            queue.due_back(job, max(0.0, min(silence, job.until) - queue.env.now))
 
 
 def heard_again(queue: JobQueue, worker: Instance) -> None:

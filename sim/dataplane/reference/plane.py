@@ -16,7 +16,7 @@ from sim.dataplane.codes import (
     PROBE_BASE,
     SILENT,
     SILENT_RETRY_S,
-    SYN_RESEND_S,
+    USERS,
     Due,
     Kind,
     Life,
@@ -25,11 +25,12 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Law, Profile, Routing, Workload
-from sim.dataplane.reference import balancers, readings
+from sim.dataplane.reference import balancers, probes, readings
 from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
+from sim.dataplane.reference.gates import Gates
 from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
 from sim.dataplane.reference.network import Links, rewire
@@ -84,7 +85,8 @@ class ReferencePlane:
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
-        self.links = Links(self.seed)
+        self.branches = 0  # steps that began side by side with others
+        self.links, self.gates = Links(self.seed), Gates(self.seed)
         self.clients = Clients(self, workload)
 
     # ---- time ----
@@ -168,6 +170,9 @@ class ReferencePlane:
         self.links.lossy[sending, receiving] = share
         rewire(self)
         self.follow_through()
+
+    def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
+        self.gates.servers, self.gates.local = [self.servers[s] for s in servers], local
 
     def wipe(self, queue: int = 0) -> None:
         self.queues[queue].wiped()
@@ -297,6 +302,7 @@ class ReferencePlane:
             if work.call is not None and work.caller is not None:
                 work.caller.forsake(work.call, silently)
                 work.call = None  # it may be replayed elsewhere, and asks anew there
+            work.branches = []
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
@@ -344,7 +350,7 @@ class ReferencePlane:
         if c.profile.kind == Kind.WORKER and not c.away:
             heard_again(c.queue, c)
         for work in c.inside.values():
-            if isinstance(work, Attempt) and work.abandoned:
+            if work.unwanted:
                 balancers.leaves(work)
         c.goes_on()
         c.move_up()
@@ -411,33 +417,9 @@ class ReferencePlane:
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1
         work = HealthProbe(PROBE_BASE + number, container=self.containers[container], deep=deep)
-        self.dial(work)
+        probes.dial(self, work)
         self.follow_through()
         return number
-
-    def dial(self, work: HealthProbe) -> None:
-        """Its connection, like a request's: refused, accepted, shed, sent again, or lost."""
-        c = work.container
-        assert c is not None
-        if not c.server.alive:
-            return
-        beside = not c.probes_queue()
-        if not c.listening:
-            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
-        elif beside and not (c.hung and c.profile.kind == Kind.HTTP):
-            c.enter_beside(work)
-        elif c.room():
-            c.accept(work)
-        elif c.sheds():
-            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
-        else:
-            self.dialling[work.id] = work
-            DueTimer(self.env, SYN_RESEND_S, Due.DIAL, work.id, self.dial_again)
-
-    def dial_again(self, ident: int) -> None:
-        work = self.dialling.pop(ident, None)
-        if work is not None:
-            self.dial(work)
 
     def forget(self, probe: int) -> None:
         self.dialling.pop(PROBE_BASE + probe, None)
@@ -452,6 +434,9 @@ class ReferencePlane:
         return -1
 
     # ---- observation ----
+    def stands_until(self) -> float:
+        return self.now  # always right, and nobody waits for this engine
+
     def gauge(self) -> PlaneGauge:
         return readings.gauge(self)
 
@@ -474,7 +459,8 @@ class ReferencePlane:
         return self.tallies[service].gauge()
 
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
-        return tuple(CallGauge(*astuple(edge)) for edge in self.edges[profile])
+        edges = self.clients.edges if profile == USERS else self.edges[profile]
+        return tuple(CallGauge(*astuple(edge)) for edge in edges)
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return self.databases[database].gauge()

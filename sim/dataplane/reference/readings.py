@@ -20,7 +20,7 @@ def gauge(plane: ReferencePlane) -> PlaneGauge:
         succeeded=rec.successes,
         failed=rec.failures,
         in_flight=rec.arrivals - rec.successes - rec.failures,
-        retries=plane.clients.caller.retries,
+        retries=plane.clients.retries,
         jobs_queued=plane.jobs_queued(),
         jobs_in_progress=sum(queue.jobs_in_progress() for queue in plane.queues),
         connections=sum(one.connections for one in databases),

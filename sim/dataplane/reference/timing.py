@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import simpy
 
+from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import ID_BITS
 from sim.dataplane.simpy_inside import PlacedEvent
 
@@ -19,7 +20,8 @@ TIMED = 4
 
 
 class DueTimer(PlacedEvent):
-    """Calls `action(id)` after `delay`. Never cancelled: the action checks that it is still due."""
+    """Calls `action(id)` after `delay`, but not later than `until`. Never cancelled: the action
+    checks that it is still due."""
 
     __slots__ = ("action", "id")
 
@@ -30,9 +32,11 @@ class DueTimer(PlacedEvent):
         due: int,
         ident: int,
         action: Callable[[int], None],
+        until: float = INFINITY,
     ) -> None:
         self.action, self.id = action, ident
-        super().__init__(env, TIMED + (due << ID_BITS) + ident, [self.fire], delay)
+        t = min(env.now + delay, until)
+        super().__init__(env, TIMED + (due << ID_BITS) + ident, [self.fire], t_s=t)
 
     def fire(self, _: simpy.Event) -> None:
         self.action(self.id)

@@ -49,6 +49,7 @@ class Work:
     tried: int = 0  # ... and which try this is
     container: Instance | None = None
     wake: simpy.Event | None = None  # what its handler waits for
+    until: float = INFINITY  # then nobody waits for it any more: its client, or its job's queue
     timer_at: float = INFINITY  # when its checkout (or push) timer is due
     fresh: bool = False  # its connection is new: the first query pays for it
     waits: bool = False  # for a connection
@@ -62,12 +63,19 @@ class Work:
     losses: int = 0  # ... in a row
     call: Call | None = None  # what it waits for of another service
     caller: Caller | None = None  # ... in whose name
+    branches: list[Branch] = field(default_factory=list)  # for which it waits, in order
+
+    @property
+    def unwanted(self) -> bool:
+        """Does nobody wait for it any more?"""
+        return False
 
     def begin_anew(self) -> None:
         """Nothing is left of what a process that died was doing for it."""
         self.wake, self.timer_at, self.pool, self.session = None, INFINITY, None, -1
         self.fresh = self.waits = self.opening = self.pooled = self.passing = False
         self.pushing = self.call = self.caller = None
+        self.branches = []
         self.sent = self.losses = 0
 
     def resume(self, code: int) -> None:
@@ -143,6 +151,21 @@ class Attempt(Work):
     answer: Outcome = Outcome.IN_FLIGHT  # on its way back
     endpoint: int = 0  # that it asks
 
+    @property
+    def unwanted(self) -> bool:
+        return self.abandoned
+
+
+@dataclass(eq=False, slots=True)
+class Branch(Work):
+    """One of several steps of `parent` that run side by side: in its process, without a slot."""
+
+    parent: Work = field(kw_only=True)
+
+    @property
+    def unwanted(self) -> bool:
+        return self not in self.parent.branches or self.parent.unwanted
+
 
 @dataclass(eq=False, slots=True)
 class Fate:
@@ -167,7 +190,6 @@ class Job(Work):
     park_at: float = INFINITY  # when it returns to the queue, or is given out again
     epoch: int = 0  # of the queue when it was taken
     begun: bool = False  # else it waits in its worker
-    overdue: float = INFINITY  # its acknowledgement
     keeps_place: bool = False  # in the queue, when it returns
     dead_letters: int = -1  # where it goes if its worker gives it up
 

@@ -25,7 +25,8 @@ class Calls:
     """Who calls whom, by the names of the file, with the evidence."""
 
     edges: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    visits: Mapping[str, int] = field(default_factory=dict)  # of one of users' requests
+    visits: Mapping[str, float] = field(default_factory=dict)  # of one of users' requests
+    doors: tuple[str, ...] = ()  # whom users ask, each as often, the entry first
 
     def of(self, name: str) -> Mapping[str, str]:
         return self.edges.get(name, {})
@@ -38,9 +39,12 @@ class Calls:
         return 1.0 / max(1, sum(self.visits.get(n, 0) * count for n, count in times.items()))
 
 
-def calls_of(roles: Mapping[str, Guess], scene: Scene, entry: str, notes: Notes) -> Calls:
+def calls_of(
+    roles: Mapping[str, Guess], scene: Scene, entry: str, public: Collection[str], notes: Notes
+) -> Calls:
     """Calls of more than low confidence from a service to one that answers. Of a circle the edge
-    that is the least sure is left out, and told; so is what one story has no room for."""
+    that is the least sure is left out, and told; so is what one story has no room for. `public`:
+    services that the world may ask."""
     web = [name for name, guess in roles.items() if guess.role == "http"]
     pairs: dict[tuple[str, str], tuple[int, list[str]]] = {}
     for mention in scene.mentions:
@@ -61,15 +65,20 @@ def calls_of(roles: Mapping[str, Guess], scene: Scene, entry: str, notes: Notes)
             notes.ignored.append(f"{caller} calls {callee}: {MOST_CALLS} calls are simulated")
         else:
             own[callee] = ", ".join(dict.fromkeys(evidence))
-    return Calls(edges, _visits(edges, entry))
+    doors = [entry]
+    for name in web:  # one that others ask is asked enough; who asks the entry is a page before it
+        asks = _visits(edges, [name])
+        if name in public and name not in _visits(edges, doors) and not asks.keys() & {*doors}:
+            doors.append(name)
+    return Calls(edges, _visits(edges, doors), tuple(doors[:MOST_CALLS]))
 
 
-def _visits(edges: Mapping[str, Collection[str]], entry: str) -> dict[str, int]:
-    """How often one request of users comes by each service."""
-    times = {entry: 1}
+def _visits(edges: Mapping[str, Collection[str]], doors: Collection[str]) -> dict[str, float]:
+    """How often one request of users, which asks one of these, comes by each service."""
+    times = dict.fromkeys(doors, 1.0 / len(doors))
     before = list(times.items())
     while before:  # no circle: it ends
-        reached: dict[str, int] = {}
+        reached: dict[str, float] = {}
         for caller, count in before:
             for callee in edges.get(caller, ()):
                 reached[callee] = reached.get(callee, 0) + count

@@ -34,6 +34,7 @@ from sim.imports.compose.roles import (
     Scene,
     entry_service,
     guess_roles,
+    public,
     ranked_stores,
     unsaid_callees,
     unsaid_callers,
@@ -42,7 +43,16 @@ from sim.imports.compose.service import Own, read_service
 from sim.imports.compose.stores import read_pooler
 from sim.imports.compose.story import Around
 from sim.imports.compose.values import Node, Published
-from sim.imports.evidence import ENTRY, Confidence, Corrections, Imported, Link, Notes, role_of
+from sim.imports.evidence import (
+    ENTRY,
+    Confidence,
+    Corrections,
+    Imported,
+    Link,
+    Notes,
+    Origin,
+    role_of,
+)
 from sim.schema.fields import InputError, Issue
 from sim.schema.settings import Spot, merged
 from sim.schema.stack import Role, Service, Stack
@@ -104,17 +114,28 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
         raise project.document.error(("services",), found, expected)
     scene = scene.with_mentions(unsaid_callees(roles, scene, entry))
     names = _names(project)
-    calls = calls_of(roles, scene, entry, notes)
-    _tell_roles(roles, entry, scene, notes)
+    reached = public(roles, scene)
+    calls = calls_of(roles, scene, entry, reached, notes)
+    _tell_roles(roles, calls.doors, scene, notes)
     _tell_unasked(roles, entry, calls, notes)
+    also = [
+        name
+        for name in roles
+        if name in reached and name not in calls.doors and calls.visits.get(name)
+    ]
+    if also:
+        notes.questions.append(
+            f"do users ask {', '.join(also)} beside the services that do? (mix:)"
+        )
     _tell_links(scene, roles, outside, names, notes)
-    if visits := sum(calls.visits.values()) - 1:
+    if visits := round(sum(calls.visits.values()) - 1, 3):
         notes.assumed.append(
-            f"one of users' requests leads to {visits} calls, each always made, and costs in all "
+            f"one of users' requests leads to {visits:g} calls, each always made, and costs in all "
             f"what one costs in {like.name}, in equal parts"
         )
     services = _services(task, roles, entry, scene, configs, names, calls)
     stack = _stack(task, services, _swarm(task.node(entry), notes))
+    stack = stack.model_copy(update={"mix": _mix([names[door] for door in calls.doors], notes)})
     notes.ignored += leftover_lines(project, task.read, variables)
     return notes.imported(stack)
 
@@ -172,9 +193,12 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     return Scene(bodies, task.variables, links), configs, outside
 
 
-def _tell_roles(roles: Mapping[str, Guess], entry: str, scene: Scene, notes: Notes) -> None:
+def _tell_roles(
+    roles: Mapping[str, Guess], doors: Sequence[str], scene: Scene, notes: Notes
+) -> None:
+    entry = doors[0]
     lines = [f"{name}: role {guess.role} ({guess.why})" for name, guess in roles.items()]
-    notes.assumed[:0] = [*lines, f"users' requests go to {entry}"]
+    notes.assumed[:0] = [*lines, f"users' requests go to {' and '.join(doors)}"]
     if roles[entry].part == "proxy":
         notes.questions.append(
             f"what answers behind {entry}? It is a proxy with no service of the file behind it: "
@@ -187,6 +211,19 @@ def _tell_roles(roles: Mapping[str, Guess], entry: str, scene: Scene, notes: Not
             notes.questions.append(f"is {name} {guess.role}? It is a guess (--role {name}=ROLE)")
 
 
+def _mix(doors: Sequence[str], notes: Notes) -> dict[str, float]:
+    """Users ask each of these as often: what is not said here asks the first."""
+    share = round(1.0 / len(doors), 4)
+    mix = dict.fromkeys(doors[1:], share)
+    notes.origins |= {f"mix.{name}": Origin("assumed", "equal shares") for name in mix}
+    if mix:
+        notes.questions.append(
+            f"how many of users' requests go to each of {', '.join(doors)}? All publish a port: "
+            "taken for as many (mix:)"
+        )
+    return mix
+
+
 def _tell_unasked(roles: Mapping[str, Guess], entry: str, calls: Calls, notes: Notes) -> None:
     """Services that answer and get no request in a run, and databases that nobody asks."""
     rest = [n for n, guess in roles.items() if guess.role == "http" and not calls.visits.get(n)]
@@ -194,7 +231,7 @@ def _tell_unasked(roles: Mapping[str, Guess], entry: str, calls: Calls, notes: N
         if entry in calls.of(name):
             why = f"the part of a request before {entry}, which it calls"
         else:
-            why = "requests to it (one service is the entry, and no call that is sure leads there)"
+            why = "requests to it (no port of it is published for users, no sure call leads there)"
             notes.questions.append(f"who asks {name}? (--link {entry}->{name} lets {entry} do so)")
         notes.ignored.append(f"{name}: {why}")
 
@@ -268,6 +305,11 @@ def _services(
             issues += error.issues
     if issues:
         raise InputError(issues=issues)
+    if around.untold:
+        task.notes.questions.append(
+            f"how long do {', '.join(around.untold)} wait for whom they call? (`timeout` of a "
+            "step; nothing tells their language: without end, as most clients)"
+        )
     if poolers and database:
         pooler = read_pooler(
             task.node(poolers[0]), poolers[0], task.variables[poolers[0]], task.notes

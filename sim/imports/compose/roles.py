@@ -103,6 +103,8 @@ def _part_of(role: Role, name: str, body: Mapping[str, Any], scene: Scene) -> Pa
 
 def _guess(word: Word, why: str) -> Guess:
     role = ROLES.get(word.part, "other")
+    if word.part == "cache" and not word.product:  # a name alone: which program, nobody knows
+        role = "other"
     if word.part == "database":
         return Guess("postgres", f"{why}; its engine is assumed", None, "low")
     if role == "other":
@@ -268,6 +270,12 @@ def _settled(
     """One queue, as many databases as there is room for, workers only with a queue, proxies only
     before something."""
     settled = dict(guesses)
+    whys = {n: _keeps_a_cache(n, guesses, scene) for n in guesses if n not in corrected}
+    queues = [n for n, guess in guesses.items() if guess.role == "redis" and not whys.get(n)]
+    if queues or not any(guess.role == "worker" for guess in guesses.values()):
+        for name, why in whys.items():
+            if why:
+                settled[name] = Guess("cache", f"{guesses[name].why}, {why}", "redis", "medium")
     room: tuple[tuple[Role, int], ...] = (("postgres", MOST_DATABASES), ("redis", 1))
     for role, most in room:
         stores = ranked_stores(role, settled, scene, corrected)
@@ -304,6 +312,30 @@ def _settled(
         settled[name] = Guess("http", why, settled[name].part, "low")
         break
     return settled
+
+
+_CACHES = re.compile(r"(^|[_-])CACHES?([_-]|$)", re.IGNORECASE)
+
+
+def _keeps_a_cache(name: str, guesses: Mapping[str, Guess], scene: Scene) -> str:
+    """What says that a Redis is a cache and no queue, "" if nothing: it throws away what nobody
+    asks for, or is called so, by itself or in a variable of who asks it. What workers use is a
+    queue, and so is what writes each change to its disk."""
+    text = command_text(scene.bodies[name])
+    workers = [other for other, guess in guesses.items() if guess.role == "worker"]
+    used = any(scene.asks(worker, (name,)) for worker in workers)
+    if guesses[name].part != "redis" or used or _WRITES.search(text):
+        return ""
+    evicts = re.search(r"maxmemory-policy[\s=]+(all\w+-\w+)", text)
+    if evicts:
+        return f"which evicts ({evicts[1]})"
+    asked = [m.evidence for m in scene.mentions if m.callee == name and _CACHES.search(m.evidence)]
+    if asked:
+        return f"asked by {asked[0]}"
+    return "by its name" if _CACHES.search(name) else ""
+
+
+_WRITES = re.compile(r"appendonly[\s=]+[\"']?yes")
 
 
 def _stand_ins(
@@ -369,6 +401,15 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
         )
 
     return min(web, key=rank, default="")
+
+
+def public(roles: Mapping[str, Guess], scene: Scene) -> set[str]:
+    """Web services that the world may ask: that publish a port, or to which a proxy leads; but for
+    those that few look at."""
+    web = [n for n, guess in roles.items() if guess.role == "http" and guess.part != "tool"]
+    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
+    proxied = {m.callee for m in scene.mentions if m.caller in proxies and m.confidence != "low"}
+    return {n for n in web if not beside(n) and (n in proxied or _serves(scene.bodies[n]))}
 
 
 _BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sim.imports.compose.clients import client_of
 from sim.imports.compose.processes import job_processes, pool_of, web_processes
 from sim.imports.compose.roles import Guess, event_loop
 from sim.imports.compose.stores import read_database, read_rabbitmq, read_redis
@@ -320,7 +321,8 @@ def _client(node: Node, name: str, own: Own, template: Service, around: Around) 
             cpu = _cpu(node, name, template, notes)
             result["cpu"] = cpu.model_copy(update={"threads": count.processes.value})
     pool = pool_of(words, own.variables, count)
-    story = story_of(str(node.path[-1]), template, pool.size if pool else None, around)
+    client = client_of(node.value, own.variables)
+    story = story_of(str(node.path[-1]), template, pool.size if pool else None, client, around)
     demand = story.fields.pop("demand", LawSpec())
     cpu = result.get("cpu") or _cpu(node, name, template, notes)
     result |= {"cpu": cpu.model_copy(update={"demand": demand}), **story.fields}

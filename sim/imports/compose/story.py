@@ -13,11 +13,12 @@ from typing import Any
 
 from sim.constants import facts
 from sim.imports.compose.calls import Calls, scaled
+from sim.imports.compose.clients import Found, patience
 from sim.imports.evidence import Notes
 from sim.schema.databases import DatabaseClient, DatabasePool
 from sim.schema.jobs import JobPush
 from sim.schema.stack import Role, Service, Stack
-from sim.schema.steps import ServiceStep
+from sim.schema.steps import PlainStep, ServiceStep
 from sim.schema.story_checks import MOST_POOLS
 
 
@@ -33,10 +34,18 @@ class Around:
     asked: Mapping[str, set[str]]  # Compose name -> those that it asks, through a pooler also
     calls: Calls
     notes: Notes
+    untold: list[str] = field(default_factory=list)  # callers of which nothing tells the language
 
     def queried(self, name: str) -> list[str]:
         """The databases that a service asks, as many as it may have pools for."""
         return [d for d in self.databases if d in self.asked.get(name, ())][:MOST_POOLS]
+
+    def cache(self, name: str) -> str:
+        """The first cache that a service asks; "" if none."""
+        return next(
+            (n for n in self.roles if self.roles[n] == "cache" and n in self.asked.get(name, ())),
+            "",
+        )
 
     def pushes(self, name: str) -> bool:
         """Does it answer requests, and leave jobs for a worker?"""
@@ -60,9 +69,11 @@ class Story:
     pools: list[str] = field(default_factory=list)  # paths of their sizes
 
 
-def story_of(name: str, template: Service, pool: int | None, around: Around) -> Story:
+def story_of(
+    name: str, template: Service, pool: int | None, client: Found, around: Around
+) -> Story:
     """What the service of that Compose name does; `pool`: connections to each of its databases, if
-    the file says so."""
+    the file says so; `client`: who makes its calls, if something tells."""
     own = template.database or DatabaseClient()
     own = own.model_copy(update={} if pool is None else {"pool": pool})
     databases = around.queried(name) if template.database else []
@@ -75,7 +86,8 @@ def story_of(name: str, template: Service, pool: int | None, around: Around) -> 
     if pushes:
         story.said.append(f"a job from {push:.3g} of the requests")
     calls = around.calls.of(name)
-    if not calls and databases in ([], [*around.databases[:1]]):
+    cache = around.cache(name) if databases else ""
+    if not (calls or cache) and databases in ([], [*around.databases[:1]]):
         story.fields["demand"] = cpu
         if databases:
             story.fields["database"] = own.model_copy(update={"demand": query})
@@ -84,24 +96,35 @@ def story_of(name: str, template: Service, pool: int | None, around: Around) -> 
             story.fields["push"] = JobPush(share=push, timeout=template.push.timeout)
         return story
     steps = [ServiceStep(cpu=cpu)]
+    timeout, connect, why = patience(client)
     for callee, evidence in calls.items():
-        story.origins[f"steps.{len(steps)}"] = f"of every request; by {evidence}"
+        story.origins[f"steps.{len(steps)}"] = f"of every request; by {evidence}; {why}"
         steps.append(
-            ServiceStep(
-                call=around.names[callee],
-                timeout=facts.CALL_TIMEOUT.value,
-                connect_timeout=facts.CALL_CONNECT.value,
-            )
+            ServiceStep(call=around.names[callee], timeout=timeout, connect_timeout=connect)
         )
-    steps += [ServiceStep(query=around.names[d], demand=query) for d in databases]
+    queries = [{"query": around.names[d], "demand": query} for d in databases]
+    if cache:
+        story.origins[f"steps.{len(steps)}.kept"] = facts.CACHE_KEPT.source
+        misses = [PlainStep.model_validate(each) for each in queries]
+        steps.append(
+            ServiceStep(cache=around.names[cache], kept=facts.CACHE_KEPT.value, on_miss=misses)
+        )
+        story.said.append(f"a look into {around.names[cache]} before that")
+        around.notes.questions.append(
+            f"how often does {cache} know the answer for {name}? No file says: "
+            f"{facts.CACHE_KEPT.value:.0%} of what is asked for can be kept "
+            f"(services.{around.names[name]}.steps.{len(steps) - 1}.kept)"
+        )
+    else:
+        steps += [ServiceStep.model_validate(each) for each in queries]
     if pushes:
         steps.append(ServiceStep(push=around.names[around.redis], share=push))
     story.fields |= {"steps": steps, "pools": {around.names[d]: _pool(own) for d in databases}}
     story.pools += [f"pools.{around.names[d]}.size" for d in databases]
     if calls:
-        story.said.append(
-            f"calls of {', '.join(around.names[n] for n in calls)} without a time-out"
-        )
+        story.said.append(f"calls of {', '.join(around.names[n] for n in calls)}: {why}")
+        if client is None:
+            around.untold.append(around.names[name])
     return story
 
 

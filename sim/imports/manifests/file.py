@@ -126,7 +126,8 @@ def _expose(
     workloads: Sequence[ManifestWorkload],
     notes: Notes,
 ) -> ManifestWorkload | None:
-    """Give a port to what users reach; other ways in are told. The workload, if it is one alone."""
+    """Give a port to what users reach; to other ways in one of their own address. The workload that
+    is reached first, if it is one alone."""
     ways: list[tuple[Exposure, ManifestWorkload]] = []
     for manifest in manifests:
         for way in exposures(manifest):
@@ -148,9 +149,14 @@ def _expose(
             taken.add(way.port)
             own.put(("ports",), [f"{way.port}:{way.port}"], way.source)
             _without_replicas(own)  # on one server a second finds its port taken
-    others = dict.fromkeys(own.name for _, own in ways if own.name not in reached)
-    if others:
-        notes.ignored.append(f"users' requests to {', '.join(others)} (one way in is simulated)")
+    others: dict[str, ManifestWorkload] = {}
+    for way, own in ways:
+        if own.name not in (*reached, *others) and _part(own) in (None, "page"):
+            others[own.name] = own
+            own.put(("ports",), [f"{way.port}"], way.source)
+    untold = dict.fromkeys(own.name for _, own in ways if own.name not in (*reached, *others))
+    if untold:
+        notes.ignored.append(f"users' requests to {', '.join(untold)}, which is no service of HTTP")
     return next(iter(reached.values())) if len(reached) == 1 else None
 
 

@@ -162,17 +162,27 @@ def _lines(arrows: Sequence[Arrow], places: Mapping[str, Place], gap: float) -> 
 
 
 def _line(arrow: Arrow, places: Mapping[str, Place], b: float, gap: float) -> str:
-    """From the caller's side to the callee's at the height `b`; within a column around its right
-    side."""
+    """From the caller's side to the callee's at the height `b`, between the boxes of the columns on
+    its way; within a column around its right side."""
     x1, y1, h1 = places[arrow.caller]
     x2, *_ = places[arrow.callee]
     a = y1 + h1 / 2
-    start = x1 + BOX_WIDTH
     end = x2 if x2 > x1 else x2 + BOX_WIDTH
-    level = end - (LABEL if arrow.labels and x2 > x1 else 0)  # from there on the line is straight
-    bend = (level - start) / 2 if x2 > x1 else gap / 2
-    other = level - bend if x2 > x1 else end + bend
-    path = f"M{start:g} {a:g}C{start + bend:g} {a:g} {other:g} {b:g} {level:g} {b:g}H{end:g}"
+    if x1 == x2:
+        path = f"M{end:g} {a:g}{_bend(end, a, end, b, gap / 2, gap / 2)}"
+    else:
+        out, into = (BOX_WIDTH, 0) if x2 > x1 else (0, BOX_WIDTH)
+        x, y = x1 + out, a
+        path = f"M{x:g} {y:g}"
+        for column in sorted(_between(x1, x2, places), reverse=x2 < x1):
+            straight = a + (b - a) * (column - x1) / (x2 - x1)
+            height = min(_free(column, places), key=lambda free: abs(free - straight))
+            bend = (column + into - x) / 2
+            path += f"{_bend(x, y, column + into, height, bend, -bend)}H{column + out:g}"
+            x, y = column + out, height
+        level = end - (LABEL if arrow.labels and x2 > x1 else 0)  # from there on it is straight
+        path += _bend(x, y, level, b, (level - x) / 2, (x - level) / 2)
+        path += f"H{end:g}" if level != end else ""
     heights = (b - 5, b + 13)
     labels = (
         _text(end - 12, y, words, "label") for words, y in zip(arrow.labels, heights, strict=False)
@@ -181,6 +191,22 @@ def _line(arrow: Arrow, places: Mapping[str, Place], b: float, gap: float) -> st
         f'<path class="line {arrow.style}" d="{path}" marker-end="url(#tip)">'
         f"<title>{escape(arrow.title)}</title></path>{''.join(labels)}"
     )
+
+
+def _bend(x1: float, y1: float, x2: float, y2: float, out: float, into: float) -> str:
+    """A curve that leaves and arrives level."""
+    return f"C{x1 + out:g} {y1:g} {x2 + into:g} {y2:g} {x2:g} {y2:g}"
+
+
+def _between(x1: float, x2: float, places: Mapping[str, Place]) -> set[float]:
+    low, high = sorted((x1, x2))
+    return {x for x, *_ in places.values() if low < x < high}
+
+
+def _free(column: float, places: Mapping[str, Place]) -> list[float]:
+    """Heights at which no box of the column stands: above the first, and below each."""
+    spans = sorted((y, y + height) for x, y, height in places.values() if x == column)
+    return [spans[0][0] - GAP_Y / 2, *(low + GAP_Y / 2 for _, low in spans)]
 
 
 def _text(x: float, y: float, words: str, kind: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sim.report.text.words import markdown
 
-NUMBER = re.compile(r"[-+]?[$]?\d|never$")
+NUMBER = re.compile(r"[-+]?[$]?\d[^<]*$|never$")  # and no mark behind it
 WIDTH = 100  # of a terminal's lines
 LEAST = 12  # of the first column
 Cells = Sequence[Sequence[str]]  # the first row is the heads

@@ -77,7 +77,8 @@ def leaves(value: Any, whole: tuple[type, ...] = ()) -> Iterator[tuple[tuple[str
 
 def matches(value: Any, pattern: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The paths that a pattern means here, of which every record on the way exists. `*` is every
-    step; a role in a mapping of services is the first that plays it."""
+    step; a role in a mapping of services is the first that plays it, a kind in a list of a story's
+    steps each of that kind."""
     if not pattern:
         yield ()
         return
@@ -92,6 +93,8 @@ def _meant(value: Any, step: str) -> list[str]:
         return names_below(value)
     if isinstance(value, Mapping) and step not in value:
         return [name for name, part in value.items() if getattr(part, "role", None) == step][:1]
+    if isinstance(value, list) and not step.isdecimal():
+        return [str(i) for i, part in enumerate(value) if getattr(part, "kind", None) == step]
     return [step]
 
 

@@ -28,6 +28,7 @@ from sim.study.decision.worth import (
     Terms,
     Weighed,
     break_even,
+    by_price,
     choose,
     confidence,
     hinges,
@@ -86,13 +87,30 @@ def sentence(said: Advice) -> str:
         )
     if not said.choice.matters:
         return f"It does not matter: {down}, and no set-up saves more than minutes of it."
+    unless = _unless(said)
     if best is now:
-        return f"Leave it as it is: {down}, and nothing that was tried pays."
+        before = " before" if unless else ""
+        return f"Leave it as it is{unless}: {down}, and nothing that was tried pays{before}."
     found = f"{best.outcome.setup.name} leaves {_hours(best.year.down_h)}"
     money = f"for {_more(best, now)} a month"
     if said.choice.orchestrator:
         return f"{best.outcome.setup.name} pays: {down}, {found} {money}."
-    return f"You do not need an orchestrator: {down}, {found} {money}."
+    return f"You do not need an orchestrator{unless}: {down}, {found} {money}."
+
+
+def _unless(said: Advice) -> str:
+    """From which price of an hour down on, where nobody has told one, an orchestrator pays."""
+    if said.terms.priced:
+        return ""
+    rungs = [rung for rung in by_price(said.weighed) if rung.weighed.outcome.setup.orchestrator]
+    return (
+        f" unless an hour down costs you some {_dollars(rungs[0].price)} or more" if rungs else ""
+    )
+
+
+def _dollars(price: float) -> str:
+    """Two digits of it: more is not known."""
+    return f"${float(f'{price:.2g}'):,.0f}"
 
 
 def _best(said: Advice) -> Weighed:
@@ -192,6 +210,19 @@ def table(said: Advice) -> Cells:
     return rows
 
 
+def prices(said: Advice) -> Cells:
+    """What costs least at which price of an hour down."""
+    rows: list[Sequence[str]] = [
+        ("an hour down costs you", "least money", "down a year", "a month")
+    ]
+    for rung in by_price(said.weighed):
+        price = f"{_dollars(rung.price)} or more" if rung.price else "nothing"
+        means = rung.weighed.money.total - rung.weighed.money.lost
+        name, year = rung.weighed.outcome.setup.name, rung.weighed.year
+        rows.append((price, name, _hours(year.down_h), words.money(means)))
+    return rows
+
+
 def ladder(said: Advice) -> Cells:
     """From where you stand: what takes away how much downtime, by money and by work."""
     heads = ("from as it is to", "saves a year", "for each $ a month", "for each hour of work")
@@ -238,6 +269,8 @@ def _blocks(said: Advice) -> Iterator[Block]:
         "Money: servers, control plane, balancer, volumes, upkeep, those hours, setting up over "
         f"{PAID_OFF:.0f} months, and what is lost as far as told. * the answer."
     )
+    yield "## By what an hour down costs you"
+    yield prices(said)
     yield "## What first"
     yield ladder(said)
     yield "## Where Kubernetes begins to pay"
@@ -320,6 +353,10 @@ def record(said: Advice) -> dict[str, Any]:
                 "usd_month": {**each.money._asdict(), "total": each.money.total},
             }
             for each, years in zip(said.weighed, said.ranges, strict=True)
+        ],
+        "by_price": [
+            {"down_hour": rung.price, "setup": rung.weighed.outcome.setup.name}
+            for rung in by_price(said.weighed)
         ],
         "break_even": [each._asdict() for each in said.break_even],
         "asks": unknown(said),

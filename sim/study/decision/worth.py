@@ -1,10 +1,10 @@
 """What a year costs under each set-up, which is worth it, and what that hangs on. Arithmetic alone.
 
-The rule. Where somebody says what an hour down or a lost request costs, the least money a month is
-best. Where nobody does, the cheapest set-up is best of those that take away nine tenths (`enough`)
-of what any takes away. Where no set-up saves a tenth of an hour a year, it does not matter. The
-rule is asked again with the seeds drawn anew (bootstrap): how often it says the same is the
-confidence; below SURE, not enough is known.
+The rule: the least money a month is best, what users' failures cost in it as far as somebody says
+so. Where nobody does, each set-up is best from some price of an hour down to another, or never
+(`by_price`), and the first of them is the answer. Where then no set-up saves a tenth of an hour a
+year, it does not matter. The rule is asked again with the seeds drawn anew (bootstrap): how often
+it says the same is the confidence; below SURE, not enough is known.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from sim.study.decision.decision import AS_ASSUMED, FEW, Prospect, Prospects
 from sim.study.decision.year import Harms, expected
 
 MONTHS = 12.0
-ENOUGH = 0.9  # of the downtime that any takes away; chosen
-LESS, MORE = 0.8, 0.95  # also tried
 MATTERS_H = 0.1  # hours a year; chosen
 SURE = 0.6  # chosen
 AGAIN = 200  # bootstrap samples
@@ -37,7 +35,6 @@ class Terms(NamedTuple):
     upkeep: float = 1.0
     migration: float = 1.0  # of the work to get there
     follow_up: float = 1.0  # of the work after an incident
-    enough: float = ENOUGH
     rates: float = 1.0
     planned: float = 1.0  # of deploys and other planned work
     world: str = AS_ASSUMED
@@ -117,13 +114,9 @@ def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
     """By the rule above; the first is as it is."""
     now, least = weighed[0], min(each.year.down_h for each in weighed)
     saved = now.year.down_h - least
-    if terms.priced:
-        best = min(weighed, key=lambda each: each.money.total)
-    elif saved < MATTERS_H:
+    if not terms.priced and saved < MATTERS_H:
         return Choice(now.outcome.setup.name, now.outcome.setup.orchestrator, matters=False)
-    else:
-        enough = [w for w in weighed if now.year.down_h - w.year.down_h >= terms.enough * saved]
-        best = min(enough, key=lambda each: each.money.total)
+    best = min(weighed, key=lambda each: (each.money.total, each.year.down_h))
     return Choice(best.outcome.setup.name, best.outcome.setup.orchestrator)
 
 
@@ -148,7 +141,7 @@ def seeds(decision: Prospects) -> int:
 
 
 def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms]]:
-    """Each chosen number at half and at double, the rule's own less and more, each other world."""
+    """Each chosen number at half and at double, and each other world."""
     for factor, word in ((HALF, "half"), (DOUBLE, "twice")):
         yield f"incidents come {word} as often", terms._replace(rates=factor)
         yield f"the upkeep of a set-up is {word} as much", terms._replace(upkeep=factor)
@@ -162,9 +155,6 @@ def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms
         if terms.sale:
             price = factor * terms.sale
             yield f"a lost request costs ${price:,.2f}", terms._replace(sale=price)
-    if not terms.priced:
-        for enough in (LESS, MORE):
-            yield f"{enough:.0%} of what can be saved is enough", terms._replace(enough=enough)
     for world in worlds:
         if world != AS_ASSUMED:
             yield world, terms._replace(world=world)
@@ -183,7 +173,30 @@ def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
     return sorted(other, key=lambda hinge: hinge.choice.orchestrator == said.orchestrator)
 
 
-# ---- where Kubernetes begins to pay ----
+# ---- from which price on ----
+class Rung(NamedTuple):
+    """A set-up that costs least from this price of an hour down (USD) to the next rung's."""
+
+    price: float
+    weighed: Weighed
+
+
+def by_price(weighed: Sequence[Weighed]) -> list[Rung]:
+    """Which set-up costs least at which price of an hour down, from 0 upwards: money a month is a
+    line over that price, as steep as it is long down; these are the lines below all others."""
+    rungs = [Rung(0.0, min(weighed, key=lambda w: (_means(w), w.year.down_h)))]
+    while True:
+        last = rungs[-1].weighed
+        better = [
+            Rung(MONTHS * (_means(w) - _means(last)) / (last.year.down_h - w.year.down_h), w)
+            for w in weighed
+            if w.year.down_h < last.year.down_h
+        ]
+        if not better:
+            return rungs
+        rungs.append(min(better, key=lambda rung: (rung.price, rung.weighed.year.down_h)))
+
+
 def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
     """The best without an orchestrator."""
     without = [each for each in weighed if not each.outcome.setup.orchestrator]

@@ -83,6 +83,7 @@ def test_replica_calculator(name, current, target, levels, kinds, expected):
         ("pending counts as idle on the way up", 3, [50_000, 10_000, 0], [N, N, P], 4),
         ("within the tolerance", 3, [16_000, 15_000, 15_500], [N, N, N], 3),
         ("pending has no say on the way down", 4, [3_000, 3_000, 0], [N, N, P], 1),
+        ("nor does it make one", 3, [14_250, 14_250, 0], [N, N, P], 3),  # 95 %
         ("missing turns the move", 3, [20_000, 0, 0], [N, M, M], 3),
         ("pending makes less of a move up", 9, [50_000, 0], [N, P], 9),
         ("missing makes more of a move down", 1, [3_000] * 3 + [0], [N, N, N, M], 1),

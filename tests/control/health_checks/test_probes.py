@@ -8,15 +8,16 @@ import pytest
 
 from sim.control.health_checks.probes import (
     GRACE,
-    INITIAL,
     HealthChecks,
     ProbeKind,
+    Prober,
     Streak,
     asks,
     counted,
     first_tick,
 )
 from sim.dataplane.codes import Note
+from sim.dataplane.plane import RoundsSoFar
 from tests.control.world import MANAGED, World, stack_of
 
 LIVE = {"liveness": {}, "readiness": {}}
@@ -71,14 +72,7 @@ def test_only_a_young_kubelet_waits_before_its_first_probe():
     assert first_tick(100.0, 0.0, 10.0, 0.7) == 100.0
     assert first_tick(100.0, 95.0, 10.0, 0.7) == 107.0
     assert first_tick(100.0, 90.0, 10.0, 0.7) == 100.0
-
-
-def test_initial_values():
-    assert INITIAL == {
-        ProbeKind.STARTUP: None,
-        ProbeKind.READINESS: False,
-        ProbeKind.LIVENESS: True,
-    }
+    assert first_tick(100.0, 90.5, 10.0, 0.0) == 100.0
 
 
 # ---- lives ----
@@ -306,3 +300,47 @@ def test_pre_stop_runs_before_a_liveness_kill_too():
     world.until(120.0)
     lasted = world.when("exit", "api-1") - world.when("liveness", "api-1")
     assert lasted == pytest.approx(5.0)
+
+
+# ---- asked by the data plane ----
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_question_that_the_data_plane_has_open_is_over_at_its_own_time(answers):
+    """Asked at 47 s of a process that hangs, taken back at 48 s, over at 47 + 4 s."""
+    probe = {"period": 10.0, "timeout": 4.0, "failure": 1}
+    world = World(
+        stack_of({"api": {"probes": {"readiness": probe}}}), replace(MANAGED, health_checks=None)
+    )
+    prober, c = Prober(world.cluster, 30.0), world.get("api-1")
+    world.phases(0.25)
+    prober.adopt(c)
+    world.until(45.0)
+    worker = prober.of[c.id].readiness
+    worker.timer.cancel()
+    world.plane.silent.add(c.id)
+    world.until(47.0)
+    question = world.plane.probe(c.id)
+    world.until(48.0)
+    worker.recalled(RoundsSoFar(5, 52.5, 47.0, question))
+    if answers:
+        world.plane.tell(Note.PROBE_OK, question)
+    world.until(50.9)
+    assert c.ready
+    world.until(51.1)
+    assert c.ready is answers
+
+
+def test_a_worker_whose_questions_come_back_asks_when_they_were_due():
+    probe = {"period": 10.0}
+    world = World(
+        stack_of({"api": {"probes": {"readiness": probe}}}), replace(MANAGED, health_checks=None)
+    )
+    prober, c = Prober(world.cluster, 30.0), world.get("api-1")
+    world.phases(0.25)
+    prober.adopt(c)
+    world.until(45.0)
+    assert [t_s for t_s, _, _ in world.plane.probed] == [2.5, 12.5, 22.5, 32.5, 42.5]
+    worker = prober.of[c.id].readiness
+    worker.timer.cancel()
+    worker.recalled(RoundsSoFar(6, 62.5, -1.0, -1))
+    world.until(80.0)
+    assert [t_s for t_s, _, _ in world.plane.probed if t_s > 45.0] == [62.5, 72.5]

@@ -42,6 +42,7 @@ CROWDED = Symptoms(failing=True, busy="api", hot="api", full=True)
         (Symptoms(connections_short=True, down=2), ["raise_connections", "add_pooler", "start"],
          False),
         (Symptoms(down=2, hung=1), ["start"], False),
+        (Symptoms(provider_away="orders", backing_off=1), ["wait_for_provider"], False),
         (Symptoms(backing_off=1), ["restart_silent"] * 3, True),
         (Symptoms(hung=1, wrong_address=True), ["restart_silent"], False),
         (Symptoms(wrong_address=True, changed="api", failing=True), ["fix_backends"], False),
@@ -113,7 +114,7 @@ def test_she_stops_only_when_the_table_is_used_up() -> None:
 
 SEEN = [
     STUCK, SMALL, CROWDED, Symptoms(server_away=True), Symptoms(bad_version="api"),
-    Symptoms(primary_lost="orders"),
+    Symptoms(primary_lost="orders"), Symptoms(provider_away="orders"),
     Symptoms(trouble=True), Symptoms(locked_out=True), Symptoms(connections_short=True),
     Symptoms(down=1), Symptoms(backing_off=1),
     Symptoms(hung=1), Symptoms(wrong_address=True), Symptoms(node_away=True),

@@ -24,7 +24,7 @@ V2 = Version(name="v2")
 @pytest.mark.parametrize(
     ("answers", "errors", "result"),
     [(100, 0, "successful"), (100, 5, "successful"), (100, 6, "failed"), (1, 1, "failed"),
-     (0, 0, "error")],
+     (0, 0, "error"), (1, 0, "successful")],
 )  # fmt: skip
 def test_a_measurement_needs_answers(answers, errors, result):
     assert measured(answers, errors, 0.95) == result
@@ -88,6 +88,14 @@ def test_shares_are_rounded_up(replicas, weight, expected):
         (3, 0, 1, 0, (1, 0), (3, 3), (0, 3)),
         (3, 0, 1, 0, (3, 3), (1, 1), (2, 1)),  # no room above yet: one of the canary goes first
         (3, 0, 1, 0, (2, 2), (1, 1), (2, 2)),  # ... then there is
+        # growing: all of the stable one counts, and the canary's available ones
+        (10, 50, 0, 2, (1, 0), (9, 7), (1, 8)),
+        # shrinking: all of the canary's, and the stable one's available ones
+        (10, 0, 0, 3, (3, 0), (7, 5), (2, 7)),
+        (10, 30, 3, 0, (3, 4), (10, 10), (3, 7)),  # never more than its size
+        (10, 100, 0, 0, (5, 5), (5, 5), (5, 5)),  # nobody may be missing, and no room
+        (10, 50, 2, 0, (5, 5), (7, 7), (5, 5)),
+        (12, 50, 2, 0, (3, 3), (5, 5), (6, 6)),  # more are wanted: the stable one grows first
     ],
 )  # fmt: skip
 def test_canary_sizes(replicas, weight, surge, unavailable, new, stable, expected):
@@ -104,6 +112,9 @@ def test_canary_sizes(replicas, weight, surge, unavailable, new, stable, expecte
         ([(2, 2)], 9, [1]),  # ten must stay
         ([(2, 0)], 0, [0]),  # what does not serve goes whatever follows
         ([(1, 1), (2, 2)], 9, [0, 1]),  # the oldest first
+        ([(1, 1), (2, 2)], 8, [0, 2]),
+        ([(1, 1), (2, 2)], 6, [1, 2]),  # fewer than must stay
+        ([(2, 3)], 8, [1]),
     ],
 )
 def test_older_versions_go_first_as_far_as_enough_serve(sets, kept, expected):
@@ -259,3 +270,17 @@ def test_ready_for_long_enough_before_the_next_step():
 
 def replace_version(**changes: object) -> Version:
     return V2.model_copy(update=changes)
+
+
+def test_a_canary_waits_until_its_replicas_were_ready_for_long_enough():
+    """The promotion of all comes 30 s after the last replica is ready, not with its readiness."""
+    ends = []
+    for min_ready_s in (0.0, 30.0):
+        canary = Canary(weights=(), min_ready_s=min_ready_s, analysis=None, max_surge="100%")
+        world = canary_world(canary)
+        world.at(60.0).set_version("api", V2)
+        world.until(300.0)
+        last = max(c.ready_since_s for c in world.cluster.of("api"))
+        (end_s,) = told(world, "is complete")
+        ends.append(end_s - last)
+    assert ends[1] >= 30.0 > ends[0]

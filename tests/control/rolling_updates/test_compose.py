@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from sim.constants.facts import STOP_GRACE
-from sim.control.rolling_updates.compose import start_order
+from sim.control.rolling_updates.compose import recreate, start_order
 from sim.dataplane.codes import REQUEST_CAUSES
 from sim.dataplane.tables import DONE, FIRST_CAUSE
 from sim.library.scenarios import load_scenario
 from sim.platforms import names
 from sim.results.run import Run
 from sim.schema.fields import InputError
+from sim.schema.scenario import Version
 from tests.control.outage import replay, rows, when
+from tests.control.world import EMPTY, World, stack_of
 
 
 @pytest.mark.parametrize(
@@ -213,3 +215,15 @@ def test_ignores_wins_on_every_platform(platform: str) -> None:
     exits = [row.text for row in rows(run, "exit", "api")]
     assert exits
     assert all("(exit 137)" in text for text in exits)
+
+
+def test_a_deploy_over_a_deploy_leaves_one_container_of_the_last_version() -> None:
+    """The second comes while the first waits for a process that ignores SIGTERM for ten seconds."""
+    stop = {"drains": False, "ignores": True}
+    world = World(stack_of({"api": {"replicas": 1, "stop": stop}}), EMPTY)
+    cluster = world.cluster
+    for t_s, name in ((60.0, "v2"), (65.0, "v3")):
+        world.until(t_s)
+        cluster.clock.loop(recreate(cluster, "api", Version(name=name)))
+    world.until(100.0)
+    assert [(c.version.name, c.alive) for c in cluster.of("api")] == [("v3", True)]

@@ -96,6 +96,10 @@ def test_new_replica_set_size(replicas, surge, new, total, expected):
         (4, 1, (1, 1), [(2, 2), (2, 2)], [0, 2]),
         # unhealthy ones of a later set go before healthy ones of the first
         (10, 2, (0, 0), [(5, 5), (5, 3)], [5, 3]),
+        (10, 2, (1, 1), [(10, 10)], [7]),  # one more than all
+        (10, 2, (2, 2), [(6, 6)], [6]),  # eight are the least
+        (10, 2, (0, 0), [(9, 7)], [8]),  # only as many as may be missing
+        (10, 2, (4, 4), [(3, 0), (6, 6)], [0, 4]),
     ],
 )
 def test_old_replica_sets_shrink(replicas, unavailable, new, old, expected):
@@ -107,6 +111,8 @@ def test_one_sync_scales_up_and_stops():
     new, old = ReplicaSet(0, 0), [ReplicaSet(10, 10)]
     assert step(10, 3, 2, new, old) == (3, [10])
     assert step(10, 3, 2, ReplicaSet(3, 0), old) == (3, [8])  # the next one scales down
+    assert step(10, 3, 2, ReplicaSet(11, 11), [ReplicaSet(1, 1)]) == (10, [1])  # so does down
+    assert step(10, 3, 2, ReplicaSet(10, 10), [ReplicaSet(0, 0)]) == (10, [0])
 
 
 def test_a_broken_version_sacrifices_surge_and_unavailable_only():
@@ -126,6 +132,10 @@ def test_a_broken_version_sacrifices_surge_and_unavailable_only():
         ([5, 5, 5], 15, 5, [2, 2, 1]),  # the oldest gives most
         ([20, 20, 20, 2], 62, 14, [5, 5, 4, 0]),
         ([10, 20], 30, 30, [10, 20]),
+        ([3, 1], 4, 6, [5, 1]),  # 4.5 and 1.5 round up: the larger one takes what there is
+        ([5, 1], 6, 5, [4, 1]),
+        ([4, 0], 4, 7, [7, 0]),
+        ([1, 1, 1], 3, 0, [0, 0, 0]),
     ],
 )
 def test_scaling_in_mid_rollout_is_proportional(sizes, before, after, expected):

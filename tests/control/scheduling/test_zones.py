@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from math import log
 
 import pytest
@@ -11,6 +12,7 @@ from sim.control.core.wires import emptiest
 from sim.control.scheduling.nomad import binpack_choice, even_spread
 from sim.control.scheduling.placement import Load, Resources, best, spread
 from sim.control.scheduling.swarm import SpreadNode, spread_choice
+from sim.platforms import load as choices_of
 from sim.results.metrics import percentile
 from tests.control.outage import replay, rows, when
 from tests.control.world import World, stack_of
@@ -94,6 +96,39 @@ def test_a_cloud_disk_stays_in_its_zone() -> None:
     able = cluster.choices.scheduling.able(cluster, "postgres")
     assert {server.zone for server in able} == {"a"}
     assert {server.zone for server in cluster.choices.scheduling.able(cluster, "api")} == {"a", "b"}
+
+
+LARGE = {"role": "http", "cpu": {"request": 2.5}, "memory": {"request": "4Gi"}}  # of 4 cores, 8 GiB
+FULL = {
+    "postgres": {"memory": {"request": "1Gi"}, "cpu": {"request": 0.5}},
+    "api": LARGE,
+    "front": LARGE,
+}
+COPY = {"role": "postgres", "follows": {"primary": "postgres"}}
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "swarm", "nomad", "ecs_fargate"])
+@pytest.mark.parametrize("zones", [["a", "b", "c"], []])
+def test_a_copy_of_a_database_stands_apart_from_it(platform: str, zones: list[str]) -> None:
+    """The primary is on the first server, and the other two are fuller: a database of its own would
+    go to the first, too; a copy does not, as long as another one has room for it."""
+    stack = stack_of({**FULL, "copy": COPY, "other": {"role": "postgres"}}, zones=zones)
+    chosen = replace(choices_of(platform), self_healing=None)
+    cluster = World(stack, chosen, servers=3).cluster
+    primary, copy, other = (cluster.of(name)[0].server for name in ("postgres", "copy", "other"))
+    assert copy is not primary
+    assert not zones or copy.zone != primary.zone
+    if platform in ("kubernetes", "swarm"):
+        assert other is primary
+    alone = World(stack_of({"postgres": {}, "copy": COPY}, zones=zones), chosen, servers=1).cluster
+    assert len(alone.of("copy")) == 1, "rather beside it than nowhere"
+
+
+def test_a_copy_goes_where_it_fits() -> None:
+    """Of the servers elsewhere none has the cores that it asks for."""
+    copy = COPY | {"cpu": {"request": 3.0}}
+    cluster = World(stack_of({**FULL, "copy": copy}), servers=3).cluster
+    assert cluster.of("copy")[0].server is cluster.of("postgres")[0].server
 
 
 # ---- the loss ----

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sim.control.self_healing.managed import away
+from sim.dataplane.codes import JobLoss
+from sim.dataplane.tables import FIRST_LOSS
 from sim.library.stacks import load_stack
 from sim.results.bill import monthly_cost
 from sim.schema.databases import Managed
@@ -85,6 +87,10 @@ def test_its_price_stands_beside_the_servers(managed, usd):
         ({"stack.services.api.managed": {}}, "managed on a service with role http"),
         ({"stack.services.postgres.managed": {"size": "db.t4g.large"}}, "mean db.t4g"),
         (
+            {"stack.services.redis.managed": {"size": "db.t4g.small"}},
+            "db.t4g.small for Redis; expected one of cache.t4g",
+        ),
+        (
             {"stack.services.postgres.managed": {}, "stack.services.postgres.failover": {}},
             "failover of a managed database; expected its provider's",
         ),
@@ -124,3 +130,97 @@ def test_a_lost_zone_takes_one_that_has_no_standby_elsewhere(standby, away_s):
     later = outage(lost, again, settings=settings, platform="kubernetes", horizon_s=500.0)
     hangs = [row.t_s for row in rows(later, "hang", "postgres")]
     assert hangs == ([60.0] if standby else [60.0, 400.0]), "which is in another zone by now"
+
+
+# ---- what the operator sees of it ----
+PLATFORMS = ("compose", "swarm", "nomad", "kubernetes", "ecs_fargate", "cloud_run")
+EVENTS = {"cloud_run": "gcloud sql operations list"}
+ASKED = {"cloud_run": "gcloud sql instances failover postgres"}
+
+
+def paged(managed, platform="compose", horizon_s=1500.0):
+    """The database falls silent at 60, users tell, and she is there at 300 or so."""
+    silent = {"at": 60, "hang": {"service": "postgres"}}
+    settings = {"stack.services.postgres.managed": managed}
+    run = replay(silent, settings=settings, platform=platform, rate=4.0, horizon_s=horizon_s)
+    return run, [row.text for row in rows(run, "operator")]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_she_asks_for_the_failover_that_does_not_come(platform):
+    """All of them fail: once it is away for longer than published she does it by hand, which takes
+    as long as published."""
+    run, told = paged({"standby": True, "fails": "100%"}, platform)
+    assert rows(run, "failover_failed", "postgres")
+    event, command = EVENTS.get(platform, "aws rds describe-events"), ASKED.get(
+        platform, "aws rds reboot-db-instance postgres --force-failover"
+    )  # fmt: skip
+    assert any(event in text for text in told)
+    (typed,) = [row.t_s for row in rows(run, "operator") if command in row.text]
+    (promoted,) = when(run, "promoted")
+    assert 60.0 <= promoted - typed <= 120.0
+    assert typed >= 60.0 + 120.0, "the published time is over"
+    assert when(run, "closed")[0] > promoted
+
+
+@pytest.mark.parametrize("managed", [{"standby": True, "takes": "12m"}, {"takes": "12m"}])
+def test_she_waits_as_long_as_its_provider_says(managed):
+    """Both come back at 780, one by its standby: she sees it, closes then, and has typed nothing
+    but a look at the events."""
+    run, told = paged(managed)
+    assert when(run, "promoted") == [780.0]
+    assert any("its provider's to bring back" in text for text in told)
+    assert not any("force-failover" in text for text in told)
+    assert 780.0 < when(run, "closed")[0] < 1100.0
+
+
+# ---- a queue ----
+@pytest.mark.parametrize(
+    ("managed", "settings", "lost", "away_s"),
+    [
+        ({"standby": True, "fails": 0}, {}, False, (15.0, 60.0)),
+        ({}, {"persistence": "aof_always"}, True, (600.0, 1800.0)),  # of which it has nothing there
+        ({"takes": "40s"}, {"engine": "rabbitmq", "persistence": "durable"}, False, (40.0, 40.0)),
+    ],
+)
+def test_a_managed_queue_keeps_what_its_copy_has(managed, settings, lost, away_s):
+    """Jobs wait for workers that never come; the queue falls silent at 60 and is replaced."""
+    silent = {"at": 60, "hang": {"service": "redis"}}
+    queue = {f"stack.services.redis.{field}": value for field, value in settings.items()}
+    run = replay(
+        silent, platform="kubernetes", rate=4.0, horizon_s=2000.0,
+        settings={**QUIET, **queue, "stack.services.redis.managed": managed,
+                  "stack.services.worker.replicas": 0, "stack.services.http.push.share": "100%"},
+    )  # fmt: skip
+    (promoted,) = when(run, "promoted")
+    assert away_s[0] - 0.001 <= promoted - 60.0 <= away_s[1] + 0.001
+    wiped = run.recording.jobs[:, FIRST_LOSS + JobLoss.REDIS_WIPED].sum()
+    assert bool(wiped) is lost
+
+
+def test_she_asks_for_its_failover_in_the_words_of_its_provider():
+    silent = {"at": 60, "hang": {"service": "redis"}}
+    managed = {"stack.services.redis.managed": {"standby": True, "fails": "100%"}}
+    for platform, words in (
+        ("ecs_fargate", "aws elasticache test-failover --replication-group-id redis"),
+        ("cloud_run", "gcloud redis instances failover redis"),
+    ):
+        run = replay(silent, settings=managed, platform=platform, rate=4.0)
+        told = [row.text for row in rows(run, "operator")]
+        assert any(words in text for text in told)
+        assert len(when(run, "promoted")) == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "managed", "usd"),
+    [
+        ("redis", {}, 0.032 * 730),  # a cache.t4g.small, which has no disk
+        ("redis", {"standby": True, "size": "cache.t4g.micro"}, 2 * 0.016 * 730),
+        ("broker", {"standby": True}, 3 * 0.288 * 730),  # a cluster is of three
+    ],
+)
+def test_a_managed_queue_costs_its_size(service, managed, usd):
+    bare = load_stack("sspp")
+    engine = {"services.redis.engine": "rabbitmq"} if service == "broker" else {}
+    stack = apply_settings(bare, {**engine, "services.redis.managed": managed})
+    assert monthly_cost(stack, 0.0).managed == pytest.approx(usd)

@@ -128,14 +128,14 @@ def after(orders: Iterable[Sequence[str]]) -> list[bool]:
     for order in orders:
         world = World(stack_of({"postgres": {}, "redis": {}, "api": {}, "worker": {}}), servers=1)
         bridge, cluster = Bridge(world.cluster), world.at(1.0)
-        (before,) = bridge.answers()
+        (before,) = bridge.answers("api")
         for name in order:
             cluster.exit(world.get(f"{name}-1"), 0, "stopped")
             bridge.heard(Change("exit", world.get(f"{name}-1")))
         for name in order:
             cluster.start(world.get(f"{name}-1"))
             bridge.heard(Change("started", world.get(f"{name}-1")))
-        led.append(bridge.at(before) is world.get("api-1"))
+        led.append(bridge.at("api", before) is world.get("api-1"))
     return led
 
 
@@ -154,13 +154,13 @@ def test_a_start_while_it_is_away_takes_its_address() -> None:
     listens there."""
     world = World(stack_of({"redis": {}, "api": {}}), servers=1)
     bridge, cluster = Bridge(world.cluster), world.at(1.0)
-    (before,) = bridge.answers()
+    (before,) = bridge.answers("api")
     for kind, name in (("exit", "redis-1"), ("exit", "api-1"), ("started", "api-1")):
         c = world.get(name)
         cluster.exit(c, 0, "stopped") if kind == "exit" else cluster.start(c)
         bridge.heard(Change(kind, c))
-    assert bridge.at(before).service == ""
-    assert [bridge.at(place).name for place in bridge.answers()] == ["api-1"]
+    assert bridge.at("api", before).service == ""
+    assert [bridge.at("api", place).name for place in bridge.answers("api")] == ["api-1"]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

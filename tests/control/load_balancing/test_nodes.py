@@ -1,0 +1,122 @@
+"""A cloud's balancer before the servers: what a dead one costs until it is noticed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import sim
+from sim.dataplane.codes import Outcome
+from sim.dataplane.tables import ARRIVED, FIRST_CAUSE
+from sim.schema.fields import InputError
+from tests.simulation.runs import same
+
+STACK = {
+    "name": "three",
+    "services": {
+        "web": {"role": "http", "port": 80, "replicas": 3, "concurrency": 64,
+                "cpu": {"demand": "2ms"}},
+    },
+    "servers": {"machine": {"boot": "2m"}},
+}  # fmt: skip
+SHORT = {
+    "scenario.horizon": "6m",
+    "scenario.events.0.at": "2m",
+    "scenario.events.0.server_crash": {"hosting": "http"},
+    "scenario.traffic.points": [],
+    "scenario.traffic.rate": "60/s",
+    "scenario.traffic.client.retries": 0,
+}
+CONNECT = FIRST_CAUSE + Outcome.CONNECT_TIMEOUT - Outcome.REFUSED
+
+
+def ran(platform: str, nodes: object, engine: str = "compiled", **settings: object):
+    (run,) = sim.run(
+        "server_crash", stack=STACK, platform=platform, engine=engine,
+        settings={**SHORT, f"{platform}.load_balancing.nodes": nodes, **settings},
+    ).runs  # fmt: skip
+    return run
+
+
+def lost(run, first: int, last: int) -> float:
+    """The share of those that came from then to then whose connection nobody answered."""
+    rows = run.recording.requests[first:last]
+    return float(rows[:, CONNECT].sum() / rows[:, ARRIVED].sum())
+
+
+def marks(run) -> list[float]:
+    return [row.t_s for row in run.timeline if row.event == "balancer"]
+
+
+def test_a_dead_server_swallows_its_part_until_three_checks_have_failed():
+    """One of three servers dies at 120 s and is back at 240 s. Of the connections a third meet it
+    at the gate, and of the others a third a replica there, which the Service lists until the node
+    is not ready: 5 in 9. The third failed check ends 30 to 40 s after the crash; the third that
+    passes begins 20 to 30 s after the boot."""
+    run = ran("kubernetes", {})
+    down, up = marks(run)
+    assert 150.0 <= down <= 160.0
+    assert 260.0 <= up <= 270.0
+    assert lost(run, 121, 149) == pytest.approx(5 / 9, abs=0.04)
+    assert lost(run, int(down) + 1, 240) < lost(ran("kubernetes", None), 121, 149) + 0.04
+    assert lost(run, 180, 360) == 0.0
+    assert lost(ran("kubernetes", None), 121, 149) == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_the_balancers_own_times_decide():
+    """Google's: each 8 s, three times, after 1 s: from 17 to 25 s."""
+    google = {"interval_s": "8s", "timeout_s": "1s", "rise": 1}
+    down, up = marks(ran("swarm", google))
+    assert 137.0 <= down <= 145.0
+    assert 240.0 <= up <= 248.0
+
+
+LOCAL = {"local": True, "timeout_s": "6s", "fall": 2, "rise": 2}  # the controller's times with it
+ROLLOUT = {
+    "scenario.events.0.server_crash": None,
+    "scenario.events.0.deploy": {"service": "web", "version": {"name": "v2"}},
+    "stack.services.web.replicas": 2,
+    "kubernetes.autoscaling": None,
+}
+
+
+def test_connections_that_stay_meet_no_replica_on_another_server():
+    """A crash: nothing but the gate itself is lost, a third until the second check has failed (16
+    to 26 s later) and none afterwards, though the Service lists the dead replica on."""
+    run = ran("kubernetes", LOCAL)
+    down, _ = marks(run)
+    assert 136.0 <= down <= 146.0
+    assert lost(run, 121, 135) == pytest.approx(1 / 3, abs=0.05)
+    assert lost(run, int(down) + 1, 360) == 0.0
+
+
+def test_a_rollout_that_moves_replicas_loses_what_comes_by_the_servers_they_left():
+    """Two replicas on three servers: the third has none, and is DOWN after its second check. The
+    rollout loses percents of what comes in its two minutes; without `local` next to nothing."""
+    run = ran("kubernetes", LOCAL, **ROLLOUT)
+    assert marks(run)[0] < 30.0
+    assert lost(run, 40, 119) == 0.0
+    assert 0.01 < lost(run, 120, 240) < 0.3
+    assert lost(ran("kubernetes", {}, **ROLLOUT), 120, 240) < 0.005
+    assert lost(run, 300, 360) == 0.0
+
+
+def test_both_engines_tell_the_same():
+    for platform, nodes in (("nomad", {}), ("kubernetes", LOCAL)):
+        one, two = (ran(platform, nodes, engine) for engine in ("compiled", "reference"))
+        assert one.engine != two.engine
+        same(one, replace(two, engine=one.engine))
+
+
+def test_where_it_cannot_stand():
+    with pytest.raises(InputError, match=r"its balancer knows the tasks themselves"):
+        ran("ecs_fargate", {})
+    with pytest.raises(InputError, match="nodes"):
+        ran("cloud_run", {})
+    with pytest.raises(InputError, match=r"nodes with local: are for a Service alone"):
+        ran("nomad", {"local": True})
+    two = {**STACK, "services": {**STACK["services"], "api": {"role": "http"}}, "mix": {"api": 0.5}}
+    with pytest.raises(InputError, match=r"users ask web, api, each by a balancer of its own"):
+        sim.run("server_crash", stack=two, platform="kubernetes",
+                settings={**SHORT, "kubernetes.load_balancing.nodes": {"local": True}})  # fmt: skip
