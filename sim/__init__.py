@@ -18,7 +18,7 @@ from sim.control.relocations import Signpost as _Signpost
 
 if TYPE_CHECKING:
     from sim.library.scenarios import list_scenarios, load_scenario
-    from sim.library.stacks import list_stacks, load_stack
+    from sim.library.stacks import list_stacks, load_stack, service
     from sim.platforms import add as add_platform
     from sim.platforms.platform import Platform
     from sim.schema.fields import InputError
@@ -47,6 +47,7 @@ __all__ = [
     "load_scenario",
     "load_stack",
     "run",
+    "service",
 ]
 
 _HOME = {
@@ -65,6 +66,7 @@ _HOME = {
     "load_scenario": "sim.library.scenarios",
     "load_stack": "sim.library.stacks",
     "run": "sim.study.comparison",
+    "service": "sim.library.stacks",
 }
 
 

@@ -202,6 +202,8 @@ ID_BITS = 56  # of an event's place among those of one instant; its kind stands 
 # Of an attempt (arithmetic.attempt_id), from the lowest bit: its place in its block, the request,
 # and above all that is named below the block: attempts 0 to 7 of a request, 8 to 15, ...
 BLOCK_BITS, REQUEST_BITS, BLOCK_SHIFT = 3, 40, 47
+MOST_USERS = 1 << 16  # who come back: ask number k of user i is USER_BASE + k * MOST_USERS + i
+USER_BASE = 1 << REQUEST_BITS - 1
 MOST_ATTEMPTS = 1 << BLOCK_BITS + ID_BITS - BLOCK_SHIFT  # of one request
 PUSHED_BASE = 1 << 43  # job id = PUSHED_BASE + its number, unless ...
 JOB_BASE = 1 << 44  # ... JOB_BASE + the attempt of a user that pushed it in an unnamed step
@@ -230,7 +232,8 @@ class Stream(IntEnum):
     MIX = 13  # request
     TRIP = 14  # attempt; of a query, its request or job
     GATE = 15  # attempt
-    LOSS = 16  # attempt, request or job; and which of its packets
+    THINK = 16  # request of a user who comes back
+    LOSS = 17  # attempt, request or job; and which of its packets
     # steps with a name have streams of that name (story.streams)
 
 

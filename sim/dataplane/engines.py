@@ -24,7 +24,7 @@ WORTH_COMPILING = 300_000
 RATE = {"reference": 15_000.0, "compiled": 1_200_000.0}  # requests a second of one process
 CONTROL_S = 1e-4  # the control plane's part of a simulated second, large platforms
 SPAWN_S = 2.0  # a process of its own imports everything, and loads the kernel
-MOST_REQUESTS = 1e12  # within codes.REQUEST_BITS, or ids would collide
+MOST_REQUESTS = 5e11  # below codes.USER_BASE, or ids would collide
 
 
 def expected_requests(arrivals: Arrivals, horizon_s: float) -> float:

@@ -265,6 +265,8 @@ class Workload:
     services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn
     mix: tuple[Way, ...] = ()  # whom users ask, drawn by request; (): all ask service 0 alike
+    users: int = 0  # who come back: each thinks, asks, waits for the end of it, thinks again
+    think: Law = Law()  # ... drawn for a user and how often it has asked
 
     @property
     def doors(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from sim.imports.picture import picture
 from sim.library.files import FOLDERS, as_text, document_of, file_of, names_of, text_at
 from sim.schema.fields import InputError
 from sim.schema.layers import check_stack
-from sim.schema.stack import Stack
+from sim.schema.stack import Service, Stack
 from sim.schema.text.document import Document
 from sim.schema.text.files import read_text
 from sim.schema.text.validation import read_record
@@ -44,6 +45,30 @@ def load_stack(
     if isinstance(name_or_path, Mapping):
         return _checked(Document("stack", dict(name_or_path)))
     return read_stack(name_or_path, corrections)[0]
+
+
+def service(**fields: Any) -> Service:
+    """One service of a stack, `sim.service(role="http", boot="2s", replicas=2)`: every field that a
+    stack's file may give it, offered by name as one types (Tab in Jupyter) and read as there, with
+    times (`2s`), sizes (`512Mi`) and records as mappings (`memory={"limit": "512Mi"}`). For
+    `sim.load_stack({"name": "shop", "services": {"api": sim.service(role="http")}})`. Raises
+    `InputError`, which names the nearest field. `fields`: docs/reference.md."""
+    return read_record(Service, Document("service", fields))
+
+
+def _offered() -> Signature:
+    """The fields by name; of defaults those that are short to read."""
+    shown = []
+    for parameter in signature(Service).parameters.values():
+        short = parameter.default is Parameter.empty or isinstance(
+            parameter.default, str | int | float
+        )
+        default = parameter.default if short else None
+        shown.append(parameter.replace(annotation=Parameter.empty, default=default))
+    return Signature(shown)
+
+
+service.__signature__ = _offered()  # type: ignore[attr-defined]
 
 
 def read_stack(

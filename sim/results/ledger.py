@@ -126,6 +126,11 @@ def _requests(
     yield from _same("requests in flight, gauge = books", gauge.in_flight, books.open_requests)
     yield from _same("requests succeeded, gauge = recording", gauge.succeeded, totals[SUCCEEDED])
     yield from _same("requests failed, gauge = recording", gauge.failed, sum(causes))
+    if len(recording.endpoints):
+        ways = recording.endpoints.sum(axis=0)
+        yield from _same("requests arrived, sum of ways in", int(ways[ARRIVED]), gauge.arrived)
+        ended = int(ways[SUCCEEDED] + ways[FIRST_CAUSE:].sum())
+        yield from _same("requests ended, sum of ways in", ended, gauge.succeeded + gauge.failed)
     answered = int(recording.latency.sum())
     yield from _same("latencies counted = requests succeeded", answered, totals[SUCCEEDED])
     wrong = (_settled(table) > table[:, ARRIVED]) | (table[:, IN_SLO] > table[:, SUCCEEDED])

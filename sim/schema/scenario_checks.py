@@ -38,6 +38,8 @@ READ_WHILE_RUNNING = (
 )  # fmt: skip
 NOWHERE = Spot(Document(""), ())  # of what was checked when it was read
 
+SHORTEST_THOUGHT_S = 0.01  # or who is refused at once would ask for ever at one instant
+
 
 def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
     """Everything in a scenario that does not fit together or does not fit this stack. Which
@@ -56,12 +58,18 @@ def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Ite
 
 
 def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Iterator[Issue]:
-    chosen = [
-        name for name in ("rate", "points", "trace") if getattr(traffic, name) not in (None, [])
-    ]
+    ways = ("rate", "points", "trace", "users")
+    chosen = [name for name in ways if getattr(traffic, name) not in (None, [])]
     if len(chosen) != 1:
-        found = " and ".join(chosen) or "none of rate, points and trace"
-        yield document.issue(("traffic",), found, "exactly one of rate, points and trace")
+        found = " and ".join(chosen) or "none of rate, points, trace and users"
+        yield document.issue(("traffic",), found, "exactly one of rate, points, trace and users")
+    think = traffic.think
+    if (think is None) != (traffic.users is None):
+        found = "users without think" if think is None else "think without users"
+        yield document.issue(("traffic",), found, "both of users and think, or none of them")
+    elif think is not None and think.mean < SHORTEST_THOUGHT_S:
+        found, least = f"a mean of {think.mean:g}s", f"{SHORTEST_THOUGHT_S:g}s"
+        yield document.issue(("traffic", "think"), found, f"at least {least} between two requests")
     for i, (point, after) in enumerate(pairwise(traffic.points), start=1):
         if after.at <= point.at:
             found = f"a point at {after.at:g}s after one at {point.at:g}s"
@@ -93,6 +101,10 @@ def event_issues(
 ) -> Iterator[Issue]:
     """What does not fit in one event, which stands at the path `at` of the document. How many
     servers there are at its time a run alone knows."""
+    if event.traffic is not None and scenario.traffic.users is not None:
+        found = "another rate for users who come back"
+        expected = "it where traffic has a rate: how often these ask is what they meet"
+        yield document.issue((*at, "traffic"), found, expected, key=True)
     if event.at >= scenario.horizon:
         found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
         yield document.issue((*at, "at"), found, "a time before the horizon")

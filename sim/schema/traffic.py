@@ -12,6 +12,7 @@ from sim.schema.fields import (
     Factor,
     Files,
     Fraction,
+    LawSpec,
     Line,
     Positive,
     Rate,
@@ -49,6 +50,9 @@ class Traffic(Record):
     rate: Rate | None = None  # constant; or
     points: list[Point] = []  # a profile; or
     trace: Files = []  # a recording: a file beside the scenario, or several (sim/imports/traffic)
+    # ... or so many who come back: each thinks, asks, waits for what becomes of it, thinks again
+    users: Annotated[Positive, at_most(Bounds(1.0, 65536.0, "65536"))] | None = None
+    think: LawSpec | None = None  # ... so long
     replay: Replay = Replay()
     scale: Ratio = 1.0
     client: ClientSpec = ClientSpec()

@@ -81,12 +81,13 @@ def finished(
 def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording) -> int:
     """Requests that would have left a job. Whether one does is drawn for its number alone, so that
     it is known of those that failed, too; a retry that pushes again wants no other job. Where a
-    service with steps of its own pushes it is not known: then those that were left."""
+    service with steps of its own pushes it is not known, nor of users who come back, who have
+    numbers of their own (`arrived` is 0 then): then those that were left."""
     services, ways = cluster.stack.services, cluster.stack.ways
     ways = ways or (WayIn(cluster.entry, None, 1.0),)
     stories = [step for s in services.values() for step in s.every_step]
     told = any(services[way.service].stories for way in ways)
-    if any(step.push is not None for step in stories) or told:
+    if any(step.push is not None for step in stories) or told or not arrived:
         return int(recording.jobs[:, ENQUEUED].sum())
     push = np.array([services[way.service].push.share for way in ways])
     if not push.any() or not any(s.role == "redis" for s in services.values()):

@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from sim.control.core.clock import Rank
+from sim.control.resource_limits.profiles import law
 from sim.dataplane.engines import choose, plane_class
 from sim.dataplane.profile import Workload
 from sim.platforms import blaming
 from sim.results.run import Run
+from sim.schema.fields import LawSpec
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
 from sim.simulation.boot import (
@@ -65,6 +67,8 @@ class Simulation:
                 bucket_s=step_s,
                 services=len(stack.asked()),
                 mix=ways_of(stack),
+                users=case.users,
+                think=law(scenario.traffic.think or LawSpec()),
             )
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import fsum
 from typing import Any
 
+from sim.dataplane.codes import MOST_USERS
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
 from sim.imports.evidence import Corrections, Imported
@@ -167,6 +168,12 @@ def _cases(
 
 
 def _not_too_many(case: Case) -> None:
+    if case.users > MOST_USERS:
+        raise InputError(
+            field="scenario.traffic.scale",
+            found=f"{case.users} users",
+            expected=f"at most {MOST_USERS}",
+        )
     if case.requests > MOST_REQUESTS:
         raise InputError(
             field="scenario.traffic",
@@ -267,6 +274,7 @@ def _by_path(
 
 def _with_trace(scenario: Scenario, paths: str | Sequence[str]) -> Scenario:
     """The scenario with a trace in place of its own arrivals; its clients and scale stay."""
-    trace: dict[str, Any] = {"trace": list(paths), "rate": None, "points": []}
+    nobody: dict[str, Any] = {"rate": None, "points": [], "users": None, "think": None}
+    trace: dict[str, Any] = {"trace": list(paths), **nobody}
     traffic = scenario.traffic.model_copy(update=trace)
     return scenario.model_copy(update={"traffic": traffic})

@@ -18,7 +18,7 @@ def test_a_public_name_has_a_text_that_names_its_parameters(name: str) -> None:
     value = getattr(sim, name)
     text = inspect.getdoc(value) or ""
     assert len(text) > 40, f"sim.{name}: write what it is"
-    if inspect.isfunction(value):
+    if inspect.isfunction(value) and name != "service":  # its are the reference's
         for parameter in set(inspect.signature(value).parameters) - {"platforms", "name_or_path"}:
             shared = name == "compare"  # "The other parameters are those of `run`."
             known = text + (inspect.getdoc(sim.run) or "") if shared else text
@@ -41,6 +41,20 @@ def test_a_stack_may_be_plain_data() -> None:
     wrong = {"name": "small", "services": {"api": {"role": "htp"}}}
     with pytest.raises(sim.InputError, match=r"stack: services\.api\.role.*http"):
         sim.run("container_crash", "compose", stack=wrong)
+
+
+def test_a_service_is_written_with_completion() -> None:
+    """What Jupyter offers is every field of a service; a typo is told with its nearest."""
+    offered = list(inspect.signature(sim.service).parameters)
+    assert {"role", "boot", "replicas", "memory", "probes"} <= set(offered)
+    assert set(offered) == set(type(sim.service(role="http")).model_fields)
+    api = sim.service(role="http", boot="2s", replicas=2)
+    stack = sim.load_stack({"name": "small", "services": {"api": api}})
+    assert stack == sim.load_stack(SHOP)
+    with pytest.raises(sim.InputError, match=r"replicsa.*did you mean replicas"):
+        sim.service(role="http", replicsa=2)
+    with pytest.raises(sim.InputError, match=r"boot.*a duration such as"):
+        sim.service(role="http", boot="soon")
 
 
 def test_settings_and_set_are_one() -> None:

@@ -706,6 +706,7 @@ def make_world(seed: int, lattice: bool) -> World:
     long = dice(0.1)  # long and slow: save points of 300 s are reached
     horizon = dice.s(400.0, 700.0) if long else dice.s(15.0, 40.0)
     rate = dice.random.uniform(1.0, 3.0) if long else dice.pick(5.0, 20.0, 40.0, 60.0)
+    users = Random(3 * 10**9 + 2 * seed + lattice)  # leaves all else as it would be
     workload = Workload(
         seed=dice.int(0, 2**31),
         horizon_s=horizon,
@@ -716,6 +717,10 @@ def make_world(seed: int, lattice: bool) -> World:
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
         mix=ways(dice),
+        users=users.choice((0, 0, 0, 1, 3, 9)),
+        think=Law(
+            LawKind(users.randrange(4)), users.choice((1.0, 4.0)), users.choice((0.0, 0.3, 1.0))
+        ),
     )
     author = Author(dice, horizon, rate, calm=5.0 if long else 1.0)
     author.set_up()

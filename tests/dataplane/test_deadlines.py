@@ -9,6 +9,7 @@ import pytest
 from sim.dataplane.codes import Cancel, Does, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, StoryStep
 from tests.dataplane.test_calls import asks, chain, one, service, takes
+from tests.dataplane.test_together import together
 from tests.dataplane.worlds import constant, drive, ends
 
 CLIENT = Client(timeout_s=1.0, retries=9, backoff_s=2.0, backoff_factor=1.0, jitter=0.0)
@@ -95,3 +96,15 @@ def test_a_job_has_no_deadline_to_hand_down(plane_class):
     gauge = run.plane.service_gauge(1)
     assert (gauge.asked, gauge.succeeded) == (gauge.asked, gauge.asked)
     assert gauge.asked >= 1
+
+
+def test_calls_side_by_side_have_the_deadline_of_their_request(plane_class):
+    """The user waits 3 s: both calls, each with a patience of 9 s, are given up then."""
+    long = Client(timeout_s=9.0, inherits_deadline=True)
+    calls = [asks(i, long, name=f"call:{i}") for i in (1, 2)]
+    silent = service(takes(50.0))
+    entry = service(*together(*calls))
+    user = Client(timeout_s=3.0)
+    w = chain(one(1.0, client=user), entry, silent, silent)
+    run = drive(plane_class, w._replace(end_s=4.0))
+    assert [edge.given_up for edge in run.plane.call_gauges(0)] == [1, 1]

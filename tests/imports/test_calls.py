@@ -170,7 +170,9 @@ def test_all_that_publish_a_port_and_that_nobody_asks_are_ways_in(tmp_path: Path
     )
     asked = run.platforms["compose"]["endpoints"]
     assert asked == again.platforms["compose"]["endpoints"]
-    assert asked["vote"]["asked"] == pytest.approx(asked["result"]["asked"], rel=0.1)
+    votes = asked["vote"]["asked"]
+    assert votes == pytest.approx(asked["result"]["asked"], rel=0.1)
+    assert run.platforms["compose"]["jobs"]["wanted"] == pytest.approx(0.2 * votes, rel=0.1)
 
 
 def test_so_are_those_of_manifests(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from sim.report.plots.pictures import pictures
 from sim.report.plots.slides import figure
 from sim.report.postmortem.judgement import judged
 from sim.report.text import comparison, table, verdict
-from sim.report.text.columns import aligned
+from sim.report.text.columns import aligned, markdown_table
 from sim.study.comparison import compare
 from tests import ENGINE
 from tests.results import results
@@ -98,3 +98,8 @@ def test_a_wide_table_folds_its_heads_and_its_names():
     assert " ".join("".join(lines).split()).count("1 h 02 min") == 7
     assert {word for line in lines for word in line.split()} >= {"set-up", "heading", "name", "6"}
     assert len(aligned(rows)) == 2  # as wide as it is, where nobody says how wide
+
+
+def test_a_table_of_heads_alone_is_a_table():
+    assert aligned([("set-up", "down")], 100) == ["set-up  down"]
+    assert markdown_table([("set-up", "down")]) == ["| set-up | down |", "| --- | --- |"]

@@ -19,7 +19,7 @@ from sim.report.exports.k6 import k6, script, stages
 from sim.report.exports.openmetrics import openmetrics
 from sim.report.exports.trace import trace
 from sim.results.run import Span
-from sim.schema.fields import InputError
+from sim.schema.fields import InputError, LawSpec
 from sim.schema.scenario import Slo
 from sim.schema.traffic import Point, Traffic
 from sim.study.comparison import compare
@@ -252,6 +252,17 @@ def test_options_are_those_of_the_executor(crash):
     assert seconds == crash.horizon_s
     assert users["maxVUs"] >= users["preAllocatedVUs"]
     assert options["thresholds"]["checks"] == [f"rate>={crash.slo.success:g}"]
+
+
+@pytest.mark.parametrize("law", ["constant", "exponential", "uniform", "lognormal"])
+def test_users_who_come_back_think_and_ask(law):
+    traffic = Traffic(users=5, think=LawSpec(law=law, mean=2.0, cv=0.5), scale=3.0)
+    text = script("crowd", "A crowd", traffic, Slo(), 600.0)
+    users = json.loads(re.search(r"options = (\{.*?\n\});", text, re.S)[1])["scenarios"]["users"]
+    assert users == {"executor": "constant-vus", "vus": 15, "duration": "600s"}
+    thought = re.search(r"\(\) \{\n  sleep\((.*)\);\n", text)[1]  # before it asks
+    assert thought.startswith(("2", "-2"))
+    assert pytest.importorskip("esprima").parseModule(text)
 
 
 # ---- which ----

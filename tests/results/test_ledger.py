@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from sim.dataplane.tables import ARRIVED, ENQUEUED, IN_SLO, SUCCEEDED, ServiceGauge
@@ -77,6 +78,20 @@ def test_each_service_balances_and_they_are_all_that_there_is(web, api, equation
         check(books(open_requests=1, open_calls=1), record, gauge(record), services=services)
     assert ("services" in str(caught.value) or "calls of" in str(caught.value)) is bool(equation)
     assert equation in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "equation"),
+    [(ARRIVED, "requests arrived, sum of ways in"), (SUCCEEDED, "requests ended, sum of ways in")],
+)
+def test_the_ways_in_are_all_that_users_ask(column, equation):
+    record = recording(horizon_s=60, down=((20.0, 40.0),))
+    total = record.requests.sum(axis=0)
+    halves = replace(record, endpoints=np.stack([total // 2, total - total // 2]))
+    check(books(), halves, gauge(halves), 60.0)
+    halves.endpoints[1, column] += 1
+    with pytest.raises(LedgerError, match=equation):
+        check(books(), halves, gauge(halves), 60.0)
 
 
 @pytest.mark.parametrize("column", [SUCCEEDED, IN_SLO])

@@ -65,6 +65,9 @@ def _traffic(traffic: Traffic) -> Iterator[str]:
     scale = f", times {traffic.scale:g}" if traffic.scale != 1.0 else ""
     if traffic.rate is not None:
         yield f"traffic: {traffic.rate:g} requests/s{scale}"
+    elif traffic.users and traffic.think:
+        pause = words.duration(traffic.think.mean)
+        yield f"traffic: {traffic.users} users who ask, wait and think ({pause}){scale}"
     elif traffic.trace:
         yield f"traffic: the recording {', '.join(traffic.trace)}{scale}"
     else:

@@ -33,7 +33,7 @@ def update_step(
     step = batch(outdated, parallelism)
     room = replicas - total if order == "stop-first" or not outdated else replicas + step - total
     if room > 0:
-        return new.spec + min(room, replicas - new.spec), sizes
+        return new.spec + room, sizes
     goes = step if order == "stop-first" or total > replicas else 0
     for i, size in enumerate(sizes):
         gone = min(goes, size)

@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane import arithmetic
-from sim.dataplane.codes import CALL_BASE, ID_BITS, MOST_CALLS
+from sim.dataplane.codes import CALL_BASE, ID_BITS, MOST_CALLS, MOST_USERS, SECOND, USER_BASE
 from sim.dataplane.kernel.balancers import dial, reply
 from sim.dataplane.kernel.breaker import count, refuses, release
 from sim.dataplane.kernel.codes import (
+    ARRIVAL,
     CLIENT_TIMEOUT,
     DRAW_BACKOFF,
     DRAW_CONNECTION,
+    DRAW_THINK,
     INSIDE,
     RETRY,
     SHED,
@@ -24,7 +26,7 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import forsaken, unwanted
-from sim.dataplane.kernel.draws import child, snap, uniform, way
+from sim.dataplane.kernel.draws import child, draw, snap, uniform, way
 from sim.dataplane.kernel.layout import (
     ANSWERED,
     ASKING,
@@ -49,11 +51,19 @@ backoff = inner(arithmetic.backoff)
 
 # ---- users ----
 @inner
-def arrive(w: Any) -> None:
-    request = w.requests
-    w.requests = request + 1
+def arrive(w: Any, request: int) -> None:
+    w.arrived += 1
     out(w, OUT_ARRIVED, w.now, 0.0, request)
     ask(w, request, -1, way(w, request))
+
+
+@inner
+def thinks(w: Any, request: int) -> None:
+    u1, u2 = uniform(w, DRAW_THINK, request), uniform(w, DRAW_THINK + SECOND, request)
+    wait = snap(draw(w.think_kind, w.think_mean, w.think_cv, u1, u2), w.lattice)
+    t = w.now + wait
+    if t < w.horizon:
+        heap_push(w, t, (ARRIVAL << ID_BITS) + request, 0)
 
 
 # ---- whoever asks ----
@@ -284,6 +294,8 @@ def finish(w: Any, r: int, outcome: int) -> None:
         else:
             w.failures += 1
         out(w, outcome, client.arrived, w.now - client.arrived, client.id)
+        if client.id >= USER_BASE:
+            thinks(w, client.id + MOST_USERS)
     free_client(w, r)
 
 

@@ -238,7 +238,10 @@ RECORD: RecordFields = [
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("togethers", N), ("branches", N),
-    ("requests", N), ("successes", N), ("failures", N), ("retried", N),
+    ("requests", N),  # so many came of those who come when they come
+    ("arrived", N),  # ... and of all
+    *columns(Law, "think_"), ("horizon", F),
+    ("successes", N), ("failures", N), ("retried", N),
     ("ghosts", N), ("refusals", N), ("kept_top", N),
     # jobs
     ("queues", N), ("backlog_peak", N), ("workers", N), ("pushes", N), ("copies_made", N),

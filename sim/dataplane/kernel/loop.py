@@ -147,6 +147,8 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
                 returned(w, s)
             elif w.job[s].state == WORKING or w.job[s].state == HELD:
                 lease_ended(w, s)
+    elif kind == ARRIVAL:
+        arrive(w, ident)
     elif kind == GHOST:
         ghost_closed(w, s, ident)
     elif kind == ROUND and asks_now(w, s, ident):
@@ -184,7 +186,8 @@ def step(w: Any, stop: float, until: float) -> bool:
         complete(w, c)
     elif source == 1:
         w.arrival += 1
-        arrive(w)
+        w.requests += 1
+        arrive(w, w.requests - 1)
     else:
         if source == FROM_HEAP:
             s = w.heap[0].at

@@ -35,7 +35,9 @@ def write_users(w: Any, workload: Workload) -> int:
     """A row for each way in, the first rows of all: how many. Each service that users ask has
     connections, retry tokens and a breaker of its own."""
     ways, doors, kept = workload.mix or (Way(1.0),), workload.doors, workload.client.connections
-    w["ways"] = len(ways)
+    w["ways"], w["horizon"] = len(ways), workload.horizon_s
+    for column, value in values(workload.think, "think_"):
+        w[column] = value
     w["mix"][: len(ways)] = tuple(accumulate(way.share for way in ways))
     for k, way in enumerate(ways):
         slot = doors.index(way.service)

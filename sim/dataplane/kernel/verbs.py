@@ -15,10 +15,11 @@ from sim.dataplane.codes import (
     SILENT,
     SILENT_RETRY_S,
     SYN_RESEND_S,
+    USER_BASE,
 )
 from sim.dataplane.kernel.balancers import answers_lost, dropped, freed, leaves
 from sim.dataplane.kernel.caches import clear, start_cache
-from sim.dataplane.kernel.clients import forsake
+from sim.dataplane.kernel.clients import forsake, thinks
 from sim.dataplane.kernel.codes import (
     CACHE,
     DATABASE,
@@ -74,12 +75,7 @@ from sim.dataplane.kernel.layout import (
     PROBE,
     PROBE_DIALS,
 )
-from sim.dataplane.kernel.leases import (
-    cut_off,
-    fell_silent,
-    heard_again,
-    orphaned,
-)
+from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned
 from sim.dataplane.kernel.network import rewire
 from sim.dataplane.kernel.postgres import (
     at_limit,
@@ -110,7 +106,7 @@ from sim.dataplane.kernel.timing import (
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON, FLUSH, REWIRED) = range(21)  # fmt: skip
+ GO_ON, FLUSH, CROWD, REWIRED) = range(22)  # fmt: skip
 
 
 @inner
@@ -404,7 +400,7 @@ def probe(w: Any, c: int, deep: int) -> None:
 
 @inner
 def dial_probe(w: Any, s: int) -> None:
-    """`dial` of the reference's plane."""
+    """`dial` of reference/probes.py."""
     c, number = w.work[s].at, w.work[s].id - PROBE_BASE
     container = w.container[c]
     http = w.version[container.profile].kind == HTTP
@@ -493,6 +489,9 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         set_profile(w, at, b)
     elif verb == FLUSH:
         clear(w, at)
+    elif verb == CROWD:
+        for user in range(at):
+            thinks(w, USER_BASE + user)
     elif verb == REWIRED:
         rewire(w)
     follow_through(w)

@@ -15,12 +15,16 @@ from sim.dataplane.arithmetic import (
     INFINITY,
     backoff,
     chosen,
+    draw,
     left_over,
     next_arrival,
     segment_at,
     snap,
 )
 from sim.dataplane.codes import (
+    MOST_USERS,
+    SECOND,
+    USER_BASE,
     AttemptPhase,
     Due,
     Outcome,
@@ -38,7 +42,8 @@ if TYPE_CHECKING:
 
 
 class Clients:
-    """The open-loop users: they come when they come, whatever state the platform is in."""
+    """The users: most come when they come, whatever state the platform is in; some come back, and
+    wait for what became of what they asked before."""
 
     def __init__(self, plane: ReferencePlane, work: Workload) -> None:
         self.env, self.seed, self.recorder = plane.env, work.seed, plane.recorder
@@ -52,6 +57,9 @@ class Clients:
         self.due = INFINITY  # when its timer is
         self.trace: list[tuple[int, int, float]] | None = None  # tests: every outcome
         self.follow(work.arrivals)
+        self.think = work.think
+        for user in range(work.users):
+            self.thinks(USER_BASE + user)
 
     # ---- arrivals ----
     def unit_exponential(self) -> float:
@@ -93,17 +101,27 @@ class Clients:
             DueTimer(self.env, delay, Due.ARRIVAL, self.request, self.arrive)
 
     def arrive(self, request: int) -> None:
-        now = self.env.now
-        if request != self.request or self.due != now:
+        if request != self.request or self.due != self.env.now:
             return  # other arrivals since
-        way = self.way(request)
-        self.recorder.arrived(now, way)
-        self.waiting[request] = now
         self.segment, self.since = self.coming
         self.request += 1
         self.left = self.unit_exponential()
         self.expect()
+        self.asks(request)
+
+    def asks(self, request: int) -> None:
+        now, way = self.env.now, self.way(request)
+        self.recorder.arrived(now, way)
+        self.waiting[request] = now
         self.env.process(self.story(request, now, way))
+
+    def thinks(self, request: int) -> None:
+        """The user whose next this is asks it in a while."""
+        law, streams = self.think, (Stream.THINK, Stream.THINK + SECOND)
+        u1, u2 = (draws.u(self.seed, stream, request) for stream in streams)
+        wait = snap(draw(law.kind, law.mean, law.cv, u1, u2), self.lattice)
+        if self.env.now + wait < self.horizon:
+            DueTimer(self.env, wait, Due.ARRIVAL, request, self.asks)
 
     def way(self, request: int) -> int:
         """In which of the mix a user asks; 0 where all ask the same."""
@@ -121,6 +139,8 @@ class Clients:
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
         self.recorder.ended(arrived_s, outcome, self.env.now, number)
+        if request >= USER_BASE:
+            self.thinks(request + MOST_USERS)
 
     # ---- what is read of them ----
     @property

@@ -1,6 +1,7 @@
 """traffic.k6.js: the scenario's customers as a k6 script, to try a real platform with.
 
-Open loop, as in the simulation: the `ramping-arrival-rate` executor starts iterations at the
+Users who come back are `constant-vus`, which think before they ask. Else open loop, as in the
+simulation: the `ramping-arrival-rate` executor starts iterations at the
 scenario's rate whatever the answers take (Grafana k6's documentation, executors). Its targets are
 whole numbers, so rates are given a minute; a stage of no length is a jump.
 """
@@ -19,6 +20,7 @@ from sim.dataplane.profile import Arrivals
 from sim.imports.trace import arrivals
 from sim.results.measurements import Measurements
 from sim.schema.client import ClientSpec
+from sim.schema.fields import LawSpec
 from sim.schema.scenario import Slo
 from sim.schema.traffic import Traffic
 
@@ -39,7 +41,7 @@ const BACKOFF_S = {backoff};
 const BACKOFF_CAP_S = {cap};
 const JITTER = {jitter};
 
-export default function () {{
+export default function () {{{think}
   let answer;
   for (let attempt = 0; attempt <= RETRIES; attempt++) {{
     if (attempt > 0) {{
@@ -72,12 +74,20 @@ def k6(result: Measurements) -> str:
 
 def script(name: str, title: str, traffic: Traffic, slo: Slo, horizon_s: float) -> str:
     """The script of any traffic over a horizon."""
-    start, planned = stages(arrivals(traffic), horizon_s)
     client = traffic.client
+    if traffic.users and traffic.think:
+        users: dict[str, object] = {
+            "executor": "constant-vus",
+            "vus": max(1, round(traffic.users * traffic.scale)),
+            "duration": f"{round(horizon_s)}s",
+        }
+    else:
+        users = _ramps(*stages(arrivals(traffic), horizon_s), client)
     return SCRIPT.format(
         title=_comment(title),
         name=_comment(name),
-        options=json.dumps(_options(start, planned, client, slo), indent=2),
+        options=json.dumps(_options(users, slo), indent=2),
+        think=f"\n  sleep({_thought(traffic.think)});" if traffic.think else "",
         retries=client.retries,
         backoff=f"{client.backoff:g}",
         cap=f"{client.backoff_cap:g}",
@@ -116,10 +126,38 @@ def _binned(times_s: NDArray[np.float64], horizon_s: float) -> Arrivals:
     return Arrivals(tuple(edges[:-1].tolist()), rates, (0.0,) * bins, horizon_s)
 
 
-def _options(start: float, planned: list[Stage], client: ClientSpec, slo: Slo) -> dict[str, object]:
-    """k6's options: rates a minute, since targets are whole numbers."""
+def _thought(law: LawSpec) -> str:
+    """The law in JavaScript, whose Math.random() is below 1 and may be 0."""
+    mean, u = f"{law.mean:g}", "(1 - Math.random())"
+    if law.law == "exponential":
+        return f"-{mean} * Math.log{u}"
+    if law.law == "uniform":
+        return f"{mean} * (1 + {math.sqrt(3.0) * law.cv:g} * (2 * Math.random() - 1))"
+    if law.law == "lognormal":
+        variance = math.log1p(law.cv**2)
+        normal = f"Math.sqrt(-2 * Math.log{u}) * Math.cos(2 * Math.PI * Math.random())"
+        return f"{mean} * Math.exp({math.sqrt(variance):g} * {normal} - {variance / 2:g})"
+    return mean
+
+
+def _ramps(start: float, planned: list[Stage], client: ClientSpec) -> dict[str, object]:
+    """Rates a minute, since targets are whole numbers."""
     highest = max([start, *(stage.target for stage in planned)])
     needed = max(1, math.ceil(highest * client.timeout))
+    return {
+        "executor": "ramping-arrival-rate",
+        "startRate": round(start * 60),
+        "timeUnit": "1m",
+        "preAllocatedVUs": min(needed, 50),
+        "maxVUs": min(max(needed, 50), MOST_VUS),
+        "stages": [
+            {"target": round(s.target * 60), "duration": f"{round(s.duration_s * 1000)}ms"}
+            for s in planned
+        ],
+    }
+
+
+def _options(users: dict[str, object], slo: Slo) -> dict[str, object]:
     limits = [f"rate>={slo.success:g}"]
     thresholds = {"checks": limits}
     if slo.latency is not None:
@@ -127,19 +165,7 @@ def _options(start: float, planned: list[Stage], client: ClientSpec, slo: Slo) -
     return {
         "discardResponseBodies": True,
         "thresholds": thresholds,
-        "scenarios": {
-            "users": {
-                "executor": "ramping-arrival-rate",
-                "startRate": round(start * 60),
-                "timeUnit": "1m",
-                "preAllocatedVUs": min(needed, 50),
-                "maxVUs": min(max(needed, 50), MOST_VUS),
-                "stages": [
-                    {"target": round(s.target * 60), "duration": f"{round(s.duration_s * 1000)}ms"}
-                    for s in planned
-                ],
-            }
-        },
+        "scenarios": {"users": users},
     }
 
 

@@ -28,9 +28,7 @@ def aligned(rows: Cells, width: int = sys.maxsize) -> list[str]:
         for i, column in enumerate(zip(*rows, strict=True)):
             widths[i] = max(map(len, [*column[0].split(), *column[1:]]))
         widths[0] = max(LEAST, min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)))
-    sides = [str.rjust if right else str.ljust for right in numeric(rows)] or [str.ljust] * len(
-        rows[0]
-    )
+    sides = [str.rjust if right else str.ljust for right in numeric(rows)]
     lines = []
     for row in rows:
         folds = [wrap(cell, w) or [""] for cell, w in zip(row, widths, strict=True)]
@@ -42,13 +40,15 @@ def aligned(rows: Cells, width: int = sys.maxsize) -> list[str]:
 
 def numeric(rows: Cells) -> list[bool]:
     """Of each column: is it of numbers, which stand on the right?"""
-    columns = zip(*rows[1:], strict=True)
-    return [any(cells) and all(NUMBER.match(cell) for cell in cells if cell) for cells in columns]
+    return [
+        any(cells) and all(NUMBER.match(cell) for cell in cells if cell)
+        for _, *cells in zip(*rows, strict=True)
+    ]
 
 
 def markdown_table(rows: Cells) -> list[str]:
     head, *body = ([markdown(cell) for cell in row] for row in rows)
-    rule = ["---:" if right else "---" for right in numeric(rows)] or ["---"] * len(head)
+    rule = ["---:" if right else "---" for right in numeric(rows)]
     return [f"| {' | '.join(row)} |" for row in (head, rule, *body)]
 
 

@@ -126,8 +126,8 @@ def _more(each: Weighed, now: Weighed) -> str:
 def sureness(said: Advice) -> str:
     size = seeds(said.decision)
     first = (
-        f"Confidence: the same answer in {said.sure:.0%} of redraws of its {size} incidents of "
-        "each kind."
+        f"Confidence: the same answer in {said.sure * 100:.0f} % of redraws of its {size} "
+        "incidents of each kind."
     )
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
@@ -271,8 +271,9 @@ def _blocks(said: Advice) -> Iterator[Block]:
     )
     yield "## By what an hour down costs you"
     yield prices(said)
-    yield "## What first"
-    yield ladder(said)
+    if said.steps:
+        yield "## What first"
+        yield ladder(said)
     yield "## Where Kubernetes begins to pay"
     yield from paying(said)
     yield "## If the assumptions are wrong"

@@ -169,7 +169,8 @@ def setups(
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="both", length=0, colors=GREY)
     for i, (part, colour) in enumerate(MONEY):
-        figure.text(0.61 + i * 0.09, 0.025, f"\u25a0 {part}", size=10, color=colour)
+        x = 0.61 + i * 0.36 / len(MONEY)  # all of them below the plot
+        figure.text(x, 0.025, f"\u25a0 {part}", size=10, color=colour)
     return figure
 
 

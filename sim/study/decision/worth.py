@@ -174,27 +174,27 @@ def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
 
 
 # ---- from which price on ----
-class Rung(NamedTuple):
-    """A set-up that costs least from this price of an hour down (USD) to the next rung's."""
+class Threshold(NamedTuple):
+    """A set-up that costs least from this price of an hour down (USD) to the next threshold's."""
 
     price: float
     weighed: Weighed
 
 
-def by_price(weighed: Sequence[Weighed]) -> list[Rung]:
+def by_price(weighed: Sequence[Weighed]) -> list[Threshold]:
     """Which set-up costs least at which price of an hour down, from 0 upwards: money a month is a
     line over that price, as steep as it is long down; these are the lines below all others."""
-    rungs = [Rung(0.0, min(weighed, key=lambda w: (_means(w), w.year.down_h)))]
+    thresholds = [Threshold(0.0, min(weighed, key=lambda w: (_means(w), w.year.down_h)))]
     while True:
-        last = rungs[-1].weighed
+        last = thresholds[-1].weighed
         better = [
-            Rung(MONTHS * (_means(w) - _means(last)) / (last.year.down_h - w.year.down_h), w)
+            Threshold(MONTHS * (_means(w) - _means(last)) / (last.year.down_h - w.year.down_h), w)
             for w in weighed
             if w.year.down_h < last.year.down_h
         ]
         if not better:
-            return rungs
-        rungs.append(min(better, key=lambda rung: (rung.price, rung.weighed.year.down_h)))
+            return thresholds
+        thresholds.append(min(better, key=lambda rung: (rung.price, rung.weighed.year.down_h)))
 
 
 def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:

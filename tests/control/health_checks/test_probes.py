@@ -344,3 +344,22 @@ def test_a_worker_whose_questions_come_back_asks_when_they_were_due():
     worker.recalled(RoundsSoFar(6, 62.5, -1.0, -1))
     world.until(80.0)
     assert [t_s for t_s, _, _ in world.plane.probed if t_s > 45.0] == [62.5, 72.5]
+
+
+def test_a_slow_answer_leaves_the_next_question_where_its_grid_has_it():
+    """Asked at 42.5 s, answered at 52 s: the data plane is to ask at 52.5 s."""
+    probe = {"period": 10.0, "timeout": 9.8}
+    world = World(
+        stack_of({"api": {"probes": {"readiness": probe}}}), replace(MANAGED, health_checks=None)
+    )
+    prober, c = Prober(world.cluster, 30.0), world.get("api-1")
+    world.phases(0.25)
+    prober.adopt(c)
+    left = []
+    world.plane.stand = lambda check: bool(left.append(check))
+    world.until(40.0)
+    world.plane.silent.add(c.id)
+    world.until(52.0)
+    world.plane.tell(Note.PROBE_OK, world.plane.probes - 1)
+    world.until(52.1)
+    assert [check.due_s for check in left[-2:]] == [42.5, 52.5]

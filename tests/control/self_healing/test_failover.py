@@ -46,6 +46,14 @@ def test_patroni_notices_within_its_ttl_and_the_balancer_two_checks_later(platfo
     assert [row.subject for row in rows(run, "exit", "postgres-1")] == ["postgres-1"], "fenced"
 
 
+def test_patroni_looks_from_its_first_loop_on():
+    """Silent from 5 s on: not heard of since a look before 10 s, and given up 30 s later."""
+    (given_up,) = when(
+        outage({"at": 5, "hang": {"service": "postgres"}}, horizon_s=60.0), "failover"
+    )
+    assert 30.0 <= given_up < 40.0
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_managed_one_takes_as_long_as_its_provider_says(seed):
     (promoted,) = when(outage(HANG, by="managed", seed=seed), "promoted")
