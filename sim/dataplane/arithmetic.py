@@ -15,6 +15,8 @@ from sim.dataplane.codes import (
     LATENCY_BINS,
     LATENCY_GROWTH,
     LATENCY_MIN_S,
+    RESEND_MOST_S,
+    RESEND_S,
     LawKind,
 )
 
@@ -81,6 +83,16 @@ def backoff(base: float, factor: float, cap: float, retry: int, jitter: float, u
             break
     wait = min(wait, cap)
     return wait * (1.0 - jitter * u1)
+
+
+def either(share: float, other: float) -> float:
+    """How often one of two things happens that have nothing to do with each other."""
+    return 1.0 - (1.0 - share) * (1.0 - other)
+
+
+def resend_after(losses: int) -> float:
+    """Seconds until TCP sends again what was lost so many times before (0: never)."""
+    return min(RESEND_MOST_S, RESEND_S * 2.0 ** min(losses, 16))
 
 
 def attempt_id(request: int, retry: int) -> int:

@@ -150,16 +150,17 @@ class Life(IntEnum):
 
 
 class AttemptPhase(IntEnum):
-    """Where an attempt stands on its way to a container; CONNECTING to HELD: under way."""
+    """Where an attempt stands on its way to a container or back; CONNECTING to HELD: under way."""
 
     NOWHERE = 0
     CONNECTING = 1  # packets vanish; waits for the connect timeout
-    RESENDING = 2  # listen backlog full; the kernel sends the SYN again
+    RESENDING = 2  # listen backlog full, or packet lost; the kernel sends the SYN again
     PAUSING = 3  # the proxy waits before it tries the same server again
     TRAVELLING = 4  # on the network, there and (which is taken here as well) back
-    HELD = 5  # a hung proxy has accepted it
-    QUEUEING = 6  # in the balancer: every server is at its maxconn, or none is listed
-    INSIDE = 7  # accepted: in a listen backlog, or served
+    ANSWERING = 5  # served; the answer was lost on its way back, and is sent again
+    HELD = 6  # a hung proxy has accepted it
+    QUEUEING = 7  # in the balancer: every server is at its maxconn, or none is listed
+    INSIDE = 8  # accepted: in a listen backlog, or served
 
 
 class BreakerState(IntEnum):
@@ -232,6 +233,7 @@ class Stream(IntEnum):
     TRIP = 14  # attempt; of a query, its request or job
     GATE = 15  # attempt
     THINK = 16  # request of a user who comes back
+    LOSS = 17  # attempt, request or job; and which of its packets
     # steps with a name have streams of that name (story.streams)
 
 
@@ -243,6 +245,9 @@ SYN_RESEND_S = 1.0  # a SYN dropped at a full backlog is sent again (shared fact
 # round trips until a new connection to PostgreSQL takes a query: TCP's, the start-up packet, two of
 # SCRAM (postgresql.org 17, protocol-flow.html, sasl-authentication.html); TLS would add one or two
 LOGIN_TRIPS = 4.0
+# TCP sends again what nobody has acknowledged, and waits twice as long each time (Linux 6.12,
+# include/net/tcp.h: TCP_RTO_MIN of 200 ms, TCP_RTO_MAX of 120 s)
+RESEND_S, RESEND_MOST_S = 0.2, 120.0
 SILENT_RETRY_S = 1.0  # a start-up connection to a silent host is tried again
 REAPER_RETRY_S = 1.0  # a job cannot return to a queue that is down: look again
 BUDGET_CAP = 100.0  # retries a budget can save up

@@ -140,6 +140,8 @@ COMMANDS: tuple[Command | Look, ...] = (
             ("cloud_run",), {"rollback": WHOLE}, "the version before"),
     Command("redis-cli -h SERVICE FLUSHALL", (*DOCKER, *KUBERNETES, *OTHERS),
             {"cache_flush": WHOLE}, "a cache forgets all that it holds"),
+    Command("cut SERVER N", (*DOCKER, *KUBERNETES, "swarm", "nomad"),
+            {"partition": {"side": ["$NAME"], "lasts": "$N"}}, "off the network for N seconds"),
     Command("raise-connections N", DOCKER + KUBERNETES + ("swarm", "nomad"),
             {"raise_connections": {"max_connections": "$N"}},
             "max_connections of the database, and a restart"),
@@ -265,6 +267,7 @@ def _names(typed: dict[str, str], view: View) -> dict[str, Any]:
         service = next(box["service"] for box in view["containers"] if box["name"] == named)
         values |= {"SERVICE": service, "NUMBER": _number(named, service, view)}
     if "SERVER" in typed:
+        values["NAME"] = typed["SERVER"]
         values["SERVER"] = int(typed["SERVER"].rpartition("-")[2]) - 1
     if "N" in typed:
         values["N"] = int(typed["N"])
@@ -282,6 +285,8 @@ def _filled(template: Any, typed: Mapping[str, Any]) -> Any:
     """The template with what was typed; entries that were left out go."""
     if isinstance(template, str) and template.startswith("$"):
         return typed.get(template[1:])
+    if isinstance(template, list):
+        return [_filled(entry, typed) for entry in template]
     if isinstance(template, Mapping):
         filled = {_filled(key, typed): _filled(value, typed) for key, value in template.items()}
         return {key: value for key, value in filled.items() if value is not None}

@@ -40,6 +40,7 @@ from sim.schema.fields import (
     refuse,
 )
 from sim.schema.incident import PublicIncident
+from sim.schema.network import Happening, Latency, Nature, PacketLoss, Partition, ZoneDown
 from sim.schema.stack import Role
 from sim.schema.traffic import Traffic
 
@@ -79,17 +80,6 @@ Which = Annotated[str | int, BeforeValidator(_read_which)]
 Part = Literal["scheduler", "controllers", "endpoints", "dns"]  # of a control plane
 
 
-Nature = Literal["trouble", "users", "means", "hands"]
-
-
-class Happening(Record):
-    """A kind of event. Its nature, told once: it sets trouble off (a fault, a change, planned
-    work), is how users come, adds means (servers, replicas, cores), or is what people do at any
-    time to mend what is there."""
-
-    nature: ClassVar[Nature] = "trouble"
-
-
 class OperatorKill(Happening):
     """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
 
@@ -122,23 +112,6 @@ class ServerCrash(Happening):
     server: Count | None = None  # index; default: the server of `hosting`
     hosting: Name = "postgres"
     returns: bool = True
-
-
-class ZoneDown(Happening):
-    """All servers of a zone are lost at once: power, or its network. Without `lasts` for good, and
-    their own disks with them."""
-
-    zone: Name
-    lasts: Span | None = None
-
-
-class Latency(Happening):
-    """Round trips are longer for a while: those between two zones, within one (named twice), or
-    between all servers and within them."""
-
-    round_trip: LawSpec
-    zones: list[Name] = []
-    lasts: Span
 
 
 class OutOfService(Happening):
@@ -428,6 +401,8 @@ class Event(Record):
     failures: Failures | None = None
     zone_down: ZoneDown | None = None
     latency: Latency | None = None
+    partition: Partition | None = None
+    packet_loss: PacketLoss | None = None
     cache_flush: CacheFlush | None = None
 
     def kind(self) -> str:

@@ -6,9 +6,10 @@ guard meaning, never reality: a scenario in which everything is down is a legal 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -255,6 +256,22 @@ def _zone_issues(
     for i, zone in enumerate(ends):
         if zone not in zones:
             yield document.issue((*at, "latency", "zones", i), *zone_issue(zone, zones))
+    sides, kind = event.partition or event.packet_loss, event.kind()
+    for field in ("side", "other_side") if sides else ():
+        for i, name in enumerate(getattr(sides, field)):
+            if issue := side_issue(name, zones, stack):
+                yield document.issue((*at, kind, field, i), *issue)
+    if sides and not sides.side:
+        yield document.issue((*at, kind, "side"), "nobody", "who is cut off")
+
+
+def side_issue(name: str, zones: Sequence[str], stack: Stack) -> tuple[str, str, str] | None:
+    """Of what is no part of a network; how many servers there are a run alone knows."""
+    known = [*zones, *stack.services, *get_args(Role), "internet", "control_plane"]
+    if name in known or re.fullmatch(r"server-[1-9][0-9]*", name):
+        return None
+    expected = "a zone, a service, `server-2`, internet or control_plane"
+    return name, expected, closest(name, known)
 
 
 def _keeps_nothing(

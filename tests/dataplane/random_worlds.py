@@ -577,6 +577,11 @@ class Author:
             law = Law(LawKind(aside(range(4))), mean, aside((0.3, 1.0)))
             if aside((True, False)):
                 self.step(t, "link", a, b, law)
+        for a, b in ends[:-1] if aside((True, False)) else ():
+            if aside((True, False, False)):
+                self.step(t, "lose", a, b, aside((1.0, 1.0, 0.25, 0.01)))
+                if aside((True, True, False)):
+                    self.step(t + aside((0.5, 2.0, 5.0)), "lose", a, b, 0.0)
 
     def gate(self, t: float) -> None:
         """Users come in by some of the servers from now on, or straight."""

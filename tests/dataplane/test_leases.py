@@ -118,3 +118,15 @@ def test_a_broker_that_restarts_has_ended_all_connections(plane_class, queue, ex
     script = [(0.0, "exit", (3,)), (2.5, "exit", (1,)), (2.75, "start", (1, 1))]
     jobs, _ = run(plane_class, script, queue=queue)
     assert jobs == expected
+
+
+@pytest.mark.parametrize(("mended_s", "again"), [(5.0, 0), (20.0, 1)])
+def test_a_job_of_a_worker_that_is_cut_off_is_given_out_again(plane_class, mended_s, again):
+    """Cut off at 2.5 with one in hand, which it has done at 3 and cannot say; eight seconds after
+    the cut the other one gets it. Both acknowledge it, if the network is back too late."""
+    ends = (1, 0), (0, 1)
+    script = [(0.0, "place", (2, 1))]
+    script += [(t, "lose", (*way, x)) for t, x in ((2.5, 1.0), (mended_s, 0.0)) for way in ends]
+    one = replace(WORKER, by_connection=False, prefetch=0)
+    jobs, _ = run(plane_class, [*LATER, *script], first=one, second=one, pushed=(2.0,))
+    assert jobs == {"enqueued": 1, "done": 1} | ({"duplicated": 1} if again else {})

@@ -25,6 +25,7 @@ KINDS = {
     "a connection herd": "reconnecting_herd",
     "an autoscaler blocked by quota": "no_room_to_scale",
     "a cold cache": "empty_cache_nodes",
+    "a partition": "cut_cable",
     "a data deletion with restore": "deleted_rows",
     "a limit that grows with replicas": "limit_per_replica",
 }

@@ -74,7 +74,7 @@ class Metrics:
         now = self.cluster.clock.now
         fresh: dict[int, tuple[Sample, Sample]] = {}
         for c in self.cluster.containers:
-            if c.alive:  # a silent server's kubelet gives no numbers
+            if c.alive and c.server.heard:  # a silent server's kubelet gives no numbers
                 gauge = self.cluster.gauge_of(c)
                 sample = Sample(now, gauge.busy_s, gauge.served, c.run)
                 last = self.samples[c.id][1] if c.id in self.samples else sample

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import simpy
@@ -36,6 +37,7 @@ class Check:
     answers mean nothing new, the data plane asks by itself."""
 
     __slots__ = (
+        "asker",
         "c",
         "checked",
         "cluster",
@@ -51,9 +53,10 @@ class Check:
     def __init__(
         self, cluster: Cluster, checked: Checked, rank: Rank, key: int, timeout_s: float,
         deep: bool = False, place: StandingPlace = StandingPlace.READINESS,
+        asker: Callable[[], int | None] = lambda: None,
     ) -> None:  # fmt: skip
         self.cluster, self.checked, self.rank, self.key = cluster, checked, rank, key
-        self.timeout_s, self.deep, self.place = timeout_s, deep, place
+        self.timeout_s, self.deep, self.place, self.asker = timeout_s, deep, place, asker
         self.question = -1  # number of the probe that has no answer yet
         self.c: Container | None = None  # whom it asked
         self.deadline: Wait | None = None
@@ -68,7 +71,7 @@ class Check:
             self.checked.ended()
             return
         self.c = self.checked.asked()
-        self.question = self.cluster.probe(self.c, self.heard, self.deep)
+        self.question = self.cluster.probe(self.c, self.heard, self.deep, self.asker())
         self.answer_by(self.cluster.clock.after(self.timeout_s, self.rank, self.key, 1))
 
     def answer_by(self, deadline: Wait) -> None:

@@ -33,7 +33,7 @@ from sim.control.core.records import (
     Trouble,
     Volume,
 )
-from sim.control.core.wires import emptiest, segment
+from sim.control.core.wires import emptiest, rewire, segment
 from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
@@ -91,8 +91,10 @@ class Cluster(Containers):
         name = f"{'server' if size is None else 'machine'}-{number}"  # a task's own
         server = Server(ident, name, cores, memory, price_per_hour=price, rented_s=since_s)
         server.zone = zone or self.emptiest_zone()
-        self.plane.place(ident, segment(self, server.zone))
+        self.plane.place(ident, segment(self, server))
         self.servers.append(server)
+        if self.cuts:
+            rewire(self)
         self.tell(Change("server_added", server=server))
         return server
 
@@ -268,9 +270,9 @@ class Cluster(Containers):
         writers = {self.service(name).role for name in self.stack.clients(database)}
         return LostRows(since_s, until_s, "http" in writers, "worker" in writers)
 
-    def lag(self, database: str, lag_s: float, failed_s: float) -> None:
-        """What the replica lacked when its primary failed is lost."""
-        lost = self._written(database, failed_s - lag_s, failed_s)
+    def lag(self, database: str, since_s: float, until_s: float) -> None:
+        """What the replica lacked when it was promoted is lost."""
+        lost = self._written(database, since_s, until_s)
         self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
 
     # ---- wishes ----

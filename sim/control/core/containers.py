@@ -25,12 +25,14 @@ from sim.control.core.records import (
     Server,
     Volume,
 )
+from sim.control.core.wires import segment, torn
 from sim.control.core.world import World
 from sim.dataplane.plane import RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Profile
 from sim.dataplane.tables import ContainerGauge
 from sim.schema.scenario import Version
 
+LOST = 1 << 62  # number of each probe that the network swallows
 PRE_STOP_EXTENSION = Fact(
     "pod.pre_stop_extension", 2.0, "s",
     "at least so long from SIGTERM to SIGKILL, whatever preStop takes",
@@ -274,7 +276,16 @@ class Containers(World):
         c.restarting = restarting
 
     def set_ready(self, c: Container, ready: bool) -> None:
-        """What the platform believes: may it get traffic?"""
+        """Its server says whether it may get traffic; once it is heard, where it is cut off."""
+        if c.server.heard or "scheduling" in self.left_to_operator:
+            self.believe(c, ready)
+        else:
+            self.unsaid[c.id] = ready
+
+    def believe(self, c: Container, ready: bool) -> None:
+        """What the platform believes, whatever its server says."""
+        if not c.server.heard:
+            self.unsaid.setdefault(c.id, c.ready)
         if c.ready != ready:
             c.ready, c.turned_s = ready, self.clock.now
             c.ready_since_s = self.clock.now if ready else None
@@ -391,8 +402,14 @@ class Containers(World):
             self._dirty.add(c.service)
 
     # ---- asking it ----
-    def probe(self, c: Container, heard: Callable[[bool], None], deep: bool = False) -> int:
-        """Send a probe; `heard(passed)` is called when its answer comes. Returns its number."""
+    def probe(
+        self, c: Container, heard: Callable[[bool], None], deep: bool = False,
+        asker: int | None = None,
+    ) -> int:  # fmt: skip
+        """Send a probe; `heard(passed)` is called when its answer comes. Returns its number.
+        `asker`: the segment that it comes from; None: from beside it."""
+        if asker is not None and torn(self, asker, segment(self, c.server)):
+            return LOST
         number = self.plane.probe(c.id, deep)
         self._heard[number] = heard
         return number

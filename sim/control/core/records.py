@@ -25,7 +25,7 @@ ChangeKind = Literal[
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "split", "addresses",
     "pending", "health", "outlier", "none_listed", "daemon_up", "out_of_service", "restored",
-    "thawed", "registry", "managed",
+    "thawed", "registry", "managed", "server_silent", "server_heard",
 ]  # fmt: skip
 STATEFUL = ("postgres", "redis")  # roles that keep something on a disk
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
@@ -33,7 +33,8 @@ ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
 
 @dataclass(eq=False)
 class Server:
-    """A machine. `alive` is the truth; `ready` is what the platform believes."""
+    """A machine. `alive` is the truth; `ready` is what the platform believes; `heard`: the network
+    lets it through to whoever keeps servers."""
 
     id: int
     name: str
@@ -42,6 +43,8 @@ class Server:
     alive: bool = True
     gone: bool = False  # ... it never comes back, nor does its disk
     ready: bool = True
+    heard: bool = True
+    silent_s: float = 0.0  # when it was cut off last
     cordoned: bool = False
     daemon: bool = True  # Docker Engine runs
     zone: str = ""  # its label; "": it has none
@@ -50,6 +53,11 @@ class Server:
     released_s: float | None = None
     boots: int = 0
     failures: list[tuple[float, str]] = field(default_factory=list)  # when, of which service
+
+    @property
+    def answers(self) -> bool:
+        """Does whoever keeps it get an answer?"""
+        return self.alive and self.heard
 
 
 @dataclass(eq=False)

@@ -1,13 +1,39 @@
-"""Zones, and the network between servers as the data plane is told of it: segments, round trips."""
+"""Zones, and the network between servers as the data plane is told of it: segments, round trips,
+packets that are lost.
+
+A zone is a segment, and so is a server that an event names. The control plane stands in none: it is
+told apart where a cut keeps it from servers, whose processes run on meanwhile.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from sim.control.core.records import Change, Server
 from sim.control.core.world import World
-from sim.dataplane.codes import ONE_SERVER
+from sim.dataplane.arithmetic import either
+from sim.dataplane.codes import MOST_SEGMENTS, ONE_SERVER
 from sim.dataplane.profile import Law
+
+if TYPE_CHECKING:
+    from sim.control.core.containers import Containers
+
+INTERNET = 0  # users, what others run, and people who come by SSH
+CONTROL_PLANE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Between two sides, of segments, this share of packets is lost; `one_way`: of those from the
+    first to the second alone."""
+
+    side: frozenset[int]
+    other: frozenset[int]
+    one_way: bool = False
+    share: float = 1.0
 
 
 def emptiest(counts: Mapping[str, int]) -> str:
@@ -17,22 +43,123 @@ def emptiest(counts: Mapping[str, int]) -> str:
     return min(counts, key=lambda zone: counts[zone], default="")
 
 
-def segment(world: World, zone: str) -> int:
-    """A zone's, or that of all servers without one. Number 0 is elsewhere."""
-    zones = world.stack.servers.zones
-    return 1 + (zones.index(zone) if zone in zones else 0)
+# ---- segments ----
+def zones_of(world: World) -> list[str]:
+    return world.stack.servers.zones or [""]
 
 
+def segment(world: World, server: Server) -> int:
+    """Its own, its zone's, or that of all servers without one."""
+    zones = zones_of(world)
+    return world.own_segments.get(
+        server.id, 1 + (zones.index(server.zone) if server.zone in zones else 0)
+    )
+
+
+def segments(world: World, zone: str = "") -> Iterator[int]:
+    """Of a zone, or of all: its own, and those of servers there that stand apart."""
+    for number, name in enumerate(zones_of(world), start=1):
+        if zone in ("", name):
+            yield number
+    apart = [s for s in (*world.servers, *machines(world)) if s.id in world.own_segments]
+    yield from (world.own_segments[s.id] for s in apart if zone in ("", s.zone))
+
+
+def machines(world: World) -> list[Server]:
+    """Of providers."""
+    return [c.server for c in world.managed.values()]
+
+
+def left(world: World) -> int:
+    """So many more servers may stand apart."""
+    return MOST_SEGMENTS - 2 - len(zones_of(world)) - len(world.own_segments)
+
+
+def set_apart(world: World, server: Server) -> int:
+    """The segment that it has to itself from now on, with the round trips and cuts of its zone."""
+    if server.id not in world.own_segments:
+        before = segment(world, server)
+        world.own_segments[server.id] = own = 1 + len(zones_of(world)) + len(world.own_segments)
+        for (a, b), law in list(world.round_trips.items()):
+            if a == before:
+                _link(world, own, b, law)
+            if b == before:
+                _link(world, a, own, law)
+        _link(world, own, own, world.round_trips.get((before, before), Law()))
+        world.plane.place(server.id, own)
+    return world.own_segments[server.id]
+
+
+# ---- round trips ----
 def wire(world: World, same_server: Law, same_zone: Law, between_zones: Law) -> None:
     """Round trips between all servers, from now on."""
     world.plane.link(ONE_SERVER, ONE_SERVER, same_server)
-    ends = range(1, 1 + max(1, len(world.stack.servers.zones)))
-    for a, b in itertools.product(ends, ends):
-        world.plane.link(a, b, same_zone if a == b else between_zones)
+    for zone, other in itertools.product(zones_of(world), repeat=2):
+        link(world, zone, other, same_zone if zone == other else between_zones)
 
 
 def link(world: World, zone: str, other: str, round_trip: Law) -> None:
     """Round trips between two zones, or within one, from now on."""
-    a, b = segment(world, zone), segment(world, other)
+    for a, b in itertools.product(segments(world, zone), segments(world, other)):
+        _link(world, a, b, round_trip)
+        _link(world, b, a, round_trip)
+
+
+def _link(world: World, a: int, b: int, round_trip: Law) -> None:
+    world.round_trips[a, b] = round_trip
     world.plane.link(a, b, round_trip)
-    world.plane.link(b, a, round_trip)
+
+
+# ---- cuts ----
+def tear(world: Containers, cut: Cut) -> None:
+    """From now on; whoever it keeps from the control plane is silent to that, and runs on."""
+    world.cuts.append(cut)
+    rewire(world)
+
+
+def mend(world: Containers, cut: Cut) -> None:
+    world.cuts.remove(cut)
+    rewire(world)
+
+
+def rewire(world: Containers) -> None:
+    """Say what is lost now, and who is heard."""
+    lost: dict[tuple[int, int], float] = {}
+    for cut in world.cuts:
+        ways = [(cut.side, cut.other)] + ([] if cut.one_way else [(cut.other, cut.side)])
+        for ends in itertools.chain.from_iterable(itertools.product(*way) for way in ways):
+            lost[ends] = either(lost.get(ends, 0.0), cut.share)
+    before, world.lost = world.lost, lost
+    for ends in {**before, **lost}:
+        if min(ends) >= 0 and before.get(ends, 0.0) != lost.get(ends, 0.0):
+            world.plane.lose(*ends, lost.get(ends, 0.0))
+    for key in list(world.standing):  # who asks may get no answer now
+        world.recall(key)
+    centre = INTERNET if "scheduling" in world.left_to_operator else CONTROL_PLANE
+    for server in world.servers:
+        _heard(world, server, not torn(world, segment(world, server), centre))
+
+
+def torn(world: World, a: int, b: int) -> bool:
+    """Does nothing pass between two segments, one way or the other?"""
+    return world.lost.get((a, b), 0.0) >= 1.0 or world.lost.get((b, a), 0.0) >= 1.0
+
+
+def _heard(world: Containers, server: Server, heard: bool) -> None:
+    """Whoever keeps servers, or logs in there, hears of it or not."""
+    if server.heard == heard:
+        return
+    server.heard = heard
+    if not heard:
+        server.silent_s = world.clock.now
+        for c in world.on(server):
+            world.silent_s[c.service] = world.clock.now
+    world.tell(Change("server_heard" if heard else "server_silent", server=server))
+    for c in world.on(server) if heard else []:
+        if c.id in world.unsaid:
+            world.believe(c, world.unsaid.pop(c.id) and c.alive)
+
+
+def everywhere(world: World) -> Iterable[int]:
+    """All that a side may be cut off from."""
+    return (INTERNET, CONTROL_PLANE, *segments(world))

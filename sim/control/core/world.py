@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from operator import add
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import simpy
 
@@ -37,7 +37,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.codes import USERS, StandingPlace
 from sim.dataplane.plane import DataPlane, RoundsSoFar, standing_key
-from sim.dataplane.profile import Profile
+from sim.dataplane.profile import Law, Profile
 from sim.dataplane.tables import CacheGauge, CallGauge, PlaneGauge, QueueGauge, ServiceGauge
 from sim.results.run import TimelineRow
 from sim.schema.characters import printable
@@ -45,6 +45,9 @@ from sim.schema.fields import InputError, LawSpec
 from sim.schema.scenario import Version
 from sim.schema.stack import Service, Stack
 from sim.schema.text.validation import closest, one_of
+
+if TYPE_CHECKING:
+    from sim.control.core.wires import Cut
 
 T = TypeVar("T")
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
@@ -88,6 +91,13 @@ class World:
     tuned: dict[str, list[Callable[[Profile], Profile]]] = field(default_factory=dict)
     misconfigured: set[str] = field(default_factory=set)  # services that end when they start
     lost_zones: set[str] = field(default_factory=set)  # of the provider's
+    # the network (wires.py): servers with a segment of their own, round trips and shares of packets
+    # lost by segment and segment, and what tears it now
+    own_segments: dict[int, int] = field(default_factory=dict)
+    round_trips: dict[tuple[int, int], Law] = field(default_factory=dict)
+    lost: dict[tuple[int, int], float] = field(default_factory=dict)
+    cuts: list[Cut] = field(default_factory=list)
+    unsaid: dict[int, bool] = field(default_factory=dict)  # of containers: ready, says its server
     registry_down: int = 0  # how many things keep images from being pulled
     images_missing: set[str] = field(default_factory=set)  # services whose image nobody has pushed
     splits: dict[str, Split] = field(default_factory=dict)  # of versions, where a rollout has one
@@ -178,8 +188,9 @@ class World:
         return next(taken, database)
 
     def answering(self, service: str) -> list[Container]:
-        """Its containers that serve."""
-        return [c for c in self.of(service, "running") if c.alive and not c.hung]
+        """Its containers that serve, as far as anybody hears."""
+        serving = self.of(service, "running")
+        return [c for c in serving if c.alive and not c.hung and c.server.heard]
 
     def standby(self, database: str) -> str:
         """A service that has what this database has, and serves; "" if there is none."""

@@ -127,6 +127,8 @@ class Faults:
             "failures": failures,
             "zone_down": network.zone_down,
             "latency": network.latency,
+            "partition": network.partition,
+            "packet_loss": network.partition,
             "cache_flush": stores.cache_flush,
         }
 

@@ -7,14 +7,29 @@ after a crash. Source: docs.aws.amazon.com, Regions and Availability Zones.
 from __future__ import annotations
 
 from sim.control.core.clock import Loop, Rank
-from sim.control.core.cluster import Cluster
-from sim.control.core.wires import link, wire
+from sim.control.core.cluster import Cluster, Server
+from sim.control.core.wires import (
+    CONTROL_PLANE,
+    INTERNET,
+    Cut,
+    everywhere,
+    left,
+    link,
+    mend,
+    segments,
+    set_apart,
+    tear,
+    wire,
+)
 from sim.control.faults.maintenance import reboot
 from sim.control.resource_limits.profiles import law
 from sim.schema.fields import InputError
-from sim.schema.scenario import Latency, ZoneDown
-from sim.schema.scenario_checks import zone_issue
+from sim.schema.network import Latency, PacketLoss, Partition, ZoneDown
+from sim.schema.scenario_checks import side_issue, zone_issue
+from sim.schema.stack_checks import resolve
 from sim.schema.text.written import duration
+
+PLACES = {"internet": INTERNET, "control_plane": CONTROL_PLANE}
 
 
 def known(cluster: Cluster, field: str, *zones: str) -> None:
@@ -67,3 +82,56 @@ def latency(cluster: Cluster, spec: Latency) -> Loop:
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     cluster.say("latency_ends", where, f"the network between {where} is as before")
     wire(cluster, law(network.same_server), law(network.same_zone), law(network.between_zones))
+
+
+def servers_called(cluster: Cluster, name: str) -> list[Server]:
+    """One by its own name, or those that a service runs on now."""
+    named = [server for server in cluster.servers if server.name == name]
+    if named or name.startswith("server-"):
+        return named
+    hosts = [c.server for c in cluster.of(resolve(cluster.stack, name)) if not c.deleting]
+    return list(dict.fromkeys(hosts))
+
+
+def side(cluster: Cluster, field: str, names: list[str]) -> frozenset[int]:
+    """The segments of these; refuses what is no part of this network."""
+    zones, members = cluster.stack.servers.zones, set[int]()
+    for name in names:
+        if issue := side_issue(name, zones, cluster.stack):
+            found, expected, nearest = issue
+            raise InputError(field=field, found=found, expected=expected, nearest=nearest)
+        if name in zones:
+            members.update(segments(cluster, name))
+        elif name in PLACES:
+            members.add(PLACES[name])
+        else:
+            servers = servers_called(cluster, name)
+            if len(servers) > left(cluster):
+                found, expected = f"{len(servers)} servers of {name}", "fewer servers, or a zone"
+                raise InputError(field=field, found=found, expected=expected)
+            members.update(set_apart(cluster, server) for server in servers)
+    return frozenset(members)
+
+
+def partition(cluster: Cluster, spec: Partition | PacketLoss) -> Loop:
+    """Two sides lose each other, or some packets. Servers that the control plane loses are silent
+    to it, and run on."""
+    share = spec.share if isinstance(spec, PacketLoss) else 1.0
+    kind = "partition" if isinstance(spec, Partition) else "packet_loss"
+    first = side(cluster, f"{kind}.side", spec.side)
+    other = side(cluster, f"{kind}.other_side", spec.other_side)
+    here, there = " and ".join(spec.side), " and ".join(spec.other_side) or "all the rest"
+    other = (other if spec.other_side else frozenset(everywhere(cluster))) - first
+    if not first or not other:
+        cluster.say("missed", here, f"no servers of {here} stand apart from {there}")
+        return
+    cut = Cut(first, other, spec.one_way, share)
+    way = f"from {here} to {there}" if spec.one_way else f"between {here} and {there}"
+    words = "all" if share == 1.0 else f"{share:.2%} of the"
+    cluster.say(kind, here, f"{words} packets {way} are lost, and nobody is told")
+    tear(cluster, cut)
+    if spec.lasts is None:
+        return
+    yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
+    cluster.say(f"{kind}_ends", here, f"the network between {here} and {there} is as before")
+    mend(cluster, cut)

@@ -43,15 +43,17 @@ def checks(
     counted: Callable[[bool], float | None],
     deep: bool = False,
     steady: Callable[[], float | None] = lambda: None,
+    asker: int | None = None,
 ) -> Loop:
     """Check one process for as long as it lives, the first time after `first_s` seconds.
 
     `counted(passed)` does what one result means, and says how many seconds later the next check
     begins; None: no more. `steady()` says the same of one more pass if it would change nothing
-    that anybody sees, else None."""
+    that anybody sees, else None. `asker`: the segment it is asked from, if not on its server."""
     over = cluster.clock.event()
     process = LivingProcess(c, counted, steady, c.run, over)
-    Check(cluster, process, Rank.PROBE, c.id, timeout_s, deep).wait(first_s)
+    check = Check(cluster, process, Rank.PROBE, c.id, timeout_s, deep, asker=lambda: asker)
+    check.wait(first_s)
     yield over
 
 

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Container
+from sim.control.core.wires import INTERNET
 from sim.control.health_checks.checks import checks
 from sim.schema.stack import Service
 
@@ -88,7 +89,7 @@ class TargetHealth:
             before = target.healthy
             target = counted(target, passed, self.first, self.healthy, self.unhealthy)
             if target.healthy is not before:
-                cluster.set_ready(c, bool(target.healthy))
+                cluster.believe(c, bool(target.healthy))
                 if not target.healthy and self.replace(cluster, c):
                     return None
             return self.interval_s
@@ -97,7 +98,9 @@ class TargetHealth:
             return self.interval_s if target == Target(True) else None
 
         phase_s = cluster.random(cluster.stream("alb/phase", c.service)) * self.interval_s
-        yield from checks(cluster, c, phase_s, self.timeout_s, result, steady=steady)
+        yield from checks(
+            cluster, c, phase_s, self.timeout_s, result, steady=steady, asker=INTERNET
+        )
 
     def replace(self, cluster: Cluster, c: Container) -> bool:
         """An unhealthy target's task is stopped, unless it has only just begun."""

@@ -15,6 +15,7 @@ from sim.control.core.check import Check
 from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Address, Cluster, Container
+from sim.control.core.wires import segment
 from sim.control.service_discovery.addresses import at, send_to
 from sim.dataplane.codes import Algorithm, StandingPlace
 from sim.dataplane.profile import Routing
@@ -195,10 +196,16 @@ class Lines:
         """Check a line from now on, the first time after `first_s` seconds."""
         timeout_s, place = line.rules.check_timeout_s, StandingPlace.BALANCER
         check = Check(
-            self.cluster, line, Rank.DISCOVERY, line.number, timeout_s, place=place
+            self.cluster, line, Rank.DISCOVERY, line.number, timeout_s, place=place,
+            asker=self.stands,
         )  # fmt: skip
         check.wait(first_s)
         self.checks.append(check)
+
+    def stands(self) -> int | None:
+        """The segment that it asks from."""
+        proxy = self.cluster.proxy_of()
+        return None if proxy is None else segment(self.cluster, proxy.server)
 
     def recall(self) -> None:
         """Who is at an address may be another: the next question is asked by whoever knows."""

@@ -234,7 +234,7 @@ def wait_for_server(human: Human, symptoms: Symptoms) -> Loop:
     while tries > 0:
         tries -= not (server.zone in cluster.lost_zones and not server.gone)
         yield from human.spend(habits.ssh_retry, "try SSH")
-        if server.alive:
+        if server.answers:
             human.say(f"is on {server.name} again")
             if "scheduling" in cluster.left_to_operator:
                 yield from human.runbook("restore_server")

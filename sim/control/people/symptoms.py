@@ -22,7 +22,7 @@ from sim.dataplane.arithmetic import added
 # ---- what is plain to see ----
 def lost_server(cluster: Cluster) -> Server | None:
     """A server that is away while nobody else moves what ran there, or what its disk holds."""
-    away = [s for s in cluster.servers if not s.alive and s.released_s is None]
+    away = [s for s in cluster.servers if not s.answers and s.released_s is None]
     if "scheduling" in cluster.left_to_operator:
         return next((s for s in away if cluster.on(s)), None)
     return next((s for s in away if runbooks.stranded(cluster, s)), None)
@@ -38,7 +38,7 @@ def primary_lost(cluster: Cluster) -> str:
         primary = cluster.primary_of(name)
         volume, there = cluster.volumes.get(primary), cluster.of(primary)
         spoilt = volume is not None and (volume.lost or volume.full)
-        away = spoilt or not any(c.server.alive for c in there)
+        away = spoilt or not any(c.server.answers for c in there)
         if away and not cluster.answering(primary):
             return name
     return ""

@@ -37,13 +37,13 @@ class Heartbeats:
     delay_s: float  # from down to the replacement
 
     def run(self, cluster: Cluster) -> Loop:
-        changes = cluster.watch("server_down", "server_up")
+        changes = cluster.watch("server_down", "server_up", "server_silent", "server_heard")
         while True:
             change = yield changes.get()
             server = change.server
-            if change.kind == "server_down":
+            if change.kind in ("server_down", "server_silent"):
                 cluster.clock.loop(self.silence(cluster, server, server.boots))
-            elif not server.ready:
+            elif server.answers and not server.ready:
                 cluster.say(
                     "ready", server.name, f"{server.name} is back: nothing moves there by itself"
                 )
@@ -56,7 +56,8 @@ class Heartbeats:
         due_s = given_up_s(crash_s, age_s, period_s, self.multiple, self.grace_s)
 
         def away() -> bool:
-            return server.boots == boot and not server.alive and server.released_s is None
+            again = server.boots != boot or server.silent_s > crash_s
+            return not (again or server.answers or server.released_s is not None)
 
         if crash_s + self.withdrawn_s < due_s:
             yield cluster.clock.at(crash_s + self.withdrawn_s, Rank.NODE, server.id)
@@ -91,7 +92,7 @@ class Heartbeats:
     def withdraw(self, cluster: Cluster, server: Server, gone: bool) -> None:
         """No more traffic to what is there."""
         for c in cluster.on(server) if gone else []:
-            cluster.set_ready(c, False)
+            cluster.believe(c, False)
 
 
 # ---- placement ----

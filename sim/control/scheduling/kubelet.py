@@ -100,6 +100,8 @@ class Kubelets:
     def launch(self, c: Container) -> Loop:
         """Pull the image if it is not there, then create and start the container."""
         cluster, run = self.cluster, c.run
+        if not c.server.answers:
+            return  # it hears of it later
         scheduling = cluster.choices.scheduling
         if isinstance(scheduling, Maintaining) and c.server in scheduling.maintained(cluster):
             if startable(c):

@@ -6,10 +6,10 @@ each look taints by the condition that it found (monitorNodeHealth hands observe
 processTaintBaseEviction); from then on the toleration of 300 s runs. A server that is back before
 it is over starts the same replicas again, in place. Rules and constants: shared facts, kubernetes
 section 3 (kubernetes/kubernetes pkg/controller/nodelifecycle @003e8629, tainteviction; website
-architecture/nodes.md @0189ae0f). Left out: partitions (a silent server here is a dead one), several
-zones (one zone: all servers). Pods of a lost server stay until it is back, unless somebody marks it
-out of service (then the pod garbage collector deletes them by force), or a managed cluster repairs
-the node.
+architecture/nodes.md @0189ae0f). A server that is cut off is silent, too, and what runs there runs
+on until it hears that it was evicted. Left out: several zones (one zone: all servers). Pods of a
+lost server stay until it is back, unless somebody marks it out of service (then the pod garbage
+collector deletes them by force), or a managed cluster repairs the node.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class NodeLifecycle:
         """The node controller's ticks; each server's lease and taint run beside it."""
         nodes = Nodes(cluster, self)
         cluster.clock.loop(nodes.follow())
-        gone = cluster.watch("server_down", "server_unready")
+        gone = cluster.watch("server_down", "server_unready", "server_silent")
         first = cluster.random("node/monitor") * self.monitor_s
         k = 0
         while True:
@@ -209,21 +209,28 @@ class Nodes:
         """Is every server there, and can none seem silent?"""
         servers = [s for s in self.cluster.servers if s.released_s is None]
         return self.rules.renew_s <= self.rules.grace_s and all(
-            s.alive and s.ready for s in servers
+            s.answers and s.ready for s in servers
         )
 
     def follow(self) -> Loop:
         """New and rebooted servers announce themselves."""
-        changes = self.cluster.watch("server_added", "server_up", "server_down", "out_of_service")
+        changes = self.cluster.watch(
+            "server_added", "server_up", "server_down", "out_of_service", "server_silent",
+            "server_heard",
+        )  # fmt: skip
         while True:
             change = yield changes.get()
-            if change.kind == "server_down":
-                self.died[change.server.id] = self.cluster.clock.now
+            if change.kind in ("server_down", "server_silent"):
+                self.died.setdefault(change.server.id, self.cluster.clock.now)
                 continue
             if change.kind == "out_of_service":
                 self.cluster.clock.loop(self.collect(change.server))
                 continue
+            if not change.server.answers and change.kind != "server_added":
+                continue  # it booted, and is cut off; or the network is back, and it is not
             self.register(change.server)
+            if not change.server.answers:
+                self.died[change.server.id] = self.cluster.clock.now
             if not change.server.ready:
                 self.back(change.server)
 
@@ -259,7 +266,7 @@ class Nodes:
         self.cluster.acted()
         self.cluster.set_server_ready(server, False)
         for c in self.cluster.on(server):
-            self.cluster.set_ready(c, False)
+            self.cluster.believe(c, False)
         if self.rules.repair is not None:
             self.cluster.clock.loop(self.repaired(server, server.boots, self.rules.repair))
 
@@ -267,9 +274,9 @@ class Nodes:
         """Wait, and replace it if it has not come back meanwhile."""
         cluster = self.cluster
         yield cluster.clock.after(repair.after_s, Rank.NODE_REPAIR, server.id)
-        while not cluster.lends and not server.alive:
+        while not cluster.lends and not server.answers:
             yield cluster.clock.after(repair.after_s, Rank.NODE_REPAIR, server.id)
-        if server.alive or server.boots != boot or server.released_s is not None:
+        if server.answers or server.boots != boot or server.released_s is not None:
             return
         text = f"{server.name} is replaced: NotReady for {repair.after_s:.0f} s"
         cluster.say("node_repair", server.name, text)

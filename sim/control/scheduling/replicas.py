@@ -135,7 +135,7 @@ class Keeper:
         changes = self.cluster.watch(
             "desired", "version", "split", "created", "stopping", "removed", "ready", "unready",
             "exit", "server_up", "server_added", "server_ready", "server_released", "cordoned",
-            "restored", "thawed",
+            "restored", "thawed", "server_heard",
         )  # fmt: skip
         for service in self.cluster.versions:
             self.sync(service)
@@ -164,9 +164,9 @@ class Keeper:
                 if not c.deleting:
                     self.cluster.retire(c)  # comes back as a change
                 self.end(c)
-            elif change.kind == "server_up" and c.deleting:
+            elif change.kind in ("server_up", "server_heard") and c.deleting:
                 self.end(c)
-            elif change.kind == "server_up" and c.state == "created":
+            elif change.kind in ("server_up", "server_heard") and c.state == "created":
                 self.cluster.clock.loop(self.kubelets.launch(c))
 
     # ---- what is wanted ----
@@ -370,7 +370,7 @@ class Keeper:
     # ---- the end ----
     def end(self, c: Container) -> None:
         """Terminate a retired replica, once; what is on a silent server waits for it."""
-        reachable = c.server.alive or c.server.released_s is not None
+        reachable = c.server.answers or c.server.released_s is not None
         if c.id not in self.ending and reachable and c in self.cluster.containers:
             self.ending.add(c.id)
             self.cluster.clock.loop(self.terminate(c))
@@ -385,10 +385,10 @@ class Keeper:
             yield self.cluster.stop(c, linger_s + grace, linger_s + stop.pre_stop)
         self.ending.discard(c.id)
         server = c.server
-        if not server.alive and server.released_s is None:
+        if not server.answers and server.released_s is None:
             return  # Terminating until its kubelet answers
         wanted = len(self.cluster.of(c.service)) <= self.cluster.desired[c.service]
-        stays = server.alive and not server.cordoned and wanted and not c.preempted
+        stays = server.answers and not server.cordoned and wanted and not c.preempted
         if stays and self.cluster.service(c.service).role in STATEFUL:
             self.cluster.renew(c, self.cluster.versions[c.service])
             self.cluster.clock.loop(self.kubelets.launch(c))

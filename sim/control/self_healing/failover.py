@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from sim.constants.facts import Fact
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Cluster
+from sim.control.core.cluster import Cluster, Container
 from sim.schema.databases import Failover
 from sim.schema.fields import LawSpec
 
@@ -92,13 +92,18 @@ def fail_over(cluster: Cluster, database: str, rules: Failover) -> Loop:
 def promote(cluster: Cluster, database: str, takes_s: float) -> Loop:
     """The standby is the primary in so many seconds, and the primary, once it is back, a replica.
     One that lives hands over all that it has; one that hangs is fenced; one that is dead takes
-    with it what it had not sent."""
+    with it what it had not sent, one that is cut off also what it took until now."""
     primary, standby = cluster.primary_of(database), cluster.standby(database)
     lives = cluster.answering(primary)
     if not lives:
         follower = cluster.service(standby).follows or cluster.service(primary).follows
         law = follower.lag if follower is not None else LawSpec()
-        cluster.lag(database, cluster.duration(law, "failover/lag"), cluster.silent_s[primary])
+        alone = [c for c in cluster.of(primary, "running") if c.alive and not c.server.heard]
+        failed_s = cluster.silent_s[primary]
+        since_s = failed_s - cluster.duration(law, "failover/lag")
+        cluster.lag(database, since_s, cluster.clock.now if alone else failed_s)
+        for c in alone:
+            cluster.clock.loop(rejoin(cluster, c))
     cluster.exchange(database, standby)
     for c in lives:
         cluster.reread(c)
@@ -109,6 +114,14 @@ def promote(cluster: Cluster, database: str, takes_s: float) -> Loop:
         cluster.reread(c)
     cluster.unpromote(database, False)
     cluster.say("promoted", database, f"{standby} is the primary of {database} now")
+
+
+def rejoin(cluster: Cluster, c: Container) -> Loop:
+    """It was cut off, and is a replica from when it is heard again."""
+    changes = cluster.watch("server_heard")
+    while not c.server.heard:
+        yield changes.get()
+    cluster.reread(c)
 
 
 def switch_over(cluster: Cluster, database: str) -> Task[bool]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import SYN_RESEND_S, UNLIMITED
 from sim.dataplane.kernel.codes import (
+    ANSWERING,
     CLIENT_TIMEOUT,
     CONNECT_TIMEOUT,
     CONNECTING,
@@ -36,6 +38,7 @@ from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
 from sim.dataplane.kernel.gates import backend, behind, gate_of, shut
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
+from sim.dataplane.kernel.losses import again_after, loses, loss
 from sim.dataplane.kernel.network import round_trip
 from sim.dataplane.kernel.timing import (
     FREED,
@@ -47,6 +50,8 @@ from sim.dataplane.kernel.timing import (
     set_timer,
     unlink,
 )
+
+either = inner(arithmetic.either)
 
 
 @inner
@@ -110,10 +115,16 @@ def dial(w: Any, s: int) -> None:
         if w.container[via].life != LISTENING:
             reply(w, s, REFUSED)
             return
+        w.work[s].dials = 0
+        if w.lossy != 0 and loses(w, s, either(loss(w, -1, via), loss(w, via, -1))):
+            w.work[s].dials = UNLIMITED
+            resend(w, s, w.policy[w.work[s].policy].connect_timeout_s)
+            return
         w.work[s].via = via
         if w.container[via].hung != 0:
             move(w, s, HELD)
             return
+    move(w, s, NOWHERE)
     route(w, s)
 
 
@@ -188,8 +199,7 @@ def carries(w: Any, i: int, c: int) -> None:
     kept = w.kept[i]
     if kept.target != c or kept.process != w.container[c].starts:
         kept.target, kept.process, kept.opened = c, w.container[c].starts, w.now
-        kept.silent = INFINITY
-    kept.used = w.now
+    kept.used, kept.silent = w.now, INFINITY
 
 
 @inner
@@ -231,25 +241,88 @@ def patience(w: Any, s: int) -> float:
 
 
 @inner
+def asker_of(w: Any, s: int) -> int:
+    """The container that connects, or -1: users."""
+    via, parent = w.work[s].via, w.request[w.work[s].of_request].parent
+    return w.work[parent].at if via < 0 and parent >= 0 else via
+
+
+@inner
+def connected(w: Any, s: int, c: int) -> bool:
+    i = w.work[s].kept
+    return i >= 0 and w.kept[i].target == c and w.kept[i].process == w.container[c].starts
+
+
+@inner
 def travels(w: Any, s: int, c: int) -> bool:
     work = w.work[s]
-    asker, parent = work.via, w.request[work.of_request].parent
-    if asker < 0 and parent >= 0:
-        asker = w.work[parent].at
+    asker = asker_of(w, s)
     if asker < 0 or work.phase in (TRAVELLING, RESENDING):
         return False
     trip = round_trip(w, asker, c, work.tried)
     if trip == 0.0:
         return False
-    opens = w.balancer[work.balancer].proxy == 0
-    if opens and work.kept >= 0:
-        kept = w.kept[work.kept]
-        opens = kept.target != c or kept.process != w.container[c].starts
+    opens = w.balancer[work.balancer].proxy == 0 and not connected(w, s, c)
     if opens and trip >= patience(w, s):
         wait(w, s, CONNECTING, patience(w, s))
     else:
         wait(w, s, TRAVELLING, trip + trip if opens else trip)
     return True
+
+
+@inner
+def lost(w: Any, s: int, c: int) -> bool:
+    """Is its packet lost on the way there?"""
+    work, asker = w.work[s], asker_of(w, s)
+    there, back = loss(w, asker, c), loss(w, c, asker)
+    proxy = w.balancer[work.balancer].proxy != 0
+    if (proxy and max(there, back) < 1.0) or (not proxy and connected(w, s, c)):
+        if not loses(w, s, there):
+            return False
+        if work.kept >= 0:
+            w.kept[work.kept].silent = min(w.kept[work.kept].silent, w.now)
+        wait(w, s, TRAVELLING, again_after(w, s))
+        return True
+    if not loses(w, s, either(there, back)):
+        return False
+    resend(w, s, patience(w, s))
+    return True
+
+
+@inner
+def resend(w: Any, s: int, patience_s: float) -> None:
+    """Its SYN was dropped."""
+    work = w.work[s]
+    if work.phase != RESENDING:
+        work.dial_until = w.now + patience_s
+    wait(w, s, RESENDING, min(SYN_RESEND_S, work.dial_until - w.now))
+
+
+@inner
+def answer_to(w: Any, s: int, c: int, outcome: int) -> None:
+    """`answer` of the reference's Balancer."""
+    work = w.work[s]
+    if w.lossy != 0 and work.replied == 0 and work.cut == 0:
+        share = loss(w, c, asker_of(w, s))
+        if work.via >= 0:
+            share = either(share, loss(w, work.via, -1))
+        if loses(w, s, share):
+            work.code = outcome
+            wait(w, s, ANSWERING, again_after(w, s))
+            return
+    judge(w, s, c, outcome)
+    reply(w, s, outcome)
+
+
+@inner
+def answers_lost(w: Any, v: int) -> None:
+    """A server lost power: what it was to send again is gone."""
+    node = w.head[UNDER_WAY]
+    while node >= 0:
+        work = w.work[node >> 1]
+        if work.phase == ANSWERING and w.container[work.target].server == v:
+            work.dial_at = INFINITY
+        node = w.next[node]
 
 
 @inner
@@ -263,6 +336,8 @@ def connect(w: Any, s: int, target: int) -> None:
             return
         if w.far != 0 and travels(w, s, target):
             return
+        if w.lossy != 0 and lost(w, s, target):
+            return
         if w.container[target].life == LISTENING:
             if room(w, target):
                 move(w, s, INSIDE)
@@ -274,9 +349,7 @@ def connect(w: Any, s: int, target: int) -> None:
                 judge(w, s, target, SHED)
                 reply(w, s, SHED)
             else:
-                if work.phase != RESENDING:
-                    work.dial_until = w.now + patience(w, s)
-                wait(w, s, RESENDING, min(SYN_RESEND_S, work.dial_until - w.now))
+                resend(w, s, patience(w, s))
             return
         if not again(w, s, REFUSED):
             return
@@ -340,6 +413,10 @@ def dialled(w: Any, s: int) -> None:
             target = redispatched(w, s)
             if target >= 0:
                 connect(w, s, target)
+    elif work.target < 0:
+        dial(w, s)
+    elif phase == ANSWERING:
+        answer_to(w, s, work.target, work.code)
     else:
         connect(w, s, work.target)
 

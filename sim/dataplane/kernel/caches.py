@@ -34,7 +34,7 @@ def look_up(w: Any, s: int, i: int) -> int:
     work, step = w.work[s], w.step[i]
     row = w.cache[step.target]
     work.leased = 0
-    code = reach(w, row.server)
+    code = reach(w, row.server, work.at)
     wait_s = step.cache_retry_s
     if code != 0:
         row.unanswered += 1
@@ -85,11 +85,11 @@ def key_of(w: Any, i: int, visit: int) -> int:
 
 
 @inner
-def fill(w: Any, i: int, visit: int) -> None:
+def fill(w: Any, i: int, s: int) -> None:
     q = w.step[i].target
-    if reach(w, w.cache[q].server) != 0:
+    if reach(w, w.cache[q].server, w.work[s].at) != 0:
         return
-    key = key_of(w, i, visit)
+    key = key_of(w, i, w.work[s].visit)
     if key < 0:
         return
     row, cell = w.cache[q], w.cached[key]

@@ -18,6 +18,7 @@ from sim.dataplane.codes import (
     PUSHED_BASE,
     REAPER_RETRY_S,
     SCHEDULED,
+    SILENT,
 )
 from sim.dataplane.draws import stream
 from sim.dataplane.kernel.codes import (
@@ -74,7 +75,7 @@ ENQUEUE_STREAM = stream(SCHEDULED)
 
 @inner
 def up(w: Any, q: int) -> bool:
-    return reach(w, w.queue[q].redis) == 0
+    return reach(w, w.queue[q].redis, -1) == 0
 
 
 # ---- pushing ----
@@ -86,7 +87,7 @@ def push(w: Any, s: int, i: int) -> int:
     if c < 0:
         return SUCCEEDED
     count_job(w, q, ENQUEUED)
-    if w.machine[w.container[c].server].alive == 0 or w.container[c].hung != 0:
+    if reach(w, c, work.at) == SILENT:
         work.push = 1
         w.queue[q].pushing += 1
         work.stage = PUSH_FAILED
@@ -348,4 +349,5 @@ def worker_down(w: Any, c: int) -> None:
 
 @inner
 def takes(w: Any, c: int) -> bool:
-    return w.container[c].life == LISTENING and w.container[c].stuck == 0
+    container = w.container[c]
+    return container.life == LISTENING and container.stuck == 0 and container.away == 0

@@ -62,8 +62,8 @@ BLOCK = 16  # stations whose earliest completion is kept together
 REQUEST, JOB, PROBE, BRANCH = range(4)
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER,
-) = range(14)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD,
+) = range(16)  # fmt: skip
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
@@ -134,6 +134,7 @@ WORK: RecordFields = [
     # which steps side by side it waits for (0: none), or is one of: of the work `parent`; whose
     # first is `branch`, which has the next as its own, in order
     ("together", N), ("parent", HALF), ("branch", HALF),
+    ("sent", HALF), ("losses", HALF),  # packets that may be lost; those that were, in a row
 ]  # fmt: skip
 REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that calls a service
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
@@ -185,7 +186,7 @@ CONTAINER: RecordFields = [
     ("balancer", N),  # that listed it last
     ("published", N), ("dialled", N),
     ("failures", N), ("locked", N), ("stuck", N),
-    ("unaccepted", N),
+    ("unaccepted", N), ("away", N),
     # its station
     ("n", N), ("rate", F), ("virtual", F), ("since", F), ("busy", F), ("root", N), ("cap", F),
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
@@ -233,6 +234,7 @@ SERVICE_SAMPLE = np.dtype([("asked", N), ("failed", N), ("open", N)])
 RECORD: RecordFields = [
     ("now", F), ("lattice", F), ("works", N), ("ring_mask", N),
     ("far", N),  # some round trip takes time
+    ("lossy", N),  # some packets are lost
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("togethers", N), ("branches", N),
@@ -289,6 +291,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("segment", N, (c,)),  # of the network, in which a server stands
         ("gate", N, (c,)),  # servers by which users come in
         ("link", np.dtype(columns(Law)), (MOST_SEGMENTS, MOST_SEGMENTS)),
+        ("loss", F, (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
         ("next", N, (2 * w,)), ("prev", N, (2 * w,)),

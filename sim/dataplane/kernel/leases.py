@@ -28,6 +28,7 @@ from sim.dataplane.kernel.jobs import (
     worker_up,
 )
 from sim.dataplane.kernel.layout import FIRST_LIST, IN_BACKLOG, IN_SLOTS, JOB, LISTS, WORKING
+from sim.dataplane.kernel.losses import cut
 from sim.dataplane.kernel.timing import free_work, unlink
 
 
@@ -94,7 +95,7 @@ def given_away(w: Any, j: int, c: int) -> int:
 
 @inner
 def connection_ended(w: Any, q: int, c: int) -> None:
-    if w.container[c].hung != 0:
+    if w.container[c].hung != 0 or w.container[c].away != 0:
         worker_down(w, c)
         w.container[c].stuck = 1
     node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
@@ -160,3 +161,23 @@ def cut_off(w: Any, q: int) -> None:
             if rules.reconnects == 0:
                 worker_down(w, c)
                 w.container[c].stuck = 1
+
+
+@inner
+def rewired(w: Any, c: int) -> None:
+    container = w.container[c]
+    redis = w.queue[w.version[container.profile].number].redis
+    away = redis >= 0 and cut(w, c, redis)
+    if away == (container.away != 0):
+        return
+    if away:
+        worker_down(w, c)
+        container.away = 1
+        if container.hung == 0:
+            fell_silent(w, c)
+        return
+    container.away = 0
+    if takes(w, c):
+        worker_up(w, c)
+    if container.hung == 0:
+        heard_again(w, c)

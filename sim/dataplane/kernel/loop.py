@@ -41,6 +41,7 @@ from sim.dataplane.kernel.layout import (
     PUSH_FAILED,
     SAMPLES,
     STANDING,
+    TOLD,
     WORKING,
 )
 from sim.dataplane.kernel.leases import lease_ended
@@ -137,7 +138,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
         if work.id == ident:
             gives_up(w, s)
     elif kind == PASSED:
-        if work.id == ident and work.timer_at == w.now and work.stage == PASSED_BY:
+        if work.id == ident and work.timer_at == w.now and work.stage in (PASSED_BY, TOLD):
             work.timer_at = INFINITY
             agenda(w, s, 0)
     elif kind == JOB_BACK:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import LOGIN_TRIPS, ONE_SERVER, SECOND
+from sim.dataplane.codes import LOGIN_TRIPS, MOST_DATABASES, ONE_SERVER, SECOND
 from sim.dataplane.kernel.codes import DRAW_TRIP, LOGNORMAL
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.draws import draw, snap, uniform
-from sim.dataplane.kernel.layout import POOLER_TURNS, TRAVELLED
-from sim.dataplane.kernel.postgres import list_of, wait_for
+from sim.dataplane.kernel.layout import POOLER_TURNS, RETURNED, TRAVELLED
+from sim.dataplane.kernel.leases import rewired
+from sim.dataplane.kernel.losses import again_after, loses, loss
+from sim.dataplane.kernel.postgres import goes_on, list_of, wait_for
 from sim.dataplane.kernel.timing import push_back
 
 
@@ -32,12 +34,36 @@ def round_trip(w: Any, asker: int, asked: int, ident: int) -> float:
 def query_travels(w: Any, s: int) -> bool:
     """`travel` of the reference."""
     work = w.work[s]
-    store = w.store[work.database]
-    trip = round_trip(w, work.at, store.db, work.visit)
+    trip = round_trip(w, work.at, w.store[work.database].db, work.visit)
     if trip == 0.0:
         return False
-    work.in_session = store.session
-    push_back(w, list_of(work.database, POOLER_TURNS), 2 * s + 1)
     trips = 1.0 + LOGIN_TRIPS if work.fresh != 0 and work.pooled == 0 else 1.0
-    wait_for(w, s, trips * trip, TRAVELLED)
+    on_the_way(w, s, trips * trip, TRAVELLED)
     return True
+
+
+@inner
+def on_the_way(w: Any, s: int, seconds: float, stage: int) -> None:
+    d = w.work[s].database
+    w.work[s].in_session = w.store[d].session
+    push_back(w, list_of(d, POOLER_TURNS), 2 * s + 1)
+    wait_for(w, s, seconds, stage)
+
+
+@inner
+def resends(w: Any, s: int, back: bool) -> bool:
+    """`sent` of the reference: is a packet of the query, or of its answer, lost?"""
+    c, db = w.work[s].at, w.store[w.work[s].database].db
+    if not loses(w, s, loss(w, db, c) if back else loss(w, c, db)):
+        return False
+    on_the_way(w, s, again_after(w, s), RETURNED if back else TRAVELLED)
+    return True
+
+
+@inner
+def rewire(w: Any) -> None:
+    """Who is cut off, and who no longer?"""
+    for i in range(w.workers):
+        rewired(w, w.worker[i])
+    for d in range(MOST_DATABASES):
+        goes_on(w, d)

@@ -217,10 +217,16 @@ class CompiledPlane:
 
     def place(self, server: int, segment: int) -> None:
         self.box[0]["segment"][server] = segment
+        self._act(verbs.REWIRED, 0)
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))
         self.box["far"] |= int(round_trip.mean > 0.0)
+
+    def lose(self, sending: int, receiving: int, share: float) -> None:
+        self.box["loss"][0, sending, receiving] = share
+        self.box["lossy"] = int(self.box["loss"].any())
+        self._act(verbs.REWIRED, -1)
 
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         w = self.box[0]
@@ -445,8 +451,7 @@ class CompiledPlane:
         return readings.queue_gauge(self.box[0], queue)
 
     def cache_gauge(self, cache: int) -> CacheGauge:
-        row = self.box[0]["cache"][cache]
-        return CacheGauge(*(int(row[name]) for name in CacheGauge._fields))
+        return readings.cache_gauge(self.box[0], cache)
 
     def books(self) -> Books:
         return books_of(self.box, self.walk)

@@ -40,6 +40,7 @@ from sim.dataplane.kernel.layout import (
     POOLER_TURNS,
     QUERIES,
     QUERY_DONE,
+    RETURNED,
     TRAVELLED,
     UNLOCKED,
 )
@@ -106,7 +107,7 @@ def rules_of(w: Any, c: int, pool: int) -> Any:
 @inner
 def open_one(w: Any, c: int, pool: int) -> int:
     d = rules_of(w, c, pool).database
-    code = reach(w, w.store[d].db)
+    code = reach(w, w.store[d].db, c)
     if code != 0:
         return code
     if w.container[c].locked != 0:
@@ -259,7 +260,8 @@ def granted_to(w: Any, s: int, code: int) -> None:
 @inner
 def timed_out(w: Any, s: int) -> None:
     forget(w, s)
-    granted_to(w, s, 0 if w.work[s].stage in (HANDLED, TRAVELLED) else POOL_TIMEOUT)
+    on_its_way = w.work[s].stage in (HANDLED, TRAVELLED, RETURNED)
+    granted_to(w, s, 0 if on_its_way else POOL_TIMEOUT)
 
 
 @inner
@@ -269,7 +271,7 @@ def forget(w: Any, s: int) -> None:
         unlink(w, list_of(work.database, POOLER_QUEUE), 2 * s + 1)
     elif work.stage == UNLOCKED:
         unlink(w, list_of(work.database, LOCKED), 2 * s + 1)
-    elif work.stage in (HANDLED, TRAVELLED):
+    elif work.stage in (HANDLED, TRAVELLED, RETURNED):
         unlink(w, list_of(work.database, POOLER_TURNS), 2 * s + 1)
     elif work.opening != 0:
         unlink(w, list_of(work.database, DB_DIALS), 2 * s + 1)
@@ -364,11 +366,11 @@ def give_back(w: Any, s: int) -> None:
 def goes_on(w: Any, d: int) -> None:
     dials = list_of(d, DB_DIALS)
     node = w.head[dials]
-    w.head[dials] = w.tail[dials] = -1
     while node >= 0:
-        after = w.next[node]
-        s = node >> 1
-        granted_to(w, s, open_one(w, w.work[s].at, w.work[s].pool))
+        after, work = w.next[node], w.work[node >> 1]
+        if reach(w, w.store[d].db, work.at) != SILENT:
+            unlink(w, dials, node)
+            granted_to(w, node >> 1, open_one(w, work.at, work.pool))
         node = after
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.dataplane.codes import MOST_CALLS, USERS, Life
 from sim.dataplane.kernel.layout import PARKED, QUEUED
-from sim.dataplane.tables import CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
+from sim.dataplane.tables import CacheGauge, CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
 
 
 def stands_until(w: Any) -> float:
@@ -47,6 +47,11 @@ def call_gauges(w: Any, profile: int) -> tuple[CallGauge, ...]:
     slots, edges = w["policy"]["slot"][:ways], w["edge"][:ways].tolist()
     np.add.at(sums, slots, np.array(edges, np.int64))
     return tuple(CallGauge(*row) for row in sums[: slots.max() + 1].tolist())
+
+
+def cache_gauge(w: Any, cache: int) -> CacheGauge:
+    row = w["cache"][cache]
+    return CacheGauge(*(int(row[name]) for name in CacheGauge._fields))
 
 
 def database_gauge(w: Any, database: int) -> DatabaseGauge:

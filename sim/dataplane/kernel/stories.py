@@ -12,7 +12,7 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import BRANCH_BASE, PROBE_BASE
-from sim.dataplane.kernel.balancers import freed, judge, reply
+from sim.dataplane.kernel.balancers import answer_to, freed
 from sim.dataplane.kernel.caches import fill, look_up, unanswered
 from sim.dataplane.kernel.clients import again, ask, cancel_all, judged, left, replied
 from sim.dataplane.kernel.codes import (
@@ -58,12 +58,15 @@ from sim.dataplane.kernel.layout import (
     QUERIES,
     QUERY_DONE,
     REQUEST,
+    RETURNED,
     THAWED,
     TOGETHER,
+    TOLD,
     TRAVELLED,
     UNLOCKED,
 )
-from sim.dataplane.kernel.network import query_travels
+from sim.dataplane.kernel.losses import again_after, loses, loss
+from sim.dataplane.kernel.network import query_travels, resends
 from sim.dataplane.kernel.postgres import (
     WAITS,
     blocked,
@@ -155,6 +158,11 @@ def resumed(w: Any, s: int, code: int) -> None:
         code = WAITS if again(w, work.asks, work.code) else CLIENT_TIMEOUT
     elif stage == TRAVELLED:
         code = travelled(w, s, code)
+    elif stage == RETURNED:
+        code = returned(w, s, code)
+    elif stage == TOLD:
+        ended(w, s, work.code)
+        return
     if code != WAITS:
         stepped(w, s, code)
 
@@ -221,7 +229,7 @@ def take_step(w: Any, s: int, i: int) -> int:
         if does == DO_TOGETHER:
             side_by_side(w, s, i)
             return WAITS
-        fill(w, i, work.visit)
+        fill(w, i, s)
         return SUCCEEDED
     if does == DO_FAIL:
         return HTTP_500
@@ -330,6 +338,8 @@ def connected(w: Any, s: int, code: int) -> int:
 def travelled(w: Any, s: int, failed: int) -> int:
     if failed != 0:
         return thaw(w, s, failed)
+    if w.lossy != 0 and resends(w, s, False):
+        return WAITS
     if locks(w, s):
         blocked(w, s)
     else:
@@ -349,6 +359,13 @@ def unlocked(w: Any, s: int, failed: int) -> int:
 def query_done(w: Any, s: int, failed: int) -> int:
     if failed == 0:
         unlink(w, list_of(w.work[s].database, QUERIES), 2 * s + 1)
+    return returned(w, s, failed)
+
+
+@inner
+def returned(w: Any, s: int, failed: int) -> int:
+    if failed == 0 and w.lossy != 0 and resends(w, s, True):
+        return WAITS
     return thaw(w, s, failed if failed != 0 else SUCCEEDED)
 
 
@@ -380,6 +397,8 @@ def ended(w: Any, s: int, code: int) -> None:
     work = w.work[s]
     if work.kind == JOB:
         c = work.at
+        if w.lossy != 0 and untold(w, s, code):
+            return
         finished(w, s, code == SUCCEEDED)
         drained(w, c)
     elif work.kind == BRANCH:
@@ -391,6 +410,18 @@ def ended(w: Any, s: int, code: int) -> None:
 
 
 @inner
+def untold(w: Any, s: int, code: int) -> bool:
+    """Is what a worker tells its queue lost?"""
+    work = w.work[s]
+    redis = w.queue[w.version[w.container[work.at].profile].number].redis
+    if not loses(w, s, loss(w, work.at, redis)):
+        return False
+    work.code, work.stage = code, TOLD
+    work.timer_at = set_timer(w, PASSED, again_after(w, s), work.id, s)
+    return True
+
+
+@inner
 def answer(w: Any, s: int, outcome: int) -> None:
     work = w.work[s]
     c = work.at
@@ -399,8 +430,7 @@ def answer(w: Any, s: int, outcome: int) -> None:
     if outcome != SUCCEEDED:
         w.container[c].errors += 1
     work.phase = NOWHERE
-    judge(w, s, c, outcome)
-    reply(w, s, outcome)
+    answer_to(w, s, c, outcome)
     move_up(w, c)
     freed(w, c)  # after the backlog, or its queue would overtake it
 

@@ -110,6 +110,7 @@ def new_work(w: Any, ident: int, kind: int) -> int:
         s
     ].replied = w.work[s].deep = w.work[s].cut = 0
     w.work[s].visit = w.work[s].tried = 0
+    w.work[s].sent = w.work[s].losses = 0
     return s
 
 

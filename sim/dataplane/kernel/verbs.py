@@ -17,7 +17,7 @@ from sim.dataplane.codes import (
     SYN_RESEND_S,
     USER_BASE,
 )
-from sim.dataplane.kernel.balancers import dropped, freed, leaves
+from sim.dataplane.kernel.balancers import answers_lost, dropped, freed, leaves
 from sim.dataplane.kernel.caches import clear, start_cache
 from sim.dataplane.kernel.clients import forsake, thinks
 from sim.dataplane.kernel.codes import (
@@ -76,6 +76,7 @@ from sim.dataplane.kernel.layout import (
     PROBE_DIALS,
 )
 from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned
+from sim.dataplane.kernel.network import rewire
 from sim.dataplane.kernel.postgres import (
     at_limit,
     client_died,
@@ -105,7 +106,7 @@ from sim.dataplane.kernel.timing import (
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON, FLUSH, CROWD) = range(21)  # fmt: skip
+ GO_ON, FLUSH, CROWD, REWIRED) = range(22)  # fmt: skip
 
 
 @inner
@@ -271,6 +272,8 @@ def start(w: Any, c: int, p: int) -> None:
         w.queue[w.version[p].number].redis = c
     elif kind == CACHE:
         start_cache(w, c, p)
+    if w.lossy != 0:
+        rewire(w)
     if unopened(w, c) >= 0:
         open_later(w, c)
     else:
@@ -300,6 +303,7 @@ def server_down(w: Any, v: int) -> None:
                 return  # asked again, it goes on with those that are left
     w.machine[v].powered += w.now - w.machine[v].up_since
     w.machine[v].alive = 0
+    answers_lost(w, v)
     for c in range(w.containers):
         if w.container[c].server == v:
             freeze(w, c, 1)
@@ -346,7 +350,7 @@ def resume(w: Any, c: int) -> None:
         return
     container.hung = 0
     freeze(w, c, 0)
-    if w.version[container.profile].kind == WORKER:
+    if w.version[container.profile].kind == WORKER and container.away == 0:
         heard_again(w, c)
     node = w.head[FIRST_LIST + LISTS * c + IN_SLOTS]
     while node >= 0:
@@ -396,7 +400,7 @@ def probe(w: Any, c: int, deep: int) -> None:
 
 @inner
 def dial_probe(w: Any, s: int) -> None:
-    """`dial` of the reference's plane."""
+    """`dial` of reference/probes.py."""
     c, number = w.work[s].at, w.work[s].id - PROBE_BASE
     container = w.container[c]
     http = w.version[container.profile].kind == HTTP
@@ -454,7 +458,7 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         if w.container[at].life != EXITED and w.container[at].hung == 0:
             w.container[at].hung = 1
             freeze(w, at, 1)
-            if w.version[w.container[at].profile].kind == WORKER:
+            if w.version[w.container[at].profile].kind == WORKER and w.container[at].away == 0:
                 fell_silent(w, at)
     elif verb == RESUME:
         resume(w, at)
@@ -488,4 +492,6 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
     elif verb == CROWD:
         for user in range(at):
             thinks(w, USER_BASE + user)
+    elif verb == REWIRED:
+        rewire(w)
     follow_through(w)

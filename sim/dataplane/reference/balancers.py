@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.arithmetic import INFINITY, either
 from sim.dataplane.codes import (
     SYN_RESEND_S,
     UNLIMITED,
@@ -23,11 +23,12 @@ from sim.dataplane.codes import (
     Stream,
 )
 from sim.dataplane.profile import Routing
+from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection, Work
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Instance
+    from sim.dataplane.reference.containers import Hardware, Instance
     from sim.dataplane.reference.plane import ReferencePlane
 
 
@@ -114,10 +115,17 @@ class Balancer:
             if not self.via.listening:
                 self.reply(attempt, Outcome.REFUSED)
                 return
+            links = self.plane.links
+            share = either(links.loss(None, self.via), links.loss(self.via, None))
+            attempt.dials = UNLIMITED if links.loses(attempt, share) else 0
+            if attempt.dials:
+                self.resend(attempt, attempt.client.connect_timeout_s)
+                return
             attempt.via = self.via
             if self.via.hung:
                 self.move(attempt, AttemptPhase.HELD)  # accepted, silent
                 return
+        self.move(attempt, AttemptPhase.NOWHERE)
         self.route(attempt)
 
     def route(self, attempt: Attempt) -> None:
@@ -155,7 +163,7 @@ class Balancer:
         assert target is not None
         attempt.target, kept.used = target, now
         if target.server.alive:
-            if not self.travels(attempt, target):
+            if not (self.travels(attempt, target) or self.lost(attempt, target)):
                 self.open(attempt, target)
         else:
             kept.silent = min(kept.silent, now)
@@ -204,9 +212,10 @@ class Balancer:
         redispatch, to one after the other."""
         while target is not None:
             attempt.target = target
-            if target.server.alive and self.travels(attempt, target):
+            alive = target.server.alive
+            if alive and (self.travels(attempt, target) or self.lost(attempt, target)):
                 return
-            if target.server.alive and not target.listening:
+            if alive and not target.listening:
                 target = self.failed(attempt, Outcome.REFUSED)
             else:
                 self.open(attempt, target)
@@ -222,14 +231,52 @@ class Balancer:
         trip = self.plane.links.round_trip(asker.server, target, attempt.tried)
         if trip == 0.0:
             return False
-        kept = attempt.kept
-        there = kept is not None and kept.target is target and kept.process == target.starts
-        opens = not (there or self.routing.proxy)
+        opens = not (self.routing.proxy or self.connected(attempt, target))
         if opens and trip >= self.patience(attempt):
             self.wait(attempt, AttemptPhase.CONNECTING, self.patience(attempt))
         else:
             self.wait(attempt, AttemptPhase.TRAVELLING, trip + trip if opens else trip)
         return True
+
+    @staticmethod
+    def connected(attempt: Attempt, target: Instance) -> bool:
+        """Does its client keep a connection to this process?"""
+        kept = attempt.kept
+        return kept is not None and kept.target is target and kept.process == target.starts
+
+    def lost(self, attempt: Attempt, target: Instance) -> bool:
+        """Is its packet lost on the way there? Whoever is not connected opens a connection, as does
+        a proxy that gets nothing through over those that it has."""
+        links, asker = self.plane.links, attempt.via or attempt.asker
+        if not links.lossy:
+            return False
+        there, back = links.loss(asker, target), links.loss(target, asker)
+        proxy = self.routing.proxy
+        if max(there, back) < 1.0 if proxy else self.connected(attempt, target):
+            if not links.loses(attempt, there):
+                return False
+            if attempt.kept is not None:
+                attempt.kept.silent = min(attempt.kept.silent, self.env.now)
+            self.wait(attempt, AttemptPhase.TRAVELLING, again_after(attempt))
+            return True
+        lost = links.loses(attempt, either(there, back))
+        if lost:
+            self.resend(attempt, self.patience(attempt))
+        return lost
+
+    def answer(self, attempt: Attempt, target: Instance, outcome: Outcome) -> None:
+        """From who has served it to who asked; a packet that is lost is sent again."""
+        links = self.plane.links
+        share = links.loss(target, attempt.via or attempt.asker)
+        if attempt.via is not None:
+            share = either(share, links.loss(attempt.via, None))
+        waits = attempt.reply is not None and not attempt.cut
+        if waits and links.loses(attempt, share):
+            attempt.answer = outcome
+            self.wait(attempt, AttemptPhase.ANSWERING, again_after(attempt))
+            return
+        self.judge(attempt, target, outcome)
+        self.reply(attempt, outcome)
 
     def open(self, attempt: Attempt, target: Instance) -> None:
         if not target.server.alive:
@@ -244,13 +291,14 @@ class Balancer:
             self.judge(attempt, target, Outcome.SHED)
             self.reply(attempt, Outcome.SHED)
         else:
-            if attempt.phase != AttemptPhase.RESENDING:
-                attempt.dial_until = self.env.now + self.patience(attempt)
-            self.wait(
-                attempt,
-                AttemptPhase.RESENDING,
-                min(SYN_RESEND_S, attempt.dial_until - self.env.now),
-            )
+            self.resend(attempt, self.patience(attempt))
+
+    def resend(self, attempt: Attempt, patience_s: float) -> None:
+        """Its SYN was dropped."""
+        now = self.env.now
+        if attempt.phase != AttemptPhase.RESENDING:
+            attempt.dial_until = now + patience_s
+        self.wait(attempt, AttemptPhase.RESENDING, min(SYN_RESEND_S, attempt.dial_until - now))
 
     def patience(self, attempt: Attempt) -> float:
         """Seconds that whoever opens this connection waits for it."""
@@ -266,17 +314,17 @@ class Balancer:
             if attempt.dial_at != self.env.now:
                 return  # it got on since, or gave up
             phase, attempt.dial_at = attempt.phase, INFINITY
-            assert (
-                phase in (AttemptPhase.QUEUEING, AttemptPhase.CONNECTING)
-                or attempt.target is not None
-            )
             if phase == AttemptPhase.QUEUEING:
                 self.reply(attempt, Outcome.NO_BACKEND)
             elif phase == AttemptPhase.CONNECTING or (
                 phase == AttemptPhase.RESENDING and self.env.now >= attempt.dial_until
             ):
                 self.connect(attempt, self.failed(attempt, Outcome.CONNECT_TIMEOUT))
-            elif attempt.target is not None:
+            elif attempt.target is None:
+                self.dial(attempt)  # a proxy
+            elif phase == AttemptPhase.ANSWERING:
+                self.answer(attempt, attempt.target, attempt.answer)
+            else:
                 self.connect(attempt, attempt.target)
 
         return dialled
@@ -349,6 +397,14 @@ def leaves(attempt: Work) -> None:
         event = container.plane.env.event()
         event.callbacks = [lambda _: container.left(attempt)]
         event.succeed()
+
+
+def answers_lost(plane: ReferencePlane, server: Hardware) -> None:
+    """It lost power: what it was to send again is gone."""
+    for attempt in plane.under_way.values():
+        target = attempt.target
+        if attempt.phase == AttemptPhase.ANSWERING and target and target.server is server:
+            attempt.dial_at = INFINITY
 
 
 # ---- a proxy's own end ----

@@ -59,7 +59,7 @@ class Cache:
         rules, asker = step.cache, work.container
         assert asker is not None
         while True:
-            code = reach(self.server)
+            code = reach(self.server, asker)
             if code == 0:
                 code = self.found(step, work.visit)
                 if code != LEASED:
@@ -101,11 +101,11 @@ class Cache:
         self.misses += 1
         return Outcome.SUCCEEDED
 
-    def fill(self, step: StoryStep, visit: int) -> None:
+    def fill(self, step: StoryStep, work: Work) -> None:
         """An answer, whether or not somebody still waits for it. Nobody waits for the cache."""
-        if reach(self.server) != 0:
+        if reach(self.server, work.container) != 0:
             return
-        key = self.key(step, visit)
+        key = self.key(step, work.visit)
         if key == NOBODYS:
             return
         assert self.server is not None

@@ -32,6 +32,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.profile import Law, StoryStep
 from sim.dataplane.reference.clients import Caller
+from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
@@ -90,6 +91,7 @@ class Instance:
         self.failures = 0  # in a row, as a proxy sees them
         self.locked = False  # the database refuses its password
         self.stuck = False  # a worker that never reconnected after the queue was away
+        self.away = False  # ... that the network has cut off from its queue
 
     # ---- life ----
     @property
@@ -290,6 +292,10 @@ class Instance:
             if code != Outcome.SUCCEEDED and not step.ignore:
                 break
             code = int(Outcome.SUCCEEDED)
+        if isinstance(work, Job):
+            links = self.plane.links
+            while links.loses(work, links.loss(self, self.queue.redis)):
+                yield self.pass_time(work, again_after(work))  # -> told
         self.ended(work, code)
 
     def left_out(self, work: Work, step: StoryStep) -> bool:
@@ -362,7 +368,7 @@ class Instance:
         if does == Does.CACHE:
             return (yield from plane.caches[step.target].look_up(work, step))
         if does == Does.FILL:
-            plane.caches[step.target].fill(step, work.visit)
+            plane.caches[step.target].fill(step, work)
             return Outcome.SUCCEEDED
         who = work.tried if step.by_try else work.visit
         amount = self.demand(step.law, streams(step, self.profile.kind)[1], who)
@@ -417,8 +423,7 @@ class Instance:
         self.leave(work)
         self.served += 1
         self.errors += outcome != Outcome.SUCCEEDED
-        work.balancer.judge(work, self, outcome)
-        work.balancer.reply(work, outcome)
+        work.balancer.answer(work, self, outcome)
         self.move_up()
         self.balancer.freed(self)  # after the backlog, or its queue would overtake it
 

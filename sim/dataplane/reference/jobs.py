@@ -26,6 +26,7 @@ from sim.dataplane.codes import (
     RDB_SAVE_POINTS,
     REAPER_RETRY_S,
     SCHEDULED,
+    SILENT,
     Due,
     JobLoss,
     Outcome,
@@ -114,7 +115,7 @@ class JobQueue:
         return [*self.entries, *self.parked.values()]
 
     def up(self) -> bool:
-        return reach(self.redis) == 0
+        return reach(self.redis, None) == 0
 
     # ---- durable points ----
     def restorable(self) -> bool:
@@ -155,7 +156,7 @@ class JobQueue:
             return Outcome.SUCCEEDED
         assert work.container is not None
         self.count(ENQUEUED)
-        if not redis.server.alive or redis.hung:
+        if reach(redis, work.container) == SILENT:
             timeout = work.container.profile.push_timeout_s
             work.wake = self.env.event()
             work.timer_at = self.env.now + timeout
@@ -398,7 +399,7 @@ class JobQueue:
             self.idle -= free_places(worker)
 
     def takes(self, worker: Instance) -> bool:
-        return worker.queue is self and worker.listening and not worker.stuck
+        return worker.queue is self and worker.listening and not worker.stuck and not worker.away
 
     def cut_off(self) -> None:
         """The queue is gone: the blocking pop of a client that does not reconnect never ends."""

@@ -116,9 +116,9 @@ def given_away(queue: JobQueue, job: Job, rules: Profile) -> Job | None:
 
 
 def connection_ended(queue: JobQueue, worker: Instance) -> None:
-    """What it was sent and has not acknowledged goes back; call `hand_out` afterwards. Who hangs
-    opens no other one until it is heard of again."""
-    if worker.hung:
+    """What it was sent and has not acknowledged goes back; call `hand_out` afterwards. Who hangs,
+    or is cut off, opens no other one until it is heard of again."""
+    if worker.hung or worker.away:
         queue.worker_down(worker)
         worker.stuck = True
     for job in list(jobs_of(worker)):
@@ -157,3 +157,21 @@ def heard_again(queue: JobQueue, worker: Instance) -> None:
         worker.stuck = False
         if queue.takes(worker):
             queue.worker_up(worker)
+
+
+def rewired(queue: JobQueue, worker: Instance) -> None:
+    """The network, or a place in it, is another: is it cut off from its queue now, or no longer?"""
+    away = queue.redis is not None and worker.plane.links.cut(worker, queue.redis)
+    if away == worker.away:
+        return
+    if away:
+        queue.worker_down(worker)
+        worker.away = True
+        if not worker.hung:
+            fell_silent(queue, worker)
+        return
+    worker.away = False
+    if queue.takes(worker):
+        queue.worker_up(worker)
+    if not worker.hung:
+        heard_again(queue, worker)

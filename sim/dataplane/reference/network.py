@@ -1,24 +1,70 @@
-"""The network between servers: how long a round trip takes."""
+"""The network between servers: how long a round trip takes, and which packets are lost."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sim.dataplane import draws
+from sim.dataplane.arithmetic import resend_after
 from sim.dataplane.codes import ONE_SERVER, Stream
 from sim.dataplane.profile import Law
+from sim.dataplane.reference.leases import rewired
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Hardware, Instance
+    from sim.dataplane.reference.plane import ReferencePlane
+    from sim.dataplane.reference.work import Work
 
 
 class Links:
-    """Round trips between segments; what was never told takes no time."""
+    """Round trips between segments, and the share of packets lost from one to another; what was
+    never told takes no time and loses none."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.between: dict[tuple[int, int], Law] = {}
+        self.lossy: dict[tuple[int, int], float] = {}
 
     def round_trip(self, asking: Hardware, asked: Instance, ident: int) -> float:
         """Seconds of one to this container and back: the same for all of one attempt."""
         ends = asking.segment, asked.server.segment
         law = self.between.get((ONE_SERVER, ONE_SERVER) if asking is asked.server else ends)
         return asked.demand(law, Stream.TRIP, ident) if law is not None else 0.0
+
+    def loss(self, sender: Instance | None, receiver: Instance | None) -> float:
+        """Share of the packets between two containers that are lost; None: the world outside."""
+        if not self.lossy:
+            return 0.0
+        source = sender.server if sender is not None else None
+        target = receiver.server if receiver is not None else None
+        if source is target:
+            return 0.0
+        ends = source.segment if source else 0, target.segment if target else 0
+        return self.lossy.get(ends, 0.0)
+
+    def cut(self, one: Instance | None, other: Instance | None) -> bool:
+        """Can no connection be opened between them?"""
+        return self.loss(one, other) >= 1.0 or self.loss(other, one) >= 1.0
+
+    def loses(self, work: Work, share: float) -> bool:
+        """Is the next packet of its lost?"""
+        if share == 0.0:
+            return False
+        number, work.sent = work.sent, work.sent + 1
+        lost = draws.u(self.seed, Stream.LOSS, draws.child(work.tried, number)) < share
+        work.losses = work.losses + 1 if lost else 0
+        return lost
+
+
+def again_after(work: Work) -> float:
+    """Seconds until its packet, which was lost just now, is sent again."""
+    return resend_after(work.losses - 1)
+
+
+def rewire(plane: ReferencePlane) -> None:
+    """Who is cut off, and who no longer?"""
+    if plane.links.lossy:
+        for worker in plane.workers:
+            rewired(worker.queue, worker)
+        for database in plane.databases:
+            database.goes_on()

@@ -16,7 +16,6 @@ from sim.dataplane.codes import (
     PROBE_BASE,
     SILENT,
     SILENT_RETRY_S,
-    SYN_RESEND_S,
     USERS,
     Due,
     Kind,
@@ -26,8 +25,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Law, Profile, Routing, Workload
-from sim.dataplane.reference import readings
-from sim.dataplane.reference.balancers import Balancer, leaves, proxy_died, proxy_goes_on
+from sim.dataplane.reference import balancers, probes, readings
 from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
@@ -35,7 +33,7 @@ from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.gates import Gates
 from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
-from sim.dataplane.reference.network import Links
+from sim.dataplane.reference.network import Links, rewire
 from sim.dataplane.reference.postgres import Pool, Postgres, client_died, play
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED, DueTimer
@@ -73,7 +71,9 @@ class ReferencePlane:
         self.probes = 0
         self.dialling: dict[int, HealthProbe] = {}  # whose SYN is sent again each second, by id
         self.stirred = True
-        self.balancers = [Balancer(self, service, Routing()) for service in range(MOST_SERVICES)]
+        self.balancers = [
+            balancers.Balancer(self, service, Routing()) for service in range(MOST_SERVICES)
+        ]
         self.balancers[0].routing = workload.routing.in_effect
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.databases = [Postgres(self) for _ in range(MOST_DATABASES)]
@@ -86,7 +86,7 @@ class ReferencePlane:
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.branches = 0  # steps that began side by side with others
-        self.links, self.gates = Links(), Gates(self.seed)
+        self.links, self.gates = Links(self.seed), Gates(self.seed)
         self.clients = Clients(self, workload)
 
     # ---- time ----
@@ -138,6 +138,7 @@ class ReferencePlane:
                 self.follow_through()  # or a wake-up would reach a container that dies next
         machine.powered = machine.uptime(self.now)
         machine.alive = False
+        balancers.answers_lost(self, machine)
         for container in tenants:  # what other hosts' clients run here stands still, unanswered
             container.station.frozen = True
             container.station.touch()
@@ -159,9 +160,16 @@ class ReferencePlane:
 
     def place(self, server: int, segment: int) -> None:
         self.servers[server].segment = segment
+        rewire(self)
+        self.follow_through()
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         self.links.between[asking, asked] = round_trip
+
+    def lose(self, sending: int, receiving: int, share: float) -> None:
+        self.links.lossy[sending, receiving] = share
+        rewire(self)
+        self.follow_through()
 
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         self.gates.servers, self.gates.local = [self.servers[s] for s in servers], local
@@ -210,6 +218,7 @@ class ReferencePlane:
             c.queue.redis = c
         elif rules.kind == Kind.CACHE:
             self.caches[rules.number].start(c)
+        rewire(self)
         pool = self.unopened(c)
         if pool is not None:
             self.open_later(c, pool.database.start_up_connection_s())
@@ -302,7 +311,7 @@ class ReferencePlane:
         if c is self.caches[c.profile.number].server:
             self.caches[c.profile.number].clear()
         if kind == Kind.PROXY:
-            proxy_died(self, c, silently)
+            balancers.proxy_died(self, c, silently)
         elif kind == Kind.WORKER:
             c.queue.hand_out()
 
@@ -325,7 +334,7 @@ class ReferencePlane:
             return
         c.hung = c.station.frozen = True
         c.station.touch()
-        if c.profile.kind == Kind.WORKER:
+        if c.profile.kind == Kind.WORKER and not c.away:
             fell_silent(c.queue, c)
         self.follow_through()
 
@@ -335,11 +344,11 @@ class ReferencePlane:
             return
         c.hung = c.station.frozen = False
         c.station.touch()
-        if c.profile.kind == Kind.WORKER:
+        if c.profile.kind == Kind.WORKER and not c.away:
             heard_again(c.queue, c)
         for work in c.inside.values():
             if work.unwanted:
-                leaves(work)
+                balancers.leaves(work)
         c.goes_on()
         c.move_up()
         c.balancer.freed(c)  # the backlog may have emptied with nobody inside to pull the queue
@@ -347,7 +356,7 @@ class ReferencePlane:
             c.queue.hand_out()
         if c is self.database_of(c).db:
             self.database_of(c).goes_on()
-        proxy_goes_on(self, c)
+        balancers.proxy_goes_on(self, c)
         self.follow_through()
 
     def set_profile(self, container: int, profile: int) -> None:
@@ -405,33 +414,9 @@ class ReferencePlane:
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1
         work = HealthProbe(PROBE_BASE + number, container=self.containers[container], deep=deep)
-        self.dial(work)
+        probes.dial(self, work)
         self.follow_through()
         return number
-
-    def dial(self, work: HealthProbe) -> None:
-        """Its connection, like a request's: refused, accepted, shed, sent again, or lost."""
-        c = work.container
-        assert c is not None
-        if not c.server.alive:
-            return
-        beside = not c.probes_queue()
-        if not c.listening:
-            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
-        elif beside and not (c.hung and c.profile.kind == Kind.HTTP):
-            c.enter_beside(work)
-        elif c.room():
-            c.accept(work)
-        elif c.sheds():
-            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
-        else:
-            self.dialling[work.id] = work
-            DueTimer(self.env, SYN_RESEND_S, Due.DIAL, work.id, self.dial_again)
-
-    def dial_again(self, ident: int) -> None:
-        work = self.dialling.pop(ident, None)
-        if work is not None:
-            self.dial(work)
 
     def forget(self, probe: int) -> None:
         self.dialling.pop(PROBE_BASE + probe, None)

@@ -18,6 +18,7 @@ from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, query_cost
 from sim.dataplane.codes import LOGIN_TRIPS, SILENT, Due, Outcome, Stream
 from sim.dataplane.profile import PoolRules
+from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Work, reach
 from sim.dataplane.tables import DatabaseGauge
@@ -102,7 +103,7 @@ class Postgres:
 
         The password is looked at here and never again (PostgreSQL and PgBouncer alike); before
         the slots of ordinary users, which PostgreSQL counts after authentication."""
-        code = reach(self.db)
+        code = reach(self.db, client)
         if code:
             return code
         if client.locked:
@@ -151,6 +152,10 @@ class Postgres:
         if code != Outcome.SUCCEEDED:
             yield from thaw(work)
             return code
+        code = yield from self.sent(work, back=False)
+        if code != Outcome.SUCCEEDED:
+            yield from thaw(work)
+            return code
         if self.locks(work):
             code = yield self.blocked(work)  # -> unlocked
             if code:
@@ -166,6 +171,8 @@ class Postgres:
         failed = yield db.station.join(work, cost)  # -> query_done
         if not failed:
             del self.inside[work.id]
+            code = yield from self.sent(work, back=True)
+            failed = 0 if code == Outcome.SUCCEEDED else code
         yield from thaw(work)
         if failed:
             return int(failed)  # reset: the connection is gone
@@ -186,6 +193,17 @@ class Postgres:
         trips = 1.0 + LOGIN_TRIPS if work.fresh and not work.pooled else 1.0
         code = yield self.wait(work, trips * trip)  # -> travelled
         return code or Outcome.SUCCEEDED
+
+    def sent(self, work: Work, back: bool) -> Use:
+        """The query, or its answer, connection in hand: lost packets are sent again."""
+        links, ends = self.plane.links, (work.container, self.db)
+        while links.lossy and links.loses(work, links.loss(*(ends[::-1] if back else ends))):
+            work.session = self.session
+            self.turns[work.id] = work
+            code = yield self.wait(work, again_after(work))  # -> sent
+            if code:
+                return int(code)
+        return Outcome.SUCCEEDED
 
     def locks(self, work: Work) -> bool:
         """Does this query want what is locked?"""
@@ -331,13 +349,14 @@ class Postgres:
             pool.idle += 1
 
     def goes_on(self) -> None:
-        """The hung process goes on: connections that were being opened are there, or refused."""
-        dials = list(self.dials.values())
-        self.dials.clear()
-        for work in dials:
+        """The hung process, or the network, goes on: connections that were being opened are there,
+        or refused."""
+        for work in list(self.dials.values()):
             assert work.container is not None
             assert work.pool is not None
-            self.granted_to(work, self.open_one(work.container, work.pool))
+            if reach(self.db, work.container) != SILENT:
+                del self.dials[work.id]
+                self.granted_to(work, self.open_one(work.container, work.pool))
 
     # ---- deaths ----
     def reset(self) -> None:

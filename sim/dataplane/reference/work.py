@@ -23,15 +23,19 @@ ON_THE_WAY = (
     AttemptPhase.RESENDING,
     AttemptPhase.PAUSING,
     AttemptPhase.TRAVELLING,
+    AttemptPhase.ANSWERING,
     AttemptPhase.HELD,
 )
 
 
-def reach(process: Instance | None) -> int:
-    """0 if a database, a queue or a cache answers; SILENT; else what a refusal is to who asks."""
+def reach(process: Instance | None, asker: Instance | None) -> int:
+    """0 if a database, a queue or a cache answers; SILENT; else what a refusal is to who asks
+    (nobody in particular: as on its own server)."""
     if process is None:
         return Outcome.HTTP_500
     if not process.server.alive or process.hung:
+        return SILENT
+    if asker is not None and process.plane.links.cut(asker, process):
         return SILENT
     return 0 if process.listening else Outcome.HTTP_500
 
@@ -55,6 +59,8 @@ class Work:
     pooled: bool = False  # holds one of the pooler's server connections
     pushing: JobQueue | None = None  # its job waits for this silent queue
     passing: bool = False  # a step of it only takes time
+    sent: int = 0  # packets of which it was drawn whether they are lost
+    losses: int = 0  # ... in a row
     call: Call | None = None  # what it waits for of another service
     caller: Caller | None = None  # ... in whose name
     branches: list[Branch] = field(default_factory=list)  # for which it waits, in order
@@ -77,6 +83,7 @@ class Work:
         self.fresh = self.waits = self.opening = self.pooled = self.passing = False
         self.pushing = self.call = self.caller = None
         self.branches = []
+        self.sent = self.losses = 0
 
     def resume(self, code: int) -> None:
         """Let its handler go on with `code` (0: fine)."""
@@ -120,8 +127,7 @@ class Connection:
         """An attempt that this process has accepted."""
         if self.target is not target or self.process != target.starts:
             self.target, self.process, self.opened = target, target.starts, now
-            self.silent = INFINITY
-        self.used = now
+        self.used, self.silent = now, INFINITY
 
     def ends(self, rules: Client, now: float) -> bool:
         """Has it reached an age at which its client opens another?"""
@@ -149,6 +155,7 @@ class Attempt(Work):
     kept: Connection | None = None  # that it uses or opens, if its client keeps any
     via: Instance | None = None  # the proxy through which it goes
     cut: bool = False  # that proxy's server lost power: no answer gets through
+    answer: Outcome = Outcome.IN_FLIGHT  # on its way back
     endpoint: int = 0  # that it asks
 
     @property

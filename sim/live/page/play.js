@@ -29,6 +29,7 @@ const OF_SERVICE = {
 const OF_SERVER = {
   'lose its server (it reboots)': (name) => ({ server_crash: { hosting: name } }),
   'lose its server for good': (name) => ({ server_crash: { hosting: name, returns: false } }),
+  'cut its server off for a minute': (name) => ({ partition: { side: [name], lasts: '1m' } }),
   'drain its server': (name) => ({ drain: { hosting: name } }),
 }
 const OF_ALL = {
@@ -243,6 +244,8 @@ const serverMenu = (server, named) => {
   menu(server.name, number, {
     'lose it (it reboots)': (n) => ({ server_crash: { server: n } }),
     'lose it for good': (n) => ({ server_crash: { server: n, returns: false } }),
+    'cut it off for a minute': () => ({ partition: { side: [server.name], lasts: '1m' } }),
+    'lose a tenth of its packets for 5 minutes': () => ({ packet_loss: { side: [server.name], share: '10%', lasts: '5m' } }),
     'drain it': (n) => ({ drain: { server: n } }),
   })
 }

@@ -1,0 +1,70 @@
+"""A network that is cut: who is silent to whom, what runs on, and what happens when it is back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sim.dataplane.codes import Outcome
+from sim.results.run import Run
+from tests.control.outage import replay, rows, when
+from tests.dataplane.worlds import causes
+
+ZONES: dict[str, Any] = {
+    "stack.servers.zones": ["a", "b", "c"],
+    "stack.services.http.replicas": 3,
+}
+
+
+def cut(lasts: str = "100s", **sides: Any) -> dict[str, Any]:
+    return {"at": 100, "partition": {"lasts": lasts, **sides}}
+
+
+def ended(run: Run) -> list[float]:
+    """When replicas of the API did."""
+    return [row.t_s for row in rows(run, "exit") if row.subject.startswith("api")]
+
+
+# ---- the control plane ----
+@pytest.mark.parametrize(
+    ("platform", "noticed_s"),
+    [("kubernetes", (40, 56)), ("swarm", (9, 17)), ("nomad", (10, 31))],
+)
+def test_a_server_that_is_cut_off_is_silent_and_runs_on(
+    platform: str, noticed_s: tuple[float, float]
+) -> None:
+    """The lease of Kubernetes is 50 s, heartbeats of Swarm and Nomad some 10 to 30."""
+    run = replay(cut(side=["c"]), platform=platform, horizon_s=500.0, settings=ZONES)
+    (lost,) = when(run, "not_ready")
+    assert noticed_s[0] <= lost - 100.0 <= noticed_s[1]
+    assert not [t for t in ended(run) if t < 200.0], "nothing ends meanwhile"
+    assert min(when(run, "ready")) >= 200.0
+
+
+def test_what_was_evicted_stops_when_its_server_is_heard_again() -> None:
+    """300 s of toleration after the taint; the pods of the other side get the order at the end."""
+    run = replay(cut("500s", side=["c"]), platform="kubernetes", horizon_s=900.0, settings=ZONES)
+    (evicted,) = when(run, "eviction")
+    assert 440.0 < evicted < 480.0
+    assert min(ended(run)) >= 600.0
+
+
+def test_one_that_is_back_in_time_serves_on() -> None:
+    run = replay(cut("30s", side=["c"]), platform="kubernetes", horizon_s=400.0, settings=ZONES)
+    assert not when(run, "not_ready")
+    assert not ended(run)
+
+
+def test_a_cut_between_zones_hides_nothing_from_the_control_plane() -> None:
+    event = cut("200s", side=["b"], other_side=["c"])
+    run = replay(event, platform="kubernetes", horizon_s=500.0, settings=ZONES)
+    assert not when(run, "not_ready")
+
+
+# ---- users ----
+def test_a_server_that_is_cut_off_from_users_serves_nobody() -> None:
+    one = replay(cut(side=["internet"]), horizon_s=300.0)
+    assert [row.text for row in rows(one, "partition_ends")]
+    ended = causes(one.recording)
+    assert 80 <= ended[Outcome.CONNECT_TIMEOUT] + ended.get(Outcome.CLIENT_TIMEOUT, 0) <= 130
