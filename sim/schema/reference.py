@@ -224,6 +224,7 @@ def _law_schema() -> dict[str, Any]:
     plain = {
         "type": "object",
         "properties": {"law": {"enum": list(forms)}, "mean": _DURATION, "cv": {"type": "number"}},
+        "required": ["mean"],  # else an editor takes an empty law for this form and offers no other
         "additionalProperties": False,
     }
     named = [

@@ -85,6 +85,15 @@ def test_inner_calls_are_no_requests_and_each_is_counted_once(plane_class):
     assert run.plane.call_gauges(1) == ()
 
 
+def test_a_retry_counts_to_the_version_that_called(plane_class):
+    """The process goes on by another version during the back-off from 1 to 3."""
+    again = Client(timeout_s=9.0, retries=1, backoff_s=2.0, jitter=0.0)
+    shop = (service(asks(1, again)), service(StoryStep(FAIL)), service(asks(1, again), slots=9))
+    run = drive(plane_class, chain(one(1.0), *shop, script=[(2.0, "set_profile", (0, 2))]))
+    assert run.plane.call_gauges(0) == (CallGauge(calls=1, tries=2, failed=1, given_up=0),)
+    assert run.plane.call_gauges(2) == (CallGauge(),)
+
+
 # ---- who is tired of waiting ----
 def test_a_call_times_out_is_tried_again_and_holds_the_slot_through_its_back_off(plane_class):
     """Asked at 1, given up at 2, asked again at 4, and given up at 5; the slot is free then."""

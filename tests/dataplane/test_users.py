@@ -1,17 +1,21 @@
-"""Users who come back: they ask, wait for the end of it, think, and ask again."""
+"""Users who come back: they ask, wait for the end of it, think, and ask again.
+
+Theory with the compiled engine alone: test_twins.py holds that the other does the same."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import accumulate
 
 import pytest
 
-from sim.dataplane.codes import Kind
-from sim.dataplane.profile import Arrivals, Client, Law, Profile, Workload
+from sim.dataplane.codes import Does, Kind
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, StoryStep, Workload
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from tests.dataplane.test_calls import service, takes
 from tests.dataplane.test_theory import PATIENT, SEEDS, agrees
+from tests.dataplane.twins import compiled
 from tests.dataplane.worlds import constant, drive, ends, exponential, world
 
 
@@ -63,14 +67,42 @@ def repairs(machines: int, crews: int, mu: float, failing: float) -> float:
 
 
 @pytest.mark.parametrize(("crews", "users"), [(1, 5), (1, 20), (3, 20), (4, 8)])
-def test_machine_repair_with_several_crews(plane_class, crews, users):
+def test_machine_repair_with_several_crews(crews, users):
     """Thinking 1 s in the mean, served 0.1 s: from at ease (5 users, 4.3/s) to full (10/s)."""
     api = Profile(Kind.HTTP, slots=10**6, backlog=10**6, cpu=exponential(0.1))
     rates = []
     for seed in range(SEEDS):
         work = crowd(users, exponential(1.0), 300.0, seed=seed)
-        run = drive(plane_class, world(work, api, cores=float(crews), end_s=330.0))
+        run = drive(compiled, world(work, api, cores=float(crews), end_s=330.0))
         table = run.recording.requests[30:]
         assert table[:, ARRIVED].sum() == table[:, SUCCEEDED].sum()
         rates.append(float(table[:, ARRIVED].sum()) / 270.0)
     agrees(rates, repairs(users, crews, 10.0, 1.0), 0.03)
+
+
+def by_mean_values(users: int, think_s: float, demands: tuple[float, ...]) -> float:
+    """Requests a second of a closed network of single servers (Reiser and Lavenberg 1980)."""
+    queues, rate = [0.0] * len(demands), 0.0
+    for n in range(1, users + 1):
+        times = [demand * (1.0 + queue) for demand, queue in zip(demands, queues, strict=True)]
+        rate = n / (think_s + math.fsum(times))
+        queues = [rate * time for time in times]
+    return rate
+
+
+@pytest.mark.parametrize("users", [4, 15, 40])
+def test_a_closed_network_of_services(users):
+    """Thinking 1 s, 50 ms in the entry, and in 60 % of the requests 100 ms of a service that it
+    calls, a core each: the callee is full at 16.7/s."""
+    cpu, entry_s, callee_s = StoryStep(Does.CPU, exponential(0.05)), 0.05, 0.1
+    call = StoryStep(Does.CALL, target=1, client=PATIENT, share=0.6)
+    entry = Profile(Kind.HTTP, slots=10**6, steps=(cpu, call))
+    callee = Profile(Kind.HTTP, slots=10**6, cpu=exponential(callee_s))
+    script = [(0.0, "publish", ((0,), -1, 0)), (0.0, "publish", ((1,), -1, 1))]
+    rates = []
+    for seed in range(SEEDS):
+        work = replace(crowd(users, exponential(1.0), 800.0, seed=seed), services=2)
+        w = world(work, entry, callee, cores=1.0, script=script, end_s=830.0)
+        table = drive(compiled, w).recording.requests[80:]
+        rates.append(float(table[:, ARRIVED].sum()) / 720.0)
+    agrees(rates, by_mean_values(users, 1.0, (entry_s, 0.6 * callee_s)), 0.03)

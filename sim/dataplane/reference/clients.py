@@ -192,6 +192,7 @@ class Caller:
                 outcome = Outcome.CLIENT_TIMEOUT if late else Outcome.SHED
                 break
             life = self.breaker.life
+            edge.tries += 1
             attempt, reply = self.dials(call, retry, until)
             outcome = yield reply  # -> replied; a refusal has cleared attempt.reply by now
             self.tries -= 1
@@ -227,7 +228,6 @@ class Caller:
         """One more try: patience starts, the client dials."""
         rules, work, env = self.client, call.work, self.env
         self.tries += 1
-        self.edge.tries += 1
         attempt = call.attempt = Attempt(
             call.attempt_id(retry), call.visit, call.try_id(retry),
             balancer=self.balancer, client=rules, kept=self.kept_for(call),

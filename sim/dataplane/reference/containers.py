@@ -19,6 +19,7 @@ from sim.dataplane.codes import (
     BRANCH_BASE,
     FORSAKEN,
     HIT,
+    PROBE_BASE,
     SECOND,
     Cancel,
     Does,
@@ -36,6 +37,7 @@ from sim.dataplane.reference.stations import Cores, Station
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Branch, Call, HealthProbe, Job, Work
 from sim.dataplane.story import callers, pools, probed, salt, starts_at_once, stories, streams
+from sim.dataplane.tables import ContainerGauge
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.jobs import JobQueue
@@ -144,6 +146,17 @@ class Instance:
         self.grow(-self.memory)
         self.server.noted = False
         return inside
+
+    def gauge(self) -> ContainerGauge:
+        return ContainerGauge(
+            inside=self.held,
+            waiting=len(self.backlog),
+            busy_s=self.station.busy_now(self.plane.now),
+            memory=self.memory,
+            served=self.served,
+            errors=self.errors,
+            connections=sum(pool.open for pool in self.pools),
+        )
 
     # ---- admission ----
     def connections(self) -> int:
@@ -416,7 +429,7 @@ class Instance:
         if self.probes_queue():
             self.held -= 1
             self.grow(-self.profile.memory_per_request)
-        plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, plane.probe_number(work))
+        plane.note(Note.PROBE_OK if ok else Note.PROBE_FAILED, work.id - PROBE_BASE)
         self.move_up()
         if self.probes_queue():
             self.balancer.freed(self)

@@ -317,7 +317,7 @@ class ReferencePlane:
             if not silently:
                 work.balancer.dropped(work, why)
         elif isinstance(work, HealthProbe) and not silently:
-            self.note(Note.PROBE_FAILED, self.probe_number(work))
+            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
 
     def hang(self, container: int) -> None:
         c = self.containers[container]
@@ -402,9 +402,6 @@ class ReferencePlane:
         self.clients.set_arrivals(arrivals)
         self.follow_through()
 
-    def probe_number(self, work: HealthProbe) -> int:
-        return work.id - PROBE_BASE
-
     def probe(self, container: int, deep: bool = False) -> int:
         number, self.probes = self.probes, self.probes + 1
         work = HealthProbe(PROBE_BASE + number, container=self.containers[container], deep=deep)
@@ -420,13 +417,13 @@ class ReferencePlane:
             return
         beside = not c.probes_queue()
         if not c.listening:
-            self.note(Note.PROBE_FAILED, self.probe_number(work))
+            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
         elif beside and not (c.hung and c.profile.kind == Kind.HTTP):
             c.enter_beside(work)
         elif c.room():
             c.accept(work)
         elif c.sheds():
-            self.note(Note.PROBE_FAILED, self.probe_number(work))
+            self.note(Note.PROBE_FAILED, work.id - PROBE_BASE)
         else:
             self.dialling[work.id] = work
             DueTimer(self.env, SYN_RESEND_S, Due.DIAL, work.id, self.dial_again)
@@ -456,7 +453,7 @@ class ReferencePlane:
         return readings.gauge(self)
 
     def container_gauge(self, container: int) -> ContainerGauge:
-        return readings.container_gauge(self.containers[container], self.now)
+        return self.containers[container].gauge()
 
     def server_memory(self, server: int) -> int:
         return self.servers[server].memory

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from sim.dataplane.arithmetic import added
 from sim.dataplane.reference.leases import jobs_of
-from sim.dataplane.tables import Books, ContainerGauge, PlaneGauge
+from sim.dataplane.tables import Books, PlaneGauge
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Instance
     from sim.dataplane.reference.plane import ReferencePlane
 
 
@@ -67,16 +66,4 @@ def books(plane: ReferencePlane) -> Books:
         capacity_s=tuple(s.cpu.cores * s.uptime(now) for s in plane.servers),
         memory=tuple(memory),
         memory_counted=tuple(s.memory for s in plane.servers),
-    )
-
-
-def container_gauge(c: Instance, now_s: float) -> ContainerGauge:
-    return ContainerGauge(
-        inside=c.held,
-        waiting=len(c.backlog),
-        busy_s=c.station.busy_now(now_s),
-        memory=c.memory,
-        served=c.served,
-        errors=c.errors,
-        connections=sum(pool.open for pool in c.pools),
     )
