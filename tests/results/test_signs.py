@@ -119,3 +119,17 @@ def test_a_because_is_said_only_where_the_run_shows_it(shown_by, said):
     [(row, because)] = replace(of(shown), asked=(claim,)).verdicts
     assert not row["holds"]
     assert (because == "she made a mistake") is said
+
+
+@pytest.mark.parametrize(
+    ("buckets", "width", "spelled"),
+    [(7, 0.5, "3.5 s"), (119, 1.0, "119 s"), (120, 1.0, "2 min"), (7, 60.0, "7 min")],
+)
+def test_a_stretch_is_told_in_seconds_or_minutes(buckets, width, spelled):
+    record = replace(recording(0.0, 400, ()), bucket_s=width)
+    record.refused[[10, 9 + buckets]] = 1
+    if width * buckets > 61.0:
+        record.refused[10 : 10 + buckets] = 1  # no gap of a minute
+    (row,) = (r for r in signs(record, series(record), (), (), 1e6) if "refuses" in r.text)
+    assert f" in {spelled} (" in row.text
+    assert row.t_s == 10 * width

@@ -284,3 +284,15 @@ def test_a_canary_waits_until_its_replicas_were_ready_for_long_enough():
         (end_s,) = told(world, "is complete")
         ends.append(end_s - last)
     assert ends[1] >= 30.0 > ends[0]
+
+
+def test_almost_all_is_not_all():
+    """At 99.5 % of four both sets are rounded up, and it waits as at every step."""
+    world = canary_world(Canary(weights=(99.5,), pause_s=100.0, analysis=None))
+    world.at(60.0).set_version("api", V2)
+    world.until(150.0)
+    assert counts(world) == (1, 4)
+    assert not told(world, "is complete")
+    world.until(400.0)
+    assert counts(world) == (0, 4)
+    assert told(world, "is complete")
