@@ -97,3 +97,8 @@ def test_post_mortems_are_merged_seed_by_seed() -> None:
     assert [c.name for c in swapped["compose"]] == [
         c.name for c in merged.counterfactuals["compose"]
     ]
+    without = replace(parts[1], counterfactuals=None)
+    for one in (parts[0].merge(without), without.merge(parts[0])):
+        assert one.counterfactuals is not None
+        tried = {change.name for change in one.counterfactuals["compose"]}
+        assert tried == {change.name for change in merged.counterfactuals["compose"]}

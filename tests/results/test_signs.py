@@ -85,7 +85,15 @@ def test_a_few_jobs_are_no_event():
 
 @pytest.mark.parametrize(
     ("subject", "t_s", "expected"),
-    [("worker-9", 110.5, True), ("web-9", 110.5, False), ("worker-9", 90.0, False)],
+    [
+        ("worker-9", 110.5, True),
+        ("web-9", 110.5, False),
+        ("worker-9", 90.0, False),
+        ("worker-9", 99.5, False),  # what was last looked at was not full
+        ("worker-9", 100.0, True),
+        ("worker-9", 129.5, True),
+        ("worker-9", 130.0, False),
+    ],
 )
 def test_a_consumer_that_comes_while_all_is_taken(subject, t_s, expected):
     row = TimelineRow(t_s, "listening", subject, f"{subject} listens")
