@@ -51,8 +51,16 @@ backoff = inner(arithmetic.backoff)
 
 # ---- users ----
 @inner
-def arrive(w: Any, request: int) -> None:
-    w.arrived += 1
+def arrive(w: Any) -> None:
+    request = w.requests
+    w.requests = request + 1
+    out(w, OUT_ARRIVED, w.now, 0.0, request)
+    ask(w, request, -1, way(w, request))
+
+
+@inner
+def asks_again(w: Any, request: int) -> None:
+    w.returned += 1
     out(w, OUT_ARRIVED, w.now, 0.0, request)
     ask(w, request, -1, way(w, request))
 

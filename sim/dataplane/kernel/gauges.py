@@ -35,10 +35,10 @@ def plane_figures(w: Any, figures: Any) -> None:
         most += limit(w, d)
         if answers(w, d):
             connections += store.used
-    figures.arrived = w.arrived
+    figures.arrived = w.requests + w.returned
     figures.succeeded = w.successes
     figures.failed = w.failures
-    figures.in_flight = w.arrived - w.successes - w.failures
+    figures.in_flight = w.requests + w.returned - w.successes - w.failures
     figures.retries = w.retried
     figures.jobs_queued = queued
     figures.jobs_in_progress = working

@@ -238,10 +238,7 @@ RECORD: RecordFields = [
     # clients
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("togethers", N), ("branches", N),
-    ("requests", N),  # so many came of those who come when they come
-    ("arrived", N),  # ... and of all
-    *columns(Law, "think_"), ("horizon", F),
-    ("successes", N), ("failures", N), ("retried", N),
+    ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     ("ghosts", N), ("refusals", N), ("kept_top", N),
     # jobs
     ("queues", N), ("backlog_peak", N), ("workers", N), ("pushes", N), ("copies_made", N),
@@ -256,6 +253,7 @@ RECORD: RecordFields = [
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
     ("gates", N), ("local", N),  # no gates: users come straight in
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
+    ("returned", N), *columns(Law, "think_"), ("horizon", F),  # of users who come back
 ]  # fmt: skip
 
 

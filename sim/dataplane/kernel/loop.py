@@ -12,7 +12,7 @@ from typing import Any
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import ID_BITS
 from sim.dataplane.kernel.balancers import dialled
-from sim.dataplane.kernel.clients import arrive, gives_up, retry
+from sim.dataplane.kernel.clients import arrive, asks_again, gives_up, retry
 from sim.dataplane.kernel.codes import (
     ARRIVAL,
     CHECKOUT,
@@ -147,10 +147,10 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
                 returned(w, s)
             elif w.job[s].state == WORKING or w.job[s].state == HELD:
                 lease_ended(w, s)
-    elif kind == ARRIVAL:
-        arrive(w, ident)
     elif kind == GHOST:
         ghost_closed(w, s, ident)
+    elif kind == ARRIVAL:
+        asks_again(w, ident)
     elif kind == ROUND and asks_now(w, s, ident):
         probe(w, s // STANDING, w.round[s].deep)
 
@@ -186,8 +186,7 @@ def step(w: Any, stop: float, until: float) -> bool:
         complete(w, c)
     elif source == 1:
         w.arrival += 1
-        w.requests += 1
-        arrive(w, w.requests - 1)
+        arrive(w)
     else:
         if source == FROM_HEAP:
             s = w.heap[0].at
