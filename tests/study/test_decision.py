@@ -304,6 +304,21 @@ def test_what_cannot_be_replayed_is_told(two, tmp_path):
     assert runs.replays
 
 
+def test_a_set_up_that_changes_nothing_here_is_told_once(tmp_path):
+    """No queue to rent, and everything starts again already."""
+    file = tmp_path / "stack.yaml"
+    file.write_text(
+        "name: tiny\nservices:\n  api: {role: http, port: 80, cpu: {demand: 5ms}, "
+        "restart: unless-stopped, database: {demand: 2ms}}\n"
+        "  db: {role: postgres, restart: unless-stopped}\n"
+    )
+    runs = decision.prepare(Ask("", reps=1, stack=str(file)), few("process crash"))
+    names = [way.name for way, _ in runs.setups]
+    assert "a restart policy" not in names
+    assert "managed queue, too" not in names
+    assert "the set-up 'managed queue, too': it is 'managed services' here" in runs.left_out
+
+
 def test_managed_services_are_paid_by_the_hour_and_the_month():
     """A db.t4g.small and its disk, each twice, in place of one volume."""
     runs = decision.prepare(ASK, few("process crash"))

@@ -141,7 +141,11 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> DecisionRuns:
             missing = ", ".join(sorted(set(plans) - set(mine)))
             left_out.append(f"the set-up {way.name!r}: it does not take {missing}")
             continue
-        known.append((way, next(iter(mine.values()))))
+        case = next(iter(mine.values()))
+        if twins := [other.name for other, its_case in known if its_case == case]:
+            left_out.append(f"the set-up {way.name!r}: it is {twins[0]!r} here")
+            continue
+        known.append((way, case))
         for kind in rates.kinds:
             if kind.name in mine:
                 replays += _replays(number, kind, plans[kind.name], mine[kind.name], ask, rates)
