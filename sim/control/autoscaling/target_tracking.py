@@ -81,7 +81,8 @@ class Tracker:
     def run(self) -> Loop:
         clock, rules, k = self.cluster.clock, self.rules, 1
         first = self.cluster.random("target_tracking/phase") * rules.period_s
-        self.read()
+        yield clock.at(first, Rank.AUTOSCALER, self.key)
+        self.read()  # a datapoint is of one period, the first too
         while True:
             yield clock.at(first + k * rules.period_s, Rank.AUTOSCALER, self.key)
             k += 1

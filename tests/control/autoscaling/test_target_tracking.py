@@ -84,6 +84,13 @@ def test_it_scales_out_when_the_third_point_above_is_two_minutes_old():
     assert row.text == "api scaled from 2 to 4 tasks: CPU at 80% of what is reserved"
 
 
+def test_the_first_point_is_of_one_period_too():
+    """45 % all the time; over the 75 s until then it would be 56 %."""
+    world = world_of(rules=replace(RULES, out_points=1), cores=0.9)
+    world.until(300.0)
+    assert steps(world) == []
+
+
 @pytest.mark.parametrize(
     ("rules", "first_s"),
     [
