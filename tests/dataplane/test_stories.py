@@ -193,7 +193,7 @@ def test_the_versions_own_errors_come_after_the_first_cpu():
             "two steps of a story are called a",
         ),
         ((StoryStep(CPU, covers=1),), "a step covers more steps than follow it"),
-        (tuple(StoryStep(WAIT, name=str(i)) for i in range(17)), "a story of 17 steps"),
+        (tuple(StoryStep(WAIT, name=str(i)) for i in range(25)), "a story of 25 steps"),
     ],
 )
 def test_a_story_that_cannot_be_told_is_refused(plane_class, made, words):

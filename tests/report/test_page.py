@@ -175,7 +175,7 @@ def test_who_asked_whom_is_drawn_and_said():
         run,
         services=gauges,
         calls={"web": ("bank", "shelf"), "bank": (), "shelf": ()},
-        callers={"web": calls},
+        callers={"users": {"web": CallGauge(100, 100, 0, 0)}, "web": calls},
         answers={name: np.zeros((len(run.series["t_s"]), 3), np.int64) for name in gauges},
     )
     (graph,) = call_graphs(pages.of(called))

@@ -60,7 +60,7 @@ def test_what_flips_the_verdict_stands_in_the_first_sentence():
     found = Tornado(planned, "downtime_s", base, (bar,), (), False)
     ((flipped, end, to),) = found.flips()
     assert (flipped, end, to.best) == (bar, 1, ("compose",))
-    first = sensitivity_text.PAGE.text(found).splitlines()[0]
+    first = " ".join(sensitivity_text.PAGE.text(found).split())
     assert f"flips with {path} at 0.024s instead of 0.012s" in first
     assert "Kubernetes has the best downtime_s" in first
     none = found._replace(bars=())
