@@ -35,19 +35,18 @@ class Target(NamedTuple):
     """What the balancer knows of a target; `healthy` None: registered, no result yet."""
 
     healthy: bool | None = None
-    streak: int = 0  # results in a row that contradict it
+    streak: int = 0  # results in a row that contradict it: passes; failures count below zero
 
 
 def counted(target: Target, ok: bool, first: int, healthy: int, unhealthy: int) -> Target:
     """One more result. Source: ALB user guide, health checks for target groups."""
     if ok == target.healthy:
         return Target(ok, 0)
-    streak = target.streak + 1
-    if target.healthy is None:
-        needed = first if ok else unhealthy
-    else:
-        needed = healthy if ok else unhealthy
-    return Target(ok, 0) if streak >= needed else Target(target.healthy, streak)
+    step = 1 if ok else -1
+    streak = target.streak + step if target.streak * step >= 0 else step
+    passes = first if target.healthy is None else healthy
+    enough = abs(streak) >= (passes if ok else unhealthy)
+    return Target(ok, 0) if enough else Target(target.healthy, streak)
 
 
 @dataclass(frozen=True)

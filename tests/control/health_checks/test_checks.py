@@ -27,12 +27,12 @@ CHECK = {"interval": 10.0, "timeout": 4.0, "retries": 2}
     ("target", "ok", "expected"),
     [
         (Target(None, 0), True, Target(True, 0)),  # a new target needs one pass only
-        (Target(None, 0), False, Target(None, 1)),
-        (Target(None, 1), False, Target(False, 0)),
+        (Target(None, 0), False, Target(None, -1)),
+        (Target(None, -1), False, Target(False, 0)),
         (Target(True, 0), True, Target(True, 0)),
-        (Target(True, 0), False, Target(True, 1)),
-        (Target(True, 1), False, Target(False, 0)),
-        (Target(True, 1), True, Target(True, 0)),
+        (Target(True, 0), False, Target(True, -1)),
+        (Target(True, -1), False, Target(False, 0)),
+        (Target(True, -1), True, Target(True, 0)),
         (Target(False, 3), True, Target(False, 4)),
         (Target(False, 4), True, Target(True, 0)),
         (Target(False, 4), False, Target(False, 0)),
@@ -40,6 +40,15 @@ CHECK = {"interval": 10.0, "timeout": 4.0, "retries": 2}
 )
 def test_target_health(target: Target, ok: bool, expected: Target) -> None:
     assert counted(target, ok, 1, 5, 2) == expected
+
+
+def test_a_new_target_passes_in_a_row() -> None:
+    """Two passes are asked for: a failure before the first is none of them."""
+    failed = counted(Target(), False, 2, 5, 2)
+    once = counted(failed, True, 2, 5, 2)
+    assert once == Target(None, 1)
+    assert counted(once, False, 2, 5, 2) == Target(None, -1)
+    assert counted(once, True, 2, 5, 2) == Target(True, 0)
 
 
 @pytest.mark.parametrize(
