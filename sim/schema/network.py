@@ -25,22 +25,12 @@ class ZoneDown(Happening):
     lasts: Span | None = None
 
 
-class Latency(Happening):
-    """Round trips are longer for a while: those between two zones, within one (named twice), or
-    between all servers and within them."""
-
-    round_trip: LawSpec
-    zones: list[Name] = []
-    lasts: Span
-
-
 class Sides(Happening):
     """Two sides of the network, each of zones, servers (`server-2`), services (the servers that
     they run on then), `internet` (users, what others run, people by SSH) and `control_plane`."""
 
     side: list[Name]
     other_side: list[Name] = []  # default: all the rest
-    one_way: bool = False  # what the first side sends is lost, what it is sent arrives
     lasts: Span | None = None
 
 
@@ -48,8 +38,21 @@ class Partition(Sides):
     """Nothing passes between two sides, and nobody is told: connections are neither refused nor
     reset, and servers that the control plane finds silent run on."""
 
+    one_way: bool = False  # what the first side sends is lost, what it is sent arrives
+
 
 class PacketLoss(Sides):
     """A share of the packets between two sides is lost, and sent again by TCP."""
 
     share: Fraction
+    one_way: bool = False
+
+
+class Latency(Sides):
+    """Round trips of calls and queries between two sides are longer for a while; within a zone that
+    is named on both sides, and everywhere where none is named. Users' round trips are not counted:
+    `internet` and `control_plane` are no sides of it."""
+
+    round_trip: LawSpec
+    side: list[Name] = []
+    lasts: Span

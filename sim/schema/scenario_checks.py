@@ -231,9 +231,6 @@ def _named_services(event: Event, kind: str) -> Iterable[tuple[tuple[Key, ...], 
             yield ("scale", "services", name), name
 
 
-TWO_ENDS = 2  # of a path between zones
-
-
 def zone_issue(name: str, zones: Sequence[str]) -> tuple[str, str, str]:
     """Of a zone that no server has: what was found, what is expected, the nearest."""
     there = one_of(zones) if zones else "a zone of the stack's `servers.zones`: there is none"
@@ -249,28 +246,24 @@ def _zone_issues(
         return
     if event.zone_down and event.zone_down.zone not in zones:
         yield document.issue((*at, "zone_down", "zone"), *zone_issue(event.zone_down.zone, zones))
-    ends = event.latency.zones if event.latency else []
-    if ends and len(ends) != TWO_ENDS:
-        found, expected = f"{len(ends)} zones", "two zones, or [] for all servers"
-        yield document.issue((*at, "latency", "zones"), found, expected)
-    for i, zone in enumerate(ends):
-        if zone not in zones:
-            yield document.issue((*at, "latency", "zones", i), *zone_issue(zone, zones))
-    sides, kind = event.partition or event.packet_loss, event.kind()
+    sides, kind = event.partition or event.packet_loss or event.latency, event.kind()
     for field in ("side", "other_side") if sides else ():
         for i, name in enumerate(getattr(sides, field)):
-            if issue := side_issue(name, zones, stack):
+            if issue := side_issue(name, zones, stack, kind):
                 yield document.issue((*at, kind, field, i), *issue)
-    if sides and not sides.side:
-        yield document.issue((*at, kind, "side"), "nobody", "who is cut off")
+    if sides and not sides.side and (sides.other_side or kind != "latency"):
+        yield document.issue((*at, kind, "side"), "nobody", "who stands on this side")
 
 
-def side_issue(name: str, zones: Sequence[str], stack: Stack) -> tuple[str, str, str] | None:
+def side_issue(
+    name: str, zones: Sequence[str], stack: Stack, kind: str
+) -> tuple[str, str, str] | None:
     """Of what is no part of a network; how many servers there are a run alone knows."""
-    known = [*zones, *stack.services, *get_args(Role), "internet", "control_plane"]
+    places = ["internet", "control_plane"] if kind != "latency" else []
+    known = [*zones, *stack.services, *get_args(Role), *places]
     if name in known or re.fullmatch(r"server-[1-9][0-9]*", name):
         return None
-    expected = "a zone, a service, `server-2`, internet or control_plane"
+    expected = " or ".join(("a zone, a service, `server-2`", *places))
     return name, expected, closest(name, known)
 
 

@@ -82,10 +82,8 @@ def set_apart(world: World, server: Server) -> int:
         world.own_segments[server.id] = own = 1 + len(zones_of(world)) + len(world.own_segments)
         for (a, b), law in list(world.round_trips.items()):
             if a == before:
-                _link(world, own, b, law)
-            if b == before:
-                _link(world, a, own, law)
-        _link(world, own, own, world.round_trips.get((before, before), Law()))
+                link(world, own, b, law)
+        link(world, own, own, world.round_trips.get((before, before), Law()))
         world.plane.place(server.id, own)
     return world.own_segments[server.id]
 
@@ -95,19 +93,15 @@ def wire(world: World, same_server: Law, same_zone: Law, between_zones: Law) -> 
     """Round trips between all servers, from now on."""
     world.plane.link(ONE_SERVER, ONE_SERVER, same_server)
     for zone, other in itertools.product(zones_of(world), repeat=2):
-        link(world, zone, other, same_zone if zone == other else between_zones)
+        for pair in itertools.product(segments(world, zone), segments(world, other)):
+            link(world, *pair, same_zone if zone == other else between_zones)
 
 
-def link(world: World, zone: str, other: str, round_trip: Law) -> None:
-    """Round trips between two zones, or within one, from now on."""
-    for a, b in itertools.product(segments(world, zone), segments(world, other)):
-        _link(world, a, b, round_trip)
-        _link(world, b, a, round_trip)
-
-
-def _link(world: World, a: int, b: int, round_trip: Law) -> None:
-    world.round_trips[a, b] = round_trip
-    world.plane.link(a, b, round_trip)
+def link(world: World, a: int, b: int, round_trip: Law) -> None:
+    """Round trips between two segments, or within one, from now on."""
+    for ends in ((a, b), (b, a)):
+        world.round_trips[ends] = round_trip
+        world.plane.link(*ends, round_trip)
 
 
 # ---- cuts ----

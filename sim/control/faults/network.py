@@ -6,6 +6,8 @@ after a crash. Source: docs.aws.amazon.com, Regions and Availability Zones.
 
 from __future__ import annotations
 
+from itertools import product
+
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Server
 from sim.control.core.wires import (
@@ -32,18 +34,12 @@ from sim.schema.text.written import duration
 PLACES = {"internet": INTERNET, "control_plane": CONTROL_PLANE}
 
 
-def known(cluster: Cluster, field: str, *zones: str) -> None:
-    """Refuses a zone that no server has (a session's events are not of a file)."""
-    there = cluster.stack.servers.zones
-    for zone in zones:
-        if zone not in there:
-            found, expected, nearest = zone_issue(zone, there)
-            raise InputError(field=field, found=found, expected=expected, nearest=nearest)
-
-
 def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
-    """All its servers at once; back after their boot, unless it is gone for good."""
-    known(cluster, "zone_down.zone", spec.zone)
+    """All its servers at once; back after their boot, unless it is gone for good. Refuses a zone
+    that no server has (a session's events are not of a file)."""
+    if spec.zone not in cluster.stack.servers.zones:
+        found, expected, nearest = zone_issue(spec.zone, cluster.stack.servers.zones)
+        raise InputError(field="zone_down.zone", found=found, expected=expected, nearest=nearest)
     servers = [server for server in cluster.in_zone(spec.zone) if server.alive]
     names = ", ".join(server.name for server in servers) or "no server of ours"
     cluster.say("zone_down", spec.zone, f"zone {spec.zone} is lost with {names}")
@@ -70,15 +66,18 @@ def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
 
 def latency(cluster: Cluster, spec: Latency) -> Loop:
     """Other round trips for a while; then those of the stack, whatever else was said meanwhile."""
-    known(cluster, "latency.zones", *spec.zones)
+    first = side(cluster, "latency.side", spec.side)
+    other = side(cluster, "latency.other_side", spec.other_side)
     slow, network = law(spec.round_trip), cluster.stack.network
-    where = " and ".join(dict.fromkeys(spec.zones)) or "all servers"
+    ends = [" and ".join(names) for names in (spec.side, spec.other_side) if names]
+    ends += ["all the rest"] if len(ends) == 1 else []
+    where = " and ".join(dict.fromkeys(ends)) or "all servers"
     took = duration(spec.round_trip.mean)
     cluster.say("latency", where, f"a round trip between {where} takes {took}")
-    if spec.zones:
-        link(cluster, spec.zones[0], spec.zones[-1], slow)
-    else:
+    if not spec.side:
         wire(cluster, slow, slow, slow)
+    for pair in product(first, other or frozenset(segments(cluster)) - first):
+        link(cluster, *pair, slow)
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     cluster.say("latency_ends", where, f"the network between {where} is as before")
     wire(cluster, law(network.same_server), law(network.same_zone), law(network.between_zones))
@@ -97,7 +96,7 @@ def side(cluster: Cluster, field: str, names: list[str]) -> frozenset[int]:
     """The segments of these; refuses what is no part of this network."""
     zones, members = cluster.stack.servers.zones, set[int]()
     for name in names:
-        if issue := side_issue(name, zones, cluster.stack):
+        if issue := side_issue(name, zones, cluster.stack, field.partition(".")[0]):
             found, expected, nearest = issue
             raise InputError(field=field, found=found, expected=expected, nearest=nearest)
         if name in zones:

@@ -191,7 +191,8 @@ def test_a_query_to_another_zone_takes_longer() -> None:
 def test_a_path_that_is_slow_for_a_while() -> None:
     """Every query of the other zones' replicas waits for two seconds; users wait five. Afterwards
     all is as before."""
-    event = {"at": 100, "latency": {"round_trip": "2s", "zones": ["a", "b"], "lasts": "100s"}}
+    slow_path = {"side": ["a"], "other_side": ["b"], "round_trip": "2s", "lasts": "100s"}
+    event = {"at": 100, "latency": slow_path}
     ask = {"stack.servers.zones": ["a", "b", "c"], "stack.services.http.replicas": 3}
     run = replay(event, platform="kubernetes", horizon_s=300.0, rate=5.0, settings=ask)
     assert when(run, "latency") == [100.0]
@@ -200,3 +201,19 @@ def test_a_path_that_is_slow_for_a_while() -> None:
     slow, calm = (float(sums[i:j].sum() / well[i:j].sum()) for i, j in ((110, 190), (210, 290)))
     assert calm < 0.2
     assert 0.4 < slow < 2.5
+
+
+def test_a_path_between_two_services_is_one_between_their_servers() -> None:
+    """Replicas on three servers, one of them the database's: two of three queries are slow."""
+    slow_path = {"side": ["http"], "other_side": ["postgres"], "round_trip": "2s", "lasts": "100s"}
+    run = replay(
+        {"at": 100, "latency": slow_path}, platform="kubernetes", horizon_s=300.0, rate=5.0,
+        settings={"stack.services.http.replicas": 3},
+    )  # fmt: skip
+    assert [row.text for row in run.timeline if row.event == "latency"] == [
+        "a round trip between http and postgres takes 2s"
+    ]
+    sums, well = run.recording.latency_sum, run.recording.requests[:, 1]
+    slow, calm = (float(sums[i:j].sum() / well[i:j].sum()) for i, j in ((110, 190), (210, 290)))
+    assert calm < 0.2
+    assert 1.0 < slow < 1.7
