@@ -292,12 +292,16 @@ def text(said: Advice) -> str:
 
 
 def _text_lines(said: Advice) -> Iterator[str]:
-    yield sentence(said)
+    yield from wrap(sentence(said), WIDTH)
+    below_table = False
     for block in _blocks(said):
         if isinstance(block, str):
-            yield from ("", block[3:]) if block.startswith("## ") else wrap(block, WIDTH)
+            if below_table or block.startswith("## "):
+                yield ""
+            yield from wrap(block.removeprefix("## "), WIDTH)
         else:
             yield from ("", *aligned(block, WIDTH))
+        below_table = not isinstance(block, str)
 
 
 def markdown(said: Advice) -> str:
