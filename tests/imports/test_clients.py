@@ -65,8 +65,8 @@ def test_calls_wait_as_long_as_the_client_of_their_language(tmp_path: Path):
         "rates": [(NONE, TCP)], "law": [],
     }  # fmt: skip
     # who has none and is not told apart from who is: asked for, once
-    (question,) = (line for line in stack.questions if "wait for whom they call" in line)
-    assert question.startswith("how long do rates wait")
+    (question,) = (line for line in stack.questions if "how long do they wait" in line)
+    assert question.startswith("calls of rates: how long do they wait?")
     text = stack_text(imported, "import")
     assert f"# ? {question}" in text
     calls = [line for line in text.splitlines() if "call:" in line]

@@ -307,7 +307,7 @@ def _services(
         raise InputError(issues=issues)
     if around.untold:
         task.notes.questions.append(
-            f"how long do {', '.join(around.untold)} wait for whom they call? (`timeout` of a "
+            f"calls of {', '.join(around.untold)}: how long do they wait? (`timeout` of a "
             "step; nothing tells their language: without end, as most clients)"
         )
     if poolers and database:
