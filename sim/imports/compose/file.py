@@ -130,7 +130,7 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
     _tell_links(scene, roles, outside, names, notes)
     if visits := round(sum(calls.visits.values()) - 1, 3):
         notes.assumed.append(
-            f"one of users' requests leads to {visits:g} calls, each always made, and costs in all "
+            f"calls that a user's request leads to: {visits:g}, each always made; it costs in all "
             f"what one costs in {like.name}, in equal parts"
         )
     services = _services(task, roles, entry, scene, configs, names, calls)
