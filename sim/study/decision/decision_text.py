@@ -26,6 +26,7 @@ from sim.study.decision.worth import (
     Hinge,
     Improvement,
     Terms,
+    Threshold,
     Weighed,
     break_even,
     by_price,
@@ -60,6 +61,7 @@ class Advice(NamedTuple):
     sure: float
     hinges: list[Hinge]
     break_even: list[BreakEven]
+    thresholds: list[Threshold]
     steps: list[Improvement]
     ranges: list[Any]  # of each set-up: what 90 % of years have, by harm
 
@@ -71,7 +73,8 @@ def verdict(decision: Prospects, terms: Terms) -> Advice:
     ]
     return Advice(
         decision, terms, weighed, choose(weighed, terms), confidence(decision, terms),
-        hinges(decision, terms), break_even(decision, terms), steps(weighed), years,
+        hinges(decision, terms), break_even(decision, terms), by_price(weighed), steps(weighed),
+        years,
     )  # fmt: skip
 
 
@@ -102,10 +105,8 @@ def _unless(said: Advice) -> str:
     """From which price of an hour down on, where nobody has told one, an orchestrator pays."""
     if said.terms.priced:
         return ""
-    rungs = [rung for rung in by_price(said.weighed) if rung.weighed.outcome.setup.orchestrator]
-    return (
-        f" unless an hour down costs you some {_dollars(rungs[0].price)} or more" if rungs else ""
-    )
+    prices = [each.price for each in said.thresholds if each.weighed.outcome.setup.orchestrator]
+    return f" unless an hour down costs you some {_dollars(prices[0])} or more" if prices else ""
 
 
 def _dollars(price: float) -> str:
@@ -119,7 +120,7 @@ def _best(said: Advice) -> Weighed:
 
 def _more(each: Weighed, now: Weighed) -> str:
     """Money without what users' failures cost."""
-    dearer = (each.money.total - each.money.lost) - (now.money.total - now.money.lost)
+    dearer = each.money.means - now.money.means
     return f"{words.money(abs(dearer))} {'more' if dearer >= 0 else 'less'}"
 
 
@@ -215,11 +216,10 @@ def prices(said: Advice) -> Cells:
     rows: list[Sequence[str]] = [
         ("an hour down costs you", "least money", "down a year", "a month")
     ]
-    for rung in by_price(said.weighed):
-        price = f"{_dollars(rung.price)} or more" if rung.price else "nothing"
-        means = rung.weighed.money.total - rung.weighed.money.lost
-        name, year = rung.weighed.outcome.setup.name, rung.weighed.year
-        rows.append((price, name, _hours(year.down_h), words.money(means)))
+    for price, each in said.thresholds:
+        least = f"{_dollars(price)} or more" if price else "nothing"
+        name, money = each.outcome.setup.name, words.money(each.money.means)
+        rows.append((least, name, _hours(each.year.down_h), money))
     return rows
 
 
@@ -360,8 +360,8 @@ def record(said: Advice) -> dict[str, Any]:
             for each, years in zip(said.weighed, said.ranges, strict=True)
         ],
         "by_price": [
-            {"down_hour": rung.price, "setup": rung.weighed.outcome.setup.name}
-            for rung in by_price(said.weighed)
+            {"down_hour": price, "setup": each.outcome.setup.name}
+            for price, each in said.thresholds
         ],
         "break_even": [each._asdict() for each in said.break_even],
         "asks": unknown(said),

@@ -54,8 +54,13 @@ class Money(NamedTuple):
     lost: float  # what users' failures cost, as far as told
 
     @property
+    def means(self) -> float:
+        """Without what users' failures cost."""
+        return self.machines + self.upkeep + self.migration + self.incidents
+
+    @property
     def total(self) -> float:
-        return self.machines + self.upkeep + self.migration + self.incidents + self.lost
+        return self.means + self.lost
 
 
 class Weighed(NamedTuple):
@@ -184,17 +189,19 @@ class Threshold(NamedTuple):
 def by_price(weighed: Sequence[Weighed]) -> list[Threshold]:
     """Which set-up costs least at which price of an hour down, from 0 upwards: money a month is a
     line over that price, as steep as it is long down; these are the lines below all others."""
-    thresholds = [Threshold(0.0, min(weighed, key=lambda w: (_means(w), w.year.down_h)))]
+    thresholds = [Threshold(0.0, min(weighed, key=lambda w: (w.money.means, w.year.down_h)))]
     while True:
         last = thresholds[-1].weighed
         better = [
-            Threshold(MONTHS * (_means(w) - _means(last)) / (last.year.down_h - w.year.down_h), w)
+            Threshold(
+                MONTHS * (w.money.means - last.money.means) / (last.year.down_h - w.year.down_h), w
+            )
             for w in weighed
             if w.year.down_h < last.year.down_h
         ]
         if not better:
             return thresholds
-        thresholds.append(min(better, key=lambda rung: (rung.price, rung.weighed.year.down_h)))
+        thresholds.append(min(better, key=lambda each: (each.price, each.weighed.year.down_h)))
 
 
 def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
@@ -217,7 +224,7 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
         pair = [
             _one(decision, terms, which, each.outcome.setup.name) for each in (ours, without)
         ]  # fmt: skip
-        dearer = MONTHS * (_means(pair[0]) - _means(pair[1]))
+        dearer = MONTHS * (pair[0].money.means - pair[1].money.means)
         less = getattr(pair[1].year, harm) - getattr(pair[0].year, harm)
         return max(0.0, dearer / less) if less > 0.0 else None
 
@@ -252,11 +259,6 @@ def _one(decision: Prospects, terms: Terms, which: Sequence[int], name: str) -> 
     return next(w for w in weigh(decision, terms, which) if w.outcome.setup.name == name)
 
 
-def _means(weighed: Weighed) -> float:
-    """A month without what users' failures cost."""
-    return weighed.money.total - weighed.money.lost
-
-
 class Improvement(NamedTuple):
     """From where you stand to a set-up: hours down a year that it takes away, by what."""
 
@@ -272,7 +274,7 @@ def steps(weighed: Sequence[Weighed]) -> list[Improvement]:
     found = []
     for each in weighed[1:]:
         saved = now.year.down_h - each.year.down_h
-        dearer, work_h = _means(each) - _means(now), each.outcome.setup.work / 3600.0
+        dearer, work_h = each.money.means - now.money.means, each.outcome.setup.work / 3600.0
         if saved > 0.0:
             by_money = saved / dearer if dearer > 0.0 else None
             found.append(Improvement(each, saved, by_money, saved / work_h if work_h else None))
