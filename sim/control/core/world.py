@@ -215,6 +215,8 @@ class World:
         """Of these, for a database those away from its copies: in another zone, or else on another
         server; all, where there is none. For anything else all."""
         copies = [c for name in self.stack.copies(service) for c in self.of(name) if not c.deleting]
+        if not copies:
+            return servers
         there = {c.server.id for c in copies}
         zones = {c.server.zone for c in copies if c.server.zone}
         elsewhere = [s for s in servers if s.zone not in zones] if zones else []

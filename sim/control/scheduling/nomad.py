@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
@@ -16,7 +17,14 @@ from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Server
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet, TaskAgent
-from sim.control.scheduling.placement import Load, Resources, fits, load_of, preferring, requested
+from sim.control.scheduling.placement import (
+    Load,
+    Resources,
+    choose_apart,
+    fits,
+    load_of,
+    requested,
+)
 from sim.control.scheduling.replicas import keep
 from sim.dataplane.arithmetic import added
 from sim.schema.stack import Stack
@@ -135,9 +143,7 @@ class NomadScheduling:
         loads = [load_of(cluster, s, service, by_zone=by_zone) for s in able]
         wanted = requested(cluster, service)
         pick = partial(binpack_choice, wanted=wanted, count=cluster.desired[service])
-        away = {s.id for s in cluster.apart(service, able)}
-        ident = preferring(pick, [load for load in loads if load.id in away], loads)
-        return next((s for s in able if s.id == ident), None)
+        return choose_apart(cluster, service, loads, attrgetter("id"), pick)
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.heartbeats.run(cluster))

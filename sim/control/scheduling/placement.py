@@ -5,7 +5,7 @@ Pure rules; scheduler.py asks them. Rules and constants: shared facts, kubernete
 topology-spread-constraints @02aa04fe). Two choices beside upstream's defaults: bin packing, and a
 hard spread. Of the default score plugins left out: ImageLocality (a few points for the images
 here), NodeAffinity (no stack here asks for it), InterPodAffinity (but for the copies of a database:
-`preferring`), TaintToleration (no PreferNoSchedule taint exists here). Left out as well: the
+`choose_apart`), TaintToleration (no PreferNoSchedule taint exists here). Left out as well: the
 scheduler's own queue back-off. Nothing is ever moved to rebalance.
 """
 
@@ -195,12 +195,20 @@ def best(
 T = TypeVar("T")
 
 
-def preferring(pick: Callable[[list[T]], int | None], some: list[T], every: list[T]) -> int | None:
-    """What is picked of some, if one of them will do; else of all. So copies of a database are kept
-    apart: CloudNativePG 1.25, scheduling: podAntiAffinityType: preferred is its default (there by
-    server, and by zone if the topologyKey says so; Zalando's operator has it off by default)."""
-    chosen = pick(some)
-    return pick(every) if chosen is None else chosen
+def choose_apart(
+    cluster: Cluster, service: str, nodes: list[T], ident: Callable[[T], int],
+    pick: Callable[[list[T]], int | None],
+) -> Server | None:  # fmt: skip
+    """The server that is picked of these, if it can be one away from copies of the same database:
+    CloudNativePG 1.25, scheduling: podAntiAffinityType: preferred is its default (there by server,
+    and by zone if the topologyKey says so; Zalando's operator has it off by default)."""
+    able = {ident(node) for node in nodes}
+    servers = [server for server in cluster.servers if server.id in able]
+    away = {server.id for server in cluster.apart(service, servers)}
+    chosen = pick([node for node in nodes if ident(node) in away])
+    if chosen is None and len(away) < len(able):
+        chosen = pick(nodes)
+    return next((server for server in servers if server.id == chosen), None)
 
 
 # ---- what schedulers ask ----

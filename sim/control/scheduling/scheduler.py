@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
@@ -34,9 +35,9 @@ from sim.control.scheduling.placement import (
     Load,
     Resources,
     best,
+    choose_apart,
     fits,
     load_of,
-    preferring,
     requested,
     within_skew,
 )
@@ -121,9 +122,7 @@ class Scheduling:
             skews = self.max_skew, weights, self.bin_pack, smallest, self.zone_max_skew
             return best(some, wanted, *skews)
 
-        away = {s.id for s in cluster.apart(service, able)}
-        ident = preferring(pick, [load for load in loads if load.id in away], loads)
-        return next((s for s in able if s.id == ident), None)
+        return choose_apart(cluster, service, loads, attrgetter("id"), pick)
 
     def able(self, cluster: Cluster, service: str) -> list[Server]:
         """Servers that pass all filters but that for resources. A cloud disk is of one zone, and so

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
 from sim.constants.facts import Fact, constant
@@ -17,7 +18,7 @@ from sim.control.core.cluster import Cluster, Server
 from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet, TaskAgent
-from sim.control.scheduling.placement import Load, Resources, fits, load_of, preferring
+from sim.control.scheduling.placement import Load, Resources, choose_apart, fits, load_of
 from sim.control.scheduling.replicas import keep
 from sim.control.scheduling.surplus import leave_balanced
 from sim.schema.stack import Service, Stack
@@ -134,10 +135,8 @@ class SwarmScheduling:
         """A server for one more task; None if it must wait."""
         able = candidates(cluster, service, self.max_failures, self.failure_window_s)
         wanted = reservations(cluster.service(service))
-        away = {s.id for s in cluster.apart(service, cluster.servers)}
-        some = [node for node in able if node.load.id in away]
-        ident = preferring(partial(spread_choice, wanted=wanted), some, able)
-        return next((s for s in cluster.servers if s.id == ident), None)
+        pick = partial(spread_choice, wanted=wanted)
+        return choose_apart(cluster, service, able, attrgetter("load.id"), pick)
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.heartbeats.run(cluster))
