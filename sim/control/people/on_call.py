@@ -253,13 +253,13 @@ def wait_for_provider(human: Human, symptoms: Symptoms) -> Loop:
     """She reads its events, and waits; once it is away for longer than was ever published, she asks
     for the failover that does not come, where there is a standby."""
     cluster, name = human.cluster, symptoms.provider_away
-    c, rules = cluster.managed[name], cluster.service(name).managed
+    c = cluster.managed[name]
     engine = cluster.stack.engine_of(name)
     events, asks = PROVIDED.get(engine.title, ("events", "fail_over"))
     yield from human.command(f"`{command_of(cluster, events, name)}`")
     human.say(f"finds: {name} is its provider's to bring back")
     while provider_away(cluster) == name:
-        if rules is not None and rules.standby and managed.overdue(cluster, c):
+        if managed.rules_of(cluster, c).standby and managed.overdue(cluster, c):
             yield from human.command(f"`{command_of(cluster, asks, name)}`")
             cluster.acted()
             yield from managed.fail_over(cluster, c)

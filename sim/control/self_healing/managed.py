@@ -10,7 +10,7 @@ instance (failover.py has the times) and Rebooting a DB instance; for one alone 
 from __future__ import annotations
 
 from sim.constants.facts import Fact
-from sim.control.core.clock import Loop, Rank
+from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Container
 from sim.control.self_healing.failover import evenly, takes
 from sim.schema.databases import Failover, Managed
@@ -66,20 +66,30 @@ def provide(cluster: Cluster) -> Loop:
 
 def overdue(cluster: Cluster, c: Container) -> bool:
     """Is it silent for longer than a failover takes at most, as its provider publishes it?"""
-    rules = cluster.service(c.service).managed
-    law = away(rules or Managed(), cluster.service(c.service).role)
+    law = away(rules_of(cluster, c), cluster.service(c.service).role)
     most_s = law.mean * (1.0 + law.cv * 3.0**0.5) if law.law == "uniform" else 2.0 * law.mean
     return c.hung and cluster.clock.now - cluster.silent_s[c.service] >= most_s
 
 
 def fail_over(cluster: Cluster, c: Container) -> Loop:
     """Somebody asks for it: as long as one takes that its provider begins."""
-    rules, run = cluster.service(c.service).managed, c.run
-    assert rules is not None
-    wait_s = cluster.duration(away(rules, cluster.service(c.service).role), f"managed/{c.service}")
-    yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
-    if c.run == run and c.alive and c.hung:
+    if (yield from stays_away(cluster, c)):
         serves_elsewhere(cluster, c)
+
+
+def stays_away(cluster: Cluster, c: Container) -> Task[bool]:
+    """Is it silent for as long as another one needs to serve in its place?"""
+    run, law = c.run, away(rules_of(cluster, c), cluster.service(c.service).role)
+    wait_s = cluster.duration(law, f"managed/{c.service}")
+    yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
+    return c.run == run and c.alive and c.hung
+
+
+def rules_of(cluster: Cluster, c: Container) -> Managed:
+    """What its stack says of it."""
+    rules = cluster.service(c.service).managed
+    assert rules is not None
+    return rules
 
 
 def started_again(cluster: Cluster, c: Container) -> Loop:
@@ -91,12 +101,9 @@ def started_again(cluster: Cluster, c: Container) -> Loop:
 
 def replaced(cluster: Cluster, c: Container) -> Loop:
     """What is silent makes way, unless it is heard of again before."""
-    rules, run = cluster.service(c.service).managed, c.run
-    assert rules is not None
+    rules = rules_of(cluster, c)
     fails = rules.standby and cluster.random(f"managed/{c.service}/fails") < rules.fails
-    wait_s = cluster.duration(away(rules, cluster.service(c.service).role), f"managed/{c.service}")
-    yield cluster.clock.after(wait_s, Rank.FAILOVER, cluster.stack.number(c.service))
-    if c.run != run or not (c.hung and c.alive):
+    if not (yield from stays_away(cluster, c)):
         return
     if not rules.standby and c.server.zone in cluster.lost_zones:
         return  # with its disk, until the zone is back
@@ -108,13 +115,12 @@ def replaced(cluster: Cluster, c: Container) -> Loop:
 
 def serves_elsewhere(cluster: Cluster, c: Container) -> None:
     """The standby, or another machine, has its place."""
-    rules = cluster.service(c.service).managed
-    assert rules is not None
+    standby = rules_of(cluster, c).standby
     cluster.acted()
-    if rules.standby:
+    if standby:
         cluster.take_over(c)
     else:
         cluster.exit(c, 143, "makes way for another machine with its disk")
         cluster.start(c, warm=True)
-    by = "its standby" if rules.standby else "another machine"
+    by = "its standby" if standby else "another machine"
     cluster.say("promoted", c.service, f"{c.service}: {by} serves in its place")
