@@ -57,3 +57,8 @@ class Traffic(Record):
     scale: Ratio = 1.0
     client: ClientSpec = ClientSpec()
     mix: dict[Asked, Fraction] = {}  # of what users ask, as in a stack; none: the stack's
+
+    @property
+    def crowd(self) -> int:
+        """How many come back, with the scale."""
+        return max(1, round(self.users * self.scale)) if self.users else 0

@@ -63,18 +63,12 @@ class Case:
         return self.scenario.name + (f":{variant}" if variant else "")
 
     @property
-    def users(self) -> int:
-        """Who come back."""
-        traffic = self.scenario.traffic
-        return max(1, round(traffic.users * traffic.scale)) if traffic.users else 0
-
-    @property
     def requests(self) -> float:
         """How many are expected in one run, with the rates that events set; of users who come back,
         as many as they would make if all were answered at once."""
-        end, think = self.scenario.horizon, self.scenario.traffic.think
-        if think is not None:
-            return self.users * end / think.mean
+        end, traffic = self.scenario.horizon, self.scenario.traffic
+        if traffic.think is not None:
+            return traffic.crowd * end / traffic.think.mean
         rates = sorted((e.at, e.traffic.rate) for e in self.scenario.events if e.traffic)
         total = expected_requests(self.arrivals, rates[0][0] if rates else end)
         for (at, rate), (until, _) in pairwise([*rates, (end, 0.0)]):

@@ -67,7 +67,7 @@ class Simulation:
                 bucket_s=step_s,
                 services=len(stack.asked()),
                 mix=ways_of(stack),
-                users=case.users,
+                users=scenario.traffic.crowd,
                 think=law(scenario.traffic.think or LawSpec()),
             )
         )

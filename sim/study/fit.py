@@ -279,7 +279,7 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     durations they are nobody knows."""
     name, service = stack.entry, stack.services[stack.entry]
     at = f"services.{name}"
-    unfit = partial(InputError, stack.source or stack.name, field=at)
+    unfit = partial(InputError, stack.place, field=at)
     if any(step.kind == "cache" for step in service.every_step):
         found, expected = f"{name} looks into a cache", "requests that all do the same"
         raise unfit(found=found, expected=expected)
@@ -306,7 +306,7 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     law = law if others == 0 else law.model_copy(update={"law": "lognormal"})
     changed = _changed(stack, service, story, law, fit)
     result = stack.model_copy(update={"services": {**stack.services, name: changed}})
-    check_stack(result, Document(stack.source or stack.name))
+    check_stack(result, Document(stack.place))
     own = {"share": "cpu", "queue": "steps"}[fit.rule]
     return result, [f"{at}.{own}", *([f"{at}.concurrency"] if fit.rule == "queue" else [])]
 

@@ -168,10 +168,11 @@ def _cases(
 
 
 def _not_too_many(case: Case) -> None:
-    if case.users > MOST_USERS:
+    users = case.scenario.traffic.crowd
+    if users > MOST_USERS:
         raise InputError(
             field="scenario.traffic.scale",
-            found=f"{case.users} users",
+            found=f"{users} users",
             expected=f"at most {MOST_USERS}",
         )
     if case.requests > MOST_REQUESTS:

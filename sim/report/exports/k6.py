@@ -78,7 +78,7 @@ def script(name: str, title: str, traffic: Traffic, slo: Slo, horizon_s: float) 
     if traffic.users and traffic.think:
         users: dict[str, object] = {
             "executor": "constant-vus",
-            "vus": max(1, round(traffic.users * traffic.scale)),
+            "vus": traffic.crowd,
             "duration": f"{round(horizon_s)}s",
         }
     else:
