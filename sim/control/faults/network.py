@@ -6,6 +6,7 @@ after a crash. Source: docs.aws.amazon.com, Regions and Availability Zones.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from itertools import product
 
 from sim.control.core.clock import Loop, Rank
@@ -26,7 +27,7 @@ from sim.control.core.wires import (
 from sim.control.faults.maintenance import reboot
 from sim.control.resource_limits.profiles import law
 from sim.schema.fields import InputError
-from sim.schema.network import Latency, PacketLoss, Partition, ZoneDown
+from sim.schema.network import Latency, PacketLoss, Partition, Sides, ZoneDown
 from sim.schema.scenario_checks import side_issue, zone_issue
 from sim.schema.stack_checks import resolve
 from sim.schema.text.written import duration
@@ -66,21 +67,32 @@ def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
 
 def latency(cluster: Cluster, spec: Latency) -> Loop:
     """Other round trips for a while; then those of the stack, whatever else was said meanwhile."""
-    first = side(cluster, "latency.side", spec.side)
-    other = side(cluster, "latency.other_side", spec.other_side)
+    first, other = sides(cluster, "latency", spec, segments)
     slow, network = law(spec.round_trip), cluster.stack.network
-    ends = [" and ".join(names) for names in (spec.side, spec.other_side) if names]
-    ends += ["all the rest"] if len(ends) == 1 else []
-    where = " and ".join(dict.fromkeys(ends)) or "all servers"
+    where = " and ".join(dict.fromkeys(named(spec))) if spec.side else "all servers"
     took = duration(spec.round_trip.mean)
     cluster.say("latency", where, f"a round trip between {where} takes {took}")
     if not spec.side:
         wire(cluster, slow, slow, slow)
-    for pair in product(first, other or frozenset(segments(cluster)) - first):
+    for pair in product(first, other):
         link(cluster, *pair, slow)
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     cluster.say("latency_ends", where, f"the network between {where} is as before")
     wire(cluster, law(network.same_server), law(network.same_zone), law(network.between_zones))
+
+
+def named(spec: Sides) -> tuple[str, str]:
+    """The two sides in words."""
+    return " and ".join(spec.side), " and ".join(spec.other_side) or "all the rest"
+
+
+def sides(
+    cluster: Cluster, kind: str, spec: Sides, everything: Callable[[Cluster], Iterable[int]]
+) -> tuple[frozenset[int], frozenset[int]]:
+    """The segments of the two; of the second, where nobody is named, all but the first's."""
+    first = side(cluster, f"{kind}.side", spec.side)
+    other = side(cluster, f"{kind}.other_side", spec.other_side)
+    return first, other if spec.other_side else frozenset(everything(cluster)) - first
 
 
 def servers_called(cluster: Cluster, name: str) -> list[Server]:
@@ -117,14 +129,12 @@ def partition(cluster: Cluster, spec: Partition | PacketLoss) -> Loop:
     to it, and run on."""
     share = spec.share if isinstance(spec, PacketLoss) else 1.0
     kind = "partition" if isinstance(spec, Partition) else "packet_loss"
-    first = side(cluster, f"{kind}.side", spec.side)
-    other = side(cluster, f"{kind}.other_side", spec.other_side)
-    here, there = " and ".join(spec.side), " and ".join(spec.other_side) or "all the rest"
-    other = (other if spec.other_side else frozenset(everywhere(cluster))) - first
-    if not first or not other:
+    first, other = sides(cluster, kind, spec, everywhere)
+    here, there = named(spec)
+    if not first or not other - first:
         cluster.say("missed", here, f"no servers of {here} stand apart from {there}")
         return
-    cut = Cut(first, other, spec.one_way, share)
+    cut = Cut(first, other - first, spec.one_way, share)
     way = f"from {here} to {there}" if spec.one_way else f"between {here} and {there}"
     words = "all" if share == 1.0 else f"{share:.2%} of the"
     cluster.say(kind, here, f"{words} packets {way} are lost, and nobody is told")
