@@ -110,11 +110,7 @@ def mix_issues(
             yield document.issue((*at, name), found, expected, key=True)
     for many, most, what in (
         (len(stack.doors), MOST_CALLS, "services that users ask"),
-        (
-            len(stack.ways),
-            MOST_WAYS,
-            "ways in, with all endpoints of the entry",
-        ),
+        (len(stack.ways), MOST_WAYS, "ways in, with all endpoints of the entry"),
     ):
         if many > most:
             yield document.issue(at, f"{many} {what}", f"at most {most}")

@@ -141,10 +141,8 @@ class HAProxy:
         """Check every line of a service's backend; start anew when it is edited (a reload)."""
         cluster.route(self.routing(), service)
         edits, front = cluster.watch("addresses"), cluster.front(service)
-        loaded, phase = (
-            Lines(cluster, service, self.least_up),
-            cluster.stream("haproxy/phase", service),
-        )
+        loaded = Lines(cluster, service, self.least_up)
+        phase = cluster.stream("haproxy/phase", service)
         cluster.clock.loop(loaded.follow())
         while True:
             loaded.load(front.addresses)
@@ -197,12 +195,12 @@ class Lines:
         timeout_s, place = line.rules.check_timeout_s, StandingPlace.BALANCER
         check = Check(
             self.cluster, line, Rank.DISCOVERY, line.number, timeout_s, place=place,
-            asker=self.stands,
+            asker=self.asks_from,
         )  # fmt: skip
         check.wait(first_s)
         self.checks.append(check)
 
-    def stands(self) -> int | None:
+    def asks_from(self) -> int | None:
         """The segment that it asks from."""
         proxy = self.cluster.proxy_of()
         return None if proxy is None else segment(self.cluster, proxy.server)

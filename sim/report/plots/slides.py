@@ -184,7 +184,7 @@ def _lost(axes: Axes, counts: dict[str, float], causes: list[str]) -> None:
     axes.bar_label(bars, [words.count(v) for v in values], padding=4, size=12, color=INK)
     axes.set_ylim(len(causes) - 0.4 + max(0, 2 - len(causes)), -0.6)
     axes.set_xlim(0, max([*values, axes.get_xlim()[1] / 1.3, 1]) * 1.3)
-    axes.set_title("jobs lost, by cause", size=11, color=GREY, loc="left")
+    axes.set_title("of these lost, by cause", size=11, color=GREY, loc="left")
 
 
 def connections(result: Measurements) -> Figure:

@@ -68,9 +68,9 @@ def gap(result: Measurements, decided: Preference) -> str:
     amount = words.figure(decided.metric, decided.gap)
     s = "" if decided.gap == 1 else "s"
     less = harm.says.format(amount, less="less", fewer="fewer", s=s)
-    each = {words.figure(decided.metric, total(result.platforms[n], decided.metric))
-            for n in decided.better}  # fmt: skip
-    most_of = "up to " if len(each) > 1 else ""  # they are as good as the best, not all equal
+    values = (total(result.platforms[name], decided.metric) for name in decided.better)
+    shown = {words.figure(decided.metric, value) for value in values}
+    most_of = "up to " if len(shown) > 1 else ""  # they are as good as the best, not all equal
     text = f"{names(decided.better)}: {most_of}{less} than {words.platform(decided.worse)}"
     least = total(result.platforms[decided.better[0]], decided.metric)
     span = words.span(decided.metric, decided.low, decided.high)
