@@ -206,8 +206,8 @@ class DataPlane(Protocol):
 
     def service_gauge(self, service: int) -> ServiceGauge: ...
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
-        """Of each calling step of this version, in their order; or of USERS, of each service that
-        they ask, in the order of `Workload.doors`."""
+        """Of each calling step of this version, in their order; OF_USERS: of each service that they
+        ask, in the order of `Workload.doors`."""
 
     def database_gauge(self, database: int) -> DatabaseGauge: ...
     def queue_gauge(self, queue: int) -> QueueGauge: ...

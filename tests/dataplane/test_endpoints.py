@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sim.dataplane.arithmetic import latency_bin
-from sim.dataplane.codes import USERS, Does, Kind, Outcome
+from sim.dataplane.codes import OF_USERS, Does, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, StoryStep, Way, Workload
 from sim.dataplane.story import stories
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, IN_SLO, SUCCEEDED
@@ -100,7 +100,7 @@ def test_users_ask_several_services(plane_class):
     assert failed == nobody[ARRIVED] == run.plane.service_gauge(1).failed
     assert run.plane.gauge().retries == nobody[ARRIVED]
     assert web[ARRIVED] + quick[ARRIVED] + nobody[ARRIVED] == n
-    edges = run.plane.call_gauges(USERS)
+    edges = run.plane.call_gauges(OF_USERS)
     assert [(edge.calls, edge.tries) for edge in edges] == [
         (web[ARRIVED], web[ARRIVED]),
         (quick[ARRIVED], quick[ARRIVED]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import USERS, Outcome
+from sim.dataplane.codes import OF_USERS, Outcome
 from sim.dataplane.kernel.plane import CompiledPlane
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Workload
@@ -37,7 +37,7 @@ def watched(plane_class: Any, world: World, tick_s: float) -> tuple[Run, list[An
         seen.extend((f"database {i}", plane.database_gauge(i)) for i in range(DATABASES))
         seen.extend((f"queue {i}", plane.queue_gauge(i)) for i in range(QUEUES))
         seen.extend((f"cache {i}", plane.cache_gauge(i)) for i in range(CACHES))
-        profiles = range(USERS, len(world.profiles))
+        profiles = range(OF_USERS, len(world.profiles))
         seen.extend((f"calls of profile {p}", plane.call_gauges(p)) for p in profiles)
         for c in range(containers):
             try:

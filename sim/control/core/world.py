@@ -35,7 +35,7 @@ from sim.control.core.records import (
 )
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
-from sim.dataplane.codes import USERS, StandingPlace
+from sim.dataplane.codes import OF_USERS, StandingPlace
 from sim.dataplane.plane import DataPlane, RoundsSoFar, standing_key
 from sim.dataplane.profile import Law, Profile
 from sim.dataplane.tables import CacheGauge, CallGauge, PlaneGauge, QueueGauge, ServiceGauge
@@ -284,7 +284,7 @@ class World:
 
     def user_calls(self) -> dict[str, CallGauge]:
         """What users asked of each service."""
-        return dict(zip(self.doors, self.plane.call_gauges(USERS), strict=True))
+        return dict(zip(self.doors, self.plane.call_gauges(OF_USERS), strict=True))
 
     def backlogs(self) -> tuple[int, ...]:
         """Jobs that wait in each queue, by its number. One alone has all: then nobody walks over

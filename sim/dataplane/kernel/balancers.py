@@ -130,7 +130,7 @@ def dial(w: Any, s: int) -> None:
 
 @inner
 def route(w: Any, s: int) -> None:
-    if w.work[s].kept >= 0 and keeps(w, s):
+    if keeps(w, s):
         pinned(w, s)
         return
     b = w.work[s].balancer

@@ -38,7 +38,7 @@ from sim.dataplane.kernel.layout import (
     STEPS,
     WORKING,
 )
-from sim.dataplane.kernel.losses import cut
+from sim.dataplane.kernel.losses import torn
 from sim.dataplane.kernel.stations import join
 from sim.dataplane.kernel.timing import agenda, free_work, note, push_back, unlink
 
@@ -50,7 +50,7 @@ def reach(w: Any, c: int, asker: int) -> int:
     container = w.container[c]
     if w.machine[container.server].alive == 0 or container.hung != 0:
         return SILENT
-    if w.lossy != 0 and asker >= 0 and cut(w, asker, c):
+    if w.lossy != 0 and asker >= 0 and torn(w, asker, c):
         return SILENT
     return 0 if container.life == LISTENING else HTTP_500
 

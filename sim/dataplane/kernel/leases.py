@@ -28,7 +28,7 @@ from sim.dataplane.kernel.jobs import (
     worker_up,
 )
 from sim.dataplane.kernel.layout import FIRST_LIST, IN_BACKLOG, IN_SLOTS, JOB, LISTS, WORKING
-from sim.dataplane.kernel.losses import cut
+from sim.dataplane.kernel.losses import torn
 from sim.dataplane.kernel.timing import free_work, unlink
 
 
@@ -167,7 +167,7 @@ def cut_off(w: Any, q: int) -> None:
 def rewired(w: Any, c: int) -> None:
     container = w.container[c]
     redis = w.queue[w.version[container.profile].number].redis
-    away = redis >= 0 and cut(w, c, redis)
+    away = redis >= 0 and torn(w, c, redis)
     if away == (container.away != 0):
         return
     if away:

@@ -27,7 +27,7 @@ def loss(w: Any, sender: int, receiver: int) -> float:
 
 
 @inner
-def cut(w: Any, c: int, other: int) -> bool:
+def torn(w: Any, c: int, other: int) -> bool:
     return loss(w, c, other) >= 1.0 or loss(w, other, c) >= 1.0
 
 

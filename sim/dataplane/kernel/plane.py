@@ -217,7 +217,7 @@ class CompiledPlane:
 
     def place(self, server: int, segment: int) -> None:
         self.box[0]["segment"][server] = segment
-        self._act(verbs.REWIRED, 0)
+        self._act(verbs.REWIRED, -1)
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         self.box["link"][0, asking, asked] = tuple(value for _, value in values(round_trip))

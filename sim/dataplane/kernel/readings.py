@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import MOST_CALLS, USERS, Life
+from sim.dataplane.codes import MOST_CALLS, OF_USERS, Life
 from sim.dataplane.kernel.layout import PARKED, QUEUED
 from sim.dataplane.tables import CacheGauge, CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
 
@@ -39,7 +39,7 @@ def service_gauge(w: Any, service: int) -> ServiceGauge:
 
 def call_gauges(w: Any, profile: int) -> tuple[CallGauge, ...]:
     """Each way in counts apart; those of a service that users ask are one line."""
-    if profile != USERS:
+    if profile != OF_USERS:
         first, steps = (int(w["version"][name][profile]) for name in ("first_policy", "policies"))
         return tuple(CallGauge(*row) for row in w["edge"][first : first + steps].tolist())
     ways = int(w["ways"])

@@ -25,7 +25,7 @@ from sim.dataplane.codes import (
 from sim.dataplane.profile import Routing
 from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection, Work
+from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Work
 
 if TYPE_CHECKING:
     from sim.dataplane.reference.containers import Hardware, Instance
@@ -131,7 +131,8 @@ class Balancer:
     def route(self, attempt: Attempt) -> None:
         """Choose a backend from the published list, however stale; but over a connection that is
         kept the request goes to who is at its other end, listed or not."""
-        if attempt.kept is not None and self.pinned(attempt, attempt.kept):
+        if self.keeps(attempt):
+            self.pinned(attempt)
             return
         most, backends = self.routing.maxconn, self.plane.gates.behind(attempt, self.backends)
         if not backends:
@@ -153,25 +154,23 @@ class Balancer:
                 return
         self.connect(attempt, backends[at])
 
-    def pinned(self, attempt: Attempt, kept: Connection) -> bool:
-        """Is it sent over the connection that its client keeps? Who leaves says so to all that are
-        connected (`Connection: close`, GOAWAY), and the end of a process is seen; of a dead host
-        nothing is heard, until the client's patience ends."""
-        if not self.keeps(attempt):
-            return False
-        target, now = kept.target, self.env.now
-        assert target is not None
-        attempt.target, kept.used = target, now
-        if target.server.alive:
-            if not (self.travels(attempt, target) or self.lost(attempt, target)):
-                self.open(attempt, target)
+    def pinned(self, attempt: Attempt) -> None:
+        """It is sent over the connection that its client keeps."""
+        kept, now = attempt.kept, self.env.now
+        assert kept is not None
+        assert kept.target is not None
+        attempt.target, kept.used = kept.target, now
+        if kept.target.server.alive:
+            if not (self.travels(attempt, kept.target) or self.lost(attempt, kept.target)):
+                self.open(attempt, kept.target)
         else:
             kept.silent = min(kept.silent, now)
             self.move(attempt, AttemptPhase.CONNECTING)
-        return True
 
     def keeps(self, attempt: Attempt) -> bool:
-        """Is the connection open over which its client would send it?"""
+        """Is the connection open over which its client would send it? Who leaves says so to all who
+        are connected (`Connection: close`, GOAWAY), and the end of a process is seen; of a dead
+        host nothing is heard, until the client's patience ends."""
         kept, now = attempt.kept, self.env.now
         if kept is None or self.routing.proxy or self.routing.per_request or kept.target is None:
             return False

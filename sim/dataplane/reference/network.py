@@ -42,7 +42,7 @@ class Links:
         ends = source.segment if source else 0, target.segment if target else 0
         return self.lossy.get(ends, 0.0)
 
-    def cut(self, one: Instance | None, other: Instance | None) -> bool:
+    def torn(self, one: Instance | None, other: Instance | None) -> bool:
         """Can no connection be opened between them?"""
         return self.loss(one, other) >= 1.0 or self.loss(other, one) >= 1.0
 

@@ -13,10 +13,10 @@ from sim.dataplane.codes import (
     MOST_DATABASES,
     MOST_QUEUES,
     MOST_SERVICES,
+    OF_USERS,
     PROBE_BASE,
     SILENT,
     SILENT_RETRY_S,
-    USERS,
     Due,
     Kind,
     Life,
@@ -447,7 +447,7 @@ class ReferencePlane:
         return self.tallies[service].gauge()
 
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
-        edges = self.clients.edges if profile == USERS else self.edges[profile]
+        edges = self.clients.edges if profile == OF_USERS else self.edges[profile]
         return tuple(CallGauge(*astuple(edge)) for edge in edges)
 
     def database_gauge(self, database: int) -> DatabaseGauge:

@@ -35,7 +35,7 @@ def reach(process: Instance | None, asker: Instance | None) -> int:
         return Outcome.HTTP_500
     if not process.server.alive or process.hung:
         return SILENT
-    if asker is not None and process.plane.links.cut(asker, process):
+    if asker is not None and process.plane.links.torn(asker, process):
         return SILENT
     return 0 if process.listening else Outcome.HTTP_500
 
