@@ -147,6 +147,15 @@ def test_each_set_up_costs_least_from_some_price_of_an_hour_down_or_never():
         assert choose(weigh(SHOP, priced), priced).name == best
 
 
+def test_lost_sales_count_at_every_price_of_an_hour_down():
+    """At 1 USD a request Kubernetes saves 380 a year of 12 x 300: it pays from 3,220 / 0.38 on."""
+    first, second = by_price(weigh(SHOP, FREE), sale=1.0)
+    assert first.money == pytest.approx(100.0 + 400.0 / 12.0)
+    assert second.price == pytest.approx((12 * 300 - 380.0) / 0.38)
+    said = decision_text.verdict(SHOP, FREE._replace(sale=1.0))
+    assert decision_text.prices(said)[1] == ("nothing", "a restart policy", "24 min", "$133.33")
+
+
 def test_the_work_to_get_there_and_after_an_incident_is_paid():
     """120 h over 24 months, and 4 x 6 h a year after incidents, at 10 USD an hour."""
     year = (Recurrence("crash", 4.0, (Harms(day_h=1.0, follow_up_h=6.0),)),)

@@ -73,8 +73,8 @@ def verdict(decision: Prospects, terms: Terms) -> Advice:
     ]
     return Advice(
         decision, terms, weighed, choose(weighed, terms), confidence(decision, terms),
-        hinges(decision, terms), break_even(decision, terms), by_price(weighed), steps(weighed),
-        years,
+        hinges(decision, terms), break_even(decision, terms), by_price(weighed, terms.sale),
+        steps(weighed), years,
     )  # fmt: skip
 
 
@@ -216,10 +216,10 @@ def prices(said: Advice) -> Cells:
     rows: list[Sequence[str]] = [
         ("an hour down costs you", "least money", "down a year", "a month")
     ]
-    for price, each in said.thresholds:
+    for price, each, money in said.thresholds:
         least = f"{_dollars(price)} or more" if price else "nothing"
-        name, money = each.outcome.setup.name, words.money(each.money.means)
-        rows.append((least, name, _hours(each.year.down_h), money))
+        name, down = each.outcome.setup.name, _hours(each.year.down_h)
+        rows.append((least, name, down, words.money(money)))
     return rows
 
 
@@ -361,7 +361,7 @@ def record(said: Advice) -> dict[str, Any]:
         ],
         "by_price": [
             {"down_hour": price, "setup": each.outcome.setup.name}
-            for price, each in said.thresholds
+            for price, each, _ in said.thresholds
         ],
         "break_even": [each._asdict() for each in said.break_even],
         "asks": unknown(said),

@@ -180,28 +180,31 @@ def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
 
 # ---- from which price on ----
 class Threshold(NamedTuple):
-    """A set-up that costs least from this price of an hour down (USD) to the next threshold's."""
+    """A set-up that costs least from this price of an hour down (USD) to the next threshold's;
+    `money` a month, but for what hours down cost."""
 
     price: float
     weighed: Weighed
+    money: float
 
 
-def by_price(weighed: Sequence[Weighed]) -> list[Threshold]:
+def by_price(weighed: Sequence[Weighed], sale: float = 0.0) -> list[Threshold]:
     """Which set-up costs least at which price of an hour down, from 0 upwards: money a month is a
-    line over that price, as steep as it is long down; these are the lines below all others."""
-    thresholds = [Threshold(0.0, min(weighed, key=lambda w: (w.money.means, w.year.down_h)))]
+    line over that price, as steep as it is long down; these are the lines below all others. `sale`:
+    USD that a lost request costs beside."""
+    lines = [(w.money.means + sale * w.year.failed / MONTHS, w.year.down_h, w) for w in weighed]
+    money, down_h, first = min(lines, key=lambda line: line[:2])
+    thresholds = [Threshold(0.0, first, money)]
     while True:
-        last = thresholds[-1].weighed
         better = [
-            Threshold(
-                MONTHS * (w.money.means - last.money.means) / (last.year.down_h - w.year.down_h), w
-            )
-            for w in weighed
-            if w.year.down_h < last.year.down_h
+            (MONTHS * (dearer - money) / (down_h - shorter), shorter, dearer, w)
+            for dearer, shorter, w in lines
+            if shorter < down_h
         ]
         if not better:
             return thresholds
-        thresholds.append(min(better, key=lambda each: (each.price, each.weighed.year.down_h)))
+        price, down_h, money, best = min(better, key=lambda line: line[:2])
+        thresholds.append(Threshold(price, best, money))
 
 
 def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
