@@ -23,7 +23,7 @@ from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import patched_stack
 from sim.schema.scenario import Scenario
-from sim.schema.scenario_checks import claims_path, scenario_issues, server_issues
+from sim.schema.scenario_checks import in_force, scenario_issues, server_issues
 from sim.schema.settings import PlacedSettings, apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, Path_, describe
@@ -190,7 +190,7 @@ def _stack_of(scenario: Scenario, document: Document) -> Stack:
 
 def _name_issues(scenario: Scenario, document: Document) -> Iterator[Issue]:
     """Names of figures and platforms that there are not."""
-    platforms, claims_at = names(), claims_path(scenario)
+    platforms, claims_at = names(), in_force(scenario, "claims")
     places: list[tuple[Path_, str]] = [
         *((("platforms", i), name) for i, name in enumerate(scenario.platforms)),
         *(((*claims_at, i, "platform"), c.platform) for i, c in enumerate(scenario.claims)),

@@ -38,11 +38,11 @@ from sim.platforms.platform import Platform
 from sim.schema.characters import printable
 from sim.schema.fields import InputError, Issue
 from sim.schema.layers import Layer
-from sim.schema.settings import Spot, merged, with_value
+from sim.schema.settings import merged, with_value
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, describe
 from sim.schema.text.paths import MISSING, names_below, value_at
-from sim.schema.text.validation import closest, given, one_of
+from sim.schema.text.validation import Spot, closest, given, one_of
 
 __all__ = [
     "Source", "ablated", "add", "blaming", "capabilities", "chain", "checked", "configure",

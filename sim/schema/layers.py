@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, get_args
 from sim.constants.facts import Fact
 from sim.schema.fields import InputError
 from sim.schema.scenario import Scenario
-from sim.schema.settings import PlacedSettings, Spot, apply_settings, merged, split_settings
+from sim.schema.settings import PlacedSettings, apply_settings, merged, split_settings
 from sim.schema.stack import Role, Stack
 from sim.schema.stack_checks import server_issues, stack_issues
 from sim.schema.text.document import Document
 from sim.schema.text.paths import value_at
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.validation import Spot
 
 
 class AtLeast(NamedTuple):
@@ -163,9 +163,9 @@ def _with_settings(stack: Stack, layer: Layer) -> Stack:
         if steps[0] == "services":
             role: Any = steps[1] if len(steps) > 1 else ""
             if role not in get_args(Role):
+                spot = Spot(document, (*at, path))
                 found = f"{role!r}, which is no role"
-                expected, near = one_of(get_args(Role)), closest(role, get_args(Role))
-                raise document.error((*at, path), found, expected, near)
+                raise InputError(issues=[spot.misnamed(found, role, get_args(Role))])
             playing = stack.playing(role)
             names = [n for n in playing if stack.services[n].is_as_its_role("".join(steps[2:3]))]
             paths = [".".join(("services", name, *steps[2:])) for name in names]

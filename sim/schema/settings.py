@@ -27,7 +27,7 @@ from sim.schema.text.paths import (
     unwrap,
     with_child,
 )
-from sim.schema.text.validation import closest, one_of, read_value
+from sim.schema.text.validation import Spot, one_of, read_value
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -95,22 +95,6 @@ def apply_settings(
     if issues:
         raise InputError(issues=issues)
     return model
-
-
-class Spot(NamedTuple):
-    """Where a setting stands, for messages."""
-
-    document: Document
-    path: Path_
-
-    def down(self, key: str) -> Spot:
-        return self._replace(path=(*self.path, key))
-
-    def error(self, found: str, expected: str, nearest: str = "") -> InputError:
-        return self.document.error(self.path, found, expected, nearest)
-
-    def unknown(self, name: str, names: Sequence[str]) -> InputError:
-        return self.error(f"the unknown name {name!r}", one_of(names), closest(name, names))
 
 
 def place(model: BaseModel, path: str) -> list[str]:
@@ -186,7 +170,7 @@ def with_value(value: Any, annotation: Any, steps: Sequence[str], raw: Any, spot
 def merged(value: Any, annotation: Any, raw: Any, spot: Spot) -> Any:
     """`raw` over `value`: mappings merge, everything else replaces."""
     if not isinstance(raw, dict) or isinstance(value, LawSpec):
-        return read_value(annotation, raw, spot.document, spot.path)
+        return read_value(annotation, raw, spot)
     if value is None and is_dataclass(record_type(annotation)):
         value = _switched_on(value, annotation, spot)
     if is_record(value):
@@ -199,7 +183,7 @@ def merged(value: Any, annotation: Any, raw: Any, spot: Spot) -> Any:
         return value
     if isinstance(value, dict) and typing.get_origin(unwrap(annotation)) is dict:
         return _merged_names(value, annotation, raw, spot)
-    return read_value(annotation, raw, spot.document, spot.path)
+    return read_value(annotation, raw, spot)
 
 
 def _switched_on(value: Any, annotation: Any, spot: Spot) -> Any:
@@ -208,7 +192,7 @@ def _switched_on(value: Any, annotation: Any, spot: Spot) -> Any:
     if value is not None or record is None:
         return value
     if issubclass(record, BaseModel):
-        return read_value(record, {}, spot.document, spot.path)
+        return read_value(record, {}, spot)
     needed = [f for f in fields(record) if f.default is f.default_factory is MISSING]
     return None if needed else record()
 
@@ -233,5 +217,5 @@ def _merged_names(
         elif isinstance(part, dict) and not required <= set(part):
             raise place.unknown(key, list(value))
         else:
-            result |= read_value(annotation, {key: part}, spot.document, spot.path)
+            result |= read_value(annotation, {key: part}, spot)
     return result
