@@ -137,10 +137,15 @@ def _grid(result: Measurements) -> list[Band]:
     ]  # fmt: skip
 
 
-def tidy(axes: Axes, unit: str) -> None:
-    """No frame but the base line; the unit is said above the axis, not along it."""
+def bare(axes: Axes, **ticks: Any) -> None:
+    """No frame but the base line, no ticks but their labels."""
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="both", labelsize=10, length=0, colors=GREY)
+    axes.tick_params(axis="both", length=0, colors=GREY, **ticks)
+
+
+def tidy(axes: Axes, unit: str) -> None:
+    """Bare, with a grid; the unit is said above the axis, not along it."""
+    bare(axes, labelsize=10)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_ylabel(unit, size=10.5, color=GREY)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.report.study_page import StudyPage
@@ -268,12 +267,7 @@ def record(table: ArticleTable) -> dict[str, Any]:
     }
 
 
-def _draw(table: ArticleTable, path: Path) -> None:
-    from sim.study.article.table_picture import picture  # noqa: PLC0415 - text needs no matplotlib
-
-    picture(table).savefig(path)
-
-
 PAGE: StudyPage[ArticleTable] = StudyPage(
-    "table", text, markdown, record, {"table.csv": records}, draw=_draw, noun="table"
-)
+    "table", text, markdown, record, {"table.csv": records},
+    picture="sim.study.article.table_picture:picture", noun="table",
+)  # fmt: skip

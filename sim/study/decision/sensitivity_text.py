@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from sim.report.study_page import Lay, StudyPage, spoken, titled
@@ -135,12 +134,6 @@ def rows(tornado: Tornado) -> list[dict[str, Any]]:
     return table
 
 
-def _draw(tornado: Tornado, path: Path) -> None:
-    from sim.study.decision.pictures import tornado as slide  # noqa: PLC0415 - loads matplotlib
-
-    slide(tornado, finding(tornado)).savefig(path)
-
-
 def _names(platforms: Sequence[str]) -> str:
     return " and ".join(words.platform(name) for name in platforms) or "nobody"
 
@@ -151,5 +144,5 @@ def _title(tornado: Tornado) -> str:
 
 PAGE: StudyPage[Tornado] = StudyPage(
     "tornado", spoken(_lines, SHOWN), titled(_title, _lines), record, {"tornado.csv": rows},
-    draw=_draw,
+    picture="sim.study.decision.pictures:tornado",
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sim.report.study_page import Lay, StudyPage, spoken, titled
@@ -108,12 +107,7 @@ def record(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _draw(sweep: Sweep, path: Path) -> None:
-    from sim.study.decision.pictures import curve, heat_map  # noqa: PLC0415 - loads matplotlib
-
-    (curve if len(sweep.space) == 1 else heat_map)(sweep, findings(sweep)[0]).savefig(path)
-
-
 PAGE: StudyPage[Sweep] = StudyPage(
-    "sweep", spoken(_lines), titled(setting, _lines), record, {"sweep.csv": rows}, draw=_draw
-)
+    "sweep", spoken(_lines), titled(setting, _lines), record, {"sweep.csv": rows},
+    picture="sim.study.decision.pictures:knobs",
+)  # fmt: skip
