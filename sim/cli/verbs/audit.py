@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.cli.options import REPORTS, Json, Platforms, StudyOf, StudyOptions, Whole
+from sim.cli.options import AS_USUAL, REPORTS, Json, Platforms, StudyOf, Whole
 
 
 def audit(
     *,
-    options: StudyOf = None,
+    options: StudyOf = AS_USUAL,
     scenario: str = "container_crash",
     platform: Platforms = None,
     faults: Path | None = None,
@@ -36,7 +36,6 @@ def audit(
     from sim.study.decision import audit as study  # noqa: PLC0415
     from sim.study.decision.audit_text import PAGE  # noqa: PLC0415
 
-    options = options or StudyOptions()
     ask = Ask(**options.of(scenario, platform), reps=reps)
     listed = study.faults(faults or study.FILE)
     runs = study.prepare(ask, listed)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from sim.cli.options import (
+    AS_USUAL,
     REPORTS,
     Drawn,
     Flag,
     Json,
     Platforms,
+    Several,
     StudyOf,
-    StudyOptions,
     Whole,
     names,
 )
@@ -25,18 +24,16 @@ from sim.schema.fields import InputError
 if TYPE_CHECKING:
     from sim.study.ask import Ask
 
-Vary = Annotated[list[str] | None, Parameter(negative="")]
-
 
 def sweep(
     scenario: str,
     /,
     *,
-    vary: Vary = None,
+    vary: Several = None,
     chosen: Flag = False,
     metric: str | None = None,
     platform: Platforms = None,
-    options: StudyOf = None,
+    options: StudyOf = AS_USUAL,
     reps: Whole | None = None,
     out: Path | None = None,
     json: Json = False,
@@ -65,7 +62,6 @@ def sweep(
     from sim.study.decision import sensitivity_text, sweep_text  # noqa: PLC0415
 
     seeds = (0 if chosen else 5) if reps is None else reps  # 0: see sensitivity.prepare
-    options = options or StudyOptions()
     ask = Ask(**options.of(scenario, platform), reps=seeds)
     measure = _doubts(ask, vary, metric) if chosen else _curve(ask, vary or (), names(metric))
     folder = out or REPORTS / ("tornado" if chosen else "sweep")
