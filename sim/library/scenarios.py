@@ -20,7 +20,7 @@ from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import blaming, configured, layers, names
 from sim.platforms.platform import servers_of
 from sim.results.figures import METRICS
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.layers import patched_stack
 from sim.schema.scenario import Scenario
 from sim.schema.scenario_checks import in_force, scenario_issues, server_issues
@@ -81,9 +81,7 @@ def load_scenario(
             there = patched_stack(stack, layers(platform), sources, blamed)
             servers |= _servers(platform, there, scenario)
     issues = [*scenario_issues(scenario, stack, document), *_name_issues(scenario, document)]
-    issues = issues or list(server_issues(scenario, servers, document))
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(issues or server_issues(scenario, servers, document))
     return _with_trace(scenario, path, document)
 
 

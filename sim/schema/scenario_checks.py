@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.scenario import Claim, ConfigPush, Event, Scenario
 from sim.schema.settings import split_settings, with_value
 from sim.schema.stack import Role, Service, Stack
@@ -206,8 +206,7 @@ def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Even
     if event.at != at_s:
         found = f"an event for {event.at:g}s, and it is {at_s:g}s"
         issues.append(root.down("at").issue(found, "an event that happens now: without `at`"))
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(issues)
     return event
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import BaseModel
 
-from sim.schema.fields import InputError, Issue, LawSpec
+from sim.schema.fields import Complaints, InputError, LawSpec, refuse_all
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.steps import placed
 from sim.schema.text.document import Document, Path_, describe, parse_value
@@ -84,16 +84,13 @@ def apply_settings(
     settings and `root` the word that its keys begin with. All wrong settings are told at once.
     """
     document = where if isinstance(where, Document) else Document(where)
-    issues: list[Issue] = []
+    wrong = Complaints()
     for path, raw in settings.items():
         spot = Spot(document, (*at, f"{root}.{path}" if root else path))
-        try:
+        with wrong.noted():
             steps = _in_story(model, _resolve_alias(model, path.split("."), spot))
             model = with_value(model, type(model), steps, raw, spot)
-        except InputError as error:
-            issues += error.issues
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(wrong)
     return model
 
 

@@ -57,8 +57,15 @@ class Spot(NamedTuple):
     def error(self, found: str, expected: str, nearest: str = "") -> InputError:
         return InputError(issues=[self.issue(found, expected, nearest)])
 
-    def unknown(self, name: str, names: Iterable[str]) -> InputError:
-        return InputError(issues=[self.misnamed(f"the unknown name {name!r}", name, names)])
+    def unknown(self, name: str, names: Iterable[str], found: str = "") -> InputError:
+        """The same as an error. `found`: what it is called, else the unknown name."""
+        found = found or f"the unknown name {name!r}"
+        return InputError(issues=[self.misnamed(found, name, names)])
+
+
+def option(name: str) -> Spot:
+    """What the user gave by an option of the command line, or an argument of a program."""
+    return Spot(Document(""), (name,))
 
 
 def read_record(model: type[R], document: Document) -> R:

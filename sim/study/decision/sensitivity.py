@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from sim.constants.catalogue import of_choices, of_services, walk
 from sim.constants.facts import Setting
+from sim.results.expectations import figure_named
 from sim.results.figures import total
 from sim.results.summary import Replication
 from sim.schema.fields import LawSpec, Line, Record
@@ -24,7 +25,7 @@ from sim.simulation.case import Case
 from sim.study.ask import Ask
 from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.causes import changed, differs, expanded, standing_at
-from sim.study.decision.merit import Estimate, estimate, least, metric_named, sign
+from sim.study.decision.merit import Estimate, estimate, least, sign
 from sim.study.plan import Plan, plan
 
 FILE = Path(__file__).with_name("assumptions.yaml")
@@ -206,7 +207,7 @@ def prepare(ask: Ask, metric: str = METRIC) -> SensitivityRuns:
     planned = plan(replace(ask, reps=ask.reps or FEW))
     if not ask.reps and max(case.requests for case in planned.cases) > LARGE:
         planned = replace(planned, ask=replace(planned.ask, reps=1))
-    return SensitivityRuns(planned, metric_named(metric))
+    return SensitivityRuns(planned, figure_named(metric, "--metric"))
 
 
 def measure(runs: SensitivityRuns, run: Runner = Batch.run) -> Tornado:

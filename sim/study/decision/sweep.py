@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from sim.results.expectations import figure_named
 from sim.results.summary import Replication, mean_total
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.batch import Batch, Runner
 from sim.study.decision.knobs import Dial, Settings, cases_at, grid, knobs
-from sim.study.decision.merit import Estimate, clearly_worse, estimate, metric_named, sign
+from sim.study.decision.merit import Estimate, clearly_worse, estimate, sign
 from sim.study.plan import Plan, plan
 
 METRICS = ("downtime_s", "availability", "cost.usd")
@@ -71,7 +72,7 @@ def prepare(ask: Ask, vary: Sequence[str], metrics: Sequence[str] = METRICS) -> 
     if len(space) > SHOWN_KNOBS:
         paths = ", ".join(knob.path for knob in space)
         raise InputError(field="--vary", found=paths, expected="one knob, or two; see sim cheapest")
-    checked = tuple(metric_named(name) for name in metrics)
+    checked = tuple(figure_named(name, "--metric") for name in metrics)
     planned = plan(ask)
     settings = tuple(grid(space))
     cases = tuple(case for point in settings for case in cases_at(planned, point, "--vary"))
