@@ -125,14 +125,13 @@ def _result(planned: Plan, show: Show, where: Workplace) -> tuple[Result, Except
 
 def _with_unknowns(planned: Plan, result: Result, run: Runner) -> Result:
     """The result with what its verdict hangs on."""
-    from sim.study.decision import sensitivity, sensitivity_text  # noqa: PLC0415
+    from sim.study.decision import sensitivity  # noqa: PLC0415
 
     metric = result.decision.metric if result.decision is not None else sensitivity.METRIC
-    runs = sensitivity.prepare(replace(planned.ask, reps=0), metric)
-    tornado = sensitivity.measure(runs, run)
+    tornado = sensitivity.measure(sensitivity.prepare(replace(planned.ask, reps=0), metric), run)
     return replace(
         result,
-        unknowns=sensitivity_text.unknowns(tornado),
+        unknowns=sensitivity.unknowns(tornado),
         interrupted=tornado.interrupted,
         command=result.command and f"{result.command} --unknowns",
     )

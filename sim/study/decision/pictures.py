@@ -26,10 +26,8 @@ from sim.report.text import words
 from sim.study.ask import setting_text
 from sim.study.decision.decision_text import Advice, sentence
 from sim.study.decision.merit import Estimate, estimate
-from sim.study.decision.sensitivity import Tornado
-from sim.study.decision.sensitivity_text import finding
-from sim.study.decision.sweep import Sweep, SweepPoint
-from sim.study.decision.sweep_text import findings
+from sim.study.decision.sensitivity import Tornado, finding
+from sim.study.decision.sweep import Sweep, SweepPoint, findings
 
 MONEY = (
     ("machines", BLUE),
