@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple, cast
 
@@ -102,12 +101,11 @@ def bands(result: Measurements, page: Figure, width: float = RIGHT - LEFT) -> li
     whole = (TOP - BOTTOM) / len(result.runs)
     lanes = max(0, min(event_labels.LANES, int((whole - HEADER - 0.1) / LANE)))
     pixels = width * page.bbox.width
-    text_width = cache(lambda text: _width(page, text, LABEL))  # every try to place asks again
     named = [
         event_labels.place(
             event_labels.chosen(run, start, end),
             lambda t: (t - start) / (end - start) * pixels,
-            text_width,
+            lambda text: _width(page, text, LABEL),
             pixels,
             lanes,
         )
