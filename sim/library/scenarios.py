@@ -4,7 +4,7 @@ platforms and figures decide whether they can run."""
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sim.platforms.platform import servers_of
 from sim.results.figures import METRICS
 from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.layers import patched_stack
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import Claim, Scenario
 from sim.schema.scenario_checks import in_force, scenario_issues, server_issues
 from sim.schema.settings import PlacedSettings, apply_settings, split_settings
 from sim.schema.stack import Stack
@@ -83,6 +83,15 @@ def load_scenario(
     issues = [*scenario_issues(scenario, stack, document), *_name_issues(scenario, document)]
     refuse_all(issues or server_issues(scenario, servers, document))
     return _with_trace(scenario, path, document)
+
+
+def claims_by_run(names: Iterable[str]) -> Iterator[tuple[str, list[Claim]]]:
+    """SCENARIO or SCENARIO:VARIANT of these scenarios, with what each claims itself."""
+    for name in names:
+        scenario = load_scenario(name)
+        yield name, scenario.claims
+        for word, variant in scenario.variants.items():
+            yield f"{name}:{word}", variant.claims or []
 
 
 def _servers(platform: str, stack: Stack, scenario: Scenario) -> dict[str, int]:

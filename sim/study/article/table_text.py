@@ -43,6 +43,10 @@ class ArticleTable(NamedTuple):
     reps: int
     version: str
 
+    @property
+    def seeds(self) -> str:
+        return f"seed {self.seed}" if self.reps == 1 else f"means over {self.reps} seeds"
+
 
 # ---- verdicts ----
 def verdict(
@@ -105,9 +109,8 @@ def text(table: ArticleTable) -> str:
 
 
 def _blocks(table: ArticleTable) -> Iterator[str]:
-    seeds = f"seed {table.seed}" if table.reps == 1 else f"means over {table.reps} seeds"
     heads = "".join(f"{measure.heading:>12}" for measure in MEASURES.values())
-    yield f"The article's table, measured ({seeds})"
+    yield f"The article's table, measured ({table.seeds})"
     for number, (row, losses) in enumerate(table.rows, start=1):
         yield ""
         yield f"{number}. {row.problem}: {row.capability.replace('_', ' ')}"
@@ -182,12 +185,11 @@ def markdown(table: ArticleTable) -> str:
                 same = unused(measured.losses, f"{base}-{row.capability}")
                 cells.append("the same" if same else _cell(_without(measured, base)))
         grid.append(cells)
-    seeds = f"Seed {table.seed}." if table.reps == 1 else f"Means over {table.reps} seeds."
     lines = [
         "# The article's table, measured", "", *columns.markdown_table(grid),
-        "", f"{seeds} Each cell: time down, requests failed, jobs lost, minutes by hand. "
-        '"Without it": the same platform with that one capability taken away; "has none": it has '
-        f"nothing to take away. {SAME}", "", "## What the article says", "",
+        "", f"{table.seeds.capitalize()}. Each cell: time down, requests failed, jobs lost, "
+        'minutes by hand. "Without it": the same platform with that one capability taken away; '
+        f'"has none": it has nothing to take away. {SAME}', "", "## What the article says", "",
     ]  # fmt: skip
     grid = [["Problem", "Docker Compose", "Kubernetes"]]
     grid += [[m.row.problem, m.row.compose, m.row.kubernetes] for m in table.rows]

@@ -171,14 +171,11 @@ def prepare(
 
 
 def _drawn(case: Case, quarter_seed: int, incident: Incident, kind: IncidentKind) -> Drawn:
-    from sim.control.people.human import is_night  # noqa: PLC0415 - simpy loads with it
-
     operator = case.stack.operator
-    night = operator.night
     deploys = [event for event in case.scenario.events if event.deploy is not None]
     return Drawn(
         at_hour(case, incident), quarter_seed, incident, kind,
-        night is not None and is_night(incident.at_s, night.begins, night.ends),
+        operator.night_at(incident.at_s) is not None,
         len(deploys) * operator.habits.deploy_watch,
     )  # fmt: skip
 
