@@ -146,6 +146,7 @@ def tidy(axes: Axes, unit: str) -> None:
     bare(axes, labelsize=10)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
+    axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.set_ylabel(unit, size=10.5, color=GREY)
 
 
@@ -156,7 +157,8 @@ def header(axes: Axes, band: Band, text: str) -> None:
     name = words.platform(band.run.platform)
     if band.small:
         page.text(left, y + 0.019, name, size=12, weight="bold", color=INK)
-        page.text(left, y - 0.004, text, size=9.5, color=INK)
+        room = band.width * page.bbox.width / _width(page, text, LABEL)
+        page.text(left, y - 0.004, text, size=LABEL.get_size() * min(1.0, room), color=INK)
         return
     page.text(left, y, name, size=14, weight="bold", color=INK)
     after = _width(page, name, FontProperties(size=14, weight="bold")) / page.bbox.width
