@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sim.dataplane.arithmetic import added
 from sim.report.study_page import StudyPage
 from sim.report.text import words
-from sim.report.text.columns import markdown_table
+from sim.report.text.columns import folded, markdown_table
 from sim.study.quarter.tally import (
     LEFT_OUT,
     Quarter,
@@ -154,10 +153,10 @@ def text(quarter: Quarter) -> str:
         lines += ["", *(f"  {a:<58}{b:>16}{c:>10}" for a, b, c in budget(quarter, name))]
         lines += ["", "  what nobody had planned"]
         lines += [f"    {line}" for line in hours(quarter, name)]
-        lines += ["", *_wrapped(ruling(quarter, name), "  ", "    ")]
+        lines += ["", *folded(ruling(quarter, name), "  ", "    ")]
     lines += ["", "How often things come, and where that is from"]
-    lines += _wrapped(sources(quarter), "  ", "    ")
-    lines += ["", *_wrapped([f"Not simulated: {LEFT_OUT}."], "", "  ")]
+    lines += folded(sources(quarter), "  ", "    ")
+    lines += ["", *folded([f"Not simulated: {LEFT_OUT}."])]
     return "\n".join(lines) + "\n"
 
 
@@ -167,13 +166,6 @@ def _aligned(rows: Rows) -> Iterator[str]:
         first, *rest = zip(row, widths, strict=True)
         cells = "".join(f"{cell:>{width}}" for cell, width in rest)
         yield f"{first[0]:<{first[1]}}{cells}"
-
-
-def _wrapped(sentences: Iterable[str], first: str, then: str) -> list[str]:
-    lines = []
-    for one in sentences:
-        lines += wrap(one, 98, initial_indent=first, subsequent_indent=then)
-    return lines
 
 
 # ---- files ----
