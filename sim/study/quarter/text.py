@@ -71,11 +71,11 @@ def table(quarter: Quarter, name: str) -> Rows:
     return rows
 
 
-def _cells(name: str, expected: str, found: Totals) -> tuple[str, ...]:
+def _cells(name: str, expected: str, totals: Totals) -> tuple[str, ...]:
     return (
-        name, expected, number(found.incidents), words.duration(60.0 * found.minutes),
-        number(found.pages), number(found.mistakes), words.duration(found.downtime_s),
-        number(found.followed_up),
+        name, expected, number(totals.incidents), words.duration(60.0 * totals.minutes),
+        number(totals.pages), number(totals.mistakes), words.duration(totals.downtime_s),
+        number(totals.followed_up),
     )  # fmt: skip
 
 
@@ -118,16 +118,16 @@ def _met(those: Sequence[Replayed]) -> str:
 
 def ruling(quarter: Quarter, name: str) -> list[str]:
     """What T1 comes to, which no run decides; or that there is nothing yet."""
-    found = verdict(quarter, name)
-    if found is None:
+    outcome = verdict(quarter, name)
+    if outcome is None:
         some = f"{len(quarter.of(name))} of {quarter.drawn[name]}"
         return [f"interrupted: {some} replayed, figures are sums of these, and no verdict on T1"]
-    measured = percent(found["measured"])
+    measured = percent(outcome["measured"])
     if quarter.reps > 1:
         low, high = likely(quarter, name)
         said = words.kind_of_bounds(quarter.reps, "quarters")
         measured += f" ({said}: {percent(low)} to {percent(high)})"
-    return [f"T1, no verdict, measured {measured}: {found['says']}", found["because"]]
+    return [f"T1, no verdict, measured {measured}: {outcome['says']}", outcome["because"]]
 
 
 def sources(quarter: Quarter) -> Iterator[str]:
