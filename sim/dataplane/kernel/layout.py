@@ -72,6 +72,7 @@ ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 STEPS, SHALLOW, DEEP = 32, 26, 28
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
+INTACT = -1  # a queue that has lost nothing since it was last there
 # lists: two of the whole plane, one per balancer, five per database, then six per container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
 DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
@@ -162,6 +163,7 @@ QUEUE: RecordFields = [  # `redis`: the container that plays it
     ("pushing", N), ("copies_waiting", N), ("copies_working", N), ("entries", N), ("parked", N),
     ("saved", F), ("saved_sequence", N), ("changes", N), ("head", N), ("tail", N),
     ("taken_head", N), ("taken_tail", N), ("scheduled", N),
+    ("fallen", N),  # it crashed: its persistence; INTACT: what it lost is decided
 ]  # fmt: skip
 CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least recently used first
     ("server", N), ("entries", N), ("first", N), ("last", N), ("begun", N),
@@ -345,7 +347,7 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     w = box[0]
     for name in ("work_free", "request_free", "job_free"):
         w[name] = -1
-    for name in ("redis", "head", "tail", "taken_head", "taken_tail"):
+    for name in ("redis", "head", "tail", "taken_head", "taken_tail", "fallen"):
         w["queue"][name] = -1
     w["head"][:] = w["tail"][:] = -1
     w["machine"]["first"][:] = w["balancer"]["via"][:] = -1
