@@ -105,8 +105,9 @@ class DataPlane(Protocol):
 
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         """Each new connection of users comes in by one of these servers, drawn for its try; one
-        that is dead swallows it. `local`: it stays on that server, and is swallowed by one that has
-        no backend while others have. None: straight in."""
+        that is dead swallows it, and what is lost, and how long it takes, is by it. `local`: it
+        stays on that server, and is swallowed by one that has no backend while others have. None:
+        straight in."""
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""

@@ -133,7 +133,7 @@ WORK: RecordFields = [
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
     ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
-    ("kept", HALF), ("via", HALF),
+    ("kept", HALF), ("via", HALF), ("gate", HALF),  # a server, by which it came in
     ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
@@ -178,7 +178,7 @@ PURSE: RecordFields = [  # of who asks under a policy: see Caller of the referen
 ]  # fmt: skip
 KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is closed
     ("target", HALF), ("process", HALF), ("opened", F), ("used", F),
-    ("silent", F),
+    ("silent", F), ("gate", N),
 ]  # fmt: skip
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
