@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.core.recorder import SpanRecorder
+from sim.control.core.ticks import always, never
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
@@ -110,17 +111,16 @@ class Observer:
 
     def audit(self) -> Loop:
         """The ledger must balance at every minute (of a long run: at every sample), not only at the
-        end. Of the minutes in which nothing happens the last one is looked at."""
-        k, check_s = 1, max(CHECK_S, self.step_s)
-        while True:
-            yield self.cluster.clock.at(k * check_s, Rank.OBSERVER, 1)
-            self.check(int(k * check_s / self.step_s) + 1)
+        end. Minutes in which nothing happens are one, unless somebody wants to hear of each."""
+        check_s = max(CHECK_S, self.step_s)
+        calm = never if self.progress is None else always
+        ticks = self.cluster.ticks(check_s, Rank.OBSERVER, check_s, 1, calm=calm)
+        for tick in ticks:
+            yield tick
+            self.check(int((ticks.k + 1) * check_s / self.step_s) + 1)
             if self.progress is not None:
                 gauge = self.cluster.plane.gauge()
                 self.progress(self.cluster.clock.now, gauge.arrived, self.glance(gauge))
-            k += 1
-            if self.progress is None:
-                k = max(k, math.ceil(self.cluster.stands_until() / check_s) - 1)
 
     def glance(self, gauge: PlaneGauge) -> Glance:
         rows = tuple(self.cluster.timeline[self.told :])
