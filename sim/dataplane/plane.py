@@ -196,9 +196,17 @@ class DataPlane(Protocol):
         """Which check has sent this probe and waits for its answer; -1: none that stands."""
 
     # observation
-    def stands_until(self) -> float:
-        """Unless a verb acts, nothing happens and no gauge changes before this time; `now` where
-        that cannot be said, or costs more than to look."""
+    def stands_until(self, least_s: float = 0.0) -> float:
+        """Unless a verb acts, nothing happens before this time but standing checks, which all pass,
+        and no gauge changes but by what they use. `now` where that cannot be said, costs more than
+        to look, or would be no later than `least_s`."""
+
+    @property
+    def stood_s(self) -> float:
+        """It has stood since then, when it was last found to stand."""
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        """CPU seconds that its standing checks use at most in so long, and bytes at one time."""
 
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...

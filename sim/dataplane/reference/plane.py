@@ -433,8 +433,15 @@ class ReferencePlane:
         return -1
 
     # ---- observation ----
-    def stands_until(self) -> float:
+    def stands_until(self, least_s: float = 0.0) -> float:
         return self.now  # always right, and nobody waits for this engine
+
+    @property
+    def stood_s(self) -> float:
+        return self.now
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        return 0.0, 0
 
     def gauge(self) -> PlaneGauge:
         return readings.gauge(self)
