@@ -62,7 +62,7 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
 def _queue_issue(
     named: str | None, at: tuple[Key, ...], stack: Stack, document: Document
 ) -> Iterator[Issue]:
-    queues = stack.playing("redis")
+    queues = [n for n in stack.playing("redis") if stack.services[n].follows is None]
     if named is not None and named not in queues:
         possible = f" ({one_of(queues)})" if queues else "; there is none"
         expected = f"{TARGETS['push'][1]}{possible}"

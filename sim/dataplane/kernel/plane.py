@@ -235,6 +235,9 @@ class CompiledPlane:
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 
+    def promote(self, queue: int, since_s: float) -> None:
+        self._act(verbs.PROMOTED, queue, 0, since_s)
+
     def flush(self, cache: int) -> None:
         self._act(verbs.FLUSH, cache)
 
