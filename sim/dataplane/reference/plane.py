@@ -87,7 +87,8 @@ class ReferencePlane:
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.branches = 0  # steps that began side by side with others
-        self.links, self.gates = Links(self.seed), Gates(self.seed)
+        self.links = Links(self.seed)
+        self.gates = Gates(self.seed, self.links)
         self.clients = Clients(self, workload)
 
     # ---- time ----
@@ -441,8 +442,15 @@ class ReferencePlane:
         return -1
 
     # ---- observation ----
-    def stands_until(self) -> float:
+    def stands_until(self, least_s: float = 0.0) -> float:
         return self.now  # always right, and nobody waits for this engine
+
+    @property
+    def stood_s(self) -> float:
+        return self.now
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        return 0.0, 0
 
     def gauge(self) -> PlaneGauge:
         return readings.gauge(self)
