@@ -179,6 +179,7 @@ class Profile:
     queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
+    unsent_s: float = 0.0  # what it did for so long its replica may lack; 0: it has none
     # CACHE
     keys: int = 1  # that are asked for
     skew: float = 0.0  # the n-th is asked for as n ** -skew (Zipf)

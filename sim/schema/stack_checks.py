@@ -38,15 +38,16 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
             "keepalive",
             "recovery",
             "pooler",
-            "follows",
-            "failover",
         ),
         ("postgres",),
     ),
-    "managed": ("postgres", "redis"),
+    **dict.fromkeys(("follows", "failover", "managed"), ("postgres", "redis")),
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
     "holds": ("cache",),
 }
+
+
+FAILOVERS = {"postgres": ("patroni", "managed"), "redis": ("sentinel",)}
 
 
 def resolve(stack: Stack, name_or_role: str) -> str:
@@ -214,18 +215,29 @@ def _needs(name: str, service: Service, stack: Stack, at: Spot) -> Iterator[Issu
 
 
 def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iterator[Issue]:
-    primaries = [n for n in stack.playing("postgres") if stack.services[n].follows is None]
+    primaries = [n for n in stack.playing(service.role) if stack.services[n].follows is None]
     if service.follows is not None and service.follows.primary not in primaries:
         found, expected = repr(service.follows.primary), f"a primary ({one_of(primaries)})"
         near = closest(service.follows.primary, primaries)
         yield at.down("follows", "primary").issue(found, expected, near)
-    if service.managed is not None and service.failover is not None:
-        found, expected = "failover of a managed database", "its provider's, `managed.takes`"
-        yield at.down("failover").issue(found, expected, key=True)
-    elif service.failover is not None and not stack.replicas(name):
+    rules, own = service.failover, at.down("failover")
+    if rules is None or service.role not in FAILOVERS:
+        return
+    if service.managed is not None:
+        found, expected = f"failover of {name}, which is managed", "its provider's: `managed.takes`"
+        yield own.issue(found, expected, key=True)
+    elif not stack.replicas(name):
         found = f"failover of {name}, which has no replica"
-        expected = f"a service with role postgres and `follows: {{primary: {name}}}`"
-        yield at.down("failover").issue(found, expected, key=True)
+        expected = f"a service with role {service.role} and `follows: {{primary: {name}}}`"
+        yield own.issue(found, expected, key=True)
+    if rules.by not in FAILOVERS[service.role]:
+        title, able = stack.engine_of(name).title, FAILOVERS[service.role]
+        yield own.down("by").issue(f"{rules.by} of {title}", one_of(able))
+        return
+    unread = ("loop_wait",) if rules.by == "sentinel" else ("quorum", "timeout")
+    for field in rules.model_fields_set.intersection(unread):
+        found = f"{field}, which a failover by {rules.by} does not have"
+        yield own.down(field).issue(found, "nothing here", key=True)
 
 
 def _above(

@@ -328,6 +328,7 @@ def queue(dice: Dice) -> Profile:
         queue_bytes=dice.pick(0, 0, 1, 5, 20) * job_bytes,
         evict=dice(0.5),
         job_bytes=job_bytes,
+        unsent_s=dice.aside((0.0, 0.0, 0.0, 0.5, 5.0, 500.0)),
     )
 
 
@@ -610,6 +611,16 @@ class Author:
         if later < INF:
             self.step(later, "resume", c)
 
+    def succeed(self, t: float) -> None:
+        """A replica takes a queue's place, that lacks what came since."""
+        aside = self.dice.aside
+        queues = [c for c, kind in enumerate(self.kind_of) if kind == Kind.QUEUE]
+        if queues and aside((True, False, False)):
+            number, later = aside(range(QUEUES)), t + aside((0.0, 0.0, 1.0))
+            version = aside(self.versions_of(Kind.QUEUE, 0, number))
+            self.step(t, "promote", number, t - aside((0.0, 0.125, 1.0, 10.0)))
+            self.step(later, "set_profile", aside(queues), version)
+
     def drain(self, t: float, later: float, c: int) -> None:
         self.step(t, "drain", c)
         if self.dice(0.5) and later < INF:
@@ -732,6 +743,7 @@ def make_world(seed: int, lattice: bool) -> World:
         author.wire(t)
         author.gate(t)
         author.cool(t)
+        author.succeed(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
     script = sorted(author.steps, key=lambda step: step.t_s)

@@ -237,6 +237,9 @@ class CompiledPlane:
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
 
+    def promote(self, queue: int, since_s: float) -> None:
+        self._act(verbs.PROMOTED, queue, 0, since_s)
+
     def flush(self, cache: int) -> None:
         self._act(verbs.FLUSH, cache)
 
@@ -373,8 +376,7 @@ class CompiledPlane:
         if old.times_s is None:
             until = min(self.now, self.end)
             left = left_over(segment, since, left, old.start_s, old.rate, old.slope, until)
-        stream["left"], stream["event"] = left, self.now
-        stream["since"] = max(since, self.now)
+        stream["left"], stream["event"], stream["since"] = left, self.now, max(since, self.now)
         self._follow(arrivals.after(self.now))
         self.stirred = True
         self.stillness.over()

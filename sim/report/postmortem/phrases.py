@@ -25,6 +25,7 @@ JOBS = {  # sim.dataplane.codes.JobLoss
     "queue_full": "refused by a full queue",
     "evicted": "thrown out of a full queue",
     "attempts_exhausted": "given up after their last try",
+    "not_replicated": "unknown to the replica that took the queue's place",
     "stalled": "given up after their workers had died too often",
 }
 
