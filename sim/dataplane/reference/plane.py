@@ -221,6 +221,7 @@ class ReferencePlane:
             play(c, self.database_of(c), self.databases[rules.number])
         c.born(profile)
         if rules.kind == Kind.QUEUE:
+            c.queue.recover()
             c.queue.redis = c
         elif rules.kind == Kind.CACHE:
             self.caches[rules.number].start(c)
