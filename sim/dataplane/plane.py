@@ -109,6 +109,10 @@ class DataPlane(Protocol):
         stays on that server, and is swallowed by one that has no backend while others have. None:
         straight in."""
 
+    def close_gate(self, server: int) -> None:
+        """All connections that users have open by this server are reset. Where it loses power they
+        fall silent, and are reset when it is back."""
+
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 

@@ -590,6 +590,8 @@ class Author:
         if aside((True, True, False)):
             by = [server for server in range(self.servers) if aside((True, False))]
             self.step(t, "set_gates", by, aside((False, True)))
+        elif aside((True, False)):
+            self.step(t, "close_gate", aside(range(self.servers)))
 
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""

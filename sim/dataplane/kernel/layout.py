@@ -262,7 +262,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
-    ("gates", N), ("local", N),  # no gates: users come straight in
+    ("gates", N), ("local", N), ("gated", N),  # no gates: users come straight in; were there ever?
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
     ("returned", N), *columns(Law, "think_"), ("horizon", F),  # of users who come back
 ]  # fmt: skip

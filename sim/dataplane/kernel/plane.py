@@ -233,6 +233,10 @@ class CompiledPlane:
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         w = self.box[0]
         w["gate"][: len(servers)], w["gates"], w["local"] = servers, len(servers), local
+        w["gated"] |= int(len(servers) > 0)
+
+    def close_gate(self, server: int) -> None:
+        self._act(verbs.GATE_CLOSED, server)
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
