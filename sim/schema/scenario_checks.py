@@ -64,7 +64,15 @@ def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Ite
         found = " and ".join(chosen) or "none of rate, points, trace and users"
         yield document.issue(("traffic",), found, "exactly one of rate, points, trace and users")
     think = traffic.think
-    if (think is None) != (traffic.users is None):
+    for i, point in enumerate(traffic.points):
+        if (point.rate is None) == (point.users is None):
+            found = "neither" if point.rate is None else "both"
+            yield document.issue(("traffic", "points", i), found, "exactly one of rate and users")
+    kinds = {point.rate is None for point in traffic.points}
+    if len(kinds) > 1:
+        found = "rates and users"
+        yield document.issue(("traffic", "points"), found, "points of one kind")
+    elif (think is None) == (traffic.users is not None or kinds == {True}):
         found = "users without think" if think is None else "think without users"
         yield document.issue(("traffic",), found, "both of users and think, or none of them")
     elif think is not None and think.mean < SHORTEST_THOUGHT_S:
@@ -101,7 +109,7 @@ def event_issues(
 ) -> Iterator[Issue]:
     """What does not fit in one event, which stands at the path `at` of the document. How many
     servers there are at its time a run alone knows."""
-    if event.traffic is not None and scenario.traffic.users is not None:
+    if event.traffic is not None and scenario.traffic.returns:
         found = "another rate for users who come back"
         expected = "it where traffic has a rate: how often these ask is what they meet"
         yield document.issue((*at, "traffic"), found, expected, key=True)
