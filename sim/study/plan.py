@@ -15,7 +15,7 @@ from sim.dataplane.codes import MOST_USERS
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
 from sim.imports.evidence import Corrections, Imported
-from sim.imports.trace import profile, recording
+from sim.imports.trace import profile, recording, stays
 from sim.imports.traffic.endpoints import AskedPath
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
@@ -168,11 +168,11 @@ def _cases(
 
 
 def _not_too_many(case: Case) -> None:
-    users = case.scenario.traffic.crowd
+    users = len(stays(case.scenario.traffic, case.scenario.horizon))
     if users > MOST_USERS:
         raise InputError(
             field="scenario.traffic.scale",
-            found=f"{users} users",
+            found=f"{users} users, who come and go",
             expected=f"at most {MOST_USERS}",
         )
     if case.requests > MOST_REQUESTS:

@@ -35,6 +35,7 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SEGMENTS,
     MOST_SERVICES,
+    MOST_USERS,
     MOST_WAYS,
     MOST_WINDOW,
     Outcome,
@@ -48,6 +49,7 @@ from sim.dataplane.profile import (
     PoolRules,
     Profile,
     Routing,
+    Stay,
     StoryStep,
     Workload,
 )
@@ -324,6 +326,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("service_sample", SERVICE_SAMPLE, (SAMPLES, MOST_SERVICES)),
         ("cache", np.dtype(CACHE_ROW), (MOST_CACHES,)),
         ("cached", np.dtype(KEY_ROW), (MOST_CACHES * MOST_KEYS,)),
+        ("stay", np.dtype(columns(Stay)), (MOST_USERS,)),
     ]  # fmt: skip
     return [*RECORD, *tables]
 

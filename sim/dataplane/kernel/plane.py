@@ -121,8 +121,8 @@ class CompiledPlane:
         while len(self.box[0]["kept"]) < len(workload.doors) * workload.client.connections:
             self._grow(self.works, 2 * self.places)
         self._settings(workload)
-        if workload.users > 0:
-            self._act(verbs.CROWD, workload.users)
+        if workload.users:
+            self._act(verbs.CROWD, len(workload.users))
 
     def _bind(self) -> None:
         table = self.box[0]["notice"]

@@ -443,7 +443,7 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         clear(w, at)
     elif verb == CROWD:
         for user in range(at):
-            thinks(w, USER_BASE + user)
+            thinks(w, USER_BASE + user, w.stay[user].begin_s)
     elif verb == REWIRED:
         rewire(w)
     elif verb == PROMOTED:
