@@ -29,8 +29,9 @@ from sim.study.decision.money import monthly
 from sim.study.decision.sensitivity import scaled
 from sim.study.decision.year import Harms, Recurrence
 from sim.study.plan import Plan, plan
-from sim.study.quarter.draw import Incident, at_hour, follows_up, time_of
+from sim.study.quarter.draw import at_hour, follows_up, time_of
 from sim.study.quarter.rates import IncidentKind, Rates
+from sim.study.quarter.tally import Incident
 
 FILE = Path(__file__).with_name("setups.yaml")
 WEEKS = 365.25 / 7.0  # of a year
