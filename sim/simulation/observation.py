@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.core.recorder import SpanRecorder
-from sim.control.core.ticks import always, never
+from sim.control.core.ticks import never
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
@@ -112,12 +112,12 @@ class Observer:
     def audit(self) -> Loop:
         """The ledger must balance at every minute (of a long run: at every sample), not only at the
         end. Minutes in which nothing happens are one, unless somebody wants to hear of each."""
-        check_s = max(CHECK_S, self.step_s)
-        calm = never if self.progress is None else always
-        ticks = self.cluster.ticks(check_s, Rank.OBSERVER, check_s, 1, calm=calm)
-        for tick in ticks:
+        cluster, check_s = self.cluster, max(CHECK_S, self.step_s)
+        each = cluster.clock.ticks(check_s, Rank.OBSERVER, check_s, 1)
+        some = cluster.ticks(check_s, Rank.OBSERVER, check_s, 1, calm=never)
+        for tick in some if self.progress is None else each:
             yield tick
-            self.check(int((ticks.k + 1) * check_s / self.step_s) + 1)
+            self.check(int(cluster.clock.now / self.step_s) + 1)
             if self.progress is not None:
                 gauge = self.cluster.plane.gauge()
                 self.progress(self.cluster.clock.now, gauge.arrived, self.glance(gauge))
