@@ -105,7 +105,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.rungs": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
     ),
-    "sim.cli.options": (),
+    # options alone: the names of exports, and what readers of files take
+    "sim.cli.options": ("sim.report.exports.formats", "sim.imports.evidence"),
     # a page on which sessions run; the class asks what the quiz asks
     "sim.live": (
         "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",

@@ -213,6 +213,14 @@ FAILOVER_LOOP = Fact(
     "failover.loop_wait", 10.0, "s", "each looks, and the primary says that it lives, so often",
     "patroni.readthedocs.io dynamic configuration: loop_wait; Patroni 3.0.2, measured",
 )  # fmt: skip
+SENTINEL_QUORUM = Fact(
+    "failover.quorum", 2, "Sentinels", "so many of three must miss a primary to promote another",
+    "redis.io/docs, High availability with Redis Sentinel, examples 2 and 3: three boxes, quorum 2",
+)  # fmt: skip
+SENTINEL_TIMEOUT = Fact(
+    "failover.timeout", 180.0, "s", "a failover that fails is tried again after twice as long",
+    "redis 7.4 src/sentinel.c: sentinel_default_failover_timeout, sentinelStartFailoverIfNeeded",
+)  # fmt: skip
 FAILOVER_FAILS = Fact(
     "failover.fails", 0.02, "ratio", "of failovers do not end with a primary",
     "chosen, between 0 and 0.1: post-mortems tell of them, nobody counts those that went well",

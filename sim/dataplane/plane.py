@@ -105,11 +105,21 @@ class DataPlane(Protocol):
 
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         """Each new connection of users comes in by one of these servers, drawn for its try; one
-        that is dead swallows it. `local`: it stays on that server, and is swallowed by one that has
-        no backend while others have. None: straight in."""
+        that is dead swallows it, and what is lost, and how long it takes, is by it. `local`: it
+        stays on that server, and is swallowed by one that has no backend while others have. None:
+        straight in."""
+
+    def close_gate(self, server: int) -> None:
+        """All connections that users have open by this server are reset. Where it loses power they
+        fall silent, and are reset when it is back."""
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
+
+    def promote(self, queue: int, since_s: float) -> None:
+        """A replica takes the place of this queue's server that knows all it did up to then: jobs
+        pushed later are lost, those taken later wait there once more. Comes before the
+        `set_profile`, or `start`, by which a container plays this queue."""
 
     def flush(self, cache: int) -> None:
         """This cache has forgotten all that it held."""
@@ -142,9 +152,9 @@ class DataPlane(Protocol):
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
         steps that call, the databases it asks and, of a worker, its queue and `reliable` must be
-        the same. CPU limit and weight stay. A database by a profile of another number is that one
-        from now on (a replica is promoted): connections to it, and to the one that it was, are
-        reset."""
+        the same. CPU limit and weight stay. A database or a queue by a profile of another
+        number is that one from now on (a replica is promoted): connections to it, and to the one
+        that it was, are reset."""
 
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new

@@ -179,6 +179,7 @@ class Profile:
     queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
+    unsent_s: float = 0.0  # what it did for so long its replica may lack; 0: it has none
     # CACHE
     keys: int = 1  # that are asked for
     skew: float = 0.0  # the n-th is asked for as n ** -skew (Zipf)
@@ -249,6 +250,15 @@ class Way:
     endpoint: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A user who comes back, from when to when: it thinks first, and asks nothing more from `end_s`
+    on, but waits for what it has asked."""
+
+    begin_s: float = 0.0
+    end_s: float = inf
+
+
 @dataclass(frozen=True)
 class Workload:
     """What a run begins with; `set_arrivals` and `set_routing` replace two of these later.
@@ -265,7 +275,7 @@ class Workload:
     services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn
     mix: tuple[Way, ...] = ()  # whom users ask, drawn by request; (): all ask service 0 alike
-    users: int = 0  # who come back: each thinks, asks, waits for the end of it, thinks again
+    users: tuple[Stay, ...] = ()  # each thinks, asks, waits for the end of it, thinks again
     think: Law = Law()  # ... drawn for a user and how often it has asked
 
     @property

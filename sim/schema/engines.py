@@ -71,7 +71,7 @@ ENGINES: Mapping[str, Engine] = {
         "RabbitMQ",
         "redis",
         defaults={"persistence": "durable"},
-        unread=("maxmemory", "eviction", "empty_size"),
+        unread=("maxmemory", "eviction", "empty_size", "follows", "failover"),
         jobs={
             "redelivery": facts.RABBITMQ_SILENCE,
             "redelivery_look": facts.RABBITMQ_LOOK,

@@ -79,7 +79,7 @@ class Rank(IntEnum):
     SERVER_DRAIN = auto()
     OPERATOR = auto()
     DRAIN_LOOK = auto()
-    OBSERVER = auto()  # last in its instant: 1 the ledger, 2 the spans
+    OBSERVER = auto()  # last in its instant: 1 the ledger, 2 the spans, 3 the progress
 
 
 KEYS, PARTS = 1 << 45, 8  # keys and parts are below these

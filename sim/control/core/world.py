@@ -80,7 +80,7 @@ class World:
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
-    plays: dict[str, int] = field(default_factory=dict)  # databases in another's place: its number
+    plays: dict[str, int] = field(default_factory=dict)  # whose number a store has
     silent_s: dict[str, float] = field(default_factory=dict)  # when a service last fell silent
     unpromoted: set[str] = field(default_factory=set)  # those of which a failover has failed
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
@@ -187,10 +187,11 @@ class World:
         return name if service == self.entry else f"{name}/{service}"
 
     def primary_of(self, database: str) -> str:
-        """The service that serves what is asked of this database: itself, or a promoted replica."""
-        number = self.stack.number(database)
+        """The service that serves what is asked of this database or queue: itself, or a promoted
+        replica."""
+        number, role = self.stack.number(database), self.service(database).role
         taken = (name for name, played in self.plays.items() if played == number)
-        return next(taken, database)
+        return next((name for name in taken if self.service(name).role == role), database)
 
     def answering(self, service: str) -> list[Container]:
         """Its containers that serve, as far as anybody hears."""

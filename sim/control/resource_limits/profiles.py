@@ -207,6 +207,8 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         return replace(profile, slots=UNLIMITED, steps=(answers, fails))
     if service.role == "redis" and service.managed is not None:
         profile = replace(profile, persistence=kept_by_provider(service, profile.persistence))
+    if service.role == "redis":
+        profile = replace(profile, unsent_s=unsent_s(stack, name))
     if service.role in ("postgres", "redis"):
         return replace(profile, number=stack.number(name))
     if service.role == "cache":
@@ -243,6 +245,17 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         endpoints=tuple(story_of(stack, steps, factor, f"{name}/") for name, steps in endpoints),
         **pools_of(stack, name),
     )
+
+
+def unsent_s(stack: Stack, queue: str) -> float:
+    """For how long what it takes off its list is remembered, since a replica may lack it: until a
+    failover is over, of which lag is a small part (chosen; who fails over by hand does so after a
+    crash, during which nothing is taken)."""
+    family = [stack.services[name] for name in (queue, *stack.copies(queue))]
+    if len(family) == 1:
+        return 0.0
+    lags = [s.follows.lag.mean for s in family if s.follows is not None]
+    return 60.0 + 10.0 * max(lags) + max(s.failover.ttl if s.failover else 0.0 for s in family)
 
 
 def kept_by_provider(service: Service, own: Persistence) -> Persistence:

@@ -41,8 +41,7 @@ from sim.dataplane.kernel.durable import (
     chain_in_place,
     changed,
     lose_all,
-    remember_taken,
-    restorable,
+    remember,
     save_due,
 )
 from sim.dataplane.kernel.fates import (
@@ -58,6 +57,7 @@ from sim.dataplane.kernel.layout import (
     IN_BACKLOG,
     JOB,
     LISTS,
+    NOBODY,
     PARKED,
     PUSH_FAILED,
     QUEUED,
@@ -84,7 +84,7 @@ def push(w: Any, s: int, i: int) -> int:
     work = w.work[s]
     q = w.step[i].target
     c = w.queue[q].redis
-    if c < 0:
+    if c == -1:
         return SUCCEEDED
     count_job(w, q, ENQUEUED)
     if reach(w, c, work.at) == SILENT:
@@ -94,7 +94,7 @@ def push(w: Any, s: int, i: int) -> int:
         timeout = w.version[w.container[work.at].profile].push_timeout_s
         work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
         return WAITS
-    if w.container[c].life != LISTENING:
+    if c == NOBODY or w.container[c].life != LISTENING:
         count_job(w, q, FIRST_LOSS + REDIS_DOWN)
         return HTTP_500
     if not make_room(w, q):
@@ -117,7 +117,7 @@ def add_next(w: Any, q: int, visit: int) -> None:
 
 @inner
 def put(w: Any, q: int, visit: int) -> None:
-    if w.queue[q].redis < 0:
+    if w.queue[q].redis == -1:
         return
     count_job(w, q, ENQUEUED)
     if not up(w, q):
@@ -207,8 +207,7 @@ def take(w: Any, q: int, c: int) -> None:
     if queue.head < 0:
         queue.tail = -1
     queue.entries -= 1
-    if restorable(w, q) and w.job[j].sequence < queue.saved_sequence:
-        remember_taken(w, q, j)
+    remember(w, q, j)
     changed(w, q)
     queue.idle -= 1
     queue.copies_waiting -= w.job[j].copy

@@ -10,7 +10,7 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import COPY_BASE, GIVEN_AWAY, REAPER_RETRY_S
-from sim.dataplane.kernel.codes import DRAINING, REDIS_WIPED, STALLED, WORKER_KILLED
+from sim.dataplane.kernel.codes import DRAINING, EXITED, REDIS_WIPED, STALLED, WORKER_KILLED
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.durable import chain_in_place
 from sim.dataplane.kernel.fates import lose, new_kin, peak, stand_for
@@ -27,7 +27,15 @@ from sim.dataplane.kernel.jobs import (
     worker_down,
     worker_up,
 )
-from sim.dataplane.kernel.layout import FIRST_LIST, IN_BACKLOG, IN_SLOTS, JOB, LISTS, WORKING
+from sim.dataplane.kernel.layout import (
+    FIRST_LIST,
+    IN_BACKLOG,
+    IN_SLOTS,
+    JOB,
+    LISTS,
+    NOBODY,
+    WORKING,
+)
 from sim.dataplane.kernel.losses import torn
 from sim.dataplane.kernel.timing import free_work, unlink
 
@@ -161,6 +169,24 @@ def cut_off(w: Any, q: int) -> None:
             if rules.reconnects == 0:
                 worker_down(w, c)
                 w.container[c].stuck = 1
+
+
+@inner
+def play_queue(w: Any, c: int, q: int) -> None:
+    for left in range(w.queues):
+        if left != q and w.queue[left].redis == c:
+            leave_queue(w, left)
+            w.queue[left].redis = NOBODY
+    if w.queue[q].redis != c:
+        leave_queue(w, q)
+        w.queue[q].redis = c
+
+
+@inner
+def leave_queue(w: Any, q: int) -> None:
+    c = w.queue[q].redis
+    if c >= 0 and w.container[c].life != EXITED:
+        cut_off(w, q)
 
 
 @inner

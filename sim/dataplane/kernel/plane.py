@@ -121,8 +121,8 @@ class CompiledPlane:
         while len(self.box[0]["kept"]) < len(workload.doors) * workload.client.connections:
             self._grow(self.works, 2 * self.places)
         self._settings(workload)
-        if workload.users > 0:
-            self._act(verbs.CROWD, workload.users)
+        if workload.users:
+            self._act(verbs.CROWD, len(workload.users))
 
     def _bind(self) -> None:
         table = self.box[0]["notice"]
@@ -233,9 +233,16 @@ class CompiledPlane:
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         w = self.box[0]
         w["gate"][: len(servers)], w["gates"], w["local"] = servers, len(servers), local
+        w["gated"] |= int(len(servers) > 0)
+
+    def close_gate(self, server: int) -> None:
+        self._act(verbs.GATE_CLOSED, server)
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
+
+    def promote(self, queue: int, since_s: float) -> None:
+        self._act(verbs.PROMOTED, queue, 0, since_s)
 
     def flush(self, cache: int) -> None:
         self._act(verbs.FLUSH, cache)
@@ -373,8 +380,7 @@ class CompiledPlane:
         if old.times_s is None:
             until = min(self.now, self.end)
             left = left_over(segment, since, left, old.start_s, old.rate, old.slope, until)
-        stream["left"], stream["event"] = left, self.now
-        stream["since"] = max(since, self.now)
+        stream["left"], stream["event"], stream["since"] = left, self.now, max(since, self.now)
         self._follow(arrivals.after(self.now))
         self.stirred = True
         self.stillness.over()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sim.imports.compose.calls import Calls, calls_of
+from sim.imports.compose.front import entry_service, public, unsaid_callees, unsaid_callers
 from sim.imports.compose.leftovers import leftover_lines
 from sim.imports.compose.links import (
     Mention,
@@ -29,16 +30,7 @@ from sim.imports.compose.links import (
     routed,
 )
 from sim.imports.compose.project import Project, read_project
-from sim.imports.compose.roles import (
-    Guess,
-    Scene,
-    entry_service,
-    guess_roles,
-    public,
-    ranked_stores,
-    unsaid_callees,
-    unsaid_callers,
-)
+from sim.imports.compose.roles import Guess, Scene, guess_roles, ranked_stores
 from sim.imports.compose.service import Own, read_service
 from sim.imports.compose.stores import read_pooler
 from sim.imports.compose.story import Around
@@ -54,10 +46,10 @@ from sim.imports.evidence import (
     role_of,
 )
 from sim.schema.fields import InputError, Issue
-from sim.schema.settings import Spot, merged
+from sim.schema.settings import merged
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.text.document import Document, Path_, describe
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.validation import Spot, closest, one_of
 
 OWN = "x-sim"  # what a user writes below a service of the file to correct how it is read
 _WORDS = ("role", "calls")  # of it; anything else is a field of the stack's service

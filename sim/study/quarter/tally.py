@@ -107,12 +107,12 @@ class Quarter(NamedTuple):
 
     def shares(self, platform: str) -> list[float]:
         """The share of each quarter."""
-        found = []
+        shares = []
         for seed in range(self.seed, self.seed + self.reps):
             mine = tally([one for one in self.of(platform) if one.quarter == seed])
             share = spent(mine, self.rates.follow_up).share(self.rates.working_minutes)
-            found.append(share)
-        return found
+            shares.append(share)
+        return shares
 
 
 # ---- rules ----
