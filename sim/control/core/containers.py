@@ -444,6 +444,11 @@ class Containers(World):
         """Bytes that its containers use."""
         return self.plane.server_memory(server.id)
 
+    def checks_use(self, c: Container, within_s: float) -> tuple[float, int]:
+        """CPU seconds that its checks use at most in so long, bytes at most at one time: of those
+        that nobody need ask for (`stand`)."""
+        return self.plane.checks_use(c.id, within_s)
+
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""
         return self.plane.container_gauge(c.id)
