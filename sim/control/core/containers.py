@@ -25,7 +25,7 @@ from sim.control.core.records import (
     Server,
     Volume,
 )
-from sim.control.core.wires import segment, torn
+from sim.control.core.wires import missed
 from sim.control.core.world import World
 from sim.dataplane.plane import RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Profile
@@ -404,11 +404,11 @@ class Containers(World):
     # ---- asking it ----
     def probe(
         self, c: Container, heard: Callable[[bool], None], deep: bool = False,
-        asker: int | None = None,
+        asker: int | None = None, within_s: float = 0.0,
     ) -> int:  # fmt: skip
         """Send a probe; `heard(passed)` is called when its answer comes. Returns its number.
-        `asker`: the segment that it comes from; None: from beside it."""
-        if asker is not None and torn(self, asker, segment(self, c.server)):
+        `asker`: the segment that it comes from, and waits so long; None: from beside it."""
+        if asker is not None and missed(self, asker, c.server, within_s):
             return LOST
         number = self.plane.probe(c.id, deep)
         self._heard[number] = heard

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Server
-from sim.control.core.wires import INTERNET, segment, torn
+from sim.control.core.wires import INTERNET, missed
 from sim.control.load_balancing.haproxy import LineHealth, checked, in_use
 
 CONTROLLER = "kubernetes-sigs/aws-load-balancer-controller pkg/service/model_builder.go"
@@ -66,11 +66,6 @@ def serves(cluster: Cluster, server: Server) -> bool:
     )
 
 
-def cut_off(cluster: Cluster, server: Server) -> bool:
-    """From the balancer, which stands where users come from?"""
-    return torn(cluster, segment(cluster, server), INTERNET)
-
-
 @dataclass(frozen=True)
 class NodeBalancer:
     """Its checks. Each new connection goes to one of the servers that pass, at random."""
@@ -107,7 +102,8 @@ class NodeBalancer:
             yield tick
             if server.released_s is not None:
                 return
-            reached = server.alive and not cut_off(targets.cluster, server)
+            lost = missed(targets.cluster, INTERNET, server, self.timeout_s)  # it stands with users
+            reached = server.alive and not lost
             passed = reached and (not self.local or serves(targets.cluster, server))
             if not reached:
                 yield clock.after(self.timeout_s, Rank.GATES, server.id, 1)

@@ -83,6 +83,24 @@ def test_a_zone_that_users_do_not_reach_fails_its_checks_though_it_lives():
     assert lost(ran("kubernetes", None, **world), 121, 239) == pytest.approx(1 / 3, abs=0.04)
 
 
+@pytest.mark.parametrize(("share", "timeout_s", "noticed"), [(0.7, 1.0, True), (0.01, 10.0, False)])
+def test_a_check_over_a_lossy_link_can_fail(share, timeout_s, noticed):
+    """From 120 to 240 s. Of 70 % lost both ways a connection opens within a second with 9 %; of 1 %
+    none takes ten seconds. The kubelets' own checks are on their servers: no replica restarts."""
+    loss = {"side": ["b"], "other_side": ["internet"], "lasts": "2m", "share": share}
+    world = {
+        "scenario.events.0.server_crash": None,
+        "scenario.events.0.packet_loss": loss,
+        "stack.servers.zones": ["a", "b", "c"],
+    }
+    run = ran("kubernetes", {"timeout_s": timeout_s}, **world)
+    assert bool(marks(run)) is noticed
+    if noticed:
+        assert 140.0 < marks(run)[0] < 180.0
+        assert 260.0 < marks(run)[-1] < 281.0
+    assert not [row for row in run.timeline if row.event in ("exit", "unready") and row.t_s > 120.0]
+
+
 def test_the_balancers_own_times_decide():
     """Google's: each 8 s, three times, after 1 s: from 17 to 25 s."""
     google = {"interval_s": "8s", "timeout_s": "1s", "rise": 1}
