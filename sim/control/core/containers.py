@@ -83,7 +83,8 @@ class Containers(World):
         none of ours."""
         ident = self.plane.add_server(*size)
         machine, version = Server(ident, "its provider", *size), Version(name="managed")
-        machine.zone = next(iter(self.stack.servers.zones), "")
+        if self.stack.engine_of(service).machine:
+            machine.zone = next(iter(self.stack.servers.zones), "")
         container = Container(
             self.plane.add_container(self.profile(service, version), ident), service, service,
             machine, version, self.profile(service, version), created_s=self.clock.now,

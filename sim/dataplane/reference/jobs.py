@@ -30,7 +30,14 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.profile import StoryStep
 from sim.dataplane.reference.durable import changed, remember, save_due
-from sim.dataplane.reference.leases import connection_ended, free_places, lease_ended, taken
+from sim.dataplane.reference.leases import (
+    connection_ended,
+    free_places,
+    lease_ended,
+    leased,
+    stalled,
+    taken,
+)
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job, Work, reach
@@ -313,6 +320,11 @@ class JobQueue:
             self.done(job)
         elif job.epoch == GIVEN_AWAY:
             self.give_up(job, JobLoss.STALLED if job.given_up else JobLoss.ATTEMPTS_EXHAUSTED)
+        elif not worker.profile.failures_told and leased(self, job, worker.profile):
+            stalled(job, worker.profile)
+            job.tries += 1
+            job.keeps_place = False
+            self.park(job, max(0.0, job.until - self.env.now))
         elif job.tries + 1 < worker.profile.job_attempts:
             wait = worker.profile.job_backoff_s * 2.0**job.tries
             job.tries += 1
