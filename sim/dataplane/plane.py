@@ -105,8 +105,9 @@ class DataPlane(Protocol):
 
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         """Each new connection of users comes in by one of these servers, drawn for its try; one
-        that is dead swallows it. `local`: it stays on that server, and is swallowed by one that has
-        no backend while others have. None: straight in."""
+        that is dead swallows it, and what is lost, and how long it takes, is by it. `local`: it
+        stays on that server, and is swallowed by one that has no backend while others have. None:
+        straight in."""
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
@@ -195,9 +196,17 @@ class DataPlane(Protocol):
         """Which check has sent this probe and waits for its answer; -1: none that stands."""
 
     # observation
-    def stands_until(self) -> float:
-        """Unless a verb acts, nothing happens and no gauge changes before this time; `now` where
-        that cannot be said, or costs more than to look."""
+    def stands_until(self, least_s: float = 0.0) -> float:
+        """Unless a verb acts, nothing happens before this time but standing checks, which all pass,
+        and no gauge changes but by what they use. `now` where that cannot be said, costs more than
+        to look, or would be no later than `least_s`."""
+
+    @property
+    def stood_s(self) -> float:
+        """It has stood since then, when it was last found to stand."""
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        """CPU seconds that its standing checks use at most in so long, and bytes at one time."""
 
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...

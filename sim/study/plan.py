@@ -22,7 +22,7 @@ from sim.library.scenarios import load_scenario
 from sim.library.stacks import drawn, list_stacks, load_stack, read_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import Complaints, InputError, Issue, refuse_all
 from sim.schema.layers import check_stack
 from sim.schema.scenario import Claim, Scenario
 from sim.schema.settings import apply_settings, split_settings
@@ -186,16 +186,13 @@ def _not_too_many(case: Case) -> None:
 def _names(platforms: Sequence[str]) -> tuple[str, ...]:
     """The names of the platforms, all of which exist; `all` as it is."""
     names = named(platforms)
-    issues = []
+    wrong = Complaints()
     if not names:
-        issues.append(Issue(field="platform", found="none", expected=one_of(platform_names())))
+        wrong.append(Issue(field="platform", found="none", expected=one_of(platform_names())))
     for name in names if names != ALL else ():
-        try:
+        with wrong.noted():
             load(name)
-        except InputError as error:
-            issues += error.issues
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(wrong)
     return names
 
 

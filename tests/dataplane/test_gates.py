@@ -33,10 +33,15 @@ def took(run) -> list[float]:
     return [float(x) for x in run.recording.latency_sum[1 : N + 1]]
 
 
-def test_who_meets_a_dead_server_tries_another_after_the_connect_timeout(plane_class):
+APART = (0.5, "place", (2, 1))
+SENT, ANSWERED = ((0.5, "lose", (*ends, 1.0)) for ends in ((0, 1), (1, 0)))
+
+
+@pytest.mark.parametrize("trouble", [[DOWN], [APART, SENT], [APART, ANSWERED]])
+def test_who_meets_a_dead_server_tries_another_after_the_connect_timeout(plane_class, trouble):
     """Every third try meets it, for 3 s; the next comes a second later, and of those who meet it
     twice nothing comes. No proxy tries again, since none has heard of it."""
-    run = drive(plane_class, world(work(), API, API, API, script=[GATES, DOWN]))
+    run = drive(plane_class, world(work(), API, API, API, script=[GATES, *trouble]))
     expected = []
     for request in range(N):
         late = 4.0 if gate(request, 0) == 2 else 0.0
@@ -46,6 +51,16 @@ def test_who_meets_a_dead_server_tries_another_after_the_connect_timeout(plane_c
     assert 20 < expected.count(0.0) < 50
     assert run.causes()[Outcome.CONNECT_TIMEOUT] == expected.count(0.0)
     assert expected.count(4.25) == pytest.approx(N * 2 / 9, rel=0.3)
+
+
+def test_from_a_gate_on_it_is_the_proxys_way(plane_class):
+    """The first replica, which all ask first, is cut off from the third server, and from it alone:
+    who comes by it gets another after the second that the proxy on it waits. A round trip of a half
+    from there to the second one is not the users' from the others."""
+    cut = [(0.5, "place", (0, 2)), APART, (0.5, "lose", (2, 1, 1.0))]
+    slow = [(0.5, "link", (1, 0, constant(0.5)))]
+    run = drive(plane_class, world(work(), API, API, API, script=[GATES, *cut, *slow]))
+    assert took(run) == [1.75 if gate(n, 0) == 2 else 0.25 for n in range(N)]
 
 
 def test_a_list_without_it_lets_everybody_in(plane_class):

@@ -91,6 +91,22 @@ def test_a_container_is_killed_by_a_click_and_a_person_starts_it_again(browser, 
 
 
 @pytest.mark.slow
+def test_a_cable_is_cut_by_a_click_and_users_notice(browser, served):  # noqa: F811
+    page = opened(browser, served.address)
+    page.wait_for_selector(".side .box")
+    page.locator(".side").first.get_by_role("button", name="server-1").click()
+    page.get_by_role("button", name="cut it off for a minute").click()
+    page.wait_for_selector("#deeds li")
+    page.wait_for_selector(".side:first-child .events >> text=all packets between server-1")
+    page.select_option("#speed", "60")
+    page.click("#run")
+    page.wait_for_selector(
+        ".side:first-child .events >> text=server-1 and all the rest is as before"
+    )
+    assert page.complaints == []
+
+
+@pytest.mark.slow
 def test_a_link_opens_the_same_incident_and_going_back_undoes(browser, served):  # noqa: F811
     page = opened(browser, served.address)
     page.wait_for_selector(".side .box")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.cli.options import INTERRUPTED, REPORTS, Drawn, Json, StudyOf, StudyOptions, Whole, say
+from sim.cli.options import AS_USUAL, INTERRUPTED, REPORTS, Drawn, Json, StudyOf, Whole, say
 
 
 def decide(
     *,
-    options: StudyOf = None,
+    options: StudyOf = AS_USUAL,
     now: str = "compose",
     rates: Path | None = None,
     sale: float = 0.0,
@@ -46,7 +46,6 @@ def decide(
 
     for option, price in (("--sale", sale), ("--down-hour", down_hour)):
         at_least_0(option, price)
-    options = options or StudyOptions()
     runs = study.prepare(Ask(**options.of(""), reps=reps), load_rates(rates or RATES), now)
     runs = runs._replace(rates_file="" if rates is None else str(rates))
     terms = Terms(runs.stack.prices.work_hour, down_hour, sale)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import simpy
 
 from sim.control.core.choices import NOBODY, Choices
-from sim.control.core.clock import Clock, Loop
+from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.records import (
     Change,
     ChangeKind,
@@ -33,6 +33,7 @@ from sim.control.core.records import (
     Trouble,
     Volume,
 )
+from sim.control.core.ticks import Ticks, keeps_nothing
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.codes import OF_USERS, StandingPlace
@@ -106,6 +107,7 @@ class World:
     count: Tallies = field(default_factory=Tallies)
     # health checks that the data plane goes on with: who has each back
     standing: dict[int, Callable[[RoundsSoFar], None]] = field(default_factory=dict)
+    tickers: list[Ticks] = field(default_factory=list)  # loops whose looks may be left out
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
     _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
     _drawn: dict[str, int] = field(default_factory=dict)
@@ -310,12 +312,34 @@ class World:
         """What monitoring counts of requests, jobs and connections."""
         return self.plane.gauge()
 
-    def stands_until(self) -> float:
-        """Before this time nobody acts and nothing happens: who looks again sees the same."""
-        act_s = self.clock.undisturbed_until()
-        return min(act_s, self.plane.stands_until()) if act_s > self.clock.now else act_s
+    def calm_until(self, asker: Ticks) -> float:
+        """Before this time nothing happens but checks that pass, and every loop's looks change
+        nothing; 0 where that is so for none of the asker's next ones."""
+        least_s = asker.due_s
+        until_s = self.plane.stands_until(least_s)
+        if until_s > least_s:
+            until_s = min(until_s, self.clock.undisturbed_until())
+        for ticks in chain([asker], self.tickers):
+            if until_s <= least_s:
+                return 0.0
+            until_s = min(until_s, max(ticks.due_s, ticks.calm()))
+        return until_s
 
     # ---- waiting ----
+    def ticks(
+        self, period_s: float, rank: Rank, first_s: float = 0.0, key: int = 0, *,
+        calm: Callable[[], float], left_out: Callable[[Sequence[float]], None] = keeps_nothing,
+        kept: int = 0, chained: bool = False,
+    ) -> Ticks:  # fmt: skip
+        """What a loop waits for again and again: see there."""
+        ticks = Ticks(
+            self.clock, self.calm_until, period_s, rank, first_s, key,
+            calm=calm, left_out=left_out, kept=kept, chained=chained,
+        )  # fmt: skip
+        if rank is not Rank.OBSERVER:  # whose looks change nothing for anybody
+            self.tickers.append(ticks)
+        return ticks
+
     def watch(self, *kinds: ChangeKind) -> simpy.Store:
         """A queue of the Changes of these kinds from now on; `change = yield store.get()`.
         NonsenseError for a kind that never comes."""

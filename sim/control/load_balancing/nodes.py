@@ -1,13 +1,13 @@
 """A cloud's balancer before the servers of a platform on which any of them lets users in.
 
 It passes connections on to a port that each server has (a NodePort, Swarm's routing mesh, an
-ingress on each of them) and checks the servers, not what they run: of three a dead one swallows a
-third of all new connections until its checks have failed often enough, whatever the platform knows
-by then. Kubernetes does not help: since 1.27 a node that is not Ready stays a target (KEP-3458,
-stable load balancer node sets). With `local` (externalTrafficPolicy Local; Swarm's `mode: host`)
-who comes by a server stays there, and its kube-proxy fails the check where no replica is ready: a
-rollout that moves replicas loses what comes until the checks have seen it. Left out: connections
-that are open and pass a server that dies.
+ingress on each of them) and checks the servers, not what they run: of three a dead one, or one that
+the network keeps from users, swallows a third of all new connections until its checks have failed
+often enough, whatever the platform knows by then. Kubernetes does not help: since 1.27 a node that
+is not Ready stays a target (KEP-3458, stable load balancer node sets). With `local`
+(externalTrafficPolicy Local; Swarm's `mode: host`) who comes by a server stays there, and its
+kube-proxy fails the check where no replica is ready: a rollout that moves replicas loses what comes
+until the checks have seen it. Left out: connections that are open and pass a server that dies.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Server
+from sim.control.core.wires import INTERNET, segment, torn
 from sim.control.load_balancing.haproxy import LineHealth, checked, in_use
 
 CONTROLLER = "kubernetes-sigs/aws-load-balancer-controller pkg/service/model_builder.go"
@@ -46,6 +47,11 @@ def serves(cluster: Cluster, server: Server) -> bool:
     return any(
         c.ready and not c.deleting and c.service == cluster.entry for c in cluster.on(server)
     )
+
+
+def cut_off(cluster: Cluster, server: Server) -> bool:
+    """From the balancer, which stands where users come from?"""
+    return torn(cluster, segment(cluster, server), INTERNET)
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,9 @@ class NodeBalancer:
             yield tick
             if server.released_s is not None:
                 return
-            passed = server.alive and (not self.local or serves(targets.cluster, server))
-            if not server.alive:
+            reached = server.alive and not cut_off(targets.cluster, server)
+            passed = reached and (not self.local or serves(targets.cluster, server))
+            if not reached:
                 yield clock.after(self.timeout_s, Rank.GATES, server.id, 1)
             was, health = health, checked(health, passed, self.fall, self.rise)
             if health.up != was.up:

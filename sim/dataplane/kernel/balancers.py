@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import SYN_RESEND_S, UNLIMITED
 from sim.dataplane.kernel.codes import (
@@ -36,9 +35,9 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
-from sim.dataplane.kernel.gates import backend, behind, gate_of, shut
+from sim.dataplane.kernel.gates import backend, behind, gate_of, met, shut
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
-from sim.dataplane.kernel.losses import again_after, loses, loss
+from sim.dataplane.kernel.losses import again_after, either, either_way, loses, loss, way
 from sim.dataplane.kernel.network import round_trip
 from sim.dataplane.kernel.timing import (
     FREED,
@@ -50,8 +49,6 @@ from sim.dataplane.kernel.timing import (
     set_timer,
     unlink,
 )
-
-either = inner(arithmetic.either)
 
 
 @inner
@@ -102,9 +99,7 @@ def reply(w: Any, s: int, outcome: int) -> None:
 
 @inner
 def dial(w: Any, s: int) -> None:
-    if w.gates != 0 and not keeps(w, s) and shut(w, s):
-        wait(w, s, CONNECTING, w.policy[w.work[s].policy].connect_timeout_s)
-        w.work[s].dials = UNLIMITED
+    if w.gates != 0 and w.request[w.work[s].of_request].parent < 0 and swallowed(w, s):
         return
     via = w.balancer[w.work[s].balancer].via
     if via >= 0:
@@ -116,7 +111,7 @@ def dial(w: Any, s: int) -> None:
             reply(w, s, REFUSED)
             return
         w.work[s].dials = 0
-        if w.lossy != 0 and loses(w, s, either(loss(w, -1, via), loss(w, via, -1))):
+        if w.lossy != 0 and loses(w, s, either_way(w, near(w, s), w.container[via].server)):
             w.work[s].dials = UNLIMITED
             resend(w, s, w.policy[w.work[s].policy].connect_timeout_s)
             return
@@ -126,6 +121,27 @@ def dial(w: Any, s: int) -> None:
             return
     move(w, s, NOWHERE)
     route(w, s)
+
+
+@inner
+def swallowed(w: Any, s: int) -> bool:
+    """`swallows` of the reference, of a user's try."""
+    work = w.work[s]
+    if keeps(w, s):
+        work.gate = w.kept[work.kept].gate
+        return False
+    if work.gate < 0:
+        work.gate = met(w, s)
+    shuts = shut(w, s)
+    if not shuts and (w.lossy == 0 or not loses(w, s, either_way(w, -1, work.gate))):
+        work.dials = 0
+        return False
+    timeout_s, work.dials = w.policy[work.policy].connect_timeout_s, UNLIMITED
+    if shuts:
+        wait(w, s, CONNECTING, timeout_s)
+    else:
+        resend(w, s, timeout_s)
+    return True
 
 
 @inner
@@ -194,11 +210,12 @@ def pinned(w: Any, s: int) -> None:
 
 
 @inner
-def carries(w: Any, i: int, c: int) -> None:
+def carries(w: Any, i: int, c: int, gate: int) -> None:
     """`carries` of the reference's Connection."""
     kept = w.kept[i]
     if kept.target != c or kept.process != w.container[c].starts:
         kept.target, kept.process, kept.opened = c, w.container[c].starts, w.now
+        kept.gate = gate
     kept.used, kept.silent = w.now, INFINITY
 
 
@@ -242,9 +259,27 @@ def patience(w: Any, s: int) -> float:
 
 @inner
 def asker_of(w: Any, s: int) -> int:
-    """The container that connects, or -1: users."""
-    via, parent = w.work[s].via, w.request[w.work[s].of_request].parent
-    return w.work[parent].at if via < 0 and parent >= 0 else via
+    """The server on which somebody asks, or -1: users."""
+    parent = w.request[w.work[s].of_request].parent
+    return w.container[w.work[parent].at].server if parent >= 0 else -1
+
+
+@inner
+def near(w: Any, s: int) -> int:
+    """The last of its stops before its target, or -1: users come straight in."""
+    work = w.work[s]
+    if work.via >= 0:
+        return w.container[work.via].server
+    return work.gate if work.gate >= 0 else asker_of(w, s)
+
+
+@inner
+def stops(w: Any, s: int, u: int) -> Any:
+    """`stops` of the reference, and server u; -2: none."""
+    work = w.work[s]
+    gate = work.gate if work.gate >= 0 else -2
+    via = w.container[work.via].server if work.via >= 0 else -2
+    return asker_of(w, s), gate, via, u
 
 
 @inner
@@ -256,7 +291,7 @@ def connected(w: Any, s: int, c: int) -> bool:
 @inner
 def travels(w: Any, s: int, c: int) -> bool:
     work = w.work[s]
-    asker = asker_of(w, s)
+    asker = near(w, s)
     if asker < 0 or work.phase in (TRAVELLING, RESENDING):
         return False
     trip = round_trip(w, asker, c, work.tried)
@@ -273,10 +308,13 @@ def travels(w: Any, s: int, c: int) -> bool:
 @inner
 def lost(w: Any, s: int, c: int) -> bool:
     """Is its packet lost on the way there?"""
-    work, asker = w.work[s], asker_of(w, s)
-    there, back = loss(w, asker, c), loss(w, c, asker)
+    work, v, u = w.work[s], near(w, s), w.container[c].server
+    there, back = loss(w, v, u), loss(w, u, v)
+    is_connected = connected(w, s, c)
+    if is_connected:
+        there, back = way(w, stops(w, s, u), False), way(w, stops(w, s, u), True)
     proxy = w.balancer[work.balancer].proxy != 0
-    if (proxy and max(there, back) < 1.0) or (not proxy and connected(w, s, c)):
+    if (proxy and max(there, back) < 1.0) or (not proxy and is_connected):
         if not loses(w, s, there):
             return False
         if work.kept >= 0:
@@ -302,14 +340,11 @@ def resend(w: Any, s: int, patience_s: float) -> None:
 def answer_to(w: Any, s: int, c: int, outcome: int) -> None:
     """`answer` of the reference's Balancer."""
     work = w.work[s]
-    if w.lossy != 0 and work.replied == 0 and work.cut == 0:
-        share = loss(w, c, asker_of(w, s))
-        if work.via >= 0:
-            share = either(share, loss(w, work.via, -1))
-        if loses(w, s, share):
-            work.code = outcome
-            wait(w, s, ANSWERING, again_after(w, s))
-            return
+    waits = w.lossy != 0 and work.replied == 0 and work.cut == 0
+    if waits and loses(w, s, way(w, stops(w, s, w.container[c].server), True)):
+        work.code = outcome
+        wait(w, s, ANSWERING, again_after(w, s))
+        return
     judge(w, s, c, outcome)
     reply(w, s, outcome)
 
@@ -343,7 +378,7 @@ def connect(w: Any, s: int, target: int) -> None:
                 move(w, s, INSIDE)
                 work.dial_at = INFINITY
                 if work.kept >= 0:
-                    carries(w, work.kept, target)
+                    carries(w, work.kept, target, work.gate)
                 accept(w, target, s)
             elif sheds(w, target):
                 judge(w, s, target, SHED)

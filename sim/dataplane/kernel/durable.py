@@ -14,7 +14,7 @@ from sim.dataplane.codes import COPY_BASE, RDB_SAVE_POINTS
 from sim.dataplane.kernel.codes import AOF_ALWAYS, AOF_EVERYSEC, NONE, RDB, REDIS_WIPED
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.fates import free_job, lose, lose_parked, new_kin, peak
-from sim.dataplane.kernel.layout import PARKED, QUEUED, TAKEN
+from sim.dataplane.kernel.layout import INTACT, PARKED, QUEUED, TAKEN
 
 
 # ---- durable points ----
@@ -119,18 +119,30 @@ def crashed(w: Any, q: int, host: bool) -> None:
     queue, kind = w.queue[q], persistence(w, q)
     if kind == AOF_ALWAYS or (kind == AOF_EVERYSEC and not host):
         return
-    saved = queue.saved_sequence if kind != NONE else 0
-    # what was taken since the durable point comes back first, as copies
-    j = all_entries(w, q)
-    if kind != NONE:
-        t = queue.taken_head
-        while t >= 0:
-            copy = new_kin(w, t, COPY_BASE + w.copies_made)
-            w.job[copy].copy = 1
-            w.copies_made += 1
-            chain(w, q, copy)
-            t = w.job[t].next
+    queue.fallen = kind
+    j, t = all_entries(w, q), queue.taken_head
+    while t >= 0:
+        copy = new_kin(w, t, COPY_BASE + w.copies_made)
+        w.job[copy].copy = 1
+        w.copies_made += 1
+        chain(w, q, copy)
+        t = w.job[t].next
     forget_taken(w, q)
+    while j >= 0:
+        after = w.job[j].next
+        chain(w, q, j)
+        j = after
+    recount_copies(w, q)
+
+
+@inner
+def recover(w: Any, q: int) -> None:
+    queue = w.queue[q]
+    kind, queue.fallen = queue.fallen, INTACT
+    if kind == INTACT:
+        return
+    saved = queue.saved_sequence if kind != NONE else 0
+    j = all_entries(w, q)
     while j >= 0:
         after = w.job[j].next
         if w.job[j].sequence < saved:
@@ -141,12 +153,18 @@ def crashed(w: Any, q: int, host: bool) -> None:
     if kind != AOF_EVERYSEC:
         lose_parked(w, q, REDIS_WIPED)
         queue.epoch += 1
+    recount_copies(w, q)
+    peak(w, q)
+    queue.saved, queue.changes = w.now, 0
+
+
+@inner
+def recount_copies(w: Any, q: int) -> None:
+    queue = w.queue[q]
     queue.copies_waiting = 0
     for j in range(w.job_top):
         if w.job[j].queue == q and (w.job[j].state == PARKED or w.job[j].state == QUEUED):
             queue.copies_waiting += w.job[j].copy
-    peak(w, q)
-    queue.saved, queue.changes = w.now, 0
 
 
 @inner
@@ -175,5 +193,6 @@ def lose_all(w: Any, q: int, why: int) -> None:
 def wiped(w: Any, q: int) -> None:
     lose_all(w, q, REDIS_WIPED)
     w.queue[q].epoch += 1
+    w.queue[q].fallen = INTACT
     peak(w, q)
     save(w, q, w.now)

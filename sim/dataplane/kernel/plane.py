@@ -48,6 +48,7 @@ from sim.dataplane.kernel.layout import (
     values,
 )
 from sim.dataplane.kernel.policies import write_policy, write_users
+from sim.dataplane.kernel.stillness import Stillness, checks_use, ended_round, write_round
 from sim.dataplane.kernel.story_rows import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
@@ -108,7 +109,7 @@ class CompiledPlane:
         self.endpoint_latency = np.zeros((len(workload.mix), LATENCY_BINS), np.int64)
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.profiles = self.stories = self.made = 0  # versions, stories, containers
-        self.stirred = True
+        self.stirred, self.stillness = True, Stillness()
         self.figures = np.zeros(1, PLANE_FIGURES)
         self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
         self.trace: list[tuple[int, int, float]] | None = [] if trace else None
@@ -174,6 +175,7 @@ class CompiledPlane:
         if why != timing.REACHED:
             self._go_on(why)
         self.stirred = True
+        self.stillness.over()
 
     def _go_on(self, why: int) -> None:
         """Make room, and finish the instant if it stopped half way."""
@@ -375,6 +377,7 @@ class CompiledPlane:
         stream["since"] = max(since, self.now)
         self._follow(arrivals.after(self.now))
         self.stirred = True
+        self.stillness.over()
 
     def _follow(self, arrivals: Arrivals) -> None:
         """From now on."""
@@ -402,19 +405,13 @@ class CompiledPlane:
         self._act(verbs.FORGOTTEN, probe)
 
     def stand(self, check: StandingCheck) -> bool:
-        row = self.box[0]["round"][check.key]
-        row["first"], row["period"], row["timeout"] = check.first_s, check.period_s, check.timeout_s
-        row["k"], row["deep"], row["due"] = check.k, check.deep, check.due_s
-        row["question"], row["stands"], row["grid"] = -1, 1, check.grid
+        write_round(self.box[0], check)
         self.call(self.box, verbs.STANDS, check.key, 0, 0.0)  # which stirs nothing
+        self.stillness.over()  # it may be one that does not pass
         return True
 
     def recall(self, key: int) -> RoundsSoFar:
-        row = self.box[0]["round"][key]
-        row["stands"] = 0
-        return RoundsSoFar(
-            int(row["k"]), float(row["due"]), float(row["asked"]), int(row["question"])
-        )
+        return ended_round(self.box[0], key)
 
     def standing(self, probe: int) -> int:
         rows = self.box[0]["round"][: STANDING * self.made]
@@ -422,8 +419,15 @@ class CompiledPlane:
         return int(keys[0]) if len(keys) else -1
 
     # ---- observation ----
-    def stands_until(self) -> float:
-        return self.now if self.stirred else readings.stands_until(self.box[0])
+    def stands_until(self, least_s: float = 0.0) -> float:
+        return self.now if self.stirred else self.stillness.until(self.box[0], least_s)
+
+    @property
+    def stood_s(self) -> float:
+        return self.stillness.since_s
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        return checks_use(self.box[0], container, within_s)
 
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)

@@ -414,7 +414,8 @@ def untold(w: Any, s: int, code: int) -> bool:
     """Is what a worker tells its queue lost?"""
     work = w.work[s]
     redis = w.queue[w.version[w.container[work.at].profile].number].redis
-    if not loses(w, s, loss(w, work.at, redis)):
+    u = w.container[redis].server if redis >= 0 else -1
+    if not loses(w, s, loss(w, w.container[work.at].server, u)):
         return False
     work.code, work.stage = code, TOLD
     work.timer_at = set_timer(w, PASSED, again_after(w, s), work.id, s)

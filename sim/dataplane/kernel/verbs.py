@@ -54,7 +54,7 @@ from sim.dataplane.kernel.containers import (
     turned_away,
     unwanted,
 )
-from sim.dataplane.kernel.durable import crashed, wiped
+from sim.dataplane.kernel.durable import crashed, recover, wiped
 from sim.dataplane.kernel.jobs import (
     enqueue,
     free_places,
@@ -269,6 +269,7 @@ def start(w: Any, c: int, p: int) -> None:
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
     if kind == QUEUE:
+        recover(w, w.version[p].number)
         w.queue[w.version[p].number].redis = c
     elif kind == CACHE:
         start_cache(w, c, p)

@@ -116,7 +116,7 @@ class Balancer:
                 self.reply(attempt, Outcome.REFUSED)
                 return
             links = self.plane.links
-            share = either(links.loss(None, self.via), links.loss(self.via, None))
+            share = links.either_way(attempt.stops()[-1], self.via.server)
             attempt.dials = UNLIMITED if links.loses(attempt, share) else 0
             if attempt.dials:
                 self.resend(attempt, attempt.client.connect_timeout_s)
@@ -224,10 +224,10 @@ class Balancer:
         """Does it take time to get to this server? A new connection takes a round trip, and is
         given up like one to nobody where that is longer than somebody waits for it. Proxies keep
         theirs open."""
-        asker = attempt.via or attempt.asker
+        asker = attempt.stops()[-1]
         if asker is None or attempt.phase in (AttemptPhase.TRAVELLING, AttemptPhase.RESENDING):
             return False
-        trip = self.plane.links.round_trip(asker.server, target, attempt.tried)
+        trip = self.plane.links.round_trip(asker, target, attempt.tried)
         if trip == 0.0:
             return False
         opens = not (self.routing.proxy or self.connected(attempt, target))
@@ -246,12 +246,12 @@ class Balancer:
     def lost(self, attempt: Attempt, target: Instance) -> bool:
         """Is its packet lost on the way there? Whoever is not connected opens a connection, as does
         a proxy that gets nothing through over those that it has."""
-        links, asker = self.plane.links, attempt.via or attempt.asker
+        links = self.plane.links
         if not links.lossy:
             return False
-        there, back = links.loss(asker, target), links.loss(target, asker)
-        proxy = self.routing.proxy
-        if max(there, back) < 1.0 if proxy else self.connected(attempt, target):
+        stops, connected = attempt.stops(), self.connected(attempt, target)
+        there, back = links.way([*(stops if connected else stops[-1:]), target.server])
+        if max(there, back) < 1.0 if self.routing.proxy else connected:
             if not links.loses(attempt, there):
                 return False
             if attempt.kept is not None:
@@ -266,11 +266,8 @@ class Balancer:
     def answer(self, attempt: Attempt, target: Instance, outcome: Outcome) -> None:
         """From who has served it to who asked; a packet that is lost is sent again."""
         links = self.plane.links
-        share = links.loss(target, attempt.via or attempt.asker)
-        if attempt.via is not None:
-            share = either(share, links.loss(attempt.via, None))
-        waits = attempt.reply is not None and not attempt.cut
-        if waits and links.loses(attempt, share):
+        waits = attempt.reply is not None and not attempt.cut and links.lossy
+        if waits and links.loses(attempt, links.way([*attempt.stops(), target.server])[1]):
             attempt.answer = outcome
             self.wait(attempt, AttemptPhase.ANSWERING, again_after(attempt))
             return
@@ -284,7 +281,7 @@ class Balancer:
             self.move(attempt, AttemptPhase.INSIDE)
             attempt.dial_at = INFINITY
             if attempt.kept is not None:
-                attempt.kept.carries(target, self.env.now)
+                attempt.kept.carries(attempt, target, self.env.now)
             target.accept(attempt)
         elif target.sheds():
             self.judge(attempt, target, Outcome.SHED)

@@ -293,8 +293,9 @@ class Instance:
                 break
             code = int(Outcome.SUCCEEDED)
         if isinstance(work, Job):
-            links = self.plane.links
-            while links.loses(work, links.loss(self, self.queue.redis)):
+            links, queue = self.plane.links, self.queue
+            redis = queue.redis.server if queue.redis is not None else None
+            while links.loses(work, links.loss(self.server, redis)):
                 yield self.pass_time(work, again_after(work))  # -> told
         self.ended(work, code)
 

@@ -70,6 +70,7 @@ class JobQueue:
         self.saved_s, self.saved_sequence, self.changes = 0.0, 0, 0
         # taken since, but still in the saved list: with the place it has there
         self.taken: list[tuple[Job, int]] = []
+        self.fallen: Persistence | None = None  # it crashed, and what it lost is not decided yet
 
     # ---- counting ----
     def queued(self) -> int:
@@ -412,26 +413,35 @@ class JobQueue:
 
     # ---- the queue's own death ----
     def crashed(self, host: bool) -> None:
-        """The process (or its host) died: keep what is on disk."""
+        """The process (or its host) died. What becomes of its jobs is open until it is back; what
+        its disk would bring back of those that were taken since its last save is there from now."""
         assert self.redis is not None
         self.cut_off()
         self.save_due()
         kind = self.redis.profile.persistence
         if kind == Persistence.AOF_ALWAYS or (kind == Persistence.AOF_EVERYSEC and not host):
             return
+        self.fallen = kind
+        again = [self.restored(*taken) for taken in self.taken]
+        self.entries = deque(sorted([*again, *self.entries], key=lambda job: job.sequence))
+        self.taken = []
+        self.recount()
+
+    def recover(self) -> None:
+        """It starts with what is on its disk."""
+        kind, self.fallen = self.fallen, None
+        if kind is None:
+            return
         saved = self.saved_sequence if kind != Persistence.NONE else 0
-        again = [] if kind == Persistence.NONE else [self.restored(*taken) for taken in self.taken]
-        kept = [job for job in self.entries if job.sequence < saved]
         for job in self.entries:
             if job.sequence >= saved:
                 self.lose(job, JobLoss.REDIS_WIPED)
+        self.entries = deque(job for job in self.entries if job.sequence < saved)
         if kind != Persistence.AOF_EVERYSEC:
             for job in self.parked.values():
                 self.lose(job, JobLoss.REDIS_WIPED)
             self.parked.clear()
             self.epoch += 1
-        self.entries = deque(sorted([*again, *kept], key=lambda job: job.sequence))
-        self.taken = []
         self.recount()
         self.peak()
         self.saved_s, self.changes = self.env.now, 0
@@ -439,7 +449,7 @@ class JobQueue:
     def wiped(self) -> None:
         """Its disk went, and no save can bring back what waited there."""
         self.lose_all(JobLoss.REDIS_WIPED)
-        self.taken = []
+        self.taken, self.fallen = [], None
         self.epoch += 1
         self.peak()
         self.save(self.env.now)

@@ -161,7 +161,7 @@ def heard_again(queue: JobQueue, worker: Instance) -> None:
 
 def rewired(queue: JobQueue, worker: Instance) -> None:
     """The network, or a place in it, is another: is it cut off from its queue now, or no longer?"""
-    away = queue.redis is not None and worker.plane.links.torn(worker, queue.redis)
+    away = queue.redis is not None and worker.plane.links.torn(worker.server, queue.redis.server)
     if away == worker.away:
         return
     if away:

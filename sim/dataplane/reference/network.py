@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import resend_after
+from sim.dataplane.arithmetic import either, resend_after
 from sim.dataplane.codes import ONE_SERVER, Stream
 from sim.dataplane.profile import Law
 from sim.dataplane.reference.leases import rewired
@@ -31,18 +34,24 @@ class Links:
         law = self.between.get((ONE_SERVER, ONE_SERVER) if asking is asked.server else ends)
         return asked.demand(law, Stream.TRIP, ident) if law is not None else 0.0
 
-    def loss(self, sender: Instance | None, receiver: Instance | None) -> float:
-        """Share of the packets between two containers that are lost; None: the world outside."""
-        if not self.lossy:
+    def loss(self, sender: Hardware | None, receiver: Hardware | None) -> float:
+        """Share of the packets between two servers that are lost; None: the world outside."""
+        if not self.lossy or sender is receiver:
             return 0.0
-        source = sender.server if sender is not None else None
-        target = receiver.server if receiver is not None else None
-        if source is target:
-            return 0.0
-        ends = source.segment if source else 0, target.segment if target else 0
+        ends = sender.segment if sender else 0, receiver.segment if receiver else 0
         return self.lossy.get(ends, 0.0)
 
-    def torn(self, one: Instance | None, other: Instance | None) -> bool:
+    def either_way(self, one: Hardware | None, other: Hardware | None) -> float:
+        """Share of the connections between them of whose opening a packet is lost."""
+        return either(self.loss(one, other), self.loss(other, one))
+
+    def way(self, stops: Sequence[Hardware | None]) -> tuple[float, float]:
+        """Shares lost by all these, there and back."""
+        there = [self.loss(one, other) for one, other in pairwise(stops)]
+        back = [self.loss(other, one) for one, other in pairwise(stops)]
+        return reduce(either, there), reduce(either, back)
+
+    def torn(self, one: Hardware | None, other: Hardware | None) -> bool:
         """Can no connection be opened between them?"""
         return self.loss(one, other) >= 1.0 or self.loss(other, one) >= 1.0
 

@@ -86,7 +86,8 @@ class ReferencePlane:
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.branches = 0  # steps that began side by side with others
-        self.links, self.gates = Links(self.seed), Gates(self.seed)
+        self.links = Links(self.seed)
+        self.gates = Gates(self.seed, self.links)
         self.clients = Clients(self, workload)
 
     # ---- time ----
@@ -215,6 +216,7 @@ class ReferencePlane:
             play(c, self.database_of(c), self.databases[rules.number])
         c.born(profile)
         if rules.kind == Kind.QUEUE:
+            c.queue.recover()
             c.queue.redis = c
         elif rules.kind == Kind.CACHE:
             self.caches[rules.number].start(c)
@@ -431,8 +433,15 @@ class ReferencePlane:
         return -1
 
     # ---- observation ----
-    def stands_until(self) -> float:
+    def stands_until(self, least_s: float = 0.0) -> float:
         return self.now  # always right, and nobody waits for this engine
+
+    @property
+    def stood_s(self) -> float:
+        return self.now
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        return 0.0, 0
 
     def gauge(self) -> PlaneGauge:
         return readings.gauge(self)

@@ -196,7 +196,9 @@ class Postgres:
 
     def sent(self, work: Work, back: bool) -> Use:
         """The query, or its answer, connection in hand: lost packets are sent again."""
-        links, ends = self.plane.links, (work.container, self.db)
+        assert self.db is not None
+        assert work.container is not None
+        links, ends = self.plane.links, (work.container.server, self.db.server)
         while links.lossy and links.loses(work, links.loss(*(ends[::-1] if back else ends))):
             work.session = self.session
             self.turns[work.id] = work

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple, cast
 
@@ -102,12 +101,11 @@ def bands(result: Measurements, page: Figure, width: float = RIGHT - LEFT) -> li
     whole = (TOP - BOTTOM) / len(result.runs)
     lanes = max(0, min(event_labels.LANES, int((whole - HEADER - 0.1) / LANE)))
     pixels = width * page.bbox.width
-    text_width = cache(lambda text: _width(page, text, LABEL))  # every try to place asks again
     named = [
         event_labels.place(
             event_labels.chosen(run, start, end),
             lambda t: (t - start) / (end - start) * pixels,
-            text_width,
+            lambda text: _width(page, text, LABEL),
             pixels,
             lanes,
         )
@@ -137,12 +135,18 @@ def _grid(result: Measurements) -> list[Band]:
     ]  # fmt: skip
 
 
-def tidy(axes: Axes, unit: str) -> None:
-    """No frame but the base line; the unit is said above the axis, not along it."""
+def bare(axes: Axes, **ticks: Any) -> None:
+    """No frame but the base line, no ticks but their labels."""
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="both", labelsize=10, length=0, colors=GREY)
+    axes.tick_params(axis="both", length=0, colors=GREY, **ticks)
+
+
+def tidy(axes: Axes, unit: str) -> None:
+    """Bare, with a grid; the unit is said above the axis, not along it."""
+    bare(axes, labelsize=10)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
+    axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.set_ylabel(unit, size=10.5, color=GREY)
 
 
@@ -153,7 +157,8 @@ def header(axes: Axes, band: Band, text: str) -> None:
     name = words.platform(band.run.platform)
     if band.small:
         page.text(left, y + 0.019, name, size=12, weight="bold", color=INK)
-        page.text(left, y - 0.004, text, size=9.5, color=INK)
+        room = band.width * page.bbox.width / _width(page, text, LABEL)
+        page.text(left, y - 0.004, text, size=LABEL.get_size() * min(1.0, room), color=INK)
         return
     page.text(left, y, name, size=14, weight="bold", color=INK)
     after = _width(page, name, FontProperties(size=14, weight="bold")) / page.bbox.width

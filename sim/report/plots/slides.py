@@ -44,6 +44,7 @@ from sim.results.run import Run
 
 QUEUE, LOST = 0.57, 0.815  # width of the backlog, left edge of the losses; names between them
 SHADE = "#c9c9c9"
+SEEN = 0.01  # of an axis' height: a line nearer than this to the curve is not told from it
 
 
 def figure(result: Measurements, what: str) -> Figure:
@@ -119,6 +120,7 @@ def jobs(result: Measurements) -> Figure:
         for cause in JOB_CAUSES
         if any(f["jobs"]["lost"][cause] for f in result.platforms.values())
     ]
+    top = max(max(run.gauge.backlog_peak for run in result.runs) * 1.08, 5.0)
     queue: list[Axes] = []
     lost: list[Axes] = []
     for band in bands(result, page, QUEUE if causes else RIGHT - LEFT):
@@ -130,19 +132,18 @@ def jobs(result: Measurements) -> Figure:
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         time_axis(axes, result, labels=band.lowest)
         events(axes, band)
-        if run.gauge.backlog_peak > queued.max(initial=0):  # between two samples of a second
-            axes.axhline(run.gauge.backlog_peak, color=PURPLE, linewidth=1.0, linestyle=":")
+        peak = run.gauge.backlog_peak
+        if peak - queued.max(initial=0) > SEEN * top:  # between two samples of a second
+            axes.axhline(peak, color=PURPLE, linewidth=1.0, linestyle=":")
         figures = result.platforms[run.platform]["jobs"]
-        peak, undone = words.count(figures["backlog_peak"]), words.count(figures["never_done"])
-        text = f"longest backlog {peak}, {undone} jobs never done"
-        header(axes, band, text)
+        longest, undone = (words.count(figures[name]) for name in ("backlog_peak", "never_done"))
+        header(axes, band, f"longest backlog {longest}, {undone} jobs never done")
         queue.append(axes)
         if causes and not band.small:
             side = (LOST, band.bottom, RIGHT - LOST, band.height)
             lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
             _lost(lost[-1], figures["lost"], causes)
-    top = max(float(run.gauge.backlog_peak) for run in result.runs)
-    queue[0].set_ylim(0, max(top * 1.08, 5))
+    queue[0].set_ylim(0, top)
     return page
 
 
@@ -215,7 +216,6 @@ def connections(result: Measurements) -> Figure:
         strip.text(0.004, 0.9, "refused/s", size=10.5, color=GREY, va="top",
                    transform=strip.transAxes)  # fmt: skip
         strip.yaxis.set_major_locator(MaxNLocator(1 if band.small else 2, integer=True))
-        strip.yaxis.set_major_formatter("{x:g}")
         time_axis(strip, result, labels=band.lowest)
         events(axes, band)
         header(axes, band, _connections_text(result, run))

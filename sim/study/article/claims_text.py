@@ -123,8 +123,12 @@ def _head(said: Said, checks: Sequence[ClaimCheck] | None) -> str:
 def _line(check: ClaimCheck) -> str:
     place, holds = check.place, word(check)
     whom = f"{_whole(place.command)} ({place.id}, {words.platform(place.platform)})"
+    return f"{whom}: {holds}: {_outcome(check)}"
+
+
+def _outcome(check: ClaimCheck) -> str:
     why = f"; {check.because}" if check.because and not check.holds else ""
-    return f"{whom}: {holds}: {place.says}: {check.measured}{why}"
+    return f"{check.place.says}: {check.measured}{why}"
 
 
 def _of(checks: Iterable[ClaimCheck], said: Said) -> list[ClaimCheck]:
@@ -157,12 +161,9 @@ def markdown(report: ClaimsReport) -> str:
         those = _of(report.checks or (), entry)
         head = [entry.id, entry.says, f"**{ruling(those, bool(entry.opinions))}**"]
         for check in those:
-            place = check.place
-            there = word(check)
-            why = f"; {check.because}" if check.because and not check.holds else ""
-            whom = f"{words.platform(place.platform)}: {place.says}: {check.measured}{why}"
-            command = f"`{place.command}` ({place.id})"
-            grid.append((*head, command, there, whom))
+            command = f"`{check.place.command}` ({check.place.id})"
+            outcome = f"{words.platform(check.place.platform)}: {_outcome(check)}"
+            grid.append((*head, command, word(check), outcome))
             head = ["", "", ""]
         for name in entry.opinions:
             grid.append((*head, "not checkable", "", f"{name}: {_why(name)}"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.report.study_page import StudyPage
@@ -43,6 +42,10 @@ class ArticleTable(NamedTuple):
     seed: int
     reps: int
     version: str
+
+    @property
+    def seeds(self) -> str:
+        return f"seed {self.seed}" if self.reps == 1 else f"means over {self.reps} seeds"
 
 
 # ---- verdicts ----
@@ -106,9 +109,8 @@ def text(table: ArticleTable) -> str:
 
 
 def _blocks(table: ArticleTable) -> Iterator[str]:
-    seeds = f"seed {table.seed}" if table.reps == 1 else f"means over {table.reps} seeds"
     heads = "".join(f"{measure.heading:>12}" for measure in MEASURES.values())
-    yield f"The article's table, measured ({seeds})"
+    yield f"The article's table, measured ({table.seeds})"
     for number, (row, losses) in enumerate(table.rows, start=1):
         yield ""
         yield f"{number}. {row.problem}: {row.capability.replace('_', ' ')}"
@@ -183,12 +185,11 @@ def markdown(table: ArticleTable) -> str:
                 same = unused(measured.losses, f"{base}-{row.capability}")
                 cells.append("the same" if same else _cell(_without(measured, base)))
         grid.append(cells)
-    seeds = f"Seed {table.seed}." if table.reps == 1 else f"Means over {table.reps} seeds."
     lines = [
         "# The article's table, measured", "", *columns.markdown_table(grid),
-        "", f"{seeds} Each cell: time down, requests failed, jobs lost, minutes by hand. "
-        '"Without it": the same platform with that one capability taken away; "has none": it has '
-        f"nothing to take away. {SAME}", "", "## What the article says", "",
+        "", f"{table.seeds.capitalize()}. Each cell: time down, requests failed, jobs lost, "
+        'minutes by hand. "Without it": the same platform with that one capability taken away; '
+        f'"has none": it has nothing to take away. {SAME}', "", "## What the article says", "",
     ]  # fmt: skip
     grid = [["Problem", "Docker Compose", "Kubernetes"]]
     grid += [[m.row.problem, m.row.compose, m.row.kubernetes] for m in table.rows]
@@ -268,12 +269,7 @@ def record(table: ArticleTable) -> dict[str, Any]:
     }
 
 
-def _draw(table: ArticleTable, path: Path) -> None:
-    from sim.study.article.table_picture import picture  # noqa: PLC0415 - text needs no matplotlib
-
-    picture(table).savefig(path)
-
-
 PAGE: StudyPage[ArticleTable] = StudyPage(
-    "table", text, markdown, record, {"table.csv": records}, draw=_draw, noun="table"
-)
+    "table", text, markdown, record, {"table.csv": records},
+    picture="sim.study.article.table_picture:picture", noun="table",
+)  # fmt: skip

@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.control.people.human import is_night
 from sim.results.bill import MonthlyCost
 from sim.results.counterfactual import harmed
 from sim.results.figures import total
@@ -177,9 +176,8 @@ def _replays(
             share = (k + 0.5) / reps  # hours, days and servers spread evenly over the seeds
             at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
             incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
-            night = case.stack.operator.night
-            is_dark = night is not None and is_night(at_s, night.begins, night.ends)
-            yield Rehearsal(number, kind, world, at_hour(altered, incident), ask.seed + k, is_dark)
+            night = case.stack.operator.night_at(at_s) is not None
+            yield Rehearsal(number, kind, world, at_hour(altered, incident), ask.seed + k, night)
 
 
 def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Prospects:
@@ -225,10 +223,7 @@ def _run(replays: Sequence[Rehearsal], run: Runner) -> list[Replication]:
     if not replays:
         return []
     cases, seeds = tuple(each.case for each in replays), tuple(each.seed for each in replays)
-    sample = run(Batch(cases, seeds, paired=True))
-    if sample.interrupted:
-        raise KeyboardInterrupt
-    return [done for (done,) in sample.replications]
+    return [done for (done,) in run(Batch(cases, seeds, paired=True)).whole()]
 
 
 def _incident(each: Rehearsal) -> tuple[int, str, int]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
 from itertools import chain, repeat
-from pathlib import Path
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -369,18 +368,15 @@ def record(said: Advice) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _draw(said: Advice, path: Path) -> None:
-    path.write_bytes(_png(said))
-
-
 def _png(said: Advice) -> bytes:
     from sim.study.decision.pictures import setups  # noqa: PLC0415 - loads matplotlib
 
     out = BytesIO()
-    setups(said.weighed, said.ranges, sentence(said)).savefig(out, format="png", dpi=110)
+    setups(said).savefig(out, format="png")
     return out.getvalue()
 
 
 PAGE: StudyPage[Advice] = StudyPage(
-    "decision", text, markdown, record, others={"decision.html": html}, draw=_draw
-)
+    "decision", text, markdown, record, others={"decision.html": html},
+    picture="sim.study.decision.pictures:setups",
+)  # fmt: skip

@@ -7,12 +7,10 @@ from statistics import fmean
 from typing import NamedTuple
 
 from sim.results.counterfactual import gain
-from sim.results.expectations import KNOWN, measured
+from sim.results.expectations import measured
 from sim.results.figures import Unit, figure_at
 from sim.results.intervals import bounds
 from sim.results.summary import Replication
-from sim.schema.fields import InputError
-from sim.schema.text.validation import closest
 
 MORE_IS_BETTER = ("availability", "requests.succeeded", "jobs.done")
 NEITHER = ("requests.arrived", "jobs.enqueued", "requests.in_flight", "connections.limit")
@@ -25,15 +23,6 @@ class Estimate(NamedTuple):
     mean: float
     low: float
     high: float
-
-
-def metric_named(name: str, field: str = "--metric") -> str:
-    """One that there is. Raises `InputError`."""
-    if name not in KNOWN:
-        near = closest(name, KNOWN)
-        expected = "a figure of summary.json, such as downtime_s"
-        raise InputError(field=field, found=repr(name), expected=expected, nearest=near)
-    return name
 
 
 def values(replications: Sequence[Replication], metric: str) -> list[float]:

@@ -4,20 +4,30 @@ slide each."""
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.report import colours
-from sim.report.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILLION, Slide, tidy
+from sim.report.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    VERMILLION,
+    Slide,
+    bare,
+    tidy,
+)
 from sim.report.text import words
 from sim.study.ask import setting_text
+from sim.study.decision.decision_text import Advice, sentence
 from sim.study.decision.merit import Estimate, estimate
-from sim.study.decision.sensitivity import Tornado
-from sim.study.decision.sweep import Sweep, SweepPoint
-from sim.study.decision.worth import Weighed
+from sim.study.decision.sensitivity import Tornado, finding
+from sim.study.decision.sweep import Sweep, SweepPoint, findings
 
 MONEY = (
     ("machines", BLUE),
@@ -28,9 +38,9 @@ MONEY = (
 )
 
 
-def page(finding: str, below: str) -> Figure:
+def page(finding: str, below: str, **options: float) -> Figure:
     """An empty slide with its finding on top."""
-    figure = Slide()
+    figure = Slide(**options)
     lines = textwrap.wrap(finding, 110)[:2]
     size = 20.0 if len(finding) < 72 else 13.0
     figure.text(0.05, 0.94, "\n".join(lines), size=size, weight="bold", color=INK, va="center")
@@ -38,12 +48,18 @@ def page(finding: str, below: str) -> Figure:
     return figure
 
 
-def curve(sweep: Sweep, finding: str) -> Figure:
+def knobs(sweep: Sweep) -> Figure:
+    """Of one knob a curve, of two a heat map."""
+    return (curve if len(sweep.space) == 1 else heat_map)(sweep)
+
+
+def curve(sweep: Sweep) -> Figure:
     """The first figure over one knob: a line a platform with its band, the knee ringed."""
     (knob,) = sweep.space
     metric = sweep.metrics[0]
     band = words.kind_of_bounds(sweep.seeds, "seeds")
-    figure = page(finding, f"{sweep.planned.name} · {metric} over {knob.path}, band: {band}")
+    below = f"{sweep.planned.name} · {metric} over {knob.path}, band: {band}"
+    figure = page(findings(sweep)[0], below)
     axes = figure.add_axes((0.09, 0.12, 0.74, 0.70))
     places = {_words(value): x for x, value in enumerate(knob.values)}
     names = [name for name in sweep.planned.platforms if sweep.of(name)]
@@ -73,12 +89,12 @@ def curve(sweep: Sweep, finding: str) -> Figure:
     return figure
 
 
-def heat_map(sweep: Sweep, finding: str) -> Figure:
+def heat_map(sweep: Sweep) -> Figure:
     """The first figure over two knobs: a panel a platform, darker is more."""
     down, across = sweep.space
     metric = sweep.metrics[0]
     below = f"{sweep.planned.name} · {metric}: {down.path} down, {across.path} across"
-    figure = page(finding, below)
+    figure = page(findings(sweep)[0], below)
     names = [name for name in sweep.planned.platforms if sweep.of(name)]
     width = 0.90 / max(1, len(names))
     for k, name in enumerate(names):
@@ -108,11 +124,11 @@ def heat_map(sweep: Sweep, finding: str) -> Figure:
     return figure
 
 
-def tornado(found: Tornado, finding: str) -> Figure:
+def tornado(found: Tornado) -> Figure:
     """The numbers that move the figure most: a row each, a bar a platform from low to high."""
     metric, most = found.metric, 14
     below = f"{found.planned.name} · {metric} with each number at half and double, one at a time"
-    figure = page(finding, below)
+    figure = page(finding(found), below)
     names = list(found.base)
     width = 0.70 / len(names)
     bars = found.bars[:most]
@@ -129,8 +145,7 @@ def tornado(found: Tornado, finding: str) -> Figure:
         axes.set_yticks(range(len(bars)), [bar.name for bar in bars] if k == 0 else [], size=9)
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="both", length=0, colors=GREY)
+        bare(axes)
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda value, _: words.figure(metric, value))
     for x, word, colour in ((0.28, "half, or low", SKY), (0.42, "double, or high", ORANGE)):
@@ -138,18 +153,15 @@ def tornado(found: Tornado, finding: str) -> Figure:
     return figure
 
 
-def setups(
-    weighed: Sequence[Weighed], ranges: Sequence[Mapping[str, tuple[float, float]]], finding: str
-) -> Figure:
+def setups(said: Advice) -> Figure:
     """Left: hours down a year, the line is what 9 of 10 years have. Right: dollars a month."""
-    figure = page(
-        finding, "Left: hours down a year, 9 of 10 years on the line. Right: USD a month."
-    )
+    below = "Left: hours down a year, 9 of 10 years on the line. Right: USD a month."
+    figure, weighed = page(sentence(said), below, dpi=110), said.weighed
     left, right = (
         figure.add_axes((0.20, 0.09, 0.36, 0.74)),
         figure.add_axes((0.61, 0.09, 0.36, 0.74)),
     )
-    for y, (each, years) in enumerate(zip(weighed, ranges, strict=True)):
+    for y, (each, years) in enumerate(zip(weighed, said.ranges, strict=True)):
         low, high = years["down_h"]
         left.barh(y, each.year.down_h, 0.6, color=VERMILLION, alpha=0.8)
         left.plot([low, high], [y, y], color=INK, linewidth=1.5)
@@ -166,8 +178,7 @@ def setups(
     for axes in (left, right):
         axes.set_ylim(len(weighed) - 0.4, -0.6)
         axes.set_xlim(right=1.25 * axes.get_xlim()[1])
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="both", length=0, colors=GREY)
+        bare(axes)
     for i, (part, colour) in enumerate(MONEY):
         x = 0.61 + i * 0.36 / len(MONEY)  # all of them below the plot
         figure.text(x, 0.025, f"\u25a0 {part}", size=10, color=colour)

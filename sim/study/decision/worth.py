@@ -97,22 +97,23 @@ class BreakEven(NamedTuple):
 
 def weigh(decision: Prospects, terms: Terms, which: Sequence[int] = ()) -> list[Weighed]:
     """Each set-up; `which`: the samples, by index, that count (all)."""
-    weighed = []
-    for outcome in decision.outcomes:
-        year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
-        upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
-        migration_h = terms.migration * outcome.setup.work / 3600.0
-        people_h = year.day_h + year.night_h + terms.follow_up * year.follow_up_h
-        lost = terms.down_hour * year.down_h + terms.sale * year.failed
-        money = Money(
-            outcome.month.total,
-            upkeep_h * terms.work_hour,
-            migration_h / PAID_OFF * terms.work_hour,
-            people_h / MONTHS * terms.work_hour,
-            lost / MONTHS,
-        )
-        weighed.append(Weighed(outcome, year, money))
-    return weighed
+    return [weigh_one(outcome, terms, which) for outcome in decision.outcomes]
+
+
+def weigh_one(outcome: Prospect, terms: Terms, which: Sequence[int] = ()) -> Weighed:
+    year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
+    upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
+    migration_h = terms.migration * outcome.setup.work / 3600.0
+    people_h = year.day_h + year.night_h + terms.follow_up * year.follow_up_h
+    lost = terms.down_hour * year.down_h + terms.sale * year.failed
+    money = Money(
+        outcome.month.total,
+        upkeep_h * terms.work_hour,
+        migration_h / PAID_OFF * terms.work_hour,
+        people_h / MONTHS * terms.work_hour,
+        lost / MONTHS,
+    )
+    return Weighed(outcome, year, money)
 
 
 def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
@@ -224,11 +225,9 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
     size = seeds(decision)
 
     def price(which: Sequence[int], harm: str) -> float | None:
-        pair = [
-            _one(decision, terms, which, each.outcome.setup.name) for each in (ours, without)
-        ]  # fmt: skip
-        dearer = MONTHS * (pair[0].money.means - pair[1].money.means)
-        less = getattr(pair[1].year, harm) - getattr(pair[0].year, harm)
+        first, second = (weigh_one(each.outcome, terms, which) for each in (ours, without))
+        dearer = MONTHS * (first.money.means - second.money.means)
+        less = getattr(second.year, harm) - getattr(first.year, harm)
         return max(0.0, dearer / less) if less > 0.0 else None
 
     found = []
@@ -240,26 +239,20 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
             low, high = bounds(known)
             low = max(0.0, low)
         found.append(BreakEven(says, price((), harm), low, high))
-    return [*found, _deploys(decision, terms, ours, without)]
+    return [*found, _deploys(terms, ours, without)]
 
 
-def _deploys(decision: Prospects, terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:
+def _deploys(terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:
     """How many times as often planned work comes where both cost the same (money is linear)."""
 
     def dearer(planned: float) -> float:
         varied = terms._replace(planned=planned)
-        first, second = (
-            _one(decision, varied, (), each.outcome.setup.name) for each in (ours, without)
-        )
+        first, second = (weigh_one(each.outcome, varied) for each in (ours, without))
         return first.money.total - second.money.total
 
     never, now = dearer(0.0), dearer(1.0)
     times = max(0.0, never / (never - now)) if now < never else None
     return BreakEven(DEPLOYS, times, None, None)
-
-
-def _one(decision: Prospects, terms: Terms, which: Sequence[int], name: str) -> Weighed:
-    return next(w for w in weigh(decision, terms, which) if w.outcome.setup.name == name)
 
 
 class Improvement(NamedTuple):

@@ -18,9 +18,8 @@ from sim.dataplane import draws
 from sim.library.adaptation import adapted
 from sim.results.figures import total
 from sim.results.summary import Replication
-from sim.schema.fields import InputError
+from sim.schema.fields import InputError, why_not
 from sim.schema.scenario import Event
-from sim.schema.stack import Stack
 from sim.simulation.case import Case
 from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner
@@ -154,7 +153,8 @@ def prepare(
         for k, kind in enumerate(rates.kinds)
     }
     first = every[rates.kinds[0].scenario]
-    unfit = {name: line for name, own in every.items() if (line := _unfit(own, first.stack))}
+    fits = {name: partial(adapted, own.scenario, first.stack) for name, own in every.items()}
+    unfit = {name: line for name, attempt in fits.items() if (line := why_not(attempt))}
     plans = {name: own for name, own in every.items() if name not in unfit}
     left_out = [f"{k.name}: {unfit[k.scenario]}" for k in rates.kinds if k.scenario in unfit]
     runs = []
@@ -171,25 +171,13 @@ def prepare(
 
 
 def _drawn(case: Case, quarter_seed: int, incident: Incident, kind: IncidentKind) -> Drawn:
-    from sim.control.people.human import is_night  # noqa: PLC0415 - simpy loads with it
-
     operator = case.stack.operator
-    night = operator.night
     deploys = [event for event in case.scenario.events if event.deploy is not None]
     return Drawn(
         at_hour(case, incident), quarter_seed, incident, kind,
-        night is not None and is_night(incident.at_s, night.begins, night.ends),
+        operator.night_at(incident.at_s) is not None,
         len(deploys) * operator.habits.deploy_watch,
     )  # fmt: skip
-
-
-def _unfit(planned: Plan, stack: Stack) -> str:
-    """Why it cannot happen on the stack; empty if it can."""
-    try:
-        adapted(planned.scenario, stack)
-    except InputError as error:
-        return str(error.issues[0])
-    return ""
 
 
 def _planned(k: int, ask: Ask) -> Plan:

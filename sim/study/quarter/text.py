@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -221,13 +220,7 @@ def when(at_s: float) -> str:
     return f"week {day // 7 + 1} {DAYS[day % 7]} {words.clock(second)[:5]}"
 
 
-def _draw(done: Quarter, path: Path) -> None:
-    from sim.study.quarter.picture import picture  # noqa: PLC0415 - text needs no matplotlib
-
-    picture(done).savefig(path)
-
-
 PAGE: StudyPage[Quarter] = StudyPage(
     "quarter", text, markdown, record, {"quarter.csv": kinds, "incidents.csv": incidents},
-    draw=_draw,
+    picture="sim.study.quarter.picture:picture",
 )  # fmt: skip

@@ -64,6 +64,25 @@ def test_a_dead_server_swallows_its_part_until_three_checks_have_failed():
     assert lost(ran("kubernetes", None), 121, 149) == pytest.approx(1 / 3, abs=0.04)
 
 
+def test_a_zone_that_users_do_not_reach_fails_its_checks_though_it_lives():
+    """Two minutes long. A third of the connections come by its server; what comes by the others
+    gets to the replica there. The third failed check ends 30 to 40 s after the cut, the third that
+    passes begins 20 to 30 s after its end; without a balancer it is a third until the end."""
+    apart = {"side": ["b"], "other_side": ["internet"], "lasts": "2m"}
+    world = {
+        "scenario.events.0.server_crash": None,
+        "scenario.events.0.partition": apart,
+        "stack.servers.zones": ["a", "b", "c"],
+    }
+    run = ran("kubernetes", {}, **world)
+    down, up = marks(run)
+    assert 150.0 <= down <= 160.0
+    assert 260.0 <= up <= 270.0
+    assert lost(run, 121, 149) == pytest.approx(1 / 3, abs=0.04)
+    assert lost(run, int(down) + 1, 360) == 0.0
+    assert lost(ran("kubernetes", None, **world), 121, 239) == pytest.approx(1 / 3, abs=0.04)
+
+
 def test_the_balancers_own_times_decide():
     """Google's: each 8 s, three times, after 1 s: from 17 to 25 s."""
     google = {"interval_s": "8s", "timeout_s": "1s", "rise": 1}
