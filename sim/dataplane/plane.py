@@ -118,6 +118,11 @@ class DataPlane(Protocol):
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
 
+    def promote(self, queue: int, since_s: float) -> None:
+        """A replica takes the place of this queue's server that knows all it did up to then: jobs
+        pushed later are lost, those taken later wait there once more. Comes before the
+        `set_profile`, or `start`, by which a container plays this queue."""
+
     def flush(self, cache: int) -> None:
         """This cache has forgotten all that it held."""
 
@@ -149,9 +154,9 @@ class DataPlane(Protocol):
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
         steps that call, the databases it asks and, of a worker, its queue and `reliable` must be
-        the same. CPU limit and weight stay. A database by a profile of another number is that one
-        from now on (a replica is promoted): connections to it, and to the one that it was, are
-        reset."""
+        the same. CPU limit and weight stay. A database or a queue by a profile of another
+        number is that one from now on (a replica is promoted): connections to it, and to the one
+        that it was, are reset."""
 
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new
@@ -202,9 +207,17 @@ class DataPlane(Protocol):
         """Which check has sent this probe and waits for its answer; -1: none that stands."""
 
     # observation
-    def stands_until(self) -> float:
-        """Unless a verb acts, nothing happens and no gauge changes before this time; `now` where
-        that cannot be said, or costs more than to look."""
+    def stands_until(self, least_s: float = 0.0) -> float:
+        """Unless a verb acts, nothing happens before this time but standing checks, which all pass,
+        and no gauge changes but by what they use. `now` where that cannot be said, costs more than
+        to look, or would be no later than `least_s`."""
+
+    @property
+    def stood_s(self) -> float:
+        """It has stood since then, when it was last found to stand."""
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        """CPU seconds that its standing checks use at most in so long, and bytes at one time."""
 
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...

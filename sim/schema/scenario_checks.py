@@ -28,7 +28,7 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
     "data_deleted": ("postgres",),
     "disk_full": ("postgres", "redis"),
     "lock": ("postgres",),
-    "failover": ("postgres",),
+    "failover": ("postgres", "redis"),
     "cache_flush": ("cache",),
 }
 # what a process that runs can read anew; the rest it reads when it starts
@@ -66,7 +66,15 @@ def _traffic_issues(traffic: Traffic, horizon: float, at: Spot) -> Iterator[Issu
         found = " and ".join(chosen) or "none of rate, points, trace and users"
         yield at.issue(found, "exactly one of rate, points, trace and users")
     think = traffic.think
-    if (think is None) != (traffic.users is None):
+    for i, point in enumerate(traffic.points):
+        if (point.rate is None) == (point.users is None):
+            found = "neither" if point.rate is None else "both"
+            yield at.down("points", i).issue(found, "exactly one of rate and users")
+    kinds = {point.rate is None for point in traffic.points}
+    if len(kinds) > 1:
+        found = "rates and users"
+        yield at.down("points").issue(found, "points of one kind")
+    elif (think is None) == (traffic.users is not None or kinds == {True}):
         found = "users without think" if think is None else "think without users"
         yield at.issue(found, "both of users and think, or none of them")
     elif think is not None and think.mean < SHORTEST_THOUGHT_S:
@@ -96,7 +104,7 @@ def in_force(scenario: Scenario, field: Literal["events", "claims"]) -> Path_:
 
 def event_issues(event: Event, scenario: Scenario, stack: Stack, at: Spot) -> Iterator[Issue]:
     """What does not fit in one event. How many servers there are at its time a run alone knows."""
-    if event.traffic is not None and scenario.traffic.users is not None:
+    if event.traffic is not None and scenario.traffic.returns:
         found = "another rate for users who come back"
         expected = "it where traffic has a rate: how often these ask is what they meet"
         yield at.down("traffic").issue(found, expected, key=True)
@@ -271,12 +279,13 @@ def _keeps_nothing(stack: Stack, event: Event, kind: str, at: Spot) -> Iterator[
 
 
 def _follows_nobody(stack: Stack, name: str, at: Spot) -> Iterator[Issue]:
-    """A failover of a database that nobody follows."""
-    able = [each for each in stack.playing("postgres") if stack.replicas(each)]
+    """A failover of a database or a queue that nobody follows."""
+    stores = (*stack.playing("postgres"), *stack.playing("redis"))
+    able = [each for each in stores if stack.replicas(each)]
     service = name if name in stack.services else next(iter(stack.playing("postgres")), name)
     if service not in able:
         found = f"{service}, which has no replica"
-        none = "a database with a replica, and there is none"
+        none = "a database or a queue with a replica; there is none"
         yield at.down("failover", "service").misnamed(found, name, able, none)
 
 

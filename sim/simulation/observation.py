@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.core.recorder import SpanRecorder
+from sim.control.core.ticks import never
 from sim.dataplane.tables import PlaneGauge
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
@@ -63,12 +64,10 @@ class Observer:
             self.cluster.clock.loop(self.each(max(PROGRESS_S, self.step_s), 3, report))
 
     def each(self, period_s: float, key: int, act: Callable[[], None]) -> Loop:
-        """`act` at each multiple of a period; of those in which nothing happens at the last one."""
-        k = 1
-        while True:
-            yield self.cluster.clock.at(k * period_s, Rank.OBSERVER, key)
+        """`act` at each multiple of a period; of those in which nothing happens at one."""
+        for tick in self.cluster.ticks(period_s, Rank.OBSERVER, period_s, key, calm=never):
+            yield tick
             act()
-            k = max(k + 1, math.ceil(self.cluster.stands_until() / period_s) - 1)
 
     def goes_on(self, to_s: float) -> None:
         """Nobody acts any more before `to_s`: the samples until then see what there is now."""

@@ -252,7 +252,7 @@ class Cluster(Containers):
         volume.lost = True
         text = f"the disk of {name} is {how or f'lost with {volume.server.name}'}"
         if service.role != "postgres":
-            self.plane.wipe(self.stack.number(name))
+            self.plane.wipe(self.plays.get(name, self.stack.number(name)))
             if service.persistence == "none":
                 return
         else:
@@ -272,7 +272,11 @@ class Cluster(Containers):
         return LostRows(since_s, until_s, "http" in writers, "worker" in writers)
 
     def lag(self, database: str, since_s: float, until_s: float) -> None:
-        """What the replica lacked when it was promoted is lost."""
+        """What the replica lacked when it was promoted is lost; of a queue jobs, others of which it
+        had not heard that they were taken."""
+        if self.service(database).role == "redis":
+            self.plane.promote(self.stack.number(database), since_s)
+            return
         lost = self._written(database, since_s, until_s)
         self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
 

@@ -83,7 +83,8 @@ class Containers(World):
         none of ours."""
         ident = self.plane.add_server(*size)
         machine, version = Server(ident, "its provider", *size), Version(name="managed")
-        machine.zone = next(iter(self.stack.servers.zones), "")
+        if self.stack.engine_of(service).machine:
+            machine.zone = next(iter(self.stack.servers.zones), "")
         container = Container(
             self.plane.add_container(self.profile(service, version), ident), service, service,
             machine, version, self.profile(service, version), created_s=self.clock.now,
@@ -443,6 +444,11 @@ class Containers(World):
     def memory_on(self, server: Server) -> int:
         """Bytes that its containers use."""
         return self.plane.server_memory(server.id)
+
+    def checks_use(self, c: Container, within_s: float) -> tuple[float, int]:
+        """CPU seconds that its checks use at most in so long, bytes at most at one time: of those
+        that nobody need ask for (`stand`)."""
+        return self.plane.checks_use(c.id, within_s)
 
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""

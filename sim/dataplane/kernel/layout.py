@@ -35,6 +35,7 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SEGMENTS,
     MOST_SERVICES,
+    MOST_USERS,
     MOST_WAYS,
     MOST_WINDOW,
     Outcome,
@@ -48,6 +49,7 @@ from sim.dataplane.profile import (
     PoolRules,
     Profile,
     Routing,
+    Stay,
     StoryStep,
     Workload,
 )
@@ -74,6 +76,7 @@ ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 STEPS, SHALLOW, DEEP = 32, 26, 28
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
+NOBODY = -2  # plays a queue that somebody has played
 INTACT = -1  # a queue that has lost nothing since it was last there
 # lists: two of the whole plane, one per balancer, five per database, then six per container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
@@ -160,12 +163,13 @@ STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("exhausted", F), ("full_since", F), ("waits", N), ("clients", N), ("servers_open", N),
     ("servers_idle", N), ("refusals", N), ("pooler_free", F),
 ]  # fmt: skip
-QUEUE: RecordFields = [  # `redis`: the container that plays it
+QUEUE: RecordFields = [  # `redis`: the container that plays it; NOBODY any more, or -1: ever
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("turn", N), ("idle", N),
     ("pushing", N), ("copies_waiting", N), ("copies_working", N), ("entries", N), ("parked", N),
     ("saved", F), ("saved_sequence", N), ("changes", N), ("head", N), ("tail", N),
     ("taken_head", N), ("taken_tail", N), ("scheduled", N),
     ("fallen", N),  # it crashed: its persistence; INTACT: what it lost is decided
+    ("unsent_head", N), ("unsent_tail", N), ("first_copy", N), ("last_copy", N),
 ]  # fmt: skip
 CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least recently used first
     ("server", N), ("entries", N), ("first", N), ("last", N), ("begun", N),
@@ -324,6 +328,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("service_sample", SERVICE_SAMPLE, (SAMPLES, MOST_SERVICES)),
         ("cache", np.dtype(CACHE_ROW), (MOST_CACHES,)),
         ("cached", np.dtype(KEY_ROW), (MOST_CACHES * MOST_KEYS,)),
+        ("stay", np.dtype(columns(Stay)), (MOST_USERS,)),
     ]  # fmt: skip
     return [*RECORD, *tables]
 
@@ -349,7 +354,16 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     w = box[0]
     for name in ("work_free", "request_free", "job_free"):
         w[name] = -1
-    for name in ("redis", "head", "tail", "taken_head", "taken_tail", "fallen"):
+    for name in (
+        "redis",
+        "head",
+        "tail",
+        "taken_head",
+        "taken_tail",
+        "unsent_head",
+        "unsent_tail",
+        "fallen",
+    ):
         w["queue"][name] = -1
     w["head"][:] = w["tail"][:] = -1
     w["machine"]["first"][:] = w["balancer"]["via"][:] = -1

@@ -1,4 +1,4 @@
-"""How a health check gets to a process: reference/probes.py over arrays."""
+"""Health checks on their way: reference/probes.py over arrays."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ from sim.dataplane.kernel.containers import (
     turned_away,
     unwanted,
 )
-from sim.dataplane.kernel.durable import crashed, recover, wiped
+from sim.dataplane.kernel.durable import crashed, promoted, recover, wiped
 from sim.dataplane.kernel.jobs import (
     enqueue,
     free_places,
@@ -67,7 +67,7 @@ from sim.dataplane.kernel.layout import (
     LISTS,
     PROBE,
 )
-from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned
+from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned, play_queue
 from sim.dataplane.kernel.network import rewire
 from sim.dataplane.kernel.postgres import (
     at_limit,
@@ -103,7 +103,7 @@ from sim.dataplane.kernel.timing import (
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON, FLUSH, CROWD, REWIRED, GATE_CLOSED) = range(23)  # fmt: skip
+ GO_ON, FLUSH, CROWD, REWIRED, PROMOTED, GATE_CLOSED) = range(24)  # fmt: skip
 
 
 @inner
@@ -247,6 +247,9 @@ def start(w: Any, c: int, p: int) -> None:
     kind = w.version[p].kind
     if kind == DATABASE:
         play(w, c, p)
+    elif kind == QUEUE:
+        recover(w, w.version[p].number)
+        play_queue(w, c, w.version[p].number)
     container.profile = p
     container.starts += 1
     enlist(w, c)
@@ -265,10 +268,7 @@ def start(w: Any, c: int, p: int) -> None:
         own.tries = own.life = own.state = own.seen = own.failed = own.next = 0
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
-    if kind == QUEUE:
-        recover(w, w.version[p].number)
-        w.queue[w.version[p].number].redis = c
-    elif kind == CACHE:
+    if kind == CACHE:
         start_cache(w, c, p)
     if w.lossy != 0:
         rewire(w)
@@ -375,11 +375,15 @@ def set_profile(w: Any, c: int, p: int) -> None:
         w.queue[w.version[p].number].idle -= free_places(w, c)
     if kind == DATABASE and w.version[p].number != w.version[container.profile].number:
         play(w, c, p)
+    if kind == QUEUE:
+        play_queue(w, c, w.version[p].number)
     container.profile = p
     if kind == WORKER and takes(w, c):
         w.queue[w.version[p].number].idle += free_places(w, c)
     move_up(w, c)
-    if kind == WORKER:
+    if kind == QUEUE and w.lossy != 0:
+        rewire(w)
+    if kind == WORKER or kind == QUEUE:  # noqa: PLR1714, SIM109
         hand_out(w, w.version[p].number)
     elif kind == HTTP:
         freed(w, c)
@@ -439,9 +443,11 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         clear(w, at)
     elif verb == CROWD:
         for user in range(at):
-            thinks(w, USER_BASE + user)
+            thinks(w, USER_BASE + user, w.stay[user].begin_s)
     elif verb == REWIRED:
         rewire(w)
+    elif verb == PROMOTED:
+        promoted(w, at, x)
     elif verb == GATE_CLOSED:
         gate_died(w, at, False)
     follow_through(w)
