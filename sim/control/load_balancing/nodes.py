@@ -19,6 +19,7 @@ is ended after a delay: Google's is 0 s unless set, AWS' never with its default 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sim.constants.facts import Fact, constant
@@ -101,16 +102,26 @@ class NodeBalancer:
 
     def check(self, targets: Registered, server: Server) -> Loop:
         """One after the other, from a phase of its own; a dead server lets each end by time."""
-        clock, health = targets.cluster.clock, LineHealth()
-        first_s = clock.now + targets.cluster.random("node_balancer/phase") * self.interval_s
-        for tick in clock.ticks(self.interval_s, Rank.GATES, first_s, server.id):
+        cluster, health = targets.cluster, LineHealth()
+        first_s = cluster.clock.now + cluster.random("node_balancer/phase") * self.interval_s
+
+        def asked() -> tuple[bool, bool]:
+            """Is it reached, and does it pass?"""
+            reached = server.alive and not cut_off(cluster, server)
+            return reached, reached and (not self.local or serves(cluster, server))
+
+        def calm() -> float:
+            reached, passed = asked()
+            same = reached and checked(health, passed, self.fall, self.rise) == health
+            return math.inf if same or server.released_s is not None else 0.0
+
+        for tick in cluster.ticks(self.interval_s, Rank.GATES, first_s, server.id, calm=calm):
             yield tick
             if server.released_s is not None:
                 return
-            reached = server.alive and not cut_off(targets.cluster, server)
-            passed = reached and (not self.local or serves(targets.cluster, server))
+            reached, passed = asked()
             if not reached:
-                yield clock.after(self.timeout_s, Rank.GATES, server.id, 1)
+                yield cluster.clock.after(self.timeout_s, Rank.GATES, server.id, 1)
             was, health = health, checked(health, passed, self.fall, self.rise)
             if health.up != was.up:
                 targets.turn(server, health.up)
