@@ -154,6 +154,8 @@ class Profile:
     acknowledge_s: float = inf  # ... any job that is not acknowledged so long after delivery
     redelivery_look_s: float = 0.0  # overdue jobs are looked for so often; 0: at once
     by_connection: bool = False  # ... all of a worker at once, when its connection ends; in place
+    # a try that fails is told to the queue; else it is a job that nobody acknowledges (SQS)
+    failures_told: bool = True
     prefetch: int = 0  # jobs that it holds beside those it does: not acknowledged either
     max_stalled: int = 1  # so often; then it is failed when it would be given out again
     reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
@@ -179,6 +181,7 @@ class Profile:
     queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
+    unsent_s: float = 0.0  # what it did for so long its replica may lack; 0: it has none
     # CACHE
     keys: int = 1  # that are asked for
     skew: float = 0.0  # the n-th is asked for as n ** -skew (Zipf)

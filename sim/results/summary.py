@@ -115,7 +115,7 @@ def intervals(replications: Sequence[Replication]) -> dict[str, list[float]]:
 
     Not for latency percentiles (they are no means) nor for figures that some run lacks.
     """
-    found = {}
+    spans = {}
     for path in METRICS:
         figure = figure_at(path)
         values = [lookup(r.figures, path) for r in replications]
@@ -123,5 +123,5 @@ def intervals(replications: Sequence[Replication]) -> dict[str, list[float]]:
             continue
         low, high = bounds([float(value) for value in values])
         top = 1.0 if figure.unit is Unit.SHARE else high
-        found[path] = [max(0.0, low), min(high, top)]
-    return found
+        spans[path] = [max(0.0, low), min(high, top)]
+    return spans

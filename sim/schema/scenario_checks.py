@@ -28,7 +28,7 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
     "data_deleted": ("postgres",),
     "disk_full": ("postgres", "redis"),
     "lock": ("postgres",),
-    "failover": ("postgres",),
+    "failover": ("postgres", "redis"),
     "cache_flush": ("cache",),
 }
 # what a process that runs can read anew; the rest it reads when it starts
@@ -279,12 +279,13 @@ def _keeps_nothing(stack: Stack, event: Event, kind: str, at: Spot) -> Iterator[
 
 
 def _follows_nobody(stack: Stack, name: str, at: Spot) -> Iterator[Issue]:
-    """A failover of a database that nobody follows."""
-    able = [each for each in stack.playing("postgres") if stack.replicas(each)]
+    """A failover of a database or a queue that nobody follows."""
+    stores = (*stack.playing("postgres"), *stack.playing("redis"))
+    able = [each for each in stores if stack.replicas(each)]
     service = name if name in stack.services else next(iter(stack.playing("postgres")), name)
     if service not in able:
         found = f"{service}, which has no replica"
-        none = "a database with a replica, and there is none"
+        none = "a database or a queue with a replica; there is none"
         yield at.down("failover", "service").misnamed(found, name, able, none)
 
 

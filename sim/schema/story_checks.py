@@ -61,7 +61,7 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
 
 
 def _queue_issue(named: str | None, stack: Stack, at: Spot) -> Iterator[Issue]:
-    queues = stack.playing("redis")
+    queues = [n for n in stack.playing("redis") if stack.services[n].follows is None]
     if named is not None and named not in queues:
         possible = f" ({one_of(queues)})" if queues else "; there is none"
         expected = f"{TARGETS['push'][1]}{possible}"
@@ -184,7 +184,11 @@ def _breaker_issues(breaker: Breaker, at: Spot) -> Iterator[Issue]:
 
 def _target_issues(name: str, step: PlainStep, stack: Stack, at: Spot) -> Iterator[Issue]:
     roles, expected = TARGETS[step.kind]
-    possible = [n for n, s in stack.services.items() if s.role in roles and n != name]
+    possible = [
+        n
+        for n, s in stack.services.items()
+        if s.role in roles and n != name and not (step.kind == "push" and s.follows)
+    ]
     if step.target in possible:
         known = list(stack.services[step.target].endpoints)
         if step.endpoint is not None and step.endpoint not in known:

@@ -248,14 +248,14 @@ def _path_of(name: str) -> str:
 
 
 def _by_path(
-    scenario: Scenario, stack: Stack, asked: Sequence[AskedPath]
+    scenario: Scenario, stack: Stack, paths: Sequence[AskedPath]
 ) -> tuple[Scenario, Stack]:
     """Users ask what the log says, of endpoints that the stack has, or that are served as its rest
     is."""
     if scenario.traffic.mix:
         found, expected = "mix beside replay.endpoints", "one of them"
         raise InputError(field="scenario.traffic", found=found, expected=expected)
-    entry, shares = stack.services[stack.entry], {each.name: each.share for each in asked}
+    entry, shares = stack.services[stack.entry], {each.name: each.share for each in paths}
     endpoints, doors = {**dict.fromkeys(shares), **entry.endpoints}, stack.doors
     name = {n: f"{stack.entry}/{n}" if n in stack.services else n for n in shares}
     mix = {name[n]: share for n, share in shares.items()}

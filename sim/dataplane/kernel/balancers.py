@@ -35,7 +35,7 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
-from sim.dataplane.kernel.gates import backend, behind, gate_of, met, shut
+from sim.dataplane.kernel.gates import backend, behind, gate_of, met, opens, shut
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
 from sim.dataplane.kernel.losses import again_after, either, either_way, loses, loss, way
 from sim.dataplane.kernel.network import round_trip
@@ -191,6 +191,7 @@ def keeps(w: Any, s: int) -> bool:
         or w.now >= kept.used + policy.connection_idle_s
         or w.now >= kept.silent + policy.connection_silence_s
         or (alive and container.life != LISTENING)
+        or (kept.gate >= 0 and rebooted(w, kept.gate, kept.opened))
     ):
         kept.target = -1
         return False
@@ -198,11 +199,16 @@ def keeps(w: Any, s: int) -> bool:
 
 
 @inner
+def rebooted(w: Any, v: int, since: float) -> bool:
+    return w.machine[v].alive != 0 and since < w.machine[v].up_since
+
+
+@inner
 def pinned(w: Any, s: int) -> None:
     work = w.work[s]
     kept = w.kept[work.kept]
     work.target, kept.used = kept.target, w.now
-    if w.machine[w.container[kept.target].server].alive != 0:
+    if w.machine[w.container[kept.target].server].alive != 0 and opens(w, s):
         connect(w, s, kept.target)
     else:
         kept.silent = min(kept.silent, w.now)
@@ -350,23 +356,12 @@ def answer_to(w: Any, s: int, c: int, outcome: int) -> None:
 
 
 @inner
-def answers_lost(w: Any, v: int) -> None:
-    """A server lost power: what it was to send again is gone."""
-    node = w.head[UNDER_WAY]
-    while node >= 0:
-        work = w.work[node >> 1]
-        if work.phase == ANSWERING and w.container[work.target].server == v:
-            work.dial_at = INFINITY
-        node = w.next[node]
-
-
-@inner
 def connect(w: Any, s: int, target: int) -> None:
     """connect, failed and redispatch of the reference, as one loop over the servers tried."""
     work = w.work[s]
     while True:
         work.target = target
-        if w.machine[w.container[target].server].alive == 0:
+        if w.machine[w.container[target].server].alive == 0 or not opens(w, s):
             wait(w, s, CONNECTING, patience(w, s))
             return
         if w.far != 0 and travels(w, s, target):

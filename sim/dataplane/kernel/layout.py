@@ -65,8 +65,10 @@ BLOCK = 16  # stations whose earliest completion is kept together
 REQUEST, JOB, PROBE, BRANCH = range(4)
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD,
-) = range(16)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD, AT_STORE,
+    FROM_STORE,
+) = range(18)  # fmt: skip
+WAITED_FOR = (PASSED_BY, TOLD, AT_STORE, FROM_STORE)  # for a time, and for nothing else
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
@@ -74,6 +76,7 @@ ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 STEPS, SHALLOW, DEEP = 32, 26, 28
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
+NOBODY = -2  # plays a queue that somebody has played
 INTACT = -1  # a queue that has lost nothing since it was last there
 # lists: two of the whole plane, one per balancer, five per database, then six per container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
@@ -160,12 +163,13 @@ STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("exhausted", F), ("full_since", F), ("waits", N), ("clients", N), ("servers_open", N),
     ("servers_idle", N), ("refusals", N), ("pooler_free", F),
 ]  # fmt: skip
-QUEUE: RecordFields = [  # `redis`: the container that plays it
+QUEUE: RecordFields = [  # `redis`: the container that plays it; NOBODY any more, or -1: ever
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("turn", N), ("idle", N),
     ("pushing", N), ("copies_waiting", N), ("copies_working", N), ("entries", N), ("parked", N),
     ("saved", F), ("saved_sequence", N), ("changes", N), ("head", N), ("tail", N),
     ("taken_head", N), ("taken_tail", N), ("scheduled", N),
     ("fallen", N),  # it crashed: its persistence; INTACT: what it lost is decided
+    ("unsent_head", N), ("unsent_tail", N), ("first_copy", N), ("last_copy", N),
 ]  # fmt: skip
 CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least recently used first
     ("server", N), ("entries", N), ("first", N), ("last", N), ("begun", N),
@@ -262,7 +266,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
-    ("gates", N), ("local", N),  # no gates: users come straight in
+    ("gates", N), ("local", N), ("gated", N),  # no gates: users come straight in; were there ever?
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
     ("returned", N), *columns(Law, "think_"), ("horizon", F),  # of users who come back
 ]  # fmt: skip
@@ -350,7 +354,16 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     w = box[0]
     for name in ("work_free", "request_free", "job_free"):
         w[name] = -1
-    for name in ("redis", "head", "tail", "taken_head", "taken_tail", "fallen"):
+    for name in (
+        "redis",
+        "head",
+        "tail",
+        "taken_head",
+        "taken_tail",
+        "unsent_head",
+        "unsent_tail",
+        "fallen",
+    ):
         w["queue"][name] = -1
     w["head"][:] = w["tail"][:] = -1
     w["machine"]["first"][:] = w["balancer"]["via"][:] = -1

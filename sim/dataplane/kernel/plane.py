@@ -99,14 +99,17 @@ class CompiledPlane:
         self.works, self.places = works, containers
         self.bucket_s = workload.bucket_s
         buckets = max(1, math.ceil(workload.horizon_s / workload.bucket_s))
-        self.requests = np.zeros((buckets, REQUEST_COLUMNS), np.int64)
-        self.jobs = np.zeros((buckets, JOB_COLUMNS), np.int64)
-        self.refused = np.zeros(buckets, np.int64)
-        self.latency = np.zeros(LATENCY_BINS, np.int64)
-        self.latency_sum = np.zeros(buckets, np.float64)
-        self.latency_max = np.zeros(1, np.float64)
-        self.endpoints = np.zeros((len(workload.mix), REQUEST_COLUMNS), np.int64)
-        self.endpoint_latency = np.zeros((len(workload.mix), LATENCY_BINS), np.int64)
+        ways = len(workload.mix)
+        self.counted = (  # as in a Recording
+            np.zeros((buckets, REQUEST_COLUMNS), np.int64),
+            np.zeros((buckets, JOB_COLUMNS), np.int64),
+            np.zeros(buckets, np.int64),
+            np.zeros(LATENCY_BINS, np.int64),
+            np.zeros(buckets, np.float64),
+            np.zeros(1, np.float64),
+            np.zeros((ways, REQUEST_COLUMNS), np.int64),
+            np.zeros((ways, LATENCY_BINS), np.int64),
+        )
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.profiles = self.stories = self.made = 0  # versions, stories, containers
         self.stirred, self.stillness = True, Stillness()
@@ -233,9 +236,16 @@ class CompiledPlane:
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         w = self.box[0]
         w["gate"][: len(servers)], w["gates"], w["local"] = servers, len(servers), local
+        w["gated"] |= int(len(servers) > 0)
+
+    def close_gate(self, server: int) -> None:
+        self._act(verbs.GATE_CLOSED, server)
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
+
+    def promote(self, queue: int, since_s: float) -> None:
+        self._act(verbs.PROMOTED, queue, 0, since_s)
 
     def flush(self, cache: int) -> None:
         self._act(verbs.FLUSH, cache)
@@ -373,8 +383,7 @@ class CompiledPlane:
         if old.times_s is None:
             until = min(self.now, self.end)
             left = left_over(segment, since, left, old.start_s, old.rate, old.slope, until)
-        stream["left"], stream["event"] = left, self.now
-        stream["since"] = max(since, self.now)
+        stream["left"], stream["event"], stream["since"] = left, self.now, max(since, self.now)
         self._follow(arrivals.after(self.now))
         self.stirred = True
         self.stillness.over()
@@ -462,17 +471,9 @@ class CompiledPlane:
 
     def recording(self) -> Recording:
         self._fold()
-        return Recording(
-            self.bucket_s,
-            self.requests,
-            self.jobs,
-            self.refused,
-            self.latency,
-            self.latency_sum,
-            float(self.latency_max[0]),
-            self.endpoints,
-            self.endpoint_latency,
-        )
+        requests, jobs, refused, latency, latency_sum, longest, *of_ways = self.counted
+        all_ways = requests, jobs, refused, latency, latency_sum
+        return Recording(self.bucket_s, *all_ways, float(longest[0]), *of_ways)
 
     def samples(self) -> Samples:
         self._fold()
@@ -491,8 +492,4 @@ class CompiledPlane:
             self.trace += zip(
                 ids[ended].tolist(), kind[ended].tolist(), took[ended].tolist(), strict=True
             )
-        self.fold(
-            self.box, self.bucket_s, self.requests, self.jobs, self.refused,
-            self.latency, self.latency_sum, self.latency_max,
-            self.endpoints, self.endpoint_latency,
-        )  # fmt: skip
+        self.fold(self.box, self.bucket_s, *self.counted)

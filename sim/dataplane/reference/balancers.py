@@ -7,6 +7,7 @@ packets until a connect timeout; a hung process accepts and never answers.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sim.dataplane import draws
@@ -160,7 +161,7 @@ class Balancer:
         assert kept is not None
         assert kept.target is not None
         attempt.target, kept.used = kept.target, now
-        if kept.target.server.alive:
+        if self.reaches(attempt, kept.target):
             if not (self.travels(attempt, kept.target) or self.lost(attempt, kept.target)):
                 self.open(attempt, kept.target)
         else:
@@ -211,7 +212,7 @@ class Balancer:
         redispatch, to one after the other."""
         while target is not None:
             attempt.target = target
-            alive = target.server.alive
+            alive = self.reaches(attempt, target)
             if alive and (self.travels(attempt, target) or self.lost(attempt, target)):
                 return
             if alive and not target.listening:
@@ -219,6 +220,10 @@ class Balancer:
             else:
                 self.open(attempt, target)
                 return
+
+    def reaches(self, attempt: Attempt, target: Instance) -> bool:
+        """Have all servers power by which it goes?"""
+        return target.server.alive and self.plane.gates.opens(attempt)
 
     def travels(self, attempt: Attempt, target: Instance) -> bool:
         """Does it take time to get to this server? A new connection takes a round trip, and is
@@ -275,7 +280,7 @@ class Balancer:
         self.reply(attempt, outcome)
 
     def open(self, attempt: Attempt, target: Instance) -> None:
-        if not target.server.alive:
+        if not self.reaches(attempt, target):
             self.wait(attempt, AttemptPhase.CONNECTING, self.patience(attempt))
         elif target.room():
             self.move(attempt, AttemptPhase.INSIDE)
@@ -403,8 +408,29 @@ def answers_lost(plane: ReferencePlane, server: Hardware) -> None:
             attempt.dial_at = INFINITY
 
 
-# ---- a proxy's own end ----
+# ---- the end of what stands between ----
 def proxy_died(plane: ReferencePlane, proxy: Instance, silently: bool) -> None:
+    cut_off(plane, lambda attempt: attempt.via is proxy, silently)
+
+
+def gate_died(plane: ReferencePlane, gate: Hardware, silently: bool) -> None:
+    """Or its connections are ended."""
+    cut_off(plane, lambda attempt: attempt.gate is gate and has_opened(attempt), silently)
+    if not silently:
+        for kept in [kept for users in plane.clients.callers.values() for kept in users.kept]:
+            if kept.gate is gate:
+                kept.target = None
+
+
+def has_opened(attempt: Attempt) -> bool:
+    """Is the connection open over which users wait for this?"""
+    balancer, target = attempt.balancer, attempt.target
+    if balancer.routing.proxy or attempt.phase in (AttemptPhase.INSIDE, AttemptPhase.ANSWERING):
+        return True
+    return target is not None and balancer.connected(attempt, target)
+
+
+def cut_off(plane: ReferencePlane, through: Callable[[Attempt], bool], silently: bool) -> None:
     """All that goes through it: reset at once; or, with its host, heard of no more."""
     inside = [
         work
@@ -414,7 +440,7 @@ def proxy_died(plane: ReferencePlane, proxy: Instance, silently: bool) -> None:
     ]
     queues = [a for b in plane.balancers for a in b.queue if a.phase == AttemptPhase.QUEUEING]
     for attempt in (*queues, *plane.under_way.values(), *inside):
-        if attempt.via is not proxy or attempt.reply is None:
+        if attempt.reply is None or not through(attempt):
             continue
         if silently:
             attempt.cut = True

@@ -55,6 +55,13 @@ class Links:
         """Can no connection be opened between them?"""
         return self.loss(one, other) >= 1.0 or self.loss(other, one) >= 1.0
 
+    def sends(self, work: Work, sender: Hardware, receiver: Hardware, most_s: float) -> float:
+        """Seconds that its next packet over an open connection is late, or `most_s` and more."""
+        share, seconds = self.loss(sender, receiver), 0.0
+        while seconds < most_s and self.loses(work, share):
+            seconds += again_after(work)
+        return seconds
+
     def loses(self, work: Work, share: float) -> bool:
         """Is the next packet of its lost?"""
         if share == 0.0:
