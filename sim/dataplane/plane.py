@@ -90,24 +90,30 @@ class DataPlane(Protocol):
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         """How long a packet and its answer take between servers of two segments (ONE_SERVER twice:
-        within a server) from now on. A service's call travels once, and once more where it opens
-        its connection; so does what a proxy in a container passes on; a query once, and
-        LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way
-        there: who is asked sees it late, and its answer is there at once."""
+        within a server; 0 first: from users) from now on. A service's call travels once, and once
+        more where it opens its connection; so do users, by their way in, and what a proxy in a
+        container passes on; a push and a look-up in a cache once; a query once, and
+        LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way there:
+        who is asked sees it late, and its answer is there at once."""
 
     def lose(self, sending: int, receiving: int, share: float) -> None:
         """So large a share of the packets from servers of one segment to those of another is lost
         from now on (segment 0: the world outside; within a server none is). TCP sends them again: a
         SYN each second until its sender's connect time-out; what goes over an open connection after
         RESEND_S, and after twice as long each time. At 1 the link is cut: connections that are open
-        stay so, and silent. Subject to it: requests, calls and their answers, queries and theirs,
-        acknowledgements of jobs; of a link that is cut, whatever else passes between containers."""
+        stay so, and silent. Subject to it: requests, calls, queries, pushes, look-ups and their
+        answers, acknowledgements of jobs; of a link that is cut, whatever else passes between
+        containers."""
 
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         """Each new connection of users comes in by one of these servers, drawn for its try; one
         that is dead swallows it, and what is lost, and how long it takes, is by it. `local`: it
         stays on that server, and is swallowed by one that has no backend while others have. None:
         straight in."""
+
+    def close_gate(self, server: int) -> None:
+        """All connections that users have open by this server are reset. Where it loses power they
+        fall silent, and are reset when it is back."""
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""

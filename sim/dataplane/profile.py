@@ -252,6 +252,15 @@ class Way:
     endpoint: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A user who comes back, from when to when: it thinks first, and asks nothing more from `end_s`
+    on, but waits for what it has asked."""
+
+    begin_s: float = 0.0
+    end_s: float = inf
+
+
 @dataclass(frozen=True)
 class Workload:
     """What a run begins with; `set_arrivals` and `set_routing` replace two of these later.
@@ -268,7 +277,7 @@ class Workload:
     services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn
     mix: tuple[Way, ...] = ()  # whom users ask, drawn by request; (): all ask service 0 alike
-    users: int = 0  # who come back: each thinks, asks, waits for the end of it, thinks again
+    users: tuple[Stay, ...] = ()  # each thinks, asks, waits for the end of it, thinks again
     think: Law = Law()  # ... drawn for a user and how often it has asked
 
     @property

@@ -56,7 +56,7 @@ _PRODUCTS = _table(
         "pooler": "pgbouncer pgcat pgpool pgpool2 odyssey supavisor proxysql",
         "proxy": (
             "nginx haproxy traefik caddy envoy openresty swag kong apisix tyk krakend"
-            " nginxproxymanager ambassador pingora sozu"
+            " nginxproxymanager ambassador pingora sozu linkerd linkerd2"
         ),
         "rabbitmq": "rabbitmq lavinmq",
         "cache": "memcached memcache",
@@ -88,22 +88,24 @@ _PRODUCTS = _table(
             " loadgenerator loadgen loadtest trafficgenerator wrk wrk2 wrk2client fortio bot"
             " votebot virtualcustomer virtualworker flagd chronyd ntp samba nfs syncthing vpn seq"
             " turn coturn stun livekit freeswitch asterisk beats heartbeat apm skywalking"
-            " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer"
+            " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer prosody ejabberd"
+            " jicofo jvb dovecot cyrus clamd acme netfilter fail2ban crowdsec slowcooker"
+            " cdc debezium provisioner sqlclient cilium calico flannel netperf iperf"
         ),
         "page": (
             "console visualizer kibana grafana pgadmin pgadmin4 adminer phpmyadmin mongoexpress"
             " rediscommander redisinsight keycloak dozzle portainer flower kafdrop akhq cmak"
             " dashboard dashboards jenkins sonarqube hue zipkinui cerebro dbeaver cloudbeaver"
-            " springbootadmin"
+            " springbootadmin unsee karma"
         ),
     }
 )
 _PARTS = _table(
     {
         "database": "db database datastore postgre pg",
-        "cache": "cache",
+        "cache": "cache distributedcache",
         "proxy": ("proxy lb loadbalancer router ingress reverseproxy edgerouter balancer"),
-        "broker": "broker taskbroker mq messagebus eventbus messagequeue queuebroker",
+        "broker": "mqtt coap broker taskbroker mq messagebus eventbus messagequeue queuebroker",
         "worker": (
             "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
             " resque horizon queue queues background executor executors dramatiq huey"
@@ -111,7 +113,7 @@ _PARTS = _table(
         ),
         "scheduler": (
             "cron beat celerybeat scheduler rqscheduler crond clockwork ticker timer dagprocessor"
-            " triggerer cronjob cronjobs"
+            " triggerer cronjob cronjobs clock housekeeping"
         ),
         "once": (
             "migrate migration migrations migrator migrater seed seeder seeds init initializer"
@@ -125,7 +127,7 @@ _PARTS = _table(
             "exporter metrics monitoring mailserver smtp"
             " logs logger logging tracing registry discovery serviceregistry configserver"
             " runner runners checker loadgen simulator sim mock mocks stub emulator vpn dns tunnel"
-            " navigator"
+            " navigator watchdog traffic tools admintools toolbox"
         ),
         "http": (
             "web www api app backend frontend front back server service site ui vote result flask"
@@ -134,7 +136,7 @@ _PARTS = _table(
             " dashboard portal storefront shop bff monolith symfony gitea gitlab nextcloud ghost"
             " drupal joomla magento moodle odoo discourse mastodon streaming strapi directus n8n"
             " metabase superset redash matomo umami plausible outline wikijs mediawiki rocketchat"
-            " mattermost zulip httpd gateway apigateway whoami websocket ws core admin"
+            " restproxy mattermost zulip httpd gateway apigateway whoami websocket ws core admin"
         ),
     }
 )
@@ -193,8 +195,9 @@ def repository(image: str) -> str:
 
 
 def word_of_image(image: str) -> Word | None:
-    """What an image's name says: its last part; `mssql/server` by the part before it."""
-    owner, _, last = repository(image).rpartition("/")
+    """What an image's name says: its last part; `mssql/server` by the part before it; of
+    `shop-with-tracing` the shop."""
+    owner, _, last = re.sub(r"[-_]with[-_].*", "", repository(image)).rpartition("/")
     maker = word_of(owner) if last in ("server", "database", "db") and owner else None
     return maker if maker and maker.part in ENGINES else word_of(last)
 
@@ -213,7 +216,7 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
         r"celery\b.*\bworker\b|celery-?worker|\bsidekiq\b|\brq\s+worker|rqworker|queue:(work|listen)|"
         r"\bhorizon\b|bullmq?\b|jobs:work|delayed_job|\bresque\b|\bdramatiq\b|\bhuey|run_huey|"
         r"\barq\s|\btaskiq\s+worker|\bqcluster\b|(?<![\w-])workers?(\.\w+)?(?=\s|$|['\"])|messenger:consume|"
-        r"good_job|solid_queue|process_tasks|\bconsumer\b|\bconsume\b",
+        r"good_job|solid_queue|process_tasks|\btask-processor\b|\bconsumer\b|\bconsume\b",
     ),
     ("redis", r"\b(redis|valkey|keydb)-server\b"),
     ("mysql", r"\bmysqld\b"),
@@ -223,7 +226,7 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
     ("pooler", r"(^|[\s/])pgbouncer\b"),
     (
         "proxy",
-        r"(^|[\s/'\"])(nginx\s+-g|haproxy\s|envoy\s+-c|caddy\s+(run|reverse-proxy)|traefik(\s|$))",
+        r"(^|[\s/'\"])(nginx\s+-g|nginx-entrypoint|haproxy\s|envoy\s+-c|caddy\s+(run|reverse-proxy)|traefik(\s|$))",
     ),
     (
         "http",
@@ -236,7 +239,7 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
         "once",
         r"\bmigrat(e|ions?)\b|db:(migrate|prepare|seed|setup|create)|alembic\s+upgrade|\bwebpack\b|"
         r"(build|watch)(:\w+)?\s+(--watch|-w)|\bvite(\s+build)?\s*$|sleep\s+(infinity|\d+d)|\btail\s+-f|"
-        r"\bmc\s+(alias|mb)|pg_dump|collectstatic",
+        r"\bmc\s+(alias|mb)|pg_dump|(mysql|mariadb-|mongo)dump|collectstatic|^(/bin/)?true$",
     ),
 )
 _PATTERNS = tuple((part, re.compile(text, re.IGNORECASE)) for part, text in _PROGRAMS)

@@ -66,7 +66,15 @@ def _traffic_issues(traffic: Traffic, horizon: float, at: Spot) -> Iterator[Issu
         found = " and ".join(chosen) or "none of rate, points, trace and users"
         yield at.issue(found, "exactly one of rate, points, trace and users")
     think = traffic.think
-    if (think is None) != (traffic.users is None):
+    for i, point in enumerate(traffic.points):
+        if (point.rate is None) == (point.users is None):
+            found = "neither" if point.rate is None else "both"
+            yield at.down("points", i).issue(found, "exactly one of rate and users")
+    kinds = {point.rate is None for point in traffic.points}
+    if len(kinds) > 1:
+        found = "rates and users"
+        yield at.down("points").issue(found, "points of one kind")
+    elif (think is None) == (traffic.users is not None or kinds == {True}):
         found = "users without think" if think is None else "think without users"
         yield at.issue(found, "both of users and think, or none of them")
     elif think is not None and think.mean < SHORTEST_THOUGHT_S:
@@ -96,7 +104,7 @@ def in_force(scenario: Scenario, field: Literal["events", "claims"]) -> Path_:
 
 def event_issues(event: Event, scenario: Scenario, stack: Stack, at: Spot) -> Iterator[Issue]:
     """What does not fit in one event. How many servers there are at its time a run alone knows."""
-    if event.traffic is not None and scenario.traffic.users is not None:
+    if event.traffic is not None and scenario.traffic.returns:
         found = "another rate for users who come back"
         expected = "it where traffic has a rate: how often these ask is what they meet"
         yield at.down("traffic").issue(found, expected, key=True)
@@ -251,7 +259,7 @@ def side_issue(
     name: str, zones: Sequence[str], stack: Stack, kind: str
 ) -> tuple[str, str, str] | None:
     """Of what is no part of a network; how many servers there are a run alone knows."""
-    places = ["internet", "control_plane"] if kind != "latency" else []
+    places = ["internet", "control_plane"] if kind != "latency" else ["internet"]
     known = [*zones, *stack.services, *get_args(Role), *places]
     if name in known or re.fullmatch(r"server-[1-9][0-9]*", name):
         return None

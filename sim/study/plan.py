@@ -15,7 +15,7 @@ from sim.dataplane.codes import MOST_USERS
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
 from sim.imports.evidence import Corrections, Imported
-from sim.imports.trace import profile, recording
+from sim.imports.trace import profile, recording, stays
 from sim.imports.traffic.endpoints import AskedPath
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
@@ -168,11 +168,11 @@ def _cases(
 
 
 def _not_too_many(case: Case) -> None:
-    users = case.scenario.traffic.crowd
+    users = len(stays(case.scenario.traffic, case.scenario.horizon))
     if users > MOST_USERS:
         raise InputError(
             field="scenario.traffic.scale",
-            found=f"{users} users",
+            found=f"{users} users, who come and go",
             expected=f"at most {MOST_USERS}",
         )
     if case.requests > MOST_REQUESTS:
@@ -248,14 +248,14 @@ def _path_of(name: str) -> str:
 
 
 def _by_path(
-    scenario: Scenario, stack: Stack, asked: Sequence[AskedPath]
+    scenario: Scenario, stack: Stack, paths: Sequence[AskedPath]
 ) -> tuple[Scenario, Stack]:
     """Users ask what the log says, of endpoints that the stack has, or that are served as its rest
     is."""
     if scenario.traffic.mix:
         found, expected = "mix beside replay.endpoints", "one of them"
         raise InputError(field="scenario.traffic", found=found, expected=expected)
-    entry, shares = stack.services[stack.entry], {each.name: each.share for each in asked}
+    entry, shares = stack.services[stack.entry], {each.name: each.share for each in paths}
     endpoints, doors = {**dict.fromkeys(shares), **entry.endpoints}, stack.doors
     name = {n: f"{stack.entry}/{n}" if n in stack.services else n for n in shares}
     mix = {name[n]: share for n, share in shares.items()}

@@ -25,6 +25,7 @@ from sim.dataplane.profile import (
     PoolRules,
     Profile,
     Routing,
+    Stay,
     StoryStep,
     Way,
     Workload,
@@ -591,6 +592,8 @@ class Author:
         if aside((True, True, False)):
             by = [server for server in range(self.servers) if aside((True, False))]
             self.step(t, "set_gates", by, aside((False, True)))
+        elif aside((True, False)):
+            self.step(t, "close_gate", aside(range(self.servers)))
 
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""
@@ -716,6 +719,14 @@ def ways(dice: Dice) -> tuple[Way, ...]:
     return tuple(Way(share, *whom) for share, whom in zip(shares, asked, strict=True))
 
 
+def stay(users: Random, horizon: float) -> Stay:
+    """Of one who comes back: in most cases all the time."""
+    if users.random() < 0.7:
+        return Stay()
+    begin = users.choice((0.0, 0.25, 0.5)) * horizon
+    return Stay(begin, users.choice((INF, begin + 0.25 * horizon)))
+
+
 def make_world(seed: int, lattice: bool) -> World:
     """The world of this seed: (workload, profiles, script, restart delays, end)."""
     dice = Dice(seed, lattice)
@@ -733,7 +744,7 @@ def make_world(seed: int, lattice: bool) -> World:
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
         mix=ways(dice),
-        users=users.choice((0, 0, 0, 1, 3, 9)),
+        users=tuple(stay(users, horizon) for _ in range(users.choice((0, 0, 0, 1, 3, 9)))),
         think=Law(
             LawKind(users.randrange(4)), users.choice((1.0, 4.0)), users.choice((0.0, 0.3, 1.0))
         ),

@@ -192,11 +192,43 @@ def test_variables(text: str, value: str) -> None:
 def test_unset_variables_are_said(tmp_path: Path) -> None:
     stack = _load(tmp_path, "services:\n  web: {image: 'x:${TAG}', ports: ['80:80']}\n")
     assert "the variable TAG is not set: empty, as Compose has it" in stack.assumed
+    stack = _load(tmp_path, "services:\n  web: {image: 'x:${A}${B}${A}', ports: ['80:80']}\n")
+    assert "the variables A, B are not set: empty, as Compose has it" in stack.assumed
 
 
 def test_an_env_file() -> None:
     assert read_env(DATA / ".env") == {"TAG": "1.4", "EMPTY": ""}
     assert read_env(DATA / "none") == {}
+
+
+def test_an_env_file_may_name_its_own_variables(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "KIND=${KIND:-cpu}\nCOMPOSE_PROFILES=${KIND},db\nRAW='${KIND}'\nX=\"$OUT-$KIND\"\n"
+    )
+    read = read_env(file, {"OUT": "a"})
+    assert read == {"KIND": "cpu", "COMPOSE_PROFILES": "cpu,db", "RAW": "${KIND}", "X": "a-cpu"}
+    file.write_text("A=1\nB=${C:?say which}\n")
+    with pytest.raises(InputError, match=r"\.env:2: found B=\$\{C:.*say which"):
+        read_env(file)
+
+
+def test_an_example_of_missing_values_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text("TAG=1\n")
+    with pytest.raises(InputError, match=r"a copy of \.env\.example, which stands beside it"):
+        _load(tmp_path, "services:\n  web: {image: 'x:${TAG:?}', ports: ['80:80']}\n")
+
+
+def test_a_default_profile_is_taken_where_none_is_asked_for(tmp_path: Path) -> None:
+    text = """services:
+  all: {image: a/all, ports: ["3000:80"], profiles: [default]}
+  app: {image: a/app, ports: ["3000:80"], profiles: [app]}
+  db: {image: "postgres:16", profiles: [default, app]}
+  mail: {image: a/api, profiles: [""], ports: ["81:81"]}
+"""
+    stack = _load(tmp_path, "\n".join(text.splitlines()[:4]))
+    assert list(stack.services) == ["all", "db"]
+    assert list(_load(tmp_path, text).services) == ["mail"]  # an empty name is asked for always
 
 
 @pytest.mark.parametrize(

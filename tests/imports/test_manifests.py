@@ -395,6 +395,23 @@ FROM_SHARED = "envFrom: [{configMapRef: {name: ledger}}]"
         ([_deployment("orders", "acme/orders-service"), _service("orders"),
           _deployment("ui-dashboard", "acme/ui-dashboard"),
           _service("ui-dashboard", 80, "NodePort")], {"ui-dashboard": "http", "orders": "http"}),
+        # what listens on no port works jobs, of whatever its name; what makes traffic is a tool
+        ([_deployment("webapp"), _service("webapp", 80, "LoadBalancer"),
+          _deployment("ledger-service"), _deployment("traffic"),
+          _deployment("rabbitmq", "rabbitmq:4")],
+         {"webapp": "http", "ledger-service": "worker", "traffic": "other", "rabbitmq": "redis"}),
+        # two ways in on one port have an address each: the one of the users is first
+        ([_deployment("auth-server"), _service("auth-server", 80, "LoadBalancer"),
+          _deployment("webapi"), _service("webapi", 80, "LoadBalancer")],
+         {"webapi": "http", "auth-server": "http"}),
+        # of the web services that nothing leads to, the one of the pages
+        ([part for name in ("details", "ratings", "productpage")
+          for part in (_deployment(name), _service(name))],
+         {"productpage": "http", "details": "http", "ratings": "http"}),
+        # the image says with what it was built
+        ([_deployment("orders", "acme/orders-with-jaeger"), _service("orders", 80, "NodePort"),
+          _deployment("prices", "acme/prices-with-jaeger"), _service("prices")],
+         {"orders": "http", "prices": "http"}),
     ],
 )  # fmt: skip
 def test_a_trait(parts: list[str], roles: dict[str, str], tmp_path: Path) -> None:
@@ -410,3 +427,15 @@ def test_an_object_twice_and_a_tab_at_an_end(tmp_path: Path) -> None:
     stack = load_stack(tmp_path)
     assert "Deployment web: stands twice, the later counts" in stack.ignored
     assert [service.cpu.limit for service in stack.services.values()] == [2.0]
+
+
+def test_a_patch_of_a_kustomization_is_no_object(tmp_path: Path) -> None:
+    _put(tmp_path, _deployment("web", "acme/web:1"), "web.yaml")
+    patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 9}\n"
+    _put(tmp_path, patch, "patch.yaml")
+    said = "resources: [web.yaml]\nvars:\n- name: A\n  objref:\n    apiVersion: v1\n"
+    _put(tmp_path, f"{said}patches: [{{path: patch.yaml}}]\n", "kustomization.yaml")
+    stack = load_stack(tmp_path)
+    assert list(stack.services) == ["web"]
+    assert "patch of a Deployment: web (a kind that is not simulated)" in stack.ignored
+    assert any(line.startswith("Kustomization: ") for line in stack.ignored)

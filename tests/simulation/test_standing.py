@@ -32,7 +32,8 @@ SPARSE = ["scenario.traffic.rate=20/h", "scenario.horizon=5h"]  # fewer than one
         ("secret_rotation", "compose"),
         ("container_crash", "kubernetes"),
         ("bad_rollout", "kubernetes_tuned"),
-        ("database_failover", "swarm"),
+        ("container_crash", "swarm"),
+        ("container_crash", "nomad"),
     ],
 )
 def test_looks_that_find_nothing_are_left_out(

@@ -299,7 +299,7 @@ class NodeGroup:
         cluster = self.cluster
         self.leaving.add(server.id)
         cluster.say("servers", server.name, f"cluster autoscaler drains {server.name}: unneeded")
-        cluster.cordon(server, True)
+        cluster.cordon(server, True, leaves=True)
         began, rules = cluster.clock.now, self.rules
         while kept := self.evict(server):
             if cluster.clock.now - began >= rules.eviction_timeout_s:

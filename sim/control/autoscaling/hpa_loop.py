@@ -112,12 +112,12 @@ class Metrics:
 
     def most(self, c: Container) -> int:
         """Millicores that its checks use at most in the time between two readings."""
-        used_s, _ = self.cluster.plane.checks_use(c.id, self.resolution_s)
+        used_s, _ = self.cluster.checks_use(c, self.resolution_s)
         return int(used_s / self.resolution_s * 1000 + 0.5)
 
     def stood(self, c: Container) -> bool:
         """Has nothing but checks been there in both readings?"""
-        return c.id in self.samples and self.samples[c.id][0].t_s >= self.cluster.plane.stood_s
+        return c.id in self.samples and self.samples[c.id][0].t_s >= self.cluster.stood_s
 
     def since(self, containers: Iterable[Container]) -> float:
         """When the oldest of the windows began that `of` tells; inf if it tells nothing."""

@@ -172,9 +172,10 @@ class Cluster(Containers):
         if up:
             self.tell(Change("daemon_up", server=server))
 
-    def cordon(self, server: Server, cordoned: bool) -> None:
-        """Nothing new is placed on a cordoned server."""
-        server.cordoned = cordoned
+    def cordon(self, server: Server, cordoned: bool, leaves: bool = False) -> None:
+        """Nothing new is placed on a cordoned server. `leaves`: it is given back once it is empty
+        (the cluster autoscaler's taint ToBeDeletedByClusterAutoscaler)."""
+        server.cordoned, server.leaves = cordoned, leaves
         self.tell(Change("cordoned", server=server))
 
     def write_off(self, server: Server) -> None:
@@ -376,6 +377,11 @@ class Cluster(Containers):
         there."""
         self.edits += 1
         self.plane.set_gates([s.id for s in servers], local)
+
+    def hang_up(self, server: Server) -> None:
+        """All connections that users have open by this server are reset."""
+        self.edits += 1
+        self.plane.close_gate(server.id)
 
     def route(self, routing: Routing, service: str = "") -> None:
         """Other rules between callers and replicas from now on: a balancer goes live."""

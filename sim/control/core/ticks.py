@@ -35,7 +35,7 @@ class Ticks:
     """
 
     def __init__(
-        self, clock: Clock, calm_until: Callable[[Ticks], float], period_s: float, rank: Rank,
+        self, clock: Clock, calm_until: Callable[[float], float], period_s: float, rank: Rank,
         first_s: float, key: int = 0, *, calm: Callable[[], float], chained: bool = False,
         left_out: Callable[[Sequence[float]], None] = keeps_nothing, kept: int = 0,
     ) -> None:  # fmt: skip
@@ -66,7 +66,7 @@ class Ticks:
 
     def leave_out(self) -> None:
         """Go on at the first tick that could change anything, and those kept before it."""
-        until_s, k, t_s = self.calm_until(self), self.k, self.due_s
+        until_s, k, t_s = self.calm_until(self.due_s), self.k, self.due_s
         times: list[float] = []
         while t_s < until_s:
             times.append(t_s)

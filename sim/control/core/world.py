@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from sim.control.core.wires import Cut
 
 T = TypeVar("T")
+SHORT_S = 30.0  # stillness of which the looks that it would save are not worth its own
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
@@ -107,6 +108,8 @@ class World:
     count: Tallies = field(default_factory=Tallies)
     # health checks that the data plane goes on with: who has each back
     standing: dict[int, Callable[[RoundsSoFar], None]] = field(default_factory=dict)
+    calm_s: float = 0.0  # `calm_until`, as it was last found
+    not_calm_s: float = 0.0  # when a loop of theirs looks that may act
     tickers: list[Ticks] = field(default_factory=list)  # loops whose looks may be left out
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
     _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
@@ -313,17 +316,30 @@ class World:
         """What monitoring counts of requests, jobs and connections."""
         return self.plane.gauge()
 
-    def calm_until(self, asker: Ticks) -> float:
-        """Before this time nothing happens but checks that pass, and every loop's looks change
-        nothing; 0 where that is so for none of the asker's next ones."""
-        least_s = asker.due_s
-        until_s = self.plane.stands_until(least_s)
+    @property
+    def stood_s(self) -> float:
+        """Nothing but checks that pass has happened since, while it is calm."""
+        return self.plane.stood_s
+
+    def calm_until(self, least_s: float) -> float:
+        """Before this time nothing happens but checks that pass, and no loop's look changes
+        anything; 0 where that is not so, or no longer than to `least_s`."""
+        now = self.clock.now
+        if now < self.calm_s:
+            return self.calm_s
+        if now < self.not_calm_s:
+            return 0.0
+        until_s = self.plane.stands_until(max(least_s, now + SHORT_S))
         if until_s > least_s:
             until_s = min(until_s, self.clock.undisturbed_until())
-        for ticks in chain([asker], self.tickers):
+        for ticks in self.tickers:
             if until_s <= least_s:
                 return 0.0
-            until_s = min(until_s, max(ticks.due_s, ticks.calm()))
+            calm_s = ticks.calm()
+            if calm_s < ticks.due_s:
+                self.not_calm_s = calm_s = ticks.due_s
+            until_s = min(until_s, calm_s)
+        self.calm_s = until_s
         return until_s
 
     # ---- waiting ----

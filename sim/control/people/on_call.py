@@ -62,14 +62,14 @@ class OnCall:
         incident: simpy.Process | None = None
 
         def calm() -> float:
-            return math.inf if window.settled(cluster.plane.stood_s) else 0.0
+            return math.inf if window.settled(cluster.stood_s) else 0.0
 
         def left_out(times: Sequence[float]) -> None:
             human.refused_lately = window.stood(times)
 
         look_s = human.spec.alarm.look
         for tick in cluster.ticks(
-            look_s, Rank.OPERATOR, cluster.clock.now + look_s,
+            look_s, Rank.OPERATOR, first_s=cluster.clock.now + look_s,
             calm=calm, left_out=left_out, chained=True,
         ):  # fmt: skip
             yield tick

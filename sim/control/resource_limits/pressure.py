@@ -70,7 +70,7 @@ class KubeletLimits(Limits):
 
     def roomy(self, cluster: Cluster, server: Server) -> bool:
         """Would it find enough while only checks pass?"""
-        checks = sum(cluster.plane.checks_use(c.id, 0.0)[1] for c in cluster.on(server))
+        checks = sum(cluster.checks_use(c, 0.0)[1] for c in cluster.on(server))
         available = server.memory - cluster.memory_on(server) - checks
         return not server.alive or available >= self.evict_below
 

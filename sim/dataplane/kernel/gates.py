@@ -21,6 +21,12 @@ def met(w: Any, s: int) -> int:
 
 
 @inner
+def opens(w: Any, s: int) -> bool:
+    """`opens` of the reference."""
+    return w.gates == 0 or w.work[s].gate < 0 or w.machine[w.work[s].gate].alive != 0
+
+
+@inner
 def behind(w: Any, b: int, gate: int) -> int:
     """How many backends a try can reach."""
     n = w.balancer[b].backends

@@ -80,14 +80,14 @@ def up(w: Any, q: int) -> bool:
 
 # ---- pushing ----
 @inner
-def push(w: Any, s: int, i: int) -> int:
+def push(w: Any, s: int, i: int, lost: bool) -> int:
     work = w.work[s]
     q = w.step[i].target
     c = w.queue[q].redis
     if c == -1:
         return SUCCEEDED
     count_job(w, q, ENQUEUED)
-    if reach(w, c, work.at) == SILENT:
+    if lost or reach(w, c, work.at) == SILENT:
         work.push = 1
         w.queue[q].pushing += 1
         work.stage = PUSH_FAILED

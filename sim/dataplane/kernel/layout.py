@@ -35,6 +35,7 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SEGMENTS,
     MOST_SERVICES,
+    MOST_USERS,
     MOST_WAYS,
     MOST_WINDOW,
     Outcome,
@@ -48,6 +49,7 @@ from sim.dataplane.profile import (
     PoolRules,
     Profile,
     Routing,
+    Stay,
     StoryStep,
     Workload,
 )
@@ -63,8 +65,10 @@ BLOCK = 16  # stations whose earliest completion is kept together
 REQUEST, JOB, PROBE, BRANCH = range(4)
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD,
-) = range(16)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD, AT_STORE,
+    FROM_STORE,
+) = range(18)  # fmt: skip
+WAITED_FOR = (PASSED_BY, TOLD, AT_STORE, FROM_STORE)  # for a time, and for nothing else
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
@@ -262,7 +266,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
-    ("gates", N), ("local", N),  # no gates: users come straight in
+    ("gates", N), ("local", N), ("gated", N),  # no gates: users come straight in; were there ever?
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
     ("returned", N), *columns(Law, "think_"), ("horizon", F),  # of users who come back
 ]  # fmt: skip
@@ -324,6 +328,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("service_sample", SERVICE_SAMPLE, (SAMPLES, MOST_SERVICES)),
         ("cache", np.dtype(CACHE_ROW), (MOST_CACHES,)),
         ("cached", np.dtype(KEY_ROW), (MOST_CACHES * MOST_KEYS,)),
+        ("stay", np.dtype(columns(Stay)), (MOST_USERS,)),
     ]  # fmt: skip
     return [*RECORD, *tables]
 

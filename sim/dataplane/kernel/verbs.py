@@ -16,7 +16,7 @@ from sim.dataplane.codes import (
     SILENT_RETRY_S,
     USER_BASE,
 )
-from sim.dataplane.kernel.balancers import answers_lost, dropped, freed, leaves
+from sim.dataplane.kernel.balancers import dropped, freed, leaves
 from sim.dataplane.kernel.caches import clear, play_cache, start_cache
 from sim.dataplane.kernel.clients import forsake, thinks
 from sim.dataplane.kernel.codes import (
@@ -82,7 +82,14 @@ from sim.dataplane.kernel.postgres import (
     unopened,
 )
 from sim.dataplane.kernel.probes import forget, probe
-from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, published, rerouted
+from sim.dataplane.kernel.proxy import (
+    gate_died,
+    proxy_died,
+    proxy_goes_on,
+    published,
+    rerouted,
+    server_lost,
+)
 from sim.dataplane.kernel.rounds import wait_for_round
 from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
@@ -96,7 +103,7 @@ from sim.dataplane.kernel.timing import (
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON, FLUSH, CROWD, REWIRED, PROMOTED) = range(23)  # fmt: skip
+ GO_ON, FLUSH, CROWD, REWIRED, PROMOTED, GATE_CLOSED) = range(24)  # fmt: skip
 
 
 @inner
@@ -292,7 +299,7 @@ def server_down(w: Any, v: int) -> None:
                 return  # asked again, it goes on with those that are left
     w.machine[v].powered += w.now - w.machine[v].up_since
     w.machine[v].alive = 0
-    answers_lost(w, v)
+    server_lost(w, v)
     for c in range(w.containers):
         if w.container[c].server == v:
             freeze(w, c, 1)
@@ -436,9 +443,11 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         clear(w, at)
     elif verb == CROWD:
         for user in range(at):
-            thinks(w, USER_BASE + user)
+            thinks(w, USER_BASE + user, w.stay[user].begin_s)
     elif verb == REWIRED:
         rewire(w)
     elif verb == PROMOTED:
         promoted(w, at, x)
+    elif verb == GATE_CLOSED:
+        gate_died(w, at, False)
     follow_through(w)

@@ -36,6 +36,10 @@ class Gates:
             return backends
         return [container for container in backends if container.server is attempt.gate]
 
+    def opens(self, attempt: Attempt) -> bool:
+        """Has the gate power by which it came in, if it did?"""
+        return not self.servers or attempt.gate is None or attempt.gate.alive
+
     def swallows(self, attempt: Attempt) -> bool:
         """Does a user's new connection meet a dead one, or is its SYN lost on the way there? Then
         nobody answers before the client gives the connection up, nor does any proxy try again. One

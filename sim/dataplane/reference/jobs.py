@@ -126,14 +126,27 @@ class JobQueue:
         return reach(self.redis, None) == 0
 
     # ---- pushing ----
-    def push(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
-        """It enqueues a job, if there is a queue; the outcome is the request's if it fails."""
+    @property
+    def process(self) -> Instance | None:
+        return self.redis
+
+    def patience(self, asker: Instance, step: StoryStep) -> float:
+        return asker.profile.push_timeout_s
+
+    def unheard(self, step: StoryStep) -> int:
+        return Outcome.HTTP_500
+
+    def push(
+        self, work: Work, step: StoryStep, lost: bool = False
+    ) -> Generator[simpy.Event, Any, int]:
+        """It enqueues a job, if there is a queue; the outcome is the request's if it fails.
+        `lost`: on the way."""
         redis = self.redis
         if not self.played:
             return Outcome.SUCCEEDED
         assert work.container is not None
         self.count(ENQUEUED)
-        if reach(redis, work.container) == SILENT:
+        if lost or reach(redis, work.container) == SILENT:
             timeout = work.container.profile.push_timeout_s
             work.wake = self.env.event()
             work.timer_at = self.env.now + timeout

@@ -87,7 +87,7 @@ class ReferencePlane:
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.branches = 0  # steps that began side by side with others
-        self.links = Links(self.seed)
+        self.links = Links(self.seed, self.lattice)
         self.gates = Gates(self.seed, self.links)
         self.clients = Clients(self, workload)
 
@@ -141,6 +141,7 @@ class ReferencePlane:
         machine.powered = machine.uptime(self.now)
         machine.alive = False
         balancers.answers_lost(self, machine)
+        balancers.gate_died(self, machine, silently=True)
         for container in tenants:  # what other hosts' clients run here stands still, unanswered
             container.station.frozen = True
             container.station.touch()
@@ -175,6 +176,10 @@ class ReferencePlane:
 
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         self.gates.servers, self.gates.local = [self.servers[s] for s in servers], local
+
+    def close_gate(self, server: int) -> None:
+        balancers.gate_died(self, self.servers[server], silently=False)
+        self.follow_through()
 
     def wipe(self, queue: int = 0) -> None:
         wiped(self.queues[queue])

@@ -132,11 +132,13 @@ class Connection:
         self.used, self.silent = now, INFINITY
 
     def ends(self, rules: Client, now: float) -> bool:
-        """Has it reached an age at which its client opens another?"""
+        """Has it reached an age at which its client opens another, or has its gate been off? Who
+        boots knows nothing of it, and resets it."""
         return (
             now >= self.opened + rules.connection_age_s
             or now >= self.used + rules.connection_idle_s
             or now >= self.silent + rules.connection_silence_s
+            or (self.gate is not None and self.gate.alive and self.opened < self.gate.since)
         )
 
 

@@ -21,20 +21,25 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])(.*))?", re.DOTALL)
 
 
-def read_env(path: Path) -> dict[str, str]:
-    """KEY=VALUE lines of a `.env` file; an absent file is an empty one."""
+def read_env(path: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """KEY=VALUE lines of a `.env` file; an absent file is an empty one. A value may name variables
+    of the lines above it and those `known`, but for one in single quotes (compose-spec
+    12-interpolation.md). Raises `InputError` for one that must have a value and has none."""
     if not path.is_file():
         return {}
-    values = {}
-    for line in read_text(path, str(path)).splitlines():
+    values: dict[str, str] = {}
+    for number, line in enumerate(read_text(path, str(path)).splitlines(), 1):
         match = None if line.lstrip().startswith("#") else _LINE.fullmatch(line)
         if match:
             value = match[2]
-            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-                value = value[1:-1]
-            else:
-                value = re.sub(r"\s+#.*", "", value)
-            values[match[1]] = value
+            quote = value[0] if len(value) > 1 and value[0] == value[-1] else ""
+            value = value[1:-1] if quote in ("'", '"') else re.sub(r"\s+#.*", "", value)
+            try:
+                values[match[1]] = (
+                    value if quote == "'" else expand(value, {**(known or {}), **values}, {})
+                )
+            except ValueError as error:
+                raise InputError(str(path), number, found=line[:60], expected=str(error)) from None
     return values
 
 
@@ -53,8 +58,8 @@ def substitute(document: Document, variables: Mapping[str, str]) -> tuple[Docume
         try:
             return expand(value, variables, unset)
         except ValueError as error:
-            found = describe(value)
-            issues.append(document.issue(path, found, str(error)))
+            if str(error) not in (issue.expected for issue in issues):  # each variable once
+                issues.append(document.issue(path, describe(value), str(error)))
             return value
 
     data = walk(document.data, ())

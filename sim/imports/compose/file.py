@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sim.imports.compose.calls import Calls, calls_of
+from sim.imports.compose.front import entry_service, public, unsaid_callees, unsaid_callers
 from sim.imports.compose.leftovers import leftover_lines
 from sim.imports.compose.links import (
     Mention,
@@ -29,16 +30,7 @@ from sim.imports.compose.links import (
     routed,
 )
 from sim.imports.compose.project import Project, read_project
-from sim.imports.compose.roles import (
-    Guess,
-    Scene,
-    entry_service,
-    guess_roles,
-    public,
-    ranked_stores,
-    unsaid_callees,
-    unsaid_callers,
-)
+from sim.imports.compose.roles import Guess, Scene, guess_roles, ranked_stores
 from sim.imports.compose.service import Own, read_service
 from sim.imports.compose.stores import read_pooler
 from sim.imports.compose.story import Around

@@ -67,27 +67,46 @@ def read_project(documents: Sequence[tuple[Document, Path]], notes: Notes) -> Pr
     """The project of these files, the first of which says where it stands. Raises `InputError`."""
     folder = documents[0][1].parent
     reading = _Reading(notes, variables=read_env(folder / ".env"))
-    top = _combined(documents, reading, ())
+    try:
+        top = _combined(documents, reading, ())
+    except InputError as error:
+        raise InputError(issues=[*error.issues, *_env_to_copy(error, folder)]) from None
     document = as_document(top, documents[0][0].file)
     services = document.data.get("services")
     if not isinstance(services, dict) or not services:
         found = "no services" if "services" not in document.data else "no service in it"
         raise document.error(("services",), found, "services: with at least one service")
     _dependencies_known(document, notes)
-    for name in reading.unset:
-        notes.assumed.append(f"the variable {name} is not set: empty, as Compose has it")
+    if reading.unset:
+        many = len(reading.unset) > 1
+        names = f"the variable{'s' * many} {', '.join(reading.unset)} {'are' if many else 'is'}"
+        notes.assumed.append(f"{names} not set: empty, as Compose has it")
     beside = [folder / f"{stem}.override.{end}" for stem in _STEMS for end in ("yml", "yaml")]
     given = {path.resolve() for _, path in documents}
     for path in beside:
         if path.is_file() and path.resolve() not in given:
             notes.ignored.append(f"{path.name} stands beside the file and was not given")
     bodies = _running(document, reading.variables, notes)
-    files = {name: _env_files(document, name, body, folder, notes) for name, body in bodies.items()}
+    files = {
+        name: _env_files(document, name, body, folder, reading) for name, body in bodies.items()
+    }
     title = str(document.data.get("name") or folder.resolve().name)
     return Project(document, bodies, folder, title, files, notes)
 
 
 _STEMS = ("compose", "docker-compose")
+_EXAMPLES = ("*env*example*", "*env*sample*", "*env*template*", "*env*dist*", ".env.*", "*.env")
+
+
+def _env_to_copy(error: InputError, folder: Path) -> Iterator[Issue]:
+    """Where values are missing and there is no `.env`: the example of one that stands there."""
+    if (folder / ".env").exists() or not any(" in .env (" in i.expected for i in error.issues):
+        return
+    beside = (path for pattern in _EXAMPLES for path in sorted(folder.glob(pattern)))
+    example = next((path.name for path in beside if path.is_file()), "")
+    if example:
+        expected = f"a copy of {example}, which stands beside it, with values of your own"
+        yield Issue(str(folder / ".env"), found="no such file", expected=expected)
 
 
 # --- files into one -------------------------------------------------------------------------------
@@ -289,13 +308,18 @@ def _running(
     active = {
         name
         for name, body in bodies.items()
-        if not body.get("profiles") or "*" in profiles or profiles & set(map(str, body["profiles"]))
+        # an empty name is asked for always: compose-go v2.4 splits an unset COMPOSE_PROFILES so
+        if not body.get("profiles")
+        or "*" in profiles
+        or (profiles | {""}) & set(map(str, body["profiles"]))
     }
     if active and profiles:
         notes.assumed.append(f"profiles of .env: {', '.join(sorted(profiles))}")
-    if not active:  # nothing would start: as if all were asked for
-        active = set(bodies)
-        notes.assumed.append("every service has a profile and none is asked for: all are started")
+    if not active:  # nothing would start: as if the one called so, else all were asked for
+        active = {name for name, body in bodies.items() if "default" in body["profiles"]}
+        word = "default is taken" if active else "all are started"
+        notes.assumed.append(f"every service has a profile and none is asked for: {word}")
+        active = active or set(bodies)
     dependencies = {callee for name in active for callee in bodies[name].get("depends_on") or {}}
     once = {
         callee
@@ -322,7 +346,7 @@ def _running(
 
 
 def _env_files(
-    document: Document, name: str, body: dict[str, Any], folder: Path, notes: Notes
+    document: Document, name: str, body: dict[str, Any], folder: Path, reading: _Reading
 ) -> dict[str, str]:
     """The variables of a service's `env_file:`, the later files over the earlier."""
     variables: dict[str, str] = {}
@@ -334,6 +358,7 @@ def _env_files(
         if not (folder / path).is_file():
             needed = not isinstance(entry, dict) or str(entry.get("required")).lower() != "false"
             word = "is not there" if needed else "is not there, and need not be"
-            notes.assumed.append(f"{name}: its env_file {path} {word}: no variables from it")
-        variables |= read_env(folder / path)
+            line = f"{name}: its env_file {path} {word}: no variables from it"
+            reading.notes.assumed.append(line)
+        variables |= read_env(folder / path, reading.variables)
     return variables

@@ -114,41 +114,112 @@ def _guess(word: Word, why: str) -> Guess:
 
 def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] | None:
     """The strongest word about a service, and where it stands."""
-    text = command_text(body)
-    image, program = word_of_image(str(body.get("image") or "")), word_of_command(text)
-    built, named = _word_of_build(body), word_of(name)
-    if image and _named_after_its_store(body, named):
+    image = word_of_image(str(body.get("image") or ""))
+    program, named = word_of_command(command_text(body)), word_of(name)
+    if image and _named_after_its_store(body, named, image):
         image = None
-    if image and image.part in _SURE and not (program and program.part == "once"):
+    sure = image is not None and image.part in _SURE
+    if (program is None or program.part == "once") and _runs_once(body, scene):
+        return Word("once", "", False), "has a command of its own, and is not started again"
+    if image and sure and not (program and program.part == "once"):
         return image, f"image {image.word}"
-    if program and program.part not in ("http", "once"):
+    if program and (sure or program.part not in ("http", "once")):
         return program, f"runs {program.word}"
-    for word, where in ((image, "image"), (built, "built from"), (named, "name")):
+    if named and named.word in _METERS:  # of whatever its image is made
+        return named, f"name {named.word}"
+    built = _word_of_build(body)
+    if program is None and _in_background(name, body, scene):
+        image = built = None
+        if body.get("expose") == [] and named and named.part == "http":
+            named = None
+    words = ((named, "name"), (image, "image"), (built, "built from"))
+    for word, where in (words[1], words[2], words[0]):
         if word and word.product and not (where != "image" and _contradicted(word, body, scene)):
             return word, f"{where} {word.word}"
+    return _supposed(name, body, scene, program, [pair for pair in words if pair[0]])
+
+
+def _supposed(
+    name: str,
+    body: Mapping[str, Any],
+    scene: Scene,
+    program: Word | None,
+    words: Sequence[tuple[Word | None, str]],
+) -> tuple[Word, str] | None:
+    """What weaker signs say: data and callers, then words that name a part and no product."""
+    named = next((word for word, where in words if where == "name"), None)
     engine = _engine_by_evidence(name, body, scene)
-    if engine and (named is None or named.part in ("database", "http")) and not _serves(body):
+    if engine and (named is None or named.part in ("database", "http")) and not serves(body):
         return Word(engine, engine, True), f"keeps data of {engine}, or is asked as {engine}"
     if program:
         return program, f"runs {program.word}"
     taken = [m.part for m in scene.mentions if m.callee == name and m.part in _QUEUES]
-    if taken and taken[0] and not _serves(body) and (named is None or named.part == "cache"):
+    if taken and taken[0] and not serves(body) and (named is None or named.part == "cache"):
         return Word(taken[0], name, True), f"others ask it as {taken[0]}"
-    for word, where in ((named, "name"), (image, "image"), (built, "built from")):
-        if word and word.part == "http" and not _reached(name, body, scene):
-            continue
-        if word:
+    for word, where in words:
+        if word and not _denied(word, where, name, body, scene):
             return word, f"{where} {word.word}"
-    if _serves(body):
+    if serves(body):
         return Word("http", "", False), "publishes a port, or is checked over HTTP"
     return None
+
+
+def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: Scene) -> bool:
+    """Is a word for a part belied by whether, and of what program, the service is reached?"""
+    if word.part == "http":
+        return not _reached(name, body, scene)
+    if not serves(body):
+        return False
+    if word.part == "once":
+        return where == "image"  # it stays, and is asked
+    return word.part == "worker" and bool(_twins(name, scene))  # each part of it answers HTTP
+
+
+_METERS = ("exporter", "metrics")
+
+
+def _runs_once(body: Mapping[str, Any], scene: Scene) -> bool:
+    """It alone is never started again after its end, and does something of its own."""
+    if serves(body) or not command_text(body) or body.get("healthcheck"):
+        return False
+    policies = [restart_policy(other) for other in scene.bodies.values() if other is not body]
+    return restart_policy(body) == "no" and any(policy not in ("", "no") for policy in policies)
+
+
+def restart_policy(body: Mapping[str, Any]) -> str:
+    """What is said of starting again: `no` (or `none` of a stack), another word, or nothing."""
+    swarm: Any = body
+    for key in ("deploy", "restart_policy", "condition"):
+        swarm = swarm.get(key) if isinstance(swarm, Mapping) else None
+    said = body.get("restart", swarm)
+    return "no" if said in (False, "none") else str(said or "")
+
+
+def _in_background(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
+    """The program of another service started in another way, and nobody reaches it. In manifests:
+    it listens on no port."""
+    if serves(body) or scene.callers(name):
+        return False
+    if body.get("expose") == []:
+        return True
+    plain = [twin for twin in _twins(name, scene) if not command_text(scene.bodies[twin])]
+    return bool(plain and command_text(body) and not body.get("expose"))
+
+
+def _twins(name: str, scene: Scene) -> list[str]:
+    """Others of the same program that are reached."""
+    own = program_of(scene.bodies[name])
+    alike = [other for other, body in scene.bodies.items() if program_of(body) == own]
+    return [n for n in alike if n != name and (serves(scene.bodies[n]) or scene.callers(n))]
 
 
 _DASHBOARD = re.compile(r"(^|[-_.])dashboards?$")  # of a product, or an application's own
 
 
-def _named_after_its_store(body: Mapping[str, Any], named: Word | None) -> bool:
-    """An application's image that says which store it uses: `hello-app-redis`."""
+def _named_after_its_store(body: Mapping[str, Any], named: Word | None, image: Word) -> bool:
+    """An application's image that says what it uses: `hello-app-redis`; a `shop-nginx` is one."""
+    if image.part == "proxy":
+        return False
     head = repository(str(body.get("image") or "")).rpartition("/")[2].rpartition("-")[0]
     word = word_of(head)
     return bool(named and word and named.part == word.part == "http")
@@ -189,14 +260,16 @@ def _engine_by_evidence(name: str, body: Mapping[str, Any], scene: Scene) -> Par
 def _asks_a_database(name: str, scene: Scene) -> bool:
     """Its variables name one that is not itself: those of a first start are then its client's."""
     own = scene.variables[name]
-    if any(key.endswith("HOST") for key in own):
+    images = {n: word_of_image(str(b.get("image") or "")) for n, b in scene.bodies.items()}
+    stores = [n for n, word in images.items() if word and word.part in ENGINES and n != name]
+    if any(key.endswith("HOST") for key in own) or scene.asks(name, stores):
         return True
     known = host_names(scene.bodies)
     asked = [host for value in own.values() for host, part in hosts_of(value) if part in ENGINES]
     return any(known.get(host.lower(), host) != name for host in asked)
 
 
-def _serves(body: Mapping[str, Any]) -> bool:
+def serves(body: Mapping[str, Any]) -> bool:
     """It publishes a TCP port that is no database's or queue's, or is checked over HTTP."""
     stores = {"5432", "3306", "6379", "27017", "1433", "5672", "9092", "53"}
     for entry in body.get("ports") or []:
@@ -209,13 +282,13 @@ def _serves(body: Mapping[str, Any]) -> bool:
 
 def _is_asked(name: str, scene: Scene) -> bool:
     body = scene.bodies[name]
-    return bool(_serves(body) or body.get("expose") or scene.callers(name))
+    return bool(serves(body) or body.get("expose") or scene.callers(name))
 
 
 def _reached(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
     """Something asks it, it says which port it listens on, or it uses another of the file."""
     return bool(
-        _serves(body)
+        serves(body)
         or body.get("expose")
         or scene.callers(name)
         or any(m.caller == name for m in scene.mentions)
@@ -234,8 +307,12 @@ def _by_neighbours(
     body = scene.bodies[name]
     web = [scene.bodies[n] for n, guess in guesses.items() if guess.role == "http"]
     queued = scene.asks(name, redis) and not scene.callers(name)
-    if queued and _program(body) in map(_program, web):
+    if queued and program_of(body) in map(program_of, web):
         return Guess("worker", "the image of a web service, and it uses the queue", "worker", "low")
+    if _in_background(name, body, scene):
+        if redis and body.get("expose") == []:  # its callee stands in code, as everybody's may
+            return Guess("worker", "listens on no port, and there is a queue", "worker", "low")
+        return Guess("other", "runs beside a service of its program, unasked", None, "low")
     if any(m.part == "http" for m in scene.mentions if m.callee == name):
         return Guess("http", "others ask it over HTTP", "http", "medium")
     if any(m.confidence == "high" for m in scene.mentions if m.callee == name):
@@ -253,7 +330,7 @@ def _by_neighbours(
     return Guess("other", "neither port, image nor name says more", None, "low")
 
 
-def _program(body: Mapping[str, Any]) -> tuple[str, str]:
+def program_of(body: Mapping[str, Any]) -> tuple[str, str]:
     """What makes two services the same program."""
     return str(body.get("image") or ""), str((body.get("build") or {}).get("context") or "")
 
@@ -291,18 +368,26 @@ def _settled(
         if guess.role == "worker" and brokers and not scene.asks(name, scene.bodies):
             why = f"{guess.why}: takes its jobs from {brokers[0]}, a broker"
             settled[name] = Guess("other", why, "worker", guess.confidence)
-        own = _maker(scene.bodies[name])
-        dashboard = guess.part == "page" and _DASHBOARD.search(name) and name not in corrected
-        if dashboard and own in makers - {"", "."}:
+        if name not in corrected and _of_the_application(name, guess, makers, settled, scene):
             settled[name] = Guess("http", f"{guess.why}, made by those of the others", "http")
     for name, guess in settled.items():
         if guess.role == "worker" and not queue:
             why = f"{guess.why}: a worker, and no queue that it could take jobs from"
             settled[name] = Guess("other", why, "worker", guess.confidence)
+    return _answering(settled, scene, corrected)
+
+
+def _answering(
+    settled: dict[str, Guess], scene: Scene, corrected: Mapping[str, Role]
+) -> dict[str, Guess]:
+    """Somebody answers users: pages that are reached where no web service is, else a stand-in."""
     web = [name for name, guess in settled.items() if guess.role == "http"]
     pages = [n for n, guess in settled.items() if guess.part == "page" and n not in corrected]
-    served = [name for name in pages if _serves(scene.bodies[name])]
-    if served and not any(_is_asked(name, scene) for name in web):
+    proxies = [name for name, guess in settled.items() if guess.role == "proxy"]
+    asked = {m.callee for m in scene.mentions if m.caller in proxies}
+    served = [name for name in pages if serves(scene.bodies[name]) or name in asked]
+    reached = web and (proxies or any(_is_asked(name, scene) for name in web))
+    if served and not reached:
         why = f"{settled[served[0]].why}, and nothing else is reached"
         settled[served[0]] = Guess("http", why, "http", "low")
     if web or served:
@@ -314,16 +399,30 @@ def _settled(
     return settled
 
 
-_CACHES = re.compile(r"(^|[_-])CACHES?([_-]|$)", re.IGNORECASE)
+def _of_the_application(
+    name: str, guess: Guess, makers: set[str], guesses: Mapping[str, Guess], scene: Scene
+) -> bool:
+    """A dashboard or an exporter (of documents) that those made who made the web services."""
+    own = _maker(scene.bodies[name])
+    if guess.part == "page" and _DASHBOARD.search(name):
+        return own in makers - {"", "."} or (own == "." and serves(scene.bodies[name]))
+    asked = any(guesses[caller].role == "http" for caller in scene.callers(name))
+    return asked and guess.part == "tool" and "exporter" in guess.why and own in makers - {"", "."}
+
+
+_CACHES = re.compile(r"CACHES?([_-]|$)", re.IGNORECASE)
 
 
 def _keeps_a_cache(name: str, guesses: Mapping[str, Guess], scene: Scene) -> str:
     """What says that a Redis is a cache and no queue, "" if nothing: it throws away what nobody
     asks for, or is called so, by itself or in a variable of who asks it. What workers use is a
     queue, and so is what writes each change to its disk."""
-    text = command_text(scene.bodies[name])
+    text = " ".join([command_text(scene.bodies[name]), *scene.variables[name].values()])
     workers = [other for other, guess in guesses.items() if guess.role == "worker"]
+    queues = [n for n, guess in guesses.items() if guess.role == "redis" and not _CACHES.search(n)]
     used = any(scene.asks(worker, (name,)) for worker in workers)
+    if _CACHES.search(name) and name not in queues and queues:
+        used = not all(scene.asks(worker, queues) for worker in workers)
     if guesses[name].part != "redis" or used or _WRITES.search(text):
         return ""
     evicts = re.search(r"maxmemory-policy[\s=]+(all\w+-\w+)", text)
@@ -344,9 +443,9 @@ def _stand_ins(
     """Who may answer users where no service of the file is one: a proxy's own pages, a tool with
     pages, whatever publishes a port."""
     free = [name for name in guesses if name not in corrected]
-    for wanted in ("proxy", "page"):
+    for wanted in ("page", "proxy"):
         yield from (name for name in free if guesses[name].part == wanted)
-    served = [n for n in free if guesses[n].role == "other" and _serves(scene.bodies[n])]
+    served = [n for n in free if guesses[n].role == "other" and serves(scene.bodies[n])]
     yield from (n for n in served if guesses[n].part not in ("broker", "pooler"))
     yield from (n for n in free if guesses[n].part in (None, "tool") and guesses[n].role == "other")
     yield from (n for n in free if guesses[n].part == "worker")
@@ -362,7 +461,7 @@ def ranked_stores(
 
 def _store_rank(
     name: str, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
-) -> tuple[bool, bool, bool, bool, bool, int, bool]:
+) -> tuple[bool, bool, bool, bool, bool, int, int, bool]:
     """Of several stores: the one that was corrected, that workers, web services and most use."""
     callers = set(scene.callers(name))
     roles = {guesses[caller].role for caller in callers if caller in guesses}
@@ -370,111 +469,11 @@ def _store_rank(
     cache = bool(re.search(r"cache|session", name.lower()))
     part = guesses[name].part
     other = part != "rabbitmq" if guesses[name].role == "redis" else False  # beside it a cache
-    return (name not in corrected, needed not in roles, other, cache, part is None, -len(callers),
-            part != "postgres")  # fmt: skip
-
-
-def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") -> str:
-    """The http service that users' requests go to; "" if there is none. `chosen`: by the user.
-
-    The one in front: a proxy asks it or it publishes a port, no other web service asks it."""
-    if chosen and roles[chosen].role == "http":
-        return chosen
-    web = [name for name, guess in roles.items() if guess.role == "http"]
-    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
-    stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis")]
-    databases = [name for name in stores if roles[name].role == "postgres"]
-    proxied = {m.callee for m in scene.mentions if m.caller in proxies}
-    queue = any(guess.role == "worker" for guess in roles.values())
-    behind = stores if queue else databases  # who leaves jobs is as good as who asks a database
-
-    def rank(name: str) -> tuple[bool, ...]:
-        return (
-            roles[name].part in ("page", "tool") or beside(name),
-            not (name in proxied or _serves(scene.bodies[name])),
-            not _in_front(name) and len(web) > _SUITE,
-            any(m.callee == name and m.caller in web and m.caller != name for m in scene.mentions),
-            not scene.asks(name, stores),
-            not scene.asks(name, behind),
-            name not in proxied,
-            not _in_front(name),
-        )
-
-    return min(web, key=rank, default="")
-
-
-def public(roles: Mapping[str, Guess], scene: Scene) -> set[str]:
-    """Web services that the world may ask: that publish a port, or to which a proxy leads; but for
-    those that few look at."""
-    web = [n for n, guess in roles.items() if guess.role == "http" and guess.part != "tool"]
-    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
-    proxied = {m.callee for m in scene.mentions if m.caller in proxies and m.confidence != "low"}
-    return {n for n in web if not beside(n) and (n in proxied or _serves(scene.bodies[n]))}
-
-
-_BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")
-
-
-def beside(name: str) -> bool:
-    """A way in for few: administration, status."""
-    return bool(_BESIDE.search(name.lower()))
-
-
-def _in_front(name: str) -> bool:
-    return bool(re.search(r"front|web|ui\b|client|gateway|portal|store|nginx|vote", name.lower()))
-
-
-def reached(candidates: Sequence[str], proxies: Sequence[str], scene: Scene) -> set[str]:
-    """Services that the world reaches: by a published port, a proxy, or one of these asks them."""
-    ways = {name for name in candidates if _serves(scene.bodies[name])}
-    ways |= {m.callee for m in scene.mentions if m.caller in proxies and m.callee in candidates}
-    while (
-        more := {m.callee for m in scene.mentions if m.caller in ways and m.callee in candidates}
-        - ways
-    ):
-        ways |= more
-    return ways
-
-
-def unsaid_callers(roles: Mapping[str, Guess], scene: Scene) -> Iterator[Mention]:
-    """Many suites name their callees in code alone: a web service that nobody calls is taken to be
-    called by the one in front."""
-    web = [name for name, guess in roles.items() if guess.role == "http"]
-    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
-    seen = reached(web, proxies, scene)
-    front = min((name for name in web if name in seen), key=lambda n: not _in_front(n), default="")
-    for name in web:
-        if front and name not in seen and not scene.callers(name):
-            yield Mention(front, name, "by its name alone", "low", None, ())
-
-
-def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iterator[Mention]:
-    """A proxy that names nobody asks the entry; a store that nobody names is used by the service of
-    its name (`carts-db`, `mongodb-geo`), or if it is the only one by the entry and the workers."""
-    for name, guess in roles.items():
-        if guess.role == "proxy" and not any(m.caller == name for m in scene.mentions):
-            yield Mention(name, entry, "it is the entry", "low", None, ())
-    workers = [name for name, guess in roles.items() if guess.role == "worker"]
-    for name, guess in roles.items():
-        users = [c for c in scene.callers(name) if roles[c].role in ("http", "worker")]
-        pooled = any(roles[c].part == "pooler" for c in scene.callers(name))
-        queue = guess.role == "redis" and workers
-        if not (guess.role == "postgres" or queue) or users or pooled:
-            continue
-        owner = _owner(name, [n for n, other in roles.items() if other.role in ("http", "worker")])
-        if owner:
-            yield Mention(owner, name, "its name", "medium", None, ())
-        elif sum(other.role == guess.role for other in roles.values()) == 1:
-            for user in [entry, *workers]:
-                yield Mention(user, name, "it is the only one", "low", None, ())
-
-
-def _owner(store: str, services: Sequence[str]) -> str:
-    """The service that a store is named after; empty if none is."""
-    words = [word for word in re.split(r"[-_.]", store.lower()) if not word_of(word)]
-    stem = "-".join(words)
-    names = {re.sub(r"[-_.]?(service|svc|api)$", "", name.lower()): name for name in services}
-    return names.get(stem, "") if stem else ""
+    own = set(re.split(r"[-_.]", name.lower()))
+    workers = [n for n, guess in guesses.items() if guess.role == "worker"]
+    shared = len(own & {word for n in workers for word in re.split(r"[-_.]", n.lower())})
+    return (name not in corrected, needed not in roles, other, cache, part is None, -shared,
+            -len(callers), part != "postgres")  # fmt: skip
 
 
 def event_loop(body: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sim.imports.compose.file import import_project
-from sim.imports.compose.roles import beside
+from sim.imports.compose.front import after, beside
 from sim.imports.evidence import Corrections, Imported, Notes, leaves
 from sim.imports.images import Part, word_of, word_of_image
 from sim.imports.manifests.objects import Manifest, read_manifests
@@ -102,6 +102,9 @@ def _applied(
                 own.put(
                     ("expose",), [str(port.value.get("port")) for port in ports.items()], labels
                 )
+    for own in listed:
+        if not own.body.get("expose") and not _listens(own.manifest):
+            own.body["expose"] = []  # neither a port nor a Service says that it is reached
     for manifest in manifests:
         fits = True
         if manifest.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
@@ -140,7 +143,9 @@ def _expose(
     fitting = [pair for pair in ways if _part(pair[1]) in (None, "proxy", "page")] or ways
     order = min((way.order for way, _ in fitting), default=0)
     first = [(way, own) for way, own in fitting if way.order == order]
-    first.sort(key=lambda pair: beside(pair[1].name) or _part(pair[1]) == "page")
+    first.sort(
+        key=lambda pair: (beside(pair[1].name) or _part(pair[1]) == "page", *after(pair[1].name))
+    )
     reached: dict[str, ManifestWorkload] = {}
     taken: set[int] = set()
     for way, own in first:
@@ -157,7 +162,14 @@ def _expose(
     untold = dict.fromkeys(own.name for _, own in ways if own.name not in (*reached, *others))
     if untold:
         notes.ignored.append(f"users' requests to {', '.join(untold)}, which is no service of HTTP")
-    return next(iter(reached.values())) if len(reached) == 1 else None
+    alone = len({own.name for _, own in first}) == 1
+    return first[0][1] if alone else None
+
+
+def _listens(manifest: Manifest) -> bool:
+    """A container of it has a port, or is probed on one."""
+    said = {"containerPort", "httpGet", "tcpSocket", "grpc"}
+    return any(said.intersection(path) for path, _ in leaves(manifest.data))
 
 
 def _without_replicas(own: ManifestWorkload) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,27 @@ _FOREIGN = {
 }
 
 
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_DEFAULTS = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}  # optional
+
+
+def _patches(files: Sequence[Path]) -> set[Path]:
+    """Files that a kustomization among these lays over others: no objects of their own."""
+    named: set[Path] = set()
+    for path in files:
+        if path.name in _KUSTOMIZATIONS:
+            for document in read_documents(read_text(path, str(path), MOST_MANIFESTS), str(path)):
+                data = document.data if isinstance(document.data, dict) else {}
+                listed = [
+                    entry.get("path") if isinstance(entry, dict) else entry
+                    for key in ("patches", "patchesStrategicMerge", "patchesJson6902")
+                    for entry in data.get(key) or []
+                ]
+                one_line = (entry for entry in listed if entry and "\n" not in str(entry))
+                named |= {(path.parent / str(entry)).resolve() for entry in one_line}
+    return named
+
+
 @dataclass(frozen=True)
 class Manifest:
     """One object, its fields by dotted paths (`spec.replicas`); what is read of it is noted."""
@@ -41,10 +62,12 @@ class Manifest:
     at: Path_  # where it stands in its document
     data: dict[str, Any]
     read: set[Path_] = field(default_factory=set, compare=False)
+    patches: bool = False  # another object of its name, by a kustomization
 
     @property
     def kind(self) -> str:
-        return str(self.data.get("kind", ""))
+        kind = str(self.data.get("kind", ""))
+        return f"patch of a {kind}" if self.patches else kind
 
     @property
     def group(self) -> str:
@@ -90,13 +113,14 @@ def _of_folder(folder: Path) -> Iterator[Manifest]:
         found = f"a folder of {len(files)} files"
         raise InputError(str(folder), found=found, expected=f"at most {MOST_FILES}")
     count = 0
+    patches = _patches(files)
     for path in files:
         text = read_text(path, str(path), MOST_MANIFESTS)
         if not re.search(r"^\s*[\"']?apiVersion[\"']?\s*:", text, re.MULTILINE):
             continue
         for manifest in _objects(text, str(path), alone=False):
             count += 1
-            yield manifest
+            yield replace(manifest, patches=path.resolve() in patches)
     if not count:
         found = f"a folder of {len(files)} YAML and JSON files, none of them a manifest"
         raise InputError(str(folder), found=found, expected="files with apiVersion and kind")
@@ -126,7 +150,8 @@ def _objects(text: str, file: str, alone: bool = True) -> Iterator[Manifest]:
             continue
         if not isinstance(document.data, dict):
             raise document.error((), describe(document.data), "an object with apiVersion and kind")
-        yield from _flat(Manifest(document, (), document.data), alone)
+        unsaid = _DEFAULTS if Path(file).name in _KUSTOMIZATIONS else {}
+        yield from _flat(Manifest(document, (), {**unsaid, **document.data}), alone)
 
 
 def _flat(manifest: Manifest, alone: bool) -> Iterator[Manifest]:

@@ -39,11 +39,6 @@ def ended(counts: Mapping[str, float], phrases: Mapping[str, str]) -> str:
     return ", ".join(f"{words.count(n)} {phrases[name]}" for n, name in order)
 
 
-def plural(number: float, word: str) -> str:
-    """`1 page`, `2 pages`."""
-    return f"{words.count(number)} {word}{'' if number == 1 else 's'}"
-
-
 def were(number: float) -> str:
     """`was` after one, `were` after any other number."""
     return "was" if number == 1 else "were"

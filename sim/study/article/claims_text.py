@@ -7,7 +7,6 @@ then its verdict is `depends`, and each place says its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
 from typing import Any, NamedTuple
 
 from sim.report.study_page import StudyPage
@@ -149,8 +148,7 @@ def _why(name: str) -> str:
 
 
 def _wrapped(sentence: str, first: str, then: str) -> Iterator[str]:
-    for line in wrap(sentence, 98, initial_indent=first, subsequent_indent=then):
-        yield line.replace(KEEP, " ")
+    return (line.replace(KEEP, " ") for line in columns.folded([sentence], first, then))
 
 
 # ---- files ----

@@ -6,7 +6,6 @@ that one capability taken away. At most 100 columns on a terminal.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ SAME = (
     "file has no `restart:`, HEALTHCHECK or limits (compose_hardened's has). Compose hardened when "
     "a process hangs: HAProxy's own checks take it out."
 )
+APART = " " * 7  # before what a claim came to
 
 
 class Measured(NamedTuple):
@@ -122,7 +122,7 @@ def _blocks(table: ArticleTable) -> Iterator[str]:
             yield f"   {_name(name)}".ljust(52) + cells
     if any(unused(m.losses, name) for m in table.rows for name in m.losses):
         yield ""
-        yield from textwrap.wrap(SAME, 98, subsequent_indent="  ")
+        yield from columns.folded([SAME])
 
 
 def unused(losses: Mapping[str, Cell], name: str) -> bool:
@@ -142,13 +142,11 @@ def _claims(table: ArticleTable) -> Iterator[str]:
     for ruling in table.verdicts:
         word = "holds" if ruling.holds else "DOES NOT HOLD"
         yield f"  {ruling.claim.id:<4} {word}: {ruling.claim.says}"
-        yield from _wrapped(ruling.measured)
-        if _why(ruling):
-            yield from _wrapped(_why(ruling))
+        yield from columns.folded(filter(None, [ruling.measured, _why(ruling)]), APART, APART)
     yield ""
     yield "Checked in runs of their own (`sim run SCENARIO`); all of the article's: `sim claims`"
-    for ident, scenarios in _articles(table):
-        yield from textwrap.wrap(f"  {ident}: {', '.join(scenarios)}", 98, subsequent_indent="    ")
+    scenarios = (f"{ident}: {', '.join(names)}" for ident, names in _articles(table))
+    yield from columns.folded(scenarios, "  ", "    ")
     yield "  T1: `sim quarter`"
     yield ""
     yield "Not checkable by any run"
@@ -159,10 +157,6 @@ def _articles(table: ArticleTable) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The article's claims that scenarios check; teaching claims of our own (X-...) are in `sim
     run`'s output."""
     return ((i, where) for i, where in table.elsewhere.items() if not i.startswith("X-"))
-
-
-def _wrapped(sentence: str) -> Iterator[str]:
-    yield from textwrap.wrap(sentence, 98, initial_indent=" " * 7, subsequent_indent=" " * 7)
 
 
 # ---- files ----
@@ -225,7 +219,7 @@ def _cell(loss: Cell | None) -> str:
         return "has none"
     parts = [_headed(metric, loss[metric]) for metric in ("downtime_s", "failed")]
     if loss["jobs_lost"]:
-        parts.append(f"{words.count(loss['jobs_lost'])} job{'s' * (loss['jobs_lost'] != 1)} lost")
+        parts.append(f"{words.plural(loss['jobs_lost'], 'job')} lost")
     if loss["minutes"]:
         parts.append(_headed("minutes", loss["minutes"]))
     return ", ".join(parts)

@@ -149,11 +149,11 @@ def measure(audit: Audit, run: Runner = Batch.run) -> Audit:
     """Run all of it, then try what would cure the worst. On Ctrl-C what was finished."""
     planned, cases = audit.planned, tuple(case for _, _, case in audit.runs)
     sample = run(Batch(cases, planned.batch.seeds, engine=planned.ask.engine))
-    found: dict[tuple[str, Names], dict[float, tuple[Replication, ...]]] = {}
+    runs: dict[tuple[str, Names], dict[float, tuple[Replication, ...]]] = {}
     for (names, phase, case), done in zip(audit.runs, sample.replications, strict=True):
         if done:
-            found.setdefault((case.platform, names), {})[phase] = done
-    troubles = [FaultSet(names, name, phases) for (name, names), phases in found.items()]
+            runs.setdefault((case.platform, names), {})[phase] = done
+    troubles = [FaultSet(names, name, phases) for (name, names), phases in runs.items()]
     troubles.sort(key=lambda trouble: -trouble.failed)
     cures: dict[str, Cure] = {}
     for name in planned.platforms if not sample.interrupted else ():
@@ -229,11 +229,11 @@ def _names(trouble: FaultSet) -> str:
 
 def pairs(audit: Audit, platform: str) -> str:
     """Those of which neither part breaks it alone."""
-    found = audit.together(platform)
-    if not found:
+    together = audit.together(platform)
+    if not together:
         return f"{words.platform(platform)}: no pair breaks it whose parts do not."
-    first = "; ".join(f"{_names(t)} ({_after(t.worst)})" for t in found[:3])
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    first = "; ".join(f"{_names(t)} ({_after(t.worst)})" for t in together[:3])
+    more = f" and {len(together) - 3} more" if len(together) > 3 else ""
     return f"{words.platform(platform)}: together only: {first}{more}."
 
 

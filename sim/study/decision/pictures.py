@@ -21,6 +21,7 @@ from sim.report.plots.canvas import (
     Slide,
     bare,
     tidy,
+    titled,
 )
 from sim.report.text import words
 from sim.study.ask import setting_text
@@ -120,31 +121,31 @@ def heat_map(sweep: Sweep) -> Figure:
             axes.text(x, y, told, ha="center", va="center", size=9, color=colour)
         axes.set_xticks(range(len(columns)), columns, size=9)
         axes.set_yticks(range(len(rows)), rows, size=9)
-        axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
+        titled(axes, words.platform(name))
     return figure
 
 
-def tornado(found: Tornado) -> Figure:
+def tornado(study: Tornado) -> Figure:
     """The numbers that move the figure most: a row each, a bar a platform from low to high."""
-    metric, most = found.metric, 14
-    below = f"{found.planned.name} · {metric} with each number at half and double, one at a time"
-    figure = page(finding(found), below)
-    names = list(found.base)
+    metric, most = study.metric, 14
+    below = f"{study.planned.name} · {metric} with each number at half and double, one at a time"
+    figure = page(finding(study), below)
+    names = list(study.base)
     width = 0.70 / len(names)
-    bars = found.bars[:most]
+    bars = study.bars[:most]
     for k, name in enumerate(names):
         axes = figure.add_axes((0.28 + k * width, 0.07, width * 0.9, 0.73))
-        base = estimate(found.base[name], metric)
+        base = estimate(study.base[name], metric)
         middle = 0.0 if base is None else base.mean
         for y, bar in enumerate(bars):
             for end, colour in ((0, SKY), (1, ORANGE)):
-                value = found.at(bar, end, name)
+                value = study.at(bar, end, name)
                 if value is not None:
                     axes.barh(y, value.mean - middle, 0.62, middle, color=colour)
         axes.axvline(middle, color=INK, linewidth=1)
         axes.set_yticks(range(len(bars)), [bar.name for bar in bars] if k == 0 else [], size=9)
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
-        axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
+        titled(axes, words.platform(name))
         bare(axes)
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda value, _: words.figure(metric, value))
@@ -153,15 +154,15 @@ def tornado(found: Tornado) -> Figure:
     return figure
 
 
-def setups(said: Advice) -> Figure:
+def setups(advice: Advice) -> Figure:
     """Left: hours down a year, the line is what 9 of 10 years have. Right: dollars a month."""
     below = "Left: hours down a year, 9 of 10 years on the line. Right: USD a month."
-    figure, weighed = page(sentence(said), below, dpi=110), said.weighed
+    figure, weighed = page(sentence(advice), below, dpi=110), advice.weighed
     left, right = (
         figure.add_axes((0.20, 0.09, 0.36, 0.74)),
         figure.add_axes((0.61, 0.09, 0.36, 0.74)),
     )
-    for y, (each, years) in enumerate(zip(weighed, said.ranges, strict=True)):
+    for y, (each, years) in enumerate(zip(weighed, advice.ranges, strict=True)):
         low, high = years["down_h"]
         left.barh(y, each.year.down_h, 0.6, color=VERMILLION, alpha=0.8)
         left.plot([low, high], [y, y], color=INK, linewidth=1.5)

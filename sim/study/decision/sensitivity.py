@@ -129,13 +129,13 @@ def doubts(case: Case) -> list[Doubt]:
 
 def _chosen(case: Case) -> Iterator[Setting]:
     root = case.platform.partition("-")[0]
-    found = (
+    settings = (
         *walk(case.scenario, "scenario"),
         *of_choices(case.choices, root),
         *walk(case.stack.operator, "stack.operator"),
         *of_services(case.stack, case.choices),
     )
-    for setting in found:
+    for setting in settings:
         if setting.path and setting.fact.source.startswith("chosen"):
             yield setting
 

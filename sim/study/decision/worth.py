@@ -129,7 +129,7 @@ def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
 def confidence(decision: Prospects, terms: Terms) -> float:
     """How often the rule says the same of need and matter, with the seeds drawn anew."""
     size = seeds(decision)
-    said = choose(weigh(decision, terms), terms)
+    answer = choose(weigh(decision, terms), terms)
     same = 0
     for again in range(AGAIN):
         which = [
@@ -137,7 +137,7 @@ def confidence(decision: Prospects, terms: Terms) -> float:
             for i in range(size)
         ]
         drawn = choose(weigh(decision, terms, which), terms)
-        same += (drawn.orchestrator, drawn.matters) == (said.orchestrator, said.matters)
+        same += (drawn.orchestrator, drawn.matters) == (answer.orchestrator, answer.matters)
     return same / AGAIN
 
 
@@ -168,15 +168,15 @@ def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms
 
 def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
     """Where the choice is another one; first those where the need for an orchestrator is."""
-    said = choose(weigh(decision, terms), terms)
+    answer = choose(weigh(decision, terms), terms)
     seldom = choose(weigh(decision, terms, range(FEW)), terms)  # on the seeds of other worlds
     other = [
         Hinge(says, choice)
         for says, varied in variations(terms, decision.outcomes[0].worlds)
         if (choice := choose(weigh(decision, varied), varied))
-        != (said if varied.world == terms.world else seldom)
+        != (answer if varied.world == terms.world else seldom)
     ]
-    return sorted(other, key=lambda hinge: hinge.choice.orchestrator == said.orchestrator)
+    return sorted(other, key=lambda hinge: hinge.choice.orchestrator == answer.orchestrator)
 
 
 # ---- from which price on ----
@@ -230,7 +230,7 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
         less = getattr(second.year, harm) - getattr(first.year, harm)
         return max(0.0, dearer / less) if less > 0.0 else None
 
-    found = []
+    prices = []
     for says, harm in (("an hour down costs", "down_h"), ("a lost request costs", "failed")):
         each = [price([k], harm) for k in range(size)]
         known = [value for value in each if value is not None]
@@ -238,8 +238,8 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
         if len(known) == len(each) > 1:
             low, high = bounds(known)
             low = max(0.0, low)
-        found.append(BreakEven(says, price((), harm), low, high))
-    return [*found, _deploys(terms, ours, without)]
+        prices.append(BreakEven(says, price((), harm), low, high))
+    return [*prices, _deploys(terms, ours, without)]
 
 
 def _deploys(terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:

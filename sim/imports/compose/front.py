@@ -1,0 +1,132 @@
+"""Where users come in: which of the web services is in front, which others the world reaches, and
+what is asked though the file does not say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from sim.imports.compose.links import Mention
+from sim.imports.compose.roles import Guess, Scene, program_of, serves
+from sim.imports.images import word_of
+
+_SUITE = 2  # of more web services one is in front
+
+
+def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") -> str:
+    """The http service that users' requests go to; "" if there is none. `chosen`: by the user.
+
+    The one in front: a proxy asks it or it publishes a port, no other web service asks it."""
+    if chosen and roles[chosen].role == "http":
+        return chosen
+    web = [name for name, guess in roles.items() if guess.role == "http"]
+    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
+    stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis")]
+    databases = [name for name in stores if roles[name].role == "postgres"]
+    proxied = {m.callee for m in scene.mentions if m.caller in proxies}
+    queue = any(guess.role == "worker" for guess in roles.values())
+    behind = stores if queue else databases  # who leaves jobs is as good as who asks a database
+
+    def fronts(name: str) -> set[str]:  # who may stand before it: not another of its program
+        own = program_of(scene.bodies[name])
+        return {other for other in web if other != name and program_of(scene.bodies[other]) != own}
+
+    def rank(name: str) -> tuple[bool, ...]:  # later words tell apart what the earlier leave equal
+        return (
+            roles[name].part in ("page", "tool") or beside(name),
+            bool(_SIDE.search(name.lower())),
+            not (name in proxied or serves(scene.bodies[name])),
+            not _in_front(name) and len(web) > _SUITE,
+            any(m.callee == name and m.caller in fronts(name) for m in scene.mentions),
+            not scene.asks(name, stores),
+            not scene.asks(name, behind),
+            name not in proxied,
+            *after(name),
+        )
+
+    return min(web, key=rank, default="")
+
+
+def public(roles: Mapping[str, Guess], scene: Scene) -> set[str]:
+    """Web services that the world may ask: that publish a port, or to which a proxy leads; but for
+    those that few look at."""
+    web = [n for n, guess in roles.items() if guess.role == "http" and guess.part != "tool"]
+    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
+    proxied = {m.callee for m in scene.mentions if m.caller in proxies and m.confidence != "low"}
+    return {n for n in web if not beside(n) and (n in proxied or serves(scene.bodies[n]))}
+
+
+_SIDE = re.compile(r"websocket|streaming|realtime|grpc\b|auth(server|n|z)?\b|identity|importer")
+_BEHIND = re.compile(r"api|gateway|backend")
+_BESIDE = re.compile(r"admin|monitor|payment|docs\b|status|turbine|pebble")
+
+
+def beside(name: str) -> bool:
+    """A way in for few: administration, status."""
+    return bool(_BESIDE.search(name.lower()))
+
+
+def after(name: str) -> tuple[bool, bool, bool]:
+    """What its name says of how far it stands behind what users meet first: an order."""
+    lower = name.lower()
+    front = _in_front(name)
+    return bool(_SIDE.search(lower)), not front, front and bool(_BEHIND.search(lower))
+
+
+def _in_front(name: str) -> bool:
+    return bool(
+        re.search(r"front|web|ui\b|client|gateway|portal|store|nginx|vote|page", name.lower())
+    )
+
+
+def reached(candidates: Sequence[str], proxies: Sequence[str], scene: Scene) -> set[str]:
+    """Services that the world reaches: by a published port, a proxy, or one of these asks them."""
+    ways = {name for name in candidates if serves(scene.bodies[name])}
+    ways |= {m.callee for m in scene.mentions if m.caller in proxies and m.callee in candidates}
+    while (
+        more := {m.callee for m in scene.mentions if m.caller in ways and m.callee in candidates}
+        - ways
+    ):
+        ways |= more
+    return ways
+
+
+def unsaid_callers(roles: Mapping[str, Guess], scene: Scene) -> Iterator[Mention]:
+    """Many suites name their callees in code alone: a web service that nobody calls is taken to be
+    called by the one in front."""
+    web = [name for name, guess in roles.items() if guess.role == "http"]
+    proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
+    seen = reached(web, proxies, scene)
+    front = min((name for name in web if name in seen), key=lambda n: not _in_front(n), default="")
+    for name in web:
+        if front and name not in seen and not scene.callers(name):
+            yield Mention(front, name, "by its name alone", "low", None, ())
+
+
+def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iterator[Mention]:
+    """A proxy that names nobody asks the entry; a store that nobody names is used by the service of
+    its name (`carts-db`, `mongodb-geo`), or if it is the only one by the entry and the workers."""
+    for name, guess in roles.items():
+        if guess.role == "proxy" and not any(m.caller == name for m in scene.mentions):
+            yield Mention(name, entry, "it is the entry", "low", None, ())
+    workers = [name for name, guess in roles.items() if guess.role == "worker"]
+    for name, guess in roles.items():
+        users = [c for c in scene.callers(name) if roles[c].role in ("http", "worker")]
+        pooled = any(roles[c].part == "pooler" for c in scene.callers(name))
+        queue = guess.role == "redis" and workers
+        if not (guess.role == "postgres" or queue) or users or pooled:
+            continue
+        owner = _owner(name, [n for n, other in roles.items() if other.role in ("http", "worker")])
+        if owner:
+            yield Mention(owner, name, "its name", "medium", None, ())
+        elif sum(other.role == guess.role for other in roles.values()) == 1:
+            for user in [entry, *workers]:
+                yield Mention(user, name, "it is the only one", "low", None, ())
+
+
+def _owner(store: str, services: Sequence[str]) -> str:
+    """The service that a store is named after; empty if none is."""
+    words = [word for word in re.split(r"[-_.]", store.lower()) if not word_of(word)]
+    stem = "-".join(words)
+    names = {re.sub(r"[-_.]?(service|svc|api)$", "", name.lower()): name for name in services}
+    return names.get(stem, "") if stem else ""
