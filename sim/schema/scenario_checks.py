@@ -246,7 +246,8 @@ def _zone_issues(
         return
     if event.zone_down and event.zone_down.zone not in zones:
         yield at.down("zone_down", "zone").issue(*zone_issue(event.zone_down.zone, zones))
-    sides, kind = event.partition or event.packet_loss or event.latency, event.kind()
+    sides: Any = event.partition or event.packet_loss or event.latency or event.mend_network
+    kind = event.kind()
     for field in ("side", "other_side") if sides else ():
         for i, name in enumerate(getattr(sides, field)):
             if issue := side_issue(name, zones, stack, kind):
