@@ -263,6 +263,24 @@ RABBITMQ_DELIVERIES = Fact(
     "rabbitmq.com docs quorum-queues, 4.2: a delivery limit (20) is theirs alone",
     _QUEUE + "max_stalled",
 )  # fmt: skip
+_SQS = "docs.aws.amazon.com SQS developer guide (2026): "
+SQS_DELIVERY = Fact(
+    "sqs.delivery", "reliable", "", "a message is there until its consumer deletes it",
+    _SQS + "basic architecture, message lifecycle", _QUEUE + "delivery",
+)  # fmt: skip
+SQS_FROM = Fact(
+    "sqs.redelivery_from", "delivery", "", "the visibility time-out begins when it is received",
+    _SQS + "visibility timeout", _QUEUE + "redelivery_from",
+)  # fmt: skip
+SQS_VISIBILITY = Fact(
+    "sqs.visibility", 30.0, "s", "then who has not deleted a message has it no more",
+    _SQS + "visibility timeout: default 30 seconds", _QUEUE + "redelivery",
+)  # fmt: skip
+SQS_RECEIVES = Fact(
+    "sqs.receives", 9, "times", "received once more often (maxReceiveCount) it is a dead letter",
+    "chosen: a maxReceiveCount of 10, between 3 and 1000; only with a dead-letter queue",
+    _QUEUE + "max_stalled",
+)  # fmt: skip
 CELERY_PREFETCH = Fact(
     "celery.prefetch", 4, "jobs", "delivered and not acknowledged, for each that is done at once",
     "docs.celeryq.dev 5.5 configuration: worker_prefetch_multiplier; RabbitMQ's own default is "
@@ -338,6 +356,14 @@ CACHE_MEDIUM = Fact(
 BROKER = Fact(
     "price.mq_m5_large", 0.288, "USD", "an hour of an mq.m5.large",
     "chosen: three times an m5.large of EC2, to be read again at amazon-mq/pricing", _RENT,
+)  # fmt: skip
+SQS_IDLE = Fact(
+    "price.sqs", 0.0, "USD", "an hour of a queue that nobody asks",
+    "aws.amazon.com/sqs/pricing: by requests alone", _RENT,
+)  # fmt: skip
+SQS_REQUEST = Fact(
+    "price.sqs_request", 0.4e-6, "USD", "a request to a standard queue, up to 64 KiB",
+    "aws.amazon.com/sqs/pricing, us-east-1: 0.40 a million; the first million a month is free",
 )  # fmt: skip
 MANAGED_MONTH = Fact(
     "price.managed_month", 0.115, "USD", "a GiB of a managed database's gp3 in a month",

@@ -154,6 +154,8 @@ class Profile:
     acknowledge_s: float = inf  # ... any job that is not acknowledged so long after delivery
     redelivery_look_s: float = 0.0  # overdue jobs are looked for so often; 0: at once
     by_connection: bool = False  # ... all of a worker at once, when its connection ends; in place
+    # a try that fails is told to the queue; else it is a job that nobody acknowledges (SQS)
+    failures_told: bool = True
     prefetch: int = 0  # jobs that it holds beside those it does: not acknowledged either
     max_stalled: int = 1  # so often; then it is failed when it would be given out again
     reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted

@@ -90,7 +90,7 @@ _PRODUCTS = _table(
             " turn coturn stun livekit freeswitch asterisk beats heartbeat apm skywalking"
             " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer prosody ejabberd"
             " jicofo jvb dovecot cyrus clamd acme netfilter fail2ban crowdsec slowcooker"
-            " cdc debezium provisioner sqlclient"
+            " cdc debezium provisioner sqlclient cilium calico flannel netperf iperf"
         ),
         "page": (
             "console visualizer kibana grafana pgadmin pgadmin4 adminer phpmyadmin mongoexpress"
@@ -105,7 +105,7 @@ _PARTS = _table(
         "database": "db database datastore postgre pg",
         "cache": "cache distributedcache",
         "proxy": ("proxy lb loadbalancer router ingress reverseproxy edgerouter balancer"),
-        "broker": "broker taskbroker mq messagebus eventbus messagequeue queuebroker",
+        "broker": "mqtt coap broker taskbroker mq messagebus eventbus messagequeue queuebroker",
         "worker": (
             "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
             " resque horizon queue queues background executor executors dramatiq huey"
@@ -239,7 +239,7 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
         "once",
         r"\bmigrat(e|ions?)\b|db:(migrate|prepare|seed|setup|create)|alembic\s+upgrade|\bwebpack\b|"
         r"(build|watch)(:\w+)?\s+(--watch|-w)|\bvite(\s+build)?\s*$|sleep\s+(infinity|\d+d)|\btail\s+-f|"
-        r"\bmc\s+(alias|mb)|pg_dump|(mysql|mariadb-|mongo)dump|collectstatic",
+        r"\bmc\s+(alias|mb)|pg_dump|(mysql|mariadb-|mongo)dump|collectstatic|^(/bin/)?true$",
     ),
 )
 _PATTERNS = tuple((part, re.compile(text, re.IGNORECASE)) for part, text in _PROGRAMS)

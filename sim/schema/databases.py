@@ -88,6 +88,7 @@ SIZES = {
     "cache.t4g.micro": Size(2.0, 512 * 1024**2, facts.CACHE_MICRO),
     "cache.t4g.small": Size(2.0, 1403 * 1024**2, facts.CACHE_SMALL),
     "cache.t4g.medium": Size(2.0, 3164 * 1024**2, facts.CACHE_MEDIUM),
+    "sqs": Size(1.0, 1024**3, facts.SQS_IDLE, 1),  # of which nobody can say how large it is
     "mq.m5.large": Size(2.0, 8 * 1024**3, facts.BROKER, 3),
 }
 

@@ -85,11 +85,26 @@ def patched_stack(
         if i == len(sources) - by_hand:
             stack = within_limits(stack, top.sized)
         own = split_settings(source.settings).stack
-        stack = apply_settings(stack, own, source.document, source.at, "stack")
+        told = apply_settings(stack, own, source.document, source.at, "stack")
+        stack = as_new_engines_say(stack, told)
     if by_hand == 0:
         stack = within_limits(stack, top.sized)
     refuse_all(stack_issues(stack, blamed, top.scales, top.sized))
     return stack
+
+
+def as_new_engines_say(before: Stack, stack: Stack) -> Stack:
+    """A queue or a database that is another program from now on: what nobody has set together with
+    that is as the new one has it."""
+    defaults = {
+        f"services.{name}.{field}": value
+        for name, service in stack.services.items()
+        if service.program and name in before.services
+        if service.engine != before.services[name].engine
+        for field, value in service.program.defaults.items()
+        if getattr(service, field) == getattr(before.services[name], field)
+    }
+    return apply_settings(stack, defaults, stack.name)
 
 
 def within_limits(stack: Stack, sized: bool = False) -> Stack:

@@ -25,7 +25,8 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("pools", "steps"), ("http", "worker")),
     "endpoints": ("http",),
-    **dict.fromkeys(("errors", "latency"), ("external",)),
+    "errors": ("external",),
+    "latency": ("external", "redis"),  # of a queue without servers
     "engine": ("postgres", "redis"),
     "job": ("worker",),
     **dict.fromkeys(
@@ -137,6 +138,7 @@ def _service_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
         expected = "1 (of a database, a replica is another service, with `follows: {primary: ...}`)"
         yield at.down("replicas").issue(found, expected)
     yield from _engine_issues(name, service, stack, at)
+    yield from _untold_issues(name, service, stack, at)
     yield from _needs(name, service, stack, at)
     yield from _replica_issues(name, service, stack, at)
     yield from _above(at.down("memory"), service.memory.base, service.memory.limit, "base")
@@ -173,7 +175,10 @@ def _engine_issues(name: str, service: Service, stack: Stack, at: Spot) -> Itera
         yield at.down("engine").issue(found, one_of(fitting))
         return
     size, usual = service.managed and service.managed.size, engine.rented
-    if size and size.partition(".")[0] != usual.partition(".")[0]:
+    if not engine.machine and (service.managed is None or service.managed.model_fields_set):
+        found = f"what is said of a machine of {engine.title}"
+        yield at.down("managed").issue(found, "nothing here: it has none", key=True)
+    elif size and size.partition(".")[0] != usual.partition(".")[0]:
         fitting = [other for other in SIZES if other.startswith(usual.partition(".")[0])]
         found = f"{size} for {engine.title}"
         yield at.down("managed", "size").issue(found, one_of(fitting))
@@ -185,6 +190,19 @@ def _engine_issues(name: str, service: Service, stack: Stack, at: Spot) -> Itera
     if words and service.persistence not in words:
         found = f"{service.persistence!r} of {engine.title}"
         yield at.down("persistence").issue(found, one_of(words))
+
+
+def _untold_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iterator[Issue]:
+    """What a worker cannot have whose queue hears of no try that fails."""
+    queue = stack.queue_of(name) if service.role == "worker" else ""
+    if queue not in stack.playing("redis") or stack.engine_of(queue).machine:
+        return
+    title, job = stack.engine_of(queue).title, service.job
+    for field in sorted(job.model_fields_set.intersection(("backoff", "redelivery_look"))):
+        expected = "`redelivery` alone: its visibility time-out"
+        yield at.down("job", field).issue(f"{field} of {title}", expected, key=True)
+    if job.redelivery_from == "silence" and "redelivery_from" in job.model_fields_set:
+        yield at.down("job", "redelivery_from").issue(f"silence of {title}", "delivery")
 
 
 def _behavior_issues(service: Service, at: Spot) -> Iterator[Issue]:
@@ -224,7 +242,8 @@ def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
     if rules is None or service.role not in FAILOVERS:
         return
     if service.managed is not None:
-        found, expected = f"failover of {name}, which is managed", "its provider's: `managed.takes`"
+        kind = "database" if service.role == "postgres" else "queue"
+        found, expected = f"failover of a managed {kind}", "its provider's, `managed.takes`"
         yield own.issue(found, expected, key=True)
     elif not stack.replicas(name):
         found = f"failover of {name}, which has no replica"
@@ -235,7 +254,7 @@ def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
         yield own.down("by").issue(f"{rules.by} of {title}", one_of(able))
         return
     unread = ("loop_wait",) if rules.by == "sentinel" else ("quorum", "timeout")
-    for field in rules.model_fields_set.intersection(unread):
+    for field in sorted(rules.model_fields_set.intersection(unread)):
         found = f"{field}, which a failover by {rules.by} does not have"
         yield own.down(field).issue(found, "nothing here", key=True)
 

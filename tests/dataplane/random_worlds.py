@@ -119,6 +119,7 @@ def worker(dice: Dice, calm: float) -> Profile:
         acknowledge_s=dice.aside((0.5, 2.0, 8.0)) if dice(0.3) else INF,
         by_connection=by_connection,
         prefetch=dice.aside((0, 0, 1, 3, 40)),
+        failures_told=dice.aside((True, True, False)),
         redelivery_look_s=dice.pick(0.0, 0.0, 0.5, 4.0),
         reconnects=dice(0.8),
         max_stalled=dice.pick(0, 1, 2, 99),

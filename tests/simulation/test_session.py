@@ -429,7 +429,9 @@ def test_ctrl_c_leaves_the_session_where_it_stood(
     same(session.finish(), whole(session.script, "kubernetes", engine))
 
 
-def test_books_are_checked_now_and_then_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_books_are_checked_every_five_minutes_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     checked: list[float] = []
     monkeypatch.setattr(
         ledger, "check", lambda books, recording, gauge, at_s, *_: checked.append(at_s)

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Server
-from sim.control.core.wires import INTERNET, segment, torn
+from sim.control.core.wires import INTERNET, lossy, missed, segment
 from sim.control.load_balancing.haproxy import LineHealth, checked, in_use
 
 CONTROLLER = "kubernetes-sigs/aws-load-balancer-controller pkg/service/model_builder.go"
@@ -67,11 +67,6 @@ def serves(cluster: Cluster, server: Server) -> bool:
     )
 
 
-def cut_off(cluster: Cluster, server: Server) -> bool:
-    """From the balancer, which stands where users come from?"""
-    return torn(cluster, segment(cluster, server), INTERNET)
-
-
 @dataclass(frozen=True)
 class NodeBalancer:
     """Its checks. Each new connection goes to one of the servers that pass, at random."""
@@ -105,21 +100,22 @@ class NodeBalancer:
         cluster, health = targets.cluster, LineHealth()
         first_s = cluster.clock.now + cluster.random("node_balancer/phase") * self.interval_s
 
-        def asked() -> tuple[bool, bool]:
-            """Is it reached, and does it pass?"""
-            reached = server.alive and not cut_off(cluster, server)
-            return reached, reached and (not self.local or serves(cluster, server))
+        def serving() -> bool:
+            return not self.local or serves(cluster, server)
 
         def calm() -> float:
-            reached, passed = asked()
-            same = reached and checked(health, passed, self.fall, self.rise) == health
+            """Nothing is lost on the way, and it passes as it did."""
+            reached = server.alive and not lossy(cluster, INTERNET, segment(cluster, server))
+            same = reached and checked(health, serving(), self.fall, self.rise) == health
             return math.inf if same or server.released_s is not None else 0.0
 
         for tick in cluster.ticks(self.interval_s, Rank.GATES, first_s, server.id, calm=calm):
             yield tick
             if server.released_s is not None:
                 return
-            reached, passed = asked()
+            lost = missed(cluster, INTERNET, server, self.timeout_s)  # it stands with users
+            reached = server.alive and not lost
+            passed = reached and serving()
             if not reached:
                 yield cluster.clock.after(self.timeout_s, Rank.GATES, server.id, 1)
             was, health = health, checked(health, passed, self.fall, self.rise)

@@ -255,6 +255,7 @@ def wait_for_server(human: Human, symptoms: Symptoms) -> Loop:
 PROVIDED: dict[str, tuple[Verb, Verb]] = {  # where she looks, and asks for a failover
     "Redis": ("queue_events", "queue_fail_over"),
     "RabbitMQ": ("broker_events", "broker_fail_over"),
+    "Amazon SQS": ("health_events", "health_events"),
 }
 
 

@@ -22,6 +22,7 @@ from sim.dataplane.kernel.jobs import (
     hand_out,
     leased,
     park,
+    stalled,
     takes,
     up,
     worker_down,
@@ -50,8 +51,7 @@ def orphaned(w: Any, j: int, c: int, silently: bool, until: float) -> None:
         peak(w, q)
         return
     if w.job[j].state == WORKING:
-        w.job[j].stalls += 1
-        w.job[j].given_up = 1 if w.job[j].stalls > rules.max_stalled else 0
+        stalled(w, j, rules.max_stalled)
     if rules.by_connection != 0:
         at_once = not silently
     else:
@@ -86,8 +86,7 @@ def given_away(w: Any, j: int, c: int) -> int:
     """The entry that stands for it from now, or -1."""
     job = w.job[j]
     job.park_at, job.epoch = INFINITY, GIVEN_AWAY
-    job.stalls += 1
-    job.given_up = 1 if job.stalls > w.version[w.container[c].profile].max_stalled else 0
+    stalled(w, j, w.version[w.container[c].profile].max_stalled)
     if job.given_up != 0:
         return -1
     again = new_kin(w, j, COPY_BASE + w.copies_made)

@@ -36,12 +36,11 @@ from sim.dataplane.kernel.layout import (
     NOTES,
     OUTS,
     PARKED,
-    PASSED_BY,
     PROBE,
     PUSH_FAILED,
     SAMPLES,
     STANDING,
-    TOLD,
+    WAITED_FOR,
     WORKING,
 )
 from sim.dataplane.kernel.leases import lease_ended
@@ -139,7 +138,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
         if work.id == ident:
             gives_up(w, s)
     elif kind == PASSED:
-        if work.id == ident and work.timer_at == w.now and work.stage in (PASSED_BY, TOLD):
+        if work.id == ident and work.timer_at == w.now and work.stage in WAITED_FOR:
             work.timer_at = INFINITY
             agenda(w, s, 0)
     elif kind == JOB_BACK:

@@ -61,5 +61,13 @@ def loses(w: Any, s: int, share: float) -> bool:
 
 
 @inner
+def sends(w: Any, s: int, v: int, u: int, most_s: float) -> float:
+    share, seconds = loss(w, v, u), 0.0
+    while seconds < most_s and loses(w, s, share):
+        seconds += again_after(w, s)
+    return seconds
+
+
+@inner
 def again_after(w: Any, s: int) -> float:
     return resend_after(w.work[s].losses - 1)

@@ -97,14 +97,17 @@ class CompiledPlane:
         self.works, self.places = works, containers
         self.bucket_s = workload.bucket_s
         buckets = max(1, math.ceil(workload.horizon_s / workload.bucket_s))
-        self.requests = np.zeros((buckets, REQUEST_COLUMNS), np.int64)
-        self.jobs = np.zeros((buckets, JOB_COLUMNS), np.int64)
-        self.refused = np.zeros(buckets, np.int64)
-        self.latency = np.zeros(LATENCY_BINS, np.int64)
-        self.latency_sum = np.zeros(buckets, np.float64)
-        self.latency_max = np.zeros(1, np.float64)
-        self.endpoints = np.zeros((len(workload.mix), REQUEST_COLUMNS), np.int64)
-        self.endpoint_latency = np.zeros((len(workload.mix), LATENCY_BINS), np.int64)
+        ways = len(workload.mix)
+        self.counted = (  # as in a Recording
+            np.zeros((buckets, REQUEST_COLUMNS), np.int64),
+            np.zeros((buckets, JOB_COLUMNS), np.int64),
+            np.zeros(buckets, np.int64),
+            np.zeros(LATENCY_BINS, np.int64),
+            np.zeros(buckets, np.float64),
+            np.zeros(1, np.float64),
+            np.zeros((ways, REQUEST_COLUMNS), np.int64),
+            np.zeros((ways, LATENCY_BINS), np.int64),
+        )
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.profiles = self.stories = self.made = 0  # versions, stories, containers
         self.stirred, self.stillness = True, stillness.Stillness()
@@ -464,17 +467,9 @@ class CompiledPlane:
 
     def recording(self) -> Recording:
         self._fold()
-        return Recording(
-            self.bucket_s,
-            self.requests,
-            self.jobs,
-            self.refused,
-            self.latency,
-            self.latency_sum,
-            float(self.latency_max[0]),
-            self.endpoints,
-            self.endpoint_latency,
-        )
+        requests, jobs, refused, latency, latency_sum, longest, *of_ways = self.counted
+        all_ways = requests, jobs, refused, latency, latency_sum
+        return Recording(self.bucket_s, *all_ways, float(longest[0]), *of_ways)
 
     def samples(self) -> Samples:
         self._fold()
@@ -493,8 +488,4 @@ class CompiledPlane:
             self.trace += zip(
                 ids[ended].tolist(), kind[ended].tolist(), took[ended].tolist(), strict=True
             )
-        self.fold(
-            self.box, self.bucket_s, self.requests, self.jobs, self.refused,
-            self.latency, self.latency_sum, self.latency_max,
-            self.endpoints, self.endpoint_latency,
-        )  # fmt: skip
+        self.fold(self.box, self.bucket_s, *self.counted)

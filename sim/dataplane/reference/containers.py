@@ -35,6 +35,7 @@ from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
+from sim.dataplane.reference.stores import across
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Branch, Call, HealthProbe, Job, Work
 from sim.dataplane.story import callers, pools, probed, salt, starts_at_once, stories, streams
@@ -365,9 +366,11 @@ class Instance:
         if does == Does.CALL:
             return (yield from self.ask(work, step))
         if does == Does.PUSH:
-            return (yield from plane.queues[step.target].push(work, step))
+            queue = plane.queues[step.target]
+            return (yield from across(self, work, step, queue, queue.push))
         if does == Does.CACHE:
-            return (yield from plane.caches[step.target].look_up(work, step))
+            cache = plane.caches[step.target]
+            return (yield from across(self, work, step, cache, cache.look_up))
         if does == Does.FILL:
             plane.caches[step.target].fill(step, work)
             return Outcome.SUCCEEDED

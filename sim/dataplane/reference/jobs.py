@@ -30,7 +30,14 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.profile import StoryStep
 from sim.dataplane.reference.durable import changed, remember, save_due
-from sim.dataplane.reference.leases import connection_ended, free_places, lease_ended, taken
+from sim.dataplane.reference.leases import (
+    connection_ended,
+    free_places,
+    lease_ended,
+    leased,
+    stalled,
+    taken,
+)
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job, Work, reach
@@ -119,14 +126,27 @@ class JobQueue:
         return reach(self.redis, None) == 0
 
     # ---- pushing ----
-    def push(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
-        """It enqueues a job, if there is a queue; the outcome is the request's if it fails."""
+    @property
+    def process(self) -> Instance | None:
+        return self.redis
+
+    def patience(self, asker: Instance, step: StoryStep) -> float:
+        return asker.profile.push_timeout_s
+
+    def unheard(self, step: StoryStep) -> int:
+        return Outcome.HTTP_500
+
+    def push(
+        self, work: Work, step: StoryStep, lost: bool = False
+    ) -> Generator[simpy.Event, Any, int]:
+        """It enqueues a job, if there is a queue; the outcome is the request's if it fails.
+        `lost`: on the way."""
         redis = self.redis
         if not self.played:
             return Outcome.SUCCEEDED
         assert work.container is not None
         self.count(ENQUEUED)
-        if reach(redis, work.container) == SILENT:
+        if lost or reach(redis, work.container) == SILENT:
             timeout = work.container.profile.push_timeout_s
             work.wake = self.env.event()
             work.timer_at = self.env.now + timeout
@@ -300,6 +320,11 @@ class JobQueue:
             self.done(job)
         elif job.epoch == GIVEN_AWAY:
             self.give_up(job, JobLoss.STALLED if job.given_up else JobLoss.ATTEMPTS_EXHAUSTED)
+        elif not worker.profile.failures_told and leased(self, job, worker.profile):
+            stalled(job, worker.profile)
+            job.tries += 1
+            job.keeps_place = False
+            self.park(job, max(0.0, job.until - self.env.now))
         elif job.tries + 1 < worker.profile.job_attempts:
             wait = worker.profile.job_backoff_s * 2.0**job.tries
             job.tries += 1

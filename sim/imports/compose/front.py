@@ -58,7 +58,7 @@ def public(roles: Mapping[str, Guess], scene: Scene) -> set[str]:
 
 _SIDE = re.compile(r"websocket|streaming|realtime|grpc\b|auth(server|n|z)?\b|identity|importer")
 _BEHIND = re.compile(r"api|gateway|backend")
-_BESIDE = re.compile(r"admin|monitor|docs\b|status|turbine|pebble")
+_BESIDE = re.compile(r"admin|monitor|payment|docs\b|status|turbine|pebble")
 
 
 def beside(name: str) -> bool:

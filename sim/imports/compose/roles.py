@@ -188,7 +188,9 @@ def _runs_once(body: Mapping[str, Any], scene: Scene) -> bool:
 
 def restart_policy(body: Mapping[str, Any]) -> str:
     """What is said of starting again: `no` (or `none` of a stack), another word, or nothing."""
-    swarm = ((body.get("deploy") or {}).get("restart_policy") or {}).get("condition")
+    swarm: Any = body
+    for key in ("deploy", "restart_policy", "condition"):
+        swarm = swarm.get(key) if isinstance(swarm, Mapping) else None
     said = body.get("restart", swarm)
     return "no" if said in (False, "none") else str(said or "")
 
@@ -258,7 +260,9 @@ def _engine_by_evidence(name: str, body: Mapping[str, Any], scene: Scene) -> Par
 def _asks_a_database(name: str, scene: Scene) -> bool:
     """Its variables name one that is not itself: those of a first start are then its client's."""
     own = scene.variables[name]
-    if any(key.endswith("HOST") for key in own):
+    images = {n: word_of_image(str(b.get("image") or "")) for n, b in scene.bodies.items()}
+    stores = [n for n, word in images.items() if word and word.part in ENGINES and n != name]
+    if any(key.endswith("HOST") for key in own) or scene.asks(name, stores):
         return True
     known = host_names(scene.bodies)
     asked = [host for value in own.values() for host, part in hosts_of(value) if part in ENGINES]
@@ -370,11 +374,20 @@ def _settled(
         if guess.role == "worker" and not queue:
             why = f"{guess.why}: a worker, and no queue that it could take jobs from"
             settled[name] = Guess("other", why, "worker", guess.confidence)
+    return _answering(settled, scene, corrected)
+
+
+def _answering(
+    settled: dict[str, Guess], scene: Scene, corrected: Mapping[str, Role]
+) -> dict[str, Guess]:
+    """Somebody answers users: pages that are reached where no web service is, else a stand-in."""
     web = [name for name, guess in settled.items() if guess.role == "http"]
     pages = [n for n, guess in settled.items() if guess.part == "page" and n not in corrected]
-    asked = {m.callee for m in scene.mentions if settled[m.caller].role == "proxy"}
+    proxies = [name for name, guess in settled.items() if guess.role == "proxy"]
+    asked = {m.callee for m in scene.mentions if m.caller in proxies}
     served = [name for name in pages if serves(scene.bodies[name]) or name in asked]
-    if served and not any(_is_asked(name, scene) for name in web):
+    reached = web and (proxies or any(_is_asked(name, scene) for name in web))
+    if served and not reached:
         why = f"{settled[served[0]].why}, and nothing else is reached"
         settled[served[0]] = Guess("http", why, "http", "low")
     if web or served:
@@ -404,7 +417,7 @@ def _keeps_a_cache(name: str, guesses: Mapping[str, Guess], scene: Scene) -> str
     """What says that a Redis is a cache and no queue, "" if nothing: it throws away what nobody
     asks for, or is called so, by itself or in a variable of who asks it. What workers use is a
     queue, and so is what writes each change to its disk."""
-    text = command_text(scene.bodies[name])
+    text = " ".join([command_text(scene.bodies[name]), *scene.variables[name].values()])
     workers = [other for other, guess in guesses.items() if guess.role == "worker"]
     queues = [n for n, guess in guesses.items() if guess.role == "redis" and not _CACHES.search(n)]
     used = any(scene.asks(worker, (name,)) for worker in workers)

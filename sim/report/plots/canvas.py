@@ -87,9 +87,11 @@ class Band(NamedTuple):
     rise: float = 0.0  # height of the lanes of names above the axes, the same for all platforms
     small: bool = False  # one of many: nothing but its curves and a line above them
 
-    def box(self, low: float = 0.0, high: float = 1.0) -> tuple[float, float, float, float]:
-        """Of axes from `low` to `high` of its height."""
-        return self.left, self.bottom + self.height * low, self.width, self.height * (high - low)
+    def axes(self, others: list[Axes], page: Figure, low: float = 0.0, high: float = 1.0) -> Axes:
+        """From `low` to `high` of its height, on the scale of the `others`, which they join."""
+        box = self.left, self.bottom + self.height * low, self.width, self.height * (high - low)
+        others.append(page.add_axes(box, sharey=others[0] if others else None))
+        return others[-1]
 
 
 def bands(result: Measurements, page: Figure, width: float = RIGHT - LEFT) -> list[Band]:
@@ -133,6 +135,11 @@ def _grid(result: Measurements) -> list[Band]:
         )
         for i, run in enumerate(result.runs)
     ]  # fmt: skip
+
+
+def titled(axes: Axes, title: str, size: float = 12.0, **place: Any) -> None:
+    """Its heading, above its left end."""
+    axes.set_title(title, loc="left", size=size, weight="bold", color=INK, **place)
 
 
 def bare(axes: Axes, **ticks: Any) -> None:

@@ -20,7 +20,7 @@ from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner
 from sim.study.plan import plan
 from sim.study.quarter import draw as quarter
-from sim.study.quarter.tally import SAYS, verdict
+from sim.study.quarter.tally import SAYS, Quarter, verdict
 
 QUARTER = "quarter --reps 1"
 
@@ -45,7 +45,7 @@ class ClaimRuns(NamedTuple):
     claims: dict[str, list[Claim]]  # of the article, by the scenario that decides them
     scenarios: Batch
     table: table.TableRuns
-    quarter: quarter.QuarterRuns
+    quarter: Quarter
 
     @property
     def size(self) -> int:

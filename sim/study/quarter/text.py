@@ -120,7 +120,7 @@ def ruling(quarter: Quarter, name: str) -> list[str]:
     """What T1 comes to, which no run decides; or that there is nothing yet."""
     outcome = verdict(quarter, name)
     if outcome is None:
-        some = f"{len(quarter.of(name))} of {quarter.drawn[name]}"
+        some = f"{len(quarter.of(name))} of {quarter.drawn(name)}"
         return [f"interrupted: {some} replayed, figures are sums of these, and no verdict on T1"]
     measured = percent(outcome["measured"])
     if quarter.reps > 1:

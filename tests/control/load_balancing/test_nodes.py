@@ -83,6 +83,24 @@ def test_a_zone_that_users_do_not_reach_fails_its_checks_though_it_lives():
     assert lost(ran("kubernetes", None, **world), 121, 239) == pytest.approx(1 / 3, abs=0.04)
 
 
+@pytest.mark.parametrize(("share", "timeout_s", "noticed"), [(0.7, 1.0, True), (0.01, 10.0, False)])
+def test_a_check_over_a_lossy_link_can_fail(share, timeout_s, noticed):
+    """From 120 to 240 s. Of 70 % lost both ways a connection opens within a second with 9 %; of 1 %
+    none takes ten seconds. The kubelets' own checks are on their servers: no replica restarts."""
+    loss = {"side": ["b"], "other_side": ["internet"], "lasts": "2m", "share": share}
+    world = {
+        "scenario.events.0.server_crash": None,
+        "scenario.events.0.packet_loss": loss,
+        "stack.servers.zones": ["a", "b", "c"],
+    }
+    run = ran("kubernetes", {"timeout_s": timeout_s}, **world)
+    assert bool(marks(run)) is noticed
+    if noticed:
+        assert 140.0 < marks(run)[0] < 180.0
+        assert 260.0 < marks(run)[-1] < 281.0
+    assert not [row for row in run.timeline if row.event in ("exit", "unready") and row.t_s > 120.0]
+
+
 def test_the_balancers_own_times_decide():
     """Google's: each 8 s, three times, after 1 s: from 17 to 25 s."""
     google = {"interval_s": "8s", "timeout_s": "1s", "rise": 1}
@@ -171,6 +189,23 @@ def test_a_server_that_is_drained_and_taken_out_keeps_what_is_open_for_a_delay()
     assert hung(run, 100, 140) == 0.0
     assert 0.05 < hung(run, 155, 175) < 0.3
     assert hung(run, int(down) + 5, 360) == 0.0
+
+
+def test_users_own_round_trips_count_by_the_gate_and_straight_in():
+    """40 ms, and 100 ms for two minutes of trouble on the internet's side: a connection of its own
+    takes two, a kept one takes one. (With the servers' own 2 ms of work at a low rate.)"""
+    slow = {"side": ["internet"], "other_side": ["http"], "round_trip": "100ms", "lasts": "2m"}
+    world = {
+        "scenario.events.0.server_crash": None,
+        "scenario.events.0.latency": slow,
+        "stack.network.users": "40ms",
+    }
+    for nodes, kept, trips in ((None, {}, 2), ({}, {}, 2), ({}, KEPT, 1)):
+        run = ran("kubernetes", nodes, **world, **kept)
+        took = run.recording.latency_sum / run.recording.requests[:, ARRIVED]
+        assert took[60:110].mean() == pytest.approx(trips * 0.04 + 0.002, abs=0.002)
+        assert took[130:230].mean() == pytest.approx(trips * 0.1 + 0.002, abs=0.002)
+        assert took[250:350].mean() == pytest.approx(trips * 0.04 + 0.002, abs=0.002)
 
 
 def test_both_engines_tell_the_same():
