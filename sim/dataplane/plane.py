@@ -90,10 +90,11 @@ class DataPlane(Protocol):
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         """How long a packet and its answer take between servers of two segments (ONE_SERVER twice:
-        within a server) from now on. A service's call travels once, and once more where it opens
-        its connection; so does what a proxy in a container passes on; a push and a look-up in a
-        cache once; a query once, and LOGIN_TRIPS more for a new connection without a pooler. All of
-        it is taken on the way there: who is asked sees it late, and its answer is there at once."""
+        within a server; 0 first: from users) from now on. A service's call travels once, and once
+        more where it opens its connection; so do users, by their way in, and what a proxy in a
+        container passes on; a push and a look-up in a cache once; a query once, and
+        LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way there:
+        who is asked sees it late, and its answer is there at once."""
 
     def lose(self, sending: int, receiving: int, share: float) -> None:
         """So large a share of the packets from servers of one segment to those of another is lost

@@ -39,20 +39,37 @@ class FieldKind(NamedTuple):
 
 def _kind(annotated: Any, words: str, schema: dict[str, Any]) -> tuple[int, FieldKind]:
     """By the validator that makes a kind of number what it is; what is built on it has it, too."""
-    return id(annotated.__metadata__[0]), FieldKind(words, schema)
+    return id(annotated.__metadata__[-1]), FieldKind(words, schema)
 
 
+def _written(form: str, expected: str, *types: str, most: float | None = None) -> dict[str, Any]:
+    """Text of a form, or a bare number of one of these types. An editor says what was expected by
+    `patternErrorMessage`, a word of vscode-json-languageservice 4 that others pass over."""
+    bounds = {"minimum": 0} | ({} if most is None else {"maximum": most}) if types else {}
+    said = {"pattern": f"^({form})$", "patternErrorMessage": f"expected {expected}"}
+    return {"type": [*types, "string"] if types else "string", **bounds, **said}
+
+
+_NUMBER = r"(\d+(\.\d*)?|\.\d+)"
+_SHARE = r"(100(\.0*)?|\d{1,2}(\.\d*)?|\.\d+)\s*%|0?\.\d+|0(\.\d*)?|1(\.0*)?"
+_RATE = r"\d+(\.\d+)?\s*/\s*(s|sec|second|min|minute|m|h|hour)"
 _DURATION = {
-    "anyOf": [{"type": "string", "pattern": r"^(\d+(\.\d+)?(us|µs|ms|s|m|h|d|w))+$"}, {"const": 0}]
+    "anyOf": [
+        _written(r"(\d+(\.\d+)?(us|µs|ms|s|m|h|d|w))+", fields.DURATION),
+        {"const": 0},
+    ]
 }
 _TEXT = {"type": "string"}
 _KINDS = dict(
     [
         _kind(fields.Duration, "a duration", _DURATION),
-        _kind(fields.Rate, "a rate", {"type": "string", "pattern": r"^\d+(\.\d+)?\s*/\s*\w+$"}),
-        _kind(fields.Bytes, "a size", {"type": ["integer", "string"]}),
-        _kind(fields.Cores, "cores", _QUANTITY),
-        _kind(fields.Ratio, "a ratio", _QUANTITY),
+        _kind(fields.Rate, "a rate", _written(_RATE, fields.RATE)),
+        _kind(fields.Bytes, "a size",
+              _written(rf"{_NUMBER}([KMGTP]i|[kMGTP])|\d+", fields.BYTES, "integer")),
+        _kind(fields.Cores, "cores", _written(f"{_NUMBER}m?", fields.CORES, "number")),
+        _kind(fields.Ratio, "a ratio", _written(rf"{_NUMBER}\s*%?", fields.RATIO, "number")),
+        _kind(fields.Fraction, "a share",
+              _written(_SHARE, fields.FRACTION, "number", most=1)),
         _kind(fields.Amount, "a number or a share", _QUANTITY),
         _kind(fields.Money, "US dollars", _QUANTITY),
         _kind(fields.Count, "a whole number", {"type": "integer", "minimum": 0}),
@@ -85,7 +102,7 @@ class FieldRow:
 # ---- what a field takes ----
 def kind_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> FieldKind:
     """What may stand in a field of this type."""
-    for part in metadata:
+    for part in reversed(metadata):
         if id(part) in _KINDS:
             return _KINDS[id(part)]
     origin, parts = get_origin(annotation), get_args(annotation)

@@ -259,7 +259,7 @@ def side_issue(
     name: str, zones: Sequence[str], stack: Stack, kind: str
 ) -> tuple[str, str, str] | None:
     """Of what is no part of a network; how many servers there are a run alone knows."""
-    places = ["internet", "control_plane"] if kind != "latency" else []
+    places = ["internet", "control_plane"] if kind != "latency" else ["internet"]
     known = [*zones, *stack.services, *get_args(Role), *places]
     if name in known or re.fullmatch(r"server-[1-9][0-9]*", name):
         return None

@@ -334,11 +334,12 @@ MOST_ZONES = 30  # segments of the data plane's network (dataplane/codes.py), le
 
 
 class Network(Record):
-    """Round trips between servers, as `ping` shows them: of calls and queries (docs/model.md)."""
+    """Round trips, as `ping` shows them: of what one asks another (docs/model.md)."""
 
     same_server: LawSpec = LawSpec()
     same_zone: LawSpec = LawSpec()  # to another server of the zone, or where there are no zones
     between_zones: LawSpec = LawSpec()
+    users: LawSpec = LawSpec()  # to where they come in: a server, or a balancer's gate
 
 
 class Prices(Record):

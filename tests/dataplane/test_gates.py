@@ -65,6 +65,37 @@ def test_from_a_gate_on_it_is_the_proxys_way(plane_class):
     assert took(run) == [1.75 if gate(n, 0) == 2 else 0.25 for n in range(N)]
 
 
+@pytest.mark.parametrize(
+    ("routing", "client", "trips"),
+    [
+        (Routing(), USERS, (2, 2)),  # the connection goes from end to end
+        (PROXIED, USERS, (2, 1)),  # a proxy has one to the replica
+        (Routing(), replace(USERS, connections=1), (1, 1)),  # after its first request
+        (PROXIED, replace(USERS, connections=1), (1, 1)),
+    ],
+)
+def test_users_have_a_way_of_their_own_to_the_gate(plane_class, routing, client, trips):
+    """A quarter of a second to it, an eighth from there to the replica."""
+    placed = [(0.5, "place", (0, 1)), (0.5, "place", (2, 2)), (0.5, "set_gates", ((2,),))]
+    far = [(0.5, "link", (0, 2, constant(0.25))), (0.5, "link", (2, 1, constant(0.125)))]
+    run = drive(plane_class, world(work(client, routing), API, API, API, script=[*placed, *far]))
+    assert took(run)[1:] == [0.25 + trips[0] * 0.25 + trips[1] * 0.125] * (N - 1)
+
+
+def test_users_who_come_straight_in_travel_once_or_twice(plane_class):
+    """Twice where they open a connection; a proxy that tries another replica does not make them
+    travel again: it waits a second for the dead one."""
+    far = [(0.5, "place", (0, 1)), (0.5, "place", (1, 1)), (0.5, "link", (0, 1, constant(0.25)))]
+    run = drive(plane_class, world(work(USERS, Routing()), API, API, API, script=far))
+    assert took(run) == [0.75] * N
+    kept = replace(USERS, connections=1)
+    run = drive(plane_class, world(work(kept, Routing()), API, API, API, script=far))
+    assert took(run)[1:] == [0.5] * (N - 1)
+    off = [*far, (0.5, "server_down", (0,))]
+    run = drive(plane_class, world(work(USERS, PROXIED), API, API, API, script=off))
+    assert set(took(run)) == {1.75}
+
+
 def test_a_list_without_it_lets_everybody_in(plane_class):
     """The balancer has noticed after 100 s; later there is no list at all."""
     script = [GATES, DOWN, (100.5, "set_gates", ((0, 1),)), (200.5, "set_gates", ((),))]

@@ -192,6 +192,8 @@ def test_variables(text: str, value: str) -> None:
 def test_unset_variables_are_said(tmp_path: Path) -> None:
     stack = _load(tmp_path, "services:\n  web: {image: 'x:${TAG}', ports: ['80:80']}\n")
     assert "the variable TAG is not set: empty, as Compose has it" in stack.assumed
+    stack = _load(tmp_path, "services:\n  web: {image: 'x:${A}${B}${A}', ports: ['80:80']}\n")
+    assert "the variables A, B are not set: empty, as Compose has it" in stack.assumed
 
 
 def test_an_env_file() -> None:

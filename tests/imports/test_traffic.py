@@ -113,6 +113,38 @@ KINDS = {
     ),
     "jmeter": "timeStamp,elapsed,label,responseCode\n".lower()
     + "".join(f"174081600{s}000,12,/a,200\n" for s in (0, 1, 3)),
+    "docker's json-file": "".join(
+        json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-01-01T00:00:00Z"}) + "\n"
+        for line in _log(*SECONDS).splitlines()
+    ),
+    "compose logs of json": 'web  | starting\nweb  | {"ts":1,"msg":"serving"}\n'
+    + "".join(
+        f'web  | {{"ts":174081600{s}.0,"logger":"http.log.access","msg":"handled request",'
+        '"request":{"uri":"/a"}}\n'
+        for s in (0, 1, 3)
+    ),
+    "containerd": "".join(
+        f'2026-01-01T00:00:00.1+01:00 stdout F {{"start_time":"2025-03-01T{t}Z","path":"/a"}}\n'
+        for t in SECONDS
+    ),
+    "kubectl": "".join(
+        f'[pod/web-5f/web] 2026-01-01T00:00:00Z {{"start_time":"2025-03-01T{t}Z","path":"/a"}}\n'
+        for t in SECONDS
+    ),
+    "syslog": "".join(
+        f'<190>Mar  1 09:00:00 edge nginx: {{"time_iso8601":"2025-03-01T{t}Z","uri":"/a"}}\n'
+        for t in SECONDS
+    ),
+    "cloudflare": "".join(
+        f'{{"EdgeStartTimestamp":"2025-03-01T{t}Z","ClientRequestURI":"/a"}}\n' for t in SECONDS
+    ),
+    "errors among the requests": "2025/03/01 08:00:00 [error] 31#31: *46 no such file\n"
+    + _log(*SECONDS)
+    + "[Sat Mar 01 08:00:00.880562 2025] [auth_basic:error] [pid 9] AH01617: user a\n",
+    "haproxy from its start": "Mar  1 07:59:59 lb haproxy[1]: Proxy web started.\n"
+    + "".join(HAPROXY.format(s) for s in (0, 1, 3)),
+    "a day in its directive": "#Date: 2025-03-01 00:00:02\n#Fields: time cs-method cs-uri-stem\n"
+    + "".join(f"{t} GET /a\n" for t in SECONDS),
     "semicolons": "date;status;url\n" + "".join(f"2025-03-01 {t};200;/a\n" for t in SECONDS),
 }
 

@@ -44,6 +44,15 @@ def test_on_its_own_stack_nothing_falls_away() -> None:
         assert load_scenario(name).assumed == []
 
 
+def test_what_is_said_of_the_web_fits_one_that_says_itself_what_it_does() -> None:
+    """A file's services that call each other have steps; short forms stand for their steps."""
+    stack = load_stack(CASES / "suite.yml")
+    assert stack.services[stack.entry].steps is not None
+    scenario = load_scenario("limit_per_replica", stack=stack)
+    there = stack_on(stack, layers("kubernetes"), scenario)
+    assert there.services[stack.entry].steps is not None
+
+
 def test_what_runs_without_a_worker() -> None:
     """Of 73 public files 14 ran `server_crash` and 12 `connection_limits`: they have no worker, and
     the scenario sets one's fields."""

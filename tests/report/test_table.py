@@ -127,6 +127,7 @@ def test_what_happens_to_many_at_once_is_told_once():
         "         likewise api-1, api-2, api-3 and 5 more, by 00:01:08",
     ]
     assert len(told) == 7  # one person's steps are told one by one
+    assert timeline.lines(run(timeline=()), 25)[0].startswith("nothing that changed")
 
 
 @pytest.mark.parametrize(

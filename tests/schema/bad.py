@@ -166,8 +166,8 @@ SCENARIOS = (
         "latency: {round_trip: 1s, other_side: [api], lasts: 1m}\n",
         10, "events.0.latency.side", ("nobody", "who stands on this side")),
     Bad("a path of users", "operator_kill: {service: api}\n",
-        "latency: {round_trip: 1s, side: [internet], lasts: 1m}\n",
-        10, "events.0.latency.side.0", ("internet", "a zone, a service, `server-2`")),
+        "latency: {round_trip: 1s, side: [control_plane], lasts: 1m}\n",
+        10, "events.0.latency.side.0", ("control_plane", "a zone, a service, `server-2`")),
     Bad("a path into nowhere", "operator_kill: {service: api}\n",
         "latency: {round_trip: 1s, side: [east], other_side: [wst], lasts: 1m}\n"
         "set: {stack.servers.zones: [east, west]}\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from sim.cli.app import main
 from sim.library.files import FOLDERS, MODELINE, document_of
+from sim.schema import fields
 from sim.schema.reference import below_of, json_schema, rows
 from sim.schema.scenario import Event, Scenario
 from sim.schema.stack import Stack
@@ -47,6 +49,9 @@ def test_every_file_that_comes_with_the_program_keeps_to_it(record: Any, path: P
         {"shed": "perhaps"},
         {"depends_on": "db"},
         {"memory": {"bas": "1Gi"}},
+        {"memory": {"base": "5 elephants"}},
+        {"memory": {"base": -1}},
+        {"cpu": {"limit": "500mm"}},
     ],
 )
 def test_what_the_program_refuses_an_editor_marks(change: dict[str, Any]) -> None:
@@ -54,6 +59,30 @@ def test_what_the_program_refuses_an_editor_marks(change: dict[str, Any]) -> Non
     checker = jsonschema.Draft7Validator(SCHEMAS[Stack])
     checker.validate({**STACK, "services": {"api": api}})
     assert not checker.is_valid({**STACK, "services": {"api": {**api, **change}}})
+
+
+@pytest.mark.parametrize(
+    ("field", "read", "texts"),
+    [
+        (("Traffic", "rate"), fields.parse_rate, "5/s 300/min 0.5/hour 5 /m 5/week /s 5"),
+        (("Memory", "base"), fields.parse_bytes, "512Mi 1.5Gi 7 .5k 1.5 5GB Mi 3 Mi"),
+        (("CpuSpec", "limit"), fields.parse_cores, "500m 2 .5 2. m 2k -1"),
+        (("ClientSpec", "retry_budget"), fields.parse_ratio, "70% 0.7 140 3. % .5% x -1%"),
+    ],
+)
+def test_an_editor_takes_the_numbers_that_the_program_takes(
+    field: tuple[str, str], read: Callable[[str], float], texts: str
+) -> None:
+    schema = SCHEMAS[Scenario if field[0] in ("Traffic", "ClientSpec") else Stack]
+    own = schema["definitions"][field[0]]["properties"][field[1]]
+    checker = jsonschema.Draft7Validator(own)
+    for text in texts.split(" "):
+        try:
+            read(text)
+            taken = True
+        except ValueError:
+            taken = False
+        assert checker.is_valid(text) is taken, text
 
 
 def test_fields_say_what_they_mean_and_what_holds_without_them() -> None:

@@ -97,6 +97,12 @@ def wire(world: World, same_server: Law, same_zone: Law, between_zones: Law) -> 
             link(world, *pair, same_zone if zone == other else between_zones)
 
 
+def wire_users(world: World, round_trip: Law) -> None:
+    """Round trips between users and all servers, from now on."""
+    for number in segments(world):
+        link(world, INTERNET, number, round_trip)
+
+
 def link(world: World, a: int, b: int, round_trip: Law) -> None:
     """Round trips between two segments, or within one, from now on."""
     for ends in ((a, b), (b, a)):

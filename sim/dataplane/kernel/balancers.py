@@ -39,6 +39,7 @@ from sim.dataplane.kernel.gates import backend, behind, gate_of, met, opens, shu
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
 from sim.dataplane.kernel.losses import again_after, either, either_way, loses, loss, way
 from sim.dataplane.kernel.network import round_trip
+from sim.dataplane.kernel.stops import asker_of, near, stops, users_trip
 from sim.dataplane.kernel.timing import (
     FREED,
     LEFT,
@@ -264,31 +265,6 @@ def patience(w: Any, s: int) -> float:
 
 
 @inner
-def asker_of(w: Any, s: int) -> int:
-    """The server on which somebody asks, or -1: users."""
-    parent = w.request[w.work[s].of_request].parent
-    return w.container[w.work[parent].at].server if parent >= 0 else -1
-
-
-@inner
-def near(w: Any, s: int) -> int:
-    """The last of its stops before its target, or -1: users come straight in."""
-    work = w.work[s]
-    if work.via >= 0:
-        return w.container[work.via].server
-    return work.gate if work.gate >= 0 else asker_of(w, s)
-
-
-@inner
-def stops(w: Any, s: int, u: int) -> Any:
-    """`stops` of the reference, and server u; -2: none."""
-    work = w.work[s]
-    gate = work.gate if work.gate >= 0 else -2
-    via = w.container[work.via].server if work.via >= 0 else -2
-    return asker_of(w, s), gate, via, u
-
-
-@inner
 def connected(w: Any, s: int, c: int) -> bool:
     i = w.work[s].kept
     return i >= 0 and w.kept[i].target == c and w.kept[i].process == w.container[c].starts
@@ -297,18 +273,30 @@ def connected(w: Any, s: int, c: int) -> bool:
 @inner
 def travels(w: Any, s: int, c: int) -> bool:
     work = w.work[s]
-    asker = near(w, s)
-    if asker < 0 or work.phase in (TRAVELLING, RESENDING):
+    if work.phase in (TRAVELLING, RESENDING):
         return False
-    trip = round_trip(w, asker, c, work.tried)
-    if trip == 0.0:
+    v, u = near(w, s), w.container[c].server
+    trip = round_trip(w, v, u, work.tried) if v >= 0 else 0.0
+    entering = way_in(w, s, c)
+    if trip + entering == 0.0:
         return False
     opens = w.balancer[work.balancer].proxy == 0 and not connected(w, s, c)
-    if opens and trip >= patience(w, s):
+    if opens and trip + entering / 2.0 >= patience(w, s):
         wait(w, s, CONNECTING, patience(w, s))
     else:
-        wait(w, s, TRAVELLING, trip + trip if opens else trip)
+        wait(w, s, TRAVELLING, (trip + trip if opens else trip) + entering)
     return True
+
+
+@inner
+def way_in(w: Any, s: int, c: int) -> float:
+    """Seconds of users' own way: `way_in` of the reference."""
+    work = w.work[s]
+    if asker_of(w, s) >= 0 or work.dials > 0:
+        return 0.0
+    trip = users_trip(w, s, w.container[c].server)
+    open_to_proxy = w.balancer[work.balancer].proxy != 0 and work.kept >= 0
+    return trip if open_to_proxy or connected(w, s, c) else trip + trip
 
 
 @inner
@@ -362,7 +350,9 @@ def connect(w: Any, s: int, target: int) -> None:
     while True:
         work.target = target
         if w.machine[w.container[target].server].alive == 0 or not opens(w, s):
-            wait(w, s, CONNECTING, patience(w, s))
+            proxy = w.balancer[work.balancer].proxy != 0
+            entering = way_in(w, s, target) if w.far != 0 and proxy else 0.0
+            wait(w, s, CONNECTING, entering + patience(w, s))
             return
         if w.far != 0 and travels(w, s, target):
             return

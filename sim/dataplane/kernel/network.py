@@ -16,10 +16,9 @@ from sim.dataplane.kernel.timing import push_back
 
 
 @inner
-def round_trip(w: Any, v: int, asked: int, ident: int) -> float:
-    """Seconds of one from a server to a container and back."""
-    u = w.container[asked].server
-    i, j = w.segment[v], w.segment[u]
+def round_trip(w: Any, v: int, u: int, ident: int) -> float:
+    """Seconds of one from a server to another and back; -1: from the world outside."""
+    i, j = w.segment[v] if v >= 0 else 0, w.segment[u]
     if v == u:
         i = j = ONE_SERVER
     law = w.link[i, j]
@@ -34,7 +33,8 @@ def round_trip(w: Any, v: int, asked: int, ident: int) -> float:
 def query_travels(w: Any, s: int) -> bool:
     """`travel` of the reference."""
     work = w.work[s]
-    trip = round_trip(w, w.container[work.at].server, w.store[work.database].db, work.visit)
+    u = w.container[w.store[work.database].db].server
+    trip = round_trip(w, w.container[work.at].server, u, work.visit)
     if trip == 0.0:
         return False
     trips = 1.0 + LOGIN_TRIPS if work.fresh != 0 and work.pooled == 0 else 1.0

@@ -37,8 +37,8 @@ def store_asked(w: Any, s: int, i: int) -> int:
     v, timeout_s = w.container[work.at].server, step.cache_timeout_s
     if step.does == DO_PUSH:
         timeout_s = w.version[w.container[work.at].profile].push_timeout_s
-    there_s = round_trip(w, v, c, work.visit)
-    there_s += sends(w, s, v, w.container[c].server, timeout_s)
+    u = w.container[c].server
+    there_s = round_trip(w, v, u, work.visit) + sends(w, s, v, u, timeout_s)
     work.demand = timeout_s - there_s
     if there_s == 0.0:
         return store_reached(w, s, i, False)

@@ -229,18 +229,30 @@ class Balancer:
         """Does it take time to get to this server? A new connection takes a round trip, and is
         given up like one to nobody where that is longer than somebody waits for it. Proxies keep
         theirs open."""
-        asker = attempt.stops()[-1]
-        if asker is None or attempt.phase in (AttemptPhase.TRAVELLING, AttemptPhase.RESENDING):
+        if attempt.phase in (AttemptPhase.TRAVELLING, AttemptPhase.RESENDING):
             return False
-        trip = self.plane.links.round_trip(asker, target, attempt.tried)
-        if trip == 0.0:
+        near, trip, way_in = attempt.stops()[-1], 0.0, self.way_in(attempt, target)
+        if near is not None:
+            trip = self.plane.links.round_trip(near, target.server, attempt.tried)
+        if trip + way_in == 0.0:
             return False
         opens = not (self.routing.proxy or self.connected(attempt, target))
-        if opens and trip >= self.patience(attempt):
+        if opens and trip + way_in / 2.0 >= self.patience(attempt):
             self.wait(attempt, AttemptPhase.CONNECTING, self.patience(attempt))
         else:
-            self.wait(attempt, AttemptPhase.TRAVELLING, trip + trip if opens else trip)
+            self.wait(attempt, AttemptPhase.TRAVELLING, (trip + trip if opens else trip) + way_in)
         return True
+
+    def way_in(self, attempt: Attempt, target: Instance) -> float:
+        """Seconds of users' own way, twice as many where they open a connection; a proxy's other
+        tries are without them."""
+        if attempt.asker is not None or attempt.dials > 0:
+            return 0.0
+        first = [*attempt.stops(), target.server][1]
+        assert first is not None
+        trip = self.plane.links.round_trip(None, first, draws.child(attempt.tried, 0))
+        open_to_proxy = self.routing.proxy and attempt.kept is not None
+        return trip if open_to_proxy or self.connected(attempt, target) else trip + trip
 
     @staticmethod
     def connected(attempt: Attempt, target: Instance) -> bool:
@@ -281,7 +293,8 @@ class Balancer:
 
     def open(self, attempt: Attempt, target: Instance) -> None:
         if not self.reaches(attempt, target):
-            self.wait(attempt, AttemptPhase.CONNECTING, self.patience(attempt))
+            way_in = self.way_in(attempt, target) if self.routing.proxy else 0.0
+            self.wait(attempt, AttemptPhase.CONNECTING, way_in + self.patience(attempt))
         elif target.room():
             self.move(attempt, AttemptPhase.INSIDE)
             attempt.dial_at = INFINITY

@@ -8,13 +8,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import either, resend_after
-from sim.dataplane.codes import ONE_SERVER, Stream
+from sim.dataplane.arithmetic import draw, either, resend_after, snap
+from sim.dataplane.codes import ONE_SERVER, SECOND, Stream
 from sim.dataplane.profile import Law
 from sim.dataplane.reference.leases import rewired
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Hardware, Instance
+    from sim.dataplane.reference.containers import Hardware
     from sim.dataplane.reference.plane import ReferencePlane
     from sim.dataplane.reference.work import Work
 
@@ -23,16 +23,21 @@ class Links:
     """Round trips between segments, and the share of packets lost from one to another; what was
     never told takes no time and loses none."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, lattice: float) -> None:
+        self.seed, self.lattice = seed, lattice
         self.between: dict[tuple[int, int], Law] = {}
         self.lossy: dict[tuple[int, int], float] = {}
 
-    def round_trip(self, asking: Hardware, asked: Instance, ident: int) -> float:
-        """Seconds of one to this container and back: the same for all of one attempt."""
-        ends = asking.segment, asked.server.segment
-        law = self.between.get((ONE_SERVER, ONE_SERVER) if asking is asked.server else ends)
-        return asked.demand(law, Stream.TRIP, ident) if law is not None else 0.0
+    def round_trip(self, asking: Hardware | None, asked: Hardware, ident: int) -> float:
+        """Seconds of one to this server and back, the same for all of one attempt; None: from the
+        world outside."""
+        ends = asking.segment if asking else 0, asked.segment
+        law = self.between.get((ONE_SERVER, ONE_SERVER) if asking is asked else ends)
+        if law is None:
+            return 0.0
+        u1 = draws.u(self.seed, Stream.TRIP, ident)
+        u2 = draws.u(self.seed, Stream.TRIP + SECOND, ident)
+        return snap(draw(law.kind, law.mean, law.cv, u1, u2), self.lattice)
 
     def loss(self, sender: Hardware | None, receiver: Hardware | None) -> float:
         """Share of the packets between two servers that are lost; None: the world outside."""

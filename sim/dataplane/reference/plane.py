@@ -87,7 +87,7 @@ class ReferencePlane:
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.branches = 0  # steps that began side by side with others
-        self.links = Links(self.seed)
+        self.links = Links(self.seed, self.lattice)
         self.gates = Gates(self.seed, self.links)
         self.clients = Clients(self, workload)
 

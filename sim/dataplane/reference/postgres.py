@@ -185,7 +185,7 @@ class Postgres:
         """The query's way there and back, connection in hand; a new one has to log in before."""
         assert self.db is not None
         assert work.container is not None
-        trip = self.plane.links.round_trip(work.container.server, self.db, work.visit)
+        trip = self.plane.links.round_trip(work.container.server, self.db.server, work.visit)
         if trip == 0.0:
             return Outcome.SUCCEEDED
         work.session = self.session

@@ -49,7 +49,7 @@ def _once(
     if process is None or reach(process, asker) != 0:
         return (yield from serve(work, step))
     timeout_s = store.patience(asker, step)
-    there_s = links.round_trip(asker.server, process, work.visit)
+    there_s = links.round_trip(asker.server, process.server, work.visit)
     there_s += links.sends(work, asker.server, process.server, timeout_s)
     if there_s > 0.0:
         if there_s >= timeout_s:

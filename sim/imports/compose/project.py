@@ -77,8 +77,10 @@ def read_project(documents: Sequence[tuple[Document, Path]], notes: Notes) -> Pr
         found = "no services" if "services" not in document.data else "no service in it"
         raise document.error(("services",), found, "services: with at least one service")
     _dependencies_known(document, notes)
-    for name in reading.unset:
-        notes.assumed.append(f"the variable {name} is not set: empty, as Compose has it")
+    if reading.unset:
+        many = len(reading.unset) > 1
+        names = f"the variable{'s' * many} {', '.join(reading.unset)} {'are' if many else 'is'}"
+        notes.assumed.append(f"{names} not set: empty, as Compose has it")
     beside = [folder / f"{stem}.override.{end}" for stem in _STEMS for end in ("yml", "yaml")]
     given = {path.resolve() for _, path in documents}
     for path in beside:

@@ -10,7 +10,6 @@ before the time), W3C `time-taken` (IIS: ms), JMeter `elapsed` (ms), vegeta `lat
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from sim.imports.traffic.kinds import (
     cells_of,
     data_line,
     delimiter_of,
+    json_object,
     load_balancer_durations,
     value_at,
 )
@@ -122,9 +122,10 @@ def _reading(kind: str, line: str) -> Lasting | None:
         form = next((form for form in _LINES if form[0].search(line)), None)
         return None if form is None else _by_pattern(*form)
     if kind == "JSON lines":
-        record = json.loads(line)
+        record = json_object(line)
         return _by_field(
-            lambda name: value_at(record, name), lambda text, name: value_at(json.loads(text), name)
+            lambda name: value_at(record, name),
+            lambda text, name: value_at(json_object(text), name),
         )
     if kind == "vegeta results":
         return lambda text: (float(cells_of(text)[2]) * 1e-9, False)

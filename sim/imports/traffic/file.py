@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.imports.traffic.kinds import (
+    BESIDE,
     REQUESTS,
     STAMP,
     Reader,
@@ -119,6 +120,9 @@ def kind_of(head: Sequence[str], name: str) -> tuple[RecordingKind, Reader]:
     if first.lstrip().startswith("{"):
         expected = "a field time, timestamp or ts with the time of the request"
         raise InputError(name, line, field="time", found=describe(first), expected=expected)
+    if BESIDE.search(first):
+        found, expected = "an error log", "the access log, in which the requests stand"
+        raise InputError(name, line, found=found, expected=expected)
     is_table = "," in first or ";" in first or "\t" in first
     field_, expected = ("header", HEADER) if is_table else ("time", f"a log, or {STAMP} a line")
     raise InputError(name, line, field=field_, found=describe(first), expected=expected)

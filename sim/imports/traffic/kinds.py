@@ -69,12 +69,19 @@ def data_line(head: Sequence[str]) -> str:
 _BRACKET = re.compile(r"\[(\d\d/[^\]\s]+(?: [+-]\d{4})?)\]")
 _ISO = re.compile(r"\[(\d{4}-\d\d-\d\d[T ][0-9:.,]+(?:Z|[+-]\d\d:?\d\d)?)\]")
 _REQUEST_LINE = re.compile(r'"[A-Z]+ ([^ "]+)')
+# what servers and their balancer write into the same stream: no requests
+BESIDE = re.compile(
+    r"\d{4}/\d\d/\d\d [\d:]{8} \[\w+\] |\[\w{3} \w{3} +\d+ [\d:.]+ \d{4}\] \[|"
+    r"haproxy\[\d+\]: +(Proxy|Server|Stopping|Connect from|backend|Health|\[\w+\])|"
+    r"^\S* *\| *$|\[(notice|NOTICE|INFO|WARNING|ALERT|emerg)\]"
+)
 _ALB = re.compile(r"(?:https?|h2|wss?|grpcs?) (\d{4}-\S+Z) \S+ \S+:\d+ \S+ (\S+) (\S+) (\S+) ")
 
 
 def access_log(head: Sequence[str]) -> Reader | None:
     """Common and Combined and what begins or ends otherwise; HAProxy; Envoy."""
-    first = data_line(head)
+    requests = [line for line in head if not BESIDE.search(line)] or head
+    first = data_line(requests)
     if not _BRACKET.search(first):
         envoy = _ISO.search(first) and _REQUEST_LINE.search(first)
         return _bracketed(_ISO, time_of) if envoy else None
@@ -95,7 +102,7 @@ def _bracketed(time: re.Pattern[str], convert: Callable[[str], float]) -> Reader
         nonlocal last, seconds
         match = time.search(line)
         if match is None:
-            if not line.strip():
+            if not line.strip() or BESIDE.search(line):
                 return None
             raise WrongLineError("time", line, "[10/Oct/2000:13:55:36 -0700]")
         if match[1] != last:
@@ -127,13 +134,17 @@ def w3c(head: Sequence[str]) -> Reader | None:
     if not any(line.startswith("#Fields:") for line in head):
         return None
     names: list[str] = []
+    day: dict[str, str] = {}  # of the directive, where no column says it
 
     def read(line: str) -> Row | None:
         if line.startswith("#Fields:"):
             names[:] = line.removeprefix("#Fields:").split()
+        if line.startswith("#Date:"):
+            day["date"] = line.removeprefix("#Date:").split(maxsplit=1)[0]
         if line.startswith("#") or not line.strip():
             return None
-        cells = dict(zip(names, line.split("\t" if "\t" in line else " "), strict=False))
+        columns = line.split("\t" if "\t" in line else " ")
+        cells = {**day, **dict(zip(names, columns, strict=False))}
         if "date" not in cells or "time" not in cells:
             raise WrongLineError("line", line, f"{len(names)} columns with date and time")
         path = cells.get("cs-uri-stem", "")
@@ -181,24 +192,28 @@ _JSON = (
     JsonKind(("StartUTC",), "StartUTC", "RequestPath"),
     JsonKind(("ts", "logger", "msg"), "ts", "request.uri", {"msg": "handled request"}),
     JsonKind(("attack", "seq", "timestamp"), "timestamp", "url"),
+    JsonKind(("EdgeStartTimestamp",), "EdgeStartTimestamp", "ClientRequestURI"),
 )  # fmt: skip
 
 
 def json_lines(head: Sequence[str]) -> Reader | None:
-    """k6, Traefik, Caddy, vegeta, and any other with a time: an object a line."""
-    first = _object(data_line(head))
-    if first is None:
+    """k6, Traefik, Caddy, vegeta, Cloudflare, and any other with a time: an object a line, perhaps
+    behind what a container's runtime or syslog put before it."""
+    objects = [record for record in map(json_object, head) if record is not None]
+    if not objects or len(objects) * 2 < sum(bool(line.strip()) for line in head):
         return None
-    kind = next((kind for kind in _JSON if set(kind.keys) <= set(first)), None)
-    kind = kind or _any_json(first)
+    fitting = (k for record in objects for k in _JSON if set(k.keys) <= set(record))
+    kind = next(fitting, None) or _any_json(objects[0])
     if kind is None:
         return None
 
     def read(line: str) -> Row | None:
         if not line.strip():
             return None
-        record = _object(line)
+        record = json_object(line)
         if record is None:
+            if "{" not in line:
+                return None  # of a program beside it, in the same stream
             raise WrongLineError("line", line, "an object of JSON")
         if any(record.get(key) != value for key, value in kind.only.items()):
             return None
@@ -228,14 +243,23 @@ def value_at(record: Any, dotted: str) -> Any:
     return record
 
 
-def _object(line: str) -> dict[str, Any] | None:
-    if not line.lstrip().startswith("{"):
+def json_object(line: str) -> dict[str, Any] | None:
+    """The object of a line; before it may stand a container's name, a time, a stream."""
+    begin = line.find("{")
+    if begin < 0 or (begin > 0 and not _PREFIX.fullmatch(line, 0, begin)):
         return None
     try:
-        value = json.loads(line)
+        value = json.loads(line[begin:])
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+# `docker compose logs`, `kubectl logs --prefix --timestamps`, containerd's files, syslog
+_PREFIX = re.compile(
+    r"\s*([\w.-]+\s*\|\s*|\[pod/\S+\]\s*)?(\d{4}-\d\d-\d\dT\S+ )?(std(out|err) [FP] )?"
+    r"(<\d+>)?(\w{3} [ \d]\d [\d:]{8} )?([\w.-]+ )?([\w./-]+(\[\d+\])?: )?"
+)
 
 
 # ---- CSV, a request a row ----

@@ -180,7 +180,7 @@ def figures(recorded: Recorded, horizon_s: float) -> Mapping[str, Any]:
         "horizon_s": horizon_s,
         "requests": requests,
         "requests_used": used.requests * scale,
-        "mean_per_s": used.requests * scale / max(min(span, horizon_s), 1e-9),
+        "mean_per_s": used.requests * scale / max(min(span, horizon_s), 1.0),
         "peak_per_s": course.peak * speed * scale,
         "in_order": recorded.is_sorted,
         "lines": {

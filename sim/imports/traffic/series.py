@@ -8,6 +8,7 @@ v1: a matrix of [time, "value"]). Series of the same time are summed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -37,7 +38,7 @@ def rate_rows(head: Sequence[str]) -> Reader | None:
     names = _names(head)
     if names and names[0] in TIMES:
         return _two_columns(head) if len(names) == 2 and names[1] in _RATES else None
-    return _two_columns(head) if len(names) > 1 else None
+    return _two_columns(head) if 1 < len(names) < 4 else None  # more is another table
 
 
 def count_rows(head: Sequence[str]) -> Reader | None:
@@ -152,7 +153,7 @@ def is_document(head: Sequence[str]) -> bool:
     """Is it JSON, but not an object a line?"""
     first = data_line(head).strip()
     if first.startswith("["):
-        return not first[1:2].isdigit()
+        return not re.match(r"\[[\w/]+[ /\]-]", first)  # a time, a pod's name
     if not first.startswith("{"):
         return False
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
@@ -53,7 +54,16 @@ def pieces(path: Path, file: str) -> Iterator[list[str]]:
 def _decoded(data: bytes) -> list[str]:
     text = data.decode("utf-8", errors="surrogateescape")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return lines[:-1] if not lines[-1] else lines
+    lines = lines[:-1] if not lines[-1] else lines
+    return [_unwrapped(line) for line in lines] if lines and lines[0][:7] == '{"log":' else lines
+
+
+def _unwrapped(line: str) -> str:
+    """What a container wrote, of a line of Docker's json-file driver."""
+    try:
+        return str(json.loads(line)["log"]).rstrip("\n")
+    except (ValueError, LookupError, TypeError):
+        return line
 
 
 def _too_long(file: str, number: int, lines: list[str]) -> InputError:

@@ -137,6 +137,11 @@ def _grid(result: Measurements) -> list[Band]:
     ]  # fmt: skip
 
 
+def titled(axes: Axes, title: str, size: float = 12.0, **place: Any) -> None:
+    """Its heading, above its left end."""
+    axes.set_title(title, loc="left", size=size, weight="bold", color=INK, **place)
+
+
 def bare(axes: Axes, **ticks: Any) -> None:
     """No frame but the base line, no ticks but their labels."""
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -43,7 +43,7 @@ def lines(run: Run, most: int) -> list[str]:
             names = ", ".join(others[:ALIKE])
             more = f" and {len(others) - ALIKE} more" if len(others) > ALIKE else ""
             text.append(f"         likewise {names}{more}, by {words.clock(rows[-1].t_s)}")
-    return text
+    return text or ["nothing that changed what runs, and nothing that anybody did"]
 
 
 def _groups(timeline: tuple[TimelineRow, ...]) -> Iterator[list[TimelineRow]]:

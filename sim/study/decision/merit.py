@@ -10,7 +10,7 @@ from sim.results.counterfactual import gain
 from sim.results.expectations import measured
 from sim.results.figures import Unit, figure_at
 from sim.results.intervals import bounds
-from sim.results.summary import Replication
+from sim.results.summary import Replication, possible
 
 MORE_IS_BETTER = ("availability", "requests.succeeded", "jobs.done")
 NEITHER = ("requests.arrived", "jobs.enqueued", "requests.in_flight", "connections.limit")
@@ -37,9 +37,7 @@ def estimate(replications: Sequence[Replication], metric: str) -> Estimate | Non
     column = values(replications, metric)
     if not column:
         return None
-    low, high = bounds(column)
-    top = 1.0 if figure_at(metric).unit is Unit.SHARE else high
-    return Estimate(fmean(column), max(0.0, low), min(high, top))
+    return Estimate(fmean(column), *possible(figure_at(metric), bounds(column)))
 
 
 def sign(metric: str) -> int:

@@ -21,6 +21,7 @@ from sim.report.plots.canvas import (
     Slide,
     bare,
     tidy,
+    titled,
 )
 from sim.report.text import words
 from sim.study.ask import setting_text
@@ -120,7 +121,7 @@ def heat_map(sweep: Sweep) -> Figure:
             axes.text(x, y, told, ha="center", va="center", size=9, color=colour)
         axes.set_xticks(range(len(columns)), columns, size=9)
         axes.set_yticks(range(len(rows)), rows, size=9)
-        axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
+        titled(axes, words.platform(name))
     return figure
 
 
@@ -144,7 +145,7 @@ def tornado(study: Tornado) -> Figure:
         axes.axvline(middle, color=INK, linewidth=1)
         axes.set_yticks(range(len(bars)), [bar.name for bar in bars] if k == 0 else [], size=9)
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
-        axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
+        titled(axes, words.platform(name))
         bare(axes)
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda value, _: words.figure(metric, value))

@@ -191,6 +191,23 @@ def test_a_server_that_is_drained_and_taken_out_keeps_what_is_open_for_a_delay()
     assert hung(run, int(down) + 5, 360) == 0.0
 
 
+def test_users_own_round_trips_count_by_the_gate_and_straight_in():
+    """40 ms, and 100 ms for two minutes of trouble on the internet's side: a connection of its own
+    takes two, a kept one takes one. (With the servers' own 2 ms of work at a low rate.)"""
+    slow = {"side": ["internet"], "other_side": ["http"], "round_trip": "100ms", "lasts": "2m"}
+    world = {
+        "scenario.events.0.server_crash": None,
+        "scenario.events.0.latency": slow,
+        "stack.network.users": "40ms",
+    }
+    for nodes, kept, trips in ((None, {}, 2), ({}, {}, 2), ({}, KEPT, 1)):
+        run = ran("kubernetes", nodes, **world, **kept)
+        took = run.recording.latency_sum / run.recording.requests[:, ARRIVED]
+        assert took[60:110].mean() == pytest.approx(trips * 0.04 + 0.002, abs=0.002)
+        assert took[130:230].mean() == pytest.approx(trips * 0.1 + 0.002, abs=0.002)
+        assert took[250:350].mean() == pytest.approx(trips * 0.04 + 0.002, abs=0.002)
+
+
 def test_both_engines_tell_the_same():
     for platform, nodes, more in (("nomad", {}, {}), ("kubernetes", LOCAL, KEPT)):
         one, two = (ran(platform, nodes, engine, **more) for engine in ("compiled", "reference"))
