@@ -19,12 +19,13 @@ is ended after a delay: Google's is 0 s unless set, AWS' never with its default 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Server
-from sim.control.core.wires import INTERNET, missed
+from sim.control.core.wires import INTERNET, lossy, missed, segment
 from sim.control.load_balancing.haproxy import LineHealth, checked, in_use
 
 CONTROLLER = "kubernetes-sigs/aws-load-balancer-controller pkg/service/model_builder.go"
@@ -96,17 +97,27 @@ class NodeBalancer:
 
     def check(self, targets: Registered, server: Server) -> Loop:
         """One after the other, from a phase of its own; a dead server lets each end by time."""
-        clock, health = targets.cluster.clock, LineHealth()
-        first_s = clock.now + targets.cluster.random("node_balancer/phase") * self.interval_s
-        for tick in clock.ticks(self.interval_s, Rank.GATES, first_s, server.id):
+        cluster, health = targets.cluster, LineHealth()
+        first_s = cluster.clock.now + cluster.random("node_balancer/phase") * self.interval_s
+
+        def serving() -> bool:
+            return not self.local or serves(cluster, server)
+
+        def calm() -> float:
+            """Nothing is lost on the way, and it passes as it did.""""""
+            reached = server.alive and not lossy(cluster, INTERNET, segment(cluster, server))
+            same = reached and checked(health, serving(), self.fall, self.rise) == health
+            return math.inf if same or server.released_s is not None else 0.0
+
+        for tick in cluster.ticks(self.interval_s, Rank.GATES, first_s, server.id, calm=calm):
             yield tick
             if server.released_s is not None:
                 return
-            lost = missed(targets.cluster, INTERNET, server, self.timeout_s)  # it stands with users
+            lost = missed(cluster, INTERNET, server, self.timeout_s)  # it stands with users
             reached = server.alive and not lost
-            passed = reached and (not self.local or serves(targets.cluster, server))
+            passed = reached and serving()
             if not reached:
-                yield clock.after(self.timeout_s, Rank.GATES, server.id, 1)
+                yield cluster.clock.after(self.timeout_s, Rank.GATES, server.id, 1)
             was, health = health, checked(health, passed, self.fall, self.rise)
             if health.up != was.up:
                 targets.turn(server, health.up)

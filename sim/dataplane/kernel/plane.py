@@ -23,7 +23,7 @@ from sim.dataplane.codes import (
     Note,
     Stream,
 )
-from sim.dataplane.kernel import readings, timing, verbs
+from sim.dataplane.kernel import readings, stillness, timing, verbs
 from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -39,7 +39,6 @@ from sim.dataplane.kernel.layout import (
     POLICIES,
     PROFILES,
     SHALLOW,
-    STANDING,
     STEPS,
     WORKS,
     empty_record,
@@ -48,7 +47,6 @@ from sim.dataplane.kernel.layout import (
     values,
 )
 from sim.dataplane.kernel.policies import write_policy, write_users
-from sim.dataplane.kernel.stillness import Stillness, checks_use, ended_round, write_round
 from sim.dataplane.kernel.story_rows import write_story
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
@@ -112,7 +110,7 @@ class CompiledPlane:
         )
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.profiles = self.stories = self.made = 0  # versions, stories, containers
-        self.stirred, self.stillness = True, Stillness()
+        self.stirred, self.stillness = True, stillness.Stillness()
         self.figures = np.zeros(1, PLANE_FIGURES)
         self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
         self.trace: list[tuple[int, int, float]] | None = [] if trace else None
@@ -414,18 +412,16 @@ class CompiledPlane:
         self._act(verbs.FORGOTTEN, probe)
 
     def stand(self, check: StandingCheck) -> bool:
-        write_round(self.box[0], check)
+        stillness.write_round(self.box[0], check)
         self.call(self.box, verbs.STANDS, check.key, 0, 0.0)  # which stirs nothing
         self.stillness.over()  # it may be one that does not pass
         return True
 
     def recall(self, key: int) -> RoundsSoFar:
-        return ended_round(self.box[0], key)
+        return stillness.ended_round(self.box[0], key)
 
     def standing(self, probe: int) -> int:
-        rows = self.box[0]["round"][: STANDING * self.made]
-        keys = np.flatnonzero((rows["stands"] != 0) & (rows["question"] == probe))
-        return int(keys[0]) if len(keys) else -1
+        return stillness.asking_round(self.box[0], probe)
 
     # ---- observation ----
     def stands_until(self, least_s: float = 0.0) -> float:
@@ -436,7 +432,7 @@ class CompiledPlane:
         return self.stillness.since_s
 
     def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
-        return checks_use(self.box[0], container, within_s)
+        return stillness.checks_use(self.box[0], container, within_s)
 
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)

@@ -109,3 +109,10 @@ def ended_round(w: Any, key: int) -> RoundsSoFar:
     row = w["round"][key]
     row["stands"] = 0
     return RoundsSoFar(int(row["k"]), float(row["due"]), float(row["asked"]), int(row["question"]))
+
+
+def asking_round(w: Any, probe: int) -> int:
+    """Whose open question it is, or -1."""
+    rows = w["round"][: STANDING * int(w["containers"])]
+    keys = np.flatnonzero((rows["stands"] != 0) & (rows["question"] == probe))
+    return int(keys[0]) if len(keys) else -1
